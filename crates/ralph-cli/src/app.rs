@@ -1,0 +1,78 @@
+//! From arguments to an exit code.
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use tracing_subscriber::EnvFilter;
+
+use crate::args::{Cli, Command};
+use crate::commands;
+use crate::context::{Context, World};
+use crate::error::{CliError, ErrorKind, Exit};
+use crate::ui::Ui;
+
+pub(crate) fn run(world: World, arguments: Vec<OsString>) -> ExitCode {
+    // A usage error is found before `--json` is parsed, so it is looked for.
+    let wants_json = arguments.iter().take_while(|arg| *arg != "--").any(|arg| arg == "--json");
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) if wants_json && error.use_stderr() => {
+            return Ui::plain(true).finish(Err(usage(&error)));
+        }
+        Err(error) => {
+            // Help asked for is data and goes to stdout; if that is a broken
+            // pipe, nobody is left to tell.
+            let _ = error.print();
+            return if error.use_stderr() { Exit::Usage } else { Exit::Done }.into();
+        }
+    };
+    let Cli { global, command } = cli;
+    let context = Context::new(world, global);
+    install_log(&context);
+    let result = dispatch(&context, &command);
+    context.ui.finish(result)
+}
+
+fn dispatch(context: &Context, command: &Command) -> Result<Exit, CliError> {
+    match command {
+        Command::Run(args) => commands::run::run(context, args),
+        Command::Demo(args) => commands::demo::demo(context, args),
+        Command::Version => commands::version::version(context),
+    }
+}
+
+/// A usage error of clap as one of ours: its first paragraph is the message,
+/// its tips and usage line are the hint.
+fn usage(error: &clap::Error) -> CliError {
+    let text = error.to_string();
+    let (message, rest) = text.split_once("\n\n").unwrap_or((&text, ""));
+    let message = message.trim_start_matches("error: ").trim();
+    let mut failure = CliError::new(ErrorKind::Usage, message);
+    for paragraph in rest.split("\n\n").map(str::trim).filter(|hint| !hint.is_empty()) {
+        failure = failure.hint(paragraph.to_owned());
+    }
+    failure
+}
+
+/// Developers' logs go to stderr: errors always, more with `-v`, or what
+/// `RALPH_LOG` says.
+fn install_log(context: &Context) {
+    let filter = context.env.text("RALPH_LOG").map_or_else(
+        || {
+            EnvFilter::new(match context.global.verbose {
+                0 => "error",
+                1 => "info",
+                2 => "debug",
+                _ => "trace",
+            })
+        },
+        EnvFilter::new,
+    );
+    // Fails only when a subscriber is installed already, which then serves.
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(context.ui.stderr_has_color())
+        .try_init();
+}

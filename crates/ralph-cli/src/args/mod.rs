@@ -1,0 +1,132 @@
+//! What can be typed: the command line as clap parses it, before it means anything.
+
+mod demo;
+mod run;
+
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+
+pub(crate) use demo::DemoArgs;
+pub(crate) use run::{
+    LoopArgs, OneArgs, ParallelCommand, ResumeArgs, RetryArgs, RunArgs, RunCommand,
+};
+
+/// Runs a queue of tasks through coding agents and lands what passes your gate
+///
+/// Tasks stand in `.ralph/queue.jsonc`, a file you may edit by hand. An agent
+/// works on each; what it made lands on your branch only after your own gate
+/// command has passed on exactly that tree.
+#[derive(Debug, Parser)]
+#[command(name = "ralph", version, propagate_version = false, arg_required_else_help = true)]
+#[command(after_help = "\
+Examples:
+  ralph init                         Set up Ralph in this repository
+  ralph task add \"Fix the parser\"    Put a task into the queue
+  ralph run loop                     Work through the queue
+  ralph run loop --parallel 3        The same with three workers
+  ralph demo                         See it work in a throwaway repository
+
+Exit codes: 0 done, 1 the work failed, 2 wrong usage, 3 refused (invalid, untrusted
+or newer file, dirty tree), 4 busy, 5 stopped by a limit, 130 and 143 interrupted.")]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: GlobalArgs,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// The flags every command takes.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Global options")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag as typed")]
+pub(crate) struct GlobalArgs {
+    /// Work in the repository that holds this directory
+    #[arg(short = 'C', long, global = true, value_name = "DIR")]
+    pub(crate) repo: Option<PathBuf>,
+    /// Print one JSON document, and errors as JSON on stderr
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Go on where a refusal names this flag
+    #[arg(long, global = true)]
+    pub(crate) force: bool,
+    /// Log more to stderr (twice: still more)
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub(crate) verbose: u8,
+    /// When to use colour
+    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t)]
+    pub(crate) color: ColorWhen,
+    /// The same as `--color never`
+    #[arg(long, global = true)]
+    pub(crate) no_color: bool,
+    /// Accepted for scripts written for 0.4.0; there is nothing to fix first
+    #[arg(long, global = true, hide = true, conflicts_with = "no_sanity_checks")]
+    pub(crate) auto_fix: bool,
+    /// Accepted for scripts written for 0.4.0; there are no checks to skip
+    #[arg(long, global = true, hide = true)]
+    pub(crate) no_sanity_checks: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, ValueEnum)]
+pub(crate) enum ColorWhen {
+    /// On a terminal, unless `NO_COLOR` is set
+    #[default]
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Run(RunArgs),
+    Demo(DemoArgs),
+    /// Print the version
+    Version,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_says_what_it_does() {
+        fn check(command: &clap::Command) {
+            assert!(command.get_about().is_some(), "`{}` has no help", command.get_name());
+            for arg in command.get_arguments() {
+                assert!(
+                    arg.get_help().is_some(),
+                    "`{} {}` has no help",
+                    command.get_name(),
+                    arg.get_id()
+                );
+            }
+            command.get_subcommands().for_each(check);
+        }
+        check(&Cli::command());
+    }
+
+    #[test]
+    fn global_flags_stand_before_or_after_the_command() {
+        let before = Cli::parse_from(["ralph", "--json", "-C", "x", "version"]);
+        let after = Cli::parse_from(["ralph", "version", "--json", "-C", "x"]);
+        for cli in [before, after] {
+            assert!(cli.global.json);
+            assert_eq!(cli.global.repo, Some(PathBuf::from("x")));
+        }
+    }
+
+    #[test]
+    fn the_flags_of_0_4_0_that_need_nothing_are_accepted() {
+        for line in ["ralph --auto-fix version", "ralph version --no-sanity-checks --force"] {
+            Cli::try_parse_from(line.split(' ')).expect(line);
+        }
+        assert!(Cli::try_parse_from(["ralph", "--auto-fix", "--no-sanity-checks"]).is_err());
+    }
+}

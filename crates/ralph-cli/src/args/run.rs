@@ -1,0 +1,161 @@
+//! `ralph run …`: the arguments of the commands that start agents.
+
+use clap::{Args, Subcommand};
+
+/// Work on tasks: one, all in turn, or several at once
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ralph run one                      Work on the next task
+  ralph run one --id RQ-0007         Work on this task
+  ralph run loop --max-tasks 3       Work on up to three tasks in turn
+  ralph run loop --parallel 4        Work on four tasks at once
+  ralph run parallel status --json   See what the workers do")]
+pub(crate) struct RunArgs {
+    #[command(subcommand)]
+    pub(crate) command: RunCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum RunCommand {
+    One(OneArgs),
+    Loop(LoopArgs),
+    Resume(ResumeArgs),
+    Parallel(ParallelArgs),
+}
+
+/// Work on one task
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ralph run one
+  ralph run one --id RQ-0007 --runner claude
+  ralph run one --dry-run            Say which task would be next, and why")]
+pub(crate) struct OneArgs {
+    /// Work on this task instead of the next one
+    #[arg(long, value_name = "ID")]
+    pub(crate) id: Option<String>,
+    /// Go on with the interrupted session, if there is one
+    #[arg(long, conflicts_with = "id")]
+    pub(crate) resume: bool,
+    /// Say what would run; start and write nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    #[command(flatten)]
+    pub(crate) agent: AgentArgs,
+}
+
+/// Work through the queue, one task after the other or several at once
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ralph run loop
+  ralph run loop --max-tasks 5
+  ralph run loop --parallel          As many workers as `parallel.workers` says
+  ralph run loop --parallel 4
+  ralph queue stop                   End the loop after the task at hand")]
+pub(crate) struct LoopArgs {
+    /// Stop after so many tasks (0: no limit)
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) max_tasks: u32,
+    /// Run so many workers at once, each in a workspace of its own (2 when N is left out
+    /// and the configuration says nothing)
+    #[arg(
+        long,
+        value_name = "N",
+        num_args = 0..=1,
+        value_parser = clap::value_parser!(u8).range(1..=64)
+    )]
+    #[expect(clippy::option_option, reason = "absent, given without and with a number")]
+    pub(crate) parallel: Option<Option<u8>>,
+    /// Go on with the interrupted session, if there is one
+    #[arg(long)]
+    pub(crate) resume: bool,
+    /// Say what would run; start and write nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    #[command(flatten)]
+    pub(crate) agent: AgentArgs,
+}
+
+/// Go on where the last run was interrupted
+///
+/// The same as `ralph run loop --resume`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ralph run resume
+  ralph run resume --runner codex    Go on with another agent")]
+pub(crate) struct ResumeArgs {
+    #[command(flatten)]
+    pub(crate) agent: AgentArgs,
+}
+
+/// Look after the workers of `ralph run loop --parallel`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ralph run parallel status
+  ralph run parallel status --json
+  ralph run parallel retry --task RQ-0007")]
+pub(crate) struct ParallelArgs {
+    #[command(subcommand)]
+    pub(crate) command: ParallelCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ParallelCommand {
+    /// Show what each worker does, what waits and what needs you
+    Status,
+    Retry(RetryArgs),
+}
+
+/// Let the next run try again a task that failed or could not be pushed
+///
+/// The work kept from the earlier attempt is where the next one begins.
+#[derive(Debug, Args)]
+pub(crate) struct RetryArgs {
+    /// The task to try again
+    #[arg(long, value_name = "ID")]
+    pub(crate) task: String,
+}
+
+/// Which agent works, and how: these win over the task and the configuration.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Agent options")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag as typed")]
+pub(crate) struct AgentArgs {
+    /// Use this profile of the configuration
+    #[arg(long, value_name = "NAME")]
+    pub(crate) profile: Option<String>,
+    /// The agent to run: codex, claude, gemini, opencode, cursor, kimi, pi or command
+    #[arg(long, value_name = "NAME")]
+    pub(crate) runner: Option<String>,
+    /// The model the agent is asked to use
+    #[arg(long, value_name = "NAME")]
+    pub(crate) model: Option<String>,
+    /// How hard the agent is asked to think: low, medium, high or xhigh
+    #[arg(short, long, value_name = "LEVEL")]
+    pub(crate) effort: Option<String>,
+    /// 1: do it; 2: plan and do; 3: plan, do and review
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=3))]
+    pub(crate) phases: Option<u8>,
+    /// The same as `--phases 1`
+    #[arg(long, conflicts_with = "phases")]
+    pub(crate) quick: bool,
+    /// Work on tasks in draft too
+    #[arg(long)]
+    pub(crate) include_draft: bool,
+    /// What to do with the changes of a failed turn: ask, enabled or disabled
+    #[arg(long, value_name = "MODE")]
+    pub(crate) git_revert_mode: Option<String>,
+    /// What to do with finished work: off, commit or `commit_and_push`
+    #[arg(long, value_name = "MODE")]
+    pub(crate) git_publish_mode: Option<String>,
+    /// Ask nothing, even on a terminal
+    #[arg(long)]
+    pub(crate) non_interactive: bool,
+    /// Print no live progress
+    #[arg(long)]
+    pub(crate) no_progress: bool,
+}

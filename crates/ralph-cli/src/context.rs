@@ -1,0 +1,178 @@
+//! The world as the process found it, read once and handed down.
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::io::{self, IsTerminal as _};
+use std::path::{Path, PathBuf};
+
+use crate::args::{ColorWhen, GlobalArgs};
+use crate::error::{CliError, ErrorKind};
+use crate::ui::{Stream, Ui};
+
+/// Environment, directory, executable and terminals at the start.
+#[derive(Debug)]
+pub(crate) struct World {
+    env: Environment,
+    directory: io::Result<PathBuf>,
+    executable: io::Result<PathBuf>,
+    stdin_is_terminal: bool,
+    stdout_is_terminal: bool,
+    stderr_is_terminal: bool,
+}
+
+impl World {
+    /// The only place that looks at the process's surroundings.
+    #[expect(clippy::disallowed_methods, reason = "the one reading of the environment")]
+    pub(crate) fn read() -> Self {
+        Self {
+            env: Environment(std::env::vars_os().collect()),
+            directory: std::env::current_dir(),
+            executable: std::env::current_exe(),
+            stdin_is_terminal: io::stdin().is_terminal(),
+            stdout_is_terminal: io::stdout().is_terminal(),
+            stderr_is_terminal: io::stderr().is_terminal(),
+        }
+    }
+}
+
+/// The variables of the process, as they were at its start.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Environment(BTreeMap<OsString, OsString>);
+
+impl Environment {
+    /// A variable; an empty one counts as unset.
+    pub(crate) fn get(&self, name: &str) -> Option<&OsStr> {
+        self.0.get(OsStr::new(name)).map(OsString::as_os_str).filter(|value| !value.is_empty())
+    }
+
+    /// A variable that is text.
+    pub(crate) fn text(&self, name: &str) -> Option<&str> {
+        self.get(name)?.to_str()
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&OsStr, &OsStr)> {
+        self.0.iter().map(|(name, value)| (name.as_os_str(), value.as_os_str()))
+    }
+
+    /// The user's configuration of Ralph: `$XDG_CONFIG_HOME/ralph` or `~/.config/ralph`.
+    pub(crate) fn config_dir(&self) -> Option<PathBuf> {
+        self.base("XDG_CONFIG_HOME", ".config")
+    }
+
+    /// What Ralph may lose without harm: `$XDG_CACHE_HOME/ralph` or `~/.cache/ralph`.
+    pub(crate) fn cache_dir(&self) -> Option<PathBuf> {
+        self.base("XDG_CACHE_HOME", ".cache")
+    }
+
+    /// A relative base directory is ignored, as the XDG rules ask.
+    fn base(&self, variable: &str, below_home: &str) -> Option<PathBuf> {
+        let given = self.get(variable).map(PathBuf::from).filter(|path| path.is_absolute());
+        let base = given.or_else(|| Some(Path::new(self.get("HOME")?).join(below_home)))?;
+        Some(base.join("ralph"))
+    }
+}
+
+/// What every command is handed.
+#[derive(Debug)]
+pub(crate) struct Context {
+    pub(crate) global: GlobalArgs,
+    pub(crate) env: Environment,
+    pub(crate) ui: Ui,
+    directory: io::Result<PathBuf>,
+    executable: io::Result<PathBuf>,
+    stdin_is_terminal: bool,
+}
+
+impl Context {
+    pub(crate) fn new(world: World, global: GlobalArgs) -> Self {
+        let stream = |is_terminal| Stream {
+            is_terminal,
+            has_color: has_color(&global, &world.env, is_terminal),
+        };
+        let ui = Ui::new(
+            global.json,
+            stream(world.stdout_is_terminal),
+            stream(world.stderr_is_terminal),
+        );
+        Self {
+            ui,
+            global,
+            env: world.env,
+            directory: world.directory,
+            executable: world.executable,
+            stdin_is_terminal: world.stdin_is_terminal,
+        }
+    }
+
+    /// The directory the command is about: `--repo`, else the working directory.
+    pub(crate) fn directory(&self) -> Result<PathBuf, CliError> {
+        let here = self.directory.as_ref().map_err(|error| {
+            CliError::new(ErrorKind::Io, error.to_string())
+                .context("the working directory cannot be read")
+                .hint("Go to a directory that exists, or name one with `--repo DIR`.")
+        });
+        let Some(given) = &self.global.repo else { return here.cloned() };
+        let directory = if given.is_absolute() { given.clone() } else { here?.join(given) };
+        if directory.is_dir() {
+            return Ok(directory);
+        }
+        Err(CliError::new(ErrorKind::Usage, format!("`{}` is not a directory", given.display()))
+            .at(directory))
+    }
+
+    /// The running `ralph` itself, to start workers with.
+    pub(crate) fn executable(&self) -> Result<&Path, CliError> {
+        self.executable.as_deref().map_err(|error| {
+            CliError::new(ErrorKind::Io, error.to_string())
+                .context("the path of the running `ralph` cannot be found")
+        })
+    }
+
+    /// Whether a person can be asked: all three streams are terminals.
+    pub(crate) fn is_interactive(&self) -> bool {
+        self.stdin_is_terminal && self.ui.stdout_is_terminal() && self.ui.stderr_is_terminal()
+    }
+}
+
+fn has_color(global: &GlobalArgs, env: &Environment, is_terminal: bool) -> bool {
+    match global.color {
+        _ if global.no_color => false,
+        ColorWhen::Always => true,
+        ColorWhen::Never => false,
+        ColorWhen::Auto => {
+            is_terminal && env.get("NO_COLOR").is_none() && env.text("TERM") != Some("dumb")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn env(pairs: &[(&str, &str)]) -> Environment {
+        Environment(pairs.iter().map(|(name, value)| (name.into(), value.into())).collect())
+    }
+
+    #[test]
+    fn directories_follow_xdg_and_fall_back_to_home() {
+        let home = env(&[("HOME", "/home/u"), ("XDG_CACHE_HOME", "relative")]);
+        assert_eq!(home.config_dir(), Some("/home/u/.config/ralph".into()));
+        assert_eq!(home.cache_dir(), Some("/home/u/.cache/ralph".into()));
+        assert_eq!(env(&[("XDG_CONFIG_HOME", "/x")]).config_dir(), Some("/x/ralph".into()));
+        assert_eq!(env(&[("HOME", "")]).config_dir(), None);
+    }
+
+    #[test]
+    fn colour_needs_a_terminal_that_wants_it() {
+        let auto = GlobalArgs::default();
+        let always = GlobalArgs { color: ColorWhen::Always, ..GlobalArgs::default() };
+        let no = GlobalArgs { no_color: true, ..always.clone() };
+        assert!(has_color(&auto, &env(&[]), true));
+        assert!(has_color(&auto, &env(&[("NO_COLOR", "")]), true));
+        assert!(!has_color(&auto, &env(&[]), false));
+        assert!(!has_color(&auto, &env(&[("NO_COLOR", "1")]), true));
+        assert!(!has_color(&auto, &env(&[("TERM", "dumb")]), true));
+        assert!(has_color(&always, &env(&[("NO_COLOR", "1")]), false));
+        assert!(!has_color(&no, &env(&[]), true));
+    }
+}

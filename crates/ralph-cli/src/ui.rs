@@ -1,0 +1,316 @@
+//! What is printed: data on stdout, talk on stderr, colour only where it is seen.
+//!
+//! Text of tasks, files and other programs reaches a terminal only through
+//! [`Text`], which shows control characters instead of obeying them.
+
+use std::fmt::{self, Display};
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+use anstream::ColorChoice;
+use anstyle::{AnsiColor, Style};
+use serde::Serialize;
+use serde_json::json;
+
+use crate::error::{CliError, ErrorKind, Exit};
+
+pub(crate) const BOLD: Style = Style::new().bold();
+pub(crate) const DIM: Style = Style::new().dimmed();
+pub(crate) const RED: Style = AnsiColor::Red.on_default().bold();
+pub(crate) const GREEN: Style = AnsiColor::Green.on_default();
+pub(crate) const YELLOW: Style = AnsiColor::Yellow.on_default();
+pub(crate) const CYAN: Style = AnsiColor::Cyan.on_default();
+
+/// Where output goes and what it may look like there.
+#[derive(Debug)]
+pub(crate) struct Ui {
+    json: bool,
+    stdout: Stream,
+    stderr: Stream,
+}
+
+/// What is known about one standard stream.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Stream {
+    pub(crate) is_terminal: bool,
+    pub(crate) has_color: bool,
+}
+
+impl Ui {
+    pub(crate) const fn new(json: bool, stdout: Stream, stderr: Stream) -> Self {
+        Self { json, stdout, stderr }
+    }
+
+    /// No terminal, no colour: before anything is known about the streams.
+    pub(crate) const fn plain(json: bool) -> Self {
+        let stream = Stream { is_terminal: false, has_color: false };
+        Self::new(json, stream, stream)
+    }
+
+    /// Whether `--json` asks for one document instead of text.
+    pub(crate) const fn wants_json(&self) -> bool {
+        self.json
+    }
+
+    pub(crate) const fn stderr_has_color(&self) -> bool {
+        self.stderr.has_color
+    }
+
+    pub(crate) const fn stderr_is_terminal(&self) -> bool {
+        self.stderr.is_terminal
+    }
+
+    pub(crate) const fn stdout_is_terminal(&self) -> bool {
+        self.stdout.is_terminal
+    }
+
+    /// Writes text for people to stdout, with a line break at its end.
+    pub(crate) fn print(&self, text: impl Into<Text>) -> Result<(), CliError> {
+        to_stdout(&text.into().ended().render(self.stdout.has_color))
+    }
+
+    /// Writes one JSON document to stdout.
+    pub(crate) fn print_json(&self, document: &impl Serialize) -> Result<(), CliError> {
+        to_stdout(&(json_text(document)? + "\n"))
+    }
+
+    /// Writes bytes that the user asked for as they are, such as a report to redirect.
+    pub(crate) fn print_raw(&self, text: &str) -> Result<(), CliError> {
+        to_stdout(text)
+    }
+
+    /// Says something on stderr. With `--json` it is silent: the document says it.
+    pub(crate) fn say(&self, text: impl Into<Text>) {
+        if !self.json {
+            self.to_stderr(text.into());
+        }
+    }
+
+    /// Says on stderr what is wrong but survivable.
+    pub(crate) fn warn(&self, message: impl Display) {
+        self.say(Text::new().style(YELLOW, "warning:").plain(" ").plain(message));
+    }
+
+    /// Says on stderr what to do next.
+    pub(crate) fn hint(&self, message: impl Display) {
+        self.say(hint(message));
+    }
+
+    /// Reports a result and turns it into the exit code of the process.
+    pub(crate) fn finish(&self, result: Result<Exit, CliError>) -> ExitCode {
+        match result {
+            Ok(exit) => exit.into(),
+            Err(error) => {
+                if error.kind != ErrorKind::BrokenPipe {
+                    self.report(&error);
+                }
+                error.kind.exit().into()
+            }
+        }
+    }
+
+    fn report(&self, error: &CliError) {
+        if self.json {
+            let mut object = json!({
+                "kind": error.kind.name(),
+                "message": error.chain().join(": "),
+                "hint": error.hints().join("\n"),
+                "retryable": error.kind.is_retryable(),
+            });
+            if let Some(path) = error.path() {
+                object["path"] = path.to_string_lossy().into();
+            }
+            let text = json_text(&json!({ "error": object })).unwrap_or_default();
+            // Nobody is left to tell when stderr is closed.
+            let _ = writeln!(io::stderr().lock(), "{text}");
+            return;
+        }
+        let mut text = Text::new();
+        for (depth, message) in error.chain().iter().enumerate() {
+            text = match depth {
+                0 => text.style(RED, "error:").plain(" "),
+                _ => text.style(DIM, "  caused by:").plain(" "),
+            };
+            text = text.block("    ", message).ended();
+        }
+        for message in error.hints() {
+            text = text.append(&hint(message)).ended();
+        }
+        self.to_stderr(text);
+    }
+
+    fn to_stderr(&self, text: Text) {
+        let text = text.ended().render(self.stderr.has_color);
+        let _ = io::stderr().lock().write_all(text.as_bytes());
+    }
+}
+
+fn hint(message: impl Display) -> Text {
+    Text::new().style(CYAN, "hint:").plain(" ").block("      ", &message.to_string())
+}
+
+fn to_stdout(text: &str) -> Result<(), CliError> {
+    let mut stdout = io::stdout().lock();
+    stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.flush())
+        .map_err(|error| CliError::from(error).context("cannot write to standard output"))
+}
+
+/// Pretty JSON in which the control characters that JSON leaves bare are
+/// escaped too, so that a terminal never obeys them.
+fn json_text(document: &impl Serialize) -> Result<String, CliError> {
+    let text = serde_json::to_string_pretty(document)
+        .map_err(|error| CliError::new(ErrorKind::Io, error).context("cannot write JSON"))?;
+    if !text.chars().any(|c| c != '\n' && is_hazard(c)) {
+        return Ok(text);
+    }
+    let mut safe = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        if c != '\n' && is_hazard(c) {
+            let mut units = [0; 2];
+            for unit in c.encode_utf16(&mut units) {
+                push(&mut safe, format_args!("\\u{unit:04x}"));
+            }
+        } else {
+            safe.push(c);
+        }
+    }
+    Ok(safe)
+}
+
+/// Text for a terminal. Whatever is put in is shown, never obeyed; only the
+/// styles given here and the line breaks asked for are real.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Text(String);
+
+impl Text {
+    pub(crate) const fn new() -> Self {
+        Self(String::new())
+    }
+
+    /// Adds a part; a line break in it is shown as `\n`.
+    #[must_use]
+    pub(crate) fn plain(mut self, part: impl Display) -> Self {
+        push(&mut Shown(&mut self.0), format_args!("{part}"));
+        self
+    }
+
+    #[must_use]
+    pub(crate) fn style(mut self, style: Style, part: impl Display) -> Self {
+        push(&mut self.0, format_args!("{style}"));
+        self = self.plain(part);
+        push(&mut self.0, format_args!("{style:#}"));
+        self
+    }
+
+    /// Adds text of several lines; every line but the first is indented.
+    #[must_use]
+    pub(crate) fn block(mut self, indent: &str, lines: &str) -> Self {
+        for (number, line) in lines.lines().enumerate() {
+            if number > 0 {
+                self = self.line().plain(indent);
+            }
+            self = self.plain(line);
+        }
+        self
+    }
+
+    /// Begins a new line.
+    #[must_use]
+    pub(crate) fn line(mut self) -> Self {
+        self.0.push('\n');
+        self
+    }
+
+    #[must_use]
+    pub(crate) fn append(mut self, other: &Self) -> Self {
+        self.0.push_str(&other.0);
+        self
+    }
+
+    #[must_use]
+    fn ended(self) -> Self {
+        if self.0.is_empty() || self.0.ends_with('\n') { self } else { self.line() }
+    }
+
+    fn render(&self, has_color: bool) -> String {
+        if has_color {
+            return self.0.clone();
+        }
+        let mut out = anstream::AutoStream::new(Vec::new(), ColorChoice::Never);
+        // A vector takes every write.
+        let _ = out.write_all(self.0.as_bytes());
+        String::from_utf8_lossy(&out.into_inner()).into_owned()
+    }
+}
+
+impl<T: Display> From<T> for Text {
+    fn from(text: T) -> Self {
+        Self::new().block("", &text.to_string())
+    }
+}
+
+/// Writes text with its control characters made visible.
+struct Shown<'a>(&'a mut String);
+
+impl fmt::Write for Shown<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        for c in text.chars() {
+            if is_hazard(c) {
+                self.0.extend(c.escape_default());
+            } else {
+                self.0.push(c);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether a terminal would act on this character: controls, and the marks
+/// that reorder what stands around them.
+fn is_hazard(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+fn push(to: &mut impl fmt::Write, text: fmt::Arguments<'_>) {
+    to.write_fmt(text).expect("writing to a string never fails");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(text: Text, plain: &str, colored: &str) {
+        assert_eq!(text.render(false), plain);
+        assert_eq!(text.render(true), colored);
+    }
+
+    #[test]
+    fn only_our_own_styles_reach_the_terminal() {
+        check(
+            Text::new().style(BOLD, "RQ-0001").plain(" \x1b[2J\u{9b}31m\r\n\u{202e}evil"),
+            "RQ-0001 \\u{1b}[2J\\u{9b}31m\\r\\n\\u{202e}evil",
+            "\u{1b}[1mRQ-0001\u{1b}[0m \\u{1b}[2J\\u{9b}31m\\r\\n\\u{202e}evil",
+        );
+    }
+
+    #[test]
+    fn a_block_keeps_its_lines_and_indents_them() {
+        check(
+            Text::new().plain("a: ").block("   ", "one\ntwo\n"),
+            "a: one\n   two",
+            "a: one\n   two",
+        );
+    }
+
+    #[test]
+    fn json_escapes_what_serde_leaves_bare() {
+        let text = json_text(&json!({ "title": "\u{1b}[2J\u{9b}\u{7f}" })).expect("json");
+        assert_eq!(text, "{\n  \"title\": \"\\u001b[2J\\u009b\\u007f\"\n}");
+        let value: serde_json::Value = serde_json::from_str(&text).expect("json");
+        assert_eq!(value["title"], "\u{1b}[2J\u{9b}\u{7f}");
+    }
+}
