@@ -1,0 +1,143 @@
+//! Points in time, given rather than read.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// A point in time, to the nanosecond.
+///
+/// Written as UTC with nine digits always, so that written times sort as text:
+///
+/// ```
+/// use ralph_state::Timestamp;
+///
+/// let noon: Timestamp = " 2026-04-22T14:00:00.5+02:00 ".parse()?;
+/// assert_eq!(noon.to_string(), "2026-04-22T12:00:00.500000000Z");
+/// # Ok::<(), ralph_state::TimestampError>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Timestamp(jiff::Timestamp);
+
+impl Timestamp {
+    /// 1970-01-01T00:00:00Z.
+    pub const UNIX_EPOCH: Self = Self(jiff::Timestamp::UNIX_EPOCH);
+
+    /// The time that many nanoseconds after [`Self::UNIX_EPOCH`]; nothing before the year -9999
+    /// or after the year 9999.
+    pub fn from_unix_nanos(nanos: i128) -> Option<Self> {
+        jiff::Timestamp::from_nanosecond(nanos).ok().map(Self)
+    }
+
+    /// Nanoseconds since [`Self::UNIX_EPOCH`].
+    pub fn as_unix_nanos(self) -> i128 {
+        self.0.as_nanosecond()
+    }
+
+    /// Whole seconds from `earlier` to `self`, rounded towards zero; negative when `earlier` is
+    /// later.
+    pub fn seconds_since(self, earlier: Self) -> i64 {
+        self.0.duration_since(earlier.0).as_secs()
+    }
+
+    /// `self` and `duration` more, unless that is beyond the year 9999.
+    pub fn checked_add(self, duration: Duration) -> Option<Self> {
+        self.0.checked_add(duration).ok().map(Self)
+    }
+
+    /// `self` and `duration` less, unless that is before the year -9999.
+    pub fn checked_sub(self, duration: Duration) -> Option<Self> {
+        self.0.checked_sub(duration).ok().map(Self)
+    }
+}
+
+/// A text that is no RFC 3339 date and time with an offset.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not an RFC 3339 date and time: `{text}`")]
+pub struct TimestampError {
+    /// The text.
+    pub text: String,
+}
+
+impl FromStr for Timestamp {
+    type Err = TimestampError;
+
+    fn from_str(text: &str) -> Result<Self, TimestampError> {
+        match text.trim().parse() {
+            Ok(time) => Ok(Self(time)),
+            Err(_) => Err(TimestampError { text: text.to_owned() }),
+        }
+    }
+}
+
+impl TryFrom<String> for Timestamp {
+    type Error = TimestampError;
+
+    fn try_from(text: String) -> Result<Self, TimestampError> {
+        text.parse()
+    }
+}
+
+impl From<Timestamp> for String {
+    fn from(time: Timestamp) -> Self {
+        time.to_string()
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:.9}", self.0)
+    }
+}
+
+/// What time it is. Nothing here reads the real clock: a program hands in one that does.
+pub trait Clock: Send + Sync {
+    /// The present time.
+    fn now(&self) -> Timestamp;
+}
+
+/// A clock that stands still, for tests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FixedClock(pub Timestamp);
+
+impl Clock for FixedClock {
+    fn now(&self) -> Timestamp {
+        self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str, written: &str) {
+        let time: Timestamp = text.parse().unwrap();
+        assert_eq!(time.to_string(), written);
+        assert_eq!(written.parse::<Timestamp>().unwrap(), time);
+    }
+
+    #[test]
+    fn any_rfc_3339_is_read_and_one_form_written() {
+        check("2026-02-01T23:10:42.118205000Z", "2026-02-01T23:10:42.118205000Z");
+        check("2026-02-01T23:10:42Z", "2026-02-01T23:10:42.000000000Z");
+        check("2026-02-01T23:10:42.5-01:30", "2026-02-02T00:40:42.500000000Z");
+        check("1969-12-31T23:59:59.999999999Z", "1969-12-31T23:59:59.999999999Z");
+        for bad in ["", "now", "2026-02-01", "2026-02-01T23:10:42", "2026-13-01T00:00:00Z"] {
+            assert!(bad.parse::<Timestamp>().is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn arithmetic() {
+        let time = Timestamp::from_unix_nanos(1_500_000_000).unwrap();
+        let later = time.checked_add(Duration::from_secs(90)).unwrap();
+        assert_eq!(later.seconds_since(time), 90);
+        assert_eq!(time.seconds_since(later), -90);
+        assert_eq!(later.checked_sub(Duration::from_secs(90)), Some(time));
+        assert_eq!(time.as_unix_nanos(), 1_500_000_000);
+        assert_eq!(Timestamp::from_unix_nanos(i128::MAX), None);
+        assert_eq!(time.checked_add(Duration::MAX), None);
+    }
+}
