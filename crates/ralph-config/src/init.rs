@@ -1,0 +1,62 @@
+//! The configuration a new project starts with.
+
+use serde_json::Value;
+
+/// What is known about the project at its start.
+#[derive(Clone, Debug, Default)]
+pub struct InitChoices {
+    /// Program and arguments of the gate; `None` is no gate.
+    pub gate: Option<Vec<String>>,
+    /// The agent, when it is to be fixed.
+    pub runner: Option<String>,
+    /// What the runner `command` runs.
+    pub command: Option<Vec<String>>,
+}
+
+/// A commented `config.jsonc` of the present version, which [`crate::load`] takes.
+pub fn init_text(choices: &InitChoices) -> String {
+    let InitChoices { gate, runner, command } = choices;
+    let list = |argv: &[String]| {
+        let words: Vec<_> =
+            argv.iter().map(|word| Value::from(word.as_str()).to_string()).collect();
+        format!("[{}]", words.join(", "))
+    };
+    let runner = match runner {
+        Some(name) => format!("\"runner\": {},", Value::from(name.as_str())),
+        None => "// \"runner\": \"claude\",".to_owned(),
+    };
+    let command = match command {
+        Some(argv) => format!("\"command\": {{ \"argv\": {} }},", list(argv)),
+        None => "// \"command\": { \"argv\": [\"./agent.sh\"] },".to_owned(),
+    };
+    let gate = match gate {
+        Some(argv) => format!("\"ci_gate\": {{ \"enabled\": true, \"argv\": {} }},", list(argv)),
+        None => {
+            "\"ci_gate\": { \"enabled\": false }, // e.g. { \"enabled\": true, \"argv\": [\"make\", \"ci\"] }"
+                .to_owned()
+        }
+    };
+    format!(
+        r#"// Ralph's configuration for this project. `ralph config show` tells every key,
+// its value and where the value comes from.
+{{
+  "version": 2,
+  "queue": {{
+    // "in_place" keeps finished tasks in the queue, "archive" moves them to the done file.
+    "finish": "in_place",
+  }},
+  "agent": {{
+    // The agent that does the work: "claude", "codex", "gemini", "opencode" or "command".
+    // Without this line it is the first one found on PATH.
+    {runner}
+    // What the runner "command" runs: program and arguments. The prompt comes on stdin.
+    {command}
+    // What must be green before work lands. Program and arguments, no shell line.
+    {gate}
+    // What becomes of finished work: "commit", "commit_and_push" or "off".
+    "git_publish_mode": "commit",
+  }},
+}}
+"#
+    )
+}

@@ -1,0 +1,224 @@
+//! One file, read: its settings with their places, and what is odd about it.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+use jsonc_parser::{
+    CollectOptions, ParseOptions,
+    ast::{Object, Value as Node},
+    common::Ranged as _,
+    parse_to_ast,
+};
+use serde_json::Value;
+
+use crate::{
+    CONFIG_VERSION, ConfigError, Place, Violation, Warning, WarningKind,
+    keys::{self, Slot},
+    legacy::{self, Old},
+};
+
+/// A dotted key in parts, so that a name may hold a dot.
+pub(crate) type KeyPath = Vec<String>;
+
+/// What a file sets, and what is odd about it.
+#[derive(Debug)]
+pub(crate) struct Layer {
+    pub(crate) path: PathBuf,
+    pub(crate) settings: BTreeMap<KeyPath, (Value, Place)>,
+    pub(crate) warnings: Vec<Warning>,
+    pub(crate) violations: Vec<Violation>,
+}
+
+/// The layer of the file at `path`, or of the `.json` of old beside it; `None` when
+/// there is neither.
+pub(crate) fn read(path: &Path) -> Result<Option<Layer>, ConfigError> {
+    let old = path.with_extension("json");
+    let leftover = old != path && old.is_file();
+    let source = if leftover && !path.exists() { &old } else { path };
+    let bytes = match fs_err::read(source) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(ConfigError::Read { path: source.to_owned(), source: error }),
+    };
+    let mut layer = parse(source, &bytes)?;
+    if leftover {
+        let place = Place { path: old.clone(), line: 1, column: 1 };
+        let kind = WarningKind::OldName { read: source == old };
+        layer.warnings.insert(0, Warning { place, kind });
+    }
+    Ok(Some(layer))
+}
+
+/// The layer of a file with this content.
+pub(crate) fn parse(path: &Path, bytes: &[u8]) -> Result<Layer, ConfigError> {
+    let text = std::str::from_utf8(bytes)
+        .map_err(|source| ConfigError::NotUtf8 { path: path.to_owned(), source })?;
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    // What 0.4.0 read, no more: a file is not to mean something to one and nothing
+    // to the other.
+    let options = ParseOptions {
+        allow_comments: true,
+        allow_loose_object_property_names: true,
+        allow_trailing_commas: true,
+        allow_missing_commas: false,
+        allow_single_quoted_strings: true,
+        allow_hexadecimal_numbers: false,
+        allow_unary_plus_numbers: false,
+        allow_bare_decimal_point_numbers: false,
+        allow_non_finite_numbers: false,
+        allow_extended_string_escapes: false,
+    };
+    let place = |offset| place(path, text, offset);
+    let tree = parse_to_ast(text, &CollectOptions::default(), &options)
+        .map_err(|error| ConfigError::Syntax {
+            place: place(error.range().start),
+            fault: error.kind().to_string(),
+        })?
+        .value
+        .ok_or_else(|| ConfigError::Empty { path: path.to_owned() })?;
+    let mut walk = Walk {
+        place: &place,
+        layer: Layer {
+            path: path.to_owned(),
+            settings: BTreeMap::new(),
+            warnings: Vec::new(),
+            violations: Vec::new(),
+        },
+    };
+    let Node::Object(root) = &tree else {
+        walk.reject(&[], &tree, "an object");
+        return Ok(walk.layer);
+    };
+    walk.version(root)?;
+    walk.object(root, &mut Vec::new());
+    Ok(walk.layer)
+}
+
+struct Walk<'a> {
+    place: &'a dyn Fn(usize) -> Place,
+    layer: Layer,
+}
+
+impl Walk<'_> {
+    /// Refuses a newer version, notes an older one.
+    fn version(&mut self, root: &Object<'_>) -> Result<(), ConfigError> {
+        let Some(property) = root.get("version") else {
+            self.warn(root.start(), WarningKind::NoVersion);
+            return Ok(());
+        };
+        match to_value(&property.value).as_u64() {
+            Some(found) if found > u64::from(CONFIG_VERSION) => Err(ConfigError::Newer {
+                path: self.layer.path.clone(),
+                found,
+                supported: CONFIG_VERSION,
+            }),
+            Some(1) => {
+                self.warn(property.start(), WarningKind::OlderVersion { found: 1 });
+                Ok(())
+            }
+            Some(found) if found == u64::from(CONFIG_VERSION) => Ok(()),
+            _ => {
+                self.reject(&["version".to_owned()], &property.value, "2");
+                Ok(())
+            }
+        }
+    }
+
+    fn object(&mut self, object: &Object<'_>, path: &mut KeyPath) {
+        for (index, property) in object.properties.iter().enumerate() {
+            let name = property.name.as_str();
+            path.push(name.to_owned());
+            if object.properties[..index].iter().any(|earlier| earlier.name.as_str() == name) {
+                self.warn(property.start(), WarningKind::Duplicate { key: path.join(".") });
+            }
+            // The version has been looked at; null is unset.
+            if *path != ["version"] && !matches!(property.value, Node::NullKeyword(_)) {
+                self.property(property.start(), &property.value, path);
+            }
+            path.pop();
+        }
+    }
+
+    fn property(&mut self, start: usize, node: &Node<'_>, path: &mut KeyPath) {
+        let key = path.join(".");
+        match (legacy::of(path), keys::slot(path), node) {
+            (Some(Old::Gone), ..) => self.warn(start, WarningKind::Gone { key }),
+            (Some(Old::Moved { to, convert }), ..) => match convert(&to_value(node)) {
+                Ok(value) => {
+                    self.warn(start, WarningKind::Moved { key, to: to.join(".") });
+                    let place = (self.place)(node.start());
+                    // The key of today wins, wherever it stands in the file.
+                    self.layer.settings.entry(to).or_insert((value, place));
+                }
+                Err(expected) => self.reject(path, node, expected),
+            },
+            (None, Slot::Leaf(kind), _) => {
+                let value = to_value(node);
+                match kind.fault(&value) {
+                    Some(expected) => self.reject(path, node, &expected),
+                    None => self.set(path, value, node.start()),
+                }
+            }
+            (None, Slot::Branch, Node::Object(object)) if object.properties.is_empty() => {
+                // An empty profile is a profile.
+                if path.len() > 1 && matches!(path[0].as_str(), "profiles" | "plugins") {
+                    self.set(path, Value::Object(serde_json::Map::new()), node.start());
+                }
+            }
+            (None, Slot::Branch, Node::Object(object)) => self.object(object, path),
+            (None, Slot::Branch, _) => self.reject(path, node, "an object"),
+            (None, Slot::Unknown, _) => {
+                let (name, parents) = path.split_last().expect("a property has a name");
+                let suggestion = keys::suggestion(parents, name);
+                self.warn(start, WarningKind::Unknown { key, suggestion });
+            }
+        }
+    }
+
+    fn set(&mut self, path: &[String], value: Value, offset: usize) {
+        self.layer.settings.insert(path.to_owned(), (value, (self.place)(offset)));
+    }
+
+    fn reject(&mut self, path: &[String], node: &Node<'_>, expected: &str) {
+        self.layer.violations.push(Violation {
+            place: Some((self.place)(node.start())),
+            key: path.join("."),
+            value: to_value(node),
+            expected: expected.to_owned(),
+        });
+    }
+
+    fn warn(&mut self, offset: usize, kind: WarningKind) {
+        self.layer.warnings.push(Warning { place: (self.place)(offset), kind });
+    }
+}
+
+fn place(path: &Path, text: &str, offset: usize) -> Place {
+    let before = &text[..text.floor_char_boundary(offset)];
+    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+    Place {
+        path: path.to_owned(),
+        line: before.matches('\n').count() + 1,
+        column: before[line_start..].chars().count() + 1,
+    }
+}
+
+fn to_value(node: &Node<'_>) -> Value {
+    match node {
+        Node::StringLit(text) => Value::from(text.value.as_ref()),
+        // A number beyond every range stays as text, which no range admits.
+        Node::NumberLit(number) => {
+            serde_json::from_str(number.value).unwrap_or_else(|_| Value::from(number.value))
+        }
+        Node::BooleanLit(switch) => Value::from(switch.value),
+        Node::NullKeyword(_) => Value::Null,
+        Node::Array(array) => array.elements.iter().map(to_value).collect(),
+        Node::Object(object) => object
+            .properties
+            .iter()
+            .map(|property| (property.name.as_str().to_owned(), to_value(&property.value)))
+            .collect(),
+    }
+}

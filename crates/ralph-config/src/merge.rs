@@ -1,0 +1,298 @@
+//! Laying the layers over each other.
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use serde::Deserialize as _;
+use serde_json::{Map, Value};
+
+use crate::{
+    Config, ConfigError, Place, Violation, Warning,
+    keys::{self, KEYS, PROFILES, Slot},
+    layer::{self, KeyPath, Layer},
+};
+
+/// Where configuration is read from.
+#[derive(Clone, Debug)]
+pub struct Sources {
+    /// The user's file, for all repositories.
+    pub global: Option<PathBuf>,
+    /// The repository's file, `.ralph/config.jsonc`.
+    pub project: PathBuf,
+}
+
+/// What the command line asks for.
+#[derive(Clone, Debug, Default)]
+pub struct Overrides {
+    /// The profile to lay over the files.
+    pub profile: Option<String>,
+    /// Dotted keys and their values, over everything else.
+    pub values: Vec<(String, Value)>,
+}
+
+/// Where a value came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// Ralph.
+    Default,
+    /// The user's file.
+    Global(PathBuf),
+    /// The repository's file.
+    Project(PathBuf),
+    /// The profile of this name.
+    Profile(String),
+    /// The command line.
+    CommandLine,
+}
+
+/// The configuration in effect.
+#[derive(Clone, Debug)]
+pub struct Resolved {
+    /// The values.
+    pub config: Config,
+    /// The same as one document, for showing.
+    pub document: Value,
+    /// Where the value of each dotted key came from.
+    pub origins: BTreeMap<String, Origin>,
+    /// What is odd about the files.
+    pub warnings: Vec<Warning>,
+    /// What the repository's file says to run.
+    pub executables: Executables,
+}
+
+/// The parts of a repository's own file that name programs: dotted keys and values.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Executables {
+    /// Sorted by key.
+    pub entries: BTreeMap<String, Value>,
+}
+
+/// Reads the files that are there and lays them over each other.
+///
+/// The order, from weak to strong: defaults, the user's file, the repository's file,
+/// the profile, the command line. It goes key by key; a list replaces a list, and
+/// `queue.aging_thresholds` is replaced as one. A `null` sets nothing.
+pub fn load(sources: &Sources, overrides: &Overrides) -> Result<Resolved, ConfigError> {
+    let global = sources.global.as_deref().map(layer::read).transpose()?.flatten();
+    let project = layer::read(&sources.project)?;
+
+    let mut merged = Merged::default();
+    let mut warnings = Vec::new();
+    let mut violations = Vec::new();
+    merged.lay(&Origin::Default, defaults());
+    let mut settings_of_project = BTreeMap::new();
+    for (layer, is_project) in [(global, false), (project, true)] {
+        let Some(layer) = layer else { continue };
+        let Layer { path, settings, warnings: odd, violations: wrong } = layer;
+        warnings.extend(odd);
+        violations.extend(wrong);
+        let origin = if is_project { Origin::Project(path) } else { Origin::Global(path) };
+        if is_project {
+            settings_of_project = settings.clone();
+        }
+        merged.lay(
+            &origin,
+            settings.into_iter().map(|(key, (value, place))| (key, value, Some(place))),
+        );
+    }
+    violations.extend(merged.reserved_profiles());
+    if let Some(name) = &overrides.profile {
+        merged.lay_profile(name)?;
+    }
+    for (key, value) in &overrides.values {
+        let path: KeyPath = key.split('.').map(str::to_owned).collect();
+        let expected = match keys::slot(&path) {
+            Slot::Leaf(kind) => kind.fault(value),
+            Slot::Branch | Slot::Unknown => Some("a key of the configuration".to_owned()),
+        };
+        match expected {
+            Some(expected) => violations.push(Violation {
+                place: None,
+                key: key.clone(),
+                value: value.clone(),
+                expected,
+            }),
+            None => merged.lay(&Origin::CommandLine, [(path, value.clone(), None)]),
+        }
+    }
+    violations.extend(merged.aging_fault());
+    if !violations.is_empty() {
+        return Err(ConfigError::Invalid { violations });
+    }
+
+    let document = merged.document();
+    Ok(Resolved {
+        config: Config::deserialize(&document)
+            .expect("what the table of keys admits is what the types take; a test walks it"),
+        document,
+        executables: merged.executables(settings_of_project),
+        origins: merged
+            .values
+            .into_iter()
+            .map(|(key, setting)| (key.join("."), setting.origin))
+            .collect(),
+        warnings,
+    })
+}
+
+fn defaults() -> impl Iterator<Item = (KeyPath, Value, Option<Place>)> {
+    KEYS.iter().filter(|(.., default)| !default.is_empty()).map(|(key, _, default)| {
+        let value = serde_json::from_str(default).expect("a default is JSON; a test walks them");
+        (key.split('.').map(str::to_owned).collect(), value, None)
+    })
+}
+
+const AGING: [&str; 2] = ["queue", "aging_thresholds"];
+
+#[derive(Default)]
+struct Merged {
+    values: BTreeMap<KeyPath, Setting>,
+}
+
+struct Setting {
+    value: Value,
+    origin: Origin,
+    place: Option<Place>,
+}
+
+impl Merged {
+    fn lay(
+        &mut self,
+        origin: &Origin,
+        settings: impl IntoIterator<Item = (KeyPath, Value, Option<Place>)>,
+    ) {
+        let settings: Vec<_> = settings.into_iter().collect();
+        if *origin != Origin::Default
+            && settings.iter().any(|(key, ..)| key.starts_with(&AGING.map(str::to_owned)))
+        {
+            let aging = defaults().filter(|(key, ..)| key.starts_with(&AGING.map(str::to_owned)));
+            self.lay(&Origin::Default, aging);
+        }
+        for (key, value, place) in settings {
+            self.values.insert(key, Setting { value, origin: origin.clone(), place });
+        }
+    }
+
+    fn reserved_profiles(&self) -> Vec<Violation> {
+        let mut reserved: Vec<Violation> = Vec::new();
+        for (key, setting) in &self.values {
+            let [profiles, name, ..] = key.as_slice() else { continue };
+            let key = format!("profiles.{name}");
+            if profiles == "profiles"
+                && PROFILES.iter().any(|(taken, _)| taken == name)
+                && reserved.last().is_none_or(|last| last.key != key)
+            {
+                reserved.push(Violation {
+                    place: setting.place.clone(),
+                    key,
+                    value: Value::from(name.as_str()),
+                    expected: "another name, as this one is built in".to_owned(),
+                });
+            }
+        }
+        reserved
+    }
+
+    fn lay_profile(&mut self, name: &str) -> Result<(), ConfigError> {
+        let built_in = PROFILES.iter().find(|(known, _)| *known == name);
+        let mut patch: Vec<(KeyPath, Value, Option<Place>)> = built_in
+            .iter()
+            .flat_map(|(_, patch)| patch.iter())
+            .map(|(key, word)| {
+                (
+                    format!("agent.{key}").split('.').map(str::to_owned).collect(),
+                    Value::from(*word),
+                    None,
+                )
+            })
+            .collect();
+        let mut known: Vec<String> = PROFILES.iter().map(|(name, _)| (*name).to_owned()).collect();
+        for (key, setting) in &self.values {
+            let [profiles, profile, rest @ ..] = key.as_slice() else { continue };
+            if profiles != "profiles" {
+                continue;
+            }
+            if known.last() != Some(profile) {
+                known.push(profile.clone());
+            }
+            if profile == name && !rest.is_empty() {
+                let key = [&["agent".to_owned()], rest].concat();
+                patch.push((key, setting.value.clone(), setting.place.clone()));
+            }
+        }
+        if !known.iter().any(|known| known == name) {
+            return Err(ConfigError::UnknownProfile { name: name.to_owned(), known });
+        }
+        self.lay(&Origin::Profile(name.to_owned()), patch);
+        Ok(())
+    }
+
+    fn aging_fault(&self) -> Option<Violation> {
+        let days = ["warning_days", "stale_days", "rotten_days"].map(|name| {
+            let setting = self.values.get(&[AGING[0], AGING[1], name].map(str::to_owned)[..]);
+            setting.map(|setting| (name, setting))
+        });
+        let days: Vec<_> = days.into_iter().flatten().collect();
+        let place = days.iter().find_map(|(_, setting)| setting.place.clone());
+        if days.windows(2).all(|pair| pair[0].1.value.as_u64() < pair[1].1.value.as_u64()) {
+            return None;
+        }
+        Some(Violation {
+            place,
+            key: AGING.join("."),
+            value: days
+                .iter()
+                .map(|(name, setting)| ((*name).to_owned(), setting.value.clone()))
+                .collect(),
+            expected: "days that rise from `warning_days` over `stale_days` to `rotten_days`"
+                .to_owned(),
+        })
+    }
+
+    fn document(&self) -> Value {
+        let mut document = Map::new();
+        for (key, setting) in &self.values {
+            let (name, parents) = key.split_last().expect("a key has a name");
+            let mut object = &mut document;
+            for parent in parents {
+                object = object
+                    .entry(parent.as_str())
+                    .or_insert_with(|| Value::Object(Map::new()))
+                    .as_object_mut()
+                    .expect("a key with further keys is never a value");
+            }
+            object.entry(name.as_str()).or_insert_with(|| setting.value.clone());
+        }
+        Value::Object(document)
+    }
+
+    /// A runner counts when it is a plugin, whichever file enabled that.
+    fn executables(&self, project: BTreeMap<KeyPath, (Value, Place)>) -> Executables {
+        let is_plugin = |runner: &Value| {
+            self.values.keys().any(|key| {
+                matches!(key.as_slice(), [plugins, inner, id, ..]
+                    if plugins == "plugins" && inner == "plugins" && Some(id.as_str()) == runner.as_str())
+            })
+        };
+        let names_program = |path: &[String], value: &Value| {
+            let path: Vec<&str> = path.iter().map(String::as_str).collect();
+            let agent = match path.as_slice() {
+                ["plugins", ..] => return true,
+                ["agent", rest @ ..] | ["profiles", _, rest @ ..] => rest,
+                _ => return false,
+            };
+            match agent {
+                ["ci_gate" | "command", "argv"] => true,
+                ["runner"] | ["phase_overrides", _, "runner"] => is_plugin(value),
+                [key] => key.ends_with("_bin"),
+                _ => false,
+            }
+        };
+        Executables {
+            entries: project
+                .into_iter()
+                .filter(|(key, (value, _))| names_program(key, value))
+                .map(|(key, (value, _))| (key.join("."), value))
+                .collect(),
+        }
+    }
+}
