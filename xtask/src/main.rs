@@ -1,2 +1,54 @@
-//! Placeholder.
-fn main() {}
+//! The door to every check: `cargo xtask` lists them.
+//!
+//! Never: knows anything about Ralph that a test could know; it starts the
+//! tests and adds up what they say.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool")]
+
+mod cargo;
+mod test;
+mod tidy;
+
+use std::process::ExitCode;
+
+/// One check: its name, what to say about it, and what to do with the
+/// arguments behind the name.
+struct Check {
+    name: &'static str,
+    about: &'static str,
+    run: fn(&[String]) -> ExitCode,
+}
+
+const CHECKS: &[Check] = &[
+    Check {
+        name: "test",
+        about: "Everything: format, lints, docs, tests, goldens",
+        run: test::run,
+    },
+    Check {
+        name: "tidy",
+        about: "Rules of this repository that no compiler knows",
+        run: tidy::run,
+    },
+];
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let Some((name, rest)) = args.split_first() else {
+        print!("{}", help());
+        return ExitCode::SUCCESS;
+    };
+    if ["help", "-h", "--help"].contains(&name.as_str()) {
+        print!("{}", help());
+        return ExitCode::SUCCESS;
+    }
+    if let Some(check) = CHECKS.iter().find(|check| check.name == name) {
+        return (check.run)(rest);
+    }
+    eprint!("no such check: `{name}`\n\n{}", help());
+    ExitCode::from(2)
+}
+
+fn help() -> String {
+    let checks = CHECKS.iter().map(|Check { name, about, .. }| format!("  {name:<16} {about}\n"));
+    std::iter::once("Usage: cargo xtask CHECK [ARGUMENTS]\n\n".to_owned()).chain(checks).collect()
+}
