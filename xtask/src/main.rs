@@ -25,6 +25,11 @@ const CHECKS: &[Check] = &[
         run: test::run,
     },
     Check {
+        name: "e2e",
+        about: "The program itself on real repositories, killed at every step",
+        run: test::e2e,
+    },
+    Check {
         name: "tidy",
         about: "Rules of this repository that no compiler knows",
         run: tidy::run,
