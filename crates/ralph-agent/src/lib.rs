@@ -1,1 +1,36 @@
-//! Placeholder.
+//! One adapter per agent CLI: an argv and a pure stream parser.
+//!
+//! [`Runner::resolve`] finds an agent, [`run_turn`] runs one turn of it, [`Parser`]
+//! makes sense of what it printed. Of a turn, three files stay in [`Turn::files`]: the
+//! prompt, and what the agent printed on stdout and stderr, to the byte. They are the
+//! log; [`read_turn`] judges them again, also when the process that started the turn is
+//! gone.
+//!
+//! ```
+//! use ralph_agent::{Programs, Runner, RunnerError};
+//!
+//! let programs = Programs {
+//!     command: Some(vec!["./agent.sh".to_owned(), "--fast".to_owned()]),
+//!     ..Programs::default()
+//! };
+//! assert_eq!(Runner::resolve("command", &programs)?.name(), "command");
+//! assert!(matches!(Runner::resolve("cluade", &programs), Err(RunnerError::Unknown { .. })));
+//! # Ok::<(), RunnerError>(())
+//! ```
+//!
+//! Never: reads the queue or the environment; looks for words in an agent's output to
+//! decide an outcome (final event, exit and the fixed beginnings of error messages do);
+//! gives a prompt on a command line; leaves an agent's stdin open.
+
+mod adapter;
+mod outcome;
+mod parser;
+mod phase;
+mod runner;
+mod turn;
+
+pub use outcome::{Ending, Outcome, Scope, Usage};
+pub use parser::{Parser, Verdict};
+pub use phase::Phase;
+pub use runner::{Detected, Programs, Runner, RunnerError};
+pub use turn::{Access, Progress, Turn, TurnError, TurnReport, read_turn, run_turn};

@@ -1,0 +1,99 @@
+//! The agents Ralph can drive: for each an argv and the meaning of its events.
+
+mod claude;
+mod codex;
+mod command;
+mod gemini;
+mod opencode;
+
+use std::{ffi::OsString, fmt};
+
+use serde_json::Value;
+
+use crate::{
+    Outcome, Turn,
+    parser::{Facts, brief},
+};
+
+/// One agent.
+pub(crate) struct Adapter {
+    pub(crate) name: &'static str,
+    /// What it is called on `PATH`; empty when only configuration can tell.
+    pub(crate) program: &'static str,
+    /// Whether a later turn can go on with an earlier one's session.
+    pub(crate) resumable: bool,
+    /// How it is started for a turn; the prompt comes on stdin.
+    pub(crate) invocation: fn(&Turn) -> Invocation,
+    /// What an event adds to the facts; `None` when it prints none.
+    pub(crate) fold: Option<fn(&mut Facts, &Value)>,
+    /// What it means by an exit code other than 0, with what it said on stderr.
+    pub(crate) exit: fn(&Facts, i32, &str) -> Option<Outcome>,
+}
+
+/// What is added to a program to start a turn.
+#[derive(Debug, Default)]
+pub(crate) struct Invocation {
+    pub(crate) args: Vec<OsString>,
+    pub(crate) env: Vec<(&'static str, OsString)>,
+}
+
+/// In the order in which they are offered.
+pub(crate) const ADAPTERS: [&Adapter; 5] =
+    [&claude::ADAPTER, &codex::ADAPTER, &gemini::ADAPTER, &opencode::ADAPTER, &command::ADAPTER];
+
+/// The agent of this name.
+pub(crate) fn find(name: &str) -> Option<&'static Adapter> {
+    ADAPTERS.into_iter().find(|adapter| adapter.name == name)
+}
+
+impl fmt::Debug for Adapter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name)
+    }
+}
+
+impl Invocation {
+    fn new(args: &[&str]) -> Self {
+        Self { args: args.iter().map(OsString::from).collect(), env: Vec::new() }
+    }
+
+    fn arg(mut self, arg: impl Into<OsString>) -> Self {
+        self.args.push(arg.into());
+        self
+    }
+
+    /// `flag` and `value`, if there is a value.
+    fn option(self, flag: &str, value: Option<&str>) -> Self {
+        match value {
+            Some(value) => self.arg(flag).arg(value),
+            None => self,
+        }
+    }
+
+    fn env(mut self, name: &'static str, value: impl Into<OsString>) -> Self {
+        self.env.push((name, value.into()));
+        self
+    }
+}
+
+/// What a provider's HTTP status means; `None` when it is about the request itself.
+fn by_status(status: u64, message: &str) -> Option<Outcome> {
+    let reason = brief(message);
+    Some(match status {
+        401 | 403 => Outcome::NotAuthenticated { reason },
+        402 => Outcome::OutOfQuota { reason },
+        429 => Outcome::RateLimited { until: None },
+        500..=599 => Outcome::Unavailable { reason },
+        _ => return None,
+    })
+}
+
+/// The number at `path`, 0 when there is none.
+fn count(value: &Value, path: &str) -> u64 {
+    value.pointer(path).and_then(Value::as_u64).unwrap_or_default()
+}
+
+/// The text at `path`.
+fn text<'a>(value: &'a Value, path: &str) -> Option<&'a str> {
+    value.pointer(path).and_then(Value::as_str)
+}

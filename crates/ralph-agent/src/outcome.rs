@@ -1,0 +1,154 @@
+//! How a turn ended, in terms every agent shares.
+
+use std::fmt;
+
+use ralph_process::Exit;
+use ralph_state::Timestamp;
+
+/// How a turn ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Outcome {
+    /// The agent thinks it is done. A hint: nobody has looked at its work yet.
+    Succeeded,
+    /// The agent gave up, or ended in a way that none of the others describes.
+    Failed {
+        /// What it said.
+        reason: String,
+    },
+    /// The provider takes no more requests for now.
+    RateLimited {
+        /// When it will, if the agent said so.
+        until: Option<Timestamp>,
+    },
+    /// The account is used up; waiting does not help.
+    OutOfQuota {
+        /// What the provider said.
+        reason: String,
+    },
+    /// The agent has no valid credentials.
+    NotAuthenticated {
+        /// What the agent or the provider said.
+        reason: String,
+    },
+    /// The provider could not be reached or was out of order, after the agent's own
+    /// tries; another turn may work.
+    Unavailable {
+        /// What the agent said.
+        reason: String,
+    },
+    /// The agent's own limit of steps or money.
+    LimitReached {
+        /// What the agent said.
+        reason: String,
+    },
+    /// Somebody stopped it: Ralph was asked to, or a signal came from elsewhere.
+    Interrupted,
+    /// The wall-clock limit of the turn.
+    TimedOut,
+    /// The stream ends without a final event; whether the work is done is unknown. The
+    /// session may be resumed.
+    Truncated,
+    /// The session to resume is not there; a fresh one may be.
+    LostSession,
+    /// The agent refused how it was started: flags, trust or its own configuration.
+    Misused {
+        /// What the agent said.
+        reason: String,
+    },
+}
+
+impl Outcome {
+    /// The name a log sees.
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Succeeded => "succeeded",
+            Self::Failed { .. } => "failed",
+            Self::RateLimited { .. } => "rate_limited",
+            Self::OutOfQuota { .. } => "out_of_quota",
+            Self::NotAuthenticated { .. } => "not_authenticated",
+            Self::Unavailable { .. } => "unavailable",
+            Self::LimitReached { .. } => "limit_reached",
+            Self::Interrupted => "interrupted",
+            Self::TimedOut => "timed_out",
+            Self::Truncated => "truncated",
+            Self::LostSession => "lost_session",
+            Self::Misused { .. } => "misused",
+        }
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Succeeded => f.write_str("the agent thinks it is done"),
+            Self::Failed { reason } => write!(f, "the agent failed: {reason}"),
+            Self::RateLimited { until: Some(until) } => write!(f, "rate limited until {until}"),
+            Self::RateLimited { until: None } => f.write_str("rate limited"),
+            Self::OutOfQuota { reason } => write!(f, "out of quota: {reason}"),
+            Self::NotAuthenticated { reason } => write!(f, "not authenticated: {reason}"),
+            Self::Unavailable { reason } => write!(f, "the provider is unavailable: {reason}"),
+            Self::LimitReached { reason } => write!(f, "the agent's own limit: {reason}"),
+            Self::Interrupted => f.write_str("interrupted"),
+            Self::TimedOut => f.write_str("out of time"),
+            Self::Truncated => f.write_str("the agent ended without a final event"),
+            Self::LostSession => f.write_str("the session to resume is gone"),
+            Self::Misused { reason } => write!(f, "the agent refused to start: {reason}"),
+        }
+    }
+}
+
+/// How the process of a turn ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// With this exit code.
+    Code(i32),
+    /// By this signal.
+    Signal(i32),
+    /// Ralph ended it at its wall-clock limit.
+    TimedOut,
+    /// Ralph ended it because it was asked to stop.
+    Cancelled,
+    /// Nobody was there to see it, as when its parent died.
+    Unseen,
+}
+
+impl From<Exit> for Ending {
+    fn from(exit: Exit) -> Self {
+        match exit {
+            Exit::Code(code) => Self::Code(code),
+            Exit::Signal(signal) => Self::Signal(signal),
+            Exit::TimedOut => Self::TimedOut,
+            Exit::Cancelled => Self::Cancelled,
+        }
+    }
+}
+
+/// What a turn used.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Usage {
+    /// What the numbers count.
+    pub scope: Scope,
+    /// Tokens read, without those from a cache.
+    pub input: u64,
+    /// Tokens read from a cache.
+    pub cache_read: u64,
+    /// Tokens written to a cache.
+    pub cache_write: u64,
+    /// Tokens written, reasoning included.
+    pub output: u64,
+    /// Tokens of reasoning; 0 where the agent does not tell.
+    pub reasoning: u64,
+    /// The agent's own figure in US dollars, if it has one; an estimate at best.
+    pub cost_usd: Option<f64>,
+}
+
+/// What the numbers of a [`Usage`] count.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Scope {
+    /// This turn.
+    #[default]
+    Turn,
+    /// The whole session so far: earlier turns have to be taken off.
+    Session,
+}

@@ -1,0 +1,214 @@
+//! What an agent printed, folded into what it means.
+
+use ralph_state::Timestamp;
+use serde_json::Value;
+
+use crate::{Ending, Outcome, Usage, adapter::Adapter};
+
+/// The longest line that is read as an event. The longest seen is 1.2 MB; without a
+/// limit one line would be held in memory whatever its length.
+const LONGEST_LINE: usize = 64 << 20;
+
+/// Folds the bytes an agent prints into session, text, usage and outcome.
+///
+/// Bytes come in pieces of any size, cut anywhere. A line that is no event, or an event
+/// nobody knows, is passed over.
+///
+/// ```
+/// use ralph_agent::{Ending, Outcome, Parser, Runner};
+///
+/// let mut parser = Parser::new("codex").expect("a known runner");
+/// parser.feed(br#"{"type":"thread.started","thread_id":"0199"}
+/// {"type":"item.completed","item":{"type":"agent_message","text":"done"}}
+/// {"type":"turn.completed","usage":{"input_tokens":9,"output_tokens":2}}
+/// "#);
+/// assert_eq!(parser.session_id(), Some("0199"));
+/// let verdict = parser.finish(Ending::Code(0), "");
+/// assert_eq!(verdict.outcome, Outcome::Succeeded);
+/// assert_eq!(verdict.final_text.as_deref(), Some("done"));
+/// ```
+#[derive(Debug)]
+pub struct Parser {
+    adapter: &'static Adapter,
+    facts: Facts,
+    line: Vec<u8>,
+    /// The line at hand is too long; the rest of it is passed over.
+    skipping: bool,
+}
+
+/// What a whole stream means.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Verdict {
+    /// How the turn ended.
+    pub outcome: Outcome,
+    /// The session to resume.
+    pub session_id: Option<String>,
+    /// The last thing the agent said.
+    pub final_text: Option<String>,
+    /// What it used.
+    pub usage: Option<Usage>,
+}
+
+/// What an adapter gathers from events.
+#[derive(Debug, Default)]
+pub(crate) struct Facts {
+    /// Whether any event was read.
+    pub(crate) seen: bool,
+    pub(crate) session_id: Option<String>,
+    pub(crate) text: Option<String>,
+    pub(crate) usage: Option<Usage>,
+    /// What the final event says; `None` before there is one.
+    pub(crate) claim: Option<Claim>,
+    /// The kind of the latest error the agent told of, in its own words.
+    pub(crate) error_kind: Option<String>,
+    /// When a rejected limit ends.
+    pub(crate) reset: Option<Timestamp>,
+    /// The text goes on rather than starting anew.
+    pub(crate) text_open: bool,
+}
+
+/// What a final event says.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Claim {
+    Good,
+    Bad(Outcome),
+}
+
+impl Parser {
+    /// For the agent of this name; `None` when there is no such agent.
+    pub fn new(runner: &str) -> Option<Self> {
+        Some(Self::of(crate::adapter::find(runner)?))
+    }
+
+    pub(crate) fn of(adapter: &'static Adapter) -> Self {
+        Self { adapter, facts: Facts::default(), line: Vec::new(), skipping: false }
+    }
+
+    /// The next piece of what the agent printed.
+    pub fn feed(&mut self, bytes: &[u8]) {
+        if self.adapter.fold.is_none() {
+            return self.keep_tail(bytes);
+        }
+        for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
+            let ends = piece.ends_with(b"\n");
+            if self.skipping || self.line.len() + piece.len() > LONGEST_LINE {
+                self.line.clear();
+                self.skipping = !ends;
+            } else if ends && self.line.is_empty() {
+                self.event(piece);
+            } else {
+                self.line.extend_from_slice(piece);
+                if ends {
+                    let line = std::mem::take(&mut self.line);
+                    self.event(&line);
+                }
+            }
+        }
+    }
+
+    /// The session, as soon as it was named.
+    pub fn session_id(&self) -> Option<&str> {
+        self.facts.session_id.as_deref()
+    }
+
+    /// What the stream means, now that the process has ended, with what it said on
+    /// stderr.
+    pub fn finish(mut self, ending: Ending, stderr: &str) -> Verdict {
+        let rest = std::mem::take(&mut self.line);
+        // A last line without its newline counts when it is whole.
+        self.event(&rest);
+        if self.adapter.fold.is_none() && !rest.is_empty() {
+            self.facts.text = Some(String::from_utf8_lossy(&rest).trim().to_owned());
+        }
+        let outcome = self.outcome(ending, &plain(stderr));
+        let Facts { session_id, text, usage, .. } = self.facts;
+        Verdict { outcome, session_id, final_text: text.filter(|text| !text.is_empty()), usage }
+    }
+
+    fn event(&mut self, line: &[u8]) {
+        let Some(fold) = self.adapter.fold else { return };
+        if let Ok(event @ Value::Object(_)) = serde_json::from_slice(line) {
+            self.facts.seen = true;
+            fold(&mut self.facts, &event);
+        }
+    }
+
+    /// An agent without events: the end of what it printed is its text.
+    fn keep_tail(&mut self, bytes: &[u8]) {
+        const TAIL: usize = 256 << 10;
+        self.line.extend_from_slice(bytes);
+        if self.line.len() > 2 * TAIL {
+            self.line.drain(..self.line.len() - TAIL);
+        }
+    }
+
+    /// Final event, exit and stderr together, in this order of weight: a claim of
+    /// failure, a limit of ours, the exit, a claim of success.
+    fn outcome(&self, ending: Ending, stderr: &str) -> Outcome {
+        let facts = &self.facts;
+        let good = facts.claim == Some(Claim::Good)
+            || (self.adapter.fold.is_none() && ending == Ending::Code(0));
+        if good && !matches!(ending, Ending::Code(code) if code != 0) {
+            let silent = facts.text.as_deref().is_none_or(|text| text.trim().is_empty());
+            return if silent && self.adapter.fold.is_some() {
+                Outcome::Failed { reason: "it ended without an answer".to_owned() }
+            } else {
+                Outcome::Succeeded
+            };
+        }
+        match ending {
+            Ending::Cancelled => return Outcome::Interrupted,
+            Ending::TimedOut => return Outcome::TimedOut,
+            Ending::Code(code) if code != 0 => {
+                if let Some(outcome) = (self.adapter.exit)(facts, code, stderr) {
+                    return outcome;
+                }
+            }
+            Ending::Code(_) | Ending::Signal(_) | Ending::Unseen => {}
+        }
+        if let Some(Claim::Bad(outcome)) = &facts.claim {
+            return outcome.clone();
+        }
+        match ending {
+            Ending::Code(code) if code != 0 && (good || !facts.seen) => {
+                Outcome::Failed { reason: exit_reason(code, stderr) }
+            }
+            // SIGHUP, SIGINT and SIGTERM are requests.
+            Ending::Signal(1 | 2 | 15) => Outcome::Interrupted,
+            Ending::Signal(signal) if self.adapter.fold.is_none() => {
+                Outcome::Failed { reason: format!("killed by signal {signal}") }
+            }
+            _ => Outcome::Truncated,
+        }
+    }
+}
+
+fn exit_reason(code: i32, stderr: &str) -> String {
+    match stderr.lines().rev().map(str::trim).find(|line| !line.is_empty()) {
+        Some(line) => format!("exit code {code}: {}", brief(line)),
+        None => format!("exit code {code}"),
+    }
+}
+
+/// The beginning of a message, short enough for one line of a log.
+pub(crate) fn brief(message: &str) -> String {
+    const LONGEST: usize = 300;
+    let line = message.trim().lines().next().unwrap_or_default();
+    match line.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line.to_owned(),
+    }
+}
+
+/// `text` without terminal colours.
+fn plain(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("\u{1b}[") {
+        plain.push_str(before);
+        rest = after.trim_start_matches(|c: char| c.is_ascii_digit() || c == ';');
+        rest = rest.get(1..).unwrap_or_default();
+    }
+    plain.push_str(rest);
+    plain
+}

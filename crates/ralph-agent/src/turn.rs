@@ -1,0 +1,301 @@
+//! One turn: an agent is given a prompt and works until it ends.
+
+use std::{
+    ffi::OsString,
+    io::{self, Read as _, Seek as _},
+    panic::resume_unwind,
+    path::{Path, PathBuf},
+    sync::mpsc::{self, RecvTimeoutError},
+    thread,
+    time::Duration,
+};
+
+use ralph_process::{Cancel, Command, Input, Output, SpawnError};
+use ralph_state::ProcessIdentity;
+
+use crate::{Ending, Outcome, Parser, Runner, Usage, Verdict, adapter::Invocation};
+
+/// Time between two looks at what an agent printed meanwhile.
+const LOOK: Duration = Duration::from_millis(50);
+/// Time from SIGTERM to SIGKILL.
+const GRACE: Duration = Duration::from_secs(1);
+/// How much of the end of stderr is looked at.
+const STDERR_TAIL: u64 = 64 << 10;
+
+/// What an agent is asked to do, and where.
+#[derive(Clone, Debug)]
+pub struct Turn {
+    /// What it is told.
+    pub prompt: String,
+    /// The directory it works in.
+    pub dir: PathBuf,
+    /// A directory of this turn alone, made if need be, for its prompt and output.
+    pub files: PathBuf,
+    /// Variables on top of this process's own and of what the agent needs.
+    pub env: Vec<(OsString, OsString)>,
+    /// The model to ask for.
+    pub model: Option<String>,
+    /// The effort to ask for, in the agent's own words.
+    pub effort: Option<String>,
+    /// The session to go on with.
+    pub resume: Option<String>,
+    /// The id, a UUID, that a fresh session gets if the agent lets it be chosen.
+    pub session: Option<String>,
+    /// What the agent may do unasked.
+    pub access: Access,
+    /// The turn is ended when it takes longer.
+    pub limit: Option<Duration>,
+    /// Marks the agent's processes, and nobody else's; see
+    /// [`Command::marker`](ralph_process::Command::marker).
+    pub marker: String,
+}
+
+/// What an agent may do unasked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Access {
+    /// Everything.
+    #[default]
+    Full,
+    /// Change files in its directory.
+    Edits,
+}
+
+/// What became known while a turn runs.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum Progress<'a> {
+    /// The agent runs, as this process.
+    Spawned(&'a ProcessIdentity),
+    /// The agent named its session.
+    Session(&'a str),
+}
+
+/// A turn that is over.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct TurnReport {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// How its process ended.
+    pub ending: Ending,
+    /// The session to resume.
+    pub session_id: Option<String>,
+    /// The last thing the agent said.
+    pub final_text: Option<String>,
+    /// What it used.
+    pub usage: Option<Usage>,
+    /// How long it took.
+    pub wall: Duration,
+    /// Processes of it that could not be ended.
+    pub survivors: Vec<ProcessIdentity>,
+}
+
+/// Why there was no turn, or nothing is known about it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TurnError {
+    /// A file of the turn cannot be written; nothing was started.
+    #[error("cannot write the files of the turn")]
+    Write {
+        /// The cause.
+        source: io::Error,
+    },
+    /// The agent was not started.
+    #[error("cannot start the runner `{runner}`")]
+    Spawn {
+        /// The agent's name.
+        runner: &'static str,
+        /// The cause.
+        source: SpawnError,
+    },
+    /// There is no thread left to wait for the agent; nothing was started.
+    #[error("cannot start a thread")]
+    Thread {
+        /// The cause.
+        source: io::Error,
+    },
+    /// What the agent printed cannot be read. It has ended, or was ended.
+    #[error("cannot read what the agent printed")]
+    Read {
+        /// The cause.
+        source: io::Error,
+    },
+}
+
+impl Turn {
+    /// A turn with full access and nothing else asked for.
+    pub fn new(
+        prompt: impl Into<String>,
+        dir: impl Into<PathBuf>,
+        files: impl Into<PathBuf>,
+        marker: impl Into<String>,
+    ) -> Self {
+        Self {
+            prompt: prompt.into(),
+            dir: dir.into(),
+            files: files.into(),
+            env: Vec::new(),
+            model: None,
+            effort: None,
+            resume: None,
+            session: None,
+            access: Access::Full,
+            limit: None,
+            marker: marker.into(),
+        }
+    }
+
+    /// The file with the prompt.
+    pub fn prompt_path(&self) -> PathBuf {
+        self.files.join("prompt.md")
+    }
+}
+
+/// The file with what the agent of a turn printed, to the byte.
+pub(crate) fn stdout_path(files: &Path) -> PathBuf {
+    files.join("stdout")
+}
+
+/// The file with what the agent of a turn said beside that, to the byte.
+pub(crate) fn stderr_path(files: &Path) -> PathBuf {
+    files.join("stderr")
+}
+
+/// Runs one turn to its end, or ends it at its limit or when cancelled.
+///
+/// `progress` hears of the process as soon as it runs and of the session as soon as the
+/// agent names it; a turn that outlives this process can be found by both and judged by
+/// [`read_turn`]. The agent reads its prompt from a file and writes to files, so no pipe
+/// of this process can stop it or cut its output. When this returns, no process that
+/// carries the turn's marker is left, except those it reports as survivors.
+pub fn run_turn(
+    runner: &Runner,
+    turn: &Turn,
+    cancel: &Cancel,
+    progress: &mut dyn FnMut(Progress<'_>),
+) -> Result<TurnReport, TurnError> {
+    let write = |source| TurnError::Write { source };
+    fs_err::create_dir_all(&turn.files).map_err(write)?;
+    fs_err::write(turn.prompt_path(), &turn.prompt).map_err(write)?;
+    // There from the start: whoever reads needs not wait for the agent.
+    fs_err::write(stdout_path(&turn.files), "").map_err(write)?;
+
+    let command = command(runner, turn);
+    let mut output = Follow::open(runner, &turn.files)?;
+    let finished = thread::scope(|scope| {
+        let (tell, news) = mpsc::channel();
+        let supervisor = thread::Builder::new()
+            .name("turn".to_owned())
+            .spawn_scoped(scope, {
+                let command = &command;
+                move || {
+                    let child = ralph_process::spawn(command)?;
+                    // Nobody listens any more only when this scope unwinds.
+                    tell.send(child.identity().clone()).ok();
+                    Ok(child.finish(turn.limit, cancel))
+                }
+            })
+            .map_err(|source| TurnError::Thread { source })?;
+        loop {
+            match news.recv_timeout(LOOK) {
+                Ok(identity) => progress(Progress::Spawned(&identity)),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+            // What cannot be read now is tried again at the end, and told then.
+            output.look(progress).ok();
+        }
+        let finished = supervisor.join().unwrap_or_else(|panic| resume_unwind(panic));
+        finished.map_err(|source| TurnError::Spawn { runner: runner.name(), source })
+    })?;
+    // An agent's tools have sessions of their own and outlive it.
+    let left = ralph_process::end(&[], Some(&turn.marker), GRACE);
+
+    output.look(progress).map_err(read_error)?;
+    let ending = finished.exit.into();
+    let Verdict { outcome, session_id, final_text, usage } =
+        output.parser.finish(ending, &stderr_tail(&turn.files)?);
+    tracing::debug!(runner = runner.name(), ?ending, outcome = outcome.as_str(), "turn");
+    Ok(TurnReport {
+        outcome,
+        ending,
+        session_id,
+        final_text,
+        usage,
+        wall: finished.wall,
+        survivors: [finished.survivors, left.survivors].concat(),
+    })
+}
+
+/// Judges a turn by the files it left, when this process did not see its end.
+pub fn read_turn(runner: &Runner, files: &Path, ending: Ending) -> Result<Verdict, TurnError> {
+    let mut output = Follow::open(runner, files)?;
+    output.look(&mut |_| {}).map_err(read_error)?;
+    Ok(output.parser.finish(ending, &stderr_tail(files)?))
+}
+
+fn command(runner: &Runner, turn: &Turn) -> Command {
+    let Invocation { args, env } = (runner.adapter.invocation)(turn);
+    Command::new(&runner.program, &turn.dir)
+        .args(&runner.args)
+        .args(args)
+        .envs(env.into_iter().map(|(name, value)| (name.into(), value)))
+        .envs(turn.env.iter().cloned())
+        .stdin(Input::File(turn.prompt_path()))
+        .stdout(Output::Append(stdout_path(&turn.files)))
+        .stderr(Output::Truncate(stderr_path(&turn.files)))
+        .marker(&turn.marker)
+        .grace(GRACE)
+}
+
+/// Reads on in a file that grows.
+struct Follow {
+    file: fs_err::File,
+    parser: Parser,
+    named: bool,
+}
+
+impl Follow {
+    fn open(runner: &Runner, files: &Path) -> Result<Self, TurnError> {
+        let file = fs_err::File::open(stdout_path(files)).map_err(read_error)?;
+        Ok(Self { file, parser: Parser::of(runner.adapter), named: false })
+    }
+
+    /// Takes in what is there now.
+    fn look(&mut self, progress: &mut dyn FnMut(Progress<'_>)) -> io::Result<()> {
+        let mut buffer = [0; 64 << 10];
+        loop {
+            let read = match self.file.read(&mut buffer) {
+                Ok(0) => return Ok(()),
+                Ok(read) => read,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(error),
+            };
+            self.parser.feed(&buffer[..read]);
+            if let (false, Some(session)) = (self.named, self.parser.session_id()) {
+                progress(Progress::Session(session));
+                self.named = true;
+            }
+        }
+    }
+}
+
+fn stderr_tail(files: &Path) -> Result<String, TurnError> {
+    let tail = || {
+        let mut file = match fs_err::File::open(stderr_path(files)) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(error),
+        };
+        let length = file.metadata()?.len();
+        file.seek(io::SeekFrom::Start(length.saturating_sub(STDERR_TAIL)))?;
+        let mut tail = Vec::new();
+        file.read_to_end(&mut tail)?;
+        Ok(tail)
+    };
+    Ok(String::from_utf8_lossy(&tail().map_err(read_error)?).into_owned())
+}
+
+fn read_error(source: io::Error) -> TurnError {
+    TurnError::Read { source }
+}
