@@ -35,7 +35,7 @@ pub struct EndReport {
 /// Each signal goes to one exact process: a number that was reused is not hit, and this process
 /// is never among them.
 pub fn end(who: &[ProcessIdentity], marker: Option<&str>, grace: Duration) -> EndReport {
-    Hunt { known: who.iter().cloned().collect(), marker, own_child: None }.run(grace)
+    Hunt { known: who.to_vec(), marker, own_child: None }.run(grace)
 }
 
 /// As [`end`], for a child of this process that has not been reaped: that keeps the number of

@@ -76,7 +76,8 @@ pub(crate) fn send(who: &ProcessIdentity, signal: Signal) {
 
 /// Whether this process was started with SIGHUP ignored, as `nohup` does.
 pub(crate) fn ignores_hangup() -> bool {
-    const HANGUP: u64 = 1 << (1 - 1);
+    // The mask begins with signal 1, which it is.
+    const HANGUP: u64 = 1;
     let status = fs_err::read_to_string("/proc/self/status").unwrap_or_default();
     let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     let mask = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
