@@ -23,7 +23,7 @@ pub(crate) fn run(world: World, arguments: Vec<OsString>) -> ExitCode {
         Err(error) => {
             // Help asked for is data and goes to stdout; if that is a broken
             // pipe, nobody is left to tell.
-            let _ = error.print();
+            drop(error.print());
             return if error.use_stderr() { Exit::Usage } else { Exit::Done }.into();
         }
     };
@@ -36,7 +36,11 @@ pub(crate) fn run(world: World, arguments: Vec<OsString>) -> ExitCode {
 
 fn dispatch(context: &Context, command: &Command) -> Result<Exit, CliError> {
     match command {
+        Command::Init(args) => commands::init::init(context, args),
+        Command::Task(args) => commands::task::task(context, args),
+        Command::Queue(args) => commands::queue::queue(context, args),
         Command::Run(args) => commands::run::run(context, args),
+        Command::Config(args) => commands::config::config(context, args),
         Command::Demo(args) => commands::demo::demo(context, args),
         Command::Version => commands::version::version(context),
     }
@@ -70,9 +74,10 @@ fn install_log(context: &Context) {
         EnvFilter::new,
     );
     // Fails only when a subscriber is installed already, which then serves.
-    let _ = tracing_subscriber::fmt()
+    let installed = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .with_ansi(context.ui.stderr_has_color())
         .try_init();
+    drop(installed);
 }

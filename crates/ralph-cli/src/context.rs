@@ -5,6 +5,10 @@ use std::ffi::{OsStr, OsString};
 use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
 
+use ralph_process::SystemClock;
+use ralph_state::Clock as _;
+use ralph_state::file::Holder;
+
 use crate::args::{ColorWhen, GlobalArgs};
 use crate::error::{CliError, ErrorKind};
 use crate::ui::{Stream, Ui};
@@ -15,7 +19,6 @@ pub(crate) struct World {
     env: Environment,
     directory: io::Result<PathBuf>,
     executable: io::Result<PathBuf>,
-    stdin_is_terminal: bool,
     stdout_is_terminal: bool,
     stderr_is_terminal: bool,
 }
@@ -28,7 +31,6 @@ impl World {
             env: Environment(std::env::vars_os().collect()),
             directory: std::env::current_dir(),
             executable: std::env::current_exe(),
-            stdin_is_terminal: io::stdin().is_terminal(),
             stdout_is_terminal: io::stdout().is_terminal(),
             stderr_is_terminal: io::stderr().is_terminal(),
         }
@@ -50,24 +52,14 @@ impl Environment {
         self.get(name)?.to_str()
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (&OsStr, &OsStr)> {
-        self.0.iter().map(|(name, value)| (name.as_os_str(), value.as_os_str()))
-    }
-
     /// The user's configuration of Ralph: `$XDG_CONFIG_HOME/ralph` or `~/.config/ralph`.
+    /// A relative `XDG_CONFIG_HOME` is ignored, as the XDG rules ask.
     pub(crate) fn config_dir(&self) -> Option<PathBuf> {
-        self.base("XDG_CONFIG_HOME", ".config")
-    }
-
-    /// What Ralph may lose without harm: `$XDG_CACHE_HOME/ralph` or `~/.cache/ralph`.
-    pub(crate) fn cache_dir(&self) -> Option<PathBuf> {
-        self.base("XDG_CACHE_HOME", ".cache")
-    }
-
-    /// A relative base directory is ignored, as the XDG rules ask.
-    fn base(&self, variable: &str, below_home: &str) -> Option<PathBuf> {
-        let given = self.get(variable).map(PathBuf::from).filter(|path| path.is_absolute());
-        let base = given.or_else(|| Some(Path::new(self.get("HOME")?).join(below_home)))?;
+        let given = self.get("XDG_CONFIG_HOME").map(PathBuf::from);
+        let base = match given.filter(|path| path.is_absolute()) {
+            Some(base) => base,
+            None => Path::new(self.get("HOME")?).join(".config"),
+        };
         Some(base.join("ralph"))
     }
 }
@@ -78,9 +70,9 @@ pub(crate) struct Context {
     pub(crate) global: GlobalArgs,
     pub(crate) env: Environment,
     pub(crate) ui: Ui,
+    pub(crate) clock: SystemClock,
     directory: io::Result<PathBuf>,
     executable: io::Result<PathBuf>,
-    stdin_is_terminal: bool,
 }
 
 impl Context {
@@ -96,11 +88,11 @@ impl Context {
         );
         Self {
             ui,
+            clock: SystemClock,
             global,
             env: world.env,
             directory: world.directory,
             executable: world.executable,
-            stdin_is_terminal: world.stdin_is_terminal,
         }
     }
 
@@ -128,9 +120,14 @@ impl Context {
         })
     }
 
-    /// Whether a person can be asked: all three streams are terminals.
-    pub(crate) fn is_interactive(&self) -> bool {
-        self.stdin_is_terminal && self.ui.stdout_is_terminal() && self.ui.stderr_is_terminal()
+    /// How this process names itself in the locks it takes.
+    pub(crate) fn holder(&self, command: &str) -> Holder {
+        Holder {
+            pid: ralph_process::own_pid(),
+            host: ralph_process::host_name(),
+            command: command.to_owned(),
+            since: self.clock.now(),
+        }
     }
 }
 
@@ -155,9 +152,8 @@ mod tests {
 
     #[test]
     fn directories_follow_xdg_and_fall_back_to_home() {
-        let home = env(&[("HOME", "/home/u"), ("XDG_CACHE_HOME", "relative")]);
+        let home = env(&[("HOME", "/home/u"), ("XDG_CONFIG_HOME", "relative")]);
         assert_eq!(home.config_dir(), Some("/home/u/.config/ralph".into()));
-        assert_eq!(home.cache_dir(), Some("/home/u/.cache/ralph".into()));
         assert_eq!(env(&[("XDG_CONFIG_HOME", "/x")]).config_dir(), Some("/x/ralph".into()));
         assert_eq!(env(&[("HOME", "")]).config_dir(), None);
     }

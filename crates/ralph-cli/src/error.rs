@@ -1,10 +1,19 @@
 //! What can go wrong as the user sees it: the one place that chooses exit
 //! codes, hints and the `kind` words of `--json`.
 
+use std::convert::Infallible;
 use std::error::Error;
 use std::fmt;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+
+use ralph_config::trust::TrustError;
+use ralph_config::{ConfigError, Place};
+use ralph_queue::{self as queue, ParseError, Problem};
+use ralph_state::document::DecodeError;
+use ralph_state::file::{Holder, LockError, ReplaceError};
+use ralph_state::{self as state};
 
 /// How the process ends. The numbers are a contract with scripts.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -191,13 +200,268 @@ impl Error for Attempt {
     }
 }
 
-impl From<std::io::Error> for CliError {
-    fn from(error: std::io::Error) -> Self {
+impl From<io::Error> for CliError {
+    fn from(error: io::Error) -> Self {
         let kind = match error.kind() {
-            std::io::ErrorKind::BrokenPipe => ErrorKind::BrokenPipe,
+            io::ErrorKind::BrokenPipe => ErrorKind::BrokenPipe,
             _ => ErrorKind::Io,
         };
         Self::new(kind, error)
+    }
+}
+
+impl From<ReplaceError> for CliError {
+    fn from(error: ReplaceError) -> Self {
+        let (path, hint) = match &error {
+            ReplaceError::NotAFile { path } => (path, "Move what is there away."),
+            ReplaceError::ReadOnlyDirectory { path, .. } => {
+                (path, "Make the directory writable; the old file is untouched.")
+            }
+            ReplaceError::NoSpace { path, .. } => {
+                (path, "Make room on the disk; the old file is untouched.")
+            }
+            ReplaceError::MountPoint { path, .. } | ReplaceError::Io { path, .. } => {
+                (path, "The old file is untouched.")
+            }
+            _ => return Self::new(ErrorKind::Io, error),
+        };
+        let path = path.clone();
+        Self::new(ErrorKind::Io, error).hint(hint).at(path)
+    }
+}
+
+impl From<LockError> for CliError {
+    fn from(error: LockError) -> Self {
+        match &error {
+            LockError::Held { path, holder, .. } => {
+                let path = path.clone();
+                let by = match holder {
+                    Some(Holder { pid, host, command, since }) => {
+                        format!("process {pid} on {host} (`{command}`, since {since}) holds it")
+                    }
+                    None => "another process holds it".to_owned(),
+                };
+                Self::new(ErrorKind::Busy, by)
+                    .context(error.to_string())
+                    .hint("Wait until it is done, then repeat the command. A lock whose holder died is free by itself.")
+                    .at(path)
+            }
+            LockError::Unsupported { path, .. } => {
+                let path = path.clone();
+                Self::new(ErrorKind::Io, error)
+                    .hint(
+                        "Keep the repository on a file system with locks (a local one, or NFS 4).",
+                    )
+                    .at(path)
+            }
+            LockError::Io { path, .. } => {
+                let path = path.clone();
+                Self::new(ErrorKind::Io, error).at(path)
+            }
+            _ => Self::new(ErrorKind::Io, error),
+        }
+    }
+}
+
+impl From<queue::LoadError> for CliError {
+    fn from(error: queue::LoadError) -> Self {
+        match error {
+            queue::LoadError::Missing { ref path } => {
+                let path = path.clone();
+                Self::new(ErrorKind::Missing, error).hint("`ralph init` makes one.").at(path)
+            }
+            queue::LoadError::Parse { ref path, ref source, .. } => {
+                let path = path.clone();
+                let name = path.display();
+                let (kind, hint) = match source {
+                    ParseError::ConflictMarkers { .. } => (
+                        ErrorKind::Corrupt,
+                        format!(
+                            "Resolve the conflict in `{name}`, then run `ralph queue validate`."
+                        ),
+                    ),
+                    ParseError::Newer { .. } => (
+                        ErrorKind::Newer,
+                        "Use the Ralph that wrote it, or a newer one; the file is untouched."
+                            .into(),
+                    ),
+                    ParseError::Shape { .. } => (
+                        ErrorKind::Invalid,
+                        "Correct the fields named, then run `ralph queue validate`.".into(),
+                    ),
+                    _ => (
+                        ErrorKind::Corrupt,
+                        format!(
+                            "Correct it by hand; `git log -p -- {name}` shows what it was. Nothing was written."
+                        ),
+                    ),
+                };
+                Self::new(kind, error).hint(hint).at(path)
+            }
+            queue::LoadError::Io { ref path, .. } => {
+                let path = path.clone();
+                Self::new(ErrorKind::Io, error).at(path)
+            }
+            _ => Self::new(ErrorKind::Io, error),
+        }
+    }
+}
+
+impl<E: Into<CliError>> From<queue::UpdateError<E>> for CliError {
+    fn from(error: queue::UpdateError<E>) -> Self {
+        use queue::UpdateError;
+        match error {
+            UpdateError::Lock(error) => Self::from(error).context("cannot change the queue"),
+            UpdateError::Legacy { directory, pid, label } => Self::new(
+                ErrorKind::Busy,
+                format!(
+                    "process {pid} of an older Ralph{} holds `{}`",
+                    label.map(|label| format!(" ({label})")).unwrap_or_default(),
+                    directory.display()
+                ),
+            )
+            .hint("Wait until it is done, or end it, then repeat the command.")
+            .at(directory),
+            UpdateError::Load(error) => error.into(),
+            UpdateError::Refused(error) => error.into(),
+            UpdateError::Invalid { problems } => Self::new(ErrorKind::Refused, list(&problems))
+                .context("the change would make the queue invalid")
+                .hint("Nothing was changed. Give other values and repeat the command."),
+            UpdateError::Save { source, .. } => {
+                Self::from(source).context("cannot change the queue")
+            }
+            UpdateError::Splice(error) => Self::new(ErrorKind::Failed, error)
+                .context("the queue was not changed")
+                .hint("This is a fault in Ralph; please report it with your queue file."),
+            _ => Self::new(ErrorKind::Failed, "the queue was not changed"),
+        }
+    }
+}
+
+fn list(problems: &[Problem]) -> String {
+    problems.iter().map(problem_line).collect::<Vec<_>>().join("\n")
+}
+
+/// A problem with its place in front, as compilers write it.
+pub(crate) fn problem_line(problem: &Problem) -> String {
+    let task = problem.task.as_ref().map(|id| format!("{id}: ")).unwrap_or_default();
+    format!("{task}{problem}")
+}
+
+impl From<queue::EditError> for CliError {
+    fn from(error: queue::EditError) -> Self {
+        use queue::EditError;
+        match &error {
+            EditError::NotFound { .. } => Self::new(ErrorKind::NotFound, error),
+            EditError::Archived { id, .. } => {
+                let hint = format!(
+                    "Add a new task that names it: `ralph task add TITLE --relates-to {id}`."
+                );
+                Self::new(ErrorKind::Refused, error).hint(hint)
+            }
+            EditError::WrongStatus { id, .. } => {
+                let hint = format!("`ralph task status STATUS {id}` sets any status.");
+                Self::new(ErrorKind::Refused, error).hint(hint)
+            }
+            _ => Self::new(ErrorKind::Refused, error),
+        }
+    }
+}
+
+impl From<ConfigError> for CliError {
+    fn from(error: ConfigError) -> Self {
+        let (kind, path, hint) = match &error {
+            ConfigError::Read { path, .. } => (ErrorKind::Io, Some(path.clone()), None),
+            ConfigError::Newer { path, .. } => (
+                ErrorKind::Newer,
+                Some(path.clone()),
+                Some("Use the Ralph that wrote it, or a newer one; the file is untouched."),
+            ),
+            ConfigError::Invalid { violations } => (
+                ErrorKind::Invalid,
+                violations.iter().find_map(|wrong| Some(wrong.place.as_ref()?.path.clone())),
+                Some("Correct the value; `ralph config show` then tells what is in force."),
+            ),
+            ConfigError::UnknownProfile { .. } => (ErrorKind::NotFound, None, None),
+            ConfigError::Empty { path } => (
+                ErrorKind::Corrupt,
+                Some(path.clone()),
+                Some("Write `{ \"version\": 2 }` into it, or remove it to run with the defaults."),
+            ),
+            ConfigError::NotUtf8 { path, .. }
+            | ConfigError::Syntax { place: Place { path, .. }, .. } => {
+                (ErrorKind::Corrupt, Some(path.clone()), Some("Correct it by hand."))
+            }
+            _ => (ErrorKind::Invalid, None, None),
+        };
+        let mut failure = Self::new(kind, error);
+        failure.hints.extend(hint.map(str::to_owned));
+        Self { path, ..failure }
+    }
+}
+
+impl From<TrustError> for CliError {
+    fn from(error: TrustError) -> Self {
+        match error {
+            TrustError::Load(error) => error.into(),
+            TrustError::Save(error) => error.into(),
+            TrustError::NotUtf8 { .. } => Self::new(ErrorKind::Refused, error),
+            _ => Self::new(ErrorKind::Io, error),
+        }
+    }
+}
+
+impl From<state::LoadError> for CliError {
+    fn from(error: state::LoadError) -> Self {
+        match &error {
+            state::LoadError::Decode { path, source, .. } => {
+                let path = path.clone();
+                let (kind, hint) = match source {
+                    DecodeError::Newer { .. } => (
+                        ErrorKind::Newer,
+                        "Use the Ralph that wrote it, or a newer one; the file is untouched.",
+                    ),
+                    _ => (
+                        ErrorKind::Corrupt,
+                        "Correct it by hand, or move it away; the file is untouched.",
+                    ),
+                };
+                Self::new(kind, error).hint(hint).at(path)
+            }
+            state::LoadError::Read { path, .. } => {
+                let path = path.clone();
+                Self::new(ErrorKind::Io, error).at(path)
+            }
+            _ => Self::new(ErrorKind::Io, error),
+        }
+    }
+}
+
+impl From<state::SaveError> for CliError {
+    fn from(error: state::SaveError) -> Self {
+        match error {
+            state::SaveError::Lock(error) => error.into(),
+            state::SaveError::Load(error) => error.into(),
+            state::SaveError::Replace(error) => error.into(),
+            state::SaveError::Changed { .. } => Self::new(ErrorKind::Busy, error),
+            _ => Self::new(ErrorKind::Io, error),
+        }
+    }
+}
+
+impl<E: Into<CliError>> From<state::UpdateError<E>> for CliError {
+    fn from(error: state::UpdateError<E>) -> Self {
+        match error {
+            state::UpdateError::Store(error) => error.into(),
+            state::UpdateError::Change(error) => error.into(),
+            _ => Self::new(ErrorKind::Io, "the file was not changed"),
+        }
+    }
+}
+
+impl From<Infallible> for CliError {
+    fn from(never: Infallible) -> Self {
+        match never {}
     }
 }
 
@@ -207,7 +471,7 @@ mod tests {
 
     #[test]
     fn a_chain_names_each_cause_once_outermost_first() {
-        let error = CliError::from(std::io::Error::other("disk on fire"))
+        let error = CliError::from(io::Error::other("disk on fire"))
             .context("cannot write the queue")
             .hint("buy a new one");
         assert_eq!(error.chain(), ["cannot write the queue", "disk on fire"]);
@@ -216,7 +480,7 @@ mod tests {
 
     #[test]
     fn a_reader_that_left_is_no_failure() {
-        let error = CliError::from(std::io::Error::from(std::io::ErrorKind::BrokenPipe));
+        let error = CliError::from(io::Error::from(io::ErrorKind::BrokenPipe));
         assert_eq!(error.kind.exit(), Exit::Done);
     }
 }

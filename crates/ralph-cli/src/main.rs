@@ -9,6 +9,8 @@ mod args;
 mod commands;
 mod context;
 mod error;
+mod project;
+mod render;
 mod ui;
 
 use std::process::ExitCode;

@@ -4,7 +4,7 @@
 //! [`Text`], which shows control characters instead of obeying them.
 
 use std::fmt::{self, Display};
-use std::io::{self, Write as _};
+use std::io::{self, Stderr, Stdout, Write as _};
 use std::process::ExitCode;
 
 use anstream::ColorChoice;
@@ -25,6 +25,8 @@ pub(crate) const CYAN: Style = AnsiColor::Cyan.on_default();
 #[derive(Debug)]
 pub(crate) struct Ui {
     json: bool,
+    out: Stdout,
+    err: Stderr,
     stdout: Stream,
     stderr: Stream,
 }
@@ -37,12 +39,12 @@ pub(crate) struct Stream {
 }
 
 impl Ui {
-    pub(crate) const fn new(json: bool, stdout: Stream, stderr: Stream) -> Self {
-        Self { json, stdout, stderr }
+    pub(crate) fn new(json: bool, stdout: Stream, stderr: Stream) -> Self {
+        Self { json, out: io::stdout(), err: io::stderr(), stdout, stderr }
     }
 
     /// No terminal, no colour: before anything is known about the streams.
-    pub(crate) const fn plain(json: bool) -> Self {
+    pub(crate) fn plain(json: bool) -> Self {
         let stream = Stream { is_terminal: false, has_color: false };
         Self::new(json, stream, stream)
     }
@@ -60,29 +62,27 @@ impl Ui {
         self.stderr.is_terminal
     }
 
-    pub(crate) const fn stdout_is_terminal(&self) -> bool {
-        self.stdout.is_terminal
-    }
-
     /// Writes text for people to stdout, with a line break at its end.
     pub(crate) fn print(&self, text: impl Into<Text>) -> Result<(), CliError> {
-        to_stdout(&text.into().ended().render(self.stdout.has_color))
+        self.to_stdout(&text.into().ended().render(self.stdout.has_color))
     }
 
     /// Writes one JSON document to stdout.
     pub(crate) fn print_json(&self, document: &impl Serialize) -> Result<(), CliError> {
-        to_stdout(&(json_text(document)? + "\n"))
+        self.to_stdout(&(json_text(document)? + "\n"))
     }
 
-    /// Writes bytes that the user asked for as they are, such as a report to redirect.
-    pub(crate) fn print_raw(&self, text: &str) -> Result<(), CliError> {
-        to_stdout(text)
+    /// Writes fields to stdout, with tabs between them.
+    pub(crate) fn print_fields(&self, fields: &[&str]) -> Result<(), CliError> {
+        let fields: Vec<String> =
+            fields.iter().map(|field| Text::new().plain(field).render(false)).collect();
+        self.to_stdout(&(fields.join("\t") + "\n"))
     }
 
     /// Says something on stderr. With `--json` it is silent: the document says it.
     pub(crate) fn say(&self, text: impl Into<Text>) {
         if !self.json {
-            self.to_stderr(text.into());
+            self.to_stderr(&text.into().ended().render(self.stderr.has_color));
         }
     }
 
@@ -121,9 +121,7 @@ impl Ui {
                 object["path"] = path.to_string_lossy().into();
             }
             let text = json_text(&json!({ "error": object })).unwrap_or_default();
-            // Nobody is left to tell when stderr is closed.
-            let _ = writeln!(io::stderr().lock(), "{text}");
-            return;
+            return self.to_stderr(&(text + "\n"));
         }
         let mut text = Text::new();
         for (depth, message) in error.chain().iter().enumerate() {
@@ -136,25 +134,24 @@ impl Ui {
         for message in error.hints() {
             text = text.append(&hint(message)).ended();
         }
-        self.to_stderr(text);
+        self.to_stderr(&text.render(self.stderr.has_color));
     }
 
-    fn to_stderr(&self, text: Text) {
-        let text = text.ended().render(self.stderr.has_color);
-        let _ = io::stderr().lock().write_all(text.as_bytes());
+    fn to_stdout(&self, text: &str) -> Result<(), CliError> {
+        let mut out = self.out.lock();
+        out.write_all(text.as_bytes())
+            .and_then(|()| out.flush())
+            .map_err(|error| CliError::from(error).context("cannot write to standard output"))
+    }
+
+    fn to_stderr(&self, text: &str) {
+        // Nobody is left to tell when stderr is closed.
+        self.err.lock().write_all(text.as_bytes()).ok();
     }
 }
 
 fn hint(message: impl Display) -> Text {
     Text::new().style(CYAN, "hint:").plain(" ").block("      ", &message.to_string())
-}
-
-fn to_stdout(text: &str) -> Result<(), CliError> {
-    let mut stdout = io::stdout().lock();
-    stdout
-        .write_all(text.as_bytes())
-        .and_then(|()| stdout.flush())
-        .map_err(|error| CliError::from(error).context("cannot write to standard output"))
 }
 
 /// Pretty JSON in which the control characters that JSON leaves bare are
@@ -240,7 +237,7 @@ impl Text {
         }
         let mut out = anstream::AutoStream::new(Vec::new(), ColorChoice::Never);
         // A vector takes every write.
-        let _ = out.write_all(self.0.as_bytes());
+        out.write_all(self.0.as_bytes()).ok();
         String::from_utf8_lossy(&out.into_inner()).into_owned()
     }
 }
@@ -283,7 +280,7 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(text: Text, plain: &str, colored: &str) {
+    fn check(text: &Text, plain: &str, colored: &str) {
         assert_eq!(text.render(false), plain);
         assert_eq!(text.render(true), colored);
     }
@@ -291,7 +288,7 @@ mod tests {
     #[test]
     fn only_our_own_styles_reach_the_terminal() {
         check(
-            Text::new().style(BOLD, "RQ-0001").plain(" \x1b[2J\u{9b}31m\r\n\u{202e}evil"),
+            &Text::new().style(BOLD, "RQ-0001").plain(" \x1b[2J\u{9b}31m\r\n\u{202e}evil"),
             "RQ-0001 \\u{1b}[2J\\u{9b}31m\\r\\n\\u{202e}evil",
             "\u{1b}[1mRQ-0001\u{1b}[0m \\u{1b}[2J\\u{9b}31m\\r\\n\\u{202e}evil",
         );

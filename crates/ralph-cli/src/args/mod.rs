@@ -1,15 +1,28 @@
 //! What can be typed: the command line as clap parses it, before it means anything.
 
+mod config;
 mod demo;
+mod init;
+mod queue;
 mod run;
+mod task;
 
 use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use config::{ConfigArgs, ConfigCommand, ConfigFormat, ConfigShowArgs, TrustCommand};
 pub(crate) use demo::DemoArgs;
+pub(crate) use init::InitArgs;
+pub(crate) use queue::{
+    ArchiveArgs, ExplainArgs, ListArgs, ListFormat, NextArgs, NextIdArgs, Order, QueueArgs,
+    QueueCommand, SortBy, TextOrJson,
+};
 pub(crate) use run::{
     LoopArgs, OneArgs, ParallelCommand, ResumeArgs, RetryArgs, RunArgs, RunCommand,
+};
+pub(crate) use task::{
+    NoteArgs, ShowArgs, ShowFormat, StartArgs, StatusArgs, TaskAddArgs, TaskArgs, TaskCommand,
 };
 
 /// Runs a queue of tasks through coding agents and lands what passes your gate
@@ -78,7 +91,11 @@ pub(crate) enum ColorWhen {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    Init(InitArgs),
+    Task(TaskArgs),
+    Queue(QueueArgs),
     Run(RunArgs),
+    Config(ConfigArgs),
     Demo(DemoArgs),
     /// Print the version
     Version,

@@ -1,5 +1,9 @@
-//! One module per command: its arguments, and one function that carries it out.
+//! One module per command: the function that carries it out.
 
+pub(crate) mod config;
 pub(crate) mod demo;
+pub(crate) mod init;
+pub(crate) mod queue;
 pub(crate) mod run;
+pub(crate) mod task;
 pub(crate) mod version;

@@ -1,0 +1,210 @@
+//! `ralph task …`.
+
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{Args, Subcommand, ValueEnum};
+use ralph_queue::{Priority, Status};
+
+/// Add, show and change tasks
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ralph task add \"Fix the parser\" --priority high --tag bug
+  ralph task show RQ-0007
+  ralph task done RQ-0007 --note \"Fixed by hand\"")]
+pub(crate) struct TaskArgs {
+    #[command(subcommand)]
+    pub(crate) command: TaskCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TaskCommand {
+    Add(Box<TaskAddArgs>),
+    Show(ShowArgs),
+    Start(StartArgs),
+    /// Finish a task that is `todo` or `doing`, and move it to the done file
+    Done(NoteArgs),
+    /// Give up a task that is `todo` or `doing`, and move it to the done file
+    Reject(NoteArgs),
+    /// Make a draft ready to be worked on
+    Ready(NoteArgs),
+    Status(StatusArgs),
+}
+
+/// Put a task into the queue
+///
+/// Prints its id. It goes to the end of the queue; the order in the queue is
+/// the order of work.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ralph task add \"Fix the parser\"
+  ralph task add \"Write the docs\" --depends-on RQ-0003 --tag docs --scope docs/
+  ralph task add \"Port to macOS\" --status draft --plan \"Find what differs\" --plan \"Move it\"
+  git log -1 --format=%B | ralph task add \"Undo this\" --description - --first")]
+pub(crate) struct TaskAddArgs {
+    /// One line that says what is wanted
+    pub(crate) title: String,
+    /// What is wanted, at length; `-` reads it from stdin
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) description: Option<String>,
+    /// `draft` is not worked on until `ralph task ready`
+    #[arg(long, default_value = "todo", hide_default_value = true,
+        value_parser = PossibleValuesParser::new(["draft", "todo"]).try_map(|word| word.parse::<Status>()))]
+    pub(crate) status: Status,
+    /// How urgent it is, for you: the order in the queue decides
+    #[arg(long, default_value = "medium", value_parser = priority())]
+    pub(crate) priority: Priority,
+    /// A word to find it by (repeat it, or separate words with commas)
+    #[arg(long = "tag", visible_alias = "tags", value_name = "WORD", value_delimiter = ',')]
+    pub(crate) tags: Vec<String>,
+    /// A path or area it touches (likewise)
+    #[arg(long, value_name = "PATH", value_delimiter = ',')]
+    pub(crate) scope: Vec<String>,
+    /// What shows that it is needed (repeat it for several)
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) evidence: Vec<String>,
+    /// One step of the plan (repeat it for several)
+    #[arg(long, value_name = "STEP")]
+    pub(crate) plan: Vec<String>,
+    /// A note (repeat it for several)
+    #[arg(long = "note", value_name = "TEXT")]
+    pub(crate) notes: Vec<String>,
+    /// The words it was asked for in
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) request: Option<String>,
+    /// Tasks that must be finished first
+    #[arg(long, value_name = "ID", value_delimiter = ',')]
+    pub(crate) depends_on: Vec<String>,
+    /// Tasks that must wait for this one
+    #[arg(long, value_name = "ID", value_delimiter = ',')]
+    pub(crate) blocks: Vec<String>,
+    /// Tasks worth reading beside it
+    #[arg(long, value_name = "ID", value_delimiter = ',')]
+    pub(crate) relates_to: Vec<String>,
+    /// The task it repeats
+    #[arg(long, value_name = "ID")]
+    pub(crate) duplicates: Option<String>,
+    /// The task it is a part of
+    #[arg(long = "parent", value_name = "ID")]
+    pub(crate) parent_id: Option<String>,
+    /// Do not start before this time (RFC 3339)
+    #[arg(long, value_name = "TIME")]
+    pub(crate) scheduled_start: Option<ralph_state::Timestamp>,
+    /// How long it may take
+    #[arg(long, value_name = "MINUTES")]
+    pub(crate) estimated_minutes: Option<u32>,
+    /// A custom field (repeat it for several)
+    #[arg(long = "field", value_name = "KEY=VALUE", value_parser = key_value)]
+    pub(crate) custom_fields: Vec<(String, String)>,
+    /// The agent to run it with
+    #[arg(long, value_name = "NAME", help_heading = "Agent of this task")]
+    pub(crate) runner: Option<String>,
+    /// The model to ask for
+    #[arg(long, value_name = "NAME", help_heading = "Agent of this task")]
+    pub(crate) model: Option<String>,
+    /// How hard to think
+    #[arg(short, long, value_name = "LEVEL", help_heading = "Agent of this task",
+        value_parser = ["low", "medium", "high", "xhigh"])]
+    pub(crate) effort: Option<String>,
+    /// 1: do it; 2: plan and do; 3: plan, do and review
+    #[arg(long, value_name = "N", help_heading = "Agent of this task",
+        value_parser = clap::value_parser!(u8).range(1..=3))]
+    pub(crate) phases: Option<u8>,
+    /// Put it first (after a task being worked on) instead of last
+    #[arg(long, group = "position")]
+    pub(crate) first: bool,
+    /// Put it directly before this task
+    #[arg(long, value_name = "ID", group = "position")]
+    pub(crate) before: Option<String>,
+    /// Put it directly after this task
+    #[arg(long, value_name = "ID", group = "position")]
+    pub(crate) after: Option<String>,
+}
+
+/// Show one task with all its fields
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ralph task show RQ-0007
+  ralph task show RQ-0007 --format text")]
+pub(crate) struct ShowArgs {
+    /// The task
+    #[arg(value_name = "ID")]
+    pub(crate) task_id: String,
+    /// How to print it
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: ShowFormat,
+}
+
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, ValueEnum)]
+pub(crate) enum ShowFormat {
+    /// One line
+    Compact,
+    /// The task as it stands in the file
+    #[default]
+    Json,
+    /// For people
+    Text,
+}
+
+/// Mark a task as being worked on by hand
+#[derive(Debug, Args)]
+pub(crate) struct StartArgs {
+    /// The task
+    #[arg(value_name = "ID")]
+    pub(crate) task_id: String,
+    /// Count the work from now, also when it began earlier
+    #[arg(long)]
+    pub(crate) reset: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct NoteArgs {
+    /// The task
+    #[arg(value_name = "ID")]
+    pub(crate) task_id: String,
+    /// Add a note to the task
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) note: Option<String>,
+}
+
+/// Set the status of tasks, whatever it was
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ralph task status todo RQ-0007     Offer it again
+  ralph task status draft --tag-filter later")]
+pub(crate) struct StatusArgs {
+    /// The new status
+    #[arg(value_parser = status())]
+    pub(crate) status: Status,
+    /// The tasks
+    #[arg(value_name = "ID", required_unless_present = "tag_filter")]
+    pub(crate) task_ids: Vec<String>,
+    /// All tasks of the queue with this tag
+    #[arg(long, value_name = "WORD", conflicts_with = "task_ids")]
+    pub(crate) tag_filter: Vec<String>,
+    /// Add a note to each
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) note: Option<String>,
+}
+
+/// A status by its word; help and completion list the words.
+pub(super) fn status() -> impl TypedValueParser<Value = Status> {
+    let words = Status::ALL.iter().map(|status| status.as_str());
+    PossibleValuesParser::new(words).try_map(|word| word.parse())
+}
+
+fn priority() -> impl TypedValueParser<Value = Priority> {
+    let words = Priority::ALL.iter().map(|priority| priority.as_str());
+    PossibleValuesParser::new(words).try_map(|word| word.parse())
+}
+
+fn key_value(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.trim().is_empty() => {
+            Ok((key.trim().to_owned(), value.to_owned()))
+        }
+        _ => Err("write it as `KEY=VALUE`".to_owned()),
+    }
+}

@@ -1,0 +1,203 @@
+//! `ralph init`: what a repository needs, made where it is missing.
+
+mod gate;
+mod ignore;
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use ralph_config::{InitChoices, Overrides};
+use ralph_queue::Document;
+use ralph_state::Clock as _;
+use ralph_state::file::{Durability, FileLock, Holder, replace, sidecar_lock_path};
+use serde_json::json;
+
+use crate::args::InitArgs;
+use crate::context::Context;
+use crate::error::{CliError, ErrorKind, Exit};
+use crate::project::{self, RALPH_DIR};
+use crate::ui::{BOLD, GREEN, Text};
+use gate::Gate;
+
+const README: &str = include_str!("readme.md");
+
+pub(crate) fn init(context: &Context, args: &InitArgs) -> Result<Exit, CliError> {
+    let root = repository(context)?;
+    let holder = context.holder("ralph init");
+    if args.check {
+        return report_check(context, &Plan::make(context, &root, args)?);
+    }
+    let plan = {
+        let _lock = lock(&root, &holder)?;
+        let plan = Plan::make(context, &root, args)?;
+        for NewFile { path, bytes } in &plan.files {
+            replace(path, bytes, Durability::Full)?;
+        }
+        plan
+    };
+    let is_trusted = (plan.writes_config || args.trust_project_commands) && trust(context, &root)?;
+    report(context, &root, &plan, is_trusted)
+}
+
+/// Where `.ralph` belongs. Outside a git repository nothing could ever land.
+fn repository(context: &Context) -> Result<PathBuf, CliError> {
+    let directory = context.directory()?;
+    let root = project::find_root(&directory).map(Path::to_owned);
+    let is_in_git = |root: &PathBuf| root.ancestors().any(|dir| dir.join(".git").exists());
+    root.filter(is_in_git).ok_or_else(|| {
+        CliError::new(
+            ErrorKind::NotARepository,
+            format!("`{}` is not in a git repository", directory.display()),
+        )
+        .hint("Make one, then repeat the command: `git init`.")
+        .at(directory)
+    })
+}
+
+/// Two `ralph init` at once, or one beside a queue edit, wait for each other.
+fn lock(root: &Path, holder: &Holder) -> Result<FileLock, CliError> {
+    let directory = root.join(RALPH_DIR);
+    fs_err::create_dir_all(&directory)?;
+    let wait = std::time::Duration::from_secs(10);
+    Ok(FileLock::acquire(&sidecar_lock_path(&directory.join("queue.jsonc")), holder, wait)?)
+}
+
+/// What is to be written, decided before anything is.
+struct Plan {
+    files: Vec<NewFile>,
+    kept: Vec<PathBuf>,
+    gate: Option<Gate>,
+    writes_config: bool,
+}
+
+struct NewFile {
+    path: PathBuf,
+    bytes: Vec<u8>,
+}
+
+impl Plan {
+    fn make(context: &Context, root: &Path, args: &InitArgs) -> Result<Self, CliError> {
+        let config = root.join(RALPH_DIR).join("config.jsonc");
+        let writes_config = read(&config)?.is_none() && project::old_name(&config).is_none();
+        let gate = if writes_config { gate::detect(root)? } else { None };
+
+        // An existing configuration says where the queue is.
+        let settings = ralph_config::load(&project::sources(context, root), &Overrides::default())?;
+        let queue = root.join(&settings.config.queue.file);
+        let done = root.join(&settings.config.queue.done_file);
+        for path in [&queue, &done] {
+            if let Some(old) = project::old_name(path).filter(|_| !path.exists()) {
+                let shown =
+                    |path: &Path| path.strip_prefix(root).unwrap_or(path).display().to_string();
+                return Err(project::renamed(shown(&old), shown(path)).at(old));
+            }
+        }
+
+        let empty = Document::empty().text().as_bytes().to_vec();
+        let mut wanted = vec![(queue, empty.clone()), (done, empty)];
+        if writes_config {
+            let choices = InitChoices {
+                gate: gate.map(|gate| gate.argv.iter().map(ToString::to_string).collect()),
+                ..InitChoices::default()
+            };
+            wanted.push((config, ralph_config::init_text(&choices).into_bytes()));
+        }
+        let readme = root.join(RALPH_DIR).join("README.md");
+        let mut plan = Self { files: Vec::new(), kept: Vec::new(), gate, writes_config };
+        if args.update_readme && read(&readme)?.is_some_and(|text| text != README.as_bytes()) {
+            plan.files.push(NewFile { path: readme, bytes: README.into() });
+        } else {
+            wanted.push((readme, README.into()));
+        }
+        for (path, bytes) in wanted {
+            match read(&path)? {
+                None => plan.files.push(NewFile { path, bytes }),
+                Some(_) => plan.kept.push(path),
+            }
+        }
+        let path = root.join(".gitignore");
+        match ignore::with_block(&read(&path)?.unwrap_or_default()) {
+            Some(bytes) => plan.files.push(NewFile { path, bytes }),
+            None => plan.kept.push(path),
+        }
+        Ok(plan)
+    }
+}
+
+fn read(path: &Path) -> Result<Option<Vec<u8>>, CliError> {
+    match fs_err::read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(CliError::from(error).at(path)),
+    }
+}
+
+/// The user who ran `ralph init` agrees to what it wrote, or, when they said
+/// so, to what they found.
+fn trust(context: &Context, root: &Path) -> Result<bool, CliError> {
+    let settings = ralph_config::load(&project::sources(context, root), &Overrides::default())?;
+    if settings.executables.is_empty() {
+        return Ok(false);
+    }
+    let store = project::trust_store(context, "ralph init")?;
+    store.grant(root, &settings.executables, context.clock.now())?;
+    Ok(true)
+}
+
+fn report_check(context: &Context, plan: &Plan) -> Result<Exit, CliError> {
+    let missing: Vec<&PathBuf> = plan.files.iter().map(|file| &file.path).collect();
+    if context.ui.wants_json() {
+        context.ui.print_json(&json!({
+            "schema": { "name": "init-check", "version": 1 },
+            "complete": missing.is_empty(),
+            "missing": missing,
+        }))?;
+    } else if missing.is_empty() {
+        context.ui.say("Everything is in place.");
+    } else {
+        for path in &missing {
+            context.ui.say(format!("`{}` is missing or out of date.", path.display()));
+        }
+        context.ui.hint("`ralph init` makes what is missing and overwrites nothing.");
+    }
+    Ok(if missing.is_empty() { Exit::Done } else { Exit::Failed })
+}
+
+fn report(context: &Context, root: &Path, plan: &Plan, is_trusted: bool) -> Result<Exit, CliError> {
+    let written: Vec<&PathBuf> = plan.files.iter().map(|file| &file.path).collect();
+    if context.ui.wants_json() {
+        context.ui.print_json(&json!({
+            "schema": { "name": "init", "version": 1 },
+            "root": root,
+            "written": written,
+            "kept": plan.kept,
+            "gate": plan.gate.map(|gate| gate.argv),
+            "trusted": is_trusted,
+        }))?;
+        return Ok(Exit::Done);
+    }
+    let shown = |path: &Path| path.strip_prefix(root).unwrap_or(path).display().to_string();
+    for path in written {
+        context.ui.say(Text::new().style(GREEN, "wrote").plain(" ").plain(shown(path)));
+    }
+    match plan.gate {
+        Some(Gate { argv, because }) => context.ui.say(
+            Text::new()
+                .plain("Work lands when ")
+                .style(BOLD, argv.join(" "))
+                .plain(format_args!(" passes ({because}).")),
+        ),
+        None if plan.writes_config => {
+            context.ui.warn("no gate was found: work lands unchecked until you set `agent.ci_gate` in .ralph/config.jsonc");
+        }
+        None => {}
+    }
+    if is_trusted {
+        context.ui.say("The programs named in .ralph/config.jsonc are trusted.");
+    }
+    if plan.files.is_empty() {
+        context.ui.say("Everything was in place already.");
+    }
+    context.ui.hint("`ralph task add \"What is to be done\"`, then `ralph run loop`.");
+    Ok(Exit::Done)
+}

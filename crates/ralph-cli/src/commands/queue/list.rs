@@ -1,0 +1,235 @@
+//! `ralph queue list`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ralph_queue::runnability::{Drafts, Reason, UnmetDependency};
+use ralph_queue::{Priority, Queue, Status, Task};
+use ralph_state::{TaskId, Timestamp};
+use serde::Serialize;
+
+use crate::args::{ListArgs, ListFormat, Order, SortBy};
+use crate::context::Context;
+use crate::error::{CliError, ErrorKind, Exit};
+use crate::project::{self, Project};
+use crate::render::envelope::{List, Schema};
+use crate::render::task::{compact, long};
+use crate::ui::Text;
+
+pub(crate) fn list(context: &Context, args: &ListArgs) -> Result<Exit, CliError> {
+    let project = Project::open(context, "ralph queue list")?;
+    let queue = project.queue()?;
+    let mut tasks: Vec<&Task> = match (args.only_done, args.include_done) {
+        (true, _) => queue.done_tasks().iter().collect(),
+        (_, true) => queue.tasks().chain(queue.done_tasks()).collect(),
+        _ => queue.tasks().collect(),
+    };
+    let waiting = match &args.filter_deps {
+        Some(id) => {
+            project.find(&queue, id)?;
+            Some(dependants(&queue, id))
+        }
+        None => None,
+    };
+    tasks.retain(|task| {
+        matches(task, args) && waiting.as_ref().is_none_or(|ids| ids.contains(task.id.as_str()))
+    });
+    if let Some(by) = args.sort_by {
+        tasks.sort_by_cached_key(|task| SortKey::of(task, by));
+        if args.order == Order::Descending {
+            tasks.reverse();
+        }
+    }
+    let page = Page::cut(tasks, args)?;
+    if context.ui.wants_json() {
+        print_json(context, &queue, &page)?;
+    } else if args.format == ListFormat::Json {
+        context.ui.print_json(&page.tasks)?;
+    } else {
+        let mut text = Text::new();
+        for (number, task) in page.tasks.iter().enumerate() {
+            text = match (args.format, number) {
+                (_, 0) => text,
+                (ListFormat::Long, _) => text.line().line(),
+                _ => text.line(),
+            };
+            text = text.append(&if args.format == ListFormat::Long {
+                long(task)
+            } else {
+                compact(task)
+            });
+        }
+        context.ui.print(text)?;
+        if !args.quiet {
+            say_rest(context, &queue, &page);
+        }
+    }
+    Ok(Exit::Done)
+}
+
+fn matches(task: &Task, args: &ListArgs) -> bool {
+    let has_tag = |wanted: &String| task.tags.iter().any(|tag| tag.eq_ignore_ascii_case(wanted));
+    let in_scope = |wanted: &String| {
+        let wanted = wanted.to_lowercase();
+        task.scope.iter().any(|scope| scope.to_lowercase().contains(&wanted))
+    };
+    let start: Option<Timestamp> = task.scheduled_start.as_ref().and_then(|time| time.parse().ok());
+    (args.status.is_empty() || args.status.contains(&task.status))
+        && (args.tag.is_empty() || args.tag.iter().any(has_tag))
+        && (args.scope.is_empty() || args.scope.iter().any(in_scope))
+        && (!args.scheduled || task.scheduled_start.is_some())
+        && args.scheduled_after.is_none_or(|after| start.is_some_and(|start| start > after))
+        && args.scheduled_before.is_none_or(|before| start.is_some_and(|start| start < before))
+}
+
+/// The tasks that wait for `id`, directly or through others.
+fn dependants(queue: &Queue, id: &str) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    let mut open = vec![id.to_owned()];
+    while let Some(id) = open.pop() {
+        for task in queue.tasks().chain(queue.done_tasks()) {
+            if task.depends_on.contains(&id) && found.insert(task.id.to_string()) {
+                open.push(task.id.to_string());
+            }
+        }
+    }
+    found
+}
+
+/// What tasks are compared by. Less urgent is less, so that descending starts
+/// with the most urgent; a missing time is less than any.
+#[derive(Eq, Ord, PartialEq, PartialOrd)]
+enum SortKey {
+    Urgency(std::cmp::Reverse<Priority>),
+    Status(Status),
+    Text(String),
+    Time(Option<Timestamp>),
+}
+
+impl SortKey {
+    fn of(task: &Task, by: SortBy) -> Self {
+        let time =
+            |time: &Option<String>| Self::Time(time.as_ref().and_then(|time| time.parse().ok()));
+        match by {
+            SortBy::Priority => Self::Urgency(std::cmp::Reverse(task.priority)),
+            SortBy::Status => Self::Status(task.status),
+            SortBy::Title => Self::Text(task.title.to_lowercase()),
+            SortBy::CreatedAt => time(&task.created_at),
+            SortBy::ScheduledStart => time(&task.scheduled_start),
+            SortBy::StartedAt => time(&task.started_at),
+            SortBy::UpdatedAt => time(&task.updated_at),
+        }
+    }
+}
+
+/// What is shown of a list.
+struct Page<'a> {
+    tasks: Vec<&'a Task>,
+    total: usize,
+    next_cursor: Option<String>,
+}
+
+impl<'a> Page<'a> {
+    fn cut(tasks: Vec<&'a Task>, args: &ListArgs) -> Result<Self, CliError> {
+        let total = tasks.len();
+        let begin = match &args.cursor {
+            None => 0,
+            Some(cursor) => {
+                let last = tasks.iter().position(|task| task.id.as_str() == cursor);
+                1 + last.ok_or_else(|| {
+                    CliError::new(
+                        ErrorKind::NotFound,
+                        format!("the list has no task `{cursor}` to go on after"),
+                    )
+                    .hint("Read the list again from its beginning: the queue has changed.")
+                })?
+            }
+        };
+        let limit = if args.all || args.limit == 0 { total } else { args.limit };
+        let tasks: Vec<&Task> = tasks.into_iter().skip(begin).take(limit).collect();
+        let is_cut = begin + tasks.len() < total;
+        let next_cursor = tasks.last().filter(|_| is_cut).map(|task| task.id.to_string());
+        Ok(Self { tasks, total, next_cursor })
+    }
+}
+
+fn say_rest(context: &Context, queue: &Queue, page: &Page<'_>) {
+    if let Some(cursor) = &page.next_cursor {
+        context.ui.say(format!("{} of {} tasks.", page.tasks.len(), page.total));
+        context
+            .ui
+            .hint(format!("`--all` shows every task, `--cursor {cursor}` those that follow."));
+    } else if page.total == 0 {
+        if queue.tasks().next().is_none() {
+            context.ui.say("The queue is empty.");
+            context.ui.hint("`ralph task add TITLE` puts a task into it.");
+        } else {
+            context.ui.say("No task matches.");
+        }
+    }
+}
+
+/// A task in a list: enough to choose one; `ralph task show` has the rest.
+#[derive(Serialize)]
+struct Item<'a> {
+    id: &'a TaskId,
+    title: &'a str,
+    status: Status,
+    priority: Priority,
+    tags: &'a [String],
+    /// It can start now.
+    ready: bool,
+    /// Ids of the tasks it still waits for.
+    waits_for: Vec<String>,
+    scheduled_start: Option<&'a str>,
+    updated_at: Option<&'a str>,
+}
+
+fn print_json(context: &Context, queue: &Queue, page: &Page<'_>) -> Result<(), CliError> {
+    let report = project::explain(context, queue, Drafts::Exclude);
+    let reports: BTreeMap<&TaskId, _> =
+        report.tasks.iter().map(|report| (&report.id, report)).collect();
+    let items: Vec<Item<'_>> = page
+        .tasks
+        .iter()
+        .map(|task| {
+            let report = reports.get(&task.id).filter(|_| !task.status.is_terminal());
+            Item {
+                id: &task.id,
+                title: &task.title,
+                status: task.status,
+                priority: task.priority,
+                tags: &task.tags,
+                ready: report.is_some_and(|report| report.runnable),
+                waits_for: report.map(|report| waits_for(&report.reasons)).unwrap_or_default(),
+                scheduled_start: task.scheduled_start.as_deref(),
+                updated_at: task.updated_at.as_deref(),
+            }
+        })
+        .collect();
+    context.ui.print_json(&List {
+        schema: Schema::v1("task-list"),
+        rev: project::revision(queue),
+        total: page.total,
+        returned: items.len(),
+        truncated: page.next_cursor.is_some(),
+        next_cursor: page.next_cursor.clone(),
+        items: &items,
+    })
+}
+
+fn waits_for(reasons: &[Reason]) -> Vec<String> {
+    reasons
+        .iter()
+        .filter_map(|reason| match reason {
+            Reason::UnmetDependencies { dependencies } => Some(dependencies),
+            _ => None,
+        })
+        .flatten()
+        .filter_map(|dependency| match dependency {
+            UnmetDependency::Missing { id } | UnmetDependency::NotComplete { id, .. } => {
+                Some(id.clone())
+            }
+            _ => None,
+        })
+        .collect()
+}

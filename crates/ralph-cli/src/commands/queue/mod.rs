@@ -1,0 +1,235 @@
+//! `ralph queue …`.
+
+mod list;
+
+use ralph_loop::layout::Layout;
+use ralph_queue::runnability::{Drafts, Report};
+use ralph_queue::{Place, Problem, Queue, Severity, Task};
+use ralph_state::file::{Durability, replace};
+use ralph_state::{Clock as _, TaskId};
+use serde::Serialize;
+use serde_json::json;
+
+use crate::args::{
+    ArchiveArgs, ExplainArgs, NextArgs, NextIdArgs, QueueArgs, QueueCommand, TextOrJson,
+};
+use crate::commands::task;
+use crate::context::Context;
+use crate::error::{CliError, ErrorKind, Exit};
+use crate::project::{self, Project};
+use crate::render::envelope::Schema;
+use crate::render::task::reason;
+use crate::ui::{BOLD, DIM, GREEN, RED, Text, YELLOW};
+
+pub(crate) fn queue(context: &Context, args: &QueueArgs) -> Result<Exit, CliError> {
+    match &args.command {
+        QueueCommand::List(args) => list::list(context, args),
+        QueueCommand::Next(args) => next(context, args),
+        QueueCommand::Show(args) => task::show(context, args),
+        QueueCommand::Validate => validate(context),
+        QueueCommand::Archive(args) => archive(context, args),
+        QueueCommand::Explain(args) => explain(context, args),
+        QueueCommand::Stop => stop(context),
+        QueueCommand::NextId(args) => next_id(context, args),
+    }
+}
+
+fn next(context: &Context, args: &NextArgs) -> Result<Exit, CliError> {
+    let project = Project::open(context, "ralph queue next")?;
+    let queue = project.queue()?;
+    let report = project::explain(context, &queue, Drafts::Exclude);
+    let next = report.selection.selected_task_id.as_ref();
+    let task = next.and_then(|id| queue.tasks().find(|task| task.id == *id));
+    if context.ui.wants_json() {
+        #[derive(Serialize)]
+        struct Next<'a> {
+            schema: Schema,
+            rev: String,
+            found: bool,
+            task: Option<&'a Task>,
+        }
+        let rev = project::revision(&queue);
+        let found = task.is_some();
+        context.ui.print_json(&Next { schema: Schema::v1("queue-next"), rev, found, task })?;
+        return Ok(Exit::Done);
+    }
+    match task {
+        Some(task) if args.with_title => {
+            context.ui.print_fields(&[task.id.as_str(), &task.title])?;
+        }
+        Some(task) => context.ui.print(&task.id)?,
+        None if report.tasks.is_empty() => {
+            context.ui.say("The queue is empty.");
+            context.ui.hint("`ralph task add TITLE` puts a task into it.");
+        }
+        None => {
+            context.ui.say("No task can start now.");
+            context.ui.hint("`ralph queue explain` says why.");
+        }
+    }
+    if args.explain {
+        context.ui.say(reasons(&queue, &report));
+    }
+    Ok(Exit::Done)
+}
+
+fn explain(context: &Context, args: &ExplainArgs) -> Result<Exit, CliError> {
+    let project = Project::open(context, "ralph queue explain")?;
+    let queue = project.queue()?;
+    let drafts = if args.include_draft { Drafts::Include } else { Drafts::Exclude };
+    let report = project::explain(context, &queue, drafts);
+    if context.ui.wants_json() {
+        #[derive(Serialize)]
+        struct Explained<'a> {
+            schema: Schema,
+            rev: String,
+            report: &'a Report,
+        }
+        let rev = project::revision(&queue);
+        let schema = Schema::v1("queue-explain");
+        context.ui.print_json(&Explained { schema, rev, report: &report })?;
+    } else if args.format == TextOrJson::Json {
+        context.ui.print_json(&report)?;
+    } else {
+        context.ui.print(reasons(&queue, &report))?;
+    }
+    Ok(Exit::Done)
+}
+
+fn reasons(queue: &Queue, report: &Report) -> Text {
+    let mut text = match &report.selection.selected_task_id {
+        Some(id) => Text::new().plain("Next is ").style(BOLD, id).plain("."),
+        None => Text::new().plain("No task can start now."),
+    };
+    for (task, report) in queue.tasks().zip(&report.tasks) {
+        text = text.line().style(BOLD, &report.id).plain("  ");
+        text = if report.runnable {
+            text.style(GREEN, "can start")
+        } else {
+            let reasons: Vec<String> = report.reasons.iter().map(reason).collect();
+            text.style(YELLOW, reasons.join("; "))
+        };
+        text = text.plain("  ").style(DIM, &task.title);
+    }
+    text
+}
+
+fn validate(context: &Context) -> Result<Exit, CliError> {
+    let project = Project::open(context, "ralph queue validate")?;
+    let queue = project.queue()?;
+    let problems = queue.validate(&project.files.rules);
+    let (errors, warnings): (Vec<&Problem>, Vec<&Problem>) =
+        problems.iter().partition(|problem| problem.severity == Severity::Error);
+    if context.ui.wants_json() {
+        let rows = |problems: &[&Problem]| -> Vec<serde_json::Value> {
+            problems.iter().map(|problem| row(&project, problem)).collect()
+        };
+        context.ui.print_json(&json!({
+            "schema": Schema::v1("queue-validate"),
+            "rev": project::revision(&queue),
+            "valid": errors.is_empty(),
+            "errors": rows(&errors),
+            "warnings": rows(&warnings),
+        }))?;
+    } else {
+        for problem in errors.iter().chain(&warnings) {
+            context.ui.print(line(&project, problem))?;
+        }
+        if errors.is_empty() {
+            let (active, done) = (queue.tasks().count(), queue.done_tasks().len());
+            context.ui.say(format!("The queue is valid: {active} tasks, {done} archived."));
+        } else {
+            context.ui.say(format!("{} errors, {} warnings.", errors.len(), warnings.len()));
+        }
+    }
+    Ok(if errors.is_empty() { Exit::Done } else { Exit::Refused })
+}
+
+fn line(project: &Project, problem: &Problem) -> Text {
+    let style = if problem.severity == Severity::Error { RED } else { YELLOW };
+    let path = project.shown(project.files.path(problem.place));
+    Text::new()
+        .plain(format_args!("{path}:{}:{}: ", problem.line, problem.column))
+        .style(style, problem.severity.as_str())
+        .plain(": ")
+        .plain(crate::error::problem_line(problem))
+}
+
+fn row(project: &Project, problem: &Problem) -> serde_json::Value {
+    json!({
+        "code": problem.code,
+        "message": problem.message,
+        "task": problem.task,
+        "field": problem.field,
+        "path": project.files.path(problem.place),
+        "line": problem.line,
+        "column": problem.column,
+    })
+}
+
+fn archive(context: &Context, args: &ArchiveArgs) -> Result<Exit, CliError> {
+    let project = Project::open(context, "ralph queue archive")?;
+    let moved: Vec<TaskId> = if args.dry_run {
+        let queue = project.queue()?;
+        let is_finished = |task: &&Task| task.status.is_terminal();
+        queue.tasks().filter(is_finished).map(|task| task.id.clone()).collect()
+    } else {
+        project.edit(context, |edit| Ok(edit.archive()))?
+    };
+    if context.ui.wants_json() {
+        context.ui.print_json(&json!({
+            "schema": Schema::v1("queue-archive"),
+            "dry_run": args.dry_run,
+            "moved": moved,
+        }))?;
+        return Ok(Exit::Done);
+    }
+    for id in &moved {
+        context.ui.print(id)?;
+    }
+    let done = project.shown(project.files.path(Place::Done));
+    context.ui.say(match (moved.len(), args.dry_run) {
+        (0, _) => "No task is finished.".to_owned(),
+        (count, true) => format!("{count} tasks would move to {done}."),
+        (count, false) => format!("{count} tasks moved to {done}."),
+    });
+    Ok(Exit::Done)
+}
+
+fn stop(context: &Context) -> Result<Exit, CliError> {
+    let project = Project::open(context, "ralph queue stop")?;
+    let path = Layout::new(&project.root).stop_file();
+    let directory = path.parent().expect("the stop file is in the cache directory");
+    fs_err::create_dir_all(directory)?;
+    let text = format!("{}\n", context.clock.now());
+    replace(&path, text.as_bytes(), Durability::FileOnly)?;
+    if context.ui.wants_json() {
+        context.ui.print_json(&json!({ "schema": Schema::v1("queue-stop"), "path": path }))?;
+    } else {
+        context.ui.say("A running loop ends after the tasks at hand.");
+    }
+    Ok(Exit::Done)
+}
+
+fn next_id(context: &Context, args: &NextIdArgs) -> Result<Exit, CliError> {
+    let project = Project::open(context, "ralph queue next-id")?;
+    let queue = project.queue()?;
+    let rules = &project.files.rules.ids;
+    let highest = queue.highest_number(rules);
+    let ids = (1..=u64::from(args.count))
+        .map(|step| rules.id(highest.saturating_add(step)))
+        .collect::<Result<Vec<TaskId>, _>>()
+        .map_err(|error| {
+            CliError::new(ErrorKind::Invalid, error)
+                .context("no id can be made")
+                .hint("Correct `queue.id_prefix` or `queue.id_width`.")
+        })?;
+    if context.ui.wants_json() {
+        context.ui.print_json(&json!({ "schema": Schema::v1("queue-next-id"), "ids": ids }))?;
+    } else {
+        for id in ids {
+            context.ui.print(id)?;
+        }
+    }
+    Ok(Exit::Done)
+}

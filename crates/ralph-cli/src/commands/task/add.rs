@@ -1,0 +1,125 @@
+//! `ralph task add`.
+
+use std::io::{self, Read as _};
+
+use ralph_queue::{Position, Task};
+use ralph_state::TaskId;
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use crate::args::TaskAddArgs;
+use crate::context::Context;
+use crate::error::{CliError, ErrorKind, Exit};
+use crate::project::{self, Project};
+use crate::render::envelope::Schema;
+
+/// A description longer than this is a mistake, such as a file piped in.
+const DESCRIPTION_LIMIT: u64 = 1 << 20;
+
+pub(crate) fn add(context: &Context, args: &TaskAddArgs) -> Result<Exit, CliError> {
+    let project = Project::open(context, "ralph task add")?;
+    let position = position(args)?;
+    let description = match args.description.as_deref() {
+        Some("-") => Some(from_stdin()?),
+        given => given.map(str::to_owned),
+    };
+    let id = project.edit(context, |edit| {
+        let id = edit.next_id(&project.files.rules.ids)?;
+        edit.add(task(id.clone(), args, description), &position)?;
+        Ok(id)
+    })?;
+    report(context, &project, &id)
+}
+
+fn position(args: &TaskAddArgs) -> Result<Position, CliError> {
+    let id = |id: &String| {
+        id.parse::<TaskId>().map_err(|error| {
+            CliError::new(ErrorKind::Usage, error)
+                .context(format!("`{id}` is not the id of a task"))
+        })
+    };
+    Ok(match (&args.before, &args.after) {
+        (Some(before), _) => Position::Before(id(before)?),
+        (_, Some(after)) => Position::After(id(after)?),
+        _ if args.first => Position::Front,
+        _ => Position::Back,
+    })
+}
+
+fn from_stdin() -> Result<String, CliError> {
+    let mut bytes = Vec::new();
+    io::stdin().lock().take(DESCRIPTION_LIMIT + 1).read_to_end(&mut bytes).map_err(|error| {
+        CliError::new(ErrorKind::Io, error).context("cannot read the description from stdin")
+    })?;
+    if bytes.len() as u64 > DESCRIPTION_LIMIT {
+        return Err(CliError::new(
+            ErrorKind::Usage,
+            "the description on stdin is longer than 1 MiB",
+        ));
+    }
+    let text = String::from_utf8(bytes).map_err(|error| {
+        CliError::new(ErrorKind::Usage, error.utf8_error())
+            .context("the description on stdin is not UTF-8")
+    })?;
+    Ok(text.trim_end().to_owned())
+}
+
+fn task(id: TaskId, args: &TaskAddArgs, description: Option<String>) -> Task {
+    Task {
+        status: args.status,
+        description,
+        priority: args.priority,
+        tags: args.tags.clone(),
+        scope: args.scope.clone(),
+        evidence: args.evidence.clone(),
+        plan: args.plan.clone(),
+        notes: args.notes.clone(),
+        request: args.request.clone(),
+        agent: agent(args),
+        depends_on: args.depends_on.clone(),
+        blocks: args.blocks.clone(),
+        relates_to: args.relates_to.clone(),
+        duplicates: args.duplicates.clone(),
+        parent_id: args.parent_id.clone(),
+        scheduled_start: args.scheduled_start.map(|time| time.to_string()),
+        estimated_minutes: args.estimated_minutes,
+        custom_fields: args.custom_fields.iter().cloned().collect(),
+        ..Task::new(id, args.title.trim())
+    }
+}
+
+fn agent(args: &TaskAddArgs) -> Option<Map<String, Value>> {
+    let fields = [
+        ("runner", args.runner.clone().map(Value::from)),
+        ("model", args.model.clone().map(Value::from)),
+        ("model_effort", args.effort.clone().map(Value::from)),
+        ("phases", args.phases.map(Value::from)),
+    ];
+    let agent: Map<String, Value> =
+        fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect();
+    (!agent.is_empty()).then_some(agent)
+}
+
+fn report(context: &Context, project: &Project, id: &TaskId) -> Result<Exit, CliError> {
+    let queue = project.queue()?;
+    if context.ui.wants_json() {
+        #[derive(Serialize)]
+        struct Added<'a> {
+            schema: Schema,
+            rev: String,
+            task: &'a Task,
+        }
+        let (_, task) = project.find(&queue, id.as_str())?;
+        let rev = project::revision(&queue);
+        context.ui.print_json(&Added { schema: Schema::v1("task-added"), rev, task })?;
+        return Ok(Exit::Done);
+    }
+    context.ui.print(id)?;
+    let total = queue.tasks().count();
+    let place = queue.tasks().position(|task| task.id == *id).map_or(total, |index| index + 1);
+    context.ui.say(format!("Added as number {place} of {total} in the queue."));
+    if total == 1 {
+        context.ui.hint("`ralph run loop` lets an agent work on it.");
+    }
+    Ok(Exit::Done)
+}

@@ -1,0 +1,239 @@
+//! What a command is about: the repository, its configuration and its queue.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use ralph_config::trust::TrustStore;
+use ralph_config::{Overrides, Resolved, Sources};
+use ralph_queue::runnability::{DoingFirst, Drafts, Report, Selection};
+use ralph_queue::validate::Rules;
+use ralph_queue::{
+    Edit, EditError, Edited, IdRules, LegacyLock, LoadError, Place, Queue, QueueFiles, Task,
+};
+use ralph_state::Clock as _;
+use ralph_state::file::{Holder, Saved};
+use sha2::{Digest as _, Sha256};
+
+use crate::context::Context;
+use crate::error::{CliError, ErrorKind};
+
+/// The directory of Ralph's files in a repository.
+pub(crate) const RALPH_DIR: &str = ".ralph";
+
+/// A repository with its configuration, found from where the user stands.
+#[derive(Debug)]
+pub(crate) struct Project {
+    pub(crate) root: PathBuf,
+    pub(crate) settings: Resolved,
+    pub(crate) files: QueueFiles,
+}
+
+impl Project {
+    /// Finds the repository and reads its configuration with nothing laid over it.
+    pub(crate) fn open(context: &Context, command: &str) -> Result<Self, CliError> {
+        Self::open_with(context, command, &Overrides::default())
+    }
+
+    /// Finds the repository and reads its configuration. `command` names us to
+    /// whoever meets our locks.
+    pub(crate) fn open_with(
+        context: &Context,
+        command: &str,
+        overrides: &Overrides,
+    ) -> Result<Self, CliError> {
+        let directory = context.directory()?;
+        let root = find_root(&directory).ok_or_else(|| no_project(&directory))?.to_owned();
+        let settings = ralph_config::load(&sources(context, &root), overrides)?;
+        for warning in &settings.warnings {
+            context.ui.warn(warning);
+        }
+        let files = queue_files(&root, &settings, context.holder(command));
+        Ok(Self { root, settings, files })
+    }
+
+    /// Reads both files of the queue, without a lock.
+    pub(crate) fn queue(&self) -> Result<Queue, CliError> {
+        self.files.load().map_err(|error| self.load_error(error))
+    }
+
+    /// The task with that id, or an error that names similar ones.
+    pub(crate) fn find<'q>(
+        &self,
+        queue: &'q Queue,
+        id: &str,
+    ) -> Result<(Place, &'q Task), CliError> {
+        queue.find(id).ok_or_else(|| not_found(queue, id, &self.files.rules.ids))
+    }
+
+    /// Changes the queue under its lock, and says so when the system does not
+    /// confirm the save.
+    pub(crate) fn edit<R>(
+        &self,
+        context: &Context,
+        change: impl FnOnce(&mut Edit<'_>) -> Result<R, EditError>,
+    ) -> Result<R, CliError> {
+        use ralph_queue::UpdateError;
+        let Edited { value, queue, done } = match self.files.edit(context.clock.now(), change) {
+            Ok(edited) => edited,
+            Err(UpdateError::Refused(EditError::NotFound { id })) => {
+                return Err(not_found(&self.queue()?, &id, &self.files.rules.ids));
+            }
+            Err(UpdateError::Load(error)) => return Err(self.load_error(error)),
+            Err(error) => return Err(error.into()),
+        };
+        for saved in [queue, done] {
+            if let Saved::Unconfirmed { reason } = saved {
+                context.ui.warn(format_args!(
+                    "the change is in place, but the system does not confirm that it outlives a power cut: {reason}"
+                ));
+            }
+        }
+        Ok(value)
+    }
+
+    /// What the configuration makes of a finished task.
+    pub(crate) fn finish(&self) -> ralph_queue::Finish {
+        match self.settings.config.queue.finish {
+            ralph_config::Finish::Archive => ralph_queue::Finish::Archive,
+            ralph_config::Finish::InPlace => ralph_queue::Finish::InPlace,
+        }
+    }
+
+    /// `path` as a person would write it: below the repository when it is there.
+    pub(crate) fn shown<'p>(&self, path: &'p Path) -> std::path::Display<'p> {
+        path.strip_prefix(&self.root).unwrap_or(path).display()
+    }
+
+    /// 0.4.0 and older may have left the queue under its old name.
+    fn load_error(&self, error: LoadError) -> CliError {
+        if let LoadError::Missing { path } = &error
+            && let Some(old) = old_name(path)
+        {
+            return renamed(self.shown(&old), self.shown(path)).at(old.clone());
+        }
+        error.into()
+    }
+}
+
+/// The nearest directory, from `start` upwards, that has a `.ralph` or a `.git`.
+pub(crate) fn find_root(start: &Path) -> Option<&Path> {
+    start.ancestors().find(|dir| dir.join(RALPH_DIR).is_dir() || dir.join(".git").exists())
+}
+
+/// The configuration files of a repository, from weak to strong.
+pub(crate) fn sources(context: &Context, root: &Path) -> Sources {
+    Sources {
+        global: context.env.config_dir().map(|dir| dir.join("config.jsonc")),
+        project: root.join(RALPH_DIR).join("config.jsonc"),
+    }
+}
+
+/// The user's record of trusted repositories.
+pub(crate) fn trust_store(context: &Context, command: &str) -> Result<TrustStore, CliError> {
+    let dir = context.env.config_dir().ok_or_else(|| {
+        CliError::new(ErrorKind::Missing, "no directory for the user's configuration is known")
+            .hint("Set `HOME` or `XDG_CONFIG_HOME`.")
+    })?;
+    Ok(TrustStore::new(&dir, context.holder(command)))
+}
+
+/// Where a repository's queue is and what its rules are.
+pub(crate) fn queue_files(root: &Path, settings: &Resolved, holder: Holder) -> QueueFiles {
+    let config = &settings.config.queue;
+    let mut files = QueueFiles::new(root.join(&config.file), root.join(&config.done_file), holder);
+    files.rules = Rules {
+        ids: IdRules {
+            prefix: config.id_prefix.clone(),
+            width: config.id_width.into(),
+            ..IdRules::default()
+        },
+        max_dependency_depth: usize::try_from(config.max_dependency_depth).unwrap_or(usize::MAX),
+    };
+    files.legacy_lock = Some(LegacyLock {
+        directory: root.join(RALPH_DIR).join("lock"),
+        is_alive: Arc::new(|pid| ralph_process::identity_of(pid).is_some()),
+    });
+    files
+}
+
+/// Identifies the content of both files; a script compares it with what it read before.
+pub(crate) fn revision(queue: &Queue) -> String {
+    let mut hash = Sha256::new();
+    hash.update(queue.document().text());
+    hash.update([0]);
+    hash.update(queue.done_document().map_or("", |done| done.text()));
+    let mut first = [0; 8];
+    first.copy_from_slice(&hash.finalize()[..8]);
+    format!("{:016x}", u64::from_be_bytes(first))
+}
+
+/// Which tasks can start now, why the others cannot, and which is next.
+pub(crate) fn explain(context: &Context, queue: &Queue, drafts: Drafts) -> Report {
+    let none = BTreeSet::new();
+    queue.runnability(&Selection {
+        now: context.clock.now(),
+        drafts,
+        doing: DoingFirst::Prefer,
+        exclude: &none,
+        regard_as_done: &none,
+    })
+}
+
+/// The name that a file of the queue had in old versions, if it still has it.
+pub(crate) fn old_name(path: &Path) -> Option<PathBuf> {
+    Some(path.with_extension("json")).filter(|old| old != path && old.is_file())
+}
+
+pub(crate) fn renamed(old: impl std::fmt::Display, new: impl std::fmt::Display) -> CliError {
+    CliError::new(ErrorKind::Refused, format!("`{old}` bears the name of an older version"))
+        .hint(format!("Rename it, then repeat the command: `git mv {old} {new}` (or `mv`)."))
+}
+
+fn no_project(directory: &Path) -> CliError {
+    CliError::new(
+        ErrorKind::NotARepository,
+        format!("neither `{}` nor a directory above it is a repository", directory.display()),
+    )
+    .hint("Go to your repository, or make one: `git init`, then `ralph init`.")
+    .at(directory)
+}
+
+fn not_found(queue: &Queue, id: &str, rules: &IdRules) -> CliError {
+    let error = CliError::new(ErrorKind::NotFound, format!("there is no task `{id}`"));
+    let known: Vec<&str> =
+        queue.tasks().chain(queue.done_tasks()).map(|task| task.id.as_str()).collect();
+    match similar_ids(id, &known, rules).as_slice() {
+        [] => error.hint("`ralph queue list --include-done` shows all tasks."),
+        similar => error.hint(format!("Did you mean `{}`?", similar.join("`, `"))),
+    }
+}
+
+/// Ids that may have been meant: the same number however it is written
+/// (`7`, `rq-7`), else those spelled almost the same.
+fn similar_ids<'k>(id: &str, known: &[&'k str], rules: &IdRules) -> Vec<&'k str> {
+    let number = |id: &str| rules.number_of(id).or_else(|| id.parse().ok());
+    if let Some(wanted) = number(id) {
+        let same: Vec<&str> =
+            known.iter().copied().filter(|known| number(known) == Some(wanted)).collect();
+        if !same.is_empty() {
+            return same;
+        }
+    }
+    similar::get_close_matches(id, known, 3, 0.8)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn similar_ids_have_the_same_number_or_almost_the_same_letters() {
+        let known = ["RQ-0001", "RQ-0012", "docs-parser"];
+        let similar = |id| similar_ids(id, &known, &IdRules::default());
+        assert_eq!(similar("1"), ["RQ-0001"]);
+        assert_eq!(similar("rq-12"), ["RQ-0012"]);
+        assert_eq!(similar("doc-parser"), ["docs-parser"]);
+        assert_eq!(similar("nothing-like-it"), [""; 0]);
+    }
+}

@@ -1,0 +1,4 @@
+//! How things look: tasks as text, lists as JSON.
+
+pub(crate) mod envelope;
+pub(crate) mod task;
