@@ -159,12 +159,12 @@ impl Parser {
         match ending {
             Ending::Cancelled => return Outcome::Interrupted,
             Ending::TimedOut => return Outcome::TimedOut,
-            Ending::Code(code) if code != 0 => {
+            Ending::Code(code) => {
                 if let Some(outcome) = (self.adapter.exit)(facts, code, stderr) {
                     return outcome;
                 }
             }
-            Ending::Code(_) | Ending::Signal(_) | Ending::Unseen => {}
+            Ending::Signal(_) | Ending::Unseen => {}
         }
         if let Some(Claim::Bad(outcome)) = &facts.claim {
             return outcome.clone();

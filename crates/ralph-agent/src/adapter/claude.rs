@@ -51,7 +51,9 @@ fn fold(facts: &mut Facts, event: &Value) {
     match text(event, "/type") {
         Some("assistant") if event["parent_tool_use_id"].is_null() => {
             if let Some(kind) = text(event, "/error") {
+                // The words are those of the program, not of the agent.
                 facts.error_kind = Some(kind.to_owned());
+                return;
             }
             let blocks = event.pointer("/message/content").and_then(Value::as_array);
             if let Some(said) = blocks.into_iter().flatten().rev().find_map(|block| {
@@ -72,9 +74,6 @@ fn fold(facts: &mut Facts, event: &Value) {
 }
 
 fn result(facts: &mut Facts, event: &Value) {
-    if let Some(said) = text(event, "/result") {
-        facts.text = Some(said.to_owned());
-    }
     facts.usage = Some(Usage {
         scope: Scope::Turn,
         input: count(event, "/usage/input_tokens"),
@@ -86,7 +85,10 @@ fn result(facts: &mut Facts, event: &Value) {
     });
     // `subtype` is `success` for every error of the API, too: `is_error` comes first.
     facts.claim = Some(match (&event["is_error"], text(event, "/subtype")) {
-        (Value::Bool(false), Some("success")) => Claim::Good,
+        (Value::Bool(false), Some("success")) => {
+            facts.text = text(event, "/result").map(str::to_owned);
+            Claim::Good
+        }
         (_, subtype) => Claim::Bad(failure(facts, event, subtype.unwrap_or_default())),
     });
 }

@@ -76,16 +76,28 @@ fn result(facts: &mut Facts, event: &Value) {
     let told = text(event, "/error/message").or(facts.error_kind.as_deref());
     facts.claim = Some(match (text(event, "/status"), told) {
         (Some("success"), None) => Claim::Good,
-        (_, told) => {
-            Claim::Bad(Outcome::Failed { reason: brief(told.unwrap_or("it told no reason")) })
-        }
+        (_, told) => Claim::Bad(failure(told.unwrap_or("it told no reason"))),
     });
+}
+
+/// The message may be the provider's answer as it came: `[API Error: {...}]`.
+fn failure(message: &str) -> Outcome {
+    let answer = message.strip_prefix("[API Error: ").unwrap_or(message);
+    let mut documents = serde_json::Deserializer::from_str(answer).into_iter::<Value>();
+    let answer = documents.next().and_then(Result::ok).unwrap_or_default();
+    let reason = brief(text(&answer, "/error/message").unwrap_or(message));
+    // A wrong key is a bad request (400) to this provider.
+    if reason.starts_with("API key not valid") {
+        Outcome::NotAuthenticated { reason }
+    } else {
+        Outcome::Failed { reason }
+    }
 }
 
 fn exit(facts: &Facts, code: i32, stderr: &str) -> Option<Outcome> {
     let told = match &facts.claim {
         Some(Claim::Bad(Outcome::Failed { reason })) => Some(reason.as_str()),
-        _ => stderr.lines().map(str::trim).rfind(|line| !line.is_empty()),
+        _ => stderr.lines().map(str::trim).find(|line| !line.is_empty() && !is_noise(line)),
     };
     let reason = brief(told.unwrap_or_default());
     let resuming = stderr.lines().any(|line| line.starts_with("Error resuming session"));
@@ -99,4 +111,11 @@ fn exit(facts: &Facts, code: i32, stderr: &str) -> Option<Outcome> {
         144..=255 => by_status(256 + u64::try_from(code).ok()?, &reason)?,
         _ => return None,
     })
+}
+
+/// What it says on stderr also when all is well.
+fn is_noise(line: &str) -> bool {
+    ["YOLO mode is enabled", "Ripgrep is not available", "Warning: "]
+        .iter()
+        .any(|start| line.starts_with(start))
 }

@@ -26,7 +26,8 @@ pub(crate) struct Adapter {
     pub(crate) invocation: fn(&Turn) -> Invocation,
     /// What an event adds to the facts; `None` when it prints none.
     pub(crate) fold: Option<fn(&mut Facts, &Value)>,
-    /// What it means by an exit code other than 0, with what it said on stderr.
+    /// What it means by an exit code, with what it said on stderr, when its events and
+    /// the code do not tell success together.
     pub(crate) exit: fn(&Facts, i32, &str) -> Option<Outcome>,
 }
 
@@ -96,4 +97,150 @@ fn count(value: &Value, path: &str) -> u64 {
 /// The text at `path`.
 fn text<'a>(value: &'a Value, path: &str) -> Option<&'a str> {
     value.pointer(path).and_then(Value::as_str)
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::{Expect, expect};
+
+    use super::find;
+    use crate::{Access, Turn};
+
+    fn check(agent: &str, turn: &Turn, expected: &Expect) {
+        let invocation = (find(agent).unwrap().invocation)(turn);
+        let args = invocation.args.iter().map(|arg| format!("{}\n", arg.display()));
+        let env = invocation.env.iter().filter(|(name, _)| *name != "IS_SANDBOX");
+        let env = env.map(|(name, value)| format!("{name}={}\n", value.display()));
+        expected.assert_eq(&args.chain(env).collect::<String>());
+    }
+
+    fn bare() -> Turn {
+        Turn::new("do the task", "/work", "/files", "marker")
+    }
+
+    fn full() -> Turn {
+        Turn {
+            model: Some("big".to_owned()),
+            effort: Some("high".to_owned()),
+            resume: Some("0199".to_owned()),
+            access: Access::Edits,
+            ..bare()
+        }
+    }
+
+    #[test]
+    fn claude() {
+        check("claude", &bare(), &expect![[r#"
+            -p
+            --output-format
+            stream-json
+            --verbose
+            --dangerously-skip-permissions
+            CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1
+        "#]]);
+        check("claude", &full(), &expect![[r#"
+            -p
+            --output-format
+            stream-json
+            --verbose
+            --permission-mode
+            acceptEdits
+            --model
+            big
+            --effort
+            high
+            --resume=0199
+            CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1
+        "#]]);
+        let chosen = Turn { session: Some("0188".to_owned()), ..bare() };
+        check("claude", &chosen, &expect![[r#"
+            -p
+            --output-format
+            stream-json
+            --verbose
+            --dangerously-skip-permissions
+            --session-id=0188
+            CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1
+        "#]]);
+    }
+
+    #[test]
+    fn codex() {
+        check("codex", &bare(), &expect![[r#"
+            exec
+            --json
+            --dangerously-bypass-approvals-and-sandbox
+            -c
+            check_for_update_on_startup=false
+            -
+        "#]]);
+        check("codex", &full(), &expect![[r#"
+            exec
+            --json
+            --sandbox
+            workspace-write
+            --skip-git-repo-check
+            --model
+            big
+            -c
+            model_reasoning_effort="high"
+            -c
+            check_for_update_on_startup=false
+            resume
+            0199
+            -
+        "#]]);
+    }
+
+    #[test]
+    fn gemini() {
+        check("gemini", &bare(), &expect![[r#"
+            --output-format
+            stream-json
+            --skip-trust
+            --approval-mode
+            yolo
+        "#]]);
+        check("gemini", &full(), &expect![[r#"
+            --output-format
+            stream-json
+            --skip-trust
+            --approval-mode
+            auto_edit
+            --model
+            big
+            --resume
+            0199
+        "#]]);
+    }
+
+    #[test]
+    fn opencode() {
+        check("opencode", &bare(), &expect![[r#"
+            run
+            --format
+            json
+            --auto
+            OPENCODE_DISABLE_AUTOUPDATE=1
+        "#]]);
+        check("opencode", &full(), &expect![[r#"
+            run
+            --format
+            json
+            --model
+            big
+            --variant
+            high
+            --session
+            0199
+            OPENCODE_DISABLE_AUTOUPDATE=1
+        "#]]);
+    }
+
+    #[test]
+    fn command() {
+        check("command", &full(), &expect![[r#"
+            RALPH_PROMPT_FILE=/files/prompt.md
+        "#]]);
+    }
 }

@@ -100,8 +100,13 @@ fn retry_at(event: &Value) -> Option<Timestamp> {
         .checked_add(Duration::from_secs(seconds))
 }
 
-fn exit(facts: &Facts, _code: i32, stderr: &str) -> Option<Outcome> {
+fn exit(facts: &Facts, code: i32, stderr: &str) -> Option<Outcome> {
     let mut lines = stderr.lines().map(str::trim);
+    // Whatever needs a question is rejected, and the run ends there.
+    let rejected = |line: &&str| line.starts_with("! permission requested: ");
+    if let (0, None, Some(line)) = (code, &facts.claim, lines.clone().rfind(rejected)) {
+        return Some(Outcome::Failed { reason: brief(line.trim_start_matches("! ")) });
+    }
     if facts.seen {
         return None;
     }

@@ -1,0 +1,245 @@
+//! Turns of agents that are shell scripts.
+
+use std::{
+    ffi::OsString,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use ralph_agent::{
+    Ending, Outcome, Programs, Progress, Runner, RunnerError, Turn, TurnError, TurnReport,
+    read_turn, run_turn,
+};
+use ralph_process::{Cancel, is_alive, marked};
+use tempfile::TempDir;
+
+struct Stage {
+    root: TempDir,
+    marker: String,
+}
+
+impl Stage {
+    fn new() -> Self {
+        let root = tempfile::tempdir().unwrap();
+        fs_err::create_dir(root.path().join("bin")).unwrap();
+        fs_err::create_dir(root.path().join("work")).unwrap();
+        // The directory's name is random: a marker of its own for each test.
+        let marker = root.path().display().to_string();
+        Self { root, marker }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.root.path().join(name)
+    }
+
+    fn program(&self, name: &str, script: &str) -> PathBuf {
+        let path = self.path("bin").join(name);
+        fs_err::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
+        fs_err::set_permissions(&path, PermissionsExt::from_mode(0o755)).unwrap();
+        path
+    }
+
+    fn command(&self, script: &str) -> Runner {
+        let program = self.program("agent", script);
+        let command = Some(vec![program.to_str().unwrap().to_owned(), "--fast".to_owned()]);
+        Runner::resolve("command", &Programs { command, ..Programs::default() }).unwrap()
+    }
+
+    fn agent(&self, name: &str, script: &str) -> Runner {
+        self.program(name, script);
+        let path = Some(self.path("bin").into_os_string());
+        Runner::resolve(name, &Programs { path, ..Programs::default() }).unwrap()
+    }
+
+    fn turn(&self) -> Turn {
+        let limit = Some(Duration::from_secs(60));
+        let files = self.path("files");
+        Turn { limit, ..Turn::new("do the task\n", self.path("work"), files, &self.marker) }
+    }
+
+    fn run(&self, runner: &Runner) -> TurnReport {
+        run_turn(runner, &self.turn(), &Cancel::new(), &mut |_| {}).unwrap()
+    }
+
+    fn text(&self, name: &str) -> String {
+        fs_err::read_to_string(self.path(name)).unwrap()
+    }
+}
+
+fn reason(outcome: &Outcome) -> &str {
+    match outcome {
+        Outcome::Failed { reason } | Outcome::Misused { reason } => reason,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_command_gets_the_prompt_twice_its_variables_and_its_directory() {
+    let stage = Stage::new();
+    let runner = stage.command(
+        r#"cat > stdin.txt; cp "$RALPH_PROMPT_FILE" file.txt; echo "$1 $RALPH_TASK_ID" > args.txt
+        echo "all done"; echo "a remark" >&2"#,
+    );
+    let turn = Turn {
+        prompt: "€ ".repeat(100_000),
+        env: vec![(OsString::from("RALPH_TASK_ID"), OsString::from("RQ-0001"))],
+        ..stage.turn()
+    };
+    let report = run_turn(&runner, &turn, &Cancel::new(), &mut |_| {}).unwrap();
+    assert_eq!(report.outcome, Outcome::Succeeded);
+    assert_eq!(report.final_text.as_deref(), Some("all done"));
+    assert_eq!(report.session_id, None);
+    assert_eq!(stage.text("work/stdin.txt"), turn.prompt);
+    assert_eq!(stage.text("work/file.txt"), turn.prompt);
+    assert_eq!(stage.text("work/args.txt"), "--fast RQ-0001\n");
+    assert_eq!(stage.text("files/stdout"), "all done\n");
+    assert_eq!(stage.text("files/stderr"), "a remark\n");
+}
+
+#[test]
+fn the_exit_of_a_command_is_its_word() {
+    let stage = Stage::new();
+    let report = stage.run(&stage.command("echo 'cannot: 429' >&2; exit 3"));
+    assert_eq!(reason(&report.outcome), "exit code 3: cannot: 429");
+    let report = stage.run(&stage.command("kill -KILL $$"));
+    assert_eq!(reason(&report.outcome), "killed by signal 9");
+    let report = stage.run(&stage.command("kill -TERM $$"));
+    assert_eq!(report.outcome, Outcome::Interrupted);
+}
+
+#[test]
+fn a_session_is_told_while_the_agent_still_works() {
+    let stage = Stage::new();
+    let runner = stage.agent(
+        "codex",
+        r#"echo '{"type":"thread.started","thread_id":"0199"}'
+        until [ -e go ]; do sleep 0.01; done
+        echo '{"type":"item.completed","item":{"type":"agent_message","text":"done"}}'
+        printf '{"type":"turn.completed"}'"#,
+    );
+    let mut told = Vec::new();
+    let report = run_turn(&runner, &stage.turn(), &Cancel::new(), &mut |progress| match progress {
+        Progress::Spawned(identity) => {
+            assert!(is_alive(identity));
+            told.push("spawned".to_owned());
+        }
+        Progress::Session(session) => {
+            told.push(session.to_owned());
+            fs_err::write(stage.path("work/go"), "").unwrap();
+        }
+        _ => {}
+    })
+    .unwrap();
+    assert_eq!(told, ["spawned", "0199"]);
+    assert_eq!(report.outcome, Outcome::Succeeded);
+    assert_eq!(report.session_id.as_deref(), Some("0199"));
+
+    let again = read_turn(&runner, &stage.path("files"), Ending::Unseen).unwrap();
+    assert_eq!(again.outcome, Outcome::Succeeded);
+    assert_eq!(again.final_text.as_deref(), Some("done"));
+}
+
+/// Agents start their tools in sessions of their own.
+const ORPHAN: &str = "setsid sh -c 'trap \"\" TERM; touch orphan; while :; do sleep 1; done' &
+    until [ -e orphan ]; do sleep 0.01; done";
+
+#[test]
+fn nothing_is_left_of_a_turn_that_ended() {
+    let stage = Stage::new();
+    let report = stage.run(&stage.command(ORPHAN));
+    assert_eq!(report.outcome, Outcome::Succeeded);
+    assert_eq!(report.survivors, []);
+    assert_eq!(marked(&stage.marker), []);
+}
+
+#[test]
+fn a_cancelled_turn_ends_with_all_its_processes() {
+    let stage = Stage::new();
+    let runner = stage.agent(
+        "codex",
+        &format!("{ORPHAN}\necho '{{\"type\":\"thread.started\",\"thread_id\":\"0199\"}}'; wait"),
+    );
+    let cancel = Cancel::new();
+    let report = run_turn(&runner, &stage.turn(), &cancel, &mut |progress| {
+        if let Progress::Session(_) = progress {
+            cancel.cancel();
+        }
+    })
+    .unwrap();
+    assert_eq!(report.outcome, Outcome::Interrupted);
+    assert_eq!(report.ending, Ending::Cancelled);
+    assert_eq!(report.session_id.as_deref(), Some("0199"), "the session can be resumed");
+    assert_eq!(marked(&stage.marker), []);
+}
+
+#[test]
+fn a_turn_has_a_limit() {
+    let stage = Stage::new();
+    let runner = stage.command("while :; do sleep 1; done");
+    let turn = Turn { limit: Some(Duration::from_millis(50)), ..stage.turn() };
+    let report = run_turn(&runner, &turn, &Cancel::new(), &mut |_| {}).unwrap();
+    assert_eq!(report.outcome, Outcome::TimedOut);
+    assert_eq!(marked(&stage.marker), []);
+}
+
+#[test]
+fn a_later_turn_in_the_same_files_starts_anew() {
+    let stage = Stage::new();
+    stage.run(&stage.command("echo 'a long first answer'; echo err >&2"));
+    let report = stage.run(&stage.command("echo second"));
+    assert_eq!(report.final_text.as_deref(), Some("second"));
+    assert_eq!(stage.text("files/stdout"), "second\n");
+    assert_eq!(stage.text("files/stderr"), "");
+}
+
+#[test]
+fn an_agent_that_cannot_be_started_is_an_error() {
+    let stage = Stage::new();
+    let runner = stage.command("true");
+    fs_err::remove_file(stage.path("bin/agent")).unwrap();
+    let error = run_turn(&runner, &stage.turn(), &Cancel::new(), &mut |_| {}).unwrap_err();
+    assert!(matches!(error, TurnError::Spawn { runner: "command", .. }), "{error:?}");
+}
+
+#[test]
+fn agents_are_found_in_a_fixed_order() {
+    let stage = Stage::new();
+    for name in ["opencode", "gemini", "claude"] {
+        stage.program(name, "true");
+    }
+    let path = stage.path("bin").into_os_string();
+    let found = Runner::detect(Some(&path));
+    let names: Vec<_> = found.iter().map(|agent| agent.name).collect();
+    assert_eq!(names, ["claude", "gemini", "opencode"]);
+    assert_eq!(found[0].program, stage.path("bin/claude"));
+    assert_eq!(Runner::detect(None), []);
+}
+
+#[test]
+fn what_cannot_be_driven_is_told() {
+    let programs = |bin: &str| Programs {
+        path: Some(OsString::from("/nonexistent")),
+        bins: [("claude".to_owned(), bin.to_owned())].into(),
+        command: None,
+    };
+    let error = |name: &str, bin: &str| match Runner::resolve(name, &programs(bin)) {
+        Ok(runner) => panic!("{runner:?}"),
+        Err(error) => error.to_string(),
+    };
+    assert_eq!(
+        error("cluade", "claude"),
+        "there is no runner `cluade`; known are `claude`, `codex`, `gemini`, `opencode`, `command`"
+    );
+    assert_eq!(
+        error("claude", "klaud"),
+        "the program `klaud` of the runner `claude` is not on the path `/nonexistent`"
+    );
+    assert_eq!(
+        error("claude", "/nonexistent/claude"),
+        "the program `/nonexistent/claude` of the runner `claude` is not an executable file"
+    );
+    assert_eq!(error("command", ""), RunnerError::NoCommand.to_string());
+    let relative = Runner::resolve("claude", &programs("tools/claude")).unwrap();
+    assert_eq!(relative.program(), Path::new("tools/claude"));
+}
