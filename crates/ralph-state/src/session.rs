@@ -6,11 +6,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::document::{Document, Upgrades};
 use crate::json::Object;
+use crate::open_enum::open_enum;
 use crate::{ProcessIdentity, Timestamp};
 
 /// What is needed to go on with one task after a crash.
 #[derive(Clone, Debug, PartialEq, Default, Serialize, Deserialize)]
-#[serde(default)]
 #[non_exhaustive]
 pub struct SessionFile {
     /// The version; a save always writes 1.
@@ -24,55 +24,62 @@ pub struct SessionFile {
     /// When this was written, in RFC 3339.
     pub last_updated_at: String,
     /// How many iterations are planned.
+    #[serde(default)]
     pub iterations_planned: u32,
     /// How many of them are done.
+    #[serde(default)]
     pub iterations_completed: u32,
     /// The phase, from one.
+    #[serde(default)]
     pub current_phase: u32,
     /// Which agent.
+    #[serde(default)]
     pub runner: String,
     /// Which model.
+    #[serde(default)]
     pub model: String,
     /// How many tasks this loop has done.
+    #[serde(default)]
     pub tasks_completed_in_loop: u32,
     /// How many it is to do; zero is no limit.
+    #[serde(default)]
     pub max_tasks: u32,
     /// The commit the work started from.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub git_head_commit: Option<String>,
     /// Who does phase 1.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phase1_settings: Option<PhaseSettings>,
     /// Who does phase 2.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phase2_settings: Option<PhaseSettings>,
     /// Who does phase 3.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phase3_settings: Option<PhaseSettings>,
 
     /// Which attempt at the task this is, from one.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attempt: Option<u32>,
     /// The unique name of the attempt, also in the trailer of its commits.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attempt_id: Option<String>,
     /// What was recorded last.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub step: Option<SessionStep>,
     /// The agent process.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent: Option<ProcessIdentity>,
     /// The agent's own session, to go on with.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub runner_session_id: Option<String>,
     /// The tree of the work tree before the agent's first turn.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub base_tree: Option<String>,
     /// How many turns the agent had.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent_turns: Option<u32>,
     /// How often the gate ran.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gate_runs: Option<u32>,
     /// Fields that this version of the program does not know, kept as they are.
     #[serde(flatten)]
@@ -95,58 +102,19 @@ pub struct PhaseSettings {
     pub extra: Object,
 }
 
-/// How far a session is.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(from = "String", into = "String")]
-#[non_exhaustive]
-pub enum SessionStep {
-    /// The agent works.
-    Working,
-    /// The gate runs.
-    Gating,
-    /// The agent mends what the gate found.
-    Fixing,
-    /// The task is being finished in the queue.
-    Finishing,
-    /// The work is a commit.
-    Committed,
-    /// A step of a newer program, kept as it is.
-    Unknown(String),
-}
-
-impl SessionStep {
-    /// The name in the file.
-    pub fn as_str(&self) -> &str {
-        match self {
-            Self::Working => "working",
-            Self::Gating => "gating",
-            Self::Fixing => "fixing",
-            Self::Finishing => "finishing",
-            Self::Committed => "committed",
-            Self::Unknown(name) => name,
-        }
-    }
-}
-
-impl From<String> for SessionStep {
-    fn from(name: String) -> Self {
-        match name.as_str() {
-            "working" => Self::Working,
-            "gating" => Self::Gating,
-            "fixing" => Self::Fixing,
-            "finishing" => Self::Finishing,
-            "committed" => Self::Committed,
-            _ => Self::Unknown(name),
-        }
-    }
-}
-
-impl From<SessionStep> for String {
-    fn from(step: SessionStep) -> Self {
-        match step {
-            SessionStep::Unknown(name) => name,
-            known => known.as_str().to_owned(),
-        }
+open_enum! {
+    /// How far a session is.
+    pub enum SessionStep {
+        /// The agent works.
+        Working = "working",
+        /// The gate runs.
+        Gating = "gating",
+        /// The agent mends what the gate found.
+        Fixing = "fixing",
+        /// The task is being finished in the queue.
+        Finishing = "finishing",
+        /// The work is a commit.
+        Committed = "committed",
     }
 }
 

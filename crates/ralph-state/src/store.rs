@@ -1,16 +1,44 @@
-//! A document at a path.
-use std::convert::Infallible;
+//! A document at a path: loaded without a lock, changed under one.
+
 use std::io;
 use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::document::{DecodeError, Document, MigrationReport};
-use crate::file::{Durability, Holder, LockError, ReplaceError, Saved};
+use sha2::{Digest as _, Sha256};
+
+use crate::document::{DecodeError, Document, MigrationReport, decode, encode};
+use crate::file::disk::{Disk, SystemDisk};
+use crate::file::replace::{keep_copy_on, remove_on, replace_on, set_aside_on};
+use crate::file::{
+    Durability, FileLock, Holder, LockError, ReplaceError, Saved, sidecar_lock_path,
+};
 use crate::json::EncodeError;
 
 /// One document at one path.
-#[derive(Clone, Debug)]
+///
+/// ```
+/// use ralph_state::file::Holder;
+/// use ralph_state::{ParallelStateFile, Store, Timestamp, WorkerRecord};
+///
+/// # let dir = tempfile::tempdir()?;
+/// # let path = dir.path().join("state.json");
+/// let holder = Holder {
+///     pid: std::process::id(),
+///     host: "here".into(),
+///     command: "an example".into(),
+///     since: Timestamp::UNIX_EPOCH,
+/// };
+/// let store = Store::<ParallelStateFile>::new(path, holder);
+/// store.update(|state| {
+///     let worker = WorkerRecord::new("RQ-1", "/tmp/RQ-1".into(), "2026-04-22T18:03:14Z".into());
+///     state.upsert_worker(worker);
+///     Ok::<_, std::convert::Infallible>(())
+/// })?;
+/// assert!(store.load()?.expect("just made").value.has_worker("RQ-1"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
 pub struct Store<D> {
     path: PathBuf,
     holder: Holder,
@@ -27,17 +55,17 @@ pub struct Loaded<D> {
     pub value: D,
     /// How it came about.
     pub report: MigrationReport,
-    /// Which bytes it was read from.
+    /// Which bytes it was read from, for [`Store::save_if`].
     pub token: Token,
 }
 
-/// Which bytes a value was read from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Which bytes a value was read from: their SHA-256.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Token([u8; 32]);
 
 /// What [`Store::update`] did.
 #[derive(Debug)]
-#[must_use]
+#[non_exhaustive]
 pub struct Updated<R> {
     /// What the change returned.
     pub value: R,
@@ -59,8 +87,8 @@ pub enum LoadError {
         /// The cause.
         source: io::Error,
     },
-    /// The file holds something else.
-    #[error("the {kind} `{}` is not usable", path.display())]
+    /// The file holds something else, or a newer version.
+    #[error("cannot use the {kind} `{}`", path.display())]
     Decode {
         /// What the file is.
         kind: &'static str,
@@ -78,34 +106,40 @@ pub enum SaveError {
     /// The lock was not to be had.
     #[error(transparent)]
     Lock(#[from] LockError),
-    /// The file there cannot be understood, or is newer: it is not overwritten.
+    /// The file that is there cannot be understood, so it is not overwritten.
     #[error(transparent)]
     Load(#[from] LoadError),
     /// The value cannot be written as JSON.
-    #[error("cannot encode the {kind}")]
+    #[error("cannot write the {kind} as JSON")]
     Encode {
         /// What the file is.
         kind: &'static str,
         /// The cause.
         source: EncodeError,
     },
-    /// The file changed since the token was taken.
-    #[error("`{}` has changed since it was read", path.display())]
+    /// The file is not the one that the token was taken from.
+    #[error("the {kind} `{}` has changed since it was read", path.display())]
     Changed {
+        /// What the file is.
+        kind: &'static str,
         /// The file.
         path: PathBuf,
     },
-    /// The bytes of the older version could not be kept.
-    #[error("cannot keep a copy of the older version of `{}`", path.display())]
-    Backup {
+    /// The file was not replaced.
+    #[error(transparent)]
+    Replace(#[from] ReplaceError),
+    /// The file was not removed or renamed.
+    #[error("cannot {step} the {kind} `{}`", path.display())]
+    Move {
+        /// What was to be done.
+        step: &'static str,
+        /// What the file is.
+        kind: &'static str,
         /// The file.
         path: PathBuf,
         /// The cause.
         source: io::Error,
     },
-    /// The file was not replaced.
-    #[error(transparent)]
-    Replace(#[from] ReplaceError),
 }
 
 /// Why an update did not happen. The file is as it was.
@@ -115,13 +149,14 @@ pub enum UpdateError<E> {
     /// The document was not loaded or not saved.
     #[error(transparent)]
     Store(#[from] SaveError),
-    /// The change refused.
+    /// The change itself refused.
     #[error(transparent)]
     Change(E),
 }
 
 impl<D: Document> Store<D> {
-    /// The document at `path`; nothing is read or made yet.
+    /// The document at `path`; nothing is read or made yet. `holder` is shown to others who have
+    /// to wait for the lock.
     pub fn new(path: impl Into<PathBuf>, holder: Holder) -> Self {
         Self {
             path: path.into(),
@@ -149,24 +184,26 @@ impl<D: Document> Store<D> {
         &self.path
     }
 
-    /// Reads the document; `None` when there is no file. Takes no lock and never writes.
+    /// Reads the document; `None` when there is no file. Takes no lock and never writes, also
+    /// when the file is of an older version.
     pub fn load(&self) -> Result<Option<Loaded<D>>, LoadError> {
-        todo!()
+        let current = load_from(&SystemDisk, &self.path)?;
+        Ok(current.map(|Current { value, report, bytes }| Loaded {
+            value,
+            report,
+            token: Token::of(&bytes),
+        }))
     }
 
-    /// Puts `value` there.
-    pub fn save(&self, value: &D) -> Result<Saved, SaveError> {
-        let _ = value;
-        todo!()
-    }
-
-    /// Puts `value` there if the file still is the one that `token` was taken from.
-    pub fn save_if(&self, value: &D, token: Option<Token>) -> Result<Saved, SaveError> {
-        let _ = (value, token);
-        todo!()
-    }
-
-    /// Locks, loads (a missing file is the default), changes, saves.
+    /// Locks the document, reads it (the default value when there is no file), lets `change`
+    /// change it, and saves it: the way to change a document that others change too.
+    ///
+    /// A file of the current version that `change` leaves as it is is not written, so that the
+    /// layout of its text is kept. Otherwise the text is made anew, without comments. When the
+    /// file is of an older version, its bytes are kept beside it first, as `state.v2.json.bak`.
+    ///
+    /// A crash leaves the old file or the new one, see [`replace`](crate::file::replace); perhaps
+    /// with the copy of the older version already made.
     pub fn update<R, E>(
         &self,
         change: impl FnOnce(&mut D) -> Result<R, E>,
@@ -174,24 +211,148 @@ impl<D: Document> Store<D> {
     where
         D: Default,
     {
-        let _ = change;
-        todo!()
+        let _lock = self.lock()?;
+        update_on(&SystemDisk, &self.path, self.durability, change)
     }
 
-    /// Brings an older file to the current version; `None` when there is no file.
+    /// Brings a file of an older version to the current one, keeping its bytes beside it; `None`
+    /// when there is no file.
     pub fn upgrade(&self) -> Result<Option<(MigrationReport, Saved)>, SaveError> {
-        todo!()
+        let _lock = self.lock()?;
+        let Some(current) = load_from(&SystemDisk, &self.path)? else { return Ok(None) };
+        let saved = if current.report.migrated() {
+            self.put(Some(&current), &current.value)?
+        } else {
+            Saved::Unchanged
+        };
+        Ok(Some((current.report, saved)))
+    }
+
+    /// Puts `value` there, whatever was there, if it was a document of this kind. Prefer
+    /// [`Self::update`]: what others changed since `value` was read is lost.
+    pub fn save(&self, value: &D) -> Result<Saved, SaveError> {
+        let _lock = self.lock()?;
+        let current = load_from(&SystemDisk, &self.path)?;
+        self.put(current.as_ref(), value)
+    }
+
+    /// Puts `value` there if the file still is the one that `token` was taken from, or still
+    /// missing when there is no token.
+    pub fn save_if(&self, value: &D, token: Option<Token>) -> Result<Saved, SaveError> {
+        let _lock = self.lock()?;
+        let current = load_from(&SystemDisk, &self.path)?;
+        if current.as_ref().map(|current| Token::of(&current.bytes)) != token {
+            return Err(SaveError::Changed { kind: D::KIND, path: self.path.clone() });
+        }
+        self.put(current.as_ref(), value)
     }
 
     /// Removes the file; whether there was one.
     pub fn remove(&self) -> Result<bool, SaveError> {
-        let _: Option<Infallible> = None;
-        todo!()
+        let _lock = self.lock()?;
+        remove_on(&SystemDisk, &self.path).map_err(|source| self.cannot("remove", source))
     }
 
-    /// Moves a file that cannot be used out of the way, to the returned path; `None` when there is
-    /// no file.
+    /// Moves a file that cannot be used out of the way, to the returned path
+    /// (`state.corrupt.json.bak`); `None` when there is no file.
     pub fn set_aside(&self) -> Result<Option<PathBuf>, SaveError> {
-        todo!()
+        let _lock = self.lock()?;
+        set_aside_on(&SystemDisk, &self.path, "corrupt")
+            .map_err(|source| self.cannot("set aside", source))
     }
+
+    fn lock(&self) -> Result<FileLock, SaveError> {
+        Ok(FileLock::acquire(&sidecar_lock_path(&self.path), &self.holder, self.lock_wait)?)
+    }
+
+    fn put(&self, current: Option<&Current<D>>, value: &D) -> Result<Saved, SaveError> {
+        let bytes = encoded(value)?;
+        put_on(&SystemDisk, &self.path, self.durability, current, &bytes)
+    }
+
+    fn cannot(&self, step: &'static str, source: io::Error) -> SaveError {
+        SaveError::Move { step, kind: D::KIND, path: self.path.clone(), source }
+    }
+}
+
+// By hand, since a derive would ask for `D: Clone`.
+impl<D> Clone for Store<D> {
+    fn clone(&self) -> Self {
+        Self {
+            path: self.path.clone(),
+            holder: self.holder.clone(),
+            durability: self.durability,
+            lock_wait: self.lock_wait,
+            document: PhantomData,
+        }
+    }
+}
+
+impl Token {
+    fn of(bytes: &[u8]) -> Self {
+        Self(Sha256::digest(bytes).into())
+    }
+}
+
+/// A document as it is on the disk.
+struct Current<D> {
+    value: D,
+    report: MigrationReport,
+    bytes: Vec<u8>,
+}
+
+fn load_from<D: Document, K: Disk>(disk: &K, path: &Path) -> Result<Option<Current<D>>, LoadError> {
+    let bytes = match disk.read(path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(source) => {
+            return Err(LoadError::Read { kind: D::KIND, path: path.to_owned(), source });
+        }
+    };
+    match decode(&bytes) {
+        Ok((value, report)) => Ok(Some(Current { value, report, bytes })),
+        Err(source) => Err(LoadError::Decode { kind: D::KIND, path: path.to_owned(), source }),
+    }
+}
+
+/// Everything an update does under the lock.
+pub(crate) fn update_on<D: Document + Default, K: Disk, R, E>(
+    disk: &K,
+    path: &Path,
+    durability: Durability,
+    change: impl FnOnce(&mut D) -> Result<R, E>,
+) -> Result<Updated<R>, UpdateError<E>> {
+    let mut current = load_from::<D, K>(disk, path).map_err(SaveError::from)?;
+    let mut default = D::default();
+    let before = match &current {
+        Some(current) if !current.report.migrated() => Some(encoded(&current.value)?),
+        _ => None,
+    };
+    let value = current.as_mut().map_or(&mut default, |current| &mut current.value);
+    let result = change(value).map_err(UpdateError::Change)?;
+    let bytes = encoded(value)?;
+    let saved = match before {
+        Some(before) if before == bytes => Saved::Unchanged,
+        _ => put_on(disk, path, durability, current.as_ref(), &bytes)?,
+    };
+    Ok(Updated { value: result, saved })
+}
+
+fn encoded<D: Document>(value: &D) -> Result<Vec<u8>, SaveError> {
+    encode(value).map_err(|source| SaveError::Encode { kind: D::KIND, source })
+}
+
+fn put_on<D, K: Disk>(
+    disk: &K,
+    path: &Path,
+    durability: Durability,
+    current: Option<&Current<D>>,
+    bytes: &[u8],
+) -> Result<Saved, SaveError> {
+    if let Some(Current { report, bytes: old, .. }) = current
+        && report.migrated()
+    {
+        keep_copy_on(disk, path, &format!("v{}", report.from), old, durability)?;
+    }
+    Ok(replace_on(disk, path, bytes, durability)?)
 }

@@ -1,25 +1,66 @@
-//! What a versioned document is, and bytes to values and back.
+//! What a versioned document is, and how bytes of any version become a value of the current one.
+
+mod report;
+mod upgrade;
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::json::{FieldError, Json, Object, Position, SyntaxError};
+pub use report::{Carried, Dropped, MigrationReport, Warning};
+pub use upgrade::{Notes, Upgrade, Upgrades};
+
+use crate::json::{
+    EncodeError, FieldError, Json, Object, Position, SyntaxError, from_json, parse, position_of,
+    to_json, to_text,
+};
 
 /// A kind of file that carries its version.
+///
+/// ```
+/// use ralph_state::document::{self, Document, Upgrade, Upgrades};
+/// use ralph_state::json::{FieldError, Object};
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
+/// struct Notebook {
+///     title: String,
+///     #[serde(flatten)]
+///     extra: Object, // what a newer program added is kept
+/// }
+///
+/// impl Document for Notebook {
+///     const KIND: &'static str = "notebook";
+///     const VERSION_KEY: &'static str = "version";
+///     const UPGRADES: Upgrades = Upgrades::new(1, 2, &[Upgrade { from: 1, apply: |notebook, notes| {
+///         if notebook.rename("name", "title") {
+///             notes.carried("name", "title"); // version 1 called it so
+///         }
+///         Ok(())
+///     }}]);
+/// }
+///
+/// let (notebook, report) = document::decode::<Notebook>(br#"{"version": 1, "name": "Plans"}"#)?;
+/// assert_eq!(notebook.title, "Plans");
+/// assert_eq!((report.from, report.to), (1, 2));
+/// # Ok::<(), document::DecodeError>(())
+/// ```
 pub trait Document: Serialize + DeserializeOwned {
     /// What the file is, for messages: `parallel state`.
     const KIND: &'static str;
-    /// The top-level key that holds the version.
+    /// The key at the top that holds the version. A save writes the current one there, whatever
+    /// the value says, or as the first member if the value has none.
     const VERSION_KEY: &'static str;
     /// How every older version becomes the current one.
     const UPGRADES: Upgrades;
 
-    /// Which version an object without a version is, told by its shape alone.
+    /// Which version an object without [`Self::VERSION_KEY`] is, told by its shape alone; nothing
+    /// if it may be anything, as `{}` may.
+    #[expect(unused_variables, reason = "a name for those who write their own")]
     fn unversioned(object: &Object) -> Option<Unversioned> {
-        let _ = object;
         None
     }
 
-    /// What is odd about this value and can be lived with.
+    /// What is odd about this value and can be lived with: it goes into the report.
     fn inspect(&self) -> Vec<Warning> {
         Vec::new()
     }
@@ -27,104 +68,12 @@ pub trait Document: Serialize + DeserializeOwned {
 
 /// The version of an object that does not say it.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "made by every document")]
 pub struct Unversioned {
     /// The version.
     pub version: u32,
-    /// Why this is worth a warning, if it is.
+    /// Why that is worth a warning, if it is.
     pub warning: Option<String>,
-}
-
-/// The released versions and the steps between them.
-#[derive(Clone, Copy, Debug)]
-pub struct Upgrades {
-    first: u32,
-    steps: &'static [Upgrade],
-}
-
-/// One step: from version `from` to the one after it.
-#[derive(Clone, Copy, Debug)]
-pub struct Upgrade {
-    /// The version it takes.
-    pub from: u32,
-    /// What it does.
-    pub apply: fn(&mut Object, &mut Notes) -> Result<(), String>,
-}
-
-impl Upgrades {
-    /// The chain.
-    pub const fn new(first: u32, current: u32, steps: &'static [Upgrade]) -> Self {
-        let _ = current;
-        Self { first, steps }
-    }
-
-    /// The oldest version that was ever released.
-    pub const fn first(&self) -> u32 {
-        self.first
-    }
-
-    /// The version that is written.
-    #[expect(clippy::cast_possible_truncation, reason = "a handful of steps")]
-    pub const fn current(&self) -> u32 {
-        self.first + self.steps.len() as u32
-    }
-}
-
-/// What an upgrade step has to tell.
-#[derive(Debug, Default)]
-pub struct Notes {
-    carried: Vec<Carried>,
-    dropped: Vec<Dropped>,
-    warnings: Vec<Warning>,
-}
-
-/// A value that moved.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Carried {
-    /// From where.
-    pub from: String,
-    /// To where.
-    pub to: String,
-}
-
-/// A value that the newer version has no place for, as it stood.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Dropped {
-    /// From where, as in `prs[0]`.
-    pub path: String,
-    /// The value.
-    pub value: Json,
-}
-
-/// Something odd that can be lived with.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Warning {
-    /// Where; empty for the whole file.
-    pub path: String,
-    /// What.
-    pub message: String,
-}
-
-/// How a file became a value.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct MigrationReport {
-    /// The version of the file.
-    pub from: u32,
-    /// The version of the value: the current one.
-    pub to: u32,
-    /// What moved.
-    pub carried: Vec<Carried>,
-    /// What the current version has no place for.
-    pub dropped: Vec<Dropped>,
-    /// What is odd.
-    pub warnings: Vec<Warning>,
-}
-
-impl MigrationReport {
-    /// Whether the file is of an older version, so that the next save will keep a copy of it.
-    pub fn migrated(&self) -> bool {
-        self.from < self.to
-    }
 }
 
 /// Why bytes are no document of the wanted kind.
@@ -135,7 +84,7 @@ pub enum DecodeError {
     #[error("the file is empty")]
     Empty,
     /// Bytes that are no text.
-    #[error("the file is not UTF-8 text from byte {offset} on")]
+    #[error("the file is no UTF-8 text from byte {offset} on")]
     NotText {
         /// The first such byte, counted from zero.
         offset: usize,
@@ -143,7 +92,7 @@ pub enum DecodeError {
     /// No JSON.
     #[error(transparent)]
     Syntax(#[from] SyntaxError),
-    /// Not an object.
+    /// Another JSON value than an object.
     #[error("expected an object, found {found}")]
     NotAnObject {
         /// What it is.
@@ -152,7 +101,7 @@ pub enum DecodeError {
     /// Nothing tells the version.
     #[error("there is no `{key}`, and nothing else tells the version")]
     NoVersion {
-        /// The key that is missed.
+        /// The key that is missing.
         key: &'static str,
     },
     /// The version is no number that was ever released.
@@ -168,39 +117,120 @@ pub enum DecodeError {
         current: u32,
     },
     /// Written by a newer program.
-    #[error(
-        "the file has version {found}, this program reads versions up to {supported}: use the newer program that wrote it"
-    )]
+    #[error("the file has version {found}, but this program knows versions up to {supported}")]
     Newer {
-        /// Its version.
+        /// The version of the file.
         found: u64,
-        /// The newest version that can be read.
+        /// The newest version that this program reads and writes.
         supported: u32,
     },
-    /// An upgrade step found what it cannot carry.
-    #[error("cannot upgrade from version {from}: {reason}")]
-    Upgrade {
-        /// The version the step takes.
-        from: u32,
-        /// Why.
-        reason: String,
-    },
-    /// A value does not fit.
-    #[error("`{}`{}: {}", field.path, position.map(|at| format!(" (line {}, column {})", at.line, at.column)).unwrap_or_default(), field.reason)]
+    /// A value that does not fit.
+    #[error("{}", describe(*version, field, *position))]
     Field {
-        /// Where and why.
+        /// The version that the value does not fit.
+        version: u32,
+        /// Which value, and why.
         field: FieldError,
-        /// Where in the text, if the value stands there as it is.
+        /// Where it begins in the text, when that is the version of the text.
         position: Option<Position>,
     },
 }
 
-/// Bytes to a value.
-pub fn decode<D: Document>(_bytes: &[u8]) -> Result<(D, MigrationReport), DecodeError> {
-    todo!()
+fn describe(version: u32, field: &FieldError, position: Option<Position>) -> String {
+    let FieldError { path, reason, .. } = field;
+    match position {
+        Some(Position { line, column }) if path.segments().is_empty() => {
+            format!("{reason} at line {line}, column {column}")
+        }
+        Some(Position { line, column }) => {
+            format!("`{path}`: {reason} at line {line}, column {column}")
+        }
+        None => format!("`{path}` of version {version}: {reason}"),
+    }
 }
 
-/// A value to bytes.
-pub fn encode<D: Document>(_value: &D) -> Result<Vec<u8>, crate::json::EncodeError> {
-    todo!()
+/// The value that `bytes` hold, brought to the current version, and how that came about.
+///
+/// Comments, trailing commas and a byte order mark are passed over. A newer version is refused.
+pub fn decode<D: Document>(bytes: &[u8]) -> Result<(D, MigrationReport), DecodeError> {
+    let text = text(bytes)?;
+    let (object, report) = upgraded::<D>(text)?;
+    let value: D = from_json(&Json::Object(object)).map_err(|field| DecodeError::Field {
+        version: report.to,
+        position: if report.migrated() { None } else { position_of(text, &field.path) },
+        field,
+    })?;
+    let mut report = report;
+    report.warnings.extend(value.inspect());
+    Ok((value, report))
+}
+
+/// The bytes that stand for `value`: two spaces for each level, no newline at the end.
+pub fn encode<D: Document>(value: &D) -> Result<Vec<u8>, EncodeError> {
+    let Json::Object(mut object) = to_json(value)? else {
+        return Err(serde::ser::Error::custom("a document is an object"));
+    };
+    object.set_first(D::VERSION_KEY, u64::from(D::UPGRADES.current()));
+    let value = Json::Object(object);
+    let text = to_text(&value);
+    // A fault in the writer must not reach the disk.
+    if parse(&text).ok().flatten().as_ref() != Some(&value) {
+        return Err(serde::ser::Error::custom("the text does not say what the value does"));
+    }
+    Ok(text.into_bytes())
+}
+
+/// The text of a file, without its byte order mark.
+pub(crate) fn text(bytes: &[u8]) -> Result<&str, DecodeError> {
+    let text = str::from_utf8(bytes)
+        .map_err(|error| DecodeError::NotText { offset: error.valid_up_to() })?;
+    Ok(text.strip_prefix('\u{feff}').unwrap_or(text))
+}
+
+/// The document in `text` as an object of the current version.
+pub(crate) fn upgraded<D: Document>(text: &str) -> Result<(Object, MigrationReport), DecodeError> {
+    let object = match parse(text)? {
+        None => return Err(DecodeError::Empty),
+        Some(Json::Object(object)) => object,
+        Some(other) => return Err(DecodeError::NotAnObject { found: other.kind() }),
+    };
+    let mut notes = Notes::default();
+    let version = version::<D>(&object, &mut notes)?;
+    let mut object = object;
+    for step in D::UPGRADES.from(version) {
+        (step.apply)(&mut object, &mut notes).map_err(|field| DecodeError::Field {
+            version: step.from,
+            position: if step.from == version { position_of(text, &field.path) } else { None },
+            field,
+        })?;
+        object.set_first(D::VERSION_KEY, u64::from(step.from + 1));
+    }
+    Ok((object, notes.into_report(version, D::UPGRADES.current())))
+}
+
+fn version<D: Document>(object: &Object, notes: &mut Notes) -> Result<u32, DecodeError> {
+    let key = D::VERSION_KEY;
+    let (first, current) = (D::UPGRADES.first(), D::UPGRADES.current());
+    let Some(value) = object.get(key) else {
+        let found = D::unversioned(object).ok_or(DecodeError::NoVersion { key })?;
+        if let Some(warning) = found.warning {
+            notes.warn(key, warning);
+        }
+        return Ok(found.version);
+    };
+    match value.as_u64() {
+        Some(found) if found > u64::from(current) => {
+            Err(DecodeError::Newer { found, supported: current })
+        }
+        Some(found) if found >= u64::from(first) => {
+            Ok(u32::try_from(found).expect("it is not above the current version"))
+        }
+        _ => {
+            let found = match value {
+                Json::Null | Json::Bool(_) | Json::Number(_) => to_text(value),
+                other => other.kind().to_owned(),
+            };
+            Err(DecodeError::BadVersion { key, found, first, current })
+        }
+    }
 }

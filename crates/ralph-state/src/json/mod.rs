@@ -5,14 +5,18 @@
 //! keeps all of them. It is independent of the features of `serde_json` that a program turns on.
 
 mod de;
+mod path;
 mod read;
 mod ser;
 mod write;
 
 pub use de::{FieldError, from_json};
-pub use read::{Position, SyntaxError, parse, position_of};
+pub use path::{Path, Segment};
+pub use read::{MAX_DEPTH, Position, SyntaxError, SyntaxReason, parse, position_of};
 pub use ser::{EncodeError, to_json};
 pub use write::to_text;
+
+use std::collections::BTreeSet;
 
 /// Any JSON value.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
@@ -134,6 +138,16 @@ impl Number {
         &self.0
     }
 
+    /// The shortest spelling of `value`; none for an infinity or what is no number.
+    pub fn from_f64(value: f64) -> Option<Self> {
+        Self::new(format!("{value:?}"))
+    }
+
+    /// The nearest float.
+    pub fn as_f64(&self) -> f64 {
+        self.0.parse().expect("every JSON number is spelled as Rust spells floats")
+    }
+
     /// Its value, if it is spelled as an unsigned integer.
     pub fn as_u64(&self) -> Option<u64> {
         self.0.parse().ok()
@@ -148,6 +162,21 @@ impl Object {
     /// An object without members.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// These members, unless one key is there twice: then which, and where the second is.
+    fn from_unique(members: Vec<(String, Json)>) -> Result<Self, (usize, String)> {
+        let mut seen = BTreeSet::new();
+        let twice = match members.len() {
+            // What nearly every object is: cheaper to compare than to sort.
+            0..=16 => (1..members.len())
+                .find(|&at| members[..at].iter().any(|(key, _)| *key == members[at].0)),
+            _ => members.iter().position(|(key, _)| !seen.insert(key.as_str())),
+        };
+        match twice {
+            Some(at) => Err((at, members[at].0.clone())),
+            None => Ok(Self(members)),
+        }
     }
 
     /// How many members there are.

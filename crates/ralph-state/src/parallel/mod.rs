@@ -4,15 +4,16 @@ mod legacy;
 mod record;
 mod upgrade;
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::{path, process};
 
 use serde::{Deserialize, Serialize};
 
-use crate::document::{Document, Unversioned, Upgrades, Warning};
-use crate::file::Saved;
-use crate::json::Object;
-use crate::{LoadError, SaveError, Timestamp};
+use crate::document::{self, DecodeError, Document, Unversioned, Upgrades, Warning};
+use crate::file::{Holder, Saved};
+use crate::json::{FieldError, Json, Object, Path, Position, from_json, position_of};
+use crate::{LoadError, SaveError, Store, TaskId, Timestamp};
 
 pub use legacy::{
     LegacyKind, LegacyWork, MergeJobState, PullRequestState, adopt_legacy, legacy_work,
@@ -135,23 +136,100 @@ impl Document for ParallelStateFile {
     }
 
     fn inspect(&self) -> Vec<Warning> {
-        Vec::new()
+        let mut warnings = Vec::new();
+        let mut tasks = BTreeSet::new();
+        for (index, worker) in self.workers.iter().enumerate() {
+            let mut warn = |field: &str, message: String| {
+                warnings.push(Warning::new(format!("workers[{index}].{field}"), message));
+            };
+            if let Err(error) = worker.task_id.parse::<TaskId>() {
+                warn("task_id", error.to_string());
+            }
+            if !tasks.insert(&worker.task_id) {
+                warn("task_id", format!("`{}` has a record already", worker.task_id));
+            }
+            if let WorkerLifecycle::Unknown(name) = &worker.lifecycle {
+                warn("lifecycle", format!("`{name}` is not known, and kept"));
+            }
+            if let Err(error) = worker.started_at.parse::<Timestamp>() {
+                warn("started_at", error.to_string());
+            }
+        }
+        warnings
     }
 }
 
 /// Where the state of a repository is.
-pub fn state_file_path(repo_root: &Path) -> PathBuf {
+pub fn state_file_path(repo_root: &path::Path) -> PathBuf {
     repo_root.join(".ralph/cache/parallel/state.json")
 }
 
 /// Reads the state; `None` when there is no file. Takes no lock and never writes.
-pub fn load_state(path: &Path) -> Result<Option<ParallelStateFile>, LoadError> {
-    let _ = path;
-    todo!()
+///
+/// What an upgrade left out is told by [`Store::load`] alone.
+pub fn load_state(path: &path::Path) -> Result<Option<ParallelStateFile>, LoadError> {
+    Ok(store(path).load()?.map(|loaded| loaded.value))
 }
 
-/// Puts `state` there.
-pub fn save_state(path: &Path, state: &ParallelStateFile) -> Result<Saved, SaveError> {
-    let _ = (path, state);
-    todo!()
+/// Puts `state` there, whatever was there. What others saved since `state` was loaded is lost:
+/// programs that share the file use [`Store::update`].
+pub fn save_state(path: &path::Path, state: &ParallelStateFile) -> Result<Saved, SaveError> {
+    store(path).save(state)
+}
+
+fn store(path: &path::Path) -> Store<ParallelStateFile> {
+    let holder = Holder {
+        pid: process::id(),
+        host: "this host".to_owned(),
+        command: "save_state".to_owned(),
+        since: Timestamp::UNIX_EPOCH,
+    };
+    Store::new(path, holder)
+}
+
+/// A state of which some records cannot be read.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Salvaged {
+    /// What can be read. Never save this: the other records would be lost.
+    pub state: ParallelStateFile,
+    /// Which records cannot be read, and why.
+    pub bad: Vec<BadRecord>,
+}
+
+/// A worker record that cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct BadRecord {
+    /// Which value does not fit, and why.
+    pub field: FieldError,
+    /// Where it begins in the text.
+    pub position: Option<Position>,
+    /// The record as it stands in the file.
+    pub record: Json,
+}
+
+/// As much of a state as can be read, record by record: to show it, or to recover from it.
+pub fn salvage(bytes: &[u8]) -> Result<Salvaged, DecodeError> {
+    let text = document::text(bytes)?;
+    let (mut object, report) = document::upgraded::<ParallelStateFile>(text)?;
+    let rows = match object.set("workers", Json::Array(Vec::new())) {
+        Some(Json::Array(rows)) => rows,
+        None => Vec::new(),
+        Some(other) => vec![other],
+    };
+    let refused = |field| DecodeError::Field { version: report.to, field, position: None };
+    let mut state: ParallelStateFile = from_json(&Json::Object(object)).map_err(refused)?;
+    let mut bad = Vec::new();
+    for (index, record) in rows.into_iter().enumerate() {
+        match from_json(&record) {
+            Ok(worker) => state.workers.push(worker),
+            Err(field) => {
+                let field = field.within(&Path::new().key("workers").index(index));
+                let position = position_of(text, &field.path);
+                bad.push(BadRecord { field, position, record });
+            }
+        }
+    }
+    Ok(Salvaged { state, bad })
 }

@@ -6,152 +6,58 @@ use serde::{Deserialize, Serialize};
 
 use crate::ProcessIdentity;
 use crate::json::Object;
+use crate::open_enum::open_enum;
 
-/// The life of a worker, in five states.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
-#[serde(from = "String", into = "String")]
-#[non_exhaustive]
-pub enum WorkerLifecycle {
-    /// The agent works, or is about to.
-    #[default]
-    Running,
-    /// The work is done and on its way to the target branch.
-    Integrating,
-    /// The target branch holds the work.
-    Completed,
-    /// It ended without landing.
-    Failed,
-    /// The work is there, but the target branch did not take it.
-    BlockedPush,
-    /// A state of a newer program, kept as it is.
-    Unknown(String),
-}
-
-impl WorkerLifecycle {
-    /// The name in the file.
-    pub fn as_str(&self) -> &str {
-        match self {
-            Self::Running => "running",
-            Self::Integrating => "integrating",
-            Self::Completed => "completed",
-            Self::Failed => "failed",
-            Self::BlockedPush => "blocked_push",
-            Self::Unknown(name) => name,
-        }
+open_enum! {
+    /// The life of a worker, in five states.
+    #[derive(Default)]
+    pub enum WorkerLifecycle {
+        /// The agent works, or is about to.
+        #[default]
+        Running = "running",
+        /// The work is done and on its way to the target branch.
+        Integrating = "integrating",
+        /// The target branch holds the work, or there was nothing to do.
+        Completed = "completed",
+        /// It ended without landing.
+        Failed = "failed",
+        /// The work is there, but the target branch did not take it.
+        BlockedPush = "blocked_push",
     }
 }
 
-impl From<String> for WorkerLifecycle {
-    fn from(name: String) -> Self {
-        match name.as_str() {
-            "running" => Self::Running,
-            "integrating" => Self::Integrating,
-            "completed" => Self::Completed,
-            "failed" => Self::Failed,
-            "blocked_push" => Self::BlockedPush,
-            _ => Self::Unknown(name),
-        }
-    }
-}
-
-impl From<WorkerLifecycle> for String {
-    fn from(lifecycle: WorkerLifecycle) -> Self {
-        match lifecycle {
-            WorkerLifecycle::Unknown(name) => name,
-            known => known.as_str().to_owned(),
-        }
-    }
-}
-
-/// The last thing that was recorded about a worker. A step that names an effect (`*_intended`) is
-/// recorded before the effect, the others after it.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(from = "String", into = "String")]
-#[non_exhaustive]
-pub enum WorkerStep {
-    /// The task is taken.
-    Claimed,
-    /// The workspace is made.
-    WorkspaceReady,
-    /// A worker process is about to be started.
-    SpawnIntended,
-    /// The agent works.
-    Working,
-    /// The work is a commit.
-    Committed,
-    /// The commit waits for the landing lane.
-    Waiting,
-    /// The commit stands on the target's tip.
-    Rebased,
-    /// The agent resolves a conflict.
-    Resolving,
-    /// The gate runs.
-    Gating,
-    /// The gate was green on the tree that is to land.
-    GateGreen,
-    /// The agent mends what the gate found.
-    Fixing,
-    /// The push is about to be made.
-    PushIntended,
-    /// The target took the push.
-    Pushed,
-    /// The landing is recorded everywhere.
-    Recorded,
-    /// A step of a newer program, kept as it is.
-    Unknown(String),
-}
-
-impl WorkerStep {
-    /// The name in the file.
-    pub fn as_str(&self) -> &str {
-        match self {
-            Self::Claimed => "claimed",
-            Self::WorkspaceReady => "workspace_ready",
-            Self::SpawnIntended => "spawn_intended",
-            Self::Working => "working",
-            Self::Committed => "committed",
-            Self::Waiting => "waiting",
-            Self::Rebased => "rebased",
-            Self::Resolving => "resolving",
-            Self::Gating => "gating",
-            Self::GateGreen => "gate_green",
-            Self::Fixing => "fixing",
-            Self::PushIntended => "push_intended",
-            Self::Pushed => "pushed",
-            Self::Recorded => "recorded",
-            Self::Unknown(name) => name,
-        }
-    }
-}
-
-impl From<String> for WorkerStep {
-    fn from(name: String) -> Self {
-        match name.as_str() {
-            "claimed" => Self::Claimed,
-            "workspace_ready" => Self::WorkspaceReady,
-            "spawn_intended" => Self::SpawnIntended,
-            "working" => Self::Working,
-            "committed" => Self::Committed,
-            "waiting" => Self::Waiting,
-            "rebased" => Self::Rebased,
-            "resolving" => Self::Resolving,
-            "gating" => Self::Gating,
-            "gate_green" => Self::GateGreen,
-            "fixing" => Self::Fixing,
-            "push_intended" => Self::PushIntended,
-            "pushed" => Self::Pushed,
-            "recorded" => Self::Recorded,
-            _ => Self::Unknown(name),
-        }
-    }
-}
-
-impl From<WorkerStep> for String {
-    fn from(step: WorkerStep) -> Self {
-        match step {
-            WorkerStep::Unknown(name) => name,
-            known => known.as_str().to_owned(),
-        }
+open_enum! {
+    /// The last thing that was recorded about a worker. A step that names an intention is recorded
+    /// before its effect, the others after theirs.
+    pub enum WorkerStep {
+        /// The task is taken.
+        Claimed = "claimed",
+        /// The workspace is made.
+        WorkspaceReady = "workspace_ready",
+        /// A worker process is about to be started.
+        SpawnIntended = "spawn_intended",
+        /// The agent works.
+        Working = "working",
+        /// The work is a commit.
+        Committed = "committed",
+        /// The commit waits for the landing lane.
+        Waiting = "waiting",
+        /// The commit stands on the tip of the target.
+        Rebased = "rebased",
+        /// The agent resolves a conflict.
+        Resolving = "resolving",
+        /// The gate runs.
+        Gating = "gating",
+        /// The gate was green on the tree that is to land.
+        GateGreen = "gate_green",
+        /// The agent mends what the gate found.
+        Fixing = "fixing",
+        /// The push is about to be made.
+        PushIntended = "push_intended",
+        /// The target took the push.
+        Pushed = "pushed",
+        /// The landing is recorded everywhere.
+        Recorded = "recorded",
     }
 }
 

@@ -1,0 +1,225 @@
+//! The calls that a crash can come between.
+//!
+//! Everything that [`super::replace`] does to a disk goes through [`Disk`], so that a test can put
+//! a disk in its place that forgets what was not synced.
+
+use std::ffi::OsString;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use fs_err as fs;
+
+/// What can be done to files.
+pub(crate) trait Disk {
+    /// A file that is being written.
+    type File;
+
+    fn stat(&self, path: &Path) -> io::Result<Option<Stat>>;
+    fn read_link(&self, path: &Path) -> io::Result<PathBuf>;
+    fn read(&self, path: &Path) -> io::Result<Vec<u8>>;
+    fn list(&self, dir: &Path) -> io::Result<Vec<OsString>>;
+    fn create_dir(&self, dir: &Path) -> io::Result<()>;
+    fn create_new(&self, path: &Path, access: Access) -> io::Result<Self::File>;
+    fn write_all(&self, file: &mut Self::File, bytes: &[u8]) -> io::Result<()>;
+    fn set_owner_and_mode(&self, file: &Self::File, like: &Stat) -> io::Result<()>;
+    fn sync(&self, file: &Self::File) -> io::Result<Synced>;
+    fn sync_dir(&self, dir: &Path) -> io::Result<()>;
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+    fn remove(&self, path: &Path) -> io::Result<()>;
+}
+
+/// What is at a path, symbolic links not followed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Stat {
+    pub(crate) kind: FileKind,
+    pub(crate) mode: u32,
+    pub(crate) owner: (u32, u32),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FileKind {
+    File,
+    Symlink,
+    Other,
+}
+
+/// Who may read a new file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Access {
+    /// Everybody whom the umask lets.
+    Default,
+    /// Only its owner, until it has the mode of the file it replaces.
+    Private,
+}
+
+/// How far a sync went.
+#[derive(Debug)]
+pub(crate) enum Synced {
+    Fully,
+    /// The system has it, but refused to have the disk confirm it.
+    #[cfg_attr(not(target_os = "macos"), expect(dead_code, reason = "only macOS tells"))]
+    Unconfirmed(io::Error),
+}
+
+/// The disk of this machine.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SystemDisk;
+
+impl Disk for SystemDisk {
+    type File = fs::File;
+
+    fn stat(&self, path: &Path) -> io::Result<Option<Stat>> {
+        match fs::symlink_metadata(path) {
+            Ok(metadata) => Ok(Some(system::stat(&metadata))),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn read_link(&self, path: &Path) -> io::Result<PathBuf> {
+        fs::read_link(path)
+    }
+
+    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
+        fs::read(path)
+    }
+
+    fn list(&self, dir: &Path) -> io::Result<Vec<OsString>> {
+        fs::read_dir(dir)?.map(|entry| Ok(entry?.file_name())).collect()
+    }
+
+    fn create_dir(&self, dir: &Path) -> io::Result<()> {
+        fs::create_dir(dir)
+    }
+
+    fn create_new(&self, path: &Path, access: Access) -> io::Result<fs::File> {
+        let mut options = fs::OpenOptions::new();
+        options.write(true).create_new(true);
+        system::restrict(&mut options, access);
+        options.open(path)
+    }
+
+    fn write_all(&self, file: &mut fs::File, bytes: &[u8]) -> io::Result<()> {
+        io::Write::write_all(file, bytes)
+    }
+
+    fn set_owner_and_mode(&self, file: &fs::File, like: &Stat) -> io::Result<()> {
+        system::set_owner_and_mode(file, like)
+    }
+
+    fn sync(&self, file: &fs::File) -> io::Result<Synced> {
+        system::sync(file)
+    }
+
+    fn sync_dir(&self, dir: &Path) -> io::Result<()> {
+        system::sync_dir(dir)
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        fs::rename(from, to)
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        fs::remove_file(path)
+    }
+}
+
+#[cfg(unix)]
+mod system {
+    use std::fs::{Metadata, Permissions};
+    use std::io;
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, fchown};
+    use std::path::Path;
+
+    use fs_err as fs;
+    use fs_err::os::unix::fs::OpenOptionsExt as _;
+
+    use super::{Access, FileKind, Stat, Synced};
+
+    pub(super) fn stat(metadata: &Metadata) -> Stat {
+        let kind = match metadata.file_type() {
+            kind if kind.is_file() => FileKind::File,
+            kind if kind.is_symlink() => FileKind::Symlink,
+            _ => FileKind::Other,
+        };
+        Stat { kind, mode: metadata.mode() & 0o777, owner: (metadata.uid(), metadata.gid()) }
+    }
+
+    pub(super) fn restrict(options: &mut fs::OpenOptions, access: Access) {
+        options.mode(match access {
+            Access::Default => 0o666,
+            Access::Private => 0o600,
+        });
+    }
+
+    pub(super) fn set_owner_and_mode(file: &fs::File, like: &Stat) -> io::Result<()> {
+        let Stat { owner: (user, group), mode, .. } = *like;
+        if stat(&file.metadata()?).owner != like.owner {
+            // Only the superuser may give files away; for everybody else the file changes hands.
+            let _refused = fchown(file.file(), Some(user), Some(group));
+        }
+        file.set_permissions(Permissions::from_mode(mode))
+    }
+
+    #[cfg(not(target_os = "macos"))]
+    pub(super) fn sync(file: &fs::File) -> io::Result<Synced> {
+        file.sync_all().map(|()| Synced::Fully)
+    }
+
+    /// `sync_all` asks the drive to empty its cache (`F_FULLFSYNC`), which network volumes and
+    /// some external disks refuse.
+    #[cfg(target_os = "macos")]
+    pub(super) fn sync(file: &fs::File) -> io::Result<Synced> {
+        use rustix::io::Errno;
+
+        match file.file().sync_all() {
+            Ok(()) => Ok(Synced::Fully),
+            Err(error) => match Errno::from_io_error(&error) {
+                Some(Errno::NOTSUP | Errno::INVAL | Errno::NOTTY) => {
+                    rustix::fs::fsync(file.file())?;
+                    Ok(Synced::Unconfirmed(error))
+                }
+                _ => Err(error),
+            },
+        }
+    }
+
+    pub(super) fn sync_dir(dir: &Path) -> io::Result<()> {
+        fs::File::open(dir)?.sync_all()
+    }
+}
+
+#[cfg(not(unix))]
+mod system {
+    use std::fs::Metadata;
+    use std::io;
+    use std::path::Path;
+
+    use fs_err as fs;
+
+    use super::{Access, FileKind, Stat, Synced};
+
+    pub(super) fn stat(metadata: &Metadata) -> Stat {
+        let kind = match metadata.file_type() {
+            kind if kind.is_file() => FileKind::File,
+            kind if kind.is_symlink() => FileKind::Symlink,
+            _ => FileKind::Other,
+        };
+        Stat { kind, mode: 0, owner: (0, 0) }
+    }
+
+    pub(super) fn restrict(_: &mut fs::OpenOptions, _: Access) {}
+
+    pub(super) fn set_owner_and_mode(_: &fs::File, _: &Stat) -> io::Result<()> {
+        Ok(())
+    }
+
+    pub(super) fn sync(file: &fs::File) -> io::Result<Synced> {
+        file.sync_all().map(|()| Synced::Fully)
+    }
+
+    /// Directories cannot be synced here: their own journal is all there is.
+    pub(super) fn sync_dir(_: &Path) -> io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,344 @@
+//! One file in place of another, so that a crash leaves the old or the new.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use super::disk::{Access, Disk, FileKind, Stat, Synced, SystemDisk};
+use super::target::{Target, resolve};
+
+/// How much of a save must be on the disk before it counts as done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Durability {
+    /// The content and its name: the save outlives a power cut.
+    #[default]
+    Full,
+    /// The content, not its name: after a power cut the file is whole, but may be the old one.
+    FileOnly,
+    /// Nothing is forced: for tests, and for files that can be made again. After a power cut the
+    /// file may be the old one, empty or torn.
+    None,
+}
+
+/// What became of a save that did not fail.
+#[derive(Debug)]
+#[must_use = "a save can be in place without being durable"]
+#[non_exhaustive]
+pub enum Saved {
+    /// The file already held these bytes and nothing was written. They are as durable as the save
+    /// that put them there made them.
+    Unchanged,
+    /// The new bytes are in place, as durably as was asked.
+    Durable,
+    /// The new bytes are in place for everyone to see, but the system would not confirm that they
+    /// outlive a power cut. Do not go back to the old state in memory.
+    Unconfirmed {
+        /// What the system said.
+        reason: io::Error,
+    },
+}
+
+/// Why a file was not replaced. The old file is intact and trying again is safe.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReplaceError {
+    /// The target is a directory or another thing that is no regular file.
+    #[error("`{}` is not a regular file", path.display())]
+    NotAFile {
+        /// The target, symbolic links followed.
+        path: PathBuf,
+    },
+    /// Its directory does not let us make files.
+    #[error("cannot write in the directory of `{}`", path.display())]
+    ReadOnlyDirectory {
+        /// The target.
+        path: PathBuf,
+        /// The cause.
+        source: io::Error,
+    },
+    /// The file is a mount point of its own, so it cannot be replaced: its directory has to be
+    /// mounted instead.
+    #[error("`{}` is mounted as a single file, which cannot be replaced", path.display())]
+    MountPoint {
+        /// The target.
+        path: PathBuf,
+        /// The cause.
+        source: io::Error,
+    },
+    /// No room, or more than a quota or limit lets us write. A save needs room for the old file
+    /// and the new one.
+    #[error("no space for {needed} bytes beside `{}`", path.display())]
+    NoSpace {
+        /// The target.
+        path: PathBuf,
+        /// How many bytes were to be written.
+        needed: usize,
+        /// The cause.
+        source: io::Error,
+    },
+    /// Anything else.
+    #[error("cannot {step} to replace `{}`", path.display())]
+    Io {
+        /// What was being done.
+        step: &'static str,
+        /// The target.
+        path: PathBuf,
+        /// The cause.
+        source: io::Error,
+    },
+}
+
+/// Puts `bytes` in place of the file at `path`.
+///
+/// The caller holds the lock of that file (see [`sidecar_lock_path`](super::sidecar_lock_path)):
+/// temporary files of other writers are taken for leftovers of dead ones and removed.
+///
+/// Symbolic links are followed. Missing directories are made. The mode of the old file is kept,
+/// for the superuser also its owner; access lists, extended attributes and hard links are not.
+///
+/// A crash at any point leaves the old file or the new one, whole, and perhaps a temporary file
+/// `.{name}.{pid}-{n}.tmp` that the next save removes. After `Ok` with [`Durability::Full`] a
+/// power cut leaves the new one, as far as the drive tells the truth about its cache.
+pub fn replace(path: &Path, bytes: &[u8], durability: Durability) -> Result<Saved, ReplaceError> {
+    replace_on(&SystemDisk, path, bytes, durability)
+}
+
+pub(crate) fn replace_on<D: Disk>(
+    disk: &D,
+    path: &Path,
+    bytes: &[u8],
+    durability: Durability,
+) -> Result<Saved, ReplaceError> {
+    let target = resolve(disk, path).map_err(|source| ReplaceError::Io {
+        step: "find the file",
+        path: path.to_owned(),
+        source,
+    })?;
+    if let Some(old) = &target.old {
+        if old.kind != FileKind::File {
+            return Err(ReplaceError::NotAFile { path: target.path });
+        }
+        sweep(disk, &target);
+        if disk.read(&target.path).is_ok_and(|current| current == bytes) {
+            return Ok(Saved::Unchanged);
+        }
+    } else {
+        make_directories(disk, &target, durability)?;
+        sweep(disk, &target);
+    }
+    let put = Put { beside: &target, dest: &target.path, like: target.old.as_ref() };
+    put_file(disk, &put, bytes, durability)
+}
+
+/// Moves the file out of the way, to the first free name that `tag` gives.
+pub(crate) fn set_aside_on<D: Disk>(
+    disk: &D,
+    path: &Path,
+    tag: &str,
+) -> io::Result<Option<PathBuf>> {
+    let target = resolve(disk, path)?;
+    if target.old.is_none() {
+        return Ok(None);
+    }
+    for nth in 0.. {
+        let aside = target.copy(tag, nth);
+        if disk.stat(&aside)?.is_none() {
+            disk.rename(&target.path, &aside)?;
+            disk.sync_dir(&target.dir)?;
+            return Ok(Some(aside));
+        }
+    }
+    unreachable!("names do not run out")
+}
+
+/// Removes the file, its leftovers included; whether there was one.
+pub(crate) fn remove_on<D: Disk>(disk: &D, path: &Path) -> io::Result<bool> {
+    let target = resolve(disk, path)?;
+    sweep(disk, &target);
+    if target.old.is_none() {
+        return Ok(false);
+    }
+    disk.remove(&target.path)?;
+    disk.sync_dir(&target.dir)?;
+    Ok(true)
+}
+
+/// Keeps `bytes`, which stand at `path`, beside it under the first name that `tag` gives and that
+/// is free or already holds them. On return the copy is as durable as `durability` asks.
+pub(crate) fn keep_copy_on<D: Disk>(
+    disk: &D,
+    path: &Path,
+    tag: &str,
+    bytes: &[u8],
+    durability: Durability,
+) -> Result<PathBuf, ReplaceError> {
+    let fail = |step| move |source| ReplaceError::Io { step, path: path.to_owned(), source };
+    let target = resolve(disk, path).map_err(fail("find the file"))?;
+    sweep(disk, &target);
+    for nth in 0.. {
+        let copy = target.copy(tag, nth);
+        let there = match disk.stat(&copy).map_err(fail("look for a copy"))? {
+            None => false,
+            Some(_) => match disk.read(&copy) {
+                // Perhaps put there by a writer that was killed before it synced: once more.
+                Ok(current) if current == bytes => true,
+                _ => continue,
+            },
+        };
+        let put = Put { beside: &target, dest: &copy, like: target.old.as_ref() };
+        if !there || durability != Durability::None {
+            let _as_durable_as_can_be = put_file(disk, &put, bytes, durability)?;
+        }
+        return Ok(copy);
+    }
+    unreachable!("names do not run out")
+}
+
+/// Where bytes go, and whose mode and owner they get.
+struct Put<'a> {
+    beside: &'a Target,
+    dest: &'a Path,
+    like: Option<&'a Stat>,
+}
+
+fn put_file<D: Disk>(
+    disk: &D,
+    put: &Put<'_>,
+    bytes: &[u8],
+    durability: Durability,
+) -> Result<Saved, ReplaceError> {
+    let (temporary, mut file) = create_temporary(disk, put)?;
+    let written = fill(disk, put, &mut file, bytes, durability).and_then(|synced| {
+        drop(file);
+        disk.rename(&temporary, put.dest).map_err(|error| put.error("rename", bytes, error))?;
+        Ok(synced)
+    });
+    let synced = match written {
+        Ok(synced) => synced,
+        Err(error) => {
+            // What is left is swept by the next save.
+            let _left = disk.remove(&temporary);
+            return Err(error);
+        }
+    };
+    // From here on the new bytes are in place: nothing is an error any more.
+    let named = match durability {
+        Durability::Full => disk.sync_dir(&put.beside.dir),
+        Durability::FileOnly | Durability::None => Ok(()),
+    };
+    Ok(match (synced, named) {
+        (Synced::Fully, Ok(())) => Saved::Durable,
+        (Synced::Unconfirmed(reason), _) | (_, Err(reason)) => Saved::Unconfirmed { reason },
+    })
+}
+
+fn create_temporary<D: Disk>(disk: &D, put: &Put<'_>) -> Result<(PathBuf, D::File), ReplaceError> {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let access = if put.like.is_some() { Access::Private } else { Access::Default };
+    loop {
+        let nth = COUNT.fetch_add(1, Ordering::Relaxed);
+        let path = put.beside.temporary(process::id(), nth);
+        match disk.create_new(&path, access) {
+            Ok(file) => return Ok((path, file)),
+            // Of a dead process with our number, in a directory that cannot be listed.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(put.error("create a temporary file", &[], error)),
+        }
+    }
+}
+
+/// Everything that can fail comes before the rename: `mode` too, since nobody may see the new
+/// file with another one.
+fn fill<D: Disk>(
+    disk: &D,
+    put: &Put<'_>,
+    file: &mut D::File,
+    bytes: &[u8],
+    durability: Durability,
+) -> Result<Synced, ReplaceError> {
+    disk.write_all(file, bytes).map_err(|error| put.error("write", bytes, error))?;
+    if let Some(like) = put.like {
+        disk.set_owner_and_mode(file, like).map_err(|source| ReplaceError::Io {
+            step: "set the mode",
+            path: put.dest.to_owned(),
+            source,
+        })?;
+    }
+    match durability {
+        Durability::None => Ok(Synced::Fully),
+        // Never twice on one file: after a failure the system forgets what it could not write.
+        Durability::Full | Durability::FileOnly => {
+            disk.sync(file).map_err(|error| put.error("sync", bytes, error))
+        }
+    }
+}
+
+impl Put<'_> {
+    fn error(&self, step: &'static str, bytes: &[u8], source: io::Error) -> ReplaceError {
+        use io::ErrorKind::{
+            FileTooLarge, PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, ResourceBusy,
+            StorageFull,
+        };
+        let path = self.dest.to_owned();
+        match source.kind() {
+            StorageFull | QuotaExceeded | FileTooLarge => {
+                ReplaceError::NoSpace { path, needed: bytes.len(), source }
+            }
+            PermissionDenied | ReadOnlyFilesystem => {
+                ReplaceError::ReadOnlyDirectory { path, source }
+            }
+            ResourceBusy => ReplaceError::MountPoint { path, source },
+            _ => ReplaceError::Io { step, path, source },
+        }
+    }
+}
+
+/// Makes the directories of a new file. All of its ancestors are synced, also those that are there
+/// already: a writer that was killed may have made them without.
+fn make_directories<D: Disk>(
+    disk: &D,
+    target: &Target,
+    durability: Durability,
+) -> Result<(), ReplaceError> {
+    let fail = |source: io::Error| {
+        let put = Put { beside: target, dest: &target.path, like: None };
+        put.error("make the directory", &[], source)
+    };
+    let mut missing = Vec::new();
+    let mut ancestors = target
+        .dir
+        .ancestors()
+        .map(|dir| if dir.as_os_str().is_empty() { Path::new(".") } else { dir });
+    let mut existing = ancestors.next();
+    while let Some(dir) = existing
+        && disk.stat(dir).map_err(fail)?.is_none()
+    {
+        missing.push(dir);
+        existing = ancestors.next();
+    }
+    for dir in missing.iter().rev() {
+        match disk.create_dir(dir) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(fail(error)),
+            _ => {}
+        }
+    }
+    if durability == Durability::Full {
+        for dir in missing.into_iter().skip(1).chain(existing).chain(ancestors) {
+            // The directories above ours may be closed to us; those were not made by us.
+            let _closed = disk.sync_dir(dir);
+        }
+    }
+    Ok(())
+}
+
+/// Removes temporary files of dead writers: under the lock there are no living ones.
+fn sweep<D: Disk>(disk: &D, target: &Target) {
+    // A directory that cannot be listed or changed makes the save fail by itself, if it must.
+    for name in disk.list(&target.dir).unwrap_or_default() {
+        if target.is_temporary(&name) {
+            let _next_time = disk.remove(&target.dir.join(name));
+        }
+    }
+}
