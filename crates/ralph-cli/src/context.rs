@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use ralph_process::SystemClock;
 use ralph_state::Clock as _;
@@ -117,6 +118,17 @@ impl Context {
         self.executable.as_deref().map_err(|error| {
             CliError::new(ErrorKind::Io, error.to_string())
                 .context("the path of the running `ralph` cannot be found")
+        })
+    }
+
+    /// How long to wait for a lock, if the user says.
+    pub(crate) fn lock_wait(&self) -> Result<Option<Duration>, CliError> {
+        let Some(seconds) = self.env.get("RALPH_LOCK_WAIT") else { return Ok(None) };
+        let parsed = seconds.to_str().and_then(|seconds| seconds.parse().ok());
+        parsed.map(|seconds| Some(Duration::from_secs(seconds))).ok_or_else(|| {
+            let message =
+                format!("`RALPH_LOCK_WAIT` is `{}`, expected whole seconds", seconds.display());
+            CliError::new(ErrorKind::Usage, message)
         })
     }
 

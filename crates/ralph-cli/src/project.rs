@@ -12,7 +12,7 @@ use ralph_queue::{
     Edit, EditError, Edited, IdRules, LegacyLock, LoadError, Place, Queue, QueueFiles, Task,
 };
 use ralph_state::Clock as _;
-use ralph_state::file::{Holder, Saved};
+use ralph_state::file::Holder;
 use sha2::{Digest as _, Sha256};
 
 use crate::context::Context;
@@ -48,7 +48,8 @@ impl Project {
         for warning in &settings.warnings {
             context.ui.warn(warning);
         }
-        let files = queue_files(&root, &settings, context.holder(command));
+        let mut files = queue_files(&root, &settings, context.holder(command));
+        files.lock_wait = context.lock_wait()?.unwrap_or(files.lock_wait);
         Ok(Self { root, settings, files })
     }
 
@@ -82,13 +83,8 @@ impl Project {
             Err(UpdateError::Load(error)) => return Err(self.load_error(error)),
             Err(error) => return Err(error.into()),
         };
-        for saved in [queue, done] {
-            if let Saved::Unconfirmed { reason } = saved {
-                context.ui.warn(format_args!(
-                    "the change is in place, but the system does not confirm that it outlives a power cut: {reason}"
-                ));
-            }
-        }
+        context.ui.saved(queue);
+        context.ui.saved(done);
         Ok(value)
     }
 

@@ -9,6 +9,7 @@ use std::process::ExitCode;
 
 use anstream::ColorChoice;
 use anstyle::{AnsiColor, Style};
+use ralph_state::file::Saved;
 use serde::Serialize;
 use serde_json::json;
 
@@ -89,6 +90,15 @@ impl Ui {
     /// Says on stderr what is wrong but survivable.
     pub(crate) fn warn(&self, message: impl Display) {
         self.say(Text::new().style(YELLOW, "warning:").plain(" ").plain(message));
+    }
+
+    /// Warns when the system did not confirm a save.
+    pub(crate) fn saved(&self, saved: Saved) {
+        if let Saved::Unconfirmed { reason } = saved {
+            self.warn(format_args!(
+                "the change is in place, but the system does not confirm that it outlives a power cut: {reason}"
+            ));
+        }
     }
 
     /// Says on stderr what to do next.
@@ -297,7 +307,7 @@ mod tests {
     #[test]
     fn a_block_keeps_its_lines_and_indents_them() {
         check(
-            Text::new().plain("a: ").block("   ", "one\ntwo\n"),
+            &Text::new().plain("a: ").block("   ", "one\ntwo\n"),
             "a: one\n   two",
             "a: one\n   two",
         );

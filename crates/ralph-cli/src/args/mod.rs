@@ -41,7 +41,12 @@ Examples:
   ralph demo                         See it work in a throwaway repository
 
 Exit codes: 0 done, 1 the work failed, 2 wrong usage, 3 refused (invalid, untrusted
-or newer file, dirty tree), 4 busy, 5 stopped by a limit, 130 and 143 interrupted.")]
+or newer file, dirty tree), 4 busy, 5 stopped by a limit, 130 and 143 interrupted.
+
+Environment:
+  NO_COLOR           Any value: no colour
+  RALPH_LOCK_WAIT    Seconds to wait for another process that holds the queue (10)
+  RALPH_LOG          What to log to stderr, such as `debug` or `ralph_git=trace`")]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) global: GlobalArgs,

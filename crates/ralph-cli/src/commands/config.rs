@@ -145,7 +145,7 @@ fn trust(context: &Context) -> Result<Exit, CliError> {
     let executables = &project.settings.executables;
     if let Trust::Untrusted { .. } = before {
         let store = project::trust_store(context, "ralph config trust init")?;
-        store.grant(&project.root, executables, context.clock.now())?;
+        context.ui.saved(store.grant(&project.root, executables, context.clock.now())?);
     }
     if context.ui.wants_json() {
         context.ui.print_json(&json!({

@@ -31,7 +31,7 @@ pub(crate) fn init(context: &Context, args: &InitArgs) -> Result<Exit, CliError>
         let _lock = lock(&root, &holder)?;
         let plan = Plan::make(context, &root, args)?;
         for NewFile { path, bytes } in &plan.files {
-            replace(path, bytes, Durability::Full)?;
+            context.ui.saved(replace(path, bytes, Durability::Full)?);
         }
         plan
     };
@@ -140,7 +140,7 @@ fn trust(context: &Context, root: &Path) -> Result<bool, CliError> {
         return Ok(false);
     }
     let store = project::trust_store(context, "ralph init")?;
-    store.grant(root, &settings.executables, context.clock.now())?;
+    context.ui.saved(store.grant(root, &settings.executables, context.clock.now())?);
     Ok(true)
 }
 

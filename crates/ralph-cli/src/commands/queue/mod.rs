@@ -136,10 +136,10 @@ fn validate(context: &Context) -> Result<Exit, CliError> {
             context.ui.print(line(&project, problem))?;
         }
         if errors.is_empty() {
-            let (active, done) = (queue.tasks().count(), queue.done_tasks().len());
-            context.ui.say(format!("The queue is valid: {active} tasks, {done} archived."));
+            let (active, done) = (tasks(queue.tasks().count()), queue.done_tasks().len());
+            context.ui.say(format!("The queue is valid: {active}, {done} archived."));
         } else {
-            context.ui.say(format!("{} errors, {} warnings.", errors.len(), warnings.len()));
+            context.ui.hint("Correct them by hand; every edit by Ralph checks again.");
         }
     }
     Ok(if errors.is_empty() { Exit::Done } else { Exit::Refused })
@@ -190,8 +190,8 @@ fn archive(context: &Context, args: &ArchiveArgs) -> Result<Exit, CliError> {
     let done = project.shown(project.files.path(Place::Done));
     context.ui.say(match (moved.len(), args.dry_run) {
         (0, _) => "No task is finished.".to_owned(),
-        (count, true) => format!("{count} tasks would move to {done}."),
-        (count, false) => format!("{count} tasks moved to {done}."),
+        (count, true) => format!("{} would move to {done}.", tasks(count)),
+        (count, false) => format!("{} moved to {done}.", tasks(count)),
     });
     Ok(Exit::Done)
 }
@@ -202,7 +202,7 @@ fn stop(context: &Context) -> Result<Exit, CliError> {
     let directory = path.parent().expect("the stop file is in the cache directory");
     fs_err::create_dir_all(directory)?;
     let text = format!("{}\n", context.clock.now());
-    replace(&path, text.as_bytes(), Durability::FileOnly)?;
+    context.ui.saved(replace(&path, text.as_bytes(), Durability::FileOnly)?);
     if context.ui.wants_json() {
         context.ui.print_json(&json!({ "schema": Schema::v1("queue-stop"), "path": path }))?;
     } else {
@@ -232,4 +232,8 @@ fn next_id(context: &Context, args: &NextIdArgs) -> Result<Exit, CliError> {
         }
     }
     Ok(Exit::Done)
+}
+
+fn tasks(count: usize) -> String {
+    if count == 1 { "1 task".to_owned() } else { format!("{count} tasks") }
 }

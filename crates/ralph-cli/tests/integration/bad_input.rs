@@ -1,0 +1,219 @@
+//! Files that cannot be used, locks that are held: one clear error, nothing touched.
+
+use std::time::Duration;
+
+use ralph_state::Timestamp;
+use ralph_state::file::{FileLock, Holder, sidecar_lock_path};
+
+use crate::{Desk, RALPH, parse};
+
+const QUEUE: &str = ".ralph/queue.jsonc";
+
+/// Commands that read the queue, and commands that change it.
+const COMMANDS: &[&[&str]] = &[
+    &["queue", "list"],
+    &["queue", "validate"],
+    &["queue", "next"],
+    &["task", "show", "RQ-0001"],
+    &["task", "add", "x"],
+    &["task", "done", "RQ-0001"],
+    &["queue", "archive"],
+];
+
+/// Each command refuses the queue file `text`, names `file` and `what`, and
+/// leaves it as it is.
+#[track_caller]
+fn check(file: &str, text: &[u8], kind: &str, what: &str) {
+    let desk = Desk::new();
+    desk.write(file, text);
+    for command in COMMANDS {
+        let error = desk.error(command, 3);
+        assert_eq!(error["kind"], kind, "{command:?}: {error}");
+        let message = error["message"].as_str().expect("text");
+        assert!(message.contains(what), "{command:?}: {message}");
+        assert!(error["path"].as_str().expect("text").ends_with(file), "{error}");
+        assert_ne!(error["hint"], "", "{error}");
+        assert_eq!(error["retryable"], false);
+        assert_eq!(fs_err::read(desk.path(file)).expect("still there"), text, "{command:?}");
+    }
+    let ran = desk.ralph(COMMANDS[0]);
+    assert!(ran.exited(3).stderr.starts_with("error: "), "{ran}");
+    assert!(ran.stderr.contains("\nhint: "), "{ran}");
+}
+
+#[test]
+fn a_corrupt_queue() {
+    check(QUEUE, b"{\"version\": 1,\n \"tasks\": [}", "corrupt", "line 2");
+    check(QUEUE, b"{\"version\": 1, \"tasks\": [", "corrupt", "line 1");
+}
+
+#[test]
+fn an_empty_queue() {
+    check(QUEUE, b"", "corrupt", "empty");
+    check(QUEUE, b" \n", "corrupt", "empty");
+}
+
+#[test]
+fn a_newer_queue() {
+    check(QUEUE, b"{\"version\": 7, \"tasks\": []}", "newer", "version 7");
+}
+
+#[test]
+fn conflict_markers() {
+    let text = b"{\"version\":1,\"tasks\":[\n<<<<<<< ours\n=======\n>>>>>>> theirs\n]}\n";
+    check(QUEUE, text, "corrupt", "conflict markers of git at line 2");
+}
+
+#[test]
+fn no_utf8() {
+    check(QUEUE, b"{\"version\":1,\n\"tasks\":[\xff]}", "corrupt", "UTF-8");
+}
+
+#[test]
+fn fields_of_the_wrong_kind() {
+    check(
+        QUEUE,
+        b"{\"version\":1,\"tasks\":[{\"id\":\"RQ-0001\",\"title\":7}]}",
+        "invalid",
+        "title",
+    );
+}
+
+#[test]
+fn a_corrupt_done_file() {
+    check(".ralph/done.jsonc", b"{\"version\": 1, \"tasks\": [}", "corrupt", "line 1");
+}
+
+#[test]
+fn a_missing_queue() {
+    let desk = Desk::new();
+    fs_err::remove_file(desk.path(QUEUE)).expect("removable");
+    for command in COMMANDS {
+        let error = desk.error(command, 3);
+        assert_eq!(
+            (&error["kind"], &error["hint"]),
+            (&"missing".into(), &"`ralph init` makes one.".into())
+        );
+        assert!(!desk.path(QUEUE).exists(), "{command:?}");
+    }
+    fs_err::remove_file(desk.path(".ralph/done.jsonc")).expect("removable");
+    desk.ralph(&["init"]).success();
+    desk.ralph(&["queue", "list"]).success();
+}
+
+#[test]
+fn no_repository() {
+    let desk = Desk::bare();
+    for command in COMMANDS {
+        let ran = desk.sandbox.run(RALPH, desk.sandbox.root(), [command, &["--json"][..]].concat());
+        let error = parse(&ran.exited(3).stderr)["error"].clone();
+        assert_eq!(error["kind"], "not_a_repository");
+        assert!(error["hint"].as_str().expect("text").contains("`git init`, then `ralph init`"));
+    }
+    let ran = desk.sandbox.run(RALPH, desk.sandbox.root(), ["-C", "nowhere", "queue", "list"]);
+    assert!(ran.exited(2).stderr.contains("`nowhere` is not a directory"), "{ran}");
+}
+
+#[test]
+fn a_held_lock_names_its_holder() {
+    let desk = Desk::new();
+    desk.add("one", &[]);
+    let before = desk.read(QUEUE);
+    let holder = Holder {
+        pid: 4242,
+        host: "elsewhere".to_owned(),
+        command: "ralph run loop".to_owned(),
+        since: "2026-01-01T00:00:00Z".parse::<Timestamp>().expect("a time"),
+    };
+    let lock = FileLock::acquire(&sidecar_lock_path(&desk.path(QUEUE)), &holder, Duration::ZERO)
+        .expect("nobody holds it");
+    for command in [["task", "add", "x"], ["task", "done", "RQ-0001"]] {
+        let ran = desk.ralph_with("RALPH_LOCK_WAIT", "0", &[&command[..], &["--json"]].concat());
+        let error = parse(&ran.exited(4).stderr)["error"].clone();
+        assert_eq!((&error["kind"], &error["retryable"]), (&"busy".into(), &true.into()));
+        let message = error["message"].as_str().expect("text");
+        assert!(message.contains("process 4242 on elsewhere (`ralph run loop`"), "{message}");
+    }
+    // Reading needs no lock.
+    desk.ralph(&["queue", "list"]).success();
+    assert_eq!(desk.read(QUEUE), before);
+    drop(lock);
+    desk.ralph(&["task", "add", "x"]).success();
+    let ran = desk.ralph_with("RALPH_LOCK_WAIT", "soon", &["queue", "list"]);
+    assert!(ran.exited(2).stderr.contains("expected whole seconds"), "{ran}");
+}
+
+#[test]
+fn the_lock_of_a_0_4_0_that_runs_is_respected_and_that_of_a_dead_one_is_not() {
+    let desk = Desk::new();
+    let alive = std::process::id();
+    desk.write(
+        ".ralph/lock/owner",
+        format!("pid: {alive}\nstarted_at: x\ncommand: ralph run loop\nlabel: run loop\n"),
+    );
+    let error = parse(
+        &desk.ralph_with("RALPH_LOCK_WAIT", "0", &["task", "add", "x", "--json"]).exited(4).stderr,
+    );
+    assert!(error["error"]["message"].as_str().expect("text").contains("older Ralph"), "{error}");
+    desk.write(
+        ".ralph/lock/owner",
+        "pid: 999999999\nstarted_at: x\ncommand: ralph run loop\nlabel: run loop\n",
+    );
+    desk.ralph(&["task", "add", "x"]).success();
+}
+
+#[test]
+fn a_directory_in_place_of_the_queue() {
+    let desk = Desk::new();
+    fs_err::remove_file(desk.path(QUEUE)).expect("removable");
+    fs_err::create_dir(desk.path(QUEUE)).expect("writable");
+    let error = desk.error(&["task", "add", "x"], 1);
+    assert_eq!(error["kind"], "io");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_read_only_directory() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let desk = Desk::new();
+    let before = desk.read(QUEUE);
+    let set = |mode| {
+        fs_err::set_permissions(desk.path(".ralph"), std::fs::Permissions::from_mode(mode))
+            .expect("ours");
+    };
+    set(0o555);
+    // The superuser may write anywhere; there is nothing to see then.
+    let is_root = fs_err::write(desk.path(".ralph/probe"), "").is_ok();
+    if !is_root {
+        let error = desk.error(&["task", "add", "x"], 1);
+        assert_eq!(error["kind"], "io");
+        desk.ralph(&["queue", "list"]).success();
+    }
+    set(0o755);
+    assert_eq!(desk.read(QUEUE), before);
+}
+
+#[test]
+fn a_fault_in_a_title_reaches_no_terminal() {
+    let desk = Desk::new();
+    let title = "evil \u{1b}]0;owned\u{7}\u{1b}[2J\u{9b}31m \u{202e}txt";
+    desk.add(title, &["--note", "two\nlines\u{1b}[0m"]);
+    for args in [
+        &["queue", "list"][..],
+        &["queue", "list", "--format", "long", "--color", "always"],
+        &["queue", "list", "--json"],
+        &["queue", "next", "--with-title"],
+        &["queue", "explain"],
+        &["task", "show", "RQ-0001"],
+        &["task", "show", "RQ-0001", "--format", "text"],
+        &["task", "show", "\u{1b}[31mRQ"],
+    ] {
+        let ran = desk.ralph(args);
+        let text = format!("{}{}", ran.stdout, ran.stderr);
+        let ours = text.replace("\u{1b}[0m", "").replace("\u{1b}[1m", "").replace("\u{1b}[2m", "");
+        assert!(!ours.contains(['\u{1b}', '\u{7}', '\u{9b}', '\u{202e}']), "{args:?}: {ours:?}");
+    }
+    let shown = parse(&desk.ralph(&["task", "show", "RQ-0001"]).success().stdout);
+    assert_eq!(shown["title"], title);
+}

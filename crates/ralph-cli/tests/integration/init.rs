@@ -1,0 +1,138 @@
+//! `ralph init` makes what is missing and touches nothing else.
+
+use serde_json::json;
+
+use crate::Desk;
+
+#[test]
+fn a_new_repository_gets_everything_and_a_second_time_changes_nothing() {
+    let desk = Desk::bare();
+    let first = desk.ralph(&["init"]);
+    assert_eq!(first.success().stdout, "");
+    for file in ["queue.jsonc", "done.jsonc", "config.jsonc", "README.md"] {
+        assert!(first.stderr.contains(&format!("wrote .ralph/{file}\n")), "{first}");
+    }
+    assert!(first.stderr.contains("wrote .gitignore\n"), "{first}");
+    assert!(first.stderr.contains("no gate was found"), "{first}");
+    assert!(first.stderr.contains("hint: `ralph task add"), "{first}");
+    desk.ralph(&["queue", "validate"]).success();
+
+    let files = [".ralph/queue.jsonc", ".ralph/done.jsonc", ".ralph/config.jsonc", ".gitignore"];
+    let before = files.map(|file| desk.read(file));
+    let second = desk.ralph(&["init"]);
+    assert!(second.success().stderr.contains("Everything was in place already."), "{second}");
+    assert_eq!(files.map(|file| desk.read(file)), before);
+}
+
+#[test]
+fn what_ralph_writes_for_itself_never_makes_the_tree_dirty() {
+    let desk = Desk::new();
+    desk.add("a task", &[]);
+    desk.git(&["add", "--all"]);
+    desk.git(&["commit", "--quiet", "--message", "ralph: set it up"]);
+    assert_eq!(
+        desk.git(&["ls-files"]),
+        ".gitignore\n.ralph/README.md\n.ralph/config.jsonc\n.ralph/done.jsonc\n.ralph/queue.jsonc"
+    );
+    for own in [
+        "cache/parallel/state.json",
+        "cache/session.jsonc",
+        "logs/RQ-0001.log",
+        "workspaces/RQ-0001/file",
+        "lock/owner",
+        "trust.jsonc",
+        ".queue.jsonc.lock",
+        ".queue.jsonc.lock.info",
+        ".queue.jsonc.123.tmp",
+    ] {
+        desk.write(&format!(".ralph/{own}"), "x");
+    }
+    assert_eq!(desk.git(&["status", "--porcelain"]), "");
+}
+
+#[test]
+fn the_gate_is_found_and_trusted() {
+    let desk = Desk::bare();
+    desk.write("Makefile", "ci:\n\ttrue\n");
+    let document = desk.json(&["init"]);
+    assert_eq!(document["schema"], json!({ "name": "init", "version": 1 }));
+    assert_eq!(document["gate"], json!(["make", "ci"]));
+    assert_eq!(document["trusted"], true);
+    let shown = desk.json(&["config", "show"]);
+    assert_eq!(shown["config"]["agent"]["ci_gate"]["argv"], json!(["make", "ci"]));
+    assert_eq!(shown["config"]["agent"]["ci_gate"]["enabled"], true);
+    assert_eq!(shown["trust"], "trusted");
+}
+
+#[test]
+fn an_existing_configuration_is_neither_changed_nor_trusted_unasked() {
+    let desk = Desk::bare();
+    let config = "{ \"version\": 2, \"agent\": { \"ci_gate\": { \"enabled\": true, \"argv\": [\"./evil\"] } } }";
+    desk.write(".ralph/config.jsonc", config);
+    assert_eq!(desk.json(&["init"])["trusted"], false);
+    assert_eq!(desk.json(&["config", "show"])["trust"], "untrusted");
+    assert_eq!(desk.json(&["init", "--trust-project-commands"])["trusted"], true);
+    assert_eq!(desk.json(&["config", "show"])["trust"], "trusted");
+    assert_eq!(desk.read(".ralph/config.jsonc"), config);
+}
+
+#[test]
+fn check_writes_nothing_and_says_what_is_missing() {
+    let desk = Desk::bare();
+    let ran = desk.ralph(&["init", "--check"]);
+    assert!(ran.exited(1).stderr.contains("queue.jsonc` is missing"), "{ran}");
+    assert!(!desk.path(".ralph").exists());
+    desk.ralph(&["init"]).success();
+    let document = desk.json(&["init", "--check"]);
+    assert_eq!((&document["complete"], &document["missing"]), (&json!(true), &json!([])));
+}
+
+#[test]
+fn the_readme_is_renewed_only_when_asked() {
+    let desk = Desk::new();
+    desk.write(".ralph/README.md", "mine");
+    desk.ralph(&["init"]).success();
+    assert_eq!(desk.read(".ralph/README.md"), "mine");
+    desk.ralph(&["init", "--update-readme"]).success();
+    assert!(desk.read(".ralph/README.md").starts_with("# .ralph"));
+}
+
+#[test]
+fn it_works_from_a_directory_below_and_from_elsewhere() {
+    let desk = Desk::bare();
+    desk.write("src/deep/file", "");
+    desk.ralph(&["-C", "src/deep", "init"]).success();
+    assert!(desk.path(".ralph/queue.jsonc").exists());
+    let ran = desk.sandbox.run(
+        crate::RALPH,
+        desk.sandbox.root(),
+        ["--repo", "work", "task", "add", "from elsewhere"],
+    );
+    assert_eq!(ran.success().stdout, "RQ-0001\n");
+}
+
+#[test]
+fn outside_a_repository_it_is_refused() {
+    let desk = Desk::bare();
+    let ran = desk.sandbox.run(crate::RALPH, desk.sandbox.root(), ["init"]);
+    assert!(ran.exited(3).stderr.contains("is not in a git repository"), "{ran}");
+    assert!(ran.stderr.contains("hint: Make one, then repeat the command: `git init`."), "{ran}");
+    assert!(!desk.sandbox.path(".ralph").exists());
+}
+
+#[test]
+fn a_queue_under_its_old_name_is_noticed_not_shadowed() {
+    let desk = Desk::bare();
+    desk.write(".ralph/queue.json", r#"{"version":1,"tasks":[]}"#);
+    for args in [["init"].as_slice(), &["queue", "list"]] {
+        let error = desk.error(args, 3);
+        assert_eq!(error["kind"], "refused");
+        assert!(
+            error["hint"]
+                .as_str()
+                .expect("text")
+                .contains("git mv .ralph/queue.json .ralph/queue.jsonc")
+        );
+    }
+    assert!(!desk.path(".ralph/queue.jsonc").exists());
+}

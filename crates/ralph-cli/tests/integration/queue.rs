@@ -1,0 +1,199 @@
+//! `ralph queue …`: the queue as a whole.
+
+use serde_json::json;
+
+use crate::{Desk, parse};
+
+/// Six tasks: a chain, a draft, one for later, one being done.
+fn desk() -> Desk {
+    let desk = Desk::new();
+    desk.write(".ralph/config.jsonc", r#"{"version":2}"#);
+    desk.add("one", &["--tag", "a", "--scope", "src/main.rs", "--priority", "low"]);
+    desk.add("two", &["--depends-on", "RQ-0001", "--priority", "critical"]);
+    desk.add("three", &["--depends-on", "RQ-0002", "--tag", "A"]);
+    desk.add("draft", &["--status", "draft"]);
+    desk.add("later", &["--scheduled-start", "2999-01-01T00:00:00Z"]);
+    desk
+}
+
+fn ids(desk: &Desk, args: &[&str]) -> Vec<String> {
+    let document = desk.json(&[&["queue", "list"], args].concat());
+    let items = document["items"].as_array().expect("a list");
+    items.iter().map(|item| item["id"].as_str().expect("text")[6..].to_owned()).collect()
+}
+
+#[test]
+fn a_list_is_filtered_and_sorted() {
+    let desk = desk();
+    assert_eq!(ids(&desk, &[]), ["1", "2", "3", "4", "5"]);
+    assert_eq!(ids(&desk, &["--status", "draft"]), ["4"]);
+    assert_eq!(ids(&desk, &["--tag", "a"]), ["1", "3"]);
+    assert_eq!(ids(&desk, &["--scope", "SRC/"]), ["1"]);
+    assert_eq!(ids(&desk, &["--filter-deps", "RQ-0001"]), ["2", "3"]);
+    assert_eq!(ids(&desk, &["--scheduled"]), ["5"]);
+    assert_eq!(ids(&desk, &["--scheduled-before", "2998-01-01T00:00:00Z"]), [""; 0]);
+    assert_eq!(ids(&desk, &["--scheduled-after", "2998-01-01T00:00:00Z"]), ["5"]);
+    assert_eq!(ids(&desk, &["--sort-by", "priority", "--limit", "1"]), ["2"]);
+    assert_eq!(
+        ids(&desk, &["--sort-by", "priority", "--order", "ascending", "--limit", "1"]),
+        ["1"]
+    );
+    assert_eq!(
+        ids(&desk, &["--sort-by", "title", "--order", "ascending"]),
+        ["4", "5", "1", "3", "2"]
+    );
+    desk.ralph(&["task", "done", "RQ-0001"]).success();
+    assert_eq!(ids(&desk, &["--include-done"]), ["2", "3", "4", "5", "1"]);
+    assert_eq!(ids(&desk, &["--only-done"]), ["1"]);
+}
+
+#[test]
+fn a_list_says_what_was_cut_and_how_to_go_on() {
+    let desk = desk();
+    let page = desk.json(&["queue", "list", "--limit", "2"]);
+    assert_eq!(page["schema"], json!({ "name": "task-list", "version": 1 }));
+    assert_eq!(
+        [&page["total"], &page["returned"], &page["truncated"], &page["next_cursor"]],
+        [&json!(5), &json!(2), &json!(true), &json!("RQ-0002")]
+    );
+    assert_eq!(ids(&desk, &["--limit", "2", "--cursor", "RQ-0002"]), ["3", "4"]);
+    let last = desk.json(&["queue", "list", "--limit", "2", "--cursor", "RQ-0004"]);
+    assert_eq!(last["rev"], page["rev"]);
+    assert_eq!((&last["truncated"], &last["next_cursor"]), (&json!(false), &json!(null)));
+    assert_eq!(desk.error(&["queue", "list", "--cursor", "RQ-0099"], 2)["kind"], "not_found");
+
+    let ran = desk.ralph(&["queue", "list", "--limit", "2"]);
+    assert_eq!(
+        ran.success().stdout,
+        "RQ-0001  todo      low       one\nRQ-0002  todo      critical  two\n"
+    );
+    assert!(ran.stderr.starts_with("2 of 5 tasks.\nhint: `--all`"), "{ran}");
+    assert_eq!(desk.ralph(&["queue", "list", "--limit", "2", "--quiet"]).success().stderr, "");
+    desk.add("one more", &[]);
+    assert_ne!(desk.json(&["queue", "list"])["rev"], page["rev"]);
+}
+
+#[test]
+fn items_say_whether_a_task_can_start() {
+    let desk = desk();
+    let list = desk.json(&["queue", "list"]);
+    let item = &list["items"][0];
+    assert_eq!(
+        *item,
+        json!({
+            "id": "RQ-0001", "title": "one", "status": "todo", "priority": "low", "tags": ["a"],
+            "ready": true, "waits_for": [], "scheduled_start": null,
+            "updated_at": item["updated_at"],
+        })
+    );
+    assert_eq!(list["items"][1]["waits_for"], json!(["RQ-0001"]));
+    assert_eq!(list["items"][1]["ready"], false);
+    let shown = desk.json(&["task", "show", "RQ-0002"]);
+    assert_eq!(
+        (&shown["ready"], &shown["reasons"][0]["kind"]),
+        (&json!(false), &json!("unmet_dependencies"))
+    );
+}
+
+#[test]
+fn the_formats_of_0_4_0_stay() {
+    let desk = desk();
+    let list = parse(&desk.ralph(&["queue", "list", "--format", "json"]).success().stdout);
+    assert_eq!(list.as_array().map(Vec::len), Some(5));
+    assert_eq!(list[1]["depends_on"], json!(["RQ-0001"]));
+    let long = desk.ralph(&["queue", "list", "--format", "long", "--limit", "2"]);
+    assert!(long.success().stdout.contains("\n\nRQ-0002  two\n"), "{long}");
+
+    let report = parse(&desk.ralph(&["queue", "explain", "--format", "json"]).success().stdout);
+    assert_eq!(report["version"], 1);
+    assert_eq!(report["selection"]["selected_task_id"], "RQ-0001");
+    assert_eq!(report["summary"]["blocked_by_dependencies"], 2);
+    assert_eq!(report["tasks"][1]["reasons"][0]["dependencies"][0]["id"], "RQ-0001");
+}
+
+#[test]
+fn explain_names_every_reason() {
+    let desk = desk();
+    assert_eq!(
+        desk.ralph(&["queue", "explain"]).success().stdout,
+        "Next is RQ-0001.\n\
+         RQ-0001  can start  one\n\
+         RQ-0002  waits for RQ-0001 (todo)  two\n\
+         RQ-0003  waits for RQ-0002 (todo)  three\n\
+         RQ-0004  is a draft  draft\n\
+         RQ-0005  does not start before 2999-01-01T00:00:00.000000000Z  later\n"
+    );
+    let ran = desk.ralph(&["queue", "explain", "--include-draft"]);
+    assert!(ran.success().stdout.contains("RQ-0004  can start  draft"), "{ran}");
+    assert_eq!(desk.json(&["queue", "explain"])["report"]["version"], 1);
+}
+
+#[test]
+fn next_is_an_id_or_nothing() {
+    let desk = desk();
+    assert_eq!(desk.ralph(&["queue", "next"]).success().stdout, "RQ-0001\n");
+    assert_eq!(desk.ralph(&["queue", "next", "--with-title"]).success().stdout, "RQ-0001\tone\n");
+    assert_eq!(desk.json(&["queue", "next"])["task"]["id"], "RQ-0001");
+    let empty = Desk::new();
+    let ran = empty.ralph(&["queue", "next"]);
+    assert_eq!(ran.success().stdout, "");
+    assert!(ran.stderr.starts_with("The queue is empty.\n"), "{ran}");
+    assert_eq!(empty.json(&["queue", "next"])["found"], false);
+    assert_eq!(empty.ralph(&["queue", "list"]).success().stdout, "");
+}
+
+#[test]
+fn next_ids_are_counted_past_every_task() {
+    let desk = desk();
+    assert_eq!(desk.ralph(&["queue", "next-id", "-n", "2"]).success().stdout, "RQ-0006\nRQ-0007\n");
+    assert_eq!(desk.json(&["queue", "next-id"])["ids"], json!(["RQ-0006"]));
+    desk.ralph(&["queue", "next-id", "--count", "0"]).exited(2);
+}
+
+#[test]
+fn validate_names_each_problem_with_its_place() {
+    let desk = desk();
+    let valid = desk.ralph(&["queue", "validate"]);
+    assert!(valid.success().stderr.contains("The queue is valid: 5 tasks, 0 archived."), "{valid}");
+    desk.write(
+        ".ralph/queue.jsonc",
+        "{\"version\":1,\"tasks\":[\n{\"id\":\"RQ-0001\",\"title\":\"\",\"depends_on\":[\"RQ-7\"]},\n{\"id\":\"RQ-0001\",\"title\":\"x\"}]}",
+    );
+    let ran = desk.ralph(&["queue", "validate"]);
+    assert!(ran.exited(3).stdout.contains(".ralph/queue.jsonc:2:"), "{ran}");
+    assert!(ran.stdout.contains("error: RQ-0001: "), "{ran}");
+    let json = desk.ralph(&["queue", "validate", "--json"]);
+    let document = parse(&json.exited(3).stdout);
+    assert_eq!(document["valid"], false);
+    let codes: Vec<&str> = document["errors"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|problem| problem["code"].as_str().expect("text"))
+        .collect();
+    assert!(codes.contains(&"duplicate_id"), "{codes:?}");
+}
+
+#[test]
+fn archive_moves_what_is_finished() {
+    let desk = desk();
+    desk.ralph(&["task", "status", "done", "RQ-0001"]).success();
+    let dry = desk.json(&["queue", "archive", "--dry-run"]);
+    assert_eq!((&dry["dry_run"], &dry["moved"]), (&json!(true), &json!(["RQ-0001"])));
+    assert_eq!(desk.json(&["queue", "list"])["total"], 5);
+    let ran = desk.ralph(&["queue", "archive"]);
+    assert_eq!(ran.success().stdout, "RQ-0001\n");
+    assert_eq!(ran.stderr, "1 task moved to .ralph/done.jsonc.\n");
+    assert_eq!(desk.json(&["queue", "list", "--only-done"])["total"], 1);
+    assert_eq!(desk.ralph(&["queue", "archive"]).success().stderr, "No task is finished.\n");
+}
+
+#[test]
+fn stop_leaves_a_sign_for_the_loop() {
+    let desk = desk();
+    desk.ralph(&["queue", "stop"]).success();
+    assert!(desk.read(".ralph/cache/stop_requested").ends_with("Z\n"));
+    assert!(
+        desk.json(&["queue", "stop"])["path"].as_str().expect("text").ends_with("stop_requested")
+    );
+}

@@ -1,0 +1,250 @@
+//! `ralph task …`: each changes one task and leaves the rest of the file alone.
+
+use serde_json::{Value, json};
+
+use crate::{Desk, parse};
+
+/// A queue as a person keeps it.
+const COMMENTED: &str = r#"// Our queue.
+{
+  "version": 1,
+  "tasks": [
+    // The first one is easy.
+    { "id": "RQ-0001", "status": "todo", "title": "easy", "tags": ["a"], // keep me
+      "created_at": "2026-01-01T00:00:00Z", "updated_at": "2026-01-01T00:00:00Z", "mine": 1.50 },
+    /* hard */ { "id": "RQ-0002", "status": "draft", "title": "hard", "tags": ["a"], "created_at": "2026-01-01T00:00:00Z", "updated_at": "2026-01-01T00:00:00Z", },
+  ],
+}
+"#;
+
+fn show(desk: &Desk, id: &str) -> Value {
+    parse(&desk.ralph(&["task", "show", id]).success().stdout)
+}
+
+#[test]
+fn a_new_task_goes_last_and_its_id_is_the_output() {
+    let desk = Desk::new();
+    let first = desk.ralph(&["task", "add", "Fix the parser"]);
+    assert_eq!(first.success().stdout, "RQ-0001\n");
+    assert_eq!(
+        first.stderr,
+        "Added as number 1 of 1 in the queue.\nhint: `ralph run loop` lets an agent work on it.\n"
+    );
+    assert_eq!(desk.add("second", &[]), "RQ-0002");
+    assert_eq!(desk.add("urgent", &["--first"]), "RQ-0003");
+    assert_eq!(desk.add("between", &["--after", "RQ-0003"]), "RQ-0004");
+    assert_eq!(desk.add("before", &["--before", "RQ-0002"]), "RQ-0005");
+    let order: Vec<String> = desk.json(&["queue", "list"])["items"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|item| item["id"].as_str().expect("text")[6..].to_owned())
+        .collect();
+    assert_eq!(order, ["3", "4", "1", "5", "2"]);
+}
+
+#[test]
+fn every_field_can_be_given() {
+    let desk = Desk::new();
+    desk.add("one", &[]);
+    desk.add("two", &[]);
+    let id = desk.add(
+        "three",
+        &[
+            "--description",
+            "at length",
+            "--status",
+            "draft",
+            "--priority",
+            "high",
+            "--tag",
+            "a,b",
+            "--tag",
+            "c",
+            "--scope",
+            "src/x.rs",
+            "--evidence",
+            "seen, once",
+            "--plan",
+            "first, this",
+            "--plan",
+            "then that",
+            "--note",
+            "a note",
+            "--request",
+            "please",
+            "--depends-on",
+            "RQ-0001",
+            "--blocks",
+            "RQ-0002",
+            "--relates-to",
+            "RQ-0001,RQ-0002",
+            "--duplicates",
+            "RQ-0002",
+            "--parent",
+            "RQ-0001",
+            "--scheduled-start",
+            "2030-01-01T00:00:00Z",
+            "--estimated-minutes",
+            "30",
+            "--field",
+            "team=core",
+            "--runner",
+            "claude",
+            "--model",
+            "m",
+            "--effort",
+            "high",
+            "--phases",
+            "2",
+        ],
+    );
+    let task = show(&desk, &id);
+    let expected = json!({
+        "id": "RQ-0003", "status": "draft", "title": "three", "description": "at length",
+        "priority": "high", "tags": ["a", "b", "c"], "scope": ["src/x.rs"],
+        "evidence": ["seen, once"], "plan": ["first, this", "then that"], "notes": ["a note"],
+        "request": "please", "depends_on": ["RQ-0001"], "blocks": ["RQ-0002"],
+        "relates_to": ["RQ-0001", "RQ-0002"], "duplicates": "RQ-0002", "parent_id": "RQ-0001",
+        "scheduled_start": "2030-01-01T00:00:00.000000000Z", "estimated_minutes": 30,
+        "custom_fields": { "team": "core" },
+        "agent": { "runner": "claude", "model": "m", "model_effort": "high", "phases": 2 },
+        "created_at": task["created_at"], "updated_at": task["updated_at"],
+    });
+    assert_eq!(task, expected);
+    assert_eq!(task["created_at"].as_str().map(str::len), Some(30), "nine digits of a second");
+    desk.ralph(&["queue", "validate"]).success();
+
+    let text = desk.ralph(&["task", "show", &id, "--format", "text"]);
+    for line in
+        ["RQ-0003  three\n", "draft, high priority\n", "- then that\n", "team          core"]
+    {
+        assert!(text.success().stdout.contains(line), "{line:?} in {text}");
+    }
+    let line = desk.ralph(&["queue", "show", &id, "--format", "compact"]);
+    assert_eq!(line.success().stdout, "RQ-0003  draft     high      three\n");
+}
+
+#[test]
+fn a_description_is_read_from_stdin() {
+    let desk = Desk::new();
+    let line = "printf 'line one\\nline \"two\"\\n' | \"$RALPH\" task add piped --description -";
+    desk.sh(line).success();
+    assert_eq!(show(&desk, "RQ-0001")["description"], "line one\nline \"two\"");
+    let ran = desk.sh("printf '\\377' | \"$RALPH\" task add piped --description -");
+    assert!(ran.exited(2).stderr.contains("the description on stdin is not UTF-8"), "{ran}");
+}
+
+#[test]
+fn edits_keep_comments_layout_and_unknown_fields() {
+    let desk = Desk::with_queue(COMMENTED);
+    desk.add("third", &[]);
+    desk.ralph(&["task", "ready", "RQ-0002", "--note", "it is time"]).success();
+    desk.ralph(&["task", "start", "RQ-0001"]).success();
+    let text = desk.read(".ralph/queue.jsonc");
+    for kept in [
+        "// Our queue.\n",
+        "    // The first one is easy.\n",
+        "// keep me\n",
+        "/* hard */",
+        "\"mine\": 1.50",
+    ] {
+        assert!(text.contains(kept), "{kept:?} in {text}");
+    }
+    assert_eq!(show(&desk, "RQ-0001")["status"], "doing");
+    assert_eq!(show(&desk, "RQ-0002")["status"], "todo");
+    assert_eq!(show(&desk, "RQ-0002")["notes"], json!(["it is time"]));
+}
+
+#[test]
+fn a_task_moves_through_its_life() {
+    let desk = Desk::new();
+    desk.write(".ralph/config.jsonc", r#"{"version":2}"#);
+    for title in ["one", "two"] {
+        desk.add(title, &[]);
+    }
+    let ran = desk.ralph(&["task", "start", "RQ-0001"]);
+    assert_eq!(ran.success().stderr, "RQ-0001 is now doing.\n");
+    let started = show(&desk, "RQ-0001")["started_at"].clone();
+    desk.ralph(&["task", "start", "RQ-0001"]).success();
+    assert_eq!(show(&desk, "RQ-0001")["started_at"], started);
+    desk.ralph(&["task", "start", "RQ-0001", "--reset"]).success();
+    assert_ne!(show(&desk, "RQ-0001")["started_at"], started);
+
+    let done = desk.ralph(&["task", "done", "RQ-0001", "--note", "by hand"]);
+    assert_eq!(done.success().stderr, "RQ-0001 is now done and in the done file.\n");
+    let rejected = desk.json(&["task", "reject", "RQ-0002"]);
+    assert_eq!(
+        rejected["tasks"],
+        json!([{ "id": "RQ-0002", "status": "rejected", "archived": true, "changed": true }])
+    );
+    assert_eq!(show(&desk, "RQ-0001")["notes"], json!(["by hand"]));
+    assert_eq!(desk.json(&["queue", "list"])["total"], 0);
+    assert_eq!(desk.json(&["queue", "list", "--only-done"])["total"], 2);
+    desk.ralph(&["queue", "validate"]).success();
+
+    let error = desk.error(&["task", "start", "RQ-0001"], 3);
+    assert_eq!(error["kind"], "refused");
+}
+
+#[test]
+fn the_configuration_may_keep_finished_tasks_in_place() {
+    let desk = Desk::new();
+    desk.write(".ralph/config.jsonc", r#"{"version":2,"queue":{"finish":"in_place"}}"#);
+    desk.add("one", &[]);
+    let done = desk.ralph(&["task", "done", "RQ-0001"]);
+    assert_eq!(done.success().stderr, "RQ-0001 is now done.\n");
+    assert_eq!(desk.json(&["queue", "list"])["items"][0]["status"], "done");
+}
+
+#[test]
+fn status_takes_several_tasks_or_a_tag() {
+    let desk = Desk::with_queue(COMMENTED);
+    desk.ralph(&["task", "status", "draft", "RQ-0001", "RQ-0002"]).success();
+    assert_eq!(show(&desk, "RQ-0001")["status"], "draft");
+    let document = desk.json(&["task", "status", "todo", "--tag-filter", "A", "--note", "go"]);
+    assert_eq!(document["tasks"].as_array().map(Vec::len), Some(2));
+    assert_eq!(show(&desk, "RQ-0002")["status"], "todo");
+    assert_eq!(
+        desk.error(&["task", "status", "todo", "--tag-filter", "none"], 2)["kind"],
+        "not_found"
+    );
+    desk.ralph(&["task", "status", "todo"]).exited(2);
+    desk.ralph(&["task", "status", "finished", "RQ-0001"]).exited(2);
+}
+
+#[test]
+fn an_unknown_id_is_answered_with_similar_ones() {
+    let desk = Desk::with_queue(COMMENTED);
+    for args in [["task", "show", "rq-1"], ["task", "done", "1"], ["queue", "show", "RQ-00001"]] {
+        let error = desk.error(&args, 2);
+        assert_eq!(error["kind"], "not_found");
+        assert_eq!(error["hint"], "Did you mean `RQ-0001`?");
+        assert_eq!(error["retryable"], false);
+    }
+    let ran = desk.ralph(&["task", "show", "nothing"]);
+    assert_eq!(
+        ran.exited(2).stderr,
+        "error: there is no task `nothing`\nhint: `ralph queue list --include-done` shows all tasks.\n"
+    );
+    assert_eq!(desk.read(".ralph/queue.jsonc"), COMMENTED);
+}
+
+#[test]
+fn a_change_that_would_break_the_queue_is_refused() {
+    let desk = Desk::with_queue(COMMENTED);
+    for args in [
+        ["task", "add", "x", "--depends-on", "RQ-9999"],
+        ["task", "add", "x", "--tag", " "],
+        ["task", "add", "   ", "--tag", "t"],
+        ["task", "add", "x", "--after", "RQ-9999"],
+        ["task", "add", "x", "--before", "../up"],
+    ] {
+        let ran = desk.ralph(&args);
+        assert!(ran.code == Some(3) || ran.code == Some(2), "{ran}");
+        assert!(ran.stderr.starts_with("error: "), "{ran}");
+    }
+    assert_eq!(desk.error(&["task", "add", "x", "--depends-on", "RQ-9999"], 3)["kind"], "refused");
+    assert_eq!(desk.error(&["task", "done", "RQ-0002"], 3)["kind"], "refused");
+    assert_eq!(desk.read(".ralph/queue.jsonc"), COMMENTED);
+}
