@@ -252,26 +252,31 @@ fn command(runner: &Runner, turn: &Turn) -> Command {
 struct Follow {
     file: fs_err::File,
     parser: Parser,
+    buffer: Vec<u8>,
     named: bool,
 }
 
 impl Follow {
     fn open(runner: &Runner, files: &Path) -> Result<Self, TurnError> {
         let file = fs_err::File::open(stdout_path(files)).map_err(read_error)?;
-        Ok(Self { file, parser: Parser::of(runner.adapter), named: false })
+        Ok(Self {
+            file,
+            parser: Parser::of(runner.adapter),
+            buffer: vec![0; 64 << 10],
+            named: false,
+        })
     }
 
     /// Takes in what is there now.
     fn look(&mut self, progress: &mut dyn FnMut(Progress<'_>)) -> io::Result<()> {
-        let mut buffer = [0; 64 << 10];
         loop {
-            let read = match self.file.read(&mut buffer) {
+            let read = match self.file.read(&mut self.buffer) {
                 Ok(0) => return Ok(()),
                 Ok(read) => read,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) => return Err(error),
             };
-            self.parser.feed(&buffer[..read]);
+            self.parser.feed(&self.buffer[..read]);
             if let (false, Some(session)) = (self.named, self.parser.session_id()) {
                 progress(Progress::Session(session));
                 self.named = true;

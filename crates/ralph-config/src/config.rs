@@ -22,6 +22,7 @@ pub struct Config {
     #[serde(rename = "loop")]
     pub run_loop: LoopConfig,
     /// Runner plugins.
+    #[serde(default)]
     pub plugins: PluginsConfig,
     /// The user's named patches of `agent`, as written; already applied when selected.
     #[serde(default)]
@@ -495,7 +496,6 @@ pub struct ParallelConfig {
 }
 
 /// `loop.*`
-#[expect(clippy::struct_excessive_bools, reason = "one switch for each key of the released format")]
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct LoopConfig {
     /// Wait for tasks when there are none.

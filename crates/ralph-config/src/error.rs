@@ -4,6 +4,9 @@ use std::{fmt, path::PathBuf};
 
 use serde_json::Value;
 
+/// How much of a value is shown, in characters.
+const LONGEST_VALUE: usize = 100;
+
 /// A point in a file.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
@@ -111,7 +114,13 @@ impl fmt::Display for Violation {
             "" => f.write_str("the configuration")?,
             key => write!(f, "`{key}`")?,
         }
-        write!(f, " is `{}`, expected {}", self.value, self.expected)
+        let value = self.value.to_string();
+        // A whole section in the wrong place says no more than its beginning.
+        match value.char_indices().nth(LONGEST_VALUE) {
+            Some((end, _)) => write!(f, " is `{}…`", &value[..end])?,
+            None => write!(f, " is `{value}`")?,
+        }
+        write!(f, ", expected {}", self.expected)
     }
 }
 
@@ -176,7 +185,9 @@ impl fmt::Display for Warning {
             WarningKind::Unknown { key, suggestion: None } => {
                 write!(f, "unknown key `{key}` has no effect")
             }
-            WarningKind::Duplicate { key } => write!(f, "`{key}` stands twice; this one counts"),
+            WarningKind::Duplicate { key } => {
+                write!(f, "`{key}` stands twice; what this one says counts")
+            }
             WarningKind::Moved { key, to } => write!(f, "`{key}` is now `{to}`"),
             WarningKind::Gone { key } => write!(f, "`{key}` no longer has an effect"),
             WarningKind::NoVersion => {

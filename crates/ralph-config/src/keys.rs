@@ -204,6 +204,14 @@ pub(crate) fn slot(path: &[String]) -> Slot {
     }
 }
 
+/// Whether the key at `path` admits `value`; else what was expected.
+pub(crate) fn check(path: &[String], value: &Value) -> Result<(), String> {
+    match slot(path) {
+        Slot::Leaf(kind) => kind.check(value),
+        Slot::Branch | Slot::Unknown => Err("a key of the configuration".to_owned()),
+    }
+}
+
 /// The known name below `path` that `name` was most likely meant to be.
 pub(crate) fn suggestion(path: &[String], name: &str) -> Option<String> {
     let agent = ["agent".to_owned()];
@@ -218,7 +226,7 @@ pub(crate) fn suggestion(path: &[String], name: &str) -> Option<String> {
         })
         .chain(path.is_empty().then_some("profiles"))
         .map(|known| (distance(known, name), known))
-        .filter(|(distance, known)| *distance <= 1 + known.len() / 6)
+        .filter(|(distance, known)| *distance <= 1 + known.len() / 4)
         .min()
         .map(|(_, known)| known.to_owned())
 }
@@ -248,8 +256,8 @@ fn distance(a: &str, b: &str) -> usize {
 }
 
 impl Kind {
-    /// What is wrong with `value`: what was expected instead.
-    pub(crate) fn fault(self, value: &Value) -> Option<String> {
+    /// Whether `value` is one of these; else what was expected.
+    pub(crate) fn check(self, value: &Value) -> Result<(), String> {
         let good = match self {
             Text => is_text(value),
             Word(words) => value.as_str().is_some_and(|word| words.contains(&word)),
@@ -276,7 +284,7 @@ impl Kind {
             }),
             Any => true,
         };
-        (!good).then(|| self.to_string())
+        if good { Ok(()) } else { Err(self.to_string()) }
     }
 }
 
@@ -325,7 +333,10 @@ fn is_shell_line(argv: &[Value]) -> bool {
             return true;
         }
         match word.as_str() {
-            "-o" | "+o" => _ = words.next(),
+            // `-o pipefail`, also as the end of `-euo`.
+            option if option.starts_with(['-', '+']) && option.ends_with('o') => {
+                words.next();
+            }
             option if option.starts_with(['-', '+', '/']) => {}
             // A script; what follows is its own.
             _ => return false,

@@ -74,7 +74,7 @@ pub(crate) fn parse(path: &Path, bytes: &[u8]) -> Result<Layer, ConfigError> {
     let tree = parse_to_ast(text, &CollectOptions::default(), &options)
         .map_err(|error| ConfigError::Syntax {
             place: place(error.range().start),
-            fault: error.kind().to_string(),
+            fault: error.kind().to_string().to_lowercase(),
         })?
         .value
         .ok_or_else(|| ConfigError::Empty { path: path.to_owned() })?;
@@ -145,20 +145,23 @@ impl Walk<'_> {
         let key = path.join(".");
         match (legacy::of(path), keys::slot(path), node) {
             (Some(Old::Gone), ..) => self.warn(start, WarningKind::Gone { key }),
-            (Some(Old::Moved { to, convert }), ..) => match convert(&to_value(node)) {
-                Ok(value) => {
-                    self.warn(start, WarningKind::Moved { key, to: to.join(".") });
-                    let place = (self.place)(node.start());
-                    // The key of today wins, wherever it stands in the file.
-                    self.layer.settings.entry(to).or_insert((value, place));
+            (Some(Old::Moved { to, convert }), ..) => {
+                let value = convert(&to_value(node)).map_err(str::to_owned);
+                match value.and_then(|value| keys::check(&to, &value).map(|()| value)) {
+                    Ok(value) => {
+                        self.warn(start, WarningKind::Moved { key, to: to.join(".") });
+                        let place = (self.place)(node.start());
+                        // The key of today wins, wherever it stands in the file.
+                        self.layer.settings.entry(to).or_insert((value, place));
+                    }
+                    Err(expected) => self.reject(path, node, &expected),
                 }
-                Err(expected) => self.reject(path, node, expected),
-            },
+            }
             (None, Slot::Leaf(kind), _) => {
                 let value = to_value(node);
-                match kind.fault(&value) {
-                    Some(expected) => self.reject(path, node, &expected),
-                    None => self.set(path, value, node.start()),
+                match kind.check(&value) {
+                    Ok(()) => self.set(path, value, node.start()),
+                    Err(expected) => self.reject(path, node, &expected),
                 }
             }
             (None, Slot::Branch, Node::Object(object)) if object.properties.is_empty() => {
@@ -185,7 +188,7 @@ impl Walk<'_> {
         self.layer.violations.push(Violation {
             place: Some((self.place)(node.start())),
             key: path.join("."),
-            value: to_value(node),
+            value: shown(path, to_value(node)),
             expected: expected.to_owned(),
         });
     }
@@ -202,6 +205,14 @@ fn place(path: &Path, text: &str, offset: usize) -> Place {
         path: path.to_owned(),
         line: before.matches('\n').count() + 1,
         column: before[line_start..].chars().count() + 1,
+    }
+}
+
+/// `value`, unless the key holds a secret.
+pub(crate) fn shown(path: &[String], value: Value) -> Value {
+    match path.last() {
+        Some(name) if name == "secret" => Value::from("(secret)"),
+        _ => value,
     }
 }
 

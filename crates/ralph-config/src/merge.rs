@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     Config, ConfigError, Place, Violation, Warning,
-    keys::{self, KEYS, PROFILES, Slot},
+    keys::{self, KEYS, PROFILES},
     layer::{self, KeyPath, Layer},
 };
 
@@ -78,7 +78,7 @@ pub fn load(sources: &Sources, overrides: &Overrides) -> Result<Resolved, Config
     let mut merged = Merged::default();
     let mut warnings = Vec::new();
     let mut violations = Vec::new();
-    merged.lay(&Origin::Default, defaults());
+    merged.lay(&Origin::Default, defaults().collect());
     let mut settings_of_project = BTreeMap::new();
     for (layer, is_project) in [(global, false), (project, true)] {
         let Some(layer) = layer else { continue };
@@ -89,10 +89,8 @@ pub fn load(sources: &Sources, overrides: &Overrides) -> Result<Resolved, Config
         if is_project {
             settings_of_project = settings.clone();
         }
-        merged.lay(
-            &origin,
-            settings.into_iter().map(|(key, (value, place))| (key, value, Some(place))),
-        );
+        let settings = settings.into_iter().map(|(key, (value, place))| (key, value, Some(place)));
+        merged.lay(&origin, settings.collect());
     }
     violations.extend(merged.reserved_profiles());
     if let Some(name) = &overrides.profile {
@@ -100,18 +98,14 @@ pub fn load(sources: &Sources, overrides: &Overrides) -> Result<Resolved, Config
     }
     for (key, value) in &overrides.values {
         let path: KeyPath = key.split('.').map(str::to_owned).collect();
-        let expected = match keys::slot(&path) {
-            Slot::Leaf(kind) => kind.fault(value),
-            Slot::Branch | Slot::Unknown => Some("a key of the configuration".to_owned()),
-        };
-        match expected {
-            Some(expected) => violations.push(Violation {
+        match keys::check(&path, value) {
+            Ok(()) => merged.lay(&Origin::CommandLine, vec![(path, value.clone(), None)]),
+            Err(expected) => violations.push(Violation {
                 place: None,
                 key: key.clone(),
-                value: value.clone(),
+                value: layer::shown(&path, value.clone()),
                 expected,
             }),
-            None => merged.lay(&Origin::CommandLine, [(path, value.clone(), None)]),
         }
     }
     violations.extend(merged.aging_fault());
@@ -134,7 +128,10 @@ pub fn load(sources: &Sources, overrides: &Overrides) -> Result<Resolved, Config
     })
 }
 
-fn defaults() -> impl Iterator<Item = (KeyPath, Value, Option<Place>)> {
+/// A key, its value and where that stands.
+type Laid = (KeyPath, Value, Option<Place>);
+
+fn defaults() -> impl Iterator<Item = Laid> {
     KEYS.iter().filter(|(.., default)| !default.is_empty()).map(|(key, _, default)| {
         let value = serde_json::from_str(default).expect("a default is JSON; a test walks them");
         (key.split('.').map(str::to_owned).collect(), value, None)
@@ -142,6 +139,10 @@ fn defaults() -> impl Iterator<Item = (KeyPath, Value, Option<Place>)> {
 }
 
 const AGING: [&str; 2] = ["queue", "aging_thresholds"];
+
+fn is_aging(key: &[String]) -> bool {
+    matches!(key, [queue, aging, _] if [queue, aging] == AGING)
+}
 
 #[derive(Default)]
 struct Merged {
@@ -155,17 +156,13 @@ struct Setting {
 }
 
 impl Merged {
-    fn lay(
-        &mut self,
-        origin: &Origin,
-        settings: impl IntoIterator<Item = (KeyPath, Value, Option<Place>)>,
-    ) {
-        let settings: Vec<_> = settings.into_iter().collect();
-        if *origin != Origin::Default
-            && settings.iter().any(|(key, ..)| key.starts_with(&AGING.map(str::to_owned)))
-        {
-            let aging = defaults().filter(|(key, ..)| key.starts_with(&AGING.map(str::to_owned)));
-            self.lay(&Origin::Default, aging);
+    fn lay(&mut self, origin: &Origin, settings: Vec<Laid>) {
+        if settings.iter().any(|(key, ..)| is_aging(key)) {
+            // Replaced as one: what this layer does not say is no longer what a weaker
+            // one said.
+            for (key, value, place) in defaults().filter(|(key, ..)| is_aging(key)) {
+                self.values.insert(key, Setting { value, origin: Origin::Default, place });
+            }
         }
         for (key, value, place) in settings {
             self.values.insert(key, Setting { value, origin: origin.clone(), place });
@@ -194,7 +191,7 @@ impl Merged {
 
     fn lay_profile(&mut self, name: &str) -> Result<(), ConfigError> {
         let built_in = PROFILES.iter().find(|(known, _)| *known == name);
-        let mut patch: Vec<(KeyPath, Value, Option<Place>)> = built_in
+        let mut patch: Vec<Laid> = built_in
             .iter()
             .flat_map(|(_, patch)| patch.iter())
             .map(|(key, word)| {

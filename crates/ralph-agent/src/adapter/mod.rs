@@ -108,10 +108,10 @@ mod tests {
 
     fn check(agent: &str, turn: &Turn, expected: &Expect) {
         let invocation = (find(agent).unwrap().invocation)(turn);
-        let args = invocation.args.iter().map(|arg| format!("{}\n", arg.display()));
         let env = invocation.env.iter().filter(|(name, _)| *name != "IS_SANDBOX");
-        let env = env.map(|(name, value)| format!("{name}={}\n", value.display()));
-        expected.assert_eq(&args.chain(env).collect::<String>());
+        let env = env.map(|(name, value)| format!("{name}={}", value.display()));
+        let args = invocation.args.iter().map(|arg| arg.display().to_string());
+        expected.assert_eq(&env.chain(args).collect::<Vec<_>>().join(" "));
     }
 
     fn bare() -> Turn {
@@ -130,117 +130,82 @@ mod tests {
 
     #[test]
     fn claude() {
-        check("claude", &bare(), &expect![[r#"
-            -p
-            --output-format
-            stream-json
-            --verbose
-            --dangerously-skip-permissions
-            CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1
-        "#]]);
-        check("claude", &full(), &expect![[r#"
-            -p
-            --output-format
-            stream-json
-            --verbose
-            --permission-mode
-            acceptEdits
-            --model
-            big
-            --effort
-            high
-            --resume=0199
-            CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1
-        "#]]);
+        check(
+            "claude",
+            &bare(),
+            &expect![
+                "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1 -p --output-format stream-json --verbose --dangerously-skip-permissions"
+            ],
+        );
+        check(
+            "claude",
+            &full(),
+            &expect![
+                "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1 -p --output-format stream-json --verbose --permission-mode acceptEdits --model big --effort high --resume=0199"
+            ],
+        );
         let chosen = Turn { session: Some("0188".to_owned()), ..bare() };
-        check("claude", &chosen, &expect![[r#"
-            -p
-            --output-format
-            stream-json
-            --verbose
-            --dangerously-skip-permissions
-            --session-id=0188
-            CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1
-        "#]]);
+        check(
+            "claude",
+            &chosen,
+            &expect![
+                "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1 -p --output-format stream-json --verbose --dangerously-skip-permissions --session-id=0188"
+            ],
+        );
     }
 
     #[test]
     fn codex() {
-        check("codex", &bare(), &expect![[r#"
-            exec
-            --json
-            --dangerously-bypass-approvals-and-sandbox
-            -c
-            check_for_update_on_startup=false
-            -
-        "#]]);
-        check("codex", &full(), &expect![[r#"
-            exec
-            --json
-            --sandbox
-            workspace-write
-            --skip-git-repo-check
-            --model
-            big
-            -c
-            model_reasoning_effort="high"
-            -c
-            check_for_update_on_startup=false
-            resume
-            0199
-            -
-        "#]]);
+        check(
+            "codex",
+            &bare(),
+            &expect![
+                "exec --json --dangerously-bypass-approvals-and-sandbox -c check_for_update_on_startup=false -"
+            ],
+        );
+        check(
+            "codex",
+            &full(),
+            &expect![[
+                r#"exec --json --sandbox workspace-write --skip-git-repo-check --model big -c model_reasoning_effort="high" -c check_for_update_on_startup=false resume 0199 -"#
+            ]],
+        );
     }
 
     #[test]
     fn gemini() {
-        check("gemini", &bare(), &expect![[r#"
-            --output-format
-            stream-json
-            --skip-trust
-            --approval-mode
-            yolo
-        "#]]);
-        check("gemini", &full(), &expect![[r#"
-            --output-format
-            stream-json
-            --skip-trust
-            --approval-mode
-            auto_edit
-            --model
-            big
-            --resume
-            0199
-        "#]]);
+        check(
+            "gemini",
+            &bare(),
+            &expect!["--output-format stream-json --skip-trust --approval-mode yolo"],
+        );
+        check(
+            "gemini",
+            &full(),
+            &expect![
+                "--output-format stream-json --skip-trust --approval-mode auto_edit --model big --resume 0199"
+            ],
+        );
     }
 
     #[test]
     fn opencode() {
-        check("opencode", &bare(), &expect![[r#"
-            run
-            --format
-            json
-            --auto
-            OPENCODE_DISABLE_AUTOUPDATE=1
-        "#]]);
-        check("opencode", &full(), &expect![[r#"
-            run
-            --format
-            json
-            --model
-            big
-            --variant
-            high
-            --session
-            0199
-            OPENCODE_DISABLE_AUTOUPDATE=1
-        "#]]);
+        check(
+            "opencode",
+            &bare(),
+            &expect!["OPENCODE_DISABLE_AUTOUPDATE=1 run --format json --auto"],
+        );
+        check(
+            "opencode",
+            &full(),
+            &expect![
+                "OPENCODE_DISABLE_AUTOUPDATE=1 run --format json --model big --variant high --session 0199"
+            ],
+        );
     }
 
     #[test]
     fn command() {
-        check("command", &full(), &expect![[r#"
-            RALPH_PROMPT_FILE=/files/prompt.md
-        "#]]);
+        check("command", &full(), &expect!["RALPH_PROMPT_FILE=/files/prompt.md"]);
     }
 }

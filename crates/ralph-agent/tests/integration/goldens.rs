@@ -148,7 +148,7 @@ fn noise_between_events_changes_nothing() {
 #[test]
 fn a_line_may_be_longer_than_any_event_and_the_next_one_counts() {
     let mut parser = Parser::new("codex").unwrap();
-    let piece = [b'x'; 1 << 20];
+    let piece = vec![b'x'; 1 << 20];
     for _ in 0..65 {
         parser.feed(&piece);
     }
