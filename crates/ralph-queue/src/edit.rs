@@ -1,13 +1,26 @@
 //! What can be done to a queue: the operations, with the status policy of 0.4.0.
 
-use std::marker::PhantomData;
-
 use ralph_state::{TaskId, Timestamp};
 
-use crate::document::{Draft, SpliceError};
+use crate::document::{Document, Draft, SpliceError};
 use crate::ids::IdRules;
 use crate::queue::{Place, Queue};
 use crate::task::{Status, Task};
+
+/// Changes to a queue, not yet written.
+///
+/// The drafts of both files are open for changes that no operation here makes; whatever is done,
+/// [`Edit::splice`] checks that the texts say it.
+#[derive(Clone, Debug)]
+pub struct Edit<'a> {
+    /// The queue file.
+    pub queue: Draft<'a>,
+    /// The done file.
+    pub done: Draft<'a>,
+    now: Timestamp,
+    /// Of the last [`Edit::next_id`]: its rules and the highest number then.
+    highest: Option<(IdRules, u64)>,
+}
 
 /// What becomes of a finished task.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -19,7 +32,26 @@ pub enum Finish {
     InPlace,
 }
 
-/// Where a new task goes.
+/// How a task ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// Finished.
+    Done,
+    /// Will not be done.
+    Rejected,
+}
+
+impl End {
+    /// The status for it.
+    pub fn status(self) -> Status {
+        match self {
+            Self::Done => Status::Done,
+            Self::Rejected => Status::Rejected,
+        }
+    }
+}
+
+/// Where a new task goes. File order is the order of work.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Position {
     /// First, or second when the first is being worked on, as in 0.4.0.
@@ -27,150 +59,10 @@ pub enum Position {
     Front,
     /// Last.
     Back,
-    /// Directly after that task.
-    After(TaskId),
     /// Directly before that task.
     Before(TaskId),
-}
-
-/// Changes to a queue, not yet written.
-#[derive(Debug)]
-pub struct Edit<'a> {
-    /// The queue file.
-    pub queue: Draft<'a>,
-    /// The done file.
-    pub done: Draft<'a>,
-    now: Timestamp,
-    _queue: PhantomData<&'a Queue>,
-}
-
-/// Why an operation was refused. Nothing is changed then.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum EditError {
-    /// No file has that task.
-    #[error("there is no task `{id}`")]
-    NotFound {
-        /// The id asked for.
-        id: String,
-    },
-    /// The task is in the done file, where it is not worked on.
-    #[error("task `{id}` is already {status} and archived")]
-    Archived {
-        /// The task.
-        id: TaskId,
-        /// Done or rejected.
-        status: Status,
-    },
-    /// The operation does not start from that status.
-    #[error("task `{id}` is {status}; {operation} needs {needs}")]
-    WrongStatus {
-        /// The task.
-        id: TaskId,
-        /// What was asked for: `done`, `reject`, `ready` ...
-        operation: &'static str,
-        /// Its status.
-        status: Status,
-        /// The statuses it starts from, in words.
-        needs: &'static str,
-    },
-    /// The id of a new task is taken.
-    #[error("the id `{id}` is taken")]
-    IdTaken {
-        /// The id.
-        id: TaskId,
-    },
-    /// The prefix and width make no id.
-    #[error("no id can be made")]
-    Id(#[source] ralph_state::TaskIdError),
-}
-
-impl<'a> Edit<'a> {
-    /// No changes yet. Removes what a crash left behind, see [`Queue::leftovers`].
-    pub fn new(queue: &'a Queue, now: Timestamp) -> Self {
-        let _ = (queue, now);
-        unimplemented!()
-    }
-
-    /// The time that changes are stamped with.
-    pub fn now(&self) -> Timestamp {
-        self.now
-    }
-
-    /// The task with that id and its file; like [`Queue::find`], with the changes so far.
-    pub fn find(&self, id: &str) -> Option<(Place, &Task)> {
-        let _ = id;
-        unimplemented!()
-    }
-
-    /// The id for a new task: past every number used in either file and the high-water mark.
-    pub fn next_id(&self, ids: &IdRules) -> Result<TaskId, EditError> {
-        let _ = ids;
-        unimplemented!()
-    }
-
-    /// Adds `task` at `position`, and fills in `created_at` and `updated_at` when they are empty.
-    pub fn add(&mut self, task: Task, position: &Position) -> Result<(), EditError> {
-        let _ = (task, position);
-        unimplemented!()
-    }
-
-    /// Begins work: `doing`, with `started_at` kept if there is one.
-    pub fn start(&mut self, id: &str, restart: Restart) -> Result<Changed, EditError> {
-        let _ = (id, restart);
-        unimplemented!()
-    }
-
-    /// Ends a task that is `todo` or `doing` with `end`, and adds `note` to it.
-    ///
-    /// The note is written as given; take secrets out of it before.
-    pub fn finish(
-        &mut self,
-        id: &str,
-        end: End,
-        how: Finish,
-        note: Option<&str>,
-    ) -> Result<Changed, EditError> {
-        let _ = (id, end, how, note);
-        unimplemented!()
-    }
-
-    /// Makes a draft ready to be worked on.
-    pub fn ready(&mut self, id: &str, note: Option<&str>) -> Result<Changed, EditError> {
-        let _ = (id, note);
-        unimplemented!()
-    }
-
-    /// Sets any status on a task of the queue file, and leaves it there.
-    pub fn set_status(
-        &mut self,
-        id: &str,
-        status: Status,
-        note: Option<&str>,
-    ) -> Result<Changed, EditError> {
-        let _ = (id, status, note);
-        unimplemented!()
-    }
-
-    /// Moves every finished task of the queue file to the done file, and says which.
-    pub fn archive(&mut self) -> Vec<TaskId> {
-        unimplemented!()
-    }
-
-    /// The texts of both files with the changes, each only if it differs; checked against what was
-    /// meant.
-    pub fn splice(self) -> Result<Spliced, SpliceError> {
-        unimplemented!()
-    }
-}
-
-/// What became of both texts.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Spliced {
-    /// The queue file, if it changed.
-    pub queue: Option<crate::Document>,
-    /// The done file, if it changed.
-    pub done: Option<crate::Document>,
+    /// Directly after that task.
+    After(TaskId),
 }
 
 /// What becomes of `started_at` when a task is started again.
@@ -183,15 +75,6 @@ pub enum Restart {
     Reset,
 }
 
-/// How a task ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum End {
-    /// Finished.
-    Done,
-    /// Will not be done.
-    Rejected,
-}
-
 /// Whether an operation changed anything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Changed {
@@ -199,4 +82,284 @@ pub enum Changed {
     Yes,
     /// It was so before.
     No,
+}
+
+/// Why an operation was refused. Nothing is changed then.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum EditError {
+    /// No file has that task.
+    #[error("there is no task `{id}`")]
+    NotFound {
+        /// The id asked for.
+        id: String,
+    },
+    /// The task is in the done file, where nothing more happens to it.
+    #[error("task `{id}` is {status} and in the done file")]
+    Archived {
+        /// The task.
+        id: TaskId,
+        /// Done or rejected.
+        status: Status,
+    },
+    /// The operation does not begin at that status.
+    #[error("task `{id}` is {status}, and {operation} needs it to be {needs}")]
+    WrongStatus {
+        /// The task.
+        id: TaskId,
+        /// What was asked for: `start`, `done`, `rejected` or `ready`.
+        operation: &'static str,
+        /// Its status.
+        status: Status,
+        /// The statuses it begins at, in words.
+        needs: &'static str,
+    },
+    /// The id of a new task is taken.
+    #[error("the id `{id}` is taken")]
+    IdTaken {
+        /// The id.
+        id: TaskId,
+    },
+    /// The prefix and the number make no id.
+    #[error("no id can be made")]
+    Id(#[source] ralph_state::TaskIdError),
+}
+
+/// The documents after an edit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Spliced {
+    /// The queue file, if it changed.
+    pub queue: Option<Document>,
+    /// The done file, if it changed.
+    pub done: Option<Document>,
+}
+
+impl<'a> Edit<'a> {
+    /// Nothing changed yet, but for what a crash left behind: see [`Queue::leftovers`].
+    pub fn new(queue: &'a Queue, now: Timestamp) -> Self {
+        let mut edit = Self {
+            queue: queue.document().draft(),
+            done: queue.done_document().draft(),
+            now,
+            highest: None,
+        };
+        for index in queue.leftover_indices().iter().rev() {
+            edit.queue.take(*index);
+        }
+        edit
+    }
+
+    /// The time that changes are stamped with.
+    pub fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// The task with that id and its file, as [`Queue::find`] has it, with the changes so far.
+    pub fn find(&self, id: &str) -> Option<(Place, &Task)> {
+        let queue = self.queue.position(id).map(|index| (Place::Queue, self.queue.task(index)));
+        match queue {
+            Some((_, task)) if task.status != Status::Rejected => queue,
+            _ => {
+                let done = self.done.position(id).map(|index| (Place::Done, self.done.task(index)));
+                match (queue, done) {
+                    (Some(_), Some((_, task))) if task.status == Status::Rejected => queue,
+                    (_, Some(_)) => done,
+                    (_, None) => queue,
+                }
+            }
+        }
+    }
+
+    /// The id for a new task: past every number in either file and the high-water mark. Until it
+    /// is added, the next call gives the same.
+    pub fn next_id(&mut self, ids: &IdRules) -> Result<TaskId, EditError> {
+        let highest = match &self.highest {
+            Some((rules, highest)) if rules == ids => *highest,
+            _ => ids.highest(self.queue.tasks().chain(self.done.tasks()).map(|task| &task.id)),
+        };
+        self.highest = Some((ids.clone(), highest));
+        ids.id(highest + 1).map_err(EditError::Id)
+    }
+
+    /// Adds `task`, and fills in `created_at` and `updated_at` when they are empty.
+    pub fn add(&mut self, mut task: Task, position: &Position) -> Result<(), EditError> {
+        if self.find(task.id.as_str()).is_some() {
+            return Err(EditError::IdTaken { id: task.id });
+        }
+        let index = match position {
+            Position::Front => usize::from(
+                self.queue.tasks().next().is_some_and(|first| first.status == Status::Doing),
+            ),
+            Position::Back => self.queue.len(),
+            Position::Before(id) => self.open(id.as_str())?,
+            Position::After(id) => self.open(id.as_str())? + 1,
+        };
+        task.created_at.get_or_insert_with(|| self.now.to_string());
+        task.updated_at.get_or_insert_with(|| self.now.to_string());
+        if let Some((rules, highest)) = &mut self.highest {
+            *highest = rules.number_of(task.id.as_str()).unwrap_or(0).max(*highest);
+        }
+        self.queue.insert(index, task);
+        Ok(())
+    }
+
+    /// Begins work on a task that is not finished: `doing`, with `started_at`.
+    pub fn start(&mut self, id: &str, restart: Restart) -> Result<Changed, EditError> {
+        let index = self.open(id)?;
+        let status = self.queue.task(index).status;
+        if status.is_terminal() {
+            return Err(self.wrong_status(index, "start", "draft, todo or doing"));
+        }
+        if status == Status::Doing && restart == Restart::Keep {
+            return Ok(Changed::No);
+        }
+        let now = self.now;
+        let task = self.queue.task_mut(index);
+        if restart == Restart::Reset {
+            task.started_at = None;
+        }
+        task.set_status(Status::Doing, now);
+        Ok(Changed::Yes)
+    }
+
+    /// Ends a task that is todo or doing, and adds `note` to it.
+    ///
+    /// The note is written as given; secrets have to be out of it. A task that has ended that way
+    /// before is left alone.
+    pub fn finish(
+        &mut self,
+        id: &str,
+        end: End,
+        how: Finish,
+        note: Option<&str>,
+    ) -> Result<Changed, EditError> {
+        let index = match self.open(id) {
+            Err(EditError::Archived { status, .. }) if status == end.status() => {
+                return Ok(Changed::No);
+            }
+            index => index?,
+        };
+        match self.queue.task(index).status {
+            Status::Todo | Status::Doing => {
+                self.end(index, end, how, note);
+                Ok(Changed::Yes)
+            }
+            status if status == end.status() => Ok(Changed::No),
+            _ => Err(self.wrong_status(index, end.status().as_str(), "todo or doing")),
+        }
+    }
+
+    /// Ends the task at `index`, whatever its status.
+    pub(crate) fn end(&mut self, index: usize, end: End, how: Finish, note: Option<&str>) {
+        self.put_status(index, end.status(), note);
+        if how == Finish::Archive {
+            let block = self.queue.take(index);
+            self.done.insert_block(self.done.len(), block);
+        }
+    }
+
+    /// Makes a draft ready to be worked on.
+    pub fn ready(&mut self, id: &str, note: Option<&str>) -> Result<Changed, EditError> {
+        let index = self.open(id)?;
+        match self.queue.task(index).status {
+            Status::Draft => {
+                self.put_status(index, Status::Todo, note);
+                Ok(Changed::Yes)
+            }
+            Status::Todo => Ok(Changed::No),
+            _ => Err(self.wrong_status(index, "ready", "a draft")),
+        }
+    }
+
+    /// Sets any status on a task of the queue file, and leaves it there.
+    pub fn set_status(
+        &mut self,
+        id: &str,
+        status: Status,
+        note: Option<&str>,
+    ) -> Result<Changed, EditError> {
+        let index = self.open(id)?;
+        if self.queue.task(index).status == status && note.is_none() {
+            return Ok(Changed::No);
+        }
+        self.put_status(index, status, note);
+        Ok(Changed::Yes)
+    }
+
+    /// Changes a task of the queue file, and stamps `updated_at` if that changed anything.
+    pub fn modify(
+        &mut self,
+        id: &str,
+        change: impl FnOnce(&mut Task),
+    ) -> Result<Changed, EditError> {
+        let index = self.open(id)?;
+        let before = self.queue.task(index).clone();
+        let now = self.now;
+        let task = self.queue.task_mut(index);
+        change(task);
+        if *task == before {
+            return Ok(Changed::No);
+        }
+        task.updated_at = Some(now.to_string());
+        Ok(Changed::Yes)
+    }
+
+    /// Moves every finished task of the queue file to the end of the done file, and says which.
+    pub fn archive(&mut self) -> Vec<TaskId> {
+        let now = self.now.to_string();
+        let mut blocks = Vec::new();
+        for index in (0..self.queue.len()).rev() {
+            if self.queue.task(index).status.is_terminal() {
+                let task = self.queue.task_mut(index);
+                task.completed_at.get_or_insert_with(|| now.clone());
+                task.updated_at = Some(now.clone());
+                blocks.push(self.queue.take(index));
+            }
+        }
+        blocks
+            .into_iter()
+            .rev()
+            .map(|block| {
+                let id = block.task().id.clone();
+                self.done.insert_block(self.done.len(), block);
+                id
+            })
+            .collect()
+    }
+
+    /// Both documents with the changes, each only if it differs, and checked against what was
+    /// meant.
+    pub fn splice(&self) -> Result<Spliced, SpliceError> {
+        Ok(Spliced { queue: self.queue.splice()?, done: self.done.splice()? })
+    }
+
+    fn put_status(&mut self, index: usize, status: Status, note: Option<&str>) {
+        let now = self.now;
+        let task = self.queue.task_mut(index);
+        task.set_status(status, now);
+        if let Some(note) = note {
+            task.add_note(note, now);
+        }
+    }
+
+    /// Where a task is in the queue file.
+    fn open(&self, id: &str) -> Result<usize, EditError> {
+        if let Some(index) = self.queue.position(id) {
+            return Ok(index);
+        }
+        Err(match self.done.position(id).map(|index| self.done.task(index)) {
+            Some(task) => EditError::Archived { id: task.id.clone(), status: task.status },
+            None => EditError::NotFound { id: id.to_owned() },
+        })
+    }
+
+    fn wrong_status(
+        &self,
+        index: usize,
+        operation: &'static str,
+        needs: &'static str,
+    ) -> EditError {
+        let task = self.queue.task(index);
+        EditError::WrongStatus { id: task.id.clone(), operation, status: task.status, needs }
+    }
 }

@@ -1,16 +1,19 @@
 //! The two files on disk: read without a lock, edited under one.
 
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use ralph_state::Timestamp;
-use ralph_state::file::{Holder, LockError, ReplaceError, Saved};
+use ralph_state::file::{self, Durability, FileLock, Holder, LockError, ReplaceError, Saved};
 
-use crate::document::{ParseError, SpliceError};
-use crate::edit::Edit;
+use crate::document::{Document, ParseError, SpliceError};
+use crate::edit::{Edit, Spliced};
 use crate::queue::{Place, Queue};
-use crate::validate::{Problem, Rules};
+use crate::validate::{self, Problem, Rules, Severity};
 
 /// Where a queue is on disk, and how it is edited.
 ///
@@ -133,30 +136,17 @@ pub struct Edited<R> {
 }
 
 impl QueueFiles {
-    /// Files at these paths, with the rules of 0.4.0, a wait of 10 seconds, and no look for a 0.4.0.
+    /// Files at these paths, with the rules of 0.4.0, a wait of 10 seconds, and no look for a
+    /// 0.4.0.
     pub fn new(queue: impl Into<PathBuf>, done: impl Into<PathBuf>, holder: Holder) -> Self {
-        let _ = (queue.into(), done.into(), holder);
-        unimplemented!()
-    }
-
-    /// Writes an empty queue file unless there is one; says whether it did.
-    pub fn init(&self) -> Result<bool, UpdateError<std::convert::Infallible>> {
-        unimplemented!()
-    }
-
-    /// Reads both files, without a lock; nothing is written.
-    pub fn load(&self) -> Result<Queue, LoadError> {
-        unimplemented!()
-    }
-
-    /// Locks, reads, lets `change` change, checks, and writes what changed.
-    pub fn edit<R, E>(
-        &self,
-        now: Timestamp,
-        change: impl FnOnce(&mut Edit<'_>) -> Result<R, E>,
-    ) -> Result<Edited<R>, UpdateError<E>> {
-        let _ = (now, change);
-        unimplemented!()
+        Self {
+            queue: queue.into(),
+            done: done.into(),
+            holder,
+            rules: Rules::default(),
+            lock_wait: Duration::from_secs(10),
+            legacy_lock: None,
+        }
     }
 
     /// The path of one of the files.
@@ -166,4 +156,151 @@ impl QueueFiles {
             Place::Done => &self.done,
         }
     }
+
+    /// Writes an empty queue file unless there is one; says whether it did.
+    pub fn init(&self) -> Result<bool, UpdateError<Infallible>> {
+        let _lock = self.lock()?;
+        if self.queue.try_exists().is_ok_and(|exists| exists) {
+            return Ok(false);
+        }
+        self.save(Place::Queue, Some(&Document::empty()))?;
+        Ok(true)
+    }
+
+    /// Reads both files, without a lock; nothing is written.
+    ///
+    /// The queue file is read first: a task that moves at this moment is then seen twice, which
+    /// [`Queue::leftovers`] knows, rather than not at all.
+    pub fn load(&self) -> Result<Queue, LoadError> {
+        let queue = self
+            .read(Place::Queue)?
+            .ok_or_else(|| LoadError::Missing { path: self.queue.clone() })?;
+        Ok(Queue::new(queue, self.read(Place::Done)?))
+    }
+
+    /// Locks, reads, lets `change` change, checks, and writes what changed.
+    ///
+    /// A queue that has errors can be edited; an edit that would add one is refused.
+    pub fn edit<R, E>(
+        &self,
+        now: Timestamp,
+        change: impl FnOnce(&mut Edit<'_>) -> Result<R, E>,
+    ) -> Result<Edited<R>, UpdateError<E>> {
+        if !self.queue.try_exists().unwrap_or(true) {
+            return Err(UpdateError::Load(LoadError::Missing { path: self.queue.clone() }));
+        }
+        let _lock = self.lock()?;
+        let before = self.load().map_err(UpdateError::Load)?;
+        let mut edit = Edit::new(&before, now);
+        let value = change(&mut edit).map_err(UpdateError::Refused)?;
+        let Spliced { queue, done } = edit.splice().map_err(UpdateError::Splice)?;
+        let after = [
+            queue.as_ref().unwrap_or(before.document()),
+            done.as_ref().unwrap_or(before.done_document()),
+        ];
+        if queue.is_some() || done.is_some() {
+            let problems = added_errors(
+                before.validate(&self.rules),
+                validate::documents(after[0], after[1], &self.rules),
+            );
+            if !problems.is_empty() {
+                return Err(UpdateError::Invalid { problems });
+            }
+        }
+        // The order is what makes a crash between the two harmless.
+        let done = self.save(Place::Done, done.as_ref())?;
+        let queue = self.save(Place::Queue, queue.as_ref())?;
+        Ok(Edited { value, queue, done })
+    }
+
+    /// The lock file of the queue, for whoever wants to know who holds it.
+    pub fn lock_path(&self) -> PathBuf {
+        file::sidecar_lock_path(&self.queue)
+    }
+
+    fn lock<E>(&self) -> Result<FileLock, UpdateError<E>> {
+        let lock = FileLock::acquire(&self.lock_path(), &self.holder, self.lock_wait)
+            .map_err(UpdateError::Lock)?;
+        if let Some(legacy) = &self.legacy_lock
+            && let Some((pid, label)) = legacy.living_holder()
+        {
+            return Err(UpdateError::Legacy { directory: legacy.directory.clone(), pid, label });
+        }
+        Ok(lock)
+    }
+
+    fn read(&self, place: Place) -> Result<Option<Document>, LoadError> {
+        let path = self.path(place);
+        let bytes = match fs_err::read(path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(source) => return Err(LoadError::Io { path: path.to_owned(), source }),
+        };
+        let text = String::from_utf8(bytes).map_err(|error| {
+            let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+            let line_start = valid.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+            let line = valid.iter().filter(|byte| **byte == b'\n').count() + 1;
+            ParseError::NotUtf8 { line, column: valid.len() - line_start + 1 }
+        });
+        let document = text.and_then(|text| Document::parse_as(text, place));
+        document.map(Some).map_err(|source| LoadError::Parse {
+            path: path.to_owned(),
+            place,
+            source,
+        })
+    }
+
+    fn save<E>(&self, place: Place, document: Option<&Document>) -> Result<Saved, UpdateError<E>> {
+        let Some(document) = document else { return Ok(Saved::Unchanged) };
+        let path = self.path(place);
+        file::replace(path, document.text().as_bytes(), Durability::Full)
+            .map_err(|source| UpdateError::Save { path: path.to_owned(), source })
+    }
+}
+
+impl LegacyLock {
+    /// The first owner that lives, with its label. A directory without a readable owner is what
+    /// a crash of 0.4.0 leaves for ever, and holds nobody back here.
+    fn living_holder(&self) -> Option<(u32, Option<String>)> {
+        let entries = fs_err::read_dir(&self.directory).ok()?;
+        let mut owners: Vec<PathBuf> =
+            entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+        owners.sort();
+        owners.into_iter().find_map(|path| {
+            let name = path.file_name()?.to_str()?;
+            if name != "owner" && !name.starts_with("owner_task_") {
+                return None;
+            }
+            let text = fs_err::read_to_string(&path).ok()?;
+            let field = |key: &str| {
+                text.lines().find_map(|line| Some(line.strip_prefix(key)?.trim().to_owned()))
+            };
+            let pid = field("pid:")?.parse().ok()?;
+            (self.is_alive)(pid).then(|| (pid, field("label:")))
+        })
+    }
+}
+
+/// The errors of `after` that are not among `before`, each as often as it is there more.
+fn added_errors(before: Vec<Problem>, mut after: Vec<Problem>) -> Vec<Problem> {
+    let key = |problem: &Problem| {
+        let field = problem.field.as_deref().unwrap_or("");
+        let name = field.split('[').next().unwrap_or(field);
+        (problem.task.clone(), problem.code, name.to_owned())
+    };
+    let mut known: BTreeMap<_, usize> = BTreeMap::new();
+    for problem in before {
+        *known.entry(key(&problem)).or_default() += 1;
+    }
+    after.retain(|problem| {
+        problem.severity == Severity::Error
+            && match known.get_mut(&key(problem)) {
+                Some(count) if *count > 0 => {
+                    *count -= 1;
+                    false
+                }
+                _ => true,
+            }
+    });
+    after
 }

@@ -33,6 +33,11 @@ impl IdRules {
         digits.parse().ok()
     }
 
+    /// The highest number among `ids` and the high-water mark.
+    pub(crate) fn highest<'a>(&self, ids: impl Iterator<Item = &'a TaskId>) -> u64 {
+        ids.filter_map(|id| self.number_of(id.as_str())).fold(self.high_water, u64::max)
+    }
+
     /// The id with that number.
     pub fn id(&self, number: u64) -> Result<TaskId, ralph_state::TaskIdError> {
         format!("{}-{number:0width$}", self.prefix.trim().to_ascii_uppercase(), width = self.width)

@@ -1,10 +1,13 @@
 //! Queue changes on texts alone, for a commit that is being made on another version of the files.
 
+use std::collections::BTreeSet;
+
 use ralph_state::{TaskId, Timestamp};
 
-use crate::document::{ParseError, SpliceError};
-use crate::edit::{EditError, Finish};
+use crate::document::{Document, ParseError, SpliceError};
+use crate::edit::{Edit, EditError, End, Finish, Position};
 use crate::ids::IdRules;
+use crate::queue::{Place, Queue};
 use crate::task::{Status, Task};
 
 /// What became of the texts when a task was finished.
@@ -59,8 +62,38 @@ pub struct Texts<'a> {
     pub done: Option<&'a str>,
 }
 
+impl Texts<'_> {
+    fn read(self) -> Result<Queue, TextError> {
+        let queue = Document::parse(self.queue).map_err(TextError::Queue)?;
+        let done =
+            self.done.map(|text| Document::parse_as(text.to_owned(), Place::Done)).transpose();
+        Ok(Queue::new(queue, done.map_err(TextError::Done)?))
+    }
+}
+
 /// Marks `task` done on these texts, whatever else changed there: by the target's version of the
 /// task, or as a new task when the target has none.
+///
+/// The note is written as given; secrets have to be out of it.
+///
+/// ```
+/// use ralph_queue::landing::{Outcome, Texts, finish_task};
+/// use ralph_queue::{Document, Finish};
+///
+/// let queue = r#"{"version": 1, "tasks": [
+///   // the first
+///   {"id": "RQ-0001", "title": "say hello", "status": "doing"},
+/// ]}"#;
+/// let task = Document::parse(queue)?.tasks()[0].clone();
+/// let now = "2026-04-22T12:00:00Z".parse()?;
+/// let finished = finish_task(Texts { queue, done: None }, &task, Finish::InPlace, now, None)?;
+/// assert_eq!(finished.outcome, Outcome::Finished);
+/// assert!(finished.queue.contains(r#""status": "done""#) && finished.queue.contains("// the first"));
+///
+/// let again = finish_task(Texts { queue: &finished.queue, done: None }, &task, Finish::InPlace, now, None)?;
+/// assert_eq!(again.queue, finished.queue);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn finish_task(
     texts: Texts<'_>,
     task: &Task,
@@ -68,14 +101,42 @@ pub fn finish_task(
     now: Timestamp,
     note: Option<&str>,
 ) -> Result<Finished, TextError> {
-    let _ = (texts, task, how, now, note);
-    unimplemented!()
+    let queue = texts.read()?;
+    let mut edit = Edit::new(&queue, now);
+    let status = edit.find(task.id.as_str()).map(|(_, task)| task.status);
+    let outcome = match (status, edit.queue.position(task.id.as_str())) {
+        (Some(status), _) if status.is_terminal() => {
+            let outcome = Outcome::AlreadyFinished { status };
+            return Ok(Finished {
+                queue: texts.queue.to_owned(),
+                done: texts.done.map(str::to_owned),
+                outcome,
+            });
+        }
+        (Some(_), Some(index)) => {
+            edit.end(index, End::Done, how, note);
+            Outcome::Finished
+        }
+        _ => {
+            edit.add(task.clone(), &Position::Back)?;
+            edit.end(edit.queue.len() - 1, End::Done, how, note);
+            Outcome::Added
+        }
+    };
+    let spliced = edit.splice()?;
+    let queue =
+        spliced.queue.map_or_else(|| texts.queue.to_owned(), |document| document.text().to_owned());
+    let done =
+        spliced.done.map(|document| document.text().to_owned()).or(texts.done.map(str::to_owned));
+    Ok(Finished { queue, done, outcome })
 }
 
 /// The tasks of `edited` whose ids `base` does not have, in order: what an agent added.
 pub fn new_tasks(base: &str, edited: &str) -> Result<Vec<Task>, ParseError> {
-    let _ = (base, edited);
-    unimplemented!()
+    let base = Document::parse(base)?;
+    let known: BTreeSet<&TaskId> = base.tasks().iter().map(|task| &task.id).collect();
+    let edited = Document::parse(edited)?;
+    Ok(edited.tasks().iter().filter(|task| !known.contains(&task.id)).cloned().collect())
 }
 
 /// Adds `tasks` at the end; one whose id is taken gets the next free one, and the others of
@@ -86,6 +147,26 @@ pub fn adopt_tasks(
     ids: &IdRules,
     now: Timestamp,
 ) -> Result<(String, Vec<(TaskId, TaskId)>), TextError> {
-    let _ = (texts, tasks, ids, now);
-    unimplemented!()
+    let queue = texts.read()?;
+    let mut edit = Edit::new(&queue, now);
+    // Past the ids of the new tasks, too: one of them may only be free until it is added.
+    let mut ids = ids.clone();
+    ids.high_water = ids.highest(tasks.iter().map(|task| &task.id));
+    let mut renamed = Vec::new();
+    for task in tasks {
+        if edit.find(task.id.as_str()).is_some() {
+            ids.high_water = ids.high_water.max(queue.highest_number(&ids)) + 1;
+            renamed.push((task.id.clone(), ids.id(ids.high_water).map_err(EditError::Id)?));
+        }
+    }
+    for task in tasks {
+        let mut task = task.clone();
+        task.rename(&renamed);
+        edit.add(task, &Position::Back)?;
+    }
+    let queue = edit.splice()?.queue;
+    Ok((
+        queue.map_or_else(|| texts.queue.to_owned(), |document| document.text().to_owned()),
+        renamed,
+    ))
 }

@@ -1,4 +1,55 @@
 //! The task queue: JSONC files that people and agents edit, changed in place.
+//!
+//! A queue is two files of one format, version 1 of Ralph 0.4.0: the queue file with what is to
+//! be done, in the order of work, and the done file with what was. A [`Document`] is the text of
+//! one with the [`Task`]s in it, a [`Queue`] is both, and [`QueueFiles`] is where they are on
+//! disk. Every change is an [`Edit`]: it is asked for in tasks, and made in the text.
+//!
+//! ```
+//! use ralph_queue::edit::{Changed, Restart};
+//! use ralph_queue::{Document, Edit, Finish, IdRules, Position, Queue, Task};
+//! use ralph_queue::edit::End;
+//!
+//! let text = r#"{
+//!   "version": 1,
+//!   "tasks": [
+//!     // Asked for by the users, twice.
+//!     { "id": "RQ-0001", "title": "Say hello", "created_at": "2026-04-22T12:00:00Z" }, // soon
+//!   ],
+//! }
+//! "#;
+//! let queue = Queue::new(Document::parse(text)?, None);
+//! let mut edit = Edit::new(&queue, "2026-04-23T08:00:00Z".parse()?);
+//!
+//! let id = edit.next_id(&IdRules::default())?;
+//! edit.add(Task::new(id, "Say goodbye"), &Position::Back)?;
+//! assert_eq!(edit.start("RQ-0001", Restart::Keep)?, Changed::Yes);
+//!
+//! let after = edit.splice()?.queue.expect("it changed");
+//! assert!(after.text().contains("    // Asked for by the users, twice.\n"));
+//! assert!(after.text().contains(r#""status": "doing" }, // soon"#));
+//! assert_eq!(after.tasks()[1].id.as_str(), "RQ-0002");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # What belongs to a task
+//!
+//! Its comments: those directly above it, and those behind it on its line. They move and go with
+//! it. A comment that a blank line separates from the task below heads a section, and stays.
+//!
+//! # Files
+//!
+//! The queue file, the done file, and the lock file `.{name}.lock` beside the queue file. A move
+//! to the done file writes that one first; a crash between the two leaves the task in both, which
+//! every reader understands ([`Queue::leftovers`]) and the next edit mends.
+//!
+//! # Never
+//!
+//! Never rewrites text around an edit: the bytes of other tasks, of other fields and of every
+//! comment stay. Never writes a text that it has not read again and found to say what was meant.
+//! Never drops a field it does not know. Never gives an id twice, as far as both files and the
+//! caller's high-water mark tell. Never starts a process, and never reads the clock or the
+//! environment.
 
 pub mod document;
 pub mod edit;
@@ -18,4 +69,4 @@ pub use ids::IdRules;
 pub use queue::{Place, Queue};
 pub use runnability::Selection;
 pub use task::{Priority, Status, Task};
-pub use validate::{Problem, Severity};
+pub use validate::{Problem, Rules, Severity};

@@ -1,12 +1,14 @@
 //! Both files of a queue, seen as one.
 
+use std::collections::HashMap;
+
 use ralph_state::TaskId;
 
 use crate::document::Document;
 use crate::ids::IdRules;
-use crate::runnability::{Report, Selection};
-use crate::task::Task;
-use crate::validate::{Problem, Rules};
+use crate::runnability::{Readiness, Report, Selection};
+use crate::task::{Status, Task};
+use crate::validate::{self, Problem, Rules};
 
 /// Which file a task is in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -17,19 +19,34 @@ pub enum Place {
     Done,
 }
 
+impl Place {
+    /// `queue` or `done`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Queue => "queue",
+            Self::Done => "done",
+        }
+    }
+}
+
 /// The queue file and the done file.
 #[derive(Clone, Debug)]
 pub struct Queue {
     queue: Document,
-    done: Option<Document>,
-    leftovers: Vec<TaskId>,
+    /// Without a done file, the empty one.
+    done: Document,
+    has_done_file: bool,
+    /// Indices into the queue file, rising.
+    leftovers: Vec<usize>,
 }
 
 impl Queue {
     /// Both files as read; no done file is the same as an empty one.
     pub fn new(queue: Document, done: Option<Document>) -> Self {
-        let _ = (queue, done);
-        unimplemented!()
+        let has_done_file = done.is_some();
+        let done = done.unwrap_or_else(Document::empty);
+        let leftovers = leftovers(&queue, &done);
+        Self { queue, done, has_done_file, leftovers }
     }
 
     /// The queue file as it is.
@@ -37,56 +54,99 @@ impl Queue {
         &self.queue
     }
 
-    /// The done file as it is.
-    pub fn done_document(&self) -> Option<&Document> {
-        self.done.as_ref()
+    /// The done file as it is; an empty one if there is none.
+    pub fn done_document(&self) -> &Document {
+        &self.done
+    }
+
+    /// Whether there is a done file.
+    pub fn has_done_file(&self) -> bool {
+        self.has_done_file
     }
 
     /// The tasks of the queue file in order, without [`Queue::leftovers`].
     pub fn tasks(&self) -> impl Iterator<Item = &Task> {
-        self.queue.tasks().iter()
+        let mut leftovers = self.leftovers.iter().peekable();
+        self.queue.tasks().iter().enumerate().filter_map(move |(index, task)| {
+            leftovers.next_if(|leftover| **leftover == index).is_none().then_some(task)
+        })
     }
 
     /// The tasks of the done file, in order.
     pub fn done_tasks(&self) -> &[Task] {
-        self.done.as_ref().map_or(&[], Document::tasks)
+        self.done.tasks()
     }
 
     /// Tasks that a crash left in both files: moved to the done file, not yet gone from the queue
-    /// file. They count as done, and the next edit removes the rest.
-    pub fn leftovers(&self) -> &[TaskId] {
+    /// file. They count as finished, and the next edit removes the rest.
+    pub fn leftovers(&self) -> impl Iterator<Item = &TaskId> {
+        self.leftovers.iter().map(|index| &self.queue.tasks()[*index].id)
+    }
+
+    pub(crate) fn leftover_indices(&self) -> &[usize] {
         &self.leftovers
     }
 
-    /// The task with that id and the file it is in; the queue file comes first, and a task that is
-    /// not rejected before one that is.
+    /// The task with that id and the file it is in; a task that is not rejected comes before one
+    /// that is, then the queue file before the done file.
     pub fn find(&self, id: &str) -> Option<(Place, &Task)> {
-        let _ = id;
-        unimplemented!()
+        let queue = self.tasks().map(|task| (Place::Queue, task));
+        let mut found = queue
+            .chain(self.done_tasks().iter().map(|task| (Place::Done, task)))
+            .filter(|(_, task)| task.id.as_str() == id);
+        let first = found.next()?;
+        if first.1.status != Status::Rejected {
+            return Some(first);
+        }
+        Some(found.find(|(_, task)| task.status != Status::Rejected).unwrap_or(first))
     }
 
-    /// Every problem in both files, in the order of the files.
+    /// Every problem in both files: those of the queue file first, in the order of the lines.
     pub fn validate(&self, rules: &Rules) -> Vec<Problem> {
-        let _ = rules;
-        unimplemented!()
+        validate::documents(&self.queue, &self.done, rules)
     }
 
     /// Which tasks can start, why the others cannot, and which is next.
     pub fn runnability(&self, selection: &Selection<'_>) -> Report {
-        let _ = selection;
-        unimplemented!()
+        Readiness::new(self, selection).report()
     }
 
     /// The task to work on next.
     pub fn next(&self, selection: &Selection<'_>) -> Option<&Task> {
-        let _ = selection;
-        unimplemented!()
+        Readiness::new(self, selection).next()
     }
 
-    /// The highest number that any task of either file has, rejected ones too, and the high-water
+    /// The highest number that a task of either file has, rejected ones too, and the high-water
     /// mark of `ids`; the next task gets the one after.
     pub fn highest_number(&self, ids: &IdRules) -> u64 {
-        let _ = ids;
-        unimplemented!()
+        ids.highest(self.queue.tasks().iter().chain(self.done.tasks()).map(|task| &task.id))
     }
+}
+
+/// Which tasks of the queue file are only there because a move to the done file was cut short:
+/// the done file has the same task, finished, and not older. Another task that has the same id by
+/// mistake is none of them.
+pub(crate) fn leftovers(queue: &Document, done: &Document) -> Vec<usize> {
+    if done.tasks().is_empty() {
+        return Vec::new();
+    }
+    let done: HashMap<&TaskId, &Task> = done
+        .tasks()
+        .iter()
+        .filter(|task| task.status.is_terminal())
+        .map(|task| (&task.id, task))
+        .collect();
+    let moved = |task: &Task| {
+        done.get(&task.id).is_some_and(|done| {
+            (&done.title, &done.created_at) == (&task.title, &task.created_at)
+                && done.updated_at >= task.updated_at
+        })
+    };
+    queue
+        .tasks()
+        .iter()
+        .enumerate()
+        .filter(|(_, task)| moved(task))
+        .map(|(index, _)| index)
+        .collect()
 }

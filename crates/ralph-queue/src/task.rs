@@ -9,12 +9,14 @@ use serde::ser::SerializeMap as _;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value};
 
+use crate::document::{Document, ParseError};
+
 /// One task, as a queue file holds it.
 ///
 /// Times stay text, because a file may hold one that is no time; [`crate::validate`] says so.
 /// Serialises to the JSON object of Ralph 0.4.0: its order of keys, lists always there, absent
 /// options left out, unknown fields last.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Task {
     /// Its name, never given to another task.
     pub id: TaskId,
@@ -103,6 +105,13 @@ impl Task {
         }
     }
 
+    /// Reads one task from a JSON or JSONC object.
+    ///
+    /// Places in the error are those in `json`.
+    pub fn parse(json: &str) -> Result<Self, ParseError> {
+        Document::parse_task(json)
+    }
+
     /// What [`Task::agent`] says, typed.
     ///
     /// Errors: the field is there and its shape is not that of 0.4.0.
@@ -126,6 +135,31 @@ impl Task {
         if status == Status::Doing {
             self.started_at.get_or_insert_with(|| now.to_string());
         }
+    }
+
+    /// Adds a note, and stamps the change.
+    pub fn add_note(&mut self, note: &str, now: Timestamp) {
+        self.notes.push(note.to_owned());
+        self.updated_at = Some(now.to_string());
+    }
+
+    /// Gives new ids, by pairs of old and new, to the task and to those it names.
+    pub(crate) fn rename(&mut self, ids: &[(TaskId, TaskId)]) {
+        if let Some((_, new)) = ids.iter().find(|(old, _)| *old == self.id) {
+            self.id = new.clone();
+        }
+        let lists =
+            [&mut self.depends_on, &mut self.blocks, &mut self.relates_to].into_iter().flatten();
+        for reference in lists.chain(&mut self.duplicates).chain(&mut self.parent_id) {
+            if let Some((_, new)) = ids.iter().find(|(old, _)| old.as_str() == reference) {
+                new.as_str().clone_into(reference);
+            }
+        }
+    }
+
+    /// When it may start, if it says so in a way that can be read.
+    pub fn scheduled(&self) -> Option<Timestamp> {
+        self.scheduled_start.as_deref()?.parse().ok()
     }
 
     /// Every field that is written, in the order of 0.4.0.

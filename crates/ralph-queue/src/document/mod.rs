@@ -1,14 +1,36 @@
-//! One queue file: its text, and what it says.
+//! One queue file: its text, what it says, and changes that leave the rest of the text alone.
 
-use std::marker::PhantomData;
+mod draft;
+mod patch;
+mod read;
+mod sequence;
+mod style;
+mod syntax;
+#[cfg(test)]
+mod tests;
 
+use std::ops::Range;
+
+pub use draft::{Block, Draft};
+
+use crate::queue::Place;
 use crate::task::Task;
 use crate::validate::Problem;
+pub(crate) use syntax::Lines;
 
 /// A queue file that has been read: the text, and the tasks in it.
-#[derive(Clone, Debug, PartialEq)]
+///
+/// The text is JSONC: comments, trailing commas, a byte order mark and any kind of line end are
+/// kept through every change.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Document {
     text: String,
+    /// The outermost object.
+    root: Range<usize>,
+    /// The list of tasks with its brackets; an absent one counts as empty.
+    array: Option<Range<usize>>,
+    /// Where each task is, in order.
+    spans: Vec<Range<usize>>,
     tasks: Vec<Task>,
 }
 
@@ -16,11 +38,11 @@ pub struct Document {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ParseError {
-    /// Nothing but white space.
+    /// Nothing but white space and comments.
     #[error("the file is empty")]
     Empty,
     /// Not UTF-8.
-    #[error("not UTF-8 at line {line}, column {column}")]
+    #[error("not UTF-8 at line {line}, byte {column}")]
     NotUtf8 {
         /// From 1.
         line: usize,
@@ -44,24 +66,28 @@ pub enum ParseError {
         message: String,
     },
     /// Written by a later version.
-    #[error("the file has version {found}; this Ralph reads up to {supported}")]
+    #[error("the file has version {found}, and this Ralph reads up to {supported}")]
     Newer {
         /// What the file says.
         found: u64,
         /// The highest that is read.
         supported: u64,
     },
-    /// JSONC, but fields of the wrong kind: every one of them.
-    #[error("{}", shape_message(problems))]
+    /// JSONC, but with fields missing, repeated or of the wrong kind: every one of them.
+    #[error("{}", first_and_count(problems))]
     Shape {
-        /// Each with its place.
+        /// Each with its place, in the order of the text.
         problems: Vec<Problem>,
     },
 }
 
-fn shape_message(problems: &[Problem]) -> String {
-    let _ = problems;
-    unimplemented!()
+fn first_and_count(problems: &[Problem]) -> String {
+    let Some(first) = problems.first() else { return "the file has the wrong shape".to_owned() };
+    let more = match problems.len() {
+        1 => String::new(),
+        n => format!(" ({} more)", n - 1),
+    };
+    format!("{first} at line {}, column {}{more}", first.line, first.column)
 }
 
 /// An edit did not come out as meant: a fault in this crate, found before anything was written.
@@ -82,13 +108,33 @@ impl Document {
 
     /// Reads a text.
     pub fn parse(text: impl Into<String>) -> Result<Self, ParseError> {
-        let _ = text.into();
-        unimplemented!()
+        Self::parse_as(text.into(), Place::Queue)
+    }
+
+    /// Reads a text that is to be named as that file in problems.
+    pub(crate) fn parse_as(text: String, place: Place) -> Result<Self, ParseError> {
+        match read::read(text, place)? {
+            (document, problems) if problems.is_empty() => Ok(document),
+            (_, problems) => Err(ParseError::Shape { problems }),
+        }
+    }
+
+    /// Reads what can be read, with a problem for everything else.
+    pub(crate) fn parse_leniently(
+        text: String,
+        place: Place,
+    ) -> Result<(Self, Vec<Problem>), ParseError> {
+        read::read(text, place)
+    }
+
+    pub(crate) fn parse_task(text: &str) -> Result<Task, ParseError> {
+        read::read_task(text)
     }
 
     /// A file without tasks.
     pub fn empty() -> Self {
-        unimplemented!()
+        let text = format!("{{\n  \"version\": {},\n  \"tasks\": []\n}}\n", Self::VERSION);
+        Self::parse(text).expect("the empty file is a queue file")
     }
 
     /// The text, byte for byte as read.
@@ -101,14 +147,21 @@ impl Document {
         &self.tasks
     }
 
+    /// Where in the text the task with that index is, without the comments above it.
+    ///
+    /// Panics when there is none.
+    pub fn span(&self, index: usize) -> Range<usize> {
+        self.spans[index].clone()
+    }
+
+    /// Where in the text a field of the task with that index is; the task when it has no such
+    /// field. `field` is a name, `name[index]` or `name.key`.
+    pub(crate) fn locate(&self, index: usize, field: &str) -> usize {
+        read::locate(&self.text, &self.spans[index], field)
+    }
+
     /// A draft of changes.
     pub fn draft(&self) -> Draft<'_> {
-        unimplemented!()
+        Draft::new(self)
     }
-}
-
-/// Changes to a document, not yet made.
-#[derive(Debug)]
-pub struct Draft<'a> {
-    _document: PhantomData<&'a Document>,
 }

@@ -1,0 +1,392 @@
+//! Changes to a document: tasks changed, added, moved and removed, then one new text.
+
+use std::borrow::Cow;
+
+use jsonc_parser::ast::Value as Node;
+use serde_json::Value;
+
+use super::patch::Patch;
+use super::sequence::{NewItem, Sequence, Slot};
+use super::style::{Style, indentation_at};
+use super::{Document, SpliceError, syntax};
+use crate::task::Task;
+
+/// Changes to a [`Document`], not yet made.
+///
+/// It is used like a list of tasks. [`Draft::splice`] then makes the text that differs from the
+/// old one only where the tasks do: an unchanged task keeps every byte, a changed one those of
+/// its other fields, and comments stay or go with the task they belong to.
+#[derive(Clone, Debug)]
+pub struct Draft<'a> {
+    document: &'a Document,
+    entries: Vec<Entry>,
+}
+
+#[derive(Clone, Debug)]
+struct Entry {
+    origin: Origin,
+    /// What it is now, if not what the origin says.
+    changed: Option<Box<Task>>,
+}
+
+#[derive(Clone, Debug)]
+enum Origin {
+    /// The task of the document with that index.
+    Here(usize),
+    /// Text from another document.
+    Block(Box<Block>),
+    /// Written now.
+    New,
+}
+
+/// A task taken out of a document, with its own comments and the layout of its text.
+#[derive(Clone, Debug)]
+pub struct Block {
+    /// The comments above, the task, and the comments behind it on its line.
+    pub(super) lead: String,
+    pub(super) text: String,
+    pub(super) trail: String,
+    /// What each of its lines begins with.
+    indent: String,
+    /// What the text says.
+    task: Task,
+    changed: Option<Box<Task>>,
+}
+
+impl Block {
+    /// The task, with the changes made to it.
+    pub fn task(&self) -> &Task {
+        self.changed.as_deref().unwrap_or(&self.task)
+    }
+
+    /// The task, to be changed.
+    pub fn task_mut(&mut self) -> &mut Task {
+        self.changed.get_or_insert_with(|| Box::new(self.task.clone()))
+    }
+
+    /// Whether both are written the same, apart from indentation and changes not yet made.
+    pub(crate) fn same_text(&self, other: &Self) -> bool {
+        let parts = |block: &Self| {
+            [&block.lead, &block.text, &block.trail]
+                .map(|text| reindent(text, &block.indent, "", "\n"))
+        };
+        parts(self) == parts(other)
+    }
+}
+
+impl<'a> Draft<'a> {
+    pub(super) fn new(document: &'a Document) -> Self {
+        let entries = (0..document.tasks.len())
+            .map(|index| Entry { origin: Origin::Here(index), changed: None });
+        Self { document, entries: entries.collect() }
+    }
+
+    /// How many tasks there are now.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// The tasks as they are now, in order.
+    pub fn tasks(&self) -> impl ExactSizeIterator<Item = &Task> {
+        self.entries.iter().map(|entry| entry.task(self.document))
+    }
+
+    /// The task at `index`. Panics beyond the end, as do the other methods that take an index.
+    pub fn task(&self, index: usize) -> &Task {
+        self.entries[index].task(self.document)
+    }
+
+    /// The task at `index`, to be changed.
+    pub fn task_mut(&mut self, index: usize) -> &mut Task {
+        let Entry { origin, changed } = &mut self.entries[index];
+        changed.get_or_insert_with(|| match origin {
+            Origin::Here(index) => Box::new(self.document.tasks[*index].clone()),
+            Origin::Block(block) => Box::new(block.task.clone()),
+            Origin::New => unreachable!("a new task is made with its value"),
+        })
+    }
+
+    /// Where the task with that id is now: the first that is not rejected, else the first.
+    pub fn position(&self, id: &str) -> Option<usize> {
+        let mut rejected = None;
+        for (index, task) in self.tasks().enumerate() {
+            if task.id.as_str() == id {
+                if task.status != crate::Status::Rejected {
+                    return Some(index);
+                }
+                rejected.get_or_insert(index);
+            }
+        }
+        rejected
+    }
+
+    /// Adds a task before the one at `index`, or at the end. Its text takes the style of its
+    /// neighbour.
+    pub fn insert(&mut self, index: usize, task: Task) {
+        self.entries.insert(index, Entry { origin: Origin::New, changed: Some(Box::new(task)) });
+    }
+
+    /// Adds a task that was taken out of a document, with its comments.
+    pub fn insert_block(&mut self, index: usize, mut block: Block) {
+        let changed = block.changed.take();
+        self.entries.insert(index, Entry { origin: Origin::Block(Box::new(block)), changed });
+    }
+
+    /// Takes the task at `index` out, with its comments.
+    pub fn take(&mut self, index: usize) -> Block {
+        let block = self.block(index);
+        self.entries.remove(index);
+        block
+    }
+
+    /// A copy of the task at `index`, with its comments.
+    pub fn block(&self, index: usize) -> Block {
+        let Entry { origin, changed } = &self.entries[index];
+        let index = match origin {
+            Origin::Here(index) => *index,
+            Origin::Block(block) => {
+                return Block { changed: changed.clone(), ..Block::clone(block) };
+            }
+            Origin::New => {
+                let task = self.task(index).clone();
+                let text = Style::house("").render_object(&task.fields(), "");
+                let (lead, trail, indent) = (String::new(), String::new(), String::new());
+                return Block { lead, text, trail, indent, task, changed: None };
+            }
+        };
+        let text = &self.document.text;
+        let item = self.document.sequence().item(index);
+        let before_comma = item.comma.unwrap_or(item.core.end);
+        let after_comma = item.comma.map_or(item.core.end, |at| at + 1);
+        let trail =
+            [&text[item.core.end..before_comma], &text[after_comma..item.end]].map(str::trim);
+        Block {
+            lead: text[item.lead..item.core.start].trim().to_owned(),
+            text: text[item.core.clone()].to_owned(),
+            trail: trail.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" "),
+            indent: indentation_at(text, item.core.start, "").to_owned(),
+            task: self.document.tasks[index].clone(),
+            changed: changed.clone(),
+        }
+    }
+
+    /// Moves the task at `from` to the place that is `to` once it is taken out.
+    pub fn shift(&mut self, from: usize, to: usize) {
+        let entry = self.entries.remove(from);
+        self.entries.insert(to, entry);
+    }
+
+    /// The document with the changes, or `None` when nothing changed. It has been read again and
+    /// says what was meant, or this is an error.
+    pub fn splice(&self) -> Result<Option<Document>, SpliceError> {
+        let unchanged = |(index, entry): (usize, &Entry)| {
+            matches!(entry.origin, Origin::Here(origin) if origin == index)
+                && entry.changed.as_ref().is_none_or(|task| **task == self.document.tasks[index])
+        };
+        if self.entries.len() == self.document.tasks.len()
+            && self.entries.iter().enumerate().all(unchanged)
+        {
+            return Ok(None);
+        }
+        let text = self.document.with_array().render(&self.entries);
+        let document = Document::parse(text).map_err(SpliceError::Unreadable)?;
+        if document.tasks.len() != self.len() || !document.tasks.iter().eq(self.tasks()) {
+            return Err(SpliceError::Mismatch);
+        }
+        Ok(Some(document))
+    }
+}
+
+impl Entry {
+    fn task<'t>(&'t self, document: &'t Document) -> &'t Task {
+        match (&self.changed, &self.origin) {
+            (Some(task), _) => task,
+            (None, Origin::Here(index)) => &document.tasks[*index],
+            (None, Origin::Block(block)) => &block.task,
+            (None, Origin::New) => unreachable!("a new task is made with its value"),
+        }
+    }
+}
+
+impl Document {
+    fn sequence(&self) -> Sequence<'_> {
+        let container = self.array.clone().expect("a document with tasks has a list of them");
+        Sequence { text: &self.text, container, cores: Cow::Borrowed(&self.spans) }
+    }
+
+    /// The same with a list of tasks, if it has none.
+    fn with_array(&self) -> Cow<'_, Self> {
+        if self.array.is_some() {
+            return Cow::Borrowed(self);
+        }
+        let text = &self.text[self.root.clone()];
+        let Ok(Node::Object(root)) = syntax::parse(text) else { return Cow::Borrowed(self) };
+        let style = Style::house(&self.text).like(text, &root, "");
+        let patch = Patch { text, indent: "", style: &style };
+        let version = Value::from(Self::VERSION);
+        let old = [("version", version.clone())];
+        let new = [("version", version), ("tasks", Value::Array(Vec::new()))];
+        let root = patch.object(&root, &old, &new).unwrap_or_default();
+        let text =
+            format!("{}{root}{}", &self.text[..self.root.start], &self.text[self.root.end..]);
+        Cow::Owned(Self::parse(text).unwrap_or_else(|_| self.clone()))
+    }
+
+    fn render(&self, entries: &[Entry]) -> String {
+        let Some(array) = self.array.clone() else { return self.text.clone() };
+        let sequence = self.sequence();
+        // A new task looks like the one before it, or the one behind.
+        let kept = |entry: &Entry| match entry.origin {
+            Origin::Here(index) => Some(index),
+            Origin::Block(_) | Origin::New => None,
+        };
+        let first_new = entries.iter().position(|entry| kept(entry).is_none()).unwrap_or(0);
+        let like = entries[..first_new]
+            .iter()
+            .rev()
+            .chain(&entries[first_new..])
+            .find_map(kept)
+            .unwrap_or(0);
+        let style = self.style(like);
+        let mut layout = sequence.layout(like, &style, "");
+        layout.own_lines |= self.spans.is_empty();
+        let slots: Vec<Slot> = entries
+            .iter()
+            .map(|entry| match (&entry.origin, &entry.changed) {
+                (Origin::Here(index), None) => Slot::Keep(*index),
+                (Origin::Here(index), Some(task)) => {
+                    let span = self.spans[*index].clone();
+                    let indent = indentation_at(&self.text, span.start, "");
+                    match change(
+                        &self.text[span],
+                        indent,
+                        Style::house(&self.text),
+                        (&self.tasks[*index], task),
+                    ) {
+                        Some(text) => Slot::Change(*index, text),
+                        None => Slot::Keep(*index),
+                    }
+                }
+                (Origin::Block(block), task) => {
+                    let task = task.as_deref().unwrap_or(&block.task);
+                    let changed = change(
+                        &block.text,
+                        &block.indent,
+                        Style::house(&block.text),
+                        (&block.task, task),
+                    );
+                    let indent =
+                        |text: &str| reindent(text, &block.indent, &layout.indent, style.newline);
+                    let spaced = |text: &str, before: &str, after: &str| {
+                        if text.is_empty() {
+                            String::new()
+                        } else {
+                            format!("{before}{text}{after}")
+                        }
+                    };
+                    Slot::New(NewItem {
+                        lead: spaced(&indent(&block.lead), &layout.indent, style.newline),
+                        core: indent(changed.as_deref().unwrap_or(&block.text)),
+                        trail: spaced(&indent(&block.trail), " ", ""),
+                    })
+                }
+                (Origin::New, task) => {
+                    let task = task.as_deref().expect("a new task is made with its value");
+                    let core = style.render_object(&task.fields(), &layout.indent);
+                    Slot::New(NewItem { core, ..NewItem::default() })
+                }
+            })
+            .collect();
+        let list = sequence.render(&slots, &layout, &style);
+        format!("{}[{list}]{}", &self.text[..array.start], &self.text[array.end..])
+    }
+
+    /// The style of the task with that index, or of the file if there is none.
+    fn style(&self, like: usize) -> Style {
+        let house = Style::house(&self.text);
+        let (span, outer) = match self.spans.get(like) {
+            Some(span) => (span.clone(), indentation_at(&self.text, span.start, "")),
+            None => (self.root.clone(), ""),
+        };
+        let text = &self.text[span];
+        let Ok(Node::Object(object)) = syntax::parse(text) else { return house };
+        let style = house.like(text, &object, outer);
+        if self.spans.is_empty() {
+            // The outermost object says nothing about how tasks are written.
+            Style {
+                inline_arrays: false,
+                inline_objects: false,
+                trailing_comma: false,
+                padding: " ",
+                ..style
+            }
+        } else {
+            style
+        }
+    }
+}
+
+/// The text of one task after a change, or `None` if that changes nothing.
+fn change(text: &str, indent: &str, house: Style, (old, new): (&Task, &Task)) -> Option<String> {
+    let Ok(Node::Object(object)) = syntax::parse(text) else { return None };
+    let style = house.like(text, &object, indent);
+    let patch = Patch { text, indent, style: &style };
+    patch.object(&object, &old.fields(), &new.fields())
+}
+
+/// `text` with another indentation and kind of line end, outside of strings.
+fn reindent(text: &str, from: &str, to: &str, newline: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(['"', '\'', '/']) {
+        let token = &rest[at..];
+        let len = match token.as_bytes()[0] {
+            b'/' if token.starts_with("/*") => token.find("*/").map_or(token.len(), |end| end + 2),
+            b'/' => token.find(['\n', '\r']).unwrap_or(token.len()),
+            quote => string_len(token, quote),
+        };
+        let (token, after) = token.split_at(len);
+        relines(&rest[..at], (from, to), newline, &mut out);
+        if token.starts_with('/') {
+            relines(token, (from, to), newline, &mut out);
+        } else {
+            out.push_str(token);
+        }
+        rest = after;
+    }
+    relines(rest, (from, to), newline, &mut out);
+    out
+}
+
+fn relines(text: &str, (from, to): (&str, &str), newline: &str, out: &mut String) {
+    let mut rest = text;
+    while let Some(at) = rest.find(['\n', '\r']) {
+        out.push_str(&rest[..at]);
+        out.push_str(newline);
+        let line = &rest[at..];
+        let line = line.strip_prefix("\r\n").unwrap_or(&line[1..]);
+        rest = line.strip_prefix(from).unwrap_or(line);
+        if rest.len() < line.len() || from.is_empty() {
+            out.push_str(if rest.starts_with(['\n', '\r']) { "" } else { to });
+        }
+    }
+    out.push_str(rest);
+}
+
+fn string_len(text: &str, quote: u8) -> usize {
+    let mut escaped = false;
+    for (at, byte) in text.bytes().enumerate().skip(1) {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = true,
+            _ if byte == quote => return at + 1,
+            _ => {}
+        }
+    }
+    text.len()
+}

@@ -1,0 +1,103 @@
+//! JSONC as read here, and places in a text.
+
+use jsonc_parser::ast::{self, Value as Node};
+use jsonc_parser::{CollectOptions, CommentCollectionStrategy, ParseOptions, parse_to_ast};
+use serde_json::{Map, Number, Value};
+
+use super::ParseError;
+
+/// What 0.4.0's documents may hold: comments, trailing commas, bare keys and single quotes. The
+/// rest of what the parser would let through is a mistake. Named one by one, because new options
+/// are on by default.
+const OPTIONS: ParseOptions = ParseOptions {
+    allow_comments: true,
+    allow_loose_object_property_names: true,
+    allow_trailing_commas: true,
+    allow_single_quoted_strings: true,
+    allow_missing_commas: false,
+    allow_hexadecimal_numbers: false,
+    allow_unary_plus_numbers: false,
+    allow_bare_decimal_point_numbers: false,
+    allow_non_finite_numbers: false,
+    allow_extended_string_escapes: false,
+};
+
+/// Parses a text without a byte order mark; ranges are in `text`. Nesting is limited by the
+/// parser.
+pub(super) fn parse(text: &str) -> Result<Node<'_>, ParseError> {
+    let collect = CollectOptions { comments: CommentCollectionStrategy::Off, tokens: false };
+    match parse_to_ast(text, &collect, &OPTIONS) {
+        Ok(result) => result.value.ok_or(ParseError::Empty),
+        Err(error) => Err(match conflict_marker(text) {
+            Some(line) => ParseError::ConflictMarkers { line },
+            None => ParseError::Syntax {
+                line: error.line_display(),
+                column: error.column_display(),
+                message: lower_first(&error.kind().to_string()),
+            },
+        }),
+    }
+}
+
+/// The line of the first conflict marker of git, if there is a beginning and an end.
+fn conflict_marker(text: &str) -> Option<usize> {
+    let marked = |line: &str, mark: &str| {
+        line.strip_prefix(mark).is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
+    };
+    let begin = text.lines().position(|line| marked(line, "<<<<<<<"))?;
+    text.lines().skip(begin).any(|line| marked(line, ">>>>>>>")).then_some(begin + 1)
+}
+
+fn lower_first(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or(String::new(), |first| first.to_lowercase().chain(chars).collect())
+}
+
+/// The value of a node. Of a repeated key the last counts; reading reports it.
+pub(super) fn value(node: &Node<'_>) -> Value {
+    match node {
+        Node::StringLit(lit) => Value::from(lit.value.as_ref()),
+        Node::NumberLit(lit) => number(lit),
+        Node::BooleanLit(lit) => Value::Bool(lit.value),
+        Node::NullKeyword(_) => Value::Null,
+        Node::Array(array) => array.elements.iter().map(value).collect(),
+        Node::Object(object) => Value::Object(map(object)),
+    }
+}
+
+/// The value of an object.
+pub(super) fn map(object: &ast::Object<'_>) -> Map<String, Value> {
+    object
+        .properties
+        .iter()
+        .map(|property| (property.name.as_str().to_owned(), value(&property.value)))
+        .collect()
+}
+
+/// A number beyond every range becomes its text, as a string: it is only ever compared.
+fn number(lit: &ast::NumberLit<'_>) -> Value {
+    lit.value.parse::<Number>().map_or_else(|_| Value::from(lit.value), Value::Number)
+}
+
+/// Lines and columns of a text, found by byte.
+pub(crate) struct Lines<'t> {
+    text: &'t str,
+    starts: Vec<usize>,
+}
+
+impl<'t> Lines<'t> {
+    pub(crate) fn new(text: &'t str) -> Self {
+        let bytes = text.as_bytes();
+        let ends = bytes.iter().enumerate().filter(|&(at, &byte)| {
+            byte == b'\n' || (byte == b'\r' && bytes.get(at + 1) != Some(&b'\n'))
+        });
+        Self { text, starts: std::iter::once(0).chain(ends.map(|(at, _)| at + 1)).collect() }
+    }
+
+    /// Line and column of a byte, both from 1, the column in characters.
+    pub(crate) fn position(&self, at: usize) -> (usize, usize) {
+        let line = self.starts.partition_point(|&start| start <= at);
+        let before = &self.text[self.starts[line - 1]..at];
+        (line, before.trim_start_matches('\u{feff}').chars().count() + 1)
+    }
+}

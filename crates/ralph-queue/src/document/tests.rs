@@ -1,0 +1,503 @@
+use expect_test::{Expect, expect};
+use proptest::prelude::*;
+use ralph_state::TaskId;
+
+use super::*;
+use crate::task::{Priority, Status};
+
+fn id(number: usize) -> TaskId {
+    format!("RQ-{number:04}").parse().unwrap()
+}
+
+fn edited(text: &str, edit: impl FnOnce(&mut Draft<'_>)) -> String {
+    let document = Document::parse(text).unwrap();
+    let mut draft = document.draft();
+    edit(&mut draft);
+    draft.splice().unwrap().map_or_else(|| text.to_owned(), |document| document.text().to_owned())
+}
+
+fn check(text: &str, edit: impl FnOnce(&mut Draft<'_>), expected: &Expect) {
+    expected.assert_eq(&edited(text, edit));
+}
+
+const COMMENTED: &str = r#"// The queue of the shop.
+{
+  "version": 1, // never change this
+  "tasks": [
+    // ---- Now ----
+
+    // Asked for twice.
+    {
+      "id": "RQ-0001",
+      "title": "One", // short
+      // Where it stands:
+      "status": "todo",
+      "tags": ["a", /* why? */ "b"],
+      "notes": [
+        "first" // by hand
+      ],
+      "vendor": {"x": 1.0}
+    }, // soon
+
+    // ---- Later ----
+
+    {
+      "id": "RQ-0002",
+      "title": "Two"
+    }
+  ]
+}
+"#;
+
+#[test]
+fn a_status_change_is_one_line() {
+    check(COMMENTED, |draft| draft.task_mut(0).status = Status::Doing, &expect![[r#""#]]);
+}
+
+#[test]
+fn new_fields_and_entries_look_like_the_others() {
+    check(
+        COMMENTED,
+        |draft| {
+            let task = draft.task_mut(0);
+            task.notes.push("second".to_owned());
+            task.tags.insert(1, "new".to_owned());
+            task.priority = Priority::High;
+            task.completed_at = Some("2026-04-22T12:00:00.000000000Z".to_owned());
+            task.custom_fields.insert("owner".to_owned(), "me".to_owned());
+            draft.task_mut(1).depends_on.push("RQ-0001".to_owned());
+        },
+        &expect![[r#""#]],
+    );
+}
+
+#[test]
+fn a_removed_task_takes_its_comments() {
+    check(
+        COMMENTED,
+        |draft| {
+            draft.take(0);
+        },
+        &expect![[r#""#]],
+    );
+    check(
+        COMMENTED,
+        |draft| {
+            draft.take(1);
+        },
+        &expect![[r#""#]],
+    );
+    check(
+        COMMENTED,
+        |draft| {
+            draft.take(1);
+            draft.take(0);
+        },
+        &expect![[r#""#]],
+    );
+}
+
+#[test]
+fn a_new_task_looks_like_its_neighbour() {
+    check(COMMENTED, |draft| draft.insert(1, Task::new(id(3), "Three")), &expect![[r#""#]]);
+    check(
+        "{\"version\":1,\"tasks\":[{\"id\":\"RQ-0001\",\"title\":\"One\",\"tags\":[\"a\"]}]}",
+        |draft| {
+            let mut task = Task::new(id(2), "Two");
+            task.tags = vec!["b".to_owned(), "c".to_owned()];
+            draft.insert(1, task);
+        },
+        &expect![[r#""#]],
+    );
+    check(
+        "{\n\t\"version\": 1,\n\t\"tasks\": [\n\t\t{ \"id\": \"RQ-0001\", \"title\": \"One\" },\n\t],\n}\n",
+        |draft| draft.insert(0, Task::new(id(2), "Two")),
+        &expect![[r#""#]],
+    );
+}
+
+#[test]
+fn a_fresh_file_gets_the_house_style() {
+    check(
+        Document::empty().text(),
+        |draft| draft.insert(0, Task::new(id(1), "One")),
+        &expect![[r#""#]],
+    );
+    check("{\"version\":1}", |draft| draft.insert(0, Task::new(id(1), "One")), &expect![[r#""#]]);
+    check(
+        "{\n  \"version\": 1,\n  \"tasks\": [\n    // nothing yet\n  ]\n}",
+        |draft| draft.insert(0, Task::new(id(1), "One")),
+        &expect![[r#""#]],
+    );
+}
+
+#[test]
+fn tasks_change_places_without_their_sections() {
+    check(COMMENTED, |draft| draft.shift(1, 0), &expect![[r#""#]]);
+}
+
+#[test]
+fn a_moved_task_keeps_its_text() {
+    let document = Document::parse(COMMENTED).unwrap();
+    let mut from = document.draft();
+    from.task_mut(0).status = Status::Done;
+    let block = from.take(0);
+    check(
+        "{\r\n\t\"version\": 1,\r\n\t\"tasks\": [\r\n\t\t{\r\n\t\t\t\"id\": \"RQ-0009\",\r\n\t\t\t\"title\": \"Old\"\r\n\t\t}\r\n\t]\r\n}",
+        |draft| draft.insert_block(1, block),
+        &expect![[r#""#]],
+    );
+}
+
+#[test]
+fn nothing_changed_is_nothing_written() {
+    let document = Document::parse(COMMENTED).unwrap();
+    let mut draft = document.draft();
+    draft.task_mut(0).title.push(' ');
+    draft.task_mut(0).title.pop();
+    assert_eq!(draft.splice().unwrap(), None);
+}
+
+fn error(text: &str, expected: &Expect) {
+    expected.assert_eq(&Document::parse(text).unwrap_err().to_string());
+}
+
+#[test]
+fn bad_texts_say_what_and_where() {
+    error("", &expect![[r#""#]]);
+    error("// nothing\n", &expect![[r#""#]]);
+    error("[]", &expect![[r#""#]]);
+    error(
+        "{\"version\": 1, \"tasks\": [\n  {\"id\": \"RQ-0001\" \"title\": \"x\"}]}",
+        &expect![[r#""#]],
+    );
+    error("{\"version\": 1, \"tasks\": [", &expect![[r#""#]]);
+    error("{\"version\": 2, \"tasks\": {}}", &expect![[r#""#]]);
+    error("{\"tasks\": []}", &expect![[r#""#]]);
+    error(
+        "{\n<<<<<<< HEAD\n  \"version\": 1\n=======\n  \"version\": 1,\n>>>>>>> b\n}",
+        &expect![[r#""#]],
+    );
+    error(&format!("{}{}", "[".repeat(5000), "]".repeat(5000)), &expect![[r#""#]]);
+    error(
+        "{\"version\": 1, \"tasks\": [\n  {\"id\": \"../x\", \"title\": 7},\n  {\"id\": \"RQ-0001\", \"title\": \"a\", \"title\": \"b\", \"status\": \"later\"}]}",
+        &expect![[r#""#]],
+    );
+}
+
+#[test]
+fn every_wrong_field_is_named() {
+    let text = r#"{"version": 1, "tasks": [
+  {"id": "RQ-0001", "title": "a", "tags": [1, "x", null], "estimated_minutes": -1},
+  {"id": "RQ-0002", "custom_fields": {"a": {}, "b": 7, "c": true}, "agent": [], "parent_id": null},
+  "RQ-0003"
+]}"#;
+    let ParseError::Shape { problems } = Document::parse(text).unwrap_err() else {
+        panic!("a shape")
+    };
+    let lines: Vec<String> = problems
+        .iter()
+        .map(|problem| {
+            let id = problem.task.as_ref().map_or("-", TaskId::as_str);
+            let field = problem.field.as_deref().unwrap_or("-");
+            format!("{}:{} {id} {field} {} {problem}\n", problem.line, problem.column, problem.code)
+        })
+        .collect();
+    expect![[r#""#]].assert_eq(&lines.concat());
+}
+
+// ---- Random documents, random edits ----
+
+/// Decisions for the writer of random documents, used up one by one.
+struct Noise<'a> {
+    bytes: &'a [u8],
+    at: usize,
+    comments: usize,
+}
+
+impl Noise<'_> {
+    fn pick(&mut self, of: usize) -> usize {
+        let byte = self.bytes.get(self.at).copied().unwrap_or(0);
+        self.at += 1;
+        usize::from(byte) % of
+    }
+
+    fn gap(&mut self, out: &mut String) {
+        for _ in 0..self.pick(4) {
+            self.comments += 1;
+            match self.pick(9) {
+                0 => out.push_str(&format!("/* c{}, {{ */", self.comments)),
+                1 => out.push_str(&format!("// c{} ] \"\n", self.comments)),
+                2 => out.push_str(&format!("/* c{}\n   it's */", self.comments)),
+                3 => out.push_str("\n\n"),
+                4 | 5 => out.push('\n'),
+                6 => out.push('\t'),
+                _ => out.push_str("  "),
+            }
+        }
+    }
+
+    fn list<T>(
+        &mut self,
+        out: &mut String,
+        brackets: [char; 2],
+        items: &[T],
+        mut write: impl FnMut(&mut Self, &mut String, &T),
+    ) {
+        out.push(brackets[0]);
+        for (index, item) in items.iter().enumerate() {
+            self.gap(out);
+            write(self, out, item);
+            self.gap(out);
+            if index + 1 < items.len() || self.pick(3) == 0 {
+                out.push(',');
+            }
+        }
+        self.gap(out);
+        out.push(brackets[1]);
+    }
+
+    fn value(&mut self, out: &mut String, value: &serde_json::Value) {
+        match value {
+            serde_json::Value::Array(items) => self.list(out, ['[', ']'], items, Self::value),
+            serde_json::Value::Object(map) => {
+                let fields: Vec<(&str, serde_json::Value)> =
+                    map.iter().map(|(key, value)| (key.as_str(), value.clone())).collect();
+                self.object(out, &fields);
+            }
+            scalar => out.push_str(&scalar.to_string()),
+        }
+    }
+
+    fn object(&mut self, out: &mut String, fields: &[(&str, serde_json::Value)]) {
+        self.list(out, ['{', '}'], fields, |noise, out, (key, value)| {
+            let bare = noise.pick(4) == 0 && key.bytes().all(|byte| byte.is_ascii_lowercase());
+            out.push_str(&if bare { (*key).to_owned() } else { format!("\"{key}\"") });
+            noise.gap(out);
+            out.push(':');
+            noise.gap(out);
+            noise.value(out, value);
+        });
+    }
+
+    fn document(&mut self, tasks: &[Task]) -> String {
+        let mut out = String::new();
+        if self.pick(8) == 0 {
+            out.push('\u{feff}');
+        }
+        self.gap(&mut out);
+        let tasks: serde_json::Value =
+            tasks.iter().map(|task| serde_json::to_value(task).unwrap()).collect();
+        self.object(&mut out, &[("version", 1.into()), ("tasks", tasks), ("more", true.into())]);
+        self.gap(&mut out);
+        match self.pick(4) {
+            0 => out.replace('\n', "\r\n"),
+            1 => out.replace('\n', "\r"),
+            _ => out,
+        }
+    }
+}
+
+fn text() -> impl Strategy<Value = String> {
+    prop_oneof![4 => "[a-c ]{0,4}", 1 => "[\"'/*,\\\\{}\\[\\]\u{e9}]{1,4}"]
+}
+
+fn texts() -> impl Strategy<Value = Vec<String>> {
+    prop::collection::vec(text(), 0..4)
+}
+
+fn task(number: usize) -> impl Strategy<Value = Task> {
+    let options = (prop::option::of(text()), prop::option::of(text()), prop::option::of(0u32..100));
+    let custom = prop::collection::btree_map("[a-d]", text(), 0..3);
+    let status = prop::sample::select(Status::ALL);
+    (text(), status, texts(), texts(), options, custom, prop::bool::ANY).prop_map(
+        move |(
+            title,
+            status,
+            tags,
+            notes,
+            (description, completed_at, actual_minutes),
+            custom_fields,
+            extra,
+        )| {
+            let mut task = Task::new(id(number), title);
+            (task.status, task.tags, task.notes) = (status, tags, notes);
+            (task.description, task.completed_at, task.actual_minutes) =
+                (description, completed_at, actual_minutes);
+            task.custom_fields = custom_fields;
+            if extra {
+                task.extra
+                    .insert("vendor".to_owned(), serde_json::json!({"deep": [1, {"x": null}]}));
+            }
+            task
+        },
+    )
+}
+
+fn tasks() -> impl Strategy<Value = Vec<Task>> {
+    prop::collection::vec(task(0), 0..5).prop_map(|mut tasks| {
+        for (number, task) in tasks.iter_mut().enumerate() {
+            task.id = id(number + 1);
+        }
+        tasks
+    })
+}
+
+fn noise() -> impl Strategy<Value = Vec<u8>> {
+    prop_oneof![prop::collection::vec(any::<u8>(), 0..800), Just(Vec::new())]
+}
+
+#[derive(Clone, Debug)]
+enum Change {
+    Set(prop::sample::Index, Task),
+    Insert(prop::sample::Index, Task),
+    Remove(prop::sample::Index),
+    Shift(prop::sample::Index, prop::sample::Index),
+}
+
+fn change() -> impl Strategy<Value = Change> {
+    use prop::sample::Index;
+    prop_oneof![
+        (any::<Index>(), task(0)).prop_map(|(at, task)| Change::Set(at, task)),
+        (any::<Index>(), task(50)).prop_map(|(at, task)| Change::Insert(at, task)),
+        any::<Index>().prop_map(Change::Remove),
+        (any::<Index>(), any::<Index>()).prop_map(|(from, to)| Change::Shift(from, to)),
+    ]
+}
+
+/// What is left of a text without white space and commas.
+fn bones(text: &str) -> Vec<char> {
+    text.chars().filter(|char| !char.is_whitespace() && *char != ',').collect()
+}
+
+/// What `long` has more than `short`, in one piece.
+fn inserted(short: &str, long: &str) -> Option<usize> {
+    let (short, long) = (bones(short), bones(long));
+    let head = short.iter().zip(&long).take_while(|(one, other)| one == other).count();
+    let tail =
+        short.iter().rev().zip(long.iter().rev()).take_while(|(one, other)| one == other).count();
+    (head + tail >= short.len()).then(|| long.len() - short.len())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1024, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_layout_is_read(tasks in tasks(), bytes in noise()) {
+        let text = Noise { bytes: &bytes, at: 0, comments: 0 }.document(&tasks);
+        let document = Document::parse(text.as_str()).unwrap();
+        prop_assert_eq!(document.tasks(), &tasks[..]);
+        prop_assert_eq!(document.text(), text);
+        prop_assert_eq!(document.draft().splice().unwrap(), None);
+    }
+
+    #[test]
+    fn the_edited_text_is_read_as_the_edited_tasks(tasks in tasks(), bytes in noise(), changes in prop::collection::vec(change(), 1..5)) {
+        let text = Noise { bytes: &bytes, at: 0, comments: 0 }.document(&tasks);
+        let document = Document::parse(text).unwrap();
+        let mut draft = document.draft();
+        let mut model = tasks;
+        for change in changes {
+            match change {
+                Change::Insert(at, task) => {
+                    let at = at.index(model.len() + 1);
+                    draft.insert(at, task.clone());
+                    model.insert(at, task);
+                }
+                _ if model.is_empty() => {}
+                Change::Set(at, task) => {
+                    let at = at.index(model.len());
+                    *draft.task_mut(at) = task.clone();
+                    model[at] = task;
+                }
+                Change::Remove(at) => {
+                    let at = at.index(model.len());
+                    draft.take(at);
+                    model.remove(at);
+                }
+                Change::Shift(from, to) => {
+                    let (from, to) = (from.index(model.len()), to.index(model.len()));
+                    draft.shift(from, to);
+                    let task = model.remove(from);
+                    model.insert(to, task);
+                }
+            }
+        }
+        // `splice` itself compares; what it gives is read here once more.
+        if let Some(after) = draft.splice().unwrap() {
+            let after = Document::parse(after.text()).unwrap();
+            prop_assert_eq!(after.tasks(), &model[..]);
+        } else {
+            prop_assert_eq!(document.tasks(), &model[..]);
+        }
+    }
+
+    #[test]
+    fn a_changed_task_leaves_the_bytes_around_it(tasks in tasks(), bytes in noise(), at in any::<prop::sample::Index>(), task in task(9)) {
+        prop_assume!(!tasks.is_empty());
+        let text = Noise { bytes: &bytes, at: 0, comments: 0 }.document(&tasks);
+        let document = Document::parse(text.as_str()).unwrap();
+        let at = at.index(tasks.len());
+        let span = document.span(at);
+        let mut draft = document.draft();
+        *draft.task_mut(at) = task;
+        let after = draft.splice().unwrap().unwrap();
+        prop_assert!(after.text().starts_with(&text[..span.start]));
+        prop_assert!(after.text().ends_with(&text[span.end..]));
+    }
+
+    #[test]
+    fn a_changed_field_leaves_the_bytes_around_it(tasks in tasks(), bytes in noise(), at in any::<prop::sample::Index>(), title in text()) {
+        prop_assume!(!tasks.is_empty());
+        let text = Noise { bytes: &bytes, at: 0, comments: 0 }.document(&tasks);
+        let document = Document::parse(text.as_str()).unwrap();
+        let at = at.index(tasks.len());
+        prop_assume!(tasks[at].title != title);
+        let field = document.locate(at, "title");
+        let old = serde_json::Value::from(tasks[at].title.as_str()).to_string();
+        let mut draft = document.draft();
+        draft.task_mut(at).title.clone_from(&title);
+        let expected = format!("{}{}{}", &text[..field], serde_json::Value::from(title), &text[field + old.len()..]);
+        let after = draft.splice().unwrap().unwrap();
+        prop_assert_eq!(after.text(), expected);
+    }
+
+    #[test]
+    fn an_added_task_is_all_that_is_added(tasks in tasks(), bytes in noise(), at in any::<prop::sample::Index>(), task in task(9)) {
+        let text = Noise { bytes: &bytes, at: 0, comments: 0 }.document(&tasks);
+        let document = Document::parse(text.as_str()).unwrap();
+        let mut draft = document.draft();
+        draft.insert(at.index(tasks.len() + 1), task.clone());
+        let after = draft.splice().unwrap().unwrap();
+        let size = bones(&serde_json::to_string(&task).unwrap()).len();
+        prop_assert_eq!(inserted(&text, after.text()), Some(size));
+    }
+
+    #[test]
+    fn a_removed_task_and_its_comments_are_all_that_goes(tasks in tasks(), bytes in noise(), at in any::<prop::sample::Index>()) {
+        prop_assume!(!tasks.is_empty());
+        let text = Noise { bytes: &bytes, at: 0, comments: 0 }.document(&tasks);
+        let document = Document::parse(text.as_str()).unwrap();
+        let mut draft = document.draft();
+        let block = draft.take(at.index(tasks.len()));
+        let after = draft.splice().unwrap().unwrap();
+        let size = bones(&format!("{}{}{}", block.lead, block.text, block.trail)).len();
+        prop_assert_eq!(inserted(after.text(), &text), Some(size));
+    }
+
+    #[test]
+    fn a_task_moves_with_its_text(tasks in tasks(), bytes in noise(), other in tasks(), more in noise(), at in any::<prop::sample::Index>()) {
+        prop_assume!(!tasks.is_empty());
+        let document = Document::parse(Noise { bytes: &bytes, at: 0, comments: 0 }.document(&tasks)).unwrap();
+        let text = Noise { bytes: &more, at: 0, comments: 1000 }.document(&other);
+        let target = Document::parse(text.as_str()).unwrap();
+        let mut block = document.draft().take(at.index(tasks.len()));
+        block.task_mut().id = id(77);
+        let moved = block.task().clone();
+        let mut draft = target.draft();
+        draft.insert_block(other.len(), block);
+        let after = draft.splice().unwrap().unwrap();
+        prop_assert_eq!(after.tasks().last(), Some(&moved));
+        prop_assert!(inserted(&text, after.text()).is_some());
+    }
+}
