@@ -5,6 +5,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool")]
 
 mod cargo;
+mod migrations;
 mod test;
 mod tidy;
 
@@ -28,6 +29,11 @@ const CHECKS: &[Check] = &[
         name: "e2e",
         about: "The program itself on real repositories, killed at every step",
         run: test::e2e,
+    },
+    Check {
+        name: "test-migrations",
+        about: "Every released version of every document, against goldens",
+        run: migrations::run,
     },
     Check {
         name: "tidy",

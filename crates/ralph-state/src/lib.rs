@@ -53,6 +53,7 @@
 
 pub mod document;
 pub mod file;
+pub mod golden;
 pub mod json;
 mod open_enum;
 pub mod parallel;

@@ -27,6 +27,28 @@ impl MigrationReport {
     }
 }
 
+impl fmt::Display for MigrationReport {
+    /// One line for each thing, the first for the versions.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { from, to, carried, dropped, warnings } = self;
+        if self.migrated() {
+            writeln!(f, "version {from}, upgraded to version {to}")?;
+        } else {
+            writeln!(f, "version {from}")?;
+        }
+        for Carried { from, to } in carried {
+            writeln!(f, "carried `{from}` to `{to}`")?;
+        }
+        for Dropped { path, value } in dropped {
+            writeln!(f, "dropped `{path}`: {value}")?;
+        }
+        for warning in warnings {
+            writeln!(f, "warning: {warning}")?;
+        }
+        Ok(())
+    }
+}
+
 /// A value that moved.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]

@@ -1,6 +1,6 @@
 //! [`Json`] to text.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 
 use super::Json;
 
@@ -60,6 +60,31 @@ fn write_block<T>(
 fn indent(level: usize, text: &mut String) {
     for _ in 0..level {
         text.push_str("  ");
+    }
+}
+
+impl fmt::Display for Json {
+    /// On one line.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Array(items) => {
+                f.write_str("[")?;
+                for (at, item) in items.iter().enumerate() {
+                    write!(f, "{}{item}", if at == 0 { "" } else { ", " })?;
+                }
+                f.write_str("]")
+            }
+            Self::Object(object) => {
+                f.write_str("{")?;
+                for (at, (key, value)) in object.iter().enumerate() {
+                    let mut name = String::new();
+                    write_string(key, &mut name);
+                    write!(f, "{}{name}: {value}", if at == 0 { "" } else { ", " })?;
+                }
+                f.write_str("}")
+            }
+            scalar => f.write_str(&to_text(scalar)),
+        }
     }
 }
 

@@ -187,8 +187,16 @@ pub fn adopt_legacy(work: &[LegacyWork], now: Timestamp) -> Vec<WorkerRecord> {
             None => adopted.push(record),
         }
     }
+    for record in &mut adopted {
+        if record.lifecycle == WorkerLifecycle::Completed {
+            record.last_error = None;
+        }
+    }
     adopted
 }
+
+/// Before what an older version knew, in `last_error`.
+const ORIGIN: &str = "from an older version: ";
 
 fn adopt(work: &LegacyWork, now: Timestamp) -> WorkerRecord {
     if work.kind == LegacyKind::Worker
@@ -246,12 +254,11 @@ fn adopt(work: &LegacyWork, now: Timestamp) -> WorkerRecord {
             (WorkerLifecycle::BlockedPush, joined([Some(story), last_error.clone()]))
         }
         LegacyKind::Worker => {
-            let story = "a worker whose record cannot be read".to_owned();
-            (WorkerLifecycle::Failed, Some(story))
+            (WorkerLifecycle::Failed, Some("a worker whose record cannot be read".to_owned()))
         }
     };
     record.lifecycle = lifecycle;
-    record.last_error = story.map(|story| format!("from an older version: {story}"));
+    record.last_error = story.map(|story| format!("{ORIGIN}{story}"));
     record
 }
 
@@ -271,7 +278,9 @@ fn merge(into: &mut WorkerRecord, from: WorkerRecord) {
     }
     main.branch = main.branch.take().or(other.branch);
     main.last_error = match (main.last_error.take(), other.last_error) {
-        (Some(one), Some(two)) => Some(format!("{one}; {two}")),
+        (Some(one), Some(two)) => {
+            Some(format!("{one}; {}", two.strip_prefix(ORIGIN).unwrap_or(&two)))
+        }
         (one, two) => one.or(two),
     };
     for (key, value) in other.extra.iter() {

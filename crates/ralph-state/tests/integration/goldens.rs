@@ -1,0 +1,61 @@
+//! Every released version of every document, against files that are never edited.
+
+use std::path::{Path, PathBuf};
+
+use ralph_state::document::MigrationReport;
+use ralph_state::golden::{self, Outputs, Summary};
+use ralph_state::json::{to_json, to_text};
+use ralph_state::session::SessionFile;
+use ralph_state::{ParallelStateFile, Timestamp, adopt_legacy, legacy_work};
+use ralph_testkit::golden::Mode;
+
+fn dir(kind: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata").join(kind)
+}
+
+fn outputs() -> Outputs {
+    match Mode::from_env() {
+        Mode::Compare => Outputs::Compare,
+        Mode::Bless => Outputs::Write,
+    }
+}
+
+/// `cargo xtask test-migrations` reads and counts these lines.
+#[track_caller]
+fn check(kind: &str, summary: std::io::Result<Summary>) {
+    let Summary { passed, failed, .. } = summary.unwrap();
+    println!(); // what the runner has printed so far is no whole line
+    for case in &passed {
+        println!("golden {kind}/{case}: passed");
+    }
+    for failure in &failed {
+        println!("golden {kind}/{failure}");
+    }
+    println!("{kind}: {} passed, {} failed", passed.len(), failed.len());
+    assert!(failed.is_empty() && !passed.is_empty());
+}
+
+/// The report, the records that would have been lost, and what they become.
+fn tell(_: &ParallelStateFile, report: &MigrationReport) -> String {
+    let now: Timestamp = "2026-06-01T12:00:00Z".parse().unwrap();
+    let work = legacy_work(report);
+    let mut text = report.to_string();
+    for work in &work {
+        text += &format!("legacy work on `{}`: {:?}\n", work.task_id, work.kind);
+    }
+    for record in adopt_legacy(&work, now) {
+        text += &format!("adopted {}\n", to_text(&to_json(&record).unwrap()));
+    }
+    text
+}
+
+#[test]
+fn parallel() {
+    check("parallel", golden::run(&dir("parallel"), tell, outputs()));
+}
+
+#[test]
+fn session() {
+    let tell = |_: &SessionFile, report: &MigrationReport| report.to_string();
+    check("session", golden::run(&dir("session"), tell, outputs()));
+}
