@@ -207,7 +207,9 @@ fn plain(text: &str) -> String {
     while let Some((before, after)) = rest.split_once("\u{1b}[") {
         plain.push_str(before);
         rest = after.trim_start_matches(|c: char| c.is_ascii_digit() || c == ';');
-        rest = rest.get(1..).unwrap_or_default();
+        let mut chars = rest.chars();
+        chars.next();
+        rest = chars.as_str();
     }
     plain.push_str(rest);
     plain

@@ -164,11 +164,16 @@ impl Walk<'_> {
                     Err(expected) => self.reject(path, node, &expected),
                 }
             }
-            (None, Slot::Branch, Node::Object(object)) if object.properties.is_empty() => {
-                // An empty profile is a profile.
-                if path.len() > 1 && matches!(path[0].as_str(), "profiles" | "plugins") {
-                    self.set(path, Value::Object(serde_json::Map::new()), node.start());
-                }
+            // A profile or a plugin without keys is one all the same.
+            (None, Slot::Branch, Node::Object(object))
+                if object.properties.is_empty()
+                    && match path.as_slice() {
+                        [section, _] => section == "profiles",
+                        [section, inner, _] => section == "plugins" && inner == "plugins",
+                        _ => false,
+                    } =>
+            {
+                self.set(path, Value::Object(serde_json::Map::new()), node.start());
             }
             (None, Slot::Branch, Node::Object(object)) => self.object(object, path),
             (None, Slot::Branch, _) => self.reject(path, node, "an object"),

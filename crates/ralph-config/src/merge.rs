@@ -293,3 +293,44 @@ impl Merged {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// The types take whatever the table admits.
+    #[test]
+    fn a_value_that_its_key_admits_never_panics() {
+        let values = [
+            json!(null),
+            json!(true),
+            json!(0),
+            json!(1),
+            json!(255),
+            json!(u32::MAX),
+            json!(u64::MAX),
+            json!(-1),
+            json!(0.5),
+            json!(10.0),
+            json!(""),
+            json!("x"),
+            json!("default"),
+            json!([]),
+            json!([1]),
+            json!(["x"]),
+            json!({}),
+            json!({"x": 1}),
+        ];
+        let sources = Sources { global: None, project: PathBuf::from("/nonexistent") };
+        let mut taken = 0;
+        for (key, ..) in KEYS {
+            for value in &values {
+                let values = vec![(key.replace('*', "x"), value.clone())];
+                taken += u32::from(load(&sources, &Overrides { profile: None, values }).is_ok());
+            }
+        }
+        assert!(taken > 100, "{taken}");
+    }
+}

@@ -53,7 +53,7 @@ impl Stage {
     }
 
     fn turn(&self) -> Turn {
-        let limit = Some(Duration::from_secs(60));
+        let limit = Some(Duration::from_mins(1));
         let files = self.path("files");
         Turn { limit, ..Turn::new("do the task\n", self.path("work"), files, &self.marker) }
     }
