@@ -168,7 +168,11 @@ impl<'a> Draft<'a> {
         Block {
             lead: text[item.lead..item.core.start].trim().to_owned(),
             text: text[item.core.clone()].to_owned(),
-            trail: trail.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" "),
+            trail: match trail {
+                ["", trail] | [trail, ""] => trail.to_owned(),
+                // The first may end in a comment that only the end of its line ends.
+                [before, after] => format!("{before}\n{after}"),
+            },
             indent: indentation_at(text, item.core.start, "").to_owned(),
             task: self.document.tasks[index].clone(),
             changed: changed.clone(),
@@ -315,7 +319,7 @@ impl Document {
         };
         let text = &self.text[span];
         let Ok(Node::Object(object)) = syntax::parse(text) else { return house };
-        let style = house.like(text, &object, outer);
+        let style = house.clone().like(text, &object, outer);
         if self.spans.is_empty() {
             // The outermost object says nothing about how tasks are written.
             Style {
@@ -346,7 +350,9 @@ fn reindent(text: &str, from: &str, to: &str, newline: &str) -> String {
     while let Some(at) = rest.find(['"', '\'', '/']) {
         let token = &rest[at..];
         let len = match token.as_bytes()[0] {
-            b'/' if token.starts_with("/*") => token.find("*/").map_or(token.len(), |end| end + 2),
+            b'/' if token.starts_with("/*") => {
+                token[2..].find("*/").map_or(token.len(), |end| end + 4)
+            }
             b'/' => token.find(['\n', '\r']).unwrap_or(token.len()),
             quote => string_len(token, quote),
         };

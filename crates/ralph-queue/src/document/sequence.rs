@@ -174,6 +174,7 @@ impl Sequence<'_> {
             out: String::with_capacity(self.container.len() + 1024),
             left: slots.len(),
             trailing_comma,
+            previous: None,
         };
         let mut slots = slots.iter().peekable();
         let mut dropped = false;
@@ -221,6 +222,8 @@ struct Writer<'a> {
     /// How many items are still to come.
     left: usize,
     trailing_comma: bool,
+    /// The item written last, unless that is a new one.
+    previous: Option<usize>,
 }
 
 impl Writer<'_> {
@@ -239,9 +242,10 @@ impl Writer<'_> {
         let text = self.sequence.text;
         if text[..item.lead].ends_with(['\n', '\r']) {
             self.begin_line();
-        } else {
+        } else if self.previous != index.checked_sub(1) {
             self.space_after_comma();
         }
+        self.previous = Some(index);
         self.out.push_str(&text[item.lead..item.core.start]);
         self.out.push_str(changed.map_or(&text[item.core.clone()], |core| core));
         let after = &text[item.core.end..item.end];
@@ -264,6 +268,7 @@ impl Writer<'_> {
     }
 
     fn new_item(&mut self, new: &NewItem) {
+        self.previous = None;
         let own_line = self.layout.own_lines || !new.lead.is_empty() || !new.trail.is_empty();
         if own_line {
             self.begin_line();
@@ -279,8 +284,6 @@ impl Writer<'_> {
         if own_line {
             self.out.push_str(&new.trail);
             self.out.push_str(self.style.newline);
-        } else if self.left > 0 {
-            self.out.push(' ');
         }
     }
 
@@ -297,7 +300,7 @@ impl Writer<'_> {
 
     fn space_after_comma(&mut self) {
         if self.out.ends_with(',') {
-            self.out.push(' ');
+            self.out.push_str(self.style.gap);
         }
     }
 

@@ -18,6 +18,8 @@ pub(super) struct Style {
     pub(super) colon: String,
     /// What is inside the brackets of an object on one line.
     pub(super) padding: &'static str,
+    /// What follows a comma on one line.
+    pub(super) gap: &'static str,
     /// The last of several lines ends in a comma, too.
     pub(super) trailing_comma: bool,
 }
@@ -37,6 +39,7 @@ impl Style {
             inline_objects: false,
             colon: ": ".to_owned(),
             padding: " ",
+            gap: " ",
             trailing_comma: false,
         }
     }
@@ -55,6 +58,9 @@ impl Style {
         self.inline_objects = !before.contains(['\n', '\r']);
         if self.inline_objects {
             self.padding = if before.is_empty() { "" } else { " " };
+            if let Some(second) = object.properties.get(1) {
+                self.gap = if &text[first.end()..second.start()] == "," { "" } else { " " };
+            }
         } else {
             let outer = indentation_at(text, start, outer_indent);
             let inner = indentation_at(text, first.start(), outer_indent);
@@ -119,7 +125,7 @@ impl Style {
                     out.push_str(&inner);
                 }
                 (true, 0) => out.push_str(padding),
-                (true, _) => out.push(' '),
+                (true, _) => out.push_str(self.gap),
             }
             if let Some(key) = key {
                 out.push_str(&Value::from(*key).to_string());
