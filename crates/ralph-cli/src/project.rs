@@ -158,7 +158,7 @@ pub(crate) fn revision(queue: &Queue) -> String {
     let mut hash = Sha256::new();
     hash.update(queue.document().text());
     hash.update([0]);
-    hash.update(queue.done_document().map_or("", |done| done.text()));
+    hash.update(queue.done_document().text());
     let mut first = [0; 8];
     first.copy_from_slice(&hash.finalize()[..8]);
     format!("{:016x}", u64::from_be_bytes(first))

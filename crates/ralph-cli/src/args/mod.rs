@@ -19,7 +19,7 @@ pub(crate) use queue::{
     QueueCommand, SortBy, TextOrJson,
 };
 pub(crate) use run::{
-    LoopArgs, OneArgs, ParallelCommand, ResumeArgs, RetryArgs, RunArgs, RunCommand,
+    AgentArgs, LoopArgs, OneArgs, ParallelCommand, ResumeArgs, RetryArgs, RunArgs, RunCommand,
 };
 pub(crate) use task::{
     NoteArgs, ShowArgs, ShowFormat, StartArgs, StatusArgs, TaskAddArgs, TaskArgs, TaskCommand,

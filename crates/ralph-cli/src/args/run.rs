@@ -41,6 +41,12 @@ pub(crate) struct OneArgs {
     /// Say what would run; start and write nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
+    /// Be the worker that a parallel run starts for its task
+    #[arg(long, hide = true, requires_all = ["id", "claim"])]
+    pub(crate) parallel_worker: bool,
+    /// The claim under which that worker holds its task
+    #[arg(long, hide = true, value_name = "CLAIM", requires = "parallel_worker")]
+    pub(crate) claim: Option<String>,
     #[command(flatten)]
     pub(crate) agent: AgentArgs,
 }

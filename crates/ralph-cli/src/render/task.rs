@@ -50,10 +50,11 @@ pub(crate) fn long(task: &Task) -> Text {
     ];
     for (name, value) in fields {
         let Some(value) = value else { continue };
-        text = text.line().style(DIM, format_args!("  {name:<12}")).block("              ", &value);
+        text =
+            text.line().style(DIM, format_args!("  {name:<13}")).block("               ", &value);
     }
     for (name, value) in &task.custom_fields {
-        text = text.line().style(DIM, format_args!("  {name:<12}")).block("              ", value);
+        text = text.line().style(DIM, format_args!("  {name:<13}")).block("               ", value);
     }
     text
 }

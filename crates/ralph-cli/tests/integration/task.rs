@@ -117,7 +117,7 @@ fn every_field_can_be_given() {
 
     let text = desk.ralph(&["task", "show", &id, "--format", "text"]);
     for line in
-        ["RQ-0003  three\n", "draft, high priority\n", "- then that\n", "team          core"]
+        ["RQ-0003  three\n", "draft, high priority\n", "- then that\n", "  team         core\n"]
     {
         assert!(text.success().stdout.contains(line), "{line:?} in {text}");
     }

@@ -83,6 +83,9 @@ impl Plan {
 
         // An existing configuration says where the queue is.
         let settings = ralph_config::load(&project::sources(context, root), &Overrides::default())?;
+        for warning in &settings.warnings {
+            context.ui.warn(warning);
+        }
         let queue = root.join(&settings.config.queue.file);
         let done = root.join(&settings.config.queue.done_file);
         for path in [&queue, &done] {
@@ -184,7 +187,7 @@ fn report(context: &Context, root: &Path, plan: &Plan, is_trusted: bool) -> Resu
         Some(Gate { argv, because }) => context.ui.say(
             Text::new()
                 .plain("Work lands when ")
-                .style(BOLD, argv.join(" "))
+                .style(BOLD, format_args!("`{}`", argv.join(" ")))
                 .plain(format_args!(" passes ({because}).")),
         ),
         None if plan.writes_config => {

@@ -1,5 +1,6 @@
 //! `ralph queue list`.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use ralph_queue::runnability::{Drafts, Reason, UnmetDependency};
@@ -34,9 +35,10 @@ pub(crate) fn list(context: &Context, args: &ListArgs) -> Result<Exit, CliError>
         matches(task, args) && waiting.as_ref().is_none_or(|ids| ids.contains(task.id.as_str()))
     });
     if let Some(by) = args.sort_by {
-        tasks.sort_by_cached_key(|task| SortKey::of(task, by));
-        if args.order == Order::Descending {
-            tasks.reverse();
+        // Both ways, equals stay in the order of work.
+        match args.order {
+            Order::Ascending => tasks.sort_by_cached_key(|task| SortKey::of(task, by)),
+            Order::Descending => tasks.sort_by_cached_key(|task| Reverse(SortKey::of(task, by))),
         }
     }
     let page = Page::cut(tasks, args)?;
@@ -82,15 +84,18 @@ fn matches(task: &Task, args: &ListArgs) -> bool {
 }
 
 /// The tasks that wait for `id`, directly or through others.
-fn dependants(queue: &Queue, id: &str) -> BTreeSet<String> {
-    let mut found = BTreeSet::new();
-    let mut open = vec![id.to_owned()];
-    while let Some(id) = open.pop() {
-        for task in queue.tasks().chain(queue.done_tasks()) {
-            if task.depends_on.contains(&id) && found.insert(task.id.to_string()) {
-                open.push(task.id.to_string());
-            }
+fn dependants<'q>(queue: &'q Queue, id: &'q str) -> BTreeSet<&'q str> {
+    let mut waiting: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for task in queue.tasks().chain(queue.done_tasks()) {
+        for wanted in &task.depends_on {
+            waiting.entry(wanted).or_default().push(task.id.as_str());
         }
+    }
+    let mut found = BTreeSet::new();
+    let mut open = vec![id];
+    while let Some(id) = open.pop() {
+        let direct = waiting.get(id).map_or(&[][..], Vec::as_slice);
+        open.extend(direct.iter().filter(|id| found.insert(**id)));
     }
     found
 }
@@ -99,7 +104,7 @@ fn dependants(queue: &Queue, id: &str) -> BTreeSet<String> {
 /// with the most urgent; a missing time is less than any.
 #[derive(Eq, Ord, PartialEq, PartialOrd)]
 enum SortKey {
-    Urgency(std::cmp::Reverse<Priority>),
+    Urgency(Reverse<Priority>),
     Status(Status),
     Text(String),
     Time(Option<Timestamp>),
@@ -110,7 +115,7 @@ impl SortKey {
         let time =
             |time: &Option<String>| Self::Time(time.as_ref().and_then(|time| time.parse().ok()));
         match by {
-            SortBy::Priority => Self::Urgency(std::cmp::Reverse(task.priority)),
+            SortBy::Priority => Self::Urgency(Reverse(task.priority)),
             SortBy::Status => Self::Status(task.status),
             SortBy::Title => Self::Text(task.title.to_lowercase()),
             SortBy::CreatedAt => time(&task.created_at),

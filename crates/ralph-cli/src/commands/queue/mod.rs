@@ -4,7 +4,7 @@ mod list;
 
 use ralph_loop::layout::Layout;
 use ralph_queue::runnability::{Drafts, Report};
-use ralph_queue::{Place, Problem, Queue, Severity, Task};
+use ralph_queue::{Place, Problem, Queue, Severity, Status, Task};
 use ralph_state::file::{Durability, replace};
 use ralph_state::{Clock as _, TaskId};
 use serde::Serialize;
@@ -71,6 +71,62 @@ fn next(context: &Context, args: &NextArgs) -> Result<Exit, CliError> {
         context.ui.say(reasons(&queue, &report));
     }
     Ok(Exit::Done)
+}
+
+/// Says which task a run would take, or why it would not take the one asked for.
+pub(crate) fn dry_run(
+    context: &Context,
+    id: Option<&str>,
+    include_draft: bool,
+) -> Result<Exit, CliError> {
+    let project = Project::open(context, "ralph run --dry-run")?;
+    let queue = project.queue()?;
+    let drafts = if include_draft { Drafts::Include } else { Drafts::Exclude };
+    let report = project::explain(context, &queue, drafts);
+    let task = match id {
+        Some(id) => Some(startable(&project, &queue, &report, id)?),
+        None => report
+            .selection
+            .selected_task_id
+            .as_ref()
+            .and_then(|id| queue.tasks().find(|task| task.id == *id)),
+    };
+    if context.ui.wants_json() {
+        #[derive(Serialize)]
+        struct DryRun<'a> {
+            schema: Schema,
+            rev: String,
+            task: Option<&'a Task>,
+            report: &'a Report,
+        }
+        let rev = project::revision(&queue);
+        let schema = Schema::v1("run-dry-run");
+        context.ui.print_json(&DryRun { schema, rev, task, report: &report })?;
+    } else if let Some(task) = task {
+        let text = Text::new().plain("Would work on ").style(BOLD, &task.id).plain(": ");
+        context.ui.print(text.plain(&task.title))?;
+    } else {
+        context.ui.print(reasons(&queue, &report))?;
+    }
+    Ok(Exit::Done)
+}
+
+fn startable<'q>(
+    project: &Project,
+    queue: &'q Queue,
+    report: &Report,
+    id: &str,
+) -> Result<&'q Task, CliError> {
+    let (_, task) = project.find(queue, id)?;
+    let report = report.tasks.iter().find(|report| report.id == task.id);
+    let why = match report {
+        // A task in `doing` is one that a run was interrupted on.
+        Some(report) if report.runnable || report.status == Status::Doing => return Ok(task),
+        Some(report) => report.reasons.iter().map(reason).collect::<Vec<_>>().join("; "),
+        None => format!("is {}", task.status),
+    };
+    Err(CliError::new(ErrorKind::Refused, format!("task `{}` {why}", task.id))
+        .hint("`ralph queue explain` shows which tasks can start."))
 }
 
 fn explain(context: &Context, args: &ExplainArgs) -> Result<Exit, CliError> {
