@@ -204,6 +204,14 @@ pub(crate) fn slot(path: &[String]) -> Slot {
     }
 }
 
+/// `path` as one text, which no other path has: a name that holds a dot is quoted.
+pub(crate) fn dotted(path: &[String]) -> String {
+    let names = path
+        .iter()
+        .map(|name| if name.contains(['.', '"']) { format!("{name:?}") } else { name.clone() });
+    names.collect::<Vec<_>>().join(".")
+}
+
 /// Whether the key at `path` admits `value`; else what was expected.
 pub(crate) fn check(path: &[String], value: &Value) -> Result<(), String> {
     match slot(path) {

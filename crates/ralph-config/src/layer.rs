@@ -104,7 +104,10 @@ struct Walk<'a> {
 impl Walk<'_> {
     /// Refuses a newer version, notes an older one.
     fn version(&mut self, root: &Object<'_>) -> Result<(), ConfigError> {
-        let Some(property) = root.get("version") else {
+        // The last one, as with every key.
+        let mut properties = root.properties.iter();
+        let Some(property) = properties.rfind(|property| property.name.as_str() == "version")
+        else {
             self.warn(root.start(), WarningKind::NoVersion);
             return Ok(());
         };
@@ -131,7 +134,7 @@ impl Walk<'_> {
             let name = property.name.as_str();
             path.push(name.to_owned());
             if object.properties[..index].iter().any(|earlier| earlier.name.as_str() == name) {
-                self.warn(property.start(), WarningKind::Duplicate { key: path.join(".") });
+                self.warn(property.start(), WarningKind::Duplicate { key: keys::dotted(path) });
             }
             // The version has been looked at; null is unset.
             if *path != ["version"] && !matches!(property.value, Node::NullKeyword(_)) {
@@ -142,14 +145,14 @@ impl Walk<'_> {
     }
 
     fn property(&mut self, start: usize, node: &Node<'_>, path: &mut KeyPath) {
-        let key = path.join(".");
+        let key = keys::dotted(path);
         match (legacy::of(path), keys::slot(path), node) {
             (Some(Old::Gone), ..) => self.warn(start, WarningKind::Gone { key }),
             (Some(Old::Moved { to, convert }), ..) => {
                 let value = convert(&to_value(node)).map_err(str::to_owned);
                 match value.and_then(|value| keys::check(&to, &value).map(|()| value)) {
                     Ok(value) => {
-                        self.warn(start, WarningKind::Moved { key, to: to.join(".") });
+                        self.warn(start, WarningKind::Moved { key, to: keys::dotted(&to) });
                         let place = (self.place)(node.start());
                         // The key of today wins, wherever it stands in the file.
                         self.layer.settings.entry(to).or_insert((value, place));
@@ -192,7 +195,7 @@ impl Walk<'_> {
     fn reject(&mut self, path: &[String], node: &Node<'_>, expected: &str) {
         self.layer.violations.push(Violation {
             place: Some((self.place)(node.start())),
-            key: path.join("."),
+            key: keys::dotted(path),
             value: shown(path, to_value(node)),
             expected: expected.to_owned(),
         });

@@ -37,7 +37,13 @@ mod legacy;
 mod merge;
 pub mod trust;
 
-pub use config::*;
+pub use config::{
+    AgentConfig, AgingThresholds, ApprovalMode, CiGate, CommandRunner, Config, Finish,
+    GitPublishMode, GitRevertMode, LoopConfig, NotificationConfig, OutputFormat, ParallelConfig,
+    PermissionMode, PhaseOverride, PlanMode, PluginConfig, PluginsConfig, ProjectType, QueueConfig,
+    QueuePolicy, RetryConfig, RunnerCli, RunnerOptions, Sandbox, ScanPromptVersion,
+    UnsupportedOption, Verbosity, WebhookConfig,
+};
 pub use error::{ConfigError, Place, Violation, Warning, WarningKind};
 pub use init::{InitChoices, init_text};
 pub use merge::{Executables, Origin, Overrides, Resolved, Sources, load};

@@ -93,7 +93,8 @@ pub fn load(sources: &Sources, overrides: &Overrides) -> Result<Resolved, Config
         merged.lay(&origin, settings.collect());
     }
     violations.extend(merged.reserved_profiles());
-    if let Some(name) = &overrides.profile {
+    // What is wrong with a file may be the reason why the profile is not there.
+    if let (Some(name), true) = (&overrides.profile, violations.is_empty()) {
         merged.lay_profile(name)?;
     }
     for (key, value) in &overrides.values {
@@ -122,7 +123,7 @@ pub fn load(sources: &Sources, overrides: &Overrides) -> Result<Resolved, Config
         origins: merged
             .values
             .into_iter()
-            .map(|(key, setting)| (key.join("."), setting.origin))
+            .map(|(key, setting)| (keys::dotted(&key), setting.origin))
             .collect(),
         warnings,
     })
@@ -171,9 +172,9 @@ impl Merged {
 
     fn reserved_profiles(&self) -> Vec<Violation> {
         let mut reserved: Vec<Violation> = Vec::new();
-        for (key, setting) in &self.values {
-            let [profiles, name, ..] = key.as_slice() else { continue };
-            let key = format!("profiles.{name}");
+        for (path, setting) in &self.values {
+            let [profiles, name, ..] = path.as_slice() else { continue };
+            let key = keys::dotted(&path[..2]);
             if profiles == "profiles"
                 && PROFILES.iter().any(|(taken, _)| taken == name)
                 && reserved.last().is_none_or(|last| last.key != key)
@@ -288,7 +289,7 @@ impl Merged {
             entries: project
                 .into_iter()
                 .filter(|(key, (value, _))| names_program(key, value))
-                .map(|(key, (value, _))| (key.join("."), value))
+                .map(|(key, (value, _))| (keys::dotted(&key), value))
                 .collect(),
         }
     }
