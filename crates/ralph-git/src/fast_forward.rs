@@ -1,8 +1,9 @@
-//! Moving the user's checkout forward.
+//! Moving a checkout forward without overwriting anything.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use crate::{GitError, Repo, Sha};
+use crate::command::{Call, path_from, records};
+use crate::{Change, GitError, Head, Repo, Sha};
 
 /// What became of a fast-forward.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,9 +15,9 @@ pub enum FastForward {
     AlreadyThere,
     /// The branch has commits of its own; nothing changed.
     NotAFastForward,
-    /// Files with changes, untracked or ignored, stand in the way; nothing changed.
+    /// Files that are changed, untracked or ignored stand in the way; nothing changed.
     WouldOverwrite {
-        /// The files.
+        /// The files, in the order of git.
         files: Vec<PathBuf>,
     },
     /// Git refuses for another reason, an unfinished merge say; nothing changed.
@@ -27,8 +28,69 @@ pub enum FastForward {
 }
 
 impl Repo {
-    /// Moves the checked-out branch forward to `to`, with its files, and never overwrites any.
-    pub fn fast_forward(&self, _to: &Sha) -> Result<FastForward, GitError> {
-        todo!()
+    /// Moves the checked-out branch (or a detached HEAD) forward to `to`, with its files. Changes
+    /// in other files stay; nothing is ever overwritten: git itself checks under its own lock,
+    /// ignored files included.
+    ///
+    /// # Errors
+    /// When `to` is missing, another git holds the index, or git gives no answer.
+    pub fn fast_forward(&self, to: &Sha) -> Result<FastForward, GitError> {
+        let head = match self.head()? {
+            Head::Branch { commit, .. } => commit,
+            Head::Detached { commit } => Some(commit),
+        };
+        if let Some(head) = &head {
+            if self.is_ancestor(to, head)? {
+                return Ok(FastForward::AlreadyThere);
+            }
+            if !self.is_ancestor(head, to)? {
+                return Ok(FastForward::NotAFastForward);
+            }
+        }
+        let merge = ["merge", "--quiet", "--ff-only", "--no-overwrite-ignore", "--no-stat"];
+        let answer = self.ask(Call::new(merge).arg(to.as_str()).long())?;
+        if answer.success() {
+            return Ok(FastForward::Done);
+        }
+        let files = self.in_the_way(head.as_ref(), to)?;
+        if !files.is_empty() {
+            return Ok(FastForward::WouldOverwrite { files });
+        }
+        let reason = answer.stderr.clone();
+        match answer.failed() {
+            GitError::Failed { .. } => Ok(FastForward::Refused { reason }),
+            error => Err(error),
+        }
     }
+
+    /// The files that `to` brings and that differ here, tracked or not.
+    fn in_the_way(&self, head: Option<&Sha>, to: &Sha) -> Result<Vec<PathBuf>, GitError> {
+        let incoming = match head {
+            Some(head) => Call::new(["diff-tree", "-r", "-z", "--name-only", "--no-renames"])
+                .arg(head.as_str())
+                .arg(to.as_str()),
+            None => Call::new(["ls-tree", "-r", "-z", "--name-only", to.as_str()]),
+        };
+        let answer = self.run(incoming)?;
+        let incoming: Vec<PathBuf> = records(&answer.stdout).map(path_from).collect();
+        let mut in_the_way: Vec<PathBuf> = self
+            .changes()?
+            .into_iter()
+            .map(|Change { path, .. }| path)
+            .filter(|path| incoming.iter().any(|new| collide(path, new)))
+            .collect();
+        // An ignored file is no change; it stands where a new file has to go.
+        for new in &incoming {
+            let exists = fs_err::symlink_metadata(self.root().join(new)).is_ok();
+            if exists && !in_the_way.contains(new) && !self.is_tracked(new)? {
+                in_the_way.push(new.clone());
+            }
+        }
+        Ok(in_the_way)
+    }
+}
+
+/// Whether both cannot be: the same path, or one a file where the other needs a directory.
+fn collide(one: &Path, other: &Path) -> bool {
+    one.starts_with(other) || other.starts_with(one)
 }

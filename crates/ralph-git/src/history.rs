@@ -1,5 +1,6 @@
 //! Commits: their messages, trailers and size.
 
+use crate::command::{Call, records};
 use crate::{GitError, Repo, Sha};
 
 /// One commit for people.
@@ -14,7 +15,7 @@ pub struct LogLine {
 /// How much two trees differ.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct DiffStat {
-    /// Files that differ.
+    /// Files that differ; one that moved counts twice.
     pub files: usize,
     /// Lines added; binary files count none.
     pub insertions: usize,
@@ -24,32 +25,148 @@ pub struct DiffStat {
 
 impl Repo {
     /// The newest commits of `range` (a revision or `a..b`), at most `count`, newest first.
-    pub fn log_lines(&self, _range: &str, _count: usize) -> Result<Vec<LogLine>, GitError> {
-        todo!()
+    ///
+    /// # Errors
+    /// When `range` names no commit, or git gives no answer.
+    pub fn log_lines(&self, range: &str, count: usize) -> Result<Vec<LogLine>, GitError> {
+        let answer = self.run(
+            Call::new(["log", "-z", "--format=%H %s"])
+                .arg(format!("--max-count={count}"))
+                .arg("--end-of-options")
+                .arg(range)
+                .arg("--"),
+        )?;
+        let parse = |record: &[u8]| {
+            let text = String::from_utf8_lossy(record);
+            let (sha, subject) = text.split_once(' ')?;
+            Some(LogLine { sha: sha.parse().ok()?, subject: subject.to_owned() })
+        };
+        let lines: Option<_> = records(&answer.stdout).map(parse).collect();
+        lines.ok_or_else(|| answer.unreadable())
     }
 
     /// The commits of `tip` that are not in `base`, oldest first.
-    pub fn commits_since(&self, _base: &Sha, _tip: &Sha) -> Result<Vec<Sha>, GitError> {
-        todo!()
+    ///
+    /// # Errors
+    /// When a commit is missing, or git gives no answer.
+    pub fn commits_since(&self, base: &Sha, tip: &Sha) -> Result<Vec<Sha>, GitError> {
+        let answer = self.run(
+            Call::new(["rev-list", "--reverse", "--topo-order"]).arg(format!("{base}..{tip}")),
+        )?;
+        let shas: Result<_, _> = answer.text().lines().map(str::parse).collect();
+        shas.map_err(|_| answer.unreadable())
     }
 
-    /// How much `to` differs from `from`.
-    pub fn diff_stat(&self, _from: &Sha, _to: &Sha) -> Result<DiffStat, GitError> {
-        todo!()
+    /// How much `to` (a commit or tree) differs from `from`.
+    ///
+    /// # Errors
+    /// When one is missing, or git gives no answer.
+    pub fn diff_stat(&self, from: &Sha, to: &Sha) -> Result<DiffStat, GitError> {
+        let options = [
+            "diff-tree",
+            "-r",
+            "-z",
+            "--numstat",
+            "--no-renames",
+            "--no-ext-diff",
+            "--no-textconv",
+        ];
+        let answer = self.run(Call::new(options).arg(from.as_str()).arg(to.as_str()))?;
+        parse_numstat(&answer.stdout).ok_or_else(|| answer.unreadable())
     }
 
     /// The newest commit of `range` with the trailer `key: value`.
+    ///
+    /// # Errors
+    /// When `range` names no commit, or git gives no answer.
     pub fn find_trailer(
         &self,
-        _range: &str,
-        _key: &str,
-        _value: &str,
+        range: &str,
+        key: &str,
+        value: &str,
     ) -> Result<Option<Sha>, GitError> {
-        todo!()
+        let found = self.trailers_like(range, key, &format!("{key}: {value}"))?;
+        Ok(found.into_iter().find(|(_, has)| has == value).map(|(sha, _)| sha))
     }
 
-    /// Every `key` trailer of `range` with its commit, newest first.
-    pub fn trailers(&self, _range: &str, _key: &str) -> Result<Vec<(Sha, String)>, GitError> {
-        todo!()
+    /// Every trailer `key` of `range` with its commit, newest commit first.
+    ///
+    /// # Errors
+    /// When `range` names no commit, or git gives no answer.
+    pub fn trailers(&self, range: &str, key: &str) -> Result<Vec<(Sha, String)>, GitError> {
+        self.trailers_like(range, key, &format!("{key}:"))
+    }
+
+    /// The trailers `key` of the commits with `text` in their message: a quick filter, because
+    /// taking every message of a long history apart is slow.
+    fn trailers_like(
+        &self,
+        range: &str,
+        key: &str,
+        text: &str,
+    ) -> Result<Vec<(Sha, String)>, GitError> {
+        let answer = self.run(
+            Call::new(["log", "-z", "--fixed-strings", "--regexp-ignore-case"])
+                .arg(format!("--grep={text}"))
+                .arg(format!(
+                    "--format=%H%x1f%(trailers:key={key},valueonly,unfold,separator=%x1f)"
+                ))
+                .arg("--end-of-options")
+                .arg(range)
+                .arg("--"),
+        )?;
+        parse_trailers(&answer.stdout).ok_or_else(|| answer.unreadable())
+    }
+}
+
+fn parse_numstat(output: &[u8]) -> Option<DiffStat> {
+    let mut stat = DiffStat::default();
+    for record in records(output) {
+        let mut fields = record.split(|byte| *byte == b'\t');
+        let mut count = || {
+            let text = std::str::from_utf8(fields.next()?).ok()?;
+            if text == "-" { Some(0) } else { text.parse::<usize>().ok() }
+        };
+        stat.insertions += count()?;
+        stat.deletions += count()?;
+        stat.files += 1;
+    }
+    Some(stat)
+}
+
+fn parse_trailers(output: &[u8]) -> Option<Vec<(Sha, String)>> {
+    let mut found = Vec::new();
+    for record in records(output) {
+        let text = String::from_utf8_lossy(record);
+        let mut fields = text.split('\x1f');
+        let sha: Sha = fields.next()?.parse().ok()?;
+        let values = fields.map(str::trim).filter(|value| !value.is_empty());
+        found.extend(values.map(|value| (sha.clone(), value.to_owned())));
+    }
+    Some(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_of_lines() {
+        let output = b"3\t1\ta b\0-\t-\timage.png\0 0\t7\tx\0";
+        assert_eq!(parse_numstat(output), None, "a stray space is no number");
+        let output = b"3\t1\ta b\0-\t-\timage.png\x000\t7\tx\0";
+        let stat = DiffStat { files: 3, insertions: 3, deletions: 8 };
+        assert_eq!(parse_numstat(output), Some(stat));
+        assert_eq!(parse_numstat(b""), Some(DiffStat::default()));
+    }
+
+    #[test]
+    fn trailers_of_several_commits() {
+        let (one, two) = ("1".repeat(40), "2".repeat(40));
+        let output = format!("{one}\x1fT-1\x1fT-2 \0{two}\x1f\0");
+        let one: Sha = one.parse().unwrap();
+        let expected = vec![(one.clone(), "T-1".to_owned()), (one, "T-2".to_owned())];
+        assert_eq!(parse_trailers(output.as_bytes()), Some(expected));
+        assert_eq!(parse_trailers(b"no sha"), None);
     }
 }

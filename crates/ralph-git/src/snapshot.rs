@@ -1,12 +1,25 @@
 //! Commits and trees made from the work tree.
 
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
 
+use ralph_process::{Exit, own_pid};
 use thiserror::Error;
 
-use crate::{GitError, Repo, Sha};
+use crate::command::{Call, path_bytes, records};
+use crate::status::literal;
+use crate::{ChangeKind, GitError, Repo, Sha};
 
-/// Git does not know who commits.
+/// Who commits a snapshot: rescuing work must not fail for want of an identity.
+const RALPH: [(&str, &str); 4] = [
+    ("GIT_AUTHOR_NAME", "Ralph"),
+    ("GIT_AUTHOR_EMAIL", "ralph@localhost"),
+    ("GIT_COMMITTER_NAME", "Ralph"),
+    ("GIT_COMMITTER_EMAIL", "ralph@localhost"),
+];
+
+/// Why a commit would have no author.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum IdentityError {
@@ -22,43 +35,193 @@ pub enum IdentityError {
 }
 
 impl Repo {
-    /// Commits the whole work tree as it is, tracked and untracked files but no ignored ones,
+    /// Commits the whole work tree as it is (tracked and untracked files, no ignored ones)
     /// without touching index, HEAD, branches or files. The commit is reachable from nothing:
-    /// [`Repo::update_ref`] is next. Its author is Ralph, so it works without an identity.
+    /// [`Repo::update_ref`] is next, before git's housekeeping weeks later. Its author is Ralph.
     ///
-    /// `exclude` keeps paths as they are in HEAD.
+    /// Paths in `exclude` (relative to the root) are as in HEAD. Of a repository inside this one
+    /// the files are taken, not the history. A conflict is taken with its markers.
+    ///
+    /// # Errors
+    /// When a file cannot be read, or git gives no answer.
     pub fn snapshot(
         &self,
-        _exclude: &[PathBuf],
-        _message: &str,
-        _parent: Option<&Sha>,
+        exclude: &[PathBuf],
+        message: &str,
+        parent: Option<&Sha>,
     ) -> Result<Sha, GitError> {
-        todo!()
+        let tree = self.work_tree_hash(exclude)?;
+        let call = RALPH
+            .iter()
+            .fold(commit_tree(&tree, parent, message), |call, (name, value)| call.env(name, value));
+        self.run_for_sha(call)
     }
 
-    /// The tree that [`Repo::snapshot`] would commit.
-    pub fn work_tree_hash(&self, _exclude: &[PathBuf]) -> Result<Sha, GitError> {
-        todo!()
+    /// The tree that [`Repo::snapshot`] would commit. It is written to the object database.
+    ///
+    /// # Errors
+    /// As for [`Repo::snapshot`].
+    pub fn work_tree_hash(&self, exclude: &[PathBuf]) -> Result<Sha, GitError> {
+        let index = TemporaryIndex::copy(self.git_dir())?;
+        let with_index = |call: Call| call.env("GIT_INDEX_FILE", &index.path);
+        if !exclude.is_empty() {
+            let reset = Call::new(["reset", "--quiet", "--"]);
+            let paths = exclude.iter().map(|path| literal("", path));
+            // Says with 1 that something is left to add.
+            let answer = self.ask(with_index(paths.fold(reset, Call::arg)))?;
+            if !matches!(answer.exit, Exit::Code(0 | 1)) {
+                return Err(answer.failed());
+            }
+        }
+        let nested: Vec<PathBuf> = self
+            .changes()?
+            .into_iter()
+            .filter(|change| change.kind == ChangeKind::Repository)
+            .map(|change| change.path)
+            .filter(|path| !exclude.iter().any(|exclude| path.starts_with(exclude)))
+            .collect();
+        let add = Call::new(["add", "--all", "--", ":/"]);
+        let left_out = exclude.iter().chain(&nested).map(|path| literal(",exclude", path));
+        self.run(with_index(left_out.fold(add, Call::arg).long()))?;
+        for repository in &nested {
+            let entries = self.hash_files(repository)?;
+            let call = Call::new(["update-index", "-z", "--index-info"]).stdin(entries);
+            self.run(with_index(call))?;
+        }
+        self.run_for_sha(with_index(Call::new(["write-tree"])))
+    }
+
+    /// Index entries for the files of a repository inside this one, which `git add` would take
+    /// as a mere commit name, or refuse. Its own rules say what is ignored.
+    fn hash_files(&self, repository: &Path) -> Result<Vec<u8>, GitError> {
+        let dir = self.root().join(repository);
+        let list = Call::new(["ls-files", "-z", "--cached", "--others", "--exclude-standard"]);
+        let answer = self.git().run(&dir, list)?;
+        let mut entries = Vec::new();
+        for name in records(&answer.stdout) {
+            let name = crate::command::path_from(name);
+            let file = dir.join(&name);
+            let Some((mode, content)) = read_entry(&file)? else { continue };
+            let call = Call::new(["hash-object", "-w", "--stdin", "--no-filters"]);
+            let sha = self.run_for_sha(call.stdin(content))?;
+            entries.extend_from_slice(format!("{mode} {sha} 0\t").as_bytes());
+            entries.extend(path_bytes(&repository.join(&name)));
+            entries.push(0);
+        }
+        Ok(entries)
     }
 
     /// Commits everything that is not ignored on the current branch; `None` when there is
     /// nothing to commit. Hooks are not run.
-    pub fn commit_all(&self, _message: &str) -> Result<Option<Sha>, GitError> {
-        todo!()
+    ///
+    /// # Errors
+    /// When a repository inside this one has no commit, git does not know who commits, or git
+    /// gives no answer. What was added to the index then stays there.
+    pub fn commit_all(&self, message: &str) -> Result<Option<Sha>, GitError> {
+        self.run(Call::new(["add", "--all", "--", ":/"]).long())?;
+        let staged = self.ask(Call::new(["diff-index", "--cached", "--quiet", "HEAD", "--"]))?;
+        match staged.exit {
+            Exit::Code(0) => return Ok(None),
+            Exit::Code(1) => {}
+            // A branch without a commit: whatever is in the index is new.
+            _ if self.resolve("HEAD")?.is_none() => {
+                if self.run(Call::new(["ls-files", "-z"]))?.stdout.is_empty() {
+                    return Ok(None);
+                }
+            }
+            _ => return Err(staged.failed()),
+        }
+        let commit = ["commit", "--quiet", "--no-verify", "--cleanup=whitespace", "--file=-"];
+        self.run(Call::new(commit).stdin(message))?;
+        self.run_for_sha(Call::new(["rev-parse", "HEAD"])).map(Some)
     }
 
     /// Makes a commit of `tree` that is reachable from nothing yet.
-    pub fn commit_tree(
-        &self,
-        _tree: &Sha,
-        _parents: &[Sha],
-        _message: &str,
-    ) -> Result<Sha, GitError> {
-        todo!()
+    ///
+    /// # Errors
+    /// When an object is missing, git does not know who commits, or git gives no answer.
+    pub fn commit_tree(&self, tree: &Sha, parents: &[Sha], message: &str) -> Result<Sha, GitError> {
+        self.run_for_sha(commit_tree(tree, parents, message))
     }
 
     /// Whether git knows who commits here.
+    ///
+    /// # Errors
+    /// When it does not, or gives no answer.
     pub fn identity(&self) -> Result<(), IdentityError> {
-        todo!()
+        for ident in ["GIT_AUTHOR_IDENT", "GIT_COMMITTER_IDENT"] {
+            let answer = self.ask(Call::new(["var", ident]))?;
+            if !answer.success() {
+                // The last line has the reason; before it stands what to do about it.
+                let reason = answer.stderr.lines().last().unwrap_or_default();
+                let reason = reason.strip_prefix("fatal: ").unwrap_or(reason).to_owned();
+                return Err(IdentityError::Missing { reason });
+            }
+        }
+        Ok(())
+    }
+}
+
+fn commit_tree<'a>(tree: &Sha, parents: impl IntoIterator<Item = &'a Sha>, message: &str) -> Call {
+    let call = Call::new(["commit-tree", tree.as_str(), "-F", "-"]).stdin(message);
+    parents.into_iter().fold(call, |call, parent| call.arg("-p").arg(parent.as_str()))
+}
+
+/// Mode and content of a file or symbolic link; `None` for what git has no entry for.
+fn read_entry(file: &Path) -> io::Result<Option<(&'static str, Vec<u8>)>> {
+    let kind = match fs_err::symlink_metadata(file) {
+        Ok(metadata) => metadata,
+        // Deleted, and still in the index of that repository.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    if kind.is_symlink() {
+        return Ok(Some(("120000", path_bytes(&fs_err::read_link(file)?))));
+    }
+    if !kind.is_file() {
+        return Ok(None);
+    }
+    let mode = if is_executable(&kind) { "100755" } else { "100644" };
+    Ok(Some((mode, fs_err::read(file)?)))
+}
+
+fn is_executable(metadata: &std::fs::Metadata) -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        metadata.permissions().mode() & 0o100 != 0
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = metadata;
+        false
+    }
+}
+
+/// A copy of the index, for git to change instead of the real one. Left behind by a crash it is
+/// a stray file in git's directory that nothing reads.
+struct TemporaryIndex {
+    path: PathBuf,
+}
+
+impl TemporaryIndex {
+    fn copy(git_dir: &Path) -> io::Result<Self> {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        // In git's directory, because an index may refer to files beside it.
+        let path = git_dir.join(format!("ralph-index-{}-{number}", own_pid()));
+        let copied = Self { path };
+        // The copy spares git reading every file again: its times are in the index.
+        match fs_err::copy(git_dir.join("index"), &copied.path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(copied),
+        }
+    }
+}
+
+impl Drop for TemporaryIndex {
+    fn drop(&mut self) {
+        // Not there when git had nothing to write, or was never made.
+        drop(fs_err::remove_file(&self.path));
     }
 }

@@ -11,7 +11,7 @@ use ralph_process::{Command, Output};
 use ralph_testkit::{Sandbox, wait_until};
 
 /// Far more than anything here takes; reached only by a hang.
-const FOR_EVER: Duration = Duration::from_secs(60);
+const FOR_EVER: Duration = Duration::from_mins(1);
 
 /// `sh -c script` in the sandbox, all output captured.
 fn sh(sandbox: &Sandbox, script: &str) -> Command {
@@ -31,5 +31,5 @@ fn pid_in(file: &Path) -> u32 {
         pid = read();
         pid.is_some()
     });
-    pid.unwrap()
+    pid.expect("the wait ends with one")
 }

@@ -1,0 +1,183 @@
+//! A new workspace: cloned beside its place, then renamed into it.
+
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use ralph_process::own_pid;
+use thiserror::Error;
+
+use super::{BRANCH, Workspace, config, remove};
+use crate::command::Call;
+use crate::{DiscoverError, GitError, RemoteUrls, Repo, Sha};
+
+/// Why a workspace was not made. Nothing is left of it.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum CreateError {
+    /// There is something at the destination.
+    #[error("{} exists already", path.display())]
+    Exists {
+        /// The destination.
+        path: PathBuf,
+    },
+    /// The disk, or the user's share of it, is full.
+    #[error("no space left for the workspace {}", path.display())]
+    DiskFull {
+        /// The destination.
+        path: PathBuf,
+    },
+    /// A directory or file could not be made, renamed or removed.
+    #[error("cannot make the workspace {}", path.display())]
+    Io {
+        /// The destination.
+        path: PathBuf,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// Git failed.
+    #[error("cannot clone into the workspace {}", path.display())]
+    Git {
+        /// The destination.
+        path: PathBuf,
+        /// The cause.
+        source: GitError,
+    },
+}
+
+impl CreateError {
+    fn new(path: &Path, cause: GitError) -> Self {
+        let path = path.to_owned();
+        match cause {
+            GitError::DiskFull { .. } => Self::DiskFull { path },
+            GitError::Io(source)
+                if matches!(
+                    source.kind(),
+                    io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+                ) =>
+            {
+                Self::DiskFull { path }
+            }
+            GitError::Io(source) => Self::Io { path, source },
+            source => Self::Git { path, source },
+        }
+    }
+}
+
+/// Clones `main` into `dest` with `branch` at `start` checked out, and no other branch.
+///
+/// Objects are linked, not copied, where the file system allows. `origin` is `remote`, or `main`
+/// itself without one; settings that the work needs (identity, credentials, line endings,
+/// filters) and the user's own ignore rules come along, hooks do not.
+///
+/// The clone is made beside `dest` and renamed: after a crash there is a whole workspace or
+/// none, and the next call for the same `dest` removes the rest. Two calls for the same `dest`
+/// at once are the caller's to prevent.
+///
+/// # Errors
+/// When `dest` exists, the disk is full, or git fails.
+pub fn create_workspace(
+    main: &Repo,
+    dest: &Path,
+    branch: &str,
+    start: &Sha,
+    remote: Option<&RemoteUrls>,
+) -> Result<Workspace, CreateError> {
+    let failed = |cause: GitError| CreateError::new(dest, cause);
+    let io = |source: io::Error| CreateError::new(dest, GitError::Io(source));
+    if fs_err::symlink_metadata(dest).is_ok() {
+        return Err(CreateError::Exists { path: dest.to_owned() });
+    }
+    let (Some(parent), Some(name)) = (dest.parent(), dest.file_name()) else {
+        return Err(io(io::ErrorKind::InvalidInput.into()));
+    };
+    fs_err::create_dir_all(parent).map_err(io)?;
+    remove::sweep(parent, name).map_err(io)?;
+    let mut hidden = std::ffi::OsString::from(".");
+    hidden.push(name);
+    hidden.push(format!("{}{}", remove::NEW, own_pid()));
+    let mut scratch = Scratch(Some(parent.join(hidden)));
+    let temporary = scratch.0.clone().unwrap_or_default();
+
+    clone(main, &temporary).map_err(failed)?;
+    let urls = remote.cloned().unwrap_or_else(|| {
+        let url = main.root().to_string_lossy().into_owned();
+        RemoteUrls { fetch: url.clone(), push: url }
+    });
+    let cloned = open(main, &temporary).map_err(failed)?;
+    settle(main, &cloned, branch, &urls).map_err(failed)?;
+    check_out(&cloned, branch, start).map_err(failed)?;
+    fs_err::rename(&temporary, dest).map_err(io)?;
+    scratch.0 = None;
+    let repo = open(main, dest).map_err(failed)?;
+    Ok(Workspace { repo, branch: branch.to_owned() })
+}
+
+/// The unfinished clone; removed unless it was renamed.
+struct Scratch(Option<PathBuf>);
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        if let Some(path) = &self.0 {
+            // What cannot be removed now is found by the next `sweep`.
+            drop(remove::remove_tree(path));
+        }
+    }
+}
+
+fn clone(main: &Repo, to: &Path) -> Result<(), GitError> {
+    let clone = ["clone", "--quiet", "--local", "--no-checkout", "--single-branch"];
+    let call = Call::new(clone)
+        .config("protocol.file.allow=always")
+        // Without the user's templates, which bring hooks.
+        .args(["--template=", "--origin=origin", "--"])
+        .arg(main.root())
+        .arg(to);
+    main.run(call.long())?;
+    Ok(())
+}
+
+fn open(main: &Repo, root: &Path) -> Result<Repo, GitError> {
+    main.elsewhere(root).map_err(|error| match error {
+        DiscoverError::Git(cause) => cause,
+        other => GitError::Io(io::Error::other(other)),
+    })
+}
+
+/// Replaces what `git clone` made of branches and settings by what a workspace has.
+fn settle(main: &Repo, cloned: &Repo, branch: &str, urls: &RemoteUrls) -> Result<(), GitError> {
+    cloned.run(Call::new(["remote", "remove", "origin"]))?;
+    let branches = cloned.refs("refs/heads")?;
+    let deletions: String = branches.iter().flat_map(|(name, _)| ["delete ", name, "\n"]).collect();
+    cloned.run(Call::new(["update-ref", "--no-deref", "--stdin"]).stdin(deletions))?;
+    let mut settings = config::inherited(main)?;
+    settings.extend(config::origin(urls));
+    settings.push((BRANCH.to_owned(), branch.to_owned()));
+    let mut file = fs_err::OpenOptions::new().append(true).open(cloned.git_dir().join("config"))?;
+    file.write_all(config::text(&settings).as_bytes())?;
+    // The user's own rules: without them ignored files would look new, and be committed.
+    for name in ["exclude", "attributes"] {
+        let (from, to) = ("info", cloned.git_dir().join("info"));
+        let from = main.common_dir().join(from).join(name);
+        if from.is_file() {
+            fs_err::create_dir_all(&to)?;
+            fs_err::copy(from, to.join(name))?;
+        }
+    }
+    Ok(())
+}
+
+fn check_out(cloned: &Repo, branch: &str, start: &Sha) -> Result<(), GitError> {
+    let name = format!("refs/heads/{branch}");
+    // A source that lends no objects (a shallow one, say) sent only what its branch needs.
+    if cloned.resolve(start.as_str())?.is_none() {
+        return Err(GitError::Failed {
+            command: "clone".to_owned(),
+            exit: ralph_process::Exit::Code(0),
+            stderr: format!("the clone has no commit {start}"),
+        });
+    }
+    let _new = cloned.update_ref(&name, start, None)?;
+    cloned.run(Call::new(["symbolic-ref", "HEAD", &name]))?;
+    cloned.run(Call::new(["reset", "--quiet", "--hard"]).long())?;
+    Ok(())
+}

@@ -1,0 +1,119 @@
+//! Local clones for workers, and the operations that may destroy their content.
+
+mod config;
+mod create;
+mod remove;
+
+use std::ops::Deref;
+use std::path::{Path, PathBuf};
+
+use ralph_process::Cancel;
+use thiserror::Error;
+
+pub use self::create::{CreateError, create_workspace};
+pub use self::remove::{NotRemovable, Removable, RemoveError};
+use crate::command::Call;
+use crate::{DiscoverError, GitEnv, GitError, Repo, Sha};
+
+/// The setting in a workspace's own configuration that makes it one; its value is its branch.
+const BRANCH: &str = "ralph.workspacebranch";
+
+/// A clone made by [`create_workspace`]. Only it has operations that overwrite or delete: the
+/// user's checkout cannot be passed to them, for it does not open as one.
+#[derive(Clone, Debug)]
+pub struct Workspace {
+    repo: Repo,
+    branch: String,
+}
+
+/// Why a directory is no workspace.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// It is not the root of a clone made by [`create_workspace`].
+    #[error("{} is not a workspace", path.display())]
+    NotAWorkspace {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// It is in no repository.
+    #[error(transparent)]
+    Discover(#[from] DiscoverError),
+    /// Git gave no answer.
+    #[error(transparent)]
+    Git(#[from] GitError),
+}
+
+impl Deref for Workspace {
+    type Target = Repo;
+
+    fn deref(&self) -> &Repo {
+        &self.repo
+    }
+}
+
+impl Workspace {
+    /// The workspace at `root`.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn open(root: &Path, env: GitEnv, cancel: Cancel) -> Result<Self, OpenError> {
+        let not_one = || OpenError::NotAWorkspace { path: root.to_owned() };
+        let repo = Repo::discover(root, env, cancel)?;
+        // A directory inside the user's checkout finds the checkout; it is not meant.
+        if fs_err::canonicalize(root).ok().as_deref() != Some(repo.root()) {
+            return Err(not_one());
+        }
+        let setting = repo.ask(Call::new(["config", "--local", "--get", BRANCH]))?;
+        if !setting.success() {
+            return Err(not_one());
+        }
+        Ok(Self { branch: setting.text(), repo })
+    }
+
+    /// The branch it was made with.
+    pub fn branch(&self) -> &str {
+        &self.branch
+    }
+
+    /// Makes HEAD [`Workspace::branch`] and the branch, index and files those of `to`. A stopped
+    /// rebase or merge is forgotten; changes and untracked files are lost; ignored files stay.
+    ///
+    /// # Errors
+    /// When `to` is missing, or git gives no answer; what was reached until then stands.
+    pub fn reset_clean(&self, to: &Sha) -> Result<(), GitError> {
+        if self.rebase_in_progress() {
+            self.run(Call::new(["rebase", "--quit"]))?;
+        }
+        let branch = format!("refs/heads/{}", self.branch);
+        self.run(Call::new(["symbolic-ref", "HEAD", &branch]))?;
+        self.run(Call::new(["reset", "--quiet", "--hard", to.as_str()]).long())?;
+        self.run(Call::new(["clean", "-ffdq"]).long())?;
+        Ok(())
+    }
+
+    /// Removes the lock files that a killed git left behind, and returns them. Only for who
+    /// knows that no process works in this workspace.
+    ///
+    /// # Errors
+    /// When git's directory cannot be read or a lock not removed.
+    pub fn remove_stale_locks(&self) -> Result<Vec<PathBuf>, GitError> {
+        let mut removed = Vec::new();
+        let mut dirs = vec![self.git_dir().to_owned()];
+        while let Some(dir) = dirs.pop() {
+            for entry in fs_err::read_dir(dir)? {
+                let path = entry?.path();
+                if path.is_dir() && !path.is_symlink() {
+                    // Objects are not locked, and there are many.
+                    if path != self.git_dir().join("objects") {
+                        dirs.push(path);
+                    }
+                } else if path.extension().is_some_and(|extension| extension == "lock") {
+                    fs_err::remove_file(&path)?;
+                    removed.push(path);
+                }
+            }
+        }
+        Ok(removed)
+    }
+}
