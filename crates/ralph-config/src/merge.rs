@@ -49,7 +49,7 @@ pub enum Origin {
 pub struct Resolved {
     /// The values.
     pub config: Config,
-    /// The same as one document, for showing.
+    /// The same as one document, for showing: secrets are left out.
     pub document: Value,
     /// Where the value of each dotted key came from.
     pub origins: BTreeMap<String, Origin>,
@@ -114,10 +114,12 @@ pub fn load(sources: &Sources, overrides: &Overrides) -> Result<Resolved, Config
         return Err(ConfigError::Invalid { violations });
     }
 
-    let document = merged.document();
+    let mut document = merged.document();
+    let config = Config::deserialize(&document)
+        .expect("what the table of keys admits is what the types take; a test walks it");
+    hide_secrets(&mut document);
     Ok(Resolved {
-        config: Config::deserialize(&document)
-            .expect("what the table of keys admits is what the types take; a test walks it"),
+        config,
         document,
         executables: merged.executables(settings_of_project),
         origins: merged
@@ -127,6 +129,16 @@ pub fn load(sources: &Sources, overrides: &Overrides) -> Result<Resolved, Config
             .collect(),
         warnings,
     })
+}
+
+fn hide_secrets(document: &mut Value) {
+    let Value::Object(fields) = document else { return };
+    for (name, value) in fields {
+        if name == "webhook" && value["secret"].is_string() {
+            value["secret"] = Value::from("(secret)");
+        }
+        hide_secrets(value);
+    }
 }
 
 /// A key, its value and where that stands.

@@ -141,9 +141,11 @@ fn a_session_is_told_while_the_agent_still_works() {
 }
 
 /// Agents start their tools in sessions of their own.
+#[cfg(target_os = "linux")]
 const ORPHAN: &str = "setsid sh -c 'trap \"\" TERM; touch orphan; while :; do sleep 1; done' &
     until [ -e orphan ]; do sleep 0.01; done";
 
+#[cfg(target_os = "linux")]
 #[test]
 fn nothing_is_left_of_a_turn_that_ended() {
     let stage = Stage::new();
@@ -153,6 +155,7 @@ fn nothing_is_left_of_a_turn_that_ended() {
     assert_eq!(marked(&stage.marker), []);
 }
 
+#[cfg(target_os = "linux")]
 #[test]
 fn a_cancelled_turn_ends_with_all_its_processes() {
     let stage = Stage::new();
