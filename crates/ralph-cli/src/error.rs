@@ -10,7 +10,7 @@ use std::process::ExitCode;
 
 use ralph_config::trust::TrustError;
 use ralph_config::{ConfigError, Place};
-use ralph_queue::{self as queue, ParseError, Problem};
+use ralph_queue::{self as queue, EditError, ParseError, Problem};
 use ralph_state::document::DecodeError;
 use ralph_state::file::{Holder, LockError, ReplaceError};
 use ralph_state::{self as state};
@@ -143,6 +143,14 @@ impl CliError {
         Self { kind, source: source.into(), hints: Vec::new(), path: None }
     }
 
+    fn about(
+        kind: ErrorKind,
+        path: Option<PathBuf>,
+        source: impl Into<Box<dyn Error + Send + Sync>>,
+    ) -> Self {
+        Self { path, ..Self::new(kind, source) }
+    }
+
     /// Puts a sentence about what was attempted before the cause.
     pub(crate) fn context(self, message: impl Into<String>) -> Self {
         Self { source: Box::new(Attempt { message: message.into(), source: self.source }), ..self }
@@ -200,110 +208,93 @@ impl Error for Attempt {
     }
 }
 
+const NEWER: &str = "Use the Ralph that wrote it, or a newer one; the file is untouched.";
+
 impl From<io::Error> for CliError {
     fn from(error: io::Error) -> Self {
-        let kind = match error.kind() {
-            io::ErrorKind::BrokenPipe => ErrorKind::BrokenPipe,
-            _ => ErrorKind::Io,
-        };
-        Self::new(kind, error)
+        let is_pipe = error.kind() == io::ErrorKind::BrokenPipe;
+        Self::new(if is_pipe { ErrorKind::BrokenPipe } else { ErrorKind::Io }, error)
+    }
+}
+
+impl From<Infallible> for CliError {
+    fn from(never: Infallible) -> Self {
+        match never {}
     }
 }
 
 impl From<ReplaceError> for CliError {
     fn from(error: ReplaceError) -> Self {
         let (path, hint) = match &error {
-            ReplaceError::NotAFile { path } => (path, "Move what is there away."),
+            ReplaceError::NotAFile { path } => (Some(path), "Move away what is there."),
             ReplaceError::ReadOnlyDirectory { path, .. } => {
-                (path, "Make the directory writable; the old file is untouched.")
+                (Some(path), "Make the directory writable; the old file is untouched.")
             }
             ReplaceError::NoSpace { path, .. } => {
-                (path, "Make room on the disk; the old file is untouched.")
+                (Some(path), "Make room on the disk; the old file is untouched.")
             }
             ReplaceError::MountPoint { path, .. } | ReplaceError::Io { path, .. } => {
-                (path, "The old file is untouched.")
+                (Some(path), "The old file is untouched.")
             }
-            _ => return Self::new(ErrorKind::Io, error),
+            _ => (None, "The old file is untouched."),
         };
-        let path = path.clone();
-        Self::new(ErrorKind::Io, error).hint(hint).at(path)
+        Self::about(ErrorKind::Io, path.cloned(), error).hint(hint)
     }
 }
 
 impl From<LockError> for CliError {
     fn from(error: LockError) -> Self {
+        let path = match &error {
+            LockError::Held { path, .. }
+            | LockError::Unsupported { path, .. }
+            | LockError::Io { path, .. } => Some(path.clone()),
+            _ => None,
+        };
         match &error {
-            LockError::Held { path, holder, .. } => {
-                let path = path.clone();
-                let by = match holder {
-                    Some(Holder { pid, host, command, since }) => {
-                        format!("process {pid} on {host} (`{command}`, since {since}) holds it")
-                    }
-                    None => "another process holds it".to_owned(),
-                };
-                Self::new(ErrorKind::Busy, by)
+            LockError::Held { holder, .. } => {
+                let by = holder.as_ref().map_or("another process".to_owned(), |by| {
+                    let Holder { pid, host, command, since } = by;
+                    format!("process {pid} on {host} (`{command}`, since {since})")
+                });
+                Self::about(ErrorKind::Busy, path, format!("{by} holds it"))
                     .context(error.to_string())
-                    .hint("Wait until it is done, then repeat the command. A lock whose holder died is free by itself.")
-                    .at(path)
+                    .hint("Wait until it is done. A lock whose holder died is free by itself.")
             }
-            LockError::Unsupported { path, .. } => {
-                let path = path.clone();
-                Self::new(ErrorKind::Io, error)
-                    .hint(
-                        "Keep the repository on a file system with locks (a local one, or NFS 4).",
-                    )
-                    .at(path)
-            }
-            LockError::Io { path, .. } => {
-                let path = path.clone();
-                Self::new(ErrorKind::Io, error).at(path)
-            }
-            _ => Self::new(ErrorKind::Io, error),
+            LockError::Unsupported { .. } => Self::about(ErrorKind::Io, path, error)
+                .hint("Keep the repository on a file system with locks."),
+            _ => Self::about(ErrorKind::Io, path, error),
         }
     }
 }
 
 impl From<queue::LoadError> for CliError {
     fn from(error: queue::LoadError) -> Self {
-        match error {
-            queue::LoadError::Missing { ref path } => {
-                let path = path.clone();
-                Self::new(ErrorKind::Missing, error).hint("`ralph init` makes one.").at(path)
-            }
-            queue::LoadError::Parse { ref path, ref source, .. } => {
-                let path = path.clone();
+        use queue::LoadError::{Io, Missing, Parse};
+        let (kind, path, hint) = match &error {
+            Missing { path } => (ErrorKind::Missing, path, "`ralph init` makes one.".to_owned()),
+            Parse { path, source, .. } => {
                 let name = path.display();
                 let (kind, hint) = match source {
-                    ParseError::ConflictMarkers { .. } => (
-                        ErrorKind::Corrupt,
-                        format!(
-                            "Resolve the conflict in `{name}`, then run `ralph queue validate`."
-                        ),
-                    ),
-                    ParseError::Newer { .. } => (
-                        ErrorKind::Newer,
-                        "Use the Ralph that wrote it, or a newer one; the file is untouched."
-                            .into(),
-                    ),
-                    ParseError::Shape { .. } => (
-                        ErrorKind::Invalid,
-                        "Correct the fields named, then run `ralph queue validate`.".into(),
-                    ),
-                    _ => (
-                        ErrorKind::Corrupt,
-                        format!(
-                            "Correct it by hand; `git log -p -- {name}` shows what it was. Nothing was written."
-                        ),
-                    ),
+                    ParseError::Newer { .. } => (ErrorKind::Newer, NEWER.to_owned()),
+                    ParseError::Shape { .. } => {
+                        let hint = "Correct the fields named, then run `ralph queue validate`.";
+                        (ErrorKind::Invalid, hint.to_owned())
+                    }
+                    ParseError::ConflictMarkers { .. } => {
+                        let hint = "then run `ralph queue validate`.";
+                        (ErrorKind::Corrupt, format!("Resolve the conflict in `{name}`, {hint}"))
+                    }
+                    _ => {
+                        let hint = format!("`git log -p -- {name}` shows what it was.");
+                        (ErrorKind::Corrupt, format!("Correct it by hand; {hint}"))
+                    }
                 };
-                Self::new(kind, error).hint(hint).at(path)
+                (kind, path, hint)
             }
-            queue::LoadError::Io { ref path, .. } => {
-                let path = path.clone();
-                Self::new(ErrorKind::Io, error).at(path)
-            }
-            _ => Self::new(ErrorKind::Io, error),
-        }
+            Io { path, .. } => (ErrorKind::Io, path, "Check what is there.".to_owned()),
+            _ => return Self::new(ErrorKind::Io, error),
+        };
+        Self::about(kind, Some(path.clone()), error).hint(hint)
     }
 }
 
@@ -312,21 +303,19 @@ impl<E: Into<CliError>> From<queue::UpdateError<E>> for CliError {
         use queue::UpdateError;
         match error {
             UpdateError::Lock(error) => Self::from(error).context("cannot change the queue"),
-            UpdateError::Legacy { directory, pid, label } => Self::new(
-                ErrorKind::Busy,
-                format!(
-                    "process {pid} of an older Ralph{} holds `{}`",
-                    label.map(|label| format!(" ({label})")).unwrap_or_default(),
-                    directory.display()
-                ),
-            )
-            .hint("Wait until it is done, or end it, then repeat the command.")
-            .at(directory),
+            UpdateError::Legacy { directory, pid, label } => {
+                let label = label.map(|label| format!(" ({label})")).unwrap_or_default();
+                let by = format!("process {pid} of an older Ralph{label} holds the queue");
+                Self::about(ErrorKind::Busy, Some(directory), by).hint("Wait until it is done.")
+            }
             UpdateError::Load(error) => error.into(),
             UpdateError::Refused(error) => error.into(),
-            UpdateError::Invalid { problems } => Self::new(ErrorKind::Refused, list(&problems))
-                .context("the change would make the queue invalid")
-                .hint("Nothing was changed. Give other values and repeat the command."),
+            UpdateError::Invalid { problems } => {
+                let problems: Vec<String> = problems.iter().map(problem_line).collect();
+                Self::new(ErrorKind::Refused, problems.join("\n"))
+                    .context("the change would make the queue invalid")
+                    .hint("Nothing was changed. Give other values and repeat the command.")
+            }
             UpdateError::Save { source, .. } => {
                 Self::from(source).context("cannot change the queue")
             }
@@ -338,65 +327,55 @@ impl<E: Into<CliError>> From<queue::UpdateError<E>> for CliError {
     }
 }
 
-fn list(problems: &[Problem]) -> String {
-    problems.iter().map(problem_line).collect::<Vec<_>>().join("\n")
-}
-
-/// A problem with its place in front, as compilers write it.
+/// A problem with the task it is about in front.
 pub(crate) fn problem_line(problem: &Problem) -> String {
     let task = problem.task.as_ref().map(|id| format!("{id}: ")).unwrap_or_default();
     format!("{task}{problem}")
 }
 
-impl From<queue::EditError> for CliError {
-    fn from(error: queue::EditError) -> Self {
-        use queue::EditError;
-        match &error {
-            EditError::NotFound { .. } => Self::new(ErrorKind::NotFound, error),
-            EditError::Archived { id, .. } => {
-                let hint = format!(
-                    "Add a new task that names it: `ralph task add TITLE --relates-to {id}`."
-                );
-                Self::new(ErrorKind::Refused, error).hint(hint)
-            }
-            EditError::WrongStatus { id, .. } => {
-                let hint = format!("`ralph task status STATUS {id}` sets any status.");
-                Self::new(ErrorKind::Refused, error).hint(hint)
-            }
-            _ => Self::new(ErrorKind::Refused, error),
-        }
+impl From<EditError> for CliError {
+    fn from(error: EditError) -> Self {
+        let (kind, hint) = match &error {
+            EditError::NotFound { .. } => (ErrorKind::NotFound, None),
+            EditError::Archived { id, .. } => (
+                ErrorKind::Refused,
+                Some(format!("A new task can name it: `ralph task add TITLE --relates-to {id}`.")),
+            ),
+            EditError::WrongStatus { id, .. } => (
+                ErrorKind::Refused,
+                Some(format!("`ralph task status STATUS {id}` sets any status.")),
+            ),
+            _ => (ErrorKind::Refused, None),
+        };
+        let failure = Self::new(kind, error);
+        Self { hints: hint.into_iter().collect(), ..failure }
     }
 }
 
 impl From<ConfigError> for CliError {
     fn from(error: ConfigError) -> Self {
         let (kind, path, hint) = match &error {
-            ConfigError::Read { path, .. } => (ErrorKind::Io, Some(path.clone()), None),
-            ConfigError::Newer { path, .. } => (
-                ErrorKind::Newer,
-                Some(path.clone()),
-                Some("Use the Ralph that wrote it, or a newer one; the file is untouched."),
-            ),
-            ConfigError::Invalid { violations } => (
-                ErrorKind::Invalid,
-                violations.iter().find_map(|wrong| Some(wrong.place.as_ref()?.path.clone())),
-                Some("Correct the value; `ralph config show` then tells what is in force."),
-            ),
-            ConfigError::UnknownProfile { .. } => (ErrorKind::NotFound, None, None),
+            ConfigError::Read { path, .. } => (ErrorKind::Io, Some(path), "Check what is there."),
+            ConfigError::Newer { path, .. } => (ErrorKind::Newer, Some(path), NEWER),
+            ConfigError::Invalid { violations } => {
+                let place = violations.iter().find_map(|wrong| wrong.place.as_ref());
+                (ErrorKind::Invalid, place.map(|place| &place.path), "Correct the value.")
+            }
+            ConfigError::UnknownProfile { .. } => {
+                (ErrorKind::NotFound, None, "`profiles` in the configuration defines one.")
+            }
             ConfigError::Empty { path } => (
                 ErrorKind::Corrupt,
-                Some(path.clone()),
-                Some("Write `{ \"version\": 2 }` into it, or remove it to run with the defaults."),
+                Some(path),
+                "Write `{ \"version\": 2 }` into it, or remove it.",
             ),
             ConfigError::NotUtf8 { path, .. }
             | ConfigError::Syntax { place: Place { path, .. }, .. } => {
-                (ErrorKind::Corrupt, Some(path.clone()), Some("Correct it by hand."))
+                (ErrorKind::Corrupt, Some(path), "Correct it by hand.")
             }
-            _ => (ErrorKind::Invalid, None, None),
+            _ => (ErrorKind::Invalid, None, "Correct it by hand."),
         };
-        let mut failure = Self::new(kind, error);
-        failure.hints.extend(hint.map(str::to_owned));
-        Self { path, ..failure }
+        Self::about(kind, path.cloned(), error).hint(hint)
     }
 }
 
@@ -413,27 +392,18 @@ impl From<TrustError> for CliError {
 
 impl From<state::LoadError> for CliError {
     fn from(error: state::LoadError) -> Self {
-        match &error {
-            state::LoadError::Decode { path, source, .. } => {
-                let path = path.clone();
-                let (kind, hint) = match source {
-                    DecodeError::Newer { .. } => (
-                        ErrorKind::Newer,
-                        "Use the Ralph that wrote it, or a newer one; the file is untouched.",
-                    ),
-                    _ => (
-                        ErrorKind::Corrupt,
-                        "Correct it by hand, or move it away; the file is untouched.",
-                    ),
-                };
-                Self::new(kind, error).hint(hint).at(path)
+        use state::LoadError::{Decode, Read};
+        let (kind, path, hint) = match &error {
+            Decode { path, source: DecodeError::Newer { .. }, .. } => {
+                (ErrorKind::Newer, Some(path), NEWER)
             }
-            state::LoadError::Read { path, .. } => {
-                let path = path.clone();
-                Self::new(ErrorKind::Io, error).at(path)
+            Decode { path, .. } => {
+                (ErrorKind::Corrupt, Some(path), "Correct it by hand, or move it away.")
             }
-            _ => Self::new(ErrorKind::Io, error),
-        }
+            Read { path, .. } => (ErrorKind::Io, Some(path), "Check what is there."),
+            _ => (ErrorKind::Io, None, "Check what is there."),
+        };
+        Self::about(kind, path.cloned(), error).hint(hint)
     }
 }
 
@@ -456,12 +426,6 @@ impl<E: Into<CliError>> From<state::UpdateError<E>> for CliError {
             state::UpdateError::Change(error) => error.into(),
             _ => Self::new(ErrorKind::Io, "the file was not changed"),
         }
-    }
-}
-
-impl From<Infallible> for CliError {
-    fn from(never: Infallible) -> Self {
-        match never {}
     }
 }
 

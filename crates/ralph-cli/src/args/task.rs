@@ -21,9 +21,13 @@ pub(crate) enum TaskCommand {
     Add(Box<TaskAddArgs>),
     Show(ShowArgs),
     Start(StartArgs),
-    /// Finish a task that is `todo` or `doing`, and move it to the done file
+    /// Finish a task that is `todo` or `doing`
+    ///
+    /// It moves to the done file, unless `queue.finish` is `in_place`.
     Done(NoteArgs),
-    /// Give up a task that is `todo` or `doing`, and move it to the done file
+    /// Give up a task that is `todo` or `doing`
+    ///
+    /// It moves to the done file, unless `queue.finish` is `in_place`.
     Reject(NoteArgs),
     /// Make a draft ready to be worked on
     Ready(NoteArgs),

@@ -28,11 +28,7 @@ pub(crate) fn config(context: &Context, args: &ConfigArgs) -> Result<Exit, CliEr
 fn show(context: &Context, args: &ConfigShowArgs) -> Result<Exit, CliError> {
     let overrides = Overrides { profile: args.profile.clone(), ..Overrides::default() };
     let project = Project::open_with(context, "ralph config show", &overrides)?;
-    let mut document = project.settings.document.clone();
-    if let Some(secret) = document.pointer_mut("/agent/webhook/secret").filter(|it| it.is_string())
-    {
-        *secret = "(not shown)".into();
-    }
+    let document = &project.settings.document;
     if context.ui.wants_json() {
         let origins: Map<String, Value> = project
             .settings
@@ -48,7 +44,7 @@ fn show(context: &Context, args: &ConfigShowArgs) -> Result<Exit, CliError> {
             "warnings": project.settings.warnings.iter().map(ToString::to_string).collect::<Vec<_>>(),
         }))?;
     } else if args.format == ConfigFormat::Json {
-        context.ui.print_json(&document)?;
+        context.ui.print_json(document)?;
     } else {
         let origin = |key: &str| match project.settings.origins.get(key)? {
             Origin::Default => None,
@@ -56,7 +52,7 @@ fn show(context: &Context, args: &ConfigShowArgs) -> Result<Exit, CliError> {
             Origin::Profile(name) => Some(format!("profile {name}")),
             Origin::CommandLine => Some("command line".to_owned()),
         };
-        context.ui.print(yaml(Text::new(), "", &document, &origin))?;
+        context.ui.print(yaml(Text::new(), "", document, &origin))?;
         if let Trust::Untrusted { .. } = trust_of(context, &project)? {
             context.ui.warn("the programs that this repository names are not trusted yet");
             context.ui.hint("Look at them above, then run `ralph config trust init`.");
