@@ -51,6 +51,8 @@
 //! file; comments of a document that is saved. Processes that change a file without taking its
 //! lock are seen by [`Store::save_if`] alone.
 
+#[cfg(test)]
+mod crash_tests;
 pub mod document;
 pub mod file;
 pub mod golden;

@@ -8,8 +8,9 @@ use std::time::Duration;
 use sha2::{Digest as _, Sha256};
 
 use crate::document::{DecodeError, Document, MigrationReport, decode, encode};
-use crate::file::disk::{Disk, SystemDisk};
+use crate::file::disk::{Disk, FileKind, SystemDisk};
 use crate::file::replace::{keep_copy_on, remove_on, replace_on, set_aside_on};
+use crate::file::target::resolve;
 use crate::file::{
     Durability, FileLock, Holder, LockError, ReplaceError, Saved, sidecar_lock_path,
 };
@@ -302,9 +303,9 @@ struct Current<D> {
 }
 
 fn load_from<D: Document, K: Disk>(disk: &K, path: &Path) -> Result<Option<Current<D>>, LoadError> {
-    let bytes = match disk.read(path) {
-        Ok(bytes) => bytes,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+    let bytes = match read_file(disk, path) {
+        Ok(Some(bytes)) => bytes,
+        Ok(None) => return Ok(None),
         Err(source) => {
             return Err(LoadError::Read { kind: D::KIND, path: path.to_owned(), source });
         }
@@ -312,6 +313,18 @@ fn load_from<D: Document, K: Disk>(disk: &K, path: &Path) -> Result<Option<Curre
     match decode(&bytes) {
         Ok((value, report)) => Ok(Some(Current { value, report, bytes })),
         Err(source) => Err(LoadError::Decode { kind: D::KIND, path: path.to_owned(), source }),
+    }
+}
+
+/// The bytes of a regular file: reading from a pipe, say, would never end.
+fn read_file<K: Disk>(disk: &K, path: &Path) -> io::Result<Option<Vec<u8>>> {
+    match resolve(disk, path)?.old {
+        None => Ok(None),
+        Some(stat) if stat.kind != FileKind::File => Err(io::Error::other("not a regular file")),
+        Some(_) => match disk.read(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            read => read.map(Some),
+        },
     }
 }
 

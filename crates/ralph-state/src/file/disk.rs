@@ -56,8 +56,7 @@ pub(crate) enum Access {
 #[derive(Debug)]
 pub(crate) enum Synced {
     Fully,
-    /// The system has it, but refused to have the disk confirm it.
-    #[cfg_attr(not(target_os = "macos"), expect(dead_code, reason = "only macOS tells"))]
+    /// The system has it, but would not have the disk confirm it.
     Unconfirmed(io::Error),
 }
 

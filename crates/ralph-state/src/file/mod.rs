@@ -6,6 +6,8 @@
 pub(crate) mod disk;
 mod lock;
 pub(crate) mod replace;
+#[cfg(test)]
+pub(crate) mod simulated;
 pub(crate) mod target;
 
 pub use lock::{FileLock, Holder, LockError, is_locked, lock_holder, sidecar_lock_path};

@@ -24,7 +24,6 @@ pub enum Durability {
 
 /// What became of a save that did not fail.
 #[derive(Debug)]
-#[must_use = "a save can be in place without being durable"]
 #[non_exhaustive]
 pub enum Saved {
     /// The file already held these bytes and nothing was written. They are as durable as the save
@@ -120,16 +119,20 @@ pub(crate) fn replace_on<D: Disk>(
         if old.kind != FileKind::File {
             return Err(ReplaceError::NotAFile { path: target.path });
         }
-        sweep(disk, &target);
         if disk.read(&target.path).is_ok_and(|current| current == bytes) {
             return Ok(Saved::Unchanged);
         }
-    } else {
-        make_directories(disk, &target, durability)?;
-        sweep(disk, &target);
     }
+    let above = match &target.old {
+        Some(_) => Synced::Fully,
+        None => make_directories(disk, &target, durability)?,
+    };
+    sweep(disk, &target);
     let put = Put { beside: &target, dest: &target.path, like: target.old.as_ref() };
-    put_file(disk, &put, bytes, durability)
+    match (put_file(disk, &put, bytes, durability)?, above) {
+        (Saved::Durable, Synced::Unconfirmed(reason)) => Ok(Saved::Unconfirmed { reason }),
+        (saved, _) => Ok(saved),
+    }
 }
 
 /// Moves the file out of the way, to the first free name that `tag` gives.
@@ -301,7 +304,7 @@ fn make_directories<D: Disk>(
     disk: &D,
     target: &Target,
     durability: Durability,
-) -> Result<(), ReplaceError> {
+) -> Result<Synced, ReplaceError> {
     let fail = |source: io::Error| {
         let put = Put { beside: target, dest: &target.path, like: None };
         put.error("make the directory", &[], source)
@@ -325,12 +328,20 @@ fn make_directories<D: Disk>(
         }
     }
     if durability == Durability::Full {
-        for dir in missing.into_iter().skip(1).chain(existing).chain(ancestors) {
-            // The directories above ours may be closed to us; those were not made by us.
-            let _closed = disk.sync_dir(dir);
+        // The new names are in all of the missing ones but the last, and in the first that exists.
+        let named_in = missing.len();
+        let above = missing.into_iter().skip(1).chain(existing).chain(ancestors);
+        for (at, dir) in above.enumerate() {
+            match disk.sync_dir(dir) {
+                Ok(()) => {}
+                // A directory further up that is closed to us was not made by us.
+                Err(error) if at >= named_in && error.kind() == io::ErrorKind::PermissionDenied => {
+                }
+                Err(error) => return Ok(Synced::Unconfirmed(error)),
+            }
         }
     }
-    Ok(())
+    Ok(Synced::Fully)
 }
 
 /// Removes temporary files of dead writers: under the lock there are no living ones.

@@ -1,5 +1,6 @@
 //! Every released version of every document, against files that are never edited.
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use ralph_state::document::MigrationReport;
@@ -41,10 +42,10 @@ fn tell(_: &ParallelStateFile, report: &MigrationReport) -> String {
     let work = legacy_work(report);
     let mut text = report.to_string();
     for work in &work {
-        text += &format!("legacy work on `{}`: {:?}\n", work.task_id, work.kind);
+        writeln!(text, "legacy work on `{}`: {:?}", work.task_id, work.kind).unwrap();
     }
     for record in adopt_legacy(&work, now) {
-        text += &format!("adopted {}\n", to_text(&to_json(&record).unwrap()));
+        writeln!(text, "adopted {}", to_text(&to_json(&record).unwrap())).unwrap();
     }
     text
 }

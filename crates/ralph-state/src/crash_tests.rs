@@ -1,0 +1,219 @@
+//! What a crash can leave: every change, stopped before each of its calls, by a kill, by a power
+//! cut and by an error.
+//!
+//! Lines that start with `figure` go into `docs/crash-safety.md`; `cargo xtask crash` shows them.
+
+use std::collections::BTreeSet;
+use std::convert::Infallible;
+use std::io;
+use std::path::Path;
+
+use crate::document::decode;
+use crate::file::simulated::{Fault, SimulatedDisk, State, Without};
+use crate::file::{Durability, Saved};
+use crate::store::update_on;
+use crate::{ParallelStateFile, UpdateError};
+
+const DIR: &str = "/repo/.ralph/cache/parallel";
+const FILE: &str = "/repo/.ralph/cache/parallel/state.json";
+const BACKUP: &str = "/repo/.ralph/cache/parallel/state.v2.json.bak";
+const V2: &[u8] = include_bytes!("../testdata/parallel/accepted/v2-mid-run/in.json");
+const V3: &[u8] = include_bytes!("../testdata/parallel/accepted/v3-three-workers/in.json");
+
+/// A disk to start from, and the file that is on it.
+struct Start {
+    name: &'static str,
+    state: State,
+    old: Option<&'static [u8]>,
+}
+
+fn starts() -> Vec<Start> {
+    let leftover = format!("{DIR}/.state.json.7-0.tmp");
+    vec![
+        Start { name: "first save", state: State::empty(), old: None },
+        Start { name: "save", state: State::empty().with(FILE, V3), old: Some(V3) },
+        Start { name: "migration", state: State::empty().with(FILE, V2), old: Some(V2) },
+        Start {
+            name: "save beside a leftover",
+            state: State::empty().with(FILE, V3).with(&leftover, b"half a fi"),
+            old: Some(V3),
+        },
+    ]
+}
+
+type Outcome = Result<Saved, UpdateError<Infallible>>;
+
+fn update(disk: &SimulatedDisk, branch: &str) -> Outcome {
+    let change = |state: &mut ParallelStateFile| {
+        branch.clone_into(&mut state.target_branch);
+        Ok(())
+    };
+    update_on(disk, Path::new(FILE), Durability::Full, change).map(|updated| updated.saved)
+}
+
+/// What is wrong with a disk on which the file may be one of `allowed`.
+fn fault_of(state: &State, old: Option<&[u8]>, new: &str, saved: bool) -> Option<String> {
+    let file = state.file(Path::new(FILE));
+    let backup = state.file(Path::new(BACKUP));
+    let migrates = old == Some(V2);
+    if backup.is_some_and(|bytes| bytes != V2) {
+        return Some("the copy is torn".to_owned());
+    }
+    match file {
+        None if old.is_none() && !saved => None,
+        None => Some("the file is gone".to_owned()),
+        Some(bytes) if Some(bytes) == old => {
+            saved.then(|| "an acknowledged save is lost".to_owned())
+        }
+        Some(bytes) => match decode::<ParallelStateFile>(bytes) {
+            Err(error) => Some(format!("the file is torn: {error}")),
+            Ok((state, _)) if state.target_branch != new => Some("another save".to_owned()),
+            Ok(_) if migrates && backup.is_none() => Some("migrated without a copy".to_owned()),
+            Ok(_) => None,
+        },
+    }
+}
+
+/// What a run of the harness saw.
+#[derive(Default)]
+struct Seen {
+    calls: usize,
+    states: usize,
+    violations: BTreeSet<String>,
+}
+
+/// Cuts the power before every call of one update and after its end.
+fn cut_power(start: &Start, without: Option<Without>) -> Seen {
+    let mut disk = SimulatedDisk::new(start.state.clone());
+    disk.without = without;
+    assert!(matches!(update(&disk, "new").unwrap(), Saved::Durable));
+    let history = disk.history();
+    let mut seen = Seen { calls: history.len() - 1, ..Seen::default() };
+    for (at, (call, state)) in history.iter().enumerate() {
+        let saved = at == history.len() - 1;
+        for state in state.after_power_cut() {
+            seen.states += 1;
+            if let Some(fault) = fault_of(&state, start.old, "new", saved) {
+                seen.violations.insert(format!("{}, power cut before {call}: {fault}", start.name));
+            } else if without.is_none() {
+                goes_on(state);
+            }
+        }
+    }
+    seen
+}
+
+/// The next save succeeds and leaves nothing but the file and copies.
+fn goes_on(state: State) {
+    let disk = SimulatedDisk::new(state);
+    assert!(matches!(update(&disk, "next").unwrap(), Saved::Durable));
+    let left = disk.state().names(Path::new(DIR));
+    assert!(
+        left.iter().all(|name| ["state.json", "state.v2.json.bak"].contains(&name.as_str())),
+        "{left:?}"
+    );
+}
+
+#[test]
+fn no_power_cut_tears_or_loses_a_file() {
+    for start in starts() {
+        let Seen { calls, states, violations } = cut_power(&start, None);
+        assert!(violations.is_empty(), "{violations:#?}");
+        println!("figure power cut, {}: {calls} calls, {states} states, 0 violations", start.name);
+    }
+}
+
+#[test]
+fn the_harness_notices_what_is_missing() {
+    for without in [Without::FileSync, Without::DirectorySync, Without::Rename] {
+        let seen: Vec<Seen> =
+            starts().iter().map(|start| cut_power(start, Some(without))).collect();
+        let violations: usize = seen.iter().map(|seen| seen.violations.len()).sum();
+        println!("figure control without {without:?}: {violations} kinds of violations reported");
+        assert!(violations > 0);
+    }
+}
+
+/// A process is killed before each call; another one saves; then the power is cut. What the
+/// second was told is durable has to be, whatever the first left unsynced.
+#[test]
+fn a_killed_writer_does_not_spoil_the_next_save() {
+    let (mut kills, mut states) = (0, 0);
+    for start in starts() {
+        let disk = SimulatedDisk::new(start.state.clone());
+        let _saved = update(&disk, "first").unwrap();
+        for (call, state) in disk.history() {
+            kills += 1;
+            if let Some(fault) = fault_of(&state, start.old, "first", false) {
+                panic!("{}, killed before {call}: {fault}", start.name);
+            }
+            let disk = SimulatedDisk::new(state);
+            assert!(matches!(update(&disk, "second").unwrap(), Saved::Durable));
+            for state in disk.state().after_power_cut() {
+                states += 1;
+                if let Some(fault) = fault_of(&state, start.old, "second", true) {
+                    panic!("{}, killed before {call}, then saved: {fault}", start.name);
+                }
+                goes_on(state);
+            }
+        }
+    }
+    println!("figure kill, save, power cut: {kills} kills, {states} states, 0 violations");
+}
+
+#[test]
+fn no_error_tears_a_file_or_is_called_success() {
+    use io::ErrorKind::{
+        Interrupted, Other, PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, ResourceBusy,
+        StorageFull,
+    };
+    let (mut errors, mut refused, mut unconfirmed) = (0, 0, 0);
+    for start in starts() {
+        let plain = SimulatedDisk::new(start.state.clone());
+        let _saved = update(&plain, "new").unwrap();
+        let calls = plain.history().len() - 1;
+        for at in 0..calls {
+            for kind in [
+                Other,
+                StorageFull,
+                QuotaExceeded,
+                PermissionDenied,
+                ReadOnlyFilesystem,
+                ResourceBusy,
+                Interrupted,
+            ] {
+                for for_ever in [false, true] {
+                    errors += 1;
+                    let mut disk = SimulatedDisk::new(start.state.clone());
+                    disk.fault = Some(Fault { at, kind, for_ever });
+                    let outcome = update(&disk, "new");
+                    let state = disk.state();
+                    let place = format!("{}, {kind:?} at call {at}", start.name);
+                    match outcome {
+                        Ok(Saved::Durable) => {
+                            for state in state.after_power_cut() {
+                                assert_eq!(
+                                    fault_of(&state, start.old, "new", true),
+                                    None,
+                                    "{place}"
+                                );
+                            }
+                        }
+                        Ok(_) => {
+                            unconfirmed += 1;
+                            assert_eq!(fault_of(&state, start.old, "new", true), None, "{place}");
+                        }
+                        Err(_) => {
+                            refused += 1;
+                            assert_eq!(state.file(Path::new(FILE)), start.old, "{place}");
+                        }
+                    }
+                    goes_on(state);
+                }
+            }
+        }
+    }
+    println!(
+        "figure errors: {errors} injected, {refused} refused, {unconfirmed} unconfirmed, 0 violations"
+    );
+}
