@@ -24,6 +24,15 @@ pub struct DiffStat {
 }
 
 impl Repo {
+    /// The whole message of the commit `rev` names.
+    ///
+    /// # Errors
+    /// When it names none, or git gives no answer.
+    pub fn message_of(&self, rev: &str) -> Result<String, GitError> {
+        let call = Call::new(["show", "--no-patch", "--format=%B", "--end-of-options", rev, "--"]);
+        Ok(self.run(call)?.text())
+    }
+
     /// The newest commits of `range` (a revision or `a..b`), at most `count`, newest first.
     ///
     /// # Errors

@@ -62,10 +62,33 @@ impl Repo {
     /// # Errors
     /// As for [`Repo::snapshot`].
     pub fn work_tree_hash(&self, exclude: &[PathBuf]) -> Result<Sha, GitError> {
+        self.work_tree(exclude, None)
+    }
+
+    /// Commits the whole work tree as it is on top of `parent`, like [`Repo::snapshot`], but as
+    /// the user, and with the paths in `exclude` as they are in `parent`.
+    ///
+    /// # Errors
+    /// As for [`Repo::snapshot`]; also when git does not know who commits.
+    pub fn commit_work(
+        &self,
+        exclude: &[PathBuf],
+        message: &str,
+        parent: &Sha,
+    ) -> Result<Sha, GitError> {
+        let tree = self.work_tree(exclude, Some(parent))?;
+        self.run_for_sha(commit_tree(&tree, [parent], message))
+    }
+
+    /// The tree of the files, with the paths in `exclude` as in `like` (`None`: as in HEAD).
+    fn work_tree(&self, exclude: &[PathBuf], like: Option<&Sha>) -> Result<Sha, GitError> {
         let index = TemporaryIndex::copy(self.git_dir())?;
         let with_index = |call: Call| call.env("GIT_INDEX_FILE", &index.path);
         if !exclude.is_empty() {
-            let reset = Call::new(["reset", "--quiet", "--"]);
+            let like = like.map_or("HEAD", Sha::as_str);
+            let reset = Call::new(["reset", "--quiet"]);
+            // A branch without a commit has no HEAD to name; `reset` knows.
+            let reset = if like == "HEAD" { reset } else { reset.arg(like) }.arg("--");
             let paths = exclude.iter().map(|path| literal("", path));
             // Says with 1 that something is left to add.
             let answer = self.ask(with_index(paths.fold(reset, Call::arg)))?;
@@ -118,7 +141,21 @@ impl Repo {
     /// When a repository inside this one has no commit, git does not know who commits, or git
     /// gives no answer. What was added to the index then stays there.
     pub fn commit_all(&self, message: &str) -> Result<Option<Sha>, GitError> {
-        self.run(Call::new(["add", "--all", "--", ":/"]).long())?;
+        self.commit_all_but(&[], message)
+    }
+
+    /// [`Repo::commit_all`], without the changes of the paths in `exclude`.
+    ///
+    /// # Errors
+    /// As for [`Repo::commit_all`].
+    pub fn commit_all_but(
+        &self,
+        exclude: &[PathBuf],
+        message: &str,
+    ) -> Result<Option<Sha>, GitError> {
+        let left_out = exclude.iter().map(|path| literal(",exclude", path));
+        let add = Call::new(["add", "--all", "--", ":/"]);
+        self.run(left_out.fold(add, Call::arg).long())?;
         let staged = self.ask(Call::new(["diff-index", "--cached", "--quiet", "HEAD", "--"]))?;
         match staged.exit {
             Exit::Code(0) => return Ok(None),

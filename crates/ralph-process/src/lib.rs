@@ -23,6 +23,7 @@
 //! for a pipe that a stranger holds open, leaves a child's input open, reads the environment,
 //! or prints. It is the only crate that starts processes, catches signals or reads the clock.
 
+mod ask;
 mod cancel;
 mod child;
 mod clock;
@@ -33,6 +34,7 @@ mod identity;
 mod interrupt;
 mod os;
 
+pub use ask::{ask_to_end, kill, parent};
 pub use cancel::Cancel;
 pub use child::{Child, Command, Exit, Finished, Inherit, Input, Output, SpawnError, run, spawn};
 pub use clock::SystemClock;
