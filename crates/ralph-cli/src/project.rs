@@ -12,7 +12,6 @@ use ralph_queue::{
     Edit, EditError, Edited, IdRules, LegacyLock, LoadError, Place, Queue, QueueFiles, Task,
 };
 use ralph_state::Clock as _;
-use ralph_state::file::Holder;
 use sha2::{Digest as _, Sha256};
 
 use crate::context::Context;
@@ -48,8 +47,7 @@ impl Project {
         for warning in &settings.warnings {
             context.ui.warn(warning);
         }
-        let mut files = queue_files(&root, &settings, context.holder(command));
-        files.lock_wait = context.lock_wait()?.unwrap_or(files.lock_wait);
+        let files = queue_files(context, command, &root, &settings)?;
         Ok(Self { root, settings, files })
     }
 
@@ -135,9 +133,16 @@ pub(crate) fn trust_store(context: &Context, command: &str) -> Result<TrustStore
 }
 
 /// Where a repository's queue is and what its rules are.
-pub(crate) fn queue_files(root: &Path, settings: &Resolved, holder: Holder) -> QueueFiles {
+pub(crate) fn queue_files(
+    context: &Context,
+    command: &str,
+    root: &Path,
+    settings: &Resolved,
+) -> Result<QueueFiles, CliError> {
     let config = &settings.config.queue;
+    let holder = context.holder(command);
     let mut files = QueueFiles::new(root.join(&config.file), root.join(&config.done_file), holder);
+    files.lock_wait = context.lock_wait()?.unwrap_or(files.lock_wait);
     files.rules = Rules {
         ids: IdRules {
             prefix: config.id_prefix.clone(),
@@ -150,7 +155,7 @@ pub(crate) fn queue_files(root: &Path, settings: &Resolved, holder: Holder) -> Q
         directory: root.join(RALPH_DIR).join("lock"),
         is_alive: Arc::new(|pid| ralph_process::identity_of(pid).is_some()),
     });
-    files
+    Ok(files)
 }
 
 /// Identifies the content of both files; a script compares it with what it read before.

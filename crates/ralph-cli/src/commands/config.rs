@@ -52,7 +52,7 @@ fn show(context: &Context, args: &ConfigShowArgs) -> Result<Exit, CliError> {
             Origin::Profile(name) => Some(format!("profile {name}")),
             Origin::CommandLine => Some("command line".to_owned()),
         };
-        context.ui.print(yaml(Text::new(), "", document, &origin))?;
+        context.ui.print(yaml(Text::new(), &[], document, &origin))?;
         if let Trust::Untrusted { .. } = trust_of(context, &project)? {
             context.ui.warn("the programs that this repository names are not trusted yet");
             context.ui.hint("Look at them above, then run `ralph config trust init`.");
@@ -63,29 +63,32 @@ fn show(context: &Context, args: &ConfigShowArgs) -> Result<Exit, CliError> {
 
 /// YAML in which every text is quoted as in JSON, and every value that is not
 /// the default has its origin in a comment.
-fn yaml(mut text: Text, key: &str, value: &Value, origin: &dyn Fn(&str) -> Option<String>) -> Text {
+fn yaml(
+    mut text: Text,
+    path: &[&str],
+    value: &Value,
+    origin: &dyn Fn(&str) -> Option<String>,
+) -> Text {
     let Value::Object(fields) = value else { return text };
-    let indent = if key.is_empty() { 0 } else { key.matches('.').count() + 1 };
     for (name, value) in fields {
-        let key = if key.is_empty() { name.clone() } else { format!("{key}.{name}") };
-        text = text.plain("  ".repeat(indent)).plain(word(name)).plain(":");
-        match value {
-            Value::Object(fields) if !fields.is_empty() => {
-                text = yaml(text.line(), &key, value, origin);
-            }
-            _ => {
-                text = text.plain(" ").plain(value);
-                if let Some(origin) = origin(&key) {
-                    text = text.style(DIM, format_args!("  # {origin}"));
-                }
-                text = text.line();
-            }
+        text = text.plain("  ".repeat(path.len())).plain(key_word(name)).plain(":");
+        let path = [path, &[name.as_str()]].concat();
+        if value.as_object().is_some_and(|fields| !fields.is_empty()) {
+            text = yaml(text.line(), &path, value, origin);
+            continue;
         }
+        text = text.plain(" ").plain(value);
+        let dotted = path.iter().map(|name| key_word(name)).collect::<Vec<_>>().join(".");
+        if let Some(origin) = origin(&dotted) {
+            text = text.style(DIM, format_args!("  # {origin}"));
+        }
+        text = text.line();
     }
     text
 }
 
-fn word(name: &str) -> String {
+/// A name as both YAML and the dotted keys of the configuration have it.
+fn key_word(name: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
     if !name.is_empty() && name.chars().all(is_plain) {
         name.to_owned()

@@ -44,6 +44,18 @@ fn a_new_task_goes_last_and_its_id_is_the_output() {
 }
 
 #[test]
+fn many_at_once_get_an_id_each() {
+    let desk = Desk::new();
+    let line = "for n in 1 2 3 4 5 6 7 8; do \"$RALPH\" task add \"task $n\" & done; wait";
+    let ran = desk.sh(line);
+    let mut ids: Vec<&str> = ran.success().stdout.lines().collect();
+    ids.sort_unstable();
+    let expected: Vec<String> = (1..=8).map(|number| format!("RQ-{number:04}")).collect();
+    assert_eq!(ids, expected);
+    assert_eq!(desk.json(&["queue", "list"])["total"], 8);
+}
+
+#[test]
 fn every_field_can_be_given() {
     let desk = Desk::new();
     desk.add("one", &[]);

@@ -7,9 +7,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use ralph_config::{InitChoices, Overrides};
-use ralph_queue::Document;
+use ralph_queue::{Document, QueueFiles};
 use ralph_state::Clock as _;
-use ralph_state::file::{Durability, FileLock, Holder, replace, sidecar_lock_path};
+use ralph_state::file::{Durability, FileLock, replace};
 use serde_json::json;
 
 use crate::args::InitArgs;
@@ -23,13 +23,20 @@ const README: &str = include_str!("readme.md");
 
 pub(crate) fn init(context: &Context, args: &InitArgs) -> Result<Exit, CliError> {
     let root = repository(context)?;
-    let holder = context.holder("ralph init");
-    if args.check {
-        return report_check(context, &Plan::make(context, &root, args)?);
+    // An existing configuration says where the queue is.
+    let settings = ralph_config::load(&project::sources(context, &root), &Overrides::default())?;
+    for warning in &settings.warnings {
+        context.ui.warn(warning);
     }
+    let queue = project::queue_files(context, "ralph init", &root, &settings)?;
+    if args.check {
+        return report_check(context, &Plan::make(&root, &queue, args)?);
+    }
+    fs_err::create_dir_all(root.join(RALPH_DIR))?;
     let plan = {
-        let _lock = lock(&root, &holder)?;
-        let plan = Plan::make(context, &root, args)?;
+        // Two `ralph init` at once, or one beside a queue edit, wait for each other.
+        let _lock = FileLock::acquire(&queue.lock_path(), &queue.holder, queue.lock_wait)?;
+        let plan = Plan::make(&root, &queue, args)?;
         for NewFile { path, bytes } in &plan.files {
             context.ui.saved(replace(path, bytes, Durability::Full)?);
         }
@@ -54,14 +61,6 @@ fn repository(context: &Context) -> Result<PathBuf, CliError> {
     })
 }
 
-/// Two `ralph init` at once, or one beside a queue edit, wait for each other.
-fn lock(root: &Path, holder: &Holder) -> Result<FileLock, CliError> {
-    let directory = root.join(RALPH_DIR);
-    fs_err::create_dir_all(&directory)?;
-    let wait = std::time::Duration::from_secs(10);
-    Ok(FileLock::acquire(&sidecar_lock_path(&directory.join("queue.jsonc")), holder, wait)?)
-}
-
 /// What is to be written, decided before anything is.
 struct Plan {
     files: Vec<NewFile>,
@@ -76,19 +75,13 @@ struct NewFile {
 }
 
 impl Plan {
-    fn make(context: &Context, root: &Path, args: &InitArgs) -> Result<Self, CliError> {
+    fn make(root: &Path, files: &QueueFiles, args: &InitArgs) -> Result<Self, CliError> {
         let config = root.join(RALPH_DIR).join("config.jsonc");
         let writes_config = read(&config)?.is_none() && project::old_name(&config).is_none();
         let gate = if writes_config { gate::detect(root)? } else { None };
 
-        // An existing configuration says where the queue is.
-        let settings = ralph_config::load(&project::sources(context, root), &Overrides::default())?;
-        for warning in &settings.warnings {
-            context.ui.warn(warning);
-        }
-        let queue = root.join(&settings.config.queue.file);
-        let done = root.join(&settings.config.queue.done_file);
-        for path in [&queue, &done] {
+        let QueueFiles { queue, done, .. } = files;
+        for path in [queue, done] {
             if let Some(old) = project::old_name(path).filter(|_| !path.exists()) {
                 let shown =
                     |path: &Path| path.strip_prefix(root).unwrap_or(path).display().to_string();
@@ -97,7 +90,7 @@ impl Plan {
         }
 
         let empty = Document::empty().text().as_bytes().to_vec();
-        let mut wanted = vec![(queue, empty.clone()), (done, empty)];
+        let mut wanted = vec![(queue.clone(), empty.clone()), (done.clone(), empty)];
         if writes_config {
             let choices = InitChoices {
                 gate: gate.map(|gate| gate.argv.iter().map(ToString::to_string).collect()),
