@@ -29,7 +29,7 @@ mod phase;
 mod runner;
 mod turn;
 
-pub use outcome::{Ending, Outcome, Scope, Usage};
+pub use outcome::{Counted, Ending, Outcome, Usage};
 pub use parser::{Parser, Verdict};
 pub use phase::Phase;
 pub use runner::{Detected, Programs, Runner, RunnerError};

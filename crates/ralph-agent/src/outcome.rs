@@ -128,7 +128,7 @@ impl From<Exit> for Ending {
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Usage {
     /// What the numbers count.
-    pub scope: Scope,
+    pub counted: Counted,
     /// Tokens read, without those from a cache.
     pub input: u64,
     /// Tokens read from a cache.
@@ -145,7 +145,7 @@ pub struct Usage {
 
 /// What the numbers of a [`Usage`] count.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Scope {
+pub enum Counted {
     /// This turn.
     #[default]
     Turn,

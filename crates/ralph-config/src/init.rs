@@ -51,6 +51,9 @@ pub fn init_text(choices: &InitChoices) -> String {
     {runner}
     // What the runner "command" runs: program and arguments. The prompt comes on stdin.
     {command}
+    // What claude may do unasked: "accept_edits" changes files, "bypass_permissions" runs
+    // commands as well.
+    // "claude_permission_mode": "bypass_permissions",
     // What must be green before work lands. Program and arguments, no shell line.
     {gate}
     // What becomes of finished work: "commit", "commit_and_push" or "off".

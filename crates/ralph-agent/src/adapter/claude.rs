@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::{Adapter, Invocation, by_status, count, text};
 use crate::{
-    Access, Outcome, Scope, Turn, Usage,
+    Access, Counted, Outcome, Turn, Usage,
     parser::{Claim, Facts, brief},
 };
 
@@ -75,7 +75,7 @@ fn fold(facts: &mut Facts, event: &Value) {
 
 fn result(facts: &mut Facts, event: &Value) {
     facts.usage = Some(Usage {
-        scope: Scope::Turn,
+        counted: Counted::Turn,
         input: count(event, "/usage/input_tokens"),
         cache_read: count(event, "/usage/cache_read_input_tokens"),
         cache_write: count(event, "/usage/cache_creation_input_tokens"),

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::{Adapter, Invocation, by_status, count, text};
 use crate::{
-    Access, Outcome, Scope, Turn, Usage,
+    Access, Counted, Outcome, Turn, Usage,
     parser::{Claim, Facts, brief},
 };
 
@@ -47,7 +47,7 @@ fn fold(facts: &mut Facts, event: &Value) {
         Some("turn.completed") => {
             let cached = count(event, "/usage/cached_input_tokens");
             facts.usage = Some(Usage {
-                scope: Scope::Session,
+                counted: Counted::Session,
                 input: count(event, "/usage/input_tokens").saturating_sub(cached),
                 cache_read: cached,
                 cache_write: count(event, "/usage/cache_write_input_tokens"),

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::{Adapter, Invocation, by_status, count, text};
 use crate::{
-    Access, Outcome, Scope, Turn, Usage,
+    Access, Counted, Outcome, Turn, Usage,
     parser::{Claim, Facts, brief},
 };
 
@@ -65,7 +65,7 @@ fn result(facts: &mut Facts, event: &Value) {
     let reasoning = count(event, "/stats/total_tokens").saturating_sub(input + output);
     let cache_read = count(event, "/stats/cached");
     facts.usage = Some(Usage {
-        scope: Scope::Turn,
+        counted: Counted::Turn,
         input: input.saturating_sub(cache_read),
         cache_read,
         cache_write: 0,

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::{Adapter, Invocation, by_status, count, text};
 use crate::{
-    Access, Outcome, Scope, Turn,
+    Access, Counted, Outcome, Turn,
     parser::{Claim, Facts, brief},
 };
 
@@ -62,7 +62,7 @@ fn fold(facts: &mut Facts, event: &Value) {
 fn step(facts: &mut Facts, event: &Value) {
     let usage = facts.usage.get_or_insert_default();
     let reasoning = count(event, "/part/tokens/reasoning");
-    usage.scope = Scope::Turn;
+    usage.counted = Counted::Turn;
     usage.input += count(event, "/part/tokens/input");
     usage.cache_read += count(event, "/part/tokens/cache/read");
     usage.cache_write += count(event, "/part/tokens/cache/write");

@@ -61,7 +61,7 @@ fn document(verdict: &Verdict) -> String {
     };
     let usage = verdict.usage.map(|usage| {
         json!({
-            "scope": format!("{:?}", usage.scope),
+            "counted": format!("{:?}", usage.counted),
             "input": usage.input,
             "cache_read": usage.cache_read,
             "cache_write": usage.cache_write,

@@ -28,27 +28,30 @@ fn with_nothing_known() {
     let config = check(
         &InitChoices::default(),
         &expect![[r#"
-        // Ralph's configuration for this project. `ralph config show` tells every key,
-        // its value and where the value comes from.
-        {
-          "version": 2,
-          "queue": {
-            // "in_place" keeps finished tasks in the queue, "archive" moves them to the done file.
-            "finish": "in_place",
-          },
-          "agent": {
-            // The agent that does the work: "claude", "codex", "gemini", "opencode" or "command".
-            // Without this line it is the first one found on PATH.
-            // "runner": "claude",
-            // What the runner "command" runs: program and arguments. The prompt comes on stdin.
-            // "command": { "argv": ["./agent.sh"] },
-            // What must be green before work lands. Program and arguments, no shell line.
-            "ci_gate": { "enabled": false }, // e.g. { "enabled": true, "argv": ["make", "ci"] }
-            // What becomes of finished work: "commit", "commit_and_push" or "off".
-            "git_publish_mode": "commit",
-          },
-        }
-    "#]],
+            // Ralph's configuration for this project. `ralph config show` tells every key,
+            // its value and where the value comes from.
+            {
+              "version": 2,
+              "queue": {
+                // "in_place" keeps finished tasks in the queue, "archive" moves them to the done file.
+                "finish": "in_place",
+              },
+              "agent": {
+                // The agent that does the work: "claude", "codex", "gemini", "opencode" or "command".
+                // Without this line it is the first one found on PATH.
+                // "runner": "claude",
+                // What the runner "command" runs: program and arguments. The prompt comes on stdin.
+                // "command": { "argv": ["./agent.sh"] },
+                // What claude may do unasked: "accept_edits" changes files, "bypass_permissions" runs
+                // commands as well.
+                // "claude_permission_mode": "bypass_permissions",
+                // What must be green before work lands. Program and arguments, no shell line.
+                "ci_gate": { "enabled": false }, // e.g. { "enabled": true, "argv": ["make", "ci"] }
+                // What becomes of finished work: "commit", "commit_and_push" or "off".
+                "git_publish_mode": "commit",
+              },
+            }
+        "#]],
     );
     assert!(!config.agent.ci_gate.enabled);
     assert_eq!(config.agent.runner, None);
@@ -65,27 +68,30 @@ fn with_everything_known() {
     let config = check(
         &choices,
         &expect![[r#"
-        // Ralph's configuration for this project. `ralph config show` tells every key,
-        // its value and where the value comes from.
-        {
-          "version": 2,
-          "queue": {
-            // "in_place" keeps finished tasks in the queue, "archive" moves them to the done file.
-            "finish": "in_place",
-          },
-          "agent": {
-            // The agent that does the work: "claude", "codex", "gemini", "opencode" or "command".
-            // Without this line it is the first one found on PATH.
-            "runner": "command",
-            // What the runner "command" runs: program and arguments. The prompt comes on stdin.
-            "command": { "argv": ["./agent.sh", "C:\\new"] },
-            // What must be green before work lands. Program and arguments, no shell line.
-            "ci_gate": { "enabled": true, "argv": ["cargo", "test", "--", "a \"quoted\" name"] },
-            // What becomes of finished work: "commit", "commit_and_push" or "off".
-            "git_publish_mode": "commit",
-          },
-        }
-    "#]],
+            // Ralph's configuration for this project. `ralph config show` tells every key,
+            // its value and where the value comes from.
+            {
+              "version": 2,
+              "queue": {
+                // "in_place" keeps finished tasks in the queue, "archive" moves them to the done file.
+                "finish": "in_place",
+              },
+              "agent": {
+                // The agent that does the work: "claude", "codex", "gemini", "opencode" or "command".
+                // Without this line it is the first one found on PATH.
+                "runner": "command",
+                // What the runner "command" runs: program and arguments. The prompt comes on stdin.
+                "command": { "argv": ["./agent.sh", "C:\\new"] },
+                // What claude may do unasked: "accept_edits" changes files, "bypass_permissions" runs
+                // commands as well.
+                // "claude_permission_mode": "bypass_permissions",
+                // What must be green before work lands. Program and arguments, no shell line.
+                "ci_gate": { "enabled": true, "argv": ["cargo", "test", "--", "a \"quoted\" name"] },
+                // What becomes of finished work: "commit", "commit_and_push" or "off".
+                "git_publish_mode": "commit",
+              },
+            }
+        "#]],
     );
     assert!(config.agent.ci_gate.enabled);
     assert_eq!(Some(config.agent.ci_gate.argv), choices.gate);
