@@ -65,14 +65,7 @@ impl Repo {
 
     /// The files that `to` brings and that differ here, tracked or not.
     fn in_the_way(&self, head: Option<&Sha>, to: &Sha) -> Result<Vec<PathBuf>, GitError> {
-        let incoming = match head {
-            Some(head) => Call::new(["diff-tree", "-r", "-z", "--name-only", "--no-renames"])
-                .arg(head.as_str())
-                .arg(to.as_str()),
-            None => Call::new(["ls-tree", "-r", "-z", "--name-only", to.as_str()]),
-        };
-        let answer = self.run(incoming)?;
-        let incoming: Vec<PathBuf> = records(&answer.stdout).map(path_from).collect();
+        let incoming = self.incoming(head, to, "--diff-filter=ACDMRTUXB")?;
         let mut in_the_way: Vec<PathBuf> = self
             .changes()?
             .into_iter()
@@ -80,13 +73,29 @@ impl Repo {
             .filter(|path| incoming.iter().any(|new| collide(path, new)))
             .collect();
         // An ignored file is no change; it stands where a new file has to go.
-        for new in &incoming {
-            let exists = fs_err::symlink_metadata(self.root().join(new)).is_ok();
-            if exists && !in_the_way.contains(new) && !self.is_tracked(new)? {
-                in_the_way.push(new.clone());
+        for new in self.incoming(head, to, "--diff-filter=A")? {
+            let exists = fs_err::symlink_metadata(self.root().join(&new)).is_ok();
+            if exists && !in_the_way.iter().any(|path| collide(path, &new)) {
+                in_the_way.push(new);
             }
         }
         Ok(in_the_way)
+    }
+
+    fn incoming(
+        &self,
+        head: Option<&Sha>,
+        to: &Sha,
+        filter: &str,
+    ) -> Result<Vec<PathBuf>, GitError> {
+        let names = ["-r", "-z", "--name-only"];
+        let answer = self.run(match head {
+            Some(head) => Call::new(["diff-tree", "--no-renames", filter])
+                .args(names)
+                .args([head.as_str(), to.as_str()]),
+            None => Call::new(["ls-tree"]).args(names).arg(to.as_str()),
+        })?;
+        Ok(records(&answer.stdout).map(path_from).collect())
     }
 }
 

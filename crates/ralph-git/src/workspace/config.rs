@@ -149,8 +149,9 @@ mod tests {
         let file = sandbox.write("config", text(&settings));
         let file = file.to_str().unwrap();
         let read = sandbox.git(sandbox.root(), ["config", "--file", file, "--list", "-z"]);
-        let expected: String =
-            settings.iter().map(|(key, value)| format!("{key}\n{value}\0")).collect();
-        assert_eq!(read, expected);
+        let read: Vec<_> =
+            read.split_terminator('\0').map(|entry| entry.split_once('\n')).collect();
+        let expected = settings.iter().map(|(key, value)| Some((key.as_str(), value.as_str())));
+        assert_eq!(read, expected.collect::<Vec<_>>());
     }
 }

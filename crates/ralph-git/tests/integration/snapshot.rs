@@ -1,0 +1,202 @@
+//! Trees and commits made from the work tree.
+
+use std::path::PathBuf;
+
+use ralph_git::{GitEnv, IdentityError, Repo};
+use ralph_process::Cancel;
+use ralph_testkit::Sandbox;
+
+use crate::{env, head, open, sha};
+
+#[test]
+fn a_snapshot_has_everything_and_touches_nothing() {
+    let sandbox = Sandbox::new();
+    let user = sandbox.repo("user");
+    user.write(".gitignore", "*.log\n").write("kept", "1").write("changed", "1");
+    user.write("gone", "1").write("staged", "1").commit("files");
+    user.write("changed", "2").write("staged", "2").write("new dir/ü \n", "new");
+    user.git(["add", "staged"]);
+    user.write("staged", "3").write("x.log", "ignored").write("run", "#!/bin/sh");
+    sandbox.run("chmod", user.dir(), ["+x", "run"]).success();
+    std::os::unix::fs::symlink("no/where", user.dir().join("link")).unwrap();
+    fs_err::remove_file(user.dir().join("gone")).unwrap();
+    let state = || {
+        let git = |args: &[&str]| user.git(args);
+        (
+            git(&["status", "--porcelain=v2", "--branch"]),
+            git(&["diff"]),
+            git(&["diff", "--cached"]),
+            git(&["for-each-ref"]),
+            fs_err::read(user.dir().join(".git/index")).unwrap(),
+        )
+    };
+    let before = state();
+    let repo = open(&sandbox, user.dir());
+    let parent = head(&repo);
+    let saved = repo.snapshot(&[], "rescue\n\nof T-1", Some(&parent)).unwrap();
+    assert_eq!(state(), before);
+
+    let list = user.git(["ls-tree", "-r", "-z", saved.as_str()]);
+    let mut entries: Vec<(&str, &str)> = list
+        .split_terminator('\0')
+        .map(|entry| (&entry[..6], entry.split_once('\t').unwrap().1))
+        .collect();
+    entries.sort_by_key(|(_, path)| *path);
+    assert_eq!(
+        entries,
+        [
+            ("100644", ".gitignore"),
+            ("100644", "changed"),
+            ("100644", "kept"),
+            ("120000", "link"),
+            ("100644", "new dir/ü \n"),
+            ("100755", "run"),
+            ("100644", "staged"),
+        ]
+    );
+    assert_eq!(repo.read_blob(saved.as_str(), "staged".as_ref()).unwrap().unwrap(), b"3");
+    assert_eq!(repo.read_blob(saved.as_str(), "link".as_ref()).unwrap().unwrap(), b"no/where");
+    let log = user.git(["log", "-1", "--format=%an|%P|%B", saved.as_str()]);
+    assert_eq!(log.trim_end(), format!("Ralph|{parent}|rescue\n\nof T-1"));
+    let tree = repo.work_tree_hash(&[]).unwrap();
+    assert_eq!(repo.tree_of(saved.as_str()).unwrap(), tree);
+    let leftovers = fs_err::read_dir(user.dir().join(".git")).unwrap();
+    let is_ours = |name: &str| name.starts_with("ralph-index");
+    assert!(!leftovers.flatten().any(|entry| is_ours(&entry.file_name().to_string_lossy())));
+}
+
+#[test]
+fn excluded_paths_are_as_in_the_last_commit() {
+    let sandbox = Sandbox::new();
+    let user = sandbox.repo("user");
+    user.write("queue", "1").write("code", "1").write("dir/a", "1").commit("files");
+    let repo = open(&sandbox, user.dir());
+    let clean = repo.work_tree_hash(&[]).unwrap();
+    assert_eq!(clean, repo.tree_of("HEAD").unwrap());
+    user.write("queue", "2").write("dir/b", "1").write("dir/a", "2");
+    user.git(["add", "queue"]);
+    user.write("queue", "3");
+    let exclude = ["queue", "dir", "missing [x]"].map(PathBuf::from);
+    assert_eq!(repo.work_tree_hash(&exclude).unwrap(), clean);
+    user.write("code", "2");
+    let tree = repo.work_tree_hash(&exclude).unwrap();
+    let changed = user.git(["diff-tree", "-r", "--name-only", clean.as_str(), tree.as_str()]);
+    assert_eq!(changed, "code");
+    assert_eq!(user.git(["diff", "--cached", "--name-only"]), "queue");
+}
+
+#[test]
+fn a_repository_inside_is_taken_with_its_files() {
+    let sandbox = Sandbox::new();
+    let user = sandbox.repo("user");
+    let unborn = user.dir().join("unborn/deep");
+    fs_err::create_dir_all(&unborn).unwrap();
+    sandbox.git(&unborn, ["init", "--quiet"]);
+    fs_err::write(unborn.join("work"), "agent's").unwrap();
+    let inner = sandbox.repo("user/inner");
+    inner.write("committed", "1").write(".gitignore", "*.tmp").commit("inner");
+    inner.write("new", "2").write("x.tmp", "");
+    let repo = open(&sandbox, user.dir());
+    let saved = repo.snapshot(&[], "rescue", None).unwrap();
+    let files = user.git(["ls-tree", "-r", "--name-only", saved.as_str()]);
+    assert_eq!(files, "inner/.gitignore\ninner/committed\ninner/new\nunborn/deep/work");
+    let without = repo.work_tree_hash(&["inner".into(), "unborn".into()]).unwrap();
+    assert_eq!(without, repo.tree_of("HEAD").unwrap());
+}
+
+#[test]
+fn a_snapshot_needs_no_commit_and_no_identity() {
+    let sandbox = Sandbox::new();
+    sandbox.git(sandbox.root(), ["init", "--quiet", "user"]);
+    sandbox.write("home/.gitconfig", "[user]\nuseConfigOnly = true\n");
+    let dir = sandbox.path("user");
+    sandbox.write("user/file", "text");
+    let repo = open(&sandbox, &dir);
+    let saved = repo.snapshot(&["other".into()], "rescue", None).unwrap();
+    assert_eq!(repo.read_blob(saved.as_str(), "file".as_ref()).unwrap().unwrap(), b"text");
+    assert_eq!(repo.changes().unwrap().len(), 1);
+
+    let error = repo.identity().unwrap_err();
+    let IdentityError::Missing { reason } = error else { panic!("{error:?}") };
+    assert!(reason.contains("email"), "{reason}");
+    assert!(repo.commit_all("no author").is_err());
+}
+
+#[test]
+fn a_conflict_is_taken_with_its_markers() {
+    let sandbox = Sandbox::new();
+    let user = sandbox.repo("user");
+    user.write("file", "base\n").commit("base");
+    user.git(["switch", "--quiet", "--create", "side"]);
+    user.write("file", "side\n").commit("side");
+    user.git(["switch", "--quiet", "main"]);
+    user.write("file", "main\n").commit("main");
+    sandbox.run("git", user.dir(), ["merge", "side"]).exited(1);
+    let repo = open(&sandbox, user.dir());
+    let saved = repo.snapshot(&[], "rescue", Some(&head(&repo))).unwrap();
+    let file = repo.read_blob(saved.as_str(), "file".as_ref()).unwrap().unwrap();
+    assert!(String::from_utf8(file).unwrap().contains("<<<<<<< HEAD"));
+    assert_eq!(repo.changes().unwrap()[0].kind, ralph_git::ChangeKind::Unmerged);
+}
+
+#[test]
+fn commits_take_everything_once() {
+    let sandbox = Sandbox::new();
+    let user = sandbox.repo("user");
+    let repo = open(&sandbox, user.dir());
+    repo.identity().unwrap();
+    assert_eq!(repo.commit_all("nothing").unwrap(), None);
+    user.write("dir/a", "1").write("b", "1").write("-dash", "");
+    let message = "first: ü\n\n#1 is no comment\n\nRalph-Task: T-1\n";
+    let first = repo.commit_all(message).unwrap().unwrap();
+    assert_eq!(head(&repo), first);
+    assert_eq!(user.git(["log", "-1", "--format=%B"]).trim_end(), message.trim_end());
+    assert_eq!(repo.commit_all("again").unwrap(), None);
+    fs_err::remove_file(user.dir().join("b")).unwrap();
+    assert!(repo.commit_all("second").unwrap().is_some());
+    assert_eq!(user.git(["ls-tree", "-r", "--name-only", "HEAD"]), "-dash\ndir/a");
+    assert_eq!(repo.changes().unwrap(), []);
+}
+
+#[test]
+fn the_first_commit_of_a_branch() {
+    let sandbox = Sandbox::new();
+    sandbox.git(sandbox.root(), ["init", "--quiet", "user"]);
+    let repo = open(&sandbox, &sandbox.path("user"));
+    assert_eq!(repo.commit_all("nothing").unwrap(), None);
+    sandbox.write("user/file", "");
+    assert!(repo.commit_all("first").unwrap().is_some());
+}
+
+#[test]
+fn a_commit_of_a_given_tree() {
+    let sandbox = Sandbox::new();
+    let user = sandbox.repo("user");
+    let first = sha(&user.head());
+    let repo = open(&sandbox, user.dir());
+    user.write("file", "x");
+    let tree = repo.work_tree_hash(&[]).unwrap();
+    let commit = repo.commit_tree(&tree, std::slice::from_ref(&first), "message").unwrap();
+    let format = "--format=%T %P %an %s";
+    let log = user.git(["log", "-1", format, commit.as_str()]);
+    assert_eq!(log, format!("{tree} {first} Sandbox message"));
+    assert_eq!(head(&repo), first);
+}
+
+#[test]
+fn concurrent_snapshots_do_not_meet() {
+    let sandbox = Sandbox::new();
+    let user = sandbox.repo("user");
+    user.write("file", "x");
+    let vars = GitEnv { vars: sandbox.env(), ..env(&sandbox) };
+    let repo = Repo::discover(user.dir(), vars, Cancel::new()).unwrap();
+    let threads: Vec<_> = (0..4)
+        .map(|_| {
+            let repo = repo.clone();
+            std::thread::spawn(move || repo.work_tree_hash(&[]).unwrap())
+        })
+        .collect();
+    let mut trees: Vec<_> = threads.into_iter().map(|thread| thread.join().unwrap()).collect();
+    trees.dedup();
+    assert_eq!(trees.len(), 1);
+}
