@@ -141,3 +141,23 @@ fn access_follows_approval_mode_then_the_runners_own_setting() {
     check(&[("agent.runner_cli.defaults.approval_mode", "yolo")], [true, true, true]);
     check(&[("agent.runner_cli.runners.gemini.approval_mode", "safe")], [false, true, false]);
 }
+
+#[test]
+fn a_damaged_file_is_taken_or_refused_and_never_a_panic() {
+    let directory = tempfile::tempdir().unwrap();
+    let project = directory.path().join("config.jsonc");
+    let sources = Sources { global: None, project: project.clone() };
+    let mut refused = 0;
+    for case in cases("valid") {
+        let Ok(text) = fs_err::read(case.join("project.jsonc")) else { continue };
+        for at in (0..text.len()).step_by(17) {
+            let mut damaged = text.clone();
+            damaged[at] = b"{}[]\",:0"[at % 8];
+            for bytes in [&text[..at], &damaged] {
+                fs_err::write(&project, bytes).unwrap();
+                refused += u32::from(load(&sources, &Overrides::default()).is_err());
+            }
+        }
+    }
+    assert!(refused > 300, "{refused}");
+}
