@@ -10,7 +10,7 @@ use std::time::Duration;
 use ralph_state::Timestamp;
 use ralph_state::file::{self, Durability, FileLock, Holder, LockError, ReplaceError, Saved};
 
-use crate::document::{Document, ParseError, SpliceError};
+use crate::document::{Document, Lines, ParseError, SpliceError};
 use crate::edit::{Edit, Spliced};
 use crate::queue::{Place, Queue};
 use crate::validate::{self, Problem, Rules, Severity};
@@ -157,14 +157,13 @@ impl QueueFiles {
         }
     }
 
-    /// Writes an empty queue file unless there is one; says whether it did.
-    pub fn init(&self) -> Result<bool, UpdateError<Infallible>> {
+    /// Writes an empty queue file unless there is one, which is [`Saved::Unchanged`].
+    pub fn init(&self) -> Result<Saved, UpdateError<Infallible>> {
         let _lock = self.lock()?;
         if self.queue.try_exists().is_ok_and(|exists| exists) {
-            return Ok(false);
+            return Ok(Saved::Unchanged);
         }
-        self.save(Place::Queue, Some(&Document::empty()))?;
-        Ok(true)
+        self.save(Place::Queue, Some(&Document::empty()))
     }
 
     /// Reads both files, without a lock; nothing is written.
@@ -237,10 +236,10 @@ impl QueueFiles {
             Err(source) => return Err(LoadError::Io { path: path.to_owned(), source }),
         };
         let text = String::from_utf8(bytes).map_err(|error| {
-            let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
-            let line_start = valid.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
-            let line = valid.iter().filter(|byte| **byte == b'\n').count() + 1;
-            ParseError::NotUtf8 { line, column: valid.len() - line_start + 1 }
+            let valid = error.utf8_error().valid_up_to();
+            let (line, column) =
+                Lines::new(&String::from_utf8_lossy(&error.as_bytes()[..valid])).position(valid);
+            ParseError::NotUtf8 { line, column }
         });
         let document = text.and_then(|text| Document::parse_as(text, place));
         document.map(Some).map_err(|source| LoadError::Parse {

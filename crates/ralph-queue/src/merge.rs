@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use ralph_state::TaskId;
 use serde_json::{Map, Value};
 
-use crate::document::{Document, Draft, ParseError, SpliceError};
+use crate::document::{Block, Document, Draft, ParseError, SpliceError};
 use crate::ids::IdRules;
 use crate::task::{Status, Task};
 
@@ -116,12 +116,13 @@ impl Merge<'_> {
     fn take_theirs(&mut self, theirs: &Draft<'_>, index: usize) {
         let task = theirs.task(index);
         let id = task.id.as_str();
-        let base = self.base.position(id).map(|at| self.base.task(at).clone());
+        let base = self.base.position(id);
+        let same = base.is_some_and(|base| self.base.task(base) == task);
         match (base, self.merged.position(id)) {
             (None, None) => self.add(theirs, index),
-            (Some(base), None) if base == *task => {}
+            (Some(_), None) if same => {}
             (Some(base), None) => {
-                let (base, theirs_json) = (Some(json(&base)), Some(json(task)));
+                let (base, theirs_json) = (Some(json(self.base.task(base))), Some(json(task)));
                 self.conflicts.push(Conflict {
                     task: task.id.clone(),
                     field: None,
@@ -131,7 +132,7 @@ impl Merge<'_> {
                 });
                 self.add(theirs, index);
             }
-            (base, Some(at)) => self.combine(base, at, theirs, index),
+            (base, Some(at)) => self.combine(base, at, &theirs.block(index)),
         }
     }
 
@@ -153,30 +154,25 @@ impl Merge<'_> {
         self.merged.insert_block(at, theirs.block(index));
     }
 
-    fn combine(&mut self, base: Option<Task>, at: usize, theirs: &Draft<'_>, index: usize) {
-        let ours = self.merged.task(at).clone();
-        let task = theirs.task(index);
-        if base.as_ref() == Some(&ours) {
-            let before = self.base.position(task.id.as_str()).map(|at| self.base.block(at));
-            // Comments count as a change.
-            if before.is_some_and(|before| before.same_text(&self.merged.block(at))) {
-                let theirs = theirs.block(index);
-                if !theirs.same_text(&self.merged.block(at)) {
-                    self.merged.take(at);
-                    self.merged.insert_block(at, theirs);
-                }
-                return;
-            }
-        }
-        if ours == *task || base.as_ref() == Some(task) {
+    /// Merges a task that both have, at `base` and `at`.
+    fn combine(&mut self, base: Option<usize>, at: usize, theirs: &Block) {
+        let ours = self.merged.block(at);
+        if ours.same_text(theirs) {
             return;
         }
-        let (fields, conflicts) = merge_fields(
-            &fields(base.as_ref()),
-            &fields(Some(&ours)),
-            &fields(Some(task)),
-            &task.id,
-        );
+        let base = base.map(|base| self.base.block(base));
+        // Comments count as a change.
+        if base.as_ref().is_some_and(|base| base.same_text(&ours)) {
+            self.merged.take(at);
+            return self.merged.insert_block(at, theirs.clone());
+        }
+        let base = base.as_ref().map(Block::task);
+        let (ours, theirs) = (ours.task(), theirs.task());
+        if ours == theirs || base == Some(theirs) {
+            return;
+        }
+        let (fields, conflicts) =
+            merge_fields(&fields(base), &fields(Some(ours)), &fields(Some(theirs)), &ours.id);
         self.conflicts.extend(conflicts);
         // Every merged field is one of a task that was read.
         if let Ok(merged) = Task::parse(&Value::Object(fields).to_string()) {
@@ -208,7 +204,7 @@ fn merge_fields(
     for name in names {
         let sides = [base.get(name), ours.get(name), theirs.get(name)];
         let value = merge_value(name, sides, &mut |field, [base, ours, theirs]| {
-            let [base, ours, theirs] = [base, ours, theirs].map(|value| value.cloned());
+            let [base, ours, theirs] = [base, ours, theirs].map(Option::<&Value>::cloned);
             conflicts.push(Conflict { task: task.clone(), field: Some(field), base, ours, theirs });
         });
         if let Some(value) = value {

@@ -32,7 +32,7 @@ impl Place {
 /// The queue file and the done file.
 #[derive(Clone, Debug)]
 pub struct Queue {
-    queue: Document,
+    open: Document,
     /// Without a done file, the empty one.
     done: Document,
     has_done_file: bool,
@@ -42,16 +42,16 @@ pub struct Queue {
 
 impl Queue {
     /// Both files as read; no done file is the same as an empty one.
-    pub fn new(queue: Document, done: Option<Document>) -> Self {
+    pub fn new(open: Document, done: Option<Document>) -> Self {
         let has_done_file = done.is_some();
         let done = done.unwrap_or_else(Document::empty);
-        let leftovers = leftovers(&queue, &done);
-        Self { queue, done, has_done_file, leftovers }
+        let leftovers = leftovers(&open, &done);
+        Self { open, done, has_done_file, leftovers }
     }
 
     /// The queue file as it is.
     pub fn document(&self) -> &Document {
-        &self.queue
+        &self.open
     }
 
     /// The done file as it is; an empty one if there is none.
@@ -67,7 +67,7 @@ impl Queue {
     /// The tasks of the queue file in order, without [`Queue::leftovers`].
     pub fn tasks(&self) -> impl Iterator<Item = &Task> {
         let mut leftovers = self.leftovers.iter().peekable();
-        self.queue.tasks().iter().enumerate().filter_map(move |(index, task)| {
+        self.open.tasks().iter().enumerate().filter_map(move |(index, task)| {
             leftovers.next_if(|leftover| **leftover == index).is_none().then_some(task)
         })
     }
@@ -80,7 +80,7 @@ impl Queue {
     /// Tasks that a crash left in both files: moved to the done file, not yet gone from the queue
     /// file. They count as finished, and the next edit removes the rest.
     pub fn leftovers(&self) -> impl Iterator<Item = &TaskId> {
-        self.leftovers.iter().map(|index| &self.queue.tasks()[*index].id)
+        self.leftovers.iter().map(|index| &self.open.tasks()[*index].id)
     }
 
     pub(crate) fn leftover_indices(&self) -> &[usize] {
@@ -103,7 +103,7 @@ impl Queue {
 
     /// Every problem in both files: those of the queue file first, in the order of the lines.
     pub fn validate(&self, rules: &Rules) -> Vec<Problem> {
-        validate::documents(&self.queue, &self.done, rules)
+        validate::documents(&self.open, &self.done, rules)
     }
 
     /// Which tasks can start, why the others cannot, and which is next.
@@ -119,7 +119,7 @@ impl Queue {
     /// The highest number that a task of either file has, rejected ones too, and the high-water
     /// mark of `ids`; the next task gets the one after.
     pub fn highest_number(&self, ids: &IdRules) -> u64 {
-        ids.highest(self.queue.tasks().iter().chain(self.done.tasks()).map(|task| &task.id))
+        ids.highest(self.open.tasks().iter().chain(self.done.tasks()).map(|task| &task.id))
     }
 }
 

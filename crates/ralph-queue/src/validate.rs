@@ -260,31 +260,18 @@ impl<'a> Checker<'a> {
             ("scheduled_start", &task.scheduled_start, false, false),
         ];
         for (name, time, needed, utc) in times {
-            match time {
-                None if needed && name == "completed_at" => {
-                    self.error(
-                        at,
-                        "missing_field",
-                        name,
-                        format!("a {} task needs `completed_at`", task.status),
-                    );
-                }
-                None if needed => {
-                    self.error(at, "missing_field", name, format!("`{name}` is missing"))
-                }
-                None => {}
+            let fault = match time {
+                None if needed => Some(("missing_field", format!("`{name}` is missing"))),
                 Some(time) if time.parse::<Timestamp>().is_err() => {
-                    self.error(
-                        at,
-                        "bad_time",
-                        name,
-                        format!("`{name}` is no RFC 3339 time: `{time}`"),
-                    );
+                    Some(("bad_time", format!("`{name}` is no RFC 3339 time: `{time}`")))
                 }
                 Some(time) if utc && !is_utc(time) => {
-                    self.error(at, "not_utc", name, format!("`{name}` is not in UTC: `{time}`"));
+                    Some(("not_utc", format!("`{name}` is not in UTC: `{time}`")))
                 }
-                Some(_) => {}
+                _ => None,
+            };
+            if let Some((code, message)) = fault {
+                self.error(at, code, name, message);
             }
         }
     }

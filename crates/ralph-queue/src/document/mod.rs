@@ -42,11 +42,11 @@ pub enum ParseError {
     #[error("the file is empty")]
     Empty,
     /// Not UTF-8.
-    #[error("not UTF-8 at line {line}, byte {column}")]
+    #[error("not UTF-8 at line {line}, column {column}")]
     NotUtf8 {
         /// From 1.
         line: usize,
-        /// In bytes, from 1.
+        /// In characters, from 1.
         column: usize,
     },
     /// git left its conflict markers.

@@ -6,7 +6,8 @@ use std::str::FromStr;
 
 use jsonc_parser::ast::{self, Value as Node};
 use jsonc_parser::common::Ranged as _;
-use ralph_state::TaskId;
+use ralph_state::{TaskId, TaskIdError};
+use serde_json::{Map, Value};
 
 use super::syntax::{self, Lines};
 use super::{Document, ParseError};
@@ -53,11 +54,10 @@ pub(super) fn read(text: String, place: Place) -> Result<(Document, Vec<Problem>
         ),
         None => reader.fault("version", root.start(), "version", "`version` is missing".to_owned()),
     }
-    let tasks = root.properties.into_iter().find(|property| property.name.as_str() == "tasks");
-    match tasks.map(|property| property.value) {
+    match root.get("tasks").map(|property| &property.value) {
         Some(Node::Array(array)) => {
             document.array = Some(array.start() + bom..array.end() + bom);
-            for element in array.elements {
+            for element in &array.elements {
                 reader.task = None;
                 let span = element.start() + bom..element.end() + bom;
                 match element {
@@ -77,7 +77,7 @@ pub(super) fn read(text: String, place: Place) -> Result<(Document, Vec<Problem>
             }
         }
         Some(other) => {
-            reader.fault("tasks", other.start(), "wrong_type", "`tasks` is a list".to_owned())
+            reader.fault("tasks", other.start(), "wrong_type", "`tasks` is a list".to_owned());
         }
         None => {}
     }
@@ -90,7 +90,7 @@ pub(super) fn read(text: String, place: Place) -> Result<(Document, Vec<Problem>
 pub(super) fn read_task(text: &str) -> Result<Task, ParseError> {
     let mut reader = Reader { base: 0, task: None, faults: Vec::new() };
     let task = match syntax::parse(text)? {
-        Node::Object(object) => reader.task(object),
+        Node::Object(object) => reader.task(&object),
         other => {
             reader.fault("", other.start(), "wrong_type", "a task is an object".to_owned());
             None
@@ -175,197 +175,159 @@ impl Reader {
                 }
             }
             Node::Array(array) => {
-                array.elements.iter().for_each(|node| self.unique_keys_inside(field, node))
+                array.elements.iter().for_each(|node| self.unique_keys_inside(field, node));
             }
             _ => {}
         }
     }
 
     /// A task, unless it has no id.
-    fn task(&mut self, object: ast::Object<'_>) -> Option<Task> {
-        self.unique_keys("", &object);
-        let start = object.start();
-        let id = match object.get("id").map(|property| &property.value) {
-            Some(Node::StringLit(id)) => match TaskId::from_str(&id.value) {
-                Ok(id) => Some(id),
-                Err(error) => {
-                    self.fault("id", id.start(), "id_format", error.to_string());
-                    None
-                }
-            },
-            Some(other) => {
-                self.fault("id", other.start(), "wrong_type", "`id` is a text".to_owned());
-                None
-            }
-            None => {
-                self.fault("id", start, "missing_field", "`id` is missing".to_owned());
-                None
-            }
+    fn task(&mut self, object: &ast::Object<'_>) -> Option<Task> {
+        self.unique_keys("", object);
+        let id = match object.get("id") {
+            Some(property) => text("id", &property.value)
+                .and_then(|id| id.parse().map_err(|error: TaskIdError| error.to_string())),
+            None => Err("`id` is missing".to_owned()),
         };
-        self.task.clone_from(&id);
+        let at = object.get("id").map_or(object.start(), |property| property.value.start());
+        if let Err(message) = &id {
+            self.fault("id", at, "id_format", message.clone());
+        }
+        self.task = id.as_ref().ok().cloned();
         // Without an id the rest is read for its faults alone.
-        let mut task = Task::new(
-            id.clone().unwrap_or_else(|| TaskId::from_str("x").expect("`x` is an id")),
-            "",
-        );
-        let mut titled = false;
-        for property in object.properties {
-            let (name, value) = (property.name, property.value);
-            let name = name.as_str();
-            match name {
-                "id" => {}
-                "title" => {
-                    titled = true;
-                    self.set(&mut task.title, name, value, Self::text);
-                }
-                "status" => self.set(&mut task.status, name, value, Self::word),
-                "priority" => self.set(&mut task.priority, name, value, Self::word),
-                "description" => self.set_option(&mut task.description, name, value, Self::text),
-                "request" => self.set_option(&mut task.request, name, value, Self::text),
-                "created_at" => self.set_option(&mut task.created_at, name, value, Self::text),
-                "updated_at" => self.set_option(&mut task.updated_at, name, value, Self::text),
-                "completed_at" => self.set_option(&mut task.completed_at, name, value, Self::text),
-                "started_at" => self.set_option(&mut task.started_at, name, value, Self::text),
-                "scheduled_start" => {
-                    self.set_option(&mut task.scheduled_start, name, value, Self::text)
-                }
-                "duplicates" => self.set_option(&mut task.duplicates, name, value, Self::text),
-                "parent_id" => self.set_option(&mut task.parent_id, name, value, Self::text),
-                "estimated_minutes" => {
-                    self.set_option(&mut task.estimated_minutes, name, value, Self::minutes)
-                }
-                "actual_minutes" => {
-                    self.set_option(&mut task.actual_minutes, name, value, Self::minutes)
-                }
-                "tags" => self.set(&mut task.tags, name, value, Self::list),
-                "scope" => self.set(&mut task.scope, name, value, Self::list),
-                "evidence" => self.set(&mut task.evidence, name, value, Self::list),
-                "plan" => self.set(&mut task.plan, name, value, Self::list),
-                "notes" => self.set(&mut task.notes, name, value, Self::list),
-                "depends_on" => self.set(&mut task.depends_on, name, value, Self::list),
-                "blocks" => self.set(&mut task.blocks, name, value, Self::list),
-                "relates_to" => self.set(&mut task.relates_to, name, value, Self::list),
-                "custom_fields" => self.custom_fields(&mut task, value),
-                "agent" => self.set_option(&mut task.agent, name, value, Self::object),
-                _ => {
-                    self.unique_keys_inside(name, &value);
-                    task.extra.insert(name.to_owned(), syntax::value(&value));
-                }
-            }
+        let placeholder = || TaskId::from_str("x").expect("`x` is an id");
+        let mut task = Task::new(id.clone().unwrap_or_else(|_| placeholder()), "");
+        for property in &object.properties {
+            self.field(&mut task, property.name.as_str(), &property.value);
         }
-        if !titled {
-            self.fault("title", start, "missing_field", "`title` is missing".to_owned());
+        if object.get("title").is_none() {
+            self.fault("title", object.start(), "missing_field", "`title` is missing".to_owned());
         }
-        id.map(|_| task)
+        id.ok().map(|_| task)
     }
 
-    fn set<'a, T>(
+    fn field(&mut self, task: &mut Task, name: &str, node: &Node<'_>) {
+        match name {
+            "id" => {}
+            "title" => self.put(&mut task.title, name, node, text),
+            "status" => self.put(&mut task.status, name, node, word),
+            "priority" => self.put(&mut task.priority, name, node, word),
+            "description" => self.put(&mut task.description, name, node, optional(text)),
+            "request" => self.put(&mut task.request, name, node, optional(text)),
+            "created_at" => self.put(&mut task.created_at, name, node, optional(text)),
+            "updated_at" => self.put(&mut task.updated_at, name, node, optional(text)),
+            "completed_at" => self.put(&mut task.completed_at, name, node, optional(text)),
+            "started_at" => self.put(&mut task.started_at, name, node, optional(text)),
+            "scheduled_start" => self.put(&mut task.scheduled_start, name, node, optional(text)),
+            "duplicates" => self.put(&mut task.duplicates, name, node, optional(text)),
+            "parent_id" => self.put(&mut task.parent_id, name, node, optional(text)),
+            "estimated_minutes" => {
+                self.put(&mut task.estimated_minutes, name, node, optional(minutes));
+            }
+            "actual_minutes" => self.put(&mut task.actual_minutes, name, node, optional(minutes)),
+            "agent" => {
+                self.unique_keys_inside(name, node);
+                self.put(&mut task.agent, name, node, optional(object));
+            }
+            "tags" => self.list(&mut task.tags, name, node),
+            "scope" => self.list(&mut task.scope, name, node),
+            "evidence" => self.list(&mut task.evidence, name, node),
+            "plan" => self.list(&mut task.plan, name, node),
+            "notes" => self.list(&mut task.notes, name, node),
+            "depends_on" => self.list(&mut task.depends_on, name, node),
+            "blocks" => self.list(&mut task.blocks, name, node),
+            "relates_to" => self.list(&mut task.relates_to, name, node),
+            "custom_fields" => self.custom_fields(task, node),
+            _ => {
+                self.unique_keys_inside(name, node);
+                task.extra.insert(name.to_owned(), syntax::value(node));
+            }
+        }
+    }
+
+    fn put<T>(
         &mut self,
         field: &mut T,
         name: &str,
-        node: Node<'a>,
-        read: fn(&mut Self, &str, Node<'a>) -> Result<T, String>,
+        node: &Node<'_>,
+        read: impl FnOnce(&str, &Node<'_>) -> Result<T, String>,
     ) {
-        let at = node.start();
-        match read(self, name, node) {
+        match read(name, node) {
             Ok(value) => *field = value,
-            Err(message) => self.fault(name, at, "wrong_type", message),
+            Err(message) => self.fault(name, node.start(), "wrong_type", message),
         }
     }
 
-    fn set_option<'a, T>(
-        &mut self,
-        field: &mut Option<T>,
-        name: &str,
-        node: Node<'a>,
-        read: fn(&mut Self, &str, Node<'a>) -> Result<T, String>,
-    ) {
-        if node.as_null_keyword().is_some() {
-            return;
-        }
-        let at = node.start();
-        match read(self, name, node) {
-            Ok(value) => *field = Some(value),
-            Err(message) => self.fault(name, at, "wrong_type", message),
-        }
-    }
-
-    fn text(&mut self, name: &str, node: Node<'_>) -> Result<String, String> {
-        match node {
-            Node::StringLit(lit) => Ok(lit.value.into_owned()),
-            _ => Err(format!("`{name}` is a text")),
-        }
-    }
-
-    fn word<T: FromStr<Err: ToString>>(&mut self, name: &str, node: Node<'_>) -> Result<T, String> {
-        self.text(name, node)?.parse().map_err(|error: T::Err| error.to_string())
-    }
-
-    fn minutes(&mut self, name: &str, node: Node<'_>) -> Result<u32, String> {
-        let minutes = node.as_number_lit().and_then(|lit| lit.value.parse().ok());
-        minutes.ok_or_else(|| format!("`{name}` is a whole number of minutes"))
-    }
-
-    fn list(&mut self, name: &str, node: Node<'_>) -> Result<Vec<String>, String> {
-        let Node::Array(array) = node else { return Err(format!("`{name}` is a list of texts")) };
-        let mut list = Vec::with_capacity(array.elements.len());
-        for (index, node) in array.elements.into_iter().enumerate() {
-            if let Node::StringLit(lit) = node {
-                list.push(lit.value.into_owned());
-            } else {
-                self.fault(
-                    &format!("{name}[{index}]"),
-                    node.start(),
-                    "wrong_type",
-                    format!("`{name}` is a list of texts"),
-                );
+    fn list(&mut self, field: &mut Vec<String>, name: &str, node: &Node<'_>) {
+        let message = || format!("`{name}` is a list of texts");
+        let Some(array) = node.as_array() else {
+            return self.fault(name, node.start(), "wrong_type", message());
+        };
+        field.reserve(array.elements.len());
+        for (index, node) in array.elements.iter().enumerate() {
+            match node.as_string_lit() {
+                Some(lit) => field.push(lit.value.clone().into_owned()),
+                None => {
+                    self.fault(&format!("{name}[{index}]"), node.start(), "wrong_type", message());
+                }
             }
         }
-        Ok(list)
     }
 
-    fn object(
-        &mut self,
-        name: &str,
-        node: Node<'_>,
-    ) -> Result<serde_json::Map<String, serde_json::Value>, String> {
-        self.unique_keys_inside(name, &node);
-        node.as_object().map(syntax::map).ok_or_else(|| format!("`{name}` is an object"))
-    }
-
-    fn custom_fields(&mut self, task: &mut Task, node: Node<'_>) {
-        let Node::Object(object) = node else {
-            return self.fault(
-                "custom_fields",
-                node.start(),
-                "wrong_type",
-                "`custom_fields` is an object".to_owned(),
-            );
+    fn custom_fields(&mut self, task: &mut Task, node: &Node<'_>) {
+        let Some(object) = node.as_object() else {
+            let message = "`custom_fields` is an object".to_owned();
+            return self.fault("custom_fields", node.start(), "wrong_type", message);
         };
-        self.unique_keys("custom_fields", &object);
-        for property in object.properties {
-            let name = property.name.into_string();
-            let value = match property.value {
-                Node::StringLit(lit) => lit.value.into_owned(),
+        self.unique_keys("custom_fields", object);
+        for property in &object.properties {
+            let name = property.name.as_str();
+            let value = match syntax::value(&property.value) {
+                Value::String(text) => text,
                 // As 0.4.0 does.
-                Node::BooleanLit(lit) => lit.value.to_string(),
-                Node::NumberLit(lit) => lit
-                    .value
-                    .parse::<serde_json::Number>()
-                    .map_or_else(|_| lit.value.to_owned(), |number| number.to_string()),
-                other => {
+                value @ (Value::Bool(_) | Value::Number(_)) => value.to_string(),
+                Value::Null | Value::Array(_) | Value::Object(_) => {
                     let message = "a custom field is a text, a number, true or false".to_owned();
                     self.fault(
                         &format!("custom_fields.{name}"),
-                        other.start(),
+                        property.value.start(),
                         "wrong_type",
                         message,
                     );
                     continue;
                 }
             };
-            task.custom_fields.insert(name, value);
+            task.custom_fields.insert(name.to_owned(), value);
         }
+    }
+}
+
+fn text(name: &str, node: &Node<'_>) -> Result<String, String> {
+    node.as_string_lit()
+        .map(|lit| lit.value.clone().into_owned())
+        .ok_or_else(|| format!("`{name}` is a text"))
+}
+
+fn word<T: FromStr<Err: ToString>>(name: &str, node: &Node<'_>) -> Result<T, String> {
+    text(name, node)?.parse().map_err(|error: T::Err| error.to_string())
+}
+
+fn minutes(name: &str, node: &Node<'_>) -> Result<u32, String> {
+    let minutes = node.as_number_lit().and_then(|lit| lit.value.parse().ok());
+    minutes.ok_or_else(|| format!("`{name}` is a whole number of minutes"))
+}
+
+fn object(name: &str, node: &Node<'_>) -> Result<Map<String, Value>, String> {
+    node.as_object().map(syntax::map).ok_or_else(|| format!("`{name}` is an object"))
+}
+
+/// `null` is as good as nothing.
+fn optional<T>(
+    read: impl FnOnce(&str, &Node<'_>) -> Result<T, String>,
+) -> impl FnOnce(&str, &Node<'_>) -> Result<Option<T>, String> {
+    |name, node| match node {
+        Node::NullKeyword(_) => Ok(None),
+        node => read(name, node).map(Some),
     }
 }
 
@@ -383,7 +345,7 @@ pub(super) fn locate(text: &str, span: &Range<usize>, field: &str) -> usize {
             .and_then(|index| array.elements.get(index))
             .map(Node::start),
         Node::Object(object) => {
-            rest.strip_prefix('.').and_then(|key| object.get(key)).map(|property| property.start())
+            rest.strip_prefix('.').and_then(|key| object.get(key)).map(ast::ObjectProp::start)
         }
         _ => None,
     };

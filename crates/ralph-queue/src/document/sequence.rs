@@ -110,10 +110,9 @@ impl Sequence<'_> {
                 Kind::Newline => return (comma, token.range.end),
                 // Comments that end at the closing bracket belong to the last item ...
                 Kind::Comment if next.is_none() => end = token.range.end,
-                // ... and those that end at the next item to that one.
-                Kind::Comment => {}
                 Kind::Space if after_spaces == token.range.start => after_spaces = token.range.end,
-                Kind::Space | Kind::Comma => {}
+                // ... and those that end at the next item to that one.
+                Kind::Space | Kind::Comma | Kind::Comment => {}
             }
         }
         (comma, if next.is_some() { after_spaces } else { end })

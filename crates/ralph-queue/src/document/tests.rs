@@ -1,3 +1,6 @@
+//! What edits do to texts, by example and at random.
+#![expect(clippy::needless_raw_string_hashes, reason = "expect-test writes them")]
+
 use expect_test::{Expect, expect};
 use proptest::prelude::*;
 use ralph_state::TaskId;
@@ -535,9 +538,9 @@ impl Noise<'_> {
         for _ in 0..self.pick(4) {
             self.comments += 1;
             match self.pick(9) {
-                0 => out.push_str(&format!("/* c{}, {{ */", self.comments)),
-                1 => out.push_str(&format!("// c{} ] \"\n", self.comments)),
-                2 => out.push_str(&format!("/* c{}\n   it's */", self.comments)),
+                0 => out.extend(["/* c", &self.comments.to_string(), ", { */"]),
+                1 => out.extend(["// c", &self.comments.to_string(), " ] \"\n"]),
+                2 => out.extend(["/* c", &self.comments.to_string(), "\n   it's */"]),
                 3 => out.push_str("\n\n"),
                 4 | 5 => out.push('\n'),
                 6 => out.push('\t'),
@@ -581,7 +584,8 @@ impl Noise<'_> {
     fn object(&mut self, out: &mut String, fields: &[(&str, serde_json::Value)]) {
         self.list(out, ['{', '}'], fields, |noise, out, (key, value)| {
             let bare = noise.pick(4) == 0 && key.bytes().all(|byte| byte.is_ascii_lowercase());
-            out.push_str(&if bare { (*key).to_owned() } else { format!("\"{key}\"") });
+            let quote = if bare { "" } else { "\"" };
+            out.extend([quote, key, quote]);
             if !bare {
                 noise.gap(out);
             }

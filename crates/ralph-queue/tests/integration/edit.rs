@@ -1,0 +1,152 @@
+use ralph_queue::edit::{Changed, End, Restart};
+use ralph_queue::{Document, Edit, EditError, Finish, IdRules, Position, Queue, Status, Task};
+
+use super::{ids, now, queue, text};
+
+/// Both files after an edit.
+fn after(queue: &Queue, change: impl FnOnce(&mut Edit<'_>)) -> (Document, Document) {
+    let mut edit = Edit::new(queue, now());
+    change(&mut edit);
+    let spliced = edit.splice().unwrap();
+    (
+        spliced.queue.unwrap_or_else(|| queue.document().clone()),
+        spliced.done.unwrap_or_else(|| queue.done_document().clone()),
+    )
+}
+
+const DONE: &str = r#""status": "done", "completed_at": "2026-01-02T00:00:00Z""#;
+
+#[test]
+fn start_done_reject_ready_and_status() {
+    let queue = queue(&[
+        "",
+        r#""status": "doing", "started_at": "2026-01-03T00:00:00Z""#,
+        r#""status": "draft""#,
+        DONE,
+    ]);
+    let (open, done) = after(&queue, |edit| {
+        assert_eq!(edit.start("RQ-0001", Restart::Keep), Ok(Changed::Yes));
+        assert_eq!(edit.start("RQ-0002", Restart::Keep), Ok(Changed::No));
+        assert_eq!(edit.ready("RQ-0003", Some("now")), Ok(Changed::Yes));
+        assert!(matches!(
+            edit.start("RQ-0004", Restart::Reset),
+            Err(EditError::WrongStatus { .. })
+        ));
+        assert!(matches!(
+            edit.finish("RQ-0009", End::Done, Finish::Archive, None),
+            Err(EditError::NotFound { .. })
+        ));
+        assert_eq!(
+            edit.finish("RQ-0002", End::Rejected, Finish::Archive, Some("no")),
+            Ok(Changed::Yes)
+        );
+        assert_eq!(edit.finish("RQ-0002", End::Rejected, Finish::Archive, None), Ok(Changed::No));
+        assert!(matches!(edit.start("RQ-0002", Restart::Keep), Err(EditError::Archived { .. })));
+        assert_eq!(edit.finish("RQ-0004", End::Done, Finish::InPlace, None), Ok(Changed::No));
+    });
+    assert_eq!(ids(open.tasks()), "RQ-0001:doing RQ-0003:todo RQ-0004:done");
+    assert_eq!(ids(done.tasks()), "RQ-0002:rejected");
+    let stamp = Some("2026-04-22T12:00:00.000000000Z".to_owned());
+    assert_eq!((&open.tasks()[0].started_at, &open.tasks()[0].updated_at), (&stamp, &stamp));
+    assert_eq!(open.tasks()[1].notes, ["now"]);
+    assert_eq!(
+        (&done.tasks()[0].completed_at, &done.tasks()[0].notes[0]),
+        (&stamp, &"no".to_owned())
+    );
+    assert_eq!(done.tasks()[0].started_at.as_deref(), Some("2026-01-03T00:00:00Z"));
+
+    let (open, _) = after(&queue, |edit| {
+        assert_eq!(edit.start("RQ-0002", Restart::Reset), Ok(Changed::Yes));
+        assert_eq!(edit.set_status("RQ-0004", Status::Todo, None), Ok(Changed::Yes));
+        assert_eq!(edit.set_status("RQ-0001", Status::Todo, None), Ok(Changed::No));
+        assert_eq!(edit.modify("RQ-0001", |_| ()), Ok(Changed::No));
+    });
+    assert_eq!(open.tasks()[1].started_at, stamp);
+    assert_eq!(open.tasks()[3].completed_at, None);
+    assert_eq!(open.tasks()[0], queue.document().tasks()[0]);
+}
+
+#[test]
+fn finishing_in_place_is_a_change_of_lines_of_one_task() {
+    let queue = queue(&["", "", ""]);
+    let (open, done) = after(&queue, |edit| {
+        edit.finish("RQ-0002", End::Done, Finish::InPlace, None).unwrap();
+    });
+    assert_eq!(ids(open.tasks()), "RQ-0001:todo RQ-0002:done RQ-0003:todo");
+    assert!(done.tasks().is_empty());
+    let changed = queue
+        .document()
+        .text()
+        .lines()
+        .zip(open.text().lines())
+        .filter(|(old, new)| old != new)
+        .count();
+    assert_eq!(changed, 1);
+}
+
+#[test]
+fn new_tasks_get_the_next_id_and_the_place_of_0_4_0() {
+    let queue = queue(&[
+        r#""status": "doing""#,
+        "",
+        r#""status": "rejected", "completed_at": "2026-01-02T00:00:00Z""#,
+    ]);
+    let rules = IdRules::default();
+    let (open, _) = after(&queue, |edit| {
+        for (title, position) in [
+            ("front", Position::Front),
+            ("back", Position::Back),
+            ("after", Position::After("RQ-0002".parse().unwrap())),
+            ("before", Position::Before("RQ-0002".parse().unwrap())),
+        ] {
+            let id = edit.next_id(&rules).unwrap();
+            edit.add(Task::new(id, title), &position).unwrap();
+        }
+        let taken = Task::new("RQ-0003".parse().unwrap(), "x");
+        assert!(matches!(edit.add(taken, &Position::Back), Err(EditError::IdTaken { .. })));
+        let id = edit.next_id(&IdRules { high_water: 41, ..rules.clone() }).unwrap();
+        assert_eq!(id.as_str(), "RQ-0042");
+    });
+    let titles: Vec<_> =
+        open.tasks().iter().map(|task| format!("{} {}", task.id, task.title)).collect();
+    assert_eq!(
+        titles,
+        [
+            "RQ-0001 task 0001",
+            "RQ-0004 front",
+            "RQ-0007 before",
+            "RQ-0002 task 0002",
+            "RQ-0006 after",
+            "RQ-0003 task 0003",
+            "RQ-0005 back"
+        ]
+    );
+    assert_eq!(open.tasks()[1].created_at.as_deref(), Some("2026-04-22T12:00:00.000000000Z"));
+}
+
+#[test]
+fn archive_moves_all_that_is_finished_in_order() {
+    let queue = queue(&[DONE, "", r#""status": "rejected""#, DONE]);
+    let (open, done) = after(&queue, |edit| {
+        assert_eq!(
+            edit.archive().iter().map(ToString::to_string).collect::<Vec<_>>(),
+            ["RQ-0001", "RQ-0003", "RQ-0004"]
+        );
+        assert_eq!(edit.archive(), []);
+    });
+    assert_eq!(ids(open.tasks()), "RQ-0002:todo");
+    assert_eq!(ids(done.tasks()), "RQ-0001:done RQ-0003:rejected RQ-0004:done");
+    assert!(done.tasks().iter().all(|task| task.completed_at.is_some()));
+}
+
+#[test]
+fn what_a_crash_left_in_both_files_goes_with_the_next_edit() {
+    let open = Document::parse(text(&["", ""])).unwrap();
+    let done = Document::parse(text(&[DONE])).unwrap();
+    let queue = Queue::new(open, Some(done.clone()));
+    let (open, after_done) = after(&queue, |edit| {
+        assert_eq!(edit.finish("RQ-0001", End::Done, Finish::Archive, None), Ok(Changed::No));
+    });
+    assert_eq!(ids(open.tasks()), "RQ-0002:todo");
+    assert_eq!(after_done, done);
+}

@@ -1,0 +1,209 @@
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use fs_err as fs;
+use ralph_queue::edit::{Changed, End, Restart};
+use ralph_queue::{
+    EditError, Finish, IdRules, LegacyLock, LoadError, ParseError, Place, Position, QueueFiles,
+    Task, UpdateError,
+};
+use ralph_state::file::{FileLock, Holder, LockError, Saved};
+
+use super::{ids, now, text};
+
+fn holder(command: &str) -> Holder {
+    Holder {
+        pid: std::process::id(),
+        host: "here".to_owned(),
+        command: command.to_owned(),
+        since: now(),
+    }
+}
+
+fn files(root: &Path) -> QueueFiles {
+    QueueFiles::new(root.join("queue.jsonc"), root.join("done.jsonc"), holder("test"))
+}
+
+#[test]
+fn a_queue_is_made_edited_and_read() {
+    let root = tempfile::tempdir().unwrap();
+    let files = files(&root.path().join("new").join(".ralph"));
+    assert!(matches!(files.load(), Err(LoadError::Missing { .. })));
+    let edited = files.edit(now(), |edit| edit.start("RQ-0001", Restart::Keep));
+    assert!(matches!(edited, Err(UpdateError::Load(LoadError::Missing { .. }))));
+    assert!(matches!(files.init().unwrap(), Saved::Durable));
+    assert!(matches!(files.init().unwrap(), Saved::Unchanged));
+
+    let id = files
+        .edit(now(), |edit| {
+            let id = edit.next_id(&IdRules::default())?;
+            edit.add(Task::new(id.clone(), "first"), &Position::Front)?;
+            Ok::<_, EditError>(id)
+        })
+        .unwrap();
+    assert!(matches!((id.queue, id.done), (Saved::Durable, Saved::Unchanged)));
+    assert!(!files.done.exists());
+    let done =
+        files.edit(now(), |edit| edit.finish("RQ-0001", End::Done, Finish::Archive, None)).unwrap();
+    assert!(matches!(
+        (done.value, done.queue, done.done),
+        (Changed::Yes, Saved::Durable, Saved::Durable)
+    ));
+    let queue = files.load().unwrap();
+    assert_eq!(
+        (ids(queue.tasks()).as_str(), ids(queue.done_tasks()).as_str()),
+        ("", "RQ-0001:done")
+    );
+    let nothing = files.edit(now(), |_| Ok::<_, EditError>(())).unwrap();
+    assert!(matches!((nothing.queue, nothing.done), (Saved::Unchanged, Saved::Unchanged)));
+}
+
+#[test]
+fn a_crash_between_the_two_saves_is_mended() {
+    let root = tempfile::tempdir().unwrap();
+    let files = files(root.path());
+    fs::write(&files.queue, text(&["", ""])).unwrap();
+    let before = fs::read(&files.queue).unwrap();
+    files.edit(now(), |edit| edit.finish("RQ-0001", End::Done, Finish::Archive, None)).unwrap();
+    // As if the queue file had not been written.
+    fs::write(&files.queue, before).unwrap();
+    let queue = files.load().unwrap();
+    assert_eq!((ids(queue.tasks()).as_str(), queue.leftovers().count()), ("RQ-0002:todo", 1));
+    files.edit(now(), |edit| edit.start("RQ-0002", Restart::Keep)).unwrap();
+    let queue = files.load().unwrap();
+    assert_eq!((queue.document().tasks().len(), queue.done_tasks().len()), (1, 1));
+}
+
+#[test]
+fn bad_files_are_refused_and_left_alone() {
+    let root = tempfile::tempdir().unwrap();
+    let files = files(root.path());
+    for (bytes, wanted) in [
+        (&b""[..], "the file is empty"),
+        (
+            b"{\"version\": 7, \"tasks\": []}",
+            "the file has version 7, and this Ralph reads up to 1",
+        ),
+        (b"{\n  \"version\": \xff}", "not UTF-8 at line 2, column 14"),
+        (b"{\n<<<<<<< HEAD\n=======\n>>>>>>> b\n}", "conflict markers of git at line 2"),
+    ] {
+        fs::write(&files.queue, bytes).unwrap();
+        let Err(LoadError::Parse { place: Place::Queue, source, .. }) = files.load() else {
+            panic!("refused")
+        };
+        assert_eq!(source.to_string(), wanted);
+        let edited = files.edit(now(), |edit| edit.start("RQ-0001", Restart::Keep));
+        assert!(matches!(edited, Err(UpdateError::Load(_))));
+        assert_eq!(fs::read(&files.queue).unwrap(), bytes);
+    }
+    fs::write(&files.queue, text(&[""])).unwrap();
+    fs::write(&files.done, "{").unwrap();
+    let refused = files.load();
+    assert!(matches!(
+        refused,
+        Err(LoadError::Parse { place: Place::Done, source: ParseError::Syntax { .. }, .. })
+    ));
+}
+
+#[test]
+fn an_edit_may_not_add_an_error_but_may_leave_one() {
+    let root = tempfile::tempdir().unwrap();
+    let files = files(root.path());
+    fs::write(&files.queue, text(&[r#""depends_on": ["RQ-0077"]"#, ""])).unwrap();
+    files.edit(now(), |edit| edit.start("RQ-0001", Restart::Keep)).unwrap();
+    let before = fs::read(&files.queue).unwrap();
+    let refused = files.edit(now(), |edit| {
+        edit.modify("RQ-0002", |task| task.depends_on.push("RQ-0002".to_owned()))
+    });
+    let Err(UpdateError::Invalid { problems }) = refused else { panic!("refused") };
+    assert_eq!(problems.iter().map(|problem| problem.code).collect::<Vec<_>>(), ["self_reference"]);
+    assert_eq!(fs::read(&files.queue).unwrap(), before);
+}
+
+#[test]
+fn the_lock_is_waited_for_and_its_holder_named() {
+    let root = tempfile::tempdir().unwrap();
+    let files = QueueFiles { lock_wait: Duration::from_millis(20), ..files(root.path()) };
+    fs::write(&files.queue, text(&[""])).unwrap();
+    let lock = FileLock::try_acquire(&files.lock_path(), &holder("ralph import")).unwrap().unwrap();
+    let refused = files.edit(now(), |edit| edit.start("RQ-0001", Restart::Keep));
+    let Err(UpdateError::Lock(LockError::Held { holder: Some(holder), .. })) = refused else {
+        panic!("held")
+    };
+    assert_eq!(holder.command, "ralph import");
+    drop(lock);
+    files.edit(now(), |edit| edit.start("RQ-0001", Restart::Keep)).unwrap();
+}
+
+#[test]
+fn a_living_0_4_0_is_respected_and_a_dead_one_not() {
+    let root = tempfile::tempdir().unwrap();
+    let directory = root.path().join("lock");
+    let legacy = |alive: u32| LegacyLock {
+        directory: directory.clone(),
+        is_alive: Arc::new(move |pid| pid == alive),
+    };
+    let files = |alive| QueueFiles { legacy_lock: Some(legacy(alive)), ..files(root.path()) };
+    fs::write(root.path().join("queue.jsonc"), text(&[""])).unwrap();
+    let start =
+        |alive| files(alive).edit(now(), |edit| edit.start("RQ-0001", Restart::Reset)).map(|_| ());
+    start(1).unwrap();
+    fs::create_dir(&directory).unwrap();
+    start(1).unwrap();
+    fs::write(
+        directory.join("owner"),
+        "pid: 4711\nstarted_at: x\ncommand: ralph run loop\nlabel: run loop\n",
+    )
+    .unwrap();
+    start(1).unwrap();
+    let Err(UpdateError::Legacy { pid: 4711, label: Some(label), .. }) = start(4711) else {
+        panic!("held")
+    };
+    assert_eq!(label, "run loop");
+    fs::write(directory.join("owner_task_12_0"), "pid: 12\nlabel: task\n").unwrap();
+    assert!(matches!(start(12), Err(UpdateError::Legacy { pid: 12, .. })));
+}
+
+#[test]
+fn adders_at_once_lose_nothing_and_share_no_id() {
+    let root = tempfile::tempdir().unwrap();
+    let files = files(root.path());
+    assert!(matches!(files.init().unwrap(), Saved::Durable));
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            let files = files.clone();
+            scope.spawn(move || {
+                for _ in 0..10 {
+                    files
+                        .edit(now(), |edit| {
+                            let id = edit.next_id(&IdRules::default())?;
+                            edit.add(Task::new(id, "one of many"), &Position::Front)
+                        })
+                        .unwrap();
+                }
+            });
+        }
+    });
+    let queue = files.load().unwrap();
+    let numbers: std::collections::BTreeSet<_> =
+        queue.tasks().map(|task| task.id.clone()).collect();
+    assert_eq!((queue.tasks().count(), numbers.len()), (40, 40));
+}
+
+#[cfg(unix)]
+#[test]
+fn mode_and_symbolic_link_stay() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let root = tempfile::tempdir().unwrap();
+    let real = root.path().join("elsewhere.jsonc");
+    fs::write(&real, text(&[""])).unwrap();
+    fs::set_permissions(&real, std::fs::Permissions::from_mode(0o640)).unwrap();
+    let files = files(root.path());
+    fs::os::unix::fs::symlink(&real, &files.queue).unwrap();
+    files.edit(now(), |edit| edit.start("RQ-0001", Restart::Keep)).unwrap();
+    assert!(fs::symlink_metadata(&files.queue).unwrap().is_symlink());
+    assert_eq!(fs::metadata(&real).unwrap().permissions().mode() & 0o777, 0o640);
+    assert!(fs::read_to_string(&real).unwrap().contains("doing"));
+}

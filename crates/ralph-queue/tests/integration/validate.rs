@@ -1,0 +1,169 @@
+use expect_test::{Expect, expect};
+use ralph_queue::{Document, IdRules, Place, Queue, Rules, Severity, Task, validate};
+
+use super::text;
+
+fn check(queue: &str, done: Option<&str>, expected: &Expect) {
+    let problems = validate::texts(queue, done, &Rules::default()).unwrap();
+    let lines: Vec<String> = problems
+        .iter()
+        .map(|problem| {
+            let task = problem.task.as_ref().map_or("-", |id| id.as_str());
+            let field = problem.field.as_deref().unwrap_or("-");
+            let (place, severity) = (problem.place.as_str(), problem.severity.as_str());
+            format!(
+                "{place}:{}:{} {severity} {task} {field} {}: {problem}\n",
+                problem.line, problem.column, problem.code
+            )
+        })
+        .collect();
+    expected.assert_eq(&lines.concat());
+}
+
+#[test]
+fn a_normal_queue_has_no_problem() {
+    check(&text(&["", r#""depends_on": ["RQ-0001"]"#]), None, &expect![[r#""#]]);
+}
+
+#[test]
+fn every_rule_at_once() {
+    let queue = r#"{"version": 1, "tasks": [
+  {"id": "RQ-01", "title": " ", "tags": ["a", ""], "custom_fields": {"a b": "x"}},
+  {"id": "RQ-0002", "title": "a\u0007", "created_at": "yesterday", "updated_at": "2026-01-01T02:00:00+02:00", "status": "done"},
+  {"id": "RQ-0003", "title": "b", "created_at": "2026-01-01T00:00:00Z", "updated_at": "2026-01-01T00:00:00+00:00",
+   "depends_on": ["RQ-0003", "RQ-0009"], "relates_to": ["RQ-0008"], "duplicates": "RQ-0002", "parent_id": "RQ-0007",
+   "scheduled_start": "soon", "agent": {"iterations": 0, "phases": 4}},
+  {"id": "RQ-0003", "title": "c", "created_at": "2026-01-02T00:00:00Z", "updated_at": "2026-01-01T00:00:00Z", "parent_id": "RQ-0003"},
+  {"id": "RQ-00010", "title": "d", "created_at": "2026-01-02T00:00:00Z", "updated_at": "2026-01-01T00:00:00Z", "agent": {"runner": 7}},
+  {"id": "RQ-10000", "title": "wider", "created_at": "2026-01-02T00:00:00Z", "updated_at": "2026-01-01T00:00:00Z", "depends_on": ["RQ-0004"]},
+  {"id": "XX-0005", "title": "e", "created_at": "2026-01-02T00:00:00Z", "updated_at": "2026-01-01T00:00:00Z", "status": "soon"},
+]}"#;
+    let done = text(&[
+        r#""status": "done", "completed_at": "2026-01-01T00:00:00Z""#,
+        "",
+        "",
+        r#""status": "rejected", "completed_at": "2026-01-01T00:00:00Z""#,
+    ]);
+    check(
+        queue,
+        Some(&done),
+        &expect![[r#"
+            queue:2:3 error RQ-01 created_at missing_field: `created_at` is missing
+            queue:2:3 error RQ-01 updated_at missing_field: `updated_at` is missing
+            queue:2:10 error RQ-01 id id_format: the id is not `RQ-` and a number of 4 digits or more: `RQ-01`
+            queue:2:28 error RQ-01 title blank: the title is blank
+            queue:2:47 error RQ-01 tags[1] blank: an entry of `tags` is blank
+            queue:2:70 error RQ-01 custom_fields.a b custom_field_name: the custom field `a b` has a blank in its name
+            queue:3:3 error RQ-0002 completed_at missing_field: `completed_at` is missing
+            queue:3:30 warning RQ-0002 title control_character: the title has control characters
+            queue:3:55 error RQ-0002 created_at bad_time: `created_at` is no RFC 3339 time: `yesterday`
+            queue:3:82 error RQ-0002 updated_at not_utc: `updated_at` is not in UTC: `2026-01-01T02:00:00+02:00`
+            queue:5:19 error RQ-0003 depends_on[0] self_reference: `depends_on` names the task itself
+            queue:5:30 error RQ-0003 depends_on[1] unknown_task: `depends_on` names `RQ-0009`, which is in neither file
+            queue:5:57 error RQ-0003 relates_to[0] unknown_task: `relates_to` names `RQ-0008`, which is in neither file
+            queue:5:83 warning RQ-0003 duplicates duplicates_finished: repeats `RQ-0002`, which is done
+            queue:5:107 warning RQ-0003 parent_id unknown_task: the parent `RQ-0007` is in neither file
+            queue:6:23 error RQ-0003 scheduled_start bad_time: `scheduled_start` is no RFC 3339 time: `soon`
+            queue:6:41 error RQ-0003 agent.iterations out_of_range: `agent.iterations` is at least 1
+            queue:6:58 error RQ-0003 agent.phases out_of_range: `agent.phases` is 1, 2 or 3
+            queue:7:10 error RQ-0003 id duplicate_id: the id `RQ-0003` is taken by another task in the queue file
+            queue:7:124 warning RQ-0003 parent_id self_reference: the task is its own parent
+            queue:8:10 error RQ-00010 id id_format: the id is not `RQ-` and a number of 4 digits or more: `RQ-00010`
+            queue:8:121 error RQ-00010 agent wrong_type: `agent` has the wrong shape: invalid type: integer `7`, expected a string
+            queue:9:131 warning RQ-10000 depends_on[0] rejected_dependency: depends on `RQ-0004`, which is rejected and counts as finished
+            queue:10:10 error XX-0005 id id_format: the id is not `RQ-` and a number of 4 digits or more: `XX-0005`
+            queue:10:121 error XX-0005 status wrong_type: unknown status `soon`, known are draft, todo, doing, done, rejected
+            done:5:5 error RQ-0002 status not_finished: a task in the done file is done or rejected, not todo
+            done:5:12 error RQ-0002 id duplicate_id: the id `RQ-0002` is taken by another task in the queue file
+            done:6:5 error RQ-0003 status not_finished: a task in the done file is done or rejected, not todo
+            done:6:12 error RQ-0003 id duplicate_id: the id `RQ-0003` is taken by another task in the queue file
+        "#]],
+    );
+}
+
+#[test]
+fn cycles_of_every_kind() {
+    check(
+        &text(&[
+            r#""depends_on": ["RQ-0002"]"#,
+            r#""depends_on": ["RQ-0001"]"#,
+            r#""blocks": ["RQ-0004"]"#,
+            r#""blocks": ["RQ-0003"]"#,
+            r#""parent_id": "RQ-0006""#,
+            r#""parent_id": "RQ-0005""#,
+        ]),
+        None,
+        &expect![[r#"
+            queue:4:135 error RQ-0001 depends_on cycle: depends on itself: RQ-0001 -> RQ-0002 -> RQ-0001
+            queue:6:131 error RQ-0003 blocks cycle: blocks itself: RQ-0003 -> RQ-0004 -> RQ-0003
+            queue:8:134 error RQ-0005 parent_id cycle: is its own ancestor: RQ-0005 -> RQ-0006 -> RQ-0005
+        "#]],
+    );
+    check(
+        &text(&[r#""depends_on": ["RQ-0002"], "blocks": ["RQ-0002"]"#, ""]),
+        None,
+        &expect![[r#"
+            queue:4:135 error RQ-0001 depends_on deadlock: waits for itself: RQ-0001 -> RQ-0002 -> RQ-0001
+        "#]],
+    );
+}
+
+#[test]
+fn a_chain_of_100_000_fits_the_stack() {
+    let mut text = String::from("{\"version\":1,\"tasks\":[");
+    for number in 1..=100_000 {
+        let dependency =
+            if number < 100_000 { format!("\"RQ-{:06}\"", number + 1) } else { String::new() };
+        text.extend([format!(
+            "{{\"id\":\"RQ-{number:06}\",\"title\":\"t\",\"created_at\":\"2026-01-01T00:00:00Z\",\"updated_at\":\"2026-01-01T00:00:00Z\",\"depends_on\":[{dependency}]}},\n"
+        )]);
+    }
+    text.push_str("]}");
+    let rules = Rules { ids: IdRules { width: 6, ..IdRules::default() }, ..Rules::default() };
+    let problems = validate::texts(&text, None, &rules).unwrap();
+    assert_eq!(problems.len(), 1);
+    assert_eq!((problems[0].severity, problems[0].code), (Severity::Warning, "deep_dependencies"));
+
+    let closed = text.replacen("\"depends_on\":[]", "\"depends_on\":[\"RQ-000001\"]", 1);
+    let problems = validate::texts(&closed, None, &rules).unwrap();
+    assert_eq!(problems.iter().map(|problem| problem.code).collect::<Vec<_>>(), ["cycle"]);
+}
+
+#[test]
+fn a_task_left_behind_is_a_warning_and_a_stranger_is_an_error() {
+    let queue = text(&["", ""]);
+    let left = text(&[r#""status": "done", "completed_at": "2026-01-01T00:00:00Z""#]);
+    check(
+        &queue,
+        Some(&left),
+        &expect![[r#"
+        queue:4:12 warning RQ-0001 id left_behind: `RQ-0001` is finished and in the done file, too; the next change removes it here
+    "#]],
+    );
+    check(
+        &queue,
+        Some(&left.replace("task 0001", "another")),
+        &expect![[r#"
+        done:4:12 error RQ-0001 id duplicate_id: the id `RQ-0001` is taken by another task in the queue file
+    "#]],
+    );
+    let queue = Queue::new(Document::parse(queue).unwrap(), Some(Document::parse(left).unwrap()));
+    assert_eq!(queue.leftovers().count(), 1);
+    assert_eq!(queue.tasks().map(|task| task.id.as_str()).collect::<Vec<_>>(), ["RQ-0002"]);
+    assert_eq!(queue.find("RQ-0001").unwrap().0, Place::Done);
+}
+
+#[test]
+fn ids_grow_past_their_width() {
+    let rules = IdRules::default();
+    let ids = |highest: u64| rules.id(highest).unwrap().to_string();
+    assert_eq!([ids(1), ids(9999), ids(10_000)], ["RQ-0001", "RQ-9999", "RQ-10000"]);
+    assert_eq!(rules.number_of("rq-0012"), Some(12));
+    assert_eq!(rules.number_of("XX-0012"), None);
+    assert_eq!(rules.number_of("RQ-12x"), None);
+    let queue =
+        super::queue(&["", r#""status": "rejected", "completed_at": "2026-01-01T00:00:00Z""#]);
+    assert_eq!(queue.highest_number(&rules), 2);
+    assert_eq!(queue.highest_number(&IdRules { high_water: 77, ..rules }), 77);
+    assert!(Task::parse("{\"id\": \"RQ-0001\"}").is_err());
+}
