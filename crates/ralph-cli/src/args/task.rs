@@ -47,6 +47,7 @@ Examples:
   git log -1 --format=%B | ralph task add \"Undo this\" --description - --first")]
 pub(crate) struct TaskAddArgs {
     /// One line that says what is wanted
+    #[arg(value_parser = one_line)]
     pub(crate) title: String,
     /// What is wanted, at length; `-` reads it from stdin
     #[arg(long, value_name = "TEXT")]
@@ -202,6 +203,17 @@ pub(super) fn status() -> impl TypedValueParser<Value = Status> {
 fn priority() -> impl TypedValueParser<Value = Priority> {
     let words = Priority::ALL.iter().map(|priority| priority.as_str());
     PossibleValuesParser::new(words).try_map(|word| word.parse())
+}
+
+/// A title is the subject of a commit: the rest belongs into the description.
+fn one_line(text: &str) -> Result<String, String> {
+    match text.trim() {
+        "" => Err("it is blank".to_owned()),
+        text if text.contains(['\n', '\r']) => {
+            Err("it has a line break; put the rest into `--description`".to_owned())
+        }
+        text => Ok(text.to_owned()),
+    }
 }
 
 fn key_value(text: &str) -> Result<(String, String), String> {

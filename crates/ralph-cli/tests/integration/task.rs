@@ -148,6 +148,17 @@ fn a_description_is_read_from_stdin() {
 }
 
 #[test]
+fn a_title_is_one_line() {
+    let desk = Desk::new();
+    for (title, what) in [("one\ntwo", "it has a line break"), (" ", "it is blank")] {
+        let error = desk.error(&["task", "add", title], 2);
+        assert!(error["message"].as_str().expect("text").contains(what), "{error}");
+    }
+    assert_eq!(desk.add("  trimmed ", &[]), "RQ-0001");
+    assert_eq!(show(&desk, "RQ-0001")["title"], "trimmed");
+}
+
+#[test]
 fn edits_keep_comments_layout_and_unknown_fields() {
     let desk = Desk::with_queue(COMMENTED);
     desk.add("third", &[]);

@@ -84,7 +84,7 @@ fn task(id: TaskId, args: &TaskAddArgs, description: Option<String>) -> Task {
         scheduled_start: args.scheduled_start.map(|time| time.to_string()),
         estimated_minutes: args.estimated_minutes,
         custom_fields: args.custom_fields.iter().cloned().collect(),
-        ..Task::new(id, args.title.trim())
+        ..Task::new(id, &args.title)
     }
 }
 
