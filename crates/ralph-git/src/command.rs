@@ -124,6 +124,10 @@ const OVERRIDES: &[&str] = &[
     // A fetch of a commit that no branch of the other repository names.
     "protocol.version=2",
     "core.splitIndex=false",
+    "trailer.separators=:",
+    // Somebody else's git holds a ref for milliseconds.
+    "core.filesRefLockTimeout=1000",
+    "core.packedRefsTimeout=5000",
 ];
 
 /// Variables by which the git that started us, if one did (a hook, an alias), tells where its
@@ -319,6 +323,22 @@ impl Git {
                 let stderr = without_secrets(finished.stderr.text().trim());
                 Ok(Answer { exit, stdout: finished.stdout.bytes, stderr, command })
             }
+        }
+    }
+
+    /// As [`Git::ask`], but waits a little for a lock: an editor or a prompt that shows the state
+    /// of the repository takes it now and then. Only for what does nothing without its lock.
+    pub(crate) fn ask_patiently(&self, dir: &Path, call: &Call) -> Result<Answer, GitError> {
+        let mut pause = Duration::from_millis(50);
+        loop {
+            let answer = self.ask(dir, call.clone())?;
+            let is_held =
+                || held_lock(&answer.stderr).is_some() || answer.stderr.contains("cannot lock ref");
+            let patient = pause < Duration::from_secs(1);
+            if answer.success() || !is_held() || !patient || self.cancel.wait_timeout(pause) {
+                return Ok(answer);
+            }
+            pause *= 2;
         }
     }
 

@@ -48,7 +48,8 @@ impl Repo {
             }
         }
         let merge = ["merge", "--quiet", "--ff-only", "--no-overwrite-ignore", "--no-stat"];
-        let answer = self.ask(Call::new(merge).arg(to.as_str()).long())?;
+        let call = Call::new(merge).arg(to.as_str()).long();
+        let answer = self.git().ask_patiently(self.root(), &call)?;
         if answer.success() {
             return Ok(FastForward::Done);
         }

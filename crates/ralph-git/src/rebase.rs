@@ -87,7 +87,10 @@ impl Workspace {
     /// When git fails; the rebase is aborted then.
     pub fn continue_rebase(&self) -> Result<Rebase, GitError> {
         if self.rebase_in_progress() {
-            self.run(Call::new(["add", "--all", "--", ":/"]).long())?;
+            if let Err(error) = self.run(Call::new(["add", "--all", "--", ":/"]).long()) {
+                self.abort_rebase()?;
+                return Err(error);
+            }
             return self.outcome(self.ask(Call::new(["rebase", "--continue"]).long())?);
         }
         self.run_for_sha(Call::new(["rev-parse", "HEAD"])).map(|head| Rebase::Clean { head })

@@ -129,6 +129,12 @@ impl Repo {
         Self::at(root, self.git.clone())
     }
 
+    /// A clone made here, after it was renamed.
+    pub(crate) fn renamed(self, root: PathBuf) -> Self {
+        let git_dir = root.join(".git");
+        Self { git: self.git, root, common_dir: git_dir.clone(), git_dir }
+    }
+
     fn at(start: &Path, git: Git) -> Result<Self, DiscoverError> {
         let path = || start.to_owned();
         let places = ["--show-toplevel", "--absolute-git-dir", "--git-common-dir"];
@@ -169,7 +175,8 @@ impl Repo {
         &self.common_dir
     }
 
-    /// The same repository, with its git stopped by another request.
+    /// The same repository, with its git stopped by another request: what has to be saved after
+    /// the first one was made is saved with a new one.
     #[must_use]
     pub fn with_cancel(&self, cancel: Cancel) -> Self {
         Self { git: self.git.with_cancel(cancel), ..self.clone() }
@@ -187,6 +194,12 @@ impl Repo {
     /// Runs git at the root, whatever it says.
     pub(crate) fn ask(&self, call: Call) -> Result<Answer, GitError> {
         self.git.ask(&self.root, call)
+    }
+
+    /// As [`Repo::run`], but waits a little for a lock that somebody holds.
+    pub(crate) fn run_patiently(&self, call: &Call) -> Result<Answer, GitError> {
+        let answer = self.git.ask_patiently(&self.root, call)?;
+        if answer.success() { Ok(answer) } else { Err(answer.failed()) }
     }
 
     /// Runs git at the root, which has to print one object name.

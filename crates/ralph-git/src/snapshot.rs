@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use ralph_process::{Exit, own_pid};
+use ralph_process::{Exit, identity_of, own_pid};
 use thiserror::Error;
 
 use crate::command::{Call, path_bytes, records};
@@ -155,7 +155,7 @@ impl Repo {
     ) -> Result<Option<Sha>, GitError> {
         let left_out = exclude.iter().map(|path| literal(",exclude", path));
         let add = Call::new(["add", "--all", "--", ":/"]);
-        self.run(left_out.fold(add, Call::arg).long())?;
+        self.run_patiently(&left_out.fold(add, Call::arg).long())?;
         let staged = self.ask(Call::new(["diff-index", "--cached", "--quiet", "HEAD", "--"]))?;
         match staged.exit {
             Exit::Code(0) => return Ok(None),
@@ -169,7 +169,7 @@ impl Repo {
             _ => return Err(staged.failed()),
         }
         let commit = ["commit", "--quiet", "--no-verify", "--cleanup=whitespace", "--file=-"];
-        self.run(Call::new(commit).stdin(message))?;
+        self.run_patiently(&Call::new(commit).stdin(message))?;
         self.run_for_sha(Call::new(["rev-parse", "HEAD"])).map(Some)
     }
 
@@ -235,8 +235,8 @@ fn is_executable(metadata: &std::fs::Metadata) -> bool {
     }
 }
 
-/// A copy of the index, for git to change instead of the real one. Left behind by a crash it is
-/// a stray file in git's directory that nothing reads.
+/// A copy of the index, for git to change instead of the real one. What a crash leaves behind,
+/// the next one removes.
 struct TemporaryIndex {
     path: PathBuf,
 }
@@ -244,16 +244,39 @@ struct TemporaryIndex {
 impl TemporaryIndex {
     fn copy(git_dir: &Path) -> io::Result<Self> {
         static NEXT: AtomicU32 = AtomicU32::new(0);
+        sweep(git_dir)?;
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         // In git's directory, because an index may refer to files beside it.
-        let path = git_dir.join(format!("ralph-index-{}-{number}", own_pid()));
-        let copied = Self { path };
-        // The copy spares git reading every file again: its times are in the index.
-        match fs_err::copy(git_dir.join("index"), &copied.path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            _ => Ok(copied),
+        let copied = Self { path: git_dir.join(format!("{PREFIX}{}-{number}", own_pid())) };
+        let index = git_dir.join("index");
+        // The copy spares git reading every file again: their times are in the index. So is the
+        // time of the index itself: a file changed in the same instant is read again for it.
+        match fs_err::copy(&index, &copied.path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(copied),
+            done => done?,
+        };
+        let written = fs_err::metadata(&index)?.modified()?;
+        let file = fs_err::OpenOptions::new().append(true).open(&copied.path)?;
+        file.set_modified(written)?;
+        Ok(copied)
+    }
+}
+
+/// The names of copies: this, the process, a number.
+const PREFIX: &str = "ralph-index-";
+
+/// Removes copies of processes that are gone.
+fn sweep(git_dir: &Path) -> io::Result<()> {
+    for entry in fs_err::read_dir(git_dir)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let owner = name.to_str().and_then(|name| name.strip_prefix(PREFIX)?.split('-').next());
+        let Some(Ok(pid)) = owner.map(str::parse) else { continue };
+        if identity_of(pid).is_none() {
+            drop(fs_err::remove_file(entry.path()));
         }
     }
+    Ok(())
 }
 
 impl Drop for TemporaryIndex {

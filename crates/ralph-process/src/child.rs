@@ -7,8 +7,8 @@ use std::os::fd::OwnedFd;
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use ralph_state::ProcessIdentity;
@@ -306,14 +306,15 @@ pub fn run(
     limit: Option<Duration>,
     cancel: &Cancel,
 ) -> Result<Finished, SpawnError> {
-    Ok(spawn(command)?.finish(limit, cancel))
+    Ok(start(command)?.finish(limit, cancel))
 }
 
 /// A child of this process. Dropping it leaves it running, with its output still read.
 #[derive(Debug)]
 pub struct Child {
     inner: std::process::Child,
-    identity: ProcessIdentity,
+    /// Asked for only when needed: on some systems it takes another child to find out.
+    identity: OnceLock<ProcessIdentity>,
     stdout: Option<Drain>,
     stderr: Option<Drain>,
     marker: Option<String>,
@@ -327,6 +328,13 @@ pub struct Child {
 /// # Errors
 /// When it cannot be started. An output file may have been made.
 pub fn spawn(command: &Command) -> Result<Child, SpawnError> {
+    let child = start(command)?;
+    // While it is sure to be in the table.
+    child.identity();
+    Ok(child)
+}
+
+fn start(command: &Command) -> Result<Child, SpawnError> {
     let mut prepared = prepare(command)?;
     let started = Instant::now();
     let mut inner = loop {
@@ -341,15 +349,11 @@ pub fn spawn(command: &Command) -> Result<Child, SpawnError> {
             Ok(inner) => break inner,
         }
     };
-    // Not reaped yet, so still in the table even if it has ended.
-    let start_time = os::entry(inner.id()).map_or(0, |entry| entry.start_time);
-    let identity =
-        ProcessIdentity { pid: inner.id(), start_time, boot_id: os::boot_id().to_owned() };
     tracing::debug!(pid = inner.id(), program = ?command.program, dir = ?command.dir, "started");
     let streams = start_streams(command, &mut inner);
     let mut child = Child {
         inner,
-        identity,
+        identity: OnceLock::new(),
         stdout: None,
         stderr: None,
         marker: command.marker.clone(),
@@ -473,7 +477,11 @@ fn drain(pipe: Option<OwnedFd>, output: &Output) -> io::Result<Option<Drain>> {
 impl Child {
     /// Which process it is.
     pub fn identity(&self) -> &ProcessIdentity {
-        &self.identity
+        self.identity.get_or_init(|| {
+            let pid = self.inner.id();
+            let start_time = os::entry(pid).map_or(0, |entry| entry.start_time);
+            ProcessIdentity { pid, start_time, boot_id: os::boot_id().to_owned() }
+        })
     }
 
     /// How it ended, if it has.
@@ -513,7 +521,7 @@ impl Child {
             }
         };
         let wall = self.started.elapsed();
-        tracing::debug!(pid = self.identity.pid, %exit, "ended");
+        tracing::debug!(pid = self.inner.id(), %exit, "ended");
         let [stdout, stderr] = [self.stdout.take(), self.stderr.take()]
             .map(|stream| stream.map(Drain::collect).unwrap_or_default());
         Finished { exit, stdout, stderr, wall, survivors }
@@ -527,7 +535,7 @@ impl Child {
             return None;
         }
         let ended = Arc::new(AtomicBool::new(false));
-        let (tell, wake, pid) = (Arc::clone(&ended), cancel.clone(), self.identity.pid);
+        let (tell, wake, pid) = (Arc::clone(&ended), cancel.clone(), self.inner.id());
         let waiter = std::thread::Builder::new().name("waiter".to_owned()).spawn(move || {
             await_end(pid, WaitIdOptions::EXITED | WaitIdOptions::NOWAIT);
             tell.store(true, Ordering::Release);
@@ -560,9 +568,9 @@ impl Child {
             // Reaped: its group's number may be somebody else's by now.
             return crate::end(&[], marker, grace);
         }
-        let report = end_child(&self.identity, marker, grace);
-        if report.survivors.contains(&self.identity) {
-            tracing::warn!(pid = self.identity.pid, "a child survived SIGKILL");
+        let report = end_child(self.identity(), marker, grace);
+        if report.survivors.contains(self.identity()) {
+            tracing::warn!(pid = self.inner.id(), "a child survived SIGKILL");
         } else {
             self.wait();
         }

@@ -11,8 +11,9 @@ use rustix::event::{PollFd, PollFlags, poll};
 /// How long a pipe may stay open after the child's end. A grandchild in the background can hold
 /// it for ever; what is in the pipe when this ends is still read.
 const AFTER_EXIT: Duration = Duration::from_millis(250);
-/// How long a grandchild that never stops writing is listened to.
-const AT_MOST: Duration = Duration::from_secs(5);
+/// More than a pipe holds on any system: who has read this much after the child's end has read
+/// all that the child wrote, even if a grandchild never stops.
+const PIPE: u64 = 1 << 20;
 
 /// What a child wrote to one stream.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -72,11 +73,12 @@ impl Drain {
         let shared = &*self.shared;
         let ended = Instant::now();
         let mut state = shared.lock();
+        let at_end = state.total;
         while state.open {
             let waited = ended.elapsed();
             // The reader reads with the lock held: an empty pipe now means all is in `kept`.
-            let empty = || rustix::io::ioctl_fionread(&shared.pipe).unwrap_or(0) == 0;
-            if waited >= AT_MOST || (waited >= AFTER_EXIT && empty()) {
+            let is_empty = || rustix::io::ioctl_fionread(&shared.pipe).unwrap_or(0) == 0;
+            if waited >= AFTER_EXIT && (state.total - at_end >= PIPE || is_empty()) {
                 break;
             }
             let step = AFTER_EXIT.saturating_sub(waited).max(Duration::from_millis(10));

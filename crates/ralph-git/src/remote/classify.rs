@@ -65,12 +65,11 @@ const TROUBLES: &[(Trouble, &[&str])] = &[
         &[
             "repository not found",
             "does not appear to be a git repository",
-            "' not found",
+            "repository '' not found",
             "project you were looking for could not be found",
             "no such remote",
             "does not exist or you do not have",
             "repository does not exist",
-            "no such file or directory",
         ],
     ),
     (
@@ -148,9 +147,30 @@ const TROUBLES: &[(Trouble, &[&str])] = &[
 
 /// What is wrong with a connection; `None` when its texts are not known.
 pub(super) fn trouble(stderr: &str) -> Option<Trouble> {
-    let text = stderr.to_lowercase();
+    let text = without_names(stderr).to_lowercase();
     let is_said = |words: &[&str]| words.iter().any(|word| text.contains(word));
     TROUBLES.iter().find(|(_, words)| is_said(words)).map(|(kind, _)| *kind)
+}
+
+/// `text` without what stands in quotes: the name of a branch or host says nothing of what is
+/// wrong, whatever it is. An apostrophe is no quote.
+fn without_names(text: &str) -> String {
+    let mut kept = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find('\'') {
+        let (before, quoted) = (&rest[..at], &rest[at + 1..]);
+        let opens = !before.ends_with(char::is_alphanumeric);
+        kept.push_str(&rest[..=at]);
+        rest = match quoted.find(['\'', '\n']).filter(|_| opens) {
+            Some(end) if quoted[end..].starts_with('\'') => &quoted[end..],
+            _ => quoted,
+        };
+        if rest.starts_with('\'') {
+            kept.push('\'');
+            rest = &rest[1..];
+        }
+    }
+    kept + rest
 }
 
 /// The lines of git's errors that say something, one line, at most 500 characters.
@@ -299,6 +319,19 @@ mod tests {
                 assert_eq!(trouble(&text), expected, "{text}");
             }
         }
+    }
+
+    #[test]
+    fn names_say_nothing() {
+        let check = |text: &str, kept: &str| assert_eq!(without_names(text), kept);
+        check("", "");
+        check("couldn't find 'a b', can't", "couldn't find '', can't");
+        check("repository 'https://h/archived.git/' not found", "repository '' not found");
+        check("'a' 'b\n'c", "'' 'b\n'c");
+        check("''", "''");
+        let text = "fatal: unable to access 'https://h/read-only/': Could not resolve host: h";
+        assert_eq!(trouble(text), Some(Trouble::Transient));
+        assert_eq!(trouble("error: src refspec 'timeout' does not match any"), None);
     }
 
     #[test]

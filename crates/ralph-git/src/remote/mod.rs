@@ -6,7 +6,7 @@ use std::path::Path;
 
 use thiserror::Error;
 
-use crate::command::{Call, records};
+use crate::command::{Call, is_disk_full, records};
 use crate::{GitError, Repo, Sha};
 use classify::{Trouble, classify_push, essence, trouble};
 
@@ -129,6 +129,9 @@ impl Repo {
             return Ok(Fetched { tip: None });
         }
         let (remote, reason) = (remote.to_owned(), essence(&answer.stderr));
+        if is_disk_full(&answer.stderr) {
+            return Err(answer.failed().into());
+        }
         Err(match trouble(&answer.stderr) {
             Some(Trouble::Gone) => FetchError::RemoteGone { remote, reason },
             Some(Trouble::Refused) => FetchError::Refused { remote, reason },
@@ -168,13 +171,16 @@ impl Repo {
         }
         let target = format!("refs/heads/{branch}");
         let expected = expected_old.map(Sha::as_str).unwrap_or_default();
-        let answer = self.ask(
-            Call::new(["push", "--porcelain", "--no-verify", "--no-follow-tags"])
-                .arg(format!("--force-with-lease={target}:{expected}"))
-                .arg(remote)
-                .arg(format!("{new}:{target}"))
-                .long(),
-        )?;
+        let call = Call::new(["push", "--porcelain", "--no-verify", "--no-follow-tags"])
+            .arg(format!("--force-with-lease={target}:{expected}"))
+            .arg(remote)
+            .arg(format!("{new}:{target}"));
+        let answer = match self.ask(call.long()) {
+            Err(error @ GitError::TimedOut { .. }) => {
+                return Ok(Push::Transient { reason: error.to_string() });
+            }
+            answer => answer?,
+        };
         Ok(if answer.success() {
             Push::Pushed
         } else {

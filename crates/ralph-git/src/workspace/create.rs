@@ -105,11 +105,11 @@ pub fn create_workspace(
     });
     let cloned = open(main, &temporary).map_err(failed)?;
     settle(main, &cloned, branch, &urls).map_err(failed)?;
-    check_out(&cloned, branch, start).map_err(failed)?;
+    check_out(main, &cloned, branch, start).map_err(failed)?;
     fs_err::rename(&temporary, dest).map_err(io)?;
     scratch.0 = None;
-    let repo = open(main, dest).map_err(failed)?;
-    Ok(Workspace { repo, branch: branch.to_owned() })
+    let root = cloned.root().with_file_name(name);
+    Ok(Workspace { repo: cloned.renamed(root), branch: branch.to_owned() })
 }
 
 /// The unfinished clone; removed unless it was renamed.
@@ -166,17 +166,14 @@ fn settle(main: &Repo, cloned: &Repo, branch: &str, urls: &RemoteUrls) -> Result
     Ok(())
 }
 
-fn check_out(cloned: &Repo, branch: &str, start: &Sha) -> Result<(), GitError> {
+fn check_out(main: &Repo, cloned: &Repo, branch: &str, start: &Sha) -> Result<(), GitError> {
     let name = format!("refs/heads/{branch}");
-    // A source that lends no objects (a shallow one, say) sent only what its branch needs.
-    if cloned.resolve(start.as_str())?.is_none() {
-        return Err(GitError::Failed {
-            command: "clone".to_owned(),
-            exit: ralph_process::Exit::Code(0),
-            stderr: format!("the clone has no commit {start}"),
-        });
+    if cloned.resolve(start.as_str())?.is_some() {
+        let _new = cloned.update_ref(&name, start, None)?;
+    } else {
+        // A source that lends no objects (a shallow one, say) sent only what its branch needs.
+        cloned.fetch_from(main.root(), start, &name)?;
     }
-    let _new = cloned.update_ref(&name, start, None)?;
     cloned.run(Call::new(["symbolic-ref", "HEAD", &name]))?;
     cloned.run(Call::new(["reset", "--quiet", "--hard"]).long())?;
     Ok(())

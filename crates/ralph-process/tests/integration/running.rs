@@ -82,6 +82,15 @@ fn a_grandchild_that_holds_the_pipes_holds_nobody_up() {
 }
 
 #[test]
+fn a_grandchild_that_never_stops_writing_holds_nobody_up() {
+    let sandbox = Sandbox::new();
+    let script = "head -c 50000 /dev/zero; yes & exit 0";
+    let finished = run(&sh(&sandbox, script), None, &Cancel::new()).unwrap();
+    assert_eq!(finished.exit, Exit::Code(0));
+    assert!(finished.stdout.total >= 50_000);
+}
+
+#[test]
 fn files_are_appended_to_or_emptied_first() {
     let sandbox = Sandbox::new();
     let log = sandbox.write("log", "old\n");
