@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use ralph_process::Exit;
 
 use crate::command::{Answer, Call, path_from, records};
+use crate::snapshot::add_all;
 use crate::{GitError, Sha, Workspace};
 
 /// What became of a rebase.
@@ -87,7 +88,7 @@ impl Workspace {
     /// When git fails; the rebase is aborted then.
     pub fn continue_rebase(&self) -> Result<Rebase, GitError> {
         if self.rebase_in_progress() {
-            if let Err(error) = self.run(Call::new(["add", "--all", "--", ":/"]).long()) {
+            if let Err(error) = self.run(add_all([])) {
                 self.abort_rebase()?;
                 return Err(error);
             }

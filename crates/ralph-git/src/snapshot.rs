@@ -84,18 +84,6 @@ impl Repo {
     fn work_tree(&self, exclude: &[PathBuf], like: Option<&Sha>) -> Result<Sha, GitError> {
         let index = TemporaryIndex::copy(self.git_dir())?;
         let with_index = |call: Call| call.env("GIT_INDEX_FILE", &index.path);
-        if !exclude.is_empty() {
-            let like = like.map_or("HEAD", Sha::as_str);
-            let reset = Call::new(["reset", "--quiet"]);
-            // A branch without a commit has no HEAD to name; `reset` knows.
-            let reset = if like == "HEAD" { reset } else { reset.arg(like) }.arg("--");
-            let paths = exclude.iter().map(|path| literal("", path));
-            // Says with 1 that something is left to add.
-            let answer = self.ask(with_index(paths.fold(reset, Call::arg)))?;
-            if !matches!(answer.exit, Exit::Code(0 | 1)) {
-                return Err(answer.failed());
-            }
-        }
         let nested: Vec<PathBuf> = self
             .changes()?
             .into_iter()
@@ -103,13 +91,17 @@ impl Repo {
             .map(|change| change.path)
             .filter(|path| !exclude.iter().any(|exclude| path.starts_with(exclude)))
             .collect();
-        let add = Call::new(["add", "--all", "--", ":/"]);
-        let left_out = exclude.iter().chain(&nested).map(|path| literal(",exclude", path));
-        self.run(with_index(left_out.fold(add, Call::arg).long()))?;
+        self.run(with_index(add_all(exclude.iter().chain(&nested))))?;
         for repository in &nested {
             let entries = self.hash_files(repository)?;
             let call = Call::new(["update-index", "-z", "--index-info"]).stdin(entries);
             self.run(with_index(call))?;
+        }
+        if !exclude.is_empty() {
+            let answer = self.ask(with_index(reset_paths(exclude, like)))?;
+            if !is_reset(answer.exit) {
+                return Err(answer.failed());
+            }
         }
         self.run_for_sha(with_index(Call::new(["write-tree"])))
     }
@@ -153,9 +145,7 @@ impl Repo {
         exclude: &[PathBuf],
         message: &str,
     ) -> Result<Option<Sha>, GitError> {
-        let left_out = exclude.iter().map(|path| literal(",exclude", path));
-        let add = Call::new(["add", "--all", "--", ":/"]);
-        self.run_patiently(&left_out.fold(add, Call::arg).long())?;
+        self.run_patiently(&add_all(exclude))?;
         let staged = self.ask(Call::new(["diff-index", "--cached", "--quiet", "HEAD", "--"]))?;
         match staged.exit {
             Exit::Code(0) => return Ok(None),
@@ -197,6 +187,32 @@ impl Repo {
         }
         Ok(())
     }
+}
+
+/// Adds every change to the index, but for those of the paths in `exclude`.
+pub(crate) fn add_all<'a>(exclude: impl IntoIterator<Item = &'a PathBuf>) -> Call {
+    let left_out = exclude.into_iter().map(|path| literal(",exclude", path));
+    Call::new(["add", "--all", "--", ":/"])
+        // New files outside a sparse checkout are work too; git would refuse them.
+        .config("core.sparseCheckout=false")
+        .args(left_out)
+        .long()
+}
+
+/// Puts `paths` of the index back to what they are in `like` (`None`: in HEAD).
+///
+/// They are not left out of `git add` instead: it refuses to be told a path that is ignored,
+/// even as one to leave out.
+fn reset_paths(paths: &[PathBuf], like: Option<&Sha>) -> Call {
+    let reset = Call::new(["reset", "--quiet"]);
+    // A branch without a commit has no HEAD to name; `reset` knows.
+    let reset = like.map(Sha::as_str).into_iter().fold(reset, Call::arg).arg("--");
+    paths.iter().map(|path| literal("", path)).fold(reset, Call::arg)
+}
+
+/// `git reset` says with 1 that the work tree has something to add.
+fn is_reset(exit: Exit) -> bool {
+    matches!(exit, Exit::Code(0 | 1))
 }
 
 fn commit_tree<'a>(tree: &Sha, parents: impl IntoIterator<Item = &'a Sha>, message: &str) -> Call {

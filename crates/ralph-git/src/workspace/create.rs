@@ -3,10 +3,10 @@
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-use ralph_process::own_pid;
 use thiserror::Error;
 
-use super::{BRANCH, Workspace, config, remove};
+use super::remove::{self, NEW};
+use super::{BRANCH, Workspace, config};
 use crate::command::Call;
 use crate::{DiscoverError, GitError, RemoteUrls, Repo, Sha};
 
@@ -63,7 +63,8 @@ impl CreateError {
     }
 }
 
-/// Clones `main` into `dest` with `branch` at `start` checked out, and no other branch.
+/// Clones `main` into `dest` (an absolute path) with `branch` at `start` checked out, and no
+/// other branch.
 ///
 /// Objects are linked, not copied, where the file system allows. `origin` is `remote`, or `main`
 /// itself without one; settings that the work needs (identity, credentials, line endings,
@@ -87,44 +88,38 @@ pub fn create_workspace(
     if fs_err::symlink_metadata(dest).is_ok() {
         return Err(CreateError::Exists { path: dest.to_owned() });
     }
-    let (Some(parent), Some(name)) = (dest.parent(), dest.file_name()) else {
+    let (true, Some(parent), Some(name)) = (dest.is_absolute(), dest.parent(), dest.file_name())
+    else {
         return Err(io(io::ErrorKind::InvalidInput.into()));
     };
     fs_err::create_dir_all(parent).map_err(io)?;
     remove::sweep(parent, name).map_err(io)?;
-    let mut hidden = std::ffi::OsString::from(".");
-    hidden.push(name);
-    hidden.push(format!("{}{}", remove::NEW, own_pid()));
-    let mut scratch = Scratch(Some(parent.join(hidden)));
-    let temporary = scratch.0.clone().unwrap_or_default();
-
-    clone(main, &temporary).map_err(failed)?;
     let urls = remote.cloned().unwrap_or_else(|| {
         let url = main.root().to_string_lossy().into_owned();
         RemoteUrls { fetch: url.clone(), push: url }
     });
-    let cloned = open(main, &temporary).map_err(failed)?;
-    settle(main, &cloned, branch, &urls).map_err(failed)?;
-    check_out(main, &cloned, branch, start).map_err(failed)?;
-    fs_err::rename(&temporary, dest).map_err(io)?;
-    scratch.0 = None;
-    let root = cloned.root().with_file_name(name);
-    Ok(Workspace { repo: cloned.renamed(root), branch: branch.to_owned() })
-}
-
-/// The unfinished clone; removed unless it was renamed.
-struct Scratch(Option<PathBuf>);
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        if let Some(path) = &self.0 {
-            // What cannot be removed now is found by the next `sweep`.
-            drop(remove::remove_tree(path));
+    let temporary = remove::hidden(parent, name, NEW);
+    let finish = || -> Result<Repo, GitError> {
+        let cloned = clone(main, &temporary)?;
+        settle(main, &cloned, branch, &urls)?;
+        check_out(main, &cloned, branch, start)?;
+        fs_err::rename(&temporary, dest)?;
+        Ok(cloned)
+    };
+    match finish() {
+        Ok(cloned) => {
+            let root = cloned.root().with_file_name(name);
+            Ok(Workspace { repo: cloned.renamed(root), branch: branch.to_owned() })
+        }
+        Err(cause) => {
+            // What cannot be removed now is swept next time.
+            drop(remove::remove_tree(&temporary));
+            Err(failed(cause))
         }
     }
 }
 
-fn clone(main: &Repo, to: &Path) -> Result<(), GitError> {
+fn clone(main: &Repo, to: &Path) -> Result<Repo, GitError> {
     let clone = ["clone", "--quiet", "--local", "--no-checkout", "--single-branch"];
     let call = Call::new(clone)
         .config("protocol.file.allow=always")
@@ -133,11 +128,7 @@ fn clone(main: &Repo, to: &Path) -> Result<(), GitError> {
         .arg(main.root())
         .arg(to);
     main.run(call.long())?;
-    Ok(())
-}
-
-fn open(main: &Repo, root: &Path) -> Result<Repo, GitError> {
-    main.elsewhere(root).map_err(|error| match error {
+    main.elsewhere(to).map_err(|error| match error {
         DiscoverError::Git(cause) => cause,
         other => GitError::Io(io::Error::other(other)),
     })

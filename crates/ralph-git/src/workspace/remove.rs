@@ -1,6 +1,6 @@
 //! The end of a workspace: first the proof that nothing is lost, then the removal.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -148,11 +148,8 @@ impl Workspace {
         let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
             return Err(io(io::ErrorKind::InvalidInput.into()));
         };
-        let mut hidden = std::ffi::OsString::from(".");
-        hidden.push(name);
-        hidden.push(format!("{OLD}{}", own_pid()));
         sweep(parent, name).map_err(io)?;
-        fs_err::rename(&path, parent.join(hidden)).map_err(io)?;
+        fs_err::rename(&path, hidden(parent, name, OLD)).map_err(io)?;
         sweep(parent, name).map_err(io)
     }
 }
@@ -164,6 +161,14 @@ fn is_kept(main: &Repo, sha: &Sha, keepers: &[Sha]) -> Result<bool, GitError> {
         }
     }
     Ok(false)
+}
+
+/// Where a workspace is while it is made or removed.
+pub(super) fn hidden(parent: &Path, name: &OsStr, mark: &str) -> PathBuf {
+    let mut hidden = OsString::from(".");
+    hidden.push(name);
+    hidden.push(format!("{mark}{}", own_pid()));
+    parent.join(hidden)
 }
 
 /// Removes what unfinished creations and removals of the workspace `name` left in `parent`.

@@ -141,6 +141,7 @@ fn refs_are_compared_and_set() {
     assert_eq!(set(&second, Some(&first)), UpdateRef::Updated);
     assert_eq!(repo.refs("refs/ralph").unwrap(), [(name.to_owned(), second.clone())]);
     assert_eq!(repo.refs(name).unwrap().len(), 1);
+    assert_eq!(repo.refs("refs/ralph/rescue/T-1/").unwrap().len(), 1);
     assert_eq!(repo.refs("refs/ralph/res").unwrap(), []);
     assert_eq!(repo.delete_ref(name, &first).unwrap(), UpdateRef::Stale);
     assert_eq!(repo.delete_ref(name, &second).unwrap(), UpdateRef::Updated);

@@ -117,6 +117,8 @@ fn hostile_settings_change_nothing() {
     let log = repo.log_lines("HEAD", 1).unwrap();
     assert_eq!((log[0].subject.as_str(), &log[0].sha), ("first: ü", &first));
     assert_eq!(repo.push("origin", &first, "main", Some(&base)).unwrap(), Push::Pushed);
+    assert_eq!(repo.find_trailer("HEAD", "Ralph-Task", "T-1").unwrap(), Some(first.clone()));
+    assert!(repo.message_of("HEAD").unwrap().starts_with("first: ü\n\n# kept"));
 
     let urls = repo.remote_url("origin").unwrap().unwrap();
     let dest = sandbox.path("w/T-2");

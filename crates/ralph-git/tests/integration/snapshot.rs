@@ -140,6 +140,97 @@ fn a_conflict_is_taken_with_its_markers() {
 }
 
 #[test]
+fn a_change_in_the_same_instant_is_seen() {
+    let sandbox = Sandbox::new();
+    let user = sandbox.repo("user");
+    let file = user.dir().join("file");
+    user.write("file", "1").commit("one");
+    let repo = open(&sandbox, user.dir());
+    let clean = repo.work_tree_hash(&[]).unwrap();
+    // Same size, same time as in the index, which was written in the same instant too.
+    let index = user.dir().join(".git/index");
+    let time = fs_err::metadata(&file).unwrap().modified().unwrap();
+    user.write("file", "2");
+    for path in [&file, &index] {
+        let open = fs_err::OpenOptions::new().append(true).open(path).unwrap();
+        open.set_modified(time).unwrap();
+    }
+    // Git compares the time of the inode as well, unless it is told that it does not hold.
+    user.git(["config", "core.trustctime", "false"]);
+    user.git(["config", "core.checkStat", "minimal"]);
+    assert_ne!(repo.work_tree_hash(&[]).unwrap(), clean);
+}
+
+#[test]
+fn files_outside_a_sparse_checkout_are_taken() {
+    let sandbox = Sandbox::new();
+    let user = sandbox.repo("user");
+    user.write("a/x", "1").write("b/y", "1").commit("files");
+    user.git(["sparse-checkout", "set", "a"]);
+    assert!(!user.dir().join("b").exists());
+    user.write("a/x", "2").write("b/new", "1");
+    let repo = open(&sandbox, user.dir());
+    let saved = repo.snapshot(&[], "rescue", None).unwrap();
+    let files = user.git(["ls-tree", "-r", "--name-only", saved.as_str()]);
+    assert_eq!(files, "a/x\nb/new\nb/y");
+    let made = repo.commit_all("everything").unwrap().unwrap();
+    assert_eq!(repo.tree_of(made.as_str()).unwrap(), repo.tree_of(saved.as_str()).unwrap());
+}
+
+#[test]
+fn copies_of_the_index_that_a_crash_left_are_removed() {
+    let sandbox = Sandbox::new();
+    let user = sandbox.repo("user");
+    let repo = open(&sandbox, user.dir());
+    let left = |pid: u32| repo.git_dir().join(format!("ralph-index-{pid}-0"));
+    // No system gives so high a number to a process.
+    let (dead, own) = (left(u32::MAX - 1), left(ralph_process::own_pid()));
+    for path in [&dead, &own] {
+        fs_err::write(path, "").unwrap();
+    }
+    repo.work_tree_hash(&[]).unwrap();
+    assert_eq!((dead.exists(), own.exists()), (false, true));
+}
+
+#[test]
+fn a_lock_that_is_held_for_a_moment_is_waited_for() {
+    let sandbox = Sandbox::new();
+    let user = sandbox.repo("user");
+    let lock = user.dir().join(".git/index.lock");
+    fs_err::write(&lock, "").unwrap();
+    user.write("file", "");
+    let repo = open(&sandbox, user.dir());
+    let committer = std::thread::spawn(move || repo.commit_all("patient"));
+    // Whenever it goes, the commit is made; if it goes late, after a wait.
+    std::thread::sleep(std::time::Duration::from_millis(100));
+    fs_err::remove_file(lock).unwrap();
+    assert!(committer.join().unwrap().unwrap().is_some());
+}
+
+#[test]
+fn work_is_committed_on_another_commit_than_the_head() {
+    let sandbox = Sandbox::new();
+    let user = sandbox.repo("user");
+    let base = sha(&user.write("queue", "base").write("code", "1").commit("base"));
+    let onto = sha(&user.write("queue", "onto").commit("onto"));
+    user.git(["reset", "--quiet", "--hard", base.as_str()]);
+    user.write("queue", "agent's").write("code", "2").write("new", "1");
+    let repo = open(&sandbox, user.dir());
+    let work = repo.commit_work(&["queue".into()], "work\n\nRalph-Task: T-1", &onto).unwrap();
+    let read = |path: &str| repo.read_blob(work.as_str(), path.as_ref()).unwrap().unwrap();
+    assert_eq!(
+        (read("queue"), read("code"), read("new")),
+        (b"onto".into(), b"2".into(), b"1".into())
+    );
+    let log = user.git(["log", "-1", "--format=%an %P %s", work.as_str()]);
+    assert_eq!(log, format!("Sandbox {onto} work"));
+    assert_eq!(head(&repo), base);
+    let left = repo.commit_all_but(&["queue".into()], "but").unwrap().unwrap();
+    assert_eq!(repo.read_blob(left.as_str(), "queue".as_ref()).unwrap().unwrap(), b"base");
+    assert_eq!(repo.changes().unwrap().len(), 1);
+}
+
+#[test]
 fn commits_take_everything_once() {
     let sandbox = Sandbox::new();
     let user = sandbox.repo("user");

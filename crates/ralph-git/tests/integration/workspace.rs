@@ -97,6 +97,40 @@ fn a_workspace_of_a_linked_shallow_or_detached_checkout() {
 }
 
 #[test]
+fn a_start_that_a_shallow_checkout_has_beside_its_branch() {
+    let sandbox = Sandbox::new();
+    let user = sandbox.repo("user");
+    user.write("file", "one").commit("one");
+    let remote = user.push_to_new_remote("remote.git");
+    let url = format!("file://{}", remote.display());
+    sandbox.git(sandbox.root(), ["clone", "--quiet", "--depth=1", &url, "shallow"]);
+    let main = open(&sandbox, &sandbox.path("shallow"));
+    let tree = main.tree_of("HEAD").unwrap();
+    let start = main.commit_tree(&tree, &[head(&main)], "on no branch").unwrap();
+    let workspace = create_workspace(&main, &sandbox.path("w"), "t", &start, None).unwrap();
+    assert_eq!(head(&workspace), start);
+}
+
+#[test]
+fn a_partial_clone_gets_the_rest_from_its_remote() {
+    let sandbox = Sandbox::new();
+    let user = sandbox.repo("user");
+    user.write("file", "one").commit("one");
+    let old = sha(&user.head());
+    user.write("file", "two").commit("two");
+    let remote = user.push_to_new_remote("remote.git");
+    sandbox.git(&remote, ["config", "uploadpack.allowFilter", "true"]);
+    let url = format!("file://{}", remote.display());
+    let filter = "--filter=blob:none";
+    sandbox.git(sandbox.root(), ["clone", "--quiet", filter, &url, "partial"]);
+    let main = open(&sandbox, &sandbox.path("partial"));
+    let urls = main.remote_url("origin").unwrap();
+    let dest = sandbox.path("w");
+    let workspace = create_workspace(&main, &dest, "t", &old, urls.as_ref()).unwrap();
+    assert_eq!(read(&workspace, "file"), "one");
+}
+
+#[test]
 fn what_is_in_the_way_stays() {
     let sandbox = Sandbox::new();
     let user = sandbox.repo("user");
@@ -106,6 +140,8 @@ fn what_is_in_the_way_stays() {
     let error = create_workspace(&main, &dest, "t", &head(&main), None).unwrap_err();
     assert!(matches!(error, CreateError::Exists { .. }), "{error:?}");
     assert_eq!(names(dest), ["file"]);
+    let relative = create_workspace(&main, "w/T-1".as_ref(), "t", &head(&main), None);
+    assert!(matches!(relative.unwrap_err(), CreateError::Io { .. }));
 }
 
 #[test]
@@ -230,10 +266,7 @@ fn a_workspace_goes_when_its_work_is_kept() {
     assert_eq!(refused(&["main"]), unreachable(&["refs/heads/ralph/T-1", "HEAD"]));
     assert_eq!(refused(&[]), unreachable(&["refs/heads/ralph/T-1", "HEAD"]));
     write(&workspace, "ignored", "");
-    fs_err::write(workspace.git_dir().join("info/exclude"), "ignored\n").unwrap_or_else(|_| {
-        fs_err::create_dir_all(workspace.git_dir().join("info")).unwrap();
-        fs_err::write(workspace.git_dir().join("info/exclude"), "ignored\n").unwrap();
-    });
+    sandbox.write(workspace.git_dir().join("info/exclude"), "ignored\n");
     let kept = ["refs/missing", "main", "refs/ralph/rescue/T-1/1"];
     let proof = workspace.check_removable(&main, &kept).unwrap().unwrap();
     workspace.remove(proof).unwrap();
