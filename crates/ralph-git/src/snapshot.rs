@@ -91,7 +91,7 @@ impl Repo {
             .map(|change| change.path)
             .filter(|path| !exclude.iter().any(|exclude| path.starts_with(exclude)))
             .collect();
-        self.run(with_index(add_all(exclude.iter().chain(&nested))))?;
+        self.run(with_index(add_all(&nested)))?;
         for repository in &nested {
             let entries = self.hash_files(repository)?;
             let call = Call::new(["update-index", "-z", "--index-info"]).stdin(entries);
@@ -145,7 +145,13 @@ impl Repo {
         exclude: &[PathBuf],
         message: &str,
     ) -> Result<Option<Sha>, GitError> {
-        self.run_patiently(&add_all(exclude))?;
+        self.run_patiently(&add_all(&[]))?;
+        if !exclude.is_empty() {
+            let answer = self.ask(reset_paths(exclude, None))?;
+            if !is_reset(answer.exit) {
+                return Err(answer.failed());
+            }
+        }
         let staged = self.ask(Call::new(["diff-index", "--cached", "--quiet", "HEAD", "--"]))?;
         match staged.exit {
             Exit::Code(0) => return Ok(None),
@@ -189,7 +195,7 @@ impl Repo {
     }
 }
 
-/// Adds every change to the index, but for those of the paths in `exclude`.
+/// Adds every change to the index, but for those of the paths in `exclude`, none of them ignored.
 pub(crate) fn add_all<'a>(exclude: impl IntoIterator<Item = &'a PathBuf>) -> Call {
     let left_out = exclude.into_iter().map(|path| literal(",exclude", path));
     Call::new(["add", "--all", "--", ":/"])
