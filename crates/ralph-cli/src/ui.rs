@@ -241,7 +241,7 @@ impl Text {
         if self.0.is_empty() || self.0.ends_with('\n') { self } else { self.line() }
     }
 
-    fn render(&self, has_color: bool) -> String {
+    pub(crate) fn render(&self, has_color: bool) -> String {
         if has_color {
             return self.0.clone();
         }

@@ -1,4 +1,5 @@
 //! How things look: tasks as text, lists as JSON.
 
 pub(crate) mod envelope;
+pub(crate) mod progress;
 pub(crate) mod task;

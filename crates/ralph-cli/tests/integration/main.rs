@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod config;
+mod e2e;
 mod init;
 mod output;
 mod queue;

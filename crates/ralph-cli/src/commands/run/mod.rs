@@ -1,41 +1,142 @@
 //! `ralph run …`.
 
-use crate::args::{LoopArgs, OneArgs, ParallelCommand, ResumeArgs, RetryArgs, RunArgs, RunCommand};
+mod failure;
+mod report;
+mod setup;
+mod status;
+
+use std::sync::Arc;
+
+use ralph_loop::event::RunSummary;
+use ralph_loop::serial::{self, Wanted};
+use ralph_loop::worker::{self, WorkerEnd};
+use ralph_loop::{coordinator, project};
+use ralph_process::Cancel;
+use ralph_state::TaskId;
+
+use crate::args::{AgentArgs, LoopArgs, OneArgs, ParallelCommand, ResumeArgs, RunArgs, RunCommand};
 use crate::context::Context;
 use crate::error::{CliError, ErrorKind, Exit};
+use crate::render::progress::{Detail, Progress};
+
+pub(crate) use report::time;
 
 pub(crate) fn run(context: &Context, args: &RunArgs) -> Result<Exit, CliError> {
     match &args.command {
         RunCommand::One(args) => one(context, args),
-        RunCommand::Loop(args) => loop_(context, args),
+        RunCommand::Loop(args) => run_loop(context, args),
         RunCommand::Resume(args) => resume(context, args),
         RunCommand::Parallel(args) => match &args.command {
-            ParallelCommand::Status => parallel_status(context),
-            ParallelCommand::Retry(args) => parallel_retry(context, args),
+            ParallelCommand::Status => status::status(context),
+            ParallelCommand::Retry(args) => status::retry(context, args),
         },
     }
 }
 
-fn one(_: &Context, _: &OneArgs) -> Result<Exit, CliError> {
-    Err(not_built("run one"))
+fn one(context: &Context, args: &OneArgs) -> Result<Exit, CliError> {
+    let id = args.id.as_deref().map(parse_id).transpose()?;
+    if let (true, Some(task), Some(claim)) = (args.parallel_worker, &id, &args.claim) {
+        return work(context, args, task, claim);
+    }
+    if args.dry_run {
+        return dry_run(context, &args.agent, id.as_ref());
+    }
+    let wanted = id.map_or(Wanted::Next, Wanted::Task);
+    serial(context, "ralph run one", &args.agent, None, &wanted)
 }
 
-fn loop_(_: &Context, _: &LoopArgs) -> Result<Exit, CliError> {
-    Err(not_built("run loop"))
+fn run_loop(context: &Context, args: &LoopArgs) -> Result<Exit, CliError> {
+    if args.dry_run {
+        return dry_run(context, &args.agent, None);
+    }
+    let max_tasks = (args.max_tasks > 0).then_some(args.max_tasks);
+    let configured = || -> Result<Option<u8>, CliError> {
+        let project = crate::project::Project::open(context, "ralph run loop")?;
+        Ok(project.settings.config.parallel.workers)
+    };
+    let workers = match args.parallel {
+        Some(Some(workers)) => Some(workers),
+        Some(None) => Some(configured()?.unwrap_or(2)),
+        None => configured()?.filter(|workers| *workers >= 2),
+    };
+    match workers {
+        Some(workers) => {
+            if args.resume {
+                context.ui.warn("`--resume` is not needed with `--parallel`: a run always goes on");
+            }
+            with_progress(context, "ralph run loop", &args.agent, max_tasks, |project| {
+                Ok(coordinator::run(project, workers.into())?)
+            })
+        }
+        None => serial(context, "ralph run loop", &args.agent, max_tasks, &Wanted::All),
+    }
 }
 
-fn resume(_: &Context, _: &ResumeArgs) -> Result<Exit, CliError> {
-    Err(not_built("run resume"))
+fn resume(context: &Context, args: &ResumeArgs) -> Result<Exit, CliError> {
+    serial(context, "ralph run resume", &args.agent, None, &Wanted::All)
 }
 
-fn parallel_status(_: &Context) -> Result<Exit, CliError> {
-    Err(not_built("run parallel status"))
+fn serial(
+    context: &Context,
+    command: &str,
+    agent: &AgentArgs,
+    max_tasks: Option<u32>,
+    wanted: &Wanted,
+) -> Result<Exit, CliError> {
+    with_progress(context, command, agent, max_tasks, |project| Ok(serial::run(project, wanted)?))
 }
 
-fn parallel_retry(_: &Context, _: &RetryArgs) -> Result<Exit, CliError> {
-    Err(not_built("run parallel retry"))
+/// Carries out a run while its events are shown, then reports.
+pub(crate) fn with_progress(
+    context: &Context,
+    command: &str,
+    agent: &AgentArgs,
+    max_tasks: Option<u32>,
+    run: impl FnOnce(&project::Project) -> Result<RunSummary, CliError>,
+) -> Result<Exit, CliError> {
+    let detail = if context.ui.wants_json() || agent.no_progress {
+        Detail::Silent
+    } else if context.ui.stderr_is_terminal() {
+        Detail::Live
+    } else {
+        Detail::Lines
+    };
+    let progress = Arc::new(Progress::new(detail, context.ui.stderr_has_color()));
+    let shown = Arc::clone(&progress);
+    let opened =
+        setup::open(context, command, agent, max_tasks, Box::new(move |event| shown.tell(&event)))?;
+    let done = Cancel::new();
+    let result = std::thread::scope(|scope| {
+        scope.spawn(|| progress.follow(&done));
+        let result = run(&opened.project);
+        done.cancel();
+        result
+    });
+    report::finish(context, &result?, &opened.interrupts)
 }
 
-fn not_built(command: &str) -> CliError {
-    CliError::new(ErrorKind::Missing, format!("`ralph {command}` is not in this build"))
+/// The process of one parallel worker: its stdout and stderr are its log.
+fn work(context: &Context, args: &OneArgs, task: &TaskId, claim: &str) -> Result<Exit, CliError> {
+    let progress = Progress::new(Detail::Lines, false);
+    let opened = setup::open(
+        context,
+        "ralph run one --parallel-worker",
+        &args.agent,
+        None,
+        Box::new(move |event| progress.tell(&event)),
+    )?;
+    Ok(match worker::run(&opened.project, task, claim)? {
+        WorkerEnd::Landed | WorkerEnd::Superseded => Exit::Done,
+        WorkerEnd::Blocked | WorkerEnd::Failed => Exit::Failed,
+        WorkerEnd::Stopped => Exit::Terminated,
+    })
+}
+
+/// Says which task would be next, and why the others are not.
+fn dry_run(context: &Context, agent: &AgentArgs, id: Option<&TaskId>) -> Result<Exit, CliError> {
+    super::queue::dry_run(context, id.map(TaskId::as_str), agent.include_draft)
+}
+
+fn parse_id(id: &str) -> Result<TaskId, CliError> {
+    id.parse().map_err(|error: ralph_state::TaskIdError| CliError::new(ErrorKind::Usage, error))
 }

@@ -1,0 +1,229 @@
+//! Errors of a run as the user sees them: exit codes and the next command.
+
+use ralph_git::{DiscoverError, GitError, IdentityError};
+use ralph_loop::checkout::CheckoutError;
+use ralph_loop::coordinator::{Refused, RunError};
+use ralph_loop::preflight::PreflightError;
+use ralph_loop::retry::RetryError;
+use ralph_loop::serial::SerialError;
+use ralph_loop::worker::WorkerError;
+
+use crate::error::{CliError, ErrorKind};
+
+impl From<DiscoverError> for CliError {
+    fn from(error: DiscoverError) -> Self {
+        match &error {
+            DiscoverError::GitMissing | DiscoverError::GitTooOld { .. } => {
+                Self::new(ErrorKind::Missing, error).hint("Install git, or put it on PATH.")
+            }
+            DiscoverError::NotARepository { path } => {
+                let path = path.clone();
+                Self::new(ErrorKind::NotARepository, error)
+                    .hint("Go to your repository, or make one: `git init`.")
+                    .at(path)
+            }
+            DiscoverError::Bare { path } => {
+                let path = path.clone();
+                Self::new(ErrorKind::NotARepository, error)
+                    .hint("Run Ralph in a clone of it.")
+                    .at(path)
+            }
+            DiscoverError::NotOwned { path } => {
+                let hint = format!(
+                    "If you trust it: `git config --global --add safe.directory {}`.",
+                    path.display()
+                );
+                let path = path.clone();
+                Self::new(ErrorKind::Refused, error).hint(hint).at(path)
+            }
+            _ => Self::new(ErrorKind::Io, error),
+        }
+    }
+}
+
+impl From<GitError> for CliError {
+    fn from(error: GitError) -> Self {
+        match &error {
+            GitError::Cancelled { .. } => Self::new(ErrorKind::Interrupted, error),
+            GitError::Locked { .. } => Self::new(ErrorKind::Busy, error)
+                .hint("If no git command runs there, remove the lock file, then repeat."),
+            GitError::DiskFull { .. } => {
+                Self::new(ErrorKind::Io, error).hint("Make room on the disk, then repeat.")
+            }
+            _ => Self::new(ErrorKind::Failed, error),
+        }
+    }
+}
+
+impl From<IdentityError> for CliError {
+    fn from(error: IdentityError) -> Self {
+        match error {
+            IdentityError::Git(error) => error.into(),
+            missing => Self::new(ErrorKind::Refused, missing).hint(
+                "`git config --global user.name \"Your Name\"` and \
+                 `git config --global user.email you@example.com`.",
+            ),
+        }
+    }
+}
+
+impl From<PreflightError> for CliError {
+    fn from(error: PreflightError) -> Self {
+        let (kind, hint) = match &error {
+            PreflightError::DetachedHead { .. } => (
+                ErrorKind::Refused,
+                "Check out the branch that the work is to land on: `git switch BRANCH`.".to_owned(),
+            ),
+            PreflightError::NoCommit { .. } => (
+                ErrorKind::Refused,
+                "Make a first commit: `git add -A`, then `git commit -m \"Start\"`.".to_owned(),
+            ),
+            PreflightError::Dirty { .. } => (
+                ErrorKind::DirtyTree,
+                "Commit or stash them. With `--force` the run goes on all the same.".to_owned(),
+            ),
+            PreflightError::Unpushed { branch, remote, .. } => (
+                ErrorKind::Refused,
+                format!(
+                    "`git push {remote} {branch}`. With `--force` workers start from \
+                     `{remote}/{branch}` all the same."
+                ),
+            ),
+            PreflightError::WorkspaceNotIgnored { path } => (
+                ErrorKind::Refused,
+                format!(
+                    "Add `{}` to `.gitignore`, or set `parallel.workspace_root` to a path outside.",
+                    path.display()
+                ),
+            ),
+            PreflightError::Remote { .. } => (
+                ErrorKind::Failed,
+                "See that the remote can be reached: `git fetch origin`.".to_owned(),
+            ),
+            PreflightError::GateMissing { .. } => (
+                ErrorKind::Missing,
+                "Correct `agent.ci_gate.argv` in `.ralph/config.jsonc`, or set \
+                 `agent.ci_gate.enabled` to false."
+                    .to_owned(),
+            ),
+            PreflightError::Identity(_) => {
+                let PreflightError::Identity(error) = error else { unreachable!("just matched") };
+                return error.into();
+            }
+            _ => {
+                let PreflightError::Git(error) = error else {
+                    return Self::new(ErrorKind::Failed, error);
+                };
+                return error.into();
+            }
+        };
+        Self::new(kind, error).hint(hint)
+    }
+}
+
+impl From<CheckoutError> for CliError {
+    fn from(error: CheckoutError) -> Self {
+        match error {
+            CheckoutError::Git(error) => error.into(),
+            CheckoutError::Lock(error) => error.into(),
+            CheckoutError::Write { source, .. } => source.into(),
+            CheckoutError::Merge { ref kept, .. } => {
+                let hint = format!(
+                    "Bring your changes from `{}` into the queue by hand, then remove that directory.",
+                    kept.display()
+                );
+                Self::new(ErrorKind::Refused, error).hint(hint)
+            }
+            error => Self::new(ErrorKind::Io, error),
+        }
+    }
+}
+
+impl From<RunError> for CliError {
+    fn from(error: RunError) -> Self {
+        match error {
+            RunError::Busy { holder, lock } => {
+                let by = match holder {
+                    Some(holder) => format!(
+                        "process {} on {} (`{}`, since {}) is at it",
+                        holder.pid, holder.host, holder.command, holder.since
+                    ),
+                    None => "another process holds its lock".to_owned(),
+                };
+                Self::new(ErrorKind::Busy, by)
+                    .context("another run is active in this repository")
+                    .hint("`ralph run parallel status` shows it; `ralph queue stop` ends it.")
+                    .at(lock)
+            }
+            RunError::Lock(error) => error.into(),
+            RunError::Preflight(error) => error.into(),
+            RunError::State(error) => error.into(),
+            RunError::Record(error) => error.into(),
+            RunError::Queue(error) => error.into(),
+            RunError::Checkout(error) => error.into(),
+            RunError::Git(error) => error.into(),
+            error => Self::new(ErrorKind::Failed, error),
+        }
+    }
+}
+
+impl From<Refused> for CliError {
+    fn from(error: Refused) -> Self {
+        match &error {
+            Refused::OtherBranch { was, .. } => {
+                let hint = format!("Finish them first: `git switch {was}`, then run again.");
+                Self::new(ErrorKind::Refused, error).hint(hint)
+            }
+            _ => Self::new(ErrorKind::Busy, error).hint("Repeat the command."),
+        }
+    }
+}
+
+impl From<SerialError> for CliError {
+    fn from(error: SerialError) -> Self {
+        match error {
+            SerialError::Run(error) => error.into(),
+            SerialError::Preflight(error) => error.into(),
+            SerialError::Session(error) => error.into(),
+            SerialError::Record(error) => error.into(),
+            SerialError::EndSession(error) => error.into(),
+            SerialError::Queue(error) => error.into(),
+            SerialError::QueueEdit(error) => error.into(),
+            SerialError::Git(error) => error.into(),
+            SerialError::Checkout(error) => error.into(),
+            SerialError::OtherSession { .. } => Self::new(ErrorKind::Refused, error)
+                .hint("Go on with it first: `ralph run resume`."),
+            SerialError::NoSuchTask { .. } => {
+                Self::new(ErrorKind::NotFound, error).hint("`ralph queue list` shows the tasks.")
+            }
+            SerialError::Finished { .. } => Self::new(ErrorKind::Refused, error),
+            SerialError::NotRunnable { .. } => Self::new(ErrorKind::Refused, error)
+                .hint("`ralph queue explain` says what it waits for."),
+            error => Self::new(ErrorKind::Failed, error),
+        }
+    }
+}
+
+impl From<WorkerError> for CliError {
+    fn from(error: WorkerError) -> Self {
+        match error {
+            WorkerError::AlreadyRunning { .. } => Self::new(ErrorKind::Busy, error),
+            WorkerError::Lock(error) => error.into(),
+            error => Self::new(ErrorKind::Failed, error),
+        }
+    }
+}
+
+impl From<RetryError> for CliError {
+    fn from(error: RetryError) -> Self {
+        match &error {
+            RetryError::Unknown { .. } => Self::new(ErrorKind::NotFound, error)
+                .hint("`ralph run parallel status` shows the tasks that can be tried again."),
+            RetryError::Active { .. } => Self::new(ErrorKind::Refused, error)
+                .hint("`ralph run loop --parallel` goes on with it."),
+            RetryError::UnknownLifecycle { .. } => Self::new(ErrorKind::Newer, error)
+                .hint("Use the Ralph that wrote the state file, or a newer one."),
+            _ => Self::new(ErrorKind::Refused, error),
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! What a run came to: a table for people, a document for scripts.
+
+use std::time::Duration;
+
+use comfy_table::presets::NOTHING;
+use comfy_table::{CellAlignment, Table};
+use ralph_loop::event::{Outcome, RunSummary, StopReason, TaskSummary};
+use ralph_process::{Interrupts, Signal};
+use serde_json::{Value, json};
+
+use crate::context::Context;
+use crate::error::{CliError, Exit};
+use crate::render::envelope::Schema;
+use crate::ui::{BOLD, GREEN, RED, Text, YELLOW};
+
+/// Prints the summary and chooses the exit code.
+pub(super) fn finish(
+    context: &Context,
+    summary: &RunSummary,
+    interrupts: &Interrupts,
+) -> Result<Exit, CliError> {
+    if context.ui.wants_json() {
+        context.ui.print_json(&document(summary))?;
+    } else {
+        print(context, summary)?;
+    }
+    Ok(exit(summary, interrupts))
+}
+
+fn exit(summary: &RunSummary, interrupts: &Interrupts) -> Exit {
+    match interrupts.first() {
+        Some(Signal::Interrupt) => Exit::Interrupted,
+        Some(Signal::Terminate | Signal::Hangup) => Exit::Terminated,
+        _ if summary.any_unlanded() => Exit::Failed,
+        _ => Exit::Done,
+    }
+}
+
+fn document(summary: &RunSummary) -> Value {
+    let count = |outcome| summary.tasks.iter().filter(|task| task.outcome == outcome).count();
+    json!({
+        "schema": Schema::v1("run-summary"),
+        "landed": count(Outcome::Landed),
+        "blocked": count(Outcome::Blocked),
+        "failed": count(Outcome::Failed),
+        "waiting": summary.waiting,
+        "stopped": summary.stopped.map(stop_word),
+        "tasks": summary.tasks.iter().map(row).collect::<Vec<_>>(),
+    })
+}
+
+fn stop_word(reason: StopReason) -> &'static str {
+    match reason {
+        StopReason::Requested => "requested",
+        StopReason::MaxTasks => "max_tasks",
+        StopReason::Interrupted => "interrupted",
+    }
+}
+
+fn row(task: &TaskSummary) -> Value {
+    json!({
+        "task_id": task.task,
+        "title": task.title,
+        "outcome": task.outcome.as_str(),
+        "attempts": task.attempts,
+        "seconds": task.wall.as_secs_f64(),
+        "agent_turns": task.agent_turns,
+        "gate_runs": task.gate_runs,
+        "commit": task.commit,
+        "reason": task.reason,
+    })
+}
+
+fn print(context: &Context, summary: &RunSummary) -> Result<(), CliError> {
+    if summary.tasks.is_empty() {
+        context.ui.say(if summary.waiting == 0 {
+            "There is nothing to do: no task in the queue is open.".to_owned()
+        } else {
+            format!(
+                "No task can start now; {} wait. `ralph queue explain` says for what.",
+                summary.waiting
+            )
+        });
+        return Ok(());
+    }
+    context.ui.print(table(&summary.tasks))?;
+    for task in summary.tasks.iter().filter(|task| task.outcome != Outcome::Landed) {
+        if let Some(reason) = &task.reason {
+            context.ui.say(format!("{}: {reason}", task.task));
+        }
+    }
+    let blocked = summary.tasks.iter().any(|task| task.outcome == Outcome::Blocked);
+    let failed = summary.tasks.iter().any(|task| task.outcome == Outcome::Failed);
+    if blocked || failed {
+        context
+            .ui
+            .hint("`ralph run parallel status` shows what is kept of them and what comes next.");
+    }
+    if summary.waiting > 0 && summary.stopped.is_none() {
+        context.ui.say(format!(
+            "{} more cannot start yet; `ralph queue explain` says why.",
+            summary.waiting
+        ));
+    }
+    Ok(())
+}
+
+/// Task, outcome, attempts, time, agent turns, gate runs and commit, one line each.
+fn table(tasks: &[TaskSummary]) -> Text {
+    let mut table = Table::new();
+    table.load_style(NOTHING);
+    table.set_header(["TASK", "OUTCOME", "ATTEMPTS", "TIME", "TURNS", "GATES", "COMMIT", "TITLE"]);
+    for task in tasks {
+        table.add_row([
+            task.task.clone(),
+            task.outcome.as_str().to_owned(),
+            task.attempts.to_string(),
+            time(task.wall),
+            task.agent_turns.to_string(),
+            task.gate_runs.to_string(),
+            task.commit
+                .as_deref()
+                .map_or("-", |commit| commit.get(..9).unwrap_or(commit))
+                .to_owned(),
+            task.title.chars().take(48).collect(),
+        ]);
+    }
+    for column in [2, 3, 4, 5] {
+        if let Some(column) = table.column_mut(column) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    let lines = table.to_string();
+    let mut text = Text::new();
+    for (number, line) in lines.lines().enumerate() {
+        let outcome = number.checked_sub(1).and_then(|index| tasks.get(index));
+        let line = line.trim_end();
+        text = match outcome.map(|task| task.outcome) {
+            None => text.style(BOLD, line),
+            Some(Outcome::Landed) => text.style(GREEN, line),
+            Some(Outcome::Blocked | Outcome::Failed) => text.style(RED, line),
+            Some(Outcome::Superseded | Outcome::Interrupted) => text.style(YELLOW, line),
+        }
+        .line();
+    }
+    text
+}
+
+/// A duration as a person reads it.
+pub(crate) fn time(wall: Duration) -> String {
+    let seconds = wall.as_secs();
+    if seconds < 60 {
+        format!("{:.1}s", wall.as_secs_f64())
+    } else if seconds < 3600 {
+        format!("{}m{:02}s", seconds / 60, seconds % 60)
+    } else {
+        format!("{}h{:02}m", seconds / 3600, seconds % 3600 / 60)
+    }
+}

@@ -1,0 +1,220 @@
+//! From arguments, configuration and environment to the project a run works on.
+
+use std::ffi::OsString;
+use std::sync::Arc;
+
+use ralph_agent::{Programs, Runner, RunnerError};
+use ralph_config::trust::Trust;
+use ralph_config::{Overrides, Resolved};
+use ralph_git::{GitEnv, Repo};
+use ralph_loop::event::Event;
+use ralph_loop::fault::Faults;
+use ralph_loop::project::{CheckoutPolicy, Options, Project};
+use ralph_process::{Interrupts, SystemClock};
+use ralph_queue::runnability::Drafts;
+use serde_json::Value;
+
+use crate::args::AgentArgs;
+use crate::context::Context;
+use crate::error::{CliError, ErrorKind};
+use crate::project;
+
+/// What a run is given, and the signals that stop it.
+pub(super) struct Run {
+    pub(super) project: Project,
+    pub(super) interrupts: Interrupts,
+}
+
+/// Opens the repository for a run and chooses the runner.
+pub(super) fn open(
+    context: &Context,
+    command: &str,
+    args: &AgentArgs,
+    max_tasks: Option<u32>,
+    events: Box<dyn Fn(Event) + Send + Sync>,
+) -> Result<Run, CliError> {
+    let opened = project::Project::open_with(context, command, &overrides(args))?;
+    trusted(context, &opened, command)?;
+    let path = context.env.get("PATH").map(OsString::from);
+    let runner = runner(context, &opened.settings, path.as_ref())?;
+    let interrupts = ralph_process::listen()?;
+    let git = GitEnv { path: path.clone(), ..GitEnv::default() };
+    let repo = Repo::discover(&opened.root, git.clone(), interrupts.cancel().clone())?;
+    if repo.root() != fs_err::canonicalize(&opened.root)? && repo.root() != opened.root {
+        return Err(CliError::new(
+            ErrorKind::Refused,
+            format!(
+                "`{}` has a `.ralph`, but is not the top of its git repository",
+                opened.root.display()
+            ),
+        )
+        .hint(format!("Keep `.ralph` in `{}`.", repo.root().display()))
+        .at(opened.root));
+    }
+    let mut worker_args = forwarded(args, runner.name());
+    worker_args.extend(["--repo".into(), repo.root().into()]);
+    let project = Project {
+        repo,
+        git_env: git,
+        config: opened.settings.config,
+        queue: opened.files,
+        runner,
+        executable: context.executable()?.to_owned(),
+        worker_args,
+        clock: Arc::new(SystemClock),
+        cancel: interrupts.cancel().clone(),
+        holder: context.holder(command),
+        path,
+        faults: faults(context),
+        options: Options {
+            max_tasks,
+            drafts: if args.include_draft { Drafts::Include } else { Drafts::Exclude },
+            checkout: if context.global.force {
+                CheckoutPolicy::Accept
+            } else {
+                CheckoutPolicy::Refuse
+            },
+        },
+        events,
+    };
+    Ok(Run { project, interrupts })
+}
+
+/// What the flags lay over the configuration.
+fn overrides(args: &AgentArgs) -> Overrides {
+    let mut values: Vec<(String, Value)> = Vec::new();
+    let texts = [
+        ("agent.runner", &args.runner),
+        ("agent.model", &args.model),
+        ("agent.reasoning_effort", &args.effort),
+        ("agent.git_revert_mode", &args.git_revert_mode),
+        ("agent.git_publish_mode", &args.git_publish_mode),
+    ];
+    for (key, text) in texts {
+        if let Some(text) = text {
+            values.push((key.to_owned(), text.as_str().into()));
+        }
+    }
+    let phases = if args.quick { Some(1) } else { args.phases };
+    if let Some(phases) = phases {
+        values.push(("agent.phases".to_owned(), phases.into()));
+    }
+    Overrides { profile: args.profile.clone(), values }
+}
+
+/// The flags a worker needs to come to the same configuration and runner.
+fn forwarded(args: &AgentArgs, runner: &str) -> Vec<OsString> {
+    let mut forwarded: Vec<OsString> = vec!["--runner".into(), runner.into()];
+    let texts =
+        [("--profile", &args.profile), ("--model", &args.model), ("--effort", &args.effort)];
+    for (flag, text) in texts {
+        if let Some(text) = text {
+            forwarded.extend([flag.into(), text.into()]);
+        }
+    }
+    if args.quick {
+        forwarded.push("--quick".into());
+    }
+    if let Some(phases) = args.phases {
+        forwarded.extend(["--phases".into(), phases.to_string().into()]);
+    }
+    forwarded
+}
+
+/// Refuses to run programs that a repository names and the user has not seen.
+fn trusted(context: &Context, project: &project::Project, command: &str) -> Result<(), CliError> {
+    let executables = &project.settings.executables;
+    if executables.is_empty() {
+        return Ok(());
+    }
+    let store = project::trust_store(context, command)?;
+    let message = match store.status(&project.root, executables)? {
+        Trust::NothingToTrust | Trust::Trusted => return Ok(()),
+        Trust::Untrusted { changed: false } => {
+            "this repository names programs to run, and you have not trusted it"
+        }
+        Trust::Untrusted { changed: true } => {
+            "the programs that this repository names have changed since you trusted them"
+        }
+    };
+    let mut error = CliError::new(ErrorKind::Untrusted, message);
+    for (key, value) in &executables.entries {
+        error = error.hint(format!("{key}: {value}"));
+    }
+    Err(error.hint("Look at them, then run `ralph config trust init`."))
+}
+
+/// The runner asked for, or the first agent on PATH; that choice is said.
+fn runner(
+    context: &Context,
+    settings: &Resolved,
+    path: Option<&OsString>,
+) -> Result<Runner, CliError> {
+    let agent = &settings.config.agent;
+    let programs = Programs {
+        path: path.cloned(),
+        bins: agent.bins(),
+        command: agent.command.as_ref().map(|command| command.argv.clone()),
+    };
+    if let Some(name) = &agent.runner {
+        return Ok(Runner::resolve(name, &programs)?);
+    }
+    if programs.command.is_some() {
+        return Ok(Runner::resolve("command", &programs)?);
+    }
+    let detected = Runner::detect(path.map(OsString::as_os_str));
+    let Some(first) = detected.first() else {
+        return Err(CliError::new(
+            ErrorKind::Missing,
+            "no agent is configured and none is on PATH",
+        )
+        .hint(format!("Install one of: {}.", Runner::known().join(", ")))
+        .hint(
+            "Or let any program be the agent: set `agent.command` to \
+                 `{ \"argv\": [\"./agent.sh\"] }` in `.ralph/config.jsonc`.",
+        ));
+    };
+    let others: Vec<_> = detected.iter().skip(1).map(|agent| agent.name).collect();
+    let also = if others.is_empty() {
+        String::new()
+    } else {
+        format!("; also on PATH: {}", others.join(", "))
+    };
+    context.ui.say(format!(
+        "No runner is configured: using `{}`{also}. `--runner NAME` or `agent.runner` chooses.",
+        first.name
+    ));
+    Ok(Runner::resolve(first.name, &programs)?)
+}
+
+/// The agent as an error of ours when it cannot be had.
+impl From<RunnerError> for CliError {
+    fn from(error: RunnerError) -> Self {
+        match &error {
+            RunnerError::Unknown { known, .. } => {
+                let hint = format!("Known runners: {}.", known.join(", "));
+                Self::new(ErrorKind::NotFound, error).hint(hint)
+            }
+            RunnerError::Missing { .. } => Self::new(ErrorKind::Missing, error).hint(
+                "Install it, put it on PATH, or name its path in the configuration \
+                 (`agent.NAME_bin`).",
+            ),
+            RunnerError::NoCommand => Self::new(ErrorKind::Missing, error)
+                .hint("Set `agent.command` to `{ \"argv\": [\"./agent.sh\"] }`."),
+            _ => Self::new(ErrorKind::Missing, error),
+        }
+    }
+}
+
+#[cfg(feature = "fault-injection")]
+fn faults(context: &Context) -> Faults {
+    match context.env.get("RALPH_FAULT_DIR") {
+        Some(dir) => Faults::in_dir(dir.into()),
+        None => Faults::default(),
+    }
+}
+
+#[cfg(not(feature = "fault-injection"))]
+fn faults(_: &Context) -> Faults {
+    Faults::default()
+}

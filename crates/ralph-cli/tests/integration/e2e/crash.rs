@@ -1,0 +1,90 @@
+//! Every process is killed at every recorded step; every task lands once.
+
+use super::{Books, PATIENCE, Remote, Scene};
+
+/// What a worker records, in the order it does.
+const WORKER_STEPS: [&str; 11] = [
+    "workspace_ready",
+    "spawn_intended",
+    "working",
+    "committed",
+    "waiting",
+    "rebased",
+    "gating",
+    "gate_green",
+    "push_intended",
+    "pushed",
+    "recorded",
+];
+
+/// Kills `victims` when `point` is first reached, runs again until all is done.
+#[track_caller]
+fn survives(point: &str, victims: &str, remote: Remote, books: Books) {
+    let scene = Scene::new(remote, books);
+    scene.tasks(3);
+    scene.sandbox.write(format!("faults/{point}"), victims);
+    let mut command = scene.sandbox.command(super::super::RALPH, &scene.dir);
+    command
+        .args(["run", "loop", "--parallel", "2", "--json"])
+        .env("RALPH_FAULT_DIR", scene.sandbox.path("faults"));
+    let ran = scene.sandbox.start_command(command).wait(PATIENCE);
+    let fired = scene.sandbox.path(format!("faults/{point}.fired"));
+    assert!(fired.exists(), "{point} was not reached: {ran}");
+    let again = scene.run(2, 0);
+    scene.all_landed(3);
+    let turns = scene.log("turns").len();
+    // Committed work is never done again: only a crash before the commit costs a turn.
+    let early = ["claimed", "spawned", "workspace_ready", "spawn_intended", "working"];
+    let most = if early.iter().any(|step| point.ends_with(step)) { 4 } else { 3 };
+    assert!((3..=most).contains(&turns), "{point} {victims:?}: {turns} turns, then {again}");
+}
+
+fn each_step(victims: &str, remote: Remote, books: Books) {
+    for step in WORKER_STEPS {
+        survives(&format!("worker.{step}"), victims, remote, books);
+    }
+    println!("{} points, victims {victims:?}: landed once, lost 0, twice 0", WORKER_STEPS.len());
+}
+
+#[test]
+fn the_worker_is_killed() {
+    each_step("self\n", Remote::Bare, Books::Tracked);
+}
+
+#[test]
+fn the_coordinator_is_killed_and_its_worker_lives_on() {
+    each_step("parent\n", Remote::Bare, Books::Tracked);
+}
+
+#[test]
+fn coordinator_and_worker_are_killed_and_the_agent_lives_on() {
+    each_step("parent\nself\n", Remote::None, Books::Tracked);
+}
+
+#[test]
+fn coordinator_worker_and_agent_are_killed() {
+    each_step("parent\nagents\nself\n", Remote::Bare, Books::Ignored);
+}
+
+#[test]
+fn only_the_agent_is_killed() {
+    survives("worker.working", "agents\n", Remote::Bare, Books::Tracked);
+}
+
+#[test]
+fn the_coordinator_is_killed_at_its_own_steps() {
+    for point in ["coordinator.claimed", "coordinator.spawned"] {
+        survives(point, "self\n", Remote::Bare, Books::Tracked);
+    }
+}
+
+#[test]
+fn a_task_that_kills_its_worker_each_time_is_given_up() {
+    let scene = Scene::new(Remote::Bare, Books::Tracked);
+    scene.tasks(2);
+    // The agent's parent is its worker.
+    scene.act(&[("RQ-0001", "kill -9 $PPID; exit 1")]);
+    let summary = scene.run(2, 1);
+    assert_eq!((&summary["landed"], &summary["failed"]), (&1.into(), &1.into()), "{summary}");
+    assert_eq!(scene.log("turns").iter().filter(|turn| turn.starts_with("RQ-0001")).count(), 3);
+}

@@ -1,0 +1,304 @@
+//! Tasks land: with one, two and four workers, with and without a remote.
+
+use super::{Books, Remote, Scene};
+
+/// Twelve tasks: a chain, a conflict, a red gate and a crash among them.
+fn twelve(scene: &Scene) {
+    for number in 1..=12 {
+        let title = format!("Task {number}");
+        let mut args = vec!["task", "add", title.as_str()];
+        match number {
+            4 => args.extend(["--depends-on", "RQ-0003"]),
+            5 => args.extend(["--depends-on", "RQ-0004"]),
+            _ => {}
+        }
+        scene.ralph(&args).success();
+    }
+    scene.publish("Queue tasks");
+    let together = "sed 's/^two/two by '$ID'/' shared.txt > s && cat s > shared.txt && rm s";
+    scene.act(&[
+        ("RQ-0001", together),
+        ("RQ-0002", together),
+        ("RQ-0003", "echo 3 > chain.txt"),
+        ("RQ-0004", "echo 4 >> chain.txt"),
+        ("RQ-0005", "echo 5 >> chain.txt"),
+        ("RQ-0006", "echo UNFINISHED > red.txt"),
+        (
+            "RQ-0007",
+            "echo half > crash.txt; [ $RALPH_ATTEMPT -gt 1 ] || exit 70; echo whole > crash.txt",
+        ),
+    ]);
+}
+
+fn twelve_land(workers: usize, remote: Remote, books: Books) {
+    let scene = Scene::new(remote, books);
+    twelve(&scene);
+    let summary = scene.run(workers, 0);
+    scene.all_landed(12);
+    assert_eq!(summary["landed"], 12, "{summary}");
+    assert_eq!(scene.on_target("chain.txt"), "3\n4\n5");
+    assert_eq!(scene.on_target("red.txt"), "finished");
+    assert_eq!(scene.on_target("crash.txt"), "whole");
+    for task in ["RQ-0008", "RQ-0009", "RQ-0010", "RQ-0011", "RQ-0012"] {
+        assert_eq!(scene.on_target(&format!("work/{task}.txt")), task);
+    }
+    let shared = scene.on_target("shared.txt");
+    let turns = scene.log("turns");
+    let conflicts = turns.iter().filter(|turn| turn.contains(" resolve ")).count();
+    if workers == 1 {
+        assert_eq!(conflicts, 0, "one after the other never conflicts");
+    } else {
+        assert_eq!(conflicts, 1, "the two conflict once: {turns:#?}");
+        assert!(shared.contains("two by RQ-0001") && shared.contains("two by RQ-0002"), "{shared}");
+    }
+    // One turn a task, one for each conflict, one for the red gate, one for the crash.
+    assert_eq!(turns.len(), 12 + conflicts + 1 + 1, "{turns:#?}");
+    // One gate run for each landed tree, and one for the red one.
+    let gates = scene.log("gates");
+    assert_eq!(gates.len(), 12 + 1, "{gates:#?}");
+}
+
+#[test]
+fn twelve_tasks_one_worker_remote() {
+    twelve_land(1, Remote::Bare, Books::Tracked);
+}
+
+#[test]
+fn twelve_tasks_two_workers_remote() {
+    twelve_land(2, Remote::Bare, Books::Tracked);
+}
+
+#[test]
+fn twelve_tasks_four_workers_remote() {
+    twelve_land(4, Remote::Bare, Books::Tracked);
+}
+
+#[test]
+fn twelve_tasks_two_workers_no_remote() {
+    twelve_land(2, Remote::None, Books::Tracked);
+}
+
+#[test]
+fn twelve_tasks_four_workers_remote_ignored_queue() {
+    twelve_land(4, Remote::Bare, Books::Ignored);
+}
+
+#[test]
+fn twelve_tasks_two_workers_no_remote_ignored_queue() {
+    twelve_land(2, Remote::None, Books::Ignored);
+}
+
+/// The case 0.4.0 was measured on: it landed one of four, with 155 turns.
+#[test]
+fn four_independent_tasks_cost_four_turns_and_four_gate_runs() {
+    let scene = Scene::new(Remote::Bare, Books::Tracked);
+    scene.tasks(4);
+    scene.run(2, 0);
+    scene.all_landed(4);
+    assert_eq!(scene.log("turns").len(), 4);
+    assert_eq!(scene.log("gates").len(), 4);
+}
+
+#[test]
+fn the_gate_runs_on_exactly_the_trees_that_land() {
+    let scene = Scene::new(Remote::Bare, Books::Tracked);
+    scene.tasks(3);
+    scene.run(3, 0);
+    let mut gated: Vec<String> = scene
+        .log("gates")
+        .iter()
+        .filter_map(|line| line.split_whitespace().nth(1).map(str::to_owned))
+        .collect();
+    let mut landed: Vec<String> = scene
+        .git(&["log", "--format=%T", "-3", "origin/main"])
+        .lines()
+        .map(str::to_owned)
+        .collect();
+    gated.sort();
+    landed.sort();
+    assert_eq!(gated, landed);
+}
+
+#[test]
+fn a_branch_of_any_name_is_a_target() {
+    let scene = Scene::on_branch("release/1.0", Remote::Bare, Books::Tracked);
+    scene.tasks(2);
+    scene.run(2, 0);
+    scene.all_landed(2);
+}
+
+#[test]
+fn tasks_added_while_a_run_goes_on_are_kept_and_worked_on() {
+    for remote in [Remote::Bare, Remote::None] {
+        let scene = Scene::new(remote, Books::Tracked);
+        scene.tasks(1);
+        // The agent of the first task queues another in the user's checkout.
+        let add = format!(
+            "( cd '{}' && '{}' task add 'Task 2' >&2 ); mkdir -p work; echo $ID > work/$ID.txt",
+            scene.dir.display(),
+            super::super::RALPH
+        );
+        scene.act(&[("RQ-0001", add.as_str())]);
+        let summary = scene.run(2, 0);
+        assert_eq!(summary["landed"], 2, "{summary}");
+        assert_eq!(scene.landed().len(), 2);
+        let queue = scene.ralph(&["queue", "validate"]);
+        queue.success();
+    }
+}
+
+#[test]
+fn follow_up_tasks_of_an_agent_reach_the_target() {
+    let scene = Scene::new(Remote::Bare, Books::Tracked);
+    scene.tasks(1);
+    let add = format!("'{}' task add 'Found on the way' >&2; echo x > x.txt", super::super::RALPH);
+    scene.act(&[("RQ-0001", add.as_str())]);
+    let ran = scene.start(&["run", "loop", "--parallel", "1", "--max-tasks", "1"]);
+    ran.wait(super::PATIENCE).success();
+    let queue = scene.on_target(".ralph/queue.jsonc");
+    assert!(queue.contains("Found on the way"), "{queue}");
+    assert_eq!(scene.landed().len(), 1);
+}
+
+#[test]
+fn no_change_with_a_reason_is_done_and_without_one_is_not() {
+    let scene = Scene::new(Remote::Bare, Books::Tracked);
+    scene.tasks(2);
+    scene.act(&[
+        ("RQ-0001", "echo 'It is so already.' > \"$RALPH_NO_CHANGE_FILE\""),
+        ("RQ-0002", ":"),
+    ]);
+    let summary = scene.run(1, 1);
+    assert_eq!((&summary["landed"], &summary["failed"]), (&1.into(), &1.into()), "{summary}");
+    assert_eq!(scene.landed().get("RQ-0001"), Some(&1));
+    assert!(scene.on_target(".ralph/queue.jsonc").contains("It is so already."));
+}
+
+#[test]
+fn a_conflict_that_is_never_resolved_blocks_and_keeps_the_work() {
+    let scene = Scene::new(Remote::Bare, Books::Tracked);
+    scene.tasks(2);
+    let together = "sed 's/^two/two by '$ID'/' shared.txt > s && cat s > shared.txt && rm s";
+    scene.act(&[("RQ-0001", together), ("RQ-0002", together)]);
+    let agent = fs_err::read_to_string(scene.sandbox.path("bin/agent.sh")).expect("written");
+    scene.sandbox.write("bin/agent.sh", agent.replace("resolve)", "resolve) exit 0;; never)"));
+    let summary = scene.run(2, 1);
+    assert_eq!((&summary["landed"], &summary["blocked"]), (&1.into(), &1.into()), "{summary}");
+    let turns = scene.log("turns");
+    let asked = turns.iter().filter(|turn| turn.contains(" resolve ")).count();
+    assert_eq!(asked, 3, "the budget for one conflict: {turns:#?}");
+    let kept = scene.git(&["for-each-ref", "--format=%(refname)", "refs/ralph/rescue/"]);
+    assert_eq!(kept.lines().count(), 1, "{kept}");
+    let work = scene.git(&["show", &format!("{kept}:shared.txt")]);
+    assert!(work.contains("two by RQ-000"), "{work}");
+    let blocked = scene.records().into_iter().find(|row| row["lifecycle"] == "blocked_push");
+    let blocked = blocked.expect("a blocked record");
+    assert!(blocked["last_error"].as_str().expect("a reason").contains("shared.txt"));
+    // The agent learns how; retry lands the same work without working on it anew.
+    scene.sandbox.write("bin/agent.sh", agent);
+    let task = blocked["task_id"].as_str().expect("an id");
+    scene.ralph(&["run", "parallel", "retry", "--task", task]).success();
+    scene.run(2, 0);
+    scene.all_landed(2);
+    assert_eq!(scene.log("turns").len(), turns.len() + 1, "only the conflict is asked about");
+}
+
+#[test]
+fn a_gate_that_stays_red_blocks_and_keeps_the_work() {
+    let scene = Scene::new(Remote::None, Books::Tracked);
+    scene.tasks(1);
+    scene.act(&[("RQ-0001", "echo UNFINISHED > red.txt")]);
+    let agent = fs_err::read_to_string(scene.sandbox.path("bin/agent.sh")).expect("written");
+    scene.sandbox.write("bin/agent.sh", agent.replace("fix)", "fix) exit 0;; never)"));
+    let summary = scene.run(1, 1);
+    assert_eq!(summary["blocked"], 1, "{summary}");
+    assert_eq!(scene.log("turns").len(), 1 + 3, "the budget for a red gate");
+    assert_eq!(scene.log("gates").len(), 1 + 3);
+    let kept = scene.git(&["for-each-ref", "--format=%(refname)", "refs/ralph/rescue/"]);
+    assert_eq!(scene.git(&["show", &format!("{kept}:red.txt")]), "UNFINISHED");
+    assert!(scene.landed().is_empty());
+}
+
+#[test]
+fn a_protected_branch_blocks_at_once_with_the_reason() {
+    let scene = Scene::new(Remote::Bare, Books::Tracked);
+    scene.tasks(1);
+    let hook = scene.remote.as_ref().expect("a remote").join("hooks/pre-receive");
+    let script = scene.sandbox.script("hook", "echo 'main is protected' >&2; exit 1");
+    fs_err::create_dir_all(hook.parent().expect("hooks")).expect("writable");
+    fs_err::rename(script, &hook).expect("writable");
+    let summary = scene.run(1, 1);
+    assert_eq!(summary["blocked"], 1, "{summary}");
+    assert_eq!((scene.log("turns").len(), scene.log("gates").len()), (1, 1), "no second try");
+    fs_err::remove_file(hook).expect("writable");
+    scene.ralph(&["run", "parallel", "retry", "--task", "RQ-0001"]).success();
+    scene.run(1, 0);
+    scene.all_landed(1);
+    assert_eq!(scene.log("turns").len(), 1, "the work is landed, not done again");
+}
+
+#[test]
+fn a_push_that_is_raced_lands_on_top_of_the_other_without_an_agent() {
+    let scene = Scene::new(Remote::Bare, Books::Tracked);
+    scene.tasks(1);
+    // Somebody else pushes while the gate runs, once.
+    let other = scene.sandbox.path("other");
+    let remote = scene.remote.clone().expect("a remote");
+    scene.sandbox.git(
+        scene.sandbox.root(),
+        ["clone", "--quiet", remote.to_str().expect("text"), other.to_str().expect("text")],
+    );
+    let gate = fs_err::read_to_string(scene.sandbox.path("bin/gate.sh")).expect("written");
+    let race = format!(
+        "{gate}\nif [ ! -e '{0}/raced' ]; then touch '{0}/raced'; cd '{1}'; echo y > y.txt; \
+         git add y.txt; git commit -qm Other; git push -q origin main; fi\n",
+        scene.sandbox.path("log").display(),
+        other.display()
+    );
+    scene.sandbox.write("bin/gate.sh", race);
+    scene.run(1, 0);
+    assert_eq!(scene.on_target("y.txt"), "y");
+    assert_eq!(scene.on_target("work/RQ-0001.txt"), "RQ-0001");
+    assert_eq!((scene.log("turns").len(), scene.log("gates").len()), (1, 2));
+    scene.nothing_left();
+}
+
+#[test]
+fn another_machine_that_was_faster_wins_and_the_work_is_kept() {
+    let scene = Scene::new(Remote::Bare, Books::Tracked);
+    scene.tasks(1);
+    let other = scene.sandbox.path("other");
+    let remote = scene.remote.clone().expect("a remote");
+    scene.sandbox.git(
+        scene.sandbox.root(),
+        ["clone", "--quiet", remote.to_str().expect("text"), other.to_str().expect("text")],
+    );
+    // While our agent works, the same task lands from elsewhere.
+    let act = format!(
+        "mkdir -p work; echo ours > work/ours.txt; cd '{}'; echo theirs > theirs.txt; git add .; \
+         git commit -qm 'RQ-0001: theirs\n\nRalph-Task: RQ-0001\nRalph-Attempt: elsewhere'; \
+         git push -q origin main",
+        other.display()
+    );
+    scene.act(&[("RQ-0001", act.as_str())]);
+    scene.run(1, 0);
+    assert_eq!(scene.landed().get("RQ-0001"), Some(&1), "never twice");
+    let kept = scene.git(&["for-each-ref", "--format=%(refname)", "refs/ralph/rescue/"]);
+    assert_eq!(scene.git(&["show", &format!("{kept}:work/ours.txt")]), "ours");
+    assert_eq!(scene.log("gates").len(), 0);
+}
+
+#[test]
+fn local_changes_of_the_user_are_never_touched() {
+    let scene = Scene::new(Remote::Bare, Books::Tracked);
+    scene.tasks(1);
+    let edit = format!(
+        "mkdir -p work; echo $ID > work/$ID.txt; echo mine > '{}'",
+        scene.dir.join("shared.txt").display()
+    );
+    scene.act(&[("RQ-0001", edit.as_str())]);
+    scene.run(1, 0);
+    assert_eq!(scene.landed().len(), 1);
+    let mine = fs_err::read_to_string(scene.dir.join("shared.txt")).expect("still there");
+    assert_eq!(mine, "mine\n");
+}

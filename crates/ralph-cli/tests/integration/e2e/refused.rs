@@ -1,0 +1,153 @@
+//! Runs that are refused say what to do next and change nothing.
+
+use super::{Books, Remote, Scene};
+
+/// The run is refused with `code`; its message has `what` and its hints `next`.
+#[track_caller]
+fn refused(scene: &Scene, code: i32, what: &str, next: &str) {
+    let before = fs_err::read(scene.dir.join(".ralph/queue.jsonc")).ok();
+    let ran = scene.ralph(&["run", "loop", "--parallel", "2"]);
+    ran.exited(code);
+    assert!(ran.stderr.contains(what), "`{what}` in {ran}");
+    assert!(ran.stderr.contains(next), "`{next}` in {ran}");
+    assert_eq!(fs_err::read(scene.dir.join(".ralph/queue.jsonc")).ok(), before);
+    assert!(scene.log("turns").is_empty(), "no agent was asked");
+    assert_eq!(scene.sandbox.processes(), [0u32; 0]);
+}
+
+fn scene() -> Scene {
+    let scene = Scene::new(Remote::Bare, Books::Tracked);
+    scene.tasks(1);
+    scene
+}
+
+#[test]
+fn detached_head() {
+    let scene = scene();
+    scene.git(&["checkout", "--quiet", "--detach"]);
+    refused(&scene, 3, "detached", "git switch");
+}
+
+#[test]
+fn dirty_tree() {
+    let scene = scene();
+    scene.sandbox.write(scene.dir.join("shared.txt"), "changed\n");
+    refused(&scene, 3, "shared.txt", "--force");
+}
+
+#[test]
+fn untracked_files_count_as_dirty() {
+    let scene = scene();
+    scene.sandbox.write(scene.dir.join("new.txt"), "new\n");
+    refused(&scene, 3, "new.txt", "stash");
+}
+
+#[test]
+fn unpushed_commits() {
+    let scene = scene();
+    scene.git(&["commit", "--quiet", "--allow-empty", "--message", "Mine"]);
+    refused(&scene, 3, "1 commit", "git push origin main");
+}
+
+#[test]
+fn no_commit_yet() {
+    let scene = scene();
+    scene.git(&["checkout", "--quiet", "--orphan", "fresh"]);
+    refused(&scene, 3, "no commit", "git commit");
+}
+
+#[test]
+fn remote_gone() {
+    let scene = scene();
+    fs_err::remove_dir_all(scene.remote.as_ref().expect("a remote")).expect("removable");
+    refused(&scene, 1, "origin", "git fetch origin");
+}
+
+#[test]
+fn gate_missing() {
+    let scene = scene();
+    let path = scene.dir.join(".ralph/config.jsonc");
+    let text = fs_err::read_to_string(&path).expect("written");
+    let text = text.replace("\"argv\": [\"sh\", \"", "\"argv\": [\"no-such-gate\", \"");
+    let first = text.find("no-such-gate").expect("replaced");
+    let text = format!("{}sh{}", &text[..first], &text[first + "no-such-gate".len()..]);
+    scene.sandbox.write(&path, text);
+    scene.ralph(&["config", "trust", "init"]).success();
+    refused(&scene, 3, "no-such-gate", "agent.ci_gate");
+}
+
+#[test]
+fn untrusted_programs() {
+    let scene = scene();
+    let path = scene.dir.join(".ralph/config.jsonc");
+    let text = fs_err::read_to_string(&path).expect("written").replace("gate.sh", "other.sh");
+    scene.sandbox.write(&path, text);
+    refused(&scene, 3, "trusted", "ralph config trust init");
+}
+
+#[test]
+fn workspaces_inside_the_repository_must_be_ignored() {
+    let scene = scene();
+    let path = scene.dir.join(".ralph/config.jsonc");
+    let text = fs_err::read_to_string(&path).expect("written");
+    let text = text.replace("\"parallel\": {", "\"parallel\": { \"workspace_root\": \"ws\",");
+    scene.sandbox.write(&path, text);
+    refused(&scene, 3, "ws", ".gitignore");
+}
+
+#[test]
+fn state_of_a_newer_ralph() {
+    let scene = scene();
+    let state = scene.dir.join(".ralph/cache/parallel/state.json");
+    let text = r#"{"schema_version": 4, "workers": "new"}"#;
+    scene.sandbox.write(&state, text);
+    refused(&scene, 3, "4", "newer");
+    assert_eq!(fs_err::read_to_string(state).expect("there"), text);
+}
+
+#[test]
+fn corrupt_state_is_left_alone() {
+    let scene = scene();
+    let state = scene.dir.join(".ralph/cache/parallel/state.json");
+    for text in ["", "{", "{\"schema_version\": 3, \"workers\": 7}", "\u{0}\u{1}"] {
+        scene.sandbox.write(&state, text);
+        refused(&scene, 3, "state.json", "move it away");
+        assert_eq!(fs_err::read_to_string(&state).expect("there"), text);
+    }
+}
+
+#[test]
+fn corrupt_queue() {
+    let scene = scene();
+    scene.sandbox.write(scene.dir.join(".ralph/queue.jsonc"), "{ \"version\": 1, \"tasks\": [");
+    refused(&scene, 3, "queue.jsonc", "Correct");
+}
+
+#[test]
+fn unknown_runner_and_missing_binary() {
+    let scene = scene();
+    let ran = scene.ralph(&["run", "loop", "--runner", "cluade"]);
+    ran.exited(2);
+    assert!(ran.stderr.contains("claude"), "the known ones are named: {ran}");
+    let ran = scene.ralph(&["run", "loop", "--runner", "opencode"]);
+    ran.exited(3);
+    assert!(ran.stderr.contains("opencode"), "{ran}");
+}
+
+#[test]
+fn unfinished_work_of_another_branch() {
+    let scene = scene();
+    let state = r#"{"schema_version":3,"started_at":"","target_branch":"other","workers":[
+        {"task_id":"RQ-0009","workspace_path":"/nowhere","lifecycle":"running","started_at":""}]}"#;
+    scene.sandbox.write(scene.dir.join(".ralph/cache/parallel/state.json"), state);
+    refused(&scene, 3, "`other`", "git switch other");
+}
+
+#[test]
+fn a_workspace_that_is_something_else_is_not_touched() {
+    let scene = scene();
+    let path = scene.sandbox.write(".workspaces/project/parallel/RQ-0001/mine.txt", "mine");
+    let summary = scene.run(2, 1);
+    assert_eq!(summary["failed"], 1, "{summary}");
+    assert_eq!(fs_err::read_to_string(path).expect("still there"), "mine");
+}

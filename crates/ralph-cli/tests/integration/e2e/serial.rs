@@ -1,0 +1,165 @@
+//! One task after the other, in the user's checkout.
+
+use ralph_testkit::{Signal, wait_until};
+
+use super::{Books, PATIENCE, Remote, Scene};
+
+fn scene(count: usize) -> Scene {
+    let scene = Scene::new(Remote::None, Books::Tracked);
+    scene.tasks(count);
+    scene
+}
+
+#[test]
+fn a_newcomers_first_run() {
+    let sandbox = ralph_testkit::Sandbox::new();
+    let dir = sandbox.path("new");
+    fs_err::create_dir(&dir).expect("a sandbox is writable");
+    sandbox.git(&dir, ["init", "--quiet"]);
+    // An agent on PATH, and nothing else.
+    let agent = r#"cat > /dev/null; echo hello > hello.txt
+echo '{"type":"system","subtype":"init","session_id":"s1"}'
+echo '{"type":"result","subtype":"success","is_error":false,"result":"done","session_id":"s1"}'"#;
+    sandbox.script("agents/claude", agent);
+    let path = format!(
+        "{}:{}",
+        sandbox.path("agents").display(),
+        sandbox
+            .env()
+            .iter()
+            .find(|(name, _)| name == "PATH")
+            .map(|(_, value)| value.to_string_lossy().into_owned())
+            .expect("a PATH")
+    );
+    let ralph = |args: &[&str]| {
+        let mut command = sandbox.command(super::super::RALPH, &dir);
+        command.args(args).env("PATH", &path);
+        sandbox.start_command(command).wait(PATIENCE)
+    };
+    ralph(&["init"]).success();
+    ralph(&["task", "add", "Say hello"]).success();
+    let ran = ralph(&["run", "loop"]);
+    ran.success();
+    assert!(ran.stderr.contains("claude"), "the choice is said: {ran}");
+    assert_eq!(sandbox.git(&dir, ["show", "HEAD:hello.txt"]), "hello");
+    assert_eq!(sandbox.git(&dir, ["status", "--porcelain"]), "");
+    let files = sandbox.git(&dir, ["ls-files"]);
+    for runtime in ["cache", "lock", "logs", "trust"] {
+        assert!(!files.contains(runtime), "{files}");
+    }
+    assert_eq!(sandbox.processes(), [0u32; 0]);
+}
+
+#[test]
+fn no_agent_anywhere_says_what_would_do() {
+    let sandbox = ralph_testkit::Sandbox::new();
+    let repo = sandbox.repo("new");
+    let bin = sandbox.path("only-git");
+    fs_err::create_dir(&bin).expect("a sandbox is writable");
+    let git = sandbox.run("sh", repo.dir(), ["-c", "command -v git"]).stdout;
+    std::os::unix::fs::symlink(git.trim(), bin.join("git")).expect("a link");
+    let ralph = |args: &[&str]| {
+        let mut command = sandbox.command(super::super::RALPH, repo.dir());
+        command.args(args).env("PATH", &bin);
+        sandbox.start_command(command).wait(PATIENCE)
+    };
+    ralph(&["init"]).success();
+    ralph(&["task", "add", "Say hello"]).success();
+    let ran = ralph(&["run", "loop"]);
+    ran.exited(3);
+    assert!(ran.stderr.contains("claude") && ran.stderr.contains("agent.command"), "{ran}");
+}
+
+#[test]
+fn tasks_are_done_in_order_one_commit_each() {
+    let scene = scene(3);
+    scene.ralph(&["run", "loop", "--max-tasks", "2"]).success();
+    assert_eq!(scene.landed().len(), 2);
+    scene.ralph(&["run", "loop"]).success();
+    scene.all_landed(3);
+    assert_eq!((scene.log("turns").len(), scene.log("gates").len()), (3, 3));
+    let subjects = scene.git(&["log", "--format=%s", "-3"]);
+    assert_eq!(subjects, "RQ-0003: Task 3\nRQ-0002: Task 2\nRQ-0001: Task 1");
+}
+
+#[test]
+fn run_one_takes_the_task_it_is_given() {
+    let scene = scene(2);
+    scene.ralph(&["run", "one", "--id", "RQ-0002"]).success();
+    assert_eq!(scene.landed().keys().collect::<Vec<_>>(), ["RQ-0002"]);
+    scene.ralph(&["run", "one", "--id", "RQ-0002"]).exited(3);
+    scene.ralph(&["run", "one", "--id", "RQ-0099"]).exited(2);
+}
+
+#[test]
+fn a_red_gate_is_given_to_the_agent() {
+    let scene = scene(1);
+    scene.act(&[("RQ-0001", "echo UNFINISHED > red.txt")]);
+    scene.ralph(&["run", "loop"]).success();
+    scene.all_landed(1);
+    assert_eq!((scene.log("turns").len(), scene.log("gates").len()), (2, 2));
+}
+
+#[test]
+fn an_agent_that_fails_leaves_its_work_in_the_checkout_and_a_copy() {
+    let scene = scene(2);
+    scene.act(&[("RQ-0001", "echo half > half.txt; exit 9")]);
+    scene.ralph(&["run", "loop"]).exited(1);
+    assert_eq!(scene.log("turns").len(), 3, "three attempts");
+    assert_eq!(fs_err::read_to_string(scene.dir.join("half.txt")).expect("left"), "half\n");
+    let kept = scene.git(&["for-each-ref", "--format=%(refname)", "refs/ralph/rescue/"]);
+    assert_eq!(scene.git(&["show", &format!("{kept}:half.txt")]), "half");
+    assert!(scene.landed().is_empty());
+    let task = scene.ralph(&["task", "show", "RQ-0001"]).stdout;
+    assert!(task.contains("\"todo\""), "{task}");
+}
+
+#[test]
+fn commit_and_push_pushes() {
+    let scene = Scene::new(Remote::Bare, Books::Tracked);
+    scene.tasks(1);
+    scene.ralph(&["run", "loop", "--git-publish-mode", "commit_and_push"]).success();
+    scene.all_landed(1);
+}
+
+#[test]
+fn publish_off_leaves_the_changes_and_goes_on() {
+    let scene = scene(2);
+    scene.ralph(&["run", "loop", "--git-publish-mode", "off"]).success();
+    assert!(scene.landed().is_empty());
+    for task in ["RQ-0001", "RQ-0002"] {
+        assert!(scene.dir.join(format!("work/{task}.txt")).is_file());
+    }
+}
+
+#[test]
+fn a_stopped_run_goes_on_with_the_same_task() {
+    let scene = scene(2);
+    let lasting = "echo x > x.txt; if [ ! -e \"$LOG/go\" ]; then touch \"$LOG/up\"; \
+                   while :; do sleep 0.1; done; fi";
+    scene.act(&[("RQ-0001", lasting)]);
+    let run = scene.start(&["run", "loop"]);
+    let up = scene.sandbox.path("log/up");
+    wait_until(PATIENCE, "the agent at work", || up.exists());
+    run.signal(Signal::INT);
+    run.wait(PATIENCE).exited(130);
+    assert_eq!(scene.sandbox.processes(), [0u32; 0]);
+    scene.sandbox.write("log/go", "");
+    scene.ralph(&["run", "one", "--id", "RQ-0002"]).exited(3);
+    scene.ralph(&["run", "resume"]).success();
+    scene.all_landed(2);
+}
+
+#[test]
+fn killed_at_any_point_every_task_lands_once() {
+    for step in ["claimed", "working", "gating", "finishing", "committed"] {
+        let scene = scene(2);
+        scene.sandbox.write(format!("faults/serial.{step}"), "self\n");
+        let mut command = scene.sandbox.command(super::super::RALPH, &scene.dir);
+        command.args(["run", "loop"]).env("RALPH_FAULT_DIR", scene.sandbox.path("faults"));
+        let ran = scene.sandbox.start_command(command).wait(PATIENCE);
+        assert_ne!(ran.code, Some(0), "it was killed at {step}: {ran}");
+        scene.ralph(&["run", "loop"]).success();
+        scene.all_landed(2);
+    }
+}

@@ -1,0 +1,85 @@
+//! Runs that are stopped go on later, and leave nothing behind.
+
+use std::time::{Duration, Instant};
+
+use ralph_testkit::{Signal, wait_until};
+
+use super::{Books, PATIENCE, Remote, Scene};
+
+/// Stopping within this is the promise of `docs/architecture.md`, with room
+/// for a machine that is busy.
+const STOPPED_WITHIN: Duration = Duration::from_secs(12);
+
+/// Work that lasts until a file says otherwise, in a process that left its group.
+const LASTING: &str = "mkdir -p work; echo half > work/$ID.txt; \
+    if [ ! -e \"$LOG/go\" ]; then touch \"$LOG/up.$ID\"; \
+    setsid sh -c 'trap \"\" TERM INT; while [ ! -e \"$LOG/go\" ]; do sleep 0.1; done' & wait; fi; \
+    echo $ID > work/$ID.txt";
+
+fn stopped_by(signal: Signal, code: i32) {
+    let scene = Scene::new(Remote::Bare, Books::Tracked);
+    scene.tasks(3);
+    scene.act(&[("RQ-0001", LASTING), ("RQ-0002", LASTING)]);
+    let run = scene.start(&["run", "loop", "--parallel", "2"]);
+    let up = |task: &str| scene.sandbox.path("log").join(format!("up.{task}")).exists();
+    wait_until(PATIENCE, "two agents at work", || up("RQ-0001") && up("RQ-0002"));
+    let asked = Instant::now();
+    run.signal(signal);
+    let ran = run.wait(STOPPED_WITHIN);
+    ran.exited(code);
+    println!("stopped in {:.1} s", asked.elapsed().as_secs_f64());
+    assert_eq!(scene.sandbox.processes(), [0u32; 0], "no process is left behind");
+    assert!(scene.landed().is_empty());
+    scene.sandbox.write("log/go", "");
+    scene.run(2, 0);
+    scene.all_landed(3);
+    assert_eq!(scene.on_target("work/RQ-0001.txt"), "RQ-0001");
+    // What the stopped agents had written is kept, though it was done anew.
+    let kept = scene.git(&["for-each-ref", "--format=%(refname)", "refs/ralph/rescue/"]);
+    assert_eq!(kept.lines().count(), 2, "{kept}");
+}
+
+#[test]
+fn ctrl_c_stops_cleanly_and_the_next_run_goes_on() {
+    stopped_by(Signal::INT, 130);
+}
+
+#[test]
+fn sigterm_stops_cleanly_and_the_next_run_goes_on() {
+    stopped_by(Signal::TERM, 143);
+}
+
+#[test]
+fn queue_stop_lets_running_tasks_end_and_starts_no_more() {
+    let scene = Scene::new(Remote::Bare, Books::Tracked);
+    scene.tasks(3);
+    let stop = format!(
+        "( cd '{}' && '{}' queue stop >&2 ); mkdir -p work; echo $ID > work/$ID.txt",
+        scene.dir.display(),
+        super::super::RALPH
+    );
+    scene.act(&[("RQ-0001", stop.as_str())]);
+    let summary = scene.run(1, 0);
+    assert_eq!((&summary["landed"], &summary["stopped"]), (&1.into(), &"requested".into()));
+    let summary = scene.run(1, 0);
+    assert_eq!(summary["landed"], 2, "{summary}");
+    scene.all_landed(3);
+}
+
+#[test]
+fn two_runs_at_once_are_one_too_many() {
+    let scene = Scene::new(Remote::Bare, Books::Tracked);
+    scene.tasks(1);
+    scene.act(&[("RQ-0001", LASTING)]);
+    let run = scene.start(&["run", "loop", "--parallel", "1"]);
+    let up = scene.sandbox.path("log/up.RQ-0001");
+    wait_until(PATIENCE, "the agent at work", || up.exists());
+    for args in [&["run", "loop", "--parallel", "2"][..], &["run", "one"], &["run", "loop"]] {
+        let second = scene.ralph(args);
+        second.exited(4);
+        assert!(second.stderr.contains(&run.pid().to_string()), "{second}");
+    }
+    scene.sandbox.write("log/go", "");
+    run.wait(PATIENCE).success();
+    scene.all_landed(1);
+}

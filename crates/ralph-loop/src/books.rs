@@ -1,0 +1,166 @@
+//! Bookkeeping: how a finished task gets into the queue files that land.
+
+use std::path::{Path, PathBuf};
+
+use ralph_config::QueueConfig;
+use ralph_git::{GitError, Repo, Sha};
+use ralph_queue::landing::{self, Outcome, TextError, Texts};
+use ralph_queue::{Finish, IdRules, Task};
+use ralph_state::Timestamp;
+use thiserror::Error;
+
+/// Whether the queue files travel with the code.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Books {
+    /// The target branch holds them: a landing commit carries the edit.
+    Tracked {
+        /// The queue file, relative to the work tree.
+        queue: PathBuf,
+        /// The done file, relative to the work tree.
+        done: PathBuf,
+    },
+    /// They are the user's alone (git-ignored, never committed, or elsewhere).
+    Local,
+}
+
+/// Why the queue files could not be brought up to date.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum BooksError {
+    /// git could not say what the target holds.
+    #[error("cannot read the queue of the target branch")]
+    Git(#[from] GitError),
+    /// The target's queue does not take the edit.
+    #[error("cannot edit `{path}` of the target branch")]
+    Edit {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        source: TextError,
+    },
+    /// The target's queue is not text.
+    #[error("`{path}` of the target branch is not UTF-8")]
+    NotText {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The files could not be written into the workspace.
+    #[error("cannot write the queue files of the workspace")]
+    Write(#[from] std::io::Error),
+}
+
+impl Books {
+    /// What `config` and the commit `at` say.
+    ///
+    /// # Errors
+    /// When git cannot read the commit.
+    pub fn at(repo: &Repo, config: &QueueConfig, at: &Sha) -> Result<Self, GitError> {
+        let (Some(queue), Some(done)) =
+            (inside(repo.root(), &config.file), inside(repo.root(), &config.done_file))
+        else {
+            return Ok(Self::Local);
+        };
+        Ok(match repo.read_blob(at.as_str(), &queue)? {
+            Some(_) => Self::Tracked { queue, done },
+            None => Self::Local,
+        })
+    }
+
+    /// The files that belong to Ralph alone in a commit.
+    pub fn paths(&self) -> Vec<PathBuf> {
+        match self {
+            Self::Tracked { queue, done } => vec![queue.clone(), done.clone()],
+            Self::Local => Vec::new(),
+        }
+    }
+}
+
+/// What became of the target's queue files.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Booked {
+    /// The task is done in them (or they are not tracked).
+    Done,
+    /// They already have the task as finished: someone else landed it.
+    AlreadyFinished,
+}
+
+/// What is entered when a task lands.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry<'a> {
+    /// The finished task.
+    pub task: &'a Task,
+    /// Tasks the agent added to the queue while it worked.
+    pub follow_ups: &'a [Task],
+    /// When.
+    pub now: Timestamp,
+    /// A note for the task, such as the reason for no change.
+    pub note: Option<&'a str>,
+}
+
+/// How entries are made.
+#[derive(Clone, Debug)]
+pub struct BookRules {
+    /// What becomes of a finished task.
+    pub finish: Finish,
+    /// How new ids are made.
+    pub ids: IdRules,
+}
+
+/// Enters a finished task into the queue files of the work tree, as an edit of
+/// those that the commit `onto` has.
+///
+/// # Errors
+/// When the target's files cannot be read, edited or written.
+pub fn enter(
+    repo: &Repo,
+    books: &Books,
+    onto: &Sha,
+    rules: &BookRules,
+    entry: &Entry<'_>,
+) -> Result<Booked, BooksError> {
+    let Books::Tracked { queue, done } = books else { return Ok(Booked::Done) };
+    let queue_text = blob(repo, onto, queue)?.unwrap_or_default();
+    let done_text = blob(repo, onto, done)?;
+    let edit = |source| BooksError::Edit { path: queue.clone(), source };
+    let before = Texts { queue: &queue_text, done: done_text.as_deref() };
+    let finished = landing::finish_task(before, entry.task, rules.finish, entry.now, entry.note)
+        .map_err(edit)?;
+    if matches!(finished.outcome, Outcome::AlreadyFinished { .. }) {
+        return Ok(Booked::AlreadyFinished);
+    }
+    let mut queue_new = finished.queue;
+    if !entry.follow_ups.is_empty() {
+        let after = Texts { queue: &queue_new, done: finished.done.as_deref() };
+        let (text, _renumbered) =
+            landing::adopt_tasks(after, entry.follow_ups, &rules.ids, entry.now).map_err(edit)?;
+        queue_new = text;
+    }
+    write(&repo.root().join(queue), &queue_new)?;
+    if let Some(done_new) = finished.done {
+        write(&repo.root().join(done), &done_new)?;
+    }
+    Ok(Booked::Done)
+}
+
+fn blob(repo: &Repo, at: &Sha, path: &Path) -> Result<Option<String>, BooksError> {
+    let Some(bytes) = repo.read_blob(at.as_str(), path)? else { return Ok(None) };
+    match String::from_utf8(bytes) {
+        Ok(text) => Ok(Some(text)),
+        Err(_) => Err(BooksError::NotText { path: path.to_owned() }),
+    }
+}
+
+/// Not a durable write: the commit made from it is what lasts.
+fn write(path: &Path, text: &str) -> std::io::Result<()> {
+    if let Some(parent) = path.parent() {
+        fs_err::create_dir_all(parent)?;
+    }
+    fs_err::write(path, text)
+}
+
+fn inside(root: &Path, file: &Path) -> Option<PathBuf> {
+    if file.is_relative() {
+        return Some(file.to_owned());
+    }
+    file.strip_prefix(root).ok().map(Path::to_owned)
+}

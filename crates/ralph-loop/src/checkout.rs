@@ -1,0 +1,209 @@
+//! The user's own checkout: only ever fast-forwarded, never over a local change.
+//!
+//! Its queue files are the one exception that needs care: people add tasks
+//! while a run goes on, and every landing changes the same files. They are set
+//! aside, the checkout is fast-forwarded, and their changes are merged back,
+//! under the lock of the queue and from a durable copy, so that a crash at any
+//! point is finished by [`finish_set_aside`] at the next start.
+
+use std::path::{Path, PathBuf};
+
+use ralph_git::{FastForward, FetchError, GitError, Head, Sha};
+use ralph_queue::merge::{self, MergeError};
+use ralph_state::file::{self, Durability, FileLock, LockError, ReplaceError};
+use thiserror::Error;
+
+use crate::project::Project;
+use crate::target;
+
+/// How long to wait for somebody who edits the queue.
+const QUEUE_WAIT: std::time::Duration = std::time::Duration::from_secs(10);
+/// Written last, removed first: its presence says that files are set aside.
+const FROM: &str = "from";
+
+/// What became of the checkout.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Advanced {
+    /// It has what landed.
+    Yes,
+    /// It stays as it was, for this reason.
+    Left(String),
+}
+
+/// Why the checkout could not be looked after.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum CheckoutError {
+    /// git failed.
+    #[error("git failed in your checkout")]
+    Git(#[from] GitError),
+    /// The queue is locked by somebody else.
+    #[error("cannot lock the queue of your checkout")]
+    Lock(#[from] LockError),
+    /// A file could not be written.
+    #[error("cannot write `{path}`")]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        source: ReplaceError,
+    },
+    /// A file could not be read or removed.
+    #[error("cannot look after the files set aside")]
+    Io(#[from] std::io::Error),
+    /// The user's queue and the landed one could not be merged; both are kept.
+    #[error("cannot merge your changes of `{path}` with what landed; your version is in `{kept}`")]
+    Merge {
+        /// The file.
+        path: PathBuf,
+        /// Where the user's version is.
+        kept: PathBuf,
+        /// The cause.
+        source: MergeError,
+    },
+}
+
+/// Fast-forwards the checkout to the remote's `branch`, if it is on it.
+///
+/// # Errors
+/// When git or the files fail; a checkout that may not be touched is an outcome.
+pub fn advance(project: &Project, branch: &str) -> Result<Advanced, CheckoutError> {
+    let main = &project.repo;
+    if !matches!(main.head()?, Head::Branch { name, .. } if name == branch) {
+        return Ok(Advanced::Left(format!("`{branch}` is not checked out")));
+    }
+    if main.remote_url(target::REMOTE)?.is_none() {
+        return Ok(Advanced::Yes);
+    }
+    let tip = match main.fetch(target::REMOTE, branch) {
+        Ok(fetched) => fetched.tip,
+        Err(FetchError::Git(error)) => return Err(error.into()),
+        Err(error) => return Ok(Advanced::Left(error.to_string())),
+    };
+    let Some(tip) = tip else { return Ok(Advanced::Yes) };
+    Ok(match fast_forward(project, &tip)? {
+        FastForward::Done | FastForward::AlreadyThere => Advanced::Yes,
+        FastForward::Refused { reason } => Advanced::Left(reason),
+        FastForward::NotAFastForward => {
+            Advanced::Left(format!("it has commits that `{}/{branch}` lacks", target::REMOTE))
+        }
+        FastForward::WouldOverwrite { files } => {
+            let files: Vec<_> = files.iter().map(|file| file.display().to_string()).collect();
+            Advanced::Left(format!("local changes in {}", files.join(", ")))
+        }
+    })
+}
+
+/// Fast-forwards the checkout to `to`; local changes of the queue files alone
+/// do not stand in the way.
+///
+/// # Errors
+/// When git or the files fail.
+pub fn fast_forward(project: &Project, to: &Sha) -> Result<FastForward, CheckoutError> {
+    let outcome = project.repo.fast_forward(to)?;
+    let FastForward::WouldOverwrite { files } = &outcome else { return Ok(outcome) };
+    let books = queue_files(project);
+    if !files.iter().all(|file| books.contains(file)) {
+        return Ok(outcome);
+    }
+    let lock_path = file::sidecar_lock_path(&project.queue.queue);
+    let _lock = FileLock::acquire(&lock_path, &project.holder, QUEUE_WAIT)?;
+    set_aside(project, &books)?;
+    let outcome = project.repo.fast_forward(to);
+    restore(project, &books)?;
+    Ok(outcome?)
+}
+
+/// Finishes what a crash left half done in [`fast_forward`].
+///
+/// # Errors
+/// As for [`fast_forward`]; the copies stay until it succeeds.
+pub fn finish_set_aside(project: &Project) -> Result<(), CheckoutError> {
+    if !project.layout().set_aside().join(FROM).exists() {
+        return Ok(());
+    }
+    let lock_path = file::sidecar_lock_path(&project.queue.queue);
+    let _lock = FileLock::acquire(&lock_path, &project.holder, QUEUE_WAIT)?;
+    restore(project, &queue_files(project))
+}
+
+/// The tracked queue files, relative to the work tree.
+pub(crate) fn queue_files(project: &Project) -> Vec<PathBuf> {
+    [&project.queue.queue, &project.queue.done]
+        .into_iter()
+        .filter_map(|path| path.strip_prefix(project.repo.root()).ok())
+        .map(Path::to_owned)
+        .collect()
+}
+
+/// Copies the user's versions durably, then puts those of HEAD in their place.
+fn set_aside(project: &Project, books: &[PathBuf]) -> Result<(), CheckoutError> {
+    let Some(from) = project.repo.head()?.commit().cloned() else { return Ok(()) };
+    let aside = project.layout().set_aside();
+    for (index, book) in books.iter().enumerate() {
+        let path = project.repo.root().join(book);
+        let copy = aside.join(index.to_string());
+        match fs_err::read(&path) {
+            Ok(bytes) => write(&copy, &bytes)?,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => remove(&copy)?,
+            Err(error) => return Err(error.into()),
+        }
+    }
+    write(&aside.join(FROM), from.as_str().as_bytes())?;
+    for book in books {
+        let path = project.repo.root().join(book);
+        match project.repo.read_blob(from.as_str(), book)? {
+            Some(bytes) => write(&path, &bytes)?,
+            None => remove(&path)?,
+        }
+    }
+    Ok(())
+}
+
+/// Puts the user's changes back on top of what HEAD has now.
+fn restore(project: &Project, books: &[PathBuf]) -> Result<(), CheckoutError> {
+    let aside = project.layout().set_aside();
+    let from = fs_err::read_to_string(aside.join(FROM))?;
+    for (index, book) in books.iter().enumerate() {
+        let copy = aside.join(index.to_string());
+        let Ok(ours) = fs_err::read_to_string(&copy) else { continue };
+        let path = project.repo.root().join(book);
+        let base = text(project, from.trim(), book)?;
+        let theirs = text(project, "HEAD", book)?;
+        let merged = match (base, theirs) {
+            (_, None) => ours,
+            (None, Some(theirs)) if theirs == ours => ours,
+            (base, Some(theirs)) => {
+                let base = base.unwrap_or_else(|| ralph_queue::Document::empty().text().to_owned());
+                let merged = merge::three_way(&base, &ours, &theirs).map_err(|source| {
+                    CheckoutError::Merge { path: path.clone(), kept: copy.clone(), source }
+                })?;
+                merged.text
+            }
+        };
+        write(&path, merged.as_bytes())?;
+    }
+    remove(&aside.join(FROM))?;
+    for index in 0..books.len() {
+        remove(&aside.join(index.to_string()))?;
+    }
+    Ok(())
+}
+
+fn text(project: &Project, rev: &str, path: &Path) -> Result<Option<String>, CheckoutError> {
+    let bytes = project.repo.read_blob(rev, path)?;
+    Ok(bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
+}
+
+fn write(path: &Path, bytes: &[u8]) -> Result<(), CheckoutError> {
+    file::replace(path, bytes, Durability::Full)
+        .map(|_| ())
+        .map_err(|source| CheckoutError::Write { path: path.to_owned(), source })
+}
+
+fn remove(path: &Path) -> std::io::Result<()> {
+    match fs_err::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}

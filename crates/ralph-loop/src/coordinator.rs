@@ -1,0 +1,689 @@
+//! The coordinator of a parallel run: hands out tasks, looks after workers.
+//!
+//! It owns no truth: the state file has it. Each round it looks at the records
+//! and at the world, lets [`recover::plan`] decide about every unfinished one,
+//! and fills free places with new tasks. A worker that died a second ago and
+//! one that died with the machine last night are the same case.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use ralph_git::{FetchError, GitError, Sha};
+use ralph_process::{Child, Command, Output, SpawnError};
+use ralph_queue::{Queue, Selection};
+use ralph_state::file::{self, FileLock, LockError};
+use ralph_state::{
+    LoadError, ParallelStateFile, ProcessIdentity, Store, TaskId, Timestamp, UpdateError,
+    WorkerLifecycle, WorkerRecord, WorkerStep,
+};
+use thiserror::Error;
+
+use crate::checkout::{self, CheckoutError};
+use crate::event::{Event, Outcome, RunSummary, StopReason, TaskSummary};
+use crate::layout::Layout;
+use crate::preflight::{self, Ground, PreflightError};
+use crate::project::Project;
+use crate::recover::{self, Action, Observation, Observed};
+use crate::worker::{self, WorkerError, marker};
+use crate::{select, target};
+
+/// Time between two looks at the workers.
+const ROUND: Duration = Duration::from_millis(100);
+/// Time between two looks at a queue that offered nothing.
+const QUEUE_ROUND: Duration = Duration::from_secs(1);
+/// Time between two looks at workers that were asked to stop.
+const STOP_ROUND: Duration = Duration::from_millis(20);
+/// What workers get to stop by themselves before they are killed.
+const STOP_GRACE: Duration = Duration::from_millis(2000);
+/// What processes left behind get to stop by themselves before they are killed.
+const ORPHAN_GRACE: Duration = Duration::from_secs(1);
+/// A task whose workers die so often in one run is left for the user.
+const MAX_SPAWNS: u32 = 5;
+
+/// Why a run ended without doing what it could. The state file stands.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum RunError {
+    /// Another run hands out tasks in this checkout.
+    #[error("another run is active in this repository")]
+    Busy {
+        /// What its process says of itself, if it can be read.
+        holder: Option<file::Holder>,
+        /// The lock it holds.
+        lock: PathBuf,
+    },
+    /// The run lock cannot be used.
+    #[error("cannot take the run lock")]
+    Lock(#[source] LockError),
+    /// Something is not right before anything was started.
+    #[error(transparent)]
+    Preflight(#[from] PreflightError),
+    /// The state file cannot be read.
+    #[error("cannot read the state of parallel runs")]
+    State(#[from] LoadError),
+    /// The state file cannot be written.
+    #[error("cannot record the state of the run")]
+    Record(#[from] UpdateError<Refused>),
+    /// The queue cannot be read.
+    #[error("cannot read the queue")]
+    Queue(#[from] ralph_queue::LoadError),
+    /// Files set aside by an earlier run could not be put back.
+    #[error(transparent)]
+    Checkout(#[from] CheckoutError),
+    /// A worker could not be started.
+    #[error("cannot start a worker for {task}")]
+    Spawn {
+        /// The task.
+        task: TaskId,
+        /// The cause.
+        source: SpawnError,
+    },
+    /// A landing of an earlier run could not be recorded.
+    #[error("cannot record what landed before")]
+    Settle(#[source] Box<WorkerError>),
+    /// git failed.
+    #[error(transparent)]
+    Git(#[from] GitError),
+    /// The remote could not be asked what landed.
+    #[error("cannot find out what landed before")]
+    Fetch(#[from] FetchError),
+    /// A file of the run could not be used.
+    #[error("cannot use the run's own files")]
+    Io(#[from] std::io::Error),
+}
+
+/// A change of the state file that was refused; the file is as it was.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum Refused {
+    /// Unfinished work belongs to another branch.
+    #[error(
+        "{unfinished} unfinished task(s) of an earlier run belong to the branch `{was}`, not to `{now}`"
+    )]
+    OtherBranch {
+        /// The branch of the earlier run.
+        was: String,
+        /// The branch that is checked out.
+        now: String,
+        /// How many.
+        unfinished: usize,
+    },
+    /// The record changed meanwhile.
+    #[error("the record of {task} changed meanwhile")]
+    Changed {
+        /// The task.
+        task: String,
+    },
+}
+
+/// Works through the queue with `workers` workers at a time, until nothing can
+/// be started any more, a stop was asked for, or the run is cancelled.
+///
+/// # Errors
+/// See [`RunError`]. Tasks that fail are part of the summary, not errors.
+pub fn run(project: &Project, workers: usize) -> Result<RunSummary, RunError> {
+    let layout = project.layout();
+    let _run = run_lock(project)?;
+    checkout::finish_set_aside(project)?;
+    let queue = project.queue.load()?;
+    let ground = preflight::parallel(project)?;
+    clear_stop(&layout)?;
+    project.tell(Event::Started {
+        target: ground.branch.clone(),
+        remote: ground.remote.as_ref().map(|_| target::REMOTE.to_owned()),
+        workers,
+    });
+    let mut coordinator = Coordinator {
+        project,
+        layout,
+        store: project.store(),
+        ground,
+        workers,
+        children: BTreeMap::new(),
+        spawns: BTreeMap::new(),
+        started: 0,
+        seen: BTreeMap::new(),
+        told: BTreeMap::new(),
+        adopted: BTreeSet::new(),
+        looked_at_queue: None,
+        queue_trouble: None,
+        summary: RunSummary::default(),
+    };
+    coordinator.take_over(&queue)?;
+    coordinator.work()
+}
+
+/// The lock that makes a run the only one in its checkout.
+///
+/// # Errors
+/// [`RunError::Busy`] when another process has it.
+pub fn run_lock(project: &Project) -> Result<FileLock, RunError> {
+    let lock = project.layout().run_lock();
+    match FileLock::try_acquire(&lock, &project.holder).map_err(RunError::Lock)? {
+        Some(held) => Ok(held),
+        None => Err(RunError::Busy { holder: file::lock_holder(&lock), lock }),
+    }
+}
+
+/// Forgets a stop that was asked of an earlier run.
+pub(crate) fn clear_stop(layout: &Layout) -> std::io::Result<()> {
+    match fs_err::remove_file(layout.stop_file()) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+struct Coordinator<'a> {
+    project: &'a Project,
+    layout: Layout,
+    store: Store<ParallelStateFile>,
+    ground: Ground,
+    workers: usize,
+    children: BTreeMap<String, Child>,
+    /// Workers started for each task.
+    spawns: BTreeMap<String, u32>,
+    /// New tasks claimed in this run.
+    started: u32,
+    /// Titles of the tasks this run has to do with.
+    seen: BTreeMap<String, String>,
+    /// The last step told of each task.
+    told: BTreeMap<String, (Option<WorkerStep>, u32)>,
+    adopted: BTreeSet<String>,
+    looked_at_queue: Option<Instant>,
+    queue_trouble: Option<String>,
+    summary: RunSummary,
+}
+
+impl Coordinator<'_> {
+    /// Makes the state file this run's: adopts what older versions recorded,
+    /// drops records that say nothing any more, sets the target branch.
+    fn take_over(&mut self, queue: &Queue) -> Result<(), RunError> {
+        let legacy = match self.store.load()? {
+            Some(loaded) => ralph_state::parallel::legacy_work(&loaded.report),
+            None => Vec::new(),
+        };
+        let now = self.project.now();
+        let branch = &self.ground.branch;
+        self.store.update(|state: &mut ParallelStateFile| {
+            for record in ralph_state::adopt_legacy(&legacy, now) {
+                if !state.has_worker(&record.task_id) {
+                    state.upsert_worker(record);
+                }
+            }
+            let unfinished = state.workers.iter().filter(|record| !record.is_terminal()).count();
+            if state.target_branch != *branch {
+                if unfinished > 0 && !state.target_branch.is_empty() {
+                    return Err(Refused::OtherBranch {
+                        was: state.target_branch.clone(),
+                        now: branch.clone(),
+                        unfinished,
+                    });
+                }
+                state.target_branch.clone_from(branch);
+            }
+            if unfinished == 0 || state.started_at.is_empty() {
+                state.started_at = now.to_string();
+            }
+            state.workers.retain(|record| !select::is_spent(record, queue));
+            Ok(())
+        })?;
+        for record in &self.state()?.workers {
+            if !record.is_terminal() {
+                let title = queue.find(&record.task_id).map(|(_, task)| task.title.clone());
+                self.seen.insert(record.task_id.clone(), title.unwrap_or_default());
+            }
+        }
+        Ok(())
+    }
+
+    fn state(&self) -> Result<ParallelStateFile, LoadError> {
+        Ok(self.store.load()?.map(|loaded| loaded.value).unwrap_or_default())
+    }
+
+    fn work(mut self) -> Result<RunSummary, RunError> {
+        loop {
+            self.reap();
+            let state = self.state()?;
+            self.tell_progress(&state);
+            if self.project.cancel.is_cancelled() {
+                return self.interrupt();
+            }
+            let observed = self.observe(&state)?;
+            let plan = recover::plan(&state, &observed, self.project.max_attempts());
+            let alive = observed.values().filter(|seen| seen.worker_alive).count()
+                + self.leaving(&state, &observed);
+            let mut free = self.workers.saturating_sub(alive);
+            let mut pending = alive;
+            for action in plan {
+                pending += usize::from(!matches!(action, Action::Adopt { .. }));
+                self.act(&state, action, &mut free)?;
+            }
+            if pending == 0 {
+                // Nobody is left to wait for: look at the queue once more before ending.
+                self.looked_at_queue = None;
+            }
+            let mut offered = false;
+            while free > 0 && self.may_start() {
+                if !self.start_next()? {
+                    break;
+                }
+                offered = true;
+                free -= 1;
+            }
+            if pending == 0 && !offered && self.has_looked() {
+                return self.finish();
+            }
+            self.project.cancel.wait_timeout(ROUND);
+        }
+    }
+
+    /// Workers whose task has ended, but that still tidy up.
+    fn leaving(&self, state: &ParallelStateFile, observed: &Observed) -> usize {
+        let still_here = |record: &&WorkerRecord| {
+            !observed.contains_key(&record.task_id)
+                && (self.children.contains_key(&record.task_id)
+                    || (self.adopted.contains(&record.task_id)
+                        && record.worker.as_ref().is_some_and(ralph_process::is_alive)))
+        };
+        state.workers.iter().filter(still_here).count()
+    }
+
+    fn reap(&mut self) {
+        self.children.retain(|task, child| match child.try_wait() {
+            Ok(None) => true,
+            Ok(Some(exit)) => {
+                tracing::debug!(task, %exit, "worker ended");
+                false
+            }
+            Err(error) => {
+                tracing::warn!(task, %error, "cannot wait for a worker");
+                false
+            }
+        });
+    }
+
+    /// Looks at the world behind every unfinished record.
+    fn observe(&self, state: &ParallelStateFile) -> Result<Observed, RunError> {
+        let mut observed = Observed::new();
+        for record in state.workers.iter().filter(|record| !record.is_terminal()) {
+            let Ok(id) = record.task_id.parse::<TaskId>() else { continue };
+            let mut seen = Observation {
+                worker_alive: self.children.contains_key(&record.task_id)
+                    || file::is_locked(&self.layout.worker_lock(&id)).map_err(RunError::Lock)?,
+                ..Observation::default()
+            };
+            if !seen.worker_alive {
+                seen.orphans = orphans(record);
+                if seen.orphans.is_empty() {
+                    seen.landed = self.has_landed(record)?;
+                }
+            }
+            observed.insert(record.task_id.clone(), seen);
+        }
+        Ok(observed)
+    }
+
+    /// Whether the commit that a dead worker was about to push is on the target.
+    fn has_landed(&self, record: &WorkerRecord) -> Result<bool, RunError> {
+        let repo = &self.project.repo;
+        let Some(landing) =
+            record.landing_commit.as_deref().and_then(|sha| sha.parse::<Sha>().ok())
+        else {
+            return Ok(record.step == Some(WorkerStep::Pushed));
+        };
+        let tip = if self.ground.remote.is_some() {
+            repo.fetch(target::REMOTE, &self.ground.branch)?.tip
+        } else {
+            repo.resolve(&format!("refs/heads/{}", self.ground.branch))?
+        };
+        let Some(tip) = tip else { return Ok(false) };
+        Ok(repo.resolve(landing.as_str())?.is_some() && repo.is_ancestor(&landing, &tip)?)
+    }
+
+    fn act(
+        &mut self,
+        state: &ParallelStateFile,
+        action: Action,
+        free: &mut usize,
+    ) -> Result<(), RunError> {
+        let Some(record) = state.get_worker(action.task()) else { return Ok(()) };
+        let is_own = self.spawns.contains_key(&record.task_id);
+        if !is_own && self.adopted.insert(record.task_id.clone()) {
+            self.project.tell(Event::Recovering(action.clone()));
+        }
+        match action {
+            Action::Adopt { .. } => Ok(()),
+            Action::EndOrphans { who, .. } => {
+                let marker = record_marker(record);
+                let report = ralph_process::end(&who, Some(&marker), ORPHAN_GRACE);
+                if !report.survivors.is_empty() {
+                    let pids: Vec<_> =
+                        report.survivors.iter().map(|left| left.pid.to_string()).collect();
+                    self.project.tell(Event::Note(format!(
+                        "{}: cannot end process {}; the task waits for it",
+                        record.task_id,
+                        pids.join(", ")
+                    )));
+                }
+                Ok(())
+            }
+            Action::RecordLanded { .. } => self.record_landed(record),
+            Action::GiveUp { attempts, .. } => {
+                let reason = format!("its worker died on each of {attempts} attempts");
+                self.change(record, |record, now| record.mark_failed(now, reason))
+            }
+            Action::Land { .. } | Action::Restart { .. } if *free == 0 => Ok(()),
+            Action::Land { .. } => {
+                *free -= 1;
+                self.respawn(record, |_| {})
+            }
+            Action::Restart { .. } => {
+                *free -= 1;
+                let claim = self.new_claim();
+                self.respawn(record, |record| {
+                    if recover::died_working(record) {
+                        record.attempt = Some(record.attempt.unwrap_or(1) + 1);
+                    }
+                    record.attempt_id = Some(claim);
+                    record.step = Some(WorkerStep::Claimed);
+                    record.work_commit = None;
+                    record.landing_commit = None;
+                    record.no_change = None;
+                    record.ticket = None;
+                    record.agent = None;
+                    record.interrupted = None;
+                })
+            }
+        }
+    }
+
+    /// Starts a worker for an unfinished record, unless its workers keep dying.
+    fn respawn(
+        &mut self,
+        record: &WorkerRecord,
+        change: impl FnOnce(&mut WorkerRecord),
+    ) -> Result<(), RunError> {
+        let Ok(task) = record.task_id.parse::<TaskId>() else { return Ok(()) };
+        if self.spawns.get(&record.task_id).is_some_and(|spawned| *spawned >= MAX_SPAWNS) {
+            let log = self.layout.worker_log(&task);
+            let reason = format!("its worker died {MAX_SPAWNS} times; see `{}`", log.display());
+            return self.change(record, |record, now| record.mark_blocked(now, reason));
+        }
+        let mut claim = String::new();
+        let new = self.new_claim();
+        self.change(record, |record, _| {
+            change(record);
+            claim.clone_from(record.attempt_id.get_or_insert(new));
+        })?;
+        self.spawn(&task, &claim)
+    }
+
+    /// Changes a record that still is as it was read.
+    fn change(
+        &self,
+        seen: &WorkerRecord,
+        change: impl FnOnce(&mut WorkerRecord, String),
+    ) -> Result<(), RunError> {
+        let now = self.project.now().to_string();
+        self.store.update(|state: &mut ParallelStateFile| {
+            let record = state.get_worker_mut(&seen.task_id);
+            let Some(record) = record.filter(|record| record.attempt_id == seen.attempt_id) else {
+                return Err(Refused::Changed { task: seen.task_id.clone() });
+            };
+            change(record, now);
+            Ok(())
+        })?;
+        Ok(())
+    }
+
+    fn record_landed(&self, record: &WorkerRecord) -> Result<(), RunError> {
+        let Ok(id) = record.task_id.parse::<TaskId>() else { return Ok(()) };
+        let queue = self.project.queue.load()?;
+        if let Some((_, task)) = queue.find(id.as_str()) {
+            worker::settle(self.project, &self.ground.branch, task, record)
+                .map_err(|error| RunError::Settle(Box::new(error)))?;
+        }
+        let landed = record.landing_commit.clone();
+        self.change(record, |record, now| {
+            record.step = Some(WorkerStep::Recorded);
+            record.landed_commit = landed;
+            record.last_error = None;
+            record.agent = None;
+            record.mark_completed(now);
+        })?;
+        if let Ok(Some(workspace)) = target::open_workspace(self.project, &record.workspace_path) {
+            let commit = record.landing_commit.as_deref().and_then(|sha| sha.parse().ok());
+            target::discard(self.project, workspace, &self.ground.branch, commit.as_ref())?;
+        }
+        Ok(())
+    }
+
+    fn may_start(&mut self) -> bool {
+        let reason = if self.layout.stop_file().exists() {
+            StopReason::Requested
+        } else if self.project.options.max_tasks.is_some_and(|max| self.started >= max) {
+            StopReason::MaxTasks
+        } else {
+            return self.looked_at_queue.is_none_or(|when| when.elapsed() >= QUEUE_ROUND);
+        };
+        if self.summary.stopped.is_none() {
+            self.summary.stopped = Some(reason);
+            self.project.tell(Event::Stopping(reason));
+        }
+        false
+    }
+
+    /// Whether the queue was looked at and had nothing, or is not to be looked at.
+    fn has_looked(&self) -> bool {
+        self.summary.stopped.is_some() || self.looked_at_queue.is_some()
+    }
+
+    /// Claims the next task and starts a worker for it; `false` when there is none.
+    fn start_next(&mut self) -> Result<bool, RunError> {
+        let queue = match self.project.queue.load() {
+            Ok(queue) => queue,
+            Err(error) if self.children.is_empty() => return Err(error.into()),
+            Err(error) => {
+                // Somebody may be in the middle of an edit: look again later.
+                let trouble = worker::chain(&error);
+                if self.queue_trouble.as_ref() != Some(&trouble) {
+                    self.project.tell(Event::Note(format!("waiting for the queue: {trouble}")));
+                    self.queue_trouble = Some(trouble);
+                }
+                self.looked_at_queue = Some(Instant::now());
+                return Ok(false);
+            }
+        };
+        self.queue_trouble = None;
+        let state = self.state()?;
+        let standing = select::standing(&state, &queue);
+        let selection = Selection {
+            now: self.project.now(),
+            drafts: self.project.options.drafts,
+            doing: ralph_queue::runnability::DoingFirst::Prefer,
+            exclude: &standing.exclude,
+            regard_as_done: &standing.done,
+        };
+        let Some(task) = queue.next(&selection) else {
+            self.looked_at_queue = Some(Instant::now());
+            self.summary.waiting = waiting(&queue, &standing);
+            return Ok(false);
+        };
+        self.looked_at_queue = None;
+        let claim = self.new_claim();
+        let now = self.project.now();
+        let mut record = WorkerRecord::new(
+            task.id.as_str(),
+            self.ground.workspace_root.join(task.id.as_str()),
+            now.to_string(),
+        );
+        record.attempt = Some(1);
+        record.attempt_id = Some(claim.clone());
+        record.step = Some(WorkerStep::Claimed);
+        record.branch = Some(format!("ralph/{}", task.id));
+        self.store.update(|state: &mut ParallelStateFile| {
+            state.upsert_worker(record);
+            Ok::<(), Refused>(())
+        })?;
+        self.project.tell(Event::Claimed { task: task.id.to_string(), title: task.title.clone() });
+        self.project.faults.point("coordinator", "claimed", "");
+        self.seen.insert(task.id.to_string(), task.title.clone());
+        self.started += 1;
+        self.spawn(&task.id.clone(), &claim)?;
+        Ok(true)
+    }
+
+    fn spawn(&mut self, task: &TaskId, claim: &str) -> Result<(), RunError> {
+        let log = self.layout.worker_log(task);
+        if let Some(parent) = log.parent() {
+            fs_err::create_dir_all(parent)?;
+        }
+        let command = Command::new(&self.project.executable, self.project.repo.root())
+            .args(["run", "one", "--parallel-worker", "--id", task.as_str(), "--claim", claim])
+            .args(self.project.worker_args.iter().cloned());
+        let command = command.stdout(Output::Append(log.clone())).stderr(Output::Append(log));
+        let child = ralph_process::spawn(&command)
+            .map_err(|source| RunError::Spawn { task: task.clone(), source })?;
+        *self.spawns.entry(task.to_string()).or_insert(0) += 1;
+        self.children.insert(task.to_string(), child);
+        self.project.faults.point("coordinator", "spawned", "");
+        Ok(())
+    }
+
+    /// Unique among the claims of all runs on this machine, and safe in a ref.
+    fn new_claim(&self) -> String {
+        format!("{:x}-{:x}", self.project.now().as_unix_nanos(), ralph_process::own_pid())
+    }
+
+    /// Tells what changed in the records since the last look.
+    fn tell_progress(&mut self, state: &ParallelStateFile) {
+        for record in &state.workers {
+            let Some(title) = self.seen.get(&record.task_id) else { continue };
+            let attempt = record.attempt.unwrap_or(1);
+            let now = (record.step.clone(), attempt);
+            if self.told.get(&record.task_id) != Some(&now) {
+                if let Some(step) = &record.step {
+                    self.project.tell(Event::Step {
+                        task: record.task_id.clone(),
+                        step: step.clone(),
+                        attempt,
+                    });
+                }
+                self.told.insert(record.task_id.clone(), now);
+            }
+            if record.is_terminal() {
+                let summary = summarise(record, title, self.project.now());
+                self.seen.remove(&record.task_id);
+                self.project.tell(Event::Finished(summary.clone()));
+                self.summary.tasks.push(summary);
+            }
+        }
+    }
+
+    /// Ends every worker and its agents within three seconds; the records stay.
+    fn interrupt(mut self) -> Result<RunSummary, RunError> {
+        self.project.tell(Event::Stopping(StopReason::Interrupted));
+        self.summary.stopped = Some(StopReason::Interrupted);
+        let state = self.state()?;
+        let unfinished: Vec<_> =
+            state.workers.iter().filter(|record| !record.is_terminal()).collect();
+        let mut who: Vec<ProcessIdentity> =
+            self.children.values().map(|child| child.identity().clone()).collect();
+        who.extend(unfinished.iter().filter_map(|record| record.worker.clone()));
+        who.sort_by_key(|identity| identity.pid);
+        who.dedup();
+        // Only the workers are asked: each ends its own agent and records that.
+        who.iter().for_each(ralph_process::ask_to_end);
+        let deadline = Instant::now() + STOP_GRACE;
+        while who.iter().any(ralph_process::is_alive) && Instant::now() < deadline {
+            self.reap();
+            std::thread::sleep(STOP_ROUND);
+        }
+        let mut left: Vec<ProcessIdentity> =
+            who.into_iter().filter(ralph_process::is_alive).collect();
+        for record in unfinished {
+            left.extend(orphans(record));
+        }
+        if !left.is_empty() {
+            let report = ralph_process::end(&left, None, Duration::ZERO);
+            for survivor in &report.survivors {
+                tracing::warn!(pid = survivor.pid, "a process could not be ended");
+            }
+        }
+        self.reap();
+        let state = self.state()?;
+        self.tell_progress(&state);
+        for (task, title) in std::mem::take(&mut self.seen) {
+            if let Some(record) = state.get_worker(&task) {
+                let summary = summarise(record, &title, self.project.now());
+                self.project.tell(Event::Finished(summary.clone()));
+                self.summary.tasks.push(summary);
+            }
+        }
+        Ok(self.summary)
+    }
+
+    fn finish(self) -> Result<RunSummary, RunError> {
+        if self.summary.stopped == Some(StopReason::Requested) {
+            clear_stop(&self.layout)?;
+        }
+        Ok(self.summary)
+    }
+}
+
+/// Living processes of a claim whose worker is dead.
+fn orphans(record: &WorkerRecord) -> Vec<ProcessIdentity> {
+    let mut who = ralph_process::marked(&record_marker(record));
+    if let Some(agent) = &record.agent
+        && ralph_process::is_alive(agent)
+        && !who.contains(agent)
+    {
+        who.push(agent.clone());
+    }
+    who
+}
+
+fn record_marker(record: &WorkerRecord) -> String {
+    marker(&record.task_id, record.attempt_id.as_deref().unwrap_or_default())
+}
+
+/// Tasks that are neither finished nor have a record, but cannot start now.
+fn waiting(queue: &Queue, standing: &select::Standing) -> usize {
+    queue
+        .tasks()
+        .filter(|task| !task.status.is_terminal() && !standing.exclude.contains(&task.id))
+        .count()
+}
+
+/// The line of the final table that a record gives.
+pub fn summarise(record: &WorkerRecord, title: &str, now: Timestamp) -> TaskSummary {
+    let outcome = match record.lifecycle {
+        WorkerLifecycle::Completed
+            if record.landed_commit.is_none() && record.last_error.is_some() =>
+        {
+            Outcome::Superseded
+        }
+        WorkerLifecycle::Completed => Outcome::Landed,
+        WorkerLifecycle::Failed => Outcome::Failed,
+        WorkerLifecycle::BlockedPush => Outcome::Blocked,
+        _ => Outcome::Interrupted,
+    };
+    let time = |text: &str| text.parse::<Timestamp>().ok();
+    let end = record.completed_at.as_deref().and_then(time).unwrap_or(now);
+    let wall = time(&record.started_at)
+        .map(|start| end.as_unix_nanos().saturating_sub(start.as_unix_nanos()))
+        .and_then(|nanos| u64::try_from(nanos).ok())
+        .map_or(Duration::ZERO, Duration::from_nanos);
+    TaskSummary {
+        task: record.task_id.clone(),
+        title: title.to_owned(),
+        outcome,
+        attempts: record.attempt.unwrap_or(1),
+        wall,
+        agent_turns: record.agent_turns.unwrap_or(0),
+        gate_runs: record.gate_runs.unwrap_or(0),
+        commit: record.landed_commit.clone(),
+        reason: record.last_error.clone().or_else(|| record.no_change.clone()),
+    }
+}

@@ -1,0 +1,126 @@
+//! What happens in a run, told to whoever shows it.
+
+use std::time::Duration;
+
+use ralph_state::WorkerStep;
+
+use crate::recover::Action;
+
+/// Something worth telling. The engine prints nothing; its caller renders these.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Event {
+    /// A run begins.
+    Started {
+        /// The branch that work lands on.
+        target: String,
+        /// The remote it is pushed to, if there is one.
+        remote: Option<String>,
+        /// Workers at a time.
+        workers: usize,
+    },
+    /// An earlier run left something to deal with.
+    Recovering(Action),
+    /// A task was taken.
+    Claimed {
+        /// Its id.
+        task: String,
+        /// Its title.
+        title: String,
+    },
+    /// A task reached a step of its life.
+    Step {
+        /// Its id.
+        task: String,
+        /// The step.
+        step: WorkerStep,
+        /// The attempt, from 1.
+        attempt: u32,
+    },
+    /// A task ended in this run.
+    Finished(TaskSummary),
+    /// Nothing new is started; running tasks end first.
+    Stopping(StopReason),
+    /// Worth knowing, but no failure.
+    Note(String),
+}
+
+/// Why a run starts nothing more.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum StopReason {
+    /// `ralph queue stop`.
+    Requested,
+    /// As many tasks as asked for were started.
+    MaxTasks,
+    /// A signal.
+    Interrupted,
+}
+
+/// How one task ended.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Outcome {
+    /// On the target branch (or recorded done without a change, with a reason).
+    Landed,
+    /// Someone else finished it meanwhile; the work is kept.
+    Superseded,
+    /// The work is done but may not land; it is kept.
+    Blocked,
+    /// No work came of it.
+    Failed,
+    /// Stopped by the user; it goes on next time.
+    Interrupted,
+}
+
+impl Outcome {
+    /// The word for people and for JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Landed => "landed",
+            Self::Superseded => "superseded",
+            Self::Blocked => "blocked",
+            Self::Failed => "failed",
+            Self::Interrupted => "interrupted",
+        }
+    }
+}
+
+/// One line of the table at the end of a run.
+#[derive(Clone, Debug)]
+pub struct TaskSummary {
+    /// Its id.
+    pub task: String,
+    /// Its title.
+    pub title: String,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Attempts made at the work.
+    pub attempts: u32,
+    /// Time from claim to end.
+    pub wall: Duration,
+    /// Agent turns taken, all kinds.
+    pub agent_turns: u32,
+    /// Gate runs.
+    pub gate_runs: u32,
+    /// The commit on the target.
+    pub commit: Option<String>,
+    /// Why, if it did not land; or the reason given for no change.
+    pub reason: Option<String>,
+}
+
+/// What came of a run.
+#[derive(Clone, Debug, Default)]
+pub struct RunSummary {
+    /// The tasks that ended, in the order they did.
+    pub tasks: Vec<TaskSummary>,
+    /// Why it stopped early, if it did.
+    pub stopped: Option<StopReason>,
+    /// What is left in the queue that could not be started.
+    pub waiting: usize,
+}
+
+impl RunSummary {
+    /// Whether any task ended without landing.
+    pub fn any_unlanded(&self) -> bool {
+        self.tasks.iter().any(|task| matches!(task.outcome, Outcome::Blocked | Outcome::Failed))
+    }
+}

@@ -1,0 +1,41 @@
+//! What a landed commit looks like, and where work that did not land is kept.
+
+use std::fmt::Write as _;
+
+use ralph_git::{GitError, Repo};
+use ralph_queue::Task;
+use ralph_state::TaskId;
+
+/// The trailer that names the task of a landed commit.
+pub const TASK_TRAILER: &str = "Ralph-Task";
+/// The trailer that names the claim under which it landed.
+pub const ATTEMPT_TRAILER: &str = "Ralph-Attempt";
+/// The refs of the user's repository that keep work which did not land.
+pub const RESCUE_REFS: &str = "refs/ralph/rescue/";
+
+/// The message of the commit that lands: the task, the subjects of the agent's
+/// own commits, and under which claim it was made.
+pub fn message(task: &Task, claim: &str, subjects: &[String]) -> String {
+    let title = task.title.lines().next().unwrap_or_default();
+    let mut text = format!("{}: {title}\n\n", task.id);
+    for subject in subjects {
+        writeln!(text, "- {subject}").expect("writing to a String cannot fail");
+    }
+    if !subjects.is_empty() {
+        text.push('\n');
+    }
+    write!(text, "{TASK_TRAILER}: {}\n{ATTEMPT_TRAILER}: {claim}\n", task.id)
+        .expect("writing to a String cannot fail");
+    text
+}
+
+/// A rescue ref for `task` that does not exist yet: numbered, oldest first.
+///
+/// # Errors
+/// When git cannot list the refs.
+pub fn free_rescue_ref(repo: &Repo, task: &TaskId) -> Result<String, GitError> {
+    let prefix = format!("{RESCUE_REFS}{task}/");
+    let taken = repo.refs(&prefix)?;
+    let last = taken.iter().filter_map(|(name, _)| name.strip_prefix(&prefix)?.parse::<u32>().ok());
+    Ok(format!("{prefix}{}", last.max().unwrap_or(0) + 1))
+}

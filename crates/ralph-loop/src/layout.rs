@@ -1,0 +1,84 @@
+//! Where a run keeps its own files below `.ralph/`.
+
+use std::path::{Path, PathBuf};
+
+use ralph_state::TaskId;
+
+/// Paths that belong to Ralph's runtime and never to a commit.
+///
+/// They are left out of every commit Ralph makes, also in a repository whose
+/// `.gitignore` does not name them (one set up by 0.4.0, say).
+pub const RUNTIME_PATHS: [&str; 7] = [
+    ".ralph/cache",
+    ".ralph/logs",
+    ".ralph/lock",
+    ".ralph/workspaces",
+    ".ralph/trust.jsonc",
+    ".ralph/.queue.jsonc.lock",
+    ".ralph/.done.jsonc.lock",
+];
+
+/// The runtime files of one repository; a value that only computes paths.
+#[derive(Clone, Debug)]
+pub struct Layout {
+    root: PathBuf,
+}
+
+impl Layout {
+    /// The layout of the repository whose work tree is `root`.
+    pub fn new(root: impl Into<PathBuf>) -> Self {
+        Self { root: root.into() }
+    }
+
+    /// The work tree itself.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Held by the one process that hands out tasks in this checkout.
+    pub fn run_lock(&self) -> PathBuf {
+        self.cache().join("run.lock")
+    }
+
+    /// Its presence asks a run to start nothing more (`ralph queue stop`).
+    pub fn stop_file(&self) -> PathBuf {
+        self.cache().join("stop_requested")
+    }
+
+    /// Held by the worker that is landing: one at a time.
+    pub fn lane_lock(&self) -> PathBuf {
+        self.cache().join("parallel/lane.lock")
+    }
+
+    /// Held by a worker as long as it lives.
+    pub fn worker_lock(&self, task: &TaskId) -> PathBuf {
+        self.cache().join("parallel/workers").join(format!("{task}.lock"))
+    }
+
+    /// What a worker says while it works.
+    pub fn worker_log(&self, task: &TaskId) -> PathBuf {
+        self.root.join(".ralph/logs/parallel").join(format!("{task}.log"))
+    }
+
+    /// Files of one agent turn: prompt, task, raw output.
+    pub fn turn(&self, task: &TaskId, claim: &str, turn: u32) -> PathBuf {
+        self.cache().join("turns").join(task.as_str()).join(claim).join(format!("turn-{turn:02}"))
+    }
+
+    /// The user's queue files, set aside while the checkout is fast-forwarded.
+    pub fn set_aside(&self) -> PathBuf {
+        self.cache().join("set-aside")
+    }
+
+    /// Where workspaces go when the configuration does not say:
+    /// `<parent>/.workspaces/<repository>/parallel`, as 0.4.0 has it.
+    pub fn default_workspace_root(&self) -> PathBuf {
+        let name = self.root.file_name().unwrap_or_else(|| "repository".as_ref());
+        let parent = self.root.parent().unwrap_or(&self.root);
+        parent.join(".workspaces").join(name).join("parallel")
+    }
+
+    fn cache(&self) -> PathBuf {
+        self.root.join(".ralph/cache")
+    }
+}

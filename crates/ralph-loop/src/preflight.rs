@@ -1,0 +1,247 @@
+//! What has to be right before any agent is paid for.
+
+use std::path::PathBuf;
+
+use ralph_git::{Change, ChangeKind, FetchError, GitError, Head, IdentityError, RemoteUrls, Sha};
+use thiserror::Error;
+
+use crate::layout::{Layout, RUNTIME_PATHS};
+use crate::project::{CheckoutPolicy, Project};
+use crate::target;
+
+/// Why a run is refused before it starts. Nothing was changed.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum PreflightError {
+    /// No branch is checked out.
+    #[error("no branch is checked out (HEAD is detached at {commit})")]
+    DetachedHead {
+        /// Where HEAD is.
+        commit: Sha,
+    },
+    /// The branch has no commit to start from.
+    #[error("the branch `{branch}` has no commit yet")]
+    NoCommit {
+        /// The branch.
+        branch: String,
+    },
+    /// The checkout has changes that agents would not see or would mix with theirs.
+    #[error("the work tree has uncommitted changes: {}", list(.files))]
+    Dirty {
+        /// The changed files.
+        files: Vec<PathBuf>,
+    },
+    /// The branch has commits that the remote does not have.
+    #[error("`{branch}` has {commits} commit(s) that `{remote}/{branch}` lacks")]
+    Unpushed {
+        /// The branch.
+        branch: String,
+        /// The remote.
+        remote: &'static str,
+        /// How many.
+        commits: usize,
+    },
+    /// Workspaces would be inside the repository and be seen by git.
+    #[error("the workspace root `{path}` is inside the repository and not ignored by git")]
+    WorkspaceNotIgnored {
+        /// The workspace root.
+        path: PathBuf,
+    },
+    /// The remote cannot be reached.
+    #[error("cannot fetch `{branch}` from `{remote}`")]
+    Remote {
+        /// The branch.
+        branch: String,
+        /// The remote.
+        remote: &'static str,
+        /// The cause.
+        source: FetchError,
+    },
+    /// The gate's program does not exist.
+    #[error("the gate `{command}` cannot be started: `{program}` is not found")]
+    GateMissing {
+        /// The gate's command line.
+        command: String,
+        /// Its program.
+        program: String,
+    },
+    /// git does not know who commits.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+    /// git failed.
+    #[error(transparent)]
+    Git(#[from] GitError),
+}
+
+/// What a parallel run stands on.
+#[derive(Clone, Debug)]
+pub struct Ground {
+    /// The target branch.
+    pub branch: String,
+    /// The remote, if there is one.
+    pub remote: Option<RemoteUrls>,
+    /// Where workspaces go.
+    pub workspace_root: PathBuf,
+}
+
+/// Checks everything a parallel run needs.
+///
+/// # Errors
+/// The first thing that is not right.
+pub fn parallel(project: &Project) -> Result<Ground, PreflightError> {
+    let (branch, commit) = branch(project)?;
+    let Some(commit) = commit else { return Err(PreflightError::NoCommit { branch }) };
+    clean(project)?;
+    project.repo.identity()?;
+    gate_exists(project)?;
+    let workspace_root = workspace_root(project)?;
+    let remote = project.repo.remote_url(target::REMOTE)?;
+    if remote.is_some() {
+        pushed(project, &branch, &commit)?;
+    }
+    Ok(Ground { branch, remote, workspace_root })
+}
+
+/// The branch that is checked out and its commit, if it has one.
+///
+/// # Errors
+/// When HEAD is detached or git fails.
+pub fn branch(project: &Project) -> Result<(String, Option<Sha>), PreflightError> {
+    match project.repo.head()? {
+        Head::Branch { name, commit } => Ok((name, commit)),
+        Head::Detached { commit } => Err(PreflightError::DetachedHead { commit }),
+    }
+}
+
+/// Whether the gate's program is there; asked before agents work, not after.
+///
+/// # Errors
+/// When it is not.
+pub fn gate_exists(project: &Project) -> Result<(), PreflightError> {
+    let gate = &project.config.agent.ci_gate;
+    let Some(program) = gate.argv.first().filter(|_| gate.enabled) else { return Ok(()) };
+    let as_path = std::path::Path::new(program);
+    // A path is looked up in the workspace, where it may be made by a task.
+    if as_path.components().count() > 1 {
+        return Ok(());
+    }
+    match ralph_process::find_program(program.as_ref(), project.path.as_deref()) {
+        Some(_) => Ok(()),
+        None => Err(PreflightError::GateMissing {
+            command: crate::gate::command_line(gate),
+            program: program.clone(),
+        }),
+    }
+}
+
+/// Whether the work tree is clean but for Ralph's own files.
+///
+/// # Errors
+/// When it is not, unless that is accepted.
+pub fn clean(project: &Project) -> Result<(), PreflightError> {
+    if project.options.checkout == CheckoutPolicy::Accept {
+        return Ok(());
+    }
+    let files = foreign_changes(project)?;
+    if files.is_empty() { Ok(()) } else { Err(PreflightError::Dirty { files }) }
+}
+
+/// Changes in the work tree that are not Ralph's own.
+///
+/// # Errors
+/// When git fails.
+pub fn foreign_changes(project: &Project) -> Result<Vec<PathBuf>, GitError> {
+    let own = own_files(project);
+    let is_own = |change: &Change| {
+        own.iter().any(|path| change.path == *path)
+            || RUNTIME_PATHS.iter().any(|path| change.path.starts_with(path))
+            || (change.path.starts_with(".ralph") && change.kind == ChangeKind::Untracked)
+    };
+    let changes = project.repo.changes()?;
+    let mut files = Vec::new();
+    for change in changes {
+        if is_own(&change) || is_own_ignore_edit(project, &change)? {
+            continue;
+        }
+        files.push(change.path);
+    }
+    Ok(files)
+}
+
+/// Files of the user that Ralph edits on the user's behalf.
+fn own_files(project: &Project) -> Vec<PathBuf> {
+    let root = project.repo.root();
+    let mut files = vec![PathBuf::from(".ralph/config.jsonc")];
+    for path in [&project.queue.queue, &project.queue.done] {
+        if let Ok(inside) = path.strip_prefix(root) {
+            files.push(inside.to_owned());
+        }
+    }
+    files
+}
+
+/// Whether the change is `ralph init`'s block in `.gitignore` and nothing else.
+fn is_own_ignore_edit(project: &Project, change: &Change) -> Result<bool, GitError> {
+    if change.path != std::path::Path::new(".gitignore") {
+        return Ok(false);
+    }
+    let committed = match project.repo.head()?.commit() {
+        Some(head) => project.repo.read_blob(head.as_str(), &change.path)?.unwrap_or_default(),
+        None => Vec::new(),
+    };
+    let committed = String::from_utf8_lossy(&committed).into_owned();
+    let now = fs_err::read(project.repo.root().join(&change.path)).unwrap_or_default();
+    let now = String::from_utf8_lossy(&now).into_owned();
+    let mut rest = now.lines().filter(|line| !is_own_ignore_line(line));
+    let mut before = committed.lines().filter(|line| !is_own_ignore_line(line));
+    Ok(rest.by_ref().eq(before.by_ref()))
+}
+
+fn is_own_ignore_line(line: &str) -> bool {
+    let line = line.trim();
+    line.is_empty() || line.contains(".ralph/") || line.to_lowercase().contains("ralph")
+}
+
+/// Where workspaces go; refused if git would take them for the user's files.
+fn workspace_root(project: &Project) -> Result<PathBuf, PreflightError> {
+    let layout = Layout::new(project.repo.root());
+    let root = match &project.config.parallel.workspace_root {
+        Some(path) => project.repo.root().join(path),
+        None => layout.default_workspace_root(),
+    };
+    if let Ok(inside) = root.strip_prefix(project.repo.root())
+        && (inside.as_os_str().is_empty() || !project.repo.is_ignored(&inside.join("probe"))?)
+    {
+        return Err(PreflightError::WorkspaceNotIgnored { path: root });
+    }
+    Ok(root)
+}
+
+/// Whether the remote has every commit of the branch.
+fn pushed(project: &Project, branch: &str, commit: &Sha) -> Result<(), PreflightError> {
+    let remote = target::REMOTE;
+    let fetched = project.repo.fetch(remote, branch).map_err(|source| PreflightError::Remote {
+        branch: branch.to_owned(),
+        remote,
+        source,
+    })?;
+    let Some(tip) = fetched.tip else { return Ok(()) };
+    if project.options.checkout == CheckoutPolicy::Accept {
+        return Ok(());
+    }
+    let commits = project.repo.commits_since(&tip, commit)?.len();
+    if commits == 0 {
+        return Ok(());
+    }
+    Err(PreflightError::Unpushed { branch: branch.to_owned(), remote, commits })
+}
+
+fn list(files: &[PathBuf]) -> String {
+    const SHOWN: usize = 5;
+    let mut text: Vec<String> =
+        files.iter().take(SHOWN).map(|file| file.display().to_string()).collect();
+    if files.len() > SHOWN {
+        text.push(format!("and {} more", files.len() - SHOWN));
+    }
+    text.join(", ")
+}

@@ -1,0 +1,191 @@
+//! What every run is given: the repository, its configuration and the outside world.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ralph_agent::Runner;
+use ralph_config::Config;
+use ralph_git::{GitEnv, Repo};
+use ralph_process::Cancel;
+use ralph_queue::edit::End;
+use ralph_queue::runnability::Drafts;
+use ralph_queue::{Finish, QueueFiles, Task};
+use ralph_state::file::Holder;
+use ralph_state::{Clock, ParallelStateFile, Store, Timestamp};
+
+use crate::books::BookRules;
+use crate::event::Event;
+use crate::fault::Faults;
+use crate::layout::Layout;
+use crate::worker::WorkerError;
+
+/// The world of one run, gathered once by the caller.
+pub struct Project {
+    /// The user's checkout.
+    pub repo: Repo,
+    /// What git gets from the outside world, for the workspaces too.
+    pub git_env: GitEnv,
+    /// The effective configuration.
+    pub config: Config,
+    /// The queue and done files.
+    pub queue: QueueFiles,
+    /// The agent that works on tasks.
+    pub runner: Runner,
+    /// This program, to start workers with.
+    pub executable: PathBuf,
+    /// Arguments every worker is given besides its own.
+    pub worker_args: Vec<OsString>,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    /// Set when the run has to stop.
+    pub cancel: Cancel,
+    /// How this process names itself in locks.
+    pub holder: Holder,
+    /// The value of `PATH`, to look programs up.
+    pub path: Option<OsString>,
+    /// Where tests make it die.
+    pub faults: Faults,
+    /// What the caller was asked to do.
+    pub options: Options,
+    /// Called with everything worth telling, as it happens.
+    pub events: Box<dyn Fn(Event) + Send + Sync>,
+}
+
+/// What was asked of a run on the command line.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Start at most this many tasks; `None` has no limit.
+    pub max_tasks: Option<u32>,
+    /// Whether drafts may be started.
+    pub drafts: Drafts,
+    /// What a dirty or unpushed checkout means.
+    pub checkout: CheckoutPolicy,
+}
+
+/// What a dirty or unpushed checkout means for a run.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum CheckoutPolicy {
+    /// The run is refused.
+    #[default]
+    Refuse,
+    /// The run goes on (`--force`); what is not on the target is not seen by agents.
+    Accept,
+}
+
+impl Project {
+    /// Where the runtime files are.
+    pub fn layout(&self) -> Layout {
+        Layout::new(self.repo.root())
+    }
+
+    /// The time.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// The state of parallel runs in this checkout.
+    pub fn store(&self) -> Store<ParallelStateFile> {
+        store(&self.layout(), &self.holder)
+    }
+
+    /// Tells the caller.
+    pub fn tell(&self, event: Event) {
+        (self.events)(event);
+    }
+
+    /// How often a task may be tried before it counts as failed.
+    pub fn max_attempts(&self) -> u32 {
+        self.config.agent.runner_retry.max_attempts.max(1)
+    }
+
+    /// Time between attempt `attempt` and the next, with the jitter that `seed` gives.
+    pub fn backoff(&self, attempt: u32, seed: u64) -> Duration {
+        let retry = &self.config.agent.runner_retry;
+        backoff(retry.base_backoff_ms, retry.max_backoff_ms, attempt, seed)
+    }
+}
+
+impl Project {
+    /// The pause after the `count`th push that did not go through, from 1.
+    pub fn push_pause(&self, count: u32) -> Duration {
+        let pauses = &self.config.parallel.push_backoff_ms;
+        let index = usize::try_from(count.saturating_sub(1)).unwrap_or(usize::MAX);
+        let millis = pauses.get(index).or(pauses.last()).copied().unwrap_or(0);
+        backoff(millis, millis, 1, self.seed())
+    }
+
+    /// A number that differs between workers: the fraction of the present second.
+    pub fn seed(&self) -> u64 {
+        u64::try_from(self.now().as_unix_nanos().rem_euclid(1_000_000_000)).unwrap_or(0)
+    }
+
+    /// What becomes of a finished task.
+    pub fn finish_mode(&self) -> Finish {
+        match self.config.queue.finish {
+            ralph_config::Finish::InPlace => Finish::InPlace,
+            ralph_config::Finish::Archive => Finish::Archive,
+        }
+    }
+
+    /// How finished tasks are entered into queue files.
+    pub fn book_rules(&self) -> BookRules {
+        BookRules { finish: self.finish_mode(), ids: self.queue.rules.ids.clone() }
+    }
+
+    /// Finishes `task` in the queue of the checkout, where that is not part of
+    /// what landed.
+    ///
+    /// # Errors
+    /// When the queue cannot be read or changed.
+    pub fn finish_in_checkout(&self, task: &Task, note: Option<&str>) -> Result<(), WorkerError> {
+        let tracked = match self.queue.queue.strip_prefix(self.repo.root()) {
+            Ok(inside) => self.repo.is_tracked(inside)?,
+            Err(_) => false,
+        };
+        if tracked {
+            return Ok(());
+        }
+        let id = task.id.as_str();
+        let queue = self.queue.load()?;
+        if queue.find(id).is_none_or(|(_, task)| task.status.is_terminal()) {
+            return Ok(());
+        }
+        let how = self.finish_mode();
+        self.queue.edit(self.now(), |edit| edit.finish(id, End::Done, how, note))?;
+        Ok(())
+    }
+}
+
+/// The state of parallel runs below `layout`.
+pub fn store(layout: &Layout, holder: &Holder) -> Store<ParallelStateFile> {
+    Store::new(ralph_state::state_file_path(layout.root()), holder.clone())
+}
+
+/// Exponential: `base * 2^(attempt-1)`, at most `limit`, the upper half jittered.
+///
+/// The jitter comes from `seed` (a clock reading), so that workers that fail
+/// together do not come back together.
+pub fn backoff(base_ms: u64, limit_ms: u64, attempt: u32, seed: u64) -> Duration {
+    let doubled = base_ms.saturating_mul(1 << attempt.saturating_sub(1).min(20));
+    let full = doubled.min(limit_ms);
+    let half = full / 2;
+    Duration::from_millis(half + if half == 0 { 0 } else { seed % (half + 1) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pause_doubles_up_to_its_limit_and_is_never_less_than_half() {
+        for (attempt, full) in [(1, 1000), (2, 2000), (5, 16_000), (6, 30_000), (40, 30_000)] {
+            for seed in [0, 1, 499, u64::MAX] {
+                let pause = backoff(1000, 30_000, attempt, seed).as_millis();
+                assert!((full / 2..=full).contains(&pause), "{attempt} {seed}: {pause}");
+            }
+        }
+        assert_eq!(backoff(0, 0, 3, 17), Duration::ZERO);
+    }
+}

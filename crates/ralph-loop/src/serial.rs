@@ -1,0 +1,681 @@
+//! One task after the other, in the user's own checkout.
+//!
+//! The agent works where the user works, so nothing is ever reset here: what a
+//! failed turn leaves stays in the files, and a copy of it under a rescue ref.
+//! The session file says what is under way; a run that finds one goes on with
+//! it.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::time::Instant;
+
+use ralph_agent::{Phase, Progress};
+use ralph_config::GitPublishMode;
+use ralph_git::{GitError, Push, Sha, UpdateRef};
+use ralph_queue::edit::{End, Restart};
+use ralph_queue::runnability::Reason;
+use ralph_queue::{EditError, LoadError as QueueLoadError, Selection, Status, Task};
+use ralph_state::session::{SessionFile, SessionStep, session_file_path};
+use ralph_state::{LoadError, SaveError, Store, TaskId, UpdateError};
+use thiserror::Error;
+
+use crate::checkout::{self, CheckoutError};
+use crate::coordinator::{self, RunError};
+use crate::event::{Event, Outcome, RunSummary, StopReason, TaskSummary};
+use crate::gate::{self, GateError, GateFailure, Verdict};
+use crate::landing;
+use crate::layout::{Layout, RUNTIME_PATHS};
+use crate::preflight::{self, PreflightError};
+use crate::project::Project;
+use crate::turn::{self, Failure, TakeTurnError, TurnPlace};
+use crate::{prompt, target, worker};
+
+/// Which tasks to work on.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Wanted {
+    /// This one.
+    Task(TaskId),
+    /// The next one.
+    Next,
+    /// One after the other.
+    All,
+}
+
+/// Why a serial run ended early. What was done so far stands.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum SerialError {
+    /// The run could not begin.
+    #[error(transparent)]
+    Run(#[from] RunError),
+    /// Something is not right before anything was started.
+    #[error(transparent)]
+    Preflight(#[from] PreflightError),
+    /// The session file cannot be read.
+    #[error("cannot read the session")]
+    Session(#[from] LoadError),
+    /// The session file cannot be written.
+    #[error("cannot record the session")]
+    Record(#[from] UpdateError<std::convert::Infallible>),
+    /// The session file cannot be removed.
+    #[error("cannot end the session")]
+    EndSession(#[from] SaveError),
+    /// Another task is under way.
+    #[error("{open} was interrupted and is not finished")]
+    OtherSession {
+        /// The task of the session.
+        open: String,
+    },
+    /// A process of the interrupted session does not end.
+    #[error("process {pid} of the interrupted work on {task} does not end")]
+    Survivor {
+        /// The task.
+        task: String,
+        /// The process.
+        pid: u32,
+    },
+    /// The queue cannot be read.
+    #[error("cannot read the queue")]
+    Queue(#[from] QueueLoadError),
+    /// The queue cannot be changed.
+    #[error("cannot change the queue")]
+    QueueEdit(#[from] ralph_queue::UpdateError<EditError>),
+    /// There is no such task.
+    #[error("there is no task {task}")]
+    NoSuchTask {
+        /// The task asked for.
+        task: TaskId,
+    },
+    /// The task is finished.
+    #[error("{task} is {status}")]
+    Finished {
+        /// The task asked for.
+        task: TaskId,
+        /// Done or rejected.
+        status: Status,
+    },
+    /// The task may not start now.
+    #[error("{task} cannot start now")]
+    NotRunnable {
+        /// The task asked for.
+        task: TaskId,
+        /// Why.
+        reasons: Vec<Reason>,
+    },
+    /// git failed.
+    #[error(transparent)]
+    Git(#[from] GitError),
+    /// The agent could not be run.
+    #[error(transparent)]
+    Turn(#[from] TakeTurnError),
+    /// The gate could not be run.
+    #[error(transparent)]
+    Gate(#[from] GateError),
+    /// The checkout could not be looked after.
+    #[error(transparent)]
+    Checkout(#[from] CheckoutError),
+    /// The run's own files cannot be used.
+    #[error("cannot use the run's own files")]
+    Io(#[from] std::io::Error),
+}
+
+/// Works on the `wanted` tasks, one after the other, until one fails, a stop
+/// was asked for, or nothing can be started.
+///
+/// # Errors
+/// See [`SerialError`]. A task that fails is part of the summary.
+pub fn run(project: &Project, wanted: &Wanted) -> Result<RunSummary, SerialError> {
+    let _run = coordinator::run_lock(project)?;
+    checkout::finish_set_aside(project)?;
+    let (branch, _) = preflight::branch(project)?;
+    preflight::gate_exists(project)?;
+    if project.config.agent.git_publish_mode != GitPublishMode::Off {
+        project.repo.identity().map_err(PreflightError::from)?;
+    }
+    let layout = project.layout();
+    coordinator::clear_stop(&layout)?;
+    project.tell(Event::Started { target: branch.clone(), remote: None, workers: 1 });
+    let mut serial = Serial {
+        project,
+        sessions: Store::new(session_file_path(layout.root()), project.holder.clone()),
+        layout,
+        branch,
+        attempted: BTreeSet::new(),
+        left_by_us: None,
+        summary: RunSummary::default(),
+    };
+    serial.work(wanted)?;
+    Ok(serial.summary)
+}
+
+struct Serial<'a> {
+    project: &'a Project,
+    sessions: Store<SessionFile>,
+    layout: Layout,
+    branch: String,
+    attempted: BTreeSet<TaskId>,
+    /// The work tree as the last finished task left it uncommitted.
+    left_by_us: Option<Sha>,
+    summary: RunSummary,
+}
+
+/// How the work on one task ended.
+enum Ended {
+    Done,
+    Failed(String),
+    Blocked(String),
+    Stopped,
+}
+
+/// What is counted while a task is worked on.
+struct Tally {
+    task: Task,
+    started: Instant,
+    attempt: u32,
+    turns: u32,
+    gates: u32,
+    commit: Option<Sha>,
+    reason: Option<String>,
+}
+
+impl Serial<'_> {
+    fn work(&mut self, wanted: &Wanted) -> Result<(), SerialError> {
+        let mut session = self.sessions.load()?.map(|loaded| loaded.value);
+        if let (Some(open), Wanted::Task(task)) = (&session, wanted)
+            && open.task_id != task.as_str()
+        {
+            return Err(SerialError::OtherSession { open: open.task_id.clone() });
+        }
+        loop {
+            if self.project.cancel.is_cancelled() {
+                self.stop(StopReason::Interrupted);
+                return Ok(());
+            }
+            let Some((task, session)) = self.next(session.take(), wanted)? else { return Ok(()) };
+            self.attempted.insert(task.id.clone());
+            let mut tally = Tally {
+                started: Instant::now(),
+                attempt: session.attempt.unwrap_or(1),
+                turns: session.agent_turns.unwrap_or(0),
+                gates: session.gate_runs.unwrap_or(0),
+                commit: None,
+                reason: None,
+                task,
+            };
+            let ended = self.one(&session, &mut tally)?;
+            let go_on = matches!(ended, Ended::Done);
+            self.end(ended, tally)?;
+            if !go_on || *wanted != Wanted::All {
+                return Ok(());
+            }
+        }
+    }
+
+    /// The session to go on with, or a new one for the next task.
+    fn next(
+        &mut self,
+        session: Option<SessionFile>,
+        wanted: &Wanted,
+    ) -> Result<Option<(Task, SessionFile)>, SerialError> {
+        let queue = self.project.queue.load()?;
+        if let Some(mut session) = session {
+            end_orphans(&session)?;
+            if let Some((_, task)) = queue.find(&session.task_id) {
+                self.project.tell(Event::Note(format!("going on with {}", task.id)));
+                session.attempt_id.get_or_insert_with(|| session.session_id.clone());
+                return Ok(Some((task.clone(), session)));
+            }
+            self.project.tell(Event::Note(format!(
+                "{} of the interrupted session is not in the queue any more",
+                session.task_id
+            )));
+            self.sessions.remove()?;
+        }
+        if let Some(reason) = self.reason_to_stop() {
+            self.stop(reason);
+            return Ok(None);
+        }
+        let nothing = BTreeSet::new();
+        let selection = Selection {
+            now: self.project.now(),
+            drafts: self.project.options.drafts,
+            doing: ralph_queue::runnability::DoingFirst::Prefer,
+            exclude: &self.attempted,
+            regard_as_done: &nothing,
+        };
+        let task = match wanted {
+            Wanted::Task(id) => Some(self.asked_for(&queue, &selection, id)?),
+            Wanted::Next | Wanted::All => queue.next(&selection).cloned(),
+        };
+        let Some(task) = task else {
+            self.summary.waiting = queue.tasks().filter(|task| !task.status.is_terminal()).count();
+            return Ok(None);
+        };
+        let session = self.begin(&task)?;
+        Ok(Some((task, session)))
+    }
+
+    fn asked_for(
+        &self,
+        queue: &ralph_queue::Queue,
+        selection: &Selection<'_>,
+        id: &TaskId,
+    ) -> Result<Task, SerialError> {
+        let Some((_, task)) = queue.find(id.as_str()) else {
+            return Err(SerialError::NoSuchTask { task: id.clone() });
+        };
+        if task.status.is_terminal() {
+            return Err(SerialError::Finished { task: id.clone(), status: task.status });
+        }
+        let report = queue.runnability(selection);
+        match report.tasks.iter().find(|row| row.id == *id) {
+            Some(row) if !row.runnable && task.status != Status::Doing => {
+                let reasons = row.reasons.clone();
+                Err(SerialError::NotRunnable { task: id.clone(), reasons })
+            }
+            _ => Ok(task.clone()),
+        }
+    }
+
+    fn reason_to_stop(&self) -> Option<StopReason> {
+        let finished = u32::try_from(self.attempted.len()).unwrap_or(u32::MAX);
+        if self.layout.stop_file().exists() {
+            Some(StopReason::Requested)
+        } else if self.project.options.max_tasks.is_some_and(|max| finished >= max) {
+            Some(StopReason::MaxTasks)
+        } else {
+            None
+        }
+    }
+
+    fn stop(&mut self, reason: StopReason) {
+        self.summary.stopped = Some(reason);
+        self.project.tell(Event::Stopping(reason));
+        if reason == StopReason::Requested {
+            // A stop file that cannot be removed is removed by the next run.
+            drop(coordinator::clear_stop(&self.layout));
+        }
+    }
+
+    /// Records that `task` is under way, then marks it so in the queue.
+    fn begin(&self, task: &Task) -> Result<SessionFile, SerialError> {
+        let tree = self.project.repo.work_tree_hash(&self.left_out())?;
+        if self.left_by_us.as_ref() != Some(&tree) {
+            preflight::clean(self.project)?;
+        }
+        let now = self.project.now();
+        let claim = format!("{:x}-{:x}", now.as_unix_nanos(), ralph_process::own_pid());
+        let mut session = SessionFile::new(claim.clone(), task.id.as_str(), now);
+        session.runner = self.project.runner.name().to_owned();
+        session.model = self.project.config.agent.model.clone().unwrap_or_default();
+        session.git_head_commit = self.project.repo.head()?.commit().map(Sha::to_string);
+        session.attempt = Some(1);
+        session.attempt_id = Some(claim);
+        session.step = Some(SessionStep::Working);
+        session.base_tree = Some(tree.to_string());
+        let new = session.clone();
+        self.record(|session| *session = new)?;
+        self.project.tell(Event::Claimed { task: task.id.to_string(), title: task.title.clone() });
+        self.project.faults.point("serial", "claimed", "");
+        if task.status != Status::Doing {
+            self.project.queue.edit(now, |edit| edit.start(task.id.as_str(), Restart::Keep))?;
+        }
+        Ok(session)
+    }
+
+    /// Brings one task from where its session says it is to its end.
+    fn one(&mut self, session: &SessionFile, tally: &mut Tally) -> Result<Ended, SerialError> {
+        let claim = session.attempt_id.clone().unwrap_or_default();
+        if session.step == Some(SessionStep::Committed) || self.committed_before(session, &claim)? {
+            return self.publish(&claim, tally);
+        }
+        if !matches!(
+            session.step,
+            Some(SessionStep::Finishing | SessionStep::Gating | SessionStep::Fixing)
+        ) {
+            if let Some(ended) = self.agent(session, &claim, tally)? {
+                return Ok(ended);
+            }
+        }
+        if let Some(ended) = self.gate(&claim, tally)? {
+            return Ok(ended);
+        }
+        self.record(|session| session.step = Some(SessionStep::Finishing))?;
+        self.project.faults.point("serial", "finishing", "");
+        self.finish_in_queue(tally)?;
+        self.publish(&claim, tally)
+    }
+
+    /// Whether a run that was cut short already made the commit.
+    fn committed_before(&self, session: &SessionFile, claim: &str) -> Result<bool, SerialError> {
+        let repo = &self.project.repo;
+        let Some(head) = repo.head()?.commit().cloned() else { return Ok(false) };
+        let range = match &session.git_head_commit {
+            Some(before) => format!("{before}..{head}"),
+            None => head.to_string(),
+        };
+        Ok(repo.find_trailer(&range, landing::ATTEMPT_TRAILER, claim)?.is_some())
+    }
+
+    /// The agent's turns. `None`: there is work to gate.
+    fn agent(
+        &self,
+        session: &SessionFile,
+        claim: &str,
+        tally: &mut Tally,
+    ) -> Result<Option<Ended>, SerialError> {
+        let mut plan = None;
+        let mut resume = session.runner_session_id.clone();
+        for &phase in worker::phases(self.project.config.agent.phases) {
+            let mut earlier: Option<String> = None;
+            loop {
+                let mut place = self.place(claim, tally, phase);
+                place.resume = resume.take();
+                let report = self.turn(&place, SessionStep::Working, tally, |brief| {
+                    let mut text = prompt::work(brief, phase, plan.as_deref());
+                    if let Some(reason) = &earlier {
+                        prompt::after_failure(&mut text, reason);
+                    }
+                    text
+                })?;
+                let reason = match turn::failure(&report.outcome, &self.project.cancel) {
+                    None => {
+                        if phase == Phase::Plan {
+                            plan = report.final_text;
+                        }
+                        tally.reason = turn::stated_reason(&place).or(tally.reason.take());
+                        break;
+                    }
+                    Some(Failure::Interrupted) => return Ok(Some(Ended::Stopped)),
+                    Some(Failure::Final(reason)) => return Ok(Some(Ended::Failed(reason))),
+                    Some(Failure::Again(reason)) => reason,
+                };
+                if tally.attempt >= self.project.max_attempts() {
+                    let reason = format!("{reason} ({} attempts)", tally.attempt);
+                    return Ok(Some(Ended::Failed(reason)));
+                }
+                let pause = self.project.backoff(tally.attempt, self.project.seed());
+                tally.attempt += 1;
+                let attempt = tally.attempt;
+                self.record(|session| session.attempt = Some(attempt))?;
+                self.project.tell(Event::Note(format!("{}: {reason}", tally.task.id)));
+                if self.project.cancel.wait_timeout(pause) {
+                    return Ok(Some(Ended::Stopped));
+                }
+                resume = report.session_id;
+                earlier = Some(reason);
+            }
+        }
+        let tree = self.project.repo.work_tree_hash(&self.left_out())?;
+        if session.base_tree.as_deref() == Some(tree.as_str()) && tally.reason.is_none() {
+            let reason = "the agent ended without a change and without a reason for none";
+            return Ok(Some(Ended::Failed(reason.to_owned())));
+        }
+        Ok(None)
+    }
+
+    /// The gate, with the agent's turns to mend what it finds. `None`: green.
+    fn gate(&self, claim: &str, tally: &mut Tally) -> Result<Option<Ended>, SerialError> {
+        let gate = &self.project.config.agent.ci_gate;
+        if !gate.enabled {
+            return Ok(None);
+        }
+        let mut fixes = 0;
+        loop {
+            tally.gates += 1;
+            let gates = tally.gates;
+            self.record(|session| {
+                session.step = Some(SessionStep::Gating);
+                session.gate_runs = Some(gates);
+            })?;
+            self.project.faults.point("serial", "gating", "");
+            let env = turn::task_environment(&tally.task, tally.attempt);
+            let marker = worker::marker(tally.task.id.as_str(), claim);
+            let root = self.project.repo.root();
+            let failure = match gate::run(gate, root, &env, &marker, &self.project.cancel)? {
+                Verdict::Green { .. } => return Ok(None),
+                Verdict::Cancelled => return Ok(Some(Ended::Stopped)),
+                Verdict::Red(failure) => failure,
+            };
+            if fixes >= self.project.config.agent.gate_fix_turns {
+                let GateFailure { command, exit, .. } = failure;
+                return Ok(Some(Ended::Blocked(format!("the gate `{command}` is red: {exit}"))));
+            }
+            fixes += 1;
+            let place = self.place(claim, tally, Phase::Fix);
+            let report = self
+                .turn(&place, SessionStep::Fixing, tally, |brief| prompt::fix(brief, &failure))?;
+            match turn::failure(&report.outcome, &self.project.cancel) {
+                Some(Failure::Interrupted) => return Ok(Some(Ended::Stopped)),
+                Some(Failure::Final(reason)) => return Ok(Some(Ended::Failed(reason))),
+                Some(Failure::Again(_)) | None => {}
+            }
+        }
+    }
+
+    fn finish_in_queue(&self, tally: &Tally) -> Result<(), SerialError> {
+        let id = tally.task.id.as_str();
+        let queue = self.project.queue.load()?;
+        if queue.find(id).is_none_or(|(_, task)| task.status.is_terminal()) {
+            return Ok(());
+        }
+        let how = self.project.finish_mode();
+        let note = tally.reason.as_deref();
+        self.project
+            .queue
+            .edit(self.project.now(), |edit| edit.finish(id, End::Done, how, note))?;
+        Ok(())
+    }
+
+    /// Commits and pushes as far as the configuration says.
+    fn publish(&mut self, claim: &str, tally: &mut Tally) -> Result<Ended, SerialError> {
+        let mode = self.project.config.agent.git_publish_mode;
+        let repo = &self.project.repo;
+        if mode == GitPublishMode::Off {
+            self.left_by_us = Some(repo.work_tree_hash(&self.left_out())?);
+            return Ok(Ended::Done);
+        }
+        let runtime: Vec<PathBuf> = RUNTIME_PATHS.iter().map(PathBuf::from).collect();
+        let message = landing::message(&tally.task, claim, &[]);
+        tally.commit = match repo.commit_all_but(&runtime, &message)? {
+            Some(commit) => Some(commit),
+            None => self.own_commit(claim)?,
+        };
+        self.record(|session| session.step = Some(SessionStep::Committed))?;
+        self.project.faults.point("serial", "committed", "");
+        let (GitPublishMode::CommitAndPush, Some(commit)) = (mode, &tally.commit) else {
+            return Ok(Ended::Done);
+        };
+        let before = match repo.fetch(target::REMOTE, &self.branch) {
+            Ok(fetched) => fetched.tip,
+            Err(error) => return Ok(Ended::Blocked(worker::chain(&error))),
+        };
+        if let Some(before) = &before
+            && repo.is_ancestor(commit, before)?
+        {
+            return Ok(Ended::Done);
+        }
+        Ok(match repo.push(target::REMOTE, commit, &self.branch, before.as_ref())? {
+            Push::Pushed => Ended::Done,
+            Push::Raced => Ended::Blocked(format!(
+                "committed, but `{}/{}` has commits that your branch lacks",
+                target::REMOTE,
+                self.branch
+            )),
+            Push::Refused { reason }
+            | Push::RemoteGone { reason }
+            | Push::Transient { reason }
+            | Push::Unknown { reason } => {
+                Ended::Blocked(format!("committed, not pushed: {reason}"))
+            }
+        })
+    }
+
+    fn own_commit(&self, claim: &str) -> Result<Option<Sha>, SerialError> {
+        Ok(match self.project.repo.head()?.commit() {
+            Some(head) => {
+                self.project.repo.find_trailer(head.as_str(), landing::ATTEMPT_TRAILER, claim)?
+            }
+            None => None,
+        })
+    }
+
+    fn end(&mut self, ended: Ended, mut tally: Tally) -> Result<(), SerialError> {
+        let outcome = match ended {
+            Ended::Done => Outcome::Landed,
+            Ended::Stopped => Outcome::Interrupted,
+            Ended::Failed(reason) => {
+                tally.reason = Some(reason);
+                Outcome::Failed
+            }
+            Ended::Blocked(reason) => {
+                tally.reason = Some(reason);
+                Outcome::Blocked
+            }
+        };
+        if outcome == Outcome::Interrupted {
+            self.record(|session| session.agent = None)?;
+            self.stop(StopReason::Interrupted);
+        } else {
+            if outcome != Outcome::Landed {
+                self.keep(&tally)?;
+            }
+            if outcome == Outcome::Failed {
+                self.offer_again(&tally)?;
+            }
+            // A blocked task keeps its session: the next run begins at its gate
+            // or its push.
+            if outcome != Outcome::Blocked {
+                self.sessions.remove()?;
+            }
+        }
+        let summary = TaskSummary {
+            task: tally.task.id.to_string(),
+            title: tally.task.title,
+            outcome,
+            attempts: tally.attempt,
+            wall: tally.started.elapsed(),
+            agent_turns: tally.turns,
+            gate_runs: tally.gates,
+            commit: tally.commit.map(|commit| commit.to_string()),
+            reason: tally.reason,
+        };
+        self.project.tell(Event::Finished(summary.clone()));
+        self.summary.tasks.push(summary);
+        Ok(())
+    }
+
+    /// A copy of the work tree under a rescue ref; the files stay as they are.
+    fn keep(&self, tally: &Tally) -> Result<(), SerialError> {
+        let repo = &self.project.repo;
+        if tally.commit.is_some() || preflight::foreign_changes(self.project)?.is_empty() {
+            return Ok(());
+        }
+        let runtime: Vec<PathBuf> = RUNTIME_PATHS.iter().map(PathBuf::from).collect();
+        let message = format!("Rescued: {} {}", tally.task.id, tally.task.title);
+        let head = repo.head()?.commit().cloned();
+        let snapshot = repo.snapshot(&runtime, &message, head.as_ref())?;
+        let name = landing::free_rescue_ref(repo, &tally.task.id)?;
+        if repo.update_ref(&name, &snapshot, None)? == UpdateRef::Stale {
+            tracing::warn!(name, "the rescue ref was taken meanwhile");
+        }
+        self.project.tell(Event::Note(format!(
+            "{}: its changes stay in your checkout, with a copy in {name}",
+            tally.task.id
+        )));
+        Ok(())
+    }
+
+    /// A task that failed is an open one again, not one that is being worked on.
+    fn offer_again(&self, tally: &Tally) -> Result<(), SerialError> {
+        let id = tally.task.id.as_str();
+        self.project.queue.edit(self.project.now(), |edit| {
+            match edit.find(id).map(|(_, task)| task.status) {
+                Some(Status::Doing) => edit.set_status(id, Status::Todo, None).map(|_| ()),
+                _ => Ok(()),
+            }
+        })?;
+        Ok(())
+    }
+
+    fn turn(
+        &self,
+        place: &TurnPlace,
+        step: SessionStep,
+        tally: &mut Tally,
+        prompt: impl FnOnce(&prompt::Brief<'_>) -> String,
+    ) -> Result<ralph_agent::TurnReport, SerialError> {
+        tally.turns += 1;
+        let turns = tally.turns;
+        self.record(|session| {
+            session.step = Some(step);
+            session.agent_turns = Some(turns);
+        })?;
+        let mut recorded = Ok(());
+        let mut progress = |progress: Progress<'_>| {
+            let written = match progress {
+                Progress::Spawned(agent) => {
+                    let agent = agent.clone();
+                    self.record(|session| session.agent = Some(agent))
+                }
+                Progress::Session(id) => {
+                    let id = id.to_owned();
+                    self.record(|session| session.runner_session_id = Some(id))
+                }
+                _ => Ok(()),
+            };
+            if recorded.is_ok() {
+                recorded = written;
+            }
+            self.project.faults.point("serial", "working", "");
+        };
+        let report = turn::take(self.project, &tally.task, place, prompt, &mut progress)?;
+        recorded?;
+        self.record(|session| session.agent = None)?;
+        Ok(report)
+    }
+
+    fn place(&self, claim: &str, tally: &Tally, phase: Phase) -> TurnPlace {
+        TurnPlace {
+            dir: self.project.repo.root().to_owned(),
+            files: self.layout.turn(&tally.task.id, claim, tally.turns + 1),
+            marker: worker::marker(tally.task.id.as_str(), claim),
+            attempt: tally.attempt,
+            phase,
+            resume: None,
+        }
+    }
+
+    fn record(&self, change: impl FnOnce(&mut SessionFile)) -> Result<(), SerialError> {
+        let now = self.project.now().to_string();
+        self.sessions.update(|session: &mut SessionFile| {
+            change(session);
+            session.last_updated_at = now;
+            Ok::<(), std::convert::Infallible>(())
+        })?;
+        Ok(())
+    }
+
+    /// Paths that say nothing about whether an agent changed anything.
+    fn left_out(&self) -> Vec<PathBuf> {
+        let mut paths: Vec<PathBuf> = RUNTIME_PATHS.iter().map(PathBuf::from).collect();
+        paths.extend(checkout::queue_files(self.project));
+        paths
+    }
+}
+
+/// Ends what a dead run's agent left running, before anybody works on the task again.
+fn end_orphans(session: &SessionFile) -> Result<(), SerialError> {
+    let claim = session.attempt_id.clone().unwrap_or_default();
+    let marker = worker::marker(&session.task_id, &claim);
+    let mut who = ralph_process::marked(&marker);
+    who.extend(session.agent.clone().filter(ralph_process::is_alive));
+    if who.is_empty() {
+        return Ok(());
+    }
+    let report = ralph_process::end(&who, Some(&marker), std::time::Duration::from_secs(1));
+    match report.survivors.first() {
+        None => Ok(()),
+        Some(left) => Err(SerialError::Survivor { task: session.task_id.clone(), pid: left.pid }),
+    }
+}

@@ -1,0 +1,124 @@
+//! What a parallel run looks like from outside: a pure view of state and world.
+
+use ralph_state::{ParallelStateFile, WorkerLifecycle, WorkerRecord};
+
+/// A record and what the world says of it.
+#[derive(Clone, Debug)]
+pub struct WorkerView {
+    /// The record as stored.
+    pub record: WorkerRecord,
+    /// Whether its worker lives.
+    pub alive: bool,
+    /// Whether its workspace exists.
+    pub workspace: bool,
+}
+
+/// How many records are in each lifecycle.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Counts {
+    /// Working.
+    pub running: usize,
+    /// Landing.
+    pub integrating: usize,
+    /// Landed.
+    pub completed: usize,
+    /// Failed.
+    pub failed: usize,
+    /// Finished, but may not land.
+    pub blocked: usize,
+    /// All records.
+    pub total: usize,
+}
+
+/// What a user is to do, most urgent first.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Headline {
+    /// No parallel run was ever started here.
+    NotStarted,
+    /// Workers are at it.
+    InProgress,
+    /// Unfinished records without a living worker: the next run goes on with them.
+    Interrupted,
+    /// Finished work needs the user before it can land.
+    Blocked,
+    /// Tasks failed.
+    Failed,
+    /// Nothing to do.
+    Idle,
+}
+
+impl Headline {
+    /// One sentence for people.
+    pub fn sentence(self) -> &'static str {
+        match self {
+            Self::NotStarted => "No parallel run has been started here.",
+            Self::InProgress => "A parallel run is in progress.",
+            Self::Interrupted => "A parallel run was interrupted; the next run goes on with it.",
+            Self::Blocked => "Finished work is kept, but could not land.",
+            Self::Failed => "Some tasks failed.",
+            Self::Idle => "Nothing is running, and nothing needs you.",
+        }
+    }
+
+    /// The command that comes next, if there is one.
+    pub fn next_command(self) -> Option<&'static str> {
+        match self {
+            Self::NotStarted | Self::Interrupted => Some("ralph run loop --parallel 2"),
+            Self::Blocked | Self::Failed => Some("ralph run parallel retry --task <TASK_ID>"),
+            Self::InProgress | Self::Idle => None,
+        }
+    }
+}
+
+/// Counts the records of `state`.
+pub fn counts(state: &ParallelStateFile) -> Counts {
+    let mut counts = Counts { total: state.workers.len(), ..Counts::default() };
+    for record in &state.workers {
+        match record.lifecycle {
+            WorkerLifecycle::Running => counts.running += 1,
+            WorkerLifecycle::Integrating => counts.integrating += 1,
+            WorkerLifecycle::Completed => counts.completed += 1,
+            WorkerLifecycle::Failed => counts.failed += 1,
+            WorkerLifecycle::BlockedPush => counts.blocked += 1,
+            _ => {}
+        }
+    }
+    counts
+}
+
+/// What matters most in these records.
+pub fn headline(views: &[WorkerView]) -> Headline {
+    let any = |wanted: &dyn Fn(&WorkerView) -> bool| views.iter().any(wanted);
+    let unfinished = |view: &WorkerView| !view.record.is_terminal();
+    if any(&|view| unfinished(view) && view.alive) {
+        Headline::InProgress
+    } else if any(&unfinished) {
+        Headline::Interrupted
+    } else if any(&|view| view.record.lifecycle == WorkerLifecycle::BlockedPush) {
+        Headline::Blocked
+    } else if any(&|view| view.record.lifecycle == WorkerLifecycle::Failed) {
+        Headline::Failed
+    } else {
+        Headline::Idle
+    }
+}
+
+/// Looks at the locks and workspaces behind the records of `state`.
+///
+/// # Errors
+/// When a worker lock cannot be looked at.
+pub fn observe(
+    layout: &crate::layout::Layout,
+    state: &ParallelStateFile,
+) -> Result<Vec<WorkerView>, ralph_state::file::LockError> {
+    let mut views = Vec::with_capacity(state.workers.len());
+    for record in &state.workers {
+        let alive = match record.task_id.parse() {
+            Ok(task) => ralph_state::file::is_locked(&layout.worker_lock(&task))?,
+            Err(_) => false,
+        };
+        let workspace = record.workspace_path.is_dir();
+        views.push(WorkerView { record: record.clone(), alive, workspace });
+    }
+    Ok(views)
+}

@@ -1,0 +1,99 @@
+//! The target branch: where work lands, with a remote or without one.
+
+use std::path::Path;
+
+use ralph_git::{FastForward, GitError, Head, OpenError, Push, Sha, UpdateRef, Workspace};
+
+use crate::checkout::{self, CheckoutError};
+use crate::event::Event;
+use crate::project::Project;
+
+/// The remote that work is pushed to.
+pub const REMOTE: &str = "origin";
+
+/// Moves the target branch of the user's own repository, which has no remote.
+///
+/// A branch that is checked out is fast-forwarded in the checkout by git's own
+/// rules, so that no local change is overwritten; any other branch is moved only
+/// if it still is at `tip`.
+///
+/// # Errors
+/// When git cannot be asked. A refusal is an outcome.
+pub fn advance_local(
+    project: &Project,
+    workspace: &Workspace,
+    branch: &str,
+    landing: &Sha,
+    tip: &Sha,
+) -> Result<Push, CheckoutError> {
+    let main = &project.repo;
+    let keep = format!("refs/ralph/landing/{branch}");
+    main.fetch_from(workspace.root(), landing, &keep)?;
+    let checked_out = matches!(main.head()?, Head::Branch { name, .. } if name == branch);
+    if checked_out {
+        return Ok(match checkout::fast_forward(project, landing)? {
+            FastForward::Done | FastForward::AlreadyThere => Push::Pushed,
+            FastForward::NotAFastForward => Push::Raced,
+            FastForward::Refused { reason } => Push::Refused { reason },
+            FastForward::WouldOverwrite { files } => Push::Refused {
+                reason: format!(
+                    "your checkout has local changes in {}; commit them, then retry",
+                    list(&files)
+                ),
+            },
+        });
+    }
+    let name = format!("refs/heads/{branch}");
+    Ok(match main.update_ref(&name, landing, Some(tip))? {
+        UpdateRef::Updated => Push::Pushed,
+        UpdateRef::Stale => Push::Raced,
+    })
+}
+
+/// The workspace at `path`; `None` when nothing is there.
+///
+/// # Errors
+/// When something else is there.
+pub fn open_workspace(project: &Project, path: &Path) -> Result<Option<Workspace>, OpenError> {
+    if !path.exists() {
+        return Ok(None);
+    }
+    Workspace::open(path, project.git_env.clone(), project.cancel.clone()).map(Some)
+}
+
+/// Removes a workspace whose work has landed, if nothing in it would be lost.
+///
+/// # Errors
+/// When git cannot be asked; a workspace that may not go stays.
+pub fn discard(
+    project: &Project,
+    workspace: Workspace,
+    branch: &str,
+    landed: Option<&Sha>,
+) -> Result<(), GitError> {
+    if let Some(landed) = landed {
+        workspace.reset_clean(landed)?;
+    }
+    let local = format!("refs/heads/{branch}");
+    let remote = format!("refs/remotes/{REMOTE}/{branch}");
+    let kept = [local.as_str(), remote.as_str()];
+    let proof = match workspace.check_removable(&project.repo, &kept)? {
+        Ok(proof) => proof,
+        Err(left) => {
+            project.tell(Event::Note(format!(
+                "the workspace `{}` stays: it holds more than what landed",
+                workspace.root().display()
+            )));
+            tracing::info!(?left, "workspace kept");
+            return Ok(());
+        }
+    };
+    if let Err(error) = workspace.remove(proof) {
+        tracing::warn!(error = &error as &dyn std::error::Error, "a workspace is left behind");
+    }
+    Ok(())
+}
+
+fn list(files: &[std::path::PathBuf]) -> String {
+    files.iter().map(|file| format!("`{}`", file.display())).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,158 @@
+//! One agent turn on behalf of a task: its files, its environment, its record.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use ralph_agent::{Access, Outcome, Phase, Progress, Turn, TurnError, TurnReport};
+use ralph_process::Cancel;
+use ralph_queue::Task;
+use thiserror::Error;
+
+use crate::project::Project;
+use crate::prompt::Brief;
+
+/// Where and as what a turn runs.
+#[derive(Clone, Debug)]
+pub struct TurnPlace {
+    /// The directory the agent works in.
+    pub dir: PathBuf,
+    /// The directory of the turn's own files.
+    pub files: PathBuf,
+    /// What all processes of this claim carry in their environment.
+    pub marker: String,
+    /// Which attempt, from 1.
+    pub attempt: u32,
+    /// What the turn is for.
+    pub phase: Phase,
+    /// The agent's session to go on with.
+    pub resume: Option<String>,
+}
+
+/// Why a turn could not be taken at all.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum TakeTurnError {
+    /// The turn's files could not be written.
+    #[error("cannot write the files of the agent's turn")]
+    Files(#[from] std::io::Error),
+    /// An instruction file of the configuration is missing or too large.
+    #[error("cannot use the instruction file `{path}`")]
+    Instructions {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        source: std::io::Error,
+    },
+    /// The agent could not be run.
+    #[error("cannot run the agent")]
+    Agent(#[from] TurnError),
+}
+
+/// The file an agent may write a reason into when no change is needed.
+pub fn no_change_file(place: &TurnPlace) -> PathBuf {
+    place.files.join("no-change.txt")
+}
+
+/// Runs one turn to its end. `progress` is told the agent's process at once.
+///
+/// # Errors
+/// When the files cannot be written or the agent cannot be started; an agent
+/// that fails is an outcome, not an error.
+pub fn take(
+    project: &Project,
+    task: &Task,
+    place: &TurnPlace,
+    prompt: impl FnOnce(&Brief<'_>) -> String,
+    progress: &mut dyn FnMut(Progress<'_>),
+) -> Result<TurnReport, TakeTurnError> {
+    fs_err::create_dir_all(&place.files)?;
+    let task_json = serde_json::to_string_pretty(task).map_err(std::io::Error::other)?;
+    let task_file = place.files.join("task.json");
+    fs_err::write(&task_file, &task_json)?;
+    let no_change = no_change_file(place);
+    let instructions = instructions(project)?;
+    let brief = Brief {
+        task,
+        task_json: &task_json,
+        no_change_file: &no_change,
+        instructions: &instructions,
+    };
+    let agent = &project.config.agent;
+    let mut turn = Turn::new(prompt(&brief), &place.dir, &place.files, &place.marker);
+    turn.env = environment(task, place, &task_file, &no_change);
+    turn.model.clone_from(&agent.model);
+    turn.effort.clone_from(&agent.reasoning_effort);
+    turn.resume.clone_from(&place.resume);
+    turn.access =
+        if agent.full_access(project.runner.name()) { Access::Full } else { Access::Edits };
+    let minutes = u64::from(agent.turn_timeout_minutes);
+    turn.limit = (minutes > 0).then(|| Duration::from_secs(minutes * 60));
+    Ok(ralph_agent::run_turn(&project.runner, &turn, &project.cancel, progress)?)
+}
+
+/// The reason an agent left for making no change, if it left one.
+pub fn stated_reason(place: &TurnPlace) -> Option<String> {
+    let text = fs_err::read_to_string(no_change_file(place)).ok()?;
+    let text = text.trim();
+    (!text.is_empty()).then(|| text.to_owned())
+}
+
+/// The variables that the agent and the gate both get.
+pub fn task_environment(task: &Task, attempt: u32) -> Vec<(OsString, OsString)> {
+    vec![
+        ("RALPH_TASK_ID".into(), task.id.as_str().into()),
+        ("RALPH_ATTEMPT".into(), attempt.to_string().into()),
+    ]
+}
+
+/// Whether an outcome is worth another attempt, and what to say of it.
+///
+/// An agent that a signal ended is only interrupted if the run was `cancel`led;
+/// else somebody killed it, and another attempt may go better.
+pub fn failure(outcome: &Outcome, cancel: &Cancel) -> Option<Failure> {
+    match outcome {
+        Outcome::Succeeded => None,
+        Outcome::Interrupted if cancel.is_cancelled() => Some(Failure::Interrupted),
+        Outcome::Interrupted => Some(Failure::Again("the agent was killed".to_owned())),
+        Outcome::NotAuthenticated { .. } | Outcome::OutOfQuota { .. } => {
+            Some(Failure::Final(outcome.to_string()))
+        }
+        _ => Some(Failure::Again(outcome.to_string())),
+    }
+}
+
+/// What follows from a turn that did not succeed.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Failure {
+    /// The run was stopped.
+    Interrupted,
+    /// Another attempt may go better.
+    Again(String),
+    /// It will not.
+    Final(String),
+}
+
+fn environment(
+    task: &Task,
+    place: &TurnPlace,
+    task_file: &Path,
+    no_change: &Path,
+) -> Vec<(OsString, OsString)> {
+    let mut env = task_environment(task, place.attempt);
+    env.push(("RALPH_TASK_JSON".into(), task_file.into()));
+    env.push(("RALPH_PHASE".into(), place.phase.as_str().into()));
+    env.push(("RALPH_NO_CHANGE_FILE".into(), no_change.into()));
+    env
+}
+
+fn instructions(project: &Project) -> Result<Vec<(String, String)>, TakeTurnError> {
+    let mut loaded = Vec::new();
+    for path in &project.config.agent.instruction_files {
+        let full = project.repo.root().join(path);
+        let text = fs_err::read_to_string(&full)
+            .map_err(|source| TakeTurnError::Instructions { path: path.clone(), source })?;
+        loaded.push((path.display().to_string(), text));
+    }
+    Ok(loaded)
+}

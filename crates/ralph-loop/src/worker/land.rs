@@ -1,0 +1,487 @@
+//! The second half: committed work onto the target branch, one worker at a time.
+//!
+//! In the lane: fetch; already there? → done; rebase; queue edit in the same
+//! commit; gate on exactly that tree; push against the tip that was seen;
+//! verify. A raced push starts over. An agent is asked only when a rebase
+//! really conflicts or the gate is red, and then outside the lane, so that
+//! others land meanwhile.
+
+use ralph_agent::{Phase, Progress, TurnReport};
+use ralph_git::{ConflictFile, FetchError, GitError, Push, Rebase, Sha, Workspace};
+use ralph_queue::Task;
+use ralph_state::{WorkerLifecycle, WorkerRecord, WorkerStep};
+
+use super::work::follow_ups;
+use super::{Worker, WorkerEnd, WorkerError};
+use crate::books::{self, Booked, Books, Entry};
+use crate::checkout::{self, Advanced};
+use crate::event::Event;
+use crate::gate::{self, GateFailure, Verdict};
+use crate::landing::{self, ATTEMPT_TRAILER, TASK_TRAILER};
+use crate::prompt::{self, Brief, ConflictBrief};
+use crate::turn::{self, Failure, TurnPlace};
+use crate::{lane, target};
+
+/// What one pass through the lane came to.
+enum Pass {
+    /// The target holds the work (`None`: nothing had to be committed).
+    Landed(Option<Sha>),
+    /// Someone else's commit finished the task.
+    Superseded(String),
+    /// The rebase met a real conflict; the workspace holds the markers.
+    Conflict { onto: Sha, files: Vec<ConflictFile> },
+    /// The gate was red on the tree that would have landed.
+    Red { onto: Sha, landing: Sha, failure: GateFailure },
+    /// The target moved under us.
+    Raced,
+    /// A passing fault of the network or the server.
+    Transient(String),
+    /// The target does not take it.
+    Refused(String),
+    /// The run was stopped.
+    Stopped,
+}
+
+impl Worker<'_> {
+    /// Lands the committed work of the record, however far it got before.
+    pub(super) fn land(&self, workspace: Workspace) -> Result<WorkerEnd, WorkerError> {
+        let ticket = self.claim.take_ticket()?;
+        loop {
+            self.step(WorkerStep::Waiting, WorkerRecord::start_integration)?;
+            let entered = lane::enter(
+                &self.layout,
+                &self.claim,
+                ticket,
+                &self.project.holder,
+                &self.project.cancel,
+            )?;
+            let Some(lane) = entered else { return self.stopped() };
+            let mut pass = self.pass(&workspace)?;
+            while matches!(pass, Pass::Raced | Pass::Transient(_)) {
+                if let Some(end) = self.before_retry(&workspace, &pass)? {
+                    return Ok(end);
+                }
+                pass = self.pass(&workspace)?;
+            }
+            match pass {
+                Pass::Landed(commit) => return self.landed(workspace, commit),
+                Pass::Superseded(by) => return self.superseded(&workspace, &by),
+                Pass::Refused(reason) => return self.blocked(&workspace, &reason),
+                Pass::Stopped => return self.stopped(),
+                Pass::Conflict { onto, files } => {
+                    drop(lane);
+                    if let Some(end) = self.resolve(&workspace, &onto, &files)? {
+                        return Ok(end);
+                    }
+                }
+                Pass::Red { onto, landing, failure } => {
+                    drop(lane);
+                    if let Some(end) = self.fix(&workspace, &onto, &landing, &failure)? {
+                        return Ok(end);
+                    }
+                }
+                Pass::Raced | Pass::Transient(_) => {}
+            }
+        }
+    }
+
+    /// One pass, in the lane. Records each step before its effect.
+    fn pass(&self, workspace: &Workspace) -> Result<Pass, WorkerError> {
+        let record = self.claim.read()?;
+        if self.project.cancel.is_cancelled() {
+            return Ok(Pass::Stopped);
+        }
+        let fetched = match workspace.fetch(target::REMOTE, &self.branch) {
+            Ok(fetched) => fetched.tip,
+            Err(FetchError::Git(GitError::Cancelled { .. })) => return Ok(Pass::Stopped),
+            Err(error @ FetchError::Transient { .. }) => {
+                return Ok(Pass::Transient(super::chain(&error)));
+            }
+            Err(error) => return Ok(Pass::Refused(super::chain(&error))),
+        };
+        let base = sha(record.base_commit.as_deref());
+        let Some(tip) = fetched.clone().or_else(|| base.clone()) else {
+            return Ok(Pass::Refused(format!("the target branch `{}` is gone", self.branch)));
+        };
+        if let Some(pass) = self.already_there(workspace, &record, &tip)? {
+            return Ok(pass);
+        }
+        let work = sha(record.work_commit.as_deref());
+        workspace.reset_clean(work.as_ref().unwrap_or(&tip))?;
+        if let (Some(_), Some(base)) = (&work, &base)
+            && *base != tip
+        {
+            match workspace.rebase(&tip, base)? {
+                Rebase::Clean { .. } => {}
+                Rebase::Conflict { files } => return Ok(Pass::Conflict { onto: tip, files }),
+            }
+        }
+        self.step(WorkerStep::Rebased, |_| {})?;
+        self.enter_and_push(workspace, &record, &tip, fetched.as_ref())
+    }
+
+    /// Whether the target already has this work, or someone else's for the task.
+    fn already_there(
+        &self,
+        workspace: &Workspace,
+        record: &WorkerRecord,
+        tip: &Sha,
+    ) -> Result<Option<Pass>, WorkerError> {
+        if let Some(landing) = sha(record.landing_commit.as_deref())
+            && workspace.resolve(landing.as_str())?.is_some()
+            && workspace.is_ancestor(&landing, tip)?
+        {
+            return Ok(Some(Pass::Landed(Some(landing))));
+        }
+        let Some(base) = &record.base_commit else { return Ok(None) };
+        let range = format!("{base}..{tip}");
+        if let Some(commit) = workspace.find_trailer(&range, ATTEMPT_TRAILER, self.claim.id())? {
+            return Ok(Some(Pass::Landed(Some(commit))));
+        }
+        let theirs = workspace.find_trailer(&range, TASK_TRAILER, self.task.id.as_str())?;
+        Ok(theirs.map(|commit| Pass::Superseded(format!("commit {commit} finished it"))))
+    }
+
+    fn enter_and_push(
+        &self,
+        workspace: &Workspace,
+        record: &WorkerRecord,
+        tip: &Sha,
+        fetched: Option<&Sha>,
+    ) -> Result<Pass, WorkerError> {
+        let books = Books::at(workspace, &self.project.config.queue, tip)?;
+        let follow_ups = follow_ups(record);
+        let entry = Entry {
+            task: &self.task,
+            follow_ups: &follow_ups,
+            now: self.project.now(),
+            note: record.no_change.as_deref(),
+        };
+        let rules = self.project.book_rules();
+        if books::enter(workspace, &books, tip, &rules, &entry)? == Booked::AlreadyFinished {
+            return Ok(Pass::Superseded("the target's queue has it as finished".to_owned()));
+        }
+        let message = match &record.work_commit {
+            Some(work) => workspace.message_of(work)?,
+            None => landing::message(&self.task, self.claim.id(), &[]),
+        };
+        let left_out: Vec<_> = crate::layout::RUNTIME_PATHS.iter().map(Into::into).collect();
+        let landing = workspace.commit_work(&left_out, &message, tip)?;
+        let tree = workspace.tree_of(landing.as_str())?;
+        if tree == workspace.tree_of(tip.as_str())? {
+            return Ok(Pass::Landed(None));
+        }
+        workspace.reset_clean(&landing)?;
+        if let Some(pass) = self.gate(workspace, tip, &landing, &tree)? {
+            return Ok(pass);
+        }
+        self.step(WorkerStep::PushIntended, |record| {
+            record.target_before = Some(tip.to_string());
+            record.landing_commit = Some(landing.to_string());
+        })?;
+        self.push(workspace, &landing, tip, fetched)
+    }
+
+    /// Runs the gate on `landing` unless that tree was green before.
+    fn gate(
+        &self,
+        workspace: &Workspace,
+        onto: &Sha,
+        landing: &Sha,
+        tree: &Sha,
+    ) -> Result<Option<Pass>, WorkerError> {
+        let gate = &self.project.config.agent.ci_gate;
+        if !gate.enabled {
+            return Ok(None);
+        }
+        let key = gate::verdict_key(tree.as_str(), gate);
+        let state = self.claim.state().map_err(crate::claim::ClaimError::from)?;
+        if !state.gates.contains_key(&key) {
+            let record = self.step(WorkerStep::Gating, |record| add_one(&mut record.gate_runs))?;
+            let env = turn::task_environment(&self.task, record.attempt.unwrap_or(1));
+            let marker = super::marker(self.task.id.as_str(), self.claim.id());
+            let verdict = gate::run(gate, workspace.root(), &env, &marker, &self.project.cancel)?;
+            match verdict {
+                Verdict::Green { .. } => {}
+                Verdict::Cancelled => return Ok(Some(Pass::Stopped)),
+                Verdict::Red(failure) => {
+                    let (onto, landing) = (onto.clone(), landing.clone());
+                    return Ok(Some(Pass::Red { onto, landing, failure }));
+                }
+            }
+            self.claim.remember_green(&key, self.project.now())?;
+        }
+        self.step(WorkerStep::GateGreen, |_| {})?;
+        Ok(None)
+    }
+
+    fn push(
+        &self,
+        workspace: &Workspace,
+        landing: &Sha,
+        tip: &Sha,
+        fetched: Option<&Sha>,
+    ) -> Result<Pass, WorkerError> {
+        let pushed = if self.remote.is_some() {
+            workspace.push(target::REMOTE, landing, &self.branch, fetched)?
+        } else {
+            target::advance_local(self.project, workspace, &self.branch, landing, tip)?
+        };
+        match pushed {
+            Push::Pushed => {}
+            Push::Raced => return Ok(Pass::Raced),
+            Push::Refused { reason } | Push::RemoteGone { reason } => {
+                return Ok(Pass::Refused(reason));
+            }
+            Push::Transient { reason } => return Ok(Pass::Transient(reason)),
+            Push::Unknown { reason } => {
+                return Ok(Pass::Refused(format!("the push ended in an unknown way: {reason}")));
+            }
+        }
+        let tip = match workspace.fetch(target::REMOTE, &self.branch) {
+            Ok(fetched) => fetched.tip,
+            Err(error) => return Ok(Pass::Transient(super::chain(&error))),
+        };
+        match tip {
+            Some(tip) if workspace.is_ancestor(landing, &tip)? => {
+                Ok(Pass::Landed(Some(landing.clone())))
+            }
+            _ => Ok(Pass::Raced),
+        }
+    }
+
+    /// Counts a push that did not go through; ends the worker when too many did not.
+    fn before_retry(
+        &self,
+        workspace: &Workspace,
+        pass: &Pass,
+    ) -> Result<Option<WorkerEnd>, WorkerError> {
+        let reason = match pass {
+            Pass::Transient(reason) => reason.as_str(),
+            _ => "the target moved before the push arrived",
+        };
+        let record = self.claim.update(|record| {
+            record.increment_push_attempt();
+            record.last_error = Some(reason.to_owned());
+        })?;
+        let limit = u32::from(self.project.config.parallel.max_push_attempts);
+        if record.push_attempts >= limit {
+            let reason = format!("{reason} ({limit} pushes)");
+            return Ok(Some(self.blocked(workspace, &reason)?));
+        }
+        if matches!(pass, Pass::Transient(_)) {
+            let pause = self.project.push_pause(record.push_attempts);
+            if self.project.cancel.wait_timeout(pause) {
+                return Ok(Some(self.stopped()?));
+            }
+        }
+        Ok(None)
+    }
+
+    /// An agent's turn on a conflict, outside the lane. `Some` ends the worker.
+    fn resolve(
+        &self,
+        workspace: &Workspace,
+        onto: &Sha,
+        files: &[ConflictFile],
+    ) -> Result<Option<WorkerEnd>, WorkerError> {
+        let names: Vec<String> = files.iter().map(|file| file.path.display().to_string()).collect();
+        let record = self.claim.read()?;
+        let budget = self.project.config.agent.conflict_turns;
+        if record.conflicts.unwrap_or(0) >= budget {
+            let reason = format!("conflict with `{}` in {}", self.branch, names.join(", "));
+            workspace.abort_rebase()?;
+            return self.blocked(workspace, &reason).map(Some);
+        }
+        let record = self.step(WorkerStep::Resolving, |record| add_one(&mut record.conflicts))?;
+        let base = sha(record.base_commit.as_deref());
+        let conflict = ConflictBrief {
+            target: self.branch.clone(),
+            files: names,
+            theirs: match base {
+                Some(base) => subjects(workspace, &base, onto)?,
+                None => Vec::new(),
+            },
+        };
+        let place = self.place(&record, workspace, Phase::Resolve);
+        let report =
+            self.turn(&place, WorkerStep::Resolving, |brief| prompt::resolve(brief, &conflict))?;
+        let ended = turn::failure(&report.outcome, &self.project.cancel);
+        if ended == Some(Failure::Interrupted) {
+            return self.stopped().map(Some);
+        }
+        let paths: Vec<_> = files.iter().map(|file| file.path.clone()).collect();
+        if ended.is_none() && ralph_git::conflict_markers(workspace.root(), &paths)?.is_empty() {
+            let work = self.commit_work(workspace, onto, onto)?;
+            self.recommit(&work, onto)?;
+        } else {
+            self.project
+                .tell(Event::Note(format!("{}: the conflict is not resolved", self.task.id)));
+        }
+        workspace.abort_rebase()?;
+        Ok(None)
+    }
+
+    /// An agent's turn on a red gate, outside the lane. `Some` ends the worker.
+    fn fix(
+        &self,
+        workspace: &Workspace,
+        onto: &Sha,
+        landing: &Sha,
+        failure: &GateFailure,
+    ) -> Result<Option<WorkerEnd>, WorkerError> {
+        let record = self.claim.update(|record| add_one(&mut record.red_gates))?;
+        let budget = self.project.config.agent.gate_fix_turns;
+        if record.red_gates.unwrap_or(0) > budget {
+            let reason = format!("the gate `{}` is red: {}", failure.command, failure.exit);
+            return self.blocked(workspace, &reason).map(Some);
+        }
+        let record = self.step(WorkerStep::Fixing, |_| {})?;
+        let place = self.place(&record, workspace, Phase::Fix);
+        let report = self.turn(&place, WorkerStep::Fixing, |brief| prompt::fix(brief, failure))?;
+        match turn::failure(&report.outcome, &self.project.cancel) {
+            Some(Failure::Interrupted) => return self.stopped().map(Some),
+            Some(Failure::Final(reason)) => return self.blocked(workspace, &reason).map(Some),
+            Some(Failure::Again(reason)) => {
+                self.project.tell(Event::Note(format!("{}: {reason}", self.task.id)));
+            }
+            None => {
+                let work = self.commit_work(workspace, onto, landing)?;
+                self.recommit(&work, onto)?;
+            }
+        }
+        Ok(None)
+    }
+
+    /// One turn of the agent, recorded before it starts and as it runs.
+    pub(super) fn turn(
+        &self,
+        place: &TurnPlace,
+        step: WorkerStep,
+        prompt: impl FnOnce(&Brief<'_>) -> String,
+    ) -> Result<TurnReport, WorkerError> {
+        let runner = self.project.runner.name().to_owned();
+        self.claim.update(|record| {
+            add_one(&mut record.agent_turns);
+            record.runner = Some(runner);
+        })?;
+        let mut recorded = Ok(());
+        let mut progress = |progress: Progress<'_>| {
+            let written = match progress {
+                Progress::Spawned(agent) => {
+                    let agent = agent.clone();
+                    self.step(step.clone(), |record| record.agent = Some(agent)).map(|_| ())
+                }
+                Progress::Session(session) => {
+                    let session = session.to_owned();
+                    let written = self.claim.update(|record| record.session_id = Some(session));
+                    written.map(|_| ()).map_err(WorkerError::from)
+                }
+                _ => Ok(()),
+            };
+            if recorded.is_ok() {
+                recorded = written;
+            }
+        };
+        let report = turn::take(self.project, &self.task, place, prompt, &mut progress)?;
+        recorded?;
+        let session = report.session_id.clone();
+        self.claim.update(|record| {
+            record.agent = None;
+            if session.is_some() {
+                record.session_id = session;
+            }
+        })?;
+        Ok(report)
+    }
+
+    fn recommit(&self, work: &Sha, onto: &Sha) -> Result<(), WorkerError> {
+        self.step(WorkerStep::Committed, |record| {
+            record.work_commit = Some(work.to_string());
+            record.base_commit = Some(onto.to_string());
+            record.no_change = None;
+        })?;
+        Ok(())
+    }
+
+    /// The target holds it: now everything that remembers tasks is told.
+    fn landed(&self, workspace: Workspace, commit: Option<Sha>) -> Result<WorkerEnd, WorkerError> {
+        let record = self.step(WorkerStep::Pushed, |record| {
+            record.landed_commit = commit.as_ref().map(Sha::to_string);
+        })?;
+        settle(self.project, &self.branch, &self.task, &record)?;
+        let now = self.project.now().to_string();
+        self.step(WorkerStep::Recorded, |record| {
+            record.mark_completed(now);
+            record.last_error = None;
+            record.agent = None;
+        })?;
+        target::discard(self.project, workspace, &self.branch, commit.as_ref())?;
+        Ok(WorkerEnd::Landed)
+    }
+
+    fn superseded(&self, workspace: &Workspace, by: &str) -> Result<WorkerEnd, WorkerError> {
+        self.rescue_work(workspace)?;
+        let now = self.project.now().to_string();
+        let reason = format!("someone else finished it: {by}");
+        self.claim.update(|record| {
+            record.lifecycle = WorkerLifecycle::Completed;
+            record.completed_at = Some(now);
+            record.last_error = Some(reason);
+        })?;
+        Ok(WorkerEnd::Superseded)
+    }
+
+    fn blocked(&self, workspace: &Workspace, reason: &str) -> Result<WorkerEnd, WorkerError> {
+        self.rescue_work(workspace)?;
+        let now = self.project.now().to_string();
+        self.claim.update(|record| {
+            record.mark_blocked(now, reason);
+            record.agent = None;
+        })?;
+        Ok(WorkerEnd::Blocked)
+    }
+
+    fn rescue_work(&self, workspace: &Workspace) -> Result<(), WorkerError> {
+        if let Some(work) = sha(self.claim.read()?.work_commit.as_deref()) {
+            self.rescue(workspace, &work)?;
+        }
+        Ok(())
+    }
+}
+
+/// Brings the user's checkout and queue up to date after a landing.
+///
+/// Safe to repeat: a crash before the record says `recorded` repeats it.
+pub(crate) fn settle(
+    project: &crate::project::Project,
+    branch: &str,
+    task: &Task,
+    record: &WorkerRecord,
+) -> Result<(), WorkerError> {
+    if let Advanced::Left(why) = checkout::advance(project, branch)? {
+        project.tell(Event::Note(format!("your checkout stays as it is: {why}")));
+    }
+    project.finish_in_checkout(task, record.no_change.as_deref())?;
+    Ok(())
+}
+
+/// Subjects of the commits after `base` up to `tip`, newest first.
+pub(super) fn subjects(
+    workspace: &Workspace,
+    base: &Sha,
+    tip: &Sha,
+) -> Result<Vec<String>, GitError> {
+    /// Enough to see what a change meets; not a history.
+    const MOST: usize = 50;
+    let lines = workspace.log_lines(&format!("{base}..{tip}"), MOST)?;
+    Ok(lines.into_iter().map(|line| line.subject).collect())
+}
+
+fn sha(text: Option<&str>) -> Option<Sha> {
+    text.and_then(|text| text.parse().ok())
+}
+
+fn add_one(count: &mut Option<u32>) {
+    *count = Some(count.unwrap_or(0).saturating_add(1));
+}

@@ -1,0 +1,287 @@
+//! The first half: a workspace, and an agent's work in it as one commit.
+
+use std::path::{Path, PathBuf};
+
+use ralph_agent::Phase;
+use ralph_git::{Sha, Workspace};
+use ralph_queue::{Document, Task};
+use ralph_state::{WorkerRecord, WorkerStep};
+
+use super::{Worker, WorkerError};
+use crate::books::Books;
+use crate::event::Event;
+use crate::layout::RUNTIME_PATHS;
+use crate::turn::{self, Failure};
+use crate::{landing, prompt, target};
+
+/// What came of the work.
+pub(super) enum Worked {
+    /// It is committed and may go to the landing lane.
+    Ready(Workspace),
+    /// The run was stopped.
+    Stopped,
+    /// Nothing came of it.
+    Failed(String),
+}
+
+/// How one series of turns ended.
+enum Turns {
+    Done,
+    Stopped,
+    Failed(String),
+}
+
+impl Worker<'_> {
+    /// Brings the task from its claim to committed work.
+    pub(super) fn work(&self) -> Result<Worked, WorkerError> {
+        let record = self.claim.read()?;
+        let (workspace, base) = match self.prepare(&record)? {
+            Ok(prepared) => prepared,
+            Err(reason) => return Ok(Worked::Failed(reason)),
+        };
+        let mut plan = None;
+        for &phase in phases(self.project.config.agent.phases) {
+            match self.phase(&workspace, &base, phase, &mut plan)? {
+                Turns::Done => {}
+                Turns::Stopped => return Ok(Worked::Stopped),
+                Turns::Failed(reason) => {
+                    self.keep_leftovers(&workspace, &base)?;
+                    return Ok(Worked::Failed(reason));
+                }
+            }
+        }
+        self.commit(workspace, &base)
+    }
+
+    /// A workspace at the tip of the target; what an earlier attempt left in it
+    /// goes to a rescue ref first. The inner error says what the user has to mend.
+    fn prepare(
+        &self,
+        record: &WorkerRecord,
+    ) -> Result<Result<(Workspace, Sha), String>, WorkerError> {
+        let path = &record.workspace_path;
+        let main = &self.project.repo;
+        let local = main.resolve(&format!("refs/heads/{}", self.branch))?;
+        let workspace = match self.open_workspace(record) {
+            Ok(Some(workspace)) => {
+                let base = record.base_commit.as_deref().and_then(|sha| sha.parse().ok());
+                let base: Option<Sha> = base.or(workspace.head()?.commit().cloned());
+                if let Some(base) = base {
+                    self.keep_leftovers(&workspace, &base)?;
+                }
+                workspace
+            }
+            Ok(None) => {
+                let Some(start) = &local else {
+                    return Ok(Err(format!("the branch `{}` is gone", self.branch)));
+                };
+                let work_branch = format!("ralph/{}", self.claim.task());
+                let remote = self.remote.as_ref();
+                ralph_git::create_workspace(main, path, &work_branch, start, remote)
+                    .map_err(|source| WorkerError::Workspace { path: path.clone(), source })?
+            }
+            Err(WorkerError::Open(error)) => {
+                return Ok(Err(format!("{}; move it away", super::chain(&error))));
+            }
+            Err(error) => return Err(error),
+        };
+        let tip = workspace.fetch(target::REMOTE, &self.branch)?.tip.or(local);
+        let Some(tip) = tip else {
+            return Ok(Err(format!("the branch `{}` is gone", self.branch)));
+        };
+        workspace.reset_clean(&tip)?;
+        self.copy_env_files(&workspace)?;
+        let base = tip.to_string();
+        self.step(WorkerStep::WorkspaceReady, |record| record.base_commit = Some(base))?;
+        Ok(Ok((workspace, tip)))
+    }
+
+    /// Puts everything in the workspace that `base` does not have under a rescue ref.
+    fn keep_leftovers(&self, workspace: &Workspace, base: &Sha) -> Result<(), WorkerError> {
+        let runtime: Vec<PathBuf> = RUNTIME_PATHS.iter().map(PathBuf::from).collect();
+        let head = workspace.head()?.commit().cloned();
+        let message = format!("Rescued: {} {}", self.task.id, self.task.title);
+        let snapshot = workspace.snapshot(&runtime, &message, head.as_ref().or(Some(base)))?;
+        if workspace.tree_of(snapshot.as_str())? != workspace.tree_of(base.as_str())? {
+            let name = self.rescue(workspace, &snapshot)?;
+            self.project
+                .tell(Event::Note(format!("{}: unfinished work is kept as {name}", self.task.id)));
+        }
+        Ok(())
+    }
+
+    /// Copies the user's git-ignored `.env` files, which a clone does not have.
+    fn copy_env_files(&self, workspace: &Workspace) -> Result<(), WorkerError> {
+        for file in self.project.repo.ignored_env_files()? {
+            let to = workspace.root().join(&file);
+            if let Some(parent) = to.parent() {
+                fs_err::create_dir_all(parent)?;
+            }
+            fs_err::copy(self.project.repo.root().join(&file), to)?;
+        }
+        Ok(())
+    }
+
+    /// One phase: turns until one succeeds or no attempt is left.
+    fn phase(
+        &self,
+        workspace: &Workspace,
+        base: &Sha,
+        phase: Phase,
+        plan: &mut Option<String>,
+    ) -> Result<Turns, WorkerError> {
+        let mut earlier: Option<String> = None;
+        loop {
+            let record = self.step(WorkerStep::SpawnIntended, |record| {
+                record.attempt.get_or_insert(1);
+            })?;
+            let mut place = self.place(&record, workspace, phase);
+            if earlier.is_some() {
+                place.resume.clone_from(&record.session_id);
+            }
+            let report = self.turn(&place, WorkerStep::Working, |brief| {
+                let mut text = prompt::work(brief, phase, plan.as_deref());
+                if let Some(reason) = &earlier {
+                    prompt::after_failure(&mut text, reason);
+                }
+                text
+            })?;
+            let reason = match turn::failure(&report.outcome, &self.project.cancel) {
+                None => {
+                    if phase == Phase::Plan {
+                        *plan = report.final_text;
+                    }
+                    if let Some(reason) = turn::stated_reason(&place) {
+                        self.claim.update(|record| record.no_change = Some(reason))?;
+                    }
+                    return Ok(Turns::Done);
+                }
+                Some(Failure::Interrupted) => return Ok(Turns::Stopped),
+                Some(Failure::Final(reason)) => return Ok(Turns::Failed(reason)),
+                Some(Failure::Again(reason)) => reason,
+            };
+            let attempt = place.attempt;
+            if attempt >= self.project.max_attempts() {
+                return Ok(Turns::Failed(format!("{reason} ({attempt} attempts)")));
+            }
+            if report.session_id.is_none() {
+                // Without a session the next attempt starts from a clean tree.
+                self.keep_leftovers(workspace, base)?;
+                workspace.reset_clean(base)?;
+            }
+            self.project
+                .tell(Event::Note(format!("{}: attempt {attempt} ended: {reason}", self.task.id)));
+            self.claim.update(|record| {
+                record.attempt = Some(attempt + 1);
+                record.last_error = Some(reason.clone());
+            })?;
+            earlier = Some(reason);
+            let pause = self.project.backoff(attempt, self.project.seed());
+            if self.project.cancel.wait_timeout(pause) {
+                return Ok(Turns::Stopped);
+            }
+        }
+    }
+
+    /// The work as one commit on `base`, without Ralph's own files.
+    fn commit(&self, workspace: Workspace, base: &Sha) -> Result<Worked, WorkerError> {
+        let work = self.commit_work(&workspace, base, base)?;
+        let changed = workspace.tree_of(work.as_str())? != workspace.tree_of(base.as_str())?;
+        let record = self.claim.read()?;
+        if !changed && record.no_change.is_none() && follow_ups(&record).is_empty() {
+            return Ok(Worked::Failed(
+                "the agent ended without a change and without a reason for none".to_owned(),
+            ));
+        }
+        self.step(WorkerStep::Committed, |record| {
+            record.work_commit = Some(work.to_string());
+            record.last_error = None;
+            record.agent = None;
+            if changed {
+                record.no_change = None;
+            } else if record.no_change.is_none() {
+                record.no_change = Some("only new tasks were added to the queue".to_owned());
+            }
+        })?;
+        Ok(Worked::Ready(workspace))
+    }
+
+    /// Commits the work tree on top of `onto`, and notes tasks the agent added.
+    ///
+    /// The queue files of the commit are those of `onto`: what the agent wrote
+    /// into them, compared with what `seen` showed it, is either a new task,
+    /// which is noted in the record and entered at landing, or not its business.
+    pub(super) fn commit_work(
+        &self,
+        workspace: &Workspace,
+        onto: &Sha,
+        seen: &Sha,
+    ) -> Result<Sha, WorkerError> {
+        let mut left_out: Vec<PathBuf> = RUNTIME_PATHS.iter().map(PathBuf::from).collect();
+        let books = Books::at(workspace, &self.project.config.queue, onto)?;
+        left_out.extend(books.paths());
+        if let Books::Tracked { queue, .. } = &books {
+            self.note_follow_ups(workspace, seen, queue)?;
+        }
+        let subjects = match workspace.head()?.commit() {
+            Some(head) => super::land::subjects(workspace, seen, head)?,
+            None => Vec::new(),
+        };
+        let message = landing::message(&self.task, self.claim.id(), &subjects);
+        Ok(workspace.commit_work(&left_out, &message, onto)?)
+    }
+
+    /// Notes in the record which tasks the agent added to the queue of its workspace.
+    fn note_follow_ups(
+        &self,
+        workspace: &Workspace,
+        seen: &Sha,
+        queue: &Path,
+    ) -> Result<(), WorkerError> {
+        let before = workspace.read_blob(seen.as_str(), queue)?.unwrap_or_default();
+        let after = fs_err::read(workspace.root().join(queue)).unwrap_or_default();
+        if before == after {
+            return Ok(());
+        }
+        let (before, after) = (String::from_utf8_lossy(&before), String::from_utf8_lossy(&after));
+        let added = match ralph_queue::landing::new_tasks(&before, &after) {
+            Ok(added) => added,
+            Err(error) => {
+                self.project.tell(Event::Note(format!(
+                    "{}: the agent's edit of the queue cannot be read: {error}",
+                    self.task.id
+                )));
+                return Ok(());
+            }
+        };
+        if added.is_empty() {
+            return Ok(());
+        }
+        let mut all = follow_ups(&self.claim.read()?);
+        all.extend(added);
+        let text = serde_json::json!({ "version": Document::VERSION, "tasks": all }).to_string();
+        self.claim.update(|record| {
+            record.extra.set(FOLLOW_UPS, text);
+        })?;
+        Ok(())
+    }
+}
+
+/// Where the record keeps tasks that the agent added: the text of a queue file.
+const FOLLOW_UPS: &str = "follow_ups";
+
+/// The tasks an agent added to the queue while it worked on `record`.
+pub(super) fn follow_ups(record: &WorkerRecord) -> Vec<Task> {
+    let text = record.extra.get(FOLLOW_UPS).and_then(|value| value.as_str());
+    let document = text.and_then(|text| Document::parse(text).ok());
+    document.map(|document| document.tasks().to_vec()).unwrap_or_default()
+}
+
+/// The phases of a run with `count` turns for a task.
+pub(crate) fn phases(count: u8) -> &'static [Phase] {
+    match count {
+        0 | 1 => &[Phase::Implement],
+        2 => &[Phase::Plan, Phase::Implement],
+        _ => &[Phase::Plan, Phase::Implement, Phase::Review],
+    }
+}
