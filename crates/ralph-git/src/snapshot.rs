@@ -89,10 +89,10 @@ impl Repo {
             .into_iter()
             .filter(|change| change.kind == ChangeKind::Repository)
             .map(|change| change.path)
-            .filter(|path| !exclude.iter().any(|exclude| path.starts_with(exclude)))
             .collect();
         self.run(with_index(add_all(&nested)))?;
-        for repository in &nested {
+        let is_wanted = |path: &&PathBuf| !exclude.iter().any(|exclude| path.starts_with(exclude));
+        for repository in nested.iter().filter(is_wanted) {
             let entries = self.hash_files(repository)?;
             let call = Call::new(["update-index", "-z", "--index-info"]).stdin(entries);
             self.run(with_index(call))?;

@@ -3,11 +3,12 @@
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
+use ralph_process::free_space;
 use thiserror::Error;
 
 use super::remove::{self, NEW};
 use super::{BRANCH, Workspace, config};
-use crate::command::Call;
+use crate::command::{Call, records};
 use crate::{DiscoverError, GitError, RemoteUrls, Repo, Sha};
 
 /// Why a workspace was not made. Nothing is left of it.
@@ -112,15 +113,36 @@ pub fn create_workspace(
             Ok(Workspace { repo: cloned.renamed(root), branch: branch.to_owned() })
         }
         Err(cause) => {
+            let lacks_space = lacks_space(main, parent, start);
             // What cannot be removed now is swept next time.
             drop(remove::remove_tree(&temporary));
-            Err(failed(cause))
+            match cause {
+                GitError::Failed { .. } if lacks_space => {
+                    Err(CreateError::DiskFull { path: dest.to_owned() })
+                }
+                cause => Err(failed(cause)),
+            }
         }
     }
 }
 
+/// Whether there is less space left than the files of `start` need. A checkout that ran out of
+/// it says no more than "unable to write file".
+fn lacks_space(main: &Repo, parent: &Path, start: &Sha) -> bool {
+    let list = Call::new(["ls-tree", "-r", "-z", "--long", start.as_str()]);
+    let (Ok(free), Ok(listing)) = (free_space(parent), main.run(list)) else { return false };
+    let size = |entry: &[u8]| -> u64 {
+        let entry = String::from_utf8_lossy(entry);
+        let size = entry.split_ascii_whitespace().nth(3).and_then(|size| size.parse().ok());
+        size.unwrap_or_default()
+    };
+    free < records(&listing.stdout).map(size).sum()
+}
+
 fn clone(main: &Repo, to: &Path) -> Result<Repo, GitError> {
-    let clone = ["clone", "--quiet", "--local", "--no-checkout", "--single-branch"];
+    // A path is cloned by linking its objects, across file systems by copying them. With
+    // `--local` said, git would fail there instead.
+    let clone = ["clone", "--quiet", "--no-checkout", "--single-branch"];
     let call = Call::new(clone)
         .config("protocol.file.allow=always")
         // Without the user's templates, which bring hooks.

@@ -144,20 +144,25 @@ fn a_change_in_the_same_instant_is_seen() {
     let sandbox = Sandbox::new();
     let user = sandbox.repo("user");
     let file = user.dir().join("file");
-    user.write("file", "1").commit("one");
-    let repo = open(&sandbox, user.dir());
-    let clean = repo.work_tree_hash(&[]).unwrap();
-    // Same size, same time as in the index, which was written in the same instant too.
     let index = user.dir().join(".git/index");
-    let time = fs_err::metadata(&file).unwrap().modified().unwrap();
-    user.write("file", "2");
-    for path in [&file, &index] {
+    let set_time = |path: &std::path::Path, time| {
         let open = fs_err::OpenOptions::new().append(true).open(path).unwrap();
         open.set_modified(time).unwrap();
-    }
-    // Git compares the time of the inode as well, unless it is told that it does not hold.
-    user.git(["config", "core.trustctime", "false"]);
+    };
+    let instant = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_700_000_000);
+    user.write("file", "1");
+    set_time(&file, instant);
+    user.commit("one");
+    let repo = open(&sandbox, user.dir());
+    let clean = repo.work_tree_hash(&[]).unwrap();
+    // As if all had happened in one instant: the file was added, the index was written, and the
+    // file got other content of the same size.
+    user.write("file", "2");
+    set_time(&file, instant);
+    set_time(&index, instant);
+    // The inode knows better, but git need not look at it.
     user.git(["config", "core.checkStat", "minimal"]);
+    user.git(["config", "core.trustctime", "false"]);
     assert_ne!(repo.work_tree_hash(&[]).unwrap(), clean);
 }
 

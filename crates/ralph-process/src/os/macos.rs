@@ -9,14 +9,17 @@ use rustix::process::{Signal, kill_process};
 use super::{Entry, pid};
 use crate::MARKER;
 
-const COLUMNS: &str = "pid=,ppid=,pgid=,stat=,lstart=";
+/// One option for each: after an `=` this system takes the rest of the option for a heading.
+const COLUMNS: [&str; 10] =
+    ["-o", "pid=", "-o", "ppid=", "-o", "pgid=", "-o", "stat=", "-o", "lstart="];
 
 pub(crate) fn entry(pid: u32) -> Option<Entry> {
-    ask("ps", &["-o", COLUMNS, "-p", &pid.to_string()]).lines().find_map(parse_line)
+    let pid = pid.to_string();
+    ask("ps", COLUMNS.iter().chain(&["-p", &pid])).lines().find_map(parse_line)
 }
 
 pub(crate) fn table() -> Vec<Entry> {
-    ask("ps", &["-ax", "-o", COLUMNS]).lines().filter_map(parse_line).collect()
+    ask("ps", COLUMNS.iter().chain(&["-ax"])).lines().filter_map(parse_line).collect()
 }
 
 /// `  501   1   501 Ss   Sun Nov 22 09:47:52 2026`, in UTC.
@@ -56,7 +59,7 @@ pub(crate) fn boot_id() -> &'static str {
 /// The processes that were started with `marker`, or a marker below it, in their environment.
 /// The system does not show the environment of its own protected programs.
 pub(crate) fn marked(_table: &[Entry], marker: &str) -> Vec<u32> {
-    let shown = ask("ps", &["-axEww", "-o", "pid=,command="]);
+    let shown = ask("ps", &["-axEww", "-o", "pid=", "-o", "command="]);
     shown.lines().filter_map(|line| parse_marked(line, marker)).collect()
 }
 
@@ -87,7 +90,7 @@ pub(crate) fn ignores_hangup() -> bool {
 }
 
 #[expect(clippy::disallowed_methods, reason = "how this system is asked about its processes")]
-fn ask(program: &str, args: &[&str]) -> String {
+fn ask<'a>(program: &str, args: impl IntoIterator<Item = &'a &'a str>) -> String {
     let mut command = Command::new(program);
     command.args(args).env("LC_ALL", "C").env("TZ", "UTC").stdin(Stdio::null());
     let answer = command.stderr(Stdio::null()).output().map(|output| output.stdout);
