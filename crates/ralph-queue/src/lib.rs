@@ -26,8 +26,8 @@
 //! assert_eq!(edit.start("RQ-0001", Restart::Keep)?, Changed::Yes);
 //!
 //! let after = edit.splice()?.queue.expect("it changed");
-//! assert!(after.text().contains("    // Asked for by the users, twice.\n"));
-//! assert!(after.text().contains(r#""status": "doing" }, // soon"#));
+//! assert!(after.text().contains("    // Asked for by the users, twice.\n    { "));
+//! assert!(after.text().contains(r#""status": "doing","#) && after.text().contains("}, // soon\n"));
 //! assert_eq!(after.tasks()[1].id.as_str(), "RQ-0002");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```

@@ -84,8 +84,61 @@ pub struct Summary {
     pub blocked_by_dependencies: usize,
     /// Those of them that wait for their time.
     pub blocked_by_schedule: usize,
-    /// Tasks whose status does not allow a start.
+    /// 0, as in 0.4.0: a task whose status forbids a start is no candidate.
     pub blocked_by_status_or_flags: usize,
+    /// Why nothing can start; absent when something can.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub blocking: Option<Blocking>,
+}
+
+/// Why nothing can start.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Blocking {
+    /// `waiting` when time or new work will help, else `blocked`.
+    pub status: String,
+    /// The kind of it.
+    pub reason: BlockingReason,
+    /// In a sentence.
+    pub message: String,
+    /// With figures.
+    pub detail: String,
+    /// The time it was asked at.
+    pub observed_at: Timestamp,
+}
+
+/// The kind of reason why nothing can start.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum BlockingReason {
+    /// There is no candidate.
+    Idle {
+        /// Drafts would have counted.
+        include_draft: bool,
+    },
+    /// All candidates wait for other tasks.
+    DependencyBlocked {
+        /// How many.
+        blocked_tasks: usize,
+    },
+    /// All candidates wait for their time.
+    ScheduleBlocked {
+        /// How many.
+        blocked_tasks: usize,
+        /// The first time, as written.
+        next_runnable_at: Option<String>,
+        /// How long until then.
+        seconds_until_next_runnable: Option<i64>,
+    },
+    /// Some wait for other tasks, some for their time.
+    MixedQueue {
+        /// How many wait for other tasks.
+        dependency_blocked: usize,
+        /// How many wait for their time.
+        schedule_blocked: usize,
+        /// 0.
+        status_filtered: usize,
+    },
 }
 
 /// One task: can it start, and if not, why.
@@ -101,14 +154,14 @@ pub struct TaskReport {
     pub reasons: Vec<Reason>,
 }
 
-/// Why a task cannot start now.
+/// Why a task cannot start now, or why one that is being worked on should wait.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Reason {
-    /// Only `todo` starts.
+    /// It is finished.
     StatusNotRunnable {
-        /// What it is instead.
+        /// Done or rejected.
         status: Status,
     },
     /// A draft, and drafts were not asked for.
@@ -174,7 +227,7 @@ impl<'q, 's> Readiness<'q, 's> {
         for task in queue.tasks() {
             if statuses.get(task.id.as_str()).is_some_and(|status| !status.is_terminal()) {
                 for id in &task.blocks {
-                    blockers.entry(id.as_str()).or_default().push(task);
+                    blockers.entry(id.trim()).or_default().push(task);
                 }
             }
         }
@@ -190,29 +243,37 @@ impl<'q, 's> Readiness<'q, 's> {
         let free = |task: &&Task| !self.selection.exclude.contains(&task.id);
         let doing = self.queue.tasks().filter(free).find(|task| self.status(task) == Status::Doing);
         let doing = doing.filter(|_| self.selection.doing == DoingFirst::Prefer);
-        doing.or_else(|| self.queue.tasks().filter(free).find(|task| self.reasons(task).is_empty()))
+        let can_start = |task: &&Task| self.is_candidate(task) && self.reasons(task).is_empty();
+        doing.or_else(|| self.queue.tasks().filter(free).find(can_start))
     }
 
     pub(crate) fn report(&self) -> Report {
         let mut summary = Summary::default();
         let mut tasks = Vec::new();
+        let mut first_start: Option<(i64, &'q str)> = None;
         for task in self.queue.tasks() {
             let reasons = self.reasons(task);
+            let runnable = reasons.is_empty();
             summary.total_active += 1;
             if self.is_candidate(task) {
                 summary.candidates_total += 1;
-                let has = |wanted: fn(&Reason) -> bool| usize::from(reasons.iter().any(wanted));
-                summary.runnable_candidates += usize::from(reasons.is_empty());
-                summary.blocked_by_dependencies +=
-                    has(|reason| matches!(reason, Reason::UnmetDependencies { .. }));
-                summary.blocked_by_schedule +=
-                    has(|reason| matches!(reason, Reason::ScheduledStartInFuture { .. }));
-            } else {
-                summary.blocked_by_status_or_flags += 1;
+                summary.runnable_candidates += usize::from(runnable);
+                for reason in &reasons {
+                    match reason {
+                        Reason::UnmetDependencies { .. } => summary.blocked_by_dependencies += 1,
+                        Reason::ScheduledStartInFuture { seconds_until_runnable: wait, .. } => {
+                            summary.blocked_by_schedule += 1;
+                            let start =
+                                (*wait, task.scheduled_start.as_deref().unwrap_or_default());
+                            first_start = Some(first_start.map_or(start, |first| first.min(start)));
+                        }
+                        Reason::StatusNotRunnable { .. } | Reason::DraftExcluded => {}
+                    }
+                }
             }
-            let (id, runnable) = (task.id.clone(), reasons.is_empty());
-            tasks.push(TaskReport { id, status: task.status, runnable, reasons });
+            tasks.push(TaskReport { id: task.id.clone(), status: task.status, runnable, reasons });
         }
+        summary.blocking = self.blocking(&summary, first_start);
         let next = self.next();
         let selection = Selected {
             include_draft: self.selection.drafts == Drafts::Include,
@@ -223,6 +284,51 @@ impl<'q, 's> Readiness<'q, 's> {
         Report { version: 1, now: self.selection.now, selection, summary, tasks }
     }
 
+    fn blocking(&self, summary: &Summary, first_start: Option<(i64, &str)>) -> Option<Blocking> {
+        if summary.runnable_candidates > 0 {
+            return None;
+        }
+        let (dependencies, schedule) =
+            (summary.blocked_by_dependencies, summary.blocked_by_schedule);
+        let (status, reason, message) = match (dependencies, schedule) {
+            (0, 0) => {
+                let include_draft = self.selection.drafts == Drafts::Include;
+                (
+                    "waiting",
+                    BlockingReason::Idle { include_draft },
+                    "Ralph is idle: no task waits to be started.",
+                )
+            }
+            (blocked_tasks, 0) => (
+                "blocked",
+                BlockingReason::DependencyBlocked { blocked_tasks },
+                "Ralph is blocked by unfinished dependencies.",
+            ),
+            (0, blocked_tasks) => (
+                "waiting",
+                BlockingReason::ScheduleBlocked {
+                    blocked_tasks,
+                    next_runnable_at: first_start.map(|(_, at)| at.to_owned()),
+                    seconds_until_next_runnable: first_start.map(|(seconds, _)| seconds),
+                },
+                "Ralph waits for the time of scheduled tasks.",
+            ),
+            (dependency_blocked, schedule_blocked) => (
+                "blocked",
+                BlockingReason::MixedQueue {
+                    dependency_blocked,
+                    schedule_blocked,
+                    status_filtered: 0,
+                },
+                "Ralph is blocked by dependencies and schedules.",
+            ),
+        };
+        let detail =
+            format!("Waiting for other tasks: {dependencies}, for their time: {schedule}.");
+        let (status, message) = (status.to_owned(), message.to_owned());
+        Some(Blocking { status, reason, message, detail, observed_at: self.selection.now })
+    }
+
     fn is_candidate(&self, task: &Task) -> bool {
         match self.status(task) {
             Status::Todo => true,
@@ -231,20 +337,22 @@ impl<'q, 's> Readiness<'q, 's> {
         }
     }
 
+    /// In the order of 0.4.0, which also looks at a task that is `doing`.
     fn reasons(&self, task: &Task) -> Vec<Reason> {
-        if !self.is_candidate(task) {
-            let status = self.status(task);
-            let draft = status == Status::Draft;
-            return vec![if draft {
-                Reason::DraftExcluded
-            } else {
-                Reason::StatusNotRunnable { status }
-            }];
-        }
         let mut reasons = Vec::new();
-        let dependencies = self.unmet(task);
-        if !dependencies.is_empty() {
-            reasons.push(Reason::UnmetDependencies { dependencies });
+        match self.status(task) {
+            status @ (Status::Done | Status::Rejected) => {
+                return vec![Reason::StatusNotRunnable { status }];
+            }
+            Status::Draft if self.selection.drafts == Drafts::Exclude => {
+                reasons.push(Reason::DraftExcluded)
+            }
+            Status::Draft | Status::Todo | Status::Doing => {
+                let dependencies = self.unmet(task);
+                if !dependencies.is_empty() {
+                    reasons.push(Reason::UnmetDependencies { dependencies });
+                }
+            }
         }
         let now = self.selection.now;
         // A time that cannot be read holds nothing back; validation reports it.
@@ -263,9 +371,8 @@ impl<'q, 's> Readiness<'q, 's> {
     fn unmet(&self, task: &Task) -> Vec<UnmetDependency> {
         let mut unmet: Vec<UnmetDependency> = Vec::new();
         let blockers = self.blockers.get(task.id.as_str()).into_iter().flatten();
-        for id in
-            task.depends_on.iter().map(String::as_str).chain(blockers.map(|task| task.id.as_str()))
-        {
+        let needed = task.depends_on.iter().map(|id| id.trim()).filter(|id| !id.is_empty());
+        for id in needed.chain(blockers.map(|task| task.id.as_str())) {
             let dependency = match self.statuses.get(id) {
                 None => UnmetDependency::Missing { id: id.to_owned() },
                 Some(status) if status.is_terminal() => continue,

@@ -128,7 +128,9 @@ impl Task {
         self.status = status;
         self.updated_at = Some(now.to_string());
         if status.is_terminal() {
-            self.completed_at.get_or_insert_with(|| now.to_string());
+            if self.completed_at.as_ref().is_none_or(|time| time.trim().is_empty()) {
+                self.completed_at = Some(now.to_string());
+            }
         } else {
             self.completed_at = None;
         }
@@ -137,10 +139,12 @@ impl Task {
         }
     }
 
-    /// Adds a note, and stamps the change.
+    /// Adds a note unless it is blank, and stamps the change.
     pub fn add_note(&mut self, note: &str, now: Timestamp) {
-        self.notes.push(note.to_owned());
-        self.updated_at = Some(now.to_string());
+        if !note.trim().is_empty() {
+            self.notes.push(note.trim().to_owned());
+            self.updated_at = Some(now.to_string());
+        }
     }
 
     /// Gives new ids, by pairs of old and new, to the task and to those it names.

@@ -8,6 +8,7 @@ mod landing; // texts finished and adopted on another version
 mod merge; // three versions become one
 mod reference; // documents of 0.4.0 pass through
 mod runnability; // who can start, and why not
+mod speed; // figures, by hand
 mod validate; // every problem, each with its place
 
 use ralph_queue::{Document, Queue, Task};

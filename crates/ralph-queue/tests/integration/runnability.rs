@@ -61,7 +61,7 @@ fn the_report_has_the_shape_of_0_4_0() {
             "runnable_candidates": 1,
             "blocked_by_dependencies": 2,
             "blocked_by_schedule": 1,
-            "blocked_by_status_or_flags": 2
+            "blocked_by_status_or_flags": 0
           },
           "tasks": [
             {

@@ -50,10 +50,10 @@ fn every_rule_at_once() {
         &expect![[r#"
             queue:2:3 error RQ-01 created_at missing_field: `created_at` is missing
             queue:2:3 error RQ-01 updated_at missing_field: `updated_at` is missing
-            queue:2:10 error RQ-01 id id_format: the id is not `RQ-` and a number of 4 digits or more: `RQ-01`
+            queue:2:10 error RQ-01 id id_format: the id is not `RQ-` and 4 digits or more: `RQ-01`
             queue:2:28 error RQ-01 title blank: the title is blank
             queue:2:47 error RQ-01 tags[1] blank: an entry of `tags` is blank
-            queue:2:70 error RQ-01 custom_fields.a b custom_field_name: the custom field `a b` has a blank in its name
+            queue:2:70 error RQ-01 custom_fields.a b custom_field_name: the name of the custom field `a b` is blank or has a blank
             queue:3:3 error RQ-0002 completed_at missing_field: `completed_at` is missing
             queue:3:30 warning RQ-0002 title control_character: the title has control characters
             queue:3:55 error RQ-0002 created_at bad_time: `created_at` is no RFC 3339 time: `yesterday`
@@ -68,10 +68,10 @@ fn every_rule_at_once() {
             queue:6:58 error RQ-0003 agent.phases out_of_range: `agent.phases` is 1, 2 or 3
             queue:7:10 error RQ-0003 id duplicate_id: the id `RQ-0003` is taken by another task in the queue file
             queue:7:124 warning RQ-0003 parent_id self_reference: the task is its own parent
-            queue:8:10 error RQ-00010 id id_format: the id is not `RQ-` and a number of 4 digits or more: `RQ-00010`
+            queue:8:10 error RQ-00010 id id_format: the id is not `RQ-` and 4 digits or more: `RQ-00010`
             queue:8:121 error RQ-00010 agent wrong_type: `agent` has the wrong shape: invalid type: integer `7`, expected a string
             queue:9:131 warning RQ-10000 depends_on[0] rejected_dependency: depends on `RQ-0004`, which is rejected and counts as finished
-            queue:10:10 error XX-0005 id id_format: the id is not `RQ-` and a number of 4 digits or more: `XX-0005`
+            queue:10:10 error XX-0005 id id_format: the id is not `RQ-` and 4 digits or more: `XX-0005`
             queue:10:121 error XX-0005 status wrong_type: unknown status `soon`, known are draft, todo, doing, done, rejected
             done:5:5 error RQ-0002 status not_finished: a task in the done file is done or rejected, not todo
             done:5:12 error RQ-0002 id duplicate_id: the id `RQ-0002` is taken by another task in the queue file
@@ -137,8 +137,8 @@ fn a_task_left_behind_is_a_warning_and_a_stranger_is_an_error() {
         &queue,
         Some(&left),
         &expect![[r#"
-        queue:4:12 warning RQ-0001 id left_behind: `RQ-0001` is finished and in the done file, too; the next change removes it here
-    "#]],
+            queue:4:12 warning RQ-0001 id left_behind: the task is finished and in the done file, too; the next change removes it here
+        "#]],
     );
     check(
         &queue,

@@ -1,0 +1,111 @@
+//! What is wrong with one task alone.
+
+use ralph_state::Timestamp;
+
+use super::{Fault, Located, error, warning};
+use crate::ids::IdRules;
+use crate::queue::Place;
+use crate::task::Task;
+
+pub(super) fn check(located: &Located<'_>, ids: &IdRules, report: &mut dyn FnMut(Fault)) {
+    let Located { place, task, left, .. } = *located;
+    if left {
+        let message =
+            "the task is finished and in the done file, too; the next change removes it here";
+        return report(warning("left_behind", "id", message));
+    }
+    let id = task.id.as_str();
+    if !has_form(id, ids) {
+        let message =
+            format!("the id is not `{}-` and {} digits or more: `{id}`", ids.prefix, ids.width);
+        report(error("id_format", "id", message));
+    }
+    if task.title.trim().is_empty() {
+        report(error("blank", "title", "the title is blank"));
+    } else if task.title.chars().any(char::is_control) {
+        report(warning("control_character", "title", "the title has control characters"));
+    }
+    let lists = [
+        ("tags", &task.tags),
+        ("scope", &task.scope),
+        ("evidence", &task.evidence),
+        ("plan", &task.plan),
+    ];
+    for (name, list) in lists {
+        for (index, _) in list.iter().enumerate().filter(|(_, entry)| entry.trim().is_empty()) {
+            report(error(
+                "blank",
+                format!("{name}[{index}]"),
+                format!("an entry of `{name}` is blank"),
+            ));
+        }
+    }
+    for key in task.custom_fields.keys() {
+        if key.is_empty() || key.contains(char::is_whitespace) {
+            let message = format!("the name of the custom field `{key}` is blank or has a blank");
+            report(error("custom_field_name", format!("custom_fields.{key}"), message));
+        }
+    }
+    if place == Place::Done && !task.status.is_terminal() {
+        let message = format!("a task in the done file is done or rejected, not {}", task.status);
+        report(error("not_finished", "status", message));
+    }
+    times(task, report);
+    agent(task, report);
+}
+
+/// Wider numbers are fine when they need the width.
+fn has_form(id: &str, ids: &IdRules) -> bool {
+    let digits = id.rsplit('-').next().unwrap_or(id);
+    let grown = digits.len() > ids.width && !digits.starts_with('0');
+    ids.number_of(id).is_some() && (digits.len() == ids.width || grown)
+}
+
+fn times(task: &Task, report: &mut dyn FnMut(Fault)) {
+    let times = [
+        ("created_at", &task.created_at, true, true),
+        ("updated_at", &task.updated_at, true, true),
+        ("completed_at", &task.completed_at, task.status.is_terminal(), true),
+        ("started_at", &task.started_at, false, false),
+        ("scheduled_start", &task.scheduled_start, false, false),
+    ];
+    for (name, time, needed, utc) in times {
+        match time {
+            None if needed => report(error("missing_field", name, format!("`{name}` is missing"))),
+            Some(time) if time.parse::<Timestamp>().is_err() => {
+                report(error("bad_time", name, format!("`{name}` is no RFC 3339 time: `{time}`")));
+            }
+            Some(time) if utc && !is_utc(time) => {
+                report(error("not_utc", name, format!("`{name}` is not in UTC: `{time}`")));
+            }
+            _ => {}
+        }
+    }
+}
+
+/// RFC 3339 writes UTC as `Z` or as an offset of nothing.
+fn is_utc(time: &str) -> bool {
+    let time = time.trim();
+    time.ends_with(['Z', 'z']) || time.ends_with("+00:00") || time.ends_with("-00:00")
+}
+
+fn agent(task: &Task, report: &mut dyn FnMut(Fault)) {
+    match task.agent_overrides() {
+        Ok(None) => {}
+        Ok(Some(agent)) => {
+            if agent.iterations == Some(0) {
+                report(error(
+                    "out_of_range",
+                    "agent.iterations",
+                    "`agent.iterations` is at least 1",
+                ));
+            }
+            if agent.phases.is_some_and(|phases| !(1..=3).contains(&phases)) {
+                report(error("out_of_range", "agent.phases", "`agent.phases` is 1, 2 or 3"));
+            }
+        }
+        Err(reason) => {
+            report(error("wrong_type", "agent", format!("`agent` has the wrong shape: {reason}")))
+        }
+    }
+}

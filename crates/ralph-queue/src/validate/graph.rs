@@ -1,0 +1,214 @@
+//! What is wrong between tasks: ids, references, cycles.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
+use super::{Fault, Located, error, warning};
+use crate::task::{Status, Task};
+
+pub(super) fn check(tasks: &[Located<'_>], max_depth: usize, report: &mut dyn FnMut(usize, Fault)) {
+    let by_id = index(tasks, report);
+    for (at, located) in tasks.iter().enumerate().filter(|(_, located)| !located.left) {
+        let find = |id: &str| by_id.get(id).map(|at| tasks[*at].task);
+        references(located.task, find, &mut |fault| report(at, fault));
+    }
+    cycles_and_depth(tasks, &by_id, max_depth, report);
+}
+
+/// What an id means: the first task with it, one that is not rejected before one that is, which
+/// may share its id, as in 0.4.0.
+fn index<'a>(
+    tasks: &[Located<'a>],
+    report: &mut dyn FnMut(usize, Fault),
+) -> HashMap<&'a str, usize> {
+    let mut by_id = HashMap::with_capacity(tasks.len());
+    for (at, Located { task, .. }) in tasks.iter().enumerate().filter(|(_, located)| !located.left)
+    {
+        match by_id.entry(task.id.as_str()) {
+            Entry::Vacant(entry) => {
+                entry.insert(at);
+            }
+            Entry::Occupied(mut entry) => {
+                let first = tasks[*entry.get()];
+                if first.task.status == Status::Rejected {
+                    entry.insert(at);
+                } else if task.status != Status::Rejected {
+                    let file = first.place.as_str();
+                    let message =
+                        format!("the id `{}` is taken by another task in the {file} file", task.id);
+                    report(at, error("duplicate_id", "id", message));
+                }
+            }
+        }
+    }
+    by_id
+}
+
+fn references<'a>(
+    task: &Task,
+    find: impl Fn(&str) -> Option<&'a Task>,
+    report: &mut dyn FnMut(Fault),
+) {
+    let lists = [
+        ("depends_on", &task.depends_on),
+        ("blocks", &task.blocks),
+        ("relates_to", &task.relates_to),
+    ];
+    let entries = lists.into_iter().flat_map(|(name, ids)| {
+        ids.iter().enumerate().map(move |(index, id)| (name, format!("{name}[{index}]"), id.trim()))
+    });
+    let single =
+        task.duplicates.iter().map(|id| ("duplicates", "duplicates".to_owned(), id.trim()));
+    // Blank references mean nothing, as in 0.4.0.
+    for (name, field, id) in entries.chain(single).filter(|(_, _, id)| !id.is_empty()) {
+        if id == task.id.as_str() {
+            report(error("self_reference", field, format!("`{name}` names the task itself")));
+            continue;
+        }
+        match (name, find(id).map(|target| target.status)) {
+            (_, None) => {
+                let message = format!("`{name}` names `{id}`, which is in neither file");
+                report(error("unknown_task", field, message));
+            }
+            ("depends_on", Some(Status::Rejected)) => {
+                let message =
+                    format!("depends on `{id}`, which is rejected and counts as finished");
+                report(warning("rejected_dependency", field, message));
+            }
+            ("duplicates", Some(status)) if status.is_terminal() => {
+                report(warning(
+                    "duplicates_finished",
+                    field,
+                    format!("repeats `{id}`, which is {status}"),
+                ));
+            }
+            _ => {}
+        }
+    }
+    match task.parent_id.as_deref().map(str::trim) {
+        Some(parent) if parent == task.id.as_str() => {
+            report(warning("self_reference", "parent_id", "the task is its own parent"));
+        }
+        Some(parent) if find(parent).is_none() => {
+            report(warning(
+                "unknown_task",
+                "parent_id",
+                format!("the parent `{parent}` is in neither file"),
+            ));
+        }
+        _ => {}
+    }
+}
+
+/// References to nothing and to the task itself are reported elsewhere.
+fn cycles_and_depth(
+    tasks: &[Located<'_>],
+    by_id: &HashMap<&str, usize>,
+    max_depth: usize,
+    report: &mut dyn FnMut(usize, Fault),
+) {
+    let edges = |ids: fn(&Task) -> &[String]| -> Vec<Vec<usize>> {
+        let targets = |(at, located): (usize, &Located<'_>)| {
+            let targets = ids(located.task).iter().filter_map(|id| by_id.get(id.trim()).copied());
+            targets.filter(|target| *target != at).collect()
+        };
+        tasks.iter().enumerate().map(targets).collect()
+    };
+    let depends_on = edges(|task| &task.depends_on);
+    let blocks = edges(|task| &task.blocks);
+    let parents = edges(|task| task.parent_id.as_slice());
+    let dependencies = walk(&depends_on);
+    let mut cycles = vec![
+        ("depends_on", "cycle", "depends on itself", dependencies.cycles),
+        ("blocks", "cycle", "blocks itself", walk(&blocks).cycles),
+        ("parent_id", "cycle", "is its own ancestor", walk(&parents).cycles),
+    ];
+    if cycles[0].3.is_empty() && cycles[1].3.is_empty() {
+        // Open tasks that wait for each other, one by what it depends on, one by what blocks it.
+        let open = |at: &usize| !tasks[*at].task.status.is_terminal();
+        let mut waits: Vec<Vec<usize>> =
+            depends_on.iter().map(|needed| needed.iter().copied().filter(open).collect()).collect();
+        for (from, blocked) in blocks.iter().enumerate().filter(|(from, _)| open(from)) {
+            blocked.iter().filter(|at| open(at)).for_each(|at| waits[*at].push(from));
+        }
+        cycles.push(("depends_on", "deadlock", "waits for itself", walk(&waits).cycles));
+    }
+    for (field, code, what, cycles) in cycles {
+        for cycle in cycles {
+            report(cycle[0], error(code, field, format!("{what}: {}", path(tasks, &cycle))));
+        }
+    }
+    let mut needed = vec![false; tasks.len()];
+    depends_on.iter().flatten().for_each(|at| needed[*at] = true);
+    for (at, depth) in dependencies.depths.into_iter().enumerate() {
+        if depth > max_depth && !needed[at] && !tasks[at].task.status.is_terminal() {
+            let message = format!(
+                "{depth} tasks must be finished one after another before this one, the limit is {max_depth}"
+            );
+            report(at, warning("deep_dependencies", "depends_on", message));
+        }
+    }
+}
+
+/// The ids of a cycle, of a long one both ends.
+fn path(tasks: &[Located<'_>], cycle: &[usize]) -> String {
+    let mut ids: Vec<&str> = cycle.iter().map(|at| tasks[*at].task.id.as_str()).collect();
+    ids.push(ids[0]);
+    if ids.len() > 12 {
+        ids.splice(6..ids.len() - 5, ["..."]);
+    }
+    ids.join(" -> ")
+}
+
+struct Walk {
+    /// For each edge that closes a cycle, the tasks on it.
+    cycles: Vec<Vec<usize>>,
+    /// The longest way from each task along the edges, in edges; those that close a cycle do not
+    /// count.
+    depths: Vec<usize>,
+}
+
+/// Goes through a graph depth first, with a stack of its own: a chain of tasks may be longer than
+/// that of the thread.
+fn walk(edges: &[Vec<usize>]) -> Walk {
+    #[derive(Clone, Copy, PartialEq)]
+    enum Seen {
+        No,
+        Open,
+        Closed,
+    }
+    let mut seen = vec![Seen::No; edges.len()];
+    let mut walk = Walk { cycles: Vec::new(), depths: vec![0; edges.len()] };
+    for root in 0..edges.len() {
+        if seen[root] != Seen::No {
+            continue;
+        }
+        seen[root] = Seen::Open;
+        // A task, and how many of its edges have been taken.
+        let mut stack = vec![(root, 0)];
+        while let Some((at, taken)) = stack.last_mut() {
+            let at = *at;
+            if let Some(&to) = edges[at].get(*taken) {
+                *taken += 1;
+                match seen[to] {
+                    Seen::No => {
+                        seen[to] = Seen::Open;
+                        stack.push((to, 0));
+                    }
+                    Seen::Open => {
+                        let start = stack.iter().position(|(open, _)| *open == to).unwrap_or(0);
+                        walk.cycles.push(stack[start..].iter().map(|(open, _)| *open).collect());
+                    }
+                    Seen::Closed => walk.depths[at] = walk.depths[at].max(walk.depths[to] + 1),
+                }
+            } else {
+                seen[at] = Seen::Closed;
+                stack.pop();
+                if let Some((parent, _)) = stack.last() {
+                    walk.depths[*parent] = walk.depths[*parent].max(walk.depths[at] + 1);
+                }
+            }
+        }
+    }
+    walk
+}

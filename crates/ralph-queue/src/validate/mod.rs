@@ -1,0 +1,164 @@
+//! What is wrong with a queue: every problem at once, each with its place.
+
+mod fields;
+mod graph;
+
+use ralph_state::TaskId;
+
+use crate::document::{Document, Lines, ParseError};
+use crate::ids::IdRules;
+use crate::queue::{Place, leftovers};
+use crate::task::Task;
+
+/// What to check against.
+#[derive(Clone, Debug)]
+pub struct Rules {
+    /// What ids look like.
+    pub ids: IdRules,
+    /// Chains of dependencies longer than this are a warning; 0.4.0 has 10.
+    pub max_dependency_depth: usize,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Self { ids: IdRules::default(), max_dependency_depth: 10 }
+    }
+}
+
+/// How bad it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Severity {
+    /// Worth a look; everything works.
+    Warning,
+    /// The file breaks a rule.
+    Error,
+}
+
+impl Severity {
+    /// `error` or `warning`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Warning => "warning",
+            Self::Error => "error",
+        }
+    }
+}
+
+/// One thing that is wrong. Its `Display` says what; where is in the fields.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+#[non_exhaustive]
+pub struct Problem {
+    /// How bad.
+    pub severity: Severity,
+    /// A word for the rule that is broken, such as `duplicate_id`.
+    pub code: &'static str,
+    /// Which file.
+    pub place: Place,
+    /// Which task, when it has an id.
+    pub task: Option<TaskId>,
+    /// Which field, if one; with its index when it is an entry of a list, as `tags[2]`.
+    pub field: Option<String>,
+    /// The line in that file, from 1.
+    pub line: usize,
+    /// The column in characters, from 1.
+    pub column: usize,
+    /// What is wrong, in words.
+    pub message: String,
+}
+
+/// Every problem of two texts, of shape and of sense, even where [`crate::Document::parse`] would
+/// give up. What cannot be read is left out when the rest is checked.
+///
+/// Errors: which text cannot be read at all.
+pub fn texts(
+    queue: &str,
+    done: Option<&str>,
+    rules: &Rules,
+) -> Result<Vec<Problem>, (Place, ParseError)> {
+    let read = |text: &str, place| {
+        Document::parse_leniently(text.to_owned(), place).map_err(|error| (place, error))
+    };
+    let (queue, mut problems) = read(queue, Place::Queue)?;
+    let (done, done_problems) = match done {
+        Some(done) => read(done, Place::Done)?,
+        None => (Document::empty(), Vec::new()),
+    };
+    problems.extend(done_problems);
+    problems.extend(documents(&queue, &done, rules));
+    sort(&mut problems);
+    Ok(problems)
+}
+
+/// Every problem of two documents.
+pub(crate) fn documents(queue: &Document, done: &Document, rules: &Rules) -> Vec<Problem> {
+    let leftovers = leftovers(queue, done);
+    let mut faults = Vec::new();
+    let mut tasks = Vec::new();
+    for (place, document) in [(Place::Queue, queue), (Place::Done, done)] {
+        for (index, task) in document.tasks().iter().enumerate() {
+            let left = place == Place::Queue && leftovers.binary_search(&index).is_ok();
+            tasks.push(Located { place, index, task, left });
+        }
+    }
+    for (at, located) in tasks.iter().enumerate() {
+        fields::check(located, &rules.ids, &mut |fault| faults.push((at, fault)));
+    }
+    graph::check(&tasks, rules.max_dependency_depth, &mut |at, fault| faults.push((at, fault)));
+    if faults.is_empty() {
+        return Vec::new();
+    }
+    let lines = [Lines::new(queue.text()), Lines::new(done.text())];
+    let problem = |(at, fault): (usize, Fault)| {
+        let Located { place, index, task, .. } = tasks[at];
+        let (document, lines) = match place {
+            Place::Queue => (queue, &lines[0]),
+            Place::Done => (done, &lines[1]),
+        };
+        let (line, column) = lines.position(document.locate(index, &fault.field));
+        let Fault { severity, code, field, message } = fault;
+        Problem {
+            severity,
+            code,
+            place,
+            task: Some(task.id.clone()),
+            field: Some(field),
+            line,
+            column,
+            message,
+        }
+    };
+    let mut problems: Vec<Problem> = faults.into_iter().map(problem).collect();
+    sort(&mut problems);
+    problems
+}
+
+fn sort(problems: &mut [Problem]) {
+    problems.sort_by_key(|problem| (problem.place, problem.line, problem.column));
+}
+
+/// A task, and where it is.
+#[derive(Clone, Copy)]
+struct Located<'a> {
+    place: Place,
+    index: usize,
+    task: &'a Task,
+    /// It is a rest of a move to the done file, see [`crate::Queue::leftovers`].
+    left: bool,
+}
+
+/// A problem without its place.
+struct Fault {
+    severity: Severity,
+    code: &'static str,
+    field: String,
+    message: String,
+}
+
+fn error(code: &'static str, field: impl Into<String>, message: impl Into<String>) -> Fault {
+    Fault { severity: Severity::Error, code, field: field.into(), message: message.into() }
+}
+
+fn warning(code: &'static str, field: impl Into<String>, message: impl Into<String>) -> Fault {
+    Fault { severity: Severity::Warning, ..error(code, field, message) }
+}
