@@ -73,131 +73,158 @@ pub fn three_way(base: &str, ours: &str, theirs: &str) -> Result<Merged, MergeEr
     let (mut ours, mut theirs) = (parse(ours, "ours")?, parse(theirs, "theirs")?);
     let renumbered = renumber(&base, &mut ours, &mut theirs)?;
 
-    let (base, theirs_draft) = (base.draft(), theirs.draft());
-    let mut merge = Merge { base, merged: ours.draft(), conflicts: Vec::new() };
-    for index in 0..theirs_draft.len() {
-        merge.take_theirs(&theirs_draft, index);
+    let (base, theirs) = (base.draft(), theirs.draft());
+    let (base_ids, their_ids) = (positions(&base), positions(&theirs));
+    let mut merge =
+        Merge { base, base_ids, merged: ours.draft(), ids: None, conflicts: Vec::new() };
+    for index in 0..theirs.len() {
+        merge.take_theirs(&theirs, index);
     }
-    for task in merge
-        .base
-        .tasks()
-        .filter(|task| theirs_draft.position(task.id.as_str()).is_none())
-        .collect::<Vec<_>>()
-    {
-        let Some(at) = merge.merged.position(task.id.as_str()) else { continue };
-        if merge.merged.task(at) == task {
-            merge.merged.take(at);
-        } else {
-            let (base, ours) = (Some(json(task)), Some(json(merge.merged.task(at))));
-            merge.conflicts.push(Conflict {
-                task: task.id.clone(),
-                field: None,
-                base,
-                ours,
-                theirs: None,
-            });
-        }
-    }
-    let text = merge
-        .merged
-        .splice()?
-        .map_or_else(|| ours.text().to_owned(), |merged| merged.text().to_owned());
+    merge.remove_gone(&their_ids);
+    let merged = merge.merged.splice()?;
+    let text = merged.map_or_else(|| ours.text().to_owned(), |merged| merged.text().to_owned());
     Ok(Merged { text, conflicts: merge.conflicts, renumbered })
 }
 
 struct Merge<'a> {
     base: Draft<'a>,
+    base_ids: BTreeMap<TaskId, usize>,
     /// Ours, becoming the result.
     merged: Draft<'a>,
+    /// Where its tasks are; nothing after one came or went.
+    ids: Option<BTreeMap<TaskId, usize>>,
     conflicts: Vec<Conflict>,
 }
 
 impl Merge<'_> {
+    fn position(&mut self, id: &TaskId) -> Option<usize> {
+        self.ids.get_or_insert_with(|| positions(&self.merged)).get(id).copied()
+    }
+
     fn take_theirs(&mut self, theirs: &Draft<'_>, index: usize) {
         let task = theirs.task(index);
-        let id = task.id.as_str();
-        let base = self.base.position(id);
-        let same = base.is_some_and(|base| self.base.task(base) == task);
-        match (base, self.merged.position(id)) {
+        let base = self.base_ids.get(&task.id).copied();
+        match (base, self.position(&task.id)) {
             (None, None) => self.add(theirs, index),
-            (Some(_), None) if same => {}
+            (Some(base), None) if self.base.task(base) == task => {}
             (Some(base), None) => {
-                let (base, theirs_json) = (Some(json(self.base.task(base))), Some(json(task)));
-                self.conflicts.push(Conflict {
-                    task: task.id.clone(),
-                    field: None,
-                    base,
-                    ours: None,
-                    theirs: theirs_json,
-                });
+                self.conflicts
+                    .push(removed(&task.id, [Some(self.base.task(base)), None, Some(task)]));
                 self.add(theirs, index);
             }
-            (base, Some(at)) => self.combine(base, at, &theirs.block(index)),
+            (base, Some(at)) => {
+                let text = theirs.unchanged_text(index);
+                let same = self.merged.unchanged_text(at) == text
+                    || base.is_some_and(|base| self.base.unchanged_text(base) == text);
+                if !same {
+                    self.combine(base, at, &theirs.block(index));
+                }
+            }
+        }
+    }
+
+    /// Removes what theirs removed and ours left as it was.
+    fn remove_gone(&mut self, their_ids: &BTreeMap<TaskId, usize>) {
+        for index in 0..self.base.len() {
+            let id = self.base.task(index).id.clone();
+            let Some(at) = self.position(&id).filter(|_| !their_ids.contains_key(&id)) else {
+                continue;
+            };
+            let (base, ours) = (self.base.task(index), self.merged.task(at));
+            if base == ours {
+                self.merged.take(at);
+                self.ids = None;
+            } else {
+                self.conflicts.push(removed(&id, [Some(base), Some(ours), None]));
+            }
         }
     }
 
     /// Adds a task of theirs behind the one that it follows there, and behind what ours added
     /// there before it was made.
     fn add(&mut self, theirs: &Draft<'_>, index: usize) {
-        let before =
-            (0..index).rev().find_map(|index| self.merged.position(theirs.task(index).id.as_str()));
+        let before = (0..index).rev().find_map(|index| self.position(&theirs.task(index).id));
         let mut at = before.map_or(0, |at| at + 1);
         let age = |task: &Task| (task.created_at.clone(), task.id.clone());
         let task = theirs.task(index);
         while at < self.merged.len() {
             let next = self.merged.task(at);
-            if self.base.position(next.id.as_str()).is_some() || age(next) > age(task) {
+            if self.base_ids.contains_key(&next.id) || age(next) > age(task) {
                 break;
             }
             at += 1;
         }
         self.merged.insert_block(at, theirs.block(index));
+        self.ids = None;
     }
 
     /// Merges a task that both have, at `base` and `at`.
     fn combine(&mut self, base: Option<usize>, at: usize, theirs: &Block) {
-        let ours = self.merged.block(at);
-        if ours.same_text(theirs) {
-            return;
-        }
         let base = base.map(|base| self.base.block(base));
+        let mut ours = self.merged.block(at);
         // Comments count as a change.
         if base.as_ref().is_some_and(|base| base.same_text(&ours)) {
             self.merged.take(at);
             return self.merged.insert_block(at, theirs.clone());
         }
-        let base = base.as_ref().map(Block::task);
-        let (ours, theirs) = (ours.task(), theirs.task());
-        if ours == theirs || base == Some(theirs) {
-            return;
-        }
-        let (fields, conflicts) =
-            merge_fields(&fields(base), &fields(Some(ours)), &fields(Some(theirs)), &ours.id);
+        let base_task = base.as_ref().map(Block::task);
+        let sides = [base_task, Some(ours.task()), Some(theirs.task())];
+        let (fields, conflicts) = merge_fields(&sides.map(fields), &theirs.task().id);
         self.conflicts.extend(conflicts);
         // Every merged field is one of a task that was read.
-        if let Ok(merged) = Task::parse(&Value::Object(fields).to_string()) {
+        if let Ok(merged) = Task::parse(&Value::Object(fields).to_string())
+            && merged != *ours.task()
+        {
+            *ours.task_mut() = merged.clone();
             *self.merged.task_mut(at) = merged;
         }
+        let known: BTreeSet<String> = base
+            .iter()
+            .flat_map(Block::comments)
+            .chain(ours.comments())
+            .map(str::to_owned)
+            .collect();
+        let added: Vec<&str> =
+            theirs.comments().filter(|comment| !known.contains(*comment)).collect();
+        if !added.is_empty() {
+            added.into_iter().for_each(|comment| ours.add_comment(comment));
+            self.merged.take(at);
+            self.merged.insert_block(at, ours);
+        }
     }
+}
+
+/// One side removed what the other changed.
+fn removed(task: &TaskId, sides: [Option<&Task>; 3]) -> Conflict {
+    let [base, ours, theirs] = sides.map(|task| task.map(json));
+    Conflict { task: task.clone(), field: None, base, ours, theirs }
+}
+
+/// Where each task is, by the rule of [`Draft::position`].
+fn positions(draft: &Draft<'_>) -> BTreeMap<TaskId, usize> {
+    let mut positions = BTreeMap::new();
+    for (index, task) in draft.tasks().enumerate() {
+        let at = positions.entry(task.id.clone()).or_insert(index);
+        if draft.task(*at).status == Status::Rejected && task.status != Status::Rejected {
+            *at = index;
+        }
+    }
+    positions
 }
 
 fn json(task: &Task) -> Value {
     Value::Object(fields(Some(task)))
 }
 
-fn fields(task: Option<&Task>) -> Map<String, Value> {
+fn fields(task: Option<&Task>) -> Fields {
     let fields = task.map(Task::fields).unwrap_or_default();
     fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
 type Fields = Map<String, Value>;
 
-fn merge_fields(
-    base: &Fields,
-    ours: &Fields,
-    theirs: &Fields,
-    task: &TaskId,
-) -> (Fields, Vec<Conflict>) {
+/// The fields of a task, or its conflicts, from base, ours and theirs.
+fn merge_fields([base, ours, theirs]: &[Fields; 3], task: &TaskId) -> (Fields, Vec<Conflict>) {
     let mut merged = Fields::new();
     let mut conflicts = Vec::new();
     let names: BTreeSet<&String> = base.keys().chain(ours.keys()).chain(theirs.keys()).collect();
@@ -288,11 +315,9 @@ fn renumber(
     ours: &mut Document,
     theirs: &mut Document,
 ) -> Result<Vec<(TaskId, TaskId)>, SpliceError> {
+    let known: BTreeSet<&TaskId> = base.tasks().iter().map(|task| &task.id).collect();
     let added = |document: &Document| -> BTreeMap<TaskId, Task> {
-        let tasks = document
-            .tasks()
-            .iter()
-            .filter(|task| !base.tasks().iter().any(|base| base.id == task.id));
+        let tasks = document.tasks().iter().filter(|task| !known.contains(&task.id));
         tasks.map(|task| (task.id.clone(), task.clone())).collect()
     };
     let (added_ours, added_theirs) = (added(ours), added(theirs));

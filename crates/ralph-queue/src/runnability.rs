@@ -345,7 +345,7 @@ impl<'q, 's> Readiness<'q, 's> {
                 return vec![Reason::StatusNotRunnable { status }];
             }
             Status::Draft if self.selection.drafts == Drafts::Exclude => {
-                reasons.push(Reason::DraftExcluded)
+                reasons.push(Reason::DraftExcluded);
             }
             Status::Draft | Status::Todo | Status::Doing => {
                 let dependencies = self.unmet(task);

@@ -72,6 +72,22 @@ impl Block {
         };
         parts(self) == parts(other)
     }
+
+    /// The comments that belong to the task and those in it.
+    pub(crate) fn comments(&self) -> impl Iterator<Item = &str> {
+        let pieces =
+            [&self.lead, &self.text, &self.trail].into_iter().flat_map(|text| pieces(text));
+        pieces.filter(|(kind, _)| *kind == Piece::Comment).map(|(_, comment)| comment.trim())
+    }
+
+    /// Puts a comment on a line of its own above the task.
+    pub(crate) fn add_comment(&mut self, comment: &str) {
+        if !self.lead.is_empty() {
+            self.lead.push('\n');
+            self.lead.push_str(&self.indent);
+        }
+        self.lead.push_str(comment);
+    }
 }
 
 impl<'a> Draft<'a> {
@@ -176,6 +192,17 @@ impl<'a> Draft<'a> {
             indent: indentation_at(text, item.core.start, "").to_owned(),
             task: self.document.tasks[index].clone(),
             changed: changed.clone(),
+        }
+    }
+
+    /// The text of the task at `index` with its comments, if it is as its document has it.
+    pub(crate) fn unchanged_text(&self, index: usize) -> Option<&'a str> {
+        match &self.entries[index] {
+            Entry { origin: Origin::Here(index), changed: None } => {
+                let item = self.document.sequence().item(*index);
+                Some(&self.document.text[item.lead..item.end])
+            }
+            _ => None,
         }
     }
 
@@ -346,42 +373,48 @@ fn change(text: &str, indent: &str, house: Style, (old, new): (&Task, &Task)) ->
 /// `text` with another indentation and kind of line end, outside of strings.
 fn reindent(text: &str, from: &str, to: &str, newline: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = rest.find(['"', '\'', '/']) {
-        let token = &rest[at..];
-        let len = match token.as_bytes()[0] {
-            b'/' if token.starts_with("/*") => {
-                token[2..].find("*/").map_or(token.len(), |end| end + 4)
+    for (kind, mut rest) in pieces(text) {
+        while let Some(at) = rest.find(['\n', '\r']).filter(|_| kind != Piece::String) {
+            out.push_str(&rest[..at]);
+            out.push_str(newline);
+            let line = &rest[at..];
+            let line = line.strip_prefix("\r\n").unwrap_or(&line[1..]);
+            rest = line.strip_prefix(from).unwrap_or(line);
+            if (rest.len() < line.len() || from.is_empty()) && !rest.starts_with(['\n', '\r']) {
+                out.push_str(to);
             }
-            b'/' => token.find(['\n', '\r']).unwrap_or(token.len()),
-            quote => string_len(token, quote),
-        };
-        let (token, after) = token.split_at(len);
-        relines(&rest[..at], (from, to), newline, &mut out);
-        if token.starts_with('/') {
-            relines(token, (from, to), newline, &mut out);
-        } else {
-            out.push_str(token);
         }
-        rest = after;
+        out.push_str(rest);
     }
-    relines(rest, (from, to), newline, &mut out);
     out
 }
 
-fn relines(text: &str, (from, to): (&str, &str), newline: &str, out: &mut String) {
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Piece {
+    String,
+    Comment,
+    Other,
+}
+
+/// Cuts JSONC into strings, comments and the rest.
+fn pieces(text: &str) -> impl Iterator<Item = (Piece, &str)> {
     let mut rest = text;
-    while let Some(at) = rest.find(['\n', '\r']) {
-        out.push_str(&rest[..at]);
-        out.push_str(newline);
-        let line = &rest[at..];
-        let line = line.strip_prefix("\r\n").unwrap_or(&line[1..]);
-        rest = line.strip_prefix(from).unwrap_or(line);
-        if rest.len() < line.len() || from.is_empty() {
-            out.push_str(if rest.starts_with(['\n', '\r']) { "" } else { to });
-        }
-    }
-    out.push_str(rest);
+    std::iter::from_fn(move || {
+        let next = rest.find(['"', '\'', '/']).unwrap_or(rest.len());
+        let (kind, len) = match rest.as_bytes().get(next) {
+            _ if rest.is_empty() => return None,
+            _ if next > 0 => (Piece::Other, next),
+            Some(b'/') if rest.starts_with("/*") => {
+                (Piece::Comment, rest[2..].find("*/").map_or(rest.len(), |end| end + 4))
+            }
+            Some(b'/') => (Piece::Comment, rest.find(['\n', '\r']).unwrap_or(rest.len())),
+            Some(quote) => (Piece::String, string_len(rest, *quote)),
+            None => (Piece::Other, rest.len()),
+        };
+        let (piece, after) = rest.split_at(len);
+        rest = after;
+        Some((kind, piece))
+    })
 }
 
 fn string_len(text: &str, quote: u8) -> usize {

@@ -105,7 +105,7 @@ fn agent(task: &Task, report: &mut dyn FnMut(Fault)) {
             }
         }
         Err(reason) => {
-            report(error("wrong_type", "agent", format!("`agent` has the wrong shape: {reason}")))
+            report(error("wrong_type", "agent", format!("`agent` has the wrong shape: {reason}")));
         }
     }
 }

@@ -46,6 +46,7 @@ fn different_fields_and_lists_are_merged() {
           "version": 1,
           "tasks": [
             // the first
+            // the very first
             {
               "id": "RQ-0001",
               "title": "Uno",
@@ -154,4 +155,39 @@ fn nothing_to_merge_is_nothing_changed() {
     assert_eq!(three_way(BASE, &other, BASE).unwrap().text, other);
     assert_eq!(three_way(BASE, BASE, &other).unwrap().text, other);
     assert_eq!(three_way(BASE, &other, &other).unwrap().text, other);
+}
+
+#[test]
+fn comments_of_both_sides_are_kept() {
+    let ours =
+        BASE.replace("\"One\"", "\"Eins\"").replace("// the first", "// the first, says ours");
+    let theirs = BASE
+        .replace("\"todo\",", "\"doing\", // now")
+        .replace("// the first", "/* the first,\n       says theirs */");
+    let merged = three_way(BASE, &ours, &theirs).unwrap();
+    assert_eq!(merged.conflicts, []);
+    expect![[r#"
+        {
+          "version": 1,
+          "tasks": [
+            // the first, says ours
+            /* the first,
+               says theirs */
+            // now
+            {
+              "id": "RQ-0001",
+              "title": "Eins",
+              "status": "doing",
+              "tags": ["a", "b"],
+              "notes": ["n1"],
+              "updated_at": "2026-01-01T00:00:00Z"
+            },
+            {
+              "id": "RQ-0002",
+              "title": "Two",
+              "x": {"deep": 1}
+            }
+          ]
+        }
+    "#]].assert_eq(&merged.text);
 }
