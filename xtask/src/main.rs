@@ -5,6 +5,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool")]
 
 mod cargo;
+mod crash;
 mod migrations;
 mod test;
 mod tidy;
@@ -34,6 +35,11 @@ const CHECKS: &[Check] = &[
         name: "test-migrations",
         about: "Every released version of every document, against goldens",
         run: migrations::run,
+    },
+    Check {
+        name: "crash",
+        about: "Kills, errors and power cuts at every step of a save",
+        run: crash::run,
     },
     Check {
         name: "tidy",

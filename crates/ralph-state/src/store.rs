@@ -11,9 +11,7 @@ use crate::document::{DecodeError, Document, MigrationReport, decode, encode};
 use crate::file::disk::{Disk, FileKind, SystemDisk};
 use crate::file::replace::{keep_copy_on, remove_on, replace_on, set_aside_on};
 use crate::file::target::resolve;
-use crate::file::{
-    Durability, FileLock, Holder, LockError, ReplaceError, Saved, sidecar_lock_path,
-};
+use crate::file::{Durability, FileLock, Holder, LockError, ReplaceError, Saved, find_sidecar};
 use crate::json::EncodeError;
 
 /// One document at one path.
@@ -263,7 +261,9 @@ impl<D: Document> Store<D> {
     }
 
     fn lock(&self) -> Result<FileLock, SaveError> {
-        Ok(FileLock::acquire(&sidecar_lock_path(&self.path), &self.holder, self.lock_wait)?)
+        let sidecar = find_sidecar(&self.path)
+            .map_err(|source| LockError::Io { path: self.path.clone(), source })?;
+        Ok(FileLock::acquire(&sidecar, &self.holder, self.lock_wait)?)
     }
 
     fn put(&self, current: Option<&Current<D>>, value: &D) -> Result<Saved, SaveError> {

@@ -84,7 +84,7 @@ impl Disk for SystemDisk {
     }
 
     fn list(&self, dir: &Path) -> io::Result<Vec<OsString>> {
-        fs::read_dir(dir)?.map(|entry| Ok(entry?.file_name())).collect()
+        system::list(dir)
     }
 
     fn create_dir(&self, dir: &Path) -> io::Result<()> {
@@ -125,8 +125,10 @@ impl Disk for SystemDisk {
 
 #[cfg(unix)]
 mod system {
+    use std::ffi::{OsStr, OsString};
     use std::fs::{Metadata, Permissions};
     use std::io;
+    use std::os::unix::ffi::OsStrExt as _;
     use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, fchown};
     use std::path::Path;
 
@@ -142,6 +144,14 @@ mod system {
             _ => FileKind::Other,
         };
         Stat { kind, mode: metadata.mode() & 0o777, owner: (metadata.uid(), metadata.gid()) }
+    }
+
+    /// Not by `read_dir`, which panics when the directory cannot be closed.
+    pub(super) fn list(dir: &Path) -> io::Result<Vec<OsString>> {
+        let entries = rustix::fs::Dir::read_from(fs::File::open(dir)?.file())?;
+        let names =
+            entries.map(|entry| Ok(OsStr::from_bytes(entry?.file_name().to_bytes()).into()));
+        names.collect()
     }
 
     pub(super) fn restrict(options: &mut fs::OpenOptions, access: Access) {
@@ -190,6 +200,7 @@ mod system {
 
 #[cfg(not(unix))]
 mod system {
+    use std::ffi::OsString;
     use std::fs::Metadata;
     use std::io;
     use std::path::Path;
@@ -205,6 +216,10 @@ mod system {
             _ => FileKind::Other,
         };
         Stat { kind, mode: 0, owner: (0, 0) }
+    }
+
+    pub(super) fn list(dir: &Path) -> io::Result<Vec<OsString>> {
+        fs::read_dir(dir)?.map(|entry| Ok(entry?.file_name())).collect()
     }
 
     pub(super) fn restrict(_: &mut fs::OpenOptions, _: Access) {}

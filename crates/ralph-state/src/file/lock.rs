@@ -143,11 +143,16 @@ pub fn is_locked(lock_path: &Path) -> Result<bool, LockError> {
 
 /// The lock file that belongs to `file`: `.{name}.lock` beside it, symbolic links followed.
 pub fn sidecar_lock_path(file: &Path) -> PathBuf {
-    match resolve(&SystemDisk, file) {
-        Ok(target) => target.beside(".", ".lock"),
-        // What cannot be followed cannot be read or replaced either; that is where it is told.
-        Err(_) => file.with_added_extension("lock"),
-    }
+    // What cannot be followed cannot be read or replaced either; that is where it is told.
+    find_sidecar(file).unwrap_or_else(|_| {
+        let name = file.file_name().unwrap_or_default().display();
+        file.with_file_name(format!(".{name}.lock"))
+    })
+}
+
+/// The same, for those who can tell why it is not known.
+pub(crate) fn find_sidecar(file: &Path) -> io::Result<PathBuf> {
+    Ok(resolve(&SystemDisk, file)?.beside(".", ".lock"))
 }
 
 fn open(lock_path: &Path) -> io::Result<fs::File> {
