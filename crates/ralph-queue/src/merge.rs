@@ -162,6 +162,9 @@ impl Merge<'_> {
     fn combine(&mut self, base: Option<usize>, at: usize, theirs: &Block) {
         let base = base.map(|base| self.base.block(base));
         let mut ours = self.merged.block(at);
+        if theirs.same_text(&ours) {
+            return;
+        }
         // Comments count as a change.
         if base.as_ref().is_some_and(|base| base.same_text(&ours)) {
             self.merged.take(at);
@@ -187,7 +190,9 @@ impl Merge<'_> {
         let added: Vec<&str> =
             theirs.comments().filter(|comment| !known.contains(*comment)).collect();
         if !added.is_empty() {
-            added.into_iter().for_each(|comment| ours.add_comment(comment));
+            for comment in added {
+                ours.add_comment(comment);
+            }
             self.merged.take(at);
             self.merged.insert_block(at, ours);
         }
@@ -355,4 +360,85 @@ fn renumber(
     of_ours.extend(of_theirs);
     of_ours.sort();
     Ok(of_ours)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::document::tests::{Change, Noise, change, noise, tasks};
+
+    fn changes() -> impl Strategy<Value = Vec<Change>> {
+        prop::collection::vec(change(), 0..4)
+    }
+
+    /// The document after the changes; what they add gets ids from `first` on.
+    fn side(base: &Document, changes: Vec<Change>, first: usize) -> Document {
+        let mut draft = base.draft();
+        let mut model = base.tasks().to_vec();
+        for (number, mut change) in changes.into_iter().enumerate() {
+            if let Change::Insert(_, task) = &mut change {
+                task.id = format!("RQ-{:04}", first + number).parse().unwrap();
+            }
+            change.apply(&mut draft, &mut model);
+        }
+        draft.splice().unwrap().unwrap_or_else(|| base.clone())
+    }
+
+    fn models(document: &Document) -> BTreeMap<&TaskId, &Task> {
+        document.tasks().iter().map(|task| (&task.id, task)).collect()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn nothing_is_lost_and_no_id_comes_twice(tasks in tasks(), bytes in noise(), one in changes(), other in changes()) {
+            let base = Document::parse(Noise::new(&bytes).document(&tasks)).unwrap();
+            let (ours, theirs) = (side(&base, one, 100), side(&base, other, 200));
+            let merged = three_way(base.text(), ours.text(), theirs.text()).unwrap();
+            let document = Document::parse(merged.text.as_str()).unwrap();
+            let (base, ours, theirs, after) = (models(&base), models(&ours), models(&theirs), models(&document));
+            prop_assert_eq!(after.len(), document.tasks().len());
+            for id in base.keys().chain(ours.keys()).chain(theirs.keys()) {
+                let (base, ours, theirs) = (base.get(id), ours.get(id), theirs.get(id));
+                let wanted = match (base, ours, theirs) {
+                    (_, Some(ours), Some(theirs)) if Some(ours) == base => Some(*theirs),
+                    (_, Some(ours), Some(theirs)) if Some(theirs) == base => Some(*ours),
+                    (Some(base), Some(one), None) | (Some(base), None, Some(one)) => (base != one).then_some(*one),
+                    (None, Some(one), None) | (None, None, Some(one)) => Some(*one),
+                    (_, None, None) => None,
+                    (_, Some(_), Some(_)) => {
+                        prop_assert!(after.contains_key(id));
+                        continue;
+                    }
+                };
+                prop_assert_eq!(after.get(id).copied(), wanted);
+            }
+        }
+
+        #[test]
+        fn both_directions_agree_and_merging_again_changes_nothing(tasks in tasks(), bytes in noise(), one in changes(), other in changes()) {
+            let base = Document::parse(Noise::new(&bytes).document(&tasks)).unwrap();
+            let (ours, theirs) = (side(&base, one, 100), side(&base, other, 200));
+            let merged = three_way(base.text(), ours.text(), theirs.text()).unwrap();
+            let mirrored = three_way(base.text(), theirs.text(), ours.text()).unwrap();
+            let again = three_way(base.text(), &merged.text, theirs.text()).unwrap();
+            prop_assert_eq!(&again.text, &merged.text);
+            prop_assert_eq!(merged.conflicts.len(), mirrored.conflicts.len());
+            if merged.conflicts.is_empty() {
+                let sorted = |text: &str| {
+                    let mut tasks = Document::parse(text).unwrap().tasks().to_vec();
+                    for task in &mut tasks {
+                        task.tags.sort();
+                        task.notes.sort();
+                    }
+                    tasks.sort_by(|one, other| one.id.cmp(&other.id));
+                    tasks
+                };
+                prop_assert_eq!(sorted(&merged.text), sorted(&mirrored.text));
+            }
+        }
+    }
 }

@@ -7,7 +7,7 @@ mod sequence;
 mod style;
 mod syntax;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::ops::Range;
 

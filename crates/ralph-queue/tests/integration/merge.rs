@@ -189,5 +189,6 @@ fn comments_of_both_sides_are_kept() {
             }
           ]
         }
-    "#]].assert_eq(&merged.text);
+    "#]]
+    .assert_eq(&merged.text);
 }
