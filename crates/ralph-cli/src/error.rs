@@ -72,8 +72,6 @@ pub(crate) enum ErrorKind {
     NotARepository,
     /// Another process holds what is needed.
     Busy,
-    /// A budget, a time limit or a rate limit ended the work.
-    Limit,
     Interrupted,
     Terminated,
 }
@@ -93,7 +91,6 @@ impl ErrorKind {
             | Self::DirtyTree
             | Self::NotARepository => Exit::Refused,
             Self::Busy => Exit::Busy,
-            Self::Limit => Exit::Limited,
             Self::Interrupted => Exit::Interrupted,
             Self::Terminated => Exit::Terminated,
         }
@@ -116,7 +113,6 @@ impl ErrorKind {
             Self::DirtyTree => "dirty_tree",
             Self::NotARepository => "not_a_repository",
             Self::Busy => "busy",
-            Self::Limit => "limit",
             Self::Interrupted => "interrupted",
             Self::Terminated => "terminated",
         }
@@ -124,7 +120,7 @@ impl ErrorKind {
 
     /// Whether the same command may succeed later without anything changed by hand.
     pub(crate) const fn is_retryable(self) -> bool {
-        matches!(self, Self::Busy | Self::Limit | Self::Interrupted | Self::Terminated)
+        matches!(self, Self::Busy | Self::Interrupted | Self::Terminated)
     }
 }
 
@@ -154,6 +150,11 @@ impl CliError {
     /// Puts a sentence about what was attempted before the cause.
     pub(crate) fn context(self, message: impl Into<String>) -> Self {
         Self { source: Box::new(Attempt { message: message.into(), source: self.source }), ..self }
+    }
+
+    /// The same failure as one of another kind.
+    pub(crate) fn because(self, kind: ErrorKind) -> Self {
+        Self { kind, ..self }
     }
 
     /// Says what to do next. Commands stand in backticks.

@@ -35,7 +35,7 @@ const QUEUE_ROUND: Duration = Duration::from_secs(1);
 /// Time between two looks at workers that were asked to stop.
 const STOP_ROUND: Duration = Duration::from_millis(20);
 /// What workers get to stop by themselves before they are killed.
-const STOP_GRACE: Duration = Duration::from_millis(2000);
+const STOP_GRACE: Duration = Duration::from_secs(2);
 /// What processes left behind get to stop by themselves before they are killed.
 const ORPHAN_GRACE: Duration = Duration::from_secs(1);
 /// A task whose workers die so often in one run is left for the user.
@@ -203,6 +203,7 @@ impl Coordinator<'_> {
             Some(loaded) => ralph_state::parallel::legacy_work(&loaded.report),
             None => Vec::new(),
         };
+        self.sweep()?;
         let now = self.project.now();
         let branch = &self.ground.branch;
         self.store.update(|state: &mut ParallelStateFile| {
@@ -225,13 +226,31 @@ impl Coordinator<'_> {
             if unfinished == 0 || state.started_at.is_empty() {
                 state.started_at = now.to_string();
             }
-            state.workers.retain(|record| !select::is_spent(record, queue));
+            state.workers.retain(|record| {
+                record.workspace_path.exists() || !select::is_spent(record, queue)
+            });
             Ok(())
         })?;
         for record in &self.state()?.workers {
             if !record.is_terminal() {
                 let title = queue.find(&record.task_id).map(|(_, task)| task.title.clone());
                 self.seen.insert(record.task_id.clone(), title.unwrap_or_default());
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes workspaces of landed tasks whose workers died before they could.
+    fn sweep(&self) -> Result<(), RunError> {
+        for record in &self.state()?.workers {
+            if record.lifecycle != WorkerLifecycle::Completed || record.landed_commit.is_none() {
+                continue;
+            }
+            // What is there and is no workspace of ours stays as it is.
+            if let Ok(Some(workspace)) =
+                target::open_workspace(self.project, &record.workspace_path)
+            {
+                target::discard(self.project, workspace, &self.ground.branch)?;
             }
         }
         Ok(())
@@ -452,10 +471,6 @@ impl Coordinator<'_> {
             record.agent = None;
             record.mark_completed(now);
         })?;
-        if let Ok(Some(workspace)) = target::open_workspace(self.project, &record.workspace_path) {
-            let commit = record.landing_commit.as_deref().and_then(|sha| sha.parse().ok());
-            target::discard(self.project, workspace, &self.ground.branch, commit.as_ref())?;
-        }
         Ok(())
     }
 
@@ -625,6 +640,7 @@ impl Coordinator<'_> {
     }
 
     fn finish(self) -> Result<RunSummary, RunError> {
+        self.sweep()?;
         if self.summary.stopped == Some(StopReason::Requested) {
             clear_stop(&self.layout)?;
         }
@@ -665,6 +681,7 @@ pub fn summarise(record: &WorkerRecord, title: &str, now: Timestamp) -> TaskSumm
             Outcome::Superseded
         }
         WorkerLifecycle::Completed => Outcome::Landed,
+        WorkerLifecycle::Failed if record.extra.contains(worker::LIMITED) => Outcome::Limited,
         WorkerLifecycle::Failed => Outcome::Failed,
         WorkerLifecycle::BlockedPush => Outcome::Blocked,
         _ => Outcome::Interrupted,

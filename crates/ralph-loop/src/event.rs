@@ -67,6 +67,8 @@ pub enum Outcome {
     Blocked,
     /// No work came of it.
     Failed,
+    /// A limit of the provider or of the agent ended it.
+    Limited,
     /// Stopped by the user; it goes on next time.
     Interrupted,
 }
@@ -79,6 +81,7 @@ impl Outcome {
             Self::Superseded => "superseded",
             Self::Blocked => "blocked",
             Self::Failed => "failed",
+            Self::Limited => "limited",
             Self::Interrupted => "interrupted",
         }
     }
@@ -119,7 +122,12 @@ pub struct RunSummary {
 }
 
 impl RunSummary {
-    /// Whether any task ended without landing.
+    /// Whether a limit kept any task from landing.
+    pub fn any_limited(&self) -> bool {
+        self.tasks.iter().any(|task| task.outcome == Outcome::Limited)
+    }
+
+    /// Whether any task failed or was blocked.
     pub fn any_unlanded(&self) -> bool {
         self.tasks.iter().any(|task| matches!(task.outcome, Outcome::Blocked | Outcome::Failed))
     }

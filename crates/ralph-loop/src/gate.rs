@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use ralph_config::CiGate;
 use ralph_process::{Cancel, Command, Exit, Finished, Output, SpawnError};
-use sha2::{Digest, Sha256};
+use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 
 /// Output kept of each stream; the rest is counted and dropped.

@@ -153,7 +153,7 @@ pub fn clean(project: &Project) -> Result<(), PreflightError> {
 pub fn foreign_changes(project: &Project) -> Result<Vec<PathBuf>, GitError> {
     let own = own_files(project);
     let is_own = |change: &Change| {
-        own.iter().any(|path| change.path == *path)
+        own.contains(&change.path)
             || RUNTIME_PATHS.iter().any(|path| change.path.starts_with(path))
             || (change.path.starts_with(".ralph") && change.kind == ChangeKind::Untracked)
     };

@@ -5,12 +5,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ralph_agent::Runner;
+use ralph_agent::{Programs, Runner, RunnerError};
 use ralph_config::Config;
 use ralph_git::{GitEnv, Repo};
 use ralph_process::Cancel;
 use ralph_queue::edit::End;
 use ralph_queue::runnability::Drafts;
+use ralph_queue::task::AgentOverrides;
 use ralph_queue::{Finish, QueueFiles, Task};
 use ralph_state::file::Holder;
 use ralph_state::{Clock, ParallelStateFile, Store, Timestamp};
@@ -31,8 +32,10 @@ pub struct Project {
     pub config: Config,
     /// The queue and done files.
     pub queue: QueueFiles,
-    /// The agent that works on tasks.
+    /// The agent that works on tasks which name none.
     pub runner: Runner,
+    /// Where agents are looked for.
+    pub programs: Programs,
     /// This program, to start workers with.
     pub executable: PathBuf,
     /// Arguments every worker is given besides its own.
@@ -62,6 +65,9 @@ pub struct Options {
     pub drafts: Drafts,
     /// What a dirty or unpushed checkout means.
     pub checkout: CheckoutPolicy,
+    /// Keys of the configuration that the command line set: these win over what
+    /// a task asks for.
+    pub overridden: Vec<String>,
 }
 
 /// What a dirty or unpushed checkout means for a run.
@@ -121,6 +127,41 @@ impl Project {
         u64::try_from(self.now().as_unix_nanos().rem_euclid(1_000_000_000)).unwrap_or(0)
     }
 
+    /// The agent for `task`: the command line's, else the task's own, else the configured one.
+    ///
+    /// # Errors
+    /// When the task names one that is not known or not installed.
+    pub fn runner_for(&self, task: &Task) -> Result<Runner, RunnerError> {
+        match wishes(task).runner {
+            Some(name) if !self.is_overridden("agent.runner") => {
+                Runner::resolve(&name, &self.programs)
+            }
+            _ => Ok(self.runner.clone()),
+        }
+    }
+
+    /// Model and effort for `task`, by the same order.
+    pub fn model_for(&self, task: &Task) -> (Option<String>, Option<String>) {
+        let AgentOverrides { model, model_effort, .. } = wishes(task);
+        let agent = &self.config.agent;
+        let model = model.filter(|_| !self.is_overridden("agent.model"));
+        let effort = model_effort
+            .filter(|effort| effort != "default" && !self.is_overridden("agent.reasoning_effort"));
+        (model.or_else(|| agent.model.clone()), effort.or_else(|| agent.reasoning_effort.clone()))
+    }
+
+    /// The number of phases for `task`, by the same order.
+    pub fn phases_for(&self, task: &Task) -> u8 {
+        match wishes(task).phases {
+            Some(phases) if !self.is_overridden("agent.phases") => phases,
+            _ => self.config.agent.phases,
+        }
+    }
+
+    fn is_overridden(&self, key: &str) -> bool {
+        self.options.overridden.iter().any(|set| set == key)
+    }
+
     /// What becomes of a finished task.
     pub fn finish_mode(&self) -> Finish {
         match self.config.queue.finish {
@@ -156,6 +197,11 @@ impl Project {
         self.queue.edit(self.now(), |edit| edit.finish(id, End::Done, how, note))?;
         Ok(())
     }
+}
+
+/// What a task asks of its agent. Validation has the word on a wish of the wrong shape.
+fn wishes(task: &Task) -> AgentOverrides {
+    task.agent_overrides().ok().flatten().unwrap_or_default()
 }
 
 /// The state of parallel runs below `layout`.

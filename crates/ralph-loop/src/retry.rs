@@ -5,7 +5,7 @@ use ralph_state::{
 };
 use thiserror::Error;
 
-use crate::recover;
+use crate::{recover, worker};
 
 /// What the next run will do with a task that is to be tried again.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -85,6 +85,7 @@ fn reopen(record: &mut WorkerRecord) -> Retried {
     record.red_gates = None;
     record.ticket = None;
     record.interrupted = Some(true);
+    record.extra.remove(worker::LIMITED);
     if recover::has_committed_work(record) {
         record.lifecycle = WorkerLifecycle::Integrating;
         record.step = Some(WorkerStep::Committed);
@@ -99,8 +100,6 @@ fn reopen(record: &mut WorkerRecord) -> Retried {
 
 #[cfg(test)]
 mod tests {
-    use ralph_state::WorkerRecord;
-
     use super::*;
 
     fn ended(step: WorkerStep, work: Option<&str>) -> WorkerRecord {

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use ralph_agent::{Phase, Progress};
+use ralph_agent::{Phase, Progress, RunnerError};
 use ralph_config::GitPublishMode;
 use ralph_git::{GitError, Push, Sha, UpdateRef};
 use ralph_queue::edit::{End, Restart};
@@ -105,6 +105,9 @@ pub enum SerialError {
     /// git failed.
     #[error(transparent)]
     Git(#[from] GitError),
+    /// The task names a runner that cannot be had.
+    #[error("cannot use the runner of the task")]
+    Runner(#[from] RunnerError),
     /// The agent could not be run.
     #[error(transparent)]
     Turn(#[from] TakeTurnError),
@@ -164,6 +167,7 @@ enum Ended {
     Done,
     Failed(String),
     Blocked(String),
+    Limited(String),
     Stopped,
 }
 
@@ -244,7 +248,7 @@ impl Serial<'_> {
             regard_as_done: &nothing,
         };
         let task = match wanted {
-            Wanted::Task(id) => Some(self.asked_for(&queue, &selection, id)?),
+            Wanted::Task(id) => Some(asked_for(&queue, &selection, id)?),
             Wanted::Next | Wanted::All => queue.next(&selection).cloned(),
         };
         let Some(task) = task else {
@@ -253,28 +257,6 @@ impl Serial<'_> {
         };
         let session = self.begin(&task)?;
         Ok(Some((task, session)))
-    }
-
-    fn asked_for(
-        &self,
-        queue: &ralph_queue::Queue,
-        selection: &Selection<'_>,
-        id: &TaskId,
-    ) -> Result<Task, SerialError> {
-        let Some((_, task)) = queue.find(id.as_str()) else {
-            return Err(SerialError::NoSuchTask { task: id.clone() });
-        };
-        if task.status.is_terminal() {
-            return Err(SerialError::Finished { task: id.clone(), status: task.status });
-        }
-        let report = queue.runnability(selection);
-        match report.tasks.iter().find(|row| row.id == *id) {
-            Some(row) if !row.runnable && task.status != Status::Doing => {
-                let reasons = row.reasons.clone();
-                Err(SerialError::NotRunnable { task: id.clone(), reasons })
-            }
-            _ => Ok(task.clone()),
-        }
     }
 
     fn reason_to_stop(&self) -> Option<StopReason> {
@@ -306,7 +288,7 @@ impl Serial<'_> {
         let now = self.project.now();
         let claim = format!("{:x}-{:x}", now.as_unix_nanos(), ralph_process::own_pid());
         let mut session = SessionFile::new(claim.clone(), task.id.as_str(), now);
-        session.runner = self.project.runner.name().to_owned();
+        self.project.runner_for(task)?.name().clone_into(&mut session.runner);
         session.model = self.project.config.agent.model.clone().unwrap_or_default();
         session.git_head_commit = self.project.repo.head()?.commit().map(Sha::to_string);
         session.attempt = Some(1);
@@ -329,13 +311,12 @@ impl Serial<'_> {
         if session.step == Some(SessionStep::Committed) || self.committed_before(session, &claim)? {
             return self.publish(&claim, tally);
         }
-        if !matches!(
+        let has_work = matches!(
             session.step,
             Some(SessionStep::Finishing | SessionStep::Gating | SessionStep::Fixing)
-        ) {
-            if let Some(ended) = self.agent(session, &claim, tally)? {
-                return Ok(ended);
-            }
+        );
+        if !has_work && let Some(ended) = self.agent(session, &claim, tally)? {
+            return Ok(ended);
         }
         if let Some(ended) = self.gate(&claim, tally)? {
             return Ok(ended);
@@ -366,8 +347,9 @@ impl Serial<'_> {
     ) -> Result<Option<Ended>, SerialError> {
         let mut plan = None;
         let mut resume = session.runner_session_id.clone();
-        for &phase in worker::phases(self.project.config.agent.phases) {
+        for &phase in worker::phases(self.project.phases_for(&tally.task)) {
             let mut earlier: Option<String> = None;
+            let mut limits = 0;
             loop {
                 let mut place = self.place(claim, tally, phase);
                 place.resume = resume.take();
@@ -388,6 +370,19 @@ impl Serial<'_> {
                     }
                     Some(Failure::Interrupted) => return Ok(Some(Ended::Stopped)),
                     Some(Failure::Final(reason)) => return Ok(Some(Ended::Failed(reason))),
+                    Some(Failure::Limit(reason)) => return Ok(Some(Ended::Limited(reason))),
+                    Some(Failure::RateLimited { until, reason }) => {
+                        let pause = turn::rate_limit_pause(until, self.project.now(), limits);
+                        let Some(pause) = pause else { return Ok(Some(Ended::Limited(reason))) };
+                        limits += 1;
+                        self.project.tell(Event::Note(format!("{}: {reason}", tally.task.id)));
+                        if self.project.cancel.wait_timeout(pause) {
+                            return Ok(Some(Ended::Stopped));
+                        }
+                        resume = report.session_id;
+                        earlier = Some(reason);
+                        continue;
+                    }
                     Some(Failure::Again(reason)) => reason,
                 };
                 if tally.attempt >= self.project.max_attempts() {
@@ -448,6 +443,9 @@ impl Serial<'_> {
             match turn::failure(&report.outcome, &self.project.cancel) {
                 Some(Failure::Interrupted) => return Ok(Some(Ended::Stopped)),
                 Some(Failure::Final(reason)) => return Ok(Some(Ended::Failed(reason))),
+                Some(Failure::Limit(reason) | Failure::RateLimited { reason, .. }) => {
+                    return Ok(Some(Ended::Limited(reason)));
+                }
                 Some(Failure::Again(_)) | None => {}
             }
         }
@@ -532,6 +530,10 @@ impl Serial<'_> {
                 tally.reason = Some(reason);
                 Outcome::Blocked
             }
+            Ended::Limited(reason) => {
+                tally.reason = Some(reason);
+                Outcome::Limited
+            }
         };
         if outcome == Outcome::Interrupted {
             self.record(|session| session.agent = None)?;
@@ -544,8 +546,8 @@ impl Serial<'_> {
                 self.offer_again(&tally)?;
             }
             // A blocked task keeps its session: the next run begins at its gate
-            // or its push.
-            if outcome != Outcome::Blocked {
+            // or its push. One that met a limit goes on where it was.
+            if !matches!(outcome, Outcome::Blocked | Outcome::Limited) {
                 self.sessions.remove()?;
             }
         }
@@ -605,6 +607,7 @@ impl Serial<'_> {
         tally: &mut Tally,
         prompt: impl FnOnce(&prompt::Brief<'_>) -> String,
     ) -> Result<ralph_agent::TurnReport, SerialError> {
+        let runner = self.project.runner_for(&tally.task)?;
         tally.turns += 1;
         let turns = tally.turns;
         self.record(|session| {
@@ -629,7 +632,7 @@ impl Serial<'_> {
             }
             self.project.faults.point("serial", "working", "");
         };
-        let report = turn::take(self.project, &tally.task, place, prompt, &mut progress)?;
+        let report = turn::take(self.project, &runner, &tally.task, place, prompt, &mut progress)?;
         recorded?;
         self.record(|session| session.agent = None)?;
         Ok(report)
@@ -661,6 +664,28 @@ impl Serial<'_> {
         let mut paths: Vec<PathBuf> = RUNTIME_PATHS.iter().map(PathBuf::from).collect();
         paths.extend(checkout::queue_files(self.project));
         paths
+    }
+}
+
+/// The task with that id, if it may start now.
+fn asked_for(
+    queue: &ralph_queue::Queue,
+    selection: &Selection<'_>,
+    id: &TaskId,
+) -> Result<Task, SerialError> {
+    let Some((_, task)) = queue.find(id.as_str()) else {
+        return Err(SerialError::NoSuchTask { task: id.clone() });
+    };
+    if task.status.is_terminal() {
+        return Err(SerialError::Finished { task: id.clone(), status: task.status });
+    }
+    let report = queue.runnability(selection);
+    match report.tasks.iter().find(|row| row.id == *id) {
+        Some(row) if !row.runnable && task.status != Status::Doing => {
+            let reasons = row.reasons.clone();
+            Err(SerialError::NotRunnable { task: id.clone(), reasons })
+        }
+        _ => Ok(task.clone()),
     }
 }
 

@@ -64,16 +64,8 @@ pub fn open_workspace(project: &Project, path: &Path) -> Result<Option<Workspace
 /// Removes a workspace whose work has landed, if nothing in it would be lost.
 ///
 /// # Errors
-/// When git cannot be asked; a workspace that may not go stays.
-pub fn discard(
-    project: &Project,
-    workspace: Workspace,
-    branch: &str,
-    landed: Option<&Sha>,
-) -> Result<(), GitError> {
-    if let Some(landed) = landed {
-        workspace.reset_clean(landed)?;
-    }
+/// When git cannot be asked; a workspace that may not go stays, and that is told.
+pub fn discard(project: &Project, workspace: Workspace, branch: &str) -> Result<(), GitError> {
     let local = format!("refs/heads/{branch}");
     let remote = format!("refs/remotes/{REMOTE}/{branch}");
     let kept = [local.as_str(), remote.as_str()];

@@ -4,9 +4,10 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use ralph_agent::{Access, Outcome, Phase, Progress, Turn, TurnError, TurnReport};
+use ralph_agent::{Access, Outcome, Phase, Progress, Runner, Turn, TurnError, TurnReport};
 use ralph_process::Cancel;
 use ralph_queue::Task;
+use ralph_state::Timestamp;
 use thiserror::Error;
 
 use crate::project::Project;
@@ -61,6 +62,7 @@ pub fn no_change_file(place: &TurnPlace) -> PathBuf {
 /// that fails is an outcome, not an error.
 pub fn take(
     project: &Project,
+    runner: &Runner,
     task: &Task,
     place: &TurnPlace,
     prompt: impl FnOnce(&Brief<'_>) -> String,
@@ -81,14 +83,12 @@ pub fn take(
     let agent = &project.config.agent;
     let mut turn = Turn::new(prompt(&brief), &place.dir, &place.files, &place.marker);
     turn.env = environment(task, place, &task_file, &no_change);
-    turn.model.clone_from(&agent.model);
-    turn.effort.clone_from(&agent.reasoning_effort);
+    (turn.model, turn.effort) = project.model_for(task);
     turn.resume.clone_from(&place.resume);
-    turn.access =
-        if agent.full_access(project.runner.name()) { Access::Full } else { Access::Edits };
+    turn.access = if agent.full_access(runner.name()) { Access::Full } else { Access::Edits };
     let minutes = u64::from(agent.turn_timeout_minutes);
     turn.limit = (minutes > 0).then(|| Duration::from_secs(minutes * 60));
-    Ok(ralph_agent::run_turn(&project.runner, &turn, &project.cancel, progress)?)
+    Ok(ralph_agent::run_turn(runner, &turn, &project.cancel, progress)?)
 }
 
 /// The reason an agent left for making no change, if it left one.
@@ -115,7 +115,13 @@ pub fn failure(outcome: &Outcome, cancel: &Cancel) -> Option<Failure> {
         Outcome::Succeeded => None,
         Outcome::Interrupted if cancel.is_cancelled() => Some(Failure::Interrupted),
         Outcome::Interrupted => Some(Failure::Again("the agent was killed".to_owned())),
-        Outcome::NotAuthenticated { .. } | Outcome::OutOfQuota { .. } => {
+        Outcome::RateLimited { until } => {
+            Some(Failure::RateLimited { until: *until, reason: outcome.to_string() })
+        }
+        Outcome::OutOfQuota { .. } | Outcome::LimitReached { .. } => {
+            Some(Failure::Limit(outcome.to_string()))
+        }
+        Outcome::NotAuthenticated { .. } | Outcome::Misused { .. } => {
             Some(Failure::Final(outcome.to_string()))
         }
         _ => Some(Failure::Again(outcome.to_string())),
@@ -131,6 +137,40 @@ pub enum Failure {
     Again(String),
     /// It will not.
     Final(String),
+    /// Not before a time that the provider said, or did not.
+    RateLimited {
+        /// When requests are taken again, if the agent said so.
+        until: Option<Timestamp>,
+        /// What to say of it.
+        reason: String,
+    },
+    /// A limit of money, quota or steps that waiting does not lift.
+    Limit(String),
+}
+
+/// Waits for a rate limit to pass; how often it is waited for is limited.
+const RATE_LIMIT_WAITS: u32 = 8;
+/// The first pause when the provider gives no time; each next one is twice as long.
+const FIRST_PAUSE: Duration = Duration::from_secs(30);
+/// No pause is longer, whatever time was given.
+const LONGEST_PAUSE: Duration = Duration::from_hours(6);
+
+/// How long to wait for a rate limit the `count`th time, from 0; `None`: not any more.
+///
+/// A limit is no attempt: the agent did nothing wrong. The time is the one the
+/// agent gave, never an invented one; without any the pauses double.
+pub fn rate_limit_pause(until: Option<Timestamp>, now: Timestamp, count: u32) -> Option<Duration> {
+    if count >= RATE_LIMIT_WAITS {
+        return None;
+    }
+    let pause = match until {
+        Some(until) => {
+            let seconds = until.seconds_since(now).max(0).saturating_add(1);
+            Duration::from_secs(seconds.unsigned_abs())
+        }
+        None => FIRST_PAUSE * 2u32.saturating_pow(count),
+    };
+    (pause <= LONGEST_PAUSE).then_some(pause)
 }
 
 fn environment(
@@ -155,4 +195,29 @@ fn instructions(project: &Project) -> Result<Vec<(String, String)>, TakeTurnErro
         loaded.push((path.display().to_string(), text));
     }
     Ok(loaded)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rate_limit_is_waited_for_as_long_as_it_says_and_not_for_ever() {
+        let now = Timestamp::UNIX_EPOCH;
+        let later = |seconds| now.checked_add(Duration::from_secs(seconds));
+        assert_eq!(rate_limit_pause(later(90), now, 0), Some(Duration::from_secs(91)));
+        assert_eq!(rate_limit_pause(Some(now), now, 7), Some(Duration::from_secs(1)));
+        assert_eq!(rate_limit_pause(None, now, 3), Some(Duration::from_mins(4)));
+        assert_eq!(rate_limit_pause(later(7 * 3600), now, 0), None);
+        assert_eq!(rate_limit_pause(None, now, 8), None);
+    }
+
+    #[test]
+    fn an_agent_killed_by_somebody_else_may_try_again() {
+        let cancel = Cancel::new();
+        assert!(matches!(failure(&Outcome::Interrupted, &cancel), Some(Failure::Again(_))));
+        cancel.cancel();
+        assert_eq!(failure(&Outcome::Interrupted, &cancel), Some(Failure::Interrupted));
+        assert_eq!(failure(&Outcome::Succeeded, &cancel), None);
+    }
 }

@@ -137,6 +137,9 @@ pub(crate) struct AgentArgs {
     /// The agent to run: codex, claude, gemini, opencode, cursor, kimi, pi or command
     #[arg(long, value_name = "NAME")]
     pub(crate) runner: Option<String>,
+    /// The agent that the coordinator found, for a worker
+    #[arg(long, hide = true, value_name = "NAME", conflicts_with = "runner")]
+    pub(crate) found_runner: Option<String>,
     /// The model the agent is asked to use
     #[arg(long, value_name = "NAME")]
     pub(crate) model: Option<String>,

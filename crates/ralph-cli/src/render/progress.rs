@@ -128,13 +128,16 @@ impl Board {
 
     fn status(&self) -> String {
         let elapsed = self.started.map_or(Duration::ZERO, |start| start.elapsed());
-        let mut line = format!("{}  landed {}", time(elapsed), self.landed);
+        let mut parts = vec![format!("{}  landed {}", time(elapsed), self.landed)];
         if self.unlanded > 0 {
-            line.push_str(&format!(", not landed {}", self.unlanded));
+            parts.push(format!("not landed {}", self.unlanded));
         }
-        for (task, (word, since)) in &self.active {
-            line.push_str(&format!("  {task} {word} {}", time(since.elapsed())));
-        }
+        parts.extend(
+            self.active
+                .iter()
+                .map(|(task, (word, since))| format!("{task} {word} {}", time(since.elapsed()))),
+        );
+        let line = parts.join("  ");
         line.chars().take(100).collect()
     }
 

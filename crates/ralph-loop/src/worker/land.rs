@@ -9,7 +9,7 @@
 use ralph_agent::{Phase, Progress, TurnReport};
 use ralph_git::{ConflictFile, FetchError, GitError, Push, Rebase, Sha, Workspace};
 use ralph_queue::Task;
-use ralph_state::{WorkerLifecycle, WorkerRecord, WorkerStep};
+use ralph_state::{Timestamp, WorkerLifecycle, WorkerRecord, WorkerStep};
 
 use super::work::follow_ups;
 use super::{Worker, WorkerEnd, WorkerError};
@@ -47,7 +47,7 @@ impl Worker<'_> {
     pub(super) fn land(&self, workspace: Workspace) -> Result<WorkerEnd, WorkerError> {
         let ticket = self.claim.take_ticket()?;
         loop {
-            self.step(WorkerStep::Waiting, WorkerRecord::start_integration)?;
+            self.step(&WorkerStep::Waiting, WorkerRecord::start_integration)?;
             let entered = lane::enter(
                 &self.layout,
                 &self.claim,
@@ -64,7 +64,7 @@ impl Worker<'_> {
                 pass = self.pass(&workspace)?;
             }
             match pass {
-                Pass::Landed(commit) => return self.landed(workspace, commit),
+                Pass::Landed(commit) => return self.landed(workspace, commit.as_ref()),
                 Pass::Superseded(by) => return self.superseded(&workspace, &by),
                 Pass::Refused(reason) => return self.blocked(&workspace, &reason),
                 Pass::Stopped => return self.stopped(),
@@ -116,7 +116,7 @@ impl Worker<'_> {
                 Rebase::Conflict { files } => return Ok(Pass::Conflict { onto: tip, files }),
             }
         }
-        self.step(WorkerStep::Rebased, |_| {})?;
+        self.step(&WorkerStep::Rebased, |_| {})?;
         self.enter_and_push(workspace, &record, &tip, fetched.as_ref())
     }
 
@@ -175,7 +175,7 @@ impl Worker<'_> {
         if let Some(pass) = self.gate(workspace, tip, &landing, &tree)? {
             return Ok(pass);
         }
-        self.step(WorkerStep::PushIntended, |record| {
+        self.step(&WorkerStep::PushIntended, |record| {
             record.target_before = Some(tip.to_string());
             record.landing_commit = Some(landing.to_string());
         })?;
@@ -197,7 +197,7 @@ impl Worker<'_> {
         let key = gate::verdict_key(tree.as_str(), gate);
         let state = self.claim.state().map_err(crate::claim::ClaimError::from)?;
         if !state.gates.contains_key(&key) {
-            let record = self.step(WorkerStep::Gating, |record| add_one(&mut record.gate_runs))?;
+            let record = self.step(&WorkerStep::Gating, |record| add_one(&mut record.gate_runs))?;
             let env = turn::task_environment(&self.task, record.attempt.unwrap_or(1));
             let marker = super::marker(self.task.id.as_str(), self.claim.id());
             let verdict = gate::run(gate, workspace.root(), &env, &marker, &self.project.cancel)?;
@@ -211,7 +211,7 @@ impl Worker<'_> {
             }
             self.claim.remember_green(&key, self.project.now())?;
         }
-        self.step(WorkerStep::GateGreen, |_| {})?;
+        self.step(&WorkerStep::GateGreen, |_| {})?;
         Ok(None)
     }
 
@@ -264,7 +264,7 @@ impl Worker<'_> {
             record.increment_push_attempt();
             record.last_error = Some(reason.to_owned());
         })?;
-        let limit = u32::from(self.project.config.parallel.max_push_attempts);
+        let limit = self.project.config.parallel.max_push_attempts;
         if record.push_attempts >= limit {
             let reason = format!("{reason} ({limit} pushes)");
             return Ok(Some(self.blocked(workspace, &reason)?));
@@ -293,7 +293,7 @@ impl Worker<'_> {
             workspace.abort_rebase()?;
             return self.blocked(workspace, &reason).map(Some);
         }
-        let record = self.step(WorkerStep::Resolving, |record| add_one(&mut record.conflicts))?;
+        let record = self.step(&WorkerStep::Resolving, |record| add_one(&mut record.conflicts))?;
         let base = sha(record.base_commit.as_deref());
         let conflict = ConflictBrief {
             target: self.branch.clone(),
@@ -305,10 +305,14 @@ impl Worker<'_> {
         };
         let place = self.place(&record, workspace, Phase::Resolve);
         let report =
-            self.turn(&place, WorkerStep::Resolving, |brief| prompt::resolve(brief, &conflict))?;
+            self.turn(&place, &WorkerStep::Resolving, |brief| prompt::resolve(brief, &conflict))?;
         let ended = turn::failure(&report.outcome, &self.project.cancel);
-        if ended == Some(Failure::Interrupted) {
-            return self.stopped().map(Some);
+        match &ended {
+            Some(Failure::Interrupted) => return self.stopped().map(Some),
+            Some(Failure::RateLimited { until, reason }) => {
+                self.wait_for_limit(*until, reason, &record);
+            }
+            _ => {}
         }
         let paths: Vec<_> = files.iter().map(|file| file.path.clone()).collect();
         if ended.is_none() && ralph_git::conflict_markers(workspace.root(), &paths)?.is_empty() {
@@ -336,12 +340,17 @@ impl Worker<'_> {
             let reason = format!("the gate `{}` is red: {}", failure.command, failure.exit);
             return self.blocked(workspace, &reason).map(Some);
         }
-        let record = self.step(WorkerStep::Fixing, |_| {})?;
+        let record = self.step(&WorkerStep::Fixing, |_| {})?;
         let place = self.place(&record, workspace, Phase::Fix);
-        let report = self.turn(&place, WorkerStep::Fixing, |brief| prompt::fix(brief, failure))?;
+        let report = self.turn(&place, &WorkerStep::Fixing, |brief| prompt::fix(brief, failure))?;
         match turn::failure(&report.outcome, &self.project.cancel) {
             Some(Failure::Interrupted) => return self.stopped().map(Some),
-            Some(Failure::Final(reason)) => return self.blocked(workspace, &reason).map(Some),
+            Some(Failure::Final(reason) | Failure::Limit(reason)) => {
+                return self.blocked(workspace, &reason).map(Some);
+            }
+            Some(Failure::RateLimited { until, reason }) => {
+                self.wait_for_limit(until, &reason, &record);
+            }
             Some(Failure::Again(reason)) => {
                 self.project.tell(Event::Note(format!("{}: {reason}", self.task.id)));
             }
@@ -357,10 +366,10 @@ impl Worker<'_> {
     pub(super) fn turn(
         &self,
         place: &TurnPlace,
-        step: WorkerStep,
+        step: &WorkerStep,
         prompt: impl FnOnce(&Brief<'_>) -> String,
     ) -> Result<TurnReport, WorkerError> {
-        let runner = self.project.runner.name().to_owned();
+        let runner = self.runner.name().to_owned();
         self.claim.update(|record| {
             add_one(&mut record.agent_turns);
             record.runner = Some(runner);
@@ -370,7 +379,7 @@ impl Worker<'_> {
             let written = match progress {
                 Progress::Spawned(agent) => {
                     let agent = agent.clone();
-                    self.step(step.clone(), |record| record.agent = Some(agent)).map(|_| ())
+                    self.step(step, |record| record.agent = Some(agent)).map(|_| ())
                 }
                 Progress::Session(session) => {
                     let session = session.to_owned();
@@ -383,7 +392,8 @@ impl Worker<'_> {
                 recorded = written;
             }
         };
-        let report = turn::take(self.project, &self.task, place, prompt, &mut progress)?;
+        let report =
+            turn::take(self.project, &self.runner, &self.task, place, prompt, &mut progress)?;
         recorded?;
         let session = report.session_id.clone();
         self.claim.update(|record| {
@@ -395,8 +405,17 @@ impl Worker<'_> {
         Ok(report)
     }
 
+    /// Waits for the provider before the next turn on a conflict or a red gate.
+    fn wait_for_limit(&self, until: Option<Timestamp>, reason: &str, record: &WorkerRecord) {
+        let asked = record.conflicts.unwrap_or(0) + record.red_gates.unwrap_or(0);
+        self.project.tell(Event::Note(format!("{}: {reason}", self.task.id)));
+        if let Some(pause) = turn::rate_limit_pause(until, self.project.now(), asked) {
+            self.project.cancel.wait_timeout(pause);
+        }
+    }
+
     fn recommit(&self, work: &Sha, onto: &Sha) -> Result<(), WorkerError> {
-        self.step(WorkerStep::Committed, |record| {
+        self.step(&WorkerStep::Committed, |record| {
             record.work_commit = Some(work.to_string());
             record.base_commit = Some(onto.to_string());
             record.no_change = None;
@@ -405,18 +424,22 @@ impl Worker<'_> {
     }
 
     /// The target holds it: now everything that remembers tasks is told.
-    fn landed(&self, workspace: Workspace, commit: Option<Sha>) -> Result<WorkerEnd, WorkerError> {
-        let record = self.step(WorkerStep::Pushed, |record| {
-            record.landed_commit = commit.as_ref().map(Sha::to_string);
+    fn landed(&self, workspace: Workspace, commit: Option<&Sha>) -> Result<WorkerEnd, WorkerError> {
+        let record = self.step(&WorkerStep::Pushed, |record| {
+            record.landed_commit = commit.map(Sha::to_string);
         })?;
         settle(self.project, &self.branch, &self.task, &record)?;
         let now = self.project.now().to_string();
-        self.step(WorkerStep::Recorded, |record| {
+        self.step(&WorkerStep::Recorded, |record| {
             record.mark_completed(now);
             record.last_error = None;
             record.agent = None;
         })?;
-        target::discard(self.project, workspace, &self.branch, commit.as_ref())?;
+        // What the gate left besides the landed tree is nobody's work.
+        if let Some(commit) = commit {
+            workspace.reset_clean(commit)?;
+        }
+        target::discard(self.project, workspace, &self.branch)?;
         Ok(WorkerEnd::Landed)
     }
 

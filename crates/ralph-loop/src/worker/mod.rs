@@ -9,7 +9,7 @@ mod work;
 
 use std::path::PathBuf;
 
-use ralph_agent::Phase;
+use ralph_agent::{Phase, Runner, RunnerError};
 use ralph_git::{GitError, OpenError, RemoteUrls, Sha, Workspace};
 use ralph_queue::Task;
 use ralph_state::file::{FileLock, LockError};
@@ -93,6 +93,9 @@ pub enum WorkerError {
     /// The target branch could not be fetched.
     #[error("cannot fetch the target branch")]
     Fetch(#[from] ralph_git::FetchError),
+    /// The task names a runner that cannot be had.
+    #[error("cannot use the runner of the task")]
+    Runner(#[from] RunnerError),
     /// The agent could not be run.
     #[error(transparent)]
     Turn(#[from] TakeTurnError),
@@ -116,6 +119,7 @@ struct Worker<'a> {
     layout: Layout,
     claim: Claim,
     task: Task,
+    runner: Runner,
     branch: String,
     remote: Option<RemoteUrls>,
 }
@@ -156,7 +160,8 @@ fn go_on(
     let branch = claim.state().map_err(ClaimError::from)?.target_branch;
     let remote = project.repo.remote_url(target::REMOTE)?;
     let task = task.clone();
-    let worker = Worker { project, layout, claim, task, branch, remote };
+    let runner = project.runner_for(&task)?;
+    let worker = Worker { project, layout, claim, task, runner, branch, remote };
     let workspace = if recover::has_committed_work(record) { worker.reopen(record)? } else { None };
     let workspace = match workspace {
         Some(workspace) => workspace,
@@ -164,6 +169,7 @@ fn go_on(
             work::Worked::Ready(workspace) => workspace,
             work::Worked::Stopped => return worker.stopped(),
             work::Worked::Failed(reason) => return worker.failed(&reason),
+            work::Worked::Limited(reason) => return worker.limited(&reason),
         },
     };
     worker.land(workspace)
@@ -216,7 +222,7 @@ impl Worker<'_> {
     /// Records `step`, tells it, and gives tests a place to crash.
     fn step(
         &self,
-        step: WorkerStep,
+        step: &WorkerStep,
         change: impl FnOnce(&mut WorkerRecord),
     ) -> Result<WorkerRecord, WorkerError> {
         let recorded = step.clone();
@@ -267,6 +273,14 @@ impl Worker<'_> {
         Ok(WorkerEnd::Failed)
     }
 
+    /// A failure that is nobody's fault: the record says so beside its lifecycle.
+    fn limited(&self, reason: &str) -> Result<WorkerEnd, WorkerError> {
+        self.claim.update(|record| {
+            record.extra.set(LIMITED, true);
+        })?;
+        self.failed(reason)
+    }
+
     /// Puts `commit` of the workspace under a rescue ref of the main repository.
     fn rescue(&self, workspace: &Workspace, commit: &Sha) -> Result<String, WorkerError> {
         let name = landing::free_rescue_ref(&self.project.repo, self.claim.task())?;
@@ -276,6 +290,9 @@ impl Worker<'_> {
         Ok(name)
     }
 }
+
+/// The field of a record that says that a limit made it fail.
+pub(crate) const LIMITED: &str = "limited";
 
 /// What every process of a claim carries in its environment.
 pub fn marker(task: &str, claim: &str) -> String {

@@ -22,6 +22,8 @@ pub(super) enum Worked {
     Stopped,
     /// Nothing came of it.
     Failed(String),
+    /// A limit ended it.
+    Limited(String),
 }
 
 /// How one series of turns ended.
@@ -29,6 +31,7 @@ enum Turns {
     Done,
     Stopped,
     Failed(String),
+    Limited(String),
 }
 
 impl Worker<'_> {
@@ -40,13 +43,17 @@ impl Worker<'_> {
             Err(reason) => return Ok(Worked::Failed(reason)),
         };
         let mut plan = None;
-        for &phase in phases(self.project.config.agent.phases) {
+        for &phase in phases(self.project.phases_for(&self.task)) {
             match self.phase(&workspace, &base, phase, &mut plan)? {
                 Turns::Done => {}
                 Turns::Stopped => return Ok(Worked::Stopped),
                 Turns::Failed(reason) => {
                     self.keep_leftovers(&workspace, &base)?;
                     return Ok(Worked::Failed(reason));
+                }
+                Turns::Limited(reason) => {
+                    self.keep_leftovers(&workspace, &base)?;
+                    return Ok(Worked::Limited(reason));
                 }
             }
         }
@@ -92,7 +99,7 @@ impl Worker<'_> {
         workspace.reset_clean(&tip)?;
         self.copy_env_files(&workspace)?;
         let base = tip.to_string();
-        self.step(WorkerStep::WorkspaceReady, |record| record.base_commit = Some(base))?;
+        self.step(&WorkerStep::WorkspaceReady, |record| record.base_commit = Some(base))?;
         Ok(Ok((workspace, tip)))
     }
 
@@ -131,15 +138,16 @@ impl Worker<'_> {
         plan: &mut Option<String>,
     ) -> Result<Turns, WorkerError> {
         let mut earlier: Option<String> = None;
+        let mut limits = 0;
         loop {
-            let record = self.step(WorkerStep::SpawnIntended, |record| {
+            let record = self.step(&WorkerStep::SpawnIntended, |record| {
                 record.attempt.get_or_insert(1);
             })?;
             let mut place = self.place(&record, workspace, phase);
             if earlier.is_some() {
                 place.resume.clone_from(&record.session_id);
             }
-            let report = self.turn(&place, WorkerStep::Working, |brief| {
+            let report = self.turn(&place, &WorkerStep::Working, |brief| {
                 let mut text = prompt::work(brief, phase, plan.as_deref());
                 if let Some(reason) = &earlier {
                     prompt::after_failure(&mut text, reason);
@@ -158,6 +166,18 @@ impl Worker<'_> {
                 }
                 Some(Failure::Interrupted) => return Ok(Turns::Stopped),
                 Some(Failure::Final(reason)) => return Ok(Turns::Failed(reason)),
+                Some(Failure::Limit(reason)) => return Ok(Turns::Limited(reason)),
+                Some(Failure::RateLimited { until, reason }) => {
+                    let pause = turn::rate_limit_pause(until, self.project.now(), limits);
+                    let Some(pause) = pause else { return Ok(Turns::Limited(reason)) };
+                    limits += 1;
+                    self.project.tell(Event::Note(format!("{}: {reason}", self.task.id)));
+                    if self.project.cancel.wait_timeout(pause) {
+                        return Ok(Turns::Stopped);
+                    }
+                    earlier = Some(reason);
+                    continue;
+                }
                 Some(Failure::Again(reason)) => reason,
             };
             let attempt = place.attempt;
@@ -193,7 +213,7 @@ impl Worker<'_> {
                 "the agent ended without a change and without a reason for none".to_owned(),
             ));
         }
-        self.step(WorkerStep::Committed, |record| {
+        self.step(&WorkerStep::Committed, |record| {
             record.work_commit = Some(work.to_string());
             record.last_error = None;
             record.agent = None;

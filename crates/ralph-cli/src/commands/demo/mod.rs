@@ -33,30 +33,27 @@ const TASKS: [(&str, Option<usize>); 12] = [
 ];
 
 pub(crate) fn demo(context: &Context, args: &DemoArgs) -> Result<Exit, CliError> {
-    match &args.keep {
-        Some(dir) => {
-            fs_err::create_dir(dir).map_err(|error| {
-                CliError::from(error).hint("Name a directory that does not exist yet.").at(dir)
-            })?;
-            let dir = fs_err::canonicalize(dir)?;
-            let exit = play(context, args, &dir)?;
-            let project = dir.join("project");
-            context.ui.say(format!("It is all in `{}`:", dir.display()));
-            context.ui.say(format!("  git -C {} log --stat", project.display()));
-            context.ui.say(format!("  ls {}", project.join(".ralph/cache/turns").display()));
-            Ok(exit)
-        }
-        None => {
-            let temporary = tempfile::Builder::new().prefix("ralph-demo-").tempdir()?;
-            let dir = fs_err::canonicalize(temporary.path())?;
-            let exit = play(context, args, &dir)?;
-            context.ui.say(format!(
-                "It was in `{}` and is gone; `ralph demo --keep DIR` leaves it for you to look at.",
-                dir.display()
-            ));
-            Ok(exit)
-        }
-    }
+    let Some(dir) = &args.keep else {
+        let temporary = tempfile::Builder::new().prefix("ralph-demo-").tempdir()?;
+        let dir = fs_err::canonicalize(temporary.path())?;
+        let exit = play(context, args, &dir)?;
+        context.ui.say(format!(
+            "It was in `{}` and is gone; `ralph demo --keep DIR` leaves it for you to look at.",
+            dir.display()
+        ));
+        return Ok(exit);
+    };
+    fs_err::create_dir(dir).map_err(|error| {
+        CliError::from(error).hint("Name a directory that does not exist yet.").at(dir)
+    })?;
+    let dir = fs_err::canonicalize(dir)?;
+    let exit = play(context, args, &dir)?;
+    let project = dir.join("project");
+    context.ui.say(format!("It is all in `{}`. To look at it:", dir.display()));
+    context.ui.say(format!("  git -C {} log --stat", project.display()));
+    context.ui.say(format!("  ls {}", project.join(".ralph/cache/turns").display()));
+    context.ui.say(format!("  ls {}", project.join(".ralph/logs/parallel").display()));
+    Ok(exit)
 }
 
 /// The stage: where the demo plays and how its programs are run.

@@ -11,7 +11,7 @@ use ralph_loop::event::RunSummary;
 use ralph_loop::serial::{self, Wanted};
 use ralph_loop::worker::{self, WorkerEnd};
 use ralph_loop::{coordinator, project};
-use ralph_process::Cancel;
+use ralph_process::{Cancel, Signal};
 use ralph_state::TaskId;
 
 use crate::args::{AgentArgs, LoopArgs, OneArgs, ParallelCommand, ResumeArgs, RunArgs, RunCommand};
@@ -112,7 +112,15 @@ pub(crate) fn with_progress(
         done.cancel();
         result
     });
-    report::finish(context, &result?, &opened.interrupts)
+    match result {
+        Ok(summary) => report::finish(context, &summary, &opened.interrupts),
+        // Whatever was cut short by a signal failed because of it.
+        Err(error) => Err(match opened.interrupts.first() {
+            Some(Signal::Interrupt) => error.because(ErrorKind::Interrupted),
+            Some(_) => error.because(ErrorKind::Terminated),
+            None => error,
+        }),
+    }
 }
 
 /// The process of one parallel worker: its stdout and stderr are its log.

@@ -32,6 +32,7 @@ fn exit(summary: &RunSummary, interrupts: &Interrupts) -> Exit {
         Some(Signal::Interrupt) => Exit::Interrupted,
         Some(Signal::Terminate | Signal::Hangup) => Exit::Terminated,
         _ if summary.any_unlanded() => Exit::Failed,
+        _ if summary.any_limited() => Exit::Limited,
         _ => Exit::Done,
     }
 }
@@ -43,6 +44,7 @@ fn document(summary: &RunSummary) -> Value {
         "landed": count(Outcome::Landed),
         "blocked": count(Outcome::Blocked),
         "failed": count(Outcome::Failed),
+        "limited": count(Outcome::Limited),
         "waiting": summary.waiting,
         "stopped": summary.stopped.map(stop_word),
         "tasks": summary.tasks.iter().map(row).collect::<Vec<_>>(),
@@ -139,7 +141,9 @@ fn table(tasks: &[TaskSummary]) -> Text {
             None => text.style(BOLD, line),
             Some(Outcome::Landed) => text.style(GREEN, line),
             Some(Outcome::Blocked | Outcome::Failed) => text.style(RED, line),
-            Some(Outcome::Superseded | Outcome::Interrupted) => text.style(YELLOW, line),
+            Some(Outcome::Superseded | Outcome::Limited | Outcome::Interrupted) => {
+                text.style(YELLOW, line)
+            }
         }
         .line();
     }

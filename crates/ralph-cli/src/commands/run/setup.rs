@@ -33,10 +33,17 @@ pub(super) fn open(
     max_tasks: Option<u32>,
     events: Box<dyn Fn(Event) + Send + Sync>,
 ) -> Result<Run, CliError> {
-    let opened = project::Project::open_with(context, command, &overrides(args))?;
+    let overrides = overrides(args);
+    let overridden = overrides.values.iter().map(|(key, _)| key.clone()).collect();
+    let opened = project::Project::open_with(context, command, &overrides)?;
     trusted(context, &opened, command)?;
     let path = context.env.get("PATH").map(OsString::from);
-    let runner = runner(context, &opened.settings, path.as_ref())?;
+    let programs = Programs {
+        path: path.clone(),
+        bins: opened.settings.config.agent.bins(),
+        command: opened.settings.config.agent.command.as_ref().map(|it| it.argv.clone()),
+    };
+    let runner = runner(context, args, &opened.settings, &programs)?;
     let interrupts = ralph_process::listen()?;
     let git = GitEnv { path: path.clone(), ..GitEnv::default() };
     let repo = Repo::discover(&opened.root, git.clone(), interrupts.cancel().clone())?;
@@ -59,6 +66,7 @@ pub(super) fn open(
         config: opened.settings.config,
         queue: opened.files,
         runner,
+        programs,
         executable: context.executable()?.to_owned(),
         worker_args,
         clock: Arc::new(SystemClock),
@@ -74,6 +82,7 @@ pub(super) fn open(
             } else {
                 CheckoutPolicy::Refuse
             },
+            overridden,
         },
         events,
     };
@@ -104,9 +113,16 @@ fn overrides(args: &AgentArgs) -> Overrides {
 
 /// The flags a worker needs to come to the same configuration and runner.
 fn forwarded(args: &AgentArgs, runner: &str) -> Vec<OsString> {
-    let mut forwarded: Vec<OsString> = vec!["--runner".into(), runner.into()];
-    let texts =
-        [("--profile", &args.profile), ("--model", &args.model), ("--effort", &args.effort)];
+    let mut forwarded: Vec<OsString> = Vec::new();
+    if args.runner.is_none() {
+        forwarded.extend(["--found-runner".into(), runner.into()]);
+    }
+    let texts = [
+        ("--runner", &args.runner),
+        ("--profile", &args.profile),
+        ("--model", &args.model),
+        ("--effort", &args.effort),
+    ];
     for (flag, text) in texts {
         if let Some(text) = text {
             forwarded.extend([flag.into(), text.into()]);
@@ -147,22 +163,18 @@ fn trusted(context: &Context, project: &project::Project, command: &str) -> Resu
 /// The runner asked for, or the first agent on PATH; that choice is said.
 fn runner(
     context: &Context,
+    args: &AgentArgs,
     settings: &Resolved,
-    path: Option<&OsString>,
+    programs: &Programs,
 ) -> Result<Runner, CliError> {
-    let agent = &settings.config.agent;
-    let programs = Programs {
-        path: path.cloned(),
-        bins: agent.bins(),
-        command: agent.command.as_ref().map(|command| command.argv.clone()),
-    };
-    if let Some(name) = &agent.runner {
-        return Ok(Runner::resolve(name, &programs)?);
+    let configured = settings.config.agent.runner.as_ref().or(args.found_runner.as_ref());
+    if let Some(name) = configured {
+        return Ok(Runner::resolve(name, programs)?);
     }
     if programs.command.is_some() {
-        return Ok(Runner::resolve("command", &programs)?);
+        return Ok(Runner::resolve("command", programs)?);
     }
-    let detected = Runner::detect(path.map(OsString::as_os_str));
+    let detected = Runner::detect(programs.path.as_deref());
     let Some(first) = detected.first() else {
         return Err(CliError::new(
             ErrorKind::Missing,
@@ -184,7 +196,7 @@ fn runner(
         "No runner is configured: using `{}`{also}. `--runner NAME` or `agent.runner` chooses.",
         first.name
     ));
-    Ok(Runner::resolve(first.name, &programs)?)
+    Ok(Runner::resolve(first.name, programs)?)
 }
 
 /// The agent as an error of ours when it cannot be had.

@@ -39,6 +39,7 @@ fn survives(point: &str, victims: &str, remote: Remote, books: Books) {
     assert!((3..=most).contains(&turns), "{point} {victims:?}: {turns} turns, then {again}");
 }
 
+#[expect(clippy::print_stdout, reason = "the figures of the run")]
 fn each_step(victims: &str, remote: Remote, books: Books) {
     for step in WORKER_STEPS {
         survives(&format!("worker.{step}"), victims, remote, books);

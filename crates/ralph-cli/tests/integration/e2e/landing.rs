@@ -302,3 +302,19 @@ fn local_changes_of_the_user_are_never_touched() {
     let mine = fs_err::read_to_string(scene.dir.join("shared.txt")).expect("still there");
     assert_eq!(mine, "mine\n");
 }
+
+#[test]
+fn a_task_may_ask_for_phases_and_the_command_line_wins() {
+    let scene = Scene::new(Remote::None, Books::Tracked);
+    scene.ralph(&["task", "add", "Planned", "--phases", "3"]).success();
+    scene.ralph(&["task", "add", "Plain"]).success();
+    scene.publish("Queue tasks");
+    scene.run(1, 0);
+    let turns =
+        ["RQ-0001 plan 1", "RQ-0001 implement 1", "RQ-0001 review 1", "RQ-0002 implement 1"];
+    assert_eq!(scene.log("turns"), turns);
+    scene.ralph(&["task", "add", "Hurried", "--phases", "3"]).success();
+    scene.publish("Queue another");
+    scene.ralph(&["run", "loop", "--parallel", "1", "--quick"]).success();
+    assert_eq!(scene.log("turns").last().map(String::as_str), Some("RQ-0003 implement 1"));
+}

@@ -12,7 +12,7 @@ fn refused(scene: &Scene, code: i32, what: &str, next: &str) {
     assert!(ran.stderr.contains(next), "`{next}` in {ran}");
     assert_eq!(fs_err::read(scene.dir.join(".ralph/queue.jsonc")).ok(), before);
     assert!(scene.log("turns").is_empty(), "no agent was asked");
-    assert_eq!(scene.sandbox.processes(), [0u32; 0]);
+    assert_eq!(scene.sandbox.processes(), Vec::<u32>::new());
 }
 
 fn scene() -> Scene {
