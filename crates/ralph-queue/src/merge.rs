@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ralph_state::TaskId;
+use ralph_state::{TaskId, Timestamp};
 use serde_json::{Map, Value};
 
 use crate::document::{Block, Document, Draft, ParseError, SpliceError};
@@ -302,10 +302,13 @@ fn merge_value(
     }
 }
 
+/// By time, then by text, so that both directions of a merge agree.
 fn later(one: &Value, other: &Value) -> bool {
-    let time =
-        |value: &Value| value.as_str().and_then(|text| text.parse::<ralph_state::Timestamp>().ok());
-    time(one) > time(other)
+    let key = |value: &Value| {
+        let text = value.as_str().unwrap_or_default().to_owned();
+        (text.parse::<Timestamp>().ok(), text)
+    };
+    key(one) > key(other)
 }
 
 /// How far along a status is.

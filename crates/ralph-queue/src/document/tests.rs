@@ -777,7 +777,7 @@ proptest! {
     }
 
     #[test]
-    fn a_changed_field_leaves_the_bytes_around_it(tasks in some_tasks(1), bytes in noise(), at in any::<prop::sample::Index>(), title in "[d-f ]{1,4}") {
+    fn a_changed_field_leaves_the_bytes_around_it(tasks in some_tasks(1), bytes in noise(), at in any::<prop::sample::Index>(), title in "[d-f]{1,4}") {
         let text = Noise::new(&bytes).document(&tasks);
         let document = Document::parse(text.as_str()).unwrap();
         let at = at.index(tasks.len());
