@@ -56,6 +56,7 @@ mod crash_tests;
 pub mod document;
 pub mod file;
 pub mod golden;
+pub mod journal;
 pub mod json;
 mod open_enum;
 pub mod parallel;

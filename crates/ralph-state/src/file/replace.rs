@@ -300,7 +300,7 @@ impl Put<'_> {
 
 /// Makes the directories of a new file. All of its ancestors are synced, also those that are there
 /// already: a writer that was killed may have made them without.
-fn make_directories<D: Disk>(
+pub(crate) fn make_directories<D: Disk>(
     disk: &D,
     target: &Target,
     durability: Durability,

@@ -2,6 +2,7 @@
 
 mod legacy;
 mod record;
+mod transition;
 mod upgrade;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,6 +20,7 @@ pub use legacy::{
     LegacyKind, LegacyWork, MergeJobState, PullRequestState, adopt_legacy, legacy_work,
 };
 pub use record::{WorkerLifecycle, WorkerRecord, WorkerStep};
+pub use transition::{Refused, WorkerEvent, transition};
 
 /// The version that is written.
 ///

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "tests")]
 
 mod goldens;
+mod journal;
 mod lock;
 mod parallel;
 mod replace;

@@ -1,0 +1,226 @@
+//! A journal: one JSON value a line, only ever appended to.
+//!
+//! The first line is a header with the version of the format. A writer that dies leaves at most
+//! the start of a line; the next one ends that line first, and readers tell of it as torn. So a
+//! journal never has to be repaired, and what was appended before stays readable.
+
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use fs_err as fs;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::document::{DecodeError, Document, Upgrades, decode};
+use crate::file::disk::{Disk as _, Synced, SystemDisk};
+use crate::file::replace::make_directories;
+use crate::file::target::resolve;
+use crate::file::{Durability, FileLock, Holder, LockError, Saved};
+use crate::json::{EncodeError, FieldError, Object, SyntaxError, from_json, parse, to_json};
+
+/// The first line of a journal.
+#[derive(Clone, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct JournalHeader {
+    /// Fields that this version of the program does not know.
+    #[serde(flatten)]
+    pub extra: Object,
+}
+
+impl Document for JournalHeader {
+    const KIND: &'static str = "journal";
+    const VERSION_KEY: &'static str = "journal_version";
+    const UPGRADES: Upgrades = Upgrades::new(1, 1, &[]);
+}
+
+const HEADER: &str = "{\"journal_version\": 1}\n";
+
+/// A journal that can be appended to, also by several processes.
+#[derive(Clone, Debug)]
+pub struct Journal {
+    path: PathBuf,
+    holder: Holder,
+    durability: Durability,
+}
+
+/// What a journal holds.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Entries<T> {
+    /// The entries that can be read, from the oldest.
+    pub entries: Vec<T>,
+    /// The lines that cannot.
+    pub bad: Vec<BadLine>,
+}
+
+/// A line of a journal that cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct BadLine {
+    /// Which, counted from one; the header is the first.
+    pub line: usize,
+    /// Why.
+    pub reason: BadLineReason,
+}
+
+/// Why a line of a journal cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum BadLineReason {
+    /// Its writer died in the middle of it, or is in the middle of it now.
+    #[error("the line has no end")]
+    Torn,
+    /// It is no text, or no JSON.
+    #[error("{0}")]
+    NotJson(String),
+    /// It is another kind of value.
+    #[error("`{}`: {}", .0.path, .0.reason)]
+    Field(FieldError),
+}
+
+/// Why a journal was not read or appended to.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum JournalError {
+    /// The lock was not to be had.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// The first line is no header of a journal, or of a newer one. Nothing is appended to it.
+    #[error("`{}` is no journal that can be used", path.display())]
+    Header {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        source: DecodeError,
+    },
+    /// The entry cannot be written as JSON.
+    #[error("cannot write an entry of the journal as JSON")]
+    Encode(#[from] EncodeError),
+    /// The file cannot be read or written.
+    #[error("cannot {step} the journal `{}`", path.display())]
+    Io {
+        /// What was to be done.
+        step: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        source: io::Error,
+    },
+}
+
+impl Journal {
+    /// The journal at `path`; nothing is read or made yet.
+    pub fn new(path: impl Into<PathBuf>, holder: Holder) -> Self {
+        Self { path: path.into(), holder, durability: Durability::Full }
+    }
+
+    /// The same, appending as durably as `durability` says.
+    #[must_use]
+    pub fn durability(self, durability: Durability) -> Self {
+        Self { durability, ..self }
+    }
+
+    /// Where the journal is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Appends one entry. On return it is there, as durably as was asked and the answer says; on
+    /// an error it may be there as well. A crash leaves all of it, a part of it that readers tell
+    /// apart, or nothing.
+    pub fn append<T: Serialize>(&self, entry: &T) -> Result<Saved, JournalError> {
+        let line = format!("{}\n", to_json(entry)?);
+        let fail = |step| move |source| JournalError::Io { step, path: self.path.clone(), source };
+        let target = resolve(&SystemDisk, &self.path).map_err(fail("find"))?;
+        let sidecar = target.beside(".", ".lock");
+        let _lock = FileLock::acquire(&sidecar, &self.holder, Duration::from_secs(10))?;
+        let is_new = target.old.is_none();
+        let mut confirmed = Synced::Fully;
+        if is_new {
+            confirmed = make_directories(&SystemDisk, &target, self.durability)
+                .map_err(|error| fail("make the directory of")(io::Error::other(error)))?;
+        }
+        let mut options = fs::OpenOptions::new();
+        let file = options.read(true).append(true).create(true).open(&target.path);
+        let mut file = file.map_err(fail("open"))?;
+        let start = self.start_of_line(&mut file)?;
+        // One call, so that a line of another writer without the lock does not come in between.
+        file.write_all(format!("{start}{line}").as_bytes()).map_err(fail("append to"))?;
+        if self.durability != Durability::None
+            && let Synced::Unconfirmed(reason) = SystemDisk.sync(&file).map_err(fail("sync"))?
+        {
+            confirmed = Synced::Unconfirmed(reason);
+        }
+        if is_new
+            && self.durability == Durability::Full
+            && let Err(reason) = SystemDisk.sync_dir(&target.dir)
+        {
+            confirmed = Synced::Unconfirmed(reason);
+        }
+        Ok(match confirmed {
+            Synced::Fully => Saved::Durable,
+            Synced::Unconfirmed(reason) => Saved::Unconfirmed { reason },
+        })
+    }
+
+    /// Reads what is there now, without a lock; nothing when there is no file.
+    pub fn read<T: DeserializeOwned>(&self) -> Result<Entries<T>, JournalError> {
+        let mut read = Entries { entries: Vec::new(), bad: Vec::new() };
+        let bytes = match fs::read(&self.path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(read),
+            Err(source) => {
+                return Err(JournalError::Io { step: "read", path: self.path.clone(), source });
+            }
+        };
+        for (index, line) in bytes.split_inclusive(|byte| *byte == b'\n').enumerate() {
+            let outcome = match line.strip_suffix(b"\n") {
+                None => Err(BadLineReason::Torn),
+                Some(header) if index == 0 => {
+                    self.check_header(header)?;
+                    continue;
+                }
+                Some(line) => entry(line),
+            };
+            match outcome {
+                Ok(entry) => read.entries.push(entry),
+                Err(reason) => read.bad.push(BadLine { line: index + 1, reason }),
+            }
+        }
+        Ok(read)
+    }
+
+    /// What has to come before the next entry: the header or the rest of it, or the end of a line
+    /// that has none.
+    fn start_of_line(&self, file: &mut fs::File) -> Result<String, JournalError> {
+        let fail = |source| JournalError::Io { step: "read", path: self.path.clone(), source };
+        let mut start = Vec::new();
+        // Far more than a header, far less than a journal.
+        (&mut *file).take(4096).read_to_end(&mut start).map_err(fail)?;
+        if let Some(rest) = HEADER.strip_prefix(&*String::from_utf8_lossy(&start)) {
+            return Ok(rest.to_owned());
+        }
+        let end = start.iter().position(|byte| *byte == b'\n').unwrap_or(start.len());
+        self.check_header(&start[..end])?;
+        file.seek(SeekFrom::End(-1)).map_err(fail)?;
+        let mut last = [0];
+        file.read_exact(&mut last).map_err(fail)?;
+        Ok(if last == [b'\n'] { String::new() } else { "\n".to_owned() })
+    }
+
+    fn check_header(&self, line: &[u8]) -> Result<(), JournalError> {
+        match decode::<JournalHeader>(line) {
+            Ok(_) => Ok(()),
+            Err(source) => Err(JournalError::Header { path: self.path.clone(), source }),
+        }
+    }
+}
+
+fn entry<T: DeserializeOwned>(line: &[u8]) -> Result<T, BadLineReason> {
+    let text = str::from_utf8(line).map_err(|error| BadLineReason::NotJson(error.to_string()))?;
+    let value = parse(text)
+        .map_err(|SyntaxError { reason, .. }| BadLineReason::NotJson(reason.to_string()))?
+        .ok_or_else(|| BadLineReason::NotJson("the line is empty".to_owned()))?;
+    from_json(&value).map_err(BadLineReason::Field)
+}
