@@ -1,10 +1,12 @@
 //! What the crate promises, seen from outside.
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "tests")]
 
+mod frozen;
 mod goldens;
 mod journal;
 mod lock;
 mod parallel;
+mod properties;
 mod replace;
 mod store;
 
