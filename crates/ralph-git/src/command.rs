@@ -46,7 +46,7 @@ pub enum GitError {
         /// The limit.
         limit: Duration,
     },
-    /// It was stopped because the run was.
+    /// It was stopped because the run was asked to: only a clone, a fetch or a push is.
     #[error("`git {command}` was cancelled")]
     Cancelled {
         /// The subcommand.
@@ -181,12 +181,23 @@ pub(crate) struct Call {
     env: Vec<(OsString, OsString)>,
     config: Vec<&'static str>,
     limit: Duration,
+    stop: Stop,
+}
+
+/// Whether a run of git ends when the whole run is asked to stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stop {
+    /// It is short, and may be what saves the work after that request.
+    Never,
+    /// It waits for another machine, or makes what is thrown away anyway.
+    OnRequest,
 }
 
 impl Call {
     pub(crate) fn new<A: AsRef<OsStr>>(args: impl IntoIterator<Item = A>) -> Self {
         let args = args.into_iter().map(|arg| arg.as_ref().to_owned()).collect();
-        Self { args, stdin: Vec::new(), env: Vec::new(), config: Vec::new(), limit: LOCAL }
+        let (stdin, env, config) = (Vec::new(), Vec::new(), Vec::new());
+        Self { args, stdin, env, config, limit: LOCAL, stop: Stop::Never }
     }
 
     pub(crate) fn arg(mut self, arg: impl AsRef<OsStr>) -> Self {
@@ -213,10 +224,16 @@ impl Call {
         self
     }
 
-    /// Talks to another machine, or writes a whole work tree.
+    /// Writes or reads a whole work tree.
     pub(crate) fn long(mut self) -> Self {
         self.limit = LONG;
         self
+    }
+
+    /// Takes long, and ends when the run is asked to stop.
+    pub(crate) fn stoppable(mut self) -> Self {
+        self.stop = Stop::OnRequest;
+        self.long()
     }
 
     fn name(&self) -> String {
@@ -287,6 +304,13 @@ impl Git {
         Self { cancel, ..self.clone() }
     }
 
+    fn cancel_of(&self, stop: Stop) -> Cancel {
+        match stop {
+            Stop::Never => Cancel::new(),
+            Stop::OnRequest => self.cancel.clone(),
+        }
+    }
+
     /// Runs git to its end, whatever it says.
     pub(crate) fn ask(&self, dir: &Path, call: Call) -> Result<Answer, GitError> {
         let command = call.name();
@@ -314,7 +338,7 @@ impl Git {
         if !call.stdin.is_empty() {
             child = child.stdin(Input::Bytes(call.stdin));
         }
-        let finished = run(&child, Some(call.limit), &self.cancel)?;
+        let finished = run(&child, Some(call.limit), &self.cancel_of(call.stop))?;
         match finished.exit {
             Exit::TimedOut => Err(GitError::TimedOut { command, limit: call.limit }),
             Exit::Cancelled => Err(GitError::Cancelled { command }),
@@ -335,7 +359,8 @@ impl Git {
             let is_held =
                 || held_lock(&answer.stderr).is_some() || answer.stderr.contains("cannot lock ref");
             let patient = pause < Duration::from_secs(1);
-            if answer.success() || !is_held() || !patient || self.cancel.wait_timeout(pause) {
+            let cancel = self.cancel_of(call.stop);
+            if answer.success() || !is_held() || !patient || cancel.wait_timeout(pause) {
                 return Ok(answer);
             }
             pause *= 2;

@@ -105,6 +105,9 @@ pub enum UpdateRef {
 impl Repo {
     /// The repository whose work tree `start` is in.
     ///
+    /// `cancel` stops what may take long and can be done again: a clone, a fetch, a push. All
+    /// else is left to finish, so that work can be saved after the request to stop.
+    ///
     /// # Errors
     /// When there is none, or no git that can be used.
     pub fn discover(start: &Path, env: GitEnv, cancel: Cancel) -> Result<Self, DiscoverError> {
@@ -175,8 +178,7 @@ impl Repo {
         &self.common_dir
     }
 
-    /// The same repository, with its git stopped by another request: what has to be saved after
-    /// the first one was made is saved with a new one.
+    /// The same repository, with its git stopped by another request.
     #[must_use]
     pub fn with_cancel(&self, cancel: Cancel) -> Self {
         Self { git: self.git.with_cancel(cancel), ..self.clone() }

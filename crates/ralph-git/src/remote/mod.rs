@@ -77,8 +77,8 @@ pub enum Push {
         /// What git says.
         reason: String,
     },
-    /// The network or the server failed in a way that passes. The remote may have it all the
-    /// same: fetch and look before pushing again.
+    /// The network or the server failed in a way that passes, or the push was cancelled. The
+    /// remote may have it all the same: fetch and look before pushing again.
     Transient {
         /// What git says.
         reason: String,
@@ -116,9 +116,14 @@ impl Repo {
     /// When the remote does not answer, or git does not.
     pub fn fetch(&self, remote: &str, branch: &str) -> Result<Fetched, FetchError> {
         let tracking = format!("refs/remotes/{remote}/{branch}");
-        let answer = self.ask(
-            Call::new(FETCH).arg(remote).arg(format!("+refs/heads/{branch}:{tracking}")).long(),
-        )?;
+        let call = Call::new(FETCH).arg(remote).arg(format!("+refs/heads/{branch}:{tracking}"));
+        let answer = match self.git().ask_patiently(self.root(), &call.stoppable()) {
+            Err(error @ GitError::TimedOut { .. }) => {
+                let (remote, reason) = (remote.to_owned(), error.to_string());
+                return Err(FetchError::Transient { remote, reason });
+            }
+            answer => answer?,
+        };
         if answer.success() {
             return Ok(Fetched { tip: self.resolve(&tracking)? });
         }
@@ -155,7 +160,7 @@ impl Repo {
     /// it does not exist there). Never moves a branch anywhere but forward. Hooks are not run.
     ///
     /// # Errors
-    /// When git could not be run to its end; the remote may have the commit all the same.
+    /// When git could not be run.
     pub fn push(
         &self,
         remote: &str,
@@ -175,8 +180,8 @@ impl Repo {
             .arg(format!("--force-with-lease={target}:{expected}"))
             .arg(remote)
             .arg(format!("{new}:{target}"));
-        let answer = match self.ask(call.long()) {
-            Err(error @ GitError::TimedOut { .. }) => {
+        let answer = match self.ask(call.stoppable()) {
+            Err(error @ (GitError::TimedOut { .. } | GitError::Cancelled { .. })) => {
                 return Ok(Push::Transient { reason: error.to_string() });
             }
             answer => answer?,

@@ -149,7 +149,7 @@ fn clone(main: &Repo, to: &Path) -> Result<Repo, GitError> {
         .args(["--template=", "--origin=origin", "--"])
         .arg(main.root())
         .arg(to);
-    main.run(call.long())?;
+    main.run(call.stoppable())?;
     main.elsewhere(to).map_err(|error| match error {
         DiscoverError::Git(cause) => cause,
         other => GitError::Io(io::Error::other(other)),

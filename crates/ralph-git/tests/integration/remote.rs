@@ -1,6 +1,7 @@
 //! Fetching and pushing, against real bare repositories.
 
-use ralph_git::{FetchError, Fetched, Push, RemoteUrls};
+use ralph_git::{CreateError, FetchError, Fetched, GitError, Push, RemoteUrls, create_workspace};
+use ralph_process::Cancel;
 use ralph_testkit::{Repo, Sandbox};
 
 use crate::{commit, head, open, sha, write};
@@ -219,4 +220,26 @@ fn a_commit_is_brought_from_another_repository() {
     assert_eq!(repo.resolve(name).unwrap(), Some(first));
     assert!(repo.fetch_from(other.dir(), &sha(&"1".repeat(40)), name).is_err());
     assert!(repo.fetch_from(&sandbox.path("missing"), &sha(&"2".repeat(40)), name).is_err());
+}
+
+#[test]
+fn a_request_to_stop_ends_the_waiting_and_spares_the_rest() {
+    let sandbox = Sandbox::new();
+    let (user, _remote, repo) = with_remote(&sandbox);
+    let old = head(&repo);
+    let ssh = sandbox.script("ssh", "exec sleep 60");
+    user.git(["config", "core.sshCommand", ssh.to_str().unwrap()]);
+    user.git(["remote", "set-url", "origin", "git@127.0.0.1:x.git"]);
+    let cancel = Cancel::new();
+    let repo = repo.with_cancel(cancel.clone());
+    cancel.cancel();
+    let error = repo.fetch("origin", "main").unwrap_err();
+    assert!(matches!(error, FetchError::Git(GitError::Cancelled { .. })), "{error:?}");
+    let push = repo.push("origin", &old, "main", Some(&old)).unwrap();
+    assert!(matches!(push, Push::Transient { .. }), "{push:?}");
+    let dest = sandbox.path("w");
+    let error = create_workspace(&repo, &dest, "t", &old, None).map(drop);
+    assert!(matches!(error, Ok(()) | Err(CreateError::Git { .. })), "{error:?}");
+    write(&repo, "file", "saved");
+    repo.snapshot(&[], "rescue", Some(&old)).unwrap();
 }

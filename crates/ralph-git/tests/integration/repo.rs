@@ -172,28 +172,3 @@ fn sha256_repositories_work() {
     repo.fetch_from(&dest, &second, "refs/ralph/y").unwrap();
     assert!(repo.is_ancestor(&first, &second).unwrap());
 }
-
-#[test]
-fn a_cancelled_git_is_stopped() {
-    let sandbox = Sandbox::new();
-    let user = sandbox.repo("user");
-    // Answers as git until it is asked for the head.
-    sandbox.script(
-        "bin/git",
-        "case \"$*\" in *symbolic-ref*) exec sleep 600;; esac\n\
-         PATH=${PATH#*:} exec git \"$@\"",
-    );
-    let host = env(&sandbox).vars.into_iter().find(|(name, _)| name == "PATH").unwrap().1;
-    let mut path = sandbox.path("bin").into_os_string();
-    path.push(":");
-    path.push(host);
-    let mut env = env(&sandbox);
-    env.vars.retain(|(name, _)| name != "PATH");
-    let cancel = Cancel::new();
-    let repo =
-        Repo::discover(user.dir(), GitEnv { path: Some(path), ..env }, cancel.clone()).unwrap();
-    cancel.cancel();
-    let error = repo.head().unwrap_err();
-    assert!(matches!(error, GitError::Cancelled { .. }), "{error:?}");
-    assert!(repo.with_cancel(Cancel::new()).changes().is_ok());
-}
