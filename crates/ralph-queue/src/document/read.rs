@@ -1,6 +1,5 @@
 //! From syntax to tasks; what has the wrong kind is reported, all of it.
 
-use std::collections::BTreeSet;
 use std::ops::Range;
 use std::str::FromStr;
 
@@ -150,19 +149,17 @@ impl Reader {
         self.faults.into_iter().map(problem).collect()
     }
 
-    /// Reports every key that an object, or one in it, has twice.
+    /// Reports every key that an object has twice.
     fn unique_keys(&mut self, field: &str, object: &ast::Object<'_>) {
-        let mut seen = BTreeSet::new();
-        for property in &object.properties {
-            let name = property.name.as_str();
-            if !seen.insert(name) {
-                self.fault(
-                    field,
-                    property.start(),
-                    "duplicate_key",
-                    format!("the key `{name}` is there twice"),
-                );
-            }
+        let mut names: Vec<(&str, usize)> = object
+            .properties
+            .iter()
+            .map(|property| (property.name.as_str(), property.start()))
+            .collect();
+        names.sort_unstable();
+        for pair in names.windows(2).filter(|pair| pair[0].0 == pair[1].0) {
+            let (name, at) = pair[1];
+            self.fault(field, at, "duplicate_key", format!("the key `{name}` is there twice"));
         }
     }
 

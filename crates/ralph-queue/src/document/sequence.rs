@@ -54,6 +54,8 @@ pub(super) struct Layout {
     pub(super) own_lines: bool,
     /// The white space that begins such a line.
     pub(super) indent: String,
+    /// A blank line stands between two of them.
+    pub(super) blank_lines: bool,
 }
 
 impl Sequence<'_> {
@@ -75,7 +77,8 @@ impl Sequence<'_> {
                 !style.inline_objects
             };
             let indent = indentation_at(self.text, self.container.start, outer_indent);
-            return Layout { own_lines, indent: format!("{indent}{}", style.unit) };
+            let indent = format!("{indent}{}", style.unit);
+            return Layout { own_lines, indent, blank_lines: false };
         };
         let before = &self.text[self.open()..core.start];
         let line_start = before.rfind(['\n', '\r']).map(|at| at + 1);
@@ -85,7 +88,13 @@ impl Sequence<'_> {
             at >= self.cores.get(like.wrapping_sub(1)).map_or(0, |core| core.end)
                 && !self.text[at..core.start].contains(',')
         });
-        Layout { own_lines, indent: indentation_at(self.text, core.start, outer_indent).to_owned() }
+        let indent = indentation_at(self.text, core.start, outer_indent).to_owned();
+        let next = like.max(1);
+        let blank_lines = next < self.cores.len() && {
+            let between = &self.text[self.item(next - 1).end..self.item(next).lead];
+            !between.is_empty() && between.trim().is_empty()
+        };
+        Layout { own_lines, indent, blank_lines }
     }
 
     /// What belongs to the item with that index.
@@ -174,6 +183,7 @@ impl Sequence<'_> {
             left: slots.len(),
             trailing_comma,
             previous: None,
+            after_new: false,
         };
         let mut slots = slots.iter().peekable();
         let mut dropped = false;
@@ -223,6 +233,8 @@ struct Writer<'a> {
     trailing_comma: bool,
     /// The item written last, unless that is a new one.
     previous: Option<usize>,
+    /// The item written last is a new one.
+    after_new: bool,
 }
 
 impl Writer<'_> {
@@ -241,10 +253,14 @@ impl Writer<'_> {
         let text = self.sequence.text;
         if text[..item.lead].ends_with(['\n', '\r']) {
             self.begin_line();
+            if self.after_new {
+                self.blank_line();
+            }
         } else if self.previous != index.checked_sub(1) {
             self.space_after_comma();
         }
         self.previous = Some(index);
+        self.after_new = false;
         self.out.push_str(&text[item.lead..item.core.start]);
         self.out.push_str(changed.map_or(&text[item.core.clone()], |core| core));
         let after = &text[item.core.end..item.end];
@@ -268,9 +284,11 @@ impl Writer<'_> {
 
     fn new_item(&mut self, new: &NewItem) {
         self.previous = None;
+        self.after_new = true;
         let own_line = self.layout.own_lines || !new.lead.is_empty() || !new.trail.is_empty();
         if own_line {
             self.begin_line();
+            self.blank_line();
             self.out.push_str(&new.lead);
             self.out.push_str(&self.layout.indent);
         } else {
@@ -293,6 +311,13 @@ impl Writer<'_> {
             self.out.truncate(line.len());
         } else {
             self.out.truncate(line.len());
+            self.out.push_str(self.style.newline);
+        }
+    }
+
+    /// A blank line between items that have them.
+    fn blank_line(&mut self) {
+        if self.layout.own_lines && self.layout.blank_lines && !self.ends_blank() {
             self.out.push_str(self.style.newline);
         }
     }

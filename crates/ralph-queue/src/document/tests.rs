@@ -294,6 +294,43 @@ fn a_new_task_looks_like_its_neighbour() {
 }
 
 #[test]
+fn blank_lines_between_tasks_are_style() {
+    let text = "{\"version\": 1, \"tasks\": [\n  {\"id\": \"RQ-0001\", \"title\": \"One\"},\n\n  {\"id\": \"RQ-0002\", \"title\": \"Two\"}\n]}";
+    let new = |number| Task::new(id(number), "New");
+    let only_ids = |text: &str| -> String {
+        text.lines().map(|line| line.get(..18).unwrap_or(line).to_owned() + "\n").collect()
+    };
+    let after = edited(text, |draft| {
+        draft.insert(2, new(5));
+        draft.insert(1, new(4));
+        draft.insert(0, new(3));
+    });
+    expect![[r#"
+        {"version": 1, "ta
+          {"id": "RQ-0003"
+
+          {"id": "RQ-0001"
+
+          {"id": "RQ-0004"
+
+          {"id": "RQ-0002"
+
+          {"id": "RQ-0005"
+        ]}
+    "#]]
+    .assert_eq(&only_ids(&after));
+    let after = edited(text, |draft| {
+        draft.take(0);
+    });
+    expect![[r#"
+        {"version": 1, "ta
+          {"id": "RQ-0002"
+        ]}
+    "#]]
+    .assert_eq(&only_ids(&after));
+}
+
+#[test]
 fn a_fresh_file_gets_the_house_style() {
     check(
         Document::empty().text(),
