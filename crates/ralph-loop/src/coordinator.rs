@@ -223,6 +223,9 @@ impl Coordinator<'_> {
                 }
                 state.target_branch.clone_from(branch);
             }
+            for record in &mut state.workers {
+                record.extra.remove(worker::TARGET_RED);
+            }
             if unfinished == 0 || state.started_at.is_empty() {
                 state.started_at = now.to_string();
             }
@@ -275,6 +278,9 @@ impl Coordinator<'_> {
             let mut free = self.workers.saturating_sub(alive);
             let mut pending = alive;
             for action in plan {
+                if self.waits_for_target(&state, &action) {
+                    continue;
+                }
                 pending += usize::from(!matches!(action, Action::Adopt { .. }));
                 self.act(&state, action, &mut free)?;
             }
@@ -295,6 +301,18 @@ impl Coordinator<'_> {
             }
             self.project.cancel.wait_timeout(ROUND);
         }
+    }
+
+    /// Whether the task of `action` can only land once the target is mended.
+    fn waits_for_target(&mut self, state: &ParallelStateFile, action: &Action) -> bool {
+        let waits = state.get_worker(action.task()).is_some_and(|record| {
+            matches!(action, Action::Land { .. }) && record.extra.contains(worker::TARGET_RED)
+        });
+        if waits && self.summary.stopped.is_none() {
+            self.summary.stopped = Some(StopReason::TargetRed);
+            self.project.tell(Event::Stopping(StopReason::TargetRed));
+        }
+        waits
     }
 
     /// Workers whose task has ended, but that still tidy up.
@@ -475,6 +493,9 @@ impl Coordinator<'_> {
     }
 
     fn may_start(&mut self) -> bool {
+        if self.summary.stopped == Some(StopReason::TargetRed) {
+            return false;
+        }
         let reason = if self.layout.stop_file().exists() {
             StopReason::Requested
         } else if self.project.options.max_tasks.is_some_and(|max| self.started >= max) {
@@ -629,6 +650,12 @@ impl Coordinator<'_> {
         self.reap();
         let state = self.state()?;
         self.tell_progress(&state);
+        self.sum_up_unfinished(&state);
+        Ok(self.summary)
+    }
+
+    /// Adds the tasks that did not end to the summary.
+    fn sum_up_unfinished(&mut self, state: &ParallelStateFile) {
         for (task, title) in std::mem::take(&mut self.seen) {
             if let Some(record) = state.get_worker(&task) {
                 let summary = summarise(record, &title, self.project.now());
@@ -636,11 +663,12 @@ impl Coordinator<'_> {
                 self.summary.tasks.push(summary);
             }
         }
-        Ok(self.summary)
     }
 
-    fn finish(self) -> Result<RunSummary, RunError> {
+    fn finish(mut self) -> Result<RunSummary, RunError> {
         self.sweep()?;
+        let state = self.state()?;
+        self.sum_up_unfinished(&state);
         if self.summary.stopped == Some(StopReason::Requested) {
             clear_stop(&self.layout)?;
         }
@@ -684,6 +712,7 @@ pub fn summarise(record: &WorkerRecord, title: &str, now: Timestamp) -> TaskSumm
         WorkerLifecycle::Failed if record.extra.contains(worker::LIMITED) => Outcome::Limited,
         WorkerLifecycle::Failed => Outcome::Failed,
         WorkerLifecycle::BlockedPush => Outcome::Blocked,
+        _ if record.extra.contains(worker::TARGET_RED) => Outcome::Blocked,
         _ => Outcome::Interrupted,
     };
     let time = |text: &str| text.parse::<Timestamp>().ok();

@@ -52,6 +52,8 @@ pub enum StopReason {
     Requested,
     /// As many tasks as asked for were started.
     MaxTasks,
+    /// The gate is red on the target itself: nothing could land.
+    TargetRed,
     /// A signal.
     Interrupted,
 }

@@ -184,9 +184,9 @@ fn line(event: &Event) -> Option<Text> {
             };
             text.plain(format!("Landing on {place}, {workers}."))
         }
-        Event::Recovering(action) => text.style(YELLOW, "recover ").plain(recovery(action)),
+        Event::Recovering(action) => text.style(YELLOW, "recover  ").plain(recovery(action)),
         Event::Claimed { task, title } => {
-            text.style(CYAN, "start   ").plain(format!("{task}  {title}"))
+            text.style(CYAN, "start    ").plain(format!("{task}  {title}"))
         }
         Event::Step { task, step, attempt } => match step {
             WorkerStep::Resolving => {
@@ -196,14 +196,14 @@ fn line(event: &Event) -> Option<Text> {
                 text.style(YELLOW, "red gate").plain(format!(" {task}  asking the agent"))
             }
             WorkerStep::Working if *attempt > 1 => {
-                text.style(YELLOW, "again   ").plain(format!("{task}  attempt {attempt}"))
+                text.style(YELLOW, "again    ").plain(format!("{task}  attempt {attempt}"))
             }
             _ => return None,
         },
         Event::Finished(summary) => {
             let style = if summary.outcome == Outcome::Landed { GREEN } else { RED };
             let mut line = text
-                .style(style, format!("{:<8}", summary.outcome.as_str()))
+                .style(style, format!("{:<9}", summary.outcome.as_str()))
                 .plain(format!("{}  {} in {}", summary.task, summary.title, time(summary.wall)));
             if let (Some(reason), false) = (&summary.reason, summary.outcome == Outcome::Landed) {
                 line = line.plain(format!(": {reason}"));
@@ -216,10 +216,15 @@ fn line(event: &Event) -> Option<Text> {
         Event::Stopping(StopReason::MaxTasks) => {
             text.plain("As many tasks as asked for were started.")
         }
+        Event::Stopping(StopReason::TargetRed) => text.style(
+            RED,
+            "The gate is red on the target itself: mend that first, then run again. \
+             Finished work waits and lands then, without an agent.",
+        ),
         Event::Stopping(StopReason::Interrupted) => {
             text.plain("Stopping; all work is kept, and the next run goes on with it.")
         }
-        Event::Note(note) => text.style(DIM, "note    ").plain(note),
+        Event::Note(note) => text.style(DIM, "note     ").plain(note),
         _ => return None,
     })
 }

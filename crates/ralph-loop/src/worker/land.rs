@@ -32,6 +32,8 @@ enum Pass {
     Conflict { onto: Sha, files: Vec<ConflictFile> },
     /// The gate was red on the tree that would have landed.
     Red { onto: Sha, landing: Sha, failure: GateFailure },
+    /// The gate is red on the target as it is, without this work.
+    TargetRed(GateFailure),
     /// The target moved under us.
     Raced,
     /// A passing fault of the network or the server.
@@ -68,6 +70,7 @@ impl Worker<'_> {
                 Pass::Superseded(by) => return self.superseded(&workspace, &by),
                 Pass::Refused(reason) => return self.blocked(&workspace, &reason),
                 Pass::Stopped => return self.stopped(),
+                Pass::TargetRed(failure) => return self.wait_for_target(&failure),
                 Pass::Conflict { onto, files } => {
                     drop(lane);
                     if let Some(end) = self.resolve(&workspace, &onto, &files)? {
@@ -197,22 +200,65 @@ impl Worker<'_> {
         let key = gate::verdict_key(tree.as_str(), gate);
         let state = self.claim.state().map_err(crate::claim::ClaimError::from)?;
         if !state.gates.contains_key(&key) {
-            let record = self.step(&WorkerStep::Gating, |record| add_one(&mut record.gate_runs))?;
-            let env = turn::task_environment(&self.task, record.attempt.unwrap_or(1));
-            let marker = super::marker(self.task.id.as_str(), self.claim.id());
-            let verdict = gate::run(gate, workspace.root(), &env, &marker, &self.project.cancel)?;
-            match verdict {
-                Verdict::Green { .. } => {}
+            let failure = match self.run_gate(workspace)? {
+                Verdict::Green { .. } => None,
                 Verdict::Cancelled => return Ok(Some(Pass::Stopped)),
-                Verdict::Red(failure) => {
-                    let (onto, landing) = (onto.clone(), landing.clone());
-                    return Ok(Some(Pass::Red { onto, landing, failure }));
-                }
+                Verdict::Red(failure) => Some(failure),
+            };
+            if let Some(failure) = failure {
+                return self.blame(workspace, onto, landing, failure).map(Some);
             }
             self.claim.remember_green(&key, self.project.now())?;
         }
         self.step(&WorkerStep::GateGreen, |_| {})?;
         Ok(None)
+    }
+
+    /// Finds out whose fault a red gate is: the agent is not asked to mend a
+    /// target that was red before. A tip that landed through the lane is known
+    /// to be green; any other is gated once.
+    fn blame(
+        &self,
+        workspace: &Workspace,
+        onto: &Sha,
+        landing: &Sha,
+        failure: GateFailure,
+    ) -> Result<Pass, WorkerError> {
+        let gate = &self.project.config.agent.ci_gate;
+        let tree = workspace.tree_of(onto.as_str())?;
+        let key = gate::verdict_key(tree.as_str(), gate);
+        let state = self.claim.state().map_err(crate::claim::ClaimError::from)?;
+        if !state.gates.contains_key(&key) {
+            workspace.reset_clean(onto)?;
+            match self.run_gate(workspace)? {
+                Verdict::Green { .. } => self.claim.remember_green(&key, self.project.now())?,
+                Verdict::Cancelled => return Ok(Pass::Stopped),
+                Verdict::Red(failure) => return Ok(Pass::TargetRed(failure)),
+            }
+            workspace.reset_clean(landing)?;
+        }
+        Ok(Pass::Red { onto: onto.clone(), landing: landing.clone(), failure })
+    }
+
+    fn run_gate(&self, workspace: &Workspace) -> Result<Verdict, WorkerError> {
+        let record = self.step(&WorkerStep::Gating, |record| add_one(&mut record.gate_runs))?;
+        let env = turn::task_environment(&self.task, record.attempt.unwrap_or(1));
+        let marker = super::marker(self.task.id.as_str(), self.claim.id());
+        let gate = &self.project.config.agent.ci_gate;
+        Ok(gate::run(gate, workspace.root(), &env, &marker, &self.project.cancel)?)
+    }
+
+    /// Leaves the committed work for the next run, which lands it once the target is green.
+    fn wait_for_target(&self, failure: &GateFailure) -> Result<WorkerEnd, WorkerError> {
+        let reason = format!(
+            "the gate `{}` is red on `{}` itself, without this work: {}",
+            failure.command, self.branch, failure.exit
+        );
+        self.claim.update(|record| {
+            record.extra.set(super::TARGET_RED, true);
+            record.last_error = Some(reason);
+        })?;
+        self.stopped()
     }
 
     fn push(

@@ -294,6 +294,9 @@ impl Worker<'_> {
 /// The field of a record that says that a limit made it fail.
 pub(crate) const LIMITED: &str = "limited";
 
+/// The field of an unfinished record that waits for the target's own gate to be green.
+pub(crate) const TARGET_RED: &str = "target_red";
+
 /// What every process of a claim carries in its environment.
 pub fn marker(task: &str, claim: &str) -> String {
     format!("{task}/{claim}")

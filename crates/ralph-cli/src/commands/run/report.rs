@@ -55,6 +55,7 @@ fn stop_word(reason: StopReason) -> &'static str {
     match reason {
         StopReason::Requested => "requested",
         StopReason::MaxTasks => "max_tasks",
+        StopReason::TargetRed => "target_red",
         StopReason::Interrupted => "interrupted",
     }
 }

@@ -213,10 +213,29 @@ fn a_gate_that_stays_red_blocks_and_keeps_the_work() {
     let summary = scene.run(1, 1);
     assert_eq!(summary["blocked"], 1, "{summary}");
     assert_eq!(scene.log("turns").len(), 1 + 3, "the budget for a red gate");
-    assert_eq!(scene.log("gates").len(), 1 + 3);
+    assert_eq!(scene.log("gates").len(), 1 + 3 + 1, "and once the target, to see who is to blame");
     let kept = scene.git(&["for-each-ref", "--format=%(refname)", "refs/ralph/rescue/"]);
     assert_eq!(scene.git(&["show", &format!("{kept}:red.txt")]), "UNFINISHED");
     assert!(scene.landed().is_empty());
+}
+
+#[test]
+fn a_target_that_is_red_itself_costs_no_turn_on_the_gate_and_loses_nothing() {
+    let scene = Scene::new(Remote::Bare, Books::Tracked);
+    scene.tasks(5);
+    scene.sandbox.write(scene.dir.join("broken.txt"), "UNFINISHED\n");
+    scene.publish("Break the target");
+    let summary = scene.run(2, 1);
+    assert_eq!(summary["stopped"], "target_red", "{summary}");
+    assert!(scene.log("turns").iter().all(|turn| !turn.contains(" fix ")));
+    assert!(scene.log("turns").len() <= 2, "nothing more is started");
+    assert!(scene.landed().is_empty());
+    let done = scene.log("turns").len();
+    scene.sandbox.write(scene.dir.join("broken.txt"), "finished\n");
+    scene.publish("Mend the target");
+    scene.run(2, 0);
+    scene.all_landed(5);
+    assert_eq!(scene.log("turns").len(), 5, "what was done before was landed: {done}");
 }
 
 #[test]
