@@ -27,6 +27,7 @@ mod ask;
 mod cancel;
 mod child;
 mod clock;
+mod command;
 mod drain;
 mod end;
 mod host;
@@ -36,8 +37,9 @@ mod os;
 
 pub use ask::{ask_to_end, kill, parent};
 pub use cancel::Cancel;
-pub use child::{Child, Command, Exit, Finished, Inherit, Input, Output, SpawnError, run, spawn};
+pub use child::{Child, Exit, Finished, run, spawn};
 pub use clock::SystemClock;
+pub use command::{Command, Inherit, Input, Output, SpawnError};
 pub use drain::Captured;
 pub use end::{EndReport, end};
 pub use host::{find_program, free_space, host_name};

@@ -243,3 +243,59 @@ fn a_request_to_stop_ends_the_waiting_and_spares_the_rest() {
     write(&repo, "file", "saved");
     repo.snapshot(&[], "rescue", Some(&old)).unwrap();
 }
+
+#[test]
+fn of_pushes_at_the_same_time_one_arrives_and_the_others_know() {
+    let sandbox = Sandbox::new();
+    let (_user, remote, repo) = with_remote(&sandbox);
+    let urls = repo.remote_url("origin").unwrap();
+    let mut tip = head(&repo);
+    let workspaces: Vec<_> = (0..4)
+        .map(|number| {
+            let dest = sandbox.path(format!("w/{number}"));
+            create_workspace(&repo, &dest, "t", &tip, urls.as_ref()).unwrap()
+        })
+        .collect();
+    for round in 0..2 {
+        let start = std::sync::Barrier::new(workspaces.len());
+        let push = |workspace: &ralph_git::Workspace| {
+            workspace.fetch("origin", "main").unwrap();
+            workspace.reset_clean(&tip).unwrap();
+            let name = workspace.root().file_name().unwrap().to_string_lossy().into_owned();
+            write(workspace, &name, &round.to_string());
+            let new = commit(workspace, "work");
+            start.wait();
+            (workspace.push("origin", &new, "main", Some(&tip)).unwrap(), new)
+        };
+        let outcomes: Vec<(Push, ralph_git::Sha)> = std::thread::scope(|scope| {
+            let pushes: Vec<_> = workspaces.iter().map(|w| scope.spawn(|| push(w))).collect();
+            pushes.into_iter().map(|push| push.join().unwrap()).collect()
+        });
+        let landed = sha(&sandbox.git(&remote, ["rev-parse", "main"]));
+        for (outcome, new) in outcomes {
+            let expected = if new == landed { Push::Pushed } else { Push::Raced };
+            assert_eq!(outcome, expected);
+        }
+        assert_ne!(landed, tip);
+        tip = landed;
+    }
+}
+
+#[test]
+fn fetches_at_the_same_time_all_succeed() {
+    let sandbox = Sandbox::new();
+    let (_user, remote, repo) = with_remote(&sandbox);
+    let other = Repo::cloned(&sandbox, &remote, "other");
+    for round in 0..2 {
+        let tip = sha(&other.write("file", round.to_string()).commit("next"));
+        other.git(["push", "--quiet", "origin", "main"]);
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    let fetched = repo.fetch("origin", "main").unwrap();
+                    assert_eq!(fetched.tip.as_ref(), Some(&tip));
+                });
+            }
+        });
+    }
+}

@@ -76,9 +76,13 @@ pub(crate) fn send(who: &ProcessIdentity, signal: Signal) {
 
 /// Whether this process was started with SIGHUP ignored, as `nohup` does.
 pub(crate) fn ignores_hangup() -> bool {
+    let status = fs_err::read_to_string("/proc/self/status").unwrap_or_default();
+    parse_ignores_hangup(&status)
+}
+
+fn parse_ignores_hangup(status: &str) -> bool {
     // The mask begins with signal 1, which it is.
     const HANGUP: u64 = 1;
-    let status = fs_err::read_to_string("/proc/self/status").unwrap_or_default();
     let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     let mask = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
     mask.unwrap_or_default() & HANGUP != 0
@@ -97,5 +101,12 @@ mod tests {
         for bad in [&b""[..], b"42", b"42 (sh)", b"42 (sh) S 1 2", b"42 (sh) S one 2 3"] {
             assert_eq!(parse_stat(42, bad), None);
         }
+    }
+
+    #[test]
+    fn nohup_shows_in_the_mask() {
+        assert!(parse_ignores_hangup("SigBlk:\t0\nSigIgn:\t0000000000001001\n"));
+        assert!(!parse_ignores_hangup("SigIgn:\t0000000000001000\n"));
+        assert!(!parse_ignores_hangup(""));
     }
 }
