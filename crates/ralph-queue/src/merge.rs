@@ -7,6 +7,8 @@ use serde_json::{Map, Value};
 
 use crate::document::{Block, Document, Draft, ParseError, SpliceError};
 use crate::ids::IdRules;
+use crate::landing::Texts;
+use crate::queue::Place;
 use crate::task::{Status, Task};
 
 /// The merged text, and what could not be decided.
@@ -18,6 +20,19 @@ pub struct Merged {
     /// What both changed, differently.
     pub conflicts: Vec<Conflict>,
     /// Tasks that got another id because both sides gave theirs to different tasks: old and new.
+    pub renumbered: Vec<(TaskId, TaskId)>,
+}
+
+/// Both files merged, and what could not be decided.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MergedFiles {
+    /// The queue file.
+    pub queue: String,
+    /// The done file, if any version has one.
+    pub done: Option<String>,
+    /// As in [`Merged`].
+    pub conflicts: Vec<Conflict>,
+    /// As in [`Merged`].
     pub renumbered: Vec<(TaskId, TaskId)>,
 }
 
@@ -42,11 +57,13 @@ pub struct Conflict {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum MergeError {
-    /// One of the three cannot be read.
-    #[error("cannot read the {side} version")]
+    /// One of the versions cannot be read.
+    #[error("cannot read the {} file of {side}", place.as_str())]
     Parse {
         /// `base`, `ours` or `theirs`.
         side: &'static str,
+        /// Which file.
+        place: Place,
         /// What is wrong.
         source: ParseError,
     },
@@ -66,24 +83,99 @@ pub enum MergeError {
 /// JSON is greater, gets the next free number, whichever side it is on, and the tasks of its side
 /// that name it follow.
 pub fn three_way(base: &str, ours: &str, theirs: &str) -> Result<Merged, MergeError> {
-    let parse = |text: &str, side| {
-        Document::parse(text).map_err(|source| MergeError::Parse { side, source })
+    let parse = |side, text: &str| {
+        Document::parse(text).map_err(|source| MergeError::Parse {
+            side,
+            place: Place::Queue,
+            source,
+        })
     };
-    let base = parse(base, "base")?;
-    let (mut ours, mut theirs) = (parse(ours, "ours")?, parse(theirs, "theirs")?);
+    let base = [parse("base", base)?];
+    let (mut ours, mut theirs) = ([parse("ours", ours)?], [parse("theirs", theirs)?]);
+    let renumbered = renumber(&base, &mut ours, &mut theirs)?;
+    let mut conflicts = Vec::new();
+    let text = merge(&base[0], &ours[0], &theirs[0], &mut conflicts)?;
+    Ok(Merged { text, conflicts, renumbered })
+}
+
+/// Merges both files of a queue at once: as [`three_way`] for each, but a task that one side moved
+/// to the done file is moved, with what the other side did to it meanwhile.
+pub fn three_way_files(
+    base: Texts<'_>,
+    ours: Texts<'_>,
+    theirs: Texts<'_>,
+) -> Result<MergedFiles, MergeError> {
+    let has_done = [base, ours, theirs].iter().any(|texts| texts.done.is_some());
+    let parse = |side, texts: Texts<'_>| -> Result<[Document; 2], MergeError> {
+        let read = |text: &str, place| {
+            let document = Document::parse_as(text.to_owned(), place);
+            document.map_err(|source| MergeError::Parse { side, place, source })
+        };
+        let done =
+            texts.done.map_or_else(|| Ok(Document::empty()), |text| read(text, Place::Done))?;
+        Ok([read(texts.queue, Place::Queue)?, done])
+    };
+    let (mut base, mut ours, mut theirs) =
+        (parse("base", base)?, parse("ours", ours)?, parse("theirs", theirs)?);
     let renumbered = renumber(&base, &mut ours, &mut theirs)?;
 
+    let known: BTreeMap<&TaskId, &Task> =
+        base[0].tasks().iter().map(|task| (&task.id, task)).collect();
+    let same = |task: &&Task| known.get(&task.id).is_some_and(|base| is_same(base, task));
+    let moved: BTreeSet<TaskId> = ours[1]
+        .tasks()
+        .iter()
+        .chain(theirs[1].tasks())
+        .filter(same)
+        .map(|task| task.id.clone())
+        .collect();
+    for side in [&mut base, &mut ours, &mut theirs] {
+        move_to_done(side, &moved)?;
+    }
+    let mut conflicts = Vec::new();
+    let queue = merge(&base[0], &ours[0], &theirs[0], &mut conflicts)?;
+    let done = merge(&base[1], &ours[1], &theirs[1], &mut conflicts)?;
+    Ok(MergedFiles { queue, done: has_done.then_some(done), conflicts, renumbered })
+}
+
+/// Whether two tasks with one id are one task.
+fn is_same(one: &Task, other: &Task) -> bool {
+    (&one.title, &one.created_at) == (&other.title, &other.created_at)
+}
+
+/// Moves tasks that are only in the queue file.
+fn move_to_done(files: &mut [Document; 2], ids: &BTreeSet<TaskId>) -> Result<(), SpliceError> {
+    let [queue, done] = files;
+    let (mut from, mut to) = (queue.draft(), done.draft());
+    for id in ids {
+        if let (Some(at), None) = (from.position(id.as_str()), to.position(id.as_str())) {
+            to.insert_block(to.len(), from.take(at));
+        }
+    }
+    let spliced = [from.splice()?, to.splice()?];
+    for (document, spliced) in files.iter_mut().zip(spliced) {
+        if let Some(spliced) = spliced {
+            *document = spliced;
+        }
+    }
+    Ok(())
+}
+
+fn merge(
+    base: &Document,
+    ours: &Document,
+    theirs: &Document,
+    conflicts: &mut Vec<Conflict>,
+) -> Result<String, SpliceError> {
     let (base, theirs) = (base.draft(), theirs.draft());
     let (base_ids, their_ids) = (positions(&base), positions(&theirs));
-    let mut merge =
-        Merge { base, base_ids, merged: ours.draft(), ids: None, conflicts: Vec::new() };
+    let mut merge = Merge { base, base_ids, merged: ours.draft(), ids: None, conflicts };
     for index in 0..theirs.len() {
         merge.take_theirs(&theirs, index);
     }
     merge.remove_gone(&their_ids);
     let merged = merge.merged.splice()?;
-    let text = merged.map_or_else(|| ours.text().to_owned(), |merged| merged.text().to_owned());
-    Ok(Merged { text, conflicts: merge.conflicts, renumbered })
+    Ok(merged.map_or_else(|| ours.text().to_owned(), |merged| merged.text().to_owned()))
 }
 
 struct Merge<'a> {
@@ -93,7 +185,7 @@ struct Merge<'a> {
     merged: Draft<'a>,
     /// Where its tasks are; nothing after one came or went.
     ids: Option<BTreeMap<TaskId, usize>>,
-    conflicts: Vec<Conflict>,
+    conflicts: &'a mut Vec<Conflict>,
 }
 
 impl Merge<'_> {
@@ -317,47 +409,47 @@ fn progress(status: &Value) -> usize {
     order.iter().position(|known| Some(known.as_str()) == status.as_str()).unwrap_or(0)
 }
 
-/// Gives one of two different tasks with the same new id another one.
+/// Gives one of two different tasks with the same new id another one. The slices are the files of
+/// each side.
 fn renumber(
-    base: &Document,
-    ours: &mut Document,
-    theirs: &mut Document,
+    base: &[Document],
+    ours: &mut [Document],
+    theirs: &mut [Document],
 ) -> Result<Vec<(TaskId, TaskId)>, SpliceError> {
-    let known: BTreeSet<&TaskId> = base.tasks().iter().map(|task| &task.id).collect();
-    let added = |document: &Document| -> BTreeMap<TaskId, Task> {
-        let tasks = document.tasks().iter().filter(|task| !known.contains(&task.id));
-        tasks.map(|task| (task.id.clone(), task.clone())).collect()
+    let known: BTreeSet<&TaskId> =
+        base.iter().flat_map(Document::tasks).map(|task| &task.id).collect();
+    let added = |files: &[Document]| -> BTreeMap<TaskId, Task> {
+        let added = files.iter().flat_map(Document::tasks).filter(|task| !known.contains(&task.id));
+        added.map(|task| (task.id.clone(), task.clone())).collect()
     };
     let (added_ours, added_theirs) = (added(ours), added(theirs));
-    let mut of_ours = Vec::new();
-    let mut of_theirs = Vec::new();
+    let (mut of_ours, mut of_theirs) = (Vec::new(), Vec::new());
     let mut next = BTreeMap::new();
     for (id, one) in &added_ours {
-        let Some(other) = added_theirs.get(id) else { continue };
-        if (&one.title, &one.created_at) == (&other.title, &other.created_at) {
+        let Some(other) = added_theirs.get(id).filter(|other| !is_same(one, other)) else {
             continue;
-        }
+        };
         let Some((prefix, digits)) = id.as_str().rsplit_once('-') else { continue };
         let rules = IdRules { prefix: prefix.to_owned(), width: digits.len(), high_water: 0 };
-        let all =
-            [base, &*ours, &*theirs].into_iter().flat_map(Document::tasks).map(|task| &task.id);
-        let number = next.entry(prefix.to_owned()).or_insert_with(|| rules.highest(all));
+        let number = next.entry(prefix.to_owned()).or_insert_with(|| {
+            let all = [base, &*ours, &*theirs].into_iter().flatten().flat_map(Document::tasks);
+            rules.highest(all.map(|task| &task.id))
+        });
         *number += 1;
         let Ok(new) = rules.id(*number) else { continue };
         let age = |task: &Task| (task.created_at.clone(), json(task).to_string());
         let list = if age(one) > age(other) { &mut of_ours } else { &mut of_theirs };
         list.push((id.clone(), new));
     }
-    for (document, ids) in [(ours, &of_ours), (theirs, &of_theirs)] {
-        if ids.is_empty() {
-            continue;
-        }
-        let mut draft = document.draft();
-        for index in 0..draft.len() {
-            draft.task_mut(index).rename(ids);
-        }
-        if let Some(renamed) = draft.splice()? {
-            *document = renamed;
+    for (files, ids) in [(ours, &of_ours), (theirs, &of_theirs)] {
+        for document in files.iter_mut().filter(|_| !ids.is_empty()) {
+            let mut draft = document.draft();
+            for index in 0..draft.len() {
+                draft.task_mut(index).rename(ids);
+            }
+            if let Some(renamed) = draft.splice()? {
+                *document = renamed;
+            }
         }
     }
     of_ours.extend(of_theirs);

@@ -154,6 +154,11 @@ impl Document {
         self.spans[index].clone()
     }
 
+    /// The index of the task in whose text `at` is, or of the next one.
+    pub(crate) fn task_at(&self, at: usize) -> usize {
+        self.spans.partition_point(|span| span.end <= at)
+    }
+
     /// Where in the text a field of the task with that index is; the task when it has no such
     /// field. `field` is a name, `name[index]` or `name.key`.
     pub(crate) fn locate(&self, index: usize, field: &str) -> usize {

@@ -1,6 +1,7 @@
 use expect_test::expect;
-use ralph_queue::merge::three_way;
-use ralph_queue::{Document, Status};
+use ralph_queue::landing::{Texts, finish_task};
+use ralph_queue::merge::{three_way, three_way_files};
+use ralph_queue::{Document, Finish, Status};
 
 use super::text;
 
@@ -191,4 +192,32 @@ fn comments_of_both_sides_are_kept() {
         }
     "#]]
     .assert_eq(&merged.text);
+}
+
+#[test]
+fn a_task_moved_by_one_side_keeps_what_the_other_did_to_it() {
+    let queue = text(&["", ""]);
+    let base = Texts { queue: &queue, done: None };
+    let task = Document::parse(queue.as_str()).unwrap().tasks()[0].clone();
+    let landed = finish_task(base, &task, Finish::Archive, super::now(), Some("landed")).unwrap();
+    let landed = Texts { queue: &landed.queue, done: landed.done.as_deref() };
+    let noted = text(&[r#""notes": ["by hand"], "tags": ["x"]"#, "", r#""status": "draft""#]);
+    let noted = Texts { queue: &noted, done: None };
+
+    for (ours, theirs) in [(noted, landed), (landed, noted)] {
+        let merged = three_way_files(base, ours, theirs).unwrap();
+        assert_eq!(merged.conflicts, []);
+        let queue = Document::parse(merged.queue).unwrap();
+        let done = Document::parse(merged.done.unwrap()).unwrap();
+        assert_eq!(super::ids(queue.tasks()), "RQ-0002:todo RQ-0003:draft");
+        assert_eq!(super::ids(done.tasks()), "RQ-0001:done");
+        let mut both = done.tasks()[0].notes.clone();
+        both.sort();
+        assert_eq!(
+            (both, &done.tasks()[0].tags),
+            (vec!["by hand".to_owned(), "landed".to_owned()], &vec!["x".to_owned()])
+        );
+    }
+    let same = three_way_files(base, base, base).unwrap();
+    assert_eq!((same.queue.as_str(), same.done), (base.queue, None));
 }

@@ -1,0 +1,319 @@
+//! What differs between two versions of a file: in tasks for people, in bytes for undo.
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use ralph_state::TaskId;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use crate::document::Document;
+use crate::queue::Queue;
+use crate::task::Task;
+
+/// What became of a task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fate {
+    /// It is new.
+    Added,
+    /// It says something else.
+    Changed,
+    /// It says the same at another place, in its file or in the other.
+    Moved,
+    /// It is gone from both files.
+    Removed,
+}
+
+/// A task that a change touched.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Touched {
+    /// The task.
+    pub id: TaskId,
+    /// What became of it.
+    pub fate: Fate,
+}
+
+/// The way back from a new text to the old one, in as few bytes as the tasks allow.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Patch {
+    /// The fingerprint of the old text.
+    pub(crate) before: String,
+    /// The fingerprint of the new text.
+    pub(crate) after: String,
+    hunks: Vec<Hunk>,
+}
+
+/// Some bytes of the new text, and what stood there before.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Hunk {
+    /// The task in whose text they begin; none behind the last.
+    task: Option<TaskId>,
+    /// Where in that text.
+    at: usize,
+    len: usize,
+    /// Their fingerprint.
+    sum: String,
+    /// What stands before and behind them.
+    head: String,
+    tail: String,
+    /// What stood there before.
+    old: String,
+}
+
+/// The text changed in a way that the patch does not fit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Misfit;
+
+/// How much of the text around a hunk has to be the same.
+const CONTEXT: usize = 24;
+
+/// Tells texts apart.
+pub(crate) fn fingerprint(text: &str) -> String {
+    let mut first = [0; 8];
+    first.copy_from_slice(&Sha256::digest(text)[..8]);
+    format!("{:016x}", u64::from_be_bytes(first))
+}
+
+/// What happened to each task between two versions of both files: those that are still there in
+/// their order, then those that are gone.
+pub fn touched(before: &Queue, after: &Queue) -> Vec<Touched> {
+    let files = [
+        (before.document(), after.document()),
+        (before.done_document(), after.done_document()),
+    ];
+    let (mut gone, mut new, mut found) = (Vec::new(), Vec::new(), Vec::new());
+    for (old, new_document) in files {
+        for Step { old: from, new: to } in steps(old, new_document) {
+            match (old.tasks().get(from.start), new_document.tasks().get(to.start)) {
+                (Some(old), Some(new)) if !from.is_empty() && !to.is_empty() => {
+                    if old != new {
+                        found.push((new.id.clone(), Fate::Changed));
+                    }
+                }
+                (Some(old), _) if !from.is_empty() => gone.push(old),
+                (_, Some(task)) if !to.is_empty() => new.push(task),
+                _ => {}
+            }
+        }
+    }
+    let mut gone_by_id: HashMap<&TaskId, &Task> =
+        gone.iter().map(|task| (&task.id, *task)).collect();
+    for task in new {
+        let fate = match gone_by_id.remove(&task.id) {
+            None => Fate::Added,
+            Some(old) if old == task => Fate::Moved,
+            Some(_) => Fate::Changed,
+        };
+        found.push((task.id.clone(), fate));
+    }
+    let gone = gone.into_iter().filter(|task| {
+        // A copy of it may have stayed.
+        gone_by_id.remove(&task.id).is_some() && after.find(task.id.as_str()).is_none()
+    });
+    found.extend(gone.map(|task| (task.id.clone(), Fate::Removed)));
+    found.into_iter().map(|(id, fate)| Touched { id, fate }).collect()
+}
+
+impl Patch {
+    /// From `new` back to `old`.
+    pub(crate) fn back(old: &Document, new: &Document) -> Self {
+        let mut regions: Vec<(Range<usize>, Range<usize>)> = Vec::new();
+        for Step { old: from, new: to } in steps(old, new) {
+            let (from, to) = (bytes(old, &from), bytes(new, &to));
+            match regions.last_mut() {
+                Some(last) if last.0.end == from.start && last.1.end == to.start => {
+                    (last.0.end, last.1.end) = (from.end, to.end);
+                }
+                _ => regions.push((from, to)),
+            }
+        }
+        let segments = Segments::of(new);
+        let hunk = |(from, to): (Range<usize>, Range<usize>)| {
+            let (from, to) = trimmed((old.text(), from), (new.text(), to));
+            let text = new.text();
+            let (task, start) = segments.holding(to.start);
+            let head = floor(text, to.start.saturating_sub(CONTEXT));
+            let tail = floor(text, (to.end + CONTEXT).min(text.len()));
+            Hunk {
+                task,
+                at: to.start - start,
+                len: to.len(),
+                sum: fingerprint(&text[to.clone()]),
+                head: text[head..to.start].to_owned(),
+                tail: text[to.end..tail.max(to.end)].to_owned(),
+                old: old.text()[from].to_owned(),
+            }
+        };
+        Self {
+            before: fingerprint(old.text()),
+            after: fingerprint(new.text()),
+            hunks: regions.into_iter().map(hunk).collect(),
+        }
+    }
+
+    /// The text before, made from one that is the text after or differs from it elsewhere.
+    pub(crate) fn apply(&self, current: &Document) -> Result<String, Misfit> {
+        let segments = Segments::of(current);
+        let text = current.text();
+        let mut result = String::with_capacity(text.len());
+        let mut done = 0;
+        for hunk in &self.hunks {
+            let at = hunk.place(text, &segments)?;
+            if at < done {
+                return Err(Misfit);
+            }
+            result.push_str(&text[done..at]);
+            result.push_str(&hunk.old);
+            done = at + hunk.len;
+        }
+        result.push_str(&text[done..]);
+        Ok(result)
+    }
+}
+
+impl Hunk {
+    /// Where it fits: at its own place, or at the only other one in the text of its task.
+    fn place(&self, text: &str, segments: &Segments<'_>) -> Result<usize, Misfit> {
+        let segment = segments.find(self.task.as_ref()).ok_or(Misfit)?;
+        let own = segment.start + self.at;
+        if self.fits(text, own) {
+            return Ok(own);
+        }
+        let mut places = segment.filter(|at| self.fits(text, *at));
+        match (places.next(), places.next()) {
+            (Some(at), None) => Ok(at),
+            _ => Err(Misfit),
+        }
+    }
+
+    fn fits(&self, text: &str, at: usize) -> bool {
+        let end = at + self.len;
+        text.is_char_boundary(at)
+            && text.is_char_boundary(end)
+            && text[..at].ends_with(&self.head)
+            && text[end..].starts_with(&self.tail)
+            && fingerprint(&text[at..end]) == self.sum
+    }
+}
+
+/// Which text belongs to which task: from the end of the one before to its own end. The last
+/// piece, of no task, is what remains.
+struct Segments<'a> {
+    document: &'a Document,
+    by_id: HashMap<&'a TaskId, usize>,
+}
+
+impl<'a> Segments<'a> {
+    fn of(document: &'a Document) -> Self {
+        let tasks = document.tasks().iter().enumerate().rev();
+        Self { document, by_id: tasks.map(|(index, task)| (&task.id, index)).collect() }
+    }
+
+    fn find(&self, id: Option<&TaskId>) -> Option<Range<usize>> {
+        let index = match id {
+            Some(id) => *self.by_id.get(id)?,
+            None => self.document.tasks().len(),
+        };
+        let range = bytes(self.document, &(index..index + 1));
+        Some(range.start..range.end + 1)
+    }
+
+    /// The task whose text the place is in, and where that text begins.
+    fn holding(&self, at: usize) -> (Option<TaskId>, usize) {
+        let tasks = self.document.tasks();
+        let index = self.document.task_at(at);
+        let id = tasks.get(index).map(|task| task.id.clone());
+        // Of tasks with the same id the first is found again.
+        let index = id.as_ref().map_or(index, |id| self.by_id[id]);
+        (id, bytes(self.document, &(index..index)).start.min(at))
+    }
+}
+
+/// The bytes of some segments.
+fn bytes(document: &Document, segments: &Range<usize>) -> Range<usize> {
+    let tasks = document.tasks().len();
+    let edge = |index: usize| match index {
+        0 => 0,
+        _ if index > tasks => document.text().len(),
+        _ => document.span(index - 1).end,
+    };
+    edge(segments.start)..edge(segments.end)
+}
+
+/// Segments that differ: one of each text, or one that nothing in the other matches.
+struct Step {
+    old: Range<usize>,
+    new: Range<usize>,
+}
+
+/// Walks both documents side by side, in time linear in their length.
+fn steps(old: &Document, new: &Document) -> Vec<Step> {
+    let id = |document: &'_ Document, at: usize| document.tasks().get(at).map(|task| task.id.clone());
+    let segment = |document: &Document, at: usize| bytes(document, &(at..at + 1));
+    let same = |i: usize, j: usize| {
+        old.text()[segment(old, i)] == new.text()[segment(new, j)]
+            && old.tasks().get(i).map(|task| &task.id) == new.tasks().get(j).map(|task| &task.id)
+    };
+    // Both have one segment more than tasks.
+    let (mut i_end, mut j_end) = (old.tasks().len() + 1, new.tasks().len() + 1);
+    let (mut i, mut j) = (0, 0);
+    while i < i_end && j < j_end && same(i, j) {
+        (i, j) = (i + 1, j + 1);
+    }
+    while i < i_end && j < j_end && same(i_end - 1, j_end - 1) {
+        (i_end, j_end) = (i_end - 1, j_end - 1);
+    }
+    let index = |document: &Document, range: Range<usize>| -> HashMap<TaskId, usize> {
+        range.rev().filter_map(|at| Some((id(document, at)?, at))).collect()
+    };
+    let (in_old, in_new) = (index(old, i..i_end), index(new, j..j_end));
+    let mut steps = Vec::new();
+    while i < i_end || j < j_end {
+        let from = (i < i_end).then(|| id(old, i));
+        let to = (j < j_end).then(|| id(new, j));
+        let (olds, news) = if from == to {
+            (1, 1)
+        } else {
+            // How far away the other's partner is; the nearer one is the one that moved.
+            let ahead = |id: &Option<Option<TaskId>>, index: &HashMap<TaskId, usize>, from| {
+                index.get(id.as_ref()?.as_ref()?).and_then(|at| at.checked_sub(from))
+            };
+            match (&from, &to, ahead(&from, &in_new, j), ahead(&to, &in_old, i)) {
+                (Some(Some(_)), _, None, _) | (Some(_), None, ..) => (1, 0),
+                (Some(Some(_)), Some(_), Some(new), Some(old)) if new > old => (1, 0),
+                _ => (0, 1),
+            }
+        };
+        let step = Step { old: i..i + olds, new: j..j + news };
+        if from != to || !same(i, j) {
+            steps.push(step);
+        }
+        (i, j) = (i + olds, j + news);
+    }
+    steps
+}
+
+/// Both ranges without what they begin and end with alike.
+fn trimmed(
+    (old, from): (&str, Range<usize>),
+    (new, to): (&str, Range<usize>),
+) -> (Range<usize>, Range<usize>) {
+    let common = |old: &mut dyn Iterator<Item = char>, new: &mut dyn Iterator<Item = char>| {
+        old.zip(new).take_while(|(old, new)| old == new).map(|(c, _)| c.len_utf8()).sum::<usize>()
+    };
+    let (a, b) = (&old[from.clone()], &new[to.clone()]);
+    let head = common(&mut a.chars(), &mut b.chars());
+    let (a, b) = (&a[head..], &b[head..]);
+    let tail = common(&mut a.chars().rev(), &mut b.chars().rev());
+    (from.start + head..from.end - tail, to.start + head..to.end - tail)
+}
+
+/// The next beginning of a character at or before `at`.
+fn floor(text: &str, mut at: usize) -> usize {
+    while !text.is_char_boundary(at) {
+        at -= 1;
+    }
+    at
+}
