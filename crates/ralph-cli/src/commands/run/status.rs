@@ -108,7 +108,8 @@ fn print(
         if let Some(commit) = &record.landed_commit {
             text = text.plain(format!("    commit {commit}")).line();
         }
-        if let Some(rescue) = &record.rescue_ref {
+        let landed = record.landed_commit.is_some();
+        if let Some(rescue) = record.rescue_ref.as_ref().filter(|_| !landed) {
             text = text.plain(format!("    work kept in {rescue}")).line();
         }
         if view.workspace && record.is_terminal() {
