@@ -35,19 +35,26 @@ pub enum ChangeKind {
 }
 
 impl Repo {
-    /// All that differs from the last commit, untracked files one by one, ignored ones not.
+    /// All that differs from the last commit, untracked files one by one, ignored ones not. Of a
+    /// submodule only which commit it is at.
     ///
     /// # Errors
     /// When git gives no answer.
     pub fn changes(&self) -> Result<Vec<Change>, GitError> {
-        let answer = self.run(Call::new([
-            "status",
-            "--porcelain=v2",
-            "-z",
-            "--untracked-files=all",
-            "--ignore-submodules=dirty",
-            "--find-renames",
-        ]))?;
+        self.status("--ignore-submodules=dirty")
+    }
+
+    /// As [`Repo::changes`], with a submodule that has changes of its own.
+    pub(crate) fn changes_and_submodules(&self) -> Result<Vec<Change>, GitError> {
+        self.status("--ignore-submodules=none")
+    }
+
+    fn status(&self, submodules: &str) -> Result<Vec<Change>, GitError> {
+        let answer = self.run(
+            Call::new(["status", "--porcelain=v2", "-z", "--untracked-files=all"])
+                .args(["--find-renames", submodules])
+                .long(),
+        )?;
         parse_status(&answer.stdout).ok_or_else(|| answer.unreadable())
     }
 

@@ -80,7 +80,7 @@ impl Workspace {
         main: &Repo,
         kept: &[&str],
     ) -> Result<Result<Removable, NotRemovable>, GitError> {
-        let changes = self.changes()?;
+        let changes = self.changes_and_submodules()?;
         if !changes.is_empty() {
             return Ok(Err(NotRemovable::Dirty { changes }));
         }
@@ -142,7 +142,7 @@ impl Workspace {
         let io = |source| RemoveError::Io { path: path.clone(), source };
         let Removable { root, head } = proof;
         let same = root == path && head == self.resolve("HEAD")?;
-        if !same || !self.changes()?.is_empty() {
+        if !same || !self.changes_and_submodules()?.is_empty() {
             return Err(RemoveError::Changed { path });
         }
         let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {

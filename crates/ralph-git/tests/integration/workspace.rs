@@ -296,6 +296,26 @@ fn other_branches_stashes_and_tags_count_too() {
 }
 
 #[test]
+fn work_in_a_submodule_counts() {
+    let sandbox = Sandbox::new();
+    let library = sandbox.repo("library");
+    library.write("code", "1").commit("code");
+    let user = sandbox.repo("user");
+    let url = library.dir().to_str().unwrap();
+    user.git(["submodule", "--quiet", "add", url, "library"]);
+    user.commit("submodule");
+    let main = open(&sandbox, user.dir());
+    let dest = sandbox.path("w");
+    let workspace = create_workspace(&main, &dest, "t", &head(&main), None).unwrap();
+    sandbox.git(&dest, ["submodule", "--quiet", "update", "--init"]);
+    assert!(workspace.check_removable(&main, &["main"]).unwrap().is_ok());
+    write(&workspace, "library/new", "work");
+    let refused = workspace.check_removable(&main, &["main"]).unwrap().unwrap_err();
+    assert!(matches!(refused, NotRemovable::Dirty { .. }), "{refused:?}");
+    assert_eq!(workspace.changes().unwrap(), []);
+}
+
+#[test]
 fn a_proof_holds_only_for_what_was_checked() {
     let sandbox = Sandbox::new();
     let (_user, main, workspace) = with_workspace(&sandbox);
