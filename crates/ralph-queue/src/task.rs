@@ -166,6 +166,38 @@ impl Task {
         self.scheduled_start.as_deref()?.parse().ok()
     }
 
+    /// Where the value of a field goes, with a number for each known field; `None` for one that is
+    /// not known. The id has no place: it is needed before the rest.
+    pub(crate) fn slot(&mut self, name: &str) -> Option<(u32, Slot<'_>)> {
+        Some(match name {
+            "status" => (0, Slot::Status(&mut self.status)),
+            "title" => (1, Slot::Title(&mut self.title)),
+            "description" => (2, Slot::Text(&mut self.description)),
+            "priority" => (3, Slot::Priority(&mut self.priority)),
+            "tags" => (4, Slot::List(&mut self.tags)),
+            "scope" => (5, Slot::List(&mut self.scope)),
+            "evidence" => (6, Slot::List(&mut self.evidence)),
+            "plan" => (7, Slot::List(&mut self.plan)),
+            "notes" => (8, Slot::List(&mut self.notes)),
+            "request" => (9, Slot::Text(&mut self.request)),
+            "agent" => (10, Slot::Object(&mut self.agent)),
+            "created_at" => (11, Slot::Text(&mut self.created_at)),
+            "updated_at" => (12, Slot::Text(&mut self.updated_at)),
+            "completed_at" => (13, Slot::Text(&mut self.completed_at)),
+            "started_at" => (14, Slot::Text(&mut self.started_at)),
+            "estimated_minutes" => (15, Slot::Minutes(&mut self.estimated_minutes)),
+            "actual_minutes" => (16, Slot::Minutes(&mut self.actual_minutes)),
+            "scheduled_start" => (17, Slot::Text(&mut self.scheduled_start)),
+            "depends_on" => (18, Slot::List(&mut self.depends_on)),
+            "blocks" => (19, Slot::List(&mut self.blocks)),
+            "relates_to" => (20, Slot::List(&mut self.relates_to)),
+            "duplicates" => (21, Slot::Text(&mut self.duplicates)),
+            "custom_fields" => (22, Slot::Map(&mut self.custom_fields)),
+            "parent_id" => (23, Slot::Text(&mut self.parent_id)),
+            _ => return None,
+        })
+    }
+
     /// Every field that is written, in the order of 0.4.0.
     pub(crate) fn fields(&self) -> Vec<(&str, Value)> {
         let list = |items: &[String]| Some(Value::from(items.to_vec()));
@@ -204,6 +236,18 @@ impl Task {
         let known = known.into_iter().filter_map(|(name, value)| Some((name, value?)));
         known.chain(self.extra.iter().map(|(name, value)| (name.as_str(), value.clone()))).collect()
     }
+}
+
+/// The place of a field in a [`Task`], by the kind of its value.
+pub(crate) enum Slot<'a> {
+    Title(&'a mut String),
+    Status(&'a mut Status),
+    Priority(&'a mut Priority),
+    Text(&'a mut Option<String>),
+    Minutes(&'a mut Option<u32>),
+    List(&'a mut Vec<String>),
+    Map(&'a mut BTreeMap<String, String>),
+    Object(&'a mut Option<Map<String, Value>>),
 }
 
 impl Serialize for Task {

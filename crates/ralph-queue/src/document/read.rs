@@ -1,5 +1,6 @@
 //! From syntax to tasks; what has the wrong kind is reported, all of it.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::str::FromStr;
 
@@ -11,7 +12,7 @@ use serde_json::{Map, Value};
 use super::syntax::{self, Lines};
 use super::{Document, ParseError};
 use crate::queue::Place;
-use crate::task::Task;
+use crate::task::{Slot, Task};
 use crate::validate::{Problem, Severity};
 
 /// Reads a text as far as it goes: the document without what has the wrong kind, and the list of
@@ -204,38 +205,20 @@ impl Reader {
     }
 
     fn field(&mut self, task: &mut Task, name: &str, node: &Node<'_>) {
-        match name {
-            "id" => {}
-            "title" => self.put(&mut task.title, name, node, text),
-            "status" => self.put(&mut task.status, name, node, word),
-            "priority" => self.put(&mut task.priority, name, node, word),
-            "description" => self.put(&mut task.description, name, node, optional(text)),
-            "request" => self.put(&mut task.request, name, node, optional(text)),
-            "created_at" => self.put(&mut task.created_at, name, node, optional(text)),
-            "updated_at" => self.put(&mut task.updated_at, name, node, optional(text)),
-            "completed_at" => self.put(&mut task.completed_at, name, node, optional(text)),
-            "started_at" => self.put(&mut task.started_at, name, node, optional(text)),
-            "scheduled_start" => self.put(&mut task.scheduled_start, name, node, optional(text)),
-            "duplicates" => self.put(&mut task.duplicates, name, node, optional(text)),
-            "parent_id" => self.put(&mut task.parent_id, name, node, optional(text)),
-            "estimated_minutes" => {
-                self.put(&mut task.estimated_minutes, name, node, optional(minutes));
-            }
-            "actual_minutes" => self.put(&mut task.actual_minutes, name, node, optional(minutes)),
-            "agent" => {
+        match task.slot(name).map(|(_, slot)| slot) {
+            Some(Slot::Title(title)) => self.put(title, name, node, text),
+            Some(Slot::Status(status)) => self.put(status, name, node, word),
+            Some(Slot::Priority(priority)) => self.put(priority, name, node, word),
+            Some(Slot::Text(field)) => self.put(field, name, node, optional(text)),
+            Some(Slot::Minutes(field)) => self.put(field, name, node, optional(minutes)),
+            Some(Slot::List(list)) => self.list(list, name, node),
+            Some(Slot::Map(map)) => self.custom_fields(map, node),
+            Some(Slot::Object(field)) => {
                 self.unique_keys_inside(name, node);
-                self.put(&mut task.agent, name, node, optional(object));
+                self.put(field, name, node, optional(object));
             }
-            "tags" => self.list(&mut task.tags, name, node),
-            "scope" => self.list(&mut task.scope, name, node),
-            "evidence" => self.list(&mut task.evidence, name, node),
-            "plan" => self.list(&mut task.plan, name, node),
-            "notes" => self.list(&mut task.notes, name, node),
-            "depends_on" => self.list(&mut task.depends_on, name, node),
-            "blocks" => self.list(&mut task.blocks, name, node),
-            "relates_to" => self.list(&mut task.relates_to, name, node),
-            "custom_fields" => self.custom_fields(task, node),
-            _ => {
+            None if name == "id" => {}
+            None => {
                 self.unique_keys_inside(name, node);
                 task.extra.insert(name.to_owned(), syntax::value(node));
             }
@@ -271,7 +254,7 @@ impl Reader {
         }
     }
 
-    fn custom_fields(&mut self, task: &mut Task, node: &Node<'_>) {
+    fn custom_fields(&mut self, fields: &mut BTreeMap<String, String>, node: &Node<'_>) {
         let Some(object) = node.as_object() else {
             let message = "`custom_fields` is an object".to_owned();
             return self.fault("custom_fields", node.start(), "wrong_type", message);
@@ -294,7 +277,7 @@ impl Reader {
                     continue;
                 }
             };
-            task.custom_fields.insert(name.to_owned(), value);
+            fields.insert(name.to_owned(), value);
         }
     }
 }
