@@ -23,13 +23,17 @@
 //! gives a prompt on a command line; leaves an agent's stdin open.
 
 mod adapter;
+mod event;
+mod json;
 mod outcome;
 mod parser;
 mod phase;
 mod runner;
 mod turn;
 
-pub use outcome::{Counted, Ending, Outcome, Usage};
+pub use event::{EVENT_VERSION, Event, Final};
+pub use json::Json;
+pub use outcome::{Cost, Counted, Ending, Outcome, Usage};
 pub use parser::{Parser, Verdict};
 pub use phase::Phase;
 pub use runner::{Detected, Programs, Runner, RunnerError};

@@ -4,6 +4,7 @@ use std::fmt;
 
 use ralph_process::Exit;
 use ralph_state::Timestamp;
+use serde::Serialize;
 
 /// How a turn ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,6 +47,8 @@ pub enum Outcome {
     Interrupted,
     /// The wall-clock limit of the turn.
     TimedOut,
+    /// It printed nothing for too long.
+    Stalled,
     /// The stream ends without a final event; whether the work is done is unknown. The
     /// session may be resumed.
     Truncated,
@@ -71,9 +74,52 @@ impl Outcome {
             Self::LimitReached { .. } => "limit_reached",
             Self::Interrupted => "interrupted",
             Self::TimedOut => "timed_out",
+            Self::Stalled => "stalled",
             Self::Truncated => "truncated",
             Self::LostSession => "lost_session",
             Self::Misused { .. } => "misused",
+        }
+    }
+
+    /// The outcome of this name; `None` when there is none.
+    pub fn named(name: &str, reason: &str, until: Option<Timestamp>) -> Option<Self> {
+        let reason = reason.to_owned();
+        Some(match name {
+            "succeeded" => Self::Succeeded,
+            "failed" => Self::Failed { reason },
+            "rate_limited" => Self::RateLimited { until },
+            "out_of_quota" => Self::OutOfQuota { reason },
+            "not_authenticated" => Self::NotAuthenticated { reason },
+            "unavailable" => Self::Unavailable { reason },
+            "limit_reached" => Self::LimitReached { reason },
+            "interrupted" => Self::Interrupted,
+            "timed_out" => Self::TimedOut,
+            "stalled" => Self::Stalled,
+            "truncated" => Self::Truncated,
+            "lost_session" => Self::LostSession,
+            "misused" => Self::Misused { reason },
+            _ => return None,
+        })
+    }
+
+    /// What the agent or the provider said, where that is part of it.
+    pub fn reason(&self) -> Option<&str> {
+        match self {
+            Self::Failed { reason }
+            | Self::OutOfQuota { reason }
+            | Self::NotAuthenticated { reason }
+            | Self::Unavailable { reason }
+            | Self::LimitReached { reason }
+            | Self::Misused { reason } => Some(reason),
+            _ => None,
+        }
+    }
+
+    /// When a rate limit ends, if the agent said so.
+    pub const fn until(&self) -> Option<Timestamp> {
+        match self {
+            Self::RateLimited { until } => *until,
+            _ => None,
         }
     }
 }
@@ -91,6 +137,7 @@ impl fmt::Display for Outcome {
             Self::LimitReached { reason } => write!(f, "the agent's own limit: {reason}"),
             Self::Interrupted => f.write_str("interrupted"),
             Self::TimedOut => f.write_str("out of time"),
+            Self::Stalled => f.write_str("the agent was silent for too long"),
             Self::Truncated => f.write_str("the agent ended without a final event"),
             Self::LostSession => f.write_str("the session to resume is gone"),
             Self::Misused { reason } => write!(f, "the agent refused to start: {reason}"),
@@ -109,6 +156,10 @@ pub enum Ending {
     TimedOut,
     /// Ralph ended it because it was asked to stop.
     Cancelled,
+    /// Ralph ended it because it printed nothing for too long.
+    Stalled,
+    /// Ralph ended it because it went on running after its final event.
+    Lingered,
     /// Nobody was there to see it, as when its parent died.
     Unseen,
 }
@@ -124,8 +175,8 @@ impl From<Exit> for Ending {
     }
 }
 
-/// What a turn used.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+/// What was used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct Usage {
     /// What the numbers count.
     pub counted: Counted,
@@ -139,16 +190,70 @@ pub struct Usage {
     pub output: u64,
     /// Tokens of reasoning; 0 where the agent does not tell.
     pub reasoning: u64,
-    /// The agent's own figure in US dollars, if it has one; an estimate at best.
-    pub cost_usd: Option<f64>,
+    /// What it cost.
+    pub cost: Cost,
 }
 
 /// What the numbers of a [`Usage`] count.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Counted {
     /// This turn.
     #[default]
     Turn,
+    /// One step of it, to be added up.
+    Step,
     /// The whole session so far: earlier turns have to be taken off.
     Session,
+}
+
+/// What something cost, and how that is known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Cost {
+    /// Nobody knows.
+    #[default]
+    Unknown,
+    /// The agent's own figure.
+    Measured {
+        /// US dollars.
+        usd: f64,
+    },
+    /// Tokens times the prices of the configuration.
+    Estimated {
+        /// US dollars.
+        usd: f64,
+    },
+}
+
+impl Cost {
+    /// The figure, if there is one.
+    pub const fn usd(self) -> Option<f64> {
+        match self {
+            Self::Unknown => None,
+            Self::Measured { usd } | Self::Estimated { usd } => Some(usd),
+        }
+    }
+
+    pub(crate) fn measured(usd: Option<f64>) -> Self {
+        usd.filter(|usd| usd.is_finite() && *usd >= 0.0)
+            .map_or(Self::Unknown, |usd| Self::Measured { usd })
+    }
+}
+
+impl Usage {
+    /// Adds a step to a turn.
+    pub(crate) fn add(&mut self, step: Self) {
+        self.input += step.input;
+        self.cache_read += step.cache_read;
+        self.cache_write += step.cache_write;
+        self.output += step.output;
+        self.reasoning += step.reasoning;
+        self.cost = match (self.cost.usd(), step.cost) {
+            (Some(before), Cost::Measured { usd }) => Cost::Measured { usd: before + usd },
+            (Some(before), Cost::Estimated { usd }) => Cost::Estimated { usd: before + usd },
+            (_, Cost::Unknown) => self.cost,
+            (None, cost) => cost,
+        };
+    }
 }

@@ -1,15 +1,15 @@
 //! What an agent printed, folded into what it means.
 
 use ralph_state::Timestamp;
-use serde_json::Value;
 
-use crate::{Ending, Outcome, Usage, adapter::Adapter};
+use crate::{Counted, Ending, Event, Final, Outcome, Usage, adapter::Adapter, json::Json};
 
 /// The longest line that is read as an event. The longest seen is 1.2 MB; without a
 /// limit one line would be held in memory whatever its length.
 const LONGEST_LINE: usize = 64 << 20;
 
-/// Folds the bytes an agent prints into session, text, usage and outcome.
+/// Folds the bytes an agent prints into events, and those into session, text, usage and
+/// outcome.
 ///
 /// Bytes come in pieces of any size, cut anywhere. A line that is no event, or an event
 /// nobody knows, is passed over.
@@ -18,12 +18,14 @@ const LONGEST_LINE: usize = 64 << 20;
 /// use ralph_agent::{Ending, Outcome, Parser, Runner};
 ///
 /// let mut parser = Parser::new("codex").expect("a known runner");
+/// let mut kinds = Vec::new();
 /// parser.feed(br#"{"type":"thread.started","thread_id":"0199"}
 /// {"type":"item.completed","item":{"type":"agent_message","text":"done"}}
 /// {"type":"turn.completed","usage":{"input_tokens":9,"output_tokens":2}}
-/// "#);
+/// "#, &mut |event| kinds.push(event.kind()));
+/// assert_eq!(kinds, ["session", "text", "usage", "final"]);
 /// assert_eq!(parser.session_id(), Some("0199"));
-/// let verdict = parser.finish(Ending::Code(0), "");
+/// let verdict = parser.finish(Ending::Code(0), "", &mut |_| {});
 /// assert_eq!(verdict.outcome, Outcome::Succeeded);
 /// assert_eq!(verdict.final_text.as_deref(), Some("done"));
 /// ```
@@ -49,22 +51,110 @@ pub struct Verdict {
     pub usage: Option<Usage>,
 }
 
-/// What an adapter gathers from events.
+/// What is known of a turn from its events.
 #[derive(Debug, Default)]
 pub(crate) struct Facts {
-    /// Whether any event was read.
+    /// Whether any line was read that might be an event.
     pub(crate) seen: bool,
     pub(crate) session_id: Option<String>,
     pub(crate) text: Option<String>,
     pub(crate) usage: Option<Usage>,
     /// What the final event says; `None` before there is one.
     pub(crate) claim: Option<Claim>,
-    /// The kind of the latest error the agent told of, in its own words.
-    pub(crate) error_kind: Option<String>,
     /// When a rejected limit ends.
     pub(crate) reset: Option<Timestamp>,
+    /// What an adapter has to remember from one event for a later one.
+    pub(crate) memo: Option<String>,
     /// The text goes on rather than starting anew.
-    pub(crate) text_open: bool,
+    text_open: bool,
+}
+
+/// Where an adapter tells the events that it found.
+pub(crate) struct Fold<'f> {
+    pub(crate) facts: &'f mut Facts,
+    sink: &'f mut dyn FnMut(&Event<'_>),
+}
+
+impl Fold<'_> {
+    /// One event happened.
+    pub(crate) fn tell(&mut self, event: &Event<'_>) {
+        self.facts.take(event);
+        (self.sink)(event);
+    }
+
+    /// The session has this id, which may have been told before.
+    pub(crate) fn session(&mut self, id: Option<&str>) {
+        if let Some(id) =
+            id.filter(|id| !id.is_empty() && Some(*id) != self.facts.session_id.as_deref())
+        {
+            self.tell(&Event::Session { id });
+        }
+    }
+
+    /// The agent says something whole.
+    pub(crate) fn text(&mut self, text: Option<&str>) {
+        if let Some(text) = text {
+            self.tell(&Event::Text { text, delta: false });
+        }
+    }
+
+    /// The agent thinks aloud.
+    pub(crate) fn reasoning(&mut self, text: Option<&str>) {
+        if let Some(text) = text.filter(|text| !text.is_empty()) {
+            self.tell(&Event::Reasoning { text });
+        }
+    }
+
+    pub(crate) fn warning(&mut self, message: Option<&str>) {
+        if let Some(message) = message {
+            self.tell(&Event::Warning { message });
+        }
+    }
+
+    /// The agent ended like this, without saying its answer again.
+    pub(crate) fn ended(&mut self, outcome: Outcome) {
+        self.tell(&Event::Final(Final { outcome, text: None }));
+    }
+}
+
+impl Facts {
+    fn take(&mut self, event: &Event<'_>) {
+        let was_open = std::mem::take(&mut self.text_open);
+        match event {
+            Event::Session { id } => self.session_id = Some((*id).to_owned()),
+            // Whoever goes on was not done.
+            Event::Step
+            | Event::Reasoning { .. }
+            | Event::ToolCall { .. }
+            | Event::ToolResult { .. } => self.claim = None,
+            Event::Text { text, delta } => {
+                self.claim = None;
+                let said = self.text.get_or_insert_default();
+                if !(*delta && was_open) {
+                    said.clear();
+                }
+                said.push_str(text);
+                self.text_open = *delta;
+            }
+            Event::Usage(step) if step.counted == Counted::Step => {
+                self.usage.get_or_insert_default().add(*step);
+            }
+            Event::Usage(usage) => self.usage = Some(*usage),
+            Event::RateLimit { rejected: true, until } => self.reset = *until,
+            Event::Final(Final { outcome, text }) => {
+                if let Some(text) = text {
+                    self.text = Some((*text).to_owned());
+                }
+                self.claim = Some(match outcome {
+                    Outcome::Succeeded => Claim::Good,
+                    bad => Claim::Bad(bad.clone()),
+                });
+            }
+            Event::Retry { .. } | Event::RateLimit { .. } | Event::Warning { .. } => {
+                self.text_open = was_open;
+            }
+        }
+    }
 }
 
 /// What a final event says.
@@ -84,8 +174,8 @@ impl Parser {
         Self { adapter, facts: Facts::default(), line: Vec::new(), skipping: false }
     }
 
-    /// The next piece of what the agent printed.
-    pub fn feed(&mut self, bytes: &[u8]) {
+    /// The next piece of what the agent printed; `sink` gets the events that it completes.
+    pub fn feed(&mut self, bytes: &[u8], sink: &mut dyn FnMut(&Event<'_>)) {
         if self.adapter.fold.is_none() {
             return self.keep_tail(bytes);
         }
@@ -95,12 +185,12 @@ impl Parser {
                 self.line.clear();
                 self.skipping = !ends;
             } else if ends && self.line.is_empty() {
-                self.event(piece);
+                self.event(piece, sink);
             } else {
                 self.line.extend_from_slice(piece);
                 if ends {
                     let line = std::mem::take(&mut self.line);
-                    self.event(&line);
+                    self.event(&line, sink);
                 }
             }
         }
@@ -111,25 +201,38 @@ impl Parser {
         self.facts.session_id.as_deref()
     }
 
+    /// Whether the latest event was a final one.
+    pub fn is_final(&self) -> bool {
+        self.facts.claim.is_some()
+    }
+
     /// What the stream means, now that the process has ended, with what it said on
     /// stderr.
-    pub fn finish(mut self, ending: Ending, stderr: &str) -> Verdict {
+    pub fn finish(
+        mut self,
+        ending: Ending,
+        stderr: &str,
+        sink: &mut dyn FnMut(&Event<'_>),
+    ) -> Verdict {
         let rest = std::mem::take(&mut self.line);
-        // A last line without its newline counts when it is whole.
-        self.event(&rest);
-        if self.adapter.fold.is_none() && !rest.is_empty() {
-            self.facts.text = Some(String::from_utf8_lossy(&rest).trim().to_owned());
+        if self.adapter.fold.is_some() {
+            // A last line without its newline counts when it is whole.
+            self.event(&rest, sink);
+        } else if !rest.is_empty() {
+            let text = String::from_utf8_lossy(&rest);
+            Fold { facts: &mut self.facts, sink }.text(Some(text.trim()));
         }
         let outcome = self.outcome(ending, &plain(stderr));
         let Facts { session_id, text, usage, .. } = self.facts;
         Verdict { outcome, session_id, final_text: text.filter(|text| !text.is_empty()), usage }
     }
 
-    fn event(&mut self, line: &[u8]) {
+    fn event(&mut self, line: &[u8], sink: &mut dyn FnMut(&Event<'_>)) {
         let Some(fold) = self.adapter.fold else { return };
-        if let Ok(event @ Value::Object(_)) = serde_json::from_slice(line) {
+        let text = String::from_utf8_lossy(line);
+        if let Some(event) = Json::parse(&text).filter(Json::is_object) {
             self.facts.seen = true;
-            fold(&mut self.facts, &event);
+            fold(&mut Fold { facts: &mut self.facts, sink }, &event);
         }
     }
 
@@ -159,12 +262,13 @@ impl Parser {
         match ending {
             Ending::Cancelled => return Outcome::Interrupted,
             Ending::TimedOut => return Outcome::TimedOut,
+            Ending::Stalled => return Outcome::Stalled,
             Ending::Code(code) => {
                 if let Some(outcome) = (self.adapter.exit)(facts, code, stderr) {
                     return outcome;
                 }
             }
-            Ending::Signal(_) | Ending::Unseen => {}
+            Ending::Signal(_) | Ending::Lingered | Ending::Unseen => {}
         }
         if let Some(Claim::Bad(outcome)) = &facts.claim {
             return outcome.clone();

@@ -214,7 +214,7 @@ pub fn run_turn(
     output.look(progress).map_err(read_error)?;
     let ending = finished.exit.into();
     let Verdict { outcome, session_id, final_text, usage } =
-        output.parser.finish(ending, &stderr_tail(&turn.files)?);
+        output.parser.finish(ending, &stderr_tail(&turn.files)?, &mut |_| {});
     tracing::debug!(runner = runner.name(), ?ending, outcome = outcome.as_str(), "turn");
     Ok(TurnReport {
         outcome,
@@ -231,7 +231,7 @@ pub fn run_turn(
 pub fn read_turn(runner: &Runner, files: &Path, ending: Ending) -> Result<Verdict, TurnError> {
     let mut output = Follow::open(runner, files)?;
     output.look(&mut |_| {}).map_err(read_error)?;
-    Ok(output.parser.finish(ending, &stderr_tail(files)?))
+    Ok(output.parser.finish(ending, &stderr_tail(files)?, &mut |_| {}))
 }
 
 fn command(runner: &Runner, turn: &Turn) -> Command {
@@ -276,7 +276,7 @@ impl Follow {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) => return Err(error),
             };
-            self.parser.feed(&self.buffer[..read]);
+            self.parser.feed(&self.buffer[..read], &mut |_| {});
             if let (false, Some(session)) = (self.named, self.parser.session_id()) {
                 progress(Progress::Session(session));
                 self.named = true;

@@ -1,12 +1,13 @@
 //! Claude Code: `claude -p`.
 
-use ralph_state::Timestamp;
-use serde_json::Value;
+use std::time::Duration;
 
-use super::{Adapter, Invocation, by_status, count, text};
+use ralph_state::Timestamp;
+
+use super::{Adapter, Invocation, by_status};
 use crate::{
-    Access, Counted, Outcome, Turn, Usage,
-    parser::{Claim, Facts, brief},
+    Access, Cost, Counted, Event, Final, Json, Outcome, Turn, Usage,
+    parser::{Facts, Fold, brief},
 };
 
 pub(crate) const ADAPTER: Adapter = Adapter {
@@ -44,57 +45,91 @@ fn invocation(turn: &Turn) -> Invocation {
     }
 }
 
-fn fold(facts: &mut Facts, event: &Value) {
-    if let Some(id) = text(event, "/session_id").filter(|id| !id.is_empty()) {
-        facts.session_id = Some(id.to_owned());
-    }
-    match text(event, "/type") {
-        Some("assistant") if event["parent_tool_use_id"].is_null() => {
-            if let Some(kind) = text(event, "/error") {
+fn fold(fold: &mut Fold<'_>, event: &Json<'_>) {
+    fold.session(event.text("session_id"));
+    // What a sub-agent says is not the answer; its tools are the turn's all the same.
+    let is_main = event.get("parent_tool_use_id").is_none_or(Json::is_null);
+    match event.text("type") {
+        Some("assistant") => {
+            let blocks = event.list("message/content");
+            if let Some(kind) = event.text("error") {
                 // The words are those of the program, not of the agent.
-                facts.error_kind = Some(kind.to_owned());
-                return;
+                fold.facts.memo = Some(kind.to_owned());
+                return fold.warning(blocks.iter().find_map(|it| it.text("text")).or(Some(kind)));
             }
-            let blocks = event.pointer("/message/content").and_then(Value::as_array);
-            if let Some(said) = blocks.into_iter().flatten().rev().find_map(|block| {
-                text(block, "/text").filter(|_| text(block, "/type") == Some("text"))
-            }) {
-                facts.text = Some(said.to_owned());
+            for block in blocks {
+                match block.text("type") {
+                    Some("text") if is_main => fold.text(block.text("text")),
+                    Some("thinking") if is_main => fold.reasoning(block.text("thinking")),
+                    Some("tool_use") => fold.tell(&Event::ToolCall {
+                        id: block.text("id"),
+                        name: block.text("name").unwrap_or_default(),
+                        input: block.get("input"),
+                    }),
+                    _ => {}
+                }
             }
         }
-        Some("rate_limit_event") if text(event, "/rate_limit_info/status") == Some("rejected") => {
-            facts.reset =
-                event.pointer("/rate_limit_info/resetsAt").and_then(Value::as_i64).and_then(
-                    |seconds| Timestamp::from_unix_nanos(i128::from(seconds) * 1_000_000_000),
-                );
+        Some("user") => {
+            let results = event.list("message/content").iter();
+            for block in results.filter(|block| block.text("type") == Some("tool_result")) {
+                fold.tell(&Event::ToolResult {
+                    id: block.text("tool_use_id"),
+                    failed: block.flag("is_error") == Some(true),
+                    output: block.get("content"),
+                });
+            }
         }
-        Some("result") => result(facts, event),
+        Some("system") => match event.text("subtype") {
+            Some("api_retry") => fold.tell(&Event::Retry {
+                attempt: Some(event.count("attempt")),
+                delay_ms: event.real("retry_delay_ms").and_then(|delay| {
+                    Duration::try_from_secs_f64(delay / 1000.0).ok()?.as_millis().try_into().ok()
+                }),
+                status: event.whole("error_status").and_then(|status| status.try_into().ok()),
+                message: event.text("error"),
+            }),
+            Some("model_fallback" | "model_refusal_no_fallback") => {
+                fold.warning(event.text("content"));
+            }
+            _ => {}
+        },
+        Some("rate_limit_event") => fold.tell(&Event::RateLimit {
+            rejected: event.text("rate_limit_info/status") == Some("rejected"),
+            until: event.whole("rate_limit_info/resetsAt").and_then(|seconds| {
+                Timestamp::from_unix_nanos(i128::from(seconds) * 1_000_000_000)
+            }),
+        }),
+        Some("result") => result(fold, event),
         _ => {}
     }
 }
 
-fn result(facts: &mut Facts, event: &Value) {
-    facts.usage = Some(Usage {
+fn result(fold: &mut Fold<'_>, event: &Json<'_>) {
+    fold.tell(&Event::Usage(Usage {
         counted: Counted::Turn,
-        input: count(event, "/usage/input_tokens"),
-        cache_read: count(event, "/usage/cache_read_input_tokens"),
-        cache_write: count(event, "/usage/cache_creation_input_tokens"),
-        output: count(event, "/usage/output_tokens"),
+        input: event.count("usage/input_tokens"),
+        cache_read: event.count("usage/cache_read_input_tokens"),
+        cache_write: event.count("usage/cache_creation_input_tokens"),
+        output: event.count("usage/output_tokens"),
         reasoning: 0,
-        cost_usd: event["total_cost_usd"].as_f64(),
-    });
+        cost: Cost::measured(event.real("total_cost_usd")),
+    }));
+    let denied = event.list("permission_denials").len();
+    if denied > 0 {
+        fold.warning(Some(&format!("uses of tools that were denied: {denied}")));
+    }
     // `subtype` is `success` for every error of the API, too: `is_error` comes first.
-    facts.claim = Some(match (&event["is_error"], text(event, "/subtype")) {
-        (Value::Bool(false), Some("success")) => {
-            facts.text = text(event, "/result").map(str::to_owned);
-            Claim::Good
-        }
-        (_, subtype) => Claim::Bad(failure(facts, event, subtype.unwrap_or_default())),
-    });
+    let (outcome, text) = match (event.flag("is_error"), event.text("subtype")) {
+        (Some(false), Some("success")) => (Outcome::Succeeded, event.text("result")),
+        (_, subtype) => (failure(fold.facts, event, subtype.unwrap_or_default()), None),
+    };
+    fold.tell(&Event::Final(Final { outcome, text }));
 }
 
-fn failure(facts: &Facts, event: &Value, subtype: &str) -> Outcome {
-    let message = text(event, "/result").or_else(|| text(event, "/errors/0")).unwrap_or(subtype);
+fn failure(facts: &Facts, event: &Json<'_>, subtype: &str) -> Outcome {
+    let message =
+        event.text("result").or_else(|| event.list("errors").first()?.as_text()).unwrap_or(subtype);
     let reason = brief(message);
     if message.starts_with("No conversation found with session ID") {
         return Outcome::LostSession;
@@ -102,11 +137,11 @@ fn failure(facts: &Facts, event: &Value, subtype: &str) -> Outcome {
     if matches!(subtype, "error_max_turns" | "error_max_budget_usd") {
         return Outcome::LimitReached { reason };
     }
-    if text(event, "/terminal_reason").is_some_and(|reason| reason.starts_with("aborted")) {
+    if event.text("terminal_reason").is_some_and(|reason| reason.starts_with("aborted")) {
         return Outcome::Interrupted;
     }
-    let told = event["api_error_status"].as_u64().and_then(|status| by_status(status, message));
-    match told.or_else(|| by_kind(facts.error_kind.as_deref()?, &reason)) {
+    let told = by_status(event.count("api_error_status"), message);
+    match told.or_else(|| by_kind(facts.memo.as_deref()?, &reason)) {
         Some(Outcome::RateLimited { .. }) => Outcome::RateLimited { until: facts.reset },
         Some(outcome) => outcome,
         None => Outcome::Failed { reason },

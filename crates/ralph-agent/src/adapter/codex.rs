@@ -1,11 +1,9 @@
 //! Codex: `codex exec`.
 
-use serde_json::Value;
-
-use super::{Adapter, Invocation, by_status, count, text};
+use super::{Adapter, Invocation, by_status};
 use crate::{
-    Access, Counted, Outcome, Turn, Usage,
-    parser::{Claim, Facts, brief},
+    Access, Cost, Counted, Event, Json, Outcome, Turn, Usage,
+    parser::{Facts, Fold, brief},
 };
 
 pub(crate) const ADAPTER: Adapter = Adapter {
@@ -35,34 +33,61 @@ fn invocation(turn: &Turn) -> Invocation {
     invocation.arg("-")
 }
 
-fn fold(facts: &mut Facts, event: &Value) {
-    match text(event, "/type") {
-        Some("thread.started") => {
-            facts.session_id = text(event, "/thread_id").map(str::to_owned);
+fn fold(fold: &mut Fold<'_>, event: &Json<'_>) {
+    match event.text("type") {
+        Some("thread.started") => fold.session(event.text("thread_id")),
+        Some("turn.started") => fold.tell(&Event::Step),
+        Some("item.started") => {
+            if let (Some(item), Some(name)) = (event.get("item"), event.text("item/type")) {
+                fold.tell(&Event::ToolCall { id: item.text("id"), name, input: Some(item) });
+            }
         }
-        Some("turn.started") => facts.claim = None,
-        Some("item.completed") if text(event, "/item/type") == Some("agent_message") => {
-            facts.text = text(event, "/item/text").map(str::to_owned);
-        }
+        Some("item.completed") => item(fold, event),
         Some("turn.completed") => {
-            let cached = count(event, "/usage/cached_input_tokens");
-            facts.usage = Some(Usage {
+            let cached = event.count("usage/cached_input_tokens");
+            fold.tell(&Event::Usage(Usage {
                 counted: Counted::Session,
-                input: count(event, "/usage/input_tokens").saturating_sub(cached),
+                input: event.count("usage/input_tokens").saturating_sub(cached),
                 cache_read: cached,
-                cache_write: count(event, "/usage/cache_write_input_tokens"),
-                output: count(event, "/usage/output_tokens"),
-                reasoning: count(event, "/usage/reasoning_output_tokens"),
-                cost_usd: None,
-            });
-            facts.claim = Some(Claim::Good);
+                cache_write: event.count("usage/cache_write_input_tokens"),
+                output: event.count("usage/output_tokens"),
+                reasoning: event.count("usage/reasoning_output_tokens"),
+                cost: Cost::Unknown,
+            }));
+            fold.ended(Outcome::Succeeded);
         }
         // An `error` is not the end: each of its own tries is one.
+        Some("error") => match event.text("message") {
+            message @ Some(text) if text.starts_with("Reconnecting... ") => {
+                let attempt = text["Reconnecting... ".len()..].split('/').next();
+                fold.tell(&Event::Retry {
+                    attempt: attempt.and_then(|attempt| attempt.parse().ok()),
+                    delay_ms: None,
+                    status: None,
+                    message,
+                });
+            }
+            message => fold.warning(message),
+        },
         Some("turn.failed") => {
-            let message = text(event, "/error/message").unwrap_or_default();
-            facts.claim = Some(Claim::Bad(failure(message)));
+            let message = event.text("error/message").unwrap_or_default();
+            fold.ended(failure(message));
         }
         _ => {}
+    }
+}
+
+fn item(fold: &mut Fold<'_>, event: &Json<'_>) {
+    match event.text("item/type") {
+        Some("agent_message") => fold.text(event.text("item/text")),
+        Some("reasoning") => fold.reasoning(event.text("item/text")),
+        Some("error") => fold.warning(event.text("item/message")),
+        Some(_) => fold.tell(&Event::ToolResult {
+            id: event.text("item/id"),
+            failed: !matches!(event.text("item/status"), None | Some("completed")),
+            output: event.get("item/aggregated_output").or_else(|| event.get("item/result")),
+        }),
+        None => {}
     }
 }
 

@@ -1,11 +1,9 @@
 //! Gemini CLI: `gemini`.
 
-use serde_json::Value;
-
-use super::{Adapter, Invocation, by_status, count, text};
+use super::{Adapter, Invocation, by_status};
 use crate::{
-    Access, Counted, Outcome, Turn, Usage,
-    parser::{Claim, Facts, brief},
+    Access, Cost, Counted, Event, Json, Outcome, Turn, Usage,
+    parser::{Claim, Facts, Fold, brief},
 };
 
 pub(crate) const ADAPTER: Adapter = Adapter {
@@ -31,64 +29,74 @@ fn invocation(turn: &Turn) -> Invocation {
     }
 }
 
-fn fold(facts: &mut Facts, event: &Value) {
-    match text(event, "/type") {
-        Some("init") => facts.session_id = text(event, "/session_id").map(str::to_owned),
-        Some("message") if text(event, "/role") == Some("assistant") => {
-            let piece = text(event, "/content").unwrap_or_default();
-            let said = facts.text.get_or_insert_default();
-            // Pieces of one answer follow each other; anything else ends it.
-            if !facts.text_open {
-                said.clear();
+fn fold(fold: &mut Fold<'_>, event: &Json<'_>) {
+    match event.text("type") {
+        Some("init") => fold.session(event.text("session_id")),
+        Some("message") if event.text("role") == Some("assistant") => {
+            let text = event.text("content").unwrap_or_default();
+            fold.tell(&Event::Text { text, delta: true });
+        }
+        Some("tool_use") => fold.tell(&Event::ToolCall {
+            id: event.text("tool_id"),
+            name: event.text("tool_name").unwrap_or_default(),
+            input: event.get("parameters"),
+        }),
+        Some("tool_result") => fold.tell(&Event::ToolResult {
+            id: event.text("tool_id"),
+            failed: event.text("status") == Some("error"),
+            output: event.get("output").or_else(|| event.get("error/message")),
+        }),
+        Some("error") => {
+            let message = event.text("message");
+            // A loop ends the run, though the final event will tell of success.
+            if event.text("severity") == Some("error")
+                || message == Some("Loop detected, stopping execution")
+            {
+                fold.facts.memo = message.map(str::to_owned);
             }
-            said.push_str(piece);
-            facts.text_open = true;
-            return;
+            fold.warning(message);
         }
-        // The run ends here, though the final event will tell of success.
-        Some("error") if text(event, "/message") == Some("Loop detected, stopping execution") => {
-            facts.error_kind = text(event, "/message").map(str::to_owned);
-        }
-        Some("error") if text(event, "/severity") == Some("error") => {
-            facts.error_kind = text(event, "/message").map(str::to_owned);
-        }
-        Some("result") => result(facts, event),
+        Some("result") => result(fold, event),
         _ => {}
     }
-    facts.text_open = false;
 }
 
-fn result(facts: &mut Facts, event: &Value) {
-    let input = count(event, "/stats/input_tokens");
-    let output = count(event, "/stats/output_tokens");
+fn result(fold: &mut Fold<'_>, event: &Json<'_>) {
+    let input = event.count("stats/input_tokens");
+    let output = event.count("stats/output_tokens");
     // Reasoning is only in the total.
-    let reasoning = count(event, "/stats/total_tokens").saturating_sub(input + output);
-    let cache_read = count(event, "/stats/cached");
-    facts.usage = Some(Usage {
+    let reasoning = event.count("stats/total_tokens").saturating_sub(input + output);
+    let cache_read = event.count("stats/cached");
+    fold.tell(&Event::Usage(Usage {
         counted: Counted::Turn,
         input: input.saturating_sub(cache_read),
         cache_read,
         cache_write: 0,
         output: output + reasoning,
         reasoning,
-        cost_usd: None,
-    });
-    let told = text(event, "/error/message").or(facts.error_kind.as_deref());
-    facts.claim = Some(match (text(event, "/status"), told) {
-        (Some("success"), None) => Claim::Good,
-        (_, told) => Claim::Bad(failure(told.unwrap_or("it told no reason"))),
-    });
+        cost: Cost::Unknown,
+    }));
+    let told = event.text("error/message").or(fold.facts.memo.as_deref());
+    let outcome = match (event.text("status"), told) {
+        (Some("success"), None) => Outcome::Succeeded,
+        (_, told) => failure(told.unwrap_or("it told no reason")),
+    };
+    fold.ended(outcome);
 }
 
 /// The message may be the provider's answer as it came: `[API Error: {...}]`.
 fn failure(message: &str) -> Outcome {
     let answer = message.strip_prefix("[API Error: ").unwrap_or(message);
-    let mut documents = serde_json::Deserializer::from_str(answer).into_iter::<Value>();
+    let mut documents = serde_json::Deserializer::from_str(answer).into_iter::<Json<'_>>();
     let answer = documents.next().and_then(Result::ok).unwrap_or_default();
-    let reason = brief(text(&answer, "/error/message").unwrap_or(message));
+    let reason = brief(answer.text("error/message").unwrap_or(message));
     // A wrong key is a bad request (400) to this provider.
     if reason.starts_with("API key not valid") {
         Outcome::NotAuthenticated { reason }
+    } else if ["[API Error: terminated]", "Model stream ended without a finish reason."]
+        .contains(&message)
+    {
+        Outcome::Unavailable { reason }
     } else {
         Outcome::Failed { reason }
     }

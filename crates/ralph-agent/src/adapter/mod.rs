@@ -8,11 +8,9 @@ mod opencode;
 
 use std::{ffi::OsString, fmt};
 
-use serde_json::Value;
-
 use crate::{
-    Outcome, Turn,
-    parser::{Facts, brief},
+    Json, Outcome, Turn,
+    parser::{Facts, Fold, brief},
 };
 
 /// One agent.
@@ -25,7 +23,7 @@ pub(crate) struct Adapter {
     /// How it is started for a turn; the prompt comes on stdin.
     pub(crate) invocation: fn(&Turn) -> Invocation,
     /// What an event adds to the facts; `None` when it prints none.
-    pub(crate) fold: Option<fn(&mut Facts, &Value)>,
+    pub(crate) fold: Option<fn(&mut Fold<'_>, &Json<'_>)>,
     /// What it means by an exit code, with what it said on stderr, when its events and
     /// the code do not tell success together.
     pub(crate) exit: fn(&Facts, i32, &str) -> Option<Outcome>,
@@ -87,16 +85,6 @@ fn by_status(status: u64, message: &str) -> Option<Outcome> {
         500..=599 => Outcome::Unavailable { reason },
         _ => return None,
     })
-}
-
-/// The number at `path`, 0 when there is none.
-fn count(value: &Value, path: &str) -> u64 {
-    value.pointer(path).and_then(Value::as_u64).unwrap_or_default()
-}
-
-/// The text at `path`.
-fn text<'a>(value: &'a Value, path: &str) -> Option<&'a str> {
-    value.pointer(path).and_then(Value::as_str)
 }
 
 #[cfg(test)]

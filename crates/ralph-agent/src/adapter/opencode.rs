@@ -3,12 +3,11 @@
 use std::time::Duration;
 
 use ralph_state::Timestamp;
-use serde_json::Value;
 
-use super::{Adapter, Invocation, by_status, count, text};
+use super::{Adapter, Invocation, by_status};
 use crate::{
-    Access, Counted, Outcome, Turn,
-    parser::{Claim, Facts, brief},
+    Access, Cost, Counted, Event, Json, Outcome, Turn, Usage,
+    parser::{Facts, Fold, brief},
 };
 
 pub(crate) const ADAPTER: Adapter = Adapter {
@@ -35,56 +34,69 @@ fn invocation(turn: &Turn) -> Invocation {
         .env("OPENCODE_DISABLE_AUTOUPDATE", "1")
 }
 
-fn fold(facts: &mut Facts, event: &Value) {
-    if let Some(id) = text(event, "/sessionID").filter(|id| !id.is_empty()) {
-        facts.session_id = Some(id.to_owned());
-    }
-    match text(event, "/type") {
-        // There is no final event: the last step that ended stands for one, until
-        // another begins.
-        Some("step_start" | "tool_use") => facts.claim = None,
-        Some("text") => facts.text = text(event, "/part/text").map(str::to_owned),
-        Some("step_finish") => {
-            step(facts, event);
-            facts.claim = match text(event, "/part/reason") {
-                Some("stop") => Some(Claim::Good),
-                Some("length") => Some(Claim::Bad(Outcome::Failed {
-                    reason: "the answer was cut at the model's limit".to_owned(),
-                })),
-                _ => None,
-            };
+fn fold(fold: &mut Fold<'_>, event: &Json<'_>) {
+    fold.session(event.text("sessionID"));
+    match event.text("type") {
+        Some("step_start") => fold.tell(&Event::Step),
+        Some("text") => fold.text(event.text("part/text")),
+        Some("reasoning") => fold.reasoning(event.text("part/text")),
+        // One line, when the tool has ended.
+        Some("tool_use") => {
+            let id = event.text("part/callID").or_else(|| event.text("part/id"));
+            fold.tell(&Event::ToolCall {
+                id,
+                name: event.text("part/tool").unwrap_or_default(),
+                input: event.get("part/state/input"),
+            });
+            fold.tell(&Event::ToolResult {
+                id,
+                failed: event.text("part/state/status") == Some("error"),
+                output: event.get("part/state/output").or_else(|| event.get("part/state/error")),
+            });
         }
-        Some("error") => facts.claim = Some(Claim::Bad(failure(event))),
+        Some("step_finish") => {
+            fold.tell(&Event::Usage(step(event)));
+            // There is no final event: the last step that ended stands for one, until
+            // another begins.
+            match event.text("part/reason") {
+                Some("stop") => fold.ended(Outcome::Succeeded),
+                Some("length") => fold.ended(Outcome::Failed {
+                    reason: "the answer was cut at the model's limit".to_owned(),
+                }),
+                _ => fold.facts.claim = None,
+            }
+        }
+        Some("error") => fold.ended(failure(event)),
         _ => {}
     }
 }
 
-fn step(facts: &mut Facts, event: &Value) {
-    let usage = facts.usage.get_or_insert_default();
-    let reasoning = count(event, "/part/tokens/reasoning");
-    usage.counted = Counted::Turn;
-    usage.input += count(event, "/part/tokens/input");
-    usage.cache_read += count(event, "/part/tokens/cache/read");
-    usage.cache_write += count(event, "/part/tokens/cache/write");
-    usage.output += count(event, "/part/tokens/output") + reasoning;
-    usage.reasoning += reasoning;
-    if let Some(cost) = event.pointer("/part/cost").and_then(Value::as_f64) {
-        *usage.cost_usd.get_or_insert_default() += cost;
+fn step(event: &Json<'_>) -> Usage {
+    let reasoning = event.count("part/tokens/reasoning");
+    Usage {
+        counted: Counted::Step,
+        input: event.count("part/tokens/input"),
+        cache_read: event.count("part/tokens/cache/read"),
+        cache_write: event.count("part/tokens/cache/write"),
+        output: event.count("part/tokens/output") + reasoning,
+        reasoning,
+        cost: Cost::measured(event.real("part/cost")),
     }
 }
 
-fn failure(event: &Value) -> Outcome {
-    let message = text(event, "/error/data/message")
-        .or_else(|| text(event, "/error/message"))
-        .or_else(|| text(event, "/error/name"))
+fn failure(event: &Json<'_>) -> Outcome {
+    let message = event
+        .text("error/data/message")
+        .or_else(|| event.text("error/message"))
+        .or_else(|| event.text("error/name"))
         .unwrap_or_default();
     let reason = brief(message);
-    let body = text(event, "/error/data/responseBody").unwrap_or_default();
-    let body: Value = serde_json::from_str(body).unwrap_or_default();
-    if text(&body, "/error/code") == Some("insufficient_quota") {
+    let body = event.text("error/data/responseBody").unwrap_or_default();
+    let body = Json::parse(body).unwrap_or_default();
+    if body.text("error/code") == Some("insufficient_quota") {
         return Outcome::OutOfQuota { reason };
     }
-    match by_status(count(event, "/error/data/statusCode"), message) {
+    match by_status(event.count("error/data/statusCode"), message) {
         Some(Outcome::RateLimited { .. }) => Outcome::RateLimited { until: retry_at(event) },
         Some(outcome) => outcome,
         None if message.starts_with("Cannot connect to API") => Outcome::Unavailable { reason },
@@ -93,9 +105,9 @@ fn failure(event: &Value) -> Outcome {
 }
 
 /// When the provider said to come back: so many seconds after the event.
-fn retry_at(event: &Value) -> Option<Timestamp> {
-    let seconds = text(event, "/error/data/responseHeaders/retry-after")?.parse().ok()?;
-    let told = event["timestamp"].as_u64()?;
+fn retry_at(event: &Json<'_>) -> Option<Timestamp> {
+    let seconds = event.text("error/data/responseHeaders/retry-after")?.parse().ok()?;
+    let told = event.whole("timestamp")?;
     Timestamp::from_unix_nanos(i128::from(told) * 1_000_000)?
         .checked_add(Duration::from_secs(seconds))
 }
