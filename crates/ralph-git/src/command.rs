@@ -124,6 +124,8 @@ const OVERRIDES: &[&str] = &[
     // A fetch of a commit that no branch of the other repository names.
     "protocol.version=2",
     "core.splitIndex=false",
+    // Or `git add` refuses files whose line endings it would change.
+    "core.safecrlf=false",
     "trailer.separators=:",
     // Somebody else's git holds a ref for milliseconds.
     "core.filesRefLockTimeout=1000",

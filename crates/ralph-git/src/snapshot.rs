@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use ralph_process::{Exit, identity_of, own_pid};
 use thiserror::Error;
 
-use crate::command::{Call, path_bytes, records};
+use crate::command::{Call, path_bytes, path_from, records};
 use crate::status::literal;
 use crate::{ChangeKind, GitError, Repo, Sha};
 
@@ -112,16 +112,32 @@ impl Repo {
         let dir = self.root().join(repository);
         let list = Call::new(["ls-files", "-z", "--cached", "--others", "--exclude-standard"]);
         let answer = self.git().run(&dir, list)?;
-        let mut entries = Vec::new();
+        let hash = ["hash-object", "-w", "--no-filters"];
+        let (mut entries, mut files, mut names) = (Vec::new(), Vec::new(), Vec::new());
         for name in records(&answer.stdout) {
-            let name = crate::command::path_from(name);
-            let file = dir.join(&name);
-            let Some((mode, content)) = read_entry(&file)? else { continue };
-            let call = Call::new(["hash-object", "-w", "--stdin", "--no-filters"]);
-            let sha = self.run_for_sha(call.stdin(content))?;
-            entries.extend_from_slice(format!("{mode} {sha} 0\t").as_bytes());
-            entries.extend(path_bytes(&repository.join(&name)));
-            entries.push(0);
+            let path = repository.join(path_from(name));
+            let full = self.root().join(&path);
+            let metadata = match fs_err::symlink_metadata(&full) {
+                // Deleted, and still in the index of that repository.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                metadata => metadata?,
+            };
+            if metadata.is_symlink() {
+                let target = path_bytes(&fs_err::read_link(full)?);
+                let sha = self.run_for_sha(Call::new(hash).arg("--stdin").stdin(target))?;
+                entries.extend(index_entry("120000", &sha, &path));
+            } else if metadata.is_dir() {
+                entries.extend(self.hash_files(&path)?);
+            } else if metadata.is_file() {
+                names.extend(quoted(&full));
+                files.push((if is_executable(&metadata) { "100755" } else { "100644" }, path));
+            }
+        }
+        let hashes = self.run(Call::new(hash).arg("--stdin-paths").stdin(names).long())?;
+        let text = hashes.text();
+        for ((mode, path), sha) in files.iter().zip(text.lines()) {
+            let sha = sha.parse().map_err(|_| hashes.unreadable())?;
+            entries.extend(index_entry(mode, &sha, path));
         }
         Ok(entries)
     }
@@ -226,22 +242,26 @@ fn commit_tree<'a>(tree: &Sha, parents: impl IntoIterator<Item = &'a Sha>, messa
     parents.into_iter().fold(call, |call, parent| call.arg("-p").arg(parent.as_str()))
 }
 
-/// Mode and content of a file or symbolic link; `None` for what git has no entry for.
-fn read_entry(file: &Path) -> io::Result<Option<(&'static str, Vec<u8>)>> {
-    let kind = match fs_err::symlink_metadata(file) {
-        Ok(metadata) => metadata,
-        // Deleted, and still in the index of that repository.
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error),
-    };
-    if kind.is_symlink() {
-        return Ok(Some(("120000", path_bytes(&fs_err::read_link(file)?))));
+/// A record for `git update-index -z --index-info`.
+fn index_entry(mode: &str, sha: &Sha, path: &Path) -> Vec<u8> {
+    let mut entry = format!("{mode} {sha} 0\t").into_bytes();
+    entry.extend(path_bytes(path));
+    entry.push(0);
+    entry
+}
+
+/// A line of paths that git reads; what would end the line or look like quotes is quoted.
+fn quoted(path: &Path) -> Vec<u8> {
+    let mut line = vec![b'"'];
+    for byte in path_bytes(path) {
+        match byte {
+            b'\n' => line.extend(b"\\n"),
+            b'"' | b'\\' => line.extend([b'\\', byte]),
+            byte => line.push(byte),
+        }
     }
-    if !kind.is_file() {
-        return Ok(None);
-    }
-    let mode = if is_executable(&kind) { "100755" } else { "100644" };
-    Ok(Some((mode, fs_err::read(file)?)))
+    line.extend(b"\"\n");
+    line
 }
 
 fn is_executable(metadata: &std::fs::Metadata) -> bool {

@@ -7,7 +7,7 @@ use ralph_process::free_space;
 use thiserror::Error;
 
 use super::remove::{self, NEW};
-use super::{BRANCH, Workspace, config};
+use super::{BRANCH, OWNER, Workspace, config};
 use crate::command::{Call, records};
 use crate::{DiscoverError, GitError, RemoteUrls, Repo, Sha};
 
@@ -145,6 +145,7 @@ fn clone(main: &Repo, to: &Path) -> Result<Repo, GitError> {
     let clone = ["clone", "--quiet", "--no-checkout", "--single-branch"];
     let call = Call::new(clone)
         .config("protocol.file.allow=always")
+        .config("clone.rejectShallow=false")
         // Without the user's templates, which bring hooks.
         .args(["--template=", "--origin=origin", "--"])
         .arg(main.root())
@@ -165,6 +166,7 @@ fn settle(main: &Repo, cloned: &Repo, branch: &str, urls: &RemoteUrls) -> Result
     let mut settings = config::inherited(main)?;
     settings.extend(config::origin(urls));
     settings.push((BRANCH.to_owned(), branch.to_owned()));
+    settings.push((OWNER.to_owned(), super::owner_name(main)));
     let mut file = fs_err::OpenOptions::new().append(true).open(cloned.git_dir().join("config"))?;
     file.write_all(config::text(&settings).as_bytes())?;
     // The user's own rules: without them ignored files would look new, and be committed.

@@ -17,6 +17,13 @@ use crate::{DiscoverError, GitEnv, GitError, Repo, Sha};
 
 /// The setting in a workspace's own configuration that makes it one; its value is its branch.
 const BRANCH: &str = "ralph.workspacebranch";
+/// The setting by which a workspace names the repository it was made for.
+const OWNER: &str = "ralph.workspaceof";
+
+/// How a workspace names `main`.
+fn owner_name(main: &Repo) -> String {
+    main.root().to_string_lossy().into_owned()
+}
 
 /// A clone made by [`create_workspace`]. Only it has operations that overwrite or delete: the
 /// user's checkout cannot be passed to them, for it does not open as one.
@@ -69,6 +76,16 @@ impl Workspace {
             return Err(not_one());
         }
         Ok(Self { branch: setting.text(), repo })
+    }
+
+    /// Whether it was made for the checkout `main`, and not for another one that keeps its
+    /// workspaces in the same place.
+    ///
+    /// # Errors
+    /// When git gives no answer.
+    pub fn is_of(&self, main: &Repo) -> Result<bool, GitError> {
+        let owner = self.repo.ask(Call::new(["config", "--local", "--get", OWNER]))?;
+        Ok(owner.success() && owner.text() == owner_name(main))
     }
 
     /// The branch it was made with.

@@ -21,6 +21,8 @@ const HOSTILE: &str = "
 \tquotePath = true
 \tfsmonitor = /no/such/monitor
 \tsplitIndex = true
+\tautocrlf = input
+\tsafecrlf = true
 [color]
 \tui = always
 [diff]
@@ -110,7 +112,8 @@ fn hostile_settings_change_nothing() {
     let repo = open(&sandbox, user.dir());
     let base = head(&repo);
     write(&repo, "ü new", "new\n");
-    assert_eq!(repo.changes().unwrap().len(), 1);
+    write(&repo, "dos", "line\r\n");
+    assert_eq!(repo.changes().unwrap().len(), 2);
     let saved = repo.snapshot(&[], "saved: ü", Some(&base)).unwrap();
     assert_eq!(repo.read_blob(saved.as_str(), "ü new".as_ref()).unwrap().unwrap(), b"new\n");
     let first = repo.commit_all("first: ü\n\n# kept\n\nRalph-Task: T-1").unwrap().unwrap();

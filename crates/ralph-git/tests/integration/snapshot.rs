@@ -2,11 +2,23 @@
 
 use std::path::PathBuf;
 
-use ralph_git::{GitEnv, IdentityError, Repo};
+use ralph_git::{GitEnv, IdentityError, Repo, Sha};
 use ralph_process::Cancel;
 use ralph_testkit::Sandbox;
 
 use crate::{env, head, open, sha};
+
+/// The files of a commit with their modes, in order of name.
+fn entries(repo: &ralph_testkit::Repo<'_>, commit: &Sha) -> Vec<String> {
+    let list = repo.git(["ls-tree", "-r", "-z", commit.as_str()]);
+    let entry = |entry: &str| {
+        let (_, path) = entry.split_once('\t').expect("a tab ends the hash");
+        format!("{} {path}", &entry[..6])
+    };
+    let mut entries: Vec<_> = list.split_terminator('\0').map(entry).collect();
+    entries.sort_by(|one, other| one[7..].cmp(&other[7..]));
+    entries
+}
 
 #[test]
 fn a_snapshot_has_everything_and_touches_nothing() {
@@ -36,24 +48,16 @@ fn a_snapshot_has_everything_and_touches_nothing() {
     let saved = repo.snapshot(&[], "rescue\n\nof T-1", Some(&parent)).unwrap();
     assert_eq!(state(), before);
 
-    let list = user.git(["ls-tree", "-r", "-z", saved.as_str()]);
-    let mut entries: Vec<(&str, &str)> = list
-        .split_terminator('\0')
-        .map(|entry| (&entry[..6], entry.split_once('\t').unwrap().1))
-        .collect();
-    entries.sort_by_key(|(_, path)| *path);
-    assert_eq!(
-        entries,
-        [
-            ("100644", ".gitignore"),
-            ("100644", "changed"),
-            ("100644", "kept"),
-            ("120000", "link"),
-            ("100644", "new dir/ü \n"),
-            ("100755", "run"),
-            ("100644", "staged"),
-        ]
-    );
+    let expected = [
+        "100644 .gitignore",
+        "100644 changed",
+        "100644 kept",
+        "120000 link",
+        "100644 new dir/ü \n",
+        "100755 run",
+        "100644 staged",
+    ];
+    assert_eq!(entries(&user, &saved), expected);
     assert_eq!(repo.read_blob(saved.as_str(), "staged".as_ref()).unwrap().unwrap(), b"3");
     assert_eq!(repo.read_blob(saved.as_str(), "link".as_ref()).unwrap().unwrap(), b"no/where");
     let log = user.git(["log", "-1", "--format=%an|%P|%B", saved.as_str()]);
@@ -95,11 +99,26 @@ fn a_repository_inside_is_taken_with_its_files() {
     fs_err::write(unborn.join("work"), "agent's").unwrap();
     let inner = sandbox.repo("user/inner");
     inner.write("committed", "1").write(".gitignore", "*.tmp").commit("inner");
-    inner.write("new", "2").write("x.tmp", "");
+    inner.write("new \"\n\\", "2").write("x.tmp", "").write("run", "3");
+    sandbox.run("chmod", inner.dir(), ["+x", "run"]).success();
+    std::os::unix::fs::symlink("committed", inner.dir().join("link")).unwrap();
+    let deepest = sandbox.repo("user/inner/deeper");
+    deepest.write("work", "4");
     let repo = open(&sandbox, user.dir());
     let saved = repo.snapshot(&[], "rescue", None).unwrap();
-    let files = user.git(["ls-tree", "-r", "--name-only", saved.as_str()]);
-    assert_eq!(files, "inner/.gitignore\ninner/committed\ninner/new\nunborn/deep/work");
+    let expected = [
+        "100644 inner/.gitignore",
+        "100644 inner/committed",
+        "100644 inner/deeper/work",
+        "120000 inner/link",
+        "100644 inner/new \"\n\\",
+        "100755 inner/run",
+        "100644 unborn/deep/work",
+    ];
+    assert_eq!(entries(&user, &saved), expected);
+    let read = |path: &str| repo.read_blob(saved.as_str(), path.as_ref()).unwrap().unwrap();
+    assert_eq!((read("inner/new \"\n\\"), read("inner/deeper/work")), (b"2".into(), b"4".into()));
+    assert_eq!(read("inner/link"), b"committed");
     let without = repo.work_tree_hash(&["inner".into(), "unborn".into()]).unwrap();
     assert_eq!(without, repo.tree_of("HEAD").unwrap());
 }
