@@ -4,6 +4,7 @@
 //! tests and adds up what they say.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool")]
 
+mod bench;
 mod cargo;
 mod crash;
 mod migrations;
@@ -40,6 +41,16 @@ const CHECKS: &[Check] = &[
         name: "crash",
         about: "Kills, errors and power cuts at every step of a save",
         run: crash::run,
+    },
+    Check {
+        name: "embedding",
+        about: "ralph-state in a program with all features of serde_json",
+        run: migrations::embedding,
+    },
+    Check {
+        name: "bench",
+        about: "What durability costs, next to the same work by hand",
+        run: bench::run,
     },
     Check {
         name: "tidy",

@@ -33,6 +33,21 @@ pub(crate) fn run(args: &[String]) -> ExitCode {
     if counts.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
+/// Runs the tests of a program that embeds `ralph-state`, outside of the workspace: features of
+/// `serde_json` that it turns on must not change what is written.
+pub(crate) fn embedding(_: &[String]) -> ExitCode {
+    let manifest = "crates/ralph-state/embedding/Cargo.toml";
+    let command = cargo::command(["test", "--manifest-path", manifest, "--locked"]);
+    match cargo::run_counted(command) {
+        Ok((true, _)) => ExitCode::SUCCESS,
+        Ok((false, _)) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("cannot run cargo: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
 /// Runs the golden tests of one crate and counts their cases.
 fn cases(owner: &str, bless: bool) -> std::io::Result<cargo::Counts> {
     let mut command = cargo::command([

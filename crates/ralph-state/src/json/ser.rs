@@ -7,7 +7,7 @@ use serde::ser::{
     SerializeTupleStruct, SerializeTupleVariant, Serializer,
 };
 
-use super::{Json, Number, Object};
+use super::{Json, Number, Object, parse};
 
 /// A value that JSON cannot hold: a float that is no number, a key that is no text, a key twice.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -186,11 +186,17 @@ impl Serializer for Untyped {
     }
 
     fn serialize_map(self, len: Option<usize>) -> Result<Entries, EncodeError> {
-        Ok(Entries { members: Vec::with_capacity(len.unwrap_or(0)), key: None, variant: None })
+        Ok(Entries {
+            members: Vec::with_capacity(len.unwrap_or(0)),
+            key: None,
+            variant: None,
+            foreign: None,
+        })
     }
 
-    fn serialize_struct(self, _: &'static str, len: usize) -> Result<Entries, EncodeError> {
-        self.serialize_map(Some(len))
+    fn serialize_struct(self, name: &'static str, len: usize) -> Result<Entries, EncodeError> {
+        let foreign = name.starts_with(FOREIGN).then_some(name);
+        Ok(Entries { foreign, ..self.serialize_map(Some(len))? })
     }
 
     fn serialize_struct_variant(
@@ -200,7 +206,12 @@ impl Serializer for Untyped {
         name: &'static str,
         len: usize,
     ) -> Result<Entries, EncodeError> {
-        Ok(Entries { members: Vec::with_capacity(len), key: None, variant: Some(name) })
+        Ok(Entries {
+            members: Vec::with_capacity(len),
+            key: None,
+            variant: Some(name),
+            foreign: None,
+        })
     }
 }
 
@@ -228,6 +239,7 @@ struct Entries {
     members: Vec<(String, Json)>,
     key: Option<String>,
     variant: Option<&'static str>,
+    foreign: Option<&'static str>,
 }
 
 impl Entries {
@@ -237,6 +249,9 @@ impl Entries {
     }
 
     fn finish(self) -> Result<Json, EncodeError> {
+        if let Some(foreign) = self.foreign {
+            return foreign_value(foreign, &self.members);
+        }
         let members = Object::from_unique(self.members)
             .map_err(|(_, key)| error(format_args!("the key `{key}` stands twice")))?;
         Ok(match self.variant {
@@ -244,6 +259,20 @@ impl Entries {
             None => Json::Object(members),
         })
     }
+}
+
+/// What `serde_json` hands to other serializers when a program turns on its features
+/// `arbitrary_precision` and `raw_value`: a struct of this name with the text as its one field.
+const FOREIGN: &str = "$serde_json::private::";
+
+fn foreign_value(name: &str, members: &[(String, Json)]) -> Result<Json, EncodeError> {
+    let text = members.first().and_then(|(_, value)| value.as_str()).unwrap_or_default();
+    let value = match name.strip_prefix(FOREIGN) {
+        Some("Number") => Number::new(text).map(Json::Number),
+        Some("RawValue") => parse(text).ok().flatten(),
+        _ => None,
+    };
+    value.ok_or_else(|| error(format_args!("`{name}` is not known")))
 }
 
 macro_rules! sequences {
