@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
 
-use crate::document::{DecodeError, Document, MigrationReport, decode, encode};
+use crate::document::{DecodeError, Document, MigrationReport, decode, encode, render};
 use crate::file::disk::{Disk, FileKind, SystemDisk};
 use crate::file::replace::{keep_copy_on, remove_on, replace_on, set_aside_on};
 use crate::file::target::resolve;
 use crate::file::{Durability, FileLock, Holder, LockError, ReplaceError, Saved, find_sidecar};
-use crate::json::EncodeError;
+use crate::json::{EncodeError, to_json};
 
 /// One document at one path.
 ///
@@ -267,7 +267,7 @@ impl<D: Document> Store<D> {
     }
 
     fn put(&self, current: Option<&Current<D>>, value: &D) -> Result<Saved, SaveError> {
-        let bytes = encoded(value)?;
+        let bytes = encode(value).map_err(cannot_encode::<D>)?;
         put_on(&SystemDisk, &self.path, self.durability, current, &bytes)
     }
 
@@ -338,21 +338,25 @@ pub(crate) fn update_on<D: Document + Default, K: Disk, R, E>(
     let mut current = load_from::<D, K>(disk, path).map_err(SaveError::from)?;
     let mut default = D::default();
     let before = match &current {
-        Some(current) if !current.report.migrated() => Some(encoded(&current.value)?),
+        Some(current) if !current.report.migrated() => {
+            Some(to_json(&current.value).map_err(cannot_encode::<D>)?)
+        }
         _ => None,
     };
     let value = current.as_mut().map_or(&mut default, |current| &mut current.value);
     let result = change(value).map_err(UpdateError::Change)?;
-    let bytes = encoded(value)?;
-    let saved = match before {
-        Some(before) if before == bytes => Saved::Unchanged,
-        _ => put_on(disk, path, durability, current.as_ref(), &bytes)?,
+    let after = to_json(value).map_err(cannot_encode::<D>)?;
+    let saved = if before.as_ref() == Some(&after) {
+        Saved::Unchanged
+    } else {
+        let bytes = render::<D>(after).map_err(cannot_encode::<D>)?;
+        put_on(disk, path, durability, current.as_ref(), &bytes)?
     };
     Ok(Updated { value: result, saved })
 }
 
-fn encoded<D: Document>(value: &D) -> Result<Vec<u8>, SaveError> {
-    encode(value).map_err(|source| SaveError::Encode { kind: D::KIND, source })
+fn cannot_encode<D: Document>(source: EncodeError) -> SaveError {
+    SaveError::Encode { kind: D::KIND, source }
 }
 
 fn put_on<D, K: Disk>(

@@ -3,6 +3,8 @@
 mod report;
 mod upgrade;
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -10,8 +12,8 @@ pub use report::{Carried, Dropped, MigrationReport, Warning};
 pub use upgrade::{Notes, Upgrade, Upgrades};
 
 use crate::json::{
-    EncodeError, FieldError, Json, Object, Position, SyntaxError, from_json, parse, position_of,
-    to_json, to_text,
+    EncodeError, FieldError, Json, Node, Object, Position, SyntaxError, from_node, into_object,
+    parse_node, position_of, to_json, to_text,
 };
 
 /// A kind of file that carries its version.
@@ -154,27 +156,43 @@ fn describe(version: u32, field: &FieldError, position: Option<Position>) -> Str
 /// Comments, trailing commas and a byte order mark are passed over. A newer version is refused.
 pub fn decode<D: Document>(bytes: &[u8]) -> Result<(D, MigrationReport), DecodeError> {
     let text = text(bytes)?;
-    let (object, report) = upgraded::<D>(text)?;
-    let value: D = from_json(&Json::Object(object)).map_err(|field| DecodeError::Field {
-        version: report.to,
-        position: if report.migrated() { None } else { position_of(text, &field.path) },
-        field,
-    })?;
-    let mut report = report;
+    let (node, version, warning) = sniffed::<D>(text)?;
+    let current = D::UPGRADES.current();
+    let typed = |value: &Node<'_>| {
+        from_node(value).map_err(|field| DecodeError::Field {
+            version: current,
+            position: if version == current { position_of(text, &field.path) } else { None },
+            field,
+        })
+    };
+    let mut notes = Notes::default();
+    notes.warnings(warning);
+    let value: D = if version == current {
+        typed(&Node::Object(node))?
+    } else {
+        let object = upgraded::<D>(text, into_object(node), version, &mut notes)?;
+        typed(&Node::view(&Json::Object(object)))?
+    };
+    let mut report = notes.into_report(version, current);
     report.warnings.extend(value.inspect());
     Ok((value, report))
 }
 
 /// The bytes that stand for `value`: two spaces for each level, no newline at the end.
 pub fn encode<D: Document>(value: &D) -> Result<Vec<u8>, EncodeError> {
-    let Json::Object(mut object) = to_json(value)? else {
+    render::<D>(to_json(value)?)
+}
+
+/// The bytes of a document that is JSON already.
+pub(crate) fn render<D: Document>(value: Json) -> Result<Vec<u8>, EncodeError> {
+    let Json::Object(mut object) = value else {
         return Err(serde::ser::Error::custom("a document is an object"));
     };
     object.set_first(D::VERSION_KEY, u64::from(D::UPGRADES.current()));
     let value = Json::Object(object);
     let text = to_text(&value);
     // A fault in the writer must not reach the disk.
-    if parse(&text).ok().flatten().as_ref() != Some(&value) {
+    if parse_node(&text).ok().flatten() != Some(Node::view(&value)) {
         return Err(serde::ser::Error::custom("the text does not say what the value does"));
     }
     Ok(text.into_bytes())
@@ -188,37 +206,54 @@ pub(crate) fn text(bytes: &[u8]) -> Result<&str, DecodeError> {
 }
 
 /// The document in `text` as an object of the current version.
-pub(crate) fn upgraded<D: Document>(text: &str) -> Result<(Object, MigrationReport), DecodeError> {
-    let object = match parse(text)? {
+pub(crate) fn current<D: Document>(text: &str) -> Result<Object, DecodeError> {
+    let (node, version, _) = sniffed::<D>(text)?;
+    upgraded::<D>(text, into_object(node), version, &mut Notes::default())
+}
+
+type Members<'a> = Vec<(Cow<'a, str>, Node<'a>)>;
+
+/// The members of the document, its version, and what is odd about that.
+fn sniffed<D: Document>(text: &str) -> Result<(Members<'_>, u32, Option<Warning>), DecodeError> {
+    let members = match parse_node(text)? {
         None => return Err(DecodeError::Empty),
-        Some(Json::Object(object)) => object,
+        Some(Node::Object(members)) => members,
         Some(other) => return Err(DecodeError::NotAnObject { found: other.kind() }),
     };
-    let mut notes = Notes::default();
-    let version = version::<D>(&object, &mut notes)?;
-    let mut object = object;
+    let key = D::VERSION_KEY;
+    if let Some((_, value)) = members.iter().find(|(name, _)| name == key) {
+        let version = version::<D>(value)?;
+        return Ok((members, version, None));
+    }
+    let object = into_object(members.clone());
+    let found = D::unversioned(&object).ok_or(DecodeError::NoVersion { key })?;
+    Ok((members, found.version, found.warning.map(|warning| Warning::new(key, warning))))
+}
+
+fn upgraded<D: Document>(
+    text: &str,
+    mut object: Object,
+    version: u32,
+    notes: &mut Notes,
+) -> Result<Object, DecodeError> {
     for step in D::UPGRADES.from(version) {
-        (step.apply)(&mut object, &mut notes).map_err(|field| DecodeError::Field {
+        (step.apply)(&mut object, notes).map_err(|field| DecodeError::Field {
             version: step.from,
             position: if step.from == version { position_of(text, &field.path) } else { None },
             field,
         })?;
         object.set_first(D::VERSION_KEY, u64::from(step.from + 1));
     }
-    Ok((object, notes.into_report(version, D::UPGRADES.current())))
+    Ok(object)
 }
 
-fn version<D: Document>(object: &Object, notes: &mut Notes) -> Result<u32, DecodeError> {
-    let key = D::VERSION_KEY;
+fn version<D: Document>(value: &Node<'_>) -> Result<u32, DecodeError> {
     let (first, current) = (D::UPGRADES.first(), D::UPGRADES.current());
-    let Some(value) = object.get(key) else {
-        let found = D::unversioned(object).ok_or(DecodeError::NoVersion { key })?;
-        if let Some(warning) = found.warning {
-            notes.warn(key, warning);
-        }
-        return Ok(found.version);
+    let number = match value {
+        Node::Number(literal) => literal.parse::<u64>().ok(),
+        _ => None,
     };
-    match value.as_u64() {
+    match number {
         Some(found) if found > u64::from(current) => {
             Err(DecodeError::Newer { found, supported: current })
         }
@@ -227,10 +262,12 @@ fn version<D: Document>(object: &Object, notes: &mut Notes) -> Result<u32, Decod
         }
         _ => {
             let found = match value {
-                Json::Null | Json::Bool(_) | Json::Number(_) => to_text(value),
+                Node::Null => "null".to_owned(),
+                Node::Bool(value) => value.to_string(),
+                Node::Number(literal) => (*literal).to_owned(),
                 other => other.kind().to_owned(),
             };
-            Err(DecodeError::BadVersion { key, found, first, current })
+            Err(DecodeError::BadVersion { key: D::VERSION_KEY, found, first, current })
         }
     }
 }

@@ -95,6 +95,10 @@ impl Notes {
         self.warnings.push(Warning::new(path, message));
     }
 
+    pub(super) fn warnings(&mut self, warnings: impl IntoIterator<Item = Warning>) {
+        self.warnings.extend(warnings);
+    }
+
     pub(super) fn into_report(self, from: u32, to: u32) -> MigrationReport {
         let Self { carried, dropped, warnings } = self;
         MigrationReport { from, to, carried, dropped, warnings }

@@ -1,5 +1,6 @@
 //! [`Json`] to typed values.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::value::{MapAccessDeserializer, StrDeserializer};
@@ -9,7 +10,8 @@ use serde::de::{
 };
 use serde::forward_to_deserialize_any;
 
-use super::{Json, Number, Object, Path, Segment};
+use super::node::Node;
+use super::{Json, Number, Object, Path, Segment, as_f64};
 
 /// A value that does not fit its type.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -28,6 +30,10 @@ pub struct FieldError {
 /// as it is spelled, also behind `#[serde(flatten)]`. If `T` keeps what it does not know in
 /// another type (`serde_json::Value`, say), such a number is rounded there.
 pub fn from_json<T: DeserializeOwned>(value: &Json) -> Result<T, FieldError> {
+    from_node(&Node::view(value))
+}
+
+pub(crate) fn from_node<T: DeserializeOwned>(value: &Node<'_>) -> Result<T, FieldError> {
     T::deserialize(Typed { value, rounding: Rounding::Never }).or_else(|error| {
         T::deserialize(Typed { value, rounding: Rounding::Float }).map_err(|_| error)
     })
@@ -43,21 +49,20 @@ enum Rounding {
 
 #[derive(Clone, Copy)]
 struct Typed<'de> {
-    value: &'de Json,
+    value: &'de Node<'de>,
     rounding: Rounding,
 }
 
 impl<'de> Typed<'de> {
-    fn at(self, value: &'de Json) -> Self {
+    fn at(self, value: &'de Node<'de>) -> Self {
         Self { value, ..self }
     }
 
     fn number<V: Visitor<'de>>(
         self,
-        number: &'de Number,
+        literal: &'de str,
         visitor: V,
     ) -> Result<V::Value, FieldError> {
-        let literal = number.as_str();
         if let Ok(value) = literal.parse::<u64>() {
             return visitor.visit_u64(value);
         }
@@ -66,9 +71,11 @@ impl<'de> Typed<'de> {
         {
             return visitor.visit_i64(value);
         }
-        let float = number.as_f64();
+        let float = as_f64(literal);
         match self.rounding {
-            Rounding::Never if Number::from_f64(float).as_ref() != Some(number) => {
+            Rounding::Never
+                if Number::from_f64(float).is_none_or(|number| number.as_str() != literal) =>
+            {
                 visitor.visit_borrowed_bytes(literal.as_bytes())
             }
             _ => visitor.visit_f64(float),
@@ -77,10 +84,10 @@ impl<'de> Typed<'de> {
 
     fn members<V: Visitor<'de>>(
         self,
-        object: &'de Object,
+        object: &'de [(Cow<'de, str>, Node<'de>)],
         visitor: V,
     ) -> Result<V::Value, FieldError> {
-        visitor.visit_map(Members { typed: self, rest: object.0.iter(), next: None })
+        visitor.visit_map(Members { typed: self, rest: object.iter(), next: None })
     }
 }
 
@@ -89,11 +96,11 @@ impl<'de> Deserializer<'de> for Typed<'de> {
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, FieldError> {
         match self.value {
-            Json::Null => visitor.visit_unit(),
-            Json::Bool(value) => visitor.visit_bool(*value),
-            Json::Number(number) => self.number(number, visitor),
-            Json::String(text) => visitor.visit_borrowed_str(text),
-            Json::Array(items) => {
+            Node::Null => visitor.visit_unit(),
+            Node::Bool(value) => visitor.visit_bool(*value),
+            Node::Number(literal) => self.number(literal, visitor),
+            Node::String(text) => visitor.visit_borrowed_str(text),
+            Node::Array(items) => {
                 let mut elements = Elements { typed: self, rest: items.iter().enumerate() };
                 let value = visitor.visit_seq(&mut elements)?;
                 match elements.rest.len() {
@@ -101,13 +108,13 @@ impl<'de> Deserializer<'de> for Typed<'de> {
                     _ => Err(FieldError::invalid_length(items.len(), &"fewer elements")),
                 }
             }
-            Json::Object(object) => self.members(object, visitor),
+            Node::Object(object) => self.members(object, visitor),
         }
     }
 
     fn deserialize_f64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, FieldError> {
         match self.value {
-            Json::Number(number) => visitor.visit_f64(number.as_f64()),
+            Node::Number(literal) => visitor.visit_f64(as_f64(literal)),
             _ => self.deserialize_any(visitor),
         }
     }
@@ -118,7 +125,7 @@ impl<'de> Deserializer<'de> for Typed<'de> {
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, FieldError> {
         match self.value {
-            Json::Null => visitor.visit_none(),
+            Node::Null => visitor.visit_none(),
             _ => visitor.visit_some(self),
         }
     }
@@ -138,11 +145,11 @@ impl<'de> Deserializer<'de> for Typed<'de> {
         visitor: V,
     ) -> Result<V::Value, FieldError> {
         match self.value {
-            Json::String(text) => visitor.visit_enum(StrDeserializer::new(text)),
-            Json::Object(object) if object.len() == 1 => {
+            Node::String(text) => visitor.visit_enum(StrDeserializer::new(text)),
+            Node::Object(object) if object.len() == 1 => {
                 visitor.visit_enum(MapAccessDeserializer::new(Members {
                     typed: self,
-                    rest: object.0.iter(),
+                    rest: object.iter(),
                     next: None,
                 }))
             }
@@ -165,7 +172,7 @@ impl<'de> Deserializer<'de> for Typed<'de> {
 
 struct Elements<'de> {
     typed: Typed<'de>,
-    rest: std::iter::Enumerate<std::slice::Iter<'de, Json>>,
+    rest: std::iter::Enumerate<std::slice::Iter<'de, Node<'de>>>,
 }
 
 impl<'de> SeqAccess<'de> for &mut Elements<'de> {
@@ -187,8 +194,8 @@ impl<'de> SeqAccess<'de> for &mut Elements<'de> {
 
 struct Members<'de> {
     typed: Typed<'de>,
-    rest: std::slice::Iter<'de, (String, Json)>,
-    next: Option<&'de (String, Json)>,
+    rest: std::slice::Iter<'de, (Cow<'de, str>, Node<'de>)>,
+    next: Option<&'de (Cow<'de, str>, Node<'de>)>,
 }
 
 impl<'de> MapAccess<'de> for Members<'de> {
@@ -211,7 +218,7 @@ impl<'de> MapAccess<'de> for Members<'de> {
     ) -> Result<V::Value, FieldError> {
         let (key, value) = self.next.take().expect("a value is asked for after its key");
         let value = seed.deserialize(self.typed.at(value));
-        value.map_err(|error| error.inside(Segment::Key(key.clone())))
+        value.map_err(|error| error.inside(Segment::Key(key.clone().into_owned())))
     }
 
     fn size_hint(&self) -> Option<usize> {
@@ -397,6 +404,6 @@ impl<'de> Visitor<'de> for AnyObject {
             members.push(member);
         }
         Object::from_unique(members)
-            .map_err(|(_, key)| A::Error::custom(format_args!("the key `{key}` stands twice")))
+            .map_err(|key| A::Error::custom(format_args!("the key `{key}` stands twice")))
     }
 }

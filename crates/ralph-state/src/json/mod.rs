@@ -5,18 +5,20 @@
 //! keeps all of them. It is independent of the features of `serde_json` that a program turns on.
 
 mod de;
+mod node;
 mod path;
 mod read;
 mod ser;
 mod write;
 
+pub(crate) use de::from_node;
 pub use de::{FieldError, from_json};
+pub(crate) use node::{Node, into_object};
 pub use path::{Path, Segment};
+pub(crate) use read::parse_node;
 pub use read::{MAX_DEPTH, Position, SyntaxError, SyntaxReason, parse, position_of};
 pub use ser::{EncodeError, to_json};
 pub use write::to_text;
-
-use std::collections::BTreeSet;
 
 /// Any JSON value.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
@@ -145,13 +147,18 @@ impl Number {
 
     /// The nearest float.
     pub fn as_f64(&self) -> f64 {
-        self.0.parse().expect("every JSON number is spelled as Rust spells floats")
+        as_f64(&self.0)
     }
 
     /// Its value, if it is spelled as an unsigned integer.
     pub fn as_u64(&self) -> Option<u64> {
         self.0.parse().ok()
     }
+}
+
+/// The float nearest to a number by the grammar of JSON.
+fn as_f64(literal: &str) -> f64 {
+    literal.parse().expect("every JSON number is spelled as Rust spells floats")
 }
 
 /// The members of an object in their order, each key once.
@@ -164,17 +171,10 @@ impl Object {
         Self::default()
     }
 
-    /// These members, unless one key is there twice: then which, and where the second is.
-    fn from_unique(members: Vec<(String, Json)>) -> Result<Self, (usize, String)> {
-        let mut seen = BTreeSet::new();
-        let twice = match members.len() {
-            // What nearly every object is: cheaper to compare than to sort.
-            0..=16 => (1..members.len())
-                .find(|&at| members[..at].iter().any(|(key, _)| *key == members[at].0)),
-            _ => members.iter().position(|(key, _)| !seen.insert(key.as_str())),
-        };
-        match twice {
-            Some(at) => Err((at, members[at].0.clone())),
+    /// These members, unless one key is there twice: then which.
+    fn from_unique(members: Vec<(String, Json)>) -> Result<Self, String> {
+        match node::twice(&members) {
+            Some(at) => Err(members[at].0.clone()),
             None => Ok(Self(members)),
         }
     }

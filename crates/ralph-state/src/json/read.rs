@@ -5,7 +5,8 @@ use std::borrow::Cow;
 use jsonc_parser::common::Ranged as _;
 use jsonc_parser::{CollectOptions, CommentCollectionStrategy, ParseOptions, ast};
 
-use super::{Json, Number, Object, Path, Segment};
+use super::node::{Node, plain, twice};
+use super::{Json, Path, Segment};
 
 /// How deep arrays and objects may be nested.
 pub const MAX_DEPTH: usize = 128;
@@ -52,6 +53,19 @@ pub enum SyntaxReason {
 /// Reads one value; `None` when there is nothing but white space and comments. A byte order mark
 /// is passed over.
 pub fn parse(text: &str) -> Result<Option<Json>, SyntaxError> {
+    Ok(parse_node(text)?.map(Node::into_json))
+}
+
+/// The same, borrowing from `text`.
+pub(crate) fn parse_node(text: &str) -> Result<Option<Node<'_>>, SyntaxError> {
+    match plain(text) {
+        Some(value) => Ok(Some(value)),
+        None => tolerant(text),
+    }
+}
+
+/// The same, for any text.
+pub(super) fn tolerant(text: &str) -> Result<Option<Node<'_>>, SyntaxError> {
     match parse_to_ast(text)? {
         Some(value) => Reader { text }.value(value, 0).map(Some),
         None => Ok(None),
@@ -127,30 +141,36 @@ struct Reader<'a> {
     text: &'a str,
 }
 
-impl Reader<'_> {
-    fn value(&self, value: ast::Value<'_>, depth: usize) -> Result<Json, SyntaxError> {
+impl<'a> Reader<'a> {
+    fn value(&self, value: ast::Value<'a>, depth: usize) -> Result<Node<'a>, SyntaxError> {
         if depth > MAX_DEPTH {
             return Err(self.error(value.start(), SyntaxReason::TooDeep));
         }
         Ok(match value {
-            ast::Value::NullKeyword(_) => Json::Null,
-            ast::Value::BooleanLit(literal) => Json::Bool(literal.value),
-            ast::Value::StringLit(literal) => Json::String(literal.value.into_owned()),
-            ast::Value::NumberLit(literal) => Json::Number(
-                Number::new(literal.value)
-                    .ok_or_else(|| self.not_a_number(literal.range.start, literal.value))?,
-            ),
+            ast::Value::NullKeyword(_) => Node::Null,
+            ast::Value::BooleanLit(literal) => Node::Bool(literal.value),
+            ast::Value::StringLit(literal) => Node::String(literal.value),
+            ast::Value::NumberLit(literal) if is_number(literal.value) => {
+                Node::Number(literal.value)
+            }
+            ast::Value::NumberLit(literal) => {
+                return Err(self.not_a_number(literal.range.start, literal.value));
+            }
             ast::Value::Array(array) => {
                 let elements = array.elements.into_iter();
-                Json::Array(
+                Node::Array(
                     elements.map(|item| self.value(item, depth + 1)).collect::<Result<_, _>>()?,
                 )
             }
-            ast::Value::Object(object) => Json::Object(self.object(object, depth)?),
+            ast::Value::Object(object) => Node::Object(self.object(object, depth)?),
         })
     }
 
-    fn object(&self, object: ast::Object<'_>, depth: usize) -> Result<Object, SyntaxError> {
+    fn object(
+        &self,
+        object: ast::Object<'a>,
+        depth: usize,
+    ) -> Result<Vec<(Cow<'a, str>, Node<'a>)>, SyntaxError> {
         let mut places = Vec::with_capacity(object.properties.len());
         let mut members = Vec::with_capacity(object.properties.len());
         for property in object.properties {
@@ -159,10 +179,15 @@ impl Reader<'_> {
                 ast::ObjectPropName::String(literal) => literal.value,
                 ast::ObjectPropName::Word(word) => Cow::Borrowed(word.value),
             };
-            members.push((key.into_owned(), self.value(property.value, depth + 1)?));
+            members.push((key, self.value(property.value, depth + 1)?));
         }
-        Object::from_unique(members)
-            .map_err(|(at, key)| self.error(places[at], SyntaxReason::DuplicateKey(key)))
+        match twice(&members) {
+            None => Ok(members),
+            Some(at) => {
+                let key = members[at].0.clone().into_owned();
+                Err(self.error(places[at], SyntaxReason::DuplicateKey(key)))
+            }
+        }
     }
 
     fn not_a_number(&self, at: usize, literal: &str) -> SyntaxError {

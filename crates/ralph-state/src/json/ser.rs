@@ -253,7 +253,7 @@ impl Entries {
             return foreign_value(foreign, &self.members);
         }
         let members = Object::from_unique(self.members)
-            .map_err(|(_, key)| error(format_args!("the key `{key}` stands twice")))?;
+            .map_err(|key| error(format_args!("the key `{key}` stands twice")))?;
         Ok(match self.variant {
             Some(name) => variant(name, Json::Object(members)),
             None => Json::Object(members),

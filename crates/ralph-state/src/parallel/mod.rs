@@ -214,13 +214,17 @@ pub struct BadRecord {
 /// As much of a state as can be read, record by record: to show it, or to recover from it.
 pub fn salvage(bytes: &[u8]) -> Result<Salvaged, DecodeError> {
     let text = document::text(bytes)?;
-    let (mut object, report) = document::upgraded::<ParallelStateFile>(text)?;
+    let mut object = document::current::<ParallelStateFile>(text)?;
     let rows = match object.set("workers", Json::Array(Vec::new())) {
         Some(Json::Array(rows)) => rows,
         None => Vec::new(),
         Some(other) => vec![other],
     };
-    let refused = |field| DecodeError::Field { version: report.to, field, position: None };
+    let refused = |field| DecodeError::Field {
+        version: PARALLEL_STATE_SCHEMA_VERSION,
+        field,
+        position: None,
+    };
     let mut state: ParallelStateFile = from_json(&Json::Object(object)).map_err(refused)?;
     let mut bad = Vec::new();
     for (index, record) in rows.into_iter().enumerate() {
