@@ -3,6 +3,7 @@
 mod draft;
 mod patch;
 mod read;
+mod scan;
 mod sequence;
 mod style;
 mod syntax;
@@ -113,6 +114,9 @@ impl Document {
 
     /// Reads a text that is to be named as that file in problems.
     pub(crate) fn parse_as(text: String, place: Place) -> Result<Self, ParseError> {
+        if let Some(document) = scan::scan(&text) {
+            return Ok(Self { text, ..document });
+        }
         match read::read(text, place)? {
             (document, problems) if problems.is_empty() => Ok(document),
             (_, problems) => Err(ParseError::Shape { problems }),

@@ -482,6 +482,18 @@ fn a_moved_task_keeps_its_text() {
 }
 
 #[test]
+fn what_is_written_is_read_quickly() {
+    for text in
+        [COMMENTED.to_owned(), Document::empty().text().to_owned(), COMMENTED.replace('\n', "\r\n")]
+    {
+        assert!(scan::scan(&text).is_some());
+    }
+    let text =
+        COMMENTED.replace("short", "\"").replace("\"Two\"", "\"Tw\\u00f6 \\\"\\n \\ud83d\\ude00\"");
+    assert_eq!(scan::scan(&text).unwrap().tasks()[1].title, "Twö \"\n \u{1f600}");
+}
+
+#[test]
 fn nothing_changed_is_nothing_written() {
     let document = Document::parse(COMMENTED).unwrap();
     let mut draft = document.draft();
@@ -624,7 +636,7 @@ impl<'a> Noise<'a> {
 
     fn object(&mut self, out: &mut String, fields: &[(&str, serde_json::Value)]) {
         self.list(out, ['{', '}'], fields, |noise, out, (key, value)| {
-            let bare = noise.pick(4) == 0 && key.bytes().all(|byte| byte.is_ascii_lowercase());
+            let bare = noise.pick(64) == 1 && key.bytes().all(|byte| byte.is_ascii_lowercase());
             let quote = if bare { "" } else { "\"" };
             out.extend([quote, key, quote]);
             if !bare {
@@ -780,6 +792,32 @@ proptest! {
         prop_assert_eq!(document.tasks(), &tasks[..]);
         prop_assert_eq!(document.text(), text);
         prop_assert_eq!(document.draft().splice().unwrap(), None);
+    }
+
+    #[test]
+    fn the_quick_reader_reads_what_the_parser_reads(
+        tasks in tasks(),
+        bytes in noise(),
+        cut in any::<prop::sample::Index>(),
+        len in 0..4usize,
+        patch in prop_oneof![
+            Just(String::new()),
+            "[-+0-9.eE,:{}\\[\\]\"'/*\\\\ \t\r\nu]{1,4}",
+            prop::sample::select(vec!["\\ud83d\\ude00", "\\u0041", "null", "true", "01", "1e999", "\u{a0}", "\u{feff}", "\"id\": 1,"]).prop_map(str::to_owned),
+        ],
+    ) {
+        let text = Noise::new(&bytes).document(&tasks);
+        let mut cut = cut.index(text.len());
+        while !text.is_char_boundary(cut) {
+            cut -= 1;
+        }
+        let end = text[cut..].char_indices().nth(len).map_or(text.len(), |(at, _)| cut + at);
+        let text = format!("{}{patch}{}", &text[..cut], &text[end..]);
+        if let Some(quick) = scan::scan(&text) {
+            let (slow, problems) = read::read(text.clone(), Place::Queue).map_err(|error| TestCaseError::fail(format!("{error}: {text:?}")))?;
+            prop_assert_eq!(problems, []);
+            prop_assert_eq!(Document { text, ..quick }, slow);
+        }
     }
 
     #[test]
