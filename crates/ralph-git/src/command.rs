@@ -15,7 +15,8 @@ pub struct GitEnv {
     /// The value of `PATH`, where git is looked up and what it gets; `None` leaves this
     /// process's own.
     pub path: Option<OsString>,
-    /// Variables set for every run of git, on top of what this process has.
+    /// Variables set for every run of git, on top of what this process has and of what is set
+    /// here so that nothing is asked.
     pub vars: Vec<(OsString, OsString)>,
     /// Whether the commits made here are signed.
     pub signing: Signing,
@@ -173,6 +174,7 @@ const FIXED: &[(&str, &str)] = &[
     ("GIT_ASKPASS", "false"),
     ("SSH_ASKPASS", "false"),
     ("SSH_ASKPASS_REQUIRE", "force"),
+    ("GCM_INTERACTIVE", "never"),
 ];
 
 /// One run of git to be made.

@@ -155,22 +155,18 @@ pub(super) fn trouble(stderr: &str) -> Option<Trouble> {
 /// `text` without what stands in quotes: the name of a branch or host says nothing of what is
 /// wrong, whatever it is. An apostrophe is no quote.
 fn without_names(text: &str) -> String {
-    let mut kept = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = rest.find('\'') {
-        let (before, quoted) = (&rest[..at], &rest[at + 1..]);
-        let opens = !before.ends_with(char::is_alphanumeric);
-        kept.push_str(&rest[..=at]);
-        rest = match quoted.find(['\'', '\n']).filter(|_| opens) {
-            Some(end) if quoted[end..].starts_with('\'') => &quoted[end..],
-            _ => quoted,
+    let (mut is_name, mut previous) = (false, ' ');
+    let is_kept = |c: &char| {
+        let was_name = is_name;
+        is_name = match c {
+            '\'' => !is_name && !previous.is_alphanumeric(),
+            '\n' => false,
+            _ => is_name,
         };
-        if rest.starts_with('\'') {
-            kept.push('\'');
-            rest = &rest[1..];
-        }
-    }
-    kept + rest
+        previous = *c;
+        !was_name || !is_name
+    };
+    text.chars().filter(is_kept).collect()
 }
 
 /// The lines of git's errors that say something, one line, at most 500 characters.
@@ -327,7 +323,7 @@ mod tests {
         check("", "");
         check("couldn't find 'a b', can't", "couldn't find '', can't");
         check("repository 'https://h/archived.git/' not found", "repository '' not found");
-        check("'a' 'b\n'c", "'' 'b\n'c");
+        check("'a' 'b\nc'd'e", "'' '\nc'd'e");
         check("''", "''");
         let text = "fatal: unable to access 'https://h/read-only/': Could not resolve host: h";
         assert_eq!(trouble(text), Some(Trouble::Transient));
