@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use ralph_git::{FetchError, GitError, Sha};
+use ralph_git::{GitError, Sha};
 use ralph_process::{Child, Command, Output, SpawnError};
 use ralph_queue::{Queue, Selection};
 use ralph_state::file::{self, FileLock, LockError};
@@ -25,7 +25,7 @@ use crate::layout::Layout;
 use crate::preflight::{self, Ground, PreflightError};
 use crate::project::Project;
 use crate::recover::{self, Action, Observation, Observed};
-use crate::worker::{self, WorkerError, marker};
+use crate::worker::{self, marker};
 use crate::{select, target};
 
 /// Time between two looks at the workers.
@@ -79,15 +79,9 @@ pub enum RunError {
         /// The cause.
         source: SpawnError,
     },
-    /// A landing of an earlier run could not be recorded.
-    #[error("cannot record what landed before")]
-    Settle(#[source] Box<WorkerError>),
     /// git failed.
     #[error(transparent)]
     Git(#[from] GitError),
-    /// The remote could not be asked what landed.
-    #[error("cannot find out what landed before")]
-    Fetch(#[from] FetchError),
     /// A file of the run could not be used.
     #[error("cannot use the run's own files")]
     Io(#[from] std::io::Error),
@@ -134,7 +128,7 @@ pub fn run(project: &Project, workers: usize) -> Result<RunSummary, RunError> {
         remote: ground.remote.as_ref().map(|_| target::REMOTE.to_owned()),
         workers,
     });
-    let mut coordinator = Coordinator {
+    let coordinator = Coordinator {
         project,
         layout,
         store: project.store(),
@@ -150,8 +144,7 @@ pub fn run(project: &Project, workers: usize) -> Result<RunSummary, RunError> {
         queue_trouble: None,
         summary: RunSummary::default(),
     };
-    coordinator.take_over(&queue)?;
-    coordinator.work()
+    coordinator.run(&queue)
 }
 
 /// The lock that makes a run the only one in its checkout.
@@ -204,6 +197,7 @@ impl Coordinator<'_> {
             None => Vec::new(),
         };
         self.sweep()?;
+        self.catch_up(queue)?;
         let now = self.project.now();
         let branch = &self.ground.branch;
         self.store.update(|state: &mut ParallelStateFile| {
@@ -243,10 +237,27 @@ impl Coordinator<'_> {
         Ok(())
     }
 
+    /// Finishes in the queue what landed but is still open there.
+    fn catch_up(&self, queue: &Queue) -> Result<(), RunError> {
+        let state = self.state()?;
+        let standing = select::standing(&state, queue);
+        for id in &standing.done {
+            let Some((_, task)) = queue.find(id.as_str()) else { continue };
+            if let (false, Some(record)) =
+                (task.status.is_terminal(), state.get_worker(id.as_str()))
+            {
+                worker::settle(self.project, &self.ground.branch, task, record);
+            }
+        }
+        Ok(())
+    }
+
     /// Removes workspaces of landed tasks whose workers died before they could.
     fn sweep(&self) -> Result<(), RunError> {
         for record in &self.state()?.workers {
-            if record.lifecycle != WorkerLifecycle::Completed || record.landed_commit.is_none() {
+            let landed =
+                record.lifecycle == WorkerLifecycle::Completed && record.landed_commit.is_some();
+            if !landed || record.worker.as_ref().is_some_and(ralph_process::is_alive) {
                 continue;
             }
             // What is there and is no workspace of ours stays as it is.
@@ -263,7 +274,17 @@ impl Coordinator<'_> {
         Ok(self.store.load()?.map(|loaded| loaded.value).unwrap_or_default())
     }
 
-    fn work(mut self) -> Result<RunSummary, RunError> {
+    /// The whole run. An error ends it like a stop: workers are ended, their work is kept.
+    fn run(mut self, queue: &Queue) -> Result<RunSummary, RunError> {
+        let ended = self.take_over(queue).and_then(|()| self.work());
+        if ended.is_err() {
+            self.end_workers()?;
+        }
+        ended?;
+        Ok(self.summary)
+    }
+
+    fn work(&mut self) -> Result<(), RunError> {
         loop {
             self.reap();
             let state = self.state()?;
@@ -370,7 +391,11 @@ impl Coordinator<'_> {
             return Ok(record.step == Some(WorkerStep::Pushed));
         };
         let tip = if self.ground.remote.is_some() {
-            repo.fetch(target::REMOTE, &self.ground.branch)?.tip
+            match repo.fetch(target::REMOTE, &self.ground.branch) {
+                Ok(fetched) => fetched.tip,
+                // A worker asks again, with patience, before it does anything.
+                Err(_) => return Ok(false),
+            }
         } else {
             repo.resolve(&format!("refs/heads/{}", self.ground.branch))?
         };
@@ -478,8 +503,7 @@ impl Coordinator<'_> {
         let Ok(id) = record.task_id.parse::<TaskId>() else { return Ok(()) };
         let queue = self.project.queue.load()?;
         if let Some((_, task)) = queue.find(id.as_str()) {
-            worker::settle(self.project, &self.ground.branch, task, record)
-                .map_err(|error| RunError::Settle(Box::new(error)))?;
+            worker::settle(self.project, &self.ground.branch, task, record);
         }
         let landed = record.landing_commit.clone();
         self.change(record, |record, now| {
@@ -618,9 +642,18 @@ impl Coordinator<'_> {
     }
 
     /// Ends every worker and its agents within three seconds; the records stay.
-    fn interrupt(mut self) -> Result<RunSummary, RunError> {
+    fn interrupt(&mut self) -> Result<(), RunError> {
         self.project.tell(Event::Stopping(StopReason::Interrupted));
         self.summary.stopped = Some(StopReason::Interrupted);
+        self.end_workers()?;
+        let state = self.state()?;
+        self.tell_progress(&state);
+        self.sum_up_unfinished(&state);
+        Ok(())
+    }
+
+    /// Asks every worker to stop, waits, and kills what is left of it and its agents.
+    fn end_workers(&mut self) -> Result<(), RunError> {
         let state = self.state()?;
         let unfinished: Vec<_> =
             state.workers.iter().filter(|record| !record.is_terminal()).collect();
@@ -648,10 +681,7 @@ impl Coordinator<'_> {
             }
         }
         self.reap();
-        let state = self.state()?;
-        self.tell_progress(&state);
-        self.sum_up_unfinished(&state);
-        Ok(self.summary)
+        Ok(())
     }
 
     /// Adds the tasks that did not end to the summary.
@@ -665,14 +695,14 @@ impl Coordinator<'_> {
         }
     }
 
-    fn finish(mut self) -> Result<RunSummary, RunError> {
+    fn finish(&mut self) -> Result<(), RunError> {
         self.sweep()?;
         let state = self.state()?;
         self.sum_up_unfinished(&state);
         if self.summary.stopped == Some(StopReason::Requested) {
             clear_stop(&self.layout)?;
         }
-        Ok(self.summary)
+        Ok(())
     }
 }
 

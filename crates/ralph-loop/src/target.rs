@@ -50,7 +50,9 @@ pub fn advance_local(
     })
 }
 
-/// The workspace at `path`; `None` when nothing is there.
+/// The workspace of this repository at `path`; `None` when nothing is there.
+///
+/// For the process that holds the worker lock of its task, or knows that nobody does.
 ///
 /// # Errors
 /// When something else is there.
@@ -58,7 +60,13 @@ pub fn open_workspace(project: &Project, path: &Path) -> Result<Option<Workspace
     if !path.exists() {
         return Ok(None);
     }
-    Workspace::open(path, project.git_env.clone(), project.cancel.clone()).map(Some)
+    let workspace = Workspace::open(path, project.git_env.clone(), project.cancel.clone())?;
+    if !workspace.is_of(&project.repo)? {
+        return Err(OpenError::NotAWorkspace { path: path.to_owned() });
+    }
+    // A git that was killed with its worker leaves locks; nobody else works here now.
+    workspace.remove_stale_locks()?;
+    Ok(Some(workspace))
 }
 
 /// Removes a workspace whose work has landed, if nothing in it would be lost.

@@ -18,6 +18,7 @@ use crate::checkout::{self, Advanced};
 use crate::event::Event;
 use crate::gate::{self, GateFailure, Verdict};
 use crate::landing::{self, ATTEMPT_TRAILER, TASK_TRAILER};
+use crate::project::Project;
 use crate::prompt::{self, Brief, ConflictBrief};
 use crate::turn::{self, Failure, TurnPlace};
 use crate::{lane, target};
@@ -474,7 +475,7 @@ impl Worker<'_> {
         let record = self.step(&WorkerStep::Pushed, |record| {
             record.landed_commit = commit.map(Sha::to_string);
         })?;
-        settle(self.project, &self.branch, &self.task, &record)?;
+        settle(self.project, &self.branch, &self.task, &record);
         let now = self.project.now().to_string();
         self.step(&WorkerStep::Recorded, |record| {
             record.mark_completed(now);
@@ -521,18 +522,25 @@ impl Worker<'_> {
 
 /// Brings the user's checkout and queue up to date after a landing.
 ///
-/// Safe to repeat: a crash before the record says `recorded` repeats it.
-pub(crate) fn settle(
-    project: &crate::project::Project,
-    branch: &str,
-    task: &Task,
-    record: &WorkerRecord,
-) -> Result<(), WorkerError> {
-    if let Advanced::Left(why) = checkout::advance(project, branch)? {
+/// Safe to repeat: a crash before the record says `recorded` repeats it, and so
+/// does the next run as long as the queue shows the task as open. What goes
+/// wrong is told and no more: the task has landed.
+pub(crate) fn settle(project: &Project, branch: &str, task: &Task, record: &WorkerRecord) {
+    let left = match checkout::advance(project, branch) {
+        Ok(Advanced::Yes) => None,
+        Ok(Advanced::Left(why)) => Some(why),
+        Err(error) => Some(super::chain(&error)),
+    };
+    if let Some(why) = left {
         project.tell(Event::Note(format!("your checkout stays as it is: {why}")));
     }
-    project.finish_in_checkout(task, record.no_change.as_deref())?;
-    Ok(())
+    if let Err(error) = project.finish_in_checkout(task, record.no_change.as_deref()) {
+        project.tell(Event::Note(format!(
+            "{} landed, but the queue of your checkout does not say so yet: {}",
+            task.id,
+            super::chain(&error)
+        )));
+    }
 }
 
 /// Subjects of the commits after `base` up to `tip`, newest first.

@@ -140,10 +140,18 @@ pub fn run(project: &Project, task: &TaskId, claim_id: &str) -> Result<WorkerEnd
         record.interrupted = None;
     })?;
     let ended = go_on(project, layout, claim, &record);
-    if let Err(error) = &ended {
-        fail(project, task, claim_id, error);
+    match ended {
+        // Whatever was cut short by the stop failed because of it.
+        Err(_) if project.cancel.is_cancelled() => {
+            let claim = Claim::new(project.store(), task.clone(), claim_id);
+            stopped(&claim)
+        }
+        Err(error) => {
+            fail(project, task, claim_id, &error);
+            Err(error)
+        }
+        Ok(end) => Ok(end),
     }
-    ended
 }
 
 fn go_on(
@@ -180,9 +188,16 @@ fn fail(project: &Project, task: &TaskId, claim_id: &str, error: &WorkerError) {
     let claim = Claim::new(project.store(), task.clone(), claim_id);
     let reason = chain(error);
     let now = project.now().to_string();
+    // Work that landed is not failed by what comes after: the record stays as
+    // it is, and the next worker or run finishes it.
+    let has_landed = |record: &WorkerRecord| record.step == Some(WorkerStep::Pushed);
     // If even this cannot be written the record stays as it was, and the
     // coordinator finds a dead worker: nothing is lost by ignoring it here.
-    if let Err(unrecorded) = claim.update(|record| record.mark_failed(now, reason)) {
+    if let Err(unrecorded) = claim.update(|record| {
+        if !has_landed(record) {
+            record.mark_failed(now, reason);
+        }
+    }) {
         tracing::warn!(
             error = &unrecorded as &dyn std::error::Error,
             "the failure is not recorded"
@@ -256,12 +271,7 @@ impl Worker<'_> {
     }
 
     fn stopped(&self) -> Result<WorkerEnd, WorkerError> {
-        self.claim.update(|record| {
-            record.interrupted = Some(true);
-            record.worker = None;
-            record.agent = None;
-        })?;
-        Ok(WorkerEnd::Stopped)
+        stopped(&self.claim)
     }
 
     fn failed(&self, reason: &str) -> Result<WorkerEnd, WorkerError> {
@@ -289,6 +299,16 @@ impl Worker<'_> {
         self.claim.update(|record| record.rescue_ref = Some(kept))?;
         Ok(name)
     }
+}
+
+/// Records that the worker was stopped: no attempt is used up.
+fn stopped(claim: &Claim) -> Result<WorkerEnd, WorkerError> {
+    claim.update(|record| {
+        record.interrupted = Some(true);
+        record.worker = None;
+        record.agent = None;
+    })?;
+    Ok(WorkerEnd::Stopped)
 }
 
 /// The field of a record that says that a limit made it fail.

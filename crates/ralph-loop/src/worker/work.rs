@@ -66,7 +66,7 @@ impl Worker<'_> {
         &self,
         record: &WorkerRecord,
     ) -> Result<Result<(Workspace, Sha), String>, WorkerError> {
-        let path = &record.workspace_path;
+        let mut path = record.workspace_path.clone();
         let main = &self.project.repo;
         let local = main.resolve(&format!("refs/heads/{}", self.branch))?;
         let workspace = match self.open_workspace(record) {
@@ -78,17 +78,26 @@ impl Worker<'_> {
                 }
                 workspace
             }
-            Ok(None) => {
-                let Some(start) = &local else {
-                    return Ok(Err(format!("the branch `{}` is gone", self.branch)));
-                };
-                let work_branch = format!("ralph/{}", self.claim.task());
-                let remote = self.remote.as_ref();
-                ralph_git::create_workspace(main, path, &work_branch, start, remote)
-                    .map_err(|source| WorkerError::Workspace { path: path.clone(), source })?
-            }
-            Err(WorkerError::Open(error)) => {
-                return Ok(Err(format!("{}; move it away", super::chain(&error))));
+            Ok(None) => match self.create(&path, local.as_ref())? {
+                Ok(workspace) => workspace,
+                Err(reason) => return Ok(Err(reason)),
+            },
+            Err(WorkerError::Open(_)) => {
+                // Of an older version, of another repository or of the user: left alone.
+                let taken = path.clone();
+                let name = format!("{}-{}", self.claim.task(), self.claim.id());
+                path = path.with_file_name(name);
+                self.project.tell(Event::Note(format!(
+                    "{}: `{}` is no workspace of this repository and stays as it is",
+                    self.task.id,
+                    taken.display()
+                )));
+                let elsewhere = path.clone();
+                self.claim.update(|record| record.workspace_path = elsewhere)?;
+                match self.create(&path, local.as_ref())? {
+                    Ok(workspace) => workspace,
+                    Err(reason) => return Ok(Err(reason)),
+                }
             }
             Err(error) => return Err(error),
         };
@@ -101,6 +110,22 @@ impl Worker<'_> {
         let base = tip.to_string();
         self.step(&WorkerStep::WorkspaceReady, |record| record.base_commit = Some(base))?;
         Ok(Ok((workspace, tip)))
+    }
+
+    /// A new workspace at `path`, on a branch of its own.
+    fn create(
+        &self,
+        path: &Path,
+        start: Option<&Sha>,
+    ) -> Result<Result<Workspace, String>, WorkerError> {
+        let Some(start) = start else {
+            return Ok(Err(format!("the branch `{}` is gone", self.branch)));
+        };
+        let branch = format!("ralph/{}", self.claim.task());
+        let remote = self.remote.as_ref();
+        ralph_git::create_workspace(&self.project.repo, path, &branch, start, remote)
+            .map(Ok)
+            .map_err(|source| WorkerError::Workspace { path: path.to_owned(), source })
     }
 
     /// Puts everything in the workspace that `base` does not have under a rescue ref.
@@ -120,6 +145,10 @@ impl Worker<'_> {
     /// Copies the user's git-ignored `.env` files, which a clone does not have.
     fn copy_env_files(&self, workspace: &Workspace) -> Result<(), WorkerError> {
         for file in self.project.repo.ignored_env_files()? {
+            if !workspace.is_ignored(&file)? {
+                // There it would look new, and would be committed.
+                continue;
+            }
             let to = workspace.root().join(&file);
             if let Some(parent) = to.parent() {
                 fs_err::create_dir_all(parent)?;

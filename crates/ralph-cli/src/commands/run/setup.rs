@@ -42,6 +42,7 @@ pub(super) fn open(
         path: path.clone(),
         bins: opened.settings.config.agent.bins(),
         command: opened.settings.config.agent.command.as_ref().map(|it| it.argv.clone()),
+        ..Programs::default()
     };
     let runner = runner(context, args, &opened.settings, &programs)?;
     let interrupts = ralph_process::listen()?;
@@ -211,7 +212,7 @@ impl From<RunnerError> for CliError {
                 "Install it, put it on PATH, or name its path in the configuration \
                  (`agent.NAME_bin`).",
             ),
-            RunnerError::NoCommand => Self::new(ErrorKind::Missing, error)
+            RunnerError::NoProgram { .. } => Self::new(ErrorKind::Missing, error)
                 .hint("Set `agent.command` to `{ \"argv\": [\"./agent.sh\"] }`."),
             _ => Self::new(ErrorKind::Missing, error),
         }

@@ -147,7 +147,7 @@ fn unfinished_work_of_another_branch() {
 fn a_workspace_that_is_something_else_is_not_touched() {
     let scene = scene();
     let path = scene.sandbox.write(".workspaces/project/parallel/RQ-0001/mine.txt", "mine");
-    let summary = scene.run(2, 1);
-    assert_eq!(summary["failed"], 1, "{summary}");
+    scene.run(2, 0);
+    assert_eq!(scene.landed().len(), 1, "the task gets another place");
     assert_eq!(fs_err::read_to_string(path).expect("still there"), "mine");
 }
