@@ -49,8 +49,8 @@ use crate::json::{
 pub trait Document: Serialize + DeserializeOwned {
     /// What the file is, for messages: `parallel state`.
     const KIND: &'static str;
-    /// The key at the top that holds the version. A save writes the current one there, whatever
-    /// the value says, or as the first member if the value has none.
+    /// The key at the top that holds the version. A save writes the current one as the first
+    /// member, whatever the value says.
     const VERSION_KEY: &'static str;
     /// How every older version becomes the current one.
     const UPGRADES: Upgrades;
@@ -188,6 +188,8 @@ pub(crate) fn render<D: Document>(value: Json) -> Result<Vec<u8>, EncodeError> {
     let Json::Object(mut object) = value else {
         return Err(serde::ser::Error::custom("a document is an object"));
     };
+    // Among the fields it does not know, perhaps: it comes first.
+    object.remove(D::VERSION_KEY);
     object.set_first(D::VERSION_KEY, u64::from(D::UPGRADES.current()));
     let value = Json::Object(object);
     let text = to_text(&value);
