@@ -8,7 +8,6 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::document::Document;
-use crate::queue::Queue;
 use crate::task::Task;
 
 /// What became of a task.
@@ -76,25 +75,20 @@ pub(crate) fn fingerprint(text: &str) -> String {
     format!("{:016x}", u64::from_be_bytes(first))
 }
 
-/// What happened to each task between two versions of both files: those that are still there in
-/// their order, then those that are gone.
-pub fn touched(before: &Queue, after: &Queue) -> Vec<Touched> {
-    let files = [
-        (before.document(), after.document()),
-        (before.done_document(), after.done_document()),
-    ];
+/// What happened to each task between two versions of both files: first those that changed where
+/// they stand, then those that came or moved, then those that are gone.
+pub(crate) fn touched(files: &[(&Document, &Document); 2]) -> Vec<Touched> {
     let (mut gone, mut new, mut found) = (Vec::new(), Vec::new(), Vec::new());
-    for (old, new_document) in files {
+    for &(old, new_document) in files {
         for Step { old: from, new: to } in steps(old, new_document) {
-            match (old.tasks().get(from.start), new_document.tasks().get(to.start)) {
-                (Some(old), Some(new)) if !from.is_empty() && !to.is_empty() => {
-                    if old != new {
-                        found.push((new.id.clone(), Fate::Changed));
-                    }
-                }
-                (Some(old), _) if !from.is_empty() => gone.push(old),
-                (_, Some(task)) if !to.is_empty() => new.push(task),
-                _ => {}
+            let old = old.tasks().get(from.start).filter(|_| !from.is_empty());
+            let task = new_document.tasks().get(to.start).filter(|_| !to.is_empty());
+            match (old, task) {
+                (Some(old), Some(task)) if old == task => {}
+                (Some(_), Some(task)) => found.push((task.id.clone(), Fate::Changed)),
+                (Some(old), None) => gone.push(old),
+                (None, Some(task)) => new.push(task),
+                (None, None) => {}
             }
         }
     }
@@ -108,9 +102,10 @@ pub fn touched(before: &Queue, after: &Queue) -> Vec<Touched> {
         };
         found.push((task.id.clone(), fate));
     }
+    let after = files.iter().flat_map(|(_, new)| new.tasks());
     let gone = gone.into_iter().filter(|task| {
         // A copy of it may have stayed.
-        gone_by_id.remove(&task.id).is_some() && after.find(task.id.as_str()).is_none()
+        gone_by_id.remove(&task.id).is_some() && !after.clone().any(|other| other.id == task.id)
     });
     found.extend(gone.map(|task| (task.id.clone(), Fate::Removed)));
     found.into_iter().map(|(id, fate)| Touched { id, fate }).collect()
@@ -250,7 +245,8 @@ struct Step {
 
 /// Walks both documents side by side, in time linear in their length.
 fn steps(old: &Document, new: &Document) -> Vec<Step> {
-    let id = |document: &'_ Document, at: usize| document.tasks().get(at).map(|task| task.id.clone());
+    let id =
+        |document: &'_ Document, at: usize| document.tasks().get(at).map(|task| task.id.clone());
     let segment = |document: &Document, at: usize| bytes(document, &(at..at + 1));
     let same = |i: usize, j: usize| {
         old.text()[segment(old, i)] == new.text()[segment(new, j)]

@@ -1,6 +1,7 @@
 //! What can be done to a queue: the operations, with the status policy of 0.4.0.
 
 use ralph_state::{TaskId, Timestamp};
+use serde::{Deserialize, Serialize};
 
 use crate::document::{Document, Draft, SpliceError};
 use crate::ids::IdRules;
@@ -18,6 +19,8 @@ pub struct Edit<'a> {
     /// The done file.
     pub done: Draft<'a>,
     now: Timestamp,
+    /// No id up to this number is given.
+    high_water: u64,
     /// Of the last [`Edit::next_id`]: its rules and the highest number then.
     highest: Option<(IdRules, u64)>,
 }
@@ -76,7 +79,8 @@ pub enum Restart {
 }
 
 /// Whether an operation changed anything.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Changed {
     /// It did.
     Yes,
@@ -120,13 +124,39 @@ pub enum EditError {
         /// The id.
         id: TaskId,
     },
+    /// A field cannot be set so.
+    #[error("cannot change task `{id}`")]
+    Field {
+        /// The task.
+        id: TaskId,
+        /// Why.
+        source: Box<crate::fields::FieldError>,
+    },
+    /// Other tasks name it.
+    #[error("task `{id}` is named by {}", by.iter().map(TaskId::as_str).collect::<Vec<_>>().join(", "))]
+    Referenced {
+        /// The task.
+        id: String,
+        /// The tasks that name it.
+        by: Vec<TaskId>,
+    },
+    /// The task is not as the caller has seen it.
+    #[error("task `{id}` was changed at {}, not at {expected}", found.as_deref().unwrap_or("no known time"))]
+    ChangedSince {
+        /// The task.
+        id: TaskId,
+        /// When it was changed last as far as the caller knows.
+        expected: String,
+        /// When it was.
+        found: Option<String>,
+    },
     /// The prefix and the number make no id.
     #[error("no id can be made")]
     Id(#[source] ralph_state::TaskIdError),
 }
 
 /// The documents after an edit.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Spliced {
     /// The queue file, if it changed.
     pub queue: Option<Document>,
@@ -141,12 +171,18 @@ impl<'a> Edit<'a> {
             queue: queue.document().draft(),
             done: queue.done_document().draft(),
             now,
+            high_water: 0,
             highest: None,
         };
         for index in queue.leftover_indices().iter().rev() {
             edit.queue.take(*index);
         }
         edit
+    }
+
+    /// Gives no id up to that number.
+    pub fn raise_high_water(&mut self, number: u64) {
+        self.high_water = self.high_water.max(number);
     }
 
     /// The time that changes are stamped with.
@@ -178,14 +214,11 @@ impl<'a> Edit<'a> {
             _ => ids.highest(self.queue.tasks().chain(self.done.tasks()).map(|task| &task.id)),
         };
         self.highest = Some((ids.clone(), highest));
-        ids.id(highest + 1).map_err(EditError::Id)
+        ids.id(highest.max(self.high_water) + 1).map_err(EditError::Id)
     }
 
     /// Adds `task`, and fills in `created_at` and `updated_at` when they are empty.
-    pub fn add(&mut self, mut task: Task, position: &Position) -> Result<(), EditError> {
-        if self.find(task.id.as_str()).is_some() {
-            return Err(EditError::IdTaken { id: task.id });
-        }
+    pub fn add(&mut self, task: Task, position: &Position) -> Result<(), EditError> {
         let index = match position {
             Position::Front => usize::from(
                 self.queue.tasks().next().is_some_and(|first| first.status == Status::Doing),
@@ -194,6 +227,14 @@ impl<'a> Edit<'a> {
             Position::Before(id) => self.open(id.as_str())?,
             Position::After(id) => self.open(id.as_str())? + 1,
         };
+        self.add_at(task, index)
+    }
+
+    /// Adds `task` where the one at `index` is now.
+    pub(crate) fn add_at(&mut self, mut task: Task, index: usize) -> Result<(), EditError> {
+        if self.find(task.id.as_str()).is_some() {
+            return Err(EditError::IdTaken { id: task.id });
+        }
         task.created_at.get_or_insert_with(|| self.now.to_string());
         task.updated_at.get_or_insert_with(|| self.now.to_string());
         if let Some((rules, highest)) = &mut self.highest {
@@ -306,10 +347,15 @@ impl<'a> Edit<'a> {
 
     /// Moves every finished task of the queue file to the end of the done file, and says which.
     pub fn archive(&mut self) -> Vec<TaskId> {
+        self.archive_where(|_| true)
+    }
+
+    pub(crate) fn archive_where(&mut self, wanted: impl Fn(&Task) -> bool) -> Vec<TaskId> {
         let now = self.now.to_string();
         let mut blocks = Vec::new();
         for index in (0..self.queue.len()).rev() {
-            if self.queue.task(index).status.is_terminal() {
+            let task = self.queue.task(index);
+            if task.status.is_terminal() && wanted(task) {
                 let task = self.queue.task_mut(index);
                 task.completed_at.get_or_insert_with(|| now.clone());
                 task.updated_at = Some(now.clone());
@@ -343,7 +389,7 @@ impl<'a> Edit<'a> {
     }
 
     /// Where a task is in the queue file.
-    fn open(&self, id: &str) -> Result<usize, EditError> {
+    pub(crate) fn open(&self, id: &str) -> Result<usize, EditError> {
         if let Some(index) = self.queue.position(id) {
             return Ok(index);
         }
@@ -353,7 +399,7 @@ impl<'a> Edit<'a> {
         })
     }
 
-    fn wrong_status(
+    pub(crate) fn wrong_status(
         &self,
         index: usize,
         operation: &'static str,

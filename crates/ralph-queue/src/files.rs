@@ -7,11 +7,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use ralph_state::Timestamp;
 use ralph_state::file::{self, Durability, FileLock, Holder, LockError, ReplaceError, Saved};
+use ralph_state::{SaveError, Timestamp};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
+use crate::delta::{self, Touched};
 use crate::document::{Document, Lines, ParseError, SpliceError};
 use crate::edit::{Edit, Spliced};
+use crate::ids::HeldMarks;
+use crate::journal::{Entry, JournalWriteError, Request, Tail};
 use crate::queue::{Place, Queue};
 use crate::validate::{self, Problem, Rules, Severity};
 
@@ -34,6 +39,20 @@ pub struct QueueFiles {
     pub lock_wait: Duration,
     /// The lock of a 0.4.0 that may be running beside us.
     pub legacy_lock: Option<LegacyLock>,
+    /// Where edits are written down to be undone, `.ralph/cache/queue-journal.jsonl`.
+    pub journal: Option<PathBuf>,
+    /// Where the highest ids are remembered: one file for all work trees of a repository.
+    pub id_marks: Option<PathBuf>,
+}
+
+/// On what terms an edit is made, for callers that retry.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Terms {
+    /// Only if the queue still has this revision, see [`Queue::revision`].
+    pub if_rev: Option<String>,
+    /// Once under this name: asked again, the edit is not made again, and the answer is the
+    /// first one. Needs a journal, and lasts as long as that remembers.
+    pub request_id: Option<String>,
 }
 
 /// The directory that 0.4.0 makes while it changes a queue or runs.
@@ -113,6 +132,28 @@ pub enum UpdateError<E> {
     /// The edited text does not say what was meant: a fault in this crate. Nothing was written.
     #[error("the edit cannot be written")]
     Splice(#[source] SpliceError),
+    /// The queue is not the one that the caller has seen.
+    #[error("the queue has revision `{found}`, not `{expected}`")]
+    Stale {
+        /// What the caller has seen.
+        expected: String,
+        /// What it is.
+        found: String,
+    },
+    /// Another command had that name for a request.
+    #[error("the request `{id}` was one for `{operation}`")]
+    OtherRequest {
+        /// The name.
+        id: String,
+        /// The command.
+        operation: String,
+    },
+    /// The edit could not be written down, and so was not made.
+    #[error("cannot write down the change")]
+    Journal(#[source] JournalWriteError),
+    /// The highest ids could not be read or written.
+    #[error("cannot remember which ids are used")]
+    IdMarks(#[source] SaveError),
     /// A file could not be written. When it is the queue file, a moved task may be in both files
     /// until the next edit.
     #[error("cannot save `{}`", path.display())]
@@ -133,6 +174,23 @@ pub struct Edited<R> {
     pub queue: Saved,
     /// How the done file was saved.
     pub done: Saved,
+    /// The tasks it touched.
+    pub tasks: Vec<Touched>,
+    /// The revision it led to.
+    pub rev: String,
+}
+
+/// What an edit would do.
+#[derive(Debug)]
+pub struct Previewed<R> {
+    /// What the change returned.
+    pub value: R,
+    /// Both files now.
+    pub before: Queue,
+    /// Both files after it.
+    pub after: Queue,
+    /// The tasks it touches.
+    pub tasks: Vec<Touched>,
 }
 
 impl QueueFiles {
@@ -146,6 +204,8 @@ impl QueueFiles {
             rules: Rules::default(),
             lock_wait: Duration::from_secs(10),
             legacy_lock: None,
+            journal: None,
+            id_marks: None,
         }
     }
 
@@ -177,7 +237,7 @@ impl QueueFiles {
         Ok(Queue::new(queue, self.read(Place::Done)?))
     }
 
-    /// Locks, reads, lets `change` change, checks, and writes what changed.
+    /// Locks, reads, lets `change` change, checks, writes down what changed, and writes it.
     ///
     /// A queue that has errors can be edited; an edit that would add one is refused.
     pub fn edit<R, E>(
@@ -185,31 +245,106 @@ impl QueueFiles {
         now: Timestamp,
         change: impl FnOnce(&mut Edit<'_>) -> Result<R, E>,
     ) -> Result<Edited<R>, UpdateError<E>> {
+        self.locked()?.commit(now, None, |before, high| edited(before, now, high, change), |_| None)
+    }
+
+    /// [`Self::edit`] on terms.
+    pub fn edit_on<R: Serialize + DeserializeOwned, E>(
+        &self,
+        now: Timestamp,
+        terms: &Terms,
+        change: impl FnOnce(&mut Edit<'_>) -> Result<R, E>,
+    ) -> Result<Edited<R>, UpdateError<E>> {
+        self.transact(now, terms, &|| None, |before, high| edited(before, now, high, change))
+    }
+
+    /// What [`Self::edit`] would do; takes no lock and writes nothing.
+    pub fn preview<R, E>(
+        &self,
+        now: Timestamp,
+        change: impl FnOnce(&mut Edit<'_>) -> Result<R, E>,
+    ) -> Result<Previewed<R>, UpdateError<E>> {
+        self.previewed(|before, high| edited(before, now, high, change))
+    }
+
+    /// The highest number of an id that any work tree of the repository has given, as far as it
+    /// is remembered.
+    pub fn high_water(&self) -> Result<u64, ralph_state::LoadError> {
+        let Some(path) = &self.id_marks else { return Ok(0) };
+        crate::ids::read_mark(path, &self.holder, &self.rules.ids)
+    }
+
+    pub(crate) fn transact<R: Serialize + DeserializeOwned, E>(
+        &self,
+        now: Timestamp,
+        terms: &Terms,
+        undoes: &dyn Fn() -> Option<u64>,
+        change: impl FnOnce(&Queue, u64) -> Result<(R, Spliced), UpdateError<E>>,
+    ) -> Result<Edited<R>, UpdateError<E>> {
+        let locked = self.locked()?;
+        if let Some(edited) = locked.recall(terms)? {
+            return Ok(edited);
+        }
+        if let Some(expected) = &terms.if_rev {
+            let found = locked.before.revision();
+            if *expected != found {
+                return Err(UpdateError::Stale { expected: expected.clone(), found });
+            }
+        }
+        locked.commit(now, Some(undoes), change, |value| {
+            let id = terms.request_id.clone()?;
+            Some(Request { id, reply: serde_json::to_value(value).ok()? })
+        })
+    }
+
+    pub(crate) fn previewed<R, E>(
+        &self,
+        change: impl FnOnce(&Queue, u64) -> Result<(R, Spliced), UpdateError<E>>,
+    ) -> Result<Previewed<R>, UpdateError<E>> {
+        let before = self.load().map_err(UpdateError::Load)?;
+        let high = self.high_water().map_err(|error| UpdateError::IdMarks(error.into()))?;
+        let (value, spliced) = change(&before, high)?;
+        let tasks = self.check(&before, &spliced)?;
+        let done =
+            spliced.done.or_else(|| before.has_done_file().then(|| before.done_document().clone()));
+        let queue = spliced.queue.unwrap_or_else(|| before.document().clone());
+        Ok(Previewed { value, after: Queue::new(queue, done), before, tasks })
+    }
+
+    fn locked<E>(&self) -> Result<Locked<'_>, UpdateError<E>> {
         if !self.queue.try_exists().unwrap_or(true) {
             return Err(UpdateError::Load(LoadError::Missing { path: self.queue.clone() }));
         }
-        let _lock = self.lock()?;
+        let lock = self.lock()?;
         let before = self.load().map_err(UpdateError::Load)?;
-        let mut edit = Edit::new(&before, now);
-        let value = change(&mut edit).map_err(UpdateError::Refused)?;
-        let Spliced { queue, done } = edit.splice().map_err(UpdateError::Splice)?;
-        let after = [
-            queue.as_ref().unwrap_or(before.document()),
-            done.as_ref().unwrap_or(before.done_document()),
-        ];
-        if queue.is_some() || done.is_some() {
-            let problems = added_errors(
-                before.validate(&self.rules),
-                validate::documents(after[0], after[1], &self.rules),
-            );
-            if !problems.is_empty() {
-                return Err(UpdateError::Invalid { problems });
-            }
+        // Always after the lock of the queue, so that nobody waits in a circle.
+        let marks = self.id_marks.as_ref().map(|path| {
+            HeldMarks::lock(path, &self.holder, self.lock_wait).map_err(UpdateError::IdMarks)
+        });
+        let journal = self.journal.as_ref().map(|path| {
+            Tail::read(path, &self.holder, &before)
+                .map_err(|error| UpdateError::Journal(error.into()))
+        });
+        let (marks, journal) = (marks.transpose()?, journal.transpose()?);
+        Ok(Locked { files: self, before, marks, journal, _lock: lock })
+    }
+
+    /// The tasks that a change touches, if it may be made.
+    fn check<E>(&self, before: &Queue, after: &Spliced) -> Result<Vec<Touched>, UpdateError<E>> {
+        let Spliced { queue, done } = after;
+        if queue.is_none() && done.is_none() {
+            return Ok(Vec::new());
         }
-        // The order is what makes a crash between the two harmless.
-        let done = self.save(Place::Done, done.as_ref())?;
-        let queue = self.save(Place::Queue, queue.as_ref())?;
-        Ok(Edited { value, queue, done })
+        let queue = queue.as_ref().unwrap_or(before.document());
+        let done = done.as_ref().unwrap_or(before.done_document());
+        let problems = added_errors(
+            before.validate(&self.rules),
+            validate::documents(queue, done, &self.rules),
+        );
+        if !problems.is_empty() {
+            return Err(UpdateError::Invalid { problems });
+        }
+        Ok(delta::touched(&[(before.document(), queue), (before.done_document(), done)]))
     }
 
     /// The lock file of the queue, for whoever wants to know who holds it.
@@ -254,6 +389,86 @@ impl QueueFiles {
         let path = self.path(place);
         file::replace(path, document.text().as_bytes(), Durability::Full)
             .map_err(|source| UpdateError::Save { path: path.to_owned(), source })
+    }
+}
+
+fn edited<R, E>(
+    before: &Queue,
+    now: Timestamp,
+    high_water: u64,
+    change: impl FnOnce(&mut Edit<'_>) -> Result<R, E>,
+) -> Result<(R, Spliced), UpdateError<E>> {
+    let mut edit = Edit::new(before, now);
+    edit.raise_high_water(high_water);
+    let value = change(&mut edit).map_err(UpdateError::Refused)?;
+    Ok((value, edit.splice().map_err(UpdateError::Splice)?))
+}
+
+/// A queue that nobody else changes.
+struct Locked<'a> {
+    files: &'a QueueFiles,
+    before: Queue,
+    marks: Option<HeldMarks>,
+    journal: Option<Tail>,
+    _lock: FileLock,
+}
+
+impl Locked<'_> {
+    /// The answer that a request got before.
+    fn recall<R: DeserializeOwned, E>(
+        &self,
+        terms: &Terms,
+    ) -> Result<Option<Edited<R>>, UpdateError<E>> {
+        let Some(id) = &terms.request_id else { return Ok(None) };
+        let found = self.journal.as_ref().and_then(|journal| journal.find_request(id));
+        let Some((operation, reply)) = found else { return Ok(None) };
+        match serde_json::from_value(reply) {
+            Ok(value) if operation.operation == self.files.holder.command => Ok(Some(Edited {
+                value,
+                queue: Saved::Unchanged,
+                done: Saved::Unchanged,
+                tasks: operation.tasks,
+                rev: operation.rev,
+            })),
+            _ => {
+                let operation = operation.operation;
+                Err(UpdateError::OtherRequest { id: id.clone(), operation })
+            }
+        }
+    }
+
+    fn commit<R, E>(
+        self,
+        now: Timestamp,
+        undoes: Option<&dyn Fn() -> Option<u64>>,
+        change: impl FnOnce(&Queue, u64) -> Result<(R, Spliced), UpdateError<E>>,
+        request: impl FnOnce(&R) -> Option<Request>,
+    ) -> Result<Edited<R>, UpdateError<E>> {
+        let Self { files, before, mut marks, journal, _lock } = self;
+        let ids = &files.rules.ids;
+        let high_water = marks.as_ref().map_or(0, |marks| marks.mark(ids));
+        let (value, spliced) = change(&before, high_water)?;
+        let tasks = files.check(&before, &spliced)?;
+        if let Some(marks) = &mut marks {
+            let open = spliced.queue.as_ref().unwrap_or(before.document());
+            // What was there before counts as well: it may be gone now.
+            let used = ids.highest(open.tasks().iter().map(|task| &task.id));
+            marks.raise(ids, used.max(before.highest_number(ids))).map_err(UpdateError::IdMarks)?;
+        }
+        let request = request(&value);
+        let rev = match journal {
+            Some(journal) if request.is_some() || spliced != Spliced::default() => {
+                let undoes = undoes.and_then(|undoes| undoes());
+                let entry =
+                    Entry { before: &before, spliced: &spliced, tasks: &tasks, undoes, request };
+                journal.append(now, entry).map_err(UpdateError::Journal)?
+            }
+            _ => before.revision(),
+        };
+        // The order is what makes a crash between the two harmless.
+        let done = files.save(Place::Done, spliced.done.as_ref())?;
+        let queue = files.save(Place::Queue, spliced.queue.as_ref())?;
+        Ok(Edited { value, queue, done, tasks, rev })
     }
 }
 

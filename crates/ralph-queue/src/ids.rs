@@ -1,6 +1,14 @@
 //! Which id the next task gets.
 
-use ralph_state::TaskId;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use ralph_state::document::{Document, Upgrades, encode};
+use ralph_state::file::{self, Durability, FileLock, Holder};
+use ralph_state::json::Object;
+use ralph_state::{LoadError, SaveError, Store, TaskId};
+use serde::{Deserialize, Serialize};
 
 /// What ids look like, and which numbers are spent.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,9 +46,69 @@ impl IdRules {
         ids.filter_map(|id| self.number_of(id.as_str())).fold(self.high_water, u64::max)
     }
 
+    /// What the marks of these ids are filed under.
+    fn key(&self) -> String {
+        self.prefix.trim().to_ascii_uppercase()
+    }
+
     /// The id with that number.
     pub fn id(&self, number: u64) -> Result<TaskId, ralph_state::TaskIdError> {
-        format!("{}-{number:0width$}", self.prefix.trim().to_ascii_uppercase(), width = self.width)
-            .parse()
+        format!("{}-{number:0width$}", self.key(), width = self.width).parse()
+    }
+}
+
+/// The highest number given out, by prefix: a file that all work trees of a repository share.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct IdMarks {
+    /// By prefix, in upper case.
+    pub highest: BTreeMap<String, u64>,
+    /// Fields that this version does not know.
+    #[serde(flatten)]
+    pub extra: Object,
+}
+
+impl Document for IdMarks {
+    const KIND: &'static str = "record of used ids";
+    const VERSION_KEY: &'static str = "version";
+    const UPGRADES: Upgrades = Upgrades::new(1, 1, &[]);
+}
+
+/// The mark for these ids, read without a lock.
+pub(crate) fn read_mark(path: &Path, holder: &Holder, ids: &IdRules) -> Result<u64, LoadError> {
+    let marks = Store::<IdMarks>::new(path, holder.clone()).load()?;
+    Ok(marks.map_or(0, |marks| marks.value.highest.get(&ids.key()).copied().unwrap_or(0)))
+}
+
+/// The marks while nobody else gives out ids.
+#[derive(Debug)]
+pub(crate) struct HeldMarks {
+    path: PathBuf,
+    marks: IdMarks,
+    _lock: FileLock,
+}
+
+impl HeldMarks {
+    pub(crate) fn lock(path: &Path, holder: &Holder, wait: Duration) -> Result<Self, SaveError> {
+        let lock = FileLock::acquire(&file::sidecar_lock_path(path), holder, wait)?;
+        let marks = Store::<IdMarks>::new(path, holder.clone()).load()?;
+        let marks = marks.map(|marks| marks.value).unwrap_or_default();
+        Ok(Self { path: path.to_owned(), marks, _lock: lock })
+    }
+
+    pub(crate) fn mark(&self, ids: &IdRules) -> u64 {
+        self.marks.highest.get(&ids.key()).copied().unwrap_or(0)
+    }
+
+    /// Remembers `number` before it is used, so that a crash wastes an id rather than give it
+    /// twice.
+    pub(crate) fn raise(&mut self, ids: &IdRules, number: u64) -> Result<(), SaveError> {
+        if number > self.mark(ids) {
+            self.marks.highest.insert(ids.key(), number);
+            let bytes = encode(&self.marks)
+                .map_err(|source| SaveError::Encode { kind: IdMarks::KIND, source })?;
+            file::replace(&self.path, &bytes, Durability::Full)?;
+        }
+        Ok(())
     }
 }

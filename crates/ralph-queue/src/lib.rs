@@ -51,20 +51,26 @@
 //! caller's high-water mark tell. Never starts a process, and never reads the clock or the
 //! environment.
 
+pub mod copies;
+pub mod delta;
 pub mod document;
 pub mod edit;
+pub mod fields;
 pub mod files;
 pub mod ids;
+pub mod journal;
 pub mod landing;
 pub mod merge;
+pub mod pick;
 pub mod queue;
 pub mod runnability;
 pub mod task;
 pub mod validate;
+pub mod when;
 
 pub use document::{Document, Draft, ParseError};
 pub use edit::{Edit, EditError, Finish, Position};
-pub use files::{Edited, LegacyLock, LoadError, QueueFiles, UpdateError};
+pub use files::{Edited, LegacyLock, LoadError, Previewed, QueueFiles, Terms, UpdateError};
 pub use ids::IdRules;
 pub use queue::{Place, Queue};
 pub use runnability::Selection;

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use ralph_state::TaskId;
 
+use crate::delta::fingerprint;
 use crate::document::Document;
 use crate::ids::IdRules;
 use crate::runnability::{Readiness, Report, Selection};
@@ -101,6 +102,11 @@ impl Queue {
         Some(found.find(|(_, task)| task.status != Status::Rejected).unwrap_or(first))
     }
 
+    /// Identifies the content of both files; a script compares it with what it read before.
+    pub fn revision(&self) -> String {
+        revision(&self.open, &self.done)
+    }
+
     /// Every problem in both files: those of the queue file first, in the order of the lines.
     pub fn validate(&self, rules: &Rules) -> Vec<Problem> {
         validate::documents(&self.open, &self.done, rules)
@@ -121,6 +127,10 @@ impl Queue {
     pub fn highest_number(&self, ids: &IdRules) -> u64 {
         ids.highest(self.open.tasks().iter().chain(self.done.tasks()).map(|task| &task.id))
     }
+}
+
+pub(crate) fn revision(open: &Document, done: &Document) -> String {
+    fingerprint(&(fingerprint(open.text()) + &fingerprint(done.text())))
 }
 
 /// Which tasks of the queue file are only there because a move to the done file was cut short:

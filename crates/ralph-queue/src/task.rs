@@ -72,6 +72,9 @@ pub struct Task {
     pub extra: BTreeMap<String, Value>,
 }
 
+/// The custom field with the ids that a task had before, separated by commas. They still find it.
+pub const FORMER_IDS: &str = "former_ids";
+
 impl Task {
     /// A `todo` of medium priority with nothing else in it.
     pub fn new(id: TaskId, title: impl Into<String>) -> Self {
@@ -159,6 +162,19 @@ impl Task {
                 new.as_str().clone_into(reference);
             }
         }
+    }
+
+    /// Every task it names, as often as it names it.
+    pub fn references(&self) -> impl Iterator<Item = &str> {
+        let lists = [&self.depends_on, &self.blocks, &self.relates_to];
+        let single = [&self.duplicates, &self.parent_id].into_iter().flatten();
+        lists.into_iter().flatten().chain(single).map(String::as_str)
+    }
+
+    /// The ids it had before, see [`FORMER_IDS`].
+    pub fn former_ids(&self) -> impl Iterator<Item = &str> {
+        let ids = self.custom_fields.get(FORMER_IDS).map_or("", String::as_str);
+        ids.split(',').map(str::trim).filter(|id| !id.is_empty())
     }
 
     /// When it may start, if it says so in a way that can be read.

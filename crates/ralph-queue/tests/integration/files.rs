@@ -21,7 +21,7 @@ fn holder(command: &str) -> Holder {
     }
 }
 
-fn files(root: &Path) -> QueueFiles {
+pub(crate) fn files(root: &Path) -> QueueFiles {
     QueueFiles::new(root.join("queue.jsonc"), root.join("done.jsonc"), holder("test"))
 }
 

@@ -1,0 +1,98 @@
+//! Tasks made from a task: a clone, or the parts it is split into.
+
+use ralph_state::TaskId;
+
+use crate::edit::{Edit, EditError, End, Finish};
+use crate::ids::IdRules;
+use crate::task::{Status, Task};
+
+/// How the new tasks differ from the one they are made from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Copy {
+    /// Their status.
+    pub status: Status,
+    /// What comes before the title.
+    pub title_prefix: String,
+}
+
+/// What becomes of the plan of a task that is split.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Plan {
+    /// The parts begin without one.
+    #[default]
+    Drop,
+    /// Its steps are dealt out, one to each part in turn.
+    Distribute,
+}
+
+impl Edit<'_> {
+    /// Adds a task like the one with that id, directly after it or, when that is in the done
+    /// file, at the end. What the old one waited for and has been through is left out.
+    pub fn clone_task(&mut self, id: &str, ids: &IdRules, how: &Copy) -> Result<TaskId, EditError> {
+        let (_, source) = self.find(id).ok_or_else(|| EditError::NotFound { id: id.to_owned() })?;
+        let source = Task { depends_on: Vec::new(), ..source.clone() };
+        let index = self.queue.position(id).map_or(self.queue.len(), |index| index + 1);
+        self.put_copy(&source, index, ids, how)
+    }
+
+    /// Splits a task that is not finished into `parts` new ones, which follow it and name it as
+    /// their parent. It is rejected itself, where it stands.
+    pub fn split(
+        &mut self,
+        id: &str,
+        ids: &IdRules,
+        parts: usize,
+        how: &Copy,
+        plan: Plan,
+    ) -> Result<Vec<TaskId>, EditError> {
+        let index = self.open(id)?;
+        let source = self.queue.task(index).clone();
+        if source.status.is_terminal() {
+            return Err(self.wrong_status(index, "split", "draft, todo or doing"));
+        }
+        let mut made = Vec::new();
+        for part in 0..parts {
+            let steps = match plan {
+                Plan::Drop => Vec::new(),
+                Plan::Distribute => source.plan.iter().skip(part).step_by(parts).cloned().collect(),
+            };
+            let child = Task {
+                title: format!("{} ({}/{parts})", source.title, part + 1),
+                parent_id: Some(source.id.to_string()),
+                plan: steps,
+                ..source.clone()
+            };
+            made.push(self.put_copy(&child, index + 1 + part, ids, how)?);
+        }
+        let names: Vec<&str> = made.iter().map(TaskId::as_str).collect();
+        let note = format!("Split into {}.", names.join(", "));
+        self.end(index, End::Rejected, Finish::InPlace, Some(&note));
+        self.queue.task_mut(index).custom_fields.insert("split".to_owned(), "true".to_owned());
+        Ok(made)
+    }
+
+    fn put_copy(
+        &mut self,
+        source: &Task,
+        index: usize,
+        ids: &IdRules,
+        how: &Copy,
+    ) -> Result<TaskId, EditError> {
+        let now = Some(self.now().to_string());
+        let id = self.next_id(ids)?;
+        let mut task = Task {
+            id: id.clone(),
+            title: format!("{}{}", how.title_prefix, source.title),
+            created_at: now.clone(),
+            updated_at: now,
+            completed_at: None,
+            started_at: None,
+            actual_minutes: None,
+            ..source.clone()
+        };
+        task.custom_fields.remove(crate::task::FORMER_IDS);
+        task.set_status(how.status, self.now());
+        self.add_at(task, index)?;
+        Ok(id)
+    }
+}

@@ -1,0 +1,447 @@
+//! What every edit did, and the way back: the journal behind undo.
+//!
+//! An entry holds the bytes that an edit replaced, never a whole file. It is written before the
+//! files are, so that a crash leaves at worst an entry of an edit that never happened; the next
+//! one notices and says so.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use ralph_state::file::{self, Durability, Holder, ReplaceError};
+use ralph_state::journal::{Entries, Journal, JournalError};
+use ralph_state::{TaskId, Timestamp};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::delta::{Fate, Patch, Touched};
+use crate::document::{Document, ParseError};
+use crate::edit::Spliced;
+use crate::files::{Edited, LoadError, Previewed, QueueFiles, Terms, UpdateError};
+use crate::queue::Queue;
+
+/// The journal is cut to half of this when it has grown past it, the oldest entries first. The
+/// newest entry stays, whatever its length.
+const LIMIT: usize = 2 << 20;
+
+/// One edit.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Operation {
+    /// Counted from 1, never given twice.
+    pub id: u64,
+    /// When.
+    pub at: Timestamp,
+    /// The command that made it.
+    pub operation: String,
+    /// The revision of the queue before.
+    pub from: String,
+    /// The revision of the queue after.
+    pub rev: String,
+    /// The tasks it touched.
+    pub tasks: Vec<Touched>,
+    /// The operation that this one takes back: an edit, or an undo of one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undoes: Option<u64>,
+    /// An operation before it that a crash kept from happening.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    never_happened: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    request: Option<Request>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    queue: Option<Patch>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    done: Option<Patch>,
+}
+
+/// What was asked for under a name, and answered.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Request {
+    pub(crate) id: String,
+    pub(crate) reply: Value,
+}
+
+/// Which way through the journal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// Take back an edit.
+    Undo,
+    /// Take back an undo.
+    Redo,
+}
+
+/// Why nothing was undone or redone. Nothing is changed then.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum UndoError {
+    /// No edit is left to take back.
+    #[error("there is nothing to {}", match direction { Direction::Undo => "undo", Direction::Redo => "redo" })]
+    Nothing {
+        /// What was asked for.
+        direction: Direction,
+    },
+    /// The journal does not have it, or no longer.
+    #[error("there is no operation {id}")]
+    Unknown {
+        /// The operation asked for.
+        id: u64,
+    },
+    /// It was taken back before.
+    #[error("operation {id} is undone already")]
+    AlreadyUndone {
+        /// The operation asked for.
+        id: u64,
+    },
+    /// What it changed has changed again.
+    #[error("the queue has changed since operation {id} (`{operation}`) where it would be undone")]
+    ChangedSince {
+        /// The operation.
+        id: u64,
+        /// The command that made it.
+        operation: String,
+    },
+    /// The text without it cannot be read.
+    #[error("the queue cannot be read without operation {id}")]
+    Unreadable {
+        /// The operation.
+        id: u64,
+        /// What would be wrong.
+        source: ParseError,
+    },
+    /// The journal cannot be read.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+}
+
+/// What happened between two revisions.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct Changes {
+    /// The revision now.
+    pub rev: String,
+    /// Whether the operations tell everything. If not, the files were changed by other means, such
+    /// as an editor or a merge, at some time in between.
+    pub complete: bool,
+    /// The operations, oldest first.
+    pub operations: Vec<Operation>,
+}
+
+/// Why changes cannot be told.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ChangesError {
+    /// The revision is none that the journal remembers.
+    #[error("the revision `{rev}` is not known")]
+    UnknownRevision {
+        /// The revision asked for.
+        rev: String,
+    },
+    /// The queue cannot be read.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// The journal cannot be read.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+}
+
+/// The operations that happened, and which of them still stand.
+struct History {
+    operations: Vec<Operation>,
+    undone: BTreeSet<u64>,
+}
+
+impl QueueFiles {
+    /// The edits that the journal remembers, oldest first, and whether each is undone. Without a
+    /// journal there are none.
+    pub fn operations(&self) -> Result<Vec<(Operation, bool)>, JournalError> {
+        let history = self.history()?;
+        let undone = history.undone;
+        Ok(history
+            .operations
+            .into_iter()
+            .map(|operation| {
+                let is_undone = undone.contains(&operation.id);
+                (operation, is_undone)
+            })
+            .collect())
+    }
+
+    /// Takes back an edit or an undo: the newest, or the one with that id. What was changed
+    /// elsewhere since stays.
+    ///
+    /// The value is the id of the operation that was taken back.
+    pub fn undo(
+        &self,
+        now: Timestamp,
+        direction: Direction,
+        id: Option<u64>,
+        terms: &Terms,
+    ) -> Result<Edited<u64>, UpdateError<UndoError>> {
+        let undoes = std::cell::Cell::new(None);
+        self.transact(now, terms, &|| undoes.get(), |before, _| {
+            let history = self.history().map_err(|error| UpdateError::Refused(error.into()))?;
+            let target = history.target(direction, id).map_err(UpdateError::Refused)?;
+            undoes.set(Some(target.id));
+            Ok((target.id, target.taken_back(before).map_err(UpdateError::Refused)?))
+        })
+    }
+
+    /// What [`Self::undo`] would do.
+    pub fn preview_undo(
+        &self,
+        direction: Direction,
+        id: Option<u64>,
+    ) -> Result<Previewed<u64>, UpdateError<UndoError>> {
+        self.previewed(|before, _| {
+            let history = self.history().map_err(|error| UpdateError::Refused(error.into()))?;
+            let target = history.target(direction, id).map_err(UpdateError::Refused)?;
+            Ok((target.id, target.taken_back(before).map_err(UpdateError::Refused)?))
+        })
+    }
+
+    /// What happened since the queue had that revision.
+    pub fn changes_since(&self, rev: &str) -> Result<Changes, ChangesError> {
+        let now = self.load()?.revision();
+        let operations = self.history()?.operations;
+        let start = operations
+            .iter()
+            .rposition(|operation| operation.rev == rev)
+            .map(|index| index + 1)
+            .or_else(|| operations.iter().position(|operation| operation.from == rev));
+        let start = match start {
+            Some(start) => start,
+            None if rev == now => operations.len(),
+            None => return Err(ChangesError::UnknownRevision { rev: rev.to_owned() }),
+        };
+        let operations = operations[start..].to_vec();
+        let mut at = rev;
+        let mut complete = true;
+        for operation in &operations {
+            complete &= operation.from == at;
+            at = &operation.rev;
+        }
+        complete &= at == now;
+        Ok(Changes { rev: now, complete, operations })
+    }
+
+    fn history(&self) -> Result<History, JournalError> {
+        let Some(path) = &self.journal else {
+            return Ok(History { operations: Vec::new(), undone: BTreeSet::new() });
+        };
+        let Entries { entries: mut operations, .. } =
+            Journal::new(path, self.holder.clone()).read::<Operation>()?;
+        let never: BTreeSet<u64> =
+            operations.iter().filter_map(|operation| operation.never_happened).collect();
+        operations.retain(|operation| !never.contains(&operation.id));
+        // From the newest: an undo counts unless it is undone itself.
+        let mut undone = BTreeSet::new();
+        for operation in operations.iter().rev() {
+            if let Some(target) = operation.undoes
+                && !undone.contains(&operation.id)
+            {
+                undone.insert(target);
+            }
+        }
+        Ok(History { operations, undone })
+    }
+}
+
+impl History {
+    fn target(&self, direction: Direction, id: Option<u64>) -> Result<&Operation, UndoError> {
+        if let Some(id) = id {
+            let found = self.operations.iter().find(|operation| operation.id == id);
+            let found = found.ok_or(UndoError::Unknown { id })?;
+            if self.undone.contains(&id) {
+                return Err(UndoError::AlreadyUndone { id });
+            }
+            return Ok(found);
+        }
+        let origins: BTreeMap<u64, Option<u64>> =
+            self.operations.iter().map(|operation| (operation.id, operation.undoes)).collect();
+        // An edit that stands, be it by a redo; or an undo of one.
+        let is_undo = |operation: &&Operation| {
+            let mut undo = false;
+            let mut at = operation.undoes;
+            while let Some(target) = at {
+                undo = !undo;
+                at = origins.get(&target).copied().flatten();
+            }
+            undo
+        };
+        self.operations
+            .iter()
+            .rev()
+            .filter(|operation| !self.undone.contains(&operation.id))
+            .filter(|operation| operation.queue.is_some() || operation.done.is_some())
+            .find(|operation| is_undo(operation) == (direction == Direction::Redo))
+            .ok_or(UndoError::Nothing { direction })
+    }
+}
+
+impl Operation {
+    /// Both files without it.
+    fn taken_back(&self, before: &Queue) -> Result<Spliced, UndoError> {
+        let back = |patch: &Option<Patch>, document: &Document| match patch {
+            None => Ok(None),
+            Some(patch) => {
+                let text = patch.apply(document).map_err(|_| UndoError::ChangedSince {
+                    id: self.id,
+                    operation: self.operation.clone(),
+                })?;
+                let document = Document::parse(text);
+                document.map(Some).map_err(|source| UndoError::Unreadable { id: self.id, source })
+            }
+        };
+        Ok(Spliced {
+            queue: back(&self.queue, before.document())?,
+            done: back(&self.done, before.done_document())?,
+        })
+    }
+
+    /// Whether the files are as they were before it: a crash, or a person, has seen to that.
+    fn is_missing_from(&self, queue: &Queue) -> bool {
+        // The queue file is written last.
+        match (&self.queue, &self.done) {
+            (Some(patch), _) => patch.before == crate::delta::fingerprint(queue.document().text()),
+            (None, Some(patch)) => {
+                patch.before == crate::delta::fingerprint(queue.done_document().text())
+            }
+            (None, None) => false,
+        }
+    }
+}
+
+/// The end of the journal, as an edit needs it: under the lock of the queue.
+pub(crate) struct Tail {
+    path: PathBuf,
+    holder: Holder,
+    last: Option<Operation>,
+    /// The last one, when it never happened.
+    never_happened: Option<u64>,
+    bytes: Vec<u8>,
+}
+
+/// What an edit did, to be written down.
+pub(crate) struct Entry<'a> {
+    pub(crate) before: &'a Queue,
+    pub(crate) spliced: &'a Spliced,
+    pub(crate) tasks: &'a [Touched],
+    pub(crate) undoes: Option<u64>,
+    pub(crate) request: Option<Request>,
+}
+
+impl Tail {
+    pub(crate) fn read(path: &Path, holder: &Holder, queue: &Queue) -> Result<Self, JournalError> {
+        let bytes = match fs_err::read(path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+            Err(source) => {
+                return Err(JournalError::Io { step: "read", path: path.to_owned(), source });
+            }
+        };
+        let last: Option<Operation> =
+            lines(&bytes).rev().find_map(|line| serde_json::from_slice(line).ok());
+        let missing = last.as_ref().filter(|last| last.is_missing_from(queue));
+        let never_happened = missing.map(|last| last.id);
+        Ok(Self { path: path.to_owned(), holder: holder.clone(), last, never_happened, bytes })
+    }
+
+    /// The operation that was asked for under that name.
+    pub(crate) fn find_request(&self, id: &str) -> Option<(Operation, Value)> {
+        let quoted = Value::from(id).to_string();
+        let found = lines(&self.bytes).rev().find_map(|line| {
+            // Parsing is dear; most lines are not it.
+            str::from_utf8(line).ok().filter(|line| line.contains(&quoted))?;
+            let operation: Operation = serde_json::from_slice(line).ok()?;
+            let is_it = operation.request.as_ref().is_some_and(|request| request.id == id);
+            (is_it && Some(operation.id) != self.never_happened).then_some(operation)
+        })?;
+        let reply = found.request.clone()?.reply;
+        Some((found, reply))
+    }
+
+    /// Writes the entry down and returns the revision it leads to.
+    pub(crate) fn append(
+        &self,
+        at: Timestamp,
+        entry: Entry<'_>,
+    ) -> Result<String, JournalWriteError> {
+        let Entry { before, spliced, tasks, undoes, request } = entry;
+        let patch =
+            |old: &Document, new: &Option<Document>| new.as_ref().map(|new| Patch::back(old, new));
+        let queue = patch(before.document(), &spliced.queue);
+        let done = patch(before.done_document(), &spliced.done);
+        let rev = crate::queue::revision(
+            spliced.queue.as_ref().unwrap_or(before.document()),
+            spliced.done.as_ref().unwrap_or(before.done_document()),
+        );
+        let operation = Operation {
+            id: self.last.as_ref().map_or(0, |last| last.id) + 1,
+            at,
+            operation: self.holder.command.clone(),
+            from: before.revision(),
+            rev: rev.clone(),
+            tasks: tasks.to_vec(),
+            undoes,
+            never_happened: self.never_happened,
+            request,
+            queue,
+            done,
+        };
+        Journal::new(&self.path, self.holder.clone()).append(&operation)?;
+        if self.bytes.len() > LIMIT {
+            self.shorten()?;
+        }
+        Ok(rev)
+    }
+
+    /// Keeps the newest lines. What is cut are whole lines; a crash leaves the old file or the
+    /// new one.
+    fn shorten(&self) -> Result<(), JournalWriteError> {
+        let bytes = fs_err::read(&self.path).map_err(|source| JournalError::Io {
+            step: "read",
+            path: self.path.clone(),
+            source,
+        })?;
+        let mut kept: Vec<&[u8]> = Vec::new();
+        let mut length = 0;
+        for line in lines(&bytes).rev() {
+            length += line.len() + 1;
+            if length > LIMIT / 2 && !kept.is_empty() {
+                break;
+            }
+            kept.push(line);
+        }
+        let header = bytes.split(|byte| *byte == b'\n').next();
+        kept.extend(header);
+        kept.reverse();
+        let mut text = kept.join(&b'\n');
+        text.push(b'\n');
+        file::replace(&self.path, &text, Durability::Full)?;
+        Ok(())
+    }
+}
+
+/// Why the journal was not written.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum JournalWriteError {
+    /// The entry was not appended.
+    #[error(transparent)]
+    Append(#[from] JournalError),
+    /// Its oldest entries could not be cut off; the new one is there.
+    #[error("cannot shorten the journal")]
+    Shorten(#[from] ReplaceError),
+}
+
+/// The lines that have an end, without the header.
+fn lines(bytes: &[u8]) -> impl DoubleEndedIterator<Item = &[u8]> {
+    let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end);
+    let mut lines = bytes[..whole].split(|byte| *byte == b'\n');
+    lines.next();
+    lines
+}
+
+/// The ids of tasks with that fate.
+pub fn with_fate(tasks: &[Touched], fate: Fate) -> Vec<TaskId> {
+    tasks.iter().filter(|task| task.fate == fate).map(|task| task.id.clone()).collect()
+}

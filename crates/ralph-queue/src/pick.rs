@@ -1,0 +1,100 @@
+//! Which tasks of the queue file a batch is about, and what only a batch does.
+
+use std::collections::BTreeSet;
+
+use ralph_state::{TaskId, Timestamp};
+
+use crate::edit::{Changed, Edit, EditError};
+use crate::task::{Priority, Status, Task};
+
+/// What tasks have to be. An empty list lets every task through.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// One of these tags, in any case.
+    pub tags: Vec<String>,
+    /// One of these statuses.
+    pub statuses: Vec<Status>,
+    /// One of these priorities.
+    pub priorities: Vec<Priority>,
+    /// One of these texts, in any case, within an entry of the scope.
+    pub scopes: Vec<String>,
+    /// Last changed before that time.
+    pub older_than: Option<Timestamp>,
+}
+
+impl Filter {
+    /// Whether it lets every task through.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Whether it lets this one through.
+    pub fn matches(&self, task: &Task) -> bool {
+        let has_tag = |tag: &String| task.tags.iter().any(|own| own.eq_ignore_ascii_case(tag));
+        let in_scope = |wanted: &String| {
+            let wanted = wanted.to_lowercase();
+            task.scope.iter().any(|scope| scope.to_lowercase().contains(&wanted))
+        };
+        let changed = || task.updated_at.as_ref().and_then(|time| time.parse::<Timestamp>().ok());
+        (self.tags.is_empty() || self.tags.iter().any(has_tag))
+            && (self.statuses.is_empty() || self.statuses.contains(&task.status))
+            && (self.priorities.is_empty() || self.priorities.contains(&task.priority))
+            && (self.scopes.is_empty() || self.scopes.iter().any(in_scope))
+            && self.older_than.is_none_or(|time| changed().is_some_and(|changed| changed < time))
+    }
+}
+
+impl Edit<'_> {
+    /// Moves a finished task of the queue file to the done file.
+    pub fn archive_one(&mut self, id: &str) -> Result<Changed, EditError> {
+        let index = match self.open(id) {
+            Err(EditError::Archived { .. }) => return Ok(Changed::No),
+            index => index?,
+        };
+        if !self.queue.task(index).status.is_terminal() {
+            return Err(self.wrong_status(index, "archive", "done or rejected"));
+        }
+        let id = self.queue.task(index).id.clone();
+        self.archive_where(|task| task.id == id);
+        Ok(Changed::Yes)
+    }
+
+    /// Moves the tasks to the done file that ended `days` days ago or earlier. One without a
+    /// readable time stays.
+    pub fn archive_older(&mut self, days: u32) -> Vec<TaskId> {
+        let now = self.now();
+        self.archive_where(|task| {
+            let ended = task.completed_at.as_ref().and_then(|time| time.parse::<Timestamp>().ok());
+            ended.is_some_and(|ended| now.seconds_since(ended) >= i64::from(days) * 86_400)
+        })
+    }
+
+    /// Removes tasks from the queue file for good, unless others name them.
+    pub fn delete(&mut self, ids: &[String]) -> Result<(), EditError> {
+        let mut indices = BTreeSet::new();
+        for id in ids {
+            indices.insert(self.open(id)?);
+        }
+        let gone: BTreeSet<String> =
+            indices.iter().map(|index| self.queue.task(*index).id.to_string()).collect();
+        let stays = |task: &&Task| !gone.contains(task.id.as_str());
+        for id in &gone {
+            let names = |task: &&Task| task.references().any(|other| other == id);
+            let by: Vec<TaskId> = self
+                .queue
+                .tasks()
+                .chain(self.done.tasks())
+                .filter(stays)
+                .filter(names)
+                .map(|task| task.id.clone())
+                .collect();
+            if !by.is_empty() {
+                return Err(EditError::Referenced { id: id.clone(), by });
+            }
+        }
+        for index in indices.into_iter().rev() {
+            self.queue.take(index);
+        }
+        Ok(())
+    }
+}

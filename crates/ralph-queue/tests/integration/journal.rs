@@ -1,0 +1,237 @@
+use std::path::Path;
+
+use fs_err as fs;
+use proptest::prelude::*;
+use ralph_queue::edit::{End, Restart};
+use ralph_queue::journal::{Direction, UndoError};
+use ralph_queue::{
+    Edit, EditError, Finish, IdRules, Position, QueueFiles, Status, Task, Terms, UpdateError,
+};
+
+use super::files::files;
+use super::now;
+
+/// Comments everywhere, two tasks, one of them on a line.
+const QUEUE: &str = "// ours\n{\n  \"version\": 1,\n  \"tasks\": [\n    // first\n    { \"id\": \"RQ-0001\", \"title\": \"één\", /* in it */ \"created_at\": \"2026-01-01T00:00:00Z\", \"updated_at\": \"2026-01-01T00:00:00Z\" }, // behind\n\n    // A section.\n\n    {\n      \"id\": \"RQ-0002\",\n      \"title\": \"two\", // why\n      \"notes\": [\"a\" /* b */],\n      \"created_at\": \"2026-01-01T00:00:00Z\",\n      \"updated_at\": \"2026-01-01T00:00:00Z\",\n    },\n  ],\n}\n// end\n";
+
+fn journaled(root: &Path) -> QueueFiles {
+    let mut files = files(root);
+    files.journal = Some(root.join("cache/queue-journal.jsonl"));
+    files
+}
+
+fn texts(files: &QueueFiles) -> (String, String) {
+    (fs::read_to_string(&files.queue).unwrap(), fs::read_to_string(&files.done).unwrap_or_default())
+}
+
+fn undo(files: &QueueFiles, direction: Direction) -> Result<u64, UpdateError<UndoError>> {
+    files.undo(now(), direction, None, &Terms::default()).map(|edited| edited.value)
+}
+
+/// Does the `kind`th thing to the task that `which` falls on, if that is possible.
+fn change(edit: &mut Edit<'_>, kind: u8, which: usize) -> Result<(), EditError> {
+    let count = edit.queue.len();
+    let id = match count {
+        0 => String::new(),
+        _ => edit.queue.task(which % count).id.to_string(),
+    };
+    let changed = match kind {
+        0 => {
+            let new = edit.next_id(&IdRules::default())?;
+            let title = format!("new {which}");
+            let position = if which % 2 == 0 { Position::Front } else { Position::Back };
+            edit.add(Task::new(new, title), &position)
+        }
+        1 => edit.start(&id, Restart::Reset).map(drop),
+        2 => edit.finish(&id, End::Done, Finish::Archive, Some("it is")).map(drop),
+        3 => edit.modify(&id, |task| task.notes.push(format!("note {which} ü"))).map(drop),
+        4 => edit.set_status(&id, Status::Rejected, None).map(drop),
+        5 => {
+            edit.archive();
+            Ok(())
+        }
+        _ if count > 1 => {
+            edit.queue.shift(which % count, 0);
+            Ok(())
+        }
+        _ => Ok(()),
+    };
+    // What cannot be done is not what is tested here.
+    changed.or(Ok(()))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(8))]
+
+    #[test]
+    fn undo_and_redo_are_the_identity(steps in proptest::collection::vec((0_u8..7, 0_usize..9), 1..9)) {
+        let root = tempfile::tempdir().unwrap();
+        let files = journaled(root.path());
+        fs::write(&files.queue, QUEUE).unwrap();
+        fs::write(&files.done, "{\"version\":1,\"tasks\":[]} // done\n").unwrap();
+        let mut states = vec![texts(&files)];
+        for (kind, which) in steps {
+            files.edit(now(), |edit| change(edit, kind, which)).unwrap();
+            if *states.last().unwrap() != texts(&files) {
+                states.push(texts(&files));
+            }
+        }
+        for state in states.iter().rev().skip(1) {
+            undo(&files, Direction::Undo).unwrap();
+            prop_assert_eq!(&texts(&files), state);
+        }
+        prop_assert!(undo(&files, Direction::Undo).is_err());
+        for state in states.iter().skip(1) {
+            undo(&files, Direction::Redo).unwrap();
+            prop_assert_eq!(&texts(&files), state);
+        }
+        prop_assert!(undo(&files, Direction::Redo).is_err());
+        for state in states.iter().rev().skip(1) {
+            undo(&files, Direction::Undo).unwrap();
+            prop_assert_eq!(&texts(&files), state);
+        }
+    }
+}
+
+#[test]
+fn what_changed_elsewhere_since_stays() {
+    let root = tempfile::tempdir().unwrap();
+    let files = journaled(root.path());
+    fs::write(&files.queue, QUEUE).unwrap();
+    files.edit(now(), |edit| edit.set_status("RQ-0002", Status::Doing, None)).unwrap();
+    files.edit(now(), |edit| edit.set_status("RQ-0001", Status::Draft, None)).unwrap();
+    let by_hand = texts(&files).0.replace("// ours", "// ours, and a longer comment");
+    fs::write(&files.queue, by_hand).unwrap();
+
+    files.undo(now(), Direction::Undo, Some(1), &Terms::default()).unwrap();
+    let text = texts(&files).0;
+    assert!(text.contains("longer comment") && text.contains("draft") && !text.contains("doing"));
+
+    fs::write(&files.queue, text.replace("draft", "todo")).unwrap();
+    let refused = files.undo(now(), Direction::Undo, Some(2), &Terms::default());
+    assert!(matches!(refused, Err(UpdateError::Refused(UndoError::ChangedSince { id: 2, .. }))));
+    let again = files.undo(now(), Direction::Undo, Some(1), &Terms::default());
+    assert!(matches!(again, Err(UpdateError::Refused(UndoError::AlreadyUndone { id: 1 }))));
+    assert_eq!(texts(&files).0, text.replace("draft", "todo"));
+}
+
+#[test]
+fn a_request_is_carried_out_once() {
+    let root = tempfile::tempdir().unwrap();
+    let files = journaled(root.path());
+    fs::write(&files.queue, QUEUE).unwrap();
+    let add = |files: &QueueFiles, request: &str, if_rev: Option<String>| {
+        let terms = Terms { if_rev, request_id: Some(request.to_owned()) };
+        files.edit_on(now(), &terms, |edit| {
+            let id = edit.next_id(&IdRules::default())?;
+            edit.add(Task::new(id.clone(), "new"), &Position::Back)?;
+            Ok::<_, EditError>(id)
+        })
+    };
+    let rev = files.load().unwrap().revision();
+    let first = add(&files, "a", Some(rev.clone())).unwrap();
+    let again = add(&files, "a", Some(rev.clone())).unwrap();
+    assert_eq!((first.value.as_str(), &first.rev), ("RQ-0003", &again.rev));
+    assert_eq!((first.value, first.tasks), (again.value, again.tasks));
+    assert!(
+        matches!(add(&files, "b", Some(rev.clone())), Err(UpdateError::Stale { expected, .. }) if expected == rev)
+    );
+    assert_eq!(add(&files, "b", None).unwrap().value.as_str(), "RQ-0004");
+    assert_eq!(files.load().unwrap().tasks().count(), 4);
+
+    let mut other = files.clone();
+    other.holder.command = "another".to_owned();
+    assert!(matches!(add(&other, "a", None), Err(UpdateError::OtherRequest { .. })));
+
+    // A crash between the journal and the files: the edit never happened.
+    let before = texts(&files).0;
+    add(&files, "c", None).unwrap();
+    fs::write(&files.queue, &before).unwrap();
+    assert_eq!(add(&files, "c", None).unwrap().value.as_str(), "RQ-0005");
+    assert_eq!(files.operations().unwrap().len(), 3);
+    undo(&files, Direction::Undo).unwrap();
+    assert_eq!(texts(&files).0, before);
+}
+
+#[test]
+fn changes_are_told_from_a_revision_on() {
+    let root = tempfile::tempdir().unwrap();
+    let files = journaled(root.path());
+    fs::write(&files.queue, QUEUE).unwrap();
+    let rev = files.load().unwrap().revision();
+    assert!(files.changes_since(&rev).unwrap().operations.is_empty());
+    files.edit(now(), |edit| edit.finish("RQ-0001", End::Done, Finish::Archive, None)).unwrap();
+    files.edit(now(), |edit| edit.modify("RQ-0002", |task| task.title = "2".into())).unwrap();
+    let changes = files.changes_since(&rev).unwrap();
+    let tasks: Vec<String> = changes.operations.iter().map(|o| format!("{:?}", o.tasks)).collect();
+    assert_eq!(
+        tasks,
+        [
+            "[Touched { id: TaskId(\"RQ-0001\"), fate: Changed }]",
+            "[Touched { id: TaskId(\"RQ-0002\"), fate: Changed }]"
+        ]
+    );
+    assert!(changes.complete);
+    fs::write(&files.queue, texts(&files).0 + "// by hand\n").unwrap();
+    assert!(!files.changes_since(&rev).unwrap().complete);
+    assert!(files.changes_since("0").is_err());
+}
+
+#[test]
+fn the_journal_is_no_longer_than_what_it_undoes_and_is_cut() {
+    let root = tempfile::tempdir().unwrap();
+    let files = journaled(root.path());
+    let journal = files.journal.clone().unwrap();
+    fs::write(&files.queue, super::text(&[""; 200])).unwrap();
+    files.edit(now(), |edit| edit.start("RQ-0100", Restart::Keep)).unwrap();
+    assert!(fs::metadata(&journal).unwrap().len() < 1500);
+    let long = "x".repeat(300_000);
+    for number in 0..9 {
+        files
+            .edit(now(), |edit| {
+                edit.modify("RQ-0100", |task| task.description = Some(format!("{number}{long}")))
+            })
+            .unwrap();
+    }
+    assert!(fs::metadata(&journal).unwrap().len() < 2_500_000);
+    let operations = files.operations().unwrap();
+    assert_eq!(operations.last().unwrap().0.id, 10);
+    undo(&files, Direction::Undo).unwrap();
+    let text = texts(&files).0;
+    assert!(text.contains("\"7xxx"));
+}
+
+#[test]
+fn work_trees_share_the_numbers() {
+    let root = tempfile::tempdir().unwrap();
+    let trees = ["a", "b"].map(|name| {
+        let mut files = journaled(&root.path().join(name));
+        files.id_marks = Some(root.path().join("common/ralph/ids.json"));
+        files.init().unwrap();
+        files
+    });
+    let add = |files: &QueueFiles| {
+        let added = files.edit(now(), |edit| {
+            let id = edit.next_id(&IdRules::default())?;
+            edit.add(Task::new(id.clone(), "new"), &Position::Back)?;
+            Ok::<_, EditError>(id)
+        });
+        added.unwrap().value
+    };
+    let each = 5;
+    let mut ids: Vec<_> = std::thread::scope(|scope| {
+        let workers: Vec<_> = trees
+            .iter()
+            .flat_map(|files| [files, files])
+            .map(|files| scope.spawn(|| (0..each).map(|_| add(files)).collect::<Vec<_>>()))
+            .collect();
+        workers.into_iter().flat_map(|worker| worker.join().unwrap()).collect()
+    });
+    ids.sort();
+    ids.dedup();
+    assert_eq!(ids.len(), 4 * each);
+    // Given once, given for ever: also when the task is gone.
+    undo(&trees[0], Direction::Undo).unwrap();
+    assert_eq!(add(&trees[0]).as_str(), "RQ-0021");
+    assert_eq!(trees[1].high_water().unwrap(), 21);
+}
