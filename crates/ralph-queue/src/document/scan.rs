@@ -228,7 +228,7 @@ impl<'t> Scanner<'t> {
                 Slot::Priority(priority) => *priority = scanner.string()?.parse().ok()?,
                 Slot::Text(text) => *text = Some(scanner.string()?.into_owned()),
                 Slot::Minutes(minutes) => {
-                    *minutes = Some(serde_json::from_str(scanner.number()?).ok()?)
+                    *minutes = Some(serde_json::from_str(scanner.number()?).ok()?);
                 }
                 Slot::Object(object) => *object = Some(scanner.map(0)?),
                 Slot::List(list) => scanner.list(|scanner| {

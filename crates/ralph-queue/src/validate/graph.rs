@@ -50,40 +50,38 @@ fn references<'a>(
     report: &mut dyn FnMut(Fault),
 ) {
     let lists = [
-        ("depends_on", &task.depends_on),
+        ("depends_on", task.depends_on.as_slice()),
         ("blocks", &task.blocks),
         ("relates_to", &task.relates_to),
+        ("duplicates", task.duplicates.as_slice()),
     ];
     let entries = lists.into_iter().flat_map(|(name, ids)| {
-        ids.iter().enumerate().map(move |(index, id)| (name, format!("{name}[{index}]"), id.trim()))
+        ids.iter().enumerate().map(move |(index, id)| (name, index, id.trim()))
     });
-    let single =
-        task.duplicates.iter().map(|id| ("duplicates", "duplicates".to_owned(), id.trim()));
     // Blank references mean nothing, as in 0.4.0.
-    for (name, field, id) in entries.chain(single).filter(|(_, _, id)| !id.is_empty()) {
-        if id == task.id.as_str() {
-            report(error("self_reference", field, format!("`{name}` names the task itself")));
-            continue;
-        }
-        match (name, find(id).map(|target| target.status)) {
-            (_, None) => {
-                let message = format!("`{name}` names `{id}`, which is in neither file");
-                report(error("unknown_task", field, message));
-            }
-            ("depends_on", Some(Status::Rejected)) => {
-                let message =
-                    format!("depends on `{id}`, which is rejected and counts as finished");
-                report(warning("rejected_dependency", field, message));
-            }
-            ("duplicates", Some(status)) if status.is_terminal() => {
-                report(warning(
-                    "duplicates_finished",
-                    field,
-                    format!("repeats `{id}`, which is {status}"),
-                ));
-            }
-            _ => {}
-        }
+    for (name, index, id) in entries.filter(|(_, _, id)| !id.is_empty()) {
+        let (code, message, fault): (_, _, fn(_, String, String) -> Fault) =
+            match (name, find(id).map(|target| target.status)) {
+                _ if id == task.id.as_str() => {
+                    ("self_reference", format!("`{name}` names the task itself"), error)
+                }
+                (_, None) => (
+                    "unknown_task",
+                    format!("`{name}` names `{id}`, which is in neither file"),
+                    error,
+                ),
+                ("depends_on", Some(Status::Rejected)) => {
+                    let message =
+                        format!("depends on `{id}`, which is rejected and counts as finished");
+                    ("rejected_dependency", message, warning)
+                }
+                ("duplicates", Some(status)) if status.is_terminal() => {
+                    ("duplicates_finished", format!("repeats `{id}`, which is {status}"), warning)
+                }
+                _ => continue,
+            };
+        let field = if name == "duplicates" { name.to_owned() } else { format!("{name}[{index}]") };
+        report(fault(code, field, message));
     }
     match task.parent_id.as_deref().map(str::trim) {
         Some(parent) if parent == task.id.as_str() => {
