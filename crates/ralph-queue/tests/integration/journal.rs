@@ -39,7 +39,7 @@ fn change(edit: &mut Edit<'_>, kind: u8, which: usize) -> Result<(), EditError> 
         0 => {
             let new = edit.next_id(&IdRules::default())?;
             let title = format!("new {which}");
-            let position = if which % 2 == 0 { Position::Front } else { Position::Back };
+            let position = if which.is_multiple_of(2) { Position::Front } else { Position::Back };
             edit.add(Task::new(new, title), &position)
         }
         1 => edit.start(&id, Restart::Reset).map(drop),
