@@ -92,6 +92,8 @@ pub(super) fn lints_are_inherited(tree: &Tree) -> Vec<String> {
     let manifests = tree.files.iter().filter(|file| {
         (file.path.starts_with("crates/") || file.path.starts_with("xtask/"))
             && file.path.ends_with("/Cargo.toml")
+            // A workspace of its own has no lints to inherit.
+            && !file.text.contains("\n[workspace]")
     });
     let without = manifests.filter(|file| !file.text.contains("[lints]\nworkspace = true"));
     without.map(|file| format!("{}: no `[lints] workspace = true`", file.path)).collect()
