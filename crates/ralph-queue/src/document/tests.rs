@@ -719,6 +719,38 @@ pub(crate) fn noise() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![prop::collection::vec(any::<u8>(), 0..800), Just(Vec::new())]
 }
 
+/// A text that is a queue file but for one place.
+fn broken() -> impl Strategy<Value = String> {
+    let patch = prop_oneof![
+        Just(String::new()),
+        "[-+0-9.eE,:{}\\[\\]\"'/*\\\\ \t\r\nu]{1,4}",
+        prop::sample::select(vec![
+            "\\ud83d\\ude00",
+            "\\u0041",
+            "null",
+            "true",
+            "01",
+            "1e999",
+            "\u{a0}",
+            "\u{feff}",
+            "\"id\": 1,",
+            "<<<<<<< a\n=======\n>>>>>>> b\n",
+        ])
+        .prop_map(str::to_owned),
+    ];
+    (tasks(), noise(), any::<prop::sample::Index>(), 0..4usize, patch).prop_map(
+        |(tasks, bytes, cut, len, patch)| {
+            let text = Noise::new(&bytes).document(&tasks);
+            let mut cut = cut.index(text.len());
+            while !text.is_char_boundary(cut) {
+                cut -= 1;
+            }
+            let end = text[cut..].char_indices().nth(len).map_or(text.len(), |(at, _)| cut + at);
+            format!("{}{patch}{}", &text[..cut], &text[end..])
+        },
+    )
+}
+
 #[derive(Clone, Debug)]
 pub(crate) enum Change {
     Set(prop::sample::Index, Task),
@@ -795,28 +827,23 @@ proptest! {
     }
 
     #[test]
-    fn the_quick_reader_reads_what_the_parser_reads(
-        tasks in tasks(),
-        bytes in noise(),
-        cut in any::<prop::sample::Index>(),
-        len in 0..4usize,
-        patch in prop_oneof![
-            Just(String::new()),
-            "[-+0-9.eE,:{}\\[\\]\"'/*\\\\ \t\r\nu]{1,4}",
-            prop::sample::select(vec!["\\ud83d\\ude00", "\\u0041", "null", "true", "01", "1e999", "\u{a0}", "\u{feff}", "\"id\": 1,"]).prop_map(str::to_owned),
-        ],
-    ) {
-        let text = Noise::new(&bytes).document(&tasks);
-        let mut cut = cut.index(text.len());
-        while !text.is_char_boundary(cut) {
-            cut -= 1;
-        }
-        let end = text[cut..].char_indices().nth(len).map_or(text.len(), |(at, _)| cut + at);
-        let text = format!("{}{patch}{}", &text[..cut], &text[end..]);
+    fn the_quick_reader_reads_what_the_parser_reads(text in broken()) {
         if let Some(quick) = scan::scan(&text) {
             let (slow, problems) = read::read(text.clone(), Place::Queue).map_err(|error| TestCaseError::fail(format!("{error}: {text:?}")))?;
             prop_assert_eq!(problems, []);
             prop_assert_eq!(Document { text, ..quick }, slow);
+        }
+    }
+
+    #[test]
+    fn no_text_is_too_broken(text in broken(), task in task(9)) {
+        if let Ok(problems) = crate::validate::texts(&text, Some(&text), &crate::Rules::default()) {
+            prop_assert!(problems.iter().all(|problem| problem.line >= 1 && problem.column >= 1));
+        }
+        if let Ok(document) = Document::parse(text.as_str()) {
+            let mut draft = document.draft();
+            draft.insert(0, task);
+            prop_assert_eq!(draft.splice().unwrap().unwrap().tasks().len(), document.tasks().len() + 1);
         }
     }
 
