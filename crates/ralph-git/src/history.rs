@@ -24,6 +24,15 @@ pub struct DiffStat {
 }
 
 impl Repo {
+    /// What `commit` changed, as a patch after its message.
+    ///
+    /// # Errors
+    /// When there is no such commit, or git gives no answer.
+    pub fn patch_of(&self, commit: &Sha) -> Result<String, GitError> {
+        let call = Call::new(["show", "--patch", "--stat", "--format=%B", commit.as_str(), "--"]);
+        Ok(self.run(call)?.text())
+    }
+
     /// The whole message of the commit `rev` names.
     ///
     /// # Errors

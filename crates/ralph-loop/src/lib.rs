@@ -53,6 +53,7 @@ pub mod preflight;
 pub mod project;
 pub mod prompt;
 pub mod recover;
+pub mod rescue;
 pub mod retry;
 pub mod select;
 pub mod serial;

@@ -97,7 +97,7 @@ fn print(context: &Context, summary: &RunSummary) -> Result<(), CliError> {
     if blocked || failed {
         context
             .ui
-            .hint("`ralph run parallel status` shows what is kept of them and what comes next.");
+            .hint("`ralph run parallel status` and `ralph rescue list` show what is kept of them.");
     }
     if summary.waiting > 0 && summary.stopped.is_none() {
         context.ui.say(format!(

@@ -194,6 +194,16 @@ fn a_conflict_that_is_never_resolved_blocks_and_keeps_the_work() {
     let blocked = scene.records().into_iter().find(|row| row["lifecycle"] == "blocked_push");
     let blocked = blocked.expect("a blocked record");
     assert!(blocked["last_error"].as_str().expect("a reason").contains("shared.txt"));
+    let list = scene.ralph(&["rescue", "list", "--json"]);
+    let list = super::super::parse(&list.success().stdout);
+    let name = list["items"][0]["name"].as_str().expect("a name").to_owned();
+    let shown = scene.ralph(&["rescue", "show", &name]);
+    assert!(shown.success().stdout.contains("+two by RQ-000"), "{shown}");
+    scene.ralph(&["rescue", "restore", &name]).success();
+    scene.ralph(&["rescue", "restore", &name]).exited(3);
+    scene.ralph(&["rescue", "show", "RQ-0099/1"]).exited(2);
+    let branch = format!("rescue/{name}:shared.txt");
+    assert_eq!(scene.git(&["show", &branch]), work);
     // The agent learns how; retry lands the same work without working on it anew.
     scene.sandbox.write("bin/agent.sh", agent);
     let task = blocked["task_id"].as_str().expect("an id");

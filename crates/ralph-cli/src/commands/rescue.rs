@@ -1,0 +1,116 @@
+//! `ralph rescue …`.
+
+use ralph_git::{GitEnv, Repo};
+use ralph_loop::rescue::{self, Kept, RescueError};
+use ralph_process::Cancel;
+use serde_json::{Value, json};
+
+use crate::args::{RescueArgs, RescueCommand};
+use crate::context::Context;
+use crate::error::{CliError, ErrorKind, Exit};
+use crate::render::envelope::Schema;
+use crate::ui::{BOLD, DIM, Text};
+
+pub(crate) fn rescue(context: &Context, args: &RescueArgs) -> Result<Exit, CliError> {
+    let path = context.env.get("PATH").map(Into::into);
+    let env = GitEnv { path, ..GitEnv::default() };
+    let repo = Repo::discover(&context.directory()?, env, Cancel::new())?;
+    match &args.command {
+        RescueCommand::List => list(context, &repo),
+        RescueCommand::Show(args) => show(context, &repo, &args.name),
+        RescueCommand::Restore(args) => restore(context, &repo, &args.name),
+    }
+}
+
+fn list(context: &Context, repo: &Repo) -> Result<Exit, CliError> {
+    let kept = rescue::list(repo)?;
+    if context.ui.wants_json() {
+        let items: Vec<Value> = kept.iter().map(row).collect();
+        context.ui.print_json(&json!({
+            "schema": Schema::v1("rescue-list"),
+            "total": items.len(),
+            "returned": items.len(),
+            "truncated": false,
+            "next_cursor": null,
+            "items": items,
+        }))?;
+        return Ok(Exit::Done);
+    }
+    if kept.is_empty() {
+        context.ui.say("Nothing is kept: all work has landed.");
+        return Ok(Exit::Done);
+    }
+    let mut text = Text::new();
+    for kept in &kept {
+        text = text.style(BOLD, &kept.name).plain("  ").plain(&kept.subject).style(DIM, size(kept));
+        text = text.line();
+    }
+    context.ui.print(text)?;
+    context.ui.hint(
+        "`ralph rescue show NAME` shows one, `ralph rescue restore NAME` makes a branch of it.",
+    );
+    Ok(Exit::Done)
+}
+
+fn size(kept: &Kept) -> String {
+    let change = kept.change;
+    format!("  {} file(s), +{} -{}", change.files, change.insertions, change.deletions)
+}
+
+fn row(kept: &Kept) -> Value {
+    json!({
+        "name": kept.name,
+        "commit": kept.commit.as_str(),
+        "subject": kept.subject,
+        "files": kept.change.files,
+        "insertions": kept.change.insertions,
+        "deletions": kept.change.deletions,
+    })
+}
+
+fn show(context: &Context, repo: &Repo, name: &str) -> Result<Exit, CliError> {
+    let kept = rescue::list(repo)?.into_iter().find(|kept| kept.name == name);
+    let Some(kept) = kept else {
+        return Err(RescueError::Unknown { name: name.to_owned() }.into());
+    };
+    let patch = repo.patch_of(&kept.commit)?;
+    if context.ui.wants_json() {
+        let mut document = row(&kept);
+        document["schema"] = json!(Schema::v1("rescue-show"));
+        document["patch"] = patch.into();
+        context.ui.print_json(&document)?;
+        return Ok(Exit::Done);
+    }
+    context.ui.print(Text::new().style(BOLD, &kept.name).plain("  ").plain(&kept.commit))?;
+    context.ui.print(Text::new().block("", &patch))?;
+    Ok(Exit::Done)
+}
+
+fn restore(context: &Context, repo: &Repo, name: &str) -> Result<Exit, CliError> {
+    let branch = rescue::restore(repo, name)?;
+    if context.ui.wants_json() {
+        context.ui.print_json(&json!({
+            "schema": Schema::v1("rescue-restore"),
+            "name": name,
+            "branch": branch,
+        }))?;
+        return Ok(Exit::Done);
+    }
+    context.ui.say(format!("It is the branch `{branch}` now."));
+    context.ui.hint(format!("`git switch {branch}`, or `git cherry-pick {branch}`."));
+    Ok(Exit::Done)
+}
+
+impl From<RescueError> for CliError {
+    fn from(error: RescueError) -> Self {
+        match error {
+            RescueError::Git(error) => error.into(),
+            RescueError::BranchExists { ref branch } => {
+                let hint = format!("`git switch {branch}` goes there.");
+                Self::new(ErrorKind::Refused, error).hint(hint)
+            }
+            error => Self::new(ErrorKind::NotFound, error)
+                .hint("`ralph rescue list` shows what is kept."),
+        }
+    }
+}
