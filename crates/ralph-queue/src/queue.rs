@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use ralph_state::TaskId;
+use ralph_state::{TaskId, Timestamp};
 
 use crate::delta::fingerprint;
 use crate::document::Document;
@@ -146,17 +146,13 @@ pub(crate) fn leftovers(queue: &Document, done: &Document) -> Vec<usize> {
         .filter(|task| task.status.is_terminal())
         .map(|task| (&task.id, task))
         .collect();
+    let updated = |task: &Task| task.updated_at.as_deref()?.parse::<Timestamp>().ok();
     let moved = |task: &Task| {
         done.get(&task.id).is_some_and(|done| {
             (&done.title, &done.created_at) == (&task.title, &task.created_at)
-                && done.updated_at >= task.updated_at
+                && updated(done) >= updated(task)
         })
     };
-    queue
-        .tasks()
-        .iter()
-        .enumerate()
-        .filter(|(_, task)| moved(task))
-        .map(|(index, _)| index)
-        .collect()
+    let tasks = queue.tasks().iter().enumerate();
+    tasks.filter(|(_, task)| moved(task)).map(|(index, _)| index).collect()
 }
