@@ -132,6 +132,12 @@ impl Context {
         })
     }
 
+    /// The tokens of the claims that this command writes under.
+    pub(crate) fn claims(&self) -> Vec<String> {
+        let given = self.global.claim.iter().map(String::as_str);
+        given.chain(self.env.text("RALPH_CLAIM")).map(str::to_owned).collect()
+    }
+
     /// How this process names itself in the locks it takes.
     pub(crate) fn holder(&self, command: &str) -> Holder {
         Holder {

@@ -10,10 +10,13 @@ use std::process::ExitCode;
 
 use ralph_config::trust::TrustError;
 use ralph_config::{ConfigError, Place};
+use ralph_queue::lease::LeaseError;
 use ralph_queue::{self as queue, EditError, ParseError, Problem};
 use ralph_state::document::DecodeError;
 use ralph_state::file::{Holder, LockError, ReplaceError};
 use ralph_state::{self as state};
+
+use crate::render::task::reason;
 
 /// How the process ends. The numbers are a contract with scripts.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -58,6 +61,8 @@ pub(crate) enum ErrorKind {
     NotFound,
     /// The request does not fit what is there, such as finishing a draft.
     Refused,
+    /// Somebody else may have the task by now.
+    ClaimLost,
     /// A file reads, but breaks a rule of its format.
     Invalid,
     /// A file cannot be read as what it should be.
@@ -83,6 +88,7 @@ impl ErrorKind {
             Self::Failed | Self::Io => Exit::Failed,
             Self::Usage | Self::NotFound => Exit::Usage,
             Self::Refused
+            | Self::ClaimLost
             | Self::Invalid
             | Self::Corrupt
             | Self::Newer
@@ -105,6 +111,7 @@ impl ErrorKind {
             Self::Usage => "usage",
             Self::NotFound => "not_found",
             Self::Refused => "refused",
+            Self::ClaimLost => "claim_lost",
             Self::Invalid => "invalid",
             Self::Corrupt => "corrupt",
             Self::Newer => "newer",
@@ -130,13 +137,14 @@ pub(crate) struct CliError {
     pub(crate) kind: ErrorKind,
     source: Box<dyn Error + Send + Sync>,
     hints: Vec<String>,
+    similar: Vec<String>,
     path: Option<PathBuf>,
 }
 
 impl CliError {
     /// `source` is an error of a library, or a sentence fragment of our own.
     pub(crate) fn new(kind: ErrorKind, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self { kind, source: source.into(), hints: Vec::new(), path: None }
+        Self { kind, source: source.into(), hints: Vec::new(), similar: Vec::new(), path: None }
     }
 
     fn about(
@@ -169,6 +177,26 @@ impl CliError {
     pub(crate) fn at(mut self, path: impl Into<PathBuf>) -> Self {
         self.path = Some(path.into());
         self
+    }
+
+    /// Names what may have been meant instead.
+    #[must_use]
+    pub(crate) fn similar(mut self, ids: impl IntoIterator<Item = String>) -> Self {
+        self.similar.extend(ids);
+        self
+    }
+
+    pub(crate) fn similar_ids(&self) -> &[String] {
+        &self.similar
+    }
+
+    /// The first command of the hints that can be run as it stands.
+    pub(crate) fn next_command(&self) -> Option<&str> {
+        let is_placeholder = |word: &str| word.chars().all(|c| c.is_ascii_uppercase());
+        let quoted = self.hints.iter().flat_map(|hint| hint.split('`').skip(1).step_by(2));
+        quoted
+            .filter(|text| text.starts_with("ralph "))
+            .find(|text| !text.split(' ').any(is_placeholder))
     }
 
     pub(crate) fn hints(&self) -> &[String] {
@@ -350,6 +378,36 @@ impl From<EditError> for CliError {
         };
         let failure = Self::new(kind, error);
         Self { hints: hint.into_iter().collect(), ..failure }
+    }
+}
+
+impl From<LeaseError> for CliError {
+    fn from(error: LeaseError) -> Self {
+        let (kind, hint) = match &error {
+            LeaseError::Held { .. } => (
+                ErrorKind::Busy,
+                "Take another: `ralph queue claim --next`. If the claim is yours, add `--claim TOKEN`.",
+            ),
+            LeaseError::Lost { .. } => (
+                ErrorKind::ClaimLost,
+                "Stop working on its task: somebody else may have it. `ralph queue claim --next` gets another.",
+            ),
+            LeaseError::NotFound { .. } => {
+                (ErrorKind::NotFound, "`ralph queue ready` shows what can start.")
+            }
+            LeaseError::TooLong { .. } => (ErrorKind::Usage, "Give a shorter `--ttl`."),
+            _ => (ErrorKind::Refused, "`ralph queue ready` shows what can start."),
+        };
+        let reasons = match &error {
+            LeaseError::NotReady { reasons, .. } => reasons.as_slice(),
+            _ => &[],
+        };
+        let why: Vec<String> = reasons.iter().map(reason).collect();
+        if why.is_empty() {
+            return Self::new(kind, error).hint(hint);
+        }
+        let why = format!("it {}", why.join("; "));
+        Self::new(kind, why).context(error.to_string()).hint(hint)
     }
 }
 

@@ -6,12 +6,13 @@ use std::sync::Arc;
 
 use ralph_config::trust::TrustStore;
 use ralph_config::{Overrides, Resolved, Sources};
+use ralph_queue::lease::Leases;
 use ralph_queue::runnability::{DoingFirst, Drafts, Report, Selection};
 use ralph_queue::validate::Rules;
 use ralph_queue::{
     Edit, EditError, Edited, IdRules, LegacyLock, LoadError, Place, Queue, QueueFiles, Task,
 };
-use ralph_state::Clock as _;
+use ralph_state::{Clock as _, Store};
 use sha2::{Digest as _, Sha256};
 
 use crate::context::Context;
@@ -26,6 +27,10 @@ pub(crate) struct Project {
     pub(crate) root: PathBuf,
     pub(crate) settings: Resolved,
     pub(crate) files: QueueFiles,
+    /// Who may write to which task.
+    pub(crate) leases: Store<Leases>,
+    /// The tokens of the leases that this command writes under.
+    pub(crate) claims: Vec<String>,
 }
 
 impl Project {
@@ -48,7 +53,12 @@ impl Project {
             context.ui.warn(warning);
         }
         let files = queue_files(context, command, &root, &settings)?;
-        Ok(Self { root, settings, files })
+        // Without git there is one work tree, and its own cache is all that is shared.
+        let shared = ralph_git::common_dir(&root);
+        let shared = shared.unwrap_or_else(|| root.join(RALPH_DIR).join("cache"));
+        let leases =
+            Store::new(Leases::path_in(&shared), files.holder.clone()).lock_wait(files.lock_wait);
+        Ok(Self { root, settings, files, leases, claims: context.claims() })
     }
 
     /// Reads both files of the queue, without a lock.
@@ -66,16 +76,22 @@ impl Project {
     }
 
     /// Changes the queue under its lock, and says so when the system does not
-    /// confirm the save.
+    /// confirm the save. Tasks that are claimed change only under their claim.
     pub(crate) fn edit<R>(
         &self,
         context: &Context,
         change: impl FnOnce(&mut Edit<'_>) -> Result<R, EditError>,
     ) -> Result<R, CliError> {
         use ralph_queue::UpdateError;
-        let Edited { value, queue, done } = match self.files.edit(context.clock.now(), change) {
+        let now = context.clock.now();
+        let guarded = |edit: &mut Edit<'_>| {
+            let value = change(edit).map_err(Refusal::Edit)?;
+            self.permit(edit).map_err(Refusal::Claim)?;
+            Ok(value)
+        };
+        let Edited { value, queue, done } = match self.files.edit(now, guarded) {
             Ok(edited) => edited,
-            Err(UpdateError::Refused(EditError::NotFound { id })) => {
+            Err(UpdateError::Refused(Refusal::Edit(EditError::NotFound { id }))) => {
                 return Err(not_found(&self.queue()?, &id, &self.files.rules.ids));
             }
             Err(UpdateError::Load(error)) => return Err(self.load_error(error)),
@@ -83,7 +99,34 @@ impl Project {
         };
         context.ui.saved(queue);
         context.ui.saved(done);
+        self.settle(context)?;
         Ok(value)
+    }
+
+    /// Every lease of the repository, as it is now.
+    pub(crate) fn read_leases(&self) -> Result<Leases, CliError> {
+        Ok(self.leases.load()?.map(|loaded| loaded.value).unwrap_or_default())
+    }
+
+    /// Asked under the lock of the queue: who takes a lease over has to pass it
+    /// too before they begin.
+    fn permit(&self, edit: &Edit<'_>) -> Result<(), CliError> {
+        let leases = self.read_leases()?;
+        Ok(leases.permit(&edit.touched(), &self.claims, edit.now())?)
+    }
+
+    /// Renews the claims of this command, or ends them with their tasks.
+    pub(crate) fn settle(&self, context: &Context) -> Result<(), CliError> {
+        if self.claims.is_empty() {
+            return Ok(());
+        }
+        let queue = self.queue()?;
+        let settled = self.leases.update(|leases| {
+            leases.settle(&queue, &self.claims, context.clock.now());
+            Ok::<_, CliError>(())
+        })?;
+        context.ui.saved(settled.saved);
+        Ok(())
     }
 
     /// What the configuration makes of a finished task.
@@ -107,6 +150,21 @@ impl Project {
             return renamed(self.shown(&old), self.shown(path)).at(old.clone());
         }
         error.into()
+    }
+}
+
+/// Why a change was not made.
+enum Refusal {
+    Edit(EditError),
+    Claim(CliError),
+}
+
+impl From<Refusal> for CliError {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Edit(error) => error.into(),
+            Refusal::Claim(error) => error,
+        }
     }
 }
 
@@ -206,7 +264,9 @@ fn not_found(queue: &Queue, id: &str, rules: &IdRules) -> CliError {
         queue.tasks().chain(queue.done_tasks()).map(|task| task.id.as_str()).collect();
     match similar_ids(id, &known, rules).as_slice() {
         [] => error.hint("`ralph queue list --include-done` shows all tasks."),
-        similar => error.hint(format!("Did you mean `{}`?", similar.join("`, `"))),
+        similar => error
+            .hint(format!("Did you mean `{}`?", similar.join("`, `")))
+            .similar(similar.iter().map(ToString::to_string)),
     }
 }
 

@@ -127,6 +127,12 @@ impl Ui {
                 "hint": error.hints().join("\n"),
                 "retryable": error.kind.is_retryable(),
             });
+            if let Some(next) = error.next_command() {
+                object["next"] = next.into();
+            }
+            if !error.similar_ids().is_empty() {
+                object["similar"] = error.similar_ids().into();
+            }
             if let Some(path) = error.path() {
                 object["path"] = path.to_string_lossy().into();
             }

@@ -31,6 +31,7 @@
 //! when it arrives. What must not be is compared and set by git itself.
 
 mod command;
+mod common_dir;
 mod fast_forward;
 mod history;
 mod rebase;
@@ -42,6 +43,7 @@ mod status;
 mod workspace;
 
 pub use command::{GitEnv, GitError, Signing};
+pub use common_dir::common_dir;
 pub use fast_forward::FastForward;
 pub use history::{DiffStat, LogLine};
 pub use rebase::{ConflictFile, Rebase, conflict_markers};

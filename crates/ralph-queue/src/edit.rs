@@ -373,6 +373,12 @@ impl<'a> Edit<'a> {
             .collect()
     }
 
+    /// The tasks of the queue file that are no longer there as they were: changed, moved to the
+    /// done file or removed.
+    pub fn touched(&self) -> Vec<TaskId> {
+        self.queue.touched()
+    }
+
     /// Both documents with the changes, each only if it differs, and checked against what was
     /// meant.
     pub fn splice(&self) -> Result<Spliced, SpliceError> {

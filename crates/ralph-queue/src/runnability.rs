@@ -180,6 +180,24 @@ pub enum Reason {
         /// How long yet.
         seconds_until_runnable: i64,
     },
+    /// Somebody holds a lease on it; see [`crate::lease`].
+    Claimed {
+        /// Who.
+        owner: String,
+        /// Until when, unless it is renewed.
+        expires_at: Timestamp,
+    },
+    /// It is being worked on without a lease.
+    Underway,
+    /// It touches what a task that was chosen before it, or is being worked on, touches.
+    ScopeOverlaps {
+        /// That task.
+        with: TaskId,
+        /// The entry of its own scope that overlaps.
+        scope: String,
+    },
+    /// As many tasks as were asked for come before it.
+    NoRoom,
 }
 
 /// A task that is waited for.
@@ -267,7 +285,7 @@ impl<'q, 's> Readiness<'q, 's> {
                                 (*wait, task.scheduled_start.as_deref().unwrap_or_default());
                             first_start = Some(first_start.map_or(start, |first| first.min(start)));
                         }
-                        Reason::StatusNotRunnable { .. } | Reason::DraftExcluded => {}
+                        _ => {}
                     }
                 }
             }

@@ -1,5 +1,6 @@
 //! What can be typed: the command line as clap parses it, before it means anything.
 
+mod claim;
 mod config;
 mod demo;
 mod init;
@@ -11,6 +12,7 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use claim::{ClaimArgs, ReadyArgs, ReleaseArgs};
 pub(crate) use config::{ConfigArgs, ConfigCommand, ConfigFormat, ConfigShowArgs, TrustCommand};
 pub(crate) use demo::DemoArgs;
 pub(crate) use init::InitArgs;
@@ -45,6 +47,7 @@ or newer file, dirty tree), 4 busy, 5 stopped by a limit, 130 and 143 interrupte
 
 Environment:
   NO_COLOR           Any value: no colour
+  RALPH_CLAIM        The same as `--claim`
   RALPH_LOCK_WAIT    Seconds to wait for another process that holds the queue (10)
   RALPH_LOG          What to log to stderr, such as `debug` or `ralph_git=trace`")]
 pub(crate) struct Cli {
@@ -68,6 +71,9 @@ pub(crate) struct GlobalArgs {
     /// Go on where a refusal names this flag
     #[arg(long, global = true)]
     pub(crate) force: bool,
+    /// The token of a claimed task that this command writes to (or `RALPH_CLAIM`)
+    #[arg(long, global = true, value_name = "TOKEN")]
+    pub(crate) claim: Vec<String>,
     /// Log more to stderr (twice: still more)
     #[arg(short, long, global = true, action = ArgAction::Count)]
     pub(crate) verbose: u8,

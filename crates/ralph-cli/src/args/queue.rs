@@ -4,6 +4,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use ralph_queue::Status;
 use ralph_state::Timestamp;
 
+use super::claim::{ClaimArgs, ReadyArgs, ReleaseArgs};
 use super::task::{ShowArgs, status};
 
 /// Look at the queue as a whole, and tidy it
@@ -28,6 +29,9 @@ pub(crate) enum QueueCommand {
     Validate,
     Archive(ArchiveArgs),
     Explain(ExplainArgs),
+    Ready(ReadyArgs),
+    Claim(ClaimArgs),
+    Release(ReleaseArgs),
     /// Ask a running loop to end after the tasks at hand
     Stop,
     NextId(NextIdArgs),

@@ -32,3 +32,39 @@ pub(crate) struct List<'a, T> {
     pub(crate) next_cursor: Option<String>,
     pub(crate) items: &'a [T],
 }
+
+/// How much an answer may still say, so that it fits what an agent can read.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Budget {
+    /// In bytes; nothing is no limit.
+    left: Option<usize>,
+    is_spent: bool,
+}
+
+impl Budget {
+    /// For `--max-tokens`. A token is at least three bytes in practically all
+    /// text; what frames the answer takes some hundred.
+    pub(crate) fn new(max_tokens: Option<usize>) -> Self {
+        let left = max_tokens.map(|tokens| tokens.saturating_mul(3).saturating_sub(300));
+        Self { left, is_spent: false }
+    }
+
+    /// Whether there is room for this too; after a first refusal there is none.
+    pub(crate) fn takes(&mut self, item: &impl Serialize) -> bool {
+        let Some(left) = self.left else { return true };
+        // As printed below a list: every line is indented by four.
+        let text = serde_json::to_string_pretty(item).unwrap_or_default();
+        let size = text.len() + 4 * (text.matches('\n').count() + 1) + 2;
+        self.left = left.checked_sub(size).filter(|_| !self.is_spent);
+        self.is_spent = self.left.is_none();
+        if self.is_spent {
+            self.left = Some(0);
+        }
+        !self.is_spent
+    }
+
+    /// Whether something was refused.
+    pub(crate) const fn is_spent(self) -> bool {
+        self.is_spent
+    }
+}

@@ -62,8 +62,6 @@ pub(crate) fn long(task: &Task) -> Text {
 /// Why a task cannot start, as the end of "it ...".
 pub(crate) fn reason(reason: &Reason) -> String {
     match reason {
-        Reason::StatusNotRunnable { status: Status::Doing } => "is being worked on".to_owned(),
-        Reason::StatusNotRunnable { status } => format!("is {status}"),
         Reason::DraftExcluded => "is a draft".to_owned(),
         Reason::UnmetDependencies { dependencies } => {
             let names: Vec<String> = dependencies.iter().map(dependency).collect();
@@ -72,6 +70,15 @@ pub(crate) fn reason(reason: &Reason) -> String {
         Reason::ScheduledStartInFuture { scheduled_start, .. } => {
             format!("does not start before {scheduled_start}")
         }
+        Reason::Claimed { owner, expires_at } => {
+            format!("is claimed by {owner} until {expires_at}")
+        }
+        Reason::Underway | Reason::StatusNotRunnable { status: Status::Doing } => {
+            "is being worked on".to_owned()
+        }
+        Reason::StatusNotRunnable { status } => format!("is {status}"),
+        Reason::ScopeOverlaps { with, scope } => format!("meets {with} in {scope}"),
+        Reason::NoRoom => "comes later".to_owned(),
         other => format!("{other:?}"),
     }
 }

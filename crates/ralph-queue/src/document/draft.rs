@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use jsonc_parser::ast::Value as Node;
+use ralph_state::TaskId;
 use serde_json::Value;
 
 use super::patch::Patch;
@@ -210,6 +211,19 @@ impl<'a> Draft<'a> {
     pub fn shift(&mut self, from: usize, to: usize) {
         let entry = self.entries.remove(from);
         self.entries.insert(to, entry);
+    }
+
+    /// Ids of the document's tasks that are changed or gone.
+    pub(crate) fn touched(&self) -> Vec<TaskId> {
+        let mut kept = vec![false; self.document.tasks.len()];
+        for entry in &self.entries {
+            if let Origin::Here(index) = entry.origin {
+                let is_same = |task: &Task| *task == self.document.tasks[index];
+                kept[index] = entry.changed.as_deref().is_none_or(is_same);
+            }
+        }
+        let tasks = self.document.tasks.iter().zip(kept);
+        tasks.filter(|(_, kept)| !kept).map(|(task, _)| task.id.clone()).collect()
     }
 
     /// The document with the changes, or `None` when nothing changed. It has been read again and

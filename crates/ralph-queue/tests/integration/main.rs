@@ -6,6 +6,7 @@ mod edit; // what each operation does to a queue
 mod files; // two files on disk: locks, crashes, refusals
 mod journal; // undo, redo, requests, revisions, ids of all work trees
 mod landing; // texts finished and adopted on another version
+mod lease; // one owner at a time, and what is ready
 mod merge; // three versions become one
 mod reference; // documents of 0.4.0 pass through
 mod runnability; // who can start, and why not

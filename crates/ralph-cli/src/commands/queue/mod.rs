@@ -1,6 +1,8 @@
 //! `ralph queue …`.
 
+mod claim;
 mod list;
+mod ready;
 
 use ralph_loop::layout::Layout;
 use ralph_queue::runnability::{Drafts, Report};
@@ -29,6 +31,9 @@ pub(crate) fn queue(context: &Context, args: &QueueArgs) -> Result<Exit, CliErro
         QueueCommand::Validate => validate(context),
         QueueCommand::Archive(args) => archive(context, args),
         QueueCommand::Explain(args) => explain(context, args),
+        QueueCommand::Ready(args) => ready::ready(context, args),
+        QueueCommand::Claim(args) => claim::claim(context, args),
+        QueueCommand::Release(args) => claim::release(context, args),
         QueueCommand::Stop => stop(context),
         QueueCommand::NextId(args) => next_id(context, args),
     }

@@ -1,0 +1,182 @@
+//! `ralph queue claim` and `ralph queue release`.
+
+use ralph_queue::edit::Restart;
+use ralph_queue::lease::{Lease, LeaseError, Request};
+use ralph_queue::runnability::Drafts;
+use ralph_queue::{Status, Task};
+use ralph_state::{Clock as _, TaskId};
+use serde::Serialize;
+use serde_json::json;
+
+use super::ready::in_parallel_run;
+use crate::args::{ClaimArgs, ReleaseArgs};
+use crate::context::Context;
+use crate::error::{CliError, ErrorKind, Exit};
+use crate::project::{self, Project};
+use crate::render::envelope::Schema;
+use crate::ui::{BOLD, Text};
+
+/// How often a task that was given may turn out to be gone before that counts as a fault.
+const TRIES: usize = 16;
+
+pub(crate) fn claim(context: &Context, args: &ClaimArgs) -> Result<Exit, CliError> {
+    let mut project = Project::open(context, "ralph queue claim")?;
+    if let Some(lease) = renewed(context, &project, args)? {
+        return report(context, &project, Some(&lease));
+    }
+    for _ in 0..TRIES {
+        let Some(lease) = take(context, &project, args)? else {
+            return report(context, &project, None);
+        };
+        project.claims.push(lease.token.clone());
+        let id = lease.task.as_str();
+        match project.edit(context, |edit| edit.start(id, Restart::Keep)) {
+            Ok(_) => return report(context, &project, Some(&lease)),
+            Err(error) => {
+                // Finished or gone since it was looked at, or the queue cannot be written.
+                give_back(context, &project, &lease.task)?;
+                project.claims.pop();
+                if args.id.is_some() || error.kind != ErrorKind::Refused {
+                    return Err(error);
+                }
+            }
+        }
+    }
+    Err(CliError::new(ErrorKind::Busy, "the queue changes faster than a task can be taken"))
+}
+
+/// Under the lock of the lease file, which all work trees share. It is written before
+/// the queue: what a crash leaves lapses.
+fn take(context: &Context, project: &Project, args: &ClaimArgs) -> Result<Option<Lease>, CliError> {
+    let owner = args.owner.clone().unwrap_or_else(|| owner(context, project));
+    let taken = project.leases.update(|leases| {
+        let queue = project.queue()?;
+        let request = Request {
+            task: args.id.as_deref(),
+            owner: &owner,
+            ttl: args.ttl,
+            drafts: if args.include_draft { Drafts::Include } else { Drafts::Exclude },
+            exclude: &in_parallel_run(project, &queue)?,
+            holder: &project.files.holder,
+            now: context.clock.now(),
+        };
+        match leases.claim(&queue, &request) {
+            Err(LeaseError::NotFound { id }) => {
+                project.find(&queue, &id)?;
+                Ok(None)
+            }
+            taken => Ok::<_, CliError>(taken?),
+        }
+    })?;
+    context.ui.saved(taken.saved);
+    Ok(taken.value)
+}
+
+/// The claim of a token that was given, with new time.
+fn renewed(
+    context: &Context,
+    project: &Project,
+    args: &ClaimArgs,
+) -> Result<Option<Lease>, CliError> {
+    let wanted = |lease: &&Lease| {
+        project.claims.contains(&lease.token)
+            && args.id.as_deref().is_none_or(|id| lease.task.as_str() == id)
+    };
+    if args.next || project.claims.is_empty() {
+        return Ok(None);
+    }
+    project.read_leases()?.permit(&[], &project.claims, context.clock.now())?;
+    project.settle(context)?;
+    Ok(project.read_leases()?.leases.iter().find(wanted).cloned())
+}
+
+fn owner(context: &Context, project: &Project) -> String {
+    let user = context.env.text("USER").unwrap_or("somebody");
+    format!("{user}@{}", project.files.holder.host)
+}
+
+fn give_back(context: &Context, project: &Project, task: &TaskId) -> Result<(), CliError> {
+    let released = project.leases.update(|leases| Ok::<_, CliError>(leases.release(task)))?;
+    context.ui.saved(released.saved);
+    Ok(())
+}
+
+fn report(context: &Context, project: &Project, lease: Option<&Lease>) -> Result<Exit, CliError> {
+    let queue = project.queue()?;
+    let Some(lease) = lease else {
+        if context.ui.wants_json() {
+            let schema = Schema::v1("queue-claim");
+            context.ui.print_json(&json!({
+                "schema": schema, "rev": project::revision(&queue), "found": false,
+                "claim": null, "task": null,
+            }))?;
+        } else {
+            context.ui.say("No task can start now.");
+            context.ui.hint("`ralph queue ready` says why.");
+        }
+        return Ok(Exit::Done);
+    };
+    if context.ui.wants_json() {
+        #[derive(Serialize)]
+        struct Claimed<'a> {
+            schema: Schema,
+            rev: String,
+            found: bool,
+            claim: &'a Lease,
+            task: Option<&'a Task>,
+        }
+        context.ui.print_json(&Claimed {
+            schema: Schema::v1("queue-claim"),
+            rev: project::revision(&queue),
+            found: true,
+            claim: lease,
+            task: queue.find(lease.task.as_str()).map(|(_, task)| task),
+        })?;
+        return Ok(Exit::Done);
+    }
+    context.ui.print_fields(&[lease.task.as_str(), &lease.token])?;
+    context.ui.say(format!("Claimed by {} until {}.", lease.owner, lease.expires_at));
+    context
+        .ui
+        .hint(format!("`ralph task done {} --claim {}` when it is done.", lease.task, lease.token));
+    Ok(Exit::Done)
+}
+
+pub(crate) fn release(context: &Context, args: &ReleaseArgs) -> Result<Exit, CliError> {
+    let project = Project::open(context, "ralph queue release")?;
+    let task = released(&project, args)?;
+    if context.global.force {
+        give_back(context, &project, &task)?;
+    }
+    let note = args.note.as_deref();
+    project.edit(context, |edit| {
+        let status = edit.find(task.as_str()).map(|(_, task)| task.status);
+        if status == Some(Status::Doing) {
+            edit.set_status(task.as_str(), Status::Todo, note)?;
+        }
+        Ok(())
+    })?;
+    if context.ui.wants_json() {
+        context.ui.print_json(&json!({
+            "schema": Schema::v1("queue-release"),
+            "rev": project::revision(&project.queue()?),
+            "task": task,
+        }))?;
+    } else {
+        context.ui.say(Text::new().style(BOLD, &task).plain(" can be taken again."));
+    }
+    Ok(Exit::Done)
+}
+
+fn released(project: &Project, args: &ReleaseArgs) -> Result<TaskId, CliError> {
+    if let Some(id) = &args.task_id {
+        return Ok(project.find(&project.queue()?, id)?.1.id.clone());
+    }
+    let leases = project.read_leases()?.leases;
+    let own = leases.into_iter().find(|lease| project.claims.contains(&lease.token));
+    own.map(|lease| lease.task).ok_or_else(|| match project.claims.first() {
+        Some(token) => LeaseError::Lost { token: token.clone() }.into(),
+        None => CliError::new(ErrorKind::Usage, "neither a task nor its claim was given")
+            .hint("Name the task, or give `--claim TOKEN`."),
+    })
+}

@@ -1,0 +1,161 @@
+//! `ralph queue ready|claim|release`: several at one queue.
+
+use serde_json::{Value, json};
+
+use crate::{Desk, parse};
+
+fn desk() -> Desk {
+    let desk = Desk::new();
+    desk.add("one", &["--scope", "src/a"]);
+    desk.add("two", &["--scope", "src/a/b.rs"]);
+    desk.add("three", &["--scope", "docs"]);
+    desk
+}
+
+/// Takes a task and returns its id and its token.
+#[track_caller]
+fn claim(desk: &Desk, args: &[&str]) -> (String, String) {
+    let claimed = desk.json(&[&["queue", "claim"], args].concat());
+    let text = |value: &Value| value.as_str().expect("text").to_owned();
+    (text(&claimed["task"]["id"]), text(&claimed["claim"]["token"]))
+}
+
+#[test]
+fn of_many_at_once_exactly_one_gets_a_task() {
+    let desk = Desk::new();
+    desk.add("the only one", &[]);
+    let ran = desk.sh("for n in 1 2 3 4 5 6 7 8; do
+            { \"$RALPH\" queue claim --id RQ-0001 --owner $n; echo code $?; } &
+        done; wait");
+    let count = |wanted: &str| ran.stdout.lines().filter(|line| *line == wanted).count();
+    assert_eq!((count("code 0"), count("code 4")), (1, 7), "{ran}");
+    assert_eq!(ran.stdout.matches("RQ-0001\t").count(), 1, "{ran}");
+}
+
+#[test]
+fn many_that_want_any_task_get_one_each() {
+    let desk = desk();
+    let line = "for n in 1 2 3 4 5 6 7 8; do \"$RALPH\" queue claim --next --owner $n & done; wait";
+    let ran = desk.sh(line);
+    let mut ids: Vec<&str> = ran.success().stdout.lines().map(|line| &line[..7]).collect();
+    ids.sort_unstable();
+    assert_eq!(ids, ["RQ-0001", "RQ-0002", "RQ-0003"], "{ran}");
+}
+
+#[test]
+fn a_claim_holds_in_every_work_tree() {
+    let desk = desk();
+    desk.git(&["add", "-A"]);
+    desk.git(&["commit", "-qm", "queue"]);
+    desk.git(&["worktree", "add", "-q", "../other"]);
+    let other = desk.dir.parent().expect("a sandbox").join("other");
+    let there = |args: &[&str]| {
+        let other = other.to_str().expect("text");
+        desk.ralph(&[args, &["--json", "-C", other]].concat())
+    };
+    let (id, token) = claim(&desk, &[]);
+    let claimed = parse(&there(&["queue", "claim"]).success().stdout);
+    assert_eq!((id.as_str(), &claimed["task"]["id"]), ("RQ-0001", &json!("RQ-0002")));
+    there(&["task", "start", "RQ-0001"]).exited(4);
+    // Finished here, it is not begun again there, where the file still says `todo`.
+    desk.ralph(&["task", "done", "RQ-0001", "--claim", &token]).success();
+    let third = parse(&there(&["queue", "claim"]).success().stdout);
+    assert_eq!(third["task"]["id"], "RQ-0003");
+    assert_eq!(parse(&there(&["queue", "claim"]).success().stdout)["found"], false);
+}
+
+#[test]
+fn a_claimed_task_changes_under_its_token_alone() {
+    let desk = desk();
+    let (id, token) = claim(&desk, &["--id", "RQ-0002", "--owner", "me"]);
+    assert_eq!(desk.json(&["task", "show", &id])["task"]["status"], "doing");
+    let error = desk.error(&["task", "done", &id], 4);
+    assert_eq!((&error["kind"], &error["retryable"]), (&json!("busy"), &json!(true)));
+    assert_eq!(error["next"], "ralph queue claim --next");
+    assert!(error["message"].as_str().expect("text").contains("claimed by `me`"), "{error}");
+    assert_eq!(
+        desk.error(&["task", "done", &id, "--claim", "1-00000000"], 3)["kind"],
+        "claim_lost"
+    );
+    // Other tasks are free to change.
+    desk.ralph(&["task", "status", "draft", "RQ-0001"]).success();
+    desk.ralph_with("RALPH_CLAIM", &token, &["task", "done", &id]).success();
+    desk.ralph(&["task", "done", &id, "--claim", &token]).success();
+}
+
+#[test]
+fn the_same_token_renews_and_the_same_name_does_not() {
+    let desk = desk();
+    let first = desk.json(&["queue", "claim", "--owner", "me"]);
+    let token = first["claim"]["token"].as_str().expect("text");
+    let again = desk.json(&["queue", "claim", "--claim", token]);
+    assert_eq!(again["claim"]["token"], first["claim"]["token"]);
+    let end = |claim: &Value| claim["claim"]["expires_at"].as_str().expect("text").to_owned();
+    assert!(end(&again) > end(&first));
+    assert_eq!(claim(&desk, &["--owner", "me"]).0, "RQ-0002");
+}
+
+#[test]
+fn a_lapsed_claim_is_taken_over_and_the_old_token_is_lost() {
+    let desk = desk();
+    let (id, old) = claim(&desk, &["--ttl", "1s"]);
+    let mut new = (String::new(), String::new());
+    ralph_testkit::wait_until(std::time::Duration::from_secs(30), "the claim to lapse", || {
+        let ran = desk.ralph(&["queue", "claim", "--id", &id, "--json"]);
+        if ran.code == Some(0) {
+            new = (id.clone(), parse(&ran.stdout)["claim"]["token"].to_string());
+        }
+        ran.code == Some(0)
+    });
+    assert_ne!(new.1, old);
+    assert_eq!(desk.error(&["task", "done", &id, "--claim", &old], 3)["kind"], "claim_lost");
+}
+
+#[test]
+fn a_released_task_is_there_for_others() {
+    let desk = desk();
+    let (id, token) = claim(&desk, &[]);
+    desk.ralph(&["queue", "release", &id]).exited(4);
+    desk.ralph(&["queue", "release"]).exited(2);
+    desk.ralph(&["queue", "release", "--claim", &token, "--note", "not now"]).success();
+    let shown = desk.json(&["task", "show", &id]);
+    assert_eq!((&shown["task"]["status"], &shown["ready"]), (&json!("todo"), &json!(true)));
+    assert_eq!(shown["task"]["notes"], json!(["not now"]));
+    let (id, _) = claim(&desk, &[]);
+    desk.ralph(&["queue", "release", &id, "--force"]).success();
+    assert_eq!(claim(&desk, &[]).0, id);
+}
+
+#[test]
+fn ready_names_what_can_start_and_why_not_the_rest() {
+    let desk = desk();
+    desk.add("\u{1b}[2Jfour", &["--depends-on", "RQ-0001"]);
+    let ready = desk.json(&["queue", "ready", "--parallel", "2"]);
+    assert_eq!((&ready["total"], &ready["truncated"]), (&json!(2), &json!(false)));
+    let ids = |list: &Value| -> Vec<String> {
+        let items = list.as_array().expect("a list");
+        items.iter().map(|item| item["id"].as_str().expect("text").to_owned()).collect()
+    };
+    assert_eq!(ids(&ready["items"]), ["RQ-0001", "RQ-0003"]);
+    assert_eq!(ids(&ready["others"]), ["RQ-0002", "RQ-0004"]);
+    let reason = &ready["others"][0]["reasons"][0];
+    assert_eq!(
+        *reason,
+        json!({ "kind": "scope_overlaps", "with": "RQ-0001", "scope": "src/a/b.rs" })
+    );
+    claim(&desk, &["--owner", "me"]);
+    let ran = desk.ralph(&["queue", "ready"]);
+    assert_eq!(ran.success().stdout, "RQ-0002  two\nRQ-0003  three\n");
+    assert!(ran.stderr.starts_with("RQ-0001  is claimed by me until "), "{ran}");
+    assert!(ran.stderr.contains("RQ-0004  waits for RQ-0001 (doing)  \\u{1b}[2Jfour\n"), "{ran}");
+}
+
+#[test]
+fn an_answer_keeps_to_its_tokens_and_says_so() {
+    let desk = desk();
+    let ran = desk.ralph(&["queue", "ready", "--json", "--max-tokens", "180"]);
+    let ready = parse(&ran.success().stdout);
+    assert!(ran.stdout.len() <= 3 * 180, "{ran}");
+    assert_eq!((&ready["total"], &ready["returned"]), (&json!(3), &json!(1)));
+    assert_eq!((&ready["truncated"], &ready["others_total"]), (&json!(true), &json!(0)));
+}

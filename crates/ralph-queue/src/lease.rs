@@ -1,0 +1,335 @@
+//! Leases: who may work on a task of the queue, and until when.
+//!
+//! They stand in a file that all work trees of a repository share, since each has a queue file of
+//! its own. Whoever takes a lease gets a token; writing to the task needs it, and renews the
+//! lease. A lease that is not renewed lapses: the next who asks gets the task, with another token,
+//! and the old one is refused from then on.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use ralph_state::document::{Document, Upgrades};
+use ralph_state::file::Holder;
+use ralph_state::json::Object;
+use ralph_state::{TaskId, Timestamp};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use crate::queue::Queue;
+use crate::runnability::{DoingFirst, Drafts, Reason, Selection};
+use crate::task::Status;
+
+/// Finished leases kept: other work trees learn from them what is done.
+const FINISHED_KEPT: usize = 500;
+
+/// Every lease of a repository; a [`ralph_state::Store`] keeps it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Leases {
+    /// The version; a save always writes 1.
+    #[serde(default)]
+    pub version: u32,
+    /// How many were ever given.
+    #[serde(default)]
+    pub given: u64,
+    /// Those in force, those lapsed but not taken over, and the last that ended with their task,
+    /// oldest first.
+    #[serde(default)]
+    pub leases: Vec<Lease>,
+    /// Fields that this version of the program does not know, kept as they are.
+    #[serde(flatten)]
+    pub extra: Object,
+}
+
+/// The right of one owner to one task.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Lease {
+    /// The task.
+    pub task: TaskId,
+    /// Unlike that of any other lease.
+    pub token: String,
+    /// Who has it, by a name of their own choice.
+    pub owner: String,
+    /// Since when.
+    pub taken_at: Timestamp,
+    /// How long it lasts after each use, in seconds.
+    pub ttl_seconds: u64,
+    /// When it lapses.
+    pub expires_at: Timestamp,
+    /// When its task was finished under it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finished_at: Option<Timestamp>,
+    /// Fields that this version of the program does not know, kept as they are.
+    #[serde(flatten)]
+    pub extra: Object,
+}
+
+/// What is asked for.
+#[derive(Clone, Debug)]
+pub struct Request<'a> {
+    /// This task, or the first that can start.
+    pub task: Option<&'a str>,
+    /// Who asks.
+    pub owner: &'a str,
+    /// How long the lease lasts after each use.
+    pub ttl: Duration,
+    /// Whether drafts may be taken.
+    pub drafts: Drafts,
+    /// Tasks that others work on without a lease.
+    pub exclude: &'a BTreeSet<TaskId>,
+    /// The process that asks.
+    pub holder: &'a Holder,
+    /// The present time.
+    pub now: Timestamp,
+}
+
+/// What the leases mean for choosing a task.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// Leased, and not lapsed.
+    pub held: BTreeSet<TaskId>,
+    /// Begun under a lease that lapsed.
+    pub lapsed: BTreeSet<TaskId>,
+    /// Finished in some work tree, though this queue may not show it yet.
+    pub done: BTreeSet<TaskId>,
+}
+
+/// Why a lease was not given, or does not permit.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum LeaseError {
+    /// Somebody else has it.
+    #[error("task `{task}` is claimed by `{owner}` until {expires_at}")]
+    Held {
+        /// The task.
+        task: TaskId,
+        /// Who has it.
+        owner: String,
+        /// Until when, unless it is renewed.
+        expires_at: Timestamp,
+    },
+    /// The token belongs to no lease any more.
+    #[error("the claim `{token}` is no longer yours")]
+    Lost {
+        /// The token.
+        token: String,
+    },
+    /// No file has that task.
+    #[error("there is no task `{id}`")]
+    NotFound {
+        /// The id asked for.
+        id: String,
+    },
+    /// It cannot start now.
+    #[error("task `{task}` cannot start")]
+    NotReady {
+        /// The task.
+        task: TaskId,
+        /// Why not.
+        reasons: Vec<Reason>,
+    },
+    /// The end of the lease is beyond all time.
+    #[error("a lease cannot last {} s", ttl.as_secs())]
+    TooLong {
+        /// What was asked for.
+        ttl: Duration,
+    },
+}
+
+impl Lease {
+    /// Whether it keeps others away at `now`.
+    pub fn is_held(&self, now: Timestamp) -> bool {
+        self.finished_at.is_none() && self.expires_at > now
+    }
+
+    fn renew(&mut self, now: Timestamp) {
+        let end = now.checked_add(Duration::from_secs(self.ttl_seconds));
+        self.expires_at = end.unwrap_or(self.expires_at);
+    }
+}
+
+impl Leases {
+    /// Where they are, below the directory that all work trees share.
+    pub fn path_in(shared: &Path) -> PathBuf {
+        shared.join("ralph/leases.json")
+    }
+
+    /// The lease that keeps others away from a task.
+    pub fn held(&self, task: &str, now: Timestamp) -> Option<&Lease> {
+        self.leases.iter().find(|lease| lease.task.as_str() == task && lease.is_held(now))
+    }
+
+    /// What the leases mean for the tasks of `queue`. A task that was changed after it had been
+    /// finished under a lease, because it was opened again, is an ordinary task.
+    pub fn standing(&self, queue: &Queue, now: Timestamp) -> Standing {
+        let mut standing = Standing::default();
+        for lease in &self.leases {
+            let set = match lease.finished_at {
+                Some(at) => {
+                    let task = queue.find(lease.task.as_str()).map(|(_, task)| task);
+                    let time = task.and_then(|task| task.updated_at.as_deref()?.parse().ok());
+                    if time.is_some_and(|time: Timestamp| time > at) {
+                        continue;
+                    }
+                    &mut standing.done
+                }
+                None if lease.is_held(now) => &mut standing.held,
+                None => &mut standing.lapsed,
+            };
+            set.insert(lease.task.clone());
+        }
+        standing
+    }
+
+    /// Takes a lease; `None` when the first task that can start was asked for and none can.
+    ///
+    /// Begun work whose lease lapsed comes before what was not begun.
+    pub fn claim(
+        &mut self,
+        queue: &Queue,
+        request: &Request<'_>,
+    ) -> Result<Option<Lease>, LeaseError> {
+        let Request { now, ttl, .. } = *request;
+        let standing = self.standing(queue, now);
+        let task = match request.task {
+            Some(id) => self.startable(queue, &standing, request, id)?,
+            None => match next(queue, &standing, request) {
+                Some(id) => id,
+                None => return Ok(None),
+            },
+        };
+        let expires_at = now.checked_add(ttl).ok_or(LeaseError::TooLong { ttl })?;
+        self.leases.retain(|lease| lease.task != task);
+        self.given += 1;
+        let lease = Lease {
+            token: token(self.given, &task, request),
+            task,
+            owner: request.owner.to_owned(),
+            taken_at: now,
+            ttl_seconds: ttl.as_secs(),
+            expires_at,
+            finished_at: None,
+            extra: Object::default(),
+        };
+        self.leases.push(lease.clone());
+        Ok(Some(lease))
+    }
+
+    fn startable(
+        &self,
+        queue: &Queue,
+        standing: &Standing,
+        request: &Request<'_>,
+        id: &str,
+    ) -> Result<TaskId, LeaseError> {
+        let not_found = || LeaseError::NotFound { id: id.to_owned() };
+        let (_, task) = queue.find(id).ok_or_else(not_found)?;
+        let task = &task.id;
+        if let Some(lease) = self.held(id, request.now) {
+            let Lease { owner, expires_at, .. } = lease.clone();
+            return Err(LeaseError::Held { task: task.clone(), owner, expires_at });
+        }
+        let report = queue.runnability(&selection(standing, request, &standing.held));
+        let report = report.tasks.into_iter().find(|report| report.id == *task);
+        let reasons = match report {
+            Some(report) if report.status == Status::Doing || request.exclude.contains(task) => {
+                let is_free = standing.lapsed.contains(task) && !request.exclude.contains(task);
+                if is_free { Vec::new() } else { vec![Reason::Underway] }
+            }
+            Some(report) => report.reasons,
+            None => vec![Reason::StatusNotRunnable { status: Status::Done }],
+        };
+        if reasons.is_empty() {
+            return Ok(task.clone());
+        }
+        Err(LeaseError::NotReady { task: task.clone(), reasons })
+    }
+
+    /// Whether whoever has `tokens` may write to these tasks.
+    pub fn permit(
+        &self,
+        tasks: &[TaskId],
+        tokens: &[String],
+        now: Timestamp,
+    ) -> Result<(), LeaseError> {
+        let is_known = |token: &&String| self.leases.iter().any(|lease| lease.token == **token);
+        if let Some(token) = tokens.iter().find(|token| !is_known(token)) {
+            return Err(LeaseError::Lost { token: token.clone() });
+        }
+        for lease in self.leases.iter().filter(|lease| lease.is_held(now)) {
+            if tasks.contains(&lease.task) && !tokens.contains(&lease.token) {
+                let Lease { task, owner, expires_at, .. } = lease.clone();
+                return Err(LeaseError::Held { task, owner, expires_at });
+            }
+        }
+        Ok(())
+    }
+
+    /// After a write under `tokens`: their leases are renewed, end with their tasks, or go when
+    /// the task is no longer being worked on.
+    pub fn settle(&mut self, queue: &Queue, tokens: &[String], now: Timestamp) {
+        self.leases.retain_mut(|lease| {
+            if lease.finished_at.is_some() || !tokens.contains(&lease.token) {
+                return true;
+            }
+            match queue.find(lease.task.as_str()).map(|(_, task)| task.status) {
+                Some(Status::Doing) => lease.renew(now),
+                Some(Status::Todo | Status::Draft) => return false,
+                Some(Status::Done | Status::Rejected) | None => lease.finished_at = Some(now),
+            }
+            true
+        });
+        let finished = self.leases.iter().filter(|lease| lease.finished_at.is_some()).count();
+        let mut surplus = finished.saturating_sub(FINISHED_KEPT);
+        self.leases.retain(|lease| {
+            let goes = surplus > 0 && lease.finished_at.is_some();
+            surplus -= usize::from(goes);
+            !goes
+        });
+    }
+
+    /// Gives up the lease on a task; whether there was one.
+    pub fn release(&mut self, task: &TaskId) -> bool {
+        let before = self.leases.len();
+        self.leases.retain(|lease| lease.task != *task || lease.finished_at.is_some());
+        self.leases.len() < before
+    }
+}
+
+impl Document for Leases {
+    const KIND: &'static str = "lease file";
+    const VERSION_KEY: &'static str = "version";
+    const UPGRADES: Upgrades = Upgrades::new(1, 1, &[]);
+}
+
+pub(crate) fn selection<'a>(
+    standing: &'a Standing,
+    request: &Request<'_>,
+    exclude: &'a BTreeSet<TaskId>,
+) -> Selection<'a> {
+    let Request { now, drafts, .. } = *request;
+    let regard_as_done = &standing.done;
+    Selection { now, drafts, doing: DoingFirst::Ignore, exclude, regard_as_done }
+}
+
+fn next(queue: &Queue, standing: &Standing, request: &Request<'_>) -> Option<TaskId> {
+    let is_left = |id: &TaskId| standing.lapsed.contains(id) && !request.exclude.contains(id);
+    let mut begun = queue.tasks().filter(|task| task.status == Status::Doing);
+    let task = begun.find(|task| is_left(&task.id)).or_else(|| {
+        let exclude = request.exclude.union(&standing.held).cloned().collect();
+        queue.next(&selection(standing, request, &exclude))
+    });
+    task.map(|task| task.id.clone())
+}
+
+/// The number alone would do, were the file never lost.
+fn token(number: u64, task: &TaskId, request: &Request<'_>) -> String {
+    let Request { holder, now, owner, .. } = request;
+    let Holder { pid, host, since, .. } = holder;
+    let seed = format!("{number} {task} {owner} {pid} {host} {since} {now}");
+    let mut first = [0; 4];
+    first.copy_from_slice(&Sha256::digest(seed)[..4]);
+    format!("{number}-{:08x}", u32::from_be_bytes(first))
+}

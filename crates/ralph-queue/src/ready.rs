@@ -1,0 +1,108 @@
+//! What can be begun now, and a set of it that several can work on without meeting.
+
+use std::collections::BTreeSet;
+
+use ralph_state::{TaskId, Timestamp};
+
+use crate::lease::Leases;
+use crate::queue::Queue;
+use crate::runnability::{DoingFirst, Drafts, Reason, Selection};
+use crate::task::{Status, Task};
+
+/// What is asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Question<'a> {
+    /// The present time.
+    pub now: Timestamp,
+    /// Whether drafts may start.
+    pub drafts: Drafts,
+    /// Tasks that others work on without a lease.
+    pub exclude: &'a BTreeSet<TaskId>,
+    /// At most so many whose scopes do not overlap, with each other and with what is being
+    /// worked on; `None` is all that can start.
+    pub parallel: Option<usize>,
+}
+
+/// The answer, in the order of work.
+#[derive(Clone, Debug)]
+pub struct Ready<'q> {
+    /// What can start.
+    pub tasks: Vec<&'q Task>,
+    /// What cannot, or was not chosen, with every reason.
+    pub others: Vec<(&'q Task, Vec<Reason>)>,
+}
+
+/// Tells what can start and what cannot.
+///
+/// A scope is a path or the name of an area; two overlap when they are the same or one is within
+/// the other. A pattern stands for the directory before its first wildcard. A task without a scope
+/// overlaps with nothing, as far as anybody can tell.
+pub fn ready<'q>(queue: &'q Queue, leases: &Leases, question: &Question<'_>) -> Ready<'q> {
+    let Question { now, drafts, exclude, parallel } = *question;
+    let standing = leases.standing(queue, now);
+    let none = BTreeSet::new();
+    let doing = DoingFirst::Ignore;
+    let report = queue.runnability(&Selection {
+        now,
+        drafts,
+        doing,
+        exclude: &none,
+        regard_as_done: &standing.done,
+    });
+    let (mut candidates, mut others) = (Vec::new(), Vec::new());
+    for (place, (task, report)) in queue.tasks().zip(report.tasks).enumerate() {
+        let reasons = if let Some(lease) = leases.held(task.id.as_str(), now) {
+            vec![Reason::Claimed { owner: lease.owner.clone(), expires_at: lease.expires_at }]
+        } else if exclude.contains(&task.id) {
+            vec![Reason::Underway]
+        } else if task.status == Status::Doing {
+            let is_left = standing.lapsed.contains(&task.id);
+            if is_left { Vec::new() } else { vec![Reason::Underway] }
+        } else {
+            report.reasons
+        };
+        if reasons.is_empty() {
+            candidates.push((place, task));
+        } else {
+            others.push((place, task, reasons));
+        }
+    }
+    let mut tasks = Vec::new();
+    let is_busy = |reason: &Reason| matches!(reason, Reason::Claimed { .. } | Reason::Underway);
+    let busy = others.iter().filter(|(_, _, reasons)| reasons.iter().any(is_busy));
+    let mut taken: Vec<&Task> = busy.map(|(_, task, _)| *task).collect();
+    for (place, task) in candidates {
+        let reason = match parallel {
+            None => None,
+            Some(room) => {
+                let overlap = taken.iter().find_map(|other| overlap(task, other));
+                overlap.or_else(|| (tasks.len() >= room).then_some(Reason::NoRoom))
+            }
+        };
+        if let Some(reason) = reason {
+            others.push((place, task, vec![reason]));
+        } else {
+            taken.push(task);
+            tasks.push(task);
+        }
+    }
+    others.sort_by_key(|(place, ..)| *place);
+    let others = others.into_iter().map(|(_, task, reasons)| (task, reasons)).collect();
+    Ready { tasks, others }
+}
+
+fn overlap(task: &Task, other: &Task) -> Option<Reason> {
+    let theirs: Vec<Vec<&str>> = other.scope.iter().map(|scope| area(scope)).collect();
+    let meets = |scope: &&String| {
+        let mine = area(scope);
+        theirs.iter().any(|theirs| mine.iter().zip(theirs).all(|(mine, theirs)| mine == theirs))
+    };
+    let scope = task.scope.iter().find(meets)?.clone();
+    Some(Reason::ScopeOverlaps { with: other.id.clone(), scope })
+}
+
+/// The directories on the way, down to the first wildcard.
+fn area(scope: &str) -> Vec<&str> {
+    let parts = scope.trim().split('/').filter(|part| !matches!(*part, "" | "."));
+    parts.take_while(|part| !part.contains(['*', '?', '[', '{'])).collect()
+}

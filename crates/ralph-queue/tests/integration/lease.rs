@@ -1,0 +1,193 @@
+//! Leases: one at a time, fenced, and heeded by what counts as ready.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use ralph_queue::lease::{Lease, LeaseError, Leases, Request};
+use ralph_queue::ready::{Question, ready};
+use ralph_queue::runnability::{Drafts, Reason};
+use ralph_queue::{Document, Queue};
+use ralph_state::file::Holder;
+use ralph_state::{TaskId, Timestamp};
+
+fn time(minutes: u64) -> Timestamp {
+    let start: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
+    start.checked_add(Duration::from_secs(60 * minutes)).unwrap()
+}
+
+/// Tasks as `id status scope,scope`.
+fn queue(tasks: &[&str]) -> Queue {
+    let task = |line: &&str| {
+        let mut words = line.split(' ');
+        let (id, status) = (words.next().unwrap(), words.next().unwrap());
+        let scope: Vec<&str> =
+            words.next().map(|words| words.split(',').collect()).unwrap_or_default();
+        serde_json::json!({ "id": id, "title": id, "status": status, "scope": scope,
+            "updated_at": time(0).to_string() })
+    };
+    let tasks: Vec<_> = tasks.iter().map(task).collect();
+    let text = serde_json::json!({ "version": 1, "tasks": tasks }).to_string();
+    Queue::new(Document::parse(text).unwrap(), None)
+}
+
+fn claim(
+    leases: &mut Leases,
+    queue: &Queue,
+    task: Option<&str>,
+    minute: u64,
+) -> Result<Option<Lease>, LeaseError> {
+    let now = time(minute);
+    let holder = Holder { pid: 1, host: "here".into(), command: "test".into(), since: now };
+    leases.claim(
+        queue,
+        &Request {
+            task,
+            owner: "me",
+            ttl: Duration::from_mins(30),
+            drafts: Drafts::Exclude,
+            exclude: &BTreeSet::new(),
+            holder: &holder,
+            now,
+        },
+    )
+}
+
+fn id(text: &str) -> TaskId {
+    text.parse().unwrap()
+}
+
+#[test]
+fn each_task_is_given_once_in_the_order_of_the_file() {
+    let queue = queue(&["RQ-1 draft", "RQ-2 todo", "RQ-3 todo"]);
+    let mut leases = Leases::default();
+    let first = claim(&mut leases, &queue, None, 0).unwrap().unwrap();
+    let second = claim(&mut leases, &queue, None, 1).unwrap().unwrap();
+    assert_eq!((first.task.as_str(), second.task.as_str()), ("RQ-2", "RQ-3"));
+    assert_ne!(first.token, second.token);
+    assert_eq!(claim(&mut leases, &queue, None, 2).unwrap(), None);
+    assert!(matches!(claim(&mut leases, &queue, Some("RQ-2"), 2), Err(LeaseError::Held { .. })));
+    assert!(matches!(
+        claim(&mut leases, &queue, Some("RQ-1"), 2),
+        Err(LeaseError::NotReady { .. })
+    ));
+    assert!(matches!(
+        claim(&mut leases, &queue, Some("RQ-9"), 2),
+        Err(LeaseError::NotFound { .. })
+    ));
+}
+
+#[test]
+fn a_lapsed_lease_goes_to_the_next_and_fences_the_last() {
+    let mut leases = Leases::default();
+    let old = claim(&mut leases, &queue(&["RQ-1 todo"]), None, 0).unwrap().unwrap();
+    let doing = queue(&["RQ-0 todo", "RQ-1 doing"]);
+    let touched = [id("RQ-1")];
+    let tokens = [old.token.clone()];
+    // Not renewed, but nobody else took it.
+    assert_eq!(leases.permit(&touched, &tokens, time(31)), Ok(()));
+    leases.settle(&doing, &tokens, time(31));
+    let is_held = |leases: &Leases, minute| leases.held("RQ-1", time(minute)).is_some();
+    assert!(is_held(&leases, 60) && !is_held(&leases, 61));
+
+    let new = claim(&mut leases, &doing, None, 61).unwrap().unwrap();
+    assert_eq!(new.task.as_str(), "RQ-1");
+    let lost = LeaseError::Lost { token: old.token };
+    assert_eq!(leases.permit(&touched, &tokens, time(62)), Err(lost));
+    assert!(matches!(leases.permit(&touched, &[], time(62)), Err(LeaseError::Held { .. })));
+    assert_eq!(leases.permit(&[id("RQ-0")], &[], time(62)), Ok(()));
+}
+
+#[test]
+fn work_begun_by_hand_is_not_given_away() {
+    let doing = queue(&["RQ-1 doing"]);
+    let mut leases = Leases::default();
+    assert_eq!(claim(&mut leases, &doing, None, 0).unwrap(), None);
+    let refused = claim(&mut leases, &doing, Some("RQ-1"), 0).unwrap_err();
+    assert_eq!(refused, LeaseError::NotReady { task: id("RQ-1"), reasons: vec![Reason::Underway] });
+}
+
+#[test]
+fn what_is_finished_here_is_done_in_every_work_tree() {
+    let mut leases = Leases::default();
+    let todo = queue(&["RQ-1 todo", "RQ-2 draft"]);
+    let tokens = [claim(&mut leases, &todo, None, 0).unwrap().unwrap().token];
+    leases.settle(&queue(&["RQ-1 done"]), &tokens, time(1));
+    // The other work tree still has it as it was.
+    assert_eq!(claim(&mut leases, &todo, None, 2).unwrap(), None);
+    assert!(leases.standing(&todo, time(2)).done.contains(&id("RQ-1")));
+    // A second `done` under the same token is no fault.
+    assert_eq!(leases.permit(&[], &tokens, time(2)), Ok(()));
+    // Opened again, it is an ordinary task.
+    let text = todo.document().text().replace(&time(0).to_string(), &time(3).to_string());
+    let reopened = Queue::new(Document::parse(text).unwrap(), None);
+    assert!(claim(&mut leases, &reopened, None, 4).unwrap().is_some());
+}
+
+#[test]
+fn a_task_that_is_put_back_is_free() {
+    let mut leases = Leases::default();
+    let todo = queue(&["RQ-1 todo"]);
+    let tokens = [claim(&mut leases, &todo, None, 0).unwrap().unwrap().token];
+    leases.settle(&todo, &tokens, time(1));
+    assert_eq!(leases.leases, []);
+    claim(&mut leases, &todo, None, 2).unwrap().unwrap();
+    assert!(leases.release(&id("RQ-1")) && !leases.release(&id("RQ-1")));
+}
+
+#[track_caller]
+fn check(
+    tasks: &[&str],
+    leases: &Leases,
+    parallel: Option<usize>,
+    expected: (&[&str], &[(&str, &str)]),
+) {
+    let queue = queue(tasks);
+    let exclude = BTreeSet::new();
+    let question = Question { now: time(1), drafts: Drafts::Exclude, exclude: &exclude, parallel };
+    let ready = ready(&queue, leases, &question);
+    let kind = |reasons: &[Reason]| serde_json::to_value(reasons).unwrap()[0]["kind"].clone();
+    let tasks: Vec<&str> = ready.tasks.iter().map(|task| task.id.as_str()).collect();
+    let others: Vec<_> =
+        ready.others.iter().map(|(task, reasons)| (task.id.as_str(), kind(reasons))).collect();
+    let others: Vec<(&str, &str)> =
+        others.iter().map(|(task, kind)| (*task, kind.as_str().unwrap())).collect();
+    assert_eq!((tasks.as_slice(), others.as_slice()), expected);
+}
+
+#[test]
+fn a_parallel_set_does_not_meet_itself_or_what_is_underway() {
+    let tasks = [
+        "RQ-1 doing src/a",
+        "RQ-2 todo ./src/a/b.rs",
+        "RQ-3 todo src/c/*.rs,docs",
+        "RQ-4 todo src/cc",
+        "RQ-5 todo docs/x.md",
+        "RQ-6 todo",
+        "RQ-7 todo",
+    ];
+    let none = Leases::default();
+    check(
+        &tasks,
+        &none,
+        None,
+        (&["RQ-2", "RQ-3", "RQ-4", "RQ-5", "RQ-6", "RQ-7"], &[("RQ-1", "underway")]),
+    );
+    let expected = [
+        ("RQ-1", "underway"),
+        ("RQ-2", "scope_overlaps"),
+        ("RQ-5", "scope_overlaps"),
+        ("RQ-7", "no_room"),
+    ];
+    check(&tasks, &none, Some(3), (&["RQ-3", "RQ-4", "RQ-6"], &expected));
+}
+
+#[test]
+fn a_leased_task_is_not_ready_and_its_scope_is_taken() {
+    let tasks = ["RQ-1 todo src", "RQ-2 todo src/x", "RQ-3 todo ."];
+    let mut leases = Leases::default();
+    claim(&mut leases, &queue(&tasks), None, 0).unwrap();
+    let overlaps = "scope_overlaps";
+    let expected = [("RQ-1", "claimed"), ("RQ-2", overlaps), ("RQ-3", overlaps)];
+    check(&tasks, &leases, Some(2), (&[], &expected));
+    check(&tasks, &leases, None, (&["RQ-2", "RQ-3"], &[("RQ-1", "claimed")]));
+}
