@@ -95,6 +95,14 @@ impl<'a> Json<'a> {
             _ => &[],
         }
     }
+
+    /// The names and values of an object; none when it is none.
+    pub(crate) fn fields(&self) -> &[(Cow<'a, str>, Self)] {
+        match &self.0 {
+            Node::Object(fields) => fields,
+            _ => &[],
+        }
+    }
 }
 
 impl<'de> Deserialize<'de> for Json<'de> {

@@ -28,6 +28,7 @@ mod json;
 mod outcome;
 mod parser;
 mod phase;
+mod probe;
 mod runner;
 mod turn;
 
@@ -36,5 +37,6 @@ pub use json::Json;
 pub use outcome::{Cost, Counted, Ending, Outcome, Usage};
 pub use parser::{Parser, Verdict};
 pub use phase::Phase;
-pub use runner::{Detected, Programs, Runner, RunnerError};
+pub use probe::{Login, Probe, probe};
+pub use runner::{Capabilities, Detected, Programs, Runner, RunnerError};
 pub use turn::{Access, Progress, Turn, TurnError, TurnReport, read_turn, run_turn};

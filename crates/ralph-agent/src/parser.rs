@@ -1,5 +1,7 @@
 //! What an agent printed, folded into what it means.
 
+use std::borrow::Cow;
+
 use ralph_state::Timestamp;
 
 use crate::{Counted, Ending, Event, Final, Outcome, Usage, adapter::Adapter, json::Json};
@@ -229,7 +231,9 @@ impl Parser {
 
     fn event(&mut self, line: &[u8], sink: &mut dyn FnMut(&Event<'_>)) {
         let Some(fold) = self.adapter.fold else { return };
-        let text = String::from_utf8_lossy(line);
+        // Several times as fast as the lossy way where it applies, as nearly always.
+        let text =
+            str::from_utf8(line).map_or_else(|_| String::from_utf8_lossy(line), Cow::Borrowed);
         if let Some(event) = Json::parse(&text).filter(Json::is_object) {
             self.facts.seen = true;
             fold(&mut Fold { facts: &mut self.facts, sink }, &event);

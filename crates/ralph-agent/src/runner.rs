@@ -6,15 +6,50 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use serde::Serialize;
+
 use crate::adapter::{self, ADAPTERS, Adapter};
 
 /// An agent that can be driven here: what it is and the program that it is.
 #[derive(Clone, Debug)]
 pub struct Runner {
     pub(crate) adapter: &'static Adapter,
+    name: String,
     pub(crate) program: PathBuf,
     /// What comes before the adapter's own arguments.
     pub(crate) args: Vec<OsString>,
+}
+
+/// What an agent can be asked for, and what it tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[expect(clippy::struct_excessive_bools, reason = "a table of what is there and what is not")]
+pub struct Capabilities {
+    /// To go on with an earlier turn's session.
+    pub resume: bool,
+    /// To give a fresh session an id chosen ahead.
+    pub session: bool,
+    /// To use a model.
+    pub model: bool,
+    /// To think so hard.
+    pub effort: bool,
+    /// To change files in its directory and do nothing else unasked.
+    pub edits: bool,
+    /// It tells the tokens it used.
+    pub tokens: bool,
+    /// It tells what it cost.
+    pub cost: bool,
+}
+
+impl Capabilities {
+    pub(crate) const ALL: Self = Self {
+        resume: true,
+        session: true,
+        model: true,
+        effort: true,
+        edits: true,
+        tokens: true,
+        cost: false,
+    };
 }
 
 /// Where programs are looked for.
@@ -26,6 +61,9 @@ pub struct Programs {
     pub bins: BTreeMap<String, String>,
     /// What the runner `command` runs: program and arguments.
     pub command: Option<Vec<String>>,
+    /// Program and first arguments of a runner, by its name. A name that is not that of
+    /// an agent known here is a plugin's.
+    pub runners: BTreeMap<String, Vec<String>>,
 }
 
 /// An agent that was found.
@@ -47,7 +85,7 @@ pub enum RunnerError {
         /// The name.
         name: String,
         /// The names there are.
-        known: Vec<&'static str>,
+        known: Vec<String>,
     },
     /// Its program is not there.
     #[error("the program `{program}` of the runner `{name}` is not {}", place(searched.as_deref()))]
@@ -59,9 +97,12 @@ pub enum RunnerError {
         /// The search path; `None` when the program is a path by itself.
         searched: Option<OsString>,
     },
-    /// The runner `command` has nothing to run.
-    #[error("the runner `command` needs `agent.command.argv`")]
-    NoCommand,
+    /// The runner has no program of its own, and configuration names none.
+    #[error("the runner `{name}` has no program to run")]
+    NoProgram {
+        /// The runner.
+        name: String,
+    },
 }
 
 fn place(searched: Option<&OsStr>) -> String {
@@ -78,18 +119,31 @@ impl Runner {
     /// A program with a separator in its name is a path; a relative one is meant from
     /// the directory of the turn and is first looked for there.
     pub fn resolve(name: &str, programs: &Programs) -> Result<Self, RunnerError> {
-        let adapter = adapter::find(name)
-            .ok_or_else(|| RunnerError::Unknown { name: name.to_owned(), known: Self::known() })?;
-        let (program, args) = match (adapter.program, &programs.command) {
-            ("", None) => return Err(RunnerError::NoCommand),
-            ("", Some(argv)) => argv.split_first().ok_or(RunnerError::NoCommand)?,
-            (own, _) => {
-                (&programs.bins.get(name).cloned().unwrap_or_else(|| own.to_owned()), &[][..])
+        let configured = programs.runners.get(name);
+        let adapter = match adapter::find(name) {
+            Some(adapter) => adapter,
+            None if configured.is_some() => adapter::PLUGIN,
+            None => {
+                let known = Self::known().into_iter().map(str::to_owned);
+                let known = known.chain(programs.runners.keys().cloned()).collect();
+                return Err(RunnerError::Unknown { name: name.to_owned(), known });
             }
+        };
+        let words = match (configured, &programs.command) {
+            (Some(words), _) => Some(words),
+            (None, words) if adapter.name == "command" => words.as_ref(),
+            (None, _) => None,
+        };
+        let (program, args) = match words.and_then(|words| words.split_first()) {
+            Some((program, args)) => (program.as_str(), args),
+            None => match programs.bins.get(name).map_or(adapter.program, String::as_str) {
+                "" => return Err(RunnerError::NoProgram { name: name.to_owned() }),
+                bin => (bin, &[][..]),
+            },
         };
         let missing = |searched| RunnerError::Missing {
             name: name.to_owned(),
-            program: program.clone(),
+            program: program.to_owned(),
             searched,
         };
         let path = Path::new(program);
@@ -100,14 +154,14 @@ impl Runner {
             ralph_process::find_program(path.as_os_str(), programs.path.as_deref())
                 .ok_or_else(|| missing(searched))?
         };
-        Ok(Self { adapter, program: found, args: args.iter().map(OsString::from).collect() })
+        let args = args.iter().map(OsString::from).collect();
+        Ok(Self { adapter, name: name.to_owned(), program: found, args })
     }
 
     /// The agents on the search path, the one to prefer first.
     pub fn detect(path: Option<&OsStr>) -> Vec<Detected> {
         ADAPTERS
             .into_iter()
-            .filter(|adapter| !adapter.program.is_empty())
             .filter_map(|adapter| {
                 let program = ralph_process::find_program(OsStr::new(adapter.program), path)?;
                 Some(Detected { name: adapter.name, program })
@@ -117,12 +171,12 @@ impl Runner {
 
     /// The name of every agent that Ralph can drive, the one to prefer first.
     pub fn known() -> Vec<&'static str> {
-        ADAPTERS.into_iter().map(|adapter| adapter.name).collect()
+        ADAPTERS.into_iter().map(|adapter| adapter.name).chain(["command"]).collect()
     }
 
     /// The agent's name.
-    pub fn name(&self) -> &'static str {
-        self.adapter.name
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
     /// The agent's program.
@@ -130,8 +184,13 @@ impl Runner {
         &self.program
     }
 
-    /// Whether a later turn can go on with an earlier one's session.
-    pub fn resumable(&self) -> bool {
-        self.adapter.resumable
+    /// What it can be asked for.
+    pub fn capabilities(&self) -> Capabilities {
+        self.adapter.can
+    }
+
+    /// What the agent of this name can be asked for; `None` when there is no such agent.
+    pub fn capabilities_of(name: &str) -> Option<Capabilities> {
+        adapter::find(name).map(|adapter| adapter.can)
     }
 }

@@ -3,20 +3,19 @@
 use std::{
     ffi::OsString,
     io::{self, Read as _, Seek as _},
-    panic::resume_unwind,
+    ops::ControlFlow,
     path::{Path, PathBuf},
-    sync::mpsc::{self, RecvTimeoutError},
-    thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
-use ralph_process::{Cancel, Command, Input, Output, SpawnError};
+use ralph_process::{Cancel, Command, Exit, Input, Output, SpawnError};
 use ralph_state::ProcessIdentity;
 
-use crate::{Ending, Outcome, Parser, Runner, Usage, Verdict, adapter::Invocation};
+use crate::{Ending, Event, Outcome, Parser, Runner, Usage, Verdict, adapter::Invocation};
 
-/// Time between two looks at what an agent printed meanwhile.
-const LOOK: Duration = Duration::from_millis(50);
+/// Time from the final event to the end, of which an agent with tools in the background
+/// takes half.
+const LINGER: Duration = Duration::from_secs(10);
 /// Time from SIGTERM to SIGKILL.
 const GRACE: Duration = Duration::from_secs(1);
 /// How much of the end of stderr is looked at.
@@ -45,6 +44,10 @@ pub struct Turn {
     pub access: Access,
     /// The turn is ended when it takes longer.
     pub limit: Option<Duration>,
+    /// The turn is ended when the agent prints nothing for so long.
+    pub silence: Option<Duration>,
+    /// The turn is ended when the agent still runs so long after its final event.
+    pub linger: Duration,
     /// Marks the agent's processes, and nobody else's; see
     /// [`Command::marker`](ralph_process::Command::marker).
     pub marker: String,
@@ -68,6 +71,8 @@ pub enum Progress<'a> {
     Spawned(&'a ProcessIdentity),
     /// The agent named its session.
     Session(&'a str),
+    /// The agent did or told something; its session, too, is one of these.
+    Event(&'a Event<'a>),
 }
 
 /// A turn that is over.
@@ -104,15 +109,9 @@ pub enum TurnError {
     #[error("cannot start the runner `{runner}`")]
     Spawn {
         /// The agent's name.
-        runner: &'static str,
+        runner: String,
         /// The cause.
         source: SpawnError,
-    },
-    /// There is no thread left to wait for the agent; nothing was started.
-    #[error("cannot start a thread")]
-    Thread {
-        /// The cause.
-        source: io::Error,
     },
     /// What the agent printed cannot be read. It has ended, or was ended.
     #[error("cannot read what the agent printed")]
@@ -141,6 +140,8 @@ impl Turn {
             session: None,
             access: Access::Full,
             limit: None,
+            silence: None,
+            linger: LINGER,
             marker: marker.into(),
         }
     }
@@ -163,8 +164,8 @@ pub(crate) fn stderr_path(files: &Path) -> PathBuf {
 
 /// Runs one turn to its end, or ends it at its limit or when cancelled.
 ///
-/// `progress` hears of the process as soon as it runs and of the session as soon as the
-/// agent names it; a turn that outlives this process can be found by both and judged by
+/// `progress` hears of the process as soon as it runs, of the session as soon as the agent
+/// names it and of every event; a turn that outlives this process can be found by both and judged by
 /// [`read_turn`]. The agent reads its prompt from a file and writes to files, so no pipe
 /// of this process can stop it or cut its output. When this returns, no process that
 /// carries the turn's marker is left, except those it reports as survivors.
@@ -180,41 +181,29 @@ pub fn run_turn(
     // There from the start: whoever reads needs not wait for the agent.
     fs_err::write(stdout_path(&turn.files), "").map_err(write)?;
 
-    let command = command(runner, turn);
+    let command = command(runner, turn).map_err(write)?;
     let mut output = Follow::open(runner, &turn.files)?;
-    let finished = thread::scope(|scope| {
-        let (tell, news) = mpsc::channel();
-        let supervisor = thread::Builder::new()
-            .name("turn".to_owned())
-            .spawn_scoped(scope, {
-                let command = &command;
-                move || {
-                    let child = ralph_process::spawn(command)?;
-                    // Nobody listens any more only when this scope unwinds.
-                    tell.send(child.identity().clone()).ok();
-                    Ok(child.finish(turn.limit, cancel))
-                }
-            })
-            .map_err(|source| TurnError::Thread { source })?;
-        loop {
-            match news.recv_timeout(LOOK) {
-                Ok(identity) => progress(Progress::Spawned(&identity)),
-                Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => break,
-            }
-            // What cannot be read now is tried again at the end, and told then.
-            output.look(progress).ok();
-        }
-        let finished = supervisor.join().unwrap_or_else(|panic| resume_unwind(panic));
-        finished.map_err(|source| TurnError::Spawn { runner: runner.name(), source })
-    })?;
+    let mut watch = Watch::new(turn);
+    let mut stopped = None;
+    let child = ralph_process::spawn(&command)
+        .map_err(|source| TurnError::Spawn { runner: runner.name().to_owned(), source })?;
+    progress(Progress::Spawned(child.identity()));
+    let finished = child.finish_watched(turn.limit, cancel, &mut || {
+        // What cannot be read now is tried again at the end, and told then.
+        output.look(progress).ok();
+        stopped = watch.judge(&output, &turn.files);
+        if stopped.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    });
     // An agent's tools have sessions of their own and outlive it.
     let left = ralph_process::end(&[], Some(&turn.marker), GRACE);
 
     output.look(progress).map_err(read_error)?;
-    let ending = finished.exit.into();
+    let ending = match (finished.exit, stopped) {
+        (Exit::Cancelled, Some(ending)) => ending,
+        (exit, _) => exit.into(),
+    };
     let Verdict { outcome, session_id, final_text, usage } =
-        output.parser.finish(ending, &stderr_tail(&turn.files)?, &mut |_| {});
+        output.finish(ending, &turn.files, progress)?;
     tracing::debug!(runner = runner.name(), ?ending, outcome = outcome.as_str(), "turn");
     Ok(TurnReport {
         outcome,
@@ -231,21 +220,30 @@ pub fn run_turn(
 pub fn read_turn(runner: &Runner, files: &Path, ending: Ending) -> Result<Verdict, TurnError> {
     let mut output = Follow::open(runner, files)?;
     output.look(&mut |_| {}).map_err(read_error)?;
-    Ok(output.parser.finish(ending, &stderr_tail(files)?, &mut |_| {}))
+    output.finish(ending, files, &mut |_| {})
 }
 
-fn command(runner: &Runner, turn: &Turn) -> Command {
-    let Invocation { args, env } = (runner.adapter.invocation)(turn);
-    Command::new(&runner.program, &turn.dir)
+fn command(runner: &Runner, turn: &Turn) -> io::Result<Command> {
+    let Invocation { args, env, stdin } = (runner.adapter.invocation)(turn);
+    let input = match stdin {
+        Some(text) => {
+            let path = turn.files.join("stdin");
+            fs_err::write(&path, text)?;
+            path
+        }
+        None => turn.prompt_path(),
+    };
+    Ok(Command::new(&runner.program, &turn.dir)
         .args(&runner.args)
         .args(args)
         .envs(env.into_iter().map(|(name, value)| (name.into(), value)))
         .envs(turn.env.iter().cloned())
-        .stdin(Input::File(turn.prompt_path()))
+        .stdin(Input::File(input))
         .stdout(Output::Append(stdout_path(&turn.files)))
         .stderr(Output::Truncate(stderr_path(&turn.files)))
         .marker(&turn.marker)
-        .grace(GRACE)
+        .interrupt(runner.adapter.interrupt.unwrap_or_default())
+        .grace(GRACE))
 }
 
 /// Reads on in a file that grows.
@@ -253,18 +251,14 @@ struct Follow {
     file: fs_err::File,
     parser: Parser,
     buffer: Vec<u8>,
-    named: bool,
+    read: u64,
 }
 
 impl Follow {
     fn open(runner: &Runner, files: &Path) -> Result<Self, TurnError> {
         let file = fs_err::File::open(stdout_path(files)).map_err(read_error)?;
-        Ok(Self {
-            file,
-            parser: Parser::of(runner.adapter),
-            buffer: vec![0; 64 << 10],
-            named: false,
-        })
+        let parser = Parser::of(runner.adapter);
+        Ok(Self { file, parser, buffer: vec![0; 64 << 10], read: 0 })
     }
 
     /// Takes in what is there now.
@@ -276,12 +270,59 @@ impl Follow {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) => return Err(error),
             };
-            self.parser.feed(&self.buffer[..read], &mut |_| {});
-            if let (false, Some(session)) = (self.named, self.parser.session_id()) {
-                progress(Progress::Session(session));
-                self.named = true;
-            }
+            self.read += read as u64;
+            self.parser.feed(&self.buffer[..read], &mut |event| tell(event, progress));
         }
+    }
+
+    fn finish(
+        self,
+        ending: Ending,
+        files: &Path,
+        progress: &mut dyn FnMut(Progress<'_>),
+    ) -> Result<Verdict, TurnError> {
+        let stderr = stderr_tail(files)?;
+        Ok(self.parser.finish(ending, &stderr, &mut |event| tell(event, progress)))
+    }
+}
+
+fn tell(event: &Event<'_>, progress: &mut dyn FnMut(Progress<'_>)) {
+    if let Event::Session { id } = event {
+        progress(Progress::Session(id));
+    }
+    progress(Progress::Event(event));
+}
+
+/// Decides when an agent that neither ends nor works has had its time.
+struct Watch {
+    silence: Option<Duration>,
+    linger: Duration,
+    /// How much it had printed when it last printed something, and when that was.
+    printed: u64,
+    heard: Instant,
+    /// Since when it is done by its own account.
+    done: Option<Instant>,
+}
+
+impl Watch {
+    fn new(turn: &Turn) -> Self {
+        let Turn { silence, linger, .. } = *turn;
+        Self { silence, linger, printed: 0, heard: Instant::now(), done: None }
+    }
+
+    fn judge(&mut self, output: &Follow, files: &Path) -> Option<Ending> {
+        let now = Instant::now();
+        let errors = fs_err::metadata(stderr_path(files)).map_or(0, |file| file.len());
+        if self.printed != output.read + errors {
+            self.printed = output.read + errors;
+            self.heard = now;
+        }
+        self.done = output.parser.is_final().then(|| self.done.unwrap_or(now));
+        if self.done.is_some_and(|done| now - done >= self.linger) {
+            return Some(Ending::Lingered);
+        }
+        let silence = self.silence.filter(|silence| now - self.heard >= *silence);
+        silence.map(|_| Ending::Stalled)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io::{self, Write as _};
+use std::ops::ControlFlow;
 use std::os::fd::OwnedFd;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::PathBuf;
@@ -11,7 +12,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use ralph_state::ProcessIdentity;
-use rustix::process::{WaitId, WaitIdOptions, waitid};
+use rustix::process::{Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 
 use crate::command::{Command, Input, Output, SpawnError, prepare, refused};
 use crate::drain::{Captured, Drain};
@@ -101,6 +102,7 @@ pub struct Child {
     stdout: Option<Drain>,
     stderr: Option<Drain>,
     marker: Option<String>,
+    interrupt: Duration,
     grace: Duration,
     started: Instant,
     exit: Option<Exit>,
@@ -140,6 +142,7 @@ fn start(command: &Command) -> Result<Child, SpawnError> {
         stdout: None,
         stderr: None,
         marker: command.marker.clone(),
+        interrupt: command.interrupt,
         grace: command.grace,
         started,
         exit: None,
@@ -213,12 +216,33 @@ impl Child {
     /// [`Child::terminate`] does. Ends soon after the child does, even if a process that it left
     /// in the background holds its pipes; such a process is left alone when the child ends on
     /// its own.
-    pub fn finish(mut self, limit: Option<Duration>, cancel: &Cancel) -> Finished {
-        let stopped = self.watch(limit, cancel);
+    pub fn finish(self, limit: Option<Duration>, cancel: &Cancel) -> Finished {
+        self.run_down(limit, cancel, None)
+    }
+
+    /// As [`Child::finish`], and meanwhile calls `look` some twenty times a second; a
+    /// [`ControlFlow::Break`] from it stops the child as `cancel` would.
+    pub fn finish_watched(
+        self,
+        limit: Option<Duration>,
+        cancel: &Cancel,
+        look: &mut dyn FnMut() -> ControlFlow<()>,
+    ) -> Finished {
+        self.run_down(limit, cancel, Some(look))
+    }
+
+    fn run_down(
+        mut self,
+        limit: Option<Duration>,
+        cancel: &Cancel,
+        look: Option<&mut dyn FnMut() -> ControlFlow<()>>,
+    ) -> Finished {
+        let stopped = self.watch(limit, cancel, look);
         let mut survivors = Vec::new();
         let exit = match stopped {
             None => self.wait(),
             Some(exit) => {
+                self.ask_to_end();
                 survivors = self.terminate(self.grace).survivors;
                 exit
             }
@@ -232,8 +256,13 @@ impl Child {
 
     /// Waits until it has ended (`None`) or has to be stopped. It is not reaped, so that its
     /// group's number stays its own.
-    fn watch(&mut self, limit: Option<Duration>, cancel: &Cancel) -> Option<Exit> {
-        const LOOK: Duration = Duration::from_millis(20);
+    fn watch(
+        &mut self,
+        limit: Option<Duration>,
+        cancel: &Cancel,
+        mut look: Option<&mut dyn FnMut() -> ControlFlow<()>>,
+    ) -> Option<Exit> {
+        const LOOK: Duration = Duration::from_millis(50);
         if self.exit.is_some() {
             return None;
         }
@@ -247,8 +276,8 @@ impl Child {
         let deadline = limit.and_then(|limit| self.started.checked_add(limit));
         loop {
             // Without a thread, which a machine at its limits may refuse, look now and then.
-            let look = waiter.is_err().then(|| Instant::now() + LOOK);
-            let until = deadline.into_iter().chain(look).min();
+            let next = (waiter.is_err() || look.is_some()).then(|| Instant::now() + LOOK);
+            let until = deadline.into_iter().chain(next).min();
             cancel.wait_until(until, || ended.load(Ordering::Acquire));
             let now = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
             if ended.load(Ordering::Acquire) || await_end(pid, now) {
@@ -260,6 +289,24 @@ impl Child {
             if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
                 return Some(Exit::TimedOut);
             }
+            if look.as_mut().is_some_and(|look| look().is_break()) {
+                return Some(Exit::Cancelled);
+            }
+        }
+    }
+
+    /// Sends SIGINT, where that is worth a try, and waits for what it does.
+    fn ask_to_end(&self) {
+        const LOOK: Duration = Duration::from_millis(10);
+        let Some(group) = os::pid(self.inner.id()).filter(|_| !self.interrupt.is_zero()) else {
+            return;
+        };
+        let deadline = Instant::now() + self.interrupt;
+        // It may have ended on its own.
+        let _ = kill_process_group(group, Signal::INT);
+        let now = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
+        while !await_end(self.inner.id(), now) && Instant::now() < deadline {
+            std::thread::sleep(LOOK);
         }
     }
 

@@ -38,6 +38,9 @@ pub struct Command {
     pub stderr: Output,
     /// Put into the environment, so that every descendant can be found: see [`Command::marker`].
     pub marker: Option<String>,
+    /// When it is stopped, how long it first gets to end on a SIGINT to its group; zero for a
+    /// program that does no better on SIGINT than on SIGTERM.
+    pub interrupt: Duration,
     /// Time between SIGTERM and SIGKILL when it is stopped.
     pub grace: Duration,
 }
@@ -95,6 +98,7 @@ impl Command {
             stdout: Output::Null,
             stderr: Output::Null,
             marker: None,
+            interrupt: Duration::ZERO,
             grace: Duration::from_secs(1),
         }
     }
@@ -164,6 +168,12 @@ impl Command {
     /// Time between SIGTERM and SIGKILL when it is stopped; one second unless said.
     pub fn grace(mut self, grace: Duration) -> Self {
         self.grace = grace;
+        self
+    }
+
+    /// Sets how long it first gets to end on SIGINT.
+    pub fn interrupt(mut self, interrupt: Duration) -> Self {
+        self.interrupt = interrupt;
         self
     }
 }

@@ -4,19 +4,23 @@ use std::time::Duration;
 
 use ralph_state::Timestamp;
 
-use super::{Adapter, Invocation, by_status};
+use super::{Adapter, Invocation, by_status, usage};
 use crate::{
-    Access, Cost, Counted, Event, Final, Json, Outcome, Turn, Usage,
+    Access, Capabilities, Cost, Event, Final, Json, Outcome, Turn, Usage,
     parser::{Facts, Fold, brief},
 };
 
 pub(crate) const ADAPTER: Adapter = Adapter {
     name: "claude",
     program: "claude",
-    resumable: true,
+    can: Capabilities { cost: true, ..Capabilities::ALL },
+    login: (&["ANTHROPIC_API_KEY", "CLAUDE_CODE_OAUTH_TOKEN"], &[".claude/.credentials.json"]),
+    // On SIGTERM it leaves its tools behind and tells no final event.
+    interrupt: Some(Duration::from_secs(5)),
     invocation,
     fold: Some(fold),
     exit,
+    ..Adapter::BASE
 };
 
 fn invocation(turn: &Turn) -> Invocation {
@@ -29,12 +33,7 @@ fn invocation(turn: &Turn) -> Invocation {
     let invocation = invocation
         .option("--model", turn.model.as_deref())
         .option("--effort", turn.effort.as_deref());
-    let invocation = match (&turn.resume, &turn.session) {
-        // With `=`, as the value is optional to the flag.
-        (Some(id), _) => invocation.arg(format!("--resume={id}")),
-        (None, Some(id)) => invocation.arg(format!("--session-id={id}")),
-        (None, None) => invocation,
-    };
+    let invocation = invocation.session(turn, "--resume", "--session-id");
     // Without it every turn pays for one more request, to title the session.
     let invocation = invocation.env("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1");
     if turn.access == Access::Full && rustix::process::geteuid().is_root() {
@@ -45,7 +44,7 @@ fn invocation(turn: &Turn) -> Invocation {
     }
 }
 
-fn fold(fold: &mut Fold<'_>, event: &Json<'_>) {
+pub(super) fn fold(fold: &mut Fold<'_>, event: &Json<'_>) {
     fold.session(event.text("session_id"));
     // What a sub-agent says is not the answer; its tools are the turn's all the same.
     let is_main = event.get("parent_tool_use_id").is_none_or(Json::is_null);
@@ -106,15 +105,16 @@ fn fold(fold: &mut Fold<'_>, event: &Json<'_>) {
 }
 
 fn result(fold: &mut Fold<'_>, event: &Json<'_>) {
-    fold.tell(&Event::Usage(Usage {
-        counted: Counted::Turn,
-        input: event.count("usage/input_tokens"),
-        cache_read: event.count("usage/cache_read_input_tokens"),
-        cache_write: event.count("usage/cache_creation_input_tokens"),
-        output: event.count("usage/output_tokens"),
-        reasoning: 0,
-        cost: Cost::measured(event.real("total_cost_usd")),
-    }));
+    if let Some(counts) = event.get("usage") {
+        const NAMES: [&str; 4] = [
+            "input_tokens",
+            "cache_read_input_tokens",
+            "cache_creation_input_tokens",
+            "output_tokens",
+        ];
+        let cost = Cost::measured(event.real("total_cost_usd"));
+        fold.tell(&Event::Usage(Usage { cost, ..usage(counts, NAMES) }));
+    }
     let denied = event.list("permission_denials").len();
     if denied > 0 {
         fold.warning(Some(&format!("uses of tools that were denied: {denied}")));
@@ -128,8 +128,11 @@ fn result(fold: &mut Fold<'_>, event: &Json<'_>) {
 }
 
 fn failure(facts: &Facts, event: &Json<'_>, subtype: &str) -> Outcome {
-    let message =
-        event.text("result").or_else(|| event.list("errors").first()?.as_text()).unwrap_or(subtype);
+    let message = event
+        .text("result")
+        .or_else(|| event.list("errors").first()?.as_text())
+        .or_else(|| event.text("error"))
+        .unwrap_or(subtype);
     let reason = brief(message);
     if message.starts_with("No conversation found with session ID") {
         return Outcome::LostSession;

@@ -2,17 +2,20 @@
 
 use super::{Adapter, Invocation, by_status};
 use crate::{
-    Access, Cost, Counted, Event, Json, Outcome, Turn, Usage,
+    Access, Capabilities, Cost, Counted, Event, Json, Outcome, Turn, Usage,
     parser::{Facts, Fold, brief},
 };
 
 pub(crate) const ADAPTER: Adapter = Adapter {
     name: "codex",
     program: "codex",
-    resumable: true,
+    can: Capabilities { session: false, ..Capabilities::ALL },
+    help: &["exec"],
+    login: (&["CODEX_API_KEY", "OPENAI_API_KEY"], &[".codex/auth.json"]),
     invocation,
     fold: Some(fold),
     exit,
+    ..Adapter::BASE
 };
 
 fn invocation(turn: &Turn) -> Invocation {

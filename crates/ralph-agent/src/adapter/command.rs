@@ -4,15 +4,19 @@
 //! what it likes; exit code 0 says that it thinks it is done.
 
 use super::{Adapter, Invocation};
-use crate::{Outcome, Turn, parser::Facts};
+use crate::Capabilities;
 
-pub(crate) const ADAPTER: Adapter =
-    Adapter { name: "command", program: "", resumable: false, invocation, fold: None, exit };
-
-fn invocation(turn: &Turn) -> Invocation {
-    Invocation::default().env("RALPH_PROMPT_FILE", turn.prompt_path())
-}
-
-fn exit(_facts: &Facts, _code: i32, _stderr: &str) -> Option<Outcome> {
-    None
-}
+pub(crate) const ADAPTER: Adapter = Adapter {
+    name: "command",
+    can: Capabilities {
+        resume: false,
+        session: false,
+        model: false,
+        effort: false,
+        edits: false,
+        tokens: false,
+        cost: false,
+    },
+    invocation: |turn| Invocation::default().env("RALPH_PROMPT_FILE", turn.prompt_path()),
+    ..Adapter::BASE
+};

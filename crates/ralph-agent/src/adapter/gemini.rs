@@ -2,17 +2,19 @@
 
 use super::{Adapter, Invocation, by_status};
 use crate::{
-    Access, Cost, Counted, Event, Json, Outcome, Turn, Usage,
+    Access, Capabilities, Cost, Counted, Event, Json, Outcome, Turn, Usage,
     parser::{Claim, Facts, Fold, brief},
 };
 
 pub(crate) const ADAPTER: Adapter = Adapter {
     name: "gemini",
     program: "gemini",
-    resumable: true,
+    can: Capabilities { effort: false, ..Capabilities::ALL },
+    login: (&["GEMINI_API_KEY", "GOOGLE_API_KEY"], &[".gemini/oauth_creds.json"]),
     invocation,
     fold: Some(fold),
     exit,
+    ..Adapter::BASE
 };
 
 fn invocation(turn: &Turn) -> Invocation {

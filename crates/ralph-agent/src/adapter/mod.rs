@@ -1,15 +1,23 @@
 //! The agents Ralph can drive: for each an argv and the meaning of its events.
 
+mod agy;
+mod amp;
 mod claude;
 mod codex;
 mod command;
+mod copilot;
+mod cursor;
+mod droid;
 mod gemini;
+mod kimi;
 mod opencode;
+mod pi;
+mod plugin;
 
-use std::{ffi::OsString, fmt};
+use std::{ffi::OsString, fmt, time::Duration};
 
 use crate::{
-    Json, Outcome, Turn,
+    Capabilities, Json, Outcome, Turn, Usage,
     parser::{Facts, Fold, brief},
 };
 
@@ -18,11 +26,16 @@ pub(crate) struct Adapter {
     pub(crate) name: &'static str,
     /// What it is called on `PATH`; empty when only configuration can tell.
     pub(crate) program: &'static str,
-    /// Whether a later turn can go on with an earlier one's session.
-    pub(crate) resumable: bool,
+    pub(crate) can: Capabilities,
+    /// What stands before `--help` to be told of the flags that a turn uses.
+    pub(crate) help: &'static [&'static str],
+    /// Variables and files in the home directory of which one is there after a login.
+    pub(crate) login: (&'static [&'static str], &'static [&'static str]),
+    /// It ends well on SIGINT within this time, and badly on SIGTERM.
+    pub(crate) interrupt: Option<Duration>,
     /// How it is started for a turn; the prompt comes on stdin.
     pub(crate) invocation: fn(&Turn) -> Invocation,
-    /// What an event adds to the facts; `None` when it prints none.
+    /// Tells the events of a line; `None` when it prints none.
     pub(crate) fold: Option<fn(&mut Fold<'_>, &Json<'_>)>,
     /// What it means by an exit code, with what it said on stderr, when its events and
     /// the code do not tell success together.
@@ -34,15 +47,51 @@ pub(crate) struct Adapter {
 pub(crate) struct Invocation {
     pub(crate) args: Vec<OsString>,
     pub(crate) env: Vec<(&'static str, OsString)>,
+    /// What it reads in place of the prompt.
+    pub(crate) stdin: Option<String>,
 }
 
 /// In the order in which they are offered.
-pub(crate) const ADAPTERS: [&Adapter; 5] =
-    [&claude::ADAPTER, &codex::ADAPTER, &gemini::ADAPTER, &opencode::ADAPTER, &command::ADAPTER];
+pub(crate) const ADAPTERS: [&Adapter; 13] = [
+    &claude::ADAPTER,
+    &codex::ADAPTER,
+    &gemini::ADAPTER,
+    &opencode::ADAPTER,
+    &opencode::VERSION_2,
+    &cursor::ADAPTER,
+    &copilot::ADAPTER,
+    &amp::ADAPTER,
+    &droid::ADAPTER,
+    &agy::ADAPTER,
+    &kimi::ADAPTER,
+    &kimi::LEGACY,
+    &pi::ADAPTER,
+];
+
+/// Those that configuration makes up: their names stand for no program.
+pub(crate) const CONFIGURED: [&Adapter; 2] = [&command::ADAPTER, &plugin::ADAPTER];
 
 /// The agent of this name.
 pub(crate) fn find(name: &str) -> Option<&'static Adapter> {
-    ADAPTERS.into_iter().find(|adapter| adapter.name == name)
+    ADAPTERS.into_iter().chain(CONFIGURED).find(|adapter| adapter.name == name)
+}
+
+/// A program that prints events of our own.
+pub(crate) const PLUGIN: &Adapter = &plugin::ADAPTER;
+
+impl Adapter {
+    /// What most of them have in common.
+    const BASE: Self = Self {
+        name: "",
+        program: "",
+        can: Capabilities::ALL,
+        help: &[],
+        login: (&[], &[]),
+        interrupt: None,
+        invocation: |_| Invocation::default(),
+        fold: None,
+        exit: |_, _, _| None,
+    };
 }
 
 impl fmt::Debug for Adapter {
@@ -53,7 +102,12 @@ impl fmt::Debug for Adapter {
 
 impl Invocation {
     fn new(args: &[&str]) -> Self {
-        Self { args: args.iter().map(OsString::from).collect(), env: Vec::new() }
+        Self { args: args.iter().map(OsString::from).collect(), ..Self::default() }
+    }
+
+    fn args(mut self, args: &[&str]) -> Self {
+        self.args.extend(args.iter().map(OsString::from));
+        self
     }
 
     fn arg(mut self, arg: impl Into<OsString>) -> Self {
@@ -69,10 +123,31 @@ impl Invocation {
         }
     }
 
+    /// The session to go on with, or the id of a fresh one.
+    fn session(self, turn: &Turn, resume: &str, choose: &str) -> Self {
+        // With `=`, as the value is optional to some.
+        match (&turn.resume, &turn.session) {
+            (Some(id), _) => self.arg(format!("{resume}={id}")),
+            (None, Some(id)) => self.arg(format!("{choose}={id}")),
+            (None, None) => self,
+        }
+    }
+
+    fn stdin(mut self, text: String) -> Self {
+        self.stdin = Some(text);
+        self
+    }
+
     fn env(mut self, name: &'static str, value: impl Into<OsString>) -> Self {
         self.env.push((name, value.into()));
         self
     }
+}
+
+/// The counts under these names: input, read from and written to a cache, output.
+fn usage(counts: &Json<'_>, names: [&str; 4]) -> Usage {
+    let [input, cache_read, cache_write, output] = names.map(|name| counts.count(name));
+    Usage { input, cache_read, cache_write, output, ..Usage::default() }
 }
 
 /// What a provider's HTTP status means; `None` when it is about the request itself.
@@ -190,6 +265,45 @@ mod tests {
                 "OPENCODE_DISABLE_AUTOUPDATE=1 run --format json --model big --variant high --session 0199"
             ],
         );
+    }
+
+    #[test]
+    fn the_others() {
+        let line = |agent: &str, turn: &Turn| {
+            let invocation = (find(agent).unwrap().invocation)(turn);
+            let args: Vec<_> =
+                invocation.args.iter().map(|arg| arg.display().to_string()).collect();
+            format!("{agent} {}\n", args.join(" "))
+        };
+        let agents =
+            ["opencode2", "cursor", "copilot", "amp", "droid", "agy", "kimi", "kimi-cli", "pi"];
+        let fresh = Turn { session: Some("0188".to_owned()), ..bare() };
+        let lines: String =
+            agents.iter().flat_map(|agent| [line(agent, &fresh), line(agent, &full())]).collect();
+        expect![[r"
+            opencode2 run --standalone --format json --auto
+            opencode2 run --standalone --format json --model big --session 0199
+            cursor -p --output-format stream-json --force --trust
+            cursor -p --output-format stream-json --force --trust --sandbox enabled --model big --resume 0199
+            copilot --output-format json --no-ask-user --allow-all-tools --session-id=0188
+            copilot --output-format json --no-ask-user --allow-tool write --model big --resume=0199
+            amp -x --stream-json --dangerously-allow-all
+            amp threads continue 0199 -x --stream-json
+            droid exec --output-format stream-json --skip-permissions-unsafe
+            droid exec --output-format stream-json --auto low --model big --reasoning-effort high --session-id 0199
+            agy --input-format stream-json --output-format stream-json --dangerously-skip-permissions --print-timeout 1440m --add-dir /work
+            agy --input-format stream-json --output-format stream-json --print-timeout 1440m --add-dir /work --model big --effort high --conversation 0199
+            kimi --output-format stream-json -p Read the file /files/prompt.md and do what it says.
+            kimi --output-format stream-json -m big -S 0199 -p Read the file /files/prompt.md and do what it says.
+            kimi-cli --print --input-format text --output-format stream-json --yolo --session 0188
+            kimi-cli --print --input-format text --output-format stream-json --model big --session 0199
+            pi -p --mode json
+            pi -p --mode json --model big --thinking high --session 0199
+        "]].assert_eq(&lines);
+        let agy = (find("agy").unwrap().invocation)(&bare());
+        expect![[r#"
+            {"event":"user","message":{"content":[{"text":"do the task","type":"text"}],"role":"user"}}
+        "#]].assert_eq(&agy.stdin.unwrap());
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! opencode 1.x: `opencode run`.
+//! opencode: `opencode run`, of version 1 and of version 2.
 
 use std::time::Duration;
 
@@ -6,17 +6,29 @@ use ralph_state::Timestamp;
 
 use super::{Adapter, Invocation, by_status};
 use crate::{
-    Access, Cost, Counted, Event, Json, Outcome, Turn, Usage,
+    Access, Capabilities, Cost, Counted, Event, Json, Outcome, Turn, Usage,
     parser::{Facts, Fold, brief},
 };
 
 pub(crate) const ADAPTER: Adapter = Adapter {
     name: "opencode",
     program: "opencode",
-    resumable: true,
+    can: Capabilities { session: false, cost: true, ..Capabilities::ALL },
+    help: &["run"],
+    login: (&[], &[".local/share/opencode/auth.json"]),
     invocation,
     fold: Some(fold),
     exit,
+    ..Adapter::BASE
+};
+
+/// The rewrite, which is another program.
+pub(crate) const VERSION_2: Adapter = Adapter {
+    name: "opencode2",
+    program: "opencode2",
+    can: Capabilities { effort: false, ..ADAPTER.can },
+    invocation: version_2,
+    ..ADAPTER
 };
 
 fn invocation(turn: &Turn) -> Invocation {
@@ -30,6 +42,16 @@ fn invocation(turn: &Turn) -> Invocation {
     invocation
         .option("--model", turn.model.as_deref())
         .option("--variant", turn.effort.as_deref())
+        .option("--session", turn.resume.as_deref())
+        .env("OPENCODE_DISABLE_AUTOUPDATE", "1")
+}
+
+fn version_2(turn: &Turn) -> Invocation {
+    let approval: &[&str] = if turn.access == Access::Full { &["--auto"] } else { &[] };
+    // Alone it would hand its work to a server that no signal of ours reaches.
+    Invocation::new(&["run", "--standalone", "--format", "json"])
+        .args(approval)
+        .option("--model", turn.model.as_deref())
         .option("--session", turn.resume.as_deref())
         .env("OPENCODE_DISABLE_AUTOUPDATE", "1")
 }
@@ -63,8 +85,12 @@ fn fold(fold: &mut Fold<'_>, event: &Json<'_>) {
                 Some("length") => fold.ended(Outcome::Failed {
                     reason: "the answer was cut at the model's limit".to_owned(),
                 }),
-                _ => fold.facts.claim = None,
+                _ => {}
             }
+        }
+        // It makes the context smaller, and goes on.
+        Some("error") if event.text("error/name") == Some("ContextOverflowError") => {
+            fold.warning(event.text("error/data/message"));
         }
         Some("error") => fold.ended(failure(event)),
         _ => {}

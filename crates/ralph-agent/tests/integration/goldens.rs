@@ -101,9 +101,9 @@ fn the_events_of_a_run() {
     for agent in AGENTS {
         let recordings = recordings_of(agent);
         let recording = recordings.iter().find(|it| it.scenario.starts_with("a-success")).unwrap();
-        let mut lines = String::new();
+        let mut lines = Vec::new();
         judge_telling(recording, &[&recording.stdout], recording.ending, &mut |event| {
-            lines += &(serde_json::to_string(event).unwrap() + "\n");
+            lines.extend(line(event));
         });
         golden::assert(cassettes().join(format!("{agent}.events.jsonl")), &lines);
     }
@@ -119,6 +119,35 @@ fn how_a_stream_is_cut_into_pieces_makes_no_difference() {
             assert_eq!(verdict, whole, "{} by {size}", recording.scenario);
         }
     }
+}
+
+/// The events are a format: a plugin that prints those of any run is judged as the run was.
+#[test]
+fn events_say_all_that_an_outcome_is_made_of() {
+    let judge_events = |lines: &[u8]| {
+        let mut parser = Parser::new("plugin").unwrap();
+        let mut again = Vec::new();
+        let mut sink = |event: &Event<'_>| again.extend(line(event));
+        parser.feed(lines, &mut sink);
+        let verdict = parser.finish(Ending::Lingered, "", &mut sink);
+        (verdict, again)
+    };
+    for recording in recordings() {
+        let mut lines = Vec::new();
+        let verdict =
+            judge_telling(&recording, &[&recording.stdout], Ending::Lingered, &mut |event| {
+                lines.extend(line(event));
+            });
+        let (again, same_lines) = judge_events(&lines);
+        assert_eq!(again, verdict, "{} {}", recording.agent, recording.scenario);
+        assert_eq!(String::from_utf8(same_lines), String::from_utf8(lines));
+    }
+}
+
+fn line(event: &Event<'_>) -> Vec<u8> {
+    let mut line = serde_json::to_vec(event).unwrap();
+    line.push(b'\n');
+    line
 }
 
 /// Three of these agents lose the end of their output on a slow pipe and exit with 0 all

@@ -8,8 +8,7 @@ use std::{
 };
 
 use ralph_agent::{
-    Ending, Outcome, Programs, Progress, Runner, RunnerError, Turn, TurnError, TurnReport,
-    read_turn, run_turn,
+    Ending, Outcome, Programs, Progress, Runner, Turn, TurnError, TurnReport, read_turn, run_turn,
 };
 use ralph_process::{Cancel, is_alive, marked};
 use tempfile::TempDir;
@@ -176,6 +175,123 @@ fn a_cancelled_turn_ends_with_all_its_processes() {
     assert_eq!(marked(&stage.marker), []);
 }
 
+/// Whoever sends it, and whether to the agent or to its group: what it started in a session
+/// of its own has ended when the turn is over.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_turn_that_a_signal_ends_leaves_no_process() {
+    use rustix::process::Signal;
+
+    let signals = [Signal::HUP, Signal::INT, Signal::QUIT, Signal::TERM, Signal::KILL];
+    std::thread::scope(|scope| {
+        for signal in signals {
+            for to_group in [false, true] {
+                scope.spawn(move || end_by_signal(signal, to_group));
+            }
+        }
+    });
+}
+
+#[cfg(target_os = "linux")]
+fn end_by_signal(signal: rustix::process::Signal, to_group: bool) {
+    use rustix::process::{Pid, kill_process, kill_process_group};
+
+    let stage = Stage::new();
+    let started = r#"echo '{"type":"thread.started","thread_id":"1"}'"#;
+    let runner = stage.agent("codex", &format!("{ORPHAN}\nsleep 600 &\n{started}; wait"));
+    let (mut agent, mut count) = (None, 0);
+    let report = run_turn(&runner, &stage.turn(), &Cancel::new(), &mut |progress| match progress {
+        Progress::Spawned(identity) => agent = Pid::from_raw(identity.pid.cast_signed()),
+        Progress::Session(_) => {
+            count = marked(&stage.marker).len();
+            let send = if to_group { kill_process_group } else { kill_process };
+            send(agent.unwrap(), signal).unwrap();
+        }
+        _ => {}
+    })
+    .unwrap();
+    assert!(count >= 3, "{signal:?}: the agent and two tools ran, not {count}");
+    assert_eq!(report.ending, Ending::Signal(signal.as_raw()));
+    assert_eq!(report.survivors, []);
+    assert_eq!(marked(&stage.marker), [], "{signal:?} to the group: {to_group}");
+}
+
+const FINAL: &str = r#"echo '{"type":"item.completed","item":{"type":"agent_message","text":"done"}}'
+    echo '{"type":"turn.completed"}'"#;
+
+#[test]
+fn an_agent_that_hangs_after_its_final_event_is_done() {
+    let stage = Stage::new();
+    let runner = stage.agent("codex", &format!("{FINAL}\nwhile :; do sleep 1; done"));
+    let turn = Turn { linger: Duration::from_millis(1), ..stage.turn() };
+    let report = run_turn(&runner, &turn, &Cancel::new(), &mut |_| {}).unwrap();
+    assert_eq!((report.outcome, report.ending), (Outcome::Succeeded, Ending::Lingered));
+    assert_eq!(marked(&stage.marker), []);
+}
+
+#[test]
+fn an_agent_that_is_silent_for_too_long_is_ended() {
+    let stage = Stage::new();
+    let runner =
+        stage.agent("codex", "echo '{\"type\":\"turn.started\"}'; while :; do sleep 1; done");
+    let turn = Turn { silence: Some(Duration::from_millis(1)), ..stage.turn() };
+    let report = run_turn(&runner, &turn, &Cancel::new(), &mut |_| {}).unwrap();
+    assert_eq!((report.outcome, report.ending), (Outcome::Stalled, Ending::Stalled));
+}
+
+#[test]
+fn claude_is_interrupted_before_it_is_terminated() {
+    let stage = Stage::new();
+    let runner = stage.agent(
+        "claude",
+        r#"trap 'echo "{\"type\":\"result\",\"session_id\":\"2\",\"is_error\":true}"; exit 0' INT
+        trap 'touch terminated; exit 143' TERM
+        echo '{"type":"system","subtype":"init","session_id":"1"}'; while :; do sleep 0.01; done"#,
+    );
+    let cancel = Cancel::new();
+    let mut sessions = Vec::new();
+    let report = run_turn(&runner, &stage.turn(), &cancel, &mut |progress| {
+        if let Progress::Session(id) = progress {
+            sessions.push(id.to_owned());
+            cancel.cancel();
+        }
+    })
+    .unwrap();
+    assert_eq!(report.outcome, Outcome::Interrupted);
+    assert_eq!(sessions, ["1", "2"], "its last words were heard");
+    assert!(!stage.path("work/terminated").exists());
+}
+
+#[test]
+fn every_event_is_told() {
+    let stage = Stage::new();
+    let mut kinds = Vec::new();
+    let runner = stage.agent("codex", FINAL);
+    run_turn(&runner, &stage.turn(), &Cancel::new(), &mut |progress| {
+        if let Progress::Event(event) = progress {
+            kinds.push(event.kind());
+        }
+    })
+    .unwrap();
+    assert_eq!(kinds, ["text", "usage", "final"]);
+}
+
+#[test]
+fn a_plugin_is_whatever_configuration_names() {
+    let stage = Stage::new();
+    let program = stage.program(
+        "mine",
+        r#"echo "$@" > args.txt; echo '{"type":"final","outcome":"succeeded","text":"ok"}'"#,
+    );
+    let argv = vec![program.to_str().unwrap().to_owned(), "--mine".to_owned()];
+    let programs = Programs { runners: [("mine".to_owned(), argv)].into(), ..Programs::default() };
+    let runner = Runner::resolve("mine", &programs).unwrap();
+    assert_eq!(runner.name(), "mine");
+    let report = stage.run(&runner);
+    assert_eq!(report.final_text.as_deref(), Some("ok"));
+    assert_eq!(stage.text("work/args.txt"), "--mine run --events 1 --access full\n");
+}
+
 #[test]
 fn a_turn_has_a_limit() {
     let stage = Stage::new();
@@ -202,7 +318,10 @@ fn an_agent_that_cannot_be_started_is_an_error() {
     let runner = stage.command("true");
     fs_err::remove_file(stage.path("bin/agent")).unwrap();
     let error = run_turn(&runner, &stage.turn(), &Cancel::new(), &mut |_| {}).unwrap_err();
-    assert!(matches!(error, TurnError::Spawn { runner: "command", .. }), "{error:?}");
+    assert!(
+        matches!(error, TurnError::Spawn { ref runner, .. } if runner == "command"),
+        "{error:?}"
+    );
 }
 
 #[test]
@@ -224,7 +343,7 @@ fn what_cannot_be_driven_is_told() {
     let programs = |bin: &str| Programs {
         path: Some(OsString::from("/nonexistent")),
         bins: [("claude".to_owned(), bin.to_owned())].into(),
-        command: None,
+        ..Programs::default()
     };
     let error = |name: &str, bin: &str| match Runner::resolve(name, &programs(bin)) {
         Ok(runner) => panic!("{runner:?}"),
@@ -232,7 +351,8 @@ fn what_cannot_be_driven_is_told() {
     };
     assert_eq!(
         error("cluade", "claude"),
-        "there is no runner `cluade`; known are `claude`, `codex`, `gemini`, `opencode`, `command`"
+        "there is no runner `cluade`; known are `claude`, `codex`, `gemini`, `opencode`, `opencode2`, \
+         `cursor`, `copilot`, `amp`, `droid`, `agy`, `kimi`, `kimi-cli`, `pi`, `command`"
     );
     assert_eq!(
         error("claude", "klaud"),
@@ -242,7 +362,7 @@ fn what_cannot_be_driven_is_told() {
         error("claude", "/nonexistent/claude"),
         "the program `/nonexistent/claude` of the runner `claude` is not an executable file"
     );
-    assert_eq!(error("command", ""), RunnerError::NoCommand.to_string());
+    assert_eq!(error("command", ""), "the runner `command` has no program to run");
     let relative = Runner::resolve("claude", &programs("tools/claude")).unwrap();
     assert_eq!(relative.program(), Path::new("tools/claude"));
 }

@@ -1,0 +1,73 @@
+//! GitHub Copilot CLI: `copilot`.
+
+use super::{Adapter, Invocation};
+use crate::{
+    Access, Capabilities, Event, Json, Outcome, Turn,
+    parser::{Fold, brief},
+};
+
+pub(crate) const ADAPTER: Adapter = Adapter {
+    name: "copilot",
+    program: "copilot",
+    can: Capabilities { effort: false, tokens: false, ..Capabilities::ALL },
+    login: (&["COPILOT_GITHUB_TOKEN", "GH_TOKEN", "GITHUB_TOKEN"], &[".copilot/config.json"]),
+    invocation,
+    fold: Some(fold),
+    ..Adapter::BASE
+};
+
+fn invocation(turn: &Turn) -> Invocation {
+    let invocation = Invocation::new(&["--output-format", "json", "--no-ask-user"]);
+    let invocation = match turn.access {
+        Access::Full => invocation.arg("--allow-all-tools"),
+        Access::Edits => invocation.option("--allow-tool", Some("write")),
+    };
+    let invocation = invocation.option("--model", turn.model.as_deref());
+    invocation.session(turn, "--resume", "--session-id")
+}
+
+fn fold(fold: &mut Fold<'_>, event: &Json<'_>) {
+    match event.text("type") {
+        Some("assistant.turn_start") => fold.tell(&Event::Step),
+        Some("assistant.message") => {
+            fold.text(event.text("data/content").filter(|text| !text.is_empty()));
+        }
+        Some("assistant.reasoning") => fold.reasoning(event.text("data/content")),
+        Some("tool.execution_start") => fold.tell(&Event::ToolCall {
+            id: event.text("data/toolCallId"),
+            name: event.text("data/toolName").unwrap_or_default(),
+            input: event.get("data/arguments"),
+        }),
+        Some("tool.execution_complete") => fold.tell(&Event::ToolResult {
+            id: event.text("data/toolCallId"),
+            failed: event.flag("data/success") == Some(false),
+            output: event.get("data/result/content").or_else(|| event.get("data/error/message")),
+        }),
+        Some("session.error") => {
+            let message = event.text("data/message");
+            let kind = event.text("data/errorType").unwrap_or_default();
+            fold.facts.memo = Some(format!("{kind}: {}", brief(message.unwrap_or_default())));
+            fold.warning(message);
+        }
+        // Flat, not inside `data`.
+        Some("result") => {
+            fold.session(event.text("sessionId"));
+            let outcome = match (event.whole("exitCode"), fold.facts.memo.take()) {
+                (Some(0), _) => Outcome::Succeeded,
+                (_, told) => failure(&told.unwrap_or_default()),
+            };
+            fold.ended(outcome);
+        }
+        _ => {}
+    }
+}
+
+fn failure(told: &str) -> Outcome {
+    let reason = told.to_owned();
+    match told.split(':').next() {
+        Some("rate_limit") => Outcome::RateLimited { until: None },
+        Some("quota") => Outcome::OutOfQuota { reason },
+        Some("authentication" | "authorization") => Outcome::NotAuthenticated { reason },
+        _ => Outcome::Failed { reason },
+    }
+}
