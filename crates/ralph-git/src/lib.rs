@@ -54,4 +54,5 @@ pub use snapshot::IdentityError;
 pub use status::{Change, ChangeKind};
 pub use workspace::{
     CreateError, NotRemovable, OpenError, Removable, RemoveError, Workspace, create_workspace,
+    sweep_workspaces,
 };

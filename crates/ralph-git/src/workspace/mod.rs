@@ -11,7 +11,7 @@ use ralph_process::Cancel;
 use thiserror::Error;
 
 pub use self::create::{CreateError, create_workspace};
-pub use self::remove::{NotRemovable, Removable, RemoveError};
+pub use self::remove::{NotRemovable, Removable, RemoveError, sweep_workspaces};
 use crate::command::Call;
 use crate::{DiscoverError, GitEnv, GitError, Repo, Sha};
 
@@ -95,10 +95,13 @@ impl Workspace {
 
     /// Makes HEAD [`Workspace::branch`] and the branch, index and files those of `to`. A stopped
     /// rebase or merge is forgotten; changes and untracked files are lost; ignored files stay.
+    /// Locks that a killed git left behind go too, so this is only for who knows that no process
+    /// works in this workspace.
     ///
     /// # Errors
     /// When `to` is missing, or git gives no answer; what was reached until then stands.
     pub fn reset_clean(&self, to: &Sha) -> Result<(), GitError> {
+        self.remove_stale_locks()?;
         if self.rebase_in_progress() {
             self.run(Call::new(["rebase", "--quit"]))?;
         }

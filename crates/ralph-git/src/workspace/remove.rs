@@ -4,7 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use ralph_process::own_pid;
+use ralph_process::{identity_of, own_pid};
 use thiserror::Error;
 
 use super::Workspace;
@@ -171,22 +171,56 @@ pub(super) fn hidden(parent: &Path, name: &OsStr, mark: &str) -> PathBuf {
     parent.join(hidden)
 }
 
-/// Removes what unfinished creations and removals of the workspace `name` left in `parent`.
+/// Removes what unfinished creations and removals of workspaces left in `root`, the directory
+/// they are in, unless the process that was at it lives; returns how many there were.
+///
+/// # Errors
+/// When the directory cannot be read or something in it not removed. One that is missing is empty.
+pub fn sweep_workspaces(root: &Path) -> io::Result<usize> {
+    let mut swept = 0;
+    for (path, _, pid) in leftovers(root)? {
+        if identity_of(pid).is_none() {
+            remove_tree(&path)?;
+            swept += 1;
+        }
+    }
+    Ok(swept)
+}
+
+/// Removes what is left of unfinished creations and removals of the workspace `name`.
 pub(super) fn sweep(parent: &Path, name: &OsStr) -> io::Result<()> {
-    let name = name.as_encoded_bytes();
-    for entry in fs_err::read_dir(parent)? {
-        let entry = entry?;
-        let found = entry.file_name();
-        let rest = found.as_encoded_bytes().strip_prefix(b".").and_then(|f| f.strip_prefix(name));
-        let is_number = |rest: &[u8]| !rest.is_empty() && rest.iter().all(u8::is_ascii_digit);
-        let is_ours = |mark: &str| {
-            rest.and_then(|rest| rest.strip_prefix(mark.as_bytes())).is_some_and(is_number)
-        };
-        if is_ours(NEW) || is_ours(OLD) {
-            remove_tree(&entry.path())?;
+    for (path, of, _) in leftovers(parent)? {
+        if of == name.as_encoded_bytes() {
+            remove_tree(&path)?;
         }
     }
     Ok(())
+}
+
+/// The hidden workspaces in `root`, with their names and who made or removed them.
+fn leftovers(root: &Path) -> io::Result<Vec<(PathBuf, Vec<u8>, u32)>> {
+    let listing = match fs_err::read_dir(root) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        listing => listing?,
+    };
+    let mut found = Vec::new();
+    for entry in listing {
+        let entry = entry?;
+        if let Some((name, pid)) = parse_hidden(entry.file_name().as_encoded_bytes()) {
+            found.push((entry.path(), name.to_owned(), pid));
+        }
+    }
+    Ok(found)
+}
+
+/// `.{name}.new-{pid}` or `.{name}.old-{pid}`.
+fn parse_hidden(file_name: &[u8]) -> Option<(&[u8], u32)> {
+    let dash = file_name.iter().rposition(|byte| *byte == b'-')?;
+    let (front, digits) = file_name.split_at(dash + 1);
+    let is_number = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
+    let pid = std::str::from_utf8(digits).ok().filter(|_| is_number)?.parse().ok()?;
+    let name = [NEW, OLD].iter().find_map(|mark| front.strip_suffix(mark.as_bytes()))?;
+    Some((name.strip_prefix(b".")?, pid))
 }
 
 /// Removes a directory and all in it, directories without write permission included: package

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use ralph_git::{
     CreateError, GitEnv, NotRemovable, OpenError, RemoteUrls, RemoveError, Repo, Workspace,
-    create_workspace,
+    create_workspace, sweep_workspaces,
 };
 use ralph_process::Cancel;
 use ralph_testkit::Sandbox;
@@ -195,6 +195,22 @@ fn what_a_crash_left_is_swept_and_nothing_else() {
 }
 
 #[test]
+fn what_dead_processes_left_of_any_workspace_is_swept() {
+    let sandbox = Sandbox::new();
+    assert_eq!(sweep_workspaces(&sandbox.path("w")).unwrap(), 0);
+    let own = format!(".T-1.old-{}", ralph_process::own_pid());
+    // No system gives so high a number to a process.
+    let dead = format!(".T-2.new-{}", u32::MAX - 1);
+    for name in [&own, &dead, "T-3", ".T-4.new-99999999999"] {
+        sandbox.write(format!("w/{name}/file"), "");
+    }
+    assert_eq!(sweep_workspaces(&sandbox.path("w")).unwrap(), 1);
+    let mut left = [own.as_str(), ".T-4.new-99999999999", "T-3"];
+    left.sort_unstable();
+    assert_eq!(names(sandbox.path("w")), left);
+}
+
+#[test]
 fn only_a_workspace_opens_as_one() {
     let sandbox = Sandbox::new();
     let (user, _main, workspace) = with_workspace(&sandbox);
@@ -246,7 +262,9 @@ fn stale_locks_are_removed() {
     write(&workspace, "file", "2");
     assert!(workspace.commit_all("locked").is_err());
     assert_eq!(workspace.remove_stale_locks().unwrap().len(), 2);
-    commit(&workspace, "free");
+    let free = commit(&workspace, "free");
+    fs_err::write(workspace.git_dir().join("index.lock"), "").unwrap();
+    workspace.reset_clean(&free).unwrap();
     assert!(workspace.remove_stale_locks().unwrap().is_empty());
 }
 
