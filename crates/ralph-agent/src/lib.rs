@@ -23,19 +23,23 @@
 //! gives a prompt on a command line; leaves an agent's stdin open.
 
 mod adapter;
+mod budget;
 mod event;
 mod json;
 mod outcome;
 mod parser;
+mod pause;
 mod phase;
 mod probe;
 mod runner;
 mod turn;
 
+pub use budget::{Amount, Budget, Counter, Exhausted, Limits, Reservation};
 pub use event::{EVENT_VERSION, Event, Final};
 pub use json::Json;
-pub use outcome::{Cost, Counted, Ending, Outcome, Usage};
+pub use outcome::{Cost, Counted, Ending, Outcome, Price, Usage};
 pub use parser::{Parser, Verdict};
+pub use pause::{Pauses, Permit, rate_limit_pause};
 pub use phase::Phase;
 pub use probe::{Login, Probe, probe};
 pub use runner::{Capabilities, Detected, Programs, Runner, RunnerError};

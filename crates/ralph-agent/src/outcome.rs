@@ -241,7 +241,58 @@ impl Cost {
     }
 }
 
+/// What a million tokens cost in US dollars.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Price {
+    /// Read, and not from a cache.
+    pub input: f64,
+    /// Read from a cache.
+    pub cache_read: f64,
+    /// Written to a cache.
+    pub cache_write: f64,
+    /// Written, reasoning included.
+    pub output: f64,
+}
+
 impl Usage {
+    /// All tokens.
+    pub fn tokens(&self) -> u64 {
+        self.input + self.cache_read + self.cache_write + self.output
+    }
+
+    /// The same with its cost estimated, where the agent did not tell it.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "an estimate")]
+    pub fn priced(self, price: Price) -> Self {
+        let usd = self.input as f64 * price.input
+            + self.cache_read as f64 * price.cache_read
+            + self.cache_write as f64 * price.cache_write
+            + self.output as f64 * price.output;
+        match self.cost {
+            Cost::Unknown => Self { cost: Cost::Estimated { usd: usd / 1e6 }, ..self },
+            _ => self,
+        }
+    }
+
+    /// What a turn used of a session of which `before` was used earlier.
+    #[must_use]
+    pub fn since(self, before: Self) -> Self {
+        let cost = |usd: f64| (usd - before.cost.usd().unwrap_or_default()).max(0.0);
+        Self {
+            counted: Counted::Turn,
+            input: self.input.saturating_sub(before.input),
+            cache_read: self.cache_read.saturating_sub(before.cache_read),
+            cache_write: self.cache_write.saturating_sub(before.cache_write),
+            output: self.output.saturating_sub(before.output),
+            reasoning: self.reasoning.saturating_sub(before.reasoning),
+            cost: match self.cost {
+                Cost::Unknown => Cost::Unknown,
+                Cost::Measured { usd } => Cost::Measured { usd: cost(usd) },
+                Cost::Estimated { usd } => Cost::Estimated { usd: cost(usd) },
+            },
+        }
+    }
+
     /// Adds a step to a turn.
     pub(crate) fn add(&mut self, step: Self) {
         self.input += step.input;
@@ -255,5 +306,24 @@ impl Usage {
             (_, Cost::Unknown) => self.cost,
             (None, cost) => cost,
         };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_turn_of_a_session_is_what_came_to_it() {
+        let price = Price { input: 2.0, output: 10.0, ..Price::default() };
+        let counted = Counted::Session;
+        let before = Usage { counted, input: 100, output: 10, ..Usage::default() }.priced(price);
+        let after = Usage { counted, input: 300, output: 15, ..Usage::default() }.priced(price);
+        let turn = after.since(before);
+        assert_eq!((turn.counted, turn.input, turn.output), (Counted::Turn, 200, 5));
+        let usd = turn.cost.usd().unwrap();
+        assert!((usd - 0.000_45).abs() < 1e-9, "{usd}");
+        let told = Usage { cost: Cost::Measured { usd: 1.0 }, ..before };
+        assert_eq!(told.priced(price), told);
     }
 }

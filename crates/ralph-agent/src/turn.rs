@@ -11,7 +11,7 @@ use std::{
 use ralph_process::{Cancel, Command, Exit, Input, Output, SpawnError};
 use ralph_state::ProcessIdentity;
 
-use crate::{Ending, Event, Outcome, Parser, Runner, Usage, Verdict, adapter::Invocation};
+use crate::{Ending, Event, Outcome, Parser, Price, Runner, Usage, Verdict, adapter::Invocation};
 
 /// Time from the final event to the end, of which an agent with tools in the background
 /// takes half.
@@ -48,6 +48,8 @@ pub struct Turn {
     pub silence: Option<Duration>,
     /// The turn is ended when the agent still runs so long after its final event.
     pub linger: Duration,
+    /// What the model costs, for an agent that does not tell.
+    pub price: Option<Price>,
     /// Marks the agent's processes, and nobody else's; see
     /// [`Command::marker`](ralph_process::Command::marker).
     pub marker: String,
@@ -142,6 +144,7 @@ impl Turn {
             limit: None,
             silence: None,
             linger: LINGER,
+            price: None,
             marker: marker.into(),
         }
     }
@@ -210,7 +213,7 @@ pub fn run_turn(
         ending,
         session_id,
         final_text,
-        usage,
+        usage: usage.map(|usage| turn.price.map_or(usage, |price| usage.priced(price))),
         wall: finished.wall,
         survivors: [finished.survivors, left.survivors].concat(),
     })

@@ -108,6 +108,13 @@ pub struct AgentConfig {
     /// What the runner `command` runs.
     #[serde(default)]
     pub command: Option<CommandRunner>,
+    /// Program and first arguments of a runner, by its name; a name that is no built-in
+    /// agent's is that of a plugin.
+    #[serde(default)]
+    pub runners: BTreeMap<String, CommandRunner>,
+    /// What a model costs, by its name, for agents that do not tell.
+    #[serde(default)]
+    pub prices: BTreeMap<String, Price>,
     /// Program of `codex`, when it is not the one on `PATH`.
     #[serde(default)]
     pub codex_bin: Option<String>,
@@ -161,6 +168,8 @@ pub struct AgentConfig {
     pub runner_retry: RetryConfig,
     /// Wall-clock limit of one turn, in minutes.
     pub turn_timeout_minutes: u32,
+    /// Minutes after which an agent that prints nothing is ended; 0 is never.
+    pub turn_silence_minutes: u32,
     /// Turns an agent gets to resolve one conflict.
     pub conflict_turns: u32,
     /// Turns an agent gets to turn a red gate green.
@@ -218,7 +227,21 @@ impl AgentConfig {
     }
 }
 
-/// `agent.command.*`
+/// `agent.prices.MODEL.*`, in US dollars per million tokens.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub struct Price {
+    /// Read, and not from a cache.
+    pub input: f64,
+    /// Read from a cache.
+    pub cache_read: f64,
+    /// Written to a cache.
+    pub cache_write: f64,
+    /// Written, reasoning included.
+    pub output: f64,
+}
+
+/// `agent.command.*`, `agent.runners.NAME.*`
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct CommandRunner {
     /// Program and arguments; never a shell line.

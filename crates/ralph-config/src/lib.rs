@@ -40,8 +40,8 @@ pub mod trust;
 pub use config::{
     AgentConfig, AgingThresholds, ApprovalMode, CiGate, CommandRunner, Config, Finish,
     GitPublishMode, GitRevertMode, LoopConfig, NotificationConfig, OutputFormat, ParallelConfig,
-    PermissionMode, PhaseOverride, PlanMode, PluginConfig, PluginsConfig, ProjectType, QueueConfig,
-    QueuePolicy, RetryConfig, RunnerCli, RunnerOptions, Sandbox, ScanPromptVersion,
+    PermissionMode, PhaseOverride, PlanMode, PluginConfig, PluginsConfig, Price, ProjectType,
+    QueueConfig, QueuePolicy, RetryConfig, RunnerCli, RunnerOptions, Sandbox, ScanPromptVersion,
     UnsupportedOption, Verbosity, WebhookConfig,
 };
 pub use error::{ConfigError, Place, Violation, Warning, WarningKind};

@@ -88,6 +88,12 @@ pub fn take(
     turn.access = if agent.full_access(runner.name()) { Access::Full } else { Access::Edits };
     let minutes = u64::from(agent.turn_timeout_minutes);
     turn.limit = (minutes > 0).then(|| Duration::from_secs(minutes * 60));
+    let minutes = u64::from(agent.turn_silence_minutes);
+    turn.silence = (minutes > 0).then(|| Duration::from_secs(minutes * 60));
+    let price = turn.model.as_ref().and_then(|model| agent.prices.get(model));
+    turn.price = price.map(|&ralph_config::Price { input, cache_read, cache_write, output }| {
+        ralph_agent::Price { input, cache_read, cache_write, output }
+    });
     Ok(ralph_agent::run_turn(runner, &turn, &project.cancel, progress)?)
 }
 
@@ -148,31 +154,6 @@ pub enum Failure {
     Limit(String),
 }
 
-/// Waits for a rate limit to pass; how often it is waited for is limited.
-const RATE_LIMIT_WAITS: u32 = 8;
-/// The first pause when the provider gives no time; each next one is twice as long.
-const FIRST_PAUSE: Duration = Duration::from_secs(30);
-/// No pause is longer, whatever time was given.
-const LONGEST_PAUSE: Duration = Duration::from_hours(6);
-
-/// How long to wait for a rate limit the `count`th time, from 0; `None`: not any more.
-///
-/// A limit is no attempt: the agent did nothing wrong. The time is the one the
-/// agent gave, never an invented one; without any the pauses double.
-pub fn rate_limit_pause(until: Option<Timestamp>, now: Timestamp, count: u32) -> Option<Duration> {
-    if count >= RATE_LIMIT_WAITS {
-        return None;
-    }
-    let pause = match until {
-        Some(until) => {
-            let seconds = until.seconds_since(now).max(0).saturating_add(1);
-            Duration::from_secs(seconds.unsigned_abs())
-        }
-        None => FIRST_PAUSE * 2u32.saturating_pow(count),
-    };
-    (pause <= LONGEST_PAUSE).then_some(pause)
-}
-
 fn environment(
     task: &Task,
     place: &TurnPlace,
@@ -200,17 +181,6 @@ fn instructions(project: &Project) -> Result<Vec<(String, String)>, TakeTurnErro
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_rate_limit_is_waited_for_as_long_as_it_says_and_not_for_ever() {
-        let now = Timestamp::UNIX_EPOCH;
-        let later = |seconds| now.checked_add(Duration::from_secs(seconds));
-        assert_eq!(rate_limit_pause(later(90), now, 0), Some(Duration::from_secs(91)));
-        assert_eq!(rate_limit_pause(Some(now), now, 7), Some(Duration::from_secs(1)));
-        assert_eq!(rate_limit_pause(None, now, 3), Some(Duration::from_mins(4)));
-        assert_eq!(rate_limit_pause(later(7 * 3600), now, 0), None);
-        assert_eq!(rate_limit_pause(None, now, 8), None);
-    }
 
     #[test]
     fn an_agent_killed_by_somebody_else_may_try_again() {

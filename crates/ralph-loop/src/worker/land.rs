@@ -456,7 +456,7 @@ impl Worker<'_> {
     fn wait_for_limit(&self, until: Option<Timestamp>, reason: &str, record: &WorkerRecord) {
         let asked = record.conflicts.unwrap_or(0) + record.red_gates.unwrap_or(0);
         self.project.tell(Event::Note(format!("{}: {reason}", self.task.id)));
-        if let Some(pause) = turn::rate_limit_pause(until, self.project.now(), asked) {
+        if let Some(pause) = ralph_agent::rate_limit_pause(until, self.project.now(), asked) {
             self.project.cancel.wait_timeout(pause);
         }
     }

@@ -197,7 +197,7 @@ impl Worker<'_> {
                 Some(Failure::Final(reason)) => return Ok(Turns::Failed(reason)),
                 Some(Failure::Limit(reason)) => return Ok(Turns::Limited(reason)),
                 Some(Failure::RateLimited { until, reason }) => {
-                    let pause = turn::rate_limit_pause(until, self.project.now(), limits);
+                    let pause = ralph_agent::rate_limit_pause(until, self.project.now(), limits);
                     let Some(pause) = pause else { return Ok(Turns::Limited(reason)) };
                     limits += 1;
                     self.project.tell(Event::Note(format!("{}: {reason}", self.task.id)));
