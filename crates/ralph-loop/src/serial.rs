@@ -372,7 +372,8 @@ impl Serial<'_> {
                     Some(Failure::Final(reason)) => return Ok(Some(Ended::Failed(reason))),
                     Some(Failure::Limit(reason)) => return Ok(Some(Ended::Limited(reason))),
                     Some(Failure::RateLimited { until, reason }) => {
-                        let pause = ralph_agent::rate_limit_pause(until, self.project.now(), limits);
+                        let pause =
+                            ralph_agent::rate_limit_pause(until, self.project.now(), limits);
                         let Some(pause) = pause else { return Ok(Some(Ended::Limited(reason))) };
                         limits += 1;
                         self.project.tell(Event::Note(format!("{}: {reason}", tally.task.id)));
