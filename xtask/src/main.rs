@@ -7,6 +7,7 @@
 mod bench;
 mod cargo;
 mod crash;
+mod fuzz;
 mod migrations;
 mod test;
 mod tidy;
@@ -51,6 +52,11 @@ const CHECKS: &[Check] = &[
         name: "bench",
         about: "What durability costs, next to the same work by hand",
         run: bench::run,
+    },
+    Check {
+        name: "fuzz",
+        about: "Any bytes as any of Ralph's own files, for a while",
+        run: fuzz::run,
     },
     Check {
         name: "tidy",
