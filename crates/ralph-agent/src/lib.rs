@@ -32,6 +32,7 @@ mod pause;
 mod phase;
 mod probe;
 mod runner;
+mod script;
 mod turn;
 
 pub use budget::{Amount, Budget, Counter, Exhausted, Limits, Reservation};
@@ -42,5 +43,6 @@ pub use parser::{Parser, Verdict};
 pub use pause::{Pauses, Permit, rate_limit_pause};
 pub use phase::Phase;
 pub use probe::{Login, Probe, probe};
-pub use runner::{Capabilities, Detected, Programs, Runner, RunnerError};
+pub use runner::{Capabilities, Detected, Player, Programs, Runner, RunnerError};
+pub use script::{ScriptError, Stage, Taken, When, play, play_orphan, record};
 pub use turn::{Access, Progress, Turn, TurnError, TurnReport, read_turn, run_turn};

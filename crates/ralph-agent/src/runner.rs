@@ -8,7 +8,10 @@ use std::{
 
 use serde::Serialize;
 
-use crate::adapter::{self, ADAPTERS, Adapter};
+use crate::{
+    adapter::{self, ADAPTERS, Adapter},
+    script::{self, ScriptError},
+};
 
 /// An agent that can be driven here: what it is and the program that it is.
 #[derive(Clone, Debug)]
@@ -64,6 +67,17 @@ pub struct Programs {
     /// Program and first arguments of a runner, by its name. A name that is not that of
     /// an agent known here is a plugin's.
     pub runners: BTreeMap<String, Vec<String>>,
+    /// What plays scripts.
+    pub player: Option<Player>,
+}
+
+/// What plays the script of a runner `scripted:SCRIPT`.
+#[derive(Clone, Debug)]
+pub struct Player {
+    /// Program and arguments, after which the script stands.
+    pub argv: Vec<OsString>,
+    /// What the path of a script is relative to.
+    pub base: PathBuf,
 }
 
 /// An agent that was found.
@@ -76,7 +90,7 @@ pub struct Detected {
 }
 
 /// Why an agent cannot be driven here.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RunnerError {
     /// No agent has this name.
@@ -96,6 +110,14 @@ pub enum RunnerError {
         program: String,
         /// The search path; `None` when the program is a path by itself.
         searched: Option<OsString>,
+    },
+    /// The script of a runner `scripted:SCRIPT` is none.
+    #[error("cannot play `{}`", path.display())]
+    Script {
+        /// The script.
+        path: PathBuf,
+        /// The cause.
+        source: ScriptError,
     },
     /// The runner has no program of its own, and configuration names none.
     #[error("the runner `{name}` has no program to run")]
@@ -118,7 +140,12 @@ impl Runner {
     ///
     /// A program with a separator in its name is a path; a relative one is meant from
     /// the directory of the turn and is first looked for there.
+    ///
+    /// `scripted:SCRIPT` is an agent that only plays a script.
     pub fn resolve(name: &str, programs: &Programs) -> Result<Self, RunnerError> {
+        if let Some(script) = name.strip_prefix("scripted:") {
+            return Self::scripted(name, Path::new(script), programs);
+        }
         let configured = programs.runners.get(name);
         let adapter = match adapter::find(name) {
             Some(adapter) => adapter,
@@ -156,6 +183,30 @@ impl Runner {
         };
         let args = args.iter().map(OsString::from).collect();
         Ok(Self { adapter, name: name.to_owned(), program: found, args })
+    }
+
+    fn scripted(name: &str, script: &Path, programs: &Programs) -> Result<Self, RunnerError> {
+        let no_program = || RunnerError::NoProgram { name: name.to_owned() };
+        let Player { argv, base } = programs.player.as_ref().ok_or_else(no_program)?;
+        let (program, args) = argv.split_first().ok_or_else(no_program)?;
+        let path = base.join(script);
+        let adapter = script::runner_of(&path)
+            .and_then(|runner| adapter::find(&runner).ok_or(ScriptError::Runner { runner }));
+        match adapter {
+            Ok(adapter) => Ok(Self {
+                adapter,
+                name: name.to_owned(),
+                program: program.into(),
+                // The agent's own arguments are not for the player.
+                args: [args, &[path.into(), "--".into()]].concat(),
+            }),
+            Err(source) => Err(RunnerError::Script { path, source }),
+        }
+    }
+
+    /// The agent whose output it prints.
+    pub(crate) fn language(&self) -> &'static str {
+        self.adapter.name
     }
 
     /// The agents on the search path, the one to prefer first.

@@ -21,6 +21,11 @@ const GRACE: Duration = Duration::from_secs(1);
 /// How much of the end of stderr is looked at.
 const STDERR_TAIL: u64 = 64 << 10;
 
+/// The file of a turn with what its agent printed.
+pub(crate) const STDOUT: &str = "stdout";
+/// The file of a turn with what its agent said beside that.
+pub(crate) const STDERR: &str = "stderr";
+
 /// What an agent is asked to do, and where.
 #[derive(Clone, Debug)]
 pub struct Turn {
@@ -157,12 +162,12 @@ impl Turn {
 
 /// The file with what the agent of a turn printed, to the byte.
 pub(crate) fn stdout_path(files: &Path) -> PathBuf {
-    files.join("stdout")
+    files.join(STDOUT)
 }
 
 /// The file with what the agent of a turn said beside that, to the byte.
 pub(crate) fn stderr_path(files: &Path) -> PathBuf {
-    files.join("stderr")
+    files.join(STDERR)
 }
 
 /// Runs one turn to its end, or ends it at its limit or when cancelled.

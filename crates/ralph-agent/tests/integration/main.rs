@@ -5,4 +5,5 @@
 mod documented;
 mod goldens;
 mod probe;
+mod script;
 mod turns;

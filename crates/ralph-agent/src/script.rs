@@ -1,0 +1,425 @@
+//! Agents that are only played: a script says what one prints and does, turn by turn.
+//!
+//! A script is a file, or a directory of recorded turns. `docs/runner-scripts.md` describes
+//! both.
+
+use std::{
+    ffi::OsString,
+    fmt,
+    io::{self, Write},
+    path::{Component, Path, PathBuf},
+    time::Duration,
+};
+
+use ralph_process::{Cancel, Command, SpawnError};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::{Ending, Runner, turn};
+
+/// The one version of scripts there is.
+const VERSION: u32 = 1;
+/// What a recorded turn is called in its directory.
+const TURN: &str = "turn.json";
+/// Where the files that a recorded turn changed are kept in its directory.
+const CHANGED: &str = "changed";
+
+/// What an agent does, turn by turn.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Script {
+    version: u32,
+    /// The agent whose output it is; our own events when it is left out.
+    #[serde(default)]
+    runner: Option<String>,
+    turns: Vec<Scene>,
+}
+
+/// One turn of a script.
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+struct Scene {
+    /// Played only where the turn is such a one.
+    #[serde(default)]
+    when: When,
+    steps: Vec<Step>,
+    /// What the paths of files to print or copy are relative to.
+    #[serde(skip)]
+    base: PathBuf,
+}
+
+/// Which turns a scene is for; what is left out is any.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct When {
+    /// The task.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub task: Option<String>,
+    /// What the turn is for, as in `RALPH_PHASE`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub phase: Option<String>,
+    /// Which attempt at the task, from 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attempt: Option<u32>,
+    /// Which turn of the attempt, from 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub turn: Option<u32>,
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Step {
+    /// Prints a value as one line.
+    Event(Value),
+    /// Prints a text as it is.
+    Out(String),
+    /// Prints a text on stderr.
+    Err(String),
+    /// Prints so many bytes without a line break.
+    Fill(u64),
+    /// Prints a file.
+    Print(PathBuf),
+    /// Prints a file on stderr.
+    PrintErr(PathBuf),
+    /// Writes a file of the work tree.
+    Write { path: PathBuf, text: String },
+    /// Copies the files of a directory into the work tree.
+    Copy(PathBuf),
+    /// Removes a file of the work tree.
+    Remove(PathBuf),
+    /// Does nothing for a while.
+    WaitMs(u64),
+    /// Takes no notice of SIGHUP, SIGINT and SIGTERM from now on.
+    IgnoreSignals,
+    /// Starts a process in a group of its own, which ignores signals and never ends.
+    Orphan,
+    /// Never ends.
+    Hang,
+    /// Ends with this code. Without it a turn ends with 0.
+    Exit(i32),
+}
+
+/// Where a script is played.
+pub struct Stage<'a> {
+    /// The work tree. No step writes outside.
+    pub dir: &'a Path,
+    /// Which turn it is.
+    pub when: When,
+    /// Program and arguments that play the process left behind: see [`play_orphan`].
+    pub orphan: &'a [OsString],
+    /// Where it prints.
+    pub out: &'a mut dyn Write,
+    /// Where it prints its errors.
+    pub err: &'a mut dyn Write,
+}
+
+/// Why a script cannot be played.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ScriptError {
+    /// It cannot be read.
+    #[error("cannot read the script")]
+    Read {
+        /// The cause.
+        source: io::Error,
+    },
+    /// It is no script.
+    #[error("`{}` is no script", path.display())]
+    Invalid {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        source: serde_json::Error,
+    },
+    /// It was written for a newer version.
+    #[error("the script is of version {found}, known is {VERSION}")]
+    Newer {
+        /// Its version.
+        found: u32,
+    },
+    /// It tells the output of an agent that is not known.
+    #[error("the script is for the runner `{runner}`, which is not known")]
+    Runner {
+        /// The runner it names.
+        runner: String,
+    },
+    /// None of its turns is the one at hand.
+    #[error("the script has no turn for {when}")]
+    NoTurn {
+        /// The turn at hand.
+        when: When,
+    },
+    /// It names a file outside of the work tree.
+    #[error("`{}` is not below the work tree", path.display())]
+    Outside {
+        /// The path.
+        path: PathBuf,
+    },
+    /// A step could not be done.
+    #[error("cannot do what the script says")]
+    Step {
+        /// The cause.
+        source: io::Error,
+    },
+    /// A process could not be started.
+    #[error("cannot start a process")]
+    Spawn {
+        /// The cause.
+        source: SpawnError,
+    },
+}
+
+/// The agent whose output the script at `path` has.
+pub(crate) fn runner_of(path: &Path) -> Result<String, ScriptError> {
+    Ok(load(path)?.runner.unwrap_or_else(|| "plugin".to_owned()))
+}
+
+/// Plays the turn of the script at `path` that `stage` is set for, and returns its exit code.
+///
+/// May never return, if the script says so.
+pub fn play(path: &Path, stage: &mut Stage<'_>) -> Result<i32, ScriptError> {
+    let script = load(path)?;
+    let scene = script.turns.iter().find(|scene| scene.when.is_met(&stage.when));
+    let scene = scene.ok_or_else(|| ScriptError::NoTurn { when: stage.when.clone() })?;
+    let failed = |source| ScriptError::Step { source };
+    for step in &scene.steps {
+        match step {
+            Step::Event(event) => writeln!(stage.out, "{event}").map_err(failed)?,
+            Step::Out(text) => stage.out.write_all(text.as_bytes()).map_err(failed)?,
+            Step::Err(text) => stage.err.write_all(text.as_bytes()).map_err(failed)?,
+            Step::Fill(bytes) => {
+                io::copy(&mut io::Read::take(io::repeat(b'x'), *bytes), stage.out)
+                    .map_err(failed)?;
+            }
+            Step::Print(file) => print(&scene.base.join(file), stage.out).map_err(failed)?,
+            Step::PrintErr(file) => print(&scene.base.join(file), stage.err).map_err(failed)?,
+            Step::Write { path, text } => {
+                let path = inside(stage.dir, path)?;
+                make_parent(&path).and_then(|()| fs_err::write(path, text)).map_err(failed)?;
+            }
+            Step::Copy(from) => copy(&scene.base.join(from), stage.dir).map_err(failed)?,
+            Step::Remove(path) => {
+                fs_err::remove_file(inside(stage.dir, path)?).map_err(failed)?;
+            }
+            Step::WaitMs(wait) => drop(Cancel::new().wait_timeout(Duration::from_millis(*wait))),
+            Step::IgnoreSignals => {
+                ralph_process::listen().map_err(failed)?;
+            }
+            Step::Orphan => leave_orphan(stage)?,
+            Step::Hang => {
+                stage.out.flush().map_err(failed)?;
+                hang();
+            }
+            Step::Exit(code) => return stage.out.flush().map_err(failed).map(|()| *code),
+        }
+    }
+    stage.out.flush().map_err(failed)?;
+    Ok(0)
+}
+
+/// The process that an orphan is: makes the file `ready`, ignores signals and never ends.
+pub fn play_orphan(ready: &Path) -> io::Result<()> {
+    let _signals = ralph_process::listen()?;
+    fs_err::write(ready, "")?;
+    hang();
+}
+
+/// A turn that is over, to be recorded.
+#[derive(Clone, Debug)]
+pub struct Taken<'a> {
+    /// Whose it was.
+    pub runner: &'a Runner,
+    /// Which turn it was.
+    pub when: When,
+    /// The turn's own files.
+    pub files: &'a Path,
+    /// How its process ended.
+    pub ending: Ending,
+    /// The work tree.
+    pub dir: &'a Path,
+    /// The files of it that the turn changed or removed.
+    pub changed: &'a [PathBuf],
+}
+
+/// Keeps a turn so that [`play`] can play it again: makes a directory below `recording` with
+/// what its agent printed, the files it changed, and how it ended.
+///
+/// A crash may leave such a directory half made; without its `turn.json` it is passed over.
+pub fn record(recording: &Path, taken: Taken<'_>) -> io::Result<()> {
+    let Taken { runner, when, files, ending, dir, changed } = taken;
+    fs_err::create_dir_all(recording)?;
+    let place = (fs_err::read_dir(recording)?.count() + 1..)
+        .map(|number| recording.join(format!("{number:04}")))
+        .find_map(|place| match fs_err::create_dir(&place) {
+            Ok(()) => Some(Ok(place)),
+            // Another worker was faster.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => None,
+            Err(error) => Some(Err(error)),
+        })
+        .expect("numbers do not end")?;
+    let mut steps = Vec::new();
+    for (name, step) in
+        [(turn::STDOUT, Step::Print as fn(PathBuf) -> Step), (turn::STDERR, Step::PrintErr)]
+    {
+        fs_err::copy(files.join(name), place.join(name))?;
+        steps.push(step(name.into()));
+    }
+    steps.push(Step::Copy(CHANGED.into()));
+    for path in changed {
+        if dir.join(path).is_file() {
+            let kept = place.join(CHANGED).join(path);
+            make_parent(&kept)?;
+            fs_err::copy(dir.join(path), kept)?;
+        } else {
+            steps.push(Step::Remove(path.clone()));
+        }
+    }
+    steps.push(match ending {
+        Ending::Code(code) => Step::Exit(code),
+        Ending::Signal(signal) => Step::Exit(128 + signal),
+        Ending::TimedOut | Ending::Stalled | Ending::Lingered => Step::Hang,
+        Ending::Cancelled | Ending::Unseen => Step::Exit(130),
+    });
+    let runner = Some(runner.language().to_owned());
+    let scene =
+        Recorded { version: VERSION, runner, turn: Scene { when, steps, base: place.clone() } };
+    let text = serde_json::to_vec_pretty(&scene).map_err(io::Error::other)?;
+    fs_err::write(place.join(TURN), text)
+}
+
+/// A turn by itself, as it is recorded.
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+struct Recorded {
+    version: u32,
+    runner: Option<String>,
+    turn: Scene,
+}
+
+fn load(path: &Path) -> Result<Script, ScriptError> {
+    let read = |source| ScriptError::Read { source };
+    if !fs_err::metadata(path).map_err(read)?.is_dir() {
+        let mut script: Script = parse(path)?;
+        for scene in &mut script.turns {
+            path.parent().unwrap_or(Path::new("")).clone_into(&mut scene.base);
+        }
+        return check(script);
+    }
+    let mut places = fs_err::read_dir(path)
+        .and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>())
+        .map_err(read)?;
+    places.sort();
+    let mut script = Script { version: VERSION, runner: None, turns: Vec::new() };
+    for place in places.into_iter().filter(|place| place.join(TURN).is_file()) {
+        let Recorded { version, runner, mut turn } = parse(&place.join(TURN))?;
+        script.version = script.version.max(version);
+        script.runner = runner;
+        turn.base = place;
+        script.turns.push(turn);
+    }
+    check(script)
+}
+
+fn parse<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<T, ScriptError> {
+    let text = fs_err::read(path).map_err(|source| ScriptError::Read { source })?;
+    serde_json::from_slice(&text)
+        .map_err(|source| ScriptError::Invalid { path: path.to_owned(), source })
+}
+
+fn check(script: Script) -> Result<Script, ScriptError> {
+    if script.version > VERSION {
+        return Err(ScriptError::Newer { found: script.version });
+    }
+    Ok(script)
+}
+
+impl fmt::Display for When {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { task, phase, attempt, turn } = self;
+        let text = |text: &Option<String>| text.clone().unwrap_or_else(|| "any".to_owned());
+        let number = |number: &Option<u32>| text(&number.map(|number| number.to_string()));
+        write!(
+            f,
+            "task {}, phase {}, attempt {}, turn {}",
+            text(task),
+            text(phase),
+            number(attempt),
+            number(turn)
+        )
+    }
+}
+
+impl When {
+    /// The turn at hand, by the variables that every turn is given.
+    pub fn from_variables(variable: &dyn Fn(&str) -> Option<String>) -> Self {
+        let number = |name| variable(name).and_then(|value| value.parse().ok());
+        Self {
+            task: variable("RALPH_TASK_ID"),
+            phase: variable("RALPH_PHASE"),
+            attempt: number("RALPH_ATTEMPT"),
+            turn: number("RALPH_TURN"),
+        }
+    }
+
+    fn is_met(&self, turn: &Self) -> bool {
+        fn fits<T: PartialEq>(wanted: Option<&T>, there: Option<&T>) -> bool {
+            wanted.is_none() || wanted == there
+        }
+        fits(self.task.as_ref(), turn.task.as_ref())
+            && fits(self.phase.as_ref(), turn.phase.as_ref())
+            && fits(self.attempt.as_ref(), turn.attempt.as_ref())
+            && fits(self.turn.as_ref(), turn.turn.as_ref())
+    }
+}
+
+fn print(file: &Path, to: &mut dyn Write) -> io::Result<()> {
+    io::copy(&mut fs_err::File::open(file)?, to).map(drop)
+}
+
+/// Every file below `from`, to the same place below `to`.
+fn copy(from: &Path, to: &Path) -> io::Result<()> {
+    let entries = match fs_err::read_dir(from) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        entries => entries?,
+    };
+    for entry in entries {
+        let entry = entry?;
+        let there = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            copy(&entry.path(), &there)?;
+        } else {
+            make_parent(&there)?;
+            fs_err::copy(entry.path(), there)?;
+        }
+    }
+    Ok(())
+}
+
+fn make_parent(path: &Path) -> io::Result<()> {
+    path.parent().map_or(Ok(()), fs_err::create_dir_all)
+}
+
+fn inside(dir: &Path, path: &Path) -> Result<PathBuf, ScriptError> {
+    if path.components().all(|part| matches!(part, Component::Normal(_))) {
+        Ok(dir.join(path))
+    } else {
+        Err(ScriptError::Outside { path: path.to_owned() })
+    }
+}
+
+fn leave_orphan(stage: &Stage<'_>) -> Result<(), ScriptError> {
+    let ready = stage.dir.join(format!(".orphan-{}", ralph_process::own_pid()));
+    let Some((program, args)) = stage.orphan.split_first() else { return Ok(()) };
+    let command = Command::new(program, stage.dir).args(args.iter().cloned()).arg(&ready);
+    ralph_process::spawn(&command).map_err(|source| ScriptError::Spawn { source })?;
+    while !ready.exists() {
+        Cancel::new().wait_timeout(Duration::from_millis(1));
+    }
+    fs_err::remove_file(ready).map_err(|source| ScriptError::Step { source })
+}
+
+fn hang() -> ! {
+    loop {
+        Cancel::new().wait_timeout(Duration::from_hours(1));
+    }
+}
