@@ -9,6 +9,7 @@ use std::io;
 use std::path::Path;
 
 use crate::document::decode;
+use crate::file::replace::remove_on;
 use crate::file::simulated::{Fault, SimulatedDisk, State, Without};
 use crate::file::{Durability, Saved};
 use crate::store::update_on;
@@ -131,6 +132,20 @@ fn the_harness_notices_what_is_missing() {
         let violations: usize = seen.iter().map(|seen| seen.violations.len()).sum();
         println!("figure control without {without:?}: {violations} kinds of violations reported");
         assert!(violations > 0);
+    }
+}
+
+#[test]
+fn a_removed_file_stays_removed() {
+    let disk = SimulatedDisk::new(State::empty().with(FILE, V3));
+    assert!(matches!(remove_on(&disk, Path::new(FILE), Durability::Full).unwrap(), Saved::Durable));
+    let history = disk.history();
+    for (at, (call, state)) in history.iter().enumerate() {
+        for state in state.after_power_cut() {
+            let left = state.file(Path::new(FILE));
+            let over = at == history.len() - 1;
+            assert!(left.is_none() || (left == Some(V3) && !over), "power cut before {call}");
+        }
     }
 }
 

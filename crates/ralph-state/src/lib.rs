@@ -38,6 +38,10 @@
 //! | `state.v2.json.bak` | the bytes of an older version, from before its upgrade |
 //! | `state.corrupt.json.bak` | what [`Store::set_aside`] moved away |
 //!
+//! # Features
+//!
+//! `golden` adds a runner for golden tests of documents.
+//!
 //! # Never
 //!
 //! This crate never writes while it loads, never writes over a file that it does not understand,
@@ -55,6 +59,7 @@
 mod crash_tests;
 pub mod document;
 pub mod file;
+#[cfg(feature = "golden")]
 pub mod golden;
 pub mod journal;
 pub mod json;

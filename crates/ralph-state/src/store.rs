@@ -1,11 +1,9 @@
 //! A document at a path: loaded without a lock, changed under one.
 
-use std::io;
 use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-
-use sha2::{Digest as _, Sha256};
+use std::{fmt, io};
 
 use crate::document::{DecodeError, Document, MigrationReport, decode, encode, render};
 use crate::file::disk::{Disk, FileKind, SystemDisk};
@@ -58,9 +56,9 @@ pub struct Loaded<D> {
     pub token: Token,
 }
 
-/// Which bytes a value was read from: their SHA-256.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Token([u8; 32]);
+/// Which bytes a value was read from: all of them.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Token(Vec<u8>);
 
 /// What [`Store::update`] did.
 #[derive(Debug)]
@@ -190,7 +188,7 @@ impl<D: Document> Store<D> {
         Ok(current.map(|Current { value, report, bytes }| Loaded {
             value,
             report,
-            token: Token::of(&bytes),
+            token: Token(bytes),
         }))
     }
 
@@ -237,23 +235,24 @@ impl<D: Document> Store<D> {
 
     /// Puts `value` there if the file still is the one that `token` was taken from, or still
     /// missing when there is no token.
-    pub fn save_if(&self, value: &D, token: Option<Token>) -> Result<Saved, SaveError> {
+    pub fn save_if(&self, value: &D, token: Option<&Token>) -> Result<Saved, SaveError> {
         let _lock = self.lock()?;
         let current = load_from(&SystemDisk, &self.path)?;
-        if current.as_ref().map(|current| Token::of(&current.bytes)) != token {
+        if current.as_ref().map(|current| &current.bytes) != token.map(|Token(bytes)| bytes) {
             return Err(SaveError::Changed { kind: D::KIND, path: self.path.clone() });
         }
         self.put(current.as_ref(), value)
     }
 
-    /// Removes the file; whether there was one.
-    pub fn remove(&self) -> Result<bool, SaveError> {
+    /// Removes the file; [`Saved::Unchanged`] when there is none.
+    pub fn remove(&self) -> Result<Saved, SaveError> {
         let _lock = self.lock()?;
-        remove_on(&SystemDisk, &self.path).map_err(|source| self.cannot("remove", source))
+        remove_on(&SystemDisk, &self.path, self.durability)
+            .map_err(|source| self.cannot("remove", source))
     }
 
     /// Moves a file that cannot be used out of the way, to the returned path
-    /// (`state.corrupt.json.bak`); `None` when there is no file.
+    /// (`state.corrupt.json.bak`); `None` when there is no file. A power cut may bring it back.
     pub fn set_aside(&self) -> Result<Option<PathBuf>, SaveError> {
         let _lock = self.lock()?;
         set_aside_on(&SystemDisk, &self.path, "corrupt")
@@ -289,9 +288,9 @@ impl<D> Clone for Store<D> {
     }
 }
 
-impl Token {
-    fn of(bytes: &[u8]) -> Self {
-        Self(Sha256::digest(bytes).into())
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Token({} bytes)", self.0.len())
     }
 }
 

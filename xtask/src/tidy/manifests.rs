@@ -36,7 +36,9 @@ pub(super) fn read(metadata: &Value) -> (Vec<Package>, Vec<(String, String)>) {
 
 fn read_package(package: &Value) -> Package {
     let mut read = Package { name: string(package, "name"), ..Package::default() };
-    for dependency in list(package, "dependencies") {
+    // A crate that names itself turns on a feature for its own tests; that is no edge.
+    let others = list(package, "dependencies").iter();
+    for dependency in others.filter(|dependency| dependency["name"] != package["name"]) {
         let names = match dependency["kind"].as_str() {
             Some("dev") => &mut read.dev,
             Some(_) | None => &mut read.normal,

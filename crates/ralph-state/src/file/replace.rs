@@ -135,7 +135,8 @@ pub(crate) fn replace_on<D: Disk>(
     }
 }
 
-/// Moves the file out of the way, to the first free name that `tag` gives.
+/// Moves the file out of the way, to the first free name that `tag` gives. A power cut may bring it
+/// back.
 pub(crate) fn set_aside_on<D: Disk>(
     disk: &D,
     path: &Path,
@@ -145,58 +146,58 @@ pub(crate) fn set_aside_on<D: Disk>(
     if target.old.is_none() {
         return Ok(None);
     }
-    for nth in 0.. {
-        let aside = target.copy(tag, nth);
-        if disk.stat(&aside)?.is_none() {
-            disk.rename(&target.path, &aside)?;
-            disk.sync_dir(&target.dir)?;
-            return Ok(Some(aside));
-        }
+    let mut nth = 0;
+    while disk.stat(&target.copy(tag, nth))?.is_some() {
+        nth += 1;
     }
-    unreachable!("names do not run out")
+    let aside = target.copy(tag, nth);
+    disk.rename(&target.path, &aside)?;
+    let _as_durable_as_can_be = disk.sync_dir(&target.dir);
+    Ok(Some(aside))
 }
 
-/// Removes the file, its leftovers included; whether there was one.
-pub(crate) fn remove_on<D: Disk>(disk: &D, path: &Path) -> io::Result<bool> {
+/// Removes the file and its leftovers.
+pub(crate) fn remove_on<D: Disk>(
+    disk: &D,
+    path: &Path,
+    durability: Durability,
+) -> io::Result<Saved> {
     let target = resolve(disk, path)?;
     sweep(disk, &target);
     if target.old.is_none() {
-        return Ok(false);
+        return Ok(Saved::Unchanged);
     }
     disk.remove(&target.path)?;
-    disk.sync_dir(&target.dir)?;
-    Ok(true)
+    Ok(match sync_name(disk, &target, durability) {
+        Ok(()) => Saved::Durable,
+        Err(reason) => Saved::Unconfirmed { reason },
+    })
 }
 
 /// Keeps `bytes`, which stand at `path`, beside it under the first name that `tag` gives and that
-/// is free or already holds them. On return the copy is as durable as `durability` asks.
+/// is free or already holds them. On return the copy is as durable as the system lets it be.
 pub(crate) fn keep_copy_on<D: Disk>(
     disk: &D,
     path: &Path,
     tag: &str,
     bytes: &[u8],
     durability: Durability,
-) -> Result<PathBuf, ReplaceError> {
+) -> Result<(), ReplaceError> {
     let fail = |step| move |source| ReplaceError::Io { step, path: path.to_owned(), source };
     let target = resolve(disk, path).map_err(fail("find the file"))?;
     sweep(disk, &target);
-    for nth in 0.. {
+    let mut nth = 0;
+    let copy = loop {
         let copy = target.copy(tag, nth);
-        let there = match disk.stat(&copy).map_err(fail("look for a copy"))? {
-            None => false,
-            Some(_) => match disk.read(&copy) {
-                // Perhaps put there by a writer that was killed before it synced: once more.
-                Ok(current) if current == bytes => true,
-                _ => continue,
-            },
-        };
-        let put = Put { beside: &target, dest: &copy, like: target.old.as_ref() };
-        if !there || durability != Durability::None {
-            let _as_durable_as_can_be = put_file(disk, &put, bytes, durability)?;
+        let is_free = disk.stat(&copy).map_err(fail("look for a copy"))?.is_none();
+        if is_free || disk.read(&copy).is_ok_and(|there| there == bytes) {
+            break copy;
         }
-        return Ok(copy);
-    }
-    unreachable!("names do not run out")
+        nth += 1;
+    };
+    // Also when it is there: the writer that made it may have been killed before it synced.
+    let put = Put { beside: &target, dest: &copy, like: target.old.as_ref() };
+    put_file(disk, &put, bytes, durability).map(drop)
 }
 
 /// Where bytes go, and whose mode and owner they get.
@@ -227,26 +228,32 @@ fn put_file<D: Disk>(
         }
     };
     // From here on the new bytes are in place: nothing is an error any more.
-    let named = match durability {
-        Durability::Full => disk.sync_dir(&put.beside.dir),
-        Durability::FileOnly | Durability::None => Ok(()),
-    };
-    Ok(match (synced, named) {
+    Ok(match (synced, sync_name(disk, put.beside, durability)) {
         (Synced::Fully, Ok(())) => Saved::Durable,
         (Synced::Unconfirmed(reason), _) | (_, Err(reason)) => Saved::Unconfirmed { reason },
     })
 }
 
+/// Makes what happened to the names beside the file outlive a power cut, if that is wanted.
+fn sync_name<D: Disk>(disk: &D, target: &Target, durability: Durability) -> io::Result<()> {
+    match durability {
+        Durability::Full => disk.sync_dir(&target.dir),
+        Durability::FileOnly | Durability::None => Ok(()),
+    }
+}
+
 fn create_temporary<D: Disk>(disk: &D, put: &Put<'_>) -> Result<(PathBuf, D::File), ReplaceError> {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let access = if put.like.is_some() { Access::Private } else { Access::Default };
+    let mut tries = 0;
     loop {
         let nth = COUNT.fetch_add(1, Ordering::Relaxed);
         let path = put.beside.temporary(process::id(), nth);
+        tries += 1;
         match disk.create_new(&path, access) {
             Ok(file) => return Ok((path, file)),
             // Of a dead process with our number, in a directory that cannot be listed.
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && tries < 1_000 => {}
             Err(error) => return Err(put.error("create a temporary file", &[], error)),
         }
     }
