@@ -11,6 +11,7 @@ use std::process::ExitCode;
 use ralph_config::trust::TrustError;
 use ralph_config::{ConfigError, Place};
 use ralph_queue::lease::LeaseError;
+use ralph_queue::search::PatternError;
 use ralph_queue::{self as queue, EditError, ParseError, Problem};
 use ralph_state::document::DecodeError;
 use ralph_state::file::{Holder, LockError, ReplaceError};
@@ -378,6 +379,12 @@ impl From<EditError> for CliError {
         };
         let failure = Self::new(kind, error);
         Self { hints: hint.into_iter().collect(), ..failure }
+    }
+}
+
+impl From<PatternError> for CliError {
+    fn from(error: PatternError) -> Self {
+        Self::new(ErrorKind::Usage, error)
     }
 }
 

@@ -73,6 +73,11 @@ impl Ui {
         self.to_stdout(&(json_text(document)? + "\n"))
     }
 
+    /// Writes text to stdout for another program, byte for byte; on a terminal it is shown.
+    pub(crate) fn print_data(&self, text: &str) -> Result<(), CliError> {
+        if self.stdout.is_terminal { self.print(text) } else { self.to_stdout(text) }
+    }
+
     /// Writes fields to stdout, with tabs between them.
     pub(crate) fn print_fields(&self, fields: &[&str]) -> Result<(), CliError> {
         let fields: Vec<String> =

@@ -3,6 +3,7 @@
 mod claim;
 mod config;
 mod demo;
+mod exchange;
 mod init;
 mod queue;
 mod run;
@@ -15,6 +16,7 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 pub(crate) use claim::{ClaimArgs, ReadyArgs, ReleaseArgs};
 pub(crate) use config::{ConfigArgs, ConfigCommand, ConfigFormat, ConfigShowArgs, TrustCommand};
 pub(crate) use demo::DemoArgs;
+pub(crate) use exchange::{ExportArgs, ExportFormat, ImportArgs, ImportFormat, OnDuplicate};
 pub(crate) use init::InitArgs;
 pub(crate) use queue::{
     ArchiveArgs, ExplainArgs, ListArgs, ListFormat, NextArgs, NextIdArgs, Order, QueueArgs,

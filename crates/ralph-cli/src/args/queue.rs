@@ -5,6 +5,7 @@ use ralph_queue::Status;
 use ralph_state::Timestamp;
 
 use super::claim::{ClaimArgs, ReadyArgs, ReleaseArgs};
+use super::exchange::{ExportArgs, ImportArgs};
 use super::task::{ShowArgs, status};
 
 /// Look at the queue as a whole, and tidy it
@@ -32,6 +33,8 @@ pub(crate) enum QueueCommand {
     Ready(ReadyArgs),
     Claim(ClaimArgs),
     Release(ReleaseArgs),
+    Import(ImportArgs),
+    Export(ExportArgs),
     /// Ask a running loop to end after the tasks at hand
     Stop,
     NextId(NextIdArgs),

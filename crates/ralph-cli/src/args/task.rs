@@ -1,5 +1,7 @@
 //! `ralph task …`.
 
+use std::path::PathBuf;
+
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand, ValueEnum};
 use ralph_queue::{Priority, Status};
@@ -44,11 +46,19 @@ Examples:
   ralph task add \"Fix the parser\"
   ralph task add \"Write the docs\" --depends-on RQ-0003 --tag docs --scope docs/
   ralph task add \"Port to macOS\" --status draft --plan \"Find what differs\" --plan \"Move it\"
-  git log -1 --format=%B | ralph task add \"Undo this\" --description - --first")]
+  git log -1 --format=%B | ralph task add \"Undo this\" --description - --first
+  ralph task add - --json < tasks.json
+
+Several at once, as JSON (each needs a `title`; an `id` is a name that the others
+may use, and is replaced by a new one):
+  [{\"id\":\"a\",\"title\":\"First\"},{\"title\":\"Then\",\"depends_on\":[\"a\"]}]")]
 pub(crate) struct TaskAddArgs {
-    /// One line that says what is wanted
-    #[arg(value_parser = one_line)]
-    pub(crate) title: String,
+    /// One line that says what is wanted; `-` reads whole tasks from stdin, as JSON
+    #[arg(value_parser = one_line, required_unless_present = "input")]
+    pub(crate) title: Option<String>,
+    /// Read whole tasks from this file, as JSON
+    #[arg(long, value_name = "FILE", conflicts_with = "title")]
+    pub(crate) input: Option<PathBuf>,
     /// What is wanted, at length; `-` reads it from stdin
     #[arg(long, value_name = "TEXT")]
     pub(crate) description: Option<String>,

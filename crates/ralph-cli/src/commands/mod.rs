@@ -3,6 +3,7 @@
 pub(crate) mod config;
 pub(crate) mod demo;
 pub(crate) mod init;
+pub(crate) mod input;
 pub(crate) mod queue;
 pub(crate) mod run;
 pub(crate) mod task;

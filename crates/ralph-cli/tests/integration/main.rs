@@ -4,6 +4,7 @@ mod bad_input;
 mod claim;
 mod config;
 mod e2e;
+mod exchange;
 mod init;
 mod output;
 mod queue;

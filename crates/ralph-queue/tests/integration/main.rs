@@ -4,6 +4,7 @@
 
 mod edit; // what each operation does to a queue
 mod files; // two files on disk: locks, crashes, refusals
+mod intake; // tasks from elsewhere
 mod journal; // undo, redo, requests, revisions, ids of all work trees
 mod landing; // texts finished and adopted on another version
 mod lease; // one owner at a time, and what is ready

@@ -1,6 +1,8 @@
 //! `ralph queue …`.
 
 mod claim;
+mod export;
+mod import;
 mod list;
 mod ready;
 
@@ -34,6 +36,8 @@ pub(crate) fn queue(context: &Context, args: &QueueArgs) -> Result<Exit, CliErro
         QueueCommand::Ready(args) => ready::ready(context, args),
         QueueCommand::Claim(args) => claim::claim(context, args),
         QueueCommand::Release(args) => claim::release(context, args),
+        QueueCommand::Import(args) => import::import(context, args),
+        QueueCommand::Export(args) => export::export(context, args),
         QueueCommand::Stop => stop(context),
         QueueCommand::NextId(args) => next_id(context, args),
     }

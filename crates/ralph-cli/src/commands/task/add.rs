@@ -1,13 +1,13 @@
 //! `ralph task add`.
 
-use std::io::{self, Read as _};
-
+use ralph_queue::intake::{Batch, GivenIds};
 use ralph_queue::{Position, Task};
 use ralph_state::TaskId;
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::args::TaskAddArgs;
+use crate::commands::input;
 use crate::context::Context;
 use crate::error::{CliError, ErrorKind, Exit};
 use crate::project::{self, Project};
@@ -19,8 +19,11 @@ const DESCRIPTION_LIMIT: u64 = 1 << 20;
 pub(crate) fn add(context: &Context, args: &TaskAddArgs) -> Result<Exit, CliError> {
     let project = Project::open(context, "ralph task add")?;
     let position = position(args)?;
+    if args.input.is_some() || args.title.as_deref() == Some("-") {
+        return add_all(context, &project, args, &position);
+    }
     let description = match args.description.as_deref() {
-        Some("-") => Some(from_stdin()?),
+        Some("-") => Some(input::read(None, DESCRIPTION_LIMIT)?.trim_end().to_owned()),
         given => given.map(str::to_owned),
     };
     let id = project.edit(context, |edit| {
@@ -29,6 +32,40 @@ pub(crate) fn add(context: &Context, args: &TaskAddArgs) -> Result<Exit, CliErro
         Ok(id)
     })?;
     report(context, &project, &id)
+}
+
+/// Whole tasks, all or none.
+fn add_all(
+    context: &Context,
+    project: &Project,
+    args: &TaskAddArgs,
+    position: &Position,
+) -> Result<Exit, CliError> {
+    let text = input::read(args.input.as_deref(), input::TASKS_LIMIT)?;
+    let batch = Batch::from_json(&text).map_err(|error| {
+        CliError::new(ErrorKind::Usage, error).context("the tasks are not JSON")
+    })?;
+    input::refuse_bad(&batch.bad)?;
+    let titles: Vec<String> = batch.rows.iter().map(|row| row.task.title.clone()).collect();
+    let added = project.edit(context, |edit| {
+        batch.add(edit, GivenIds::Replace, &project.files.rules.ids, position)
+    })?;
+    if context.ui.wants_json() {
+        let task = |(id, title): (&TaskId, String)| json!({ "id": id, "title": title });
+        let names: Map<String, Value> =
+            added.renamed.iter().map(|(name, id)| (name.to_string(), json!(id))).collect();
+        context.ui.print_json(&json!({
+            "schema": Schema::v1("tasks-added"),
+            "rev": project::revision(&project.queue()?),
+            "tasks": added.added.iter().zip(titles).map(task).collect::<Vec<_>>(),
+            "names": names,
+        }))?;
+        return Ok(Exit::Done);
+    }
+    for id in &added.added {
+        context.ui.print(id)?;
+    }
+    Ok(Exit::Done)
 }
 
 fn position(args: &TaskAddArgs) -> Result<Position, CliError> {
@@ -44,24 +81,6 @@ fn position(args: &TaskAddArgs) -> Result<Position, CliError> {
         _ if args.first => Position::Front,
         _ => Position::Back,
     })
-}
-
-fn from_stdin() -> Result<String, CliError> {
-    let mut bytes = Vec::new();
-    io::stdin().lock().take(DESCRIPTION_LIMIT + 1).read_to_end(&mut bytes).map_err(|error| {
-        CliError::new(ErrorKind::Io, error).context("cannot read the description from stdin")
-    })?;
-    if bytes.len() as u64 > DESCRIPTION_LIMIT {
-        return Err(CliError::new(
-            ErrorKind::Usage,
-            "the description on stdin is longer than 1 MiB",
-        ));
-    }
-    let text = String::from_utf8(bytes).map_err(|error| {
-        CliError::new(ErrorKind::Usage, error.utf8_error())
-            .context("the description on stdin is not UTF-8")
-    })?;
-    Ok(text.trim_end().to_owned())
 }
 
 fn task(id: TaskId, args: &TaskAddArgs, description: Option<String>) -> Task {
@@ -84,7 +103,7 @@ fn task(id: TaskId, args: &TaskAddArgs, description: Option<String>) -> Task {
         scheduled_start: args.scheduled_start.map(|time| time.to_string()),
         estimated_minutes: args.estimated_minutes,
         custom_fields: args.custom_fields.iter().cloned().collect(),
-        ..Task::new(id, &args.title)
+        ..Task::new(id, args.title.as_deref().unwrap_or_default())
     }
 }
 

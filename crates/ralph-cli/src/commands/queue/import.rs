@@ -1,0 +1,92 @@
+//! `ralph queue import`.
+
+use ralph_queue::intake::{Batch, GivenIds};
+use ralph_queue::table::{self, Separator};
+use ralph_queue::{Edit, Position};
+use ralph_state::Clock as _;
+use serde_json::json;
+
+use super::tasks;
+use crate::args::{ImportArgs, ImportFormat, OnDuplicate};
+use crate::commands::input;
+use crate::context::Context;
+use crate::error::{CliError, ErrorKind, Exit};
+use crate::project::{self, Project};
+use crate::render::envelope::Schema;
+
+pub(crate) fn import(context: &Context, args: &ImportArgs) -> Result<Exit, CliError> {
+    let format = format(args)?;
+    let project = Project::open(context, "ralph queue import")?;
+    let text = input::read(args.input.as_deref(), input::TASKS_LIMIT)?;
+    let mut batch = match format {
+        ImportFormat::Csv => table::read(&text, Separator::Comma).map_err(unreadable)?,
+        ImportFormat::Tsv => table::read(&text, Separator::Tab).map_err(unreadable)?,
+        ImportFormat::Json => Batch::from_json(&text).map_err(unreadable)?,
+    };
+    if !args.skip_bad {
+        input::refuse_bad(&batch.bad)
+            .map_err(|error| error.hint("`--skip-bad` adds the others."))?;
+    }
+    let bad = std::mem::take(&mut batch.bad);
+    let given = match args.on_duplicate {
+        OnDuplicate::Fail => GivenIds::Keep,
+        OnDuplicate::Skip => GivenIds::SkipTaken,
+        OnDuplicate::Rename => GivenIds::RenameTaken,
+    };
+    let change =
+        |edit: &mut Edit<'_>| batch.add(edit, given, &project.files.rules.ids, &Position::Back);
+    let added = if args.dry_run {
+        project.files.preview(context.clock.now(), change)?.value
+    } else {
+        project.edit(context, change)?
+    };
+    if context.ui.wants_json() {
+        let bad: Vec<_> =
+            bad.iter().map(|row| json!({ "number": row.number, "problem": row.problem })).collect();
+        context.ui.print_json(&json!({
+            "schema": Schema::v1("queue-import"),
+            "rev": project::revision(&project.queue()?),
+            "dry_run": args.dry_run,
+            "added": added.added,
+            "renamed": added.renamed,
+            "skipped": added.skipped,
+            "bad": bad,
+        }))?;
+        return Ok(Exit::Done);
+    }
+    for id in &added.added {
+        context.ui.print(id)?;
+    }
+    for (old, new) in &added.renamed {
+        context.ui.say(format!("{old} is taken; the new one is {new}."));
+    }
+    for id in &added.skipped {
+        context.ui.say(format!("{id} is taken; it was left out."));
+    }
+    for row in &bad {
+        context.ui.warn(row);
+    }
+    let verb = if args.dry_run { "would be added" } else { "added" };
+    context.ui.say(format!("{} {verb}.", tasks(added.added.len())));
+    Ok(Exit::Done)
+}
+
+fn format(args: &ImportArgs) -> Result<ImportFormat, CliError> {
+    let extension = args.input.as_ref().and_then(|path| path.extension()?.to_str());
+    let named = match extension.unwrap_or_default() {
+        "csv" => Some(ImportFormat::Csv),
+        "tsv" => Some(ImportFormat::Tsv),
+        "json" | "jsonl" => Some(ImportFormat::Json),
+        _ => None,
+    };
+    args.format.or(named).ok_or_else(|| {
+        CliError::new(ErrorKind::Usage, "the name of the file does not say what it is")
+            .hint("Give `--format csv`, `tsv` or `json`.")
+    })
+}
+
+fn unreadable(error: impl std::error::Error + Send + Sync + 'static) -> CliError {
+    CliError::new(ErrorKind::Invalid, error)
+        .context("the input cannot be read; nothing was added")
+        .hint("Correct it, or name what it is with `--format`.")
+}

@@ -1,0 +1,111 @@
+//! Tasks that come and go in bulk: `task add -`, `queue import`, `queue export`.
+
+use serde_json::json;
+
+use crate::{Desk, parse};
+
+#[test]
+fn several_tasks_are_added_at_once_and_name_each_other() {
+    let desk = Desk::new();
+    desk.add("there", &[]);
+    let ran = desk.sh(
+        "echo '[{\"id\":\"a\",\"title\":\"First\"},{\"title\":\"Then\",\"depends_on\":[\"a\",\"RQ-0001\"]}]' |
+            \"$RALPH\" task add - --json",
+    );
+    let added = parse(&ran.success().stdout);
+    assert_eq!(added["tasks"][1], json!({ "id": "RQ-0003", "title": "Then" }));
+    assert_eq!(added["names"], json!({ "a": "RQ-0002" }));
+    let then = desk.json(&["task", "show", "RQ-0003"]);
+    assert_eq!(then["task"]["depends_on"], json!(["RQ-0002", "RQ-0001"]));
+
+    desk.write("more.json", "{\"title\":\"x\"}\n{\"title\":\"y\"}\n");
+    let ran = desk.ralph(&["task", "add", "--input", "more.json", "--first"]);
+    assert_eq!(ran.success().stdout, "RQ-0004\nRQ-0005\n");
+    assert_eq!(desk.ralph(&["queue", "next"]).success().stdout, "RQ-0004\n");
+}
+
+#[test]
+fn a_batch_with_a_bad_task_adds_none() {
+    let desk = Desk::new();
+    desk.write("bad.json", r#"[{"title":"x"},{"title":""},{"title":"y","status":"later"}]"#);
+    let error = desk.error(&["task", "add", "--input", "bad.json"], 3);
+    let message = error["message"].as_str().expect("text");
+    assert!(message.contains("number 2: ") && message.contains("number 3: "), "{message}");
+    assert_eq!(desk.json(&["queue", "list"])["total"], 0);
+    desk.write("no.json", "{");
+    desk.ralph(&["task", "add", "--input", "no.json"]).exited(2);
+    desk.ralph(&["task", "add", "--input", "missing.json"]).exited(1);
+    desk.ralph(&["task", "add"]).exited(2);
+}
+
+#[test]
+fn a_queue_goes_through_a_table_and_loses_nothing() {
+    let desk = Desk::new();
+    desk.add("one, \"two\"", &["--tag", "a", "--plan", "x; y", "--field", "k=a,b", "--model", "m"]);
+    desk.add("three", &["--depends-on", "RQ-0001", "--description", "a\nb", "--relates-to", "RQ-0001"]);
+    let whole =
+        |desk: &Desk| parse(&desk.ralph(&["queue", "list", "--format", "json"]).success().stdout);
+    let other = Desk::new();
+    for format in ["csv", "tsv", "json"] {
+        let file = format!("tasks.{format}");
+        let path = other.path(&file);
+        let path = path.to_str().expect("text");
+        desk.ralph(&["queue", "export", "--format", format, "--output", path]).success();
+        other.write(".ralph/queue.jsonc", "{\"version\":1,\"tasks\":[]}");
+        let ran = other.ralph(&["queue", "import", "--input", &file]);
+        assert!(ran.success().stderr.ends_with("2 tasks added.\n"), "{ran}");
+        assert_eq!(whole(&other), whole(&desk), "{format}");
+    }
+}
+
+#[test]
+fn an_import_says_what_becomes_of_ids_that_are_taken() {
+    let desk = Desk::new();
+    desk.add("there", &[]);
+    desk.write("in.csv", "id,title,depends_on\nRQ-0001,same,\nRQ-0005,other,RQ-0001\n,new,\n");
+    let import = |args: &[&str]| {
+        desk.ralph(&[&["queue", "import", "-i", "in.csv", "--json"], args].concat())
+    };
+    import(&[]).exited(3);
+    let dry = parse(&import(&["--on-duplicate", "rename", "--dry-run"]).success().stdout);
+    assert_eq!(dry["added"], json!(["RQ-0006", "RQ-0005", "RQ-0007"]));
+    assert_eq!(dry["renamed"], json!([["RQ-0001", "RQ-0006"]]));
+    assert_eq!(desk.json(&["queue", "list"])["total"], 1);
+    let skipped = parse(&import(&["--on-duplicate", "skip"]).success().stdout);
+    assert_eq!(skipped["skipped"], json!(["RQ-0001"]));
+    assert_eq!(skipped["added"], json!(["RQ-0005", "RQ-0006"]));
+    // A reference to nothing is refused, and nothing is added.
+    desk.write("in.csv", "title,depends_on\nx,RQ-0099\n");
+    import(&[]).exited(3);
+    desk.write("in.csv", "title,estimated_minutes\nx,1\ny,soon\n");
+    let error = parse(&import(&[]).exited(3).stderr);
+    assert!(error["error"]["message"].as_str().expect("text").contains("number 2: "), "{error}");
+    let some = parse(&import(&["--skip-bad"]).success().stdout);
+    assert_eq!((&some["added"], &some["bad"][0]["number"]), (&json!(["RQ-0007"]), &json!(2)));
+}
+
+#[test]
+fn an_export_is_filtered() {
+    let desk = Desk::new();
+    desk.write(".ralph/config.jsonc", r#"{"version":2}"#);
+    desk.add("one | two", &["--tag", "a"]);
+    desk.add("three", &["--note", "n"]);
+    desk.ralph(&["task", "done", "RQ-0001"]).success();
+    let lines = |args: &[&str]| {
+        let ran = desk.ralph(&[&["queue", "export"], args].concat());
+        ran.success().stdout.lines().count() - 1
+    };
+    assert_eq!(lines(&[]), 1);
+    assert_eq!(lines(&["--include-archive"]), 2);
+    assert_eq!(lines(&["--include-archive", "--tag", "A"]), 1);
+    assert_eq!(lines(&["--only-archive", "--id-pattern", "2$"]), 0);
+    assert_eq!(lines(&["--created-after", "2999-01-01T00:00:00Z"]), 0);
+    desk.ralph(&["queue", "export", "--id-pattern", "("]).exited(2);
+    let table = desk.ralph(&["queue", "export", "--format", "md", "--only-archive"]);
+    assert!(table.success().stdout.ends_with("| RQ-0001 | done | medium | one \\| two | a |\n"));
+    let issue = desk.ralph(&["queue", "export", "--format", "gh", "-q"]);
+    assert_eq!(
+        (issue.success().stdout.as_str(), issue.stderr.as_str()),
+        ("## RQ-0002: three\n\nStatus: todo, priority: medium\n\n### Notes\n\n- n\n", "")
+    );
+}

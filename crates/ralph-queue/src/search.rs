@@ -1,0 +1,140 @@
+//! Finding tasks by what they say.
+
+use regex::{Regex, RegexBuilder};
+
+use crate::task::Task;
+
+/// What to look for.
+#[derive(Clone, Debug)]
+pub struct Pattern(Kind);
+
+#[derive(Clone, Debug)]
+enum Kind {
+    Regex(Regex),
+    /// Characters in this order, others between them; none are capitals if case does not matter.
+    Fuzzy {
+        wanted: Vec<char>,
+        match_case: bool,
+    },
+}
+
+/// A regular expression that is none.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{pattern}` is no regular expression: {problem}")]
+#[non_exhaustive]
+pub struct PatternError {
+    /// What was given.
+    pub pattern: String,
+    /// What is wrong with it.
+    pub problem: String,
+}
+
+impl Pattern {
+    /// A part of the text.
+    pub fn substring(text: &str, match_case: bool) -> Result<Self, PatternError> {
+        Self::regex(&regex::escape(text), !match_case)
+    }
+
+    /// A regular expression; `ignore_case` can be undone in it by `(?-i)`.
+    pub fn regex(pattern: &str, ignore_case: bool) -> Result<Self, PatternError> {
+        let regex = RegexBuilder::new(pattern).case_insensitive(ignore_case).build();
+        regex.map(|regex| Self(Kind::Regex(regex))).map_err(|error| PatternError {
+            pattern: pattern.to_owned(),
+            problem: error.to_string().lines().last().unwrap_or_default().to_owned(),
+        })
+    }
+
+    /// The characters of `text` in their order, with others between them.
+    pub fn fuzzy(text: &str, match_case: bool) -> Self {
+        let wanted = text.chars().filter(|c| !c.is_whitespace());
+        let wanted = wanted.flat_map(|c| folded(c, match_case)).collect();
+        Self(Kind::Fuzzy { wanted, match_case })
+    }
+
+    /// Whether `text` has it.
+    pub fn matches(&self, text: &str) -> bool {
+        self.score(text).is_some()
+    }
+
+    /// How well `text` fits, higher is better; `None` when it does not. Only a fuzzy pattern
+    /// tells better from worse.
+    pub fn score(&self, text: &str) -> Option<u32> {
+        match &self.0 {
+            Kind::Regex(regex) => regex.is_match(text).then_some(0),
+            Kind::Fuzzy { wanted, match_case } => fuzzy_score(wanted, text, *match_case),
+        }
+    }
+
+    /// The best score among everything that a task says.
+    pub fn score_of(&self, task: &Task) -> Option<u32> {
+        let texts = [&task.description, &task.request].into_iter().flatten();
+        let lists = [&task.tags, &task.scope, &task.evidence, &task.plan, &task.notes];
+        let fields = task.custom_fields.iter().flat_map(|(key, value)| [key, value]);
+        [&task.title]
+            .into_iter()
+            .chain(texts)
+            .chain(lists.into_iter().flatten())
+            .chain(fields)
+            .map(String::as_str)
+            .chain([task.id.as_str()])
+            .filter_map(|text| self.score(text))
+            .max()
+    }
+}
+
+/// Two points for a character, two more right behind the one before, one more at the beginning of
+/// a word; never less than one, so that a long gap is no mismatch.
+fn fuzzy_score(wanted: &[char], text: &str, match_case: bool) -> Option<u32> {
+    let (mut score, mut next) = (1, 0);
+    let (mut last_hit, mut before) = (false, ' ');
+    for c in text.chars() {
+        for folded in folded(c, match_case) {
+            let Some(want) = wanted.get(next) else { return Some(score) };
+            let hit = folded == *want;
+            if hit {
+                next += 1;
+                let begins = !before.is_alphanumeric();
+                score += 2 + 2 * u32::from(last_hit) + u32::from(begins);
+            }
+            last_hit = hit;
+        }
+        before = c;
+    }
+    (next == wanted.len()).then_some(score)
+}
+
+fn folded(c: char, match_case: bool) -> impl Iterator<Item = char> {
+    let lower = (!match_case).then(|| c.to_lowercase()).into_iter().flatten();
+    lower.chain(match_case.then_some(c))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_kind_finds_its_own() {
+        let substring = |text, case| Pattern::substring(text, case).unwrap();
+        assert!(substring("A.B", false).matches("xa.by"));
+        assert!(!substring("a.b", false).matches("axb"));
+        assert!(!substring("A", true).matches("a"));
+        assert!(Pattern::regex("^a.b$", false).unwrap().matches("axb"));
+        assert_eq!(Pattern::regex("a(", true).unwrap_err().pattern, "a(");
+        let fuzzy = Pattern::fuzzy("fx prs", false);
+        assert!(fuzzy.matches("Fix the parser") && !fuzzy.matches("parser, fix"));
+        assert!(fuzzy.score("fx prs") > fuzzy.score("fix the parser"));
+    }
+
+    #[test]
+    fn everything_a_task_says_is_searched() {
+        let task = Task {
+            description: Some("deep".to_owned()),
+            custom_fields: [("owner".to_owned(), "ann".to_owned())].into(),
+            ..Task::new("RQ-0001".parse().unwrap(), "title")
+        };
+        for word in ["title", "deep", "owner", "ann", "rq-0001"] {
+            assert!(Pattern::substring(word, false).unwrap().score_of(&task).is_some(), "{word}");
+        }
+        assert_eq!(Pattern::fuzzy("nothing", false).score_of(&task), None);
+    }
+}

@@ -1,0 +1,131 @@
+//! Tasks from elsewhere: JSON and tables, bad ones named, ids given.
+
+use proptest::prelude::*;
+use ralph_queue::intake::{Batch, GivenIds};
+use ralph_queue::table::{self, Separator};
+use ralph_queue::{Document, Edit, EditError, IdRules, Position, Queue, Task};
+use serde_json::json;
+
+fn queue() -> Queue {
+    let text = r#"{"version":1,"tasks":[{"id":"RQ-0001","title":"there"}]}"#;
+    Queue::new(Document::parse(text).unwrap(), None)
+}
+
+/// Adds a batch and returns each new task as `id title depends_on`.
+fn add(batch: Batch, given: GivenIds) -> Result<Vec<String>, EditError> {
+    let queue = queue();
+    let mut edit = Edit::new(&queue, "2026-01-01T00:00:00Z".parse().unwrap());
+    batch.add(&mut edit, given, &IdRules::default(), &Position::Back)?;
+    let line = |task: &Task| format!("{} {} {}", task.id, task.title, task.depends_on.join(","));
+    Ok(edit.queue.tasks().skip(1).map(line).collect())
+}
+
+#[test]
+fn names_within_a_batch_become_ids() {
+    let text = r#"[{"id":"b","title":"two","depends_on":["a","RQ-0001"]},{"id":"a","title":"one"},{"title":"three"}]"#;
+    let batch = Batch::from_json(text).unwrap();
+    let added = add(batch, GivenIds::Replace).unwrap();
+    assert_eq!(added, ["RQ-0002 two RQ-0003,RQ-0001", "RQ-0003 one ", "RQ-0004 three "]);
+}
+
+#[test]
+fn json_comes_in_every_shape() {
+    for text in [
+        r#"{"title":"x"} {"title":"y"}"#,
+        "{\"title\":\"x\"}\n{\"title\":\"y\"}\n",
+        r#"[{"title":"x"},{"title":"y"}]"#,
+        "\u{feff}{\"version\":1,\"tasks\":[{\"title\":\"x\"},{\"title\":\"y\",\"notes\":null}]}",
+    ] {
+        let batch = Batch::from_json(text).unwrap();
+        assert_eq!((batch.rows.len(), batch.bad.len()), (2, 0), "{text}");
+    }
+    assert!(Batch::from_json("{").is_err());
+}
+
+#[test]
+fn every_bad_row_is_named() {
+    let text = r#"[{"title":" "},{"title":"x","priority":"urgent"},7,{"id":"a","title":"x"},{"id":"a","title":"y"},{"titel":"z"},{"title":"a\nb"}]"#;
+    let batch = Batch::from_json(text).unwrap();
+    let bad: Vec<String> = batch.bad.iter().map(ToString::to_string).collect();
+    assert_eq!(batch.rows.len(), 1);
+    assert_eq!(bad.len(), 6, "{bad:#?}");
+    for (bad, part) in bad.iter().zip([
+        "number 1: the title is blank",
+        "number 2: ",
+        "number 3: a task is an object",
+        "number 5: number 4 has the id `a` too",
+        "number 6: ",
+        "number 7: the title has a line break",
+    ]) {
+        assert!(bad.starts_with(part), "{bad}");
+    }
+    let table = "title,estimated_minutes,custom_fields\nok,5,\nbad,x,\nbad,,x\nshort\n";
+    let batch = table::read(table, Separator::Comma).unwrap();
+    assert_eq!(batch.bad.iter().map(|bad| bad.number).collect::<Vec<_>>(), [2, 3, 4]);
+    assert!(table::read("id\nx\n", Separator::Comma).is_err());
+}
+
+#[test]
+fn ids_that_are_taken() {
+    let batch = || {
+        let text = r#"[{"id":"RQ-0001","title":"same"},{"id":"RQ-0007","title":"other","depends_on":["RQ-0001"]},{"title":"new"}]"#;
+        Batch::from_json(text).unwrap()
+    };
+    assert!(matches!(add(batch(), GivenIds::Keep), Err(EditError::IdTaken { .. })));
+    assert_eq!(
+        add(batch(), GivenIds::SkipTaken).unwrap(),
+        ["RQ-0007 other RQ-0001", "RQ-0008 new "]
+    );
+    let renamed = add(batch(), GivenIds::RenameTaken).unwrap();
+    assert_eq!(renamed, ["RQ-0008 same ", "RQ-0007 other RQ-0008", "RQ-0009 new "]);
+}
+
+#[test]
+fn a_table_of_0_4_0_is_read() {
+    let table = "id,title,status,priority,tags,scope,evidence,plan,notes,request,created_at,updated_at,completed_at,depends_on,custom_fields,parent_id\n\
+        RQ-0001,\"One, two\",todo,high,\"a,b\",,e1;e2,,,,2026-01-01T00:00:00Z,,,RQ-2,\"k=v,l=w\",\n";
+    let batch = table::read(table, Separator::Comma).unwrap();
+    let task = &batch.rows[0].task;
+    assert_eq!((task.title.as_str(), task.tags.len(), task.evidence.len()), ("One, two", 2, 2));
+    assert_eq!(task.custom_fields["l"], "w");
+    // And written so, where it can be.
+    let written = table::write(&[task], Separator::Comma).unwrap();
+    assert!(
+        written.contains(",\"a,b\",,e1;e2,,,,2026-01-01T00:00:00Z,,,RQ-2,\"k=v,l=w\",,"),
+        "{written}"
+    );
+}
+
+fn text() -> impl Strategy<Value = String> {
+    prop_oneof!["[a-z ,;=\"\\[{\n\t]{0,6}", ".{0,8}", Just("[\"x\"]".to_owned())]
+}
+
+fn list() -> impl Strategy<Value = Vec<String>> {
+    proptest::collection::vec(text(), 0..3)
+}
+
+proptest! {
+    #[test]
+    fn a_table_loses_nothing(
+        title in "[a-z,;\"]{1,9}",
+        (request, description, parent) in (proptest::option::of(text()), proptest::option::of(text()), proptest::option::of(text())),
+        (tags, plan, depends_on) in (list(), list(), list()),
+        fields in proptest::collection::btree_map("[a-z=,]{1,4}", text(), 0..3),
+        minutes in proptest::option::of(any::<u32>()),
+        is_tab in any::<bool>(),
+    ) {
+        let separator = if is_tab { Separator::Tab } else { Separator::Comma };
+        let task = Task {
+            request, description, parent_id: parent, tags, plan, depends_on,
+            custom_fields: fields,
+            estimated_minutes: minutes,
+            agent: json!({ "model": "m,;" }).as_object().cloned(),
+            extra: [("mine".to_owned(), json!([1.5, null]))].into(),
+            ..Task::new("RQ-0007".parse().unwrap(), title)
+        };
+        let written = table::write(&[&task, &task], separator).unwrap();
+        let batch = table::read(&written, separator).unwrap();
+        prop_assert_eq!(batch.bad.len(), 1); // the same id twice
+        prop_assert_eq!(&batch.rows[0].task, &task);
+    }
+}
