@@ -125,6 +125,8 @@ const OVERRIDES: &[&str] = &[
     // A fetch of a commit that no branch of the other repository names.
     "protocol.version=2",
     "core.splitIndex=false",
+    // An agent's work outlives a power cut: objects and refs reach the disk.
+    "core.fsync=committed,reference",
     // Or `git add` refuses files whose line endings it would change.
     "core.safecrlf=false",
     "trailer.separators=:",

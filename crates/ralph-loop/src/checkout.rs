@@ -100,14 +100,16 @@ pub fn advance(project: &Project, branch: &str) -> Result<Advanced, CheckoutErro
 /// # Errors
 /// When git or the files fail.
 pub fn fast_forward(project: &Project, to: &Sha) -> Result<FastForward, CheckoutError> {
+    // git takes changed files away before it writes them anew: readers of the
+    // queue that find none wait for this lock.
+    let lock_path = file::sidecar_lock_path(&project.queue.queue);
+    let _lock = FileLock::acquire(&lock_path, &project.holder, QUEUE_WAIT)?;
     let outcome = project.repo.fast_forward(to)?;
     let FastForward::WouldOverwrite { files } = &outcome else { return Ok(outcome) };
     let books = queue_files(project);
     if !files.iter().all(|file| books.contains(file)) {
         return Ok(outcome);
     }
-    let lock_path = file::sidecar_lock_path(&project.queue.queue);
-    let _lock = FileLock::acquire(&lock_path, &project.holder, QUEUE_WAIT)?;
     set_aside(project, &books)?;
     let outcome = project.repo.fast_forward(to);
     restore(project, &books)?;

@@ -196,6 +196,8 @@ impl Coordinator<'_> {
             Some(loaded) => ralph_state::parallel::legacy_work(&loaded.report),
             None => Vec::new(),
         };
+        // What cannot be swept now is swept next time.
+        drop(ralph_git::sweep_workspaces(&self.ground.workspace_root));
         self.sweep()?;
         self.catch_up(queue)?;
         let now = self.project.now();
@@ -699,6 +701,11 @@ impl Coordinator<'_> {
         self.sweep()?;
         let state = self.state()?;
         self.sum_up_unfinished(&state);
+        let ended_before = |record: &&WorkerRecord| {
+            matches!(record.lifecycle, WorkerLifecycle::Failed | WorkerLifecycle::BlockedPush)
+                && !self.summary.tasks.iter().any(|task| task.task == record.task_id)
+        };
+        self.summary.kept = state.workers.iter().filter(ended_before).count();
         if self.summary.stopped == Some(StopReason::Requested) {
             clear_stop(&self.layout)?;
         }

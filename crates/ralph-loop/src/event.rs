@@ -121,6 +121,8 @@ pub struct RunSummary {
     pub stopped: Option<StopReason>,
     /// What is left in the queue that could not be started.
     pub waiting: usize,
+    /// Tasks of earlier runs that failed or are blocked, and wait for the user.
+    pub kept: usize,
 }
 
 impl RunSummary {

@@ -31,7 +31,13 @@ pub fn advance_local(
     main.fetch_from(workspace.root(), landing, &keep)?;
     let checked_out = matches!(main.head()?, Head::Branch { name, .. } if name == branch);
     if checked_out {
-        return Ok(match checkout::fast_forward(project, landing)? {
+        let forwarded = match checkout::fast_forward(project, landing) {
+            Err(CheckoutError::Lock(held)) => {
+                return Ok(Push::Transient { reason: held.to_string() });
+            }
+            other => other?,
+        };
+        return Ok(match forwarded {
             FastForward::Done | FastForward::AlreadyThere => Push::Pushed,
             FastForward::NotAFastForward => Push::Raced,
             FastForward::Refused { reason } => Push::Refused { reason },

@@ -231,10 +231,22 @@ impl QueueFiles {
     /// The queue file is read first: a task that moves at this moment is then seen twice, which
     /// [`Queue::leftovers`] knows, rather than not at all.
     pub fn load(&self) -> Result<Queue, LoadError> {
-        let queue = self
-            .read(Place::Queue)?
-            .ok_or_else(|| LoadError::Missing { path: self.queue.clone() })?;
+        let queue = match self.read(Place::Queue)? {
+            Some(queue) => queue,
+            None => self.read_after_writer()?,
+        };
         Ok(Queue::new(queue, self.read(Place::Done)?))
+    }
+
+    /// Reads a queue file that was not there when somebody held its lock: a fast-forward of the
+    /// checkout takes the file away and writes it anew.
+    fn read_after_writer(&self) -> Result<Document, LoadError> {
+        let lock = file::sidecar_lock_path(&self.queue);
+        if file::is_locked(&lock).unwrap_or(false) {
+            // Whether it came free in time does not matter: the file is there or it is not.
+            drop(FileLock::acquire(&lock, &self.holder, self.lock_wait));
+        }
+        self.read(Place::Queue)?.ok_or_else(|| LoadError::Missing { path: self.queue.clone() })
     }
 
     /// Locks, reads, lets `change` change, checks, writes down what changed, and writes it.

@@ -11,6 +11,7 @@ use std::path::PathBuf;
 
 use ralph_agent::{Phase, Runner, RunnerError};
 use ralph_git::{GitError, OpenError, RemoteUrls, Sha, Workspace};
+use ralph_process::Exit;
 use ralph_queue::Task;
 use ralph_state::file::{FileLock, LockError};
 use ralph_state::{TaskId, WorkerRecord, WorkerStep};
@@ -146,6 +147,9 @@ pub fn run(project: &Project, task: &TaskId, claim_id: &str) -> Result<WorkerEnd
             let claim = Claim::new(project.store(), task.clone(), claim_id);
             stopped(&claim)
         }
+        // A git that somebody killed says nothing about the task: its worker
+        // ends, and another goes on from the record.
+        Err(error) if git_was_killed(&error) => Err(error),
         Err(error) => {
             fail(project, task, claim_id, &error);
             Err(error)
@@ -203,6 +207,18 @@ fn fail(project: &Project, task: &TaskId, claim_id: &str, error: &WorkerError) {
             "the failure is not recorded"
         );
     }
+}
+
+/// Whether a signal ended the git that an error comes from.
+fn git_was_killed(error: &WorkerError) -> bool {
+    let mut next: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(error) = next {
+        if let Some(GitError::Failed { exit: Exit::Signal(_), .. }) = error.downcast_ref() {
+            return true;
+        }
+        next = error.source();
+    }
+    false
 }
 
 /// An error with its causes, on one line.

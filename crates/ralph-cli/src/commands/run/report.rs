@@ -46,6 +46,7 @@ fn document(summary: &RunSummary) -> Value {
         "failed": count(Outcome::Failed),
         "limited": count(Outcome::Limited),
         "waiting": summary.waiting,
+        "kept": summary.kept,
         "stopped": summary.stopped.map(stop_word),
         "tasks": summary.tasks.iter().map(row).collect::<Vec<_>>(),
     })
@@ -75,8 +76,14 @@ fn row(task: &TaskSummary) -> Value {
 }
 
 fn print(context: &Context, summary: &RunSummary) -> Result<(), CliError> {
+    if summary.kept > 0 {
+        context.ui.say(format!("{} task(s) of earlier runs failed or are blocked.", summary.kept));
+        context.ui.hint("`ralph run parallel status` shows them.");
+    }
     if summary.tasks.is_empty() {
-        context.ui.say(if summary.waiting == 0 {
+        context.ui.say(if summary.waiting == 0 && summary.kept > 0 {
+            "Nothing else can be started.".to_owned()
+        } else if summary.waiting == 0 {
             "There is nothing to do: no task in the queue is open.".to_owned()
         } else {
             format!(
