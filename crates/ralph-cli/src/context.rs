@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ralph_process::SystemClock;
+use ralph_queue::Terms;
 use ralph_state::Clock as _;
 use ralph_state::file::Holder;
 
@@ -130,6 +131,12 @@ impl Context {
                 format!("`RALPH_LOCK_WAIT` is `{}`, expected whole seconds", seconds.display());
             CliError::new(ErrorKind::Usage, message)
         })
+    }
+
+    /// On what terms this command changes the queue.
+    pub(crate) fn terms(&self) -> Terms {
+        let GlobalArgs { if_rev, request_id, .. } = self.global.clone();
+        Terms { if_rev, request_id }
     }
 
     /// The tokens of the claims that this command writes under.

@@ -10,11 +10,13 @@ use std::process::ExitCode;
 
 use ralph_config::trust::TrustError;
 use ralph_config::{ConfigError, Place};
+use ralph_queue::journal::{ChangesError, JournalWriteError, UndoError};
 use ralph_queue::lease::LeaseError;
 use ralph_queue::search::PatternError;
 use ralph_queue::{self as queue, EditError, ParseError, Problem};
 use ralph_state::document::DecodeError;
 use ralph_state::file::{Holder, LockError, ReplaceError};
+use ralph_state::journal::JournalError;
 use ralph_state::{self as state};
 
 use crate::render::task::reason;
@@ -78,6 +80,8 @@ pub(crate) enum ErrorKind {
     NotARepository,
     /// Another process holds what is needed.
     Busy,
+    /// What is to be changed is not as the caller has seen it.
+    Conflict,
     Interrupted,
     Terminated,
 }
@@ -97,7 +101,7 @@ impl ErrorKind {
             | Self::Untrusted
             | Self::DirtyTree
             | Self::NotARepository => Exit::Refused,
-            Self::Busy => Exit::Busy,
+            Self::Busy | Self::Conflict => Exit::Busy,
             Self::Interrupted => Exit::Interrupted,
             Self::Terminated => Exit::Terminated,
         }
@@ -121,6 +125,7 @@ impl ErrorKind {
             Self::DirtyTree => "dirty_tree",
             Self::NotARepository => "not_a_repository",
             Self::Busy => "busy",
+            Self::Conflict => "conflict",
             Self::Interrupted => "interrupted",
             Self::Terminated => "terminated",
         }
@@ -128,7 +133,7 @@ impl ErrorKind {
 
     /// Whether the same command may succeed later without anything changed by hand.
     pub(crate) const fn is_retryable(self) -> bool {
-        matches!(self, Self::Busy | Self::Interrupted | Self::Terminated)
+        matches!(self, Self::Busy | Self::Conflict | Self::Interrupted | Self::Terminated)
     }
 }
 
@@ -346,6 +351,17 @@ impl<E: Into<CliError>> From<queue::UpdateError<E>> for CliError {
                     .context("the change would make the queue invalid")
                     .hint("Nothing was changed. Give other values and repeat the command.")
             }
+            UpdateError::Stale { .. } => {
+                let hint = "Read the queue again, then repeat the command with its new `rev`.";
+                Self::new(ErrorKind::Conflict, error.to_string()).hint(hint)
+            }
+            UpdateError::OtherRequest { .. } => Self::new(ErrorKind::Usage, error.to_string())
+                .hint("Give every request a name of its own."),
+            UpdateError::Journal(JournalWriteError::Append(error)) => {
+                Self::from(error).context("the queue was not changed")
+            }
+            UpdateError::Journal(error) => Self::new(ErrorKind::Io, error),
+            UpdateError::IdMarks(error) => Self::from(error).context("the queue was not changed"),
             UpdateError::Save { source, .. } => {
                 Self::from(source).context("cannot change the queue")
             }
@@ -375,6 +391,10 @@ impl From<EditError> for CliError {
                 ErrorKind::Refused,
                 Some(format!("`ralph task status STATUS {id}` sets any status.")),
             ),
+            EditError::Field { .. } => (ErrorKind::Usage, None),
+            EditError::ChangedSince { id, .. } => {
+                (ErrorKind::Conflict, Some(format!("Read it again with `ralph task show {id}`.")))
+            }
             _ => (ErrorKind::Refused, None),
         };
         let failure = Self::new(kind, error);
@@ -415,6 +435,45 @@ impl From<LeaseError> for CliError {
         }
         let why = format!("it {}", why.join("; "));
         Self::new(kind, why).context(error.to_string()).hint(hint)
+    }
+}
+
+impl From<JournalError> for CliError {
+    fn from(error: JournalError) -> Self {
+        let path = match &error {
+            JournalError::Header { path, .. } | JournalError::Io { path, .. } => Some(path.clone()),
+            _ => None,
+        };
+        let kind = match &error {
+            JournalError::Header { source: DecodeError::Newer { .. }, .. } => ErrorKind::Newer,
+            JournalError::Header { .. } => ErrorKind::Corrupt,
+            JournalError::Lock(_) => ErrorKind::Busy,
+            _ => ErrorKind::Io,
+        };
+        Self::about(kind, path, error).hint("Move the journal away; only undo needs it.")
+    }
+}
+
+impl From<UndoError> for CliError {
+    fn from(error: UndoError) -> Self {
+        match error {
+            UndoError::Journal(error) => error.into(),
+            UndoError::Unknown { .. } => {
+                Self::new(ErrorKind::NotFound, error).hint("`ralph undo --list` shows them.")
+            }
+            _ => Self::new(ErrorKind::Refused, error),
+        }
+    }
+}
+
+impl From<ChangesError> for CliError {
+    fn from(error: ChangesError) -> Self {
+        match error {
+            ChangesError::Journal(error) => error.into(),
+            ChangesError::Load(error) => error.into(),
+            error => Self::new(ErrorKind::NotFound, error)
+                .hint("Read the queue anew: `ralph queue list --json` says its `rev`."),
+        }
     }
 }
 

@@ -6,14 +6,18 @@ use std::sync::Arc;
 
 use ralph_config::trust::TrustStore;
 use ralph_config::{Overrides, Resolved, Sources};
+use ralph_queue::journal::Direction;
 use ralph_queue::lease::Leases;
 use ralph_queue::runnability::{DoingFirst, Drafts, Report, Selection};
 use ralph_queue::validate::Rules;
 use ralph_queue::{
-    Edit, EditError, Edited, IdRules, LegacyLock, LoadError, Place, Queue, QueueFiles, Task,
+    Edit, EditError, Edited, IdMarks, IdRules, LegacyLock, LoadError, Place, Previewed, Queue,
+    QueueFiles, Task, UpdateError,
 };
-use ralph_state::{Clock as _, Store};
-use sha2::{Digest as _, Sha256};
+use ralph_state::file::Saved;
+use ralph_state::{Clock as _, Store, TaskId, Timestamp};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use crate::context::Context;
 use crate::error::{CliError, ErrorKind};
@@ -52,10 +56,12 @@ impl Project {
         for warning in &settings.warnings {
             context.ui.warn(warning);
         }
-        let files = queue_files(context, command, &root, &settings)?;
+        let mut files = queue_files(context, command, &root, &settings)?;
         // Without git there is one work tree, and its own cache is all that is shared.
-        let shared = ralph_git::common_dir(&root);
-        let shared = shared.unwrap_or_else(|| root.join(RALPH_DIR).join("cache"));
+        let cache = root.join(RALPH_DIR).join("cache");
+        let shared = ralph_git::common_dir(&root).unwrap_or_else(|| cache.clone());
+        files.journal = Some(cache.join("queue-journal.jsonl"));
+        files.id_marks = Some(IdMarks::path_in(&shared));
         let leases =
             Store::new(Leases::path_in(&shared), files.holder.clone()).lock_wait(files.lock_wait);
         Ok(Self { root, settings, files, leases, claims: context.claims() })
@@ -77,30 +83,74 @@ impl Project {
 
     /// Changes the queue under its lock, and says so when the system does not
     /// confirm the save. Tasks that are claimed change only under their claim.
-    pub(crate) fn edit<R>(
+    pub(crate) fn edit<R: Serialize + DeserializeOwned>(
         &self,
         context: &Context,
         change: impl FnOnce(&mut Edit<'_>) -> Result<R, EditError>,
     ) -> Result<R, CliError> {
-        use ralph_queue::UpdateError;
+        let edited = self.change(context, change).map_err(|error| self.refused(error))?;
+        Ok(edited.value)
+    }
+
+    /// [`Self::edit`], with all that there is to know about what came of it.
+    pub(crate) fn change<R: Serialize + DeserializeOwned>(
+        &self,
+        context: &Context,
+        change: impl FnOnce(&mut Edit<'_>) -> Result<R, EditError>,
+    ) -> Result<Edited<R>, UpdateError<Refusal>> {
         let now = context.clock.now();
         let guarded = |edit: &mut Edit<'_>| {
             let value = change(edit).map_err(Refusal::Edit)?;
-            self.permit(edit).map_err(Refusal::Claim)?;
+            self.permit(&edit.touched(), now).map_err(Refusal::Claim)?;
             Ok(value)
         };
-        let Edited { value, queue, done } = match self.files.edit(now, guarded) {
-            Ok(edited) => edited,
-            Err(UpdateError::Refused(Refusal::Edit(EditError::NotFound { id }))) => {
-                return Err(not_found(&self.queue()?, &id, &self.files.rules.ids));
-            }
-            Err(UpdateError::Load(error)) => return Err(self.load_error(error)),
-            Err(error) => return Err(error.into()),
-        };
+        let edited = self.files.edit_on(now, &context.terms(), guarded)?;
+        self.saved(context, edited).map_err(|error| UpdateError::Refused(Refusal::Claim(error)))
+    }
+
+    /// What [`Self::change`] would do.
+    pub(crate) fn preview<R>(
+        &self,
+        context: &Context,
+        change: impl FnOnce(&mut Edit<'_>) -> Result<R, EditError>,
+    ) -> Result<Previewed<R>, UpdateError<Refusal>> {
+        let change = |edit: &mut Edit<'_>| change(edit).map_err(Refusal::Edit);
+        self.files.preview(context.clock.now(), change)
+    }
+
+    /// Takes back an edit or an undo, as [`QueueFiles::undo`].
+    pub(crate) fn undo(
+        &self,
+        context: &Context,
+        direction: Direction,
+        id: Option<u64>,
+    ) -> Result<Edited<u64>, CliError> {
+        let now = context.clock.now();
+        let Previewed { tasks, .. } = self.files.preview_undo(direction, id)?;
+        let touched: Vec<TaskId> = tasks.into_iter().map(|task| task.id).collect();
+        self.permit(&touched, now)?;
+        let edited = self.files.undo(now, direction, id, &context.terms())?;
+        self.saved(context, edited)
+    }
+
+    fn saved<R>(&self, context: &Context, edited: Edited<R>) -> Result<Edited<R>, CliError> {
+        let Edited { queue, done, .. } = edited;
         context.ui.saved(queue);
         context.ui.saved(done);
         self.settle(context)?;
-        Ok(value)
+        Ok(Edited { queue: Saved::Unchanged, done: Saved::Unchanged, ..edited })
+    }
+
+    /// The refusal of a change as the user is told of it.
+    pub(crate) fn refused(&self, error: UpdateError<Refusal>) -> CliError {
+        match error {
+            UpdateError::Refused(Refusal::Edit(EditError::NotFound { id })) => match self.queue() {
+                Ok(queue) => not_found(&queue, &id, &self.files.rules.ids),
+                Err(error) => error,
+            },
+            UpdateError::Load(error) => self.load_error(error),
+            error => error.into(),
+        }
     }
 
     /// Every lease of the repository, as it is now.
@@ -110,9 +160,8 @@ impl Project {
 
     /// Asked under the lock of the queue: who takes a lease over has to pass it
     /// too before they begin.
-    fn permit(&self, edit: &Edit<'_>) -> Result<(), CliError> {
-        let leases = self.read_leases()?;
-        Ok(leases.permit(&edit.touched(), &self.claims, edit.now())?)
+    fn permit(&self, touched: &[TaskId], now: Timestamp) -> Result<(), CliError> {
+        Ok(self.read_leases()?.permit(touched, &self.claims, now)?)
     }
 
     /// Renews the claims of this command, or ends them with their tasks.
@@ -154,7 +203,7 @@ impl Project {
 }
 
 /// Why a change was not made.
-enum Refusal {
+pub(crate) enum Refusal {
     Edit(EditError),
     Claim(CliError),
 }
@@ -218,13 +267,7 @@ pub(crate) fn queue_files(
 
 /// Identifies the content of both files; a script compares it with what it read before.
 pub(crate) fn revision(queue: &Queue) -> String {
-    let mut hash = Sha256::new();
-    hash.update(queue.document().text());
-    hash.update([0]);
-    hash.update(queue.done_document().text());
-    let mut first = [0; 8];
-    first.copy_from_slice(&hash.finalize()[..8]);
-    format!("{:016x}", u64::from_be_bytes(first))
+    queue.revision()
 }
 
 /// Which tasks can start now, why the others cannot, and which is next.

@@ -150,6 +150,9 @@ pub enum EditError {
         /// When it was.
         found: Option<String>,
     },
+    /// What was changed so far does not come out as meant: a fault in this crate.
+    #[error("the change cannot be written")]
+    Splice(#[source] SpliceError),
     /// The prefix and the number make no id.
     #[error("no id can be made")]
     Id(#[source] ralph_state::TaskIdError),
@@ -215,6 +218,15 @@ impl<'a> Edit<'a> {
         };
         self.highest = Some((ids.clone(), highest));
         ids.id(highest.max(self.high_water) + 1).map_err(EditError::Id)
+    }
+
+    /// [`Self::next_id`], and not again.
+    pub(crate) fn spend_id(&mut self, ids: &IdRules) -> Result<TaskId, EditError> {
+        let id = self.next_id(ids)?;
+        if let Some((_, highest)) = &mut self.highest {
+            *highest = ids.number_of(id.as_str()).unwrap_or(0).max(*highest);
+        }
+        Ok(id)
     }
 
     /// Adds `task`, and fills in `created_at` and `updated_at` when they are empty.
@@ -396,7 +408,10 @@ impl<'a> Edit<'a> {
 
     /// Where a task is in the queue file.
     pub(crate) fn open(&self, id: &str) -> Result<usize, EditError> {
-        if let Some(index) = self.queue.position(id) {
+        let former = || self.queue.tasks().position(|task| task.former_ids().any(|old| old == id));
+        let is_done = || self.done.position(id).is_some();
+        let index = self.queue.position(id).or_else(|| if is_done() { None } else { former() });
+        if let Some(index) = index {
             return Ok(index);
         }
         Err(match self.done.position(id).map(|index| self.done.task(index)) {

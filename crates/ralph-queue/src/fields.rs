@@ -103,6 +103,55 @@ impl Edit<'_> {
     }
 }
 
+/// How one task stands to another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Relation {
+    /// It waits for the other.
+    DependsOn,
+    /// The other waits for it.
+    Blocks,
+    /// Both are worth reading together.
+    RelatesTo,
+    /// It repeats the other.
+    Duplicates,
+}
+
+impl Edit<'_> {
+    /// Refuses unless a task was changed last at the time given.
+    pub fn expect_updated_at(&self, id: &str, expected: &str) -> Result<(), EditError> {
+        let task = self.queue.task(self.open(id)?);
+        let read = |time: &str| time.parse::<Timestamp>().ok();
+        let found = task.updated_at.clone();
+        let same = found.as_deref().is_some_and(|found| {
+            found == expected || (read(found).is_some() && read(found) == read(expected))
+        });
+        if same {
+            return Ok(());
+        }
+        Err(EditError::ChangedSince { id: task.id.clone(), expected: expected.to_owned(), found })
+    }
+
+    /// Notes in a task of the queue file how it stands to another.
+    pub fn relate(
+        &mut self,
+        id: &str,
+        relation: Relation,
+        other: &str,
+    ) -> Result<Changed, EditError> {
+        self.modify(id, |task| {
+            let list = match relation {
+                Relation::DependsOn => &mut task.depends_on,
+                Relation::Blocks => &mut task.blocks,
+                Relation::RelatesTo => &mut task.relates_to,
+                Relation::Duplicates => return task.duplicates = Some(other.to_owned()),
+            };
+            if !list.iter().any(|known| known == other) {
+                list.push(other.to_owned());
+            }
+        })
+    }
+}
+
 /// Sets a field of a task from text; stamps nothing.
 fn set(task: &mut Task, name: &str, value: &str, now: Timestamp) -> Result<(), FieldError> {
     let blank = value.trim().is_empty();

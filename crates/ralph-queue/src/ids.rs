@@ -68,6 +68,13 @@ pub struct IdMarks {
     pub extra: Object,
 }
 
+impl IdMarks {
+    /// Where they are in the directory that all work trees share.
+    pub fn path_in(shared: &Path) -> PathBuf {
+        shared.join("ralph").join("ids.json")
+    }
+}
+
 impl Document for IdMarks {
     const KIND: &'static str = "record of used ids";
     const VERSION_KEY: &'static str = "version";

@@ -89,13 +89,17 @@ impl Queue {
     }
 
     /// The task with that id and the file it is in; a task that is not rejected comes before one
-    /// that is, then the queue file before the done file.
+    /// that is, then the queue file before the done file. Without one, the task that had that id
+    /// before.
     pub fn find(&self, id: &str) -> Option<(Place, &Task)> {
-        let queue = self.tasks().map(|task| (Place::Queue, task));
-        let mut found = queue
-            .chain(self.done_tasks().iter().map(|task| (Place::Done, task)))
-            .filter(|(_, task)| task.id.as_str() == id);
-        let first = found.next()?;
+        let all = || {
+            let queue = self.tasks().map(|task| (Place::Queue, task));
+            queue.chain(self.done_tasks().iter().map(|task| (Place::Done, task)))
+        };
+        let mut found = all().filter(|(_, task)| task.id.as_str() == id);
+        let Some(first) = found.next() else {
+            return all().find(|(_, task)| task.former_ids().any(|old| old == id));
+        };
         if first.1.status != Status::Rejected {
             return Some(first);
         }

@@ -3,11 +3,15 @@
 mod claim;
 mod config;
 mod demo;
+mod edit;
 mod exchange;
 mod init;
 mod queue;
+mod rescue;
 mod run;
 mod task;
+mod tidy;
+mod undo;
 
 use std::path::PathBuf;
 
@@ -16,18 +20,27 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 pub(crate) use claim::{ClaimArgs, ReadyArgs, ReleaseArgs};
 pub(crate) use config::{ConfigArgs, ConfigCommand, ConfigFormat, ConfigShowArgs, TrustCommand};
 pub(crate) use demo::DemoArgs;
+pub(crate) use edit::{
+    BatchArgs, BatchCommand, BlocksArgs, ChildrenArgs, CloneArgs, CopyArgs, EditArgs, FieldArgs,
+    FromArgs, FromCommand, FromTemplateArgs, KinArgs, MarkDuplicateArgs, MutateArgs, OnTasks,
+    PartsArgs, PickArgs, RelateArgs, RelationArg, ScheduleArgs, SplitArgs, TemplateArgs,
+    TemplateCommand,
+};
 pub(crate) use exchange::{ExportArgs, ExportFormat, ImportArgs, ImportFormat, OnDuplicate};
 pub(crate) use init::InitArgs;
 pub(crate) use queue::{
     ArchiveArgs, ExplainArgs, ListArgs, ListFormat, NextArgs, NextIdArgs, Order, QueueArgs,
     QueueCommand, SortBy, TextOrJson,
 };
+pub(crate) use rescue::{RescueArgs, RescueCommand};
 pub(crate) use run::{
     AgentArgs, LoopArgs, OneArgs, ParallelCommand, ResumeArgs, RetryArgs, RunArgs, RunCommand,
 };
 pub(crate) use task::{
     NoteArgs, ShowArgs, ShowFormat, StartArgs, StatusArgs, TaskAddArgs, TaskArgs, TaskCommand,
 };
+pub(crate) use tidy::{ChangesArgs, PruneArgs, RepairArgs, SortArgs};
+pub(crate) use undo::{RedoArgs, UndoArgs};
 
 /// Runs a queue of tasks through coding agents and lands what passes your gate
 ///
@@ -70,6 +83,12 @@ pub(crate) struct GlobalArgs {
     /// Print one JSON document, and errors as JSON on stderr
     #[arg(long, global = true)]
     pub(crate) json: bool,
+    /// Change the queue only if it still has this revision, the `rev` of a document
+    #[arg(long, global = true, value_name = "REV")]
+    pub(crate) if_rev: Option<String>,
+    /// Change the queue once under this name: asked again, the answer is the first one
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(crate) request_id: Option<String>,
     /// Go on where a refusal names this flag
     #[arg(long, global = true)]
     pub(crate) force: bool,
@@ -108,6 +127,9 @@ pub(crate) enum Command {
     Task(TaskArgs),
     Queue(QueueArgs),
     Run(RunArgs),
+    Rescue(RescueArgs),
+    Undo(UndoArgs),
+    Redo(RedoArgs),
     Config(ConfigArgs),
     Demo(DemoArgs),
     /// Print the version

@@ -7,6 +7,7 @@ use ralph_state::Timestamp;
 use super::claim::{ClaimArgs, ReadyArgs, ReleaseArgs};
 use super::exchange::{ExportArgs, ImportArgs};
 use super::task::{ShowArgs, status};
+use super::tidy::{ChangesArgs, PruneArgs, RepairArgs, SortArgs};
 
 /// Look at the queue as a whole, and tidy it
 #[derive(Debug, Args)]
@@ -38,6 +39,10 @@ pub(crate) enum QueueCommand {
     /// Ask a running loop to end after the tasks at hand
     Stop,
     NextId(NextIdArgs),
+    Prune(PruneArgs),
+    Sort(SortArgs),
+    Repair(RepairArgs),
+    Changes(ChangesArgs),
 }
 
 /// List tasks in the order of work

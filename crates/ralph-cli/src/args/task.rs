@@ -6,6 +6,11 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand, ValueEnum};
 use ralph_queue::{Priority, Status};
 
+use super::edit::{
+    BatchArgs, BlocksArgs, ChildrenArgs, CloneArgs, EditArgs, FieldArgs, FromArgs, KinArgs,
+    MarkDuplicateArgs, MutateArgs, RelateArgs, ScheduleArgs, SplitArgs, TemplateArgs,
+};
+
 /// Add, show and change tasks
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -34,6 +39,21 @@ pub(crate) enum TaskCommand {
     /// Make a draft ready to be worked on
     Ready(NoteArgs),
     Status(StatusArgs),
+    Edit(EditArgs),
+    Field(FieldArgs),
+    Schedule(ScheduleArgs),
+    Relate(RelateArgs),
+    Blocks(BlocksArgs),
+    MarkDuplicate(MarkDuplicateArgs),
+    Children(ChildrenArgs),
+    /// Show the task that a task is a part of
+    Parent(KinArgs),
+    Clone(CloneArgs),
+    Split(SplitArgs),
+    Mutate(MutateArgs),
+    Batch(Box<BatchArgs>),
+    Template(TemplateArgs),
+    From(FromArgs),
 }
 
 /// Put a task into the queue
@@ -210,13 +230,13 @@ pub(super) fn status() -> impl TypedValueParser<Value = Status> {
     PossibleValuesParser::new(words).try_map(|word| word.parse())
 }
 
-fn priority() -> impl TypedValueParser<Value = Priority> {
+pub(super) fn priority() -> impl TypedValueParser<Value = Priority> {
     let words = Priority::ALL.iter().map(|priority| priority.as_str());
     PossibleValuesParser::new(words).try_map(|word| word.parse())
 }
 
 /// A title is the subject of a commit: the rest belongs into the description.
-fn one_line(text: &str) -> Result<String, String> {
+pub(super) fn one_line(text: &str) -> Result<String, String> {
     match text.trim() {
         "" => Err("it is blank".to_owned()),
         text if text.contains(['\n', '\r']) => {
@@ -226,7 +246,7 @@ fn one_line(text: &str) -> Result<String, String> {
     }
 }
 
-fn key_value(text: &str) -> Result<(String, String), String> {
+pub(super) fn key_value(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((key, value)) if !key.trim().is_empty() => {
             Ok((key.trim().to_owned(), value.to_owned()))

@@ -2,9 +2,12 @@
 
 pub(crate) mod config;
 pub(crate) mod demo;
+mod edited;
 pub(crate) mod init;
 pub(crate) mod input;
 pub(crate) mod queue;
+pub(crate) mod rescue;
 pub(crate) mod run;
 pub(crate) mod task;
+pub(crate) mod undo;
 pub(crate) mod version;

@@ -4,11 +4,14 @@ mod bad_input;
 mod claim;
 mod config;
 mod e2e;
+mod edit;
 mod exchange;
 mod init;
 mod output;
 mod queue;
 mod task;
+mod tidy;
+mod undo;
 
 use std::path::{Path, PathBuf};
 

@@ -98,6 +98,17 @@ impl<'a> Draft<'a> {
         Self { document, entries: entries.collect() }
     }
 
+    /// What the changes are made to.
+    pub fn document(&self) -> &'a Document {
+        self.document
+    }
+
+    /// Puts the tasks into an order; those that are equal stay as they stand to each other.
+    pub fn sort_by(&mut self, compare: impl Fn(&Task, &Task) -> std::cmp::Ordering) {
+        let document = self.document;
+        self.entries.sort_by(|a, b| compare(a.task(document), b.task(document)));
+    }
+
     /// How many tasks there are now.
     pub fn len(&self) -> usize {
         self.entries.len()

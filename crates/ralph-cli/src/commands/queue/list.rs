@@ -42,30 +42,47 @@ pub(crate) fn list(context: &Context, args: &ListArgs) -> Result<Exit, CliError>
         }
     }
     let page = Page::cut(tasks, args)?;
-    if context.ui.wants_json() {
-        print_json(context, &queue, &page)?;
-    } else if args.format == ListFormat::Json {
-        context.ui.print_json(&page.tasks)?;
-    } else {
-        let mut text = Text::new();
-        for (number, task) in page.tasks.iter().enumerate() {
-            text = match (args.format, number) {
-                (_, 0) => text,
-                (ListFormat::Long, _) => text.line().line(),
-                _ => text.line(),
-            };
-            text = text.append(&if args.format == ListFormat::Long {
-                long(task)
-            } else {
-                compact(task)
-            });
-        }
-        context.ui.print(text)?;
-        if !args.quiet {
-            say_rest(context, &queue, &page);
-        }
+    print_page(context, &queue, &page, args.format)?;
+    if !args.quiet && args.format != ListFormat::Json {
+        say_rest(context, &queue, &page);
     }
     Ok(Exit::Done)
+}
+
+/// Prints these tasks, all of them.
+pub(crate) fn print(
+    context: &Context,
+    queue: &Queue,
+    tasks: Vec<&Task>,
+    format: ListFormat,
+) -> Result<Exit, CliError> {
+    let page = Page { total: tasks.len(), tasks, next_cursor: None };
+    print_page(context, queue, &page, format)?;
+    Ok(Exit::Done)
+}
+
+fn print_page(
+    context: &Context,
+    queue: &Queue,
+    page: &Page<'_>,
+    format: ListFormat,
+) -> Result<(), CliError> {
+    if context.ui.wants_json() {
+        return print_json(context, queue, page);
+    }
+    if format == ListFormat::Json {
+        return context.ui.print_json(&page.tasks);
+    }
+    let mut text = Text::new();
+    for (number, task) in page.tasks.iter().enumerate() {
+        text = match (format, number) {
+            (_, 0) => text,
+            (ListFormat::Long, _) => text.line().line(),
+            _ => text.line(),
+        };
+        text = text.append(&if format == ListFormat::Long { long(task) } else { compact(task) });
+    }
+    context.ui.print(text)
 }
 
 fn matches(task: &Task, args: &ListArgs) -> bool {

@@ -1,10 +1,11 @@
 //! `ralph queue …`.
 
 mod claim;
+pub(crate) mod list;
 mod export;
 mod import;
-mod list;
 mod ready;
+mod tidy;
 
 use ralph_loop::layout::Layout;
 use ralph_queue::runnability::{Drafts, Report};
@@ -40,6 +41,10 @@ pub(crate) fn queue(context: &Context, args: &QueueArgs) -> Result<Exit, CliErro
         QueueCommand::Export(args) => export::export(context, args),
         QueueCommand::Stop => stop(context),
         QueueCommand::NextId(args) => next_id(context, args),
+        QueueCommand::Prune(args) => tidy::prune(context, args),
+        QueueCommand::Sort(args) => tidy::sort(context, args),
+        QueueCommand::Repair(args) => tidy::repair(context, args),
+        QueueCommand::Changes(args) => tidy::changes(context, args),
     }
 }
 
@@ -280,7 +285,7 @@ fn next_id(context: &Context, args: &NextIdArgs) -> Result<Exit, CliError> {
     let project = Project::open(context, "ralph queue next-id")?;
     let queue = project.queue()?;
     let rules = &project.files.rules.ids;
-    let highest = queue.highest_number(rules);
+    let highest = queue.highest_number(rules).max(project.files.high_water()?);
     let ids = (1..=u64::from(args.count))
         .map(|step| rules.id(highest.saturating_add(step)))
         .collect::<Result<Vec<TaskId>, _>>()

@@ -44,7 +44,7 @@ pub(crate) fn status(context: &Context, args: &StatusArgs) -> Result<Exit, CliEr
     report(context, &project, &changed)
 }
 
-fn with_tag(project: &Project, tags: &[String]) -> Result<Vec<String>, CliError> {
+pub(super) fn with_tag(project: &Project, tags: &[String]) -> Result<Vec<String>, CliError> {
     let queue = project.queue()?;
     let has = |task: &&Task| {
         task.tags.iter().any(|tag| tags.iter().any(|wanted| wanted.eq_ignore_ascii_case(tag)))

@@ -1,0 +1,228 @@
+//! Changes to the queue that are made, or only shown, and told in one way.
+
+use ralph_queue::delta::{Fate, Touched};
+use ralph_queue::{Edit, EditError, Edited, Place, Previewed, Queue};
+use ralph_state::TaskId;
+use serde::Serialize;
+use similar::TextDiff;
+
+use crate::context::Context;
+use crate::error::{CliError, Exit};
+use crate::project::Project;
+use crate::render::envelope::Schema;
+use crate::ui::{BOLD, CYAN, GREEN, RED, Text};
+
+/// Whether a change is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mode {
+    Make,
+    /// Its difference is shown, and that is all.
+    Show,
+}
+
+impl Mode {
+    pub(crate) const fn of(dry_run: bool) -> Self {
+        if dry_run { Self::Show } else { Self::Make }
+    }
+}
+
+/// A task that was left out, and why.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Failure {
+    /// Which of those asked for, from 0.
+    #[serde(skip)]
+    pub(crate) index: usize,
+    pub(crate) id: String,
+    pub(crate) message: String,
+}
+
+/// What a change did, or would do.
+#[derive(Debug)]
+pub(crate) struct Report {
+    pub(crate) mode: Mode,
+    /// Of the queue after it.
+    pub(crate) rev: String,
+    pub(crate) tasks: Vec<Touched>,
+    /// Of the texts of both files.
+    pub(crate) diff: String,
+    pub(crate) failed: Vec<Failure>,
+    /// Tasks that were to go, and are still named by others.
+    pub(crate) kept: Vec<TaskId>,
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    schema: Schema,
+    /// Of the queue after it.
+    rev: &'a str,
+    dry_run: bool,
+    added: Vec<&'a TaskId>,
+    changed: Vec<&'a TaskId>,
+    moved: Vec<&'a TaskId>,
+    removed: Vec<&'a TaskId>,
+    failed: &'a [Failure],
+    /// Tasks that were to go, and are still named by others.
+    #[serde(skip_serializing_if = "<[TaskId]>::is_empty")]
+    kept: &'a [TaskId],
+    /// Of the texts of both files, of a dry run or a repair.
+    #[serde(skip_serializing_if = "str::is_empty")]
+    diff: &'a str,
+}
+
+/// Makes or shows a change, and tells it.
+pub(crate) fn edit(
+    context: &Context,
+    project: &Project,
+    mode: Mode,
+    change: impl FnOnce(&mut Edit<'_>) -> Result<(), EditError>,
+) -> Result<Exit, CliError> {
+    make(context, project, mode, change)?.tell(context)
+}
+
+/// Makes or shows a change.
+pub(crate) fn make(
+    context: &Context,
+    project: &Project,
+    mode: Mode,
+    change: impl FnOnce(&mut Edit<'_>) -> Result<(), EditError>,
+) -> Result<Report, CliError> {
+    let report = match mode {
+        Mode::Show => project.preview(context, change).map(|shown| Report::shown(project, shown)),
+        Mode::Make => project.change(context, change).map(Report::made),
+    };
+    report.map_err(|error| project.refused(error))
+}
+
+impl Report {
+    pub(crate) fn made<R>(edited: Edited<R>) -> Self {
+        let Edited { tasks, rev, .. } = edited;
+        Self {
+            mode: Mode::Make,
+            rev,
+            tasks,
+            diff: String::new(),
+            failed: Vec::new(),
+            kept: Vec::new(),
+        }
+    }
+
+    pub(crate) fn shown<R>(project: &Project, previewed: Previewed<R>) -> Self {
+        let Previewed { before, after, tasks, .. } = previewed;
+        let diff = diff(project, &before, &after);
+        Self {
+            mode: Mode::Show,
+            rev: after.revision(),
+            tasks,
+            diff,
+            failed: Vec::new(),
+            kept: Vec::new(),
+        }
+    }
+
+    /// The tasks with that fate.
+    pub(crate) fn ids(&self, fate: Fate) -> Vec<&TaskId> {
+        self.tasks.iter().filter(|task| task.fate == fate).map(|task| &task.id).collect()
+    }
+
+    /// Whether it changed anything, or would.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.tasks.is_empty()
+    }
+
+    pub(crate) fn exit(&self) -> Exit {
+        if self.failed.is_empty() { Exit::Done } else { Exit::Failed }
+    }
+
+    /// New ids go to stdout, and so does the difference; the rest is talk.
+    pub(crate) fn tell(&self, context: &Context) -> Result<Exit, CliError> {
+        let exit = self.exit();
+        let dry_run = self.mode == Mode::Show;
+        if context.ui.wants_json() {
+            context.ui.print_json(&Document {
+                schema: Schema::v1("queue-changed"),
+                rev: &self.rev,
+                dry_run,
+                added: self.ids(Fate::Added),
+                changed: self.ids(Fate::Changed),
+                moved: self.ids(Fate::Moved),
+                removed: self.ids(Fate::Removed),
+                failed: &self.failed,
+                kept: &self.kept,
+                diff: &self.diff,
+            })?;
+            return Ok(exit);
+        }
+        if !self.diff.is_empty() {
+            context.ui.print(colored(&self.diff))?;
+        }
+        for id in self.ids(Fate::Added) {
+            if !dry_run {
+                context.ui.print(id)?;
+            }
+        }
+        for Failure { id, message, .. } in &self.failed {
+            context.ui.warn(format_args!("{id}: {message}"));
+        }
+        if !self.kept.is_empty() {
+            let kept: Vec<&str> = self.kept.iter().map(TaskId::as_str).collect();
+            context.ui.say(format!("Kept, since other tasks name them: {}.", kept.join(", ")));
+        }
+        context.ui.say(self.summary());
+        Ok(exit)
+    }
+
+    fn summary(&self) -> Text {
+        let fates = [
+            (Fate::Added, "added"),
+            (Fate::Changed, "changed"),
+            (Fate::Moved, "moved"),
+            (Fate::Removed, "removed"),
+        ];
+        let mut text = Text::new();
+        for (fate, word) in fates {
+            let ids = self.ids(fate);
+            let verb = match (self.mode, ids.len()) {
+                (_, 0) => continue,
+                (Mode::Show, _) => "would be",
+                (Mode::Make, 1) => "is",
+                (Mode::Make, _) => "are",
+            };
+            text = if let [id] = ids.as_slice() {
+                text.style(BOLD, id)
+            } else {
+                text.plain(format_args!("{} tasks", ids.len()))
+            };
+            text = text.plain(format_args!(" {verb} {word}.")).line();
+        }
+        if self.is_empty() { Text::new().plain("Nothing to change.") } else { text }
+    }
+}
+
+/// The difference between two versions of both files, as `diff -u` writes it.
+fn diff(project: &Project, before: &Queue, after: &Queue) -> String {
+    let files = [
+        (Place::Queue, before.document(), after.document()),
+        (Place::Done, before.done_document(), after.done_document()),
+    ];
+    let one = |(place, before, after): (_, &ralph_queue::Document, &ralph_queue::Document)| {
+        let name = project.shown(project.files.path(place)).to_string();
+        let diff = TextDiff::from_lines(before.text(), after.text());
+        let mut diff = diff.unified_diff();
+        diff.header(&name, &name).to_string()
+    };
+    files.into_iter().map(one).collect()
+}
+
+fn colored(diff: &str) -> Text {
+    let mut text = Text::new();
+    for line in diff.lines() {
+        text = match line.as_bytes() {
+            [b'+', ..] => text.style(GREEN, line),
+            [b'-', ..] => text.style(RED, line),
+            [b'@', ..] => text.style(CYAN, line),
+            _ => text.plain(line),
+        };
+        text = text.line();
+    }
+    text
+}

@@ -1,0 +1,95 @@
+//! `ralph queue prune|sort|repair|changes`.
+
+use ralph_queue::tidy::{Prune, Urgent};
+use ralph_queue::{Edit, Severity, Status};
+use serde_json::json;
+
+use crate::args::{ChangesArgs, Order, PruneArgs, RepairArgs, SortArgs};
+use crate::commands::edited::{self, Mode, Report};
+use crate::commands::undo::{Told, line};
+use crate::context::Context;
+use crate::error::{CliError, ErrorKind, Exit, problem_line};
+use crate::project::Project;
+use crate::render::envelope::Schema;
+use crate::ui::Text;
+
+pub(crate) fn prune(context: &Context, args: &PruneArgs) -> Result<Exit, CliError> {
+    if let Some(status) = args.status.iter().find(|status| !Status::is_terminal(**status)) {
+        let message = format!("no task in the done file is {status}");
+        return Err(CliError::new(ErrorKind::Usage, message));
+    }
+    let project = Project::open(context, "ralph queue prune")?;
+    let what = Prune {
+        days: args.age,
+        statuses: args.status.clone(),
+        keep_last: args.keep_last.unwrap_or(0),
+    };
+    let mut kept = Vec::new();
+    let report = edited::make(context, &project, Mode::of(args.dry_run), |edit| {
+        kept = edit.prune(&what);
+        Ok(())
+    })?;
+    Report { kept, ..report }.tell(context)
+}
+
+pub(crate) fn sort(context: &Context, args: &SortArgs) -> Result<Exit, CliError> {
+    let project = Project::open(context, "ralph queue sort")?;
+    let urgent = if args.order == Order::Descending { Urgent::First } else { Urgent::Last };
+    edited::edit(context, &project, Mode::of(args.dry_run), |edit| {
+        edit.sort(&project.files.rules.ids, urgent);
+        Ok(())
+    })
+}
+
+pub(crate) fn repair(context: &Context, args: &RepairArgs) -> Result<Exit, CliError> {
+    let project = Project::open(context, "ralph queue repair")?;
+    let repair = |edit: &mut Edit<'_>| edit.repair(&project.files.rules);
+    // The difference is shown in either case: nobody reads a repair line by line beforehand.
+    let shown = edited::make(context, &project, Mode::Show, repair)?;
+    if args.dry_run {
+        return shown.tell(context);
+    }
+    let report = edited::make(context, &project, Mode::Make, repair)?;
+    Report { diff: shown.diff, ..report }.tell(context)?;
+    let problems = project.queue()?.validate(&project.files.rules);
+    let left: Vec<_> =
+        problems.iter().filter(|problem| problem.severity == Severity::Error).collect();
+    for problem in &left {
+        context.ui.warn(problem_line(problem));
+    }
+    if left.is_empty() {
+        return Ok(Exit::Done);
+    }
+    context.ui.hint("Correct the rest by hand; `ralph queue validate` says where it is.");
+    Ok(Exit::Refused)
+}
+
+pub(crate) fn changes(context: &Context, args: &ChangesArgs) -> Result<Exit, CliError> {
+    let project = Project::open(context, "ralph queue changes")?;
+    let changes = project.files.changes_since(&args.since)?;
+    if context.ui.wants_json() {
+        let items: Vec<Told<'_>> = changes.operations.iter().map(Told::from).collect();
+        context.ui.print_json(&json!({
+            "schema": Schema::v1("queue-changes"),
+            "rev": changes.rev,
+            "total": items.len(),
+            "returned": items.len(),
+            "truncated": false,
+            "next_cursor": null,
+            "complete": changes.complete,
+            "items": items,
+        }))?;
+        return Ok(Exit::Done);
+    }
+    let mut text = Text::new();
+    for operation in &changes.operations {
+        text = line(text, operation).line();
+    }
+    context.ui.print(text)?;
+    if !changes.complete {
+        context.ui.warn("the files were changed by other means as well");
+    } else if changes.operations.is_empty() {
+        context.ui.say("Nothing has changed.");
+    }
+    Ok(Exit::Done)
+}

@@ -1,0 +1,242 @@
+//! `ralph task batch` and `ralph task mutate`: many tasks in one change.
+
+use std::collections::BTreeMap;
+use std::io::Read as _;
+use std::path::Path;
+
+use ralph_queue::pick::Filter;
+use ralph_queue::{Edit, EditError, Problem, UpdateError, when};
+use ralph_state::Clock as _;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::edit::{auto_archive, copy, into_parts, set_custom};
+use crate::args::{BatchArgs, BatchCommand, MutateArgs, PickArgs, TextOrJson};
+use crate::commands::edited::{self, Failure, Mode, Report};
+use crate::context::Context;
+use crate::error::{CliError, ErrorKind, Exit, problem_line};
+use crate::project::Project;
+
+/// A document longer than this is a mistake.
+const DOCUMENT_LIMIT: u64 = 64 << 20;
+
+pub(crate) fn batch(context: &Context, args: &BatchArgs) -> Result<Exit, CliError> {
+    let project = Project::open(context, "ralph task batch")?;
+    let ids = picked(context, &project, args.command.pick())?;
+    let mode = Mode::of(args.dry_run);
+    if matches!(args.command, BatchCommand::Delete { .. }) && !args.continue_on_error {
+        // Together they may name each other.
+        return edited::edit(context, &project, mode, |edit| edit.delete(&ids));
+    }
+    let failing = if args.continue_on_error { Failing::Skip } else { Failing::Stop };
+    let ids: Vec<(String, ())> = ids.into_iter().map(|id| (id, ())).collect();
+    carry_out(context, &project, (mode, failing), &ids, |edit, (id, ())| {
+        one(&project, edit, id, &args.command)
+    })?
+    .tell(context)
+}
+
+fn one(
+    project: &Project,
+    edit: &mut Edit<'_>,
+    id: &str,
+    command: &BatchCommand,
+) -> Result<(), EditError> {
+    match command {
+        BatchCommand::Status { status, note, .. } => {
+            edit.set_status(id, *status, note.as_deref()).map(drop)
+        }
+        BatchCommand::Field { key, value, .. } => set_custom(edit, id, key, value),
+        BatchCommand::Edit { field, value, .. } => edit.set_field(id, field, value).map(drop),
+        BatchCommand::Delete { .. } => edit.delete(&[id.to_owned()]),
+        BatchCommand::Archive { .. } => edit.archive_one(id).map(drop),
+        BatchCommand::Clone { copy: args, .. } => {
+            edit.clone_task(id, &project.files.rules.ids, &copy(args)).map(drop)
+        }
+        BatchCommand::Split { parts, .. } => into_parts(project, edit, id, parts),
+        BatchCommand::PlanAppend { plan_item, .. } => {
+            edit.modify(id, |task| task.plan.extend(plan_item.iter().cloned())).map(drop)
+        }
+        BatchCommand::PlanPrepend { plan_item, .. } => {
+            edit.modify(id, |task| drop(task.plan.splice(..0, plan_item.iter().cloned()))).map(drop)
+        }
+    }
+}
+
+fn picked(context: &Context, project: &Project, pick: &PickArgs) -> Result<Vec<String>, CliError> {
+    let older_than = pick.older_than.as_ref().map(|age| when::cutoff(age, context.clock.now()));
+    let filter = Filter {
+        tags: pick.tag_filter.clone(),
+        statuses: pick.status_filter.clone(),
+        priorities: pick.priority_filter.clone(),
+        scopes: pick.scope_filter.clone(),
+        older_than: older_than
+            .transpose()
+            .map_err(|error| CliError::new(ErrorKind::Usage, error))?,
+    };
+    if filter.is_empty() {
+        return Ok(pick.task_ids.clone());
+    }
+    let queue = project.queue()?;
+    let named = |id: &str| pick.task_ids.is_empty() || pick.task_ids.iter().any(|own| own == id);
+    let ids: Vec<String> = queue
+        .tasks()
+        .filter(|task| named(task.id.as_str()) && filter.matches(task))
+        .map(|task| task.id.to_string())
+        .collect();
+    if ids.is_empty() {
+        return Err(CliError::new(ErrorKind::NotFound, "no task passes the filters"));
+    }
+    Ok(ids)
+}
+
+/// What becomes of the others when one task cannot be changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Failing {
+    /// They are not changed either.
+    Stop,
+    /// They are.
+    Skip,
+}
+
+/// Applies a change to each task, all in one edit.
+fn carry_out<T>(
+    context: &Context,
+    project: &Project,
+    (mode, failing): (Mode, Failing),
+    changes: &[(String, T)],
+    apply: impl Fn(&mut Edit<'_>, &(String, T)) -> Result<(), EditError>,
+) -> Result<Report, CliError> {
+    let mut failed: BTreeMap<usize, String> = BTreeMap::new();
+    loop {
+        let attempt = |edit: &mut Edit<'_>| {
+            let mut failed = failed.clone();
+            for (index, change) in changes.iter().enumerate() {
+                if failing == Failing::Stop {
+                    apply(edit, change)?;
+                } else if !failed.contains_key(&index) {
+                    // What fails may have been begun.
+                    let before = edit.clone();
+                    if let Err(error) = apply(edit, change) {
+                        *edit = before;
+                        failed.insert(index, CliError::from(error).chain().join(": "));
+                    }
+                }
+            }
+            auto_archive(project, edit);
+            Ok(failed)
+        };
+        let outcome = match mode {
+            Mode::Make => project
+                .change(context, attempt)
+                .map(|mut edited| (std::mem::take(&mut edited.value), Report::made(edited))),
+            Mode::Show => project
+                .preview(context, attempt)
+                .map(|mut shown| (std::mem::take(&mut shown.value), Report::shown(project, shown))),
+        };
+        let problems = match outcome {
+            Ok((failed, report)) => {
+                let failure =
+                    |(index, message)| Failure { index, id: changes[index].0.clone(), message };
+                return Ok(Report { failed: failed.into_iter().map(failure).collect(), ..report });
+            }
+            Err(UpdateError::Invalid { problems }) if failing == Failing::Skip => problems,
+            Err(error) => return Err(project.refused(error)),
+        };
+        let known = failed.len();
+        for (index, (id, _)) in changes.iter().enumerate() {
+            let is_own =
+                |problem: &&Problem| problem.task.as_ref().is_some_and(|task| task.as_str() == id);
+            if let Some(problem) = problems.iter().find(is_own) {
+                failed.entry(index).or_insert_with(|| problem_line(problem));
+            }
+        }
+        if failed.len() == known {
+            return Err(project.refused(UpdateError::Invalid { problems }));
+        }
+    }
+}
+
+/// What `ralph task mutate` reads: the format of 0.4.0.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Mutation {
+    version: u32,
+    #[serde(default = "yes")]
+    atomic: bool,
+    tasks: Vec<TaskMutation>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TaskMutation {
+    task_id: String,
+    #[serde(default)]
+    expected_updated_at: Option<String>,
+    edits: Vec<FieldEdit>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FieldEdit {
+    field: String,
+    value: Value,
+}
+
+const fn yes() -> bool {
+    true
+}
+
+pub(crate) fn mutate(context: &Context, args: &MutateArgs) -> Result<Exit, CliError> {
+    let project = Project::open(context, "ralph task mutate")?;
+    let mutation = read(args.input.as_deref())?;
+    let failing = if mutation.atomic { Failing::Stop } else { Failing::Skip };
+    let atomic = mutation.atomic;
+    let tasks: Vec<(String, TaskMutation)> =
+        mutation.tasks.into_iter().map(|task| (task.task_id.clone(), task)).collect();
+    let mode = Mode::of(args.dry_run);
+    let report =
+        carry_out(context, &project, (mode, failing), &tasks, |edit, (_, task)| apply(edit, task))?;
+    if args.format == TextOrJson::Json && !context.ui.wants_json() {
+        let done = tasks.iter().enumerate().map(|(index, (id, task))| {
+            let failed = report.failed.iter().any(|failure| failure.index == index);
+            let applied = if failed { 0 } else { task.edits.len() };
+            json!({ "task_id": id, "applied_edits": applied })
+        });
+        let tasks: Vec<Value> = done.collect();
+        context.ui.print_json(&json!({ "version": 1, "atomic": atomic, "tasks": tasks }))?;
+        return Ok(report.exit());
+    }
+    report.tell(context)
+}
+
+fn apply(edit: &mut Edit<'_>, task: &TaskMutation) -> Result<(), EditError> {
+    if let Some(expected) = &task.expected_updated_at {
+        edit.expect_updated_at(&task.task_id, expected)?;
+    }
+    for FieldEdit { field, value } in &task.edits {
+        let text = match value {
+            Value::String(text) => text.clone(),
+            Value::Null => String::new(),
+            other => other.to_string(),
+        };
+        edit.set_field(&task.task_id, field, &text)?;
+    }
+    Ok(())
+}
+
+fn read(path: Option<&Path>) -> Result<Mutation, CliError> {
+    let mut bytes = Vec::new();
+    match path.filter(|path| *path != Path::new("-")) {
+        Some(path) => fs_err::File::open(path)?.take(DOCUMENT_LIMIT).read_to_end(&mut bytes)?,
+        None => std::io::stdin().lock().take(DOCUMENT_LIMIT).read_to_end(&mut bytes)?,
+    };
+    let mutation: Mutation = serde_json::from_slice(&bytes).map_err(|error| {
+        CliError::new(ErrorKind::Usage, error).context("the document is not one of mutations")
+    })?;
+    if mutation.version != 1 {
+        let message = format!("the document has version {}, and 1 is known", mutation.version);
+        return Err(CliError::new(ErrorKind::Usage, message));
+    }
+    Ok(mutation)
+}

@@ -1,0 +1,123 @@
+//! `ralph task template list|show` and `ralph task from template`.
+
+use std::collections::BTreeMap;
+
+use ralph_git::{GitEnv, Head, Repo};
+use ralph_process::Cancel;
+use ralph_queue::Position;
+use ralph_queue::templates::{self, Template};
+use serde_json::json;
+
+use crate::args::{FromArgs, FromCommand, FromTemplateArgs, TemplateArgs, TemplateCommand};
+use crate::commands::edited::{self, Mode};
+use crate::context::Context;
+use crate::error::{CliError, ErrorKind, Exit};
+use crate::project::{Project, RALPH_DIR};
+use crate::render::envelope::Schema;
+use crate::ui::{BOLD, Text};
+
+pub(crate) fn template(context: &Context, args: &TemplateArgs) -> Result<Exit, CliError> {
+    let project = Project::open(context, "ralph task template")?;
+    match &args.command {
+        TemplateCommand::Show { name } => context.ui.print_json(&find(&project, name)?)?,
+        TemplateCommand::List => {
+            let templates = all(&project)?;
+            if context.ui.wants_json() {
+                let schema = Schema::v1("template-list");
+                context.ui.print_json(&json!({ "schema": schema, "items": templates }))?;
+                return Ok(Exit::Done);
+            }
+            let mut text = Text::new();
+            for Template { name, description, .. } in &templates {
+                text = text.style(BOLD, format_args!("{name:<22}")).plain(description).line();
+            }
+            context.ui.print(text)?;
+        }
+    }
+    Ok(Exit::Done)
+}
+
+pub(crate) fn from(context: &Context, args: &FromArgs) -> Result<Exit, CliError> {
+    let FromCommand::Template(args) = &args.command;
+    let project = Project::open(context, "ralph task from template")?;
+    let template = find(&project, &args.template)?;
+    let variables = variables(context, &project, args);
+    let ids = &project.files.rules.ids;
+    // Whether it fills in does not depend on the id.
+    let sample = ids.id(1).map_err(|error| CliError::new(ErrorKind::Invalid, error))?;
+    let (mut task, unset) = template
+        .task(&sample, &args.title, &variables)
+        .map_err(|error| CliError::new(ErrorKind::Invalid, error))?;
+    if !unset.is_empty() {
+        let names: Vec<&str> = unset.iter().map(String::as_str).collect();
+        let message = format!("no value for `{}`", names.join("`, `"));
+        if args.strict_templates {
+            let hint = format!("Give one: `--set {}=VALUE`.", names[0]);
+            return Err(CliError::new(ErrorKind::Usage, message).hint(hint));
+        }
+        context.ui.warn(message);
+    }
+    task.tags.extend(args.tags.iter().cloned());
+    edited::edit(context, &project, Mode::of(args.dry_run), |edit| {
+        task.id = edit.next_id(ids)?;
+        edit.add(task, &Position::Back)
+    })
+}
+
+/// Those given, and what follows from them and from where the user stands.
+fn variables(
+    context: &Context,
+    project: &Project,
+    args: &FromTemplateArgs,
+) -> BTreeMap<String, String> {
+    let given: BTreeMap<String, String> = args.set.iter().cloned().collect();
+    let mut variables = BTreeMap::new();
+    let env = GitEnv { path: context.env.get("PATH").map(Into::into), ..GitEnv::default() };
+    let head =
+        Repo::discover(&project.root, env, Cancel::new()).ok().and_then(|repo| repo.head().ok());
+    if let Some(Head::Branch { name, .. }) = head {
+        variables.insert("branch".to_owned(), name);
+    }
+    if let Some(target) = given.get("target") {
+        variables.extend(templates::variables_of(target));
+    }
+    variables.extend(given);
+    variables
+}
+
+/// The project's own come first, and hide built-in ones of the same name.
+fn all(project: &Project) -> Result<Vec<Template>, CliError> {
+    let directory = project.root.join(RALPH_DIR).join("templates");
+    let mut templates = Vec::new();
+    if directory.is_dir() {
+        for entry in fs_err::read_dir(&directory)? {
+            let path = entry?.path();
+            let name = path.file_stem().map(|name| name.to_string_lossy().into_owned());
+            if let (Some(name), true) = (name, path.extension().is_some_and(|it| it == "json")) {
+                let text = fs_err::read_to_string(&path)?;
+                let template = Template::parse(&name, &text);
+                templates.push(
+                    template.map_err(|error| CliError::new(ErrorKind::Invalid, error).at(path))?,
+                );
+            }
+        }
+    }
+    templates.sort_by(|a, b| a.name.cmp(&b.name));
+    for template in templates::built_in() {
+        if !templates.iter().any(|own| own.name == template.name) {
+            templates.push(template);
+        }
+    }
+    Ok(templates)
+}
+
+fn find(project: &Project, name: &str) -> Result<Template, CliError> {
+    let templates = all(project)?;
+    let names: Vec<&str> = templates.iter().map(|template| template.name.as_str()).collect();
+    let error = CliError::new(ErrorKind::NotFound, format!("there is no template `{name}`"));
+    let error = match similar::get_close_matches(name, &names, 3, 0.6).as_slice() {
+        [] => error.hint("`ralph task template list` shows them."),
+        similar => error.hint(format!("Did you mean `{}`?", similar.join("`, `"))),
+    };
+    templates.into_iter().find(|template| template.name == name).ok_or(error)
+}

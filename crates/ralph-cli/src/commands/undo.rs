@@ -1,0 +1,118 @@
+//! `ralph undo` and `ralph redo`.
+
+use ralph_queue::journal::{Direction, Operation};
+use serde::Serialize;
+
+use crate::args::{RedoArgs, UndoArgs};
+use crate::commands::edited::Report;
+use crate::context::Context;
+use crate::error::{CliError, Exit};
+use crate::project::Project;
+use crate::render::envelope::{List, Schema};
+use crate::ui::{BOLD, DIM, Text};
+
+pub(crate) fn undo(context: &Context, args: &UndoArgs) -> Result<Exit, CliError> {
+    match args.redo {
+        _ if args.list => list(context),
+        true => take_back(context, "ralph redo", Direction::Redo, &args.which),
+        false => take_back(context, "ralph undo", Direction::Undo, &args.which),
+    }
+}
+
+pub(crate) fn redo(context: &Context, args: &RedoArgs) -> Result<Exit, CliError> {
+    take_back(context, "ralph redo", Direction::Redo, args)
+}
+
+fn take_back(
+    context: &Context,
+    command: &str,
+    direction: Direction,
+    args: &RedoArgs,
+) -> Result<Exit, CliError> {
+    let project = Project::open(context, command)?;
+    let report = if args.dry_run {
+        Report::shown(&project, project.files.preview_undo(direction, args.id)?)
+    } else {
+        Report::made(project.undo(context, direction, args.id)?)
+    };
+    report.tell(context)
+}
+
+#[derive(Serialize)]
+struct Item<'a> {
+    #[serde(flatten)]
+    operation: Told<'a>,
+    undone: bool,
+}
+
+/// An operation without the bytes it replaced.
+#[derive(Serialize)]
+pub(crate) struct Told<'a> {
+    id: u64,
+    at: String,
+    operation: &'a str,
+    from: &'a str,
+    rev: &'a str,
+    undoes: Option<u64>,
+    tasks: &'a [ralph_queue::delta::Touched],
+}
+
+impl<'a> From<&'a Operation> for Told<'a> {
+    fn from(operation: &'a Operation) -> Self {
+        Self {
+            id: operation.id,
+            at: operation.at.to_string(),
+            operation: &operation.operation,
+            from: &operation.from,
+            rev: &operation.rev,
+            undoes: operation.undoes,
+            tasks: &operation.tasks,
+        }
+    }
+}
+
+fn list(context: &Context) -> Result<Exit, CliError> {
+    let project = Project::open(context, "ralph undo --list")?;
+    let mut operations = project.files.operations()?;
+    operations.reverse();
+    if context.ui.wants_json() {
+        let items: Vec<Item<'_>> = operations
+            .iter()
+            .map(|(operation, undone)| Item { operation: operation.into(), undone: *undone })
+            .collect();
+        context.ui.print_json(&List {
+            schema: Schema::v1("operation-list"),
+            rev: project.queue()?.revision(),
+            total: items.len(),
+            returned: items.len(),
+            truncated: false,
+            next_cursor: None,
+            items: &items,
+        })?;
+        return Ok(Exit::Done);
+    }
+    let mut text = Text::new();
+    for (operation, undone) in &operations {
+        text = line(text, operation);
+        text = if *undone { text.style(DIM, "  undone").line() } else { text.line() };
+    }
+    context.ui.print(text)?;
+    if operations.is_empty() {
+        context.ui.say("No change is remembered.");
+    }
+    Ok(Exit::Done)
+}
+
+/// An operation on a line that is not ended.
+pub(crate) fn line(text: Text, operation: &Operation) -> Text {
+    let mut ids: Vec<&str> = operation.tasks.iter().map(|task| task.id.as_str()).collect();
+    let more = ids.len().saturating_sub(5);
+    ids.truncate(5);
+    let ids = ids.join(", ");
+    let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+    text.style(BOLD, format_args!("{:>4}", operation.id)).plain(format_args!(
+        "  {}  {}  {ids}{more}",
+        &operation.at.to_string()[..19],
+        operation.operation
+    ))
+}

@@ -1,0 +1,327 @@
+//! `ralph task …` and `ralph queue …` where they change many fields, tasks or files at once.
+
+use serde_json::{Value, json};
+
+use crate::{Desk, parse};
+
+/// Three tasks: one, two that waits for it, three with a plan.
+fn desk() -> Desk {
+    let desk = Desk::new();
+    desk.write(".ralph/config.jsonc", r#"{"version":2}"#);
+    desk.add("one", &["--tag", "a"]);
+    desk.add("two", &["--depends-on", "RQ-0001", "--tag", "b"]);
+    desk.add("three", &["--plan", "x", "--plan", "y", "--plan", "z", "--scope", "src/"]);
+    desk
+}
+
+fn show(desk: &Desk, id: &str) -> Value {
+    parse(&desk.ralph(&["task", "show", id]).success().stdout)
+}
+
+#[track_caller]
+fn changed(document: &Value, fate: &str, ids: &[&str]) {
+    assert_eq!(document[fate], json!(ids), "{document}");
+}
+
+#[test]
+fn every_field_is_set_by_its_name() {
+    let desk = desk();
+    for (field, value, expected) in [
+        ("title", "uno", json!("uno")),
+        ("description", "- long\n- text", json!("- long\n- text")),
+        ("status", "draft", json!("draft")),
+        ("status", "", json!("todo")),
+        ("priority", "", json!("high")),
+        ("priority", "low", json!("low")),
+        ("tags", "x, y\nz", json!(["x", "y", "z"])),
+        ("scope", "src/", json!(["src/"])),
+        ("evidence", r#"["one, two"]"#, json!(["one, two"])),
+        ("plan", "p", json!(["p"])),
+        ("notes", "n", json!(["n"])),
+        ("notes", "", json!([])),
+        ("request", "please", json!("please")),
+        ("depends_on", "RQ-0003", json!(["RQ-0003"])),
+        ("depends_on", "", json!([])),
+        ("blocks", "RQ-0003", json!(["RQ-0003"])),
+        ("relates_to", "RQ-0002,RQ-0003", json!(["RQ-0002", "RQ-0003"])),
+        ("duplicates", "RQ-0002", json!("RQ-0002")),
+        ("duplicates", "", Value::Null),
+        ("parent_id", "RQ-0003", json!("RQ-0003")),
+        ("custom_fields", "a=1, b = two", json!({ "a": "1", "b": "two" })),
+        ("agent", r#"{"model":"m"}"#, json!({ "model": "m" })),
+        ("created_at", "2026-01-01T01:00:00+01:00", json!("2026-01-01T00:00:00.000000000Z")),
+        ("updated_at", "2026-01-02T00:00:00Z", json!("2026-01-02T00:00:00.000000000Z")),
+        ("started_at", "2026-01-01T02:00:00Z", json!("2026-01-01T02:00:00.000000000Z")),
+        ("scheduled_start", "2030-01-01T00:00:00Z", json!("2030-01-01T00:00:00.000000000Z")),
+        ("estimated_minutes", "30", json!(30)),
+        ("actual_minutes", "31", json!(31)),
+        ("actual_minutes", "", Value::Null),
+    ] {
+        let document = desk.json(&["task", "edit", field, value, "RQ-0001"]);
+        changed(&document, "changed", &["RQ-0001"]);
+        assert_eq!(show(&desk, "RQ-0001")[field], expected, "{field}");
+    }
+    let ran = desk.ralph(&["task", "edit", "priority", "low", "RQ-0001"]);
+    assert_eq!(ran.success().stderr, "Nothing to change.\n");
+    desk.ralph(&["queue", "validate"]).success();
+}
+
+#[test]
+fn a_value_that_does_not_fit_changes_nothing() {
+    let desk = desk();
+    let before = desk.read(".ralph/queue.jsonc");
+    for (field, value, code) in [
+        ("title", "", 2),
+        ("title", "a\nb", 2),
+        ("status", "finished", 2),
+        ("estimated_minutes", "-1", 2),
+        ("scheduled_start", "soon", 2),
+        ("agent", "[]", 2),
+        ("custom_fields", "a", 2),
+        ("tags", "[1]", 2),
+        ("depends_on", "RQ-0099", 3),
+        ("depends_on", "RQ-0002", 3),
+        ("created_at", "", 3),
+    ] {
+        desk.ralph(&["task", "edit", field, value, "RQ-0001", "RQ-0003"]).exited(code);
+    }
+    desk.ralph(&["task", "edit", "colour", "red", "RQ-0001"]).exited(2);
+    desk.ralph(&["task", "edit", "title", "x"]).exited(2);
+    assert_eq!(
+        desk.error(&["task", "edit", "title", "x", "1"], 2)["hint"],
+        "Did you mean `RQ-0001`?"
+    );
+    assert_eq!(desk.read(".ralph/queue.jsonc"), before);
+}
+
+#[test]
+fn a_dry_run_shows_the_difference() {
+    let desk = desk();
+    let before = desk.read(".ralph/queue.jsonc");
+    let title = "red \u{1b}[31m";
+    let ran = desk.ralph(&["task", "edit", "title", title, "RQ-0001", "--dry-run"]);
+    let diff = &ran.success().stdout;
+    assert!(diff.starts_with("--- .ralph/queue.jsonc\n+++ .ralph/queue.jsonc\n@@"), "{ran}");
+    assert!(diff.contains("\"title\": \"one\"") && !diff.contains('\u{1b}'), "{ran}");
+    assert_eq!(ran.stderr, "RQ-0001 would be changed.\n");
+    let document = desk.json(&["task", "split", "RQ-0003", "--dry-run"]);
+    assert_eq!(document["dry_run"], true);
+    changed(&document, "added", &["RQ-0004", "RQ-0005"]);
+    assert!(document["diff"].as_str().expect("text").contains("three (2/2)"));
+    assert_eq!(desk.read(".ralph/queue.jsonc"), before);
+}
+
+#[test]
+fn fields_times_and_relations() {
+    let desk = desk();
+    desk.ralph(&["task", "field", "team", "core", "--tag-filter", "A"]).success();
+    assert_eq!(show(&desk, "RQ-0001")["custom_fields"], json!({ "team": "core" }));
+    desk.ralph(&["task", "field", "bad key", "x", "RQ-0001"]).exited(3);
+
+    desk.ralph(&["task", "schedule", "RQ-0001", "in", "2", "days"]).success();
+    assert_eq!(desk.json(&["queue", "list", "--scheduled"])["total"], 1);
+    desk.ralph(&["task", "schedule", "RQ-0001", "--clear"]).success();
+    assert_eq!(show(&desk, "RQ-0001")["scheduled_start"], Value::Null);
+    desk.ralph(&["task", "schedule", "RQ-0001"]).exited(2);
+    desk.ralph(&["task", "schedule", "RQ-0001", "someday"]).exited(2);
+
+    desk.ralph(&["task", "relate", "RQ-0003", "relates_to", "RQ-0001"]).success();
+    desk.ralph(&["task", "relate", "RQ-0003", "depends_on", "RQ-0001"]).success();
+    desk.ralph(&["task", "relate", "RQ-0003", "depends_on", "RQ-0001"]).success();
+    desk.ralph(&["task", "blocks", "RQ-0001", "RQ-0002", "RQ-0003"]).success();
+    desk.ralph(&["task", "mark-duplicate", "RQ-0003", "RQ-0002"]).success();
+    let task = show(&desk, "RQ-0003");
+    assert_eq!(
+        (&task["depends_on"], &task["relates_to"], &task["duplicates"]),
+        (&json!(["RQ-0001"]), &json!(["RQ-0001"]), &json!("RQ-0002"))
+    );
+    assert_eq!(show(&desk, "RQ-0001")["blocks"], json!(["RQ-0002", "RQ-0003"]));
+    desk.ralph(&["task", "blocks", "RQ-0001", "RQ-0001"]).exited(3);
+    desk.ralph(&["task", "relate", "RQ-0001", "loves", "RQ-0002"]).exited(2);
+
+    desk.ralph(&["task", "edit", "parent_id", "RQ-0001", "RQ-0002"]).success();
+    desk.ralph(&["task", "edit", "parent_id", "RQ-0002", "RQ-0003"]).success();
+    let ids = |args: &[&str]| desk.ralph(args).success().stdout.lines().count();
+    assert_eq!(ids(&["task", "children", "RQ-0001"]), 1);
+    assert_eq!(ids(&["task", "children", "RQ-0001", "--recursive"]), 2);
+    assert_eq!(desk.json(&["task", "parent", "RQ-0003"])["items"][0]["id"], "RQ-0002");
+    assert_eq!(desk.json(&["task", "parent", "RQ-0001"])["total"], 0);
+}
+
+#[test]
+fn clones_and_parts() {
+    let desk = desk();
+    let ran = desk.ralph(&["task", "clone", "RQ-0002", "--title-prefix", "again: "]);
+    assert_eq!(ran.success().stdout, "RQ-0004\n");
+    let clone = show(&desk, "RQ-0004");
+    assert_eq!(
+        (&clone["title"], &clone["status"], &clone["depends_on"]),
+        (&json!("again: two"), &json!("draft"), &json!([]))
+    );
+    let document = desk.json(&["task", "split", "RQ-0003", "-n", "2", "--distribute-plan"]);
+    changed(&document, "added", &["RQ-0005", "RQ-0006"]);
+    changed(&document, "changed", &["RQ-0003"]);
+    assert_eq!(show(&desk, "RQ-0005")["plan"], json!(["x", "z"]));
+    assert_eq!(show(&desk, "RQ-0006")["title"], "three (2/2)");
+    assert_eq!(show(&desk, "RQ-0006")["parent_id"], "RQ-0003");
+    let source = show(&desk, "RQ-0003");
+    assert_eq!(
+        (&source["status"], &source["custom_fields"]["split"]),
+        (&json!("rejected"), &json!("true"))
+    );
+    desk.ralph(&["task", "split", "RQ-0003"]).exited(3);
+    desk.ralph(&["task", "split", "RQ-0001", "-n", "1"]).exited(2);
+    desk.ralph(&["queue", "validate"]).success();
+}
+
+#[test]
+fn a_document_of_mutations_is_all_or_nothing() {
+    let desk = desk();
+    let mutate = |document: &Value, args: &str| {
+        desk.write("m.json", document.to_string());
+        desk.sh(&format!("\"$RALPH\" task mutate {args} < m.json"))
+    };
+    let seen = show(&desk, "RQ-0001")["updated_at"].clone();
+    let tasks = json!([
+        { "task_id": "RQ-0001", "expected_updated_at": seen,
+          "edits": [{ "field": "priority", "value": "low" }, { "field": "tags", "value": ["p", "q"] }] },
+        { "task_id": "RQ-0002", "edits": [{ "field": "estimated_minutes", "value": 5 }] },
+    ]);
+    let ran = mutate(&json!({ "version": 1, "tasks": tasks }), "--format json");
+    assert_eq!(
+        parse(&ran.success().stdout),
+        json!({ "version": 1, "atomic": true, "tasks": [
+            { "task_id": "RQ-0001", "applied_edits": 2 }, { "task_id": "RQ-0002", "applied_edits": 1 },
+        ]})
+    );
+    assert_eq!(show(&desk, "RQ-0001")["tags"], json!(["p", "q"]));
+    assert_eq!(show(&desk, "RQ-0002")["estimated_minutes"], 5);
+
+    // What was seen is seen no more.
+    let before = desk.read(".ralph/queue.jsonc");
+    let ran = mutate(&json!({ "version": 1, "tasks": tasks }), "--json");
+    let error = parse(&ran.exited(4).stderr)["error"].clone();
+    assert_eq!(
+        (&error["kind"], &error["retryable"]),
+        (&json!("conflict"), &json!(true)),
+        "{error}"
+    );
+    assert_eq!(desk.read(".ralph/queue.jsonc"), before);
+
+    let tasks = json!([
+        { "task_id": "RQ-0001", "edits": [{ "field": "depends_on", "value": "RQ-0099" }] },
+        { "task_id": "RQ-0002", "edits": [{ "field": "title", "value": "zwei" }] },
+        { "task_id": "RQ-0003", "edits": [{ "field": "title", "value": "drei" }, { "field": "no", "value": "" }] },
+    ]);
+    mutate(&json!({ "version": 1, "tasks": tasks }), "").exited(2);
+    let ran = mutate(&json!({ "version": 1, "atomic": false, "tasks": tasks }), "--json");
+    let document = parse(&ran.exited(1).stdout);
+    changed(&document, "changed", &["RQ-0002"]);
+    let failed: Vec<&Value> =
+        document["failed"].as_array().expect("a list").iter().map(|task| &task["id"]).collect();
+    assert_eq!(failed, ["RQ-0001", "RQ-0003"]);
+    for bad in [
+        json!([]),
+        json!({ "version": 2, "tasks": [] }),
+        json!({ "version": 1, "tasks": [], "x": 1 }),
+    ] {
+        mutate(&bad, "").exited(2);
+    }
+}
+
+#[test]
+fn a_batch_changes_all_or_none() {
+    let desk = desk();
+    let batch = |args: &[&str]| desk.json(&[&["task", "batch"], args].concat());
+    changed(&batch(&["status", "draft", "RQ-0001", "RQ-0003"]), "changed", &["RQ-0001", "RQ-0003"]);
+    changed(
+        &batch(&["edit", "priority", "high", "--status-filter", "draft"]),
+        "changed",
+        &["RQ-0001", "RQ-0003"],
+    );
+    changed(
+        &batch(&["field", "k", "v", "--priority-filter", "high", "--tag-filter", "A"]),
+        "changed",
+        &["RQ-0001"],
+    );
+    changed(
+        &batch(&["plan-append", "--plan-item", "end", "--scope-filter", "SRC"]),
+        "changed",
+        &["RQ-0003"],
+    );
+    batch(&["plan-prepend", "--plan-item", "a", "--plan-item", "b", "RQ-0003"]);
+    assert_eq!(show(&desk, "RQ-0003")["plan"], json!(["a", "b", "x", "y", "z", "end"]));
+    changed(&batch(&["clone", "RQ-0001", "RQ-0002"]), "added", &["RQ-0004", "RQ-0005"]);
+    changed(&batch(&["split", "-n", "3", "RQ-0005"]), "added", &["RQ-0006", "RQ-0007", "RQ-0008"]);
+    changed(&batch(&["archive", "--status-filter", "rejected"]), "changed", &["RQ-0005"]);
+    assert_eq!(
+        desk.error(&["task", "batch", "status", "todo", "--older-than", "1d"], 2)["kind"],
+        "not_found"
+    );
+    desk.ralph(&["task", "batch", "status", "todo"]).exited(2);
+
+    let before = desk.read(".ralph/queue.jsonc");
+    let error = desk.error(&["task", "batch", "delete", "RQ-0001", "RQ-0003"], 3);
+    assert_eq!(error["message"], "task `RQ-0001` is named by RQ-0002");
+    desk.ralph(&["task", "batch", "archive", "RQ-0001"]).exited(3);
+    desk.ralph(&["task", "batch", "edit", "tags", "x", "RQ-0003", "RQ-0099"]).exited(2);
+    desk.ralph(&["task", "batch", "delete", "RQ-0003", "--dry-run"]).success();
+    assert_eq!(desk.read(".ralph/queue.jsonc"), before);
+
+    let args = ["task", "batch", "--continue-on-error", "delete", "RQ-0001", "RQ-0003", "--json"];
+    let document = parse(&desk.ralph(&args).exited(1).stdout);
+    changed(&document, "removed", &["RQ-0003"]);
+    assert_eq!(document["failed"][0]["id"], "RQ-0001");
+    changed(&batch(&["delete", "RQ-0001", "RQ-0002"]), "removed", &["RQ-0001", "RQ-0002"]);
+    let args = [
+        "task",
+        "batch",
+        "--continue-on-error",
+        "edit",
+        "depends_on",
+        "RQ-0004",
+        "RQ-0004",
+        "RQ-0006",
+        "--json",
+    ];
+    let document = parse(&desk.ralph(&args).exited(1).stdout);
+    changed(&document, "changed", &["RQ-0006"]);
+    desk.ralph(&["queue", "validate"]).success();
+}
+
+#[test]
+fn a_task_is_made_from_a_template() {
+    let desk = desk();
+    let list = desk.json(&["task", "template", "list"]);
+    assert_eq!(list["items"].as_array().map(Vec::len), Some(10));
+    let args = [
+        "task",
+        "from",
+        "template",
+        "bug",
+        "--title",
+        "Crash in {{module}}",
+        "--set",
+        "target=src/parse.rs",
+        "--tags",
+        "x",
+    ];
+    assert_eq!(desk.ralph(&args).success().stdout, "RQ-0004\n");
+    let task = show(&desk, "RQ-0004");
+    assert_eq!(
+        (&task["title"], &task["scope"], &task["tags"], &task["priority"]),
+        (&json!("Crash in parse"), &json!(["src/parse.rs"]), &json!(["bug", "x"]), &json!("high"))
+    );
+    desk.write(
+        ".ralph/templates/own.json",
+        r#"{"tags": ["own"], "request": "on {{branch}}: {{what}}"}"#,
+    );
+    let args = ["task", "from", "template", "own", "--title", "t"];
+    assert!(desk.ralph(&args).success().stderr.contains("no value for `what`"));
+    assert_eq!(show(&desk, "RQ-0005")["request"], "on main: {{what}}");
+    desk.ralph(&[&args[..], &["--strict-templates"]].concat()).exited(2);
+    let shown = parse(&desk.ralph(&["task", "template", "show", "own"]).success().stdout);
+    assert_eq!(shown["task"]["tags"], json!(["own"]));
+    assert_eq!(desk.error(&["task", "template", "show", "bugs"], 2)["hint"], "Did you mean `bug`?");
+    desk.ralph(&["queue", "validate"]).success();
+}

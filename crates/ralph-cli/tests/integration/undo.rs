@@ -1,0 +1,88 @@
+//! `ralph undo`, `--if-rev`, `--request-id`, and ids that are never given twice.
+
+use serde_json::json;
+
+use crate::Desk;
+
+#[test]
+fn undo_brings_back_what_was_there_with_its_comments() {
+    let desk = Desk::new();
+    desk.write(".ralph/config.jsonc", r#"{"version":2}"#);
+    desk.add("one", &[]);
+    desk.add("two", &[]);
+    let queue = desk.read(".ralph/queue.jsonc").replacen("{ \"id\"", "// why\n    { \"id\"", 1);
+    let queue = queue.replacen("\"id\"", "/* mine */ \"id\"", 1);
+    desk.write(".ralph/queue.jsonc", &queue);
+    desk.ralph(&["task", "done", "RQ-0001"]).success();
+    desk.ralph(&["task", "edit", "title", "zwei", "RQ-0002"]).success();
+    let after = desk.read(".ralph/queue.jsonc");
+
+    let shown = desk.ralph(&["undo", "--dry-run"]);
+    assert!(
+        shown.success().stdout.contains("+      \"title\": \"two\"")
+            || shown.stdout.contains("two"),
+        "{shown}"
+    );
+    assert_eq!(desk.read(".ralph/queue.jsonc"), after);
+    assert_eq!(desk.ralph(&["undo"]).success().stderr, "RQ-0002 is changed.\n");
+    desk.ralph(&["undo"]).success();
+    assert_eq!(desk.read(".ralph/queue.jsonc"), queue);
+    desk.ralph(&["redo"]).success();
+    desk.ralph(&["undo", "--redo"]).success();
+    assert_eq!(desk.read(".ralph/queue.jsonc"), after);
+    assert_eq!(desk.error(&["redo"], 3)["message"], "there is nothing to redo");
+
+    let list = desk.json(&["undo", "--list"]);
+    assert_eq!((&list["total"], &list["items"][0]["id"]), (&json!(8), &json!(8)));
+    assert_eq!(list["items"][4]["operation"], "ralph task edit");
+    assert_eq!(list["items"][4]["undone"], false);
+    assert_eq!(desk.error(&["undo", "--id", "99"], 2)["kind"], "not_found");
+    let text = desk.ralph(&["undo", "--list"]);
+    assert!(text.success().stdout.contains("ralph task done  RQ-0001"), "{text}");
+}
+
+#[test]
+fn a_retried_command_is_carried_out_once() {
+    let desk = Desk::new();
+    let add = ["task", "add", "one", "--request-id", "r1"];
+    assert_eq!(desk.ralph(&add).success().stdout, "RQ-0001\n");
+    assert_eq!(desk.ralph(&add).success().stdout, "RQ-0001\n");
+    assert_eq!(desk.json(&["queue", "list"])["total"], 1);
+    assert_eq!(desk.error(&["task", "done", "RQ-0001", "--request-id", "r1"], 2)["kind"], "usage");
+
+    let rev = desk.json(&["queue", "list"])["rev"].as_str().expect("text").to_owned();
+    let edit = |title: &str| {
+        ["task", "edit", "title", title, "RQ-0001", "--if-rev", &rev].map(str::to_owned)
+    };
+    let first = edit("x");
+    desk.ralph(&first.each_ref().map(String::as_str)).success();
+    let error = desk.error(&edit("y").each_ref().map(String::as_str), 4);
+    assert_eq!((&error["kind"], &error["retryable"]), (&json!("conflict"), &json!(true)));
+
+    let changes = desk.json(&["queue", "changes", "--since", &rev]);
+    assert_eq!((&changes["total"], &changes["complete"]), (&json!(1), &json!(true)));
+    assert_eq!(changes["items"][0]["tasks"], json!([{ "id": "RQ-0001", "fate": "changed" }]));
+    assert_eq!(desk.error(&["queue", "changes", "--since", "nothing"], 2)["kind"], "not_found");
+}
+
+#[test]
+fn ids_are_given_once_in_all_work_trees() {
+    let desk = Desk::new();
+    desk.git(&["add", "-A"]);
+    desk.git(&["commit", "-qm", "ralph"]);
+    desk.git(&["worktree", "add", "-q", "../other"]);
+    let line = "
+        for tree in . ../other; do
+            (for n in 1 2 3 4 5 6; do \"$RALPH\" -C $tree task add \"task $n\"; done) &
+            (for n in 1 2 3 4 5 6; do \"$RALPH\" -C $tree task add \"task $n\"; done) &
+        done
+        wait";
+    let ran = desk.sh(line);
+    let mut ids: Vec<&str> = ran.success().stdout.lines().collect();
+    ids.sort_unstable();
+    let expected: Vec<String> = (1..=24).map(|number| format!("RQ-{number:04}")).collect();
+    assert_eq!(ids, expected);
+    desk.ralph(&["task", "batch", "delete", "--status-filter", "todo"]).success();
+    assert_eq!(desk.ralph(&["queue", "next-id"]).success().stdout, "RQ-0025\n");
+    assert_eq!(desk.add("next", &[]), "RQ-0025");
+}

@@ -1,0 +1,243 @@
+//! What is wrong with a queue, mended as far as that can be done without guessing.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ralph_state::{TaskId, Timestamp};
+
+use crate::edit::{Edit, EditError};
+use crate::queue::{Place, Queue};
+use crate::task::{FORMER_IDS, Status, Task};
+use crate::validate::Rules;
+
+impl Edit<'_> {
+    /// Mends what [`Queue::validate`] finds, and touches nothing else. What it takes out of a task
+    /// is kept in a note; a task that has to get another id keeps the old one as an alias.
+    ///
+    /// Of the same task twice the version changed last stays. Of two tasks with one id the older
+    /// keeps it, and references mean that one. Cycles and wrong wishes for an agent stay.
+    pub fn repair(&mut self, rules: &Rules) -> Result<(), EditError> {
+        self.separate(rules)?;
+        let spliced = self.splice().map_err(EditError::Splice)?;
+        let mended = Queue::new(
+            spliced.queue.unwrap_or_else(|| self.queue.document().clone()),
+            Some(spliced.done.unwrap_or_else(|| self.done.document().clone())),
+        );
+        let problems = mended.validate(rules);
+        let known = Known::of(&mended);
+        let now = self.now();
+        for problem in &problems {
+            let (Some(id), Some(field)) = (&problem.task, &problem.field) else { continue };
+            match problem.code {
+                "id_format" => self.renumber(id, rules)?,
+                "not_finished" => self.reopen(id),
+                code => {
+                    let draft = match problem.place {
+                        Place::Queue => &mut self.queue,
+                        Place::Done => &mut self.done,
+                    };
+                    let is_it = |index: &usize| draft.task(*index).id == *id;
+                    let indices: Vec<usize> = (0..draft.len()).filter(is_it).collect();
+                    for index in indices {
+                        let mut task = draft.task(index).clone();
+                        mend(&mut task, code, field, &known, now);
+                        if *draft.task(index) != task {
+                            *draft.task_mut(index) = task;
+                        }
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Sees to it that no two tasks have one id. Rejected ones may.
+    fn separate(&mut self, rules: &Rules) -> Result<(), EditError> {
+        let mut by_id: BTreeMap<TaskId, Vec<(Place, usize)>> = BTreeMap::new();
+        for (place, draft) in [(Place::Queue, &self.queue), (Place::Done, &self.done)] {
+            for (index, task) in draft.tasks().enumerate() {
+                if task.status != Status::Rejected {
+                    by_id.entry(task.id.clone()).or_default().push((place, index));
+                }
+            }
+        }
+        let mut superfluous = BTreeSet::new();
+        for mut places in by_id.into_values().filter(|places| places.len() > 1) {
+            let task = |(place, index): (Place, usize)| match place {
+                Place::Queue => self.queue.task(index),
+                Place::Done => self.done.task(index),
+            };
+            // The oldest first; the latest version of it before the others, the done file first.
+            places.sort_by(|a, b| {
+                let (first, second) = (task(*a), task(*b));
+                (&first.created_at, &first.title)
+                    .cmp(&(&second.created_at, &second.title))
+                    .then_with(|| second.updated_at.cmp(&first.updated_at))
+                    .then_with(|| b.0.cmp(&a.0))
+            });
+            let mut others = Vec::new();
+            let mut last = places[0];
+            for place in places.into_iter().skip(1) {
+                let same = |task: &Task| (task.created_at.clone(), task.title.clone());
+                if same(task(last)) == same(task(place)) {
+                    superfluous.insert(place);
+                } else {
+                    others.push(place);
+                    last = place;
+                }
+            }
+            for (place, index) in others {
+                let id = self.spend_id(&rules.ids)?;
+                let draft = match place {
+                    Place::Queue => &mut self.queue,
+                    Place::Done => &mut self.done,
+                };
+                draft.task_mut(index).give_id(id);
+            }
+        }
+        for (place, index) in superfluous.into_iter().rev() {
+            match place {
+                Place::Queue => self.queue.take(index),
+                Place::Done => self.done.take(index),
+            };
+        }
+        Ok(())
+    }
+
+    /// Gives a task an id of the right form; those that name it follow.
+    fn renumber(&mut self, old: &TaskId, rules: &Rules) -> Result<(), EditError> {
+        let new = self.spend_id(&rules.ids)?;
+        let pair = [(old.clone(), new.clone())];
+        for draft in [&mut self.queue, &mut self.done] {
+            for index in 0..draft.len() {
+                let task = draft.task(index);
+                if task.id == *old {
+                    draft.task_mut(index).give_id(new.clone());
+                } else if task.references().any(|id| id == old.as_str()) {
+                    draft.task_mut(index).rename(&pair);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Moves a task that is not finished from the done file to the queue.
+    fn reopen(&mut self, id: &TaskId) {
+        let unfinished = |task: &Task| task.id == *id && !task.status.is_terminal();
+        let index = self.done.tasks().position(unfinished);
+        if let Some(index) = index {
+            let block = self.done.take(index);
+            self.queue.insert_block(self.queue.len(), block);
+        }
+    }
+}
+
+impl Task {
+    /// Gives it another id, and remembers the one it had.
+    fn give_id(&mut self, id: TaskId) {
+        let old = std::mem::replace(&mut self.id, id);
+        let ids: Vec<&str> = self.former_ids().chain([old.as_str()]).collect();
+        let ids = ids.join(",");
+        self.custom_fields.insert(FORMER_IDS.to_owned(), ids);
+    }
+}
+
+/// The ids that are there, and those that were.
+struct Known {
+    ids: BTreeSet<String>,
+    renamed: BTreeMap<String, String>,
+}
+
+impl Known {
+    fn of(queue: &Queue) -> Self {
+        let tasks = || queue.tasks().chain(queue.done_tasks());
+        let renamed = tasks()
+            .flat_map(|task| task.former_ids().map(|old| (old.to_owned(), task.id.to_string())))
+            .collect();
+        Self { ids: tasks().map(|task| task.id.to_string()).collect(), renamed }
+    }
+}
+
+fn mend(task: &mut Task, code: &str, field: &str, known: &Known, now: Timestamp) {
+    let name = field.split(['[', '.']).next().unwrap_or(field);
+    match (code, name) {
+        ("blank", "title") if task.title.trim().is_empty() => {
+            "Untitled".clone_into(&mut task.title);
+        }
+        ("blank", _) => {
+            for list in [&mut task.tags, &mut task.scope, &mut task.evidence, &mut task.plan] {
+                list.retain(|entry| !entry.trim().is_empty());
+            }
+        }
+        ("custom_field_name", _) => {
+            let fields = std::mem::take(&mut task.custom_fields);
+            for (key, value) in fields {
+                let words: Vec<&str> = key.split_whitespace().collect();
+                let mut key = if words.is_empty() { "unnamed".to_owned() } else { words.join("_") };
+                while task.custom_fields.contains_key(&key) {
+                    key.push('_');
+                }
+                task.custom_fields.insert(key, value);
+            }
+        }
+        ("missing_field" | "bad_time" | "not_utc", _) => times(task, name, now),
+        ("unknown_task" | "self_reference", _) => references(task, known),
+        _ => {}
+    }
+}
+
+/// Mends one time: the same one in UTC, or one that is known, or now.
+fn times(task: &mut Task, name: &str, now: Timestamp) {
+    let read = |time: &Option<String>| time.as_ref()?.parse::<Timestamp>().ok();
+    let times =
+        [&task.created_at, &task.started_at, &task.completed_at, &task.updated_at].map(read);
+    let first = times.iter().flatten().min().copied();
+    let last = times.iter().flatten().max().copied();
+    let (time, fallback) = match name {
+        "created_at" => (&mut task.created_at, Some(first.unwrap_or(now))),
+        "updated_at" => (&mut task.updated_at, Some(last.unwrap_or(now))),
+        "completed_at" if task.status.is_terminal() => {
+            (&mut task.completed_at, Some(read(&task.updated_at).unwrap_or(now)))
+        }
+        "completed_at" => (&mut task.completed_at, None),
+        "started_at" => (&mut task.started_at, None),
+        "scheduled_start" => (&mut task.scheduled_start, None),
+        _ => return,
+    };
+    let known = read(time);
+    let old = std::mem::replace(time, known.or(fallback).map(|time| time.to_string()));
+    if let (Some(old), None) = (old, known) {
+        task.notes.push(format!("Repair: `{name}` was `{old}`, which is no time."));
+    }
+}
+
+/// Leads references to tasks that have another id now, and takes out those that lead nowhere.
+/// Blank ones mean nothing, and stay.
+fn references(task: &mut Task, known: &Known) {
+    let own = task.id.as_str();
+    let mut lost = Vec::new();
+    let mut follow = |name: &str, id: String| {
+        let there = |id: &str| id != own && known.ids.contains(id);
+        if id.trim().is_empty() || there(id.trim()) {
+            return Some(id);
+        }
+        let new =
+            known.renamed.get(id.trim()).filter(|new| id.trim() != own && there(new)).cloned();
+        if new.is_none() {
+            lost.push(format!("Repair: `{name}` named `{id}`, which is no other task."));
+        }
+        new
+    };
+    let lists = [
+        ("depends_on", &mut task.depends_on),
+        ("blocks", &mut task.blocks),
+        ("relates_to", &mut task.relates_to),
+    ];
+    for (name, list) in lists {
+        let ids = std::mem::take(list);
+        *list = ids.into_iter().filter_map(|id| follow(name, id)).collect();
+    }
+    for (name, id) in [("duplicates", &mut task.duplicates), ("parent_id", &mut task.parent_id)] {
+        *id = id.take().and_then(|id| follow(name, id));
+    }
+    task.notes.extend(lost);
+}

@@ -1,0 +1,84 @@
+//! The queue put in order: old tasks pruned, the rest sorted.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
+
+use ralph_state::{TaskId, Timestamp};
+
+use crate::edit::Edit;
+use crate::ids::IdRules;
+use crate::task::{Status, Task};
+
+/// Which tasks of the done file are pruned.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Prune {
+    /// Only those that ended so many days ago.
+    pub days: Option<u32>,
+    /// Only those of these statuses; an empty list means all.
+    pub statuses: Vec<Status>,
+    /// Not those that ended last, so many.
+    pub keep_last: usize,
+}
+
+/// Which end of the queue gets the urgent tasks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Urgent {
+    /// The beginning.
+    #[default]
+    First,
+    /// The end.
+    Last,
+}
+
+impl Edit<'_> {
+    /// Removes tasks from the done file for good, and says which of those wanted it had to keep
+    /// because a task that stays names them. A task without a readable end stays too.
+    pub fn prune(&mut self, what: &Prune) -> Vec<TaskId> {
+        let now = self.now();
+        let end = |task: &Task| task.completed_at.as_ref()?.parse::<Timestamp>().ok();
+        let mut ends: Vec<(usize, Timestamp)> = self
+            .done
+            .tasks()
+            .enumerate()
+            .filter_map(|(index, task)| Some((index, end(task)?)))
+            .collect();
+        ends.sort_by_key(|(_, end)| Reverse(*end));
+        let wanted = |(index, end): &(usize, Timestamp)| {
+            let status = self.done.task(*index).status;
+            (what.statuses.is_empty() || what.statuses.contains(&status))
+                && what.days.is_none_or(|days| now.seconds_since(*end) >= i64::from(days) * 86_400)
+        };
+        let mut gone: BTreeSet<usize> =
+            ends.into_iter().skip(what.keep_last).filter(wanted).map(|(index, _)| index).collect();
+        let mut by_id: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+        for (index, task) in self.done.tasks().enumerate() {
+            by_id.entry(task.id.as_str()).or_default().push(index);
+        }
+        let staying = self.done.tasks().enumerate().filter(|(index, _)| !gone.contains(index));
+        let mut open: Vec<&Task> =
+            self.queue.tasks().chain(staying.map(|(_, task)| task)).collect();
+        let mut kept = BTreeSet::new();
+        while let Some(task) = open.pop() {
+            let named = task.references().filter_map(|id| by_id.get(id)).flatten();
+            for index in named.filter(|index| gone.remove(index)) {
+                kept.insert(*index);
+                open.push(self.done.task(*index));
+            }
+        }
+        let kept = kept.into_iter().map(|index| self.done.task(index).id.clone()).collect();
+        for index in gone.into_iter().rev() {
+            self.done.take(index);
+        }
+        kept
+    }
+
+    /// Sorts the queue file by priority, then by id.
+    pub fn sort(&mut self, ids: &IdRules, urgent: Urgent) {
+        self.queue.sort_by(|a, b| {
+            let order = a.priority.cmp(&b.priority);
+            let order = if urgent == Urgent::First { order } else { order.reverse() };
+            let key = |task: &Task| (ids.number_of(task.id.as_str()), task.id.clone());
+            order.then_with(|| key(a).cmp(&key(b)))
+        });
+    }
+}
