@@ -94,9 +94,9 @@ impl<'a> Plain<'a> {
     }
 
     fn space(&mut self) {
-        while let Some(b' ' | b'\n' | b'\r' | b'\t') = self.peek() {
-            self.at += 1;
-        }
+        let rest = &self.text.as_bytes()[self.at..];
+        let is_space = |byte: &&u8| matches!(byte, b' ' | b'\n' | b'\r' | b'\t');
+        self.at += rest.iter().take_while(is_space).count();
     }
 
     fn eat(&mut self, byte: u8) -> Option<()> {
@@ -144,7 +144,7 @@ impl<'a> Plain<'a> {
     }
 
     fn object(&mut self, depth: usize) -> Option<Node<'a>> {
-        let mut members = Vec::new();
+        let mut members = Vec::with_capacity(8); // about a record
         self.eat(b'{')?;
         self.space();
         if self.eat(b'}').is_some() {
