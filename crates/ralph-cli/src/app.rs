@@ -34,19 +34,21 @@ pub(crate) fn run(world: World, arguments: Vec<OsString>) -> ExitCode {
     context.ui.finish(result)
 }
 
-fn dispatch(context: &Context, command: &Command) -> Result<Exit, CliError> {
-    match command {
+fn dispatch(context: &Context, command: &Command) -> Result<ExitCode, CliError> {
+    let exit = match command {
         Command::Init(args) => commands::init::init(context, args),
         Command::Task(args) => commands::task::task(context, args),
         Command::Queue(args) => commands::queue::queue(context, args),
         Command::Run(args) => commands::run::run(context, args),
+        Command::Runner(args) => return commands::runner::runner(context, args),
         Command::Rescue(args) => commands::rescue::rescue(context, args),
         Command::Undo(args) => commands::undo::undo(context, args),
         Command::Redo(args) => commands::undo::redo(context, args),
         Command::Config(args) => commands::config::config(context, args),
         Command::Demo(args) => commands::demo::demo(context, args),
         Command::Version => commands::version::version(context),
-    }
+    }?;
+    Ok(exit.into())
 }
 
 /// A usage error of clap as one of ours: its first paragraph is the message,

@@ -13,7 +13,7 @@ use ralph_state::file::Saved;
 use serde::Serialize;
 use serde_json::json;
 
-use crate::error::{CliError, ErrorKind, Exit};
+use crate::error::{CliError, ErrorKind};
 
 pub(crate) const BOLD: Style = Style::new().bold();
 pub(crate) const DIM: Style = Style::new().dimmed();
@@ -78,6 +78,11 @@ impl Ui {
         if self.stdout.is_terminal { self.print(text) } else { self.to_stdout(text) }
     }
 
+    /// Writes one JSON document to stdout, on one line.
+    pub(crate) fn print_json_line(&self, document: &impl Serialize) -> Result<(), CliError> {
+        self.to_stdout(&(escaped(serde_json::to_string(document))? + "\n"))
+    }
+
     /// Writes fields to stdout, with tabs between them.
     pub(crate) fn print_fields(&self, fields: &[&str]) -> Result<(), CliError> {
         let fields: Vec<String> =
@@ -112,9 +117,9 @@ impl Ui {
     }
 
     /// Reports a result and turns it into the exit code of the process.
-    pub(crate) fn finish(&self, result: Result<Exit, CliError>) -> ExitCode {
+    pub(crate) fn finish(&self, result: Result<ExitCode, CliError>) -> ExitCode {
         match result {
-            Ok(exit) => exit.into(),
+            Ok(exit) => exit,
             Err(error) => {
                 if error.kind != ErrorKind::BrokenPipe {
                     self.report(&error);
@@ -178,8 +183,12 @@ fn hint(message: impl Display) -> Text {
 /// Pretty JSON in which the control characters that JSON leaves bare are
 /// escaped too, so that a terminal never obeys them.
 fn json_text(document: &impl Serialize) -> Result<String, CliError> {
-    let text = serde_json::to_string_pretty(document)
-        .map_err(|error| CliError::new(ErrorKind::Io, error).context("cannot write JSON"))?;
+    escaped(serde_json::to_string_pretty(document))
+}
+
+fn escaped(text: serde_json::Result<String>) -> Result<String, CliError> {
+    let text =
+        text.map_err(|error| CliError::new(ErrorKind::Io, error).context("cannot write JSON"))?;
     if !text.chars().any(|c| c != '\n' && is_hazard(c)) {
         return Ok(text);
     }

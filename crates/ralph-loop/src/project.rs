@@ -63,6 +63,8 @@ pub struct Options {
     pub max_tasks: Option<u32>,
     /// Whether drafts may be started.
     pub drafts: Drafts,
+    /// Keep each turn of an agent in this directory.
+    pub record: Option<PathBuf>,
     /// What a dirty or unpushed checkout means.
     pub checkout: CheckoutPolicy,
     /// Keys of the configuration that the command line set: these win over what

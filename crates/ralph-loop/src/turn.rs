@@ -4,7 +4,10 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use ralph_agent::{Access, Outcome, Phase, Progress, Runner, Turn, TurnError, TurnReport};
+use ralph_agent::{
+    Access, Ending, Outcome, Phase, Progress, Runner, Taken, Turn, TurnError, TurnReport, When,
+};
+use ralph_git::Repo;
 use ralph_process::Cancel;
 use ralph_queue::Task;
 use ralph_state::Timestamp;
@@ -94,7 +97,41 @@ pub fn take(
     turn.price = price.map(|&ralph_config::Price { input, cache_read, cache_write, output }| {
         ralph_agent::Price { input, cache_read, cache_write, output }
     });
-    Ok(ralph_agent::run_turn(runner, &turn, &project.cancel, progress)?)
+    let report = ralph_agent::run_turn(runner, &turn, &project.cancel, progress)?;
+    if let Some(recording) = &project.options.record {
+        record(project, runner, recording, (task, place), report.ending)?;
+    }
+    Ok(report)
+}
+
+fn record(
+    project: &Project,
+    runner: &Runner,
+    recording: &Path,
+    (task, place): (&Task, &TurnPlace),
+    ending: Ending,
+) -> Result<(), std::io::Error> {
+    // What a stopped run did so far is kept as well.
+    let repo = Repo::discover(&place.dir, project.git_env.clone(), Cancel::new())
+        .map_err(std::io::Error::other)?;
+    let all = repo.changes().map_err(std::io::Error::other)?.into_iter();
+    // The queue and the rest of Ralph's own files are not the agent's.
+    let changed: Vec<PathBuf> =
+        all.map(|change| change.path).filter(|path| !path.starts_with(".ralph")).collect();
+    let when = When {
+        task: Some(task.id.to_string()),
+        phase: Some(place.phase.as_str().to_owned()),
+        attempt: Some(place.attempt),
+        turn: ordinal(place),
+    };
+    let files = &place.files;
+    let taken = Taken { runner, when, files, ending, dir: repo.root(), changed: &changed };
+    ralph_agent::record(recording, taken)
+}
+
+/// Which turn of its claim it is, as the name of its directory says.
+fn ordinal(place: &TurnPlace) -> Option<u32> {
+    place.files.file_name()?.to_str()?.strip_prefix("turn-")?.parse().ok()
 }
 
 /// The reason an agent left for making no change, if it left one.
@@ -163,6 +200,9 @@ fn environment(
     let mut env = task_environment(task, place.attempt);
     env.push(("RALPH_TASK_JSON".into(), task_file.into()));
     env.push(("RALPH_PHASE".into(), place.phase.as_str().into()));
+    if let Some(turn) = ordinal(place) {
+        env.push(("RALPH_TURN".into(), turn.to_string().into()));
+    }
     env.push(("RALPH_NO_CHANGE_FILE".into(), no_change.into()));
     env
 }

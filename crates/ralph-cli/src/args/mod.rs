@@ -9,6 +9,7 @@ mod init;
 mod queue;
 mod rescue;
 mod run;
+mod runner;
 mod task;
 mod tidy;
 mod undo;
@@ -36,6 +37,7 @@ pub(crate) use rescue::{RescueArgs, RescueCommand};
 pub(crate) use run::{
     AgentArgs, LoopArgs, OneArgs, ParallelCommand, ResumeArgs, RetryArgs, RunArgs, RunCommand,
 };
+pub(crate) use runner::{ParseArgs, PlayArgs, RunnerArgs, RunnerCommand};
 pub(crate) use task::{
     NoteArgs, ShowArgs, ShowFormat, StartArgs, StatusArgs, TaskAddArgs, TaskArgs, TaskCommand,
 };
@@ -127,6 +129,7 @@ pub(crate) enum Command {
     Task(TaskArgs),
     Queue(QueueArgs),
     Run(RunArgs),
+    Runner(RunnerArgs),
     Rescue(RescueArgs),
     Undo(UndoArgs),
     Redo(RedoArgs),

@@ -1,5 +1,7 @@
 //! `ralph run …`: the arguments of the commands that start agents.
 
+use std::path::PathBuf;
+
 use clap::{Args, Subcommand};
 
 /// Work on tasks: one, all in turn, or several at once
@@ -134,9 +136,12 @@ pub(crate) struct AgentArgs {
     /// Use this profile of the configuration
     #[arg(long, value_name = "NAME")]
     pub(crate) profile: Option<String>,
-    /// The agent to run: codex, claude, gemini, opencode, cursor, kimi, pi or command
+    /// The agent to run (`ralph runner list` shows them), or `scripted:SCRIPT`
     #[arg(long, value_name = "NAME")]
     pub(crate) runner: Option<String>,
+    /// Keep each turn in this directory, to be played again with `--runner scripted:DIR`
+    #[arg(long, value_name = "DIR")]
+    pub(crate) record: Option<PathBuf>,
     /// The agent that the coordinator found, for a worker
     #[arg(long, hide = true, value_name = "NAME", conflicts_with = "runner")]
     pub(crate) found_runner: Option<String>,

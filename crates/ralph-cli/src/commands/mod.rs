@@ -8,6 +8,7 @@ pub(crate) mod input;
 pub(crate) mod queue;
 pub(crate) mod rescue;
 pub(crate) mod run;
+pub(crate) mod runner;
 pub(crate) mod task;
 pub(crate) mod undo;
 pub(crate) mod version;

@@ -9,6 +9,7 @@ mod exchange;
 mod init;
 mod output;
 mod queue;
+mod runner;
 mod task;
 mod tidy;
 mod undo;

@@ -2,7 +2,7 @@
 
 mod failure;
 mod report;
-mod setup;
+pub(crate) mod setup;
 mod status;
 
 use std::sync::Arc;

@@ -15,6 +15,7 @@ use ralph_queue::runnability::Drafts;
 use serde_json::Value;
 
 use crate::args::AgentArgs;
+use crate::commands;
 use crate::context::Context;
 use crate::error::{CliError, ErrorKind};
 use crate::project;
@@ -38,12 +39,7 @@ pub(super) fn open(
     let opened = project::Project::open_with(context, command, &overrides)?;
     trusted(context, &opened, command)?;
     let path = context.env.get("PATH").map(OsString::from);
-    let programs = Programs {
-        path: path.clone(),
-        bins: opened.settings.config.agent.bins(),
-        command: opened.settings.config.agent.command.as_ref().map(|it| it.argv.clone()),
-        ..Programs::default()
-    };
+    let programs = commands::runner::programs(context, &opened.root, &opened.settings)?;
     let runner = runner(context, args, &opened.settings, &programs)?;
     let interrupts = ralph_process::listen()?;
     let git = GitEnv { path: path.clone(), ..GitEnv::default() };
@@ -61,6 +57,13 @@ pub(super) fn open(
     }
     let mut worker_args = forwarded(args, runner.name());
     worker_args.extend(["--repo".into(), repo.root().into()]);
+    let record = match &args.record {
+        Some(dir) => Some(context.directory()?.join(dir)),
+        None => None,
+    };
+    if let Some(dir) = &record {
+        worker_args.extend(["--record".into(), dir.into()]);
+    }
     let project = Project {
         repo,
         git_env: git,
@@ -84,6 +87,7 @@ pub(super) fn open(
                 CheckoutPolicy::Refuse
             },
             overridden,
+            record,
         },
         events,
     };
@@ -139,7 +143,11 @@ fn forwarded(args: &AgentArgs, runner: &str) -> Vec<OsString> {
 }
 
 /// Refuses to run programs that a repository names and the user has not seen.
-fn trusted(context: &Context, project: &project::Project, command: &str) -> Result<(), CliError> {
+pub(crate) fn trusted(
+    context: &Context,
+    project: &project::Project,
+    command: &str,
+) -> Result<(), CliError> {
     let executables = &project.settings.executables;
     if executables.is_empty() {
         return Ok(());
@@ -212,6 +220,7 @@ impl From<RunnerError> for CliError {
                 "Install it, put it on PATH, or name its path in the configuration \
                  (`agent.NAME_bin`).",
             ),
+            RunnerError::Script { .. } => Self::new(ErrorKind::Invalid, error),
             RunnerError::NoProgram { .. } => Self::new(ErrorKind::Missing, error)
                 .hint("Set `agent.command` to `{ \"argv\": [\"./agent.sh\"] }`."),
             _ => Self::new(ErrorKind::Missing, error),
