@@ -203,7 +203,12 @@ impl<'a> Edit<'a> {
                 match (queue, done) {
                     (Some(_), Some((_, task))) if task.status == Status::Rejected => queue,
                     (_, Some(_)) => done,
-                    (_, None) => queue,
+                    (Some(_), None) => queue,
+                    (None, None) => {
+                        let open = self.queue.tasks().map(|task| (Place::Queue, task));
+                        open.chain(self.done.tasks().map(|task| (Place::Done, task)))
+                            .find(|(_, task)| task.former_ids().any(|old| old == id))
+                    }
                 }
             }
         }

@@ -152,11 +152,9 @@ struct History {
 impl QueueFiles {
     /// The edits that the journal remembers, oldest first, and whether each is undone. Without a
     /// journal there are none.
-    pub fn operations(&self) -> Result<Vec<(Operation, bool)>, JournalError> {
-        let history = self.history()?;
-        let undone = history.undone;
-        Ok(history
-            .operations
+    pub fn operations(&self) -> Result<Vec<(Operation, bool)>, ChangesError> {
+        let History { operations, undone } = self.history(&self.load()?)?;
+        Ok(operations
             .into_iter()
             .map(|operation| {
                 let is_undone = undone.contains(&operation.id);
@@ -178,7 +176,8 @@ impl QueueFiles {
     ) -> Result<Edited<u64>, UpdateError<UndoError>> {
         let undoes = std::cell::Cell::new(None);
         self.transact(now, terms, &|| undoes.get(), |before, _| {
-            let history = self.history().map_err(|error| UpdateError::Refused(error.into()))?;
+            let history =
+                self.history(before).map_err(|error| UpdateError::Refused(error.into()))?;
             let target = history.target(direction, id).map_err(UpdateError::Refused)?;
             undoes.set(Some(target.id));
             Ok((target.id, target.taken_back(before).map_err(UpdateError::Refused)?))
@@ -192,7 +191,8 @@ impl QueueFiles {
         id: Option<u64>,
     ) -> Result<Previewed<u64>, UpdateError<UndoError>> {
         self.previewed(|before, _| {
-            let history = self.history().map_err(|error| UpdateError::Refused(error.into()))?;
+            let history =
+                self.history(before).map_err(|error| UpdateError::Refused(error.into()))?;
             let target = history.target(direction, id).map_err(UpdateError::Refused)?;
             Ok((target.id, target.taken_back(before).map_err(UpdateError::Refused)?))
         })
@@ -200,8 +200,9 @@ impl QueueFiles {
 
     /// What happened since the queue had that revision.
     pub fn changes_since(&self, rev: &str) -> Result<Changes, ChangesError> {
-        let now = self.load()?.revision();
-        let operations = self.history()?.operations;
+        let queue = self.load()?;
+        let now = queue.revision();
+        let operations = self.history(&queue)?.operations;
         let start = operations
             .iter()
             .rposition(|operation| operation.rev == rev)
@@ -223,7 +224,7 @@ impl QueueFiles {
         Ok(Changes { rev: now, complete, operations })
     }
 
-    fn history(&self) -> Result<History, JournalError> {
+    fn history(&self, queue: &Queue) -> Result<History, JournalError> {
         let Some(path) = &self.journal else {
             return Ok(History { operations: Vec::new(), undone: BTreeSet::new() });
         };
@@ -232,6 +233,7 @@ impl QueueFiles {
         let never: BTreeSet<u64> =
             operations.iter().filter_map(|operation| operation.never_happened).collect();
         operations.retain(|operation| !never.contains(&operation.id));
+        operations.pop_if(|last| last.is_missing_from(queue));
         // From the newest: an undo counts unless it is undone itself.
         let mut undone = BTreeSet::new();
         for operation in operations.iter().rev() {

@@ -41,7 +41,9 @@
 //!
 //! The queue file, the done file, and the lock file `.{name}.lock` beside the queue file. A move
 //! to the done file writes that one first; a crash between the two leaves the task in both, which
-//! every reader understands ([`Queue::leftovers`]) and the next edit mends.
+//! every reader understands ([`Queue::leftovers`]) and the next edit mends. Where [`QueueFiles`]
+//! says so, a journal of what each edit replaced ([`journal`]), written before the files, and the
+//! highest ids of all work trees ([`ids`]).
 //!
 //! # Never
 //!

@@ -6,7 +6,7 @@ use ralph_state::{TaskId, Timestamp};
 
 use crate::edit::{Edit, EditError};
 use crate::queue::{Place, Queue};
-use crate::task::{FORMER_IDS, Status, Task};
+use crate::task::{Status, Task};
 use crate::validate::Rules;
 
 impl Edit<'_> {
@@ -27,24 +27,27 @@ impl Edit<'_> {
         let now = self.now();
         for problem in &problems {
             let (Some(id), Some(field)) = (&problem.task, &problem.field) else { continue };
-            match problem.code {
-                "id_format" => self.renumber(id, rules)?,
-                "not_finished" => self.reopen(id),
-                code => {
-                    let draft = match problem.place {
-                        Place::Queue => &mut self.queue,
-                        Place::Done => &mut self.done,
-                    };
-                    let is_it = |index: &usize| draft.task(*index).id == *id;
-                    let indices: Vec<usize> = (0..draft.len()).filter(is_it).collect();
-                    for index in indices {
-                        let mut task = draft.task(index).clone();
-                        mend(&mut task, code, field, &known, now);
-                        if *draft.task(index) != task {
-                            *draft.task_mut(index) = task;
-                        }
+            let draft = match problem.place {
+                Place::Queue => &mut self.queue,
+                Place::Done => &mut self.done,
+            };
+            for index in 0..draft.len() {
+                if draft.task(index).id == *id {
+                    let mut task = draft.task(index).clone();
+                    mend(&mut task, problem.code, field, &known, now);
+                    if *draft.task(index) != task {
+                        *draft.task_mut(index) = task;
                     }
                 }
+            }
+        }
+        // Last, since the problems name tasks by the ids they had.
+        for problem in &problems {
+            let Some(id) = &problem.task else { continue };
+            match problem.code {
+                "not_finished" => self.reopen(id),
+                "id_format" => self.renumber(id, rules)?,
+                _ => {}
             }
         }
         Ok(())
@@ -128,16 +131,6 @@ impl Edit<'_> {
             let block = self.done.take(index);
             self.queue.insert_block(self.queue.len(), block);
         }
-    }
-}
-
-impl Task {
-    /// Gives it another id, and remembers the one it had.
-    fn give_id(&mut self, id: TaskId) {
-        let old = std::mem::replace(&mut self.id, id);
-        let ids: Vec<&str> = self.former_ids().chain([old.as_str()]).collect();
-        let ids = ids.join(",");
-        self.custom_fields.insert(FORMER_IDS.to_owned(), ids);
     }
 }
 

@@ -150,10 +150,18 @@ impl Task {
         }
     }
 
+    /// Gives it another id, and remembers the one it had.
+    pub(crate) fn give_id(&mut self, id: TaskId) {
+        let old = std::mem::replace(&mut self.id, id);
+        let ids: Vec<&str> = self.former_ids().chain([old.as_str()]).collect();
+        let ids = ids.join(",");
+        self.custom_fields.insert(FORMER_IDS.to_owned(), ids);
+    }
+
     /// Gives new ids, by pairs of old and new, to the task and to those it names.
     pub(crate) fn rename(&mut self, ids: &[(TaskId, TaskId)]) {
         if let Some((_, new)) = ids.iter().find(|(old, _)| *old == self.id) {
-            self.id = new.clone();
+            self.give_id(new.clone());
         }
         let lists =
             [&mut self.depends_on, &mut self.blocks, &mut self.relates_to].into_iter().flatten();

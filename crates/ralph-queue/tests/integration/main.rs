@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "tests panic")]
 #![expect(clippy::needless_raw_string_hashes, reason = "expect-test writes them")]
 
+mod batch; // fields, copies, repair: the rest stays as it is
 mod edit; // what each operation does to a queue
 mod files; // two files on disk: locks, crashes, refusals
 mod intake; // tasks from elsewhere

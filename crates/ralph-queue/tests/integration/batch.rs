@@ -1,0 +1,168 @@
+use proptest::prelude::*;
+use ralph_queue::copies::{Copy, Plan};
+use ralph_queue::fields::{NAMES, Relation};
+use ralph_queue::tidy::{Prune, Urgent};
+use ralph_queue::validate::Rules;
+use ralph_queue::{Document, Edit, IdRules, Queue, Severity, Status};
+
+use super::{now, text};
+
+/// Comments above, behind and within tasks, and tasks that name each other.
+fn commented() -> Queue {
+    let plain = text(&[
+        "",
+        "\"depends_on\": [\"RQ-0001\"]",
+        "\"tags\": [\"a\"], \"mine\": 1.50",
+        "\"plan\": [\"x\", \"y\"]",
+    ]);
+    let mut lines = Vec::new();
+    for (number, line) in plain.lines().enumerate() {
+        if line.contains("\"id\"") {
+            lines.push(format!("    // above {number}"));
+            lines.push(format!("{line} // behind {number}").replace("}, //", "}, /* x */ //"));
+        } else {
+            lines.push(line.to_owned());
+        }
+    }
+    Queue::new(Document::parse(lines.join("\n")).unwrap(), None)
+}
+
+fn value(field: &str, pick: usize) -> &'static str {
+    let values: &[&str] = match field {
+        "status" => &["", "doing", "rejected", "never"],
+        "priority" => &["", "high", "never"],
+        "agent" => &["", "{\"model\": \"m\"}", "[]"],
+        "custom_fields" => &["", "a=1,b=2", "{\"c\": \"d\"}"],
+        "estimated_minutes" | "actual_minutes" => &["", "5", "x"],
+        "depends_on" | "blocks" | "relates_to" => &["", "RQ-0003,RQ-0004", "RQ-0002"],
+        "duplicates" | "parent_id" => &["", "RQ-0004"],
+        name if name.ends_with("_at") || name == "scheduled_start" => {
+            &["", "2026-05-01T00:00:00Z", "x"]
+        }
+        _ => &["", "a \"b\" \\ // c", "one, two\nthree", "[\"a, b\", \"é\"]"],
+    };
+    values[pick % values.len()]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(256))]
+
+    /// Whatever is asked for, the text says what the model says, and the bytes of every other
+    /// task and every comment above or behind one stay.
+    #[test]
+    fn edits_of_fields_leave_the_rest_alone(
+        steps in proptest::collection::vec((1_usize..5, 0_usize..NAMES.len(), 0_usize..4), 1..8)
+    ) {
+        let queue = commented();
+        let mut edit = Edit::new(&queue, now());
+        for (task, field, pick) in &steps {
+            let name = NAMES[*field];
+            let before = edit.queue.tasks().cloned().collect::<Vec<_>>();
+            if edit.set_field(&format!("RQ-000{task}"), name, value(name, *pick)).is_err() {
+                prop_assert_eq!(before, edit.queue.tasks().cloned().collect::<Vec<_>>());
+            }
+        }
+        let Some(after) = edit.splice().unwrap().queue else { return Ok(()) };
+        prop_assert!(after.tasks().iter().eq(edit.queue.tasks()));
+        for comment in queue.document().text().lines().filter(|line| line.trim().starts_with("//")) {
+            prop_assert!(after.text().contains(comment), "{}", after.text());
+        }
+        for (index, task) in queue.document().tasks().iter().enumerate() {
+            if *task == after.tasks()[index] {
+                let span = queue.document().span(index);
+                prop_assert!(after.text().contains(&queue.document().text()[span]));
+            }
+        }
+    }
+
+    /// All or nothing, one at a time or all at once: the same.
+    #[test]
+    fn a_batch_is_its_steps(ids in proptest::collection::btree_set(1_usize..5, 1..4)) {
+        let queue = commented();
+        let ids: Vec<String> = ids.into_iter().map(|id| format!("RQ-000{id}")).collect();
+        let mut all = Edit::new(&queue, now());
+        for id in &ids {
+            all.set_field(id, "tags", "x").unwrap();
+        }
+        let mut text = queue.clone();
+        for id in &ids {
+            let mut one = Edit::new(&text, now());
+            one.set_field(id, "tags", "x").unwrap();
+            let next = one.splice().unwrap().queue;
+            text = next.map_or(text, |document| Queue::new(document, None));
+        }
+        let all = all.splice().unwrap().queue;
+        prop_assert_eq!(all.as_ref().map(Document::text), Some(text.document().text()));
+    }
+
+    /// Repair ends with nothing left that it could mend, and mends nothing twice.
+    #[test]
+    fn repair_is_idempotent(faults in proptest::collection::vec((1_usize..5, 0_usize..8), 0..8)) {
+        let mut text = commented().document().text().to_owned();
+        for (task, fault) in faults {
+            let id = format!("\"RQ-000{task}\"");
+            let title = format!("\"task 000{task}\"");
+            text = match fault {
+                0 => text.replace(&title, "\" \""),
+                1 => text.replacen(&format!("\"id\": {id}"), "\"id\": \"RQ-0001\"", 1),
+                2 => text.replacen("\"updated_at\": \"2026-01-01T00:00:00Z\"", "\"x\": 1", 1),
+                3 => text.replacen("2026-01-01T00:00:00Z", "2026-01-01T02:00:00+02:00", 1),
+                4 => text.replacen("2026-01-01T00:00:00Z", "long ago", 1),
+                5 => text.replacen(&format!("\"id\": {id}"), &format!("\"id\": \"{task}\""), 1),
+                6 => text.replacen("\"RQ-0001\"]", "\"RQ-0077\", \"RQ-0002\"]", 1),
+                _ => text.replacen("\"a\"]", "\"a\", \"\"]", 1),
+            };
+        }
+        let Ok(document) = Document::parse(text) else { return Ok(()) };
+        let queue = Queue::new(document, None);
+        let mut edit = Edit::new(&queue, now());
+        edit.repair(&Rules::default()).unwrap();
+        let after = edit.splice().unwrap().queue;
+        let after = after.map_or(queue, |document| Queue::new(document, None));
+        let errors: Vec<_> = after.validate(&Rules::default()).into_iter().filter(|problem| problem.severity == Severity::Error).collect();
+        prop_assert!(errors.is_empty(), "{errors:?} in {}", after.document().text());
+        let mut again = Edit::new(&after, now());
+        again.repair(&Rules::default()).unwrap();
+        prop_assert_eq!(again.splice().unwrap().queue, None);
+    }
+}
+
+#[test]
+fn copies_keep_what_the_task_says_and_drop_what_it_went_through() {
+    let queue = commented();
+    let mut edit = Edit::new(&queue, now());
+    let (ids, how) = (IdRules::default(), Copy::default());
+    edit.relate("RQ-0003", Relation::Blocks, "RQ-0004").unwrap();
+    let clone = edit.clone_task("RQ-0003", &ids, &how).unwrap();
+    let parts = edit.split("RQ-0004", &ids, 3, &how, Plan::Distribute).unwrap();
+    let task = |id: &str| edit.find(id).unwrap().1.clone();
+    assert_eq!(task(clone.as_str()).extra, task("RQ-0003").extra);
+    let plans: Vec<usize> = parts.iter().map(|id| task(id.as_str()).plan.len()).collect();
+    assert_eq!(plans, [1, 1, 0]);
+    assert_eq!(task("RQ-0004").status, Status::Rejected);
+    let order: Vec<&str> = edit.queue.tasks().map(|task| &task.id.as_str()[6..]).collect();
+    assert_eq!(order, ["1", "2", "3", "5", "4", "6", "7", "8"]);
+    edit.sort(&ids, Urgent::First);
+    assert!(edit.queue.tasks().is_sorted_by_key(|task| task.id.clone()));
+    edit.splice().unwrap();
+}
+
+#[test]
+fn prune_goes_by_age_status_and_number() {
+    let done = text(&["", "", "", ""]).replace(
+        "\"updated_at\"",
+        "\"status\": \"done\", \"completed_at\": \"2026-04-20T00:00:00Z\", \"updated_at\"",
+    );
+    let done = done.replacen("2026-04-20", "2026-01-01", 1).replacen("\"done\"", "\"rejected\"", 2);
+    let empty = Document::empty();
+    let queue = Queue::new(empty, Some(Document::parse(done).unwrap()));
+    let pruned = |what: &Prune| {
+        let mut edit = Edit::new(&queue, now());
+        assert!(edit.prune(what).is_empty());
+        edit.done.tasks().map(|task| task.id.as_str()[6..].to_owned()).collect::<String>()
+    };
+    assert_eq!(pruned(&Prune::default()), "");
+    assert_eq!(pruned(&Prune { days: Some(30), ..Prune::default() }), "234");
+    assert_eq!(pruned(&Prune { statuses: vec![Status::Rejected], ..Prune::default() }), "34");
+    assert_eq!(pruned(&Prune { keep_last: 3, ..Prune::default() }), "234");
+}
