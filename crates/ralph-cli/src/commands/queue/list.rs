@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
+use ralph_queue::pick::Filter;
 use ralph_queue::runnability::{Drafts, Reason, UnmetDependency};
 use ralph_queue::{Priority, Queue, Status, Task};
 use ralph_state::{TaskId, Timestamp};
@@ -31,8 +32,15 @@ pub(crate) fn list(context: &Context, args: &ListArgs) -> Result<Exit, CliError>
         }
         None => None,
     };
+    let filter = Filter {
+        tags: args.tag.clone(),
+        statuses: args.status.clone(),
+        scopes: args.scope.clone(),
+        ..Filter::default()
+    };
     tasks.retain(|task| {
-        matches(task, args) && waiting.as_ref().is_none_or(|ids| ids.contains(task.id.as_str()))
+        matches(task, args, &filter)
+            && waiting.as_ref().is_none_or(|ids| ids.contains(task.id.as_str()))
     });
     if let Some(by) = args.sort_by {
         // Both ways, equals stay in the order of work.
@@ -85,16 +93,9 @@ fn print_page(
     context.ui.print(text)
 }
 
-fn matches(task: &Task, args: &ListArgs) -> bool {
-    let has_tag = |wanted: &String| task.tags.iter().any(|tag| tag.eq_ignore_ascii_case(wanted));
-    let in_scope = |wanted: &String| {
-        let wanted = wanted.to_lowercase();
-        task.scope.iter().any(|scope| scope.to_lowercase().contains(&wanted))
-    };
+fn matches(task: &Task, args: &ListArgs, filter: &Filter) -> bool {
     let start: Option<Timestamp> = task.scheduled_start.as_ref().and_then(|time| time.parse().ok());
-    (args.status.is_empty() || args.status.contains(&task.status))
-        && (args.tag.is_empty() || args.tag.iter().any(has_tag))
-        && (args.scope.is_empty() || args.scope.iter().any(in_scope))
+    filter.matches(task)
         && (!args.scheduled || task.scheduled_start.is_some())
         && args.scheduled_after.is_none_or(|after| start.is_some_and(|start| start > after))
         && args.scheduled_before.is_none_or(|before| start.is_some_and(|start| start < before))

@@ -1,9 +1,9 @@
 //! `ralph queue …`.
 
 mod claim;
-pub(crate) mod list;
 mod export;
 mod import;
+pub(crate) mod list;
 mod ready;
 mod tidy;
 

@@ -114,13 +114,16 @@ fn carry_out<T>(
             for (index, change) in changes.iter().enumerate() {
                 if failing == Failing::Stop {
                     apply(edit, change)?;
-                } else if !failed.contains_key(&index) {
-                    // What fails may have been begun.
-                    let before = edit.clone();
-                    if let Err(error) = apply(edit, change) {
-                        *edit = before;
-                        failed.insert(index, CliError::from(error).chain().join(": "));
-                    }
+                    continue;
+                }
+                if failed.contains_key(&index) {
+                    continue;
+                }
+                // What fails may have been begun.
+                let before = edit.clone();
+                if let Err(error) = apply(edit, change) {
+                    *edit = before;
+                    failed.insert(index, CliError::from(error).chain().join(": "));
                 }
             }
             auto_archive(project, edit);

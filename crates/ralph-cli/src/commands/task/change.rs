@@ -1,7 +1,8 @@
 //! `ralph task start|done|reject|ready|status`: one task moves on.
 
 use ralph_queue::edit::{Changed, End, Restart};
-use ralph_queue::{Edit, EditError, Place, Status, Task};
+use ralph_queue::pick::Filter;
+use ralph_queue::{Edit, EditError, Place, Status};
 use serde::Serialize;
 
 use crate::args::{NoteArgs, StartArgs, StatusArgs};
@@ -46,10 +47,9 @@ pub(crate) fn status(context: &Context, args: &StatusArgs) -> Result<Exit, CliEr
 
 pub(super) fn with_tag(project: &Project, tags: &[String]) -> Result<Vec<String>, CliError> {
     let queue = project.queue()?;
-    let has = |task: &&Task| {
-        task.tags.iter().any(|tag| tags.iter().any(|wanted| wanted.eq_ignore_ascii_case(tag)))
-    };
-    let ids: Vec<String> = queue.tasks().filter(has).map(|task| task.id.to_string()).collect();
+    let filter = Filter { tags: tags.to_vec(), ..Filter::default() };
+    let ids: Vec<String> =
+        queue.tasks().filter(|task| filter.matches(task)).map(|task| task.id.to_string()).collect();
     if ids.is_empty() {
         let tags = tags.join("`, `");
         return Err(CliError::new(ErrorKind::NotFound, format!("no task has the tag `{tags}`")));
