@@ -1,14 +1,13 @@
 //! Which step may follow which: the life of a worker as a table.
 //!
 //! ```text
-//! claimed > workspace_ready > spawn_intended > working > committed        running
-//!                                  ^______________|          |
-//!            resolving <-------.                             v
-//!            fixing <------.    `-- waiting <----------------'            integrating
-//!               |          |            v
-//!               `> committed|       rebased > gating > gate_green > push_intended > pushed
-//!                                                                                      v
-//!                                                                        recorded = completed
+//! running      claimed > workspace_ready > spawn_intended <> working
+//!                                                               v
+//! integrating  committed > waiting > rebased > gating > gate_green > push_intended > pushed
+//!                  ^          v                  v                                     v
+//!                  |<---- resolving              v                                     v
+//!                  |<------------------------- fixing                                  v
+//! completed                                                                        recorded
 //! ```
 //!
 //! From every step after `committed` a worker may go back to `waiting`: the push lost a race, or
@@ -125,7 +124,8 @@ fn follows(record: &WorkerRecord, to: &WorkerStep) -> bool {
         Step::Gating => matches!(from, Step::Rebased),
         Step::Fixing => matches!(from, Step::Gating | Step::Fixing),
         Step::GateGreen => matches!(from, Step::Rebased | Step::Gating),
-        Step::PushIntended => matches!(from, Step::GateGreen),
+        // Straight from `rebased` where the project has no gate.
+        Step::PushIntended => matches!(from, Step::GateGreen | Step::Rebased),
         Step::Pushed => !before && from != Step::Recorded,
         Step::Unknown(_) => false,
     }
@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_pushed_without_a_green_gate() {
+    fn nothing_is_pushed_before_its_gate_has_ended() {
         let error = walk(&[
             WorkerStep::WorkspaceReady,
             WorkerStep::SpawnIntended,
@@ -265,10 +265,11 @@ mod tests {
             WorkerStep::Committed,
             WorkerStep::Waiting,
             WorkerStep::Rebased,
+            WorkerStep::Gating,
             WorkerStep::PushIntended,
         ])
         .unwrap_err();
-        assert_eq!(error.to_string(), "`push_intended` does not follow `rebased`");
+        assert_eq!(error.to_string(), "`push_intended` does not follow `gating`");
     }
 
     #[test]
