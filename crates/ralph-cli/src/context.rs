@@ -6,7 +6,8 @@ use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use ralph_process::SystemClock;
+use ralph_git::{GitEnv, Repo};
+use ralph_process::{Cancel, SystemClock};
 use ralph_queue::Terms;
 use ralph_state::Clock as _;
 use ralph_state::file::Holder;
@@ -120,6 +121,12 @@ impl Context {
             CliError::new(ErrorKind::Io, error.to_string())
                 .context("the path of the running `ralph` cannot be found")
         })
+    }
+
+    /// The git repository whose work tree has its root at `root`, or above it.
+    pub(crate) fn repo(&self, root: &Path) -> Result<Repo, CliError> {
+        let path = self.env.get("PATH").map(OsString::from);
+        Ok(Repo::discover(root, GitEnv { path, ..GitEnv::default() }, Cancel::new())?)
     }
 
     /// How long to wait for a lock, if the user says.

@@ -12,6 +12,7 @@ use ralph_config::trust::TrustError;
 use ralph_config::{ConfigError, Place};
 use ralph_queue::journal::{ChangesError, JournalWriteError, UndoError};
 use ralph_queue::lease::LeaseError;
+use ralph_queue::merge::MergeError;
 use ralph_queue::search::PatternError;
 use ralph_queue::{self as queue, EditError, ParseError, Problem};
 use ralph_state::document::DecodeError;
@@ -316,8 +317,8 @@ impl From<queue::LoadError> for CliError {
                         (ErrorKind::Invalid, hint.to_owned())
                     }
                     ParseError::ConflictMarkers { .. } => {
-                        let hint = "then run `ralph queue validate`.";
-                        (ErrorKind::Corrupt, format!("Resolve the conflict in `{name}`, {hint}"))
+                        let hint = "`ralph queue resolve --dry-run` shows what becomes of it.";
+                        (ErrorKind::Corrupt, hint.to_owned())
                     }
                     _ => {
                         let hint = format!("`git log -p -- {name}` shows what it was.");
@@ -405,6 +406,12 @@ impl From<EditError> for CliError {
 impl From<PatternError> for CliError {
     fn from(error: PatternError) -> Self {
         Self::new(ErrorKind::Usage, error)
+    }
+}
+
+impl From<MergeError> for CliError {
+    fn from(error: MergeError) -> Self {
+        Self::new(ErrorKind::Corrupt, error).hint("Correct it by hand.")
     }
 }
 

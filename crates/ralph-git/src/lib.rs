@@ -37,6 +37,7 @@ mod history;
 mod rebase;
 mod remote;
 mod repo;
+mod settings;
 mod sha;
 mod snapshot;
 mod status;

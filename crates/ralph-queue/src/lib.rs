@@ -53,6 +53,7 @@
 //! caller's high-water mark tell. Never starts a process, and never reads the clock or the
 //! environment.
 
+pub mod conflict;
 pub mod copies;
 pub mod delta;
 pub mod document;

@@ -27,7 +27,16 @@ pub(crate) struct InitArgs {
     /// Bring `.ralph/README.md` up to date
     #[arg(long)]
     pub(crate) update_readme: bool,
-    /// Ask nothing (it never does)
+    /// Let git merge the queue files by task, with `ralph queue merge-driver`
+    ///
+    /// Adds two lines to `.gitattributes` and two settings to the
+    /// configuration of this clone.
+    #[arg(long)]
+    pub(crate) merge_driver: bool,
+    /// Ask before each thing that is not done without leave
+    #[arg(short, long, conflicts_with_all = ["check", "non_interactive"])]
+    pub(crate) interactive: bool,
+    /// Ask nothing (it does so only with `--interactive`)
     #[arg(long, hide = true)]
     pub(crate) non_interactive: bool,
 }

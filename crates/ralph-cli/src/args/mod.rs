@@ -1,5 +1,6 @@
 //! What can be typed: the command line as clap parses it, before it means anything.
 
+mod branch;
 mod claim;
 mod config;
 mod demo;
@@ -18,6 +19,7 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use branch::{CheckArgs, MergeDriverArgs, ResolveArgs};
 pub(crate) use claim::{ClaimArgs, ReadyArgs, ReleaseArgs};
 pub(crate) use config::{ConfigArgs, ConfigCommand, ConfigFormat, ConfigShowArgs, TrustCommand};
 pub(crate) use demo::DemoArgs;

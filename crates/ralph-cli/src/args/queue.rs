@@ -4,6 +4,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use ralph_queue::Status;
 use ralph_state::Timestamp;
 
+use super::branch::{CheckArgs, MergeDriverArgs, ResolveArgs};
 use super::claim::{ClaimArgs, ReadyArgs, ReleaseArgs};
 use super::exchange::{ExportArgs, ImportArgs};
 use super::task::{ShowArgs, status};
@@ -36,6 +37,9 @@ pub(crate) enum QueueCommand {
     Release(ReleaseArgs),
     Import(ImportArgs),
     Export(ExportArgs),
+    MergeDriver(MergeDriverArgs),
+    Resolve(ResolveArgs),
+    Check(CheckArgs),
     /// Ask a running loop to end after the tasks at hand
     Stop,
     NextId(NextIdArgs),

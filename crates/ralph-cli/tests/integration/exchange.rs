@@ -42,7 +42,10 @@ fn a_batch_with_a_bad_task_adds_none() {
 fn a_queue_goes_through_a_table_and_loses_nothing() {
     let desk = Desk::new();
     desk.add("one, \"two\"", &["--tag", "a", "--plan", "x; y", "--field", "k=a,b", "--model", "m"]);
-    desk.add("three", &["--depends-on", "RQ-0001", "--description", "a\nb", "--relates-to", "RQ-0001"]);
+    desk.add(
+        "three",
+        &["--depends-on", "RQ-0001", "--description", "a\nb", "--relates-to", "RQ-0001"],
+    );
     let whole =
         |desk: &Desk| parse(&desk.ralph(&["queue", "list", "--format", "json"]).success().stdout);
     let other = Desk::new();

@@ -1,6 +1,7 @@
 //! The real `ralph` binary, run in sandboxes.
 
 mod bad_input;
+mod branch;
 mod claim;
 mod config;
 mod e2e;

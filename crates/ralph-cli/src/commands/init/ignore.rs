@@ -17,17 +17,23 @@ const BEGIN: &str = "# >>> ralph: its own files, never part of a commit";
 const END: &str = "# <<< ralph";
 
 /// `.gitignore` with Ralph's block in it, or `None` when the block is there as
-/// it should be. Everything outside the block, the kind of line break and the
-/// missing final one stay as they are.
-pub(super) fn with_block(existing: &[u8]) -> Option<Vec<u8>> {
+/// it should be.
+pub(super) fn with_patterns(existing: &[u8]) -> Option<Vec<u8>> {
+    with_block(existing, BEGIN, &PATTERNS)
+}
+
+/// A text with a block of these lines in it, or `None` when the block is there
+/// as it should be. Everything outside the block, the kind of line break and
+/// the missing final one stay as they are.
+pub(super) fn with_block(existing: &[u8], begins: &str, lines: &[&str]) -> Option<Vec<u8>> {
     let eol: &[u8] = if existing.windows(2).any(|pair| pair == b"\r\n") { b"\r\n" } else { b"\n" };
-    let lines: Vec<&[u8]> = existing.split_inclusive(|byte| *byte == b'\n').collect();
+    let old: Vec<&[u8]> = existing.split_inclusive(|byte| *byte == b'\n').collect();
     let is = |line: &[u8], marker: &str| line.trim_ascii() == marker.as_bytes();
-    let end = lines.iter().position(|line| is(line, END));
-    let begin = end.and_then(|end| lines[..end].iter().rposition(|line| is(line, BEGIN)));
+    let end = old.iter().position(|line| is(line, END));
+    let begin = end.and_then(|end| old[..end].iter().rposition(|line| is(line, begins)));
 
     let (before, after) = match (begin, end) {
-        (Some(begin), Some(end)) => (lines[..begin].concat(), lines[end + 1..].concat()),
+        (Some(begin), Some(end)) => (old[..begin].concat(), old[end + 1..].concat()),
         // A begin without an end is an ordinary comment: nothing is cut away.
         _ => (existing.to_vec(), Vec::new()),
     };
@@ -36,7 +42,7 @@ pub(super) fn with_block(existing: &[u8]) -> Option<Vec<u8>> {
     if is_open {
         text.extend(eol);
     }
-    for line in [BEGIN].into_iter().chain(PATTERNS).chain([END]) {
+    for line in [begins].iter().chain(lines).chain(&[END]) {
         text.extend(line.as_bytes());
         text.extend(eol);
     }
@@ -58,9 +64,9 @@ mod tests {
 
     #[track_caller]
     fn check(existing: &str, expected: &str) {
-        let text = with_block(existing.as_bytes()).expect("a change");
+        let text = with_patterns(existing.as_bytes()).expect("a change");
         assert_eq!(String::from_utf8(text.clone()).expect("text"), expected);
-        assert_eq!(with_block(&text), None, "the second time nothing changes");
+        assert_eq!(with_patterns(&text), None, "the second time nothing changes");
     }
 
     #[test]
@@ -83,14 +89,14 @@ mod tests {
     #[test]
     fn a_block_without_an_end_cuts_nothing_away() {
         let text = format!("a\n{BEGIN}\nmine\n");
-        let changed = with_block(text.as_bytes()).expect("a change");
+        let changed = with_patterns(text.as_bytes()).expect("a change");
         assert!(changed.starts_with(text.as_bytes()));
-        assert_eq!(with_block(&changed), None);
+        assert_eq!(with_patterns(&changed), None);
     }
 
     #[test]
     fn bytes_that_are_no_text_stay() {
-        let changed = with_block(b"\xff\xfe\n").expect("a change");
+        let changed = with_patterns(b"\xff\xfe\n").expect("a change");
         assert!(changed.starts_with(b"\xff\xfe\n"));
     }
 }

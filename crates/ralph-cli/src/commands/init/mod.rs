@@ -2,6 +2,7 @@
 
 mod gate;
 mod ignore;
+mod merge_driver;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -43,6 +44,10 @@ pub(crate) fn init(context: &Context, args: &InitArgs) -> Result<Exit, CliError>
         plan
     };
     let is_trusted = (plan.writes_config || args.trust_project_commands) && trust(context, &root)?;
+    let merges = merge_driver::install(context, &root, &queue, args)?;
+    if merges {
+        context.ui.say("Git merges the queue files of this clone by task.");
+    }
     report(context, &root, &plan, is_trusted)
 }
 
@@ -112,7 +117,7 @@ impl Plan {
             }
         }
         let path = root.join(".gitignore");
-        match ignore::with_block(&read(&path)?.unwrap_or_default()) {
+        match ignore::with_patterns(&read(&path)?.unwrap_or_default()) {
             Some(bytes) => plan.files.push(NewFile { path, bytes }),
             None => plan.kept.push(path),
         }

@@ -1,5 +1,6 @@
 //! `ralph queue …`.
 
+mod branch;
 mod claim;
 mod export;
 mod import;
@@ -39,6 +40,9 @@ pub(crate) fn queue(context: &Context, args: &QueueArgs) -> Result<Exit, CliErro
         QueueCommand::Release(args) => claim::release(context, args),
         QueueCommand::Import(args) => import::import(context, args),
         QueueCommand::Export(args) => export::export(context, args),
+        QueueCommand::MergeDriver(args) => branch::merge_driver(context, args),
+        QueueCommand::Resolve(args) => branch::resolve(context, args),
+        QueueCommand::Check(args) => branch::check(context, args),
         QueueCommand::Stop => stop(context),
         QueueCommand::NextId(args) => next_id(context, args),
         QueueCommand::Prune(args) => tidy::prune(context, args),

@@ -1,0 +1,237 @@
+//! Files in which git left conflict markers, and what a branch did to a queue as a whole.
+
+use std::collections::BTreeMap;
+
+use ralph_state::TaskId;
+use serde_json::{Map, Value, json};
+
+use crate::document::Document;
+use crate::merge::{MergeError, Merged, three_way};
+use crate::queue::{Place, Queue};
+use crate::task::Task;
+
+/// The versions that a text with conflict markers is made of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Sides {
+    /// What stands before `=======`.
+    pub ours: String,
+    /// What stands after `|||||||`, where git writes that.
+    pub base: Option<String>,
+    /// What stands after `=======`.
+    pub theirs: String,
+}
+
+impl Sides {
+    /// Versions that come from somewhere else, git's index say.
+    pub fn new(ours: String, base: Option<String>, theirs: String) -> Self {
+        Self { ours, base, theirs }
+    }
+}
+
+/// Takes a text with conflict markers apart; `None` when it has none, or they do not pair.
+pub fn sides(text: &str) -> Option<Sides> {
+    #[derive(PartialEq)]
+    enum At {
+        Both,
+        Ours,
+        Base,
+        Theirs,
+    }
+    let mut sides = Sides { ours: String::new(), base: Some(String::new()), theirs: String::new() };
+    let (mut at, mut found, mut had_base) = (At::Both, false, false);
+    for line in text.split_inclusive('\n') {
+        let marker = |sign: &str| line.starts_with(&sign.repeat(7));
+        let next = match at {
+            At::Both if marker("<") => At::Ours,
+            At::Ours if marker("|") => At::Base,
+            At::Ours | At::Base if marker("=") => {
+                if at == At::Ours {
+                    sides.base = None;
+                }
+                had_base |= at == At::Base;
+                At::Theirs
+            }
+            At::Theirs if marker(">") => At::Both,
+            _ => {
+                if let Some(base) =
+                    sides.base.as_mut().filter(|_| matches!(at, At::Both | At::Base))
+                {
+                    base.push_str(line);
+                }
+                match at {
+                    At::Both => {
+                        sides.ours.push_str(line);
+                        sides.theirs.push_str(line);
+                    }
+                    At::Ours => sides.ours.push_str(line),
+                    At::Base => {}
+                    At::Theirs => sides.theirs.push_str(line),
+                }
+                continue;
+            }
+        };
+        at = next;
+        found = true;
+    }
+    sides.base = sides.base.filter(|_| had_base);
+    (found && at == At::Both).then_some(sides)
+}
+
+/// Whole versions with conflict markers around them, for two that no merge can read. Nothing is
+/// lost, and every command says what is the matter.
+pub fn marked(ours: &str, theirs: &str) -> String {
+    let line = |text: &str| {
+        let end = if text.ends_with('\n') || text.is_empty() { "" } else { "\n" };
+        format!("{text}{end}")
+    };
+    format!("<<<<<<< ours\n{}=======\n{}>>>>>>> theirs\n", line(ours), line(theirs))
+}
+
+/// Merges the versions; see [`three_way`].
+///
+/// Without a base, what both have in common stands for it: a field that differs is a conflict,
+/// and a task that one side lacks was added by the other.
+pub fn resolve(sides: &Sides) -> Result<Merged, MergeError> {
+    let base = match &sides.base {
+        Some(base) => base.clone(),
+        None => common(&sides.ours, &sides.theirs)?,
+    };
+    three_way(&base, &sides.ours, &sides.theirs)
+}
+
+/// Merges the files that git gives to a merge driver. An empty base is that of a file that both
+/// branches added.
+pub fn drive(base: &str, ours: &str, theirs: &str) -> Result<Merged, MergeError> {
+    let base = (!base.trim().is_empty()).then(|| base.to_owned());
+    resolve(&Sides { ours: ours.to_owned(), base, theirs: theirs.to_owned() })
+}
+
+fn common(ours: &str, theirs: &str) -> Result<String, MergeError> {
+    let parse = |text: &str, side| {
+        let place = Place::Queue;
+        Document::parse(text).map_err(|source| MergeError::Parse { side, place, source })
+    };
+    let (ours, theirs) = (parse(ours, "ours")?, parse(theirs, "theirs")?);
+    let fields = |task: &Task| -> Map<String, Value> {
+        task.fields().into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    };
+    let others: BTreeMap<&TaskId, &Task> =
+        theirs.tasks().iter().map(|task| (&task.id, task)).collect();
+    let mut tasks = Vec::new();
+    for task in ours.tasks() {
+        let other = others.get(&task.id).filter(|other| is_same(task, other));
+        let Some(other) = other else { continue };
+        let other = fields(other);
+        let mut shared = fields(task);
+        shared.retain(|name, value| other.get(name) == Some(value));
+        shared.entry("title").or_insert_with(|| Value::from(""));
+        tasks.push(shared);
+    }
+    Ok(json!({ "version": Document::VERSION, "tasks": tasks }).to_string())
+}
+
+/// Whether two tasks of one id are versions of one task.
+fn is_same(one: &Task, other: &Task) -> bool {
+    one.created_at == other.created_at || one.title == other.title
+}
+
+/// Something a branch did to a queue that a merge should not bring in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Loss {
+    /// A task of the base's queue file is in neither file.
+    Lost {
+        /// Which.
+        task: TaskId,
+        /// What it was about.
+        title: String,
+    },
+    /// The id of a task of the base is now that of another.
+    Reused {
+        /// The id.
+        task: TaskId,
+        /// What it was about.
+        was: String,
+        /// What it is about.
+        is: String,
+    },
+}
+
+/// What `now` lost that `base` had. What is gone from the done file was pruned, and is no loss.
+pub fn losses(base: &Queue, now: &Queue) -> Vec<Loss> {
+    let mut losses = Vec::new();
+    let open = base.tasks().map(|task| (task, true));
+    for (task, is_open) in open.chain(base.done_tasks().iter().map(|task| (task, false))) {
+        match now.find(task.id.as_str()).map(|(_, now)| now) {
+            None if is_open => {
+                losses.push(Loss::Lost { task: task.id.clone(), title: task.title.clone() });
+            }
+            Some(other) if !is_same(task, other) => losses.push(Loss::Reused {
+                task: task.id.clone(),
+                was: task.title.clone(),
+                is: other.title.clone(),
+            }),
+            _ => {}
+        }
+    }
+    losses
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn queue(tasks: &str) -> String {
+        format!("{{\"version\":1,\"tasks\":[\n{tasks}\n]}}\n")
+    }
+
+    const ONE: &str = r#"{"id":"RQ-1","title":"one","created_at":"2026-01-01T00:00:00Z"},"#;
+    const TWO: &str = r#"{"id":"RQ-2","title":"two","created_at":"2026-01-02T00:00:00Z"},"#;
+
+    #[test]
+    fn markers_are_taken_apart() {
+        let text = "a\n<<<<<<< HEAD\nb\n||||||| base\nc\n=======\nd\n>>>>>>> x\ne\n";
+        let expected = Sides {
+            ours: "a\nb\ne\n".to_owned(),
+            base: Some("a\nc\ne\n".to_owned()),
+            theirs: "a\nd\ne\n".to_owned(),
+        };
+        assert_eq!(sides(text), Some(expected));
+        let two = sides("<<<<<<< x\nb\n=======\nd\n>>>>>>> y\n").unwrap();
+        assert_eq!((two.ours.as_str(), two.base, two.theirs.as_str()), ("b\n", None, "d\n"));
+        assert_eq!(sides("a\n======= \n"), None);
+        assert_eq!(sides("<<<<<<< x\nb\n"), None);
+        let both = sides(&marked("b", "d\n")).unwrap();
+        assert_eq!((both.ours.as_str(), both.theirs.as_str()), ("b\n", "d\n"));
+    }
+
+    #[test]
+    fn without_a_base_nothing_is_lost() {
+        let ours = queue(&format!("{ONE}{TWO}"));
+        let theirs = queue(&ONE.replace("\"one\"", "\"uno\""));
+        let sides = Sides { ours, base: None, theirs };
+        let merged = resolve(&sides).unwrap();
+        assert!(merged.text.contains("\"two\"") && merged.text.contains("\"one\""));
+        assert_eq!(merged.conflicts[0].field.as_deref(), Some("title"));
+    }
+
+    #[test]
+    fn one_id_for_two_tasks_becomes_two_ids() {
+        let theirs = r#"{"id":"RQ-1","title":"other","created_at":"2026-01-03T00:00:00Z"}"#;
+        let merged = drive("", &queue(ONE), &queue(theirs)).unwrap();
+        let document = Document::parse(merged.text).unwrap();
+        assert_eq!(document.tasks().len(), 2);
+        assert_eq!(merged.renumbered.len(), 1);
+    }
+
+    #[test]
+    fn losses_are_named() {
+        let read = |tasks: &str| Queue::new(Document::parse(queue(tasks)).unwrap(), None);
+        let base = read(&format!("{ONE}{TWO}"));
+        assert_eq!(losses(&base, &base), []);
+        let other = TWO.replace("two", "zwei").replace("-02T", "-05T");
+        let losses = losses(&base, &read(&other));
+        assert!(matches!(losses[0], Loss::Lost { .. }) && matches!(losses[1], Loss::Reused { .. }));
+    }
+}
