@@ -93,11 +93,47 @@ pub fn marked(ours: &str, theirs: &str) -> String {
 /// Without a base, what both have in common stands for it: a field that differs is a conflict,
 /// and a task that one side lacks was added by the other.
 pub fn resolve(sides: &Sides) -> Result<Merged, MergeError> {
-    let base = match &sides.base {
-        Some(base) => base.clone(),
-        None => common(&sides.ours, &sides.theirs)?,
+    if let Some(base) = &sides.base {
+        return three_way(base, &sides.ours, &sides.theirs);
+    }
+    let parse = |text: &str, side| {
+        let place = Place::Queue;
+        Document::parse(text).map_err(|source| MergeError::Parse { side, place, source })
     };
-    three_way(&base, &sides.ours, &sides.theirs)
+    let (ours, theirs) = (parse(&sides.ours, "ours")?, parse(&sides.theirs, "theirs")?);
+    let ours = without_doubles(ours, "ours", &theirs)?;
+    let theirs = without_doubles(theirs, "theirs", &ours)?;
+    three_way(&common(&ours, &theirs), ours.text(), theirs.text())
+}
+
+/// Where git wrote no markers, it put what one side added into both: next to the other side's task
+/// of that id, say. What the other side has need not be here too.
+fn without_doubles(
+    document: Document,
+    side: &'static str,
+    other: &Document,
+) -> Result<Document, MergeError> {
+    let mut draft = document.draft();
+    let mut seen: BTreeMap<TaskId, usize> = BTreeMap::new();
+    let mut doubles = Vec::new();
+    for (index, task) in document.tasks().iter().enumerate() {
+        let Some(first) = seen.insert(task.id.clone(), index) else { continue };
+        let is_there = |index: &usize| {
+            let task = &document.tasks()[*index];
+            other.tasks().iter().any(|other| other.id == task.id && is_same(task, other))
+        };
+        let double = [index, first].into_iter().find(is_there);
+        doubles.push(double.ok_or(MergeError::TwiceInOne { side, id: task.id.clone() })?);
+        if double == Some(index) {
+            seen.insert(task.id.clone(), first);
+        }
+    }
+    doubles.sort_unstable();
+    for index in doubles.into_iter().rev() {
+        draft.take(index);
+    }
+    let spliced = draft.splice()?;
+    Ok(spliced.unwrap_or(document))
 }
 
 /// Merges the files that git gives to a merge driver. An empty base is that of a file that both
@@ -107,12 +143,8 @@ pub fn drive(base: &str, ours: &str, theirs: &str) -> Result<Merged, MergeError>
     resolve(&Sides { ours: ours.to_owned(), base, theirs: theirs.to_owned() })
 }
 
-fn common(ours: &str, theirs: &str) -> Result<String, MergeError> {
-    let parse = |text: &str, side| {
-        let place = Place::Queue;
-        Document::parse(text).map_err(|source| MergeError::Parse { side, place, source })
-    };
-    let (ours, theirs) = (parse(ours, "ours")?, parse(theirs, "theirs")?);
+/// What two versions have in common, as a file.
+fn common(ours: &Document, theirs: &Document) -> String {
     let fields = |task: &Task| -> Map<String, Value> {
         task.fields().into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
     };
@@ -128,7 +160,7 @@ fn common(ours: &str, theirs: &str) -> Result<String, MergeError> {
         shared.entry("title").or_insert_with(|| Value::from(""));
         tasks.push(shared);
     }
-    Ok(json!({ "version": Document::VERSION, "tasks": tasks }).to_string())
+    json!({ "version": Document::VERSION, "tasks": tasks }).to_string()
 }
 
 /// Whether two tasks of one id are versions of one task.
@@ -223,6 +255,26 @@ mod tests {
         let document = Document::parse(merged.text).unwrap();
         assert_eq!(document.tasks().len(), 2);
         assert_eq!(merged.renumbered.len(), 1);
+    }
+
+    #[test]
+    fn what_git_put_into_both_sides_is_not_lost() {
+        // Git wrote no markers around the task that ours added.
+        let other = r#"{"id":"RQ-1","title":"other","created_at":"2026-01-03T00:00:00Z"},"#;
+        for (ours, theirs) in
+            [(ONE.to_owned(), format!("{other}{ONE}")), (format!("{ONE}{other}"), other.to_owned())]
+        {
+            let sides = Sides { ours: queue(&ours), base: None, theirs: queue(&theirs) };
+            let document = Document::parse(resolve(&sides).unwrap().text).unwrap();
+            let ids: BTreeMap<&str, &str> = document
+                .tasks()
+                .iter()
+                .map(|task| (task.title.as_str(), task.id.as_str()))
+                .collect();
+            assert_eq!(ids, [("one", "RQ-1"), ("other", "RQ-2")].into());
+        }
+        let twice = Sides { ours: queue(TWO), base: None, theirs: queue(&format!("{other}{ONE}")) };
+        assert!(matches!(resolve(&twice), Err(MergeError::TwiceInOne { .. })));
     }
 
     #[test]

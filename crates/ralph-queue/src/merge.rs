@@ -67,6 +67,14 @@ pub enum MergeError {
         /// What is wrong.
         source: ParseError,
     },
+    /// One version gives an id to two tasks.
+    #[error("{side} has the id `{id}` twice")]
+    TwiceInOne {
+        /// `ours` or `theirs`.
+        side: &'static str,
+        /// The id.
+        id: TaskId,
+    },
     /// The merged text does not say what was meant: a fault in this crate.
     #[error("the merge cannot be written")]
     Splice(#[from] SpliceError),
