@@ -121,7 +121,7 @@ fn a_check_tells_what_was_lost() {
     let losses = parse(&ran.exited(3).stdout)["losses"].clone();
     assert_eq!(losses[0], json!({ "kind": "lost", "task": "RQ-0001", "title": "one" }));
     let ran = desk.ralph(&["queue", "check", "--base", "HEAD"]);
-    assert_eq!(ran.exited(3).stdout, "RQ-0001 is gone: one\nRQ-0002 is gone: ours\n");
+    assert_eq!(ran.exited(3).stdout, "RQ-0001 is gone: one\nRQ-0003 is gone: ours\n");
     desk.ralph(&["queue", "check", "--base", "nowhere"]).exited(2);
 }
 
