@@ -36,7 +36,15 @@ pub struct Holder {
 #[derive(Debug)]
 #[must_use = "the lock is released when this is dropped"]
 pub struct FileLock {
-    _locked: fs::File,
+    locked: fs::File,
+}
+
+impl Drop for FileLock {
+    /// Closing alone would leave the lock to a child that another thread is about to start, until
+    /// the child has become its program.
+    fn drop(&mut self) {
+        let _closing_does_it_too = self.locked.file().unlock();
+    }
 }
 
 /// Why a lock was not taken.
@@ -172,7 +180,7 @@ fn open(lock_path: &Path) -> io::Result<fs::File> {
 fn try_lock(file: fs::File, lock_path: &Path) -> Result<Option<FileLock>, LockError> {
     loop {
         match file.file().try_lock() {
-            Ok(()) => return Ok(Some(FileLock { _locked: file })),
+            Ok(()) => return Ok(Some(FileLock { locked: file })),
             Err(TryLockError::WouldBlock) => return Ok(None),
             Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(TryLockError::Error(source)) => return Err(refused(lock_path, source)),
