@@ -4,6 +4,7 @@
 //! tests and adds up what they say.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool")]
 
+mod api;
 mod bench;
 mod cargo;
 mod crash;
@@ -57,6 +58,11 @@ const CHECKS: &[Check] = &[
         name: "fuzz",
         about: "Any bytes as any of Ralph's own files, for a while",
         run: fuzz::run,
+    },
+    Check {
+        name: "api",
+        about: "The public names of the crates that others embed, against their listing",
+        run: api::run,
     },
     Check {
         name: "tidy",
