@@ -7,8 +7,8 @@ use clap::{Args, Subcommand, ValueEnum};
 use ralph_queue::{Priority, Status, fields};
 
 use super::TextOrJson;
-use super::queue::ListFormat;
 use super::task::{priority, status};
+use super::which::ListFormat;
 
 /// Set one field of tasks
 ///

@@ -14,6 +14,7 @@ mod runner;
 mod task;
 mod tidy;
 mod undo;
+mod which;
 
 use std::path::PathBuf;
 
@@ -32,8 +33,8 @@ pub(crate) use edit::{
 pub(crate) use exchange::{ExportArgs, ExportFormat, ImportArgs, ImportFormat, OnDuplicate};
 pub(crate) use init::InitArgs;
 pub(crate) use queue::{
-    ArchiveArgs, ExplainArgs, ListArgs, ListFormat, NextArgs, NextIdArgs, Order, QueueArgs,
-    QueueCommand, SortBy, TextOrJson,
+    ArchiveArgs, ExplainArgs, ListArgs, NextArgs, NextIdArgs, Order, QueueArgs, QueueCommand,
+    SortBy, TextOrJson,
 };
 pub(crate) use rescue::{RescueArgs, RescueCommand};
 pub(crate) use run::{
@@ -45,6 +46,7 @@ pub(crate) use task::{
 };
 pub(crate) use tidy::{ChangesArgs, PruneArgs, RepairArgs, SortArgs};
 pub(crate) use undo::{RedoArgs, UndoArgs};
+pub(crate) use which::{ListFormat, PageArgs, SearchArgs, WhichArgs};
 
 /// Runs a queue of tasks through coding agents and lands what passes your gate
 ///
@@ -137,6 +139,10 @@ pub(crate) enum Command {
     Redo(RedoArgs),
     Config(ConfigArgs),
     Demo(DemoArgs),
+    /// Print what an agent needs to know to use the queue
+    ///
+    /// Prints nothing outside a project, so that a hook may call it anywhere.
+    Prime,
     /// Print the version
     Version,
 }

@@ -1,14 +1,14 @@
 //! `ralph queue …`.
 
 use clap::{Args, Subcommand, ValueEnum};
-use ralph_queue::Status;
 use ralph_state::Timestamp;
 
 use super::branch::{CheckArgs, MergeDriverArgs, ResolveArgs};
 use super::claim::{ClaimArgs, ReadyArgs, ReleaseArgs};
 use super::exchange::{ExportArgs, ImportArgs};
-use super::task::{ShowArgs, status};
+use super::task::ShowArgs;
 use super::tidy::{ChangesArgs, PruneArgs, RepairArgs, SortArgs};
+use super::which::{PageArgs, SearchArgs, WhichArgs};
 
 /// Look at the queue as a whole, and tidy it
 #[derive(Debug, Args)]
@@ -26,6 +26,7 @@ pub(crate) struct QueueArgs {
 #[derive(Debug, Subcommand)]
 pub(crate) enum QueueCommand {
     List(Box<ListArgs>),
+    Search(Box<SearchArgs>),
     Next(NextArgs),
     Show(ShowArgs),
     /// Check the queue and the done file, and name every problem with its place
@@ -51,61 +52,31 @@ pub(crate) enum QueueCommand {
 
 /// List tasks in the order of work
 #[derive(Debug, Args)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag as typed")]
 #[command(after_help = "\
 Examples:
   ralph queue list --status todo --tag bug
   ralph queue list --only-done --sort-by updated_at --limit 10
   ralph queue list --json --limit 20 --cursor RQ-0020")]
 pub(crate) struct ListArgs {
-    /// Only tasks of this status (repeat it for several)
-    #[arg(long, value_parser = status())]
-    pub(crate) status: Vec<Status>,
-    /// Only tasks with one of these tags
-    #[arg(long, value_name = "WORD")]
-    pub(crate) tag: Vec<String>,
-    /// Only tasks whose scope contains one of these texts
-    #[arg(long, value_name = "TEXT")]
-    pub(crate) scope: Vec<String>,
+    #[command(flatten)]
+    pub(crate) which: WhichArgs,
     /// Only tasks that wait for this one, also through others
     #[arg(long, value_name = "ID")]
     pub(crate) filter_deps: Option<String>,
-    /// Only tasks with a time before which they do not start
-    #[arg(long)]
-    pub(crate) scheduled: bool,
     /// Only tasks that start after this time (RFC 3339)
     #[arg(long, value_name = "TIME")]
     pub(crate) scheduled_after: Option<Timestamp>,
     /// Only tasks that may start before this time (RFC 3339)
     #[arg(long, value_name = "TIME")]
     pub(crate) scheduled_before: Option<Timestamp>,
-    /// The done file too
-    #[arg(long, conflicts_with = "only_done")]
-    pub(crate) include_done: bool,
-    /// The done file instead of the queue
-    #[arg(long)]
-    pub(crate) only_done: bool,
     /// Sort by this instead of the order of work
     #[arg(long, value_enum, value_name = "FIELD")]
     pub(crate) sort_by: Option<SortBy>,
     /// Which end comes first when sorted
     #[arg(long, value_enum, default_value_t, requires = "sort_by")]
     pub(crate) order: Order,
-    /// At most so many (0: all)
-    #[arg(long, value_name = "N", default_value_t = 50)]
-    pub(crate) limit: usize,
-    /// However many there are
-    #[arg(long)]
-    pub(crate) all: bool,
-    /// Begin after this task: the `next_cursor` of the page before
-    #[arg(long, value_name = "ID")]
-    pub(crate) cursor: Option<String>,
-    /// How to print it
-    #[arg(long, value_enum, default_value_t)]
-    pub(crate) format: ListFormat,
-    /// Say nothing on stderr
-    #[arg(short, long)]
-    pub(crate) quiet: bool,
+    #[command(flatten)]
+    pub(crate) page: PageArgs,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
@@ -125,17 +96,6 @@ pub(crate) enum Order {
     Ascending,
     #[default]
     Descending,
-}
-
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, ValueEnum)]
-pub(crate) enum ListFormat {
-    /// One line each
-    #[default]
-    Compact,
-    /// An array of whole tasks
-    Json,
-    /// A paragraph each
-    Long,
 }
 
 /// Print the id of the task that is worked on next

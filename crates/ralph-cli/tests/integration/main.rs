@@ -14,6 +14,7 @@ mod runner;
 mod task;
 mod tidy;
 mod undo;
+mod views;
 
 use std::path::{Path, PathBuf};
 

@@ -4,27 +4,23 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use ralph_queue::pick::Filter;
-use ralph_queue::runnability::{Drafts, Reason, UnmetDependency};
+use ralph_queue::runnability::{Drafts, Reason, TaskReport, UnmetDependency};
 use ralph_queue::{Priority, Queue, Status, Task};
 use ralph_state::{TaskId, Timestamp};
 use serde::Serialize;
 
-use crate::args::{ListArgs, ListFormat, Order, SortBy};
+use crate::args::{ListArgs, ListFormat, Order, PageArgs, SortBy, WhichArgs};
 use crate::context::Context;
 use crate::error::{CliError, ErrorKind, Exit};
 use crate::project::{self, Project};
-use crate::render::envelope::{List, Schema};
+use crate::render::envelope::{Budget, List, Schema};
 use crate::render::task::{compact, long};
 use crate::ui::Text;
 
 pub(crate) fn list(context: &Context, args: &ListArgs) -> Result<Exit, CliError> {
     let project = Project::open(context, "ralph queue list")?;
     let queue = project.queue()?;
-    let mut tasks: Vec<&Task> = match (args.only_done, args.include_done) {
-        (true, _) => queue.done_tasks().iter().collect(),
-        (_, true) => queue.tasks().chain(queue.done_tasks()).collect(),
-        _ => queue.tasks().collect(),
-    };
+    let mut tasks = which(&queue, &args.which);
     let waiting = match &args.filter_deps {
         Some(id) => {
             project.find(&queue, id)?;
@@ -32,14 +28,8 @@ pub(crate) fn list(context: &Context, args: &ListArgs) -> Result<Exit, CliError>
         }
         None => None,
     };
-    let filter = Filter {
-        tags: args.tag.clone(),
-        statuses: args.status.clone(),
-        scopes: args.scope.clone(),
-        ..Filter::default()
-    };
     tasks.retain(|task| {
-        matches(task, args, &filter)
+        fits_schedule(task, args)
             && waiting.as_ref().is_none_or(|ids| ids.contains(task.id.as_str()))
     });
     if let Some(by) = args.sort_by {
@@ -49,10 +39,36 @@ pub(crate) fn list(context: &Context, args: &ListArgs) -> Result<Exit, CliError>
             Order::Descending => tasks.sort_by_cached_key(|task| Reverse(SortKey::of(task, by))),
         }
     }
+    show_page(context, &queue, tasks, &args.page)
+}
+
+/// The tasks of the files that were asked for, without those that were not.
+pub(super) fn which<'q>(queue: &'q Queue, args: &WhichArgs) -> Vec<&'q Task> {
+    let filter = Filter {
+        tags: args.tag.clone(),
+        statuses: args.status.clone(),
+        scopes: args.scope.clone(),
+        ..Filter::default()
+    };
+    let open = queue.tasks().filter(|_| !args.only_done);
+    let has_done = args.only_done || args.include_done;
+    let done = queue.done_tasks().iter().filter(|_| has_done);
+    let is_wanted =
+        |task: &&Task| filter.matches(task) && (!args.scheduled || task.scheduled_start.is_some());
+    open.chain(done).filter(is_wanted).collect()
+}
+
+/// Prints what was asked for of these tasks, and says what was not.
+pub(super) fn show_page(
+    context: &Context,
+    queue: &Queue,
+    tasks: Vec<&Task>,
+    args: &PageArgs,
+) -> Result<Exit, CliError> {
     let page = Page::cut(tasks, args)?;
-    print_page(context, &queue, &page, args.format)?;
+    print_page(context, queue, &page, args.format)?;
     if !args.quiet && args.format != ListFormat::Json {
-        say_rest(context, &queue, &page);
+        say_rest(context, queue, &page);
     }
     Ok(Exit::Done)
 }
@@ -64,7 +80,7 @@ pub(crate) fn print(
     tasks: Vec<&Task>,
     format: ListFormat,
 ) -> Result<Exit, CliError> {
-    let page = Page { total: tasks.len(), tasks, next_cursor: None };
+    let page = Page { total: tasks.len(), tasks, is_cut: false, next_cursor: None };
     print_page(context, queue, &page, format)?;
     Ok(Exit::Done)
 }
@@ -93,11 +109,9 @@ fn print_page(
     context.ui.print(text)
 }
 
-fn matches(task: &Task, args: &ListArgs, filter: &Filter) -> bool {
-    let start: Option<Timestamp> = task.scheduled_start.as_ref().and_then(|time| time.parse().ok());
-    filter.matches(task)
-        && (!args.scheduled || task.scheduled_start.is_some())
-        && args.scheduled_after.is_none_or(|after| start.is_some_and(|start| start > after))
+fn fits_schedule(task: &Task, args: &ListArgs) -> bool {
+    let start = task.scheduled();
+    args.scheduled_after.is_none_or(|after| start.is_some_and(|start| start > after))
         && args.scheduled_before.is_none_or(|before| start.is_some_and(|start| start < before))
 }
 
@@ -148,11 +162,12 @@ impl SortKey {
 struct Page<'a> {
     tasks: Vec<&'a Task>,
     total: usize,
+    is_cut: bool,
     next_cursor: Option<String>,
 }
 
 impl<'a> Page<'a> {
-    fn cut(tasks: Vec<&'a Task>, args: &ListArgs) -> Result<Self, CliError> {
+    fn cut(tasks: Vec<&'a Task>, args: &PageArgs) -> Result<Self, CliError> {
         let total = tasks.len();
         let begin = match &args.cursor {
             None => 0,
@@ -168,10 +183,20 @@ impl<'a> Page<'a> {
             }
         };
         let limit = if args.all || args.limit == 0 { total } else { args.limit };
-        let tasks: Vec<&Task> = tasks.into_iter().skip(begin).take(limit).collect();
+        let mut budget = Budget::new(args.max_tokens);
+        let tasks: Vec<&Task> = tasks
+            .into_iter()
+            .skip(begin)
+            .take(limit)
+            .take_while(|task| match args.format {
+                ListFormat::Compact => budget.takes(&Item::of(task, None)),
+                ListFormat::Json | ListFormat::Long => budget.takes(task),
+            })
+            .collect();
         let is_cut = begin + tasks.len() < total;
-        let next_cursor = tasks.last().filter(|_| is_cut).map(|task| task.id.to_string());
-        Ok(Self { tasks, total, next_cursor })
+        let last = tasks.last().map(|task| task.id.to_string());
+        let next_cursor = last.or_else(|| args.cursor.clone()).filter(|_| is_cut);
+        Ok(Self { tasks, total, is_cut, next_cursor })
     }
 }
 
@@ -207,34 +232,35 @@ struct Item<'a> {
     updated_at: Option<&'a str>,
 }
 
+impl<'a> Item<'a> {
+    fn of(task: &'a Task, report: Option<&TaskReport>) -> Self {
+        let report = report.filter(|_| !task.status.is_terminal());
+        Self {
+            id: &task.id,
+            title: &task.title,
+            status: task.status,
+            priority: task.priority,
+            tags: &task.tags,
+            ready: report.is_some_and(|report| report.runnable),
+            waits_for: report.map(|report| waits_for(&report.reasons)).unwrap_or_default(),
+            scheduled_start: task.scheduled_start.as_deref(),
+            updated_at: task.updated_at.as_deref(),
+        }
+    }
+}
+
 fn print_json(context: &Context, queue: &Queue, page: &Page<'_>) -> Result<(), CliError> {
     let report = project::explain(context, queue, Drafts::Exclude);
     let reports: BTreeMap<&TaskId, _> =
         report.tasks.iter().map(|report| (&report.id, report)).collect();
-    let items: Vec<Item<'_>> = page
-        .tasks
-        .iter()
-        .map(|task| {
-            let report = reports.get(&task.id).filter(|_| !task.status.is_terminal());
-            Item {
-                id: &task.id,
-                title: &task.title,
-                status: task.status,
-                priority: task.priority,
-                tags: &task.tags,
-                ready: report.is_some_and(|report| report.runnable),
-                waits_for: report.map(|report| waits_for(&report.reasons)).unwrap_or_default(),
-                scheduled_start: task.scheduled_start.as_deref(),
-                updated_at: task.updated_at.as_deref(),
-            }
-        })
-        .collect();
+    let items: Vec<Item<'_>> =
+        page.tasks.iter().map(|task| Item::of(task, reports.get(&task.id).copied())).collect();
     context.ui.print_json(&List {
         schema: Schema::v1("task-list"),
         rev: project::revision(queue),
         total: page.total,
         returned: items.len(),
-        truncated: page.next_cursor.is_some(),
+        truncated: page.is_cut,
         next_cursor: page.next_cursor.clone(),
         items: &items,
     })

@@ -6,6 +6,7 @@ mod export;
 mod import;
 pub(crate) mod list;
 mod ready;
+mod search;
 mod tidy;
 
 use ralph_loop::layout::Layout;
@@ -30,6 +31,7 @@ use crate::ui::{BOLD, DIM, GREEN, RED, Text, YELLOW};
 pub(crate) fn queue(context: &Context, args: &QueueArgs) -> Result<Exit, CliError> {
     match &args.command {
         QueueCommand::List(args) => list::list(context, args),
+        QueueCommand::Search(args) => search::search(context, args),
         QueueCommand::Next(args) => next(context, args),
         QueueCommand::Show(args) => task::show(context, args),
         QueueCommand::Validate => validate(context),

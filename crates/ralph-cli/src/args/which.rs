@@ -1,0 +1,91 @@
+//! Which tasks a list shows, and how much of it: the flags that lists have in common.
+
+use clap::{Args, ValueEnum};
+use ralph_queue::Status;
+
+use super::task::status;
+
+/// Which tasks.
+#[derive(Debug, Args)]
+pub(crate) struct WhichArgs {
+    /// Only tasks of this status (repeat it for several)
+    #[arg(long, value_parser = status())]
+    pub(crate) status: Vec<Status>,
+    /// Only tasks with one of these tags
+    #[arg(long, value_name = "WORD")]
+    pub(crate) tag: Vec<String>,
+    /// Only tasks whose scope contains one of these texts
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) scope: Vec<String>,
+    /// Only tasks with a time before which they do not start
+    #[arg(long)]
+    pub(crate) scheduled: bool,
+    /// The done file too
+    #[arg(long, conflicts_with = "only_done")]
+    pub(crate) include_done: bool,
+    /// The done file instead of the queue
+    #[arg(long)]
+    pub(crate) only_done: bool,
+}
+
+/// How much of them, and how.
+#[derive(Debug, Args)]
+pub(crate) struct PageArgs {
+    /// At most so many (0: all)
+    #[arg(long, value_name = "N", default_value_t = 50)]
+    pub(crate) limit: usize,
+    /// However many there are
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// Cut the answer to about so many tokens, and say so
+    #[arg(long, value_name = "N")]
+    pub(crate) max_tokens: Option<usize>,
+    /// Begin after this task: the `next_cursor` of the page before
+    #[arg(long, value_name = "ID")]
+    pub(crate) cursor: Option<String>,
+    /// How to print it
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: ListFormat,
+    /// Say nothing on stderr
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, ValueEnum)]
+pub(crate) enum ListFormat {
+    /// One line each
+    #[default]
+    Compact,
+    /// An array of whole tasks
+    Json,
+    /// A paragraph each
+    Long,
+}
+
+/// Find tasks by what they say
+///
+/// Searches everything a task says: title, description, request, plan,
+/// evidence, notes, tags, scope, custom fields and id.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ralph queue search parser --include-done
+  ralph queue search --regex 'time.?out' --json
+  ralph queue search --fuzzy fxprs            Best first")]
+pub(crate) struct SearchArgs {
+    /// What to look for
+    pub(crate) query: String,
+    /// It is a regular expression
+    #[arg(long)]
+    pub(crate) regex: bool,
+    /// Its characters may stand apart; the best fit comes first
+    #[arg(long, conflicts_with = "regex")]
+    pub(crate) fuzzy: bool,
+    /// Tell capitals from small letters
+    #[arg(long)]
+    pub(crate) match_case: bool,
+    #[command(flatten)]
+    pub(crate) which: WhichArgs,
+    #[command(flatten)]
+    pub(crate) page: PageArgs,
+}

@@ -1,0 +1,28 @@
+//! `ralph queue search`.
+
+use std::cmp::Reverse;
+
+use ralph_queue::search::Pattern;
+
+use super::list;
+use crate::args::SearchArgs;
+use crate::context::Context;
+use crate::error::{CliError, Exit};
+use crate::project::Project;
+
+pub(crate) fn search(context: &Context, args: &SearchArgs) -> Result<Exit, CliError> {
+    let project = Project::open(context, "ralph queue search")?;
+    let pattern = match (args.regex, args.fuzzy) {
+        (true, _) => Pattern::regex(&args.query, !args.match_case)?,
+        (_, true) => Pattern::fuzzy(&args.query, args.match_case),
+        _ => Pattern::substring(&args.query, args.match_case)?,
+    };
+    let queue = project.queue()?;
+    let scored = |task| Some((pattern.score_of(task)?, task));
+    let mut found: Vec<_> =
+        list::which(&queue, &args.which).into_iter().filter_map(scored).collect();
+    // Equals stay in the order of work.
+    found.sort_by_key(|(score, _)| Reverse(*score));
+    let tasks = found.into_iter().map(|(_, task)| task).collect();
+    list::show_page(context, &queue, tasks, &args.page)
+}
