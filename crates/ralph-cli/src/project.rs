@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use ralph_config::trust::TrustStore;
 use ralph_config::{Overrides, Resolved, Sources};
-use ralph_queue::journal::Direction;
+use ralph_queue::journal::Which;
 use ralph_queue::lease::Leases;
 use ralph_queue::runnability::{DoingFirst, Drafts, Report, Selection};
 use ralph_queue::validate::Rules;
@@ -119,17 +119,10 @@ impl Project {
     }
 
     /// Takes back an edit or an undo, as [`QueueFiles::undo`].
-    pub(crate) fn undo(
-        &self,
-        context: &Context,
-        direction: Direction,
-        id: Option<u64>,
-    ) -> Result<Edited<u64>, CliError> {
+    pub(crate) fn undo(&self, context: &Context, which: Which) -> Result<Edited<u64>, CliError> {
         let now = context.clock.now();
-        let Previewed { tasks, .. } = self.files.preview_undo(direction, id)?;
-        let touched: Vec<TaskId> = tasks.into_iter().map(|task| task.id).collect();
-        self.permit(&touched, now)?;
-        let edited = self.files.undo(now, direction, id, &context.terms())?;
+        let permit = |touched: &[TaskId]| self.permit(touched, now);
+        let edited = self.files.undo(now, which, &context.terms(), permit)?;
         self.saved(context, edited)
     }
 

@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::document::Document;
+use crate::edit::Spliced;
+use crate::queue::Queue;
 use crate::task::Task;
 
 /// What became of a task.
@@ -75,9 +77,19 @@ pub(crate) fn fingerprint(text: &str) -> String {
     format!("{:016x}", u64::from_be_bytes(first))
 }
 
+impl Spliced {
+    /// What it does to each task of `before`.
+    pub(crate) fn touched(&self, before: &Queue) -> Vec<Touched> {
+        touched(&[
+            (before.document(), self.queue.as_ref().unwrap_or(before.document())),
+            (before.done_document(), self.done.as_ref().unwrap_or(before.done_document())),
+        ])
+    }
+}
+
 /// What happened to each task between two versions of both files: first those that changed where
 /// they stand, then those that came or moved, then those that are gone.
-pub(crate) fn touched(files: &[(&Document, &Document); 2]) -> Vec<Touched> {
+fn touched(files: &[(&Document, &Document); 2]) -> Vec<Touched> {
     let (mut gone, mut new, mut found) = (Vec::new(), Vec::new(), Vec::new());
     for &(old, new_document) in files {
         for Step { old: from, new: to } in steps(old, new_document) {

@@ -12,7 +12,7 @@ use ralph_state::{SaveError, Timestamp};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::delta::{self, Touched};
+use crate::delta::Touched;
 use crate::document::{Document, Lines, ParseError, SpliceError};
 use crate::edit::{Edit, Spliced};
 use crate::ids::HeldMarks;
@@ -353,10 +353,11 @@ impl QueueFiles {
             before.validate(&self.rules),
             validate::documents(queue, done, &self.rules),
         );
-        if !problems.is_empty() {
-            return Err(UpdateError::Invalid { problems });
+        if problems.is_empty() {
+            Ok(after.touched(before))
+        } else {
+            Err(UpdateError::Invalid { problems })
         }
-        Ok(delta::touched(&[(before.document(), queue), (before.done_document(), done)]))
     }
 
     /// The lock file of the queue, for whoever wants to know who holds it.
@@ -487,7 +488,7 @@ impl Locked<'_> {
 impl LegacyLock {
     /// The first owner that lives, with its label. A directory without a readable owner is what
     /// a crash of 0.4.0 leaves for ever, and holds nobody back here.
-    fn living_holder(&self) -> Option<(u32, Option<String>)> {
+    pub fn living_holder(&self) -> Option<(u32, Option<String>)> {
         let entries = fs_err::read_dir(&self.directory).ok()?;
         let mut owners: Vec<PathBuf> =
             entries.filter_map(|entry| Some(entry.ok()?.path())).collect();

@@ -69,6 +69,15 @@ pub enum Direction {
     Redo,
 }
 
+/// Which operation is taken back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Which {
+    /// An edit or an undo, if it is to be the newest.
+    pub direction: Direction,
+    /// This one.
+    pub id: Option<u64>,
+}
+
 /// Why nothing was undone or redone. Nothing is changed then.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -163,39 +172,41 @@ impl QueueFiles {
             .collect())
     }
 
-    /// Takes back an edit or an undo: the newest, or the one with that id. What was changed
-    /// elsewhere since stays.
+    /// Takes back an edit or an undo. What was changed elsewhere since stays. `permit` is asked
+    /// whether the tasks that this touches may be touched.
     ///
     /// The value is the id of the operation that was taken back.
-    pub fn undo(
+    pub fn undo<E: From<UndoError>>(
         &self,
         now: Timestamp,
-        direction: Direction,
-        id: Option<u64>,
+        which: Which,
         terms: &Terms,
-    ) -> Result<Edited<u64>, UpdateError<UndoError>> {
+        permit: impl FnOnce(&[TaskId]) -> Result<(), E>,
+    ) -> Result<Edited<u64>, UpdateError<E>> {
         let undoes = std::cell::Cell::new(None);
         self.transact(now, terms, &|| undoes.get(), |before, _| {
-            let history =
-                self.history(before).map_err(|error| UpdateError::Refused(error.into()))?;
-            let target = history.target(direction, id).map_err(UpdateError::Refused)?;
-            undoes.set(Some(target.id));
-            Ok((target.id, target.taken_back(before).map_err(UpdateError::Refused)?))
+            let (id, spliced) = self.taken_back(which, before)?;
+            undoes.set(Some(id));
+            let touched = spliced.touched(before).into_iter().map(|task| task.id);
+            permit(&touched.collect::<Vec<_>>()).map_err(UpdateError::Refused)?;
+            Ok((id, spliced))
         })
     }
 
     /// What [`Self::undo`] would do.
-    pub fn preview_undo(
+    pub fn preview_undo(&self, which: Which) -> Result<Previewed<u64>, UpdateError<UndoError>> {
+        self.previewed(|before, _| self.taken_back(which, before))
+    }
+
+    fn taken_back<E: From<UndoError>>(
         &self,
-        direction: Direction,
-        id: Option<u64>,
-    ) -> Result<Previewed<u64>, UpdateError<UndoError>> {
-        self.previewed(|before, _| {
-            let history =
-                self.history(before).map_err(|error| UpdateError::Refused(error.into()))?;
-            let target = history.target(direction, id).map_err(UpdateError::Refused)?;
-            Ok((target.id, target.taken_back(before).map_err(UpdateError::Refused)?))
-        })
+        which: Which,
+        before: &Queue,
+    ) -> Result<(u64, Spliced), UpdateError<E>> {
+        let refused = |error: UndoError| UpdateError::Refused(error.into());
+        let history = self.history(before).map_err(|error| refused(error.into()))?;
+        let target = history.target(which).map_err(refused)?;
+        Ok((target.id, target.taken_back(before).map_err(refused)?))
     }
 
     /// What happened since the queue had that revision.
@@ -248,7 +259,7 @@ impl QueueFiles {
 }
 
 impl History {
-    fn target(&self, direction: Direction, id: Option<u64>) -> Result<&Operation, UndoError> {
+    fn target(&self, Which { direction, id }: Which) -> Result<&Operation, UndoError> {
         if let Some(id) = id {
             let found = self.operations.iter().find(|operation| operation.id == id);
             let found = found.ok_or(UndoError::Unknown { id })?;

@@ -1,6 +1,6 @@
 //! `ralph undo` and `ralph redo`.
 
-use ralph_queue::journal::{Direction, Operation};
+use ralph_queue::journal::{Direction, Operation, Which};
 use serde::Serialize;
 
 use crate::args::{RedoArgs, UndoArgs};
@@ -30,10 +30,11 @@ fn take_back(
     args: &RedoArgs,
 ) -> Result<Exit, CliError> {
     let project = Project::open(context, command)?;
+    let which = Which { direction, id: args.id };
     let report = if args.dry_run {
-        Report::shown(&project, project.files.preview_undo(direction, args.id)?)
+        Report::shown(&project, project.files.preview_undo(which)?)
     } else {
-        Report::made(project.undo(context, direction, args.id)?)
+        Report::made(project.undo(context, which)?)
     };
     report.tell(context)
 }

@@ -3,7 +3,7 @@ use std::path::Path;
 use fs_err as fs;
 use proptest::prelude::*;
 use ralph_queue::edit::{End, Restart};
-use ralph_queue::journal::{Direction, UndoError};
+use ralph_queue::journal::{Direction, UndoError, Which};
 use ralph_queue::{
     Edit, EditError, Finish, IdRules, Position, QueueFiles, Status, Task, Terms, UpdateError,
 };
@@ -25,7 +25,15 @@ fn texts(files: &QueueFiles) -> (String, String) {
 }
 
 fn undo(files: &QueueFiles, direction: Direction) -> Result<u64, UpdateError<UndoError>> {
-    files.undo(now(), direction, None, &Terms::default()).map(|edited| edited.value)
+    take_back(files, Which { direction, id: None })
+}
+
+fn undo_one(files: &QueueFiles, id: u64) -> Result<u64, UpdateError<UndoError>> {
+    take_back(files, Which { direction: Direction::Undo, id: Some(id) })
+}
+
+fn take_back(files: &QueueFiles, which: Which) -> Result<u64, UpdateError<UndoError>> {
+    files.undo(now(), which, &Terms::default(), |_| Ok(())).map(|edited| edited.value)
 }
 
 /// Does the `kind`th thing to the task that `which` falls on, if that is possible.
@@ -103,14 +111,14 @@ fn what_changed_elsewhere_since_stays() {
     let by_hand = texts(&files).0.replace("// ours", "// ours, and a longer comment");
     fs::write(&files.queue, by_hand).unwrap();
 
-    files.undo(now(), Direction::Undo, Some(1), &Terms::default()).unwrap();
+    undo_one(&files, 1).unwrap();
     let text = texts(&files).0;
     assert!(text.contains("longer comment") && text.contains("draft") && !text.contains("doing"));
 
     fs::write(&files.queue, text.replace("draft", "todo")).unwrap();
-    let refused = files.undo(now(), Direction::Undo, Some(2), &Terms::default());
+    let refused = undo_one(&files, 2);
     assert!(matches!(refused, Err(UpdateError::Refused(UndoError::ChangedSince { id: 2, .. }))));
-    let again = files.undo(now(), Direction::Undo, Some(1), &Terms::default());
+    let again = undo_one(&files, 1);
     assert!(matches!(again, Err(UpdateError::Refused(UndoError::AlreadyUndone { id: 1 }))));
     assert_eq!(texts(&files).0, text.replace("draft", "todo"));
 }
