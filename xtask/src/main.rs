@@ -4,6 +4,7 @@
 //! tests and adds up what they say.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool")]
 
+mod agents;
 mod api;
 mod bench;
 mod cargo;
@@ -53,6 +54,11 @@ const CHECKS: &[Check] = &[
         name: "bench",
         about: "What durability costs, next to the same work by hand",
         run: bench::run,
+    },
+    Check {
+        name: "agents",
+        about: "The real agents, installed from npm, asking a scripted model",
+        run: agents::run,
     },
     Check {
         name: "fuzz",

@@ -37,6 +37,8 @@ pub struct Capabilities {
     pub effort: bool,
     /// To change files in its directory and do nothing else unasked.
     pub edits: bool,
+    /// To stop by itself after so many steps or dollars.
+    pub limits: bool,
     /// It tells the tokens it used.
     pub tokens: bool,
     /// It tells what it cost.
@@ -50,6 +52,7 @@ impl Capabilities {
         model: true,
         effort: true,
         edits: true,
+        limits: false,
         tokens: true,
         cost: false,
     };

@@ -47,6 +47,10 @@ pub struct Turn {
     pub session: Option<String>,
     /// What the agent may do unasked.
     pub access: Access,
+    /// The agent stops by itself after so many steps, where it can be told to.
+    pub steps: Option<u32>,
+    /// The agent stops by itself after so many US dollars, where it can be told to.
+    pub usd: Option<f64>,
     /// The turn is ended when it takes longer.
     pub limit: Option<Duration>,
     /// The turn is ended when the agent prints nothing for so long.
@@ -146,6 +150,8 @@ impl Turn {
             resume: None,
             session: None,
             access: Access::Full,
+            steps: None,
+            usd: None,
             limit: None,
             silence: None,
             linger: LINGER,

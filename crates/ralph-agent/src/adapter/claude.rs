@@ -13,7 +13,7 @@ use crate::{
 pub(crate) const ADAPTER: Adapter = Adapter {
     name: "claude",
     program: "claude",
-    can: Capabilities { cost: true, ..Capabilities::ALL },
+    can: Capabilities { limits: true, cost: true, ..Capabilities::ALL },
     login: (&["ANTHROPIC_API_KEY", "CLAUDE_CODE_OAUTH_TOKEN"], &[".claude/.credentials.json"]),
     // On SIGTERM it leaves its tools behind and tells no final event.
     interrupt: Some(Duration::from_secs(5)),
@@ -32,7 +32,9 @@ fn invocation(turn: &Turn) -> Invocation {
     };
     let invocation = invocation
         .option("--model", turn.model.as_deref())
-        .option("--effort", turn.effort.as_deref());
+        .option("--effort", turn.effort.as_deref())
+        .option("--max-turns", turn.steps.map(|steps| steps.to_string()).as_deref())
+        .option("--max-budget-usd", turn.usd.map(|usd| usd.to_string()).as_deref());
     let invocation = invocation.session(turn, "--resume", "--session-id");
     // Without it every turn pays for one more request, to title the session.
     let invocation = invocation.env("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1");

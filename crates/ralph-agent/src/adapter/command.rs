@@ -14,6 +14,7 @@ pub(crate) const ADAPTER: Adapter = Adapter {
         model: false,
         effort: false,
         edits: false,
+        limits: false,
         tokens: false,
         cost: false,
     },

@@ -129,13 +129,14 @@ fn capabilities(context: &Context, name: &str, format: TextOrJson) -> Result<Exi
         }))?;
         return Ok(Exit::Done);
     }
-    let Capabilities { resume, session, model, effort, edits, tokens, cost } = can;
+    let Capabilities { resume, session, model, effort, edits, limits, tokens, cost } = can;
     let rows = [
         (resume, "goes on with an earlier session"),
         (session, "takes a session id chosen ahead"),
         (model, "takes a model"),
         (effort, "takes an effort"),
         (edits, "can be kept to editing files"),
+        (limits, "stops by itself after so many steps or dollars"),
         (tokens, "tells the tokens it used"),
         (cost, "tells what it cost"),
     ];
