@@ -60,6 +60,7 @@ pub mod document;
 pub mod edit;
 pub mod fields;
 pub mod files;
+pub mod graph;
 pub mod ids;
 pub mod intake;
 pub mod journal;

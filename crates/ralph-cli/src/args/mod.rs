@@ -6,6 +6,7 @@ mod config;
 mod demo;
 mod edit;
 mod exchange;
+mod graph;
 mod init;
 mod queue;
 mod rescue;
@@ -31,6 +32,7 @@ pub(crate) use edit::{
     TemplateCommand,
 };
 pub(crate) use exchange::{ExportArgs, ExportFormat, ImportArgs, ImportFormat, OnDuplicate};
+pub(crate) use graph::{GraphArgs, GraphFormat, TreeArgs, UnlockArgs};
 pub(crate) use init::InitArgs;
 pub(crate) use queue::{
     ArchiveArgs, ExplainArgs, ListArgs, NextArgs, NextIdArgs, Order, QueueArgs, QueueCommand,

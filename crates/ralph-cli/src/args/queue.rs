@@ -6,6 +6,7 @@ use ralph_state::Timestamp;
 use super::branch::{CheckArgs, MergeDriverArgs, ResolveArgs};
 use super::claim::{ClaimArgs, ReadyArgs, ReleaseArgs};
 use super::exchange::{ExportArgs, ImportArgs};
+use super::graph::{GraphArgs, TreeArgs, UnlockArgs};
 use super::task::ShowArgs;
 use super::tidy::{ChangesArgs, PruneArgs, RepairArgs, SortArgs};
 use super::which::{PageArgs, SearchArgs, WhichArgs};
@@ -41,6 +42,9 @@ pub(crate) enum QueueCommand {
     MergeDriver(MergeDriverArgs),
     Resolve(ResolveArgs),
     Check(CheckArgs),
+    Graph(GraphArgs),
+    Tree(TreeArgs),
+    Unlock(UnlockArgs),
     /// Ask a running loop to end after the tasks at hand
     Stop,
     NextId(NextIdArgs),

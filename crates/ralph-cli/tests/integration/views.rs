@@ -68,3 +68,70 @@ fn prime_is_silent_outside_a_project() {
     desk.ralph(&["init"]).success();
     assert!(desk.ralph(&["prime"]).success().stdout.contains("`ralph queue claim --next"));
 }
+
+#[test]
+fn a_graph_in_every_form() {
+    let desk = Desk::new();
+    desk.add("one", &[]);
+    desk.add("\u{1b}two", &["--depends-on", "RQ-0001"]);
+    desk.add("three", &["--depends-on", "RQ-0002", "--relates-to", "RQ-0001"]);
+    desk.add("four", &[]);
+    let graph =
+        |args: &[&str]| desk.ralph(&[&["queue", "graph"], args].concat()).success().stdout.clone();
+    assert_eq!(
+        graph(&[]),
+        "RQ-0003  todo  three\n  RQ-0002  todo  \\u{1b}two\n    RQ-0001  todo  one\nRQ-0004  todo  four\n"
+    );
+    assert_eq!(
+        graph(&["-r", "-t", "RQ-0002"]),
+        "RQ-0002  todo  \\u{1b}two\n  RQ-0003  todo  three\n"
+    );
+    assert_eq!(
+        graph(&["-c", "-f", "list"]),
+        "RQ-0002 depends_on RQ-0001\nRQ-0003 depends_on RQ-0002\n"
+    );
+    let dot = graph(&["--format", "dot"]);
+    assert!(dot.contains("  \"RQ-0003\" -> \"RQ-0001\" [style=dashed];\n"), "{dot}");
+    assert!(!dot.contains('\u{1b}'), "{dot}");
+    let json = parse(&graph(&["-f", "json"]));
+    assert_eq!(json["critical_path"], json!(["RQ-0003", "RQ-0002", "RQ-0001"]));
+    desk.ralph(&["queue", "graph", "--task", "RQ-9"]).exited(2);
+    assert_eq!(desk.ralph(&["--repo", ".", "queue", "tree"]).success().stdout.lines().count(), 4);
+}
+
+#[test]
+fn a_tree_of_parts() {
+    let desk = Desk::new();
+    desk.add("whole", &[]);
+    desk.add("part", &["--parent", "RQ-0001"]);
+    desk.add("part of it", &["--parent", "RQ-0002"]);
+    let tree =
+        |args: &[&str]| desk.ralph(&[&["queue", "tree"], args].concat()).success().stdout.clone();
+    assert_eq!(
+        tree(&[]),
+        "RQ-0001  todo  whole\n  RQ-0002  todo  part\n    RQ-0003  todo  part of it\n"
+    );
+    assert_eq!(
+        tree(&["--max-depth", "1"]),
+        "RQ-0001  todo  whole\n  RQ-0002  todo  part  (more below)\n"
+    );
+    assert_eq!(tree(&["--root", "RQ-0002"]), "RQ-0002  todo  part\n  RQ-0003  todo  part of it\n");
+    assert_eq!(
+        desk.json(&["queue", "tree"])["branches"][2],
+        json!({ "depth": 2, "id": "RQ-0003" })
+    );
+}
+
+#[test]
+fn unlock_clears_only_what_a_dead_0_4_0_left() {
+    let desk = Desk::new();
+    let ran = desk.ralph(&["queue", "unlock"]);
+    assert!(ran.success().stderr.contains("frees itself"), "{ran}");
+    desk.write(".ralph/lock/owner", format!("pid: {}\nlabel: task\n", std::process::id()));
+    desk.ralph(&["queue", "unlock", "--force", "--yes"]).exited(4);
+    desk.write(".ralph/lock/owner", "pid: 4194304\nlabel: task\n");
+    desk.ralph(&["queue", "unlock", "--dry-run"]).success();
+    assert!(desk.path(".ralph/lock").exists());
+    assert!(desk.json(&["queue", "unlock"])["stale"].is_string());
+    assert!(!desk.path(".ralph/lock").exists());
+}

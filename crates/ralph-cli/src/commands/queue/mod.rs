@@ -3,11 +3,13 @@
 mod branch;
 mod claim;
 mod export;
+mod graph;
 mod import;
 pub(crate) mod list;
 mod ready;
 mod search;
 mod tidy;
+mod unlock;
 
 use ralph_loop::layout::Layout;
 use ralph_queue::runnability::{Drafts, Report};
@@ -45,6 +47,9 @@ pub(crate) fn queue(context: &Context, args: &QueueArgs) -> Result<Exit, CliErro
         QueueCommand::MergeDriver(args) => branch::merge_driver(context, args),
         QueueCommand::Resolve(args) => branch::resolve(context, args),
         QueueCommand::Check(args) => branch::check(context, args),
+        QueueCommand::Graph(args) => graph::graph(context, args),
+        QueueCommand::Tree(args) => graph::tree(context, args),
+        QueueCommand::Unlock(args) => unlock::unlock(context, args),
         QueueCommand::Stop => stop(context),
         QueueCommand::NextId(args) => next_id(context, args),
         QueueCommand::Prune(args) => tidy::prune(context, args),
