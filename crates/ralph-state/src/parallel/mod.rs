@@ -5,7 +5,7 @@ mod record;
 mod transition;
 mod upgrade;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::{path, process};
 
@@ -139,7 +139,6 @@ impl Document for ParallelStateFile {
 
     fn inspect(&self) -> Vec<Warning> {
         let mut warnings = Vec::new();
-        let mut tasks = BTreeSet::new();
         for (index, worker) in self.workers.iter().enumerate() {
             let mut warn = |field: &str, message: String| {
                 warnings.push(Warning::new(format!("workers[{index}].{field}"), message));
@@ -147,14 +146,20 @@ impl Document for ParallelStateFile {
             if let Err(error) = worker.task_id.parse::<TaskId>() {
                 warn("task_id", error.to_string());
             }
-            if !tasks.insert(&worker.task_id) {
-                warn("task_id", format!("`{}` has a record already", worker.task_id));
-            }
             if let WorkerLifecycle::Unknown(name) = &worker.lifecycle {
                 warn("lifecycle", format!("`{name}` is not known, and kept"));
             }
             if let Err(error) = worker.started_at.parse::<Timestamp>() {
                 warn("started_at", error.to_string());
+            }
+        }
+        let mut order: Vec<usize> = (0..self.workers.len()).collect();
+        order.sort_by_key(|&index| &self.workers[index].task_id);
+        for pair in order.windows(2) {
+            let [first, second] = [pair[0], pair[1]].map(|index| &self.workers[index].task_id);
+            if first == second {
+                let path = format!("workers[{}].task_id", pair[1]);
+                warnings.push(Warning::new(path, format!("`{second}` has a record already")));
             }
         }
         warnings
