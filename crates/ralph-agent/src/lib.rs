@@ -1,10 +1,13 @@
 //! One adapter per agent CLI: an argv and a pure stream parser.
 //!
-//! [`Runner::resolve`] finds an agent, [`run_turn`] runs one turn of it, [`Parser`]
-//! makes sense of what it printed. Of a turn, three files stay in [`Turn::files`]: the
-//! prompt, and what the agent printed on stdout and stderr, to the byte. They are the
-//! log; [`read_turn`] judges them again, also when the process that started the turn is
-//! gone.
+//! [`Runner::resolve`] finds an agent, [`probe()`] looks at it, [`run_turn`] runs one turn of
+//! it, [`Parser`] turns what it printed into [`Event`]s and a [`Verdict`]. [`play`] is an
+//! agent that only follows a script, [`record`] makes one of a turn. [`Budget`] and
+//! [`Pauses`] decide whether another turn may begin.
+//!
+//! Of a turn, three files stay in [`Turn::files`]: the prompt, and what the agent printed
+//! on stdout and stderr, to the byte. They are the log; [`read_turn`] judges them again,
+//! also when the process that started the turn is gone.
 //!
 //! ```
 //! use ralph_agent::{Programs, Runner, RunnerError};
