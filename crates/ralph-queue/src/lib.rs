@@ -73,6 +73,7 @@ pub mod ready;
 pub mod repair;
 pub mod runnability;
 pub mod search;
+pub mod stats;
 pub mod table;
 pub mod task;
 pub mod templates;

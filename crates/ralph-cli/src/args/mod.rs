@@ -12,6 +12,7 @@ mod queue;
 mod rescue;
 mod run;
 mod runner;
+mod stats;
 mod task;
 mod tidy;
 mod undo;
@@ -43,6 +44,7 @@ pub(crate) use run::{
     AgentArgs, LoopArgs, OneArgs, ParallelCommand, ResumeArgs, RetryArgs, RunArgs, RunCommand,
 };
 pub(crate) use runner::{ParseArgs, PlayArgs, RunnerArgs, RunnerCommand};
+pub(crate) use stats::{AgingArgs, DashboardArgs, DaysArgs, StatsArgs};
 pub(crate) use task::{
     NoteArgs, ShowArgs, ShowFormat, StartArgs, StatusArgs, TaskAddArgs, TaskArgs, TaskCommand,
 };

@@ -7,6 +7,7 @@ use super::branch::{CheckArgs, MergeDriverArgs, ResolveArgs};
 use super::claim::{ClaimArgs, ReadyArgs, ReleaseArgs};
 use super::exchange::{ExportArgs, ImportArgs};
 use super::graph::{GraphArgs, TreeArgs, UnlockArgs};
+use super::stats::{AgingArgs, DashboardArgs, DaysArgs, StatsArgs};
 use super::task::ShowArgs;
 use super::tidy::{ChangesArgs, PruneArgs, RepairArgs, SortArgs};
 use super::which::{PageArgs, SearchArgs, WhichArgs};
@@ -45,6 +46,13 @@ pub(crate) enum QueueCommand {
     Graph(GraphArgs),
     Tree(TreeArgs),
     Unlock(UnlockArgs),
+    Stats(StatsArgs),
+    /// Show what was added, started and finished each day
+    History(DaysArgs),
+    /// Show how many tasks were open at the end of each day
+    Burndown(DaysArgs),
+    Aging(AgingArgs),
+    Dashboard(DashboardArgs),
     /// Ask a running loop to end after the tasks at hand
     Stop,
     NextId(NextIdArgs),

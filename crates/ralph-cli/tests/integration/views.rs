@@ -135,3 +135,35 @@ fn unlock_clears_only_what_a_dead_0_4_0_left() {
     assert!(desk.json(&["queue", "unlock"])["stale"].is_string());
     assert!(!desk.path(".ralph/lock").exists());
 }
+
+#[test]
+fn figures_as_text_and_as_json() {
+    let desk = Desk::new();
+    desk.write(".ralph/config.jsonc", r#"{"version":2}"#);
+    desk.add("one", &["--tag", "Bug"]);
+    desk.add("two", &[]);
+    desk.ralph(&["task", "done", "RQ-0001"]).success();
+    let text = |command| desk.ralph(&["queue", command]).success().stdout.clone();
+    let stats = text("stats");
+    assert!(
+        stats.starts_with("2 tasks: 1 done, 1 todo\nDone of those finished: 100 %\n"),
+        "{stats}"
+    );
+    assert!(
+        stats.ends_with("Done in the last 7 days: 1, 30 days: 1\n  bug: 1 of 1 done\n"),
+        "{stats}"
+    );
+    assert_eq!(text("history").lines().count(), 7);
+    assert!(text("history").ends_with("  2 added, 0 started, 1 finished\n"));
+    assert!(text("burndown").ends_with(&format!("      1  {}\n", "#".repeat(50))));
+    assert_eq!(text("aging"), "RQ-0002     0 days  fresh   todo      two\n");
+    assert_eq!(desk.json(&["queue", "stats", "--tag", "bug"])["stats"]["total"], 1);
+    let days = parse(
+        &desk.ralph(&["queue", "burndown", "--days", "2", "--format", "json"]).success().stdout,
+    );
+    assert_eq!(days["days"][1]["remaining"], 1);
+    assert_eq!(desk.json(&["queue", "aging", "--status", "done"])["tasks"][0]["age"], "fresh");
+    let board = parse(&text("dashboard"));
+    assert_eq!(board["window_days"], 30);
+    assert_eq!(board["sections"]["queue_stats"]["data"]["total"], 2);
+}

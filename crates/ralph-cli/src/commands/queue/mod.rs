@@ -8,6 +8,7 @@ mod import;
 pub(crate) mod list;
 mod ready;
 mod search;
+mod stats;
 mod tidy;
 mod unlock;
 
@@ -50,6 +51,11 @@ pub(crate) fn queue(context: &Context, args: &QueueArgs) -> Result<Exit, CliErro
         QueueCommand::Graph(args) => graph::graph(context, args),
         QueueCommand::Tree(args) => graph::tree(context, args),
         QueueCommand::Unlock(args) => unlock::unlock(context, args),
+        QueueCommand::Stats(args) => stats::stats(context, args),
+        QueueCommand::History(args) => stats::history(context, args),
+        QueueCommand::Burndown(args) => stats::burndown(context, args),
+        QueueCommand::Aging(args) => stats::aging(context, args),
+        QueueCommand::Dashboard(args) => stats::dashboard(context, args),
         QueueCommand::Stop => stop(context),
         QueueCommand::NextId(args) => next_id(context, args),
         QueueCommand::Prune(args) => tidy::prune(context, args),

@@ -1,0 +1,50 @@
+//! `ralph queue stats|history|burndown|aging|dashboard`.
+
+use clap::Args;
+use ralph_queue::Status;
+
+use super::TextOrJson;
+use super::task::status;
+
+/// Show how much there is, how it went and how long it took
+#[derive(Debug, Args)]
+pub(crate) struct StatsArgs {
+    /// Only tasks with one of these tags
+    #[arg(long, value_name = "WORD")]
+    pub(crate) tag: Vec<String>,
+    /// How to print it
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: TextOrJson,
+    /// Say nothing on stderr
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DaysArgs {
+    /// How many days back, today included
+    #[arg(long, value_name = "N", default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..=3650))]
+    pub(crate) days: u32,
+    /// How to print it
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: TextOrJson,
+}
+
+/// Show how long tasks have been waiting, oldest first
+#[derive(Debug, Args)]
+pub(crate) struct AgingArgs {
+    /// Only tasks of this status (default: those that are not finished)
+    #[arg(long, value_parser = status())]
+    pub(crate) status: Vec<Status>,
+    /// How to print it
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: TextOrJson,
+}
+
+/// Print all figures as one JSON document
+#[derive(Debug, Args)]
+pub(crate) struct DashboardArgs {
+    /// How many days back, today included
+    #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=3650))]
+    pub(crate) days: u32,
+}
