@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use ralph_config::QueueConfig;
 use ralph_git::{GitError, Repo, Sha};
 use ralph_queue::landing::{self, Outcome, TextError, Texts};
-use ralph_queue::{Finish, IdRules, Task};
-use ralph_state::Timestamp;
+use ralph_queue::{Document, Finish, IdRules, Task};
+use ralph_state::{TaskId, Timestamp};
 use thiserror::Error;
 
 /// Whether the queue files travel with the code.
@@ -140,6 +140,30 @@ pub fn enter(
         write(&repo.root().join(done), &done_new)?;
     }
     Ok(Booked::Done)
+}
+
+/// Whether the queue files of the commit `at` have `task` as finished.
+///
+/// Files that cannot be read say nothing; landing has the word on them.
+///
+/// # Errors
+/// When git cannot read the commit.
+pub fn is_finished(
+    repo: &Repo,
+    config: &QueueConfig,
+    at: &Sha,
+    task: &TaskId,
+) -> Result<bool, GitError> {
+    let Books::Tracked { queue, done } = Books::at(repo, config, at)? else { return Ok(false) };
+    for file in [queue, done] {
+        let Some(bytes) = repo.read_blob(at.as_str(), &file)? else { continue };
+        let document = String::from_utf8(bytes).ok().and_then(|text| Document::parse(text).ok());
+        let found = document.as_ref().and_then(|it| it.tasks().iter().find(|it| it.id == *task));
+        if let Some(found) = found {
+            return Ok(found.status.is_terminal());
+        }
+    }
+    Ok(false)
 }
 
 fn blob(repo: &Repo, at: &Sha, path: &Path) -> Result<Option<String>, BooksError> {

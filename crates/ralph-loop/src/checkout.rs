@@ -9,6 +9,7 @@
 use std::path::{Path, PathBuf};
 
 use ralph_git::{FastForward, FetchError, GitError, Head, Sha};
+use ralph_queue::landing::Texts;
 use ralph_queue::merge::{self, MergeError};
 use ralph_state::file::{self, Durability, FileLock, LockError, ReplaceError};
 use thiserror::Error;
@@ -52,7 +53,7 @@ pub enum CheckoutError {
     #[error("cannot look after the files set aside")]
     Io(#[from] std::io::Error),
     /// The user's queue and the landed one could not be merged; both are kept.
-    #[error("cannot merge your changes of `{path}` with what landed; your version is in `{kept}`")]
+    #[error("cannot merge your changes of `{path}` with what landed; a copy is in `{kept}`")]
     Merge {
         /// The file.
         path: PathBuf,
@@ -110,6 +111,10 @@ pub fn fast_forward(project: &Project, to: &Sha) -> Result<FastForward, Checkout
     if !files.iter().all(|file| books.contains(file)) {
         return Ok(outcome);
     }
+    if project.layout().set_aside().join(FROM).exists() {
+        // Left by a crash: the copies are the user's, so they go back first.
+        restore(project, &books)?;
+    }
     set_aside(project, &books)?;
     let outcome = project.repo.fast_forward(to);
     restore(project, &books)?;
@@ -121,12 +126,14 @@ pub fn fast_forward(project: &Project, to: &Sha) -> Result<FastForward, Checkout
 /// # Errors
 /// As for [`fast_forward`]; the copies stay until it succeeds.
 pub fn finish_set_aside(project: &Project) -> Result<(), CheckoutError> {
-    if !project.layout().set_aside().join(FROM).exists() {
+    let from = project.layout().set_aside().join(FROM);
+    if !from.exists() {
         return Ok(());
     }
     let lock_path = file::sidecar_lock_path(&project.queue.queue);
     let _lock = FileLock::acquire(&lock_path, &project.holder, QUEUE_WAIT)?;
-    restore(project, &queue_files(project))
+    // Whoever held the lock may have finished it meanwhile.
+    if from.exists() { restore(project, &queue_files(project)) } else { Ok(()) }
 }
 
 /// The tracked queue files, relative to the work tree.
@@ -163,33 +170,89 @@ fn set_aside(project: &Project, books: &[PathBuf]) -> Result<(), CheckoutError> 
 }
 
 /// Puts the user's changes back on top of what HEAD has now.
+///
+/// When the user's version cannot be merged (half an edit, say) it is put back
+/// as it was, and the copies stay under a name of their own: nothing is lost,
+/// and the user is told.
 fn restore(project: &Project, books: &[PathBuf]) -> Result<(), CheckoutError> {
     let aside = project.layout().set_aside();
     let from = fs_err::read_to_string(aside.join(FROM))?;
-    for (index, book) in books.iter().enumerate() {
-        let copy = aside.join(index.to_string());
-        let Ok(ours) = fs_err::read_to_string(&copy) else { continue };
-        let path = project.repo.root().join(book);
-        let base = text(project, from.trim(), book)?;
-        let theirs = text(project, "HEAD", book)?;
-        let merged = match (base, theirs) {
-            (_, None) => ours,
-            (None, Some(theirs)) if theirs == ours => ours,
-            (base, Some(theirs)) => {
-                let base = base.unwrap_or_else(|| ralph_queue::Document::empty().text().to_owned());
-                let merged = merge::three_way(&base, &ours, &theirs).map_err(|source| {
-                    CheckoutError::Merge { path: path.clone(), kept: copy.clone(), source }
-                })?;
-                merged.text
-            }
-        };
-        write(&path, merged.as_bytes())?;
-    }
-    remove(&aside.join(FROM))?;
+    let mut ours = Vec::with_capacity(books.len());
     for index in 0..books.len() {
-        remove(&aside.join(index.to_string()))?;
+        ours.push(match fs_err::read(aside.join(index.to_string())) {
+            Ok(bytes) => Some(String::from_utf8_lossy(&bytes).into_owned()),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+            Err(error) => return Err(error.into()),
+        });
     }
-    Ok(())
+    match merged(project, from.trim(), books, &ours)? {
+        Ok(texts) => {
+            for (book, text) in books.iter().zip(texts) {
+                if let Some(text) = text {
+                    write(&project.repo.root().join(book), text.as_bytes())?;
+                }
+            }
+            remove(&aside.join(FROM))?;
+            for index in 0..books.len() {
+                remove(&aside.join(index.to_string()))?;
+            }
+            Ok(())
+        }
+        Err(source) => {
+            for (index, (book, text)) in books.iter().zip(&ours).enumerate() {
+                if text.is_some() {
+                    let bytes = fs_err::read(aside.join(index.to_string()))?;
+                    write(&project.repo.root().join(book), &bytes)?;
+                }
+            }
+            let kept = free_name(&aside);
+            remove(&aside.join(FROM))?;
+            fs_err::rename(&aside, &kept)?;
+            let path = project.queue.queue.clone();
+            Err(CheckoutError::Merge { path, kept, source })
+        }
+    }
+}
+
+/// What both queue files are after the merge; a file that needs no write is `None`.
+fn merged(
+    project: &Project,
+    from: &str,
+    books: &[PathBuf],
+    ours: &[Option<String>],
+) -> Result<Result<Vec<Option<String>>, MergeError>, CheckoutError> {
+    let version = |rev: &str| -> Result<Vec<Option<String>>, CheckoutError> {
+        books.iter().map(|book| text(project, rev, book)).collect()
+    };
+    let (base, theirs) = (version(from)?, version("HEAD")?);
+    let [Some(queue), ..] = ours else { return Ok(Ok(theirs)) };
+    let [Some(landed), ..] = theirs.as_slice() else { return Ok(Ok(ours.to_vec())) };
+    let empty = ralph_queue::Document::empty();
+    let base_queue = base.first().cloned().flatten();
+    let texts = |queue, done: &'_ [Option<String>]| (queue, done.get(1).cloned().flatten());
+    let (base_queue, base_done) =
+        texts(base_queue.unwrap_or_else(|| empty.text().to_owned()), &base);
+    let (ours_queue, ours_done) = texts(queue.clone(), ours);
+    let (theirs_queue, theirs_done) = texts(landed.clone(), &theirs);
+    let side = |queue, done| Texts { queue, done };
+    let merged = merge::three_way_files(
+        side(&base_queue, base_done.as_deref()),
+        side(&ours_queue, ours_done.as_deref()),
+        side(&theirs_queue, theirs_done.as_deref()),
+    );
+    Ok(merged.map(|merged| vec![Some(merged.queue), merged.done]))
+}
+
+/// A name beside `dir` that nothing has yet.
+fn free_name(dir: &Path) -> PathBuf {
+    let mut number = 1;
+    loop {
+        let name = dir.with_file_name(format!("set-aside-{number}"));
+        if !name.exists() {
+            return name;
+        }
+        number += 1;
+    }
 }
 
 fn text(project: &Project, rev: &str, path: &Path) -> Result<Option<String>, CheckoutError> {

@@ -10,9 +10,10 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use ralph_git::{GitError, Sha};
-use ralph_process::{Child, Command, Output, SpawnError};
+use ralph_process::{Child, Command, EndReport, Output, SpawnError};
 use ralph_queue::{Queue, Selection};
 use ralph_state::file::{self, FileLock, LockError};
+use ralph_state::session::{SessionFile, session_file_path};
 use ralph_state::{
     LoadError, ParallelStateFile, ProcessIdentity, Store, TaskId, Timestamp, UpdateError,
     WorkerLifecycle, WorkerRecord, WorkerStep,
@@ -25,7 +26,7 @@ use crate::layout::Layout;
 use crate::preflight::{self, Ground, PreflightError};
 use crate::project::Project;
 use crate::recover::{self, Action, Observation, Observed};
-use crate::worker::{self, marker};
+use crate::worker::{self, Held, marker};
 use crate::{select, target};
 
 /// Time between two looks at the workers.
@@ -52,6 +53,20 @@ pub enum RunError {
         holder: Option<file::Holder>,
         /// The lock it holds.
         lock: PathBuf,
+    },
+    /// A run of 0.4.0 is active here.
+    #[error("process {pid} of an older Ralph is at work in this repository")]
+    Legacy {
+        /// Its process.
+        pid: u32,
+        /// Its lock.
+        lock: PathBuf,
+    },
+    /// A serial run was interrupted and its task is not finished.
+    #[error("{task} was interrupted in a run in your checkout and is not finished")]
+    SerialSession {
+        /// The task.
+        task: String,
     },
     /// The run lock cannot be used.
     #[error("cannot take the run lock")]
@@ -120,8 +135,16 @@ pub fn run(project: &Project, workers: usize) -> Result<RunSummary, RunError> {
     let layout = project.layout();
     let _run = run_lock(project)?;
     checkout::finish_set_aside(project)?;
-    let queue = project.queue.load()?;
+    if let Some(session) = open_session(project)? {
+        return Err(RunError::SerialSession { task: session });
+    }
+    project.queue.load()?;
     let ground = preflight::parallel(project)?;
+    // What another machine finished is not to be worked on here.
+    if let checkout::Advanced::Left(why) = checkout::advance(project, &ground.branch)? {
+        project.tell(Event::Note(format!("your checkout stays as it is: {why}")));
+    }
+    let queue = project.queue.load()?;
     clear_stop(&layout)?;
     project.tell(Event::Started {
         target: ground.branch.clone(),
@@ -140,6 +163,7 @@ pub fn run(project: &Project, workers: usize) -> Result<RunSummary, RunError> {
         seen: BTreeMap::new(),
         told: BTreeMap::new(),
         adopted: BTreeSet::new(),
+        looked_for: BTreeSet::new(),
         looked_at_queue: None,
         queue_trouble: None,
         summary: RunSummary::default(),
@@ -152,11 +176,23 @@ pub fn run(project: &Project, workers: usize) -> Result<RunSummary, RunError> {
 /// # Errors
 /// [`RunError::Busy`] when another process has it.
 pub fn run_lock(project: &Project) -> Result<FileLock, RunError> {
+    if let Some(legacy) = &project.queue.legacy_lock
+        && let Some((pid, _)) = legacy.living_holder()
+    {
+        return Err(RunError::Legacy { pid, lock: legacy.directory.clone() });
+    }
     let lock = project.layout().run_lock();
     match FileLock::try_acquire(&lock, &project.holder).map_err(RunError::Lock)? {
         Some(held) => Ok(held),
         None => Err(RunError::Busy { holder: file::lock_holder(&lock), lock }),
     }
+}
+
+/// The task that a serial run left unfinished.
+fn open_session(project: &Project) -> Result<Option<String>, RunError> {
+    let path = session_file_path(project.repo.root());
+    let sessions: Store<SessionFile> = Store::new(path, project.holder.clone());
+    Ok(sessions.load()?.map(|loaded| loaded.value.task_id))
 }
 
 /// Forgets a stop that was asked of an earlier run.
@@ -183,6 +219,8 @@ struct Coordinator<'a> {
     /// The last step told of each task.
     told: BTreeMap<String, (Option<WorkerStep>, u32)>,
     adopted: BTreeSet<String>,
+    /// Landing commits that were looked for on the target.
+    looked_for: BTreeSet<String>,
     looked_at_queue: Option<Instant>,
     queue_trouble: Option<String>,
     summary: RunSummary,
@@ -220,7 +258,7 @@ impl Coordinator<'_> {
                 state.target_branch.clone_from(branch);
             }
             for record in &mut state.workers {
-                record.extra.remove(worker::TARGET_RED);
+                record.extra.remove(worker::HELD);
             }
             if unfinished == 0 || state.started_at.is_empty() {
                 state.started_at = now.to_string();
@@ -278,11 +316,12 @@ impl Coordinator<'_> {
 
     /// The whole run. An error ends it like a stop: workers are ended, their work is kept.
     fn run(mut self, queue: &Queue) -> Result<RunSummary, RunError> {
-        let ended = self.take_over(queue).and_then(|()| self.work());
-        if ended.is_err() {
-            self.end_workers()?;
+        self.take_over(queue)?;
+        if let Err(error) = self.work() {
+            let own = self.children.values().map(|child| child.identity().clone()).collect();
+            self.end(own);
+            return Err(error);
         }
-        ended?;
         Ok(self.summary)
     }
 
@@ -301,7 +340,7 @@ impl Coordinator<'_> {
             let mut free = self.workers.saturating_sub(alive);
             let mut pending = alive;
             for action in plan {
-                if self.waits_for_target(&state, &action) {
+                if self.is_waiting(&state, &action) {
                     continue;
                 }
                 pending += usize::from(!matches!(action, Action::Adopt { .. }));
@@ -326,16 +365,25 @@ impl Coordinator<'_> {
         }
     }
 
-    /// Whether the task of `action` can only land once the target is mended.
-    fn waits_for_target(&mut self, state: &ParallelStateFile, action: &Action) -> bool {
-        let waits = state.get_worker(action.task()).is_some_and(|record| {
-            matches!(action, Action::Land { .. }) && record.extra.contains(worker::TARGET_RED)
-        });
-        if waits && self.summary.stopped.is_none() {
-            self.summary.stopped = Some(StopReason::TargetRed);
-            self.project.tell(Event::Stopping(StopReason::TargetRed));
+    /// Whether the task of `action` waits for something that the user has to mend.
+    fn is_waiting(&mut self, state: &ParallelStateFile, action: &Action) -> bool {
+        let starts = matches!(action, Action::Land { .. } | Action::Restart { .. });
+        let held = state.get_worker(action.task()).and_then(Held::of).filter(|_| starts);
+        let Some(held) = held else { return false };
+        if !self.is_held() {
+            let reason = match held {
+                Held::TargetRed => StopReason::TargetRed,
+                Held::Machine => StopReason::Machine,
+            };
+            self.summary.stopped = Some(reason);
+            self.project.tell(Event::Stopping(reason));
         }
-        waits
+        true
+    }
+
+    /// Whether something has to be mended before any task can go on.
+    fn is_held(&self) -> bool {
+        matches!(self.summary.stopped, Some(StopReason::TargetRed | StopReason::Machine))
     }
 
     /// Workers whose task has ended, but that still tidy up.
@@ -364,7 +412,7 @@ impl Coordinator<'_> {
     }
 
     /// Looks at the world behind every unfinished record.
-    fn observe(&self, state: &ParallelStateFile) -> Result<Observed, RunError> {
+    fn observe(&mut self, state: &ParallelStateFile) -> Result<Observed, RunError> {
         let mut observed = Observed::new();
         for record in state.workers.iter().filter(|record| !record.is_terminal()) {
             let Ok(id) = record.task_id.parse::<TaskId>() else { continue };
@@ -377,6 +425,7 @@ impl Coordinator<'_> {
                 seen.orphans = orphans(record);
                 if seen.orphans.is_empty() {
                     seen.landed = self.has_landed(record)?;
+                    seen.unwanted = self.is_unwanted(&id);
                 }
             }
             observed.insert(record.task_id.clone(), seen);
@@ -384,8 +433,23 @@ impl Coordinator<'_> {
         Ok(observed)
     }
 
+    /// Whether the queue has the task no longer as open. A queue that cannot be
+    /// read says nothing.
+    fn is_unwanted(&self, task: &TaskId) -> bool {
+        self.project.queue.load().is_ok_and(|queue| {
+            queue.find(task.as_str()).is_none_or(|(_, task)| task.status.is_terminal())
+        })
+    }
+
     /// Whether the commit that a dead worker was about to push is on the target.
-    fn has_landed(&self, record: &WorkerRecord) -> Result<bool, RunError> {
+    ///
+    /// Asked once for each commit: a worker that lands it asks again.
+    fn has_landed(&mut self, record: &WorkerRecord) -> Result<bool, RunError> {
+        if let Some(landing) = &record.landing_commit
+            && !self.looked_for.insert(landing.clone())
+        {
+            return Ok(false);
+        }
         let repo = &self.project.repo;
         let Some(landing) =
             record.landing_commit.as_deref().and_then(|sha| sha.parse::<Sha>().ok())
@@ -433,7 +497,15 @@ impl Coordinator<'_> {
                 Ok(())
             }
             Action::RecordLanded { .. } => self.record_landed(record),
+            Action::Drop { .. } => {
+                worker::keep_work(self.project, record);
+                self.change(record, |record, now| {
+                    record.mark_completed(now);
+                    record.last_error = Some("it is no longer open in the queue".to_owned());
+                })
+            }
             Action::GiveUp { attempts, .. } => {
+                worker::keep_work(self.project, record);
                 let reason = format!("its worker died on each of {attempts} attempts");
                 self.change(record, |record, now| record.mark_failed(now, reason))
             }
@@ -457,6 +529,7 @@ impl Coordinator<'_> {
                     record.ticket = None;
                     record.agent = None;
                     record.interrupted = None;
+                    record.extra.remove(worker::FOLLOW_UPS);
                 })
             }
         }
@@ -473,6 +546,13 @@ impl Coordinator<'_> {
             let log = self.layout.worker_log(&task);
             let reason = format!("its worker died {MAX_SPAWNS} times; see `{}`", log.display());
             return self.change(record, |record, now| record.mark_blocked(now, reason));
+        }
+        if !self.seen.contains_key(&record.task_id) {
+            // Made unfinished again while the run goes on (`run parallel retry`).
+            let queue = self.project.queue.load().ok();
+            let title = queue.as_ref().and_then(|queue| queue.find(&record.task_id));
+            let title = title.map(|(_, task)| task.title.clone()).unwrap_or_default();
+            self.seen.insert(record.task_id.clone(), title);
         }
         let mut claim = String::new();
         let new = self.new_claim();
@@ -519,7 +599,7 @@ impl Coordinator<'_> {
     }
 
     fn may_start(&mut self) -> bool {
-        if self.summary.stopped == Some(StopReason::TargetRed) {
+        if self.is_held() {
             return false;
         }
         let reason = if self.layout.stop_file().exists() {
@@ -624,6 +704,13 @@ impl Coordinator<'_> {
             let Some(title) = self.seen.get(&record.task_id) else { continue };
             let attempt = record.attempt.unwrap_or(1);
             let now = (record.step.clone(), attempt);
+            let before = self.told.get(&record.task_id).map_or(attempt, |(_, before)| *before);
+            if let (true, Some(reason)) = (attempt > before, &record.last_error) {
+                self.project.tell(Event::Note(format!(
+                    "{}: attempt {before} ended: {reason}",
+                    record.task_id
+                )));
+            }
             if self.told.get(&record.task_id) != Some(&now) {
                 if let Some(step) = &record.step {
                     self.project.tell(Event::Step {
@@ -654,36 +741,37 @@ impl Coordinator<'_> {
         Ok(())
     }
 
-    /// Asks every worker to stop, waits, and kills what is left of it and its agents.
+    /// Ends the workers of this run and those it adopted, and their agents.
     fn end_workers(&mut self) -> Result<(), RunError> {
-        let state = self.state()?;
-        let unfinished: Vec<_> =
-            state.workers.iter().filter(|record| !record.is_terminal()).collect();
         let mut who: Vec<ProcessIdentity> =
             self.children.values().map(|child| child.identity().clone()).collect();
-        who.extend(unfinished.iter().filter_map(|record| record.worker.clone()));
+        let state = self.state()?;
+        let unfinished = || state.workers.iter().filter(|record| !record.is_terminal());
+        who.extend(unfinished().filter_map(|record| record.worker.clone()));
+        self.end(who);
+        let left: Vec<ProcessIdentity> = unfinished().flat_map(orphans).collect();
+        if !left.is_empty() {
+            warn_of_survivors(&ralph_process::end(&left, None, Duration::ZERO));
+        }
+        Ok(())
+    }
+
+    /// Asks workers to stop, waits, and kills what is left of them. Only the
+    /// workers are asked: each ends its own agent and records that.
+    fn end(&mut self, mut who: Vec<ProcessIdentity>) {
         who.sort_by_key(|identity| identity.pid);
         who.dedup();
-        // Only the workers are asked: each ends its own agent and records that.
         who.iter().for_each(ralph_process::ask_to_end);
         let deadline = Instant::now() + STOP_GRACE;
         while who.iter().any(ralph_process::is_alive) && Instant::now() < deadline {
             self.reap();
             std::thread::sleep(STOP_ROUND);
         }
-        let mut left: Vec<ProcessIdentity> =
-            who.into_iter().filter(ralph_process::is_alive).collect();
-        for record in unfinished {
-            left.extend(orphans(record));
-        }
-        if !left.is_empty() {
-            let report = ralph_process::end(&left, None, Duration::ZERO);
-            for survivor in &report.survivors {
-                tracing::warn!(pid = survivor.pid, "a process could not be ended");
-            }
+        who.retain(ralph_process::is_alive);
+        if !who.is_empty() {
+            warn_of_survivors(&ralph_process::end(&who, None, Duration::ZERO));
         }
         self.reap();
-        Ok(())
     }
 
     /// Adds the tasks that did not end to the summary.
@@ -701,6 +789,12 @@ impl Coordinator<'_> {
         self.sweep()?;
         let state = self.state()?;
         self.sum_up_unfinished(&state);
+        if self.summary.tasks.iter().any(|task| task.outcome == Outcome::Landed)
+            && let checkout::Advanced::Left(why) =
+                checkout::advance(self.project, &self.ground.branch)?
+        {
+            self.summary.behind = Some(why);
+        }
         let ended_before = |record: &&WorkerRecord| {
             matches!(record.lifecycle, WorkerLifecycle::Failed | WorkerLifecycle::BlockedPush)
                 && !self.summary.tasks.iter().any(|task| task.task == record.task_id)
@@ -710,6 +804,12 @@ impl Coordinator<'_> {
             clear_stop(&self.layout)?;
         }
         Ok(())
+    }
+}
+
+fn warn_of_survivors(report: &EndReport) {
+    for survivor in &report.survivors {
+        tracing::warn!(pid = survivor.pid, "a process could not be ended");
     }
 }
 
@@ -749,7 +849,7 @@ pub fn summarise(record: &WorkerRecord, title: &str, now: Timestamp) -> TaskSumm
         WorkerLifecycle::Failed if record.extra.contains(worker::LIMITED) => Outcome::Limited,
         WorkerLifecycle::Failed => Outcome::Failed,
         WorkerLifecycle::BlockedPush => Outcome::Blocked,
-        _ if record.extra.contains(worker::TARGET_RED) => Outcome::Blocked,
+        _ if Held::of(record).is_some() => Outcome::Blocked,
         _ => Outcome::Interrupted,
     };
     let time = |text: &str| text.parse::<Timestamp>().ok();

@@ -54,6 +54,8 @@ pub enum StopReason {
     MaxTasks,
     /// The gate is red on the target itself: nothing could land.
     TargetRed,
+    /// A program, a login or space on the disk is missing: no task would fare better.
+    Machine,
     /// A signal.
     Interrupted,
 }
@@ -121,6 +123,8 @@ pub struct RunSummary {
     pub stopped: Option<StopReason>,
     /// What is left in the queue that could not be started.
     pub waiting: usize,
+    /// Why the checkout does not have what landed, if it does not.
+    pub behind: Option<String>,
     /// Tasks of earlier runs that failed or are blocked, and wait for the user.
     pub kept: usize,
 }

@@ -4,19 +4,35 @@ use std::path::{Path, PathBuf};
 
 use ralph_state::TaskId;
 
-/// Paths that belong to Ralph's runtime and never to a commit.
+/// Directories and files of Ralph's runtime, besides the hidden files of `.ralph/`.
+const RUNTIME: [&str; 5] =
+    [".ralph/cache", ".ralph/logs", ".ralph/lock", ".ralph/workspaces", ".ralph/trust.jsonc"];
+
+/// Paths in the work tree `root` that belong to Ralph's runtime and never to a
+/// commit, relative to it: the directories above, and locks and temporary
+/// files, which are the hidden files of `.ralph/`.
 ///
 /// They are left out of every commit Ralph makes, also in a repository whose
 /// `.gitignore` does not name them (one set up by 0.4.0, say).
-pub const RUNTIME_PATHS: [&str; 7] = [
-    ".ralph/cache",
-    ".ralph/logs",
-    ".ralph/lock",
-    ".ralph/workspaces",
-    ".ralph/trust.jsonc",
-    ".ralph/.queue.jsonc.lock",
-    ".ralph/.done.jsonc.lock",
-];
+pub fn runtime_paths(root: &Path) -> Vec<PathBuf> {
+    let mut paths: Vec<PathBuf> = RUNTIME.iter().map(PathBuf::from).collect();
+    // A `.ralph` that cannot be read has nothing that could be committed.
+    let entries =
+        fs_err::read_dir(root.join(".ralph")).into_iter().flatten().filter_map(Result::ok);
+    let hidden = entries.map(|entry| entry.file_name());
+    paths.extend(
+        hidden
+            .filter(|name| name.to_string_lossy().starts_with('.'))
+            .map(|name| Path::new(".ralph").join(name)),
+    );
+    paths
+}
+
+/// Whether `path`, relative to a work tree, belongs to Ralph's runtime.
+pub fn is_runtime(path: &Path) -> bool {
+    RUNTIME.iter().any(|runtime| path.starts_with(runtime))
+        || path.strip_prefix(".ralph").is_ok_and(|below| below.to_string_lossy().starts_with('.'))
+}
 
 /// The runtime files of one repository; a value that only computes paths.
 #[derive(Clone, Debug)]
@@ -80,5 +96,26 @@ impl Layout {
 
     fn cache(&self) -> PathBuf {
         self.root.join(".ralph/cache")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn locks_caches_and_logs_are_runtime_and_the_queue_is_not() {
+        for path in [
+            ".ralph/cache/parallel/state.json",
+            ".ralph/.queue.jsonc.lock",
+            ".ralph/.queue.jsonc.lock.info",
+            ".ralph/lock/owner",
+            ".ralph/trust.jsonc",
+        ] {
+            assert!(is_runtime(Path::new(path)), "{path}");
+        }
+        for path in [".ralph/queue.jsonc", ".ralph/config.jsonc", ".ralphx/cache", "src/lib.rs"] {
+            assert!(!is_runtime(Path::new(path)), "{path}");
+        }
     }
 }

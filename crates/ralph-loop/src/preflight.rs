@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use ralph_git::{Change, ChangeKind, FetchError, GitError, Head, IdentityError, RemoteUrls, Sha};
 use thiserror::Error;
 
-use crate::layout::{Layout, RUNTIME_PATHS};
+use crate::layout::{self, Layout};
 use crate::project::{CheckoutPolicy, Project};
 use crate::target;
 
@@ -121,8 +121,8 @@ pub fn gate_exists(project: &Project) -> Result<(), PreflightError> {
     let gate = &project.config.agent.ci_gate;
     let Some(program) = gate.argv.first().filter(|_| gate.enabled) else { return Ok(()) };
     let as_path = std::path::Path::new(program);
-    // A path is looked up in the workspace, where it may be made by a task.
-    if as_path.components().count() > 1 {
+    // A relative path is looked up in the workspace, where a task may have made it.
+    if as_path.is_relative() && as_path.components().count() > 1 {
         return Ok(());
     }
     match ralph_process::find_program(program.as_ref(), project.path.as_deref()) {
@@ -154,7 +154,7 @@ pub fn foreign_changes(project: &Project) -> Result<Vec<PathBuf>, GitError> {
     let own = own_files(project);
     let is_own = |change: &Change| {
         own.contains(&change.path)
-            || RUNTIME_PATHS.iter().any(|path| change.path.starts_with(path))
+            || layout::is_runtime(&change.path)
             || (change.path.starts_with(".ralph") && change.kind == ChangeKind::Untracked)
     };
     let changes = project.repo.changes()?;
@@ -180,9 +180,10 @@ fn own_files(project: &Project) -> Vec<PathBuf> {
     files
 }
 
-/// Whether the change is `ralph init`'s block in `.gitignore` and nothing else.
+/// Whether the change is `ralph init`'s block in a file of the user's and nothing else.
 fn is_own_ignore_edit(project: &Project, change: &Change) -> Result<bool, GitError> {
-    if change.path != std::path::Path::new(".gitignore") {
+    let with_blocks = [".gitignore", ".gitattributes"];
+    if !with_blocks.iter().any(|name| change.path == std::path::Path::new(name)) {
         return Ok(false);
     }
     let committed = match project.repo.head()?.commit() {
@@ -192,14 +193,18 @@ fn is_own_ignore_edit(project: &Project, change: &Change) -> Result<bool, GitErr
     let committed = String::from_utf8_lossy(&committed).into_owned();
     let now = fs_err::read(project.repo.root().join(&change.path)).unwrap_or_default();
     let now = String::from_utf8_lossy(&now).into_owned();
-    let mut rest = now.lines().filter(|line| !is_own_ignore_line(line));
-    let mut before = committed.lines().filter(|line| !is_own_ignore_line(line));
-    Ok(rest.by_ref().eq(before.by_ref()))
+    Ok(outside_blocks(&now).eq(outside_blocks(&committed)))
 }
 
-fn is_own_ignore_line(line: &str) -> bool {
-    let line = line.trim();
-    line.is_empty() || line.contains(".ralph/") || line.to_lowercase().contains("ralph")
+/// The lines that are not in a block that `ralph init` wrote; blank ones say nothing.
+fn outside_blocks(text: &str) -> impl Iterator<Item = &str> {
+    let mut inside = false;
+    text.lines().filter(move |line| {
+        let begins = line.starts_with("# >>> ralph");
+        let ends = line.starts_with("# <<< ralph");
+        inside = (inside || begins) && !ends;
+        !(inside || ends || line.trim().is_empty())
+    })
 }
 
 /// Where workspaces go; refused if git would take them for the user's files.
@@ -244,4 +249,16 @@ fn list(files: &[PathBuf]) -> String {
         text.push(format!("and {} more", files.len() - SHOWN));
     }
     text.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_lines_of_a_block_are_ours() {
+        let text = "/target\n# >>> ralph: its own\n/.ralph/cache/\n# <<< ralph\n\nralph-notes/\n";
+        assert_eq!(outside_blocks(text).collect::<Vec<_>>(), ["/target", "ralph-notes/"]);
+        assert!(outside_blocks("/target\nralph-notes/").eq(outside_blocks(text)));
+    }
 }

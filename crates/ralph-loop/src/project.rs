@@ -177,8 +177,8 @@ impl Project {
         BookRules { finish: self.finish_mode(), ids: self.queue.rules.ids.clone() }
     }
 
-    /// Finishes `task` in the queue of the checkout, where that is not part of
-    /// what landed.
+    /// Finishes `task` in the queue of the checkout, as far as what landed does
+    /// not do that.
     ///
     /// # Errors
     /// When the queue cannot be read or changed.
@@ -188,15 +188,21 @@ impl Project {
             Err(_) => false,
         };
         if tracked {
+            // What landed may be in the done file and, uncommitted, still in the queue.
+            if self.queue.load()?.leftovers().next().is_some() {
+                self.queue.edit(self.now(), |_| Ok::<(), ralph_queue::EditError>(()))?;
+            }
             return Ok(());
         }
         let id = task.id.as_str();
-        let queue = self.queue.load()?;
-        if queue.find(id).is_none_or(|(_, task)| task.status.is_terminal()) {
-            return Ok(());
-        }
         let how = self.finish_mode();
-        self.queue.edit(self.now(), |edit| edit.finish(id, End::Done, how, note))?;
+        // The queue is looked at under its lock: somebody may edit it right now.
+        self.queue.edit(self.now(), |edit| match edit.find(id).map(|(_, task)| task.status) {
+            Some(status) if !status.is_terminal() => {
+                edit.finish(id, End::Done, how, note).map(|_| ())
+            }
+            _ => Ok(()),
+        })?;
         Ok(())
     }
 }

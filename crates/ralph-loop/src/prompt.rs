@@ -26,8 +26,10 @@ pub struct Brief<'a> {
 pub struct ConflictBrief {
     /// The target branch.
     pub target: String,
-    /// Paths with conflict markers, relative to the workspace.
+    /// Paths in conflict, relative to the workspace.
     pub files: Vec<String>,
+    /// Those of them without markers, with where their versions are.
+    pub unmarked: Vec<String>,
     /// Subjects of the commits the task's change meets.
     pub theirs: Vec<String>,
 }
@@ -96,6 +98,23 @@ pub fn resolve(brief: &Brief<'_>, conflict: &ConflictBrief) -> String {
     );
     for file in &conflict.files {
         push(&mut text, &format!("- {file}\n"));
+    }
+    if !conflict.unmarked.is_empty() {
+        push(
+            &mut text,
+            "\nThese of them show no markers (binary, a link, or deleted on one side); put the \
+             version that is right in their place, or delete it:\n",
+        );
+        for file in &conflict.unmarked {
+            push(&mut text, &format!("- {file}\n"));
+        }
+        push(
+            &mut text,
+            &format!(
+                "If what stands there now is right, write the reason into the file `{}`.\n",
+                brief.no_change_file.display()
+            ),
+        );
     }
     push(
         &mut text,

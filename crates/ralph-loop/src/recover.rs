@@ -5,7 +5,9 @@
 
 use std::collections::BTreeMap;
 
-use ralph_state::{ParallelStateFile, ProcessIdentity, WorkerLifecycle, WorkerRecord, WorkerStep};
+use ralph_state::{
+    ParallelStateFile, ProcessIdentity, TaskId, WorkerLifecycle, WorkerRecord, WorkerStep,
+};
 
 /// What was found out about the world, by task id.
 pub type Observed = BTreeMap<String, Observation>;
@@ -19,6 +21,8 @@ pub struct Observation {
     pub orphans: Vec<ProcessIdentity>,
     /// The recorded landing commit is on the target branch.
     pub landed: bool,
+    /// The queue has the task no longer as open: rejected, done or gone.
+    pub unwanted: bool,
 }
 
 /// One step of recovery. Carrying it out is the coordinator's part.
@@ -52,6 +56,11 @@ pub enum Action {
         /// The task.
         task: String,
     },
+    /// The task is no longer open in the queue: its work is kept, and that is all.
+    Drop {
+        /// The task.
+        task: String,
+    },
     /// It died on every attempt it may have.
     GiveUp {
         /// The task.
@@ -70,6 +79,7 @@ impl Action {
             | Self::RecordLanded { task }
             | Self::Land { task }
             | Self::Restart { task }
+            | Self::Drop { task }
             | Self::GiveUp { task, .. } => task,
         }
     }
@@ -78,7 +88,7 @@ impl Action {
 /// What every unfinished record needs, in the order of the file.
 ///
 /// Total: any state with any observation gives a plan. Finished records and
-/// records of a lifecycle this version does not know are left alone.
+/// records of a lifecycle or with an id this version does not know are left alone.
 pub fn plan(state: &ParallelStateFile, observed: &Observed, max_attempts: u32) -> Vec<Action> {
     let nothing = Observation::default();
     state
@@ -86,6 +96,7 @@ pub fn plan(state: &ParallelStateFile, observed: &Observed, max_attempts: u32) -
         .iter()
         .filter(|record| {
             matches!(record.lifecycle, WorkerLifecycle::Running | WorkerLifecycle::Integrating)
+                && record.task_id.parse::<TaskId>().is_ok()
         })
         .map(|record| {
             let observation = observed.get(&record.task_id).unwrap_or(&nothing);
@@ -104,6 +115,9 @@ fn action(record: &WorkerRecord, seen: &Observation, max_attempts: u32) -> Actio
     }
     if seen.landed {
         return Action::RecordLanded { task };
+    }
+    if seen.unwanted {
+        return Action::Drop { task };
     }
     if has_committed_work(record) {
         return Action::Land { task };
@@ -198,7 +212,7 @@ mod tests {
     fn orphans_end_before_anything_else_happens_to_the_task() {
         let who = vec![ProcessIdentity { pid: 7, start_time: 1, boot_id: "b".to_owned() }];
         for step in STEPS {
-            let seen = Observation { orphans: who.clone(), landed: true, worker_alive: false };
+            let seen = Observation { orphans: who.clone(), landed: true, ..Observation::default() };
             let expected = Action::EndOrphans { task: task(), who: who.clone() };
             assert_eq!(decide(record(step, true), seen), Some(expected));
         }
@@ -209,6 +223,21 @@ mod tests {
         let seen = Observation { landed: true, ..Observation::default() };
         let decided = decide(record(WorkerStep::PushIntended, true), seen);
         assert_eq!(decided, Some(Action::RecordLanded { task: task() }));
+    }
+
+    #[test]
+    fn a_task_that_nobody_wants_any_more_is_not_worked_on() {
+        for step in STEPS {
+            let seen = Observation { unwanted: true, ..Observation::default() };
+            assert_eq!(decide(record(step, true), seen), Some(Action::Drop { task: task() }));
+        }
+    }
+
+    #[test]
+    fn an_id_that_is_none_is_left_alone() {
+        let mut record = record(WorkerStep::Working, false);
+        record.task_id = "../etc".to_owned();
+        assert_eq!(decide(record, Observation::default()), None);
     }
 
     #[test]
@@ -267,7 +296,8 @@ mod tests {
                 if seen {
                     let who = ProcessIdentity { pid: 9, start_time: 2, boot_id: String::new() };
                     let orphans = if orphan { vec![who] } else { Vec::new() };
-                    let observation = Observation { worker_alive: alive, orphans, landed };
+                    let observation =
+                        Observation { worker_alive: alive, orphans, landed, unwanted: !work };
                     observed.insert(record.task_id.clone(), observation);
                 }
                 records.push(record);
@@ -280,7 +310,8 @@ mod tests {
                 let seen = observed.get(&record.task_id).cloned().unwrap_or_default();
                 let works = matches!(action, Action::Land { .. } | Action::Restart { .. });
                 if works {
-                    prop_assert!(!seen.worker_alive && seen.orphans.is_empty() && !seen.landed);
+                    prop_assert!(!seen.worker_alive && seen.orphans.is_empty());
+                    prop_assert!(!seen.landed && !seen.unwanted);
                 }
             }
         }

@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use ralph_queue::{Queue, Task};
 use ralph_state::{ParallelStateFile, TaskId, Timestamp, WorkerLifecycle, WorkerRecord};
 
+use crate::recover;
+
 /// What the records of parallel runs mean for choosing the next task.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Standing {
@@ -30,7 +32,10 @@ pub fn standing(state: &ParallelStateFile, queue: &Queue) -> Standing {
                 }
                 standing.done.insert(id.clone());
             }
-            WorkerLifecycle::Failed if task.is_some_and(|task| changed_since(task, record)) => {
+            WorkerLifecycle::Failed
+                if !recover::has_committed_work(record)
+                    && task.is_some_and(|task| changed_since(task, record)) =>
+            {
                 continue;
             }
             _ => {}
@@ -102,6 +107,14 @@ mod tests {
             let state = state(lifecycle, "RQ-0001", "2025-12-31T00:00:00Z");
             assert_eq!(standing(&state, &queue()), Standing::default());
         }
+    }
+
+    #[test]
+    fn committed_work_of_a_failed_task_is_not_started_over() {
+        let mut state = state(WorkerLifecycle::Failed, "RQ-0001", "2025-12-31T00:00:00Z");
+        state.workers[0].step = Some(ralph_state::WorkerStep::Gating);
+        state.workers[0].work_commit = Some("1".repeat(40));
+        assert_eq!(ids(&standing(&state, &queue()).exclude), ["RQ-0001"]);
     }
 
     #[test]

@@ -24,11 +24,11 @@ use crate::coordinator::{self, RunError};
 use crate::event::{Event, Outcome, RunSummary, StopReason, TaskSummary};
 use crate::gate::{self, GateError, GateFailure, Verdict};
 use crate::landing;
-use crate::layout::{Layout, RUNTIME_PATHS};
+use crate::layout::{Layout, runtime_paths};
 use crate::preflight::{self, PreflightError};
 use crate::project::Project;
 use crate::turn::{self, Failure, TakeTurnError, TurnPlace};
-use crate::{prompt, target, worker};
+use crate::{prompt, select, target, worker};
 
 /// Which tasks to work on.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -66,6 +66,16 @@ pub enum SerialError {
         /// The task of the session.
         open: String,
     },
+    /// The interrupted task belongs to another branch.
+    #[error("{task} was interrupted on the branch `{was}`, and `{now}` is checked out")]
+    OtherBranch {
+        /// The task.
+        task: String,
+        /// The branch it was worked on.
+        was: String,
+        /// The branch that is checked out.
+        now: String,
+    },
     /// A process of the interrupted session does not end.
     #[error("process {pid} of the interrupted work on {task} does not end")]
     Survivor {
@@ -94,6 +104,12 @@ pub enum SerialError {
         /// Done or rejected.
         status: Status,
     },
+    /// A parallel run has the task.
+    #[error("{task} belongs to a parallel run")]
+    Parallel {
+        /// The task asked for.
+        task: TaskId,
+    },
     /// The task may not start now.
     #[error("{task} cannot start now")]
     NotRunnable {
@@ -121,6 +137,13 @@ pub enum SerialError {
     #[error("cannot use the run's own files")]
     Io(#[from] std::io::Error),
 }
+
+/// How often a gate may change the files before that counts as its failure.
+const UNSTABLE_GATES: u32 = 3;
+/// The field of the session file that counts turns on a red gate.
+const FIXES: &str = "fix_turns";
+/// The field of the session file that names the branch the task is worked on.
+const BRANCH: &str = "branch";
 
 /// Works on the `wanted` tasks, one after the other, until one fails, a stop
 /// was asked for, or nothing can be started.
@@ -224,13 +247,23 @@ impl Serial<'_> {
         let queue = self.project.queue.load()?;
         if let Some(mut session) = session {
             end_orphans(&session)?;
-            if let Some((_, task)) = queue.find(&session.task_id) {
+            if let Some(was) = session.extra.get(BRANCH).and_then(|branch| branch.as_str())
+                && was != self.branch
+            {
+                let (task, was) = (session.task_id.clone(), was.to_owned());
+                return Err(SerialError::OtherBranch { task, was, now: self.branch.clone() });
+            }
+            let is_past =
+                matches!(session.step, Some(SessionStep::Finishing | SessionStep::Committed));
+            let task = queue.find(&session.task_id).map(|(_, task)| task);
+            let task = task.filter(|task| is_past || !task.status.is_terminal());
+            if let Some(task) = task {
                 self.project.tell(Event::Note(format!("going on with {}", task.id)));
                 session.attempt_id.get_or_insert_with(|| session.session_id.clone());
                 return Ok(Some((task.clone(), session)));
             }
             self.project.tell(Event::Note(format!(
-                "{} of the interrupted session is not in the queue any more",
+                "{} of the interrupted session is not open in the queue any more",
                 session.task_id
             )));
             self.sessions.remove()?;
@@ -239,15 +272,21 @@ impl Serial<'_> {
             self.stop(reason);
             return Ok(None);
         }
-        let nothing = BTreeSet::new();
+        // What parallel runs landed, keep or still work on is not for this run.
+        let state = self.project.store().load()?.map(|loaded| loaded.value).unwrap_or_default();
+        let mut standing = select::standing(&state, &queue);
+        standing.exclude.extend(self.attempted.iter().cloned());
         let selection = Selection {
             now: self.project.now(),
             drafts: self.project.options.drafts,
             doing: ralph_queue::runnability::DoingFirst::Prefer,
-            exclude: &self.attempted,
-            regard_as_done: &nothing,
+            exclude: &standing.exclude,
+            regard_as_done: &standing.done,
         };
         let task = match wanted {
+            Wanted::Task(id) if standing.exclude.contains(id) => {
+                return Err(SerialError::Parallel { task: id.clone() });
+            }
             Wanted::Task(id) => Some(asked_for(&queue, &selection, id)?),
             Wanted::Next | Wanted::All => queue.next(&selection).cloned(),
         };
@@ -295,6 +334,7 @@ impl Serial<'_> {
         session.attempt_id = Some(claim);
         session.step = Some(SessionStep::Working);
         session.base_tree = Some(tree.to_string());
+        session.extra.set(BRANCH, self.branch.as_str());
         let new = session.clone();
         self.record(|session| *session = new)?;
         self.project.tell(Event::Claimed { task: task.id.to_string(), title: task.title.clone() });
@@ -369,7 +409,9 @@ impl Serial<'_> {
                         break;
                     }
                     Some(Failure::Interrupted) => return Ok(Some(Ended::Stopped)),
-                    Some(Failure::Final(reason)) => return Ok(Some(Ended::Failed(reason))),
+                    Some(Failure::Final(reason) | Failure::Machine(reason)) => {
+                        return Ok(Some(Ended::Failed(reason)));
+                    }
                     Some(Failure::Limit(reason)) => return Ok(Some(Ended::Limited(reason))),
                     Some(Failure::RateLimited { until, reason }) => {
                         let pause =
@@ -416,8 +458,11 @@ impl Serial<'_> {
         if !gate.enabled {
             return Ok(None);
         }
-        let mut fixes = 0;
+        let budget = self.project.config.agent.gate_fix_turns;
+        let mut unstable = 0;
         loop {
+            let fixes = self.fixes()?;
+            let before = self.project.repo.work_tree_hash(&self.left_out())?;
             tally.gates += 1;
             let gates = tally.gates;
             self.record(|session| {
@@ -429,21 +474,37 @@ impl Serial<'_> {
             let marker = worker::marker(tally.task.id.as_str(), claim);
             let root = self.project.repo.root();
             let failure = match gate::run(gate, root, &env, &marker, &self.project.cancel)? {
-                Verdict::Green { .. } => return Ok(None),
+                Verdict::Green { .. } => {
+                    // What a gate changes (a formatter) has to pass it too.
+                    if self.project.repo.work_tree_hash(&self.left_out())? == before {
+                        return Ok(None);
+                    }
+                    unstable += 1;
+                    if unstable < UNSTABLE_GATES {
+                        continue;
+                    }
+                    let command = gate::command_line(gate);
+                    let reason = format!("the gate `{command}` changes the files each time");
+                    return Ok(Some(Ended::Blocked(reason)));
+                }
                 Verdict::Cancelled => return Ok(Some(Ended::Stopped)),
                 Verdict::Red(failure) => failure,
             };
-            if fixes >= self.project.config.agent.gate_fix_turns {
+            if fixes >= budget {
                 let GateFailure { command, exit, .. } = failure;
                 return Ok(Some(Ended::Blocked(format!("the gate `{command}` is red: {exit}"))));
             }
-            fixes += 1;
+            self.record(|session| {
+                session.extra.set(FIXES, u64::from(fixes) + 1);
+            })?;
             let place = self.place(claim, tally, Phase::Fix);
             let report = self
                 .turn(&place, SessionStep::Fixing, tally, |brief| prompt::fix(brief, &failure))?;
             match turn::failure(&report.outcome, &self.project.cancel) {
                 Some(Failure::Interrupted) => return Ok(Some(Ended::Stopped)),
-                Some(Failure::Final(reason)) => return Ok(Some(Ended::Failed(reason))),
+                Some(Failure::Final(reason) | Failure::Machine(reason)) => {
+                    return Ok(Some(Ended::Failed(reason)));
+                }
                 Some(Failure::Limit(reason) | Failure::RateLimited { reason, .. }) => {
                     return Ok(Some(Ended::Limited(reason)));
                 }
@@ -452,17 +513,25 @@ impl Serial<'_> {
         }
     }
 
+    /// Turns on a red gate so far, also in earlier runs.
+    fn fixes(&self) -> Result<u32, SerialError> {
+        let session = self.sessions.load()?.map(|loaded| loaded.value).unwrap_or_default();
+        let fixes = session.extra.get(FIXES).and_then(ralph_state::json::Json::as_u64).unwrap_or(0);
+        Ok(u32::try_from(fixes).unwrap_or(u32::MAX))
+    }
+
     fn finish_in_queue(&self, tally: &Tally) -> Result<(), SerialError> {
         let id = tally.task.id.as_str();
-        let queue = self.project.queue.load()?;
-        if queue.find(id).is_none_or(|(_, task)| task.status.is_terminal()) {
-            return Ok(());
-        }
         let how = self.project.finish_mode();
         let note = tally.reason.as_deref();
-        self.project
-            .queue
-            .edit(self.project.now(), |edit| edit.finish(id, End::Done, how, note))?;
+        self.project.queue.edit(self.project.now(), |edit| {
+            match edit.find(id).map(|(_, task)| task.status) {
+                Some(status) if !status.is_terminal() => {
+                    edit.finish(id, End::Done, how, note).map(|_| ())
+                }
+                _ => Ok(()),
+            }
+        })?;
         Ok(())
     }
 
@@ -472,13 +541,25 @@ impl Serial<'_> {
         let repo = &self.project.repo;
         if mode == GitPublishMode::Off {
             self.left_by_us = Some(repo.work_tree_hash(&self.left_out())?);
+            self.project.tell(Event::Note(format!(
+                "{}: its changes are left uncommitted (`agent.git_publish_mode` is off)",
+                tally.task.id
+            )));
             return Ok(Ended::Done);
         }
-        let runtime: Vec<PathBuf> = RUNTIME_PATHS.iter().map(PathBuf::from).collect();
+        let (branch, _) = preflight::branch(self.project)?;
+        if branch != self.branch {
+            return Ok(Ended::Blocked(format!(
+                "`{branch}` is checked out now, and the work is for `{}`",
+                self.branch
+            )));
+        }
+        let runtime = runtime_paths(repo.root());
         let message = landing::message(&tally.task, claim, &[]);
-        tally.commit = match repo.commit_all_but(&runtime, &message)? {
+        // A commit that is there already has the task's work, and only that.
+        tally.commit = match self.own_commit(claim)? {
             Some(commit) => Some(commit),
-            None => self.own_commit(claim)?,
+            None => repo.commit_all_but(&runtime, &message)?,
         };
         self.record(|session| session.step = Some(SessionStep::Committed))?;
         self.project.faults.point("serial", "committed", "");
@@ -574,7 +655,7 @@ impl Serial<'_> {
         if tally.commit.is_some() || preflight::foreign_changes(self.project)?.is_empty() {
             return Ok(());
         }
-        let runtime: Vec<PathBuf> = RUNTIME_PATHS.iter().map(PathBuf::from).collect();
+        let runtime = runtime_paths(repo.root());
         let message = format!("Rescued: {} {}", tally.task.id, tally.task.title);
         let head = repo.head()?.commit().cloned();
         let snapshot = repo.snapshot(&runtime, &message, head.as_ref())?;
@@ -662,7 +743,7 @@ impl Serial<'_> {
 
     /// Paths that say nothing about whether an agent changed anything.
     fn left_out(&self) -> Vec<PathBuf> {
-        let mut paths: Vec<PathBuf> = RUNTIME_PATHS.iter().map(PathBuf::from).collect();
+        let mut paths = runtime_paths(self.project.repo.root());
         paths.extend(checkout::queue_files(self.project));
         paths
     }

@@ -59,15 +59,6 @@ impl Headline {
             Self::Idle => "Nothing is running, and nothing needs you.",
         }
     }
-
-    /// The command that comes next, if there is one.
-    pub fn next_command(self) -> Option<&'static str> {
-        match self {
-            Self::NotStarted | Self::Interrupted => Some("ralph run loop --parallel 2"),
-            Self::Blocked | Self::Failed => Some("ralph run parallel retry --task <TASK_ID>"),
-            Self::InProgress | Self::Idle => None,
-        }
-    }
 }
 
 /// Counts the records of `state`.

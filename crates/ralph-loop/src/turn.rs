@@ -165,7 +165,7 @@ pub fn failure(outcome: &Outcome, cancel: &Cancel) -> Option<Failure> {
             Some(Failure::Limit(outcome.to_string()))
         }
         Outcome::NotAuthenticated { .. } | Outcome::Misused { .. } => {
-            Some(Failure::Final(outcome.to_string()))
+            Some(Failure::Machine(outcome.to_string()))
         }
         _ => Some(Failure::Again(outcome.to_string())),
     }
@@ -180,6 +180,8 @@ pub enum Failure {
     Again(String),
     /// It will not.
     Final(String),
+    /// Nor will any other task: something about this machine is to be mended first.
+    Machine(String),
     /// Not before a time that the provider said, or did not.
     RateLimited {
         /// When requests are taken again, if the agent said so.

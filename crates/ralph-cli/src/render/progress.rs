@@ -138,7 +138,7 @@ impl Board {
                 .map(|(task, (word, since))| format!("{task} {word} {}", time(since.elapsed()))),
         );
         let line = parts.join("  ");
-        line.chars().take(100).collect()
+        line.chars().take(columns()).collect()
     }
 
     /// Removes the status line, so that a line of text can take its place.
@@ -148,6 +148,12 @@ impl Board {
             self.painted = false;
         }
     }
+}
+
+/// The width of the terminal, less the last column: a full line would wrap.
+fn columns() -> usize {
+    let width = terminal_size::terminal_size_of(io::stderr()).map(|(width, _)| width.0);
+    usize::from(width.unwrap_or(80)).saturating_sub(1)
 }
 
 /// What a task is doing; `None` when it is done.
@@ -184,26 +190,26 @@ fn line(event: &Event) -> Option<Text> {
             };
             text.plain(format!("Landing on {place}, {workers}."))
         }
-        Event::Recovering(action) => text.style(YELLOW, "recover  ").plain(recovery(action)),
+        Event::Recovering(action) => text.style(YELLOW, "recover    ").plain(recovery(action)),
         Event::Claimed { task, title } => {
-            text.style(CYAN, "start    ").plain(format!("{task}  {title}"))
+            text.style(CYAN, "start      ").plain(format!("{task}  {title}"))
         }
         Event::Step { task, step, attempt } => match step {
             WorkerStep::Resolving => {
-                text.style(YELLOW, "conflict").plain(format!(" {task}  asking the agent"))
+                text.style(YELLOW, "conflict   ").plain(format!("{task}  asking the agent"))
             }
             WorkerStep::Fixing => {
-                text.style(YELLOW, "red gate").plain(format!(" {task}  asking the agent"))
+                text.style(YELLOW, "red gate   ").plain(format!("{task}  asking the agent"))
             }
             WorkerStep::Working if *attempt > 1 => {
-                text.style(YELLOW, "again    ").plain(format!("{task}  attempt {attempt}"))
+                text.style(YELLOW, "again      ").plain(format!("{task}  attempt {attempt}"))
             }
             _ => return None,
         },
         Event::Finished(summary) => {
             let style = if summary.outcome == Outcome::Landed { GREEN } else { RED };
             let mut line = text
-                .style(style, format!("{:<9}", summary.outcome.as_str()))
+                .style(style, format!("{:<11}", summary.outcome.as_str()))
                 .plain(format!("{}  {} in {}", summary.task, summary.title, time(summary.wall)));
             if let (Some(reason), false) = (&summary.reason, summary.outcome == Outcome::Landed) {
                 line = line.plain(format!(": {reason}"));
@@ -221,10 +227,15 @@ fn line(event: &Event) -> Option<Text> {
             "The gate is red on the target itself: mend that first, then run again. \
              Finished work waits and lands then, without an agent.",
         ),
+        Event::Stopping(StopReason::Machine) => text.style(
+            RED,
+            "Something on this machine is to be mended first; no task would fare better. \
+             Run again then: nothing is lost.",
+        ),
         Event::Stopping(StopReason::Interrupted) => {
             text.plain("Stopping; all work is kept, and the next run goes on with it.")
         }
-        Event::Note(note) => text.style(DIM, "note     ").plain(note),
+        Event::Note(note) => text.style(DIM, "note       ").plain(note),
         _ => return None,
     })
 }
@@ -238,6 +249,7 @@ fn recovery(action: &Action) -> String {
         Action::RecordLanded { task } => format!("{task}  it had landed already"),
         Action::Land { task } => format!("{task}  landing its finished work"),
         Action::Restart { task } => format!("{task}  starting it again"),
+        Action::Drop { task } => format!("{task}  it is no longer open in the queue"),
         Action::GiveUp { task, attempts } => {
             format!("{task}  given up after {attempts} attempts")
         }

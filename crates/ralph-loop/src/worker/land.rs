@@ -6,13 +6,15 @@
 //! really conflicts or the gate is red, and then outside the lane, so that
 //! others land meanwhile.
 
+use std::path::{Path, PathBuf};
+
 use ralph_agent::{Phase, Progress, TurnReport};
 use ralph_git::{ConflictFile, FetchError, GitError, Push, Rebase, Sha, Workspace};
 use ralph_queue::Task;
-use ralph_state::{Timestamp, WorkerLifecycle, WorkerRecord, WorkerStep};
+use ralph_state::{WorkerLifecycle, WorkerRecord, WorkerStep};
 
 use super::work::follow_ups;
-use super::{Worker, WorkerEnd, WorkerError};
+use super::{Held, Worker, WorkerEnd, WorkerError};
 use crate::books::{self, Booked, Books, Entry};
 use crate::checkout::{self, Advanced};
 use crate::event::Event;
@@ -49,6 +51,13 @@ impl Worker<'_> {
     /// Lands the committed work of the record, however far it got before.
     pub(super) fn land(&self, workspace: Workspace) -> Result<WorkerEnd, WorkerError> {
         let ticket = self.claim.take_ticket()?;
+        let record = self.claim.read()?;
+        if matches!(record.step, Some(WorkerStep::Resolving | WorkerStep::Fixing)) {
+            // A turn was cut short here: the agent's edits are nowhere else.
+            if let Some(work) = sha(record.work_commit.as_deref()) {
+                self.keep_leftovers(&workspace, &work)?;
+            }
+        }
         loop {
             self.step(&WorkerStep::Waiting, WorkerRecord::start_integration)?;
             let entered = lane::enter(
@@ -61,15 +70,15 @@ impl Worker<'_> {
             let Some(lane) = entered else { return self.stopped() };
             let mut pass = self.pass(&workspace)?;
             while matches!(pass, Pass::Raced | Pass::Transient(_)) {
-                if let Some(end) = self.before_retry(&workspace, &pass)? {
-                    return Ok(end);
-                }
-                pass = self.pass(&workspace)?;
+                pass = match self.before_retry(&pass)? {
+                    None => self.pass(&workspace)?,
+                    Some(last) => last,
+                };
             }
             match pass {
                 Pass::Landed(commit) => return self.landed(workspace, commit.as_ref()),
                 Pass::Superseded(by) => return self.superseded(&workspace, &by),
-                Pass::Refused(reason) => return self.blocked(&workspace, &reason),
+                Pass::Refused(reason) => return self.block(workspace, &reason),
                 Pass::Stopped => return self.stopped(),
                 Pass::TargetRed(failure) => return self.wait_for_target(&failure),
                 Pass::Conflict { onto, files } => {
@@ -143,7 +152,7 @@ impl Worker<'_> {
             return Ok(Some(Pass::Landed(Some(commit))));
         }
         let theirs = workspace.find_trailer(&range, TASK_TRAILER, self.task.id.as_str())?;
-        Ok(theirs.map(|commit| Pass::Superseded(format!("commit {commit} finished it"))))
+        Ok(theirs.map(|commit| Pass::Superseded(format!("by commit {commit}"))))
     }
 
     fn enter_and_push(
@@ -163,13 +172,13 @@ impl Worker<'_> {
         };
         let rules = self.project.book_rules();
         if books::enter(workspace, &books, tip, &rules, &entry)? == Booked::AlreadyFinished {
-            return Ok(Pass::Superseded("the target's queue has it as finished".to_owned()));
+            return Ok(Pass::Superseded("in the target's queue".to_owned()));
         }
         let message = match &record.work_commit {
             Some(work) => workspace.message_of(work)?,
             None => landing::message(&self.task, self.claim.id(), &[]),
         };
-        let left_out: Vec<_> = crate::layout::RUNTIME_PATHS.iter().map(Into::into).collect();
+        let left_out = crate::layout::runtime_paths(workspace.root());
         let landing = workspace.commit_work(&left_out, &message, tip)?;
         let tree = workspace.tree_of(landing.as_str())?;
         if tree == workspace.tree_of(tip.as_str())? {
@@ -255,11 +264,7 @@ impl Worker<'_> {
             "the gate `{}` is red on `{}` itself, without this work: {}",
             failure.command, self.branch, failure.exit
         );
-        self.claim.update(|record| {
-            record.extra.set(super::TARGET_RED, true);
-            record.last_error = Some(reason);
-        })?;
-        self.stopped()
+        self.held(Held::TargetRed, &reason)
     }
 
     fn push(
@@ -297,12 +302,9 @@ impl Worker<'_> {
         }
     }
 
-    /// Counts a push that did not go through; ends the worker when too many did not.
-    fn before_retry(
-        &self,
-        workspace: &Workspace,
-        pass: &Pass,
-    ) -> Result<Option<WorkerEnd>, WorkerError> {
+    /// Counts a push that did not go through and waits before the next; `Some`
+    /// when there is none.
+    fn before_retry(&self, pass: &Pass) -> Result<Option<Pass>, WorkerError> {
         let reason = match pass {
             Pass::Transient(reason) => reason.as_str(),
             _ => "the target moved before the push arrived",
@@ -313,16 +315,31 @@ impl Worker<'_> {
         })?;
         let limit = self.project.config.parallel.max_push_attempts;
         if record.push_attempts >= limit {
-            let reason = format!("{reason} ({limit} pushes)");
-            return Ok(Some(self.blocked(workspace, &reason)?));
+            return Ok(Some(Pass::Refused(format!("{reason} ({limit} pushes)"))));
         }
         if matches!(pass, Pass::Transient(_)) {
             let pause = self.project.push_pause(record.push_attempts);
             if self.project.cancel.wait_timeout(pause) {
-                return Ok(Some(self.stopped()?));
+                return Ok(Some(Pass::Stopped));
             }
         }
         Ok(None)
+    }
+
+    /// Blocks the task, unless the target has the work all the same: an answer
+    /// that got lost is no refusal.
+    fn block(&self, workspace: Workspace, reason: &str) -> Result<WorkerEnd, WorkerError> {
+        let record = self.claim.read()?;
+        if let Ok(fetched) = workspace.fetch(target::REMOTE, &self.branch)
+            && let Some(tip) = fetched.tip
+        {
+            match self.already_there(&workspace, &record, &tip)? {
+                Some(Pass::Landed(commit)) => return self.landed(workspace, commit.as_ref()),
+                Some(Pass::Superseded(by)) => return self.superseded(&workspace, &by),
+                _ => {}
+            }
+        }
+        self.blocked(&workspace, reason)
     }
 
     /// An agent's turn on a conflict, outside the lane. `Some` ends the worker.
@@ -341,36 +358,110 @@ impl Worker<'_> {
             return self.blocked(workspace, &reason).map(Some);
         }
         let record = self.step(&WorkerStep::Resolving, |record| add_one(&mut record.conflicts))?;
+        let place = self.place(&record, workspace, Phase::Resolve);
+        let unmarked = unmarked(workspace, files, &place)?;
         let base = sha(record.base_commit.as_deref());
         let conflict = ConflictBrief {
             target: self.branch.clone(),
             files: names,
+            unmarked: unmarked.iter().map(|file| file.brief.clone()).collect(),
             theirs: match base {
                 Some(base) => subjects(workspace, &base, onto)?,
                 None => Vec::new(),
             },
         };
-        let place = self.place(&record, workspace, Phase::Resolve);
+        let runtime = crate::layout::runtime_paths(workspace.root());
+        let before = workspace.work_tree_hash(&runtime)?;
         let report =
             self.turn(&place, &WorkerStep::Resolving, |brief| prompt::resolve(brief, &conflict))?;
-        let ended = turn::failure(&report.outcome, &self.project.cancel);
-        match &ended {
-            Some(Failure::Interrupted) => return self.stopped().map(Some),
-            Some(Failure::RateLimited { until, reason }) => {
-                self.wait_for_limit(*until, reason, &record);
+        match turn::failure(&report.outcome, &self.project.cancel) {
+            None => {
+                if let Some(work) = self.resolved(workspace, onto, files, &unmarked, &place)? {
+                    // What the agent had before it saw the conflict is kept too.
+                    self.rescue_work(workspace)?;
+                    self.recommit(&work, onto)?;
+                    workspace.abort_rebase()?;
+                    return Ok(None);
+                }
+                self.project
+                    .tell(Event::Note(format!("{}: the conflict is not resolved", self.task.id)));
             }
-            _ => {}
+            Some(Failure::Interrupted) => return self.stopped().map(Some),
+            Some(other) => {
+                if let Some(end) = self.after_turn(workspace, &other, &record)? {
+                    return Ok(Some(end));
+                }
+            }
         }
-        let paths: Vec<_> = files.iter().map(|file| file.path.clone()).collect();
-        if ended.is_none() && ralph_git::conflict_markers(workspace.root(), &paths)?.is_empty() {
-            let work = self.commit_work(workspace, onto, onto)?;
-            self.recommit(&work, onto)?;
-        } else {
-            self.project
-                .tell(Event::Note(format!("{}: the conflict is not resolved", self.task.id)));
+        // The next turn starts from the markers again; edits of this one are kept.
+        let is_edited = workspace.work_tree_hash(&runtime)? != before;
+        if let (true, Some(work)) = (is_edited, sha(record.work_commit.as_deref())) {
+            self.keep_leftovers(workspace, &work)?;
         }
         workspace.abort_rebase()?;
         Ok(None)
+    }
+
+    /// The resolution as a commit on `onto`; `None` when it is none: a marker is
+    /// left, a file without markers was not touched, or the task's whole change
+    /// is gone, and no reason was stated.
+    fn resolved(
+        &self,
+        workspace: &Workspace,
+        onto: &Sha,
+        files: &[ConflictFile],
+        unmarked: &[Unmarked],
+        place: &TurnPlace,
+    ) -> Result<Option<Sha>, WorkerError> {
+        let paths: Vec<_> = files.iter().map(|file| file.path.clone()).collect();
+        // An agent that went elsewhere (`git rebase --abort`, a checkout) has
+        // files that would undo what landed meanwhile.
+        if !stands_on(workspace, onto)?
+            || !ralph_git::conflict_markers(workspace.root(), &paths)?.is_empty()
+        {
+            return Ok(None);
+        }
+        let reason = turn::stated_reason(place);
+        let untouched =
+            unmarked.iter().any(|file| content(&workspace.root().join(&file.path)) == file.before);
+        if untouched && reason.is_none() {
+            return Ok(None);
+        }
+        let work = self.commit_work(workspace, onto, onto)?;
+        let is_empty = workspace.tree_of(work.as_str())? == workspace.tree_of(onto.as_str())?;
+        Ok((!is_empty || reason.is_some()).then_some(work))
+    }
+
+    /// What follows from a turn on a conflict or a red gate that did not succeed;
+    /// `None`: another may.
+    fn after_turn(
+        &self,
+        workspace: &Workspace,
+        failure: &Failure,
+        record: &WorkerRecord,
+    ) -> Result<Option<WorkerEnd>, WorkerError> {
+        match failure {
+            Failure::Interrupted => self.stopped().map(Some),
+            Failure::Machine(reason) => self.held(Held::Machine, reason).map(Some),
+            Failure::Final(reason) | Failure::Limit(reason) => {
+                self.blocked(workspace, reason).map(Some)
+            }
+            Failure::RateLimited { until, reason } => {
+                let asked = record.conflicts.unwrap_or(0) + record.red_gates.unwrap_or(0);
+                self.project.tell(Event::Note(format!("{}: {reason}", self.task.id)));
+                match ralph_agent::rate_limit_pause(*until, self.project.now(), asked) {
+                    None => self.blocked(workspace, reason).map(Some),
+                    Some(pause) if self.project.cancel.wait_timeout(pause) => {
+                        self.stopped().map(Some)
+                    }
+                    Some(_) => Ok(None),
+                }
+            }
+            Failure::Again(reason) => {
+                self.project.tell(Event::Note(format!("{}: {reason}", self.task.id)));
+                Ok(None)
+            }
+        }
     }
 
     /// An agent's turn on a red gate, outside the lane. `Some` ends the worker.
@@ -390,23 +481,22 @@ impl Worker<'_> {
         let record = self.step(&WorkerStep::Fixing, |_| {})?;
         let place = self.place(&record, workspace, Phase::Fix);
         let report = self.turn(&place, &WorkerStep::Fixing, |brief| prompt::fix(brief, failure))?;
-        match turn::failure(&report.outcome, &self.project.cancel) {
-            Some(Failure::Interrupted) => return self.stopped().map(Some),
-            Some(Failure::Final(reason) | Failure::Limit(reason)) => {
-                return self.blocked(workspace, &reason).map(Some);
-            }
-            Some(Failure::RateLimited { until, reason }) => {
-                self.wait_for_limit(until, &reason, &record);
-            }
-            Some(Failure::Again(reason)) => {
-                self.project.tell(Event::Note(format!("{}: {reason}", self.task.id)));
-            }
-            None => {
-                let work = self.commit_work(workspace, onto, landing)?;
-                self.recommit(&work, onto)?;
-            }
+        let failure = turn::failure(&report.outcome, &self.project.cancel);
+        if failure == Some(Failure::Interrupted) {
+            return self.stopped().map(Some);
         }
-        Ok(None)
+        if stands_on(workspace, landing)? {
+            // Also what a failed turn wrote is a step from where the next begins.
+            let work = self.commit_work(workspace, onto, landing)?;
+            self.recommit(&work, onto)?;
+        } else {
+            // The agent moved HEAD away: its files would undo what landed.
+            self.keep_leftovers(workspace, landing)?;
+        }
+        match failure {
+            None => Ok(None),
+            Some(failure) => self.after_turn(workspace, &failure, &record),
+        }
     }
 
     /// One turn of the agent, recorded before it starts and as it runs.
@@ -452,15 +542,6 @@ impl Worker<'_> {
         Ok(report)
     }
 
-    /// Waits for the provider before the next turn on a conflict or a red gate.
-    fn wait_for_limit(&self, until: Option<Timestamp>, reason: &str, record: &WorkerRecord) {
-        let asked = record.conflicts.unwrap_or(0) + record.red_gates.unwrap_or(0);
-        self.project.tell(Event::Note(format!("{}: {reason}", self.task.id)));
-        if let Some(pause) = ralph_agent::rate_limit_pause(until, self.project.now(), asked) {
-            self.project.cancel.wait_timeout(pause);
-        }
-    }
-
     fn recommit(&self, work: &Sha, onto: &Sha) -> Result<(), WorkerError> {
         self.step(&WorkerStep::Committed, |record| {
             record.work_commit = Some(work.to_string());
@@ -493,7 +574,7 @@ impl Worker<'_> {
     fn superseded(&self, workspace: &Workspace, by: &str) -> Result<WorkerEnd, WorkerError> {
         self.rescue_work(workspace)?;
         let now = self.project.now().to_string();
-        let reason = format!("someone else finished it: {by}");
+        let reason = format!("someone else finished it, {by}");
         self.claim.update(|record| {
             record.lifecycle = WorkerLifecycle::Completed;
             record.completed_at = Some(now);
@@ -517,6 +598,67 @@ impl Worker<'_> {
             self.rescue(workspace, &work)?;
         }
         Ok(())
+    }
+}
+
+/// A file in conflict that shows no markers: binary, a link, or deleted on one side.
+struct Unmarked {
+    path: PathBuf,
+    /// Its content before the agent's turn.
+    before: Option<Vec<u8>>,
+    /// How the agent is told of it.
+    brief: String,
+}
+
+/// The files in conflict without markers, with their versions laid out for the agent.
+fn unmarked(
+    workspace: &Workspace,
+    files: &[ConflictFile],
+    place: &TurnPlace,
+) -> Result<Vec<Unmarked>, WorkerError> {
+    let paths: Vec<_> = files.iter().map(|file| file.path.clone()).collect();
+    let marked = ralph_git::conflict_markers(workspace.root(), &paths)?;
+    let mut unmarked = Vec::new();
+    for (index, file) in files.iter().enumerate() {
+        if marked.contains(&file.path) {
+            continue;
+        }
+        let dir = place.files.join(format!("conflict-{index}"));
+        fs_err::create_dir_all(&dir)?;
+        let mut versions = Vec::new();
+        for (name, blob) in [("base", &file.base), ("landed", &file.ours), ("yours", &file.theirs)]
+        {
+            match blob {
+                Some(blob) => {
+                    let path = dir.join(name);
+                    fs_err::write(&path, workspace.blob(blob)?)?;
+                    versions.push(format!("{name}: `{}`", path.display()));
+                }
+                None => versions.push(format!("{name}: no such file")),
+            }
+        }
+        unmarked.push(Unmarked {
+            path: file.path.clone(),
+            before: content(&workspace.root().join(&file.path)),
+            brief: format!("{} ({})", file.path.display(), versions.join(", ")),
+        });
+    }
+    Ok(unmarked)
+}
+
+/// Whether the workspace's HEAD is `commit` or comes after it.
+pub(super) fn stands_on(workspace: &Workspace, commit: &Sha) -> Result<bool, GitError> {
+    match workspace.head()?.commit() {
+        Some(head) => workspace.is_ancestor(commit, head),
+        None => Ok(false),
+    }
+}
+
+/// A file's bytes or a link's target; `None` when nothing is there.
+fn content(path: &Path) -> Option<Vec<u8>> {
+    match fs_err::read_link(path) {
+        Ok(target) => Some(target.to_string_lossy().into_owned().into_bytes()),
+        Err(_) => fs_err::read(path).ok(),
     }
 }
 

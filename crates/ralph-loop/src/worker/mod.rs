@@ -29,7 +29,7 @@ use crate::turn::{TakeTurnError, TurnPlace};
 use crate::{landing, recover, target};
 
 pub(crate) use land::settle;
-pub(crate) use work::phases;
+pub(crate) use work::{FOLLOW_UPS, phases};
 
 /// How a worker ended. The record says the same, durably.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -150,6 +150,10 @@ pub fn run(project: &Project, task: &TaskId, claim_id: &str) -> Result<WorkerEnd
         // A git that somebody killed says nothing about the task: its worker
         // ends, and another goes on from the record.
         Err(error) if git_was_killed(&error) => Err(error),
+        Err(error) if is_machines(&error) => {
+            let claim = Claim::new(project.store(), task.clone(), claim_id);
+            hold(&claim, Held::Machine, &chain(&error))
+        }
         Err(error) => {
             fail(project, task, claim_id, &error);
             Err(error)
@@ -182,14 +186,19 @@ fn go_on(
             work::Worked::Stopped => return worker.stopped(),
             work::Worked::Failed(reason) => return worker.failed(&reason),
             work::Worked::Limited(reason) => return worker.limited(&reason),
+            work::Worked::Held(reason) => return worker.held(Held::Machine, &reason),
+            work::Worked::Superseded => return worker.superseded_before_work(),
         },
     };
     worker.land(workspace)
 }
 
-/// Records that the worker met an error it could not deal with.
+/// Records that the worker met an error it could not deal with; its work is kept.
 fn fail(project: &Project, task: &TaskId, claim_id: &str, error: &WorkerError) {
     let claim = Claim::new(project.store(), task.clone(), claim_id);
+    if let Ok(record) = claim.read() {
+        keep_work(project, &record);
+    }
     let reason = chain(error);
     let now = project.now().to_string();
     // Work that landed is not failed by what comes after: the record stays as
@@ -206,6 +215,46 @@ fn fail(project: &Project, task: &TaskId, claim_id: &str, error: &WorkerError) {
             error = &unrecorded as &dyn std::error::Error,
             "the failure is not recorded"
         );
+    }
+}
+
+/// Puts what the workspace of `record` holds under a rescue ref, as far as that
+/// works: the workspace stays in any case.
+pub(crate) fn keep_work(project: &Project, record: &WorkerRecord) {
+    let kept = || -> Result<Option<String>, WorkerError> {
+        let Ok(task) = record.task_id.parse::<TaskId>() else { return Ok(None) };
+        let Some(workspace) = target::open_workspace(project, &record.workspace_path)? else {
+            return Ok(None);
+        };
+        let runtime = crate::layout::runtime_paths(workspace.root());
+        let head = workspace.head()?.commit().cloned();
+        let base = record.base_commit.as_deref().and_then(|sha| sha.parse::<Sha>().ok());
+        let message = format!("Rescued: {task}");
+        let snapshot = workspace.snapshot(&runtime, &message, head.as_ref())?;
+        let unchanged = match base.or(head) {
+            Some(base) => {
+                workspace.tree_of(base.as_str())? == workspace.tree_of(snapshot.as_str())?
+            }
+            None => false,
+        };
+        if unchanged {
+            return Ok(None);
+        }
+        let name = landing::free_rescue_ref(&project.repo, &task)?;
+        project.repo.fetch_from(workspace.root(), &snapshot, &name)?;
+        Ok(Some(name))
+    };
+    match kept() {
+        Ok(None) => {}
+        Ok(Some(name)) => {
+            project.tell(Event::Note(format!("{}: its work is kept as {name}", record.task_id)));
+        }
+        Err(error) => project.tell(Event::Note(format!(
+            "{}: its work stays in `{}` only: {}",
+            record.task_id,
+            record.workspace_path.display(),
+            chain(&error)
+        ))),
     }
 }
 
@@ -234,12 +283,21 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
 }
 
 impl Worker<'_> {
-    /// The workspace of an earlier worker with committed work, or `None` if it
-    /// is gone (then the task starts anew).
+    /// The workspace of an earlier worker with committed work; made anew from
+    /// the rescue ref when it is gone. `None`: the task starts over.
     fn reopen(&self, record: &WorkerRecord) -> Result<Option<Workspace>, WorkerError> {
-        let Some(workspace) = self.open_workspace(record)? else { return Ok(None) };
-        let intact = match &record.work_commit {
-            Some(commit) => workspace.resolve(commit)?.is_some(),
+        let work = record.work_commit.as_deref().and_then(|sha| sha.parse::<Sha>().ok());
+        let Some(workspace) = self.open_workspace(record)? else {
+            let main = &self.project.repo;
+            return Ok(match work {
+                Some(work) if main.resolve(work.as_str())?.is_some() => {
+                    self.create(&record.workspace_path, Some(&work))?.ok()
+                }
+                _ => None,
+            });
+        };
+        let intact = match &work {
+            Some(work) => workspace.resolve(work.as_str())?.is_some(),
             None => true,
         };
         Ok(intact.then_some(workspace))
@@ -299,6 +357,21 @@ impl Worker<'_> {
         Ok(WorkerEnd::Failed)
     }
 
+    /// Leaves the record unfinished for the next run: the user has to mend something first.
+    fn held(&self, why: Held, reason: &str) -> Result<WorkerEnd, WorkerError> {
+        hold(&self.claim, why, reason)
+    }
+
+    /// The target had the task as finished before an agent was asked.
+    fn superseded_before_work(&self) -> Result<WorkerEnd, WorkerError> {
+        let now = self.project.now().to_string();
+        self.claim.update(|record| {
+            record.mark_completed(now);
+            record.last_error = Some("the target has it as finished".to_owned());
+        })?;
+        Ok(WorkerEnd::Superseded)
+    }
+
     /// A failure that is nobody's fault: the record says so beside its lifecycle.
     fn limited(&self, reason: &str) -> Result<WorkerEnd, WorkerError> {
         self.claim.update(|record| {
@@ -317,6 +390,27 @@ impl Worker<'_> {
     }
 }
 
+/// Records that the task waits for something the user has to mend.
+fn hold(claim: &Claim, why: Held, reason: &str) -> Result<WorkerEnd, WorkerError> {
+    claim.update(|record| {
+        record.extra.set(HELD, why.as_str());
+        record.last_error = Some(reason.to_owned());
+    })?;
+    stopped(claim)
+}
+
+/// Whether an error says something about this machine and nothing about the task.
+fn is_machines(error: &WorkerError) -> bool {
+    match error {
+        WorkerError::Gate(_) | WorkerError::Runner(_) | WorkerError::Turn(_) => true,
+        WorkerError::Workspace { source, .. } => {
+            matches!(source, ralph_git::CreateError::DiskFull { .. })
+        }
+        WorkerError::Git(error) => matches!(error, GitError::DiskFull { .. }),
+        _ => false,
+    }
+}
+
 /// Records that the worker was stopped: no attempt is used up.
 fn stopped(claim: &Claim) -> Result<WorkerEnd, WorkerError> {
     claim.update(|record| {
@@ -330,8 +424,36 @@ fn stopped(claim: &Claim) -> Result<WorkerEnd, WorkerError> {
 /// The field of a record that says that a limit made it fail.
 pub(crate) const LIMITED: &str = "limited";
 
-/// The field of an unfinished record that waits for the target's own gate to be green.
-pub(crate) const TARGET_RED: &str = "target_red";
+/// The field of an unfinished record that says what the user has to mend
+/// before any task can go on: see [`Held`].
+pub(crate) const HELD: &str = "held";
+
+/// Why an unfinished task waits, and every other with it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Held {
+    /// The gate is red on the target itself.
+    TargetRed,
+    /// A program, a login or space on the disk is missing.
+    Machine,
+}
+
+impl Held {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::TargetRed => "target_red",
+            Self::Machine => "machine",
+        }
+    }
+
+    /// What `record` waits for.
+    pub(crate) fn of(record: &WorkerRecord) -> Option<Self> {
+        match record.extra.get(HELD)?.as_str()? {
+            "target_red" => Some(Self::TargetRed),
+            "machine" => Some(Self::Machine),
+            _ => None,
+        }
+    }
+}
 
 /// What every process of a claim carries in its environment.
 pub fn marker(task: &str, claim: &str) -> String {

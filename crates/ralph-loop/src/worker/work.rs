@@ -10,7 +10,7 @@ use ralph_state::{WorkerRecord, WorkerStep};
 use super::{Worker, WorkerError};
 use crate::books::Books;
 use crate::event::Event;
-use crate::layout::RUNTIME_PATHS;
+use crate::layout::runtime_paths;
 use crate::turn::{self, Failure};
 use crate::{landing, prompt, target};
 
@@ -24,6 +24,16 @@ pub(super) enum Worked {
     Failed(String),
     /// A limit ended it.
     Limited(String),
+    /// The target has the task as finished.
+    Superseded,
+    /// Something about this machine is wrong; no task would fare better.
+    Held(String),
+}
+
+/// Why there is no workspace to work in.
+enum NoPlace {
+    Failed(String),
+    Superseded,
 }
 
 /// How one series of turns ended.
@@ -32,6 +42,7 @@ enum Turns {
     Stopped,
     Failed(String),
     Limited(String),
+    Held(String),
 }
 
 impl Worker<'_> {
@@ -40,7 +51,8 @@ impl Worker<'_> {
         let record = self.claim.read()?;
         let (workspace, base) = match self.prepare(&record)? {
             Ok(prepared) => prepared,
-            Err(reason) => return Ok(Worked::Failed(reason)),
+            Err(NoPlace::Failed(reason)) => return Ok(Worked::Failed(reason)),
+            Err(NoPlace::Superseded) => return Ok(Worked::Superseded),
         };
         let mut plan = None;
         for &phase in phases(self.project.phases_for(&self.task)) {
@@ -55,6 +67,7 @@ impl Worker<'_> {
                     self.keep_leftovers(&workspace, &base)?;
                     return Ok(Worked::Limited(reason));
                 }
+                Turns::Held(reason) => return Ok(Worked::Held(reason)),
             }
         }
         self.commit(workspace, &base)
@@ -65,22 +78,15 @@ impl Worker<'_> {
     fn prepare(
         &self,
         record: &WorkerRecord,
-    ) -> Result<Result<(Workspace, Sha), String>, WorkerError> {
+    ) -> Result<Result<(Workspace, Sha), NoPlace>, WorkerError> {
         let mut path = record.workspace_path.clone();
         let main = &self.project.repo;
         let local = main.resolve(&format!("refs/heads/{}", self.branch))?;
         let workspace = match self.open_workspace(record) {
-            Ok(Some(workspace)) => {
-                let base = record.base_commit.as_deref().and_then(|sha| sha.parse().ok());
-                let base: Option<Sha> = base.or(workspace.head()?.commit().cloned());
-                if let Some(base) = base {
-                    self.keep_leftovers(&workspace, &base)?;
-                }
-                workspace
-            }
+            Ok(Some(workspace)) => workspace,
             Ok(None) => match self.create(&path, local.as_ref())? {
                 Ok(workspace) => workspace,
-                Err(reason) => return Ok(Err(reason)),
+                Err(reason) => return Ok(Err(NoPlace::Failed(reason))),
             },
             Err(WorkerError::Open(_)) => {
                 // Of an older version, of another repository or of the user: left alone.
@@ -96,15 +102,23 @@ impl Worker<'_> {
                 self.claim.update(|record| record.workspace_path = elsewhere)?;
                 match self.create(&path, local.as_ref())? {
                     Ok(workspace) => workspace,
-                    Err(reason) => return Ok(Err(reason)),
+                    Err(reason) => return Ok(Err(NoPlace::Failed(reason))),
                 }
             }
             Err(error) => return Err(error),
         };
         let tip = workspace.fetch(target::REMOTE, &self.branch)?.tip.or(local);
         let Some(tip) = tip else {
-            return Ok(Err(format!("the branch `{}` is gone", self.branch)));
+            let reason = format!("the branch `{}` is gone", self.branch);
+            return Ok(Err(NoPlace::Failed(reason)));
         };
+        // What an earlier attempt left, compared with what it started from, or
+        // with the target: a record made anew does not know the former.
+        let started_from = record.base_commit.as_deref().and_then(|sha| sha.parse().ok());
+        self.keep_leftovers(&workspace, started_from.as_ref().unwrap_or(&tip))?;
+        if crate::books::is_finished(&workspace, &self.project.config.queue, &tip, &self.task.id)? {
+            return Ok(Err(NoPlace::Superseded));
+        }
         workspace.reset_clean(&tip)?;
         self.copy_env_files(&workspace)?;
         let base = tip.to_string();
@@ -113,7 +127,7 @@ impl Worker<'_> {
     }
 
     /// A new workspace at `path`, on a branch of its own.
-    fn create(
+    pub(super) fn create(
         &self,
         path: &Path,
         start: Option<&Sha>,
@@ -129,8 +143,12 @@ impl Worker<'_> {
     }
 
     /// Puts everything in the workspace that `base` does not have under a rescue ref.
-    fn keep_leftovers(&self, workspace: &Workspace, base: &Sha) -> Result<(), WorkerError> {
-        let runtime: Vec<PathBuf> = RUNTIME_PATHS.iter().map(PathBuf::from).collect();
+    pub(super) fn keep_leftovers(
+        &self,
+        workspace: &Workspace,
+        base: &Sha,
+    ) -> Result<(), WorkerError> {
+        let runtime = runtime_paths(workspace.root());
         let head = workspace.head()?.commit().cloned();
         let message = format!("Rescued: {} {}", self.task.id, self.task.title);
         let snapshot = workspace.snapshot(&runtime, &message, head.as_ref().or(Some(base)))?;
@@ -195,6 +213,7 @@ impl Worker<'_> {
                 }
                 Some(Failure::Interrupted) => return Ok(Turns::Stopped),
                 Some(Failure::Final(reason)) => return Ok(Turns::Failed(reason)),
+                Some(Failure::Machine(reason)) => return Ok(Turns::Held(reason)),
                 Some(Failure::Limit(reason)) => return Ok(Turns::Limited(reason)),
                 Some(Failure::RateLimited { until, reason }) => {
                     let pause = ralph_agent::rate_limit_pause(until, self.project.now(), limits);
@@ -222,6 +241,7 @@ impl Worker<'_> {
                 .tell(Event::Note(format!("{}: attempt {attempt} ended: {reason}", self.task.id)));
             self.claim.update(|record| {
                 record.attempt = Some(attempt + 1);
+                record.step = Some(WorkerStep::SpawnIntended);
                 record.last_error = Some(reason.clone());
             })?;
             earlier = Some(reason);
@@ -233,7 +253,24 @@ impl Worker<'_> {
     }
 
     /// The work as one commit on `base`, without Ralph's own files.
-    fn commit(&self, workspace: Workspace, base: &Sha) -> Result<Worked, WorkerError> {
+    fn commit(&self, workspace: Workspace, started: &Sha) -> Result<Worked, WorkerError> {
+        // An agent may have gone back in history; its change is the difference
+        // from where it then was, and the landing rebases it from there.
+        let base = if super::land::stands_on(&workspace, started)? {
+            Some(started.clone())
+        } else {
+            match workspace.head()?.commit() {
+                Some(head) => workspace.merge_base(head, started)?,
+                None => None,
+            }
+        };
+        let Some(base) = base else {
+            self.keep_leftovers(&workspace, started)?;
+            return Ok(Worked::Failed(
+                "the agent left a history that has nothing in common with the target".to_owned(),
+            ));
+        };
+        let base = &base;
         let work = self.commit_work(&workspace, base, base)?;
         let changed = workspace.tree_of(work.as_str())? != workspace.tree_of(base.as_str())?;
         let record = self.claim.read()?;
@@ -244,6 +281,7 @@ impl Worker<'_> {
         }
         self.step(&WorkerStep::Committed, |record| {
             record.work_commit = Some(work.to_string());
+            record.base_commit = Some(base.to_string());
             record.last_error = None;
             record.agent = None;
             if changed {
@@ -266,11 +304,14 @@ impl Worker<'_> {
         onto: &Sha,
         seen: &Sha,
     ) -> Result<Sha, WorkerError> {
-        let mut left_out: Vec<PathBuf> = RUNTIME_PATHS.iter().map(PathBuf::from).collect();
+        let mut left_out = runtime_paths(workspace.root());
         let books = Books::at(workspace, &self.project.config.queue, onto)?;
         left_out.extend(books.paths());
-        if let Books::Tracked { queue, .. } = &books {
-            self.note_follow_ups(workspace, seen, queue)?;
+        // The configuration decides what a run does (its gate, say): an agent
+        // that the run started has no say in it.
+        left_out.push(PathBuf::from(".ralph"));
+        if let Books::Tracked { queue, done } = &books {
+            self.note_follow_ups(workspace, seen, [queue.as_path(), done.as_path()])?;
         }
         let subjects = match workspace.head()?.commit() {
             Some(head) => super::land::subjects(workspace, seen, head)?,
@@ -285,7 +326,7 @@ impl Worker<'_> {
         &self,
         workspace: &Workspace,
         seen: &Sha,
-        queue: &Path,
+        [queue, done]: [&Path; 2],
     ) -> Result<(), WorkerError> {
         let before = workspace.read_blob(seen.as_str(), queue)?.unwrap_or_default();
         let after = fs_err::read(workspace.root().join(queue)).unwrap_or_default();
@@ -303,6 +344,18 @@ impl Worker<'_> {
                 return Ok(());
             }
         };
+        // A task that was finished and is back in an older version is not new.
+        let finished = workspace.read_blob(seen.as_str(), done)?.unwrap_or_default();
+        let finished = Document::parse(String::from_utf8_lossy(&finished));
+        let is_back = |task: &Task| {
+            finished.as_ref().is_ok_and(|finished| {
+                finished.tasks().iter().any(|old| {
+                    old.id == task.id
+                        && (old.title == task.title || old.created_at == task.created_at)
+                })
+            })
+        };
+        let added: Vec<Task> = added.into_iter().filter(|task| !is_back(task)).collect();
         if added.is_empty() {
             return Ok(());
         }
@@ -317,7 +370,7 @@ impl Worker<'_> {
 }
 
 /// Where the record keeps tasks that the agent added: the text of a queue file.
-const FOLLOW_UPS: &str = "follow_ups";
+pub(crate) const FOLLOW_UPS: &str = "follow_ups";
 
 /// The tasks an agent added to the queue while it worked on `record`.
 pub(super) fn follow_ups(record: &WorkerRecord) -> Vec<Task> {

@@ -155,6 +155,14 @@ impl From<RunError> for CliError {
                     .hint("`ralph run parallel status` shows it; `ralph queue stop` ends it.")
                     .at(lock)
             }
+            RunError::Legacy { ref lock, .. } => {
+                let lock = lock.clone();
+                Self::new(ErrorKind::Busy, error)
+                    .hint("Wait until it is done, or end it, then repeat the command.")
+                    .at(lock)
+            }
+            RunError::SerialSession { .. } => Self::new(ErrorKind::Refused, error)
+                .hint("Go on with it first: `ralph run resume`."),
             RunError::Lock(error) => error.into(),
             RunError::Preflight(error) => error.into(),
             RunError::State(error) => error.into(),
@@ -193,6 +201,13 @@ impl From<SerialError> for CliError {
             SerialError::Checkout(error) => error.into(),
             SerialError::OtherSession { .. } => Self::new(ErrorKind::Refused, error)
                 .hint("Go on with it first: `ralph run resume`."),
+            SerialError::OtherBranch { ref was, .. } => {
+                let hint = format!("Go on with it there: `git switch {was}`, then `ralph run resume`.");
+                Self::new(ErrorKind::Refused, error).hint(hint)
+            }
+            SerialError::Parallel { .. } => Self::new(ErrorKind::Refused, error).hint(
+                "`ralph run parallel status` shows it; `ralph run loop --parallel` goes on with it.",
+            ),
             SerialError::NoSuchTask { .. } => {
                 Self::new(ErrorKind::NotFound, error).hint("`ralph queue list` shows the tasks.")
             }

@@ -18,6 +18,7 @@ use crate::args::{AgentArgs, LoopArgs, OneArgs, ParallelCommand, ResumeArgs, Run
 use crate::context::Context;
 use crate::error::{CliError, ErrorKind, Exit};
 use crate::render::progress::{Detail, Progress};
+use setup::Role;
 
 pub(crate) use report::time;
 
@@ -50,10 +51,7 @@ fn run_loop(context: &Context, args: &LoopArgs) -> Result<Exit, CliError> {
         return dry_run(context, &args.agent, None);
     }
     let max_tasks = (args.max_tasks > 0).then_some(args.max_tasks);
-    let configured = || -> Result<Option<u8>, CliError> {
-        let project = crate::project::Project::open(context, "ralph run loop")?;
-        Ok(project.settings.config.parallel.workers)
-    };
+    let configured = || setup::configured_workers(context);
     let workers = match args.parallel {
         Some(Some(workers)) => Some(workers),
         Some(None) => Some(configured()?.unwrap_or(2)),
@@ -63,6 +61,11 @@ fn run_loop(context: &Context, args: &LoopArgs) -> Result<Exit, CliError> {
         Some(workers) => {
             if args.resume {
                 context.ui.warn("`--resume` is not needed with `--parallel`: a run always goes on");
+            }
+            if args.agent.git_publish_mode.is_some() {
+                context.ui.warn(
+                    "`--git-publish-mode` has no effect on a parallel run: what lands is pushed",
+                );
             }
             with_progress(context, "ralph run loop", &args.agent, max_tasks, |project| {
                 Ok(coordinator::run(project, workers.into())?)
@@ -94,6 +97,9 @@ pub(crate) fn with_progress(
     max_tasks: Option<u32>,
     run: impl FnOnce(&project::Project) -> Result<RunSummary, CliError>,
 ) -> Result<Exit, CliError> {
+    if agent.git_revert_mode.is_some() {
+        context.ui.warn("`--git-revert-mode` has no effect: nothing of yours is ever reverted");
+    }
     let detail = if context.ui.wants_json() || agent.no_progress {
         Detail::Silent
     } else if context.ui.stderr_is_terminal() {
@@ -103,8 +109,13 @@ pub(crate) fn with_progress(
     };
     let progress = Arc::new(Progress::new(detail, context.ui.stderr_has_color()));
     let shown = Arc::clone(&progress);
-    let opened =
-        setup::open(context, command, agent, max_tasks, Box::new(move |event| shown.tell(&event)))?;
+    let opened = setup::open(
+        context,
+        command,
+        agent,
+        Role::Run { max_tasks },
+        Box::new(move |event| shown.tell(&event)),
+    )?;
     let done = Cancel::new();
     let result = std::thread::scope(|scope| {
         scope.spawn(|| progress.follow(&done));
@@ -130,7 +141,7 @@ fn work(context: &Context, args: &OneArgs, task: &TaskId, claim: &str) -> Result
         context,
         "ralph run one --parallel-worker",
         &args.agent,
-        None,
+        Role::Worker { marker: worker::marker(task.as_str(), claim) },
         Box::new(move |event| progress.tell(&event)),
     )?;
     Ok(match worker::run(&opened.project, task, claim)? {

@@ -33,6 +33,8 @@ fn exit(summary: &RunSummary, interrupts: &Interrupts) -> Exit {
         Some(Signal::Terminate | Signal::Hangup) => Exit::Terminated,
         _ if summary.any_unlanded() => Exit::Failed,
         _ if summary.any_limited() => Exit::Limited,
+        // Nothing came of this run, and what is left needs the user.
+        _ if summary.tasks.is_empty() && summary.kept > 0 => Exit::Failed,
         _ => Exit::Done,
     }
 }
@@ -47,6 +49,7 @@ fn document(summary: &RunSummary) -> Value {
         "limited": count(Outcome::Limited),
         "waiting": summary.waiting,
         "kept": summary.kept,
+        "checkout_behind": summary.behind,
         "stopped": summary.stopped.map(stop_word),
         "tasks": summary.tasks.iter().map(row).collect::<Vec<_>>(),
     })
@@ -57,6 +60,7 @@ fn stop_word(reason: StopReason) -> &'static str {
         StopReason::Requested => "requested",
         StopReason::MaxTasks => "max_tasks",
         StopReason::TargetRed => "target_red",
+        StopReason::Machine => "machine",
         StopReason::Interrupted => "interrupted",
     }
 }
@@ -76,6 +80,10 @@ fn row(task: &TaskSummary) -> Value {
 }
 
 fn print(context: &Context, summary: &RunSummary) -> Result<(), CliError> {
+    if let Some(why) = &summary.behind {
+        context.ui.warn(format!("your checkout does not have what landed: {why}"));
+        context.ui.hint("See `git status`; `git pull --rebase` brings it up to date.");
+    }
     if summary.kept > 0 {
         context.ui.say(format!("{} task(s) of earlier runs failed or are blocked.", summary.kept));
         context.ui.hint("`ralph run parallel status` shows them.");

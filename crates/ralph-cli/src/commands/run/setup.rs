@@ -26,14 +26,26 @@ pub(super) struct Run {
     pub(super) interrupts: Interrupts,
 }
 
+/// What the process is in a run.
+pub(super) enum Role {
+    /// The one that hands out tasks, this many at most.
+    Run { max_tasks: Option<u32> },
+    /// A worker, whose processes carry this marker.
+    Worker { marker: String },
+}
+
 /// Opens the repository for a run and chooses the runner.
 pub(super) fn open(
     context: &Context,
     command: &str,
     args: &AgentArgs,
-    max_tasks: Option<u32>,
+    role: Role,
     events: Box<dyn Fn(Event) + Send + Sync>,
 ) -> Result<Run, CliError> {
+    let (max_tasks, marker) = match role {
+        Role::Run { max_tasks } => (max_tasks, None),
+        Role::Worker { marker } => (None, Some(marker)),
+    };
     let overrides = overrides(args);
     let overridden = overrides.values.iter().map(|(key, _)| key.clone()).collect();
     let opened = project::Project::open_with(context, command, &overrides)?;
@@ -42,7 +54,11 @@ pub(super) fn open(
     let programs = commands::runner::programs(context, &opened.root, &opened.settings)?;
     let runner = runner(context, args, &opened.settings, &programs)?;
     let interrupts = ralph_process::listen()?;
-    let git = GitEnv { path: path.clone(), ..GitEnv::default() };
+    let mut git = GitEnv { path: path.clone(), ..GitEnv::default() };
+    if let Some(marker) = marker {
+        // So that a git that outlives its worker is found and ended with its agents.
+        git.vars.push((ralph_process::MARKER.into(), marker.into()));
+    }
     let repo = Repo::discover(&opened.root, git.clone(), interrupts.cancel().clone())?;
     if repo.root() != fs_err::canonicalize(&opened.root)? && repo.root() != opened.root {
         return Err(CliError::new(
@@ -92,6 +108,14 @@ pub(super) fn open(
         events,
     };
     Ok(Run { project, interrupts })
+}
+
+/// How many workers the configuration asks for. What is odd about it is said by the run.
+pub(super) fn configured_workers(context: &Context) -> Result<Option<u8>, CliError> {
+    let directory = context.directory()?;
+    let Some(root) = project::find_root(&directory) else { return Ok(None) };
+    let settings = ralph_config::load(&project::sources(context, root), &Overrides::default())?;
+    Ok(settings.config.parallel.workers)
 }
 
 /// What the flags lay over the configuration.

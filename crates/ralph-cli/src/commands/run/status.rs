@@ -3,7 +3,7 @@
 use ralph_loop::layout::Layout;
 use ralph_loop::retry::{self, Retried};
 use ralph_loop::status::{self, Counts, Headline, WorkerView};
-use ralph_state::{ParallelStateFile, TaskId};
+use ralph_state::{ParallelStateFile, TaskId, WorkerLifecycle};
 use serde_json::{Value, json};
 
 use crate::args::RetryArgs;
@@ -48,8 +48,7 @@ pub(super) fn status(context: &Context) -> Result<Exit, CliError> {
 
 /// The shape of 0.4.0, version 3, with what the world says of each worker added.
 fn document(headline: Headline, counts: Counts, views: &[WorkerView], status: &Value) -> Value {
-    let next: Vec<Value> = headline
-        .next_command()
+    let next: Vec<Value> = next_command(headline, views)
         .map(|command| json!({ "title": "Go on", "command": command, "detail": headline.sentence() }))
         .into_iter()
         .collect();
@@ -64,6 +63,7 @@ fn document(headline: Headline, counts: Counts, views: &[WorkerView], status: &V
         })
         .collect();
     json!({
+        "schema": crate::render::envelope::Schema::v1("parallel-status"),
         "version": 3,
         "lifecycle_counts": {
             "running": counts.running,
@@ -81,6 +81,22 @@ fn document(headline: Headline, counts: Counts, views: &[WorkerView], status: &V
         "status": status,
         "observed": live,
     })
+}
+
+/// The command that comes next, with the task that needs it.
+fn next_command(headline: Headline, views: &[WorkerView]) -> Option<String> {
+    let of = |lifecycle| {
+        let view = views.iter().find(|view| view.record.lifecycle == lifecycle)?;
+        Some(format!("ralph run parallel retry --task {}", view.record.task_id))
+    };
+    match headline {
+        Headline::NotStarted | Headline::Interrupted => {
+            Some("ralph run loop --parallel".to_owned())
+        }
+        Headline::Blocked => of(WorkerLifecycle::BlockedPush),
+        Headline::Failed => of(WorkerLifecycle::Failed),
+        Headline::InProgress | Headline::Idle => None,
+    }
 }
 
 fn print(
@@ -117,7 +133,7 @@ fn print(
         }
     }
     context.ui.print(text)?;
-    if let Some(command) = headline.next_command() {
+    if let Some(command) = next_command(headline, views) {
         context.ui.hint(format!("Next: `{command}`"));
     }
     Ok(())

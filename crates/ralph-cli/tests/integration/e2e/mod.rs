@@ -4,6 +4,7 @@
 //! the scripts append to files, landings are commits on the target.
 
 mod crash;
+mod hostile;
 mod landing;
 mod refused;
 mod serial;

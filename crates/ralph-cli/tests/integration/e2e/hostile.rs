@@ -1,0 +1,271 @@
+//! Agents that do what they should not, and users who are in the middle of something.
+
+use ralph_testkit::{Signal, wait_until};
+
+use super::super::RALPH;
+use super::{Books, PATIENCE, Remote, Scene};
+
+/// Two tasks that change the same line, each with a file of its own besides.
+const TOGETHER: &str = "sed 's/^two/two by '$ID'/' shared.txt > s && cat s > shared.txt && rm s; \
+                        mkdir -p work; echo $ID > work/$ID.txt";
+
+/// A scene whose agent does `script` when asked to resolve a conflict.
+fn resolving_with(script: &str) -> Scene {
+    let scene = Scene::new(Remote::Bare, Books::Tracked);
+    scene.tasks(2);
+    scene.act(&[("RQ-0001", TOGETHER), ("RQ-0002", TOGETHER)]);
+    let agent = fs_err::read_to_string(scene.sandbox.path("bin/agent.sh")).expect("written");
+    let changed = agent.replace("resolve)\n", &format!("resolve) {script}; exit 0 ;;\nnever)\n"));
+    assert_ne!(agent, changed);
+    scene.sandbox.write("bin/agent.sh", changed);
+    scene
+}
+
+/// One task lands, the other is blocked with its work kept and nothing undone.
+#[track_caller]
+fn one_lands_and_one_is_kept(scene: &Scene) {
+    let summary = scene.run(2, 1);
+    assert_eq!((&summary["landed"], &summary["blocked"]), (&1.into(), &1.into()), "{summary}");
+    let landed = scene.landed();
+    assert_eq!(landed.len(), 1, "{landed:?}");
+    let first = landed.keys().next().expect("one landed").clone();
+    assert_eq!(scene.on_target(&format!("work/{first}.txt")), first, "nothing of it is undone");
+    assert!(scene.on_target("shared.txt").contains(&format!("two by {first}")));
+    let other = if first == "RQ-0001" { "RQ-0002" } else { "RQ-0001" };
+    let kept = scene.git(&["for-each-ref", "--format=%(refname)", "refs/ralph/rescue/"]);
+    let has_work = kept.lines().any(|name| {
+        scene.git(&["ls-tree", "-r", "--name-only", name]).contains(&format!("work/{other}.txt"))
+    });
+    assert!(has_work, "the work of {other} is kept: {kept}");
+}
+
+#[test]
+fn aborting_the_rebase_resolves_nothing_and_undoes_nothing() {
+    one_lands_and_one_is_kept(&resolving_with("git rebase --abort"));
+}
+
+#[test]
+fn throwing_the_change_away_resolves_nothing() {
+    one_lands_and_one_is_kept(&resolving_with("git reset -q --hard"));
+}
+
+#[test]
+fn a_conflict_without_markers_has_to_be_decided() {
+    let scene = Scene::new(Remote::Bare, Books::Tracked);
+    fs_err::write(scene.dir.join("image.bin"), [0u8, 1, 2, 0]).expect("writable");
+    scene.publish("An image");
+    scene.tasks(2);
+    let paint = "printf '\\000%s\\000' $ID > image.bin; mkdir -p work; echo $ID > work/$ID.txt";
+    scene.act(&[("RQ-0001", paint), ("RQ-0002", paint)]);
+    let agent = fs_err::read_to_string(scene.sandbox.path("bin/agent.sh")).expect("written");
+    scene
+        .sandbox
+        .write("bin/agent.sh", agent.replace("resolve)\n", "resolve) exit 0 ;;\nnever)\n"));
+    let summary = scene.run(2, 1);
+    assert_eq!((&summary["landed"], &summary["blocked"]), (&1.into(), &1.into()), "{summary}");
+    // Decided, it lands; both the file and the rest of the change are there.
+    let decide = "resolve) printf '\\000both\\000' > image.bin; exit 0 ;;\nnever)\n";
+    scene.sandbox.write("bin/agent.sh", agent.replace("resolve)\n", decide));
+    for task in ["RQ-0001", "RQ-0002"] {
+        if !scene.landed().contains_key(task) {
+            scene.ralph(&["run", "parallel", "retry", "--task", task]).success();
+        }
+    }
+    scene.run(2, 0);
+    scene.all_landed(2);
+    assert!(scene.on_target("image.bin").contains("both"));
+    for task in ["RQ-0001", "RQ-0002"] {
+        assert_eq!(scene.on_target(&format!("work/{task}.txt")), task);
+    }
+}
+
+#[test]
+fn an_agent_that_goes_back_in_history_undoes_nothing() {
+    for finish in ["in_place", "archive"] {
+        let scene = Scene::new(Remote::Bare, Books::Tracked);
+        let config = scene.dir.join(".ralph/config.jsonc");
+        let text = fs_err::read_to_string(&config).expect("written");
+        scene.sandbox.write(&config, text.replace("in_place", finish));
+        scene.publish("Configure");
+        scene.tasks(2);
+        let back = "git checkout -q --detach HEAD~1; mkdir -p work; echo $ID > work/$ID.txt";
+        scene.act(&[("RQ-0002", back)]);
+        scene.run(1, 0);
+        assert_eq!(scene.landed().len(), 2, "{:?}", scene.landed());
+        for task in ["RQ-0001", "RQ-0002"] {
+            assert_eq!(scene.on_target(&format!("work/{task}.txt")), task, "{finish}");
+        }
+        let list = scene.ralph(&["queue", "list", "--json", "--all", "--include-done"]);
+        assert_eq!(super::super::parse(&list.success().stdout)["total"], 2, "none is back as new");
+    }
+}
+
+#[test]
+fn an_agent_cannot_switch_the_gate_off() {
+    let scene = Scene::new(Remote::Bare, Books::Tracked);
+    scene.tasks(2);
+    let off = "sed 's/\"enabled\": true/\"enabled\": false/' .ralph/config.jsonc > c; \
+               cat c > .ralph/config.jsonc; rm c; rm -f .ralph/README.md; echo x > x.txt";
+    scene.act(&[("RQ-0001", off), ("RQ-0002", "echo UNFINISHED > red.txt")]);
+    scene.run(1, 0);
+    scene.all_landed(2);
+    assert_eq!(scene.on_target("red.txt"), "finished", "the gate still stood");
+    assert!(scene.on_target(".ralph/config.jsonc").contains("\"enabled\": true"));
+    assert!(scene.on_target(".ralph/README.md").contains("Ralph"));
+}
+
+#[test]
+fn uncommitted_tasks_and_the_archive_end_in_a_clean_valid_queue() {
+    for remote in [Remote::Bare, Remote::None] {
+        let scene = Scene::new(remote, Books::Tracked);
+        let config = scene.dir.join(".ralph/config.jsonc");
+        let text = fs_err::read_to_string(&config).expect("written");
+        scene.sandbox.write(&config, text.replace("in_place", "archive"));
+        scene.publish("Configure");
+        for title in ["One", "Two"] {
+            scene.ralph(&["task", "add", title]).success();
+        }
+        scene.run(2, 0);
+        assert_eq!(scene.landed().len(), 2);
+        scene.ralph(&["queue", "validate"]).success();
+        let list = scene.ralph(&["queue", "list", "--json", "--all", "--include-done"]);
+        let list = super::super::parse(&list.success().stdout);
+        assert_eq!(list["total"], 2, "{remote:?}: {list}");
+        for item in list["items"].as_array().expect("a list") {
+            assert_eq!(item["status"], "done", "{remote:?}: {item}");
+        }
+        scene.nothing_left();
+    }
+}
+
+#[test]
+fn half_an_edit_of_the_queue_is_never_lost() {
+    let scene = Scene::new(Remote::Bare, Books::Tracked);
+    scene.tasks(2);
+    let queue = scene.dir.join(".ralph/queue.jsonc");
+    // While the agents work the user saves something that is no queue.
+    let half = "{ \"version\": 1, \"tasks\": [ // I was just";
+    let act = format!("printf '%s' '{half}' > '{}'; echo $ID > $ID.txt", queue.display());
+    scene.act(&[("RQ-0001", act.as_str()), ("RQ-0002", act.as_str())]);
+    let run = scene.start(&["run", "loop", "--parallel", "2"]);
+    drop(run.wait(PATIENCE));
+    let now = fs_err::read_to_string(&queue).expect("still there");
+    assert_eq!(now, half, "the user's bytes stand where they were");
+}
+
+#[test]
+fn a_machine_that_lacks_a_program_stops_the_run_and_loses_nothing() {
+    let scene = Scene::new(Remote::Bare, Books::Tracked);
+    let gate = scene.sandbox.path("bin/gate.sh");
+    scene.sandbox.write("bin/gate", format!("#!/bin/sh\nexec sh {}\n", gate.display()));
+    let config = scene.dir.join(".ralph/config.jsonc");
+    let text = fs_err::read_to_string(&config).expect("written");
+    // A relative path: only the workspace can tell that it is not there.
+    let broken = text.replacen("\"argv\": [\"sh\", \"", "\"argv\": [\"KEEP\", \"", 1);
+    let broken = broken.replacen("\"argv\": [\"sh\", \"", "\"argv\": [\"./tools/gate\", \"", 1);
+    scene.sandbox.write(&config, broken.replace("KEEP", "sh"));
+    scene.ralph(&["config", "trust", "init"]).success();
+    scene.publish("A gate that is not there");
+    scene.tasks(4);
+    let summary = scene.run(2, 1);
+    assert_eq!(summary["stopped"], "machine", "{summary}");
+    assert!(scene.log("turns").len() <= 2, "one turn for each worker at most");
+    scene.sandbox.write(scene.dir.join("tools/gate"), "#!/bin/sh\nexit 0\n");
+    scene.sandbox.run("chmod", &scene.dir, ["+x", "tools/gate"]).success();
+    scene.publish("The gate");
+    scene.run(2, 0);
+    scene.all_landed(4);
+    assert_eq!(scene.log("turns").len(), 4, "what was done before was landed");
+}
+
+#[test]
+fn a_task_rejected_while_interrupted_is_not_worked_on() {
+    let scene = Scene::new(Remote::Bare, Books::Tracked);
+    scene.tasks(2);
+    scene.sandbox.write("faults/worker.committed", "parent\nself\n");
+    let mut command = scene.sandbox.command(RALPH, &scene.dir);
+    command
+        .args(["run", "loop", "--parallel", "1"])
+        .env("RALPH_FAULT_DIR", scene.sandbox.path("faults"));
+    drop(scene.sandbox.start_command(command).wait(PATIENCE));
+    scene.ralph(&["task", "reject", "RQ-0001"]).success();
+    scene.publish("Reject");
+    scene.run(1, 0);
+    assert_eq!(scene.landed().keys().collect::<Vec<_>>(), ["RQ-0002"]);
+    let kept = scene.git(&["for-each-ref", "--format=%(refname)", "refs/ralph/rescue/RQ-0001/"]);
+    assert_eq!(kept.lines().count(), 1, "its work is kept");
+}
+
+#[test]
+fn retry_lands_kept_work_though_its_workspace_is_gone() {
+    let scene = Scene::new(Remote::Bare, Books::Tracked);
+    scene.tasks(1);
+    let hook = scene.remote.as_ref().expect("a remote").join("hooks/pre-receive");
+    let script = scene.sandbox.script("hook", "exit 1");
+    fs_err::create_dir_all(hook.parent().expect("hooks")).expect("writable");
+    fs_err::rename(script, &hook).expect("writable");
+    scene.run(1, 1);
+    fs_err::remove_file(hook).expect("writable");
+    fs_err::remove_dir_all(scene.sandbox.path(".workspaces")).expect("removable");
+    scene.ralph(&["run", "parallel", "retry", "--task", "RQ-0001"]).success();
+    scene.run(1, 0);
+    scene.all_landed(1);
+    assert_eq!(scene.log("turns").len(), 1, "no agent is asked again");
+}
+
+#[test]
+fn what_an_agent_wrote_on_a_red_gate_is_kept_when_the_run_stops() {
+    let scene = Scene::new(Remote::Bare, Books::Tracked);
+    scene.tasks(1);
+    scene.act(&[("RQ-0001", "echo UNFINISHED > red.txt")]);
+    let agent = fs_err::read_to_string(scene.sandbox.path("bin/agent.sh")).expect("written");
+    let lasting = "fix) if [ ! -e \"$LOG/go\" ]; then echo thoughts > thoughts.txt; \
+                   touch \"$LOG/up\"; while :; do sleep 0.1; done; fi ;;\nesac\ncase $RALPH_PHASE in\nfix)\n";
+    scene.sandbox.write("bin/agent.sh", agent.replace("fix)\n", lasting));
+    let run = scene.start(&["run", "loop", "--parallel", "1"]);
+    let up = scene.sandbox.path("log/up");
+    wait_until(PATIENCE, "the agent at the red gate", || up.exists());
+    run.signal(Signal::INT);
+    run.wait(PATIENCE).exited(130);
+    scene.sandbox.write("log/go", "");
+    scene.run(1, 0);
+    scene.all_landed(1);
+    let kept = scene.git(&["for-each-ref", "--format=%(refname)", "refs/ralph/rescue/"]);
+    let has_it = kept
+        .lines()
+        .any(|name| scene.git(&["ls-tree", "-r", "--name-only", name]).contains("thoughts.txt"));
+    assert!(has_it, "{kept}");
+}
+
+#[test]
+fn serial_and_parallel_runs_know_of_each_other() {
+    // The coordinator is killed, its worker lives on: a serial run leaves its task alone.
+    let scene = Scene::new(Remote::Bare, Books::Tracked);
+    scene.tasks(2);
+    let lasting = "mkdir -p work; echo $ID > work/$ID.txt; touch \"$LOG/up\"; \
+                   while [ ! -e \"$LOG/go\" ]; do sleep 0.1; done";
+    scene.act(&[("RQ-0001", lasting)]);
+    let run = scene.start(&["run", "loop", "--parallel", "1"]);
+    let up = scene.sandbox.path("log/up");
+    wait_until(PATIENCE, "the agent at work", || up.exists());
+    run.signal(Signal::KILL);
+    drop(run.wait(PATIENCE));
+    scene.ralph(&["run", "one", "--id", "RQ-0001"]).exited(3);
+    scene.ralph(&["run", "one"]).success();
+    scene.git(&["push", "--quiet", "origin", "main"]);
+    scene.sandbox.write("log/go", "");
+    scene.run(1, 0);
+    assert_eq!(scene.landed().values().copied().collect::<Vec<_>>(), [1, 1]);
+    // An interrupted serial run keeps parallel ones away from the checkout it works in.
+    let scene = Scene::new(Remote::None, Books::Tracked);
+    scene.tasks(1);
+    scene.act(&[("RQ-0001", lasting)]);
+    let run = scene.start(&["run", "loop"]);
+    let up = scene.sandbox.path("log/up");
+    wait_until(PATIENCE, "the agent at work", || up.exists());
+    run.signal(Signal::INT);
+    run.wait(PATIENCE).exited(130);
+    let refused = scene.ralph(&["run", "loop", "--parallel", "2"]);
+    refused.exited(3);
+    assert!(refused.stderr.contains("ralph run resume"), "{refused}");
+}
