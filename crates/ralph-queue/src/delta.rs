@@ -69,6 +69,10 @@ pub(crate) struct Misfit;
 
 /// How much of the text around a hunk has to be the same.
 const CONTEXT: usize = 24;
+/// Hunks that are closer, in bytes, are one.
+const CLOSE: usize = 200;
+/// How many lines the search for the end of a difference looks at.
+const FAR: usize = 64;
 
 /// Tells texts apart.
 pub(crate) fn fingerprint(text: &str) -> String {
@@ -128,7 +132,12 @@ impl Patch {
     pub(crate) fn back(old: &Document, new: &Document) -> Self {
         let mut regions: Vec<(Range<usize>, Range<usize>)> = Vec::new();
         for Step { old: from, new: to } in steps(old, new) {
+            let one_task = from.len() == 1 && to.len() == 1;
             let (from, to) = (bytes(old, &from), bytes(new, &to));
+            if one_task {
+                regions.extend(refined((old.text(), from), (new.text(), to)));
+                continue;
+            }
             match regions.last_mut() {
                 Some(last) if last.0.end == from.start && last.1.end == to.start => {
                     (last.0.end, last.1.end) = (from.end, to.end);
@@ -301,6 +310,52 @@ fn steps(old: &Document, new: &Document) -> Vec<Step> {
         (i, j) = (i + olds, j + news);
     }
     steps
+}
+
+/// The parts of both ranges that differ, line by line. Parts that are close are one: a hunk of
+/// its own costs more than the bytes between.
+fn refined(
+    (old, from): (&str, Range<usize>),
+    (new, to): (&str, Range<usize>),
+) -> Vec<(Range<usize>, Range<usize>)> {
+    let lines = |text: &str, range: &Range<usize>| -> Vec<Range<usize>> {
+        let mut at = range.start;
+        let lines = text[range.clone()].split_inclusive('\n').map(|line| {
+            at += line.len();
+            at - line.len()..at
+        });
+        lines.collect()
+    };
+    let (a, b) = (lines(old, &from), lines(new, &to));
+    let same = |i: usize, j: usize| {
+        a.get(i).zip(b.get(j)).is_some_and(|(a, b)| old[a.clone()] == new[b.clone()])
+    };
+    let begin =
+        |lines: &[Range<usize>], at: usize, end| lines.get(at).map_or(end, |line| line.start);
+    let mut regions: Vec<(Range<usize>, Range<usize>)> = Vec::new();
+    let (mut i, mut j) = (0, 0);
+    while i < a.len() || j < b.len() {
+        if same(i, j) {
+            (i, j) = (i + 1, j + 1);
+            continue;
+        }
+        // The nearest lines that are the same again, or else the ends.
+        let next = (1..=FAR)
+            .find_map(|far| (0..=far).map(|x| (i + x, j + far - x)).find(|(i, j)| same(*i, *j)));
+        let (x, y) = next.unwrap_or((a.len(), b.len()));
+        let region = (
+            begin(&a, i, from.end)..begin(&a, x, from.end),
+            begin(&b, j, to.end)..begin(&b, y, to.end),
+        );
+        match regions.last_mut() {
+            Some(last) if region.1.start - last.1.end < CLOSE => {
+                (last.0.end, last.1.end) = (region.0.end, region.1.end);
+            }
+            _ => regions.push(region),
+        }
+        (i, j) = (x, y);
+    }
+    regions
 }
 
 /// Both ranges without what they begin and end with alike.

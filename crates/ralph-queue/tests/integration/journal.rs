@@ -1,3 +1,5 @@
+//! Undo and redo from the journal, and what later edits keep.
+
 use std::path::Path;
 
 use fs_err as fs;
@@ -193,6 +195,28 @@ fn the_journal_is_no_longer_than_what_it_undoes_and_is_cut() {
     fs::write(&files.queue, super::text(&[""; 200])).unwrap();
     files.edit(now(), |edit| edit.start("RQ-0100", Restart::Keep)).unwrap();
     assert!(fs::metadata(&journal).unwrap().len() < 1500);
+    // Of many, too.
+    let before = fs::metadata(&journal).unwrap().len();
+    let evidence = vec!["it was seen ".repeat(20); 3];
+    let spread = |edit: &mut Edit<'_>, title: &str| {
+        for number in 1..=100 {
+            edit.modify(&format!("RQ-{number:04}"), |task| {
+                (task.title, task.evidence) = (title.to_owned(), evidence.clone());
+            })?;
+        }
+        Ok::<_, EditError>(())
+    };
+    files.edit(now(), |edit| spread(edit, "one")).unwrap();
+    let between = fs::metadata(&journal).unwrap().len();
+    files.edit(now(), |edit| spread(edit, "two")).unwrap();
+    let after = fs::metadata(&journal).unwrap().len();
+    let length = fs::metadata(&files.queue).unwrap().len();
+    assert!(
+        between - before < length && after - between < length / 2,
+        "{before} {between} {after} of {length}"
+    );
+    undo(&files, Direction::Undo).unwrap();
+    undo(&files, Direction::Undo).unwrap();
     let long = "x".repeat(300_000);
     for number in 0..9 {
         files
@@ -203,7 +227,7 @@ fn the_journal_is_no_longer_than_what_it_undoes_and_is_cut() {
     }
     assert!(fs::metadata(&journal).unwrap().len() < 2_500_000);
     let operations = files.operations().unwrap();
-    assert_eq!(operations.last().unwrap().0.id, 10);
+    assert_eq!(operations.last().unwrap().0.id, 14);
     undo(&files, Direction::Undo).unwrap();
     let text = texts(&files).0;
     assert!(text.contains("\"7xxx"));

@@ -99,7 +99,7 @@ enum Failing {
     Skip,
 }
 
-/// Applies a change to each task, all in one edit.
+/// Applies a change to each task, all in one edit. What `apply` refuses it has not begun.
 fn carry_out<T>(
     context: &Context,
     project: &Project,
@@ -119,10 +119,7 @@ fn carry_out<T>(
                 if failed.contains_key(&index) {
                     continue;
                 }
-                // What fails may have been begun.
-                let before = edit.clone();
                 if let Err(error) = apply(edit, change) {
-                    *edit = before;
                     failed.insert(index, CliError::from(error).chain().join(": "));
                 }
             }
@@ -217,15 +214,20 @@ fn apply(edit: &mut Edit<'_>, task: &TaskMutation) -> Result<(), EditError> {
     if let Some(expected) = &task.expected_updated_at {
         edit.expect_updated_at(&task.task_id, expected)?;
     }
-    for FieldEdit { field, value } in &task.edits {
+    let place = edit.queue.position(&task.task_id);
+    let before = place.map(|index| (index, edit.queue.task(index).clone()));
+    let result = task.edits.iter().try_for_each(|FieldEdit { field, value }| {
         let text = match value {
             Value::String(text) => text.clone(),
             Value::Null => String::new(),
             other => other.to_string(),
         };
-        edit.set_field(&task.task_id, field, &text)?;
+        edit.set_field(&task.task_id, field, &text).map(drop)
+    });
+    if let (Err(_), Some((index, before))) = (&result, before) {
+        *edit.queue.task_mut(index) = before;
     }
-    Ok(())
+    result
 }
 
 fn read(path: Option<&Path>) -> Result<Mutation, CliError> {
