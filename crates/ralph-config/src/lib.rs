@@ -35,6 +35,7 @@ mod keys;
 mod layer;
 mod legacy;
 mod merge;
+mod schema;
 pub mod trust;
 
 pub use config::{
@@ -47,6 +48,7 @@ pub use config::{
 pub use error::{ConfigError, Place, Violation, Warning, WarningKind};
 pub use init::{InitChoices, init_text};
 pub use merge::{Executables, Origin, Overrides, Resolved, Sources, load};
+pub use schema::schema;
 
 /// The version of the configuration's format that Ralph writes, and the newest it reads.
 pub const CONFIG_VERSION: u32 = 2;

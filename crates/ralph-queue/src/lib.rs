@@ -72,6 +72,7 @@ pub mod queue;
 pub mod ready;
 pub mod repair;
 pub mod runnability;
+pub mod schema;
 pub mod search;
 pub mod stats;
 pub mod table;

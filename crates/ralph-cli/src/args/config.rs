@@ -20,6 +20,8 @@ pub(crate) enum ConfigCommand {
     Show(ConfigShowArgs),
     /// Show which files hold the configuration and the queue
     Paths,
+    /// Print the JSON Schema of the configuration
+    Schema,
     Trust(TrustArgs),
 }
 

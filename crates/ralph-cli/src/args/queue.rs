@@ -46,6 +46,8 @@ pub(crate) enum QueueCommand {
     Graph(GraphArgs),
     Tree(TreeArgs),
     Unlock(UnlockArgs),
+    /// Print the JSON Schema of the queue file
+    Schema,
     Stats(StatsArgs),
     /// Show what was added, started and finished each day
     History(DaysArgs),

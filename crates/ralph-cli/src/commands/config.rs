@@ -19,6 +19,10 @@ pub(crate) fn config(context: &Context, args: &ConfigArgs) -> Result<Exit, CliEr
     match &args.command {
         ConfigCommand::Show(args) => show(context, args),
         ConfigCommand::Paths => paths(context),
+        ConfigCommand::Schema => {
+            context.ui.print_json(&ralph_config::schema())?;
+            Ok(Exit::Done)
+        }
         ConfigCommand::Trust(args) => match args.command {
             TrustCommand::Init => trust(context),
         },

@@ -167,3 +167,12 @@ fn figures_as_text_and_as_json() {
     assert_eq!(board["window_days"], 30);
     assert_eq!(board["sections"]["queue_stats"]["data"]["total"], 2);
 }
+
+#[test]
+fn schemas_are_json() {
+    let desk = Desk::bare();
+    for command in ["queue", "config"] {
+        let schema = parse(&desk.ralph(&[command, "schema"]).success().stdout);
+        assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
+    }
+}

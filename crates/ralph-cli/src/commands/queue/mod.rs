@@ -51,6 +51,7 @@ pub(crate) fn queue(context: &Context, args: &QueueArgs) -> Result<Exit, CliErro
         QueueCommand::Graph(args) => graph::graph(context, args),
         QueueCommand::Tree(args) => graph::tree(context, args),
         QueueCommand::Unlock(args) => unlock::unlock(context, args),
+        QueueCommand::Schema => schema(context),
         QueueCommand::Stats(args) => stats::stats(context, args),
         QueueCommand::History(args) => stats::history(context, args),
         QueueCommand::Burndown(args) => stats::burndown(context, args),
@@ -295,6 +296,11 @@ fn stop(context: &Context) -> Result<Exit, CliError> {
     } else {
         context.ui.say("A running loop ends after the tasks at hand.");
     }
+    Ok(Exit::Done)
+}
+
+fn schema(context: &Context) -> Result<Exit, CliError> {
+    context.ui.print_json(&ralph_queue::schema::schema())?;
     Ok(Exit::Done)
 }
 
