@@ -326,26 +326,27 @@ fn refined(
         });
         lines.collect()
     };
-    let (a, b) = (lines(old, &from), lines(new, &to));
+    let (olds, news) = (lines(old, &from), lines(new, &to));
     let same = |i: usize, j: usize| {
-        a.get(i).zip(b.get(j)).is_some_and(|(a, b)| old[a.clone()] == new[b.clone()])
+        olds.get(i).zip(news.get(j)).is_some_and(|(a, b)| old[a.clone()] == new[b.clone()])
     };
     let begin =
         |lines: &[Range<usize>], at: usize, end| lines.get(at).map_or(end, |line| line.start);
     let mut regions: Vec<(Range<usize>, Range<usize>)> = Vec::new();
     let (mut i, mut j) = (0, 0);
-    while i < a.len() || j < b.len() {
+    while i < olds.len() || j < news.len() {
         if same(i, j) {
             (i, j) = (i + 1, j + 1);
             continue;
         }
         // The nearest lines that are the same again, or else the ends.
-        let next = (1..=FAR)
-            .find_map(|far| (0..=far).map(|x| (i + x, j + far - x)).find(|(i, j)| same(*i, *j)));
-        let (x, y) = next.unwrap_or((a.len(), b.len()));
+        let next = (1..=FAR).find_map(|far| {
+            (0..=far).map(|step| (i + step, j + far - step)).find(|(i, j)| same(*i, *j))
+        });
+        let (i_next, j_next) = next.unwrap_or((olds.len(), news.len()));
         let region = (
-            begin(&a, i, from.end)..begin(&a, x, from.end),
-            begin(&b, j, to.end)..begin(&b, y, to.end),
+            begin(&olds, i, from.end)..begin(&olds, i_next, from.end),
+            begin(&news, j, to.end)..begin(&news, j_next, to.end),
         );
         match regions.last_mut() {
             Some(last) if region.1.start - last.1.end < CLOSE => {
@@ -353,7 +354,7 @@ fn refined(
             }
             _ => regions.push(region),
         }
-        (i, j) = (x, y);
+        (i, j) = (i_next, j_next);
     }
     regions
 }
