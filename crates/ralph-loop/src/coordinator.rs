@@ -639,7 +639,8 @@ impl Coordinator<'_> {
         };
         self.queue_trouble = None;
         let state = self.state()?;
-        let standing = select::standing(&state, &queue);
+        let mut standing = select::standing(&state, &queue);
+        standing.heed(self.project.leases(&queue)?);
         let selection = Selection {
             now: self.project.now(),
             drafts: self.project.options.drafts,

@@ -10,11 +10,12 @@ use ralph_config::Config;
 use ralph_git::{GitEnv, Repo};
 use ralph_process::Cancel;
 use ralph_queue::edit::End;
+use ralph_queue::lease::{self, Leases};
 use ralph_queue::runnability::Drafts;
 use ralph_queue::task::AgentOverrides;
-use ralph_queue::{Finish, QueueFiles, Task};
+use ralph_queue::{Finish, Queue, QueueFiles, Task};
 use ralph_state::file::Holder;
-use ralph_state::{Clock, ParallelStateFile, Store, Timestamp};
+use ralph_state::{Clock, LoadError, ParallelStateFile, Store, Timestamp};
 
 use crate::books::BookRules;
 use crate::event::Event;
@@ -91,6 +92,16 @@ impl Project {
     /// The time.
     pub fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    /// What is claimed by hand, or by agents that take tasks themselves.
+    ///
+    /// # Errors
+    /// When the lease file cannot be read.
+    pub fn leases(&self, queue: &Queue) -> Result<lease::Standing, LoadError> {
+        let path = Leases::path_in(self.repo.common_dir());
+        let leases = Store::<Leases>::new(path, self.holder.clone()).load()?;
+        Ok(leases.map(|leases| leases.value.standing(queue, self.now())).unwrap_or_default())
     }
 
     /// The state of parallel runs in this checkout.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use ralph_queue::{Queue, Task};
+use ralph_queue::{Queue, Task, lease};
 use ralph_state::{ParallelStateFile, TaskId, Timestamp, WorkerLifecycle, WorkerRecord};
 
 use crate::recover;
@@ -14,6 +14,16 @@ pub struct Standing {
     pub exclude: BTreeSet<TaskId>,
     /// Landed, though the queue here may not show it yet.
     pub done: BTreeSet<TaskId>,
+}
+
+impl Standing {
+    /// Leaves alone what somebody claimed with `ralph queue claim`, and counts what was finished
+    /// under such a claim, in any work tree.
+    pub fn heed(&mut self, leases: lease::Standing) {
+        self.exclude.extend(leases.held);
+        self.exclude.extend(leases.done.iter().cloned());
+        self.done.extend(leases.done);
+    }
 }
 
 /// The standing of every task that has a record.

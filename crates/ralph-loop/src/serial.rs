@@ -104,8 +104,8 @@ pub enum SerialError {
         /// Done or rejected.
         status: Status,
     },
-    /// A parallel run has the task.
-    #[error("{task} belongs to a parallel run")]
+    /// A parallel run has the task, or somebody claimed it.
+    #[error("{task} is claimed, or belongs to a parallel run")]
     Parallel {
         /// The task asked for.
         task: TaskId,
@@ -275,6 +275,7 @@ impl Serial<'_> {
         // What parallel runs landed, keep or still work on is not for this run.
         let state = self.project.store().load()?.map(|loaded| loaded.value).unwrap_or_default();
         let mut standing = select::standing(&state, &queue);
+        standing.heed(self.project.leases(&queue)?);
         standing.exclude.extend(self.attempted.iter().cloned());
         let selection = Selection {
             now: self.project.now(),

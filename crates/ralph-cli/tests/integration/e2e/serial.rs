@@ -163,3 +163,16 @@ fn killed_at_any_point_every_task_lands_once() {
         scene.all_landed(2);
     }
 }
+
+#[test]
+fn what_an_agent_claimed_is_not_for_a_run() {
+    let scene = scene(2);
+    scene.ralph(&["queue", "claim", "--id", "RQ-0001"]).success();
+    scene.ralph(&["run", "loop"]).success();
+    let status = |id| {
+        let ran = scene.ralph(&["task", "show", id, "--format", "compact"]);
+        ran.success().stdout.split("  ").nth(1).map(str::to_owned)
+    };
+    assert_eq!(status("RQ-0001").as_deref(), Some("doing"));
+    assert_eq!(status("RQ-0002").as_deref(), Some("done"));
+}
