@@ -57,7 +57,10 @@ pub(super) fn are_not_forgotten(tree: &Tree) -> Vec<String> {
         };
         let named = ROOTS.iter().any(|root| {
             let text = tree.text(&format!("{parent}/{root}"));
-            text.lines().any(|line| line.trim().ends_with(&format!("mod {module};")))
+            text.lines().any(|line| {
+                let code = line.split_once("//").map_or(line, |(code, _)| code);
+                code.trim().ends_with(&format!("mod {module};"))
+            })
         });
         if !named {
             problems.push(format!("{path}: no `mod {module};` in {parent}"));
@@ -119,7 +122,7 @@ mod tests {
         check(
             are_not_forgotten,
             &[
-                ("a/src/lib.rs", "pub mod used;\nmod folder;\n"),
+                ("a/src/lib.rs", "pub mod used; // why\nmod folder;\n// mod lost;\n"),
                 ("a/src/used.rs", ""),
                 ("a/src/lost.rs", ""),
                 ("a/src/folder/mod.rs", "mod inner;"),
