@@ -1,3 +1,5 @@
+//! One edit over many tasks: all of them or none, and no comment lost.
+
 use proptest::prelude::*;
 use ralph_queue::copies::{Copy, Plan};
 use ralph_queue::fields::{NAMES, Relation};

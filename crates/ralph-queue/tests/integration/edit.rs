@@ -1,3 +1,5 @@
+//! Edits as splices: only the bytes of the edited tasks change.
+
 use ralph_queue::edit::{Changed, End, Restart};
 use ralph_queue::{Document, Edit, EditError, Finish, IdRules, Position, Queue, Status, Task};
 

@@ -1,3 +1,5 @@
+//! The queue files on disk: locks, reloads, and two writers at once.
+
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,3 +1,5 @@
+//! A task's end entered into whatever the target's queue has become.
+
 use ralph_queue::landing::{Outcome, Texts, adopt_tasks, finish_task, new_tasks};
 use ralph_queue::{Document, Finish, IdRules, Status};
 

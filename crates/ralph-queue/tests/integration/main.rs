@@ -12,7 +12,6 @@ mod lease; // one owner at a time, and what is ready
 mod merge; // three versions become one
 mod reference; // documents of 0.4.0 pass through
 mod runnability; // who can start, and why not
-mod speed; // figures, by hand
 mod validate; // every problem, each with its place
 
 use ralph_queue::{Document, Queue, Task};

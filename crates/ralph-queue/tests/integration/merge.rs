@@ -1,3 +1,5 @@
+//! Three versions of a queue merged by task and by field.
+
 use expect_test::expect;
 use ralph_queue::landing::{Texts, finish_task};
 use ralph_queue::merge::{three_way, three_way_files};

@@ -1,3 +1,5 @@
+//! Files as 0.4.0 writes them, with every field, read as they are.
+
 use ralph_queue::runnability::Report;
 use ralph_queue::{Document, Status, Task};
 

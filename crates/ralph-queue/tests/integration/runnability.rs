@@ -1,3 +1,5 @@
+//! Which tasks may start, and the reasons of those that may not.
+
 use std::collections::BTreeSet;
 
 use expect_test::expect;

@@ -1,3 +1,5 @@
+//! What validation says about broken queues, and where.
+
 use expect_test::{Expect, expect};
 use ralph_queue::{Document, IdRules, Place, Queue, Rules, Severity, Task, validate};
 

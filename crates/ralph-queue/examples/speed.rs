@@ -1,4 +1,8 @@
+//! What the queue takes its time for, in milliseconds, the best of five each.
+//!
+//! `cargo run --release -p ralph-queue --example speed`
 #![expect(clippy::print_stdout, reason = "what it measures")]
+#![expect(clippy::unwrap_used, reason = "its queues are its own")]
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -7,8 +11,7 @@ use ralph_queue::edit::Restart;
 use ralph_queue::merge::three_way;
 use ralph_queue::runnability::{DoingFirst, Drafts};
 use ralph_queue::{Document, Edit, IdRules, Position, Queue, Rules, Selection, Task};
-
-use super::now;
+use ralph_state::Timestamp;
 
 /// A queue of the size of a real one: about 600 bytes a task, each after the one before.
 fn big(tasks: usize) -> String {
@@ -42,9 +45,8 @@ fn time<T>(what: &str, work: impl Fn() -> T) {
     println!("{what:>12} {:8.2} ms", best.as_secs_f64() * 1e3);
 }
 
-#[test]
-#[ignore = "measures; run by hand: cargo test --release -p ralph-queue speed -- --ignored --nocapture"]
-fn speed() {
+fn main() {
+    let now: Timestamp = "2026-04-22T12:00:00Z".parse().unwrap();
     for tasks in [1_000, 10_000, 100_000] {
         let text = big(tasks);
         println!("{tasks} tasks, {} kB", text.len() / 1000);
@@ -55,7 +57,7 @@ fn speed() {
         time("validate", || assert_eq!(queue.validate(&rules), []));
         let none = BTreeSet::new();
         let selection = Selection {
-            now: now(),
+            now,
             drafts: Drafts::Exclude,
             doing: DoingFirst::Prefer,
             exclude: &none,
@@ -64,12 +66,12 @@ fn speed() {
         time("next", || queue.next(&selection).unwrap().id.clone());
         time("explain", || queue.runnability(&selection));
         time("start", || {
-            let mut edit = Edit::new(&queue, now());
+            let mut edit = Edit::new(&queue, now);
             edit.start("RQ-000500", Restart::Keep).unwrap();
             edit.splice().unwrap()
         });
         time("add 500", || {
-            let mut edit = Edit::new(&queue, now());
+            let mut edit = Edit::new(&queue, now);
             for _ in 0..500 {
                 let id = edit.next_id(&rules.ids).unwrap();
                 edit.add(Task::new(id, "one more"), &Position::Front).unwrap();
