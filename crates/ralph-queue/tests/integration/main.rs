@@ -2,17 +2,17 @@
 #![expect(clippy::unwrap_used, reason = "tests panic")]
 #![expect(clippy::needless_raw_string_hashes, reason = "expect-test writes them")]
 
-mod batch; // fields, copies, repair: the rest stays as it is
-mod edit; // what each operation does to a queue
-mod files; // two files on disk: locks, crashes, refusals
-mod intake; // tasks from elsewhere
-mod journal; // undo, redo, requests, revisions, ids of all work trees
-mod landing; // texts finished and adopted on another version
-mod lease; // one owner at a time, and what is ready
-mod merge; // three versions become one
-mod reference; // documents of 0.4.0 pass through
-mod runnability; // who can start, and why not
-mod validate; // every problem, each with its place
+mod batch;
+mod edit;
+mod files;
+mod intake;
+mod journal;
+mod landing;
+mod lease;
+mod merge;
+mod reference;
+mod runnability;
+mod validate;
 
 use ralph_queue::{Document, Queue, Task};
 use ralph_state::Timestamp;
