@@ -21,7 +21,6 @@ impl Faults {
 
     /// Called where a crash would hurt: right after `step` was recorded.
     #[cfg(not(feature = "fault-injection"))]
-    #[expect(clippy::unused_self, reason = "the same signature as with the feature")]
     pub fn point(&self, _role: &str, _step: &str, _marker: &str) {}
 
     /// Kills what the fault file of this place lists, each with SIGKILL.
