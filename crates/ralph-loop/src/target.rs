@@ -28,7 +28,9 @@ pub fn advance_local(
 ) -> Result<Push, CheckoutError> {
     let main = &project.repo;
     let keep = format!("refs/ralph/landing/{branch}");
-    main.fetch_from(workspace.root(), landing, &keep)?;
+    if let Err(error) = main.fetch_from(workspace.root(), landing, &keep) {
+        return Ok(Push::Transient { reason: error.to_string() });
+    }
     let checked_out = matches!(main.head()?, Head::Branch { name, .. } if name == branch);
     if checked_out {
         let forwarded = match checkout::fast_forward(project, landing) {

@@ -107,7 +107,8 @@ impl Worker<'_> {
         let fetched = match workspace.fetch(target::REMOTE, &self.branch) {
             Ok(fetched) => fetched.tip,
             Err(FetchError::Git(GitError::Cancelled { .. })) => return Ok(Pass::Stopped),
-            Err(error @ FetchError::Transient { .. }) => {
+            // A git that failed for a reason of its own may do better next time.
+            Err(error @ (FetchError::Transient { .. } | FetchError::Git(_))) => {
                 return Ok(Pass::Transient(super::chain(&error)));
             }
             Err(error) => return Ok(Pass::Refused(super::chain(&error))),
@@ -285,9 +286,9 @@ impl Worker<'_> {
             Push::Refused { reason } | Push::RemoteGone { reason } => {
                 return Ok(Pass::Refused(reason));
             }
-            Push::Transient { reason } => return Ok(Pass::Transient(reason)),
-            Push::Unknown { reason } => {
-                return Ok(Pass::Refused(format!("the push ended in an unknown way: {reason}")));
+            // What is not understood may have arrived: the next pass looks first.
+            Push::Transient { reason } | Push::Unknown { reason } => {
+                return Ok(Pass::Transient(reason));
             }
         }
         let tip = match workspace.fetch(target::REMOTE, &self.branch) {

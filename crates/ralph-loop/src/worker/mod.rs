@@ -10,7 +10,9 @@ mod work;
 use std::path::PathBuf;
 
 use ralph_agent::{Phase, Runner, RunnerError};
-use ralph_git::{GitError, OpenError, RemoteUrls, Sha, Workspace};
+use ralph_git::{
+    CreateError, DiscoverError, FetchError, GitError, OpenError, RemoteUrls, Sha, Workspace,
+};
 use ralph_process::Exit;
 use ralph_queue::Task;
 use ralph_state::file::{FileLock, LockError};
@@ -83,7 +85,7 @@ pub enum WorkerError {
         /// Where.
         path: PathBuf,
         /// The cause.
-        source: ralph_git::CreateError,
+        source: CreateError,
     },
     /// What is at the workspace's path is no workspace.
     #[error(transparent)]
@@ -93,7 +95,7 @@ pub enum WorkerError {
     Io(#[from] std::io::Error),
     /// The target branch could not be fetched.
     #[error("cannot fetch the target branch")]
-    Fetch(#[from] ralph_git::FetchError),
+    Fetch(#[from] FetchError),
     /// The task names a runner that cannot be had.
     #[error("cannot use the runner of the task")]
     Runner(#[from] RunnerError),
@@ -260,14 +262,17 @@ pub(crate) fn keep_work(project: &Project, record: &WorkerRecord) {
 
 /// Whether a signal ended the git that an error comes from.
 fn git_was_killed(error: &WorkerError) -> bool {
-    let mut next: Option<&(dyn std::error::Error + 'static)> = Some(error);
-    while let Some(error) = next {
-        if let Some(GitError::Failed { exit: Exit::Signal(_), .. }) = error.downcast_ref() {
-            return true;
-        }
-        next = error.source();
-    }
-    false
+    let (WorkerError::Git(git)
+    | WorkerError::Fetch(FetchError::Git(git))
+    | WorkerError::Books(BooksError::Git(git))
+    | WorkerError::Checkout(CheckoutError::Git(git))
+    | WorkerError::Workspace { source: CreateError::Git { source: git, .. }, .. }
+    | WorkerError::Open(OpenError::Git(git) | OpenError::Discover(DiscoverError::Git(git)))) =
+        error
+    else {
+        return false;
+    };
+    matches!(git, GitError::Failed { exit: Exit::Signal(_), .. })
 }
 
 /// An error with its causes, on one line.
@@ -287,11 +292,16 @@ impl Worker<'_> {
     /// the rescue ref when it is gone. `None`: the task starts over.
     fn reopen(&self, record: &WorkerRecord) -> Result<Option<Workspace>, WorkerError> {
         let work = record.work_commit.as_deref().and_then(|sha| sha.parse::<Sha>().ok());
-        let Some(workspace) = self.open_workspace(record)? else {
+        let (workspace, path) = match self.open_workspace(record) {
+            Ok(workspace) => (workspace, record.workspace_path.clone()),
+            Err(WorkerError::Open(_)) => (None, self.move_elsewhere(&record.workspace_path)?),
+            Err(error) => return Err(error),
+        };
+        let Some(workspace) = workspace else {
             let main = &self.project.repo;
             return Ok(match work {
                 Some(work) if main.resolve(work.as_str())?.is_some() => {
-                    self.create(&record.workspace_path, Some(&work))?.ok()
+                    self.create(&path, Some(&work))?.ok()
                 }
                 _ => None,
             });
@@ -404,7 +414,7 @@ fn is_machines(error: &WorkerError) -> bool {
     match error {
         WorkerError::Gate(_) | WorkerError::Runner(_) | WorkerError::Turn(_) => true,
         WorkerError::Workspace { source, .. } => {
-            matches!(source, ralph_git::CreateError::DiskFull { .. })
+            matches!(source, CreateError::DiskFull { .. })
         }
         WorkerError::Git(error) => matches!(error, GitError::DiskFull { .. }),
         _ => false,

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use ralph_agent::Phase;
-use ralph_git::{Sha, Workspace};
+use ralph_git::{FetchError, GitError, Sha, Workspace};
 use ralph_queue::{Document, Task};
 use ralph_state::{WorkerRecord, WorkerStep};
 
@@ -34,7 +34,12 @@ pub(super) enum Worked {
 enum NoPlace {
     Failed(String),
     Superseded,
+    Held(String),
+    Stopped,
 }
+
+/// How often the target is fetched before the network counts as down.
+const FETCHES: u32 = 6;
 
 /// How one series of turns ended.
 enum Turns {
@@ -53,6 +58,8 @@ impl Worker<'_> {
             Ok(prepared) => prepared,
             Err(NoPlace::Failed(reason)) => return Ok(Worked::Failed(reason)),
             Err(NoPlace::Superseded) => return Ok(Worked::Superseded),
+            Err(NoPlace::Held(reason)) => return Ok(Worked::Held(reason)),
+            Err(NoPlace::Stopped) => return Ok(Worked::Stopped),
         };
         let mut plan = None;
         for &phase in phases(self.project.phases_for(&self.task)) {
@@ -89,17 +96,7 @@ impl Worker<'_> {
                 Err(reason) => return Ok(Err(NoPlace::Failed(reason))),
             },
             Err(WorkerError::Open(_)) => {
-                // Of an older version, of another repository or of the user: left alone.
-                let taken = path.clone();
-                let name = format!("{}-{}", self.claim.task(), self.claim.id());
-                path = path.with_file_name(name);
-                self.project.tell(Event::Note(format!(
-                    "{}: `{}` is no workspace of this repository and stays as it is",
-                    self.task.id,
-                    taken.display()
-                )));
-                let elsewhere = path.clone();
-                self.claim.update(|record| record.workspace_path = elsewhere)?;
+                path = self.move_elsewhere(&path)?;
                 match self.create(&path, local.as_ref())? {
                     Ok(workspace) => workspace,
                     Err(reason) => return Ok(Err(NoPlace::Failed(reason))),
@@ -107,7 +104,10 @@ impl Worker<'_> {
             }
             Err(error) => return Err(error),
         };
-        let tip = workspace.fetch(target::REMOTE, &self.branch)?.tip.or(local);
+        let tip = match self.fetch_patiently(&workspace) {
+            Ok(tip) => tip.or(local),
+            Err(no_place) => return Ok(Err(no_place)),
+        };
         let Some(tip) = tip else {
             let reason = format!("the branch `{}` is gone", self.branch);
             return Ok(Err(NoPlace::Failed(reason)));
@@ -124,6 +124,43 @@ impl Worker<'_> {
         let base = tip.to_string();
         self.step(&WorkerStep::WorkspaceReady, |record| record.base_commit = Some(base))?;
         Ok(Ok((workspace, tip)))
+    }
+
+    /// Another place for the workspace: what is at `taken` is none, or no longer
+    /// one (of an older version, of another repository, of the user, damaged),
+    /// and is left alone.
+    pub(super) fn move_elsewhere(&self, taken: &Path) -> Result<PathBuf, WorkerError> {
+        let place = taken.with_file_name(format!("{}-{}", self.claim.task(), self.claim.id()));
+        self.project.tell(Event::Note(format!(
+            "{}: `{}` is no workspace of this repository and stays as it is",
+            self.task.id,
+            taken.display()
+        )));
+        let elsewhere = place.clone();
+        self.claim.update(|record| record.workspace_path = elsewhere)?;
+        Ok(place)
+    }
+
+    /// The tip of the target. A fault that may pass is waited for; one that stays
+    /// is not the task's.
+    fn fetch_patiently(&self, workspace: &Workspace) -> Result<Option<Sha>, NoPlace> {
+        for attempt in 1.. {
+            let reason = match workspace.fetch(target::REMOTE, &self.branch) {
+                Ok(fetched) => return Ok(fetched.tip),
+                Err(FetchError::Git(GitError::Cancelled { .. })) => break,
+                Err(error @ (FetchError::Transient { .. } | FetchError::Git(_))) => {
+                    super::chain(&error)
+                }
+                Err(error) => return Err(NoPlace::Held(super::chain(&error))),
+            };
+            if attempt >= FETCHES {
+                return Err(NoPlace::Held(reason));
+            }
+            if self.project.cancel.wait_timeout(self.project.push_pause(attempt)) {
+                break;
+            }
+        }
+        Err(NoPlace::Stopped)
     }
 
     /// A new workspace at `path`, on a branch of its own.
