@@ -41,6 +41,20 @@ const STEPS: &[Step] = &[
         env: None,
         needs: None,
     },
+    // In a workspace of its own, so that other features of serde_json are on.
+    Step {
+        name: "embedding",
+        args: &["test", "--manifest-path", "crates/ralph-state/embedding/Cargo.toml"],
+        env: None,
+        needs: None,
+    },
+    // The layers that no test runs; `cargo xtask crash` runs them for longer, and on real disks.
+    Step {
+        name: "crash",
+        args: &["xtask", "crash", "syscalls", "storm", "--launches", "500"],
+        env: None,
+        needs: None,
+    },
     Step {
         name: "dependencies",
         args: &["deny", "check", "bans", "licenses", "sources"],

@@ -227,8 +227,8 @@ fn expect<T: PartialEq + std::fmt::Debug>(what: &str, is: &T, wanted: &T) -> Res
 
 /// Without repetitions: an agent may take those for a loop.
 fn long_answer() -> String {
-    let words: String = (0..100_000).map(|number| format!(" number-{number}")).collect();
-    words.trim().to_owned()
+    let words: Vec<_> = (0..100_000).map(|number| format!("number-{number}")).collect();
+    words.join(" ")
 }
 
 fn edit_and_resume(stage: &Stage<'_>) -> Result<(), String> {

@@ -13,7 +13,7 @@ use std::fmt;
 use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 
-use crate::cargo;
+use crate::cargo::{self, Counts};
 
 type Layer = fn(&Options) -> Result<Report, String>;
 
@@ -53,7 +53,7 @@ pub(crate) fn run(args: &[String]) -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let mut failed = 0;
+    let mut total = Counts::default();
     for (name, layer) in &options.layers {
         println!("=== {name}");
         let report = layer(&options).unwrap_or_else(|error| Report {
@@ -69,10 +69,14 @@ pub(crate) fn run(args: &[String]) -> ExitCode {
         for violation in &report.violations {
             println!("VIOLATION: {violation}");
         }
-        failed += report.violations.len();
+        total += Counts {
+            passed: u64::from(report.violations.is_empty() && report.skipped.is_empty()),
+            failed: u64::from(!report.violations.is_empty()),
+            skipped: u64::from(!report.skipped.is_empty()),
+        };
     }
-    println!("crash: {failed} violations");
-    if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    println!("crash: {total}");
+    if total.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 fn chosen(args: &[String]) -> Result<Options, String> {
