@@ -132,7 +132,7 @@ fn has(program: &str) -> bool {
     version.status().is_ok()
 }
 
-/// A process of this program that writes once: see [`writer`].
+/// A process of this program that writes once: see [`writer()`].
 fn writer(args: &[&str], path: &Path) -> Result<Command, String> {
     let mut command = cargo::program(this_program()?);
     command.args(["crash", "writer"]).args(args).arg(path);
