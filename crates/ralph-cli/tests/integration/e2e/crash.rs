@@ -67,6 +67,35 @@ fn coordinator_worker_and_agent_are_killed() {
     each_step("parent\nagents\nself\n", Remote::Bare, Books::Ignored);
 }
 
+/// The two steps that only a conflict and a red gate bring about.
+#[test]
+fn killed_while_the_agent_mends_what_cannot_land() {
+    let together = "sed 's/^two/two by '$ID'/' shared.txt > s && cat s > shared.txt && rm s";
+    for (point, acts) in [
+        ("worker.resolving", [("RQ-0001", together), ("RQ-0002", together)]),
+        ("worker.fixing", [("RQ-0001", "echo UNFINISHED > red.txt"), ("RQ-0002", "echo x > x")]),
+    ] {
+        for victims in ["self\n", "agents\n", "parent\nagents\nself\n"] {
+            let scene = Scene::new(Remote::Bare, Books::Tracked);
+            scene.tasks(2);
+            scene.act(&acts);
+            scene.sandbox.write(format!("faults/{point}"), victims);
+            let mut command = scene.sandbox.command(super::super::RALPH, &scene.dir);
+            command
+                .args(["run", "loop", "--parallel", "2", "--json"])
+                .env("RALPH_FAULT_DIR", scene.sandbox.path("faults"));
+            let ran = scene.sandbox.start_command(command).wait(PATIENCE);
+            let fired = scene.sandbox.path(format!("faults/{point}.fired"));
+            assert!(fired.exists(), "{point} was not reached: {ran}");
+            scene.run(2, 0);
+            scene.all_landed(2);
+            let work =
+                scene.log("turns").iter().filter(|turn| turn.contains(" implement ")).count();
+            assert_eq!(work, 2, "{point} {victims:?}: finished work is not done again");
+        }
+    }
+}
+
 #[test]
 fn only_the_agent_is_killed() {
     survives("worker.working", "agents\n", Remote::Bare, Books::Tracked);
