@@ -25,7 +25,7 @@
 //! use ralph_state::{ParallelStateFile, WorkerRecord, WorkerStep};
 //!
 //! // A worker was about to push when the power failed, and the push had gone through.
-//! let mut record = WorkerRecord::new("RQ-0001", "/work/RQ-0001".into(), String::new());
+//! let mut record = WorkerRecord::new("RQ-0001", "/workspaces/RQ-0001".into(), String::new());
 //! record.step = Some(WorkerStep::PushIntended);
 //! let mut state = ParallelStateFile::new("2026-01-01T00:00:00Z", "main");
 //! state.upsert_worker(record);
