@@ -122,18 +122,7 @@ pub fn spawn(command: &Command) -> Result<Child, SpawnError> {
 fn start(command: &Command) -> Result<Child, SpawnError> {
     let mut prepared = prepare(command)?;
     let started = Instant::now();
-    let mut inner = loop {
-        match prepared.spawn() {
-            Err(error)
-                if error.kind() == io::ErrorKind::ExecutableFileBusy
-                    && started.elapsed() < BUSY_LIMIT =>
-            {
-                std::thread::sleep(Duration::from_millis(10));
-            }
-            Err(error) => return Err(refused(command, error)),
-            Ok(inner) => break inner,
-        }
-    };
+    let mut inner = while_busy(|| prepared.spawn()).map_err(|error| refused(command, error))?;
     tracing::debug!(pid = inner.id(), program = ?command.program, dir = ?command.dir, "started");
     let streams = start_streams(command, &mut inner);
     let mut child = Child {
@@ -152,6 +141,22 @@ fn start(command: &Command) -> Result<Child, SpawnError> {
         Err(source) => {
             let _ended = child.terminate(Duration::ZERO);
             Err(SpawnError::Io { program: PathBuf::from(&command.program), source })
+        }
+    }
+}
+
+/// Starts again what Linux refuses because somebody still has the program open for writing.
+fn while_busy<T>(mut start: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    let first = Instant::now();
+    loop {
+        match start() {
+            Err(error)
+                if error.kind() == io::ErrorKind::ExecutableFileBusy
+                    && first.elapsed() < BUSY_LIMIT =>
+            {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            answer => return answer,
         }
     }
 }
@@ -338,5 +343,47 @@ fn await_end(pid: u32, how: WaitIdOptions) -> bool {
             // Reaped already.
             Err(_) => return true,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_that_is_still_open_for_writing_is_tried_again() {
+        let busy = || io::Error::from(io::ErrorKind::ExecutableFileBusy);
+        let mut answers = vec![Ok(7), Err(busy()), Err(busy())];
+        assert_eq!(while_busy(|| answers.pop().expect("no try too many")).expect("started"), 7);
+        assert!(answers.is_empty());
+        let mut tries = 0;
+        let missing = while_busy(|| {
+            tries += 1;
+            Err::<(), _>(io::Error::from(io::ErrorKind::NotFound))
+        });
+        assert_eq!((missing.expect_err("refused").kind(), tries), (io::ErrorKind::NotFound, 1));
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn the_system_says_busy_while_a_program_is_open_for_writing() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let dir = tempfile::tempdir().expect("a directory");
+        let tool = dir.path().join("tool");
+        fs_err::write(&tool, "#!/bin/sh\n").expect("writable");
+        fs_err::set_permissions(&tool, std::fs::Permissions::from_mode(0o755)).expect("its own");
+        let mut writer = fs_err::OpenOptions::new().append(true).open(&tool).ok();
+        let mut refusals = 0;
+        let mut prepared = std::process::Command::new(&tool);
+        let child = while_busy(|| {
+            let answer = prepared.spawn();
+            if answer.is_err() {
+                refusals += 1;
+                writer = None;
+            }
+            answer
+        });
+        assert!(child.expect("started").wait().expect("ended").success());
+        assert!(refusals >= 1, "it was busy at first");
     }
 }

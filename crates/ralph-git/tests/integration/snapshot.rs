@@ -223,12 +223,20 @@ fn a_lock_that_is_held_for_a_moment_is_waited_for() {
     let lock = user.dir().join(".git/index.lock");
     fs_err::write(&lock, "").unwrap();
     user.write("file", "");
-    let repo = open(&sandbox, user.dir());
-    let committer = std::thread::spawn(move || repo.commit_all("patient"));
-    // Whenever it goes, the commit is made; if it goes late, after a wait.
-    std::thread::sleep(std::time::Duration::from_millis(100));
-    fs_err::remove_file(lock).unwrap();
-    assert!(committer.join().unwrap().unwrap().is_some());
+    // The lock goes once git has refused because of it, and not before.
+    let refused = sandbox.path("refused");
+    let found = sandbox.run("sh", user.dir(), ["-c", "command -v git; printf %s $PATH"]);
+    let (real, path) = found.success().stdout.split_once('\n').unwrap();
+    let (lock, refused_at) = (lock.display(), refused.display());
+    let git = sandbox.script(
+        "bin/git",
+        &format!("{real} \"$@\" && exit\ncode=$?\n[ -e {lock} ] && touch {refused_at}\nrm -f {lock}\nexit $code"),
+    );
+    let mut env = env(&sandbox);
+    env.path = Some(format!("{}:{path}", git.parent().unwrap().display()).into());
+    let repo = Repo::discover(user.dir(), env, Cancel::new()).unwrap();
+    assert!(repo.commit_all("patient").unwrap().is_some());
+    assert!(refused.exists(), "the lock was met");
 }
 
 #[test]

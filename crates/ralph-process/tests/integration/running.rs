@@ -1,6 +1,6 @@
 //! From the start of a child to its own end.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use ralph_process::{Cancel, Command, Exit, Input, Output, SpawnError, identity_of, run, spawn};
 use ralph_testkit::{Sandbox, wait_until};
@@ -142,22 +142,6 @@ fn a_relative_program_is_meant_from_the_childs_directory() {
         Command::new("bin/tool", sandbox.root()).stdout(Output::Capture { limit: usize::MAX });
     let finished = run(&command, Some(FOR_EVER), &Cancel::new()).unwrap();
     assert_eq!(finished.stdout.text(), "found\n");
-}
-
-#[test]
-fn a_program_that_is_still_open_for_writing_is_waited_for() {
-    let sandbox = Sandbox::new();
-    let tool = sandbox.script("tool", "echo ran");
-    let writer = fs_err::OpenOptions::new().append(true).open(&tool).unwrap();
-    let release = std::thread::spawn(move || {
-        // So that the first tries fail; whenever it comes, the test passes.
-        std::thread::sleep(Duration::from_millis(100));
-        drop(writer);
-    });
-    let command = Command::new(&tool, sandbox.root());
-    let finished = run(&command, Some(FOR_EVER), &Cancel::new()).unwrap();
-    assert_eq!(finished.exit, Exit::Code(0));
-    release.join().unwrap();
 }
 
 #[test]
