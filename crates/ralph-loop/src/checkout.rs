@@ -9,6 +9,7 @@
 use std::path::{Path, PathBuf};
 
 use ralph_git::{FastForward, FetchError, GitError, Head, Sha};
+use ralph_queue::Place;
 use ralph_queue::landing::Texts;
 use ralph_queue::merge::{self, MergeError};
 use ralph_state::file::{self, Durability, FileLock, LockError, ReplaceError};
@@ -180,7 +181,7 @@ fn restore(project: &Project, books: &[PathBuf]) -> Result<(), CheckoutError> {
     let mut ours = Vec::with_capacity(books.len());
     for index in 0..books.len() {
         ours.push(match fs_err::read(aside.join(index.to_string())) {
-            Ok(bytes) => Some(String::from_utf8_lossy(&bytes).into_owned()),
+            Ok(bytes) => Some(bytes),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
             Err(error) => return Err(error.into()),
         });
@@ -219,20 +220,31 @@ fn merged(
     project: &Project,
     from: &str,
     books: &[PathBuf],
-    ours: &[Option<String>],
+    ours: &[Option<Vec<u8>>],
 ) -> Result<Result<Vec<Option<String>>, MergeError>, CheckoutError> {
-    let version = |rev: &str| -> Result<Vec<Option<String>>, CheckoutError> {
-        books.iter().map(|book| text(project, rev, book)).collect()
+    let version = |rev: &str| -> Result<Vec<Option<Vec<u8>>>, CheckoutError> {
+        Ok(books.iter().map(|book| project.repo.read_blob(rev, book)).collect::<Result<_, _>>()?)
     };
     let (base, theirs) = (version(from)?, version("HEAD")?);
-    let [Some(queue), ..] = ours else { return Ok(Ok(theirs)) };
-    let [Some(landed), ..] = theirs.as_slice() else { return Ok(Ok(ours.to_vec())) };
+    Ok(three_way(base, ours.to_vec(), theirs))
+}
+
+/// The queue and the done file after the merge of three versions of both.
+fn three_way(
+    base: Vec<Option<Vec<u8>>>,
+    ours: Vec<Option<Vec<u8>>>,
+    theirs: Vec<Option<Vec<u8>>>,
+) -> Result<Vec<Option<String>>, MergeError> {
+    let base = decoded("base", base)?;
+    let (ours, theirs) = (decoded("ours", ours)?, decoded("theirs", theirs)?);
+    let [Some(queue), ..] = ours.as_slice() else { return Ok(theirs) };
+    let [Some(landed), ..] = theirs.as_slice() else { return Ok(ours) };
     let empty = ralph_queue::Document::empty();
     let base_queue = base.first().cloned().flatten();
     let texts = |queue, done: &'_ [Option<String>]| (queue, done.get(1).cloned().flatten());
     let (base_queue, base_done) =
         texts(base_queue.unwrap_or_else(|| empty.text().to_owned()), &base);
-    let (ours_queue, ours_done) = texts(queue.clone(), ours);
+    let (ours_queue, ours_done) = texts(queue.clone(), &ours);
     let (theirs_queue, theirs_done) = texts(landed.clone(), &theirs);
     let side = |queue, done| Texts { queue, done };
     let merged = merge::three_way_files(
@@ -240,7 +252,20 @@ fn merged(
         side(&ours_queue, ours_done.as_deref()),
         side(&theirs_queue, theirs_done.as_deref()),
     );
-    Ok(merged.map(|merged| vec![Some(merged.queue), merged.done]))
+    merged.map(|merged| vec![Some(merged.queue), merged.done])
+}
+
+/// A replacement character in the place of a byte of the user's would be a loss.
+fn decoded(
+    side: &'static str,
+    files: Vec<Option<Vec<u8>>>,
+) -> Result<Vec<Option<String>>, MergeError> {
+    let places = [Place::Queue, Place::Done];
+    let decode = |(bytes, place): (Option<Vec<u8>>, Place)| {
+        let text = bytes.map(ralph_queue::decode).transpose();
+        text.map_err(|source| MergeError::Parse { side, place, source })
+    };
+    files.into_iter().zip(places).map(decode).collect()
 }
 
 /// A name beside `dir` that nothing has yet.
@@ -255,11 +280,6 @@ fn free_name(dir: &Path) -> PathBuf {
     }
 }
 
-fn text(project: &Project, rev: &str, path: &Path) -> Result<Option<String>, CheckoutError> {
-    let bytes = project.repo.read_blob(rev, path)?;
-    Ok(bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
-}
-
 fn write(path: &Path, bytes: &[u8]) -> Result<(), CheckoutError> {
     file::replace(path, bytes, Durability::Full)
         .map(|_| ())
@@ -270,5 +290,29 @@ fn remove(path: &Path) -> std::io::Result<()> {
     match fs_err::remove_file(path) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_text_is_refused_and_not_replaced() {
+        let file = |bytes: &[u8]| vec![Some(bytes.to_vec()), None];
+        let good = br#"{"version":1,"tasks":[]}"#;
+        let bad = b"{\"version\":1,\"tasks\":[],\"x\":\"caf\xe9\"}";
+        let refused = |base: &[u8], ours: &[u8], theirs: &[u8]| match three_way(
+            file(base),
+            file(ours),
+            file(theirs),
+        ) {
+            Err(MergeError::Parse { side, place: Place::Queue, .. }) => Some(side),
+            _ => None,
+        };
+        assert_eq!(refused(good, good, good), None);
+        assert_eq!(refused(bad, good, good), Some("base"));
+        assert_eq!(refused(good, bad, good), Some("ours"));
+        assert_eq!(refused(good, good, bad), Some("theirs"));
     }
 }

@@ -190,20 +190,20 @@ fn is_own_ignore_edit(project: &Project, change: &Change) -> Result<bool, GitErr
         Some(head) => project.repo.read_blob(head.as_str(), &change.path)?.unwrap_or_default(),
         None => Vec::new(),
     };
-    let committed = String::from_utf8_lossy(&committed).into_owned();
     let now = fs_err::read(project.repo.root().join(&change.path)).unwrap_or_default();
-    let now = String::from_utf8_lossy(&now).into_owned();
     Ok(outside_blocks(&now).eq(outside_blocks(&committed)))
 }
 
 /// The lines that are not in a block that `ralph init` wrote; blank ones say nothing.
-fn outside_blocks(text: &str) -> impl Iterator<Item = &str> {
+fn outside_blocks(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut inside = false;
-    text.lines().filter(move |line| {
-        let begins = line.starts_with("# >>> ralph");
-        let ends = line.starts_with("# <<< ralph");
+    let lines =
+        text.split(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
+    lines.filter(move |line| {
+        let begins = line.starts_with(b"# >>> ralph");
+        let ends = line.starts_with(b"# <<< ralph");
         inside = (inside || begins) && !ends;
-        !(inside || ends || line.trim().is_empty())
+        !(inside || ends || line.trim_ascii().is_empty())
     })
 }
 
@@ -257,8 +257,9 @@ mod tests {
 
     #[test]
     fn only_the_lines_of_a_block_are_ours() {
-        let text = "/target\n# >>> ralph: its own\n/.ralph/cache/\n# <<< ralph\n\nralph-notes/\n";
-        assert_eq!(outside_blocks(text).collect::<Vec<_>>(), ["/target", "ralph-notes/"]);
-        assert!(outside_blocks("/target\nralph-notes/").eq(outside_blocks(text)));
+        let text = b"/target\n# >>> ralph: its own\n/.ralph/cache/\n# <<< ralph\n\nralph-notes/\n";
+        assert_eq!(outside_blocks(text).collect::<Vec<_>>(), [&b"/target"[..], b"ralph-notes/"]);
+        assert!(outside_blocks(b"/target\nralph-notes/").eq(outside_blocks(text)));
+        assert!(!outside_blocks(b"caf\xe9").eq(outside_blocks(b"caf\xe8")), "bytes, not text");
     }
 }

@@ -13,7 +13,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::delta::Touched;
-use crate::document::{Document, Lines, ParseError, SpliceError};
+use crate::document::{Document, ParseError, SpliceError, decode};
 use crate::edit::{Edit, Spliced};
 use crate::ids::HeldMarks;
 use crate::journal::{Entry, JournalWriteError, Request, Tail};
@@ -383,13 +383,7 @@ impl QueueFiles {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(source) => return Err(LoadError::Io { path: path.to_owned(), source }),
         };
-        let text = String::from_utf8(bytes).map_err(|error| {
-            let valid = error.utf8_error().valid_up_to();
-            let (line, column) =
-                Lines::new(&String::from_utf8_lossy(&error.as_bytes()[..valid])).position(valid);
-            ParseError::NotUtf8 { line, column }
-        });
-        let document = text.and_then(|text| Document::parse_as(text, place));
+        let document = decode(bytes).and_then(|text| Document::parse_as(text, place));
         document.map(Some).map_err(|source| LoadError::Parse {
             path: path.to_owned(),
             place,

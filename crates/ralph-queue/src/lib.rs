@@ -82,7 +82,7 @@ pub mod tidy;
 pub mod validate;
 pub mod when;
 
-pub use document::{Document, Draft, ParseError};
+pub use document::{Document, Draft, ParseError, decode};
 pub use edit::{Edit, EditError, Finish, Position};
 pub use files::{Edited, LegacyLock, LoadError, Previewed, QueueFiles, Terms, UpdateError};
 pub use ids::{IdMarks, IdRules};

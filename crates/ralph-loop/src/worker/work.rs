@@ -370,8 +370,11 @@ impl Worker<'_> {
         if before == after {
             return Ok(());
         }
-        let (before, after) = (String::from_utf8_lossy(&before), String::from_utf8_lossy(&after));
-        let added = match ralph_queue::landing::new_tasks(&before, &after) {
+        let texts = ralph_queue::decode(before)
+            .and_then(|before| Ok((before, ralph_queue::decode(after)?)));
+        let added = match texts
+            .and_then(|(before, after)| ralph_queue::landing::new_tasks(&before, &after))
+        {
             Ok(added) => added,
             Err(error) => {
                 self.project.tell(Event::Note(format!(
@@ -383,7 +386,7 @@ impl Worker<'_> {
         };
         // A task that was finished and is back in an older version is not new.
         let finished = workspace.read_blob(seen.as_str(), done)?.unwrap_or_default();
-        let finished = Document::parse(String::from_utf8_lossy(&finished));
+        let finished = ralph_queue::decode(finished).and_then(Document::parse);
         let is_back = |task: &Task| {
             finished.as_ref().is_ok_and(|finished| {
                 finished.tasks().iter().any(|old| {

@@ -103,6 +103,19 @@ pub enum SpliceError {
     Mismatch,
 }
 
+/// The text of a file, or where it stops being UTF-8.
+///
+/// Never with replacement characters: what is read here may be written back, and each would be a
+/// byte of the user's that is lost.
+pub fn decode(bytes: Vec<u8>) -> Result<String, ParseError> {
+    String::from_utf8(bytes).map_err(|error| {
+        let valid = error.utf8_error().valid_up_to();
+        let (line, column) =
+            Lines::new(&String::from_utf8_lossy(&error.as_bytes()[..valid])).position(valid);
+        ParseError::NotUtf8 { line, column }
+    })
+}
+
 impl Document {
     /// The file version that is read and written.
     pub const VERSION: u64 = 1;

@@ -82,7 +82,13 @@ fn staged(context: &Context, project: &Project, path: &Path) -> Result<Option<Si
 }
 
 fn text_of(repo: &Repo, rev: &str, name: &Path) -> Result<Option<String>, CliError> {
-    Ok(repo.read_blob(rev, name)?.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
+    let text = repo.read_blob(rev, name)?.map(ralph_queue::decode).transpose();
+    text.map_err(|error| {
+        CliError::new(ErrorKind::Corrupt, error)
+            .context(format!("cannot read stage `{rev}` of the file"))
+            .hint(format!("`git show {rev}:{}` prints it.", name.display()))
+            .at(name)
+    })
 }
 
 /// Says what could not be decided, and what got another id.
