@@ -366,6 +366,7 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     #[test]
+    #[expect(clippy::disallowed_methods, reason = "the start itself is what is tested")]
     fn the_system_says_busy_while_a_program_is_open_for_writing() {
         use std::os::unix::fs::PermissionsExt as _;
         let dir = tempfile::tempdir().expect("a directory");
