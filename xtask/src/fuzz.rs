@@ -6,11 +6,15 @@ use std::process::{ExitCode, Stdio};
 use crate::cargo;
 
 /// A target, what it starts from, and how large its inputs may grow.
-const TARGETS: [(&str, &str, u32); 4] = [
+const TARGETS: [(&str, &str, u32); 8] = [
     ("parallel_state", "crates/ralph-state/testdata/parallel", 4096),
     ("session", "crates/ralph-state/testdata/session", 2048),
     ("json", "crates/ralph-state/testdata", 1024),
     ("journal", "crates/ralph-state/testdata/session", 1024),
+    ("queue_edit", "fuzz/seeds/queue_edit", 2048),
+    ("queue_merge", "fuzz/seeds/queue_merge", 4096),
+    ("config", "crates/ralph-config/tests/goldens", 2048),
+    ("agent_stream", "fuzz/seeds/agent_stream", 4096),
 ];
 
 /// `cargo xtask fuzz [TARGET] [--runs N]`, so many for each target.
@@ -51,17 +55,9 @@ fn fuzz(target: &str, seeds: &str, size: u32, runs: u64) -> Result<String, Strin
     let root = cargo::root();
     let corpus = root.join("fuzz/corpus").join(target);
     fs_err::create_dir_all(&corpus).map_err(|error| error.to_string())?;
-    // Fuzzing needs nightly, and the pinned toolchain is named in the environment by now. There is
-    // no unsafe code for a sanitizer to look at, and without one it is many times as fast.
-    let mut command = cargo::program("cargo");
-    command.env_remove("RUSTUP_TOOLCHAIN").args([
-        "+nightly",
-        "fuzz",
-        "run",
-        "--sanitizer",
-        "none",
-        target,
-    ]);
+    // There is no unsafe code for a sanitizer to look at. Without one it is many times as fast, and
+    // needs no nightly toolchain.
+    let mut command = cargo::command(["fuzz", "run", "--sanitizer", "none", target]);
     command.arg(&corpus).arg(root.join(seeds)).arg("--");
     command
         .arg(format!("-runs={runs}"))
