@@ -3,7 +3,7 @@
 use std::io::{BufRead as _, BufReader};
 use std::process::{ExitCode, Stdio};
 
-use crate::cargo;
+use crate::cargo::{self, Counts};
 
 /// A target, what it starts from, and how large its inputs may grow.
 const TARGETS: [(&str, &str, u32); 8] = [
@@ -35,20 +35,24 @@ pub(crate) fn run(args: &[String]) -> ExitCode {
         println!("SKIPPED: this machine has no `cargo fuzz`");
         return ExitCode::SUCCESS;
     }
-    let mut failed = 0;
+    let mut total = Counts::default();
     for (target, seeds, size) in TARGETS {
         if only.is_some_and(|only| only != target) {
             continue;
         }
         match fuzz(target, seeds, size, runs) {
-            Ok(figures) => println!("{target}: {figures}"),
+            Ok(figures) => {
+                println!("{target}: {figures}");
+                total.passed += 1;
+            }
             Err(error) => {
                 println!("{target}: FAILED: {error}");
-                failed += 1;
+                total.failed += 1;
             }
         }
     }
-    if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    println!("fuzz: {total}");
+    if total.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 fn fuzz(target: &str, seeds: &str, size: u32, runs: u64) -> Result<String, String> {

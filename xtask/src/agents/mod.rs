@@ -13,7 +13,7 @@ use ralph_agent::{Ending, Outcome, Programs, Progress, Runner, Turn, TurnReport,
 use ralph_process::{Cancel, marked};
 use serde_json::json;
 
-use crate::cargo;
+use crate::cargo::{self, Counts};
 use server::{Server, Step};
 
 /// Far more than any of these turns takes.
@@ -45,9 +45,12 @@ const CHECKS: [(&str, Check); 11] = [
 
 /// `cargo xtask agents [NAME]`.
 pub(crate) fn run(args: &[String]) -> ExitCode {
-    let Some(bin) = install() else { return ExitCode::SUCCESS };
+    let Some(bin) = install() else {
+        println!("agents: {}", Counts { skipped: 1, ..Counts::default() });
+        return ExitCode::SUCCESS;
+    };
     let server = Server::start().expect("a port on loopback");
-    let mut failed = 0;
+    let mut total = Counts::default();
     for (name, _, version) in AGENTS {
         if args.first().is_some_and(|wanted| wanted != name) {
             continue;
@@ -59,16 +62,19 @@ pub(crate) fn run(args: &[String]) -> ExitCode {
             let result = check(&stage).and_then(|()| stage.is_empty());
             let seconds = started.elapsed().as_secs_f32();
             match result {
-                Ok(()) => println!("  ok      {about} ({seconds:.1} s)"),
+                Ok(()) => {
+                    total.passed += 1;
+                    println!("  ok      {about} ({seconds:.1} s)");
+                }
                 Err(problem) => {
-                    failed += 1;
+                    total.failed += 1;
                     println!("  FAILED  {about} ({seconds:.1} s): {problem}");
                 }
             }
         }
     }
-    println!("{failed} failed");
-    if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    println!("agents: {total}");
+    if total.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// The directory of the agents' programs; `None`, and said loudly, when they cannot be had.
