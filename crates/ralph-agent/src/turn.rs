@@ -94,7 +94,7 @@ pub struct TurnReport {
     pub outcome: Outcome,
     /// How its process ended.
     pub ending: Ending,
-    /// The session to resume.
+    /// The session to resume: the one that the agent named, unless it is gone.
     pub session_id: Option<String>,
     /// The last thing the agent said.
     pub final_text: Option<String>,
@@ -219,6 +219,8 @@ pub fn run_turn(
     let Verdict { outcome, session_id, final_text, usage } =
         output.finish(ending, &turn.files, progress)?;
     tracing::debug!(runner = runner.name(), ?ending, outcome = outcome.as_str(), "turn");
+    // An agent may name the session that it did not find.
+    let session_id = session_id.filter(|_| outcome != Outcome::LostSession);
     Ok(TurnReport {
         outcome,
         ending,

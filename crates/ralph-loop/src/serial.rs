@@ -401,6 +401,11 @@ impl Serial<'_> {
                     }
                     text
                 })?;
+                if turn::lost_its_session(&report, &place) {
+                    let task = &tally.task.id;
+                    self.project.tell(Event::Note(format!("{task}: {}", report.outcome)));
+                    continue;
+                }
                 let reason = match turn::failure(&report.outcome, &self.project.cancel) {
                     None => {
                         if phase == Phase::Plan {
@@ -717,7 +722,12 @@ impl Serial<'_> {
         };
         let report = turn::take(self.project, &runner, &tally.task, place, prompt, &mut progress)?;
         recorded?;
-        self.record(|session| session.agent = None)?;
+        self.record(|session| {
+            session.agent = None;
+            if report.session_id.is_some() || turn::lost_its_session(&report, place) {
+                session.runner_session_id.clone_from(&report.session_id);
+            }
+        })?;
         Ok(report)
     }
 

@@ -149,6 +149,14 @@ pub fn task_environment(task: &Task, attempt: u32) -> Vec<(OsString, OsString)> 
     ]
 }
 
+/// Whether the turn did nothing but find that the session to go on with is gone: a fresh
+/// session may begin at once, and no attempt is used up.
+///
+/// A turn that begins a session cannot lose one, so this is never so twice in a row.
+pub fn lost_its_session(report: &TurnReport, place: &TurnPlace) -> bool {
+    report.outcome == Outcome::LostSession && place.resume.is_some()
+}
+
 /// Whether an outcome is worth another attempt, and what to say of it.
 ///
 /// An agent that a signal ended is only interrupted if the run was `cancel`led;

@@ -534,9 +534,10 @@ impl Worker<'_> {
             turn::take(self.project, &self.runner, &self.task, place, prompt, &mut progress)?;
         recorded?;
         let session = report.session_id.clone();
+        let is_lost = turn::lost_its_session(&report, place);
         self.claim.update(|record| {
             record.agent = None;
-            if session.is_some() {
+            if session.is_some() || is_lost {
                 record.session_id = session;
             }
         })?;

@@ -222,15 +222,14 @@ impl Worker<'_> {
         plan: &mut Option<String>,
     ) -> Result<Turns, WorkerError> {
         let mut earlier: Option<String> = None;
+        let mut resume = None;
         let mut limits = 0;
         loop {
             let record = self.step(&WorkerStep::SpawnIntended, |record| {
                 record.attempt.get_or_insert(1);
             })?;
             let mut place = self.place(&record, workspace, phase);
-            if earlier.is_some() {
-                place.resume.clone_from(&record.session_id);
-            }
+            place.resume = resume.take();
             let report = self.turn(&place, &WorkerStep::Working, |brief| {
                 let mut text = prompt::work(brief, phase, plan.as_deref());
                 if let Some(reason) = &earlier {
@@ -238,6 +237,11 @@ impl Worker<'_> {
                 }
                 text
             })?;
+            if turn::lost_its_session(&report, &place) {
+                self.project.tell(Event::Note(format!("{}: {}", self.task.id, report.outcome)));
+                continue;
+            }
+            resume.clone_from(&report.session_id);
             let reason = match turn::failure(&report.outcome, &self.project.cancel) {
                 None => {
                     if phase == Phase::Plan {

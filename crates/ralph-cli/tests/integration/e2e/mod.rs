@@ -8,6 +8,7 @@ mod hostile;
 mod landing;
 mod refused;
 mod serial;
+mod sessions;
 mod stop;
 
 use std::collections::BTreeMap;
