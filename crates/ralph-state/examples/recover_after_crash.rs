@@ -7,6 +7,7 @@ use std::convert::Infallible;
 use std::error::Error;
 
 use fs_err as fs;
+use ralph_state::document::DecodeError;
 use ralph_state::file::{FileLock, Holder, is_locked};
 use ralph_state::parallel::salvage;
 use ralph_state::{ParallelStateFile, Store, Timestamp, WorkerRecord, adopt_legacy, legacy_work};
@@ -32,14 +33,12 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     println!("1. A coordinator of an older version died. Its work is adopted:");
     fs::write(store.path(), OLD)?;
-    let work = legacy_work(&store.load()?.ok_or("it was just written")?.report);
     let now = "2026-06-01T12:00:00Z".parse()?; // a tool would ask its clock
-    store.update(|state| {
-        for record in adopt_legacy(&work, now) {
+    store.upgrade_with(|state, report| {
+        for record in adopt_legacy(&legacy_work(report), now) {
             println!("   {}: {}, {:?}", record.task_id, record.lifecycle, record.last_error);
             state.upsert_worker(record);
         }
-        Ok::<_, Infallible>(())
     })?;
 
     println!("2. A worker is alive for as long as its lock is held:");
@@ -59,22 +58,21 @@ fn main() -> Result<(), Box<dyn Error>> {
     })?;
     println!("   still there: {}", leftover.exists());
 
-    println!("4. One record is damaged. The others can be read, and nothing is overwritten:");
+    println!("4. One record is damaged. The others can be read, and the bytes are kept:");
     let damaged = fs::read_to_string(store.path())?.replace("\"/w/RQ-0952\"", "17");
     fs::write(store.path(), &damaged)?;
     let refused = store.load().err().ok_or("a damaged file is refused")?;
     println!("   {refused}");
-    let salvaged = salvage(damaged.as_bytes())?;
-    for bad in &salvaged.bad {
-        println!("   {}: {}", bad.field.path, bad.field.reason);
-    }
-    let aside = store.set_aside()?.ok_or("it is there")?;
-    let saved = store.save(&salvaged.state)?; // with the records rebuilt from elsewhere
-    println!(
-        "   {} of 3 records kept, the file is beside it: {}",
-        salvaged.state.workers.len(),
-        aside.ends_with("state.corrupt.json.bak")
-    );
-    println!("   {saved:?}");
+    let rebuilt = store.rebuild(|damaged| {
+        let salvaged = salvage(damaged.bytes)?;
+        for bad in &salvaged.bad {
+            println!("   {bad}");
+        }
+        println!("   {} of 3 records can be read", salvaged.state.workers.len());
+        Ok::<_, DecodeError>(salvaged.state) // a tool would add what it finds elsewhere
+    })?;
+    let rebuilt = rebuilt.ok_or("it is damaged")?;
+    println!("   the bytes are kept: {}", rebuilt.aside.ends_with("state.corrupt.json.bak"));
+    println!("   {:?}", rebuilt.saved);
     Ok(())
 }

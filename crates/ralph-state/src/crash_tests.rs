@@ -13,7 +13,7 @@ use crate::file::replace::remove_on;
 use crate::file::simulated::{Fault, SimulatedDisk, State, Without};
 use crate::file::{Durability, Saved};
 use crate::store::update_on;
-use crate::{ParallelStateFile, UpdateError};
+use crate::{MigrationReport, ParallelStateFile, UpdateError};
 
 const DIR: &str = "/repo/.ralph/cache/parallel";
 const FILE: &str = "/repo/.ralph/cache/parallel/state.json";
@@ -45,7 +45,7 @@ fn starts() -> Vec<Start> {
 type Outcome = Result<Saved, UpdateError<Infallible>>;
 
 fn update(disk: &SimulatedDisk, branch: &str) -> Outcome {
-    let change = |state: &mut ParallelStateFile| {
+    let change = |state: &mut ParallelStateFile, _: Option<&MigrationReport>| {
         branch.clone_into(&mut state.target_branch);
         Ok(())
     };

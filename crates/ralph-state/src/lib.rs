@@ -36,7 +36,7 @@
 //! | `.state.json.lock.info` | who held it last, for messages |
 //! | `.state.json.{pid}-{n}.tmp` | a save that is under way, or was when its process died; the next save removes it |
 //! | `state.v2.json.bak` | the bytes of an older version, from before its upgrade |
-//! | `state.corrupt.json.bak` | what [`Store::set_aside`] moved away |
+//! | `state.corrupt.json.bak` | the bytes of a file that could not be used, from before [`Store::rebuild`] or [`Store::set_aside`] |
 //!
 //! # Features
 //!
@@ -77,6 +77,8 @@ pub use parallel::{
     WorkerStep, adopt_legacy, legacy_work, load_state, save_state, state_file_path,
 };
 pub use process::ProcessIdentity;
-pub use store::{LoadError, Loaded, SaveError, Store, Token, UpdateError, Updated};
+pub use store::{
+    LoadError, Loaded, Rebuilt, SaveError, Store, Token, Unusable, UpdateError, Updated,
+};
 pub use task_id::{TaskId, TaskIdError};
 pub use time::{Clock, FixedClock, Timestamp, TimestampError};

@@ -7,7 +7,7 @@ use std::{fmt, io};
 
 use crate::document::{DecodeError, Document, MigrationReport, decode, encode, render};
 use crate::file::disk::{Disk, FileKind, SystemDisk};
-use crate::file::replace::{keep_copy_on, remove_on, replace_on, set_aside_on};
+use crate::file::replace::{keep_copy_on, remove_on, replace_on};
 use crate::file::target::resolve;
 use crate::file::{Durability, FileLock, Holder, LockError, ReplaceError, Saved, find_sidecar};
 use crate::json::{EncodeError, to_json};
@@ -67,6 +67,26 @@ pub struct Updated<R> {
     /// What the change returned.
     pub value: R,
     /// What became of the save.
+    pub saved: Saved,
+}
+
+/// A file that cannot be used, as [`Store::rebuild`] found it.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Unusable<'a> {
+    /// What is in it.
+    pub bytes: &'a [u8],
+    /// Why that is no document of this kind.
+    pub reason: &'a DecodeError,
+}
+
+/// What [`Store::rebuild`] did.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Rebuilt {
+    /// Where the bytes are that could not be used.
+    pub aside: PathBuf,
+    /// What became of the save, and of the copy before it.
     pub saved: Saved,
 }
 
@@ -208,6 +228,19 @@ impl<D: Document> Store<D> {
     where
         D: Default,
     {
+        self.update_reported(|value, _| change(value))
+    }
+
+    /// The same for a `change` that also sees how the value came about, under the same lock: what
+    /// an upgrade left out is not lost when another process upgrades the file first. There is no
+    /// report when there is no file.
+    pub fn update_reported<R, E>(
+        &self,
+        change: impl FnOnce(&mut D, Option<&MigrationReport>) -> Result<R, E>,
+    ) -> Result<Updated<R>, UpdateError<E>>
+    where
+        D: Default,
+    {
         let _lock = self.lock()?;
         update_on(&SystemDisk, &self.path, self.durability, change)
     }
@@ -215,14 +248,38 @@ impl<D: Document> Store<D> {
     /// Brings a file of an older version to the current one, keeping its bytes beside it; `None`
     /// when there is no file.
     pub fn upgrade(&self) -> Result<Option<(MigrationReport, Saved)>, SaveError> {
+        self.upgrade_with(|_, _| {})
+    }
+
+    /// The same, and `adopt` takes over into the value what the upgrade left out, in the same
+    /// save. It is not called for a file of the current version.
+    pub fn upgrade_with(
+        &self,
+        adopt: impl FnOnce(&mut D, &MigrationReport),
+    ) -> Result<Option<(MigrationReport, Saved)>, SaveError> {
         let _lock = self.lock()?;
-        let Some(current) = load_from(&SystemDisk, &self.path)? else { return Ok(None) };
-        let saved = if current.report.migrated() {
-            self.put(Some(&current), &current.value)?
-        } else {
-            Saved::Unchanged
-        };
+        let Some(mut current) = load_from(&SystemDisk, &self.path)? else { return Ok(None) };
+        if !current.report.migrated() {
+            return Ok(Some((current.report, Saved::Unchanged)));
+        }
+        adopt(&mut current.value, &current.report);
+        let saved = self.put(Some(&current), &current.value)?;
         Ok(Some((current.report, saved)))
+    }
+
+    /// Puts what `make` makes in place of a file that cannot be used, under one lock; `None`, and
+    /// nothing done, when there is no file or one that can be used.
+    ///
+    /// The bytes of the file are kept first, durably, as `state.corrupt.json.bak`, or
+    /// `state.corrupt.1.json.bak` when another such copy is there. A crash leaves the old file or
+    /// the new one. A file of a newer version, or one that cannot be read from the disk, is an
+    /// error: others can use it.
+    pub fn rebuild<E>(
+        &self,
+        make: impl FnOnce(Unusable<'_>) -> Result<D, E>,
+    ) -> Result<Option<Rebuilt>, UpdateError<E>> {
+        let _lock = self.lock()?;
+        rebuild_on(&SystemDisk, &self.path, self.durability, make)
     }
 
     /// Puts `value` there, whatever was there, if it was a document of this kind. Prefer
@@ -248,15 +305,27 @@ impl<D: Document> Store<D> {
     pub fn remove(&self) -> Result<Saved, SaveError> {
         let _lock = self.lock()?;
         remove_on(&SystemDisk, &self.path, self.durability)
-            .map_err(|source| self.cannot("remove", source))
+            .map_err(cannot_move::<D>("remove", &self.path))
     }
 
-    /// Moves a file that cannot be used out of the way, to the returned path
-    /// (`state.corrupt.json.bak`); `None` when there is no file. A power cut may bring it back.
+    /// Moves the file out of the way, durably, to the returned path (`state.corrupt.json.bak`);
+    /// `None` when there is no file. See [`Self::rebuild`] for a file that is to be there again.
     pub fn set_aside(&self) -> Result<Option<PathBuf>, SaveError> {
         let _lock = self.lock()?;
-        set_aside_on(&SystemDisk, &self.path, "corrupt")
-            .map_err(|source| self.cannot("set aside", source))
+        set_aside_on::<D, _>(&SystemDisk, &self.path, self.durability)
+    }
+
+    /// What `decode` makes of the bytes of the file.
+    pub(crate) fn read_with<T>(
+        &self,
+        decode: impl FnOnce(&[u8]) -> Result<T, DecodeError>,
+    ) -> Result<Option<T>, LoadError> {
+        let bytes = read_file::<D, _>(&SystemDisk, &self.path)?;
+        bytes.map(|bytes| decode(&bytes).map_err(|source| self.unusable(source))).transpose()
+    }
+
+    fn unusable(&self, source: DecodeError) -> LoadError {
+        LoadError::Decode { kind: D::KIND, path: self.path.clone(), source }
     }
 
     fn lock(&self) -> Result<FileLock, SaveError> {
@@ -268,10 +337,6 @@ impl<D: Document> Store<D> {
     fn put(&self, current: Option<&Current<D>>, value: &D) -> Result<Saved, SaveError> {
         let bytes = encode(value).map_err(cannot_encode::<D>)?;
         put_on(&SystemDisk, &self.path, self.durability, current, &bytes)
-    }
-
-    fn cannot(&self, step: &'static str, source: io::Error) -> SaveError {
-        SaveError::Move { step, kind: D::KIND, path: self.path.clone(), source }
     }
 }
 
@@ -302,13 +367,7 @@ struct Current<D> {
 }
 
 fn load_from<D: Document, K: Disk>(disk: &K, path: &Path) -> Result<Option<Current<D>>, LoadError> {
-    let bytes = match read_file(disk, path) {
-        Ok(Some(bytes)) => bytes,
-        Ok(None) => return Ok(None),
-        Err(source) => {
-            return Err(LoadError::Read { kind: D::KIND, path: path.to_owned(), source });
-        }
-    };
+    let Some(bytes) = read_file::<D, K>(disk, path)? else { return Ok(None) };
     match decode(&bytes) {
         Ok((value, report)) => Ok(Some(Current { value, report, bytes })),
         Err(source) => Err(LoadError::Decode { kind: D::KIND, path: path.to_owned(), source }),
@@ -316,15 +375,16 @@ fn load_from<D: Document, K: Disk>(disk: &K, path: &Path) -> Result<Option<Curre
 }
 
 /// The bytes of a regular file: reading from a pipe, say, would never end.
-fn read_file<K: Disk>(disk: &K, path: &Path) -> io::Result<Option<Vec<u8>>> {
-    match resolve(disk, path)?.old {
+fn read_file<D: Document, K: Disk>(disk: &K, path: &Path) -> Result<Option<Vec<u8>>, LoadError> {
+    let read = || match resolve(disk, path)?.old {
         None => Ok(None),
         Some(stat) if stat.kind != FileKind::File => Err(io::Error::other("not a regular file")),
         Some(_) => match disk.read(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             read => read.map(Some),
         },
-    }
+    };
+    read().map_err(|source| LoadError::Read { kind: D::KIND, path: path.to_owned(), source })
 }
 
 /// Everything an update does under the lock.
@@ -332,7 +392,7 @@ pub(crate) fn update_on<D: Document + Default, K: Disk, R, E>(
     disk: &K,
     path: &Path,
     durability: Durability,
-    change: impl FnOnce(&mut D) -> Result<R, E>,
+    change: impl FnOnce(&mut D, Option<&MigrationReport>) -> Result<R, E>,
 ) -> Result<Updated<R>, UpdateError<E>> {
     let mut current = load_from::<D, K>(disk, path).map_err(SaveError::from)?;
     let mut default = D::default();
@@ -342,8 +402,11 @@ pub(crate) fn update_on<D: Document + Default, K: Disk, R, E>(
         }
         _ => None,
     };
-    let value = current.as_mut().map_or(&mut default, |current| &mut current.value);
-    let result = change(value).map_err(UpdateError::Change)?;
+    let (value, report) = match &mut current {
+        Some(Current { value, report, .. }) => (value, Some(&*report)),
+        None => (&mut default, None),
+    };
+    let result = change(value, report).map_err(UpdateError::Change)?;
     let after = to_json(value).map_err(cannot_encode::<D>)?;
     let saved = if before.as_ref() == Some(&after) {
         Saved::Unchanged
@@ -352,6 +415,60 @@ pub(crate) fn update_on<D: Document + Default, K: Disk, R, E>(
         put_on(disk, path, durability, current.as_ref(), &bytes)?
     };
     Ok(Updated { value: result, saved })
+}
+
+/// Everything a rebuild does under the lock.
+pub(crate) fn rebuild_on<D: Document, K: Disk, E>(
+    disk: &K,
+    path: &Path,
+    durability: Durability,
+    make: impl FnOnce(Unusable<'_>) -> Result<D, E>,
+) -> Result<Option<Rebuilt>, UpdateError<E>> {
+    let read = read_file::<D, K>(disk, path).map_err(SaveError::from)?;
+    let Some(bytes) = read else { return Ok(None) };
+    let reason = match decode::<D>(&bytes) {
+        Ok(_) => return Ok(None),
+        Err(source @ DecodeError::Newer { .. }) => {
+            let newer = LoadError::Decode { kind: D::KIND, path: path.to_owned(), source };
+            return Err(SaveError::from(newer).into());
+        }
+        Err(reason) => reason,
+    };
+    let value = make(Unusable { bytes: &bytes, reason: &reason }).map_err(UpdateError::Change)?;
+    let new = encode(&value).map_err(cannot_encode::<D>)?;
+    let (aside, kept) =
+        keep_copy_on(disk, path, "corrupt", &bytes, durability).map_err(SaveError::from)?;
+    let saved = replace_on(disk, path, &new, durability).map_err(SaveError::from)?;
+    Ok(Some(Rebuilt { aside, saved: weaker(kept, saved) }))
+}
+
+/// Everything that setting aside does under the lock.
+pub(crate) fn set_aside_on<D: Document, K: Disk>(
+    disk: &K,
+    path: &Path,
+    durability: Durability,
+) -> Result<Option<PathBuf>, SaveError> {
+    let Some(bytes) = read_file::<D, K>(disk, path)? else { return Ok(None) };
+    let (aside, _) = keep_copy_on(disk, path, "corrupt", &bytes, durability)?;
+    remove_on(disk, path, durability).map_err(cannot_move::<D>("set aside", path))?;
+    Ok(Some(aside))
+}
+
+fn cannot_move<D: Document>(
+    step: &'static str,
+    path: &Path,
+) -> impl FnOnce(io::Error) -> SaveError {
+    let path = path.to_owned();
+    move |source| SaveError::Move { step, kind: D::KIND, path, source }
+}
+
+/// A save counts for what the copy that came before it counts for: neither is good without the
+/// other.
+fn weaker(copy: Saved, save: Saved) -> Saved {
+    match (copy, save) {
+        (Saved::Unconfirmed { reason }, Saved::Durable) => Saved::Unconfirmed { reason },
+        (_, save) => save,
+    }
 }
 
 fn cannot_encode<D: Document>(source: EncodeError) -> SaveError {
@@ -365,10 +482,11 @@ fn put_on<D, K: Disk>(
     current: Option<&Current<D>>,
     bytes: &[u8],
 ) -> Result<Saved, SaveError> {
-    if let Some(Current { report, bytes: old, .. }) = current
-        && report.migrated()
-    {
-        keep_copy_on(disk, path, &format!("v{}", report.from), old, durability)?;
-    }
-    Ok(replace_on(disk, path, bytes, durability)?)
+    let kept = match current {
+        Some(Current { report, bytes: old, .. }) if report.migrated() => {
+            keep_copy_on(disk, path, &format!("v{}", report.from), old, durability)?.1
+        }
+        _ => Saved::Unchanged,
+    };
+    Ok(weaker(kept, replace_on(disk, path, bytes, durability)?))
 }

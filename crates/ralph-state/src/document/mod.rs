@@ -201,16 +201,10 @@ pub(crate) fn render<D: Document>(value: Json) -> Result<Vec<u8>, EncodeError> {
 }
 
 /// The text of a file, without its byte order mark.
-pub(crate) fn text(bytes: &[u8]) -> Result<&str, DecodeError> {
+fn text(bytes: &[u8]) -> Result<&str, DecodeError> {
     let text = str::from_utf8(bytes)
         .map_err(|error| DecodeError::NotText { offset: error.valid_up_to() })?;
     Ok(text.strip_prefix('\u{feff}').unwrap_or(text))
-}
-
-/// The document in `text` as an object of the current version.
-pub(crate) fn current<D: Document>(text: &str) -> Result<Object, DecodeError> {
-    let (node, version, _) = sniffed::<D>(text)?;
-    upgraded::<D>(text, into_object(node), version, &mut Notes::default())
 }
 
 type Members<'a> = Vec<(Cow<'a, str>, Node<'a>)>;
@@ -249,7 +243,7 @@ fn upgraded<D: Document>(
     Ok(object)
 }
 
-fn version<D: Document>(value: &Node<'_>) -> Result<u32, DecodeError> {
+pub(crate) fn version<D: Document>(value: &Node<'_>) -> Result<u32, DecodeError> {
     let (first, current) = (D::UPGRADES.first(), D::UPGRADES.current());
     let number = match value {
         Node::Number(literal) => literal.parse::<u64>().ok(),

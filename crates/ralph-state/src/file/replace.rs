@@ -135,27 +135,6 @@ pub(crate) fn replace_on<D: Disk>(
     }
 }
 
-/// Moves the file out of the way, to the first free name that `tag` gives. A power cut may bring it
-/// back.
-pub(crate) fn set_aside_on<D: Disk>(
-    disk: &D,
-    path: &Path,
-    tag: &str,
-) -> io::Result<Option<PathBuf>> {
-    let target = resolve(disk, path)?;
-    if target.old.is_none() {
-        return Ok(None);
-    }
-    let mut nth = 0;
-    while disk.stat(&target.copy(tag, nth))?.is_some() {
-        nth += 1;
-    }
-    let aside = target.copy(tag, nth);
-    disk.rename(&target.path, &aside)?;
-    let _as_durable_as_can_be = disk.sync_dir(&target.dir);
-    Ok(Some(aside))
-}
-
 /// Removes the file and its leftovers.
 pub(crate) fn remove_on<D: Disk>(
     disk: &D,
@@ -182,7 +161,7 @@ pub(crate) fn keep_copy_on<D: Disk>(
     tag: &str,
     bytes: &[u8],
     durability: Durability,
-) -> Result<(), ReplaceError> {
+) -> Result<(PathBuf, Saved), ReplaceError> {
     let fail = |step| move |source| ReplaceError::Io { step, path: path.to_owned(), source };
     let target = resolve(disk, path).map_err(fail("find the file"))?;
     sweep(disk, &target);
@@ -197,7 +176,8 @@ pub(crate) fn keep_copy_on<D: Disk>(
     };
     // Also when it is there: the writer that made it may have been killed before it synced.
     let put = Put { beside: &target, dest: &copy, like: target.old.as_ref() };
-    put_file(disk, &put, bytes, durability).map(drop)
+    let saved = put_file(disk, &put, bytes, durability)?;
+    Ok((copy, saved))
 }
 
 /// Where bytes go, and whose mode and owner they get.

@@ -7,6 +7,7 @@
 mod de;
 mod node;
 mod path;
+mod pieces;
 mod read;
 mod ser;
 mod write;
@@ -15,6 +16,7 @@ pub(crate) use de::from_node;
 pub use de::{FieldError, from_json};
 pub(crate) use node::{Node, into_object};
 pub use path::{Path, Segment};
+pub(crate) use pieces::{Piece, Pieces, Places, member, pieces};
 pub(crate) use read::parse_node;
 pub use read::{MAX_DEPTH, Position, SyntaxError, SyntaxReason, parse, position_of};
 pub use ser::{EncodeError, to_json};

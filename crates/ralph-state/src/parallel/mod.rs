@@ -2,6 +2,7 @@
 
 mod legacy;
 mod record;
+mod salvage;
 mod transition;
 mod upgrade;
 
@@ -11,15 +12,16 @@ use std::{path, process};
 
 use serde::{Deserialize, Serialize};
 
-use crate::document::{self, DecodeError, Document, Unversioned, Upgrades, Warning};
+use crate::document::{Document, Unversioned, Upgrades, Warning};
 use crate::file::{Holder, Saved};
-use crate::json::{FieldError, Json, Object, Path, Position, from_json, position_of};
+use crate::json::Object;
 use crate::{LoadError, SaveError, Store, TaskId, Timestamp};
 
 pub use legacy::{
     LegacyKind, LegacyWork, MergeJobState, PullRequestState, adopt_legacy, legacy_work,
 };
 pub use record::{WorkerLifecycle, WorkerRecord, WorkerStep};
+pub use salvage::{BadPart, Salvaged, salvage};
 pub use transition::{Refused, WorkerEvent, transition};
 
 /// The version that is written.
@@ -192,55 +194,4 @@ fn store(path: &path::Path) -> Store<ParallelStateFile> {
         since: Timestamp::UNIX_EPOCH,
     };
     Store::new(path, holder)
-}
-
-/// A state of which some records cannot be read.
-#[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub struct Salvaged {
-    /// What can be read. Never save this: the other records would be lost.
-    pub state: ParallelStateFile,
-    /// Which records cannot be read, and why.
-    pub bad: Vec<BadRecord>,
-}
-
-/// A worker record that cannot be read.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct BadRecord {
-    /// Which value does not fit, and why.
-    pub field: FieldError,
-    /// Where it begins in the text.
-    pub position: Option<Position>,
-    /// The record as it stands in the file.
-    pub record: Json,
-}
-
-/// As much of a state as can be read, record by record: to show it, or to recover from it.
-pub fn salvage(bytes: &[u8]) -> Result<Salvaged, DecodeError> {
-    let text = document::text(bytes)?;
-    let mut object = document::current::<ParallelStateFile>(text)?;
-    let rows = match object.set("workers", Json::Array(Vec::new())) {
-        Some(Json::Array(rows)) => rows,
-        None => Vec::new(),
-        Some(other) => vec![other],
-    };
-    let refused = |field| DecodeError::Field {
-        version: PARALLEL_STATE_SCHEMA_VERSION,
-        field,
-        position: None,
-    };
-    let mut state: ParallelStateFile = from_json(&Json::Object(object)).map_err(refused)?;
-    let mut bad = Vec::new();
-    for (index, record) in rows.into_iter().enumerate() {
-        match from_json(&record) {
-            Ok(worker) => state.workers.push(worker),
-            Err(field) => {
-                let field = field.within(&Path::new().key("workers").index(index));
-                let position = position_of(text, &field.path);
-                bad.push(BadRecord { field, position, record });
-            }
-        }
-    }
-    Ok(Salvaged { state, bad })
 }

@@ -8,6 +8,7 @@ mod lock;
 mod parallel;
 mod properties;
 mod replace;
+mod salvage;
 mod store;
 
 use ralph_state::Timestamp;

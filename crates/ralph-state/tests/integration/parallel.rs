@@ -1,7 +1,5 @@
 //! The state of a parallel run, as programs written against 0.4.0 use it.
 
-use fs_err as fs;
-use ralph_state::parallel::salvage;
 use ralph_state::{
     ParallelStateFile, WorkerLifecycle, WorkerRecord, load_state, save_state, state_file_path,
 };
@@ -38,26 +36,6 @@ fn records_by_task() {
     assert_eq!(state.workers_by_lifecycle(WorkerLifecycle::Integrating).count(), 1);
     state.remove_worker("RQ-1");
     assert!(!state.has_worker("RQ-1") && state.has_worker("RQ-2"));
-}
-
-#[test]
-fn one_bad_record_is_named_and_the_others_can_be_read() {
-    let root = tempdir().unwrap();
-    let path = root.path().join("state.json");
-    let mut state = ParallelStateFile::new("", "main");
-    for task in ["RQ-1", "RQ-2", "RQ-3"] {
-        state.upsert_worker(record(task));
-    }
-    save_state(&path, &state).unwrap();
-    let text = fs::read_to_string(&path).unwrap().replacen("\"/w/RQ-2\"", "17", 1);
-    let salvaged = salvage(text.as_bytes()).unwrap();
-    let tasks: Vec<_> =
-        salvaged.state.workers.iter().map(|worker| worker.task_id.as_str()).collect();
-    assert_eq!(tasks, ["RQ-1", "RQ-3"]);
-    let [bad] = &salvaged.bad[..] else { panic!("{:?}", salvaged.bad) };
-    assert_eq!(bad.field.path.to_string(), "workers[1].workspace_path");
-    assert_eq!(bad.position.map(|at| at.line), Some(15));
-    assert_eq!(bad.record.as_object().unwrap().get("task_id").unwrap().as_str(), Some("RQ-2"));
 }
 
 /// Unknown fields cannot be made to shadow known ones.

@@ -5,10 +5,13 @@ use std::path::Path;
 use std::time::Duration;
 
 use fs_err as fs;
-use ralph_state::document::{DecodeError, Document, Upgrade, Upgrades};
+use ralph_state::document::{DecodeError, Document, MigrationReport, Upgrade, Upgrades};
 use ralph_state::file::{FileLock, LockError, Saved, sidecar_lock_path};
 use ralph_state::json::Object;
-use ralph_state::{LoadError, ParallelStateFile, SaveError, Store, UpdateError, WorkerRecord};
+use ralph_state::{
+    LoadError, ParallelStateFile, SaveError, Store, Unusable, UpdateError, WorkerRecord,
+    adopt_legacy, legacy_work,
+};
 use serde::{Deserialize, Serialize};
 use tempfile::tempdir;
 
@@ -239,4 +242,79 @@ fn a_document_of_a_host() {
         store.load(),
         Err(LoadError::Decode { source: DecodeError::BadVersion { .. }, .. })
     ));
+}
+
+#[test]
+fn what_an_upgrade_left_out_is_adopted_in_the_same_save() {
+    let now = "2026-06-01T12:00:00Z".parse().unwrap();
+    let adopt = |state: &mut ParallelStateFile, report: &MigrationReport| {
+        for record in adopt_legacy(&legacy_work(report), now) {
+            state.upsert_worker(record);
+        }
+    };
+    for by_update in [false, true] {
+        let dir = tempdir().unwrap();
+        let store = state(dir.path());
+        fs::write(store.path(), V2).unwrap();
+        if by_update {
+            let change = |state: &mut ParallelStateFile, report: Option<&MigrationReport>| {
+                adopt(state, report.expect("the file is there"));
+                Ok::<_, Infallible>(())
+            };
+            store.update_reported(change).unwrap();
+        } else {
+            store.upgrade_with(adopt).unwrap();
+        }
+        let loaded = store.load().unwrap().unwrap();
+        assert!(!loaded.report.migrated() && !loaded.value.workers.is_empty());
+        assert_eq!(fs::read_to_string(dir.path().join("state.v2.json.bak")).unwrap(), V2);
+        let again = store.upgrade_with(|_, _| panic!("it is of the current version"));
+        assert!(matches!(again.unwrap().unwrap().1, Saved::Unchanged));
+    }
+}
+
+#[test]
+fn a_file_that_is_not_there_has_no_report() {
+    let dir = tempdir().unwrap();
+    let look = |_: &mut ParallelStateFile, report: Option<&MigrationReport>| {
+        Ok::<_, Infallible>(report.is_none())
+    };
+    assert!(state(dir.path()).update_reported(look).unwrap().value);
+}
+
+#[test]
+fn a_rebuild_keeps_the_bytes_and_overwrites_no_copy() {
+    let dir = tempdir().unwrap();
+    let store = state(dir.path());
+    let nothing = |_: Unusable<'_>| -> Result<ParallelStateFile, Infallible> {
+        panic!("there is nothing to rebuild")
+    };
+    assert!(store.rebuild(nothing).unwrap().is_none());
+    fs::write(dir.path().join("state.corrupt.json.bak"), "of another crash").unwrap();
+    let torn = "{\"schema_version\": 3, \"workers\": [";
+    fs::write(store.path(), torn).unwrap();
+    let refuse = |_: Unusable<'_>| Err::<ParallelStateFile, _>("no");
+    assert!(matches!(store.rebuild(refuse), Err(UpdateError::Change("no"))));
+    assert_eq!(names(dir.path()).len(), 4, "nothing was copied");
+
+    let make = |found: Unusable<'_>| {
+        assert_eq!(found.bytes, torn.as_bytes());
+        assert!(matches!(found.reason, DecodeError::Syntax(_)));
+        Ok::<_, Infallible>(ParallelStateFile::new("", "main"))
+    };
+    let rebuilt = store.rebuild(make).unwrap().unwrap();
+    assert_eq!(rebuilt.aside, dir.path().join("state.corrupt.1.json.bak"));
+    assert!(matches!(rebuilt.saved, Saved::Durable));
+    assert_eq!(fs::read_to_string(rebuilt.aside).unwrap(), torn);
+    assert_eq!(
+        fs::read_to_string(dir.path().join("state.corrupt.json.bak")).unwrap(),
+        "of another crash"
+    );
+    assert_eq!(store.load().unwrap().unwrap().value.target_branch, "main");
+    assert!(store.rebuild(nothing).unwrap().is_none());
+
+    fs::write(store.path(), "{\"schema_version\": 4}").unwrap();
+    let newer = store.rebuild(nothing).unwrap_err();
+    assert!(matches!(newer, UpdateError::Store(SaveError::Load(LoadError::Decode { .. }))));
+    assert_eq!(fs::read_to_string(store.path()).unwrap(), "{\"schema_version\": 4}");
 }
