@@ -142,6 +142,8 @@ pub enum SerialError {
 const UNSTABLE_GATES: u32 = 3;
 /// The field of the session file that counts turns on a red gate.
 const FIXES: &str = "fix_turns";
+/// The field of the session file that says which tree the gate was green on.
+const GREEN: &str = "gate_green";
 /// The field of the session file that names the branch the task is worked on.
 const BRANCH: &str = "branch";
 
@@ -160,12 +162,12 @@ pub fn run(project: &Project, wanted: &Wanted) -> Result<RunSummary, SerialError
     }
     let layout = project.layout();
     coordinator::clear_stop(&layout)?;
-    project.tell(Event::Started { target: branch.clone(), remote: None, workers: 1 });
     let mut serial = Serial {
         project,
         sessions: Store::new(session_file_path(layout.root()), project.holder.clone()),
         layout,
         branch,
+        has_begun: false,
         attempted: BTreeSet::new(),
         left_by_us: None,
         summary: RunSummary::default(),
@@ -179,6 +181,8 @@ struct Serial<'a> {
     sessions: Store<SessionFile>,
     layout: Layout,
     branch: String,
+    /// Whether the run was told of: not before everything that may refuse it was asked.
+    has_begun: bool,
     attempted: BTreeSet<TaskId>,
     /// The work tree as the last finished task left it uncommitted.
     left_by_us: Option<Sha>,
@@ -218,6 +222,7 @@ impl Serial<'_> {
                 self.stop(StopReason::Interrupted);
                 return Ok(());
             }
+            let is_resumed = session.is_some();
             let Some((task, session)) = self.next(session.take(), wanted)? else { return Ok(()) };
             self.attempted.insert(task.id.clone());
             let mut tally = Tally {
@@ -229,7 +234,15 @@ impl Serial<'_> {
                 reason: None,
                 task,
             };
-            let ended = self.one(&session, &mut tally)?;
+            let ended = match self.one(&session, &mut tally) {
+                Ok(ended) => ended,
+                Err(error) => {
+                    if !is_resumed && tally.turns == 0 {
+                        self.take_back(&tally)?;
+                    }
+                    return Err(error);
+                }
+            };
             let go_on = matches!(ended, Ended::Done);
             self.end(ended, tally)?;
             if !go_on || *wanted != Wanted::All {
@@ -258,6 +271,7 @@ impl Serial<'_> {
             let task = queue.find(&session.task_id).map(|(_, task)| task);
             let task = task.filter(|task| is_past || !task.status.is_terminal());
             if let Some(task) = task {
+                self.announce();
                 self.project.tell(Event::Note(format!("going on with {}", task.id)));
                 session.attempt_id.get_or_insert_with(|| session.session_id.clone());
                 return Ok(Some((task.clone(), session)));
@@ -266,6 +280,10 @@ impl Serial<'_> {
                 "{} of the interrupted session is not open in the queue any more",
                 session.task_id
             )));
+            if let Ok(id) = session.task_id.parse() {
+                let title = queue.find(&session.task_id).map(|(_, task)| task.title.as_str());
+                self.keep(&id, title.unwrap_or_default())?;
+            }
             self.sessions.remove()?;
         }
         if let Some(reason) = self.reason_to_stop() {
@@ -319,8 +337,15 @@ impl Serial<'_> {
         }
     }
 
+    fn announce(&mut self) {
+        if !std::mem::replace(&mut self.has_begun, true) {
+            let target = self.branch.clone();
+            self.project.tell(Event::Started { target, remote: None, workers: 1 });
+        }
+    }
+
     /// Records that `task` is under way, then marks it so in the queue.
-    fn begin(&self, task: &Task) -> Result<SessionFile, SerialError> {
+    fn begin(&mut self, task: &Task) -> Result<SessionFile, SerialError> {
         let tree = self.project.repo.work_tree_hash(&self.left_out())?;
         if self.left_by_us.as_ref() != Some(&tree) {
             preflight::clean(self.project)?;
@@ -338,6 +363,7 @@ impl Serial<'_> {
         session.extra.set(BRANCH, self.branch.as_str());
         let new = session.clone();
         self.record(|session| *session = new)?;
+        self.announce();
         self.project.tell(Event::Claimed { task: task.id.to_string(), title: task.title.clone() });
         self.project.faults.point("serial", "claimed", "");
         if task.status != Status::Doing {
@@ -362,9 +388,10 @@ impl Serial<'_> {
         if let Some(ended) = self.gate(&claim, tally)? {
             return Ok(ended);
         }
-        self.record(|session| session.step = Some(SessionStep::Finishing))?;
+        self.record(|session| reach(session, SessionStep::Finishing))?;
         self.project.faults.point("serial", "finishing", "");
         self.finish_in_queue(tally)?;
+        self.project.faults.point("serial", "finished", "");
         self.publish(&claim, tally)
     }
 
@@ -458,7 +485,8 @@ impl Serial<'_> {
         Ok(None)
     }
 
-    /// The gate, with the agent's turns to mend what it finds. `None`: green.
+    /// The gate, with the agent's turns to mend what it finds. `None`: green,
+    /// now or before the run was cut short.
     fn gate(&self, claim: &str, tally: &mut Tally) -> Result<Option<Ended>, SerialError> {
         let gate = &self.project.config.agent.ci_gate;
         if !gate.enabled {
@@ -469,10 +497,14 @@ impl Serial<'_> {
         loop {
             let fixes = self.fixes()?;
             let before = self.project.repo.work_tree_hash(&self.left_out())?;
+            let green = gate::verdict_key(before.as_str(), gate);
+            if self.session()?.extra.get(GREEN).and_then(|key| key.as_str()) == Some(&green) {
+                return Ok(None);
+            }
             tally.gates += 1;
             let gates = tally.gates;
             self.record(|session| {
-                session.step = Some(SessionStep::Gating);
+                reach(session, SessionStep::Gating);
                 session.gate_runs = Some(gates);
             })?;
             self.project.faults.point("serial", "gating", "");
@@ -483,6 +515,9 @@ impl Serial<'_> {
                 Verdict::Green { .. } => {
                     // What a gate changes (a formatter) has to pass it too.
                     if self.project.repo.work_tree_hash(&self.left_out())? == before {
+                        self.record(|session| {
+                            session.extra.set(GREEN, green);
+                        })?;
                         return Ok(None);
                     }
                     unstable += 1;
@@ -521,9 +556,13 @@ impl Serial<'_> {
 
     /// Turns on a red gate so far, also in earlier runs.
     fn fixes(&self) -> Result<u32, SerialError> {
-        let session = self.sessions.load()?.map(|loaded| loaded.value).unwrap_or_default();
+        let session = self.session()?;
         let fixes = session.extra.get(FIXES).and_then(ralph_state::json::Json::as_u64).unwrap_or(0);
         Ok(u32::try_from(fixes).unwrap_or(u32::MAX))
+    }
+
+    fn session(&self) -> Result<SessionFile, SerialError> {
+        Ok(self.sessions.load()?.map(|loaded| loaded.value).unwrap_or_default())
     }
 
     fn finish_in_queue(&self, tally: &Tally) -> Result<(), SerialError> {
@@ -567,7 +606,7 @@ impl Serial<'_> {
             Some(commit) => Some(commit),
             None => repo.commit_all_but(&runtime, &message)?,
         };
-        self.record(|session| session.step = Some(SessionStep::Committed))?;
+        self.record(|session| reach(session, SessionStep::Committed))?;
         self.project.faults.point("serial", "committed", "");
         let (GitPublishMode::CommitAndPush, Some(commit)) = (mode, &tally.commit) else {
             return Ok(Ended::Done);
@@ -627,8 +666,8 @@ impl Serial<'_> {
             self.record(|session| session.agent = None)?;
             self.stop(StopReason::Interrupted);
         } else {
-            if outcome != Outcome::Landed {
-                self.keep(&tally)?;
+            if outcome != Outcome::Landed && tally.commit.is_none() {
+                self.keep(&tally.task.id, &tally.task.title)?;
             }
             if outcome == Outcome::Failed {
                 self.offer_again(&tally)?;
@@ -656,23 +695,37 @@ impl Serial<'_> {
     }
 
     /// A copy of the work tree under a rescue ref; the files stay as they are.
-    fn keep(&self, tally: &Tally) -> Result<(), SerialError> {
+    fn keep(&self, task: &TaskId, title: &str) -> Result<(), SerialError> {
         let repo = &self.project.repo;
-        if tally.commit.is_some() || preflight::foreign_changes(self.project)?.is_empty() {
+        if preflight::foreign_changes(self.project)?.is_empty() {
             return Ok(());
         }
         let runtime = runtime_paths(repo.root());
-        let message = format!("Rescued: {} {}", tally.task.id, tally.task.title);
+        let message = format!("Rescued: {task} {title}");
         let head = repo.head()?.commit().cloned();
         let snapshot = repo.snapshot(&runtime, &message, head.as_ref())?;
-        let name = landing::free_rescue_ref(repo, &tally.task.id)?;
+        let name = landing::free_rescue_ref(repo, task)?;
         if repo.update_ref(&name, &snapshot, None)? == UpdateRef::Stale {
             tracing::warn!(name, "the rescue ref was taken meanwhile");
         }
         self.project.tell(Event::Note(format!(
-            "{}: its changes stay in your checkout, with a copy in {name}",
-            tally.task.id
+            "{task}: its changes stay in your checkout, with a copy in {name}"
         )));
+        Ok(())
+    }
+
+    /// No agent was started: the task is as open as it was, and no session is left.
+    fn take_back(&self, tally: &Tally) -> Result<(), SerialError> {
+        let (id, before) = (tally.task.id.as_str(), tally.task.status);
+        self.project.queue.edit(self.project.now(), |edit| {
+            match edit.find(id).map(|(_, task)| task.status) {
+                Some(Status::Doing) if before != Status::Doing => {
+                    edit.set_status(id, before, None).map(|_| ())
+                }
+                _ => Ok(()),
+            }
+        })?;
+        self.sessions.remove()?;
         Ok(())
     }
 
@@ -699,13 +752,15 @@ impl Serial<'_> {
         tally.turns += 1;
         let turns = tally.turns;
         self.record(|session| {
-            session.step = Some(step);
+            reach(session, step);
             session.agent_turns = Some(turns);
         })?;
         let mut recorded = Ok(());
+        let mut was_started = false;
         let mut progress = |progress: Progress<'_>| {
             let written = match progress {
                 Progress::Spawned(agent) => {
+                    was_started = true;
                     let agent = agent.clone();
                     self.record(|session| session.agent = Some(agent))
                 }
@@ -720,15 +775,23 @@ impl Serial<'_> {
             }
             self.project.faults.point("serial", "working", "");
         };
-        let report = turn::take(self.project, &runner, &tally.task, place, prompt, &mut progress)?;
+        let report = turn::take(self.project, &runner, &tally.task, place, prompt, &mut progress);
         recorded?;
+        if report.is_err() && !was_started {
+            // A turn that no agent took is none.
+            tally.turns -= 1;
+        }
+        let turns = tally.turns;
         self.record(|session| {
             session.agent = None;
-            if report.session_id.is_some() || turn::lost_its_session(&report, place) {
+            session.agent_turns = Some(turns);
+            if let Ok(report) = &report
+                && (report.session_id.is_some() || turn::lost_its_session(report, place))
+            {
                 session.runner_session_id.clone_from(&report.session_id);
             }
         })?;
-        Ok(report)
+        Ok(report?)
     }
 
     fn place(&self, claim: &str, tally: &Tally, phase: Phase) -> TurnPlace {
@@ -757,6 +820,15 @@ impl Serial<'_> {
         let mut paths = runtime_paths(self.project.repo.root());
         paths.extend(checkout::queue_files(self.project));
         paths
+    }
+}
+
+/// Records how far the task is. Once it is finishing there is no way back: the
+/// queue may have it as done by then, which no earlier step accounts for.
+fn reach(session: &mut SessionFile, step: SessionStep) {
+    let is_finishing = session.step == Some(SessionStep::Finishing);
+    if !is_finishing || step == SessionStep::Committed {
+        session.step = Some(step);
     }
 }
 

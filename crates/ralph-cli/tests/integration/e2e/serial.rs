@@ -152,16 +152,78 @@ fn a_stopped_run_goes_on_with_the_same_task() {
 
 #[test]
 fn killed_at_any_point_every_task_lands_once() {
-    for step in ["claimed", "working", "gating", "finishing", "committed"] {
+    for step in ["claimed", "working", "gating", "finishing", "finished", "committed"] {
         let scene = scene(2);
-        scene.sandbox.write(format!("faults/serial.{step}"), "self\n");
-        let mut command = scene.sandbox.command(super::super::RALPH, &scene.dir);
-        command.args(["run", "loop"]).env("RALPH_FAULT_DIR", scene.sandbox.path("faults"));
-        let ran = scene.sandbox.start_command(command).wait(PATIENCE);
-        assert_ne!(ran.code, Some(0), "it was killed at {step}: {ran}");
+        killed_at(&scene, step);
         scene.ralph(&["run", "loop"]).success();
         scene.all_landed(2);
     }
+}
+
+/// A run that dies when it comes to `step`.
+#[track_caller]
+fn killed_at(scene: &Scene, step: &str) {
+    scene.sandbox.write(format!("faults/serial.{step}"), "self\n");
+    let mut command = scene.sandbox.command(super::super::RALPH, &scene.dir);
+    command.args(["run", "loop"]).env("RALPH_FAULT_DIR", scene.sandbox.path("faults"));
+    let ran = scene.sandbox.start_command(command).wait(PATIENCE);
+    let fired = scene.sandbox.path(format!("faults/serial.{step}.fired"));
+    assert!(fired.exists(), "{step} was not reached: {ran}");
+    assert_ne!(ran.code, Some(0), "it was killed at {step}: {ran}");
+}
+
+#[test]
+fn killed_twice_in_a_row_a_finished_task_still_lands() {
+    let scene = scene(1);
+    killed_at(&scene, "finished");
+    // The queue has it as done; the gate is green on these very files.
+    killed_at(&scene, "finishing");
+    assert_eq!(scene.log("gates").len(), 1, "one gate run for one tree");
+    // Now they are others: the gate has to run again, and that is cut short too.
+    scene.sandbox.write(scene.dir.join("work/more.txt"), "more\n");
+    killed_at(&scene, "gating");
+    scene.ralph(&["run", "loop"]).success();
+    scene.all_landed(1);
+    assert_eq!(scene.git(&["show", "HEAD:work/RQ-0001.txt"]), "RQ-0001");
+    assert_eq!(scene.log("turns").len(), 1);
+}
+
+#[test]
+fn work_on_a_task_that_the_user_ended_meanwhile_is_kept() {
+    for verb in ["done", "reject"] {
+        let scene = scene(2);
+        killed_at(&scene, "gating");
+        scene.ralph(&["task", verb, "RQ-0001"]).success();
+        let ran = scene.ralph(&["run", "loop"]);
+        ran.exited(3);
+        assert!(ran.stderr.contains("work/RQ-0001.txt") || ran.stderr.contains("work"), "{ran}");
+        let kept =
+            scene.git(&["for-each-ref", "--format=%(refname)", "refs/ralph/rescue/RQ-0001/"]);
+        assert_eq!(scene.git(&["show", &format!("{kept}:work/RQ-0001.txt")]), "RQ-0001");
+        assert!(scene.dir.join("work/RQ-0001.txt").is_file(), "it stays in the checkout too");
+    }
+}
+
+#[test]
+fn an_agent_that_cannot_be_started_leaves_the_task_as_it_was() {
+    let scene = scene(2);
+    let config = scene.dir.join(".ralph/config.jsonc");
+    let text = fs_err::read_to_string(&config).expect("written");
+    // A relative path: only a start can tell that it is not there.
+    let broken = text.replacen("\"argv\": [\"sh\", ", "\"argv\": [\"./tools/agent\", ", 1);
+    scene.sandbox.write(&config, broken);
+    scene.ralph(&["config", "trust", "init"]).success();
+    scene.publish("An agent that is not there");
+    let before = fs_err::read_to_string(scene.dir.join(".ralph/queue.jsonc")).expect("a queue");
+    assert_ne!(scene.ralph(&["run", "loop"]).code, Some(0));
+    let task = scene.ralph(&["task", "show", "RQ-0001"]).stdout;
+    assert!(task.contains("\"todo\""), "{task}\nfrom {before}");
+    scene.sandbox.write(&config, text);
+    scene.publish("The agent");
+    scene.ralph(&["config", "trust", "init"]).success();
+    // No session is in the way of a parallel run.
+    scene.run(2, 0);
+    scene.all_landed(2);
 }
 
 #[test]
