@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ralph_config::trust::TrustStore;
-use ralph_config::{Overrides, Resolved, Sources};
+use ralph_config::{Config, Overrides, Resolved, Sources};
 use ralph_queue::journal::Which;
 use ralph_queue::lease::Leases;
 use ralph_queue::runnability::{DoingFirst, Drafts, Report, Selection};
@@ -56,14 +56,9 @@ impl Project {
         for warning in &settings.warnings {
             context.ui.warn(warning);
         }
-        let mut files = queue_files(context, command, &root, &settings)?;
-        // Without git there is one work tree, and its own cache is all that is shared.
-        let cache = root.join(RALPH_DIR).join("cache");
-        let shared = ralph_git::common_dir(&root).unwrap_or_else(|| cache.clone());
-        files.journal = Some(cache.join("queue-journal.jsonl"));
-        files.id_marks = Some(IdMarks::path_in(&shared));
-        let leases =
-            Store::new(Leases::path_in(&shared), files.holder.clone()).lock_wait(files.lock_wait);
+        let files = shared_queue_files(context, command, &root, &settings.config)?;
+        let leases = Store::new(Leases::path_in(&shared_dir(&root)), files.holder.clone())
+            .lock_wait(files.lock_wait);
         Ok(Self { root, settings, files, leases, claims: context.claims() })
     }
 
@@ -232,14 +227,33 @@ pub(crate) fn trust_store(context: &Context, command: &str) -> Result<TrustStore
     Ok(TrustStore::new(&dir, context.holder(command)))
 }
 
+/// The queue of a repository, with what edits of it leave behind for others.
+pub(crate) fn shared_queue_files(
+    context: &Context,
+    command: &str,
+    root: &Path,
+    config: &Config,
+) -> Result<QueueFiles, CliError> {
+    let mut files = queue_files(context, command, root, config)?;
+    files.journal = Some(root.join(RALPH_DIR).join("cache/queue-journal.jsonl"));
+    files.id_marks = Some(IdMarks::path_in(&shared_dir(root)));
+    Ok(files)
+}
+
+/// What all work trees of the repository share. Without git there is one work
+/// tree, and its own cache is all there is.
+fn shared_dir(root: &Path) -> PathBuf {
+    ralph_git::common_dir(root).unwrap_or_else(|| root.join(RALPH_DIR).join("cache"))
+}
+
 /// Where a repository's queue is and what its rules are.
 pub(crate) fn queue_files(
     context: &Context,
     command: &str,
     root: &Path,
-    settings: &Resolved,
+    config: &Config,
 ) -> Result<QueueFiles, CliError> {
-    let config = &settings.config.queue;
+    let config = &config.queue;
     let holder = context.holder(command);
     let mut files = QueueFiles::new(root.join(&config.file), root.join(&config.done_file), holder);
     files.lock_wait = context.lock_wait()?.unwrap_or(files.lock_wait);

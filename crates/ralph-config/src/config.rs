@@ -2,11 +2,14 @@
 
 use std::{collections::BTreeMap, path::PathBuf};
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// Every setting, after defaults, files, profile and command line are laid over
 /// each other.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+///
+/// It can be handed to another process as a document, secrets included;
+/// [`crate::Resolved::document`] is the one to show.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct Config {
     /// Version of the configuration's format; always [`crate::CONFIG_VERSION`].
     pub version: u32,
@@ -30,7 +33,7 @@ pub struct Config {
 }
 
 /// What the repository holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ProjectType {
     /// A program.
@@ -40,7 +43,7 @@ pub enum ProjectType {
 }
 
 /// `queue.*`
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct QueueConfig {
     /// The queue, relative to the repository unless absolute.
     pub file: PathBuf,
@@ -66,7 +69,7 @@ pub struct QueueConfig {
 }
 
 /// What becomes of a task that is finished.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Finish {
     /// It stays in the queue, marked done.
@@ -76,7 +79,7 @@ pub enum Finish {
 }
 
 /// `queue.aging_thresholds.*`, in days, strictly rising.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct AgingThresholds {
     /// Worth a look.
     pub warning_days: u32,
@@ -87,7 +90,7 @@ pub struct AgingThresholds {
 }
 
 /// `agent.*`
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct AgentConfig {
     /// The agent to drive; `None` takes the first one found on `PATH`.
     #[serde(default)]
@@ -228,7 +231,7 @@ impl AgentConfig {
 }
 
 /// `agent.prices.MODEL.*`, in US dollars per million tokens.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(default)]
 pub struct Price {
     /// Read, and not from a cache.
@@ -242,14 +245,14 @@ pub struct Price {
 }
 
 /// `agent.command.*`, `agent.runners.NAME.*`
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct CommandRunner {
     /// Program and arguments; never a shell line.
     pub argv: Vec<String>,
 }
 
 /// `agent.ci_gate.*`
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct CiGate {
     /// Whether work needs a green gate to land.
     pub enabled: bool,
@@ -260,7 +263,7 @@ pub struct CiGate {
 }
 
 /// How much `claude` may do without being asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PermissionMode {
     /// Edit files.
@@ -270,7 +273,7 @@ pub enum PermissionMode {
 }
 
 /// `agent.runner_cli.*`
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct RunnerCli {
     /// For every runner.
     pub defaults: RunnerOptions,
@@ -280,7 +283,7 @@ pub struct RunnerCli {
 }
 
 /// Options of a runner; one it does not have is handled by its policy.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default)]
 pub struct RunnerOptions {
     /// How the agent prints.
@@ -298,7 +301,7 @@ pub struct RunnerOptions {
 }
 
 /// How the agent prints.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OutputFormat {
     /// One JSON document per line; the only one Ralph reads.
@@ -310,7 +313,7 @@ pub enum OutputFormat {
 }
 
 /// How much the agent prints.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verbosity {
     /// Less.
@@ -322,7 +325,7 @@ pub enum Verbosity {
 }
 
 /// What the agent may do unasked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ApprovalMode {
     /// The runner's own default.
@@ -336,7 +339,7 @@ pub enum ApprovalMode {
 }
 
 /// The agent's own sandbox.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Sandbox {
     /// The runner's own default.
@@ -348,7 +351,7 @@ pub enum Sandbox {
 }
 
 /// The agent's own plan mode.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PlanMode {
     /// The runner's own default.
@@ -360,7 +363,7 @@ pub enum PlanMode {
 }
 
 /// What to do about an option the agent lacks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum UnsupportedOption {
     /// Nothing.
@@ -372,7 +375,7 @@ pub enum UnsupportedOption {
 }
 
 /// `agent.phase_overrides.phaseN.*`
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default)]
 pub struct PhaseOverride {
     /// The agent for this phase.
@@ -384,7 +387,7 @@ pub struct PhaseOverride {
 }
 
 /// What becomes of a failed task's changes in the user's own checkout.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum GitRevertMode {
     /// The user is asked.
@@ -396,7 +399,7 @@ pub enum GitRevertMode {
 }
 
 /// What becomes of a finished task's changes in the user's own checkout.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum GitPublishMode {
     /// They stay uncommitted.
@@ -409,7 +412,7 @@ pub enum GitPublishMode {
 
 /// `agent.notification.*`
 #[expect(clippy::struct_excessive_bools, reason = "one switch for each key of the released format")]
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct NotificationConfig {
     /// Notifications at all.
     pub enabled: bool,
@@ -433,7 +436,7 @@ pub struct NotificationConfig {
 }
 
 /// `agent.webhook.*`
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct WebhookConfig {
     /// Web hooks at all.
     pub enabled: bool,
@@ -465,7 +468,7 @@ pub struct WebhookConfig {
 }
 
 /// What happens when too many events wait.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum QueuePolicy {
     /// The oldest goes.
@@ -477,7 +480,7 @@ pub enum QueuePolicy {
 }
 
 /// Which of the scan prompts is used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ScanPromptVersion {
     /// The first.
@@ -487,7 +490,7 @@ pub enum ScanPromptVersion {
 }
 
 /// `agent.runner_retry.*`
-#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
 pub struct RetryConfig {
     /// Tries in all.
     pub max_attempts: u32,
@@ -502,7 +505,7 @@ pub struct RetryConfig {
 }
 
 /// `parallel.*`
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct ParallelConfig {
     /// Workers when the command line names none; `None` is one after the other.
     #[serde(default)]
@@ -519,7 +522,7 @@ pub struct ParallelConfig {
 }
 
 /// `loop.*`
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct LoopConfig {
     /// Wait for tasks when there are none.
     pub wait_when_empty: bool,
@@ -536,7 +539,7 @@ pub struct LoopConfig {
 }
 
 /// `plugins.*`
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(default)]
 pub struct PluginsConfig {
     /// Each plugin by its id.
@@ -544,7 +547,7 @@ pub struct PluginsConfig {
 }
 
 /// `plugins.plugins.<id>.*`
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(default)]
 pub struct PluginConfig {
     /// Whether it may run.

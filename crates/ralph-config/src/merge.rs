@@ -341,7 +341,13 @@ mod tests {
         for (key, ..) in KEYS {
             for value in &values {
                 let values = vec![(key.replace('*', "x"), value.clone())];
-                taken += u32::from(load(&sources, &Overrides { profile: None, values }).is_ok());
+                let Ok(resolved) = load(&sources, &Overrides { profile: None, values }) else {
+                    continue;
+                };
+                taken += 1;
+                let handed = serde_json::to_string(&resolved.config).expect("a document");
+                let read: Config = serde_json::from_str(&handed).expect("what was written");
+                assert_eq!(read, resolved.config, "a worker reads what its run has: {handed}");
             }
         }
         assert!(taken > 100, "{taken}");

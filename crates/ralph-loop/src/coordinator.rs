@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use ralph_git::{GitError, Sha};
-use ralph_process::{Child, Command, EndReport, Output, SpawnError};
+use ralph_process::{Child, Command, EndReport, Exit, Input, Output, SpawnError};
 use ralph_queue::{Queue, Selection};
 use ralph_state::file::{self, FileLock, LockError};
 use ralph_state::session::{SessionFile, session_file_path};
@@ -146,11 +146,6 @@ pub fn run(project: &Project, workers: usize) -> Result<RunSummary, RunError> {
     }
     let queue = project.queue.load()?;
     clear_stop(&layout)?;
-    project.tell(Event::Started {
-        target: ground.branch.clone(),
-        remote: ground.remote.as_ref().map(|_| target::REMOTE.to_owned()),
-        workers,
-    });
     let coordinator = Coordinator {
         project,
         layout,
@@ -203,6 +198,24 @@ pub(crate) fn clear_stop(layout: &Layout) -> std::io::Result<()> {
     }
 }
 
+/// What a user was told of a record.
+#[derive(Clone, Eq, PartialEq)]
+struct Told {
+    step: Option<WorkerStep>,
+    attempt: u32,
+    trouble: Option<String>,
+}
+
+impl Told {
+    fn of(record: &WorkerRecord) -> Self {
+        Self {
+            step: record.step.clone(),
+            attempt: record.attempt.unwrap_or(1),
+            trouble: record.last_error.clone(),
+        }
+    }
+}
+
 struct Coordinator<'a> {
     project: &'a Project,
     layout: Layout,
@@ -216,8 +229,8 @@ struct Coordinator<'a> {
     started: u32,
     /// Titles of the tasks this run has to do with.
     seen: BTreeMap<String, String>,
-    /// The last step told of each task.
-    told: BTreeMap<String, (Option<WorkerStep>, u32)>,
+    /// What was last told of each task.
+    told: BTreeMap<String, Told>,
     adopted: BTreeSet<String>,
     /// Landing commits that were looked for on the target.
     looked_for: BTreeSet<String>,
@@ -258,7 +271,10 @@ impl Coordinator<'_> {
                 state.target_branch.clone_from(branch);
             }
             for record in &mut state.workers {
-                record.extra.remove(worker::HELD);
+                if record.extra.remove(worker::HELD).is_some() {
+                    // What was wrong may be mended: there is as much patience as at first.
+                    record.push_attempts = 0;
+                }
             }
             if unfinished == 0 || state.started_at.is_empty() {
                 state.started_at = now.to_string();
@@ -317,6 +333,12 @@ impl Coordinator<'_> {
     /// The whole run. An error ends it like a stop: workers are ended, their work is kept.
     fn run(mut self, queue: &Queue) -> Result<RunSummary, RunError> {
         self.take_over(queue)?;
+        // Nothing that could refuse the run is left.
+        self.project.tell(Event::Started {
+            target: self.ground.branch.clone(),
+            remote: self.ground.remote.as_ref().map(|_| target::REMOTE.to_owned()),
+            workers: self.workers,
+        });
         if let Err(error) = self.work() {
             let own = self.children.values().map(|child| child.identity().clone()).collect();
             self.end(own);
@@ -327,7 +349,8 @@ impl Coordinator<'_> {
 
     fn work(&mut self) -> Result<(), RunError> {
         loop {
-            self.reap();
+            let left = self.reap();
+            self.hold_unbegun(left)?;
             let state = self.state()?;
             self.tell_progress(&state);
             if self.project.cancel.is_cancelled() {
@@ -397,11 +420,16 @@ impl Coordinator<'_> {
         state.workers.iter().filter(still_here).count()
     }
 
-    fn reap(&mut self) {
+    /// Forgets the workers that have ended, and says which ended by themselves.
+    fn reap(&mut self) -> Vec<(String, i32)> {
+        let mut left = Vec::new();
         self.children.retain(|task, child| match child.try_wait() {
             Ok(None) => true,
             Ok(Some(exit)) => {
                 tracing::debug!(task, %exit, "worker ended");
+                if let Exit::Code(code) = exit {
+                    left.push((task.clone(), code));
+                }
                 false
             }
             Err(error) => {
@@ -409,6 +437,30 @@ impl Coordinator<'_> {
                 false
             }
         });
+        left
+    }
+
+    /// Holds the tasks of workers that left before they took their record up:
+    /// whatever made them leave is not the task's, and would meet every other.
+    fn hold_unbegun(&self, left: Vec<(String, i32)>) -> Result<(), RunError> {
+        for (task, code) in left {
+            let state = self.state()?;
+            let Some(record) = state.get_worker(&task) else { continue };
+            let Ok(id) = task.parse::<TaskId>() else { continue };
+            // Somebody else may have the task: that worker is adopted.
+            let is_taken =
+                file::is_locked(&self.layout.worker_lock(&id)).map_err(RunError::Lock)?;
+            if is_taken || !recover::is_unbegun(record) || Held::of(record).is_some() {
+                continue;
+            }
+            let log = self.layout.worker_log(&id);
+            let reason = format!(
+                "its worker ended with exit code {code} before it began; see `{}`",
+                log.display()
+            );
+            self.change(record, |record, _| Held::Machine.set(record, &reason))?;
+        }
+        Ok(())
     }
 
     /// Looks at the world behind every unfinished record.
@@ -528,7 +580,6 @@ impl Coordinator<'_> {
                     record.no_change = None;
                     record.ticket = None;
                     record.agent = None;
-                    record.interrupted = None;
                     record.extra.remove(worker::FOLLOW_UPS);
                 })
             }
@@ -558,6 +609,9 @@ impl Coordinator<'_> {
         let new = self.new_claim();
         self.change(record, |record, _| {
             change(record);
+            // Until the new worker takes it up.
+            record.worker = None;
+            record.interrupted = None;
             claim.clone_from(record.attempt_id.get_or_insert(new));
         })?;
         self.spawn(&task, &claim)
@@ -665,6 +719,7 @@ impl Coordinator<'_> {
         record.attempt_id = Some(claim.clone());
         record.step = Some(WorkerStep::Claimed);
         record.branch = Some(format!("ralph/{}", task.id));
+        self.told.insert(record.task_id.clone(), Told::of(&record));
         self.store.update(|state: &mut ParallelStateFile| {
             state.upsert_worker(record);
             Ok::<(), Refused>(())
@@ -685,7 +740,10 @@ impl Coordinator<'_> {
         let command = Command::new(&self.project.executable, self.project.repo.root())
             .args(["run", "one", "--parallel-worker", "--id", task.as_str(), "--claim", claim])
             .args(self.project.worker_args.iter().cloned());
-        let command = command.stdout(Output::Append(log.clone())).stderr(Output::Append(log));
+        let command = command
+            .stdin(Input::Bytes(self.project.worker_input.clone()))
+            .stdout(Output::Append(log.clone()))
+            .stderr(Output::Append(log));
         let child = ralph_process::spawn(&command)
             .map_err(|source| RunError::Spawn { task: task.clone(), source })?;
         *self.spawns.entry(task.to_string()).or_insert(0) += 1;
@@ -703,24 +761,25 @@ impl Coordinator<'_> {
     fn tell_progress(&mut self, state: &ParallelStateFile) {
         for record in &state.workers {
             let Some(title) = self.seen.get(&record.task_id) else { continue };
-            let attempt = record.attempt.unwrap_or(1);
-            let now = (record.step.clone(), attempt);
-            let before = self.told.get(&record.task_id).map_or(attempt, |(_, before)| *before);
-            if let (true, Some(reason)) = (attempt > before, &record.last_error) {
-                self.project.tell(Event::Note(format!(
-                    "{}: attempt {before} ended: {reason}",
-                    record.task_id
-                )));
+            let now = Told::of(record);
+            let before = self.told.insert(record.task_id.clone(), now.clone());
+            let is_over = record.is_terminal() || Held::of(record).is_some();
+            if let (false, Some(before), Some(reason)) = (is_over, &before, &now.trouble)
+                && (before.trouble != now.trouble || before.attempt < now.attempt)
+            {
+                let id = &record.task_id;
+                self.project.tell(Event::Note(if before.attempt < now.attempt {
+                    format!("{id}: attempt {} ended: {reason}", before.attempt)
+                } else {
+                    format!("{id}: {reason}; trying again")
+                }));
             }
-            if self.told.get(&record.task_id) != Some(&now) {
-                if let Some(step) = &record.step {
-                    self.project.tell(Event::Step {
-                        task: record.task_id.clone(),
-                        step: step.clone(),
-                        attempt,
-                    });
-                }
-                self.told.insert(record.task_id.clone(), now);
+            let is_new = before.is_none_or(|before| {
+                (before.step, before.attempt) != (now.step.clone(), now.attempt)
+            });
+            if let (true, Some(step)) = (is_new, now.step) {
+                let (task, attempt) = (record.task_id.clone(), now.attempt);
+                self.project.tell(Event::Step { task, step, attempt });
             }
             if record.is_terminal() {
                 let summary = summarise(record, title, self.project.now());
@@ -850,7 +909,7 @@ pub fn summarise(record: &WorkerRecord, title: &str, now: Timestamp) -> TaskSumm
         WorkerLifecycle::Failed if record.extra.contains(worker::LIMITED) => Outcome::Limited,
         WorkerLifecycle::Failed => Outcome::Failed,
         WorkerLifecycle::BlockedPush => Outcome::Blocked,
-        _ if Held::of(record).is_some() => Outcome::Blocked,
+        _ if Held::of(record).is_some() => Outcome::Held,
         _ => Outcome::Interrupted,
     };
     let time = |text: &str| text.parse::<Timestamp>().ok();

@@ -73,6 +73,8 @@ pub enum Outcome {
     Failed,
     /// A limit of the provider or of the agent ended it.
     Limited,
+    /// It waits for something that the user has to mend, and goes on next time.
+    Held,
     /// Stopped by the user; it goes on next time.
     Interrupted,
 }
@@ -86,6 +88,7 @@ impl Outcome {
             Self::Blocked => "blocked",
             Self::Failed => "failed",
             Self::Limited => "limited",
+            Self::Held => "held",
             Self::Interrupted => "interrupted",
         }
     }

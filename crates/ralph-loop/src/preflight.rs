@@ -1,6 +1,6 @@
 //! What has to be right before any agent is paid for.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use ralph_git::{Change, ChangeKind, FetchError, GitError, Head, IdentityError, RemoteUrls, Sha};
 use thiserror::Error;
@@ -46,6 +46,14 @@ pub enum PreflightError {
     WorkspaceNotIgnored {
         /// The workspace root.
         path: PathBuf,
+    },
+    /// No workspace could be made there.
+    #[error("no workspace can be made in `{path}`")]
+    WorkspaceRoot {
+        /// The workspace root.
+        path: PathBuf,
+        /// The cause.
+        source: std::io::Error,
     },
     /// The remote cannot be reached.
     #[error("cannot fetch `{branch}` from `{remote}`")]
@@ -120,7 +128,7 @@ pub fn branch(project: &Project) -> Result<(String, Option<Sha>), PreflightError
 pub fn gate_exists(project: &Project) -> Result<(), PreflightError> {
     let gate = &project.config.agent.ci_gate;
     let Some(program) = gate.argv.first().filter(|_| gate.enabled) else { return Ok(()) };
-    let as_path = std::path::Path::new(program);
+    let as_path = Path::new(program);
     // A relative path is looked up in the workspace, where a task may have made it.
     if as_path.is_relative() && as_path.components().count() > 1 {
         return Ok(());
@@ -183,7 +191,7 @@ fn own_files(project: &Project) -> Vec<PathBuf> {
 /// Whether the change is `ralph init`'s block in a file of the user's and nothing else.
 fn is_own_ignore_edit(project: &Project, change: &Change) -> Result<bool, GitError> {
     let with_blocks = [".gitignore", ".gitattributes"];
-    if !with_blocks.iter().any(|name| change.path == std::path::Path::new(name)) {
+    if !with_blocks.iter().any(|name| change.path == Path::new(name)) {
         return Ok(false);
     }
     let committed = match project.repo.head()?.commit() {
@@ -219,7 +227,18 @@ fn workspace_root(project: &Project) -> Result<PathBuf, PreflightError> {
     {
         return Err(PreflightError::WorkspaceNotIgnored { path: root });
     }
-    Ok(root)
+    match probe(&root) {
+        Ok(()) => Ok(root),
+        Err(source) => Err(PreflightError::WorkspaceRoot { path: root, source }),
+    }
+}
+
+/// Makes the workspace root and something in it, as every task is about to.
+fn probe(root: &Path) -> std::io::Result<()> {
+    let probe = root.join(format!(".ralph-probe-{}", ralph_process::own_pid()));
+    fs_err::create_dir_all(root)?;
+    fs_err::create_dir(&probe)?;
+    fs_err::remove_dir(&probe)
 }
 
 /// Whether the remote has every commit of the branch.

@@ -41,6 +41,8 @@ pub struct Project {
     pub executable: PathBuf,
     /// Arguments every worker is given besides its own.
     pub worker_args: Vec<OsString>,
+    /// What every worker reads on its standard input: what this run was given.
+    pub worker_input: Vec<u8>,
     /// The clock.
     pub clock: Arc<dyn Clock>,
     /// Set when the run has to stop.

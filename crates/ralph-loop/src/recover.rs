@@ -153,6 +153,11 @@ pub fn died_working(record: &WorkerRecord) -> bool {
         && matches!(record.step, Some(WorkerStep::SpawnIntended | WorkerStep::Working))
 }
 
+/// Whether no worker has taken the record up since it was claimed or a worker was started for it.
+pub fn is_unbegun(record: &WorkerRecord) -> bool {
+    !record.is_terminal() && record.worker.is_none() && record.interrupted.is_none()
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

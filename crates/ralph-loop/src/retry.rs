@@ -77,6 +77,37 @@ pub fn retry(
     Ok(updated.value)
 }
 
+/// What came of trying everything again.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct RetriedAll {
+    /// Tasks whose kept work the next run lands.
+    pub land: Vec<String>,
+    /// Tasks that the next run works on anew.
+    pub anew: Vec<String>,
+}
+
+/// Makes every task unfinished again that ended without landing, as [`retry`] does.
+///
+/// # Errors
+/// When the file cannot be written.
+pub fn retry_all(
+    store: &Store<ParallelStateFile>,
+) -> Result<RetriedAll, UpdateError<std::convert::Infallible>> {
+    let updated = store.update(|state: &mut ParallelStateFile| {
+        let mut retried = RetriedAll::default();
+        for record in &mut state.workers {
+            if matches!(record.lifecycle, WorkerLifecycle::Failed | WorkerLifecycle::BlockedPush) {
+                match reopen(record) {
+                    Retried::Land => retried.land.push(record.task_id.clone()),
+                    Retried::Anew => retried.anew.push(record.task_id.clone()),
+                }
+            }
+        }
+        Ok(retried)
+    })?;
+    Ok(updated.value)
+}
+
 fn reopen(record: &mut WorkerRecord) -> Retried {
     record.completed_at = None;
     record.last_error = None;

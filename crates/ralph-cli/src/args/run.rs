@@ -105,7 +105,8 @@ pub(crate) struct ResumeArgs {
 Examples:
   ralph run parallel status
   ralph run parallel status --json
-  ralph run parallel retry --task RQ-0007")]
+  ralph run parallel retry --task RQ-0007
+  ralph run parallel retry --all")]
 pub(crate) struct ParallelArgs {
     #[command(subcommand)]
     pub(crate) command: ParallelCommand,
@@ -124,8 +125,11 @@ pub(crate) enum ParallelCommand {
 #[derive(Debug, Args)]
 pub(crate) struct RetryArgs {
     /// The task to try again
-    #[arg(long, value_name = "ID")]
-    pub(crate) task: String,
+    #[arg(long, value_name = "ID", required_unless_present = "all")]
+    pub(crate) task: Option<String>,
+    /// Try every task again that failed or is blocked
+    #[arg(long, conflicts_with = "task")]
+    pub(crate) all: bool,
 }
 
 /// Which agent works, and how: these win over the task and the configuration.
@@ -142,9 +146,6 @@ pub(crate) struct AgentArgs {
     /// Keep each turn in this directory, to be played again with `--runner scripted:DIR`
     #[arg(long, value_name = "DIR")]
     pub(crate) record: Option<PathBuf>,
-    /// The agent that the coordinator found, for a worker
-    #[arg(long, hide = true, value_name = "NAME", conflicts_with = "runner")]
-    pub(crate) found_runner: Option<String>,
     /// The model the agent is asked to use
     #[arg(long, value_name = "NAME")]
     pub(crate) model: Option<String>,

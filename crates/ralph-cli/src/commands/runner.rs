@@ -10,7 +10,7 @@ use ralph_agent::{
     Capabilities, Ending, Event, Login, Parser, Player, Probe, Programs, Runner, RunnerError,
     Stage, When,
 };
-use ralph_config::Resolved;
+use ralph_config::Config;
 use serde_json::{Map, Value, json};
 
 use crate::args::{ParseArgs, PlayArgs, RunnerArgs, RunnerCommand, TextOrJson};
@@ -36,9 +36,9 @@ pub(crate) fn runner(context: &Context, args: &RunnerArgs) -> Result<ExitCode, C
 pub(crate) fn programs(
     context: &Context,
     root: &Path,
-    settings: &Resolved,
+    config: &Config,
 ) -> Result<Programs, CliError> {
-    let agent = &settings.config.agent;
+    let agent = &config.agent;
     Ok(Programs {
         bins: agent.bins(),
         command: agent.command.as_ref().map(|it| it.argv.clone()),
@@ -61,7 +61,7 @@ fn player(context: &Context) -> Result<Vec<OsString>, CliError> {
 fn here(context: &Context) -> Result<(Option<Project>, Programs), CliError> {
     match Project::open(context, "ralph runner") {
         Ok(project) => {
-            let programs = programs(context, &project.root, &project.settings)?;
+            let programs = programs(context, &project.root, &project.settings.config)?;
             Ok((Some(project), programs))
         }
         Err(error) if error.kind == ErrorKind::NotARepository => Ok((None, outside(context))),

@@ -41,6 +41,10 @@ enum Pass {
     Raced,
     /// A passing fault of the network or the server.
     Transient(String),
+    /// The push had an answer that is not understood.
+    Unclear(String),
+    /// The remote cannot be reached, or does not let us in: no other task would land either.
+    OutOfReach(String),
     /// The target does not take it.
     Refused(String),
     /// The run was stopped.
@@ -69,7 +73,7 @@ impl Worker<'_> {
             )?;
             let Some(lane) = entered else { return self.stopped() };
             let mut pass = self.pass(&workspace)?;
-            while matches!(pass, Pass::Raced | Pass::Transient(_)) {
+            while let Pass::Raced | Pass::Transient(_) | Pass::Unclear(_) = pass {
                 pass = match self.before_retry(&pass)? {
                     None => self.pass(&workspace)?,
                     Some(last) => last,
@@ -79,6 +83,7 @@ impl Worker<'_> {
                 Pass::Landed(commit) => return self.landed(workspace, commit.as_ref()),
                 Pass::Superseded(by) => return self.superseded(&workspace, &by),
                 Pass::Refused(reason) => return self.block(workspace, &reason),
+                Pass::OutOfReach(reason) => return self.held(Held::Machine, &reason),
                 Pass::Stopped => return self.stopped(),
                 Pass::TargetRed(failure) => return self.wait_for_target(&failure),
                 Pass::Conflict { onto, files } => {
@@ -93,7 +98,7 @@ impl Worker<'_> {
                         return Ok(end);
                     }
                 }
-                Pass::Raced | Pass::Transient(_) => {}
+                Pass::Raced | Pass::Transient(_) | Pass::Unclear(_) => {}
             }
         }
     }
@@ -111,7 +116,7 @@ impl Worker<'_> {
             Err(error @ (FetchError::Transient { .. } | FetchError::Git(_))) => {
                 return Ok(Pass::Transient(super::chain(&error)));
             }
-            Err(error) => return Ok(Pass::Refused(super::chain(&error))),
+            Err(error) => return Ok(Pass::OutOfReach(super::chain(&error))),
         };
         let base = sha(record.base_commit.as_deref());
         let Some(tip) = fetched.clone().or_else(|| base.clone()) else {
@@ -283,13 +288,11 @@ impl Worker<'_> {
         match pushed {
             Push::Pushed => {}
             Push::Raced => return Ok(Pass::Raced),
-            Push::Refused { reason } | Push::RemoteGone { reason } => {
-                return Ok(Pass::Refused(reason));
-            }
-            // What is not understood may have arrived: the next pass looks first.
-            Push::Transient { reason } | Push::Unknown { reason } => {
-                return Ok(Pass::Transient(reason));
-            }
+            Push::Refused { reason } => return Ok(Pass::Refused(reason)),
+            Push::RemoteGone { reason } => return Ok(Pass::OutOfReach(reason)),
+            Push::Transient { reason } => return Ok(Pass::Transient(reason)),
+            // It may have arrived: the next pass looks first.
+            Push::Unknown { reason } => return Ok(Pass::Unclear(reason)),
         }
         let tip = match workspace.fetch(target::REMOTE, &self.branch) {
             Ok(fetched) => fetched.tip,
@@ -307,7 +310,7 @@ impl Worker<'_> {
     /// when there is none.
     fn before_retry(&self, pass: &Pass) -> Result<Option<Pass>, WorkerError> {
         let reason = match pass {
-            Pass::Transient(reason) => reason.as_str(),
+            Pass::Transient(reason) | Pass::Unclear(reason) => reason.as_str(),
             _ => "the target moved before the push arrived",
         };
         let record = self.claim.update(|record| {
@@ -316,9 +319,13 @@ impl Worker<'_> {
         })?;
         let limit = self.project.config.parallel.max_push_attempts;
         if record.push_attempts >= limit {
-            return Ok(Some(Pass::Refused(format!("{reason} ({limit} pushes)"))));
+            let reason = format!("{reason} ({limit} pushes)");
+            return Ok(Some(match pass {
+                Pass::Transient(_) => Pass::OutOfReach(reason),
+                _ => Pass::Refused(reason),
+            }));
         }
-        if matches!(pass, Pass::Transient(_)) {
+        if !matches!(pass, Pass::Raced) {
             let pause = self.project.push_pause(record.push_attempts);
             if self.project.cancel.wait_timeout(pause) {
                 return Ok(Some(Pass::Stopped));
@@ -513,9 +520,11 @@ impl Worker<'_> {
             record.runner = Some(runner);
         })?;
         let mut recorded = Ok(());
+        let mut was_started = false;
         let mut progress = |progress: Progress<'_>| {
             let written = match progress {
                 Progress::Spawned(agent) => {
+                    was_started = true;
                     let agent = agent.clone();
                     self.step(step, |record| record.agent = Some(agent)).map(|_| ())
                 }
@@ -531,8 +540,15 @@ impl Worker<'_> {
             }
         };
         let report =
-            turn::take(self.project, &self.runner, &self.task, place, prompt, &mut progress)?;
+            turn::take(self.project, &self.runner, &self.task, place, prompt, &mut progress);
         recorded?;
+        if report.is_err() && !was_started {
+            // A turn that no agent took is none.
+            self.claim.update(|record| {
+                record.agent_turns = record.agent_turns.map(|turns| turns.saturating_sub(1));
+            })?;
+        }
+        let report = report?;
         let session = report.session_id.clone();
         let is_lost = turn::lost_its_session(&report, place);
         self.claim.update(|record| {

@@ -4,19 +4,17 @@
 //! followed by another that goes on from the record. The worker lock is held
 //! as long as the process lives: whether it does is one `try_lock`.
 
+mod cause;
 mod land;
 mod work;
 
 use std::path::PathBuf;
 
 use ralph_agent::{Phase, Runner, RunnerError};
-use ralph_git::{
-    CreateError, DiscoverError, FetchError, GitError, OpenError, RemoteUrls, Sha, Workspace,
-};
-use ralph_process::Exit;
+use ralph_git::{CreateError, FetchError, GitError, OpenError, RemoteUrls, Sha, Workspace};
 use ralph_queue::Task;
 use ralph_state::file::{FileLock, LockError};
-use ralph_state::{TaskId, WorkerRecord, WorkerStep};
+use ralph_state::{ParallelStateFile, Store, TaskId, WorkerRecord, WorkerStep};
 use thiserror::Error;
 
 use crate::books::BooksError;
@@ -151,8 +149,8 @@ pub fn run(project: &Project, task: &TaskId, claim_id: &str) -> Result<WorkerEnd
         }
         // A git that somebody killed says nothing about the task: its worker
         // ends, and another goes on from the record.
-        Err(error) if git_was_killed(&error) => Err(error),
-        Err(error) if is_machines(&error) => {
+        Err(error) if cause::git_was_killed(&error) => Err(error),
+        Err(error) if cause::is_machines(&error) => {
             let claim = Claim::new(project.store(), task.clone(), claim_id);
             hold(&claim, Held::Machine, &chain(&error))
         }
@@ -258,21 +256,6 @@ pub(crate) fn keep_work(project: &Project, record: &WorkerRecord) {
             chain(&error)
         ))),
     }
-}
-
-/// Whether a signal ended the git that an error comes from.
-fn git_was_killed(error: &WorkerError) -> bool {
-    let (WorkerError::Git(git)
-    | WorkerError::Fetch(FetchError::Git(git))
-    | WorkerError::Books(BooksError::Git(git))
-    | WorkerError::Checkout(CheckoutError::Git(git))
-    | WorkerError::Workspace { source: CreateError::Git { source: git, .. }, .. }
-    | WorkerError::Open(OpenError::Git(git) | OpenError::Discover(DiscoverError::Git(git)))) =
-        error
-    else {
-        return false;
-    };
-    matches!(git, GitError::Failed { exit: Exit::Signal(_), .. })
 }
 
 /// An error with its causes, on one line.
@@ -400,25 +383,24 @@ impl Worker<'_> {
     }
 }
 
-/// Records that the task waits for something the user has to mend.
-fn hold(claim: &Claim, why: Held, reason: &str) -> Result<WorkerEnd, WorkerError> {
-    claim.update(|record| {
-        record.extra.set(HELD, why.as_str());
-        record.last_error = Some(reason.to_owned());
-    })?;
-    stopped(claim)
+/// Records that a worker could not begin, for a reason of this machine: the
+/// task waits, and so does every other.
+///
+/// # Errors
+/// When the record cannot be written, or belongs to another claim by now.
+pub fn hold_back(
+    store: Store<ParallelStateFile>,
+    task: &TaskId,
+    claim_id: &str,
+    reason: &str,
+) -> Result<(), WorkerError> {
+    hold(&Claim::new(store, task.clone(), claim_id), Held::Machine, reason).map(|_| ())
 }
 
-/// Whether an error says something about this machine and nothing about the task.
-fn is_machines(error: &WorkerError) -> bool {
-    match error {
-        WorkerError::Gate(_) | WorkerError::Runner(_) | WorkerError::Turn(_) => true,
-        WorkerError::Workspace { source, .. } => {
-            matches!(source, CreateError::DiskFull { .. })
-        }
-        WorkerError::Git(error) => matches!(error, GitError::DiskFull { .. }),
-        _ => false,
-    }
+/// Records that the task waits for something the user has to mend.
+fn hold(claim: &Claim, why: Held, reason: &str) -> Result<WorkerEnd, WorkerError> {
+    claim.update(|record| why.set(record, reason))?;
+    stopped(claim)
 }
 
 /// Records that the worker was stopped: no attempt is used up.
@@ -453,6 +435,12 @@ impl Held {
             Self::TargetRed => "target_red",
             Self::Machine => "machine",
         }
+    }
+
+    /// Writes down that `record` waits, and why.
+    pub(crate) fn set(self, record: &mut WorkerRecord, reason: &str) {
+        record.extra.set(HELD, self.as_str());
+        record.last_error = Some(reason.to_owned());
     }
 
     /// What `record` waits for.

@@ -156,6 +156,10 @@ impl Worker<'_> {
             if attempt >= FETCHES {
                 return Err(NoPlace::Held(reason));
             }
+            // So that whoever watches knows what it waits for.
+            if let Err(error) = self.claim.update(|record| record.last_error = Some(reason)) {
+                return Err(NoPlace::Held(super::chain(&error)));
+            }
             if self.project.cancel.wait_timeout(self.project.push_pause(attempt)) {
                 break;
             }

@@ -29,7 +29,7 @@ pub(crate) fn init(context: &Context, args: &InitArgs) -> Result<Exit, CliError>
     for warning in &settings.warnings {
         context.ui.warn(warning);
     }
-    let queue = project::queue_files(context, "ralph init", &root, &settings)?;
+    let queue = project::queue_files(context, "ralph init", &root, &settings.config)?;
     if args.check {
         return report_check(context, &Plan::make(&root, &queue, args)?);
     }

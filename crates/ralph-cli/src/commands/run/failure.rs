@@ -96,8 +96,14 @@ impl From<PreflightError> for CliError {
                     path.display()
                 ),
             ),
+            PreflightError::WorkspaceRoot { .. } => (
+                ErrorKind::Refused,
+                "Make it a directory that you may write to, or set `parallel.workspace_root` to \
+                 another."
+                    .to_owned(),
+            ),
             PreflightError::Remote { .. } => (
-                ErrorKind::Failed,
+                ErrorKind::Refused,
                 "See that the remote can be reached: `git fetch origin`.".to_owned(),
             ),
             PreflightError::GateMissing { .. } => (

@@ -8,6 +8,7 @@ mod status;
 use std::sync::Arc;
 
 use ralph_loop::event::RunSummary;
+use ralph_loop::layout::Layout;
 use ralph_loop::serial::{self, Wanted};
 use ralph_loop::worker::{self, WorkerEnd};
 use ralph_loop::{coordinator, project};
@@ -18,7 +19,7 @@ use crate::args::{AgentArgs, LoopArgs, OneArgs, ParallelCommand, ResumeArgs, Run
 use crate::context::Context;
 use crate::error::{CliError, ErrorKind, Exit};
 use crate::render::progress::{Detail, Progress};
-use setup::Role;
+use setup::Handover;
 
 pub(crate) use report::time;
 
@@ -109,13 +110,8 @@ pub(crate) fn with_progress(
     };
     let progress = Arc::new(Progress::new(detail, context.ui.stderr_has_color()));
     let shown = Arc::clone(&progress);
-    let opened = setup::open(
-        context,
-        command,
-        agent,
-        Role::Run { max_tasks },
-        Box::new(move |event| shown.tell(&event)),
-    )?;
+    let opened =
+        setup::open(context, command, agent, max_tasks, Box::new(move |event| shown.tell(&event)))?;
     let done = Cancel::new();
     let result = std::thread::scope(|scope| {
         scope.spawn(|| progress.follow(&done));
@@ -136,14 +132,27 @@ pub(crate) fn with_progress(
 
 /// The process of one parallel worker: its stdout and stderr are its log.
 fn work(context: &Context, args: &OneArgs, task: &TaskId, claim: &str) -> Result<Exit, CliError> {
+    let directory = context.directory()?;
+    let root = crate::project::find_root(&directory).unwrap_or(&directory);
+    let handover = Handover::read()?;
     let progress = Progress::new(Detail::Lines, false);
-    let opened = setup::open(
+    let opened = setup::open_worker(
         context,
-        "ralph run one --parallel-worker",
+        root,
         &args.agent,
-        Role::Worker { marker: worker::marker(task.as_str(), claim) },
+        handover,
+        worker::marker(task.as_str(), claim),
         Box::new(move |event| progress.tell(&event)),
-    )?;
+    );
+    let opened = match opened {
+        Ok(opened) => opened,
+        Err(error) => {
+            // No task is to blame for what keeps a worker from starting.
+            let store = project::store(&Layout::new(root), &context.holder(setup::WORKER));
+            worker::hold_back(store, task, claim, &error.chain().join(": "))?;
+            return Err(error);
+        }
+    };
     Ok(match worker::run(&opened.project, task, claim)? {
         WorkerEnd::Landed | WorkerEnd::Superseded => Exit::Done,
         WorkerEnd::Blocked | WorkerEnd::Failed => Exit::Failed,

@@ -32,10 +32,15 @@ fn exit(summary: &RunSummary, interrupts: &Interrupts) -> Exit {
         Some(Signal::Interrupt) => Exit::Interrupted,
         Some(Signal::Terminate | Signal::Hangup) => Exit::Terminated,
         _ if summary.any_unlanded() => Exit::Failed,
-        _ if summary.any_limited() => Exit::Limited,
-        // Nothing came of this run, and what is left needs the user.
-        _ if summary.tasks.is_empty() && summary.kept > 0 => Exit::Failed,
-        _ => Exit::Done,
+        _ => match summary.stopped {
+            // As if it had been found before the run began.
+            Some(StopReason::Machine) => Exit::Refused,
+            Some(StopReason::TargetRed) => Exit::Failed,
+            _ if summary.any_limited() => Exit::Limited,
+            // Nothing came of this run, and what is left needs the user.
+            _ if summary.tasks.is_empty() && summary.kept > 0 => Exit::Failed,
+            _ => Exit::Done,
+        },
     }
 }
 
@@ -47,6 +52,7 @@ fn document(summary: &RunSummary) -> Value {
         "blocked": count(Outcome::Blocked),
         "failed": count(Outcome::Failed),
         "limited": count(Outcome::Limited),
+        "held": count(Outcome::Held),
         "waiting": summary.waiting,
         "kept": summary.kept,
         "checkout_behind": summary.behind,
@@ -114,6 +120,9 @@ fn print(context: &Context, summary: &RunSummary) -> Result<(), CliError> {
             .ui
             .hint("`ralph run parallel status` and `ralph rescue list` show what is kept of them.");
     }
+    if summary.tasks.iter().any(|task| task.outcome == Outcome::Held) {
+        context.ui.hint("Mend that, then start the run again: it goes on with what is held.");
+    }
     if summary.waiting > 0 && summary.stopped.is_none() {
         context.ui.say(format!(
             "{} more cannot start yet; `ralph queue explain` says why.",
@@ -157,7 +166,7 @@ fn table(tasks: &[TaskSummary]) -> Text {
             None => text.style(BOLD, line),
             Some(Outcome::Landed) => text.style(GREEN, line),
             Some(Outcome::Blocked | Outcome::Failed) => text.style(RED, line),
-            Some(Outcome::Superseded | Outcome::Limited | Outcome::Interrupted) => {
+            Some(Outcome::Superseded | Outcome::Limited | Outcome::Held | Outcome::Interrupted) => {
                 text.style(YELLOW, line)
             }
         }

@@ -1,17 +1,21 @@
 //! From arguments, configuration and environment to the project a run works on.
 
 use std::ffi::OsString;
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ralph_agent::{Programs, Runner, RunnerError};
 use ralph_config::trust::Trust;
-use ralph_config::{Overrides, Resolved};
+use ralph_config::{Config, Overrides};
 use ralph_git::{GitEnv, Repo};
 use ralph_loop::event::Event;
 use ralph_loop::fault::Faults;
 use ralph_loop::project::{CheckoutPolicy, Options, Project};
 use ralph_process::{Interrupts, SystemClock};
+use ralph_queue::QueueFiles;
 use ralph_queue::runnability::Drafts;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::args::AgentArgs;
@@ -26,12 +30,27 @@ pub(super) struct Run {
     pub(super) interrupts: Interrupts,
 }
 
-/// What the process is in a run.
-pub(super) enum Role {
-    /// The one that hands out tasks, this many at most.
-    Run { max_tasks: Option<u32> },
-    /// A worker, whose processes carry this marker.
-    Worker { marker: String },
+/// What a run tells its workers on their standard input. A run is one
+/// configuration from its start to its end, whatever becomes of the files.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Handover {
+    config: Config,
+    /// The agent of tasks that name none.
+    runner: String,
+    /// As [`Options::overridden`].
+    overridden: Vec<String>,
+}
+
+impl Handover {
+    /// What the coordinator that started this worker has written.
+    pub(super) fn read() -> Result<Self, CliError> {
+        let mut bytes = Vec::new();
+        io::stdin().lock().read_to_end(&mut bytes)?;
+        serde_json::from_slice(&bytes).map_err(|error| {
+            CliError::new(ErrorKind::Failed, error)
+                .context("cannot read what the run hands to its worker")
+        })
+    }
 }
 
 /// Opens the repository for a run and chooses the runner.
@@ -39,72 +58,123 @@ pub(super) fn open(
     context: &Context,
     command: &str,
     args: &AgentArgs,
-    role: Role,
+    max_tasks: Option<u32>,
     events: Box<dyn Fn(Event) + Send + Sync>,
 ) -> Result<Run, CliError> {
-    let (max_tasks, marker) = match role {
-        Role::Run { max_tasks } => (max_tasks, None),
-        Role::Worker { marker } => (None, Some(marker)),
-    };
     let overrides = overrides(args);
     let overridden = overrides.values.iter().map(|(key, _)| key.clone()).collect();
     let opened = project::Project::open_with(context, command, &overrides)?;
     trusted(context, &opened, command)?;
+    let config = opened.settings.config;
+    let programs = commands::runner::programs(context, &opened.root, &config)?;
+    let runner = runner(context, &config, &programs)?;
+    let name = runner.name().to_owned();
+    let handover = Handover { config, runner: name, overridden };
+    let worker_input =
+        serde_json::to_vec(&handover).map_err(|error| CliError::new(ErrorKind::Failed, error))?;
+    let Handover { config, overridden, .. } = handover;
+    let options = Options {
+        max_tasks,
+        drafts: if args.include_draft { Drafts::Include } else { Drafts::Exclude },
+        checkout: if context.global.force {
+            CheckoutPolicy::Accept
+        } else {
+            CheckoutPolicy::Refuse
+        },
+        overridden,
+        record: record(context, args)?,
+    };
+    let world = World { root: opened.root, files: opened.files, programs, runner, options };
+    let mut run = assemble(context, command, config, world, None, events)?;
+    run.project.worker_input = worker_input;
+    Ok(run)
+}
+
+/// Opens the repository for a worker, whose processes carry `marker`.
+///
+/// Neither configuration nor trust is looked at: the run has done that, and
+/// what it found is the `handover`.
+pub(super) fn open_worker(
+    context: &Context,
+    root: &Path,
+    args: &AgentArgs,
+    handover: Handover,
+    marker: String,
+    events: Box<dyn Fn(Event) + Send + Sync>,
+) -> Result<Run, CliError> {
+    let Handover { config, runner, overridden } = handover;
+    let files = project::shared_queue_files(context, WORKER, root, &config)?;
+    let programs = commands::runner::programs(context, root, &config)?;
+    let runner = Runner::resolve(&runner, &programs)?;
+    let options = Options { overridden, record: record(context, args)?, ..Options::default() };
+    let world = World { root: root.to_owned(), files, programs, runner, options };
+    assemble(context, WORKER, config, world, Some(marker), events)
+}
+
+/// How a worker names itself in locks.
+pub(super) const WORKER: &str = "ralph run one --parallel-worker";
+
+fn record(context: &Context, args: &AgentArgs) -> Result<Option<PathBuf>, CliError> {
+    args.record.as_ref().map(|dir| Ok(context.directory()?.join(dir))).transpose()
+}
+
+/// What a run and its workers find out in ways of their own.
+struct World {
+    root: PathBuf,
+    files: QueueFiles,
+    programs: Programs,
+    runner: Runner,
+    options: Options,
+}
+
+fn assemble(
+    context: &Context,
+    command: &str,
+    config: Config,
+    world: World,
+    marker: Option<String>,
+    events: Box<dyn Fn(Event) + Send + Sync>,
+) -> Result<Run, CliError> {
+    let World { root, files, programs, runner, options } = world;
     let path = context.env.get("PATH").map(OsString::from);
-    let programs = commands::runner::programs(context, &opened.root, &opened.settings)?;
-    let runner = runner(context, args, &opened.settings, &programs)?;
     let interrupts = ralph_process::listen()?;
     let mut git = GitEnv { path: path.clone(), ..GitEnv::default() };
     if let Some(marker) = marker {
         // So that a git that outlives its worker is found and ended with its agents.
         git.vars.push((ralph_process::MARKER.into(), marker.into()));
     }
-    let repo = Repo::discover(&opened.root, git.clone(), interrupts.cancel().clone())?;
-    if repo.root() != fs_err::canonicalize(&opened.root)? && repo.root() != opened.root {
+    let repo = Repo::discover(&root, git.clone(), interrupts.cancel().clone())?;
+    if repo.root() != fs_err::canonicalize(&root)? && repo.root() != root {
         return Err(CliError::new(
             ErrorKind::Refused,
             format!(
                 "`{}` has a `.ralph`, but is not the top of its git repository",
-                opened.root.display()
+                root.display()
             ),
         )
         .hint(format!("Keep `.ralph` in `{}`.", repo.root().display()))
-        .at(opened.root));
+        .at(root));
     }
-    let mut worker_args = forwarded(args, runner.name());
-    worker_args.extend(["--repo".into(), repo.root().into()]);
-    let record = match &args.record {
-        Some(dir) => Some(context.directory()?.join(dir)),
-        None => None,
-    };
-    if let Some(dir) = &record {
+    let mut worker_args: Vec<OsString> = vec!["--repo".into(), repo.root().into()];
+    if let Some(dir) = &options.record {
         worker_args.extend(["--record".into(), dir.into()]);
     }
     let project = Project {
         repo,
         git_env: git,
-        config: opened.settings.config,
-        queue: opened.files,
+        config,
+        queue: files,
         runner,
         programs,
         executable: context.executable()?.to_owned(),
         worker_args,
+        worker_input: Vec::new(),
         clock: Arc::new(SystemClock),
         cancel: interrupts.cancel().clone(),
         holder: context.holder(command),
         path,
         faults: faults(context),
-        options: Options {
-            max_tasks,
-            drafts: if args.include_draft { Drafts::Include } else { Drafts::Exclude },
-            checkout: if context.global.force {
-                CheckoutPolicy::Accept
-            } else {
-                CheckoutPolicy::Refuse
-            },
-            overridden,
-            record,
-        },
+        options,
         events,
     };
     Ok(Run { project, interrupts })
@@ -140,32 +210,6 @@ fn overrides(args: &AgentArgs) -> Overrides {
     Overrides { profile: args.profile.clone(), values }
 }
 
-/// The flags a worker needs to come to the same configuration and runner.
-fn forwarded(args: &AgentArgs, runner: &str) -> Vec<OsString> {
-    let mut forwarded: Vec<OsString> = Vec::new();
-    if args.runner.is_none() {
-        forwarded.extend(["--found-runner".into(), runner.into()]);
-    }
-    let texts = [
-        ("--runner", &args.runner),
-        ("--profile", &args.profile),
-        ("--model", &args.model),
-        ("--effort", &args.effort),
-    ];
-    for (flag, text) in texts {
-        if let Some(text) = text {
-            forwarded.extend([flag.into(), text.into()]);
-        }
-    }
-    if args.quick {
-        forwarded.push("--quick".into());
-    }
-    if let Some(phases) = args.phases {
-        forwarded.extend(["--phases".into(), phases.to_string().into()]);
-    }
-    forwarded
-}
-
 /// Refuses to run programs that a repository names and the user has not seen.
 pub(crate) fn trusted(
     context: &Context,
@@ -194,14 +238,8 @@ pub(crate) fn trusted(
 }
 
 /// The runner asked for, or the first agent on PATH; that choice is said.
-fn runner(
-    context: &Context,
-    args: &AgentArgs,
-    settings: &Resolved,
-    programs: &Programs,
-) -> Result<Runner, CliError> {
-    let configured = settings.config.agent.runner.as_ref().or(args.found_runner.as_ref());
-    if let Some(name) = configured {
+fn runner(context: &Context, config: &Config, programs: &Programs) -> Result<Runner, CliError> {
+    if let Some(name) = &config.agent.runner {
         return Ok(Runner::resolve(name, programs)?);
     }
     if programs.command.is_some() {

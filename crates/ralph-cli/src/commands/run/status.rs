@@ -1,15 +1,16 @@
 //! `ralph run parallel status` and `retry`.
 
 use ralph_loop::layout::Layout;
-use ralph_loop::retry::{self, Retried};
+use ralph_loop::retry::{self, Retried, RetriedAll};
 use ralph_loop::status::{self, Counts, Headline, WorkerView};
-use ralph_state::{ParallelStateFile, TaskId, WorkerLifecycle};
+use ralph_state::{ParallelStateFile, Store, TaskId, WorkerLifecycle};
 use serde_json::{Value, json};
 
 use crate::args::RetryArgs;
 use crate::context::Context;
 use crate::error::{CliError, ErrorKind, Exit};
 use crate::project::Project;
+use crate::render::envelope::Schema;
 use crate::ui::{BOLD, Text};
 
 /// Shows the records of parallel runs and what they need.
@@ -63,7 +64,7 @@ fn document(headline: Headline, counts: Counts, views: &[WorkerView], status: &V
         })
         .collect();
     json!({
-        "schema": crate::render::envelope::Schema::v1("parallel-status"),
+        "schema": Schema::v1("parallel-status"),
         "version": 3,
         "lifecycle_counts": {
             "running": counts.running,
@@ -139,15 +140,15 @@ fn print(
     Ok(())
 }
 
-/// Gives a task that ended without landing another chance.
+/// Gives tasks that ended without landing another chance.
 pub(super) fn retry(context: &Context, args: &RetryArgs) -> Result<Exit, CliError> {
     let command = "ralph run parallel retry";
     let project = Project::open(context, command)?;
-    let task: TaskId = args
-        .task
+    let store = ralph_loop::project::store(&Layout::new(&project.root), &context.holder(command));
+    let Some(task) = &args.task else { return retry_all(context, &store) };
+    let task: TaskId = task
         .parse()
         .map_err(|error: ralph_state::TaskIdError| CliError::new(ErrorKind::Usage, error))?;
-    let store = ralph_loop::project::store(&Layout::new(&project.root), &context.holder(command));
     let retried = retry::retry(&store, &task)?;
     if context.ui.wants_json() {
         let word = match retried {
@@ -155,7 +156,7 @@ pub(super) fn retry(context: &Context, args: &RetryArgs) -> Result<Exit, CliErro
             Retried::Anew => "anew",
         };
         context.ui.print_json(&json!({
-            "schema": crate::render::envelope::Schema::v1("parallel-retry"),
+            "schema": Schema::v1("parallel-retry"),
             "task_id": task.as_str(),
             "next": word,
         }))?;
@@ -165,6 +166,32 @@ pub(super) fn retry(context: &Context, args: &RetryArgs) -> Result<Exit, CliErro
         Retried::Land => format!("The next run lands the work kept of {task}."),
         Retried::Anew => format!("The next run starts {task} again."),
     });
-    context.ui.hint("`ralph run loop --parallel` goes on with it.");
+    context.ui.hint(GO_ON);
+    Ok(Exit::Done)
+}
+
+const GO_ON: &str = "`ralph run loop --parallel` goes on with it.";
+
+fn retry_all(context: &Context, store: &Store<ParallelStateFile>) -> Result<Exit, CliError> {
+    let RetriedAll { land, anew } = retry::retry_all(store)?;
+    if context.ui.wants_json() {
+        context.ui.print_json(&json!({
+            "schema": Schema::v1("parallel-retry-all"),
+            "land": land,
+            "anew": anew,
+        }))?;
+        return Ok(Exit::Done);
+    }
+    if land.is_empty() && anew.is_empty() {
+        context.ui.say("No task failed or is blocked.");
+        return Ok(Exit::Done);
+    }
+    if !land.is_empty() {
+        context.ui.say(format!("The next run lands the work kept of {}.", land.join(", ")));
+    }
+    if !anew.is_empty() {
+        context.ui.say(format!("The next run starts {} again.", anew.join(", ")));
+    }
+    context.ui.hint(GO_ON);
     Ok(Exit::Done)
 }

@@ -167,7 +167,7 @@ fn a_machine_that_lacks_a_program_stops_the_run_and_loses_nothing() {
     scene.ralph(&["config", "trust", "init"]).success();
     scene.publish("A gate that is not there");
     scene.tasks(4);
-    let summary = scene.run(2, 1);
+    let summary = scene.run(2, 3);
     assert_eq!(summary["stopped"], "machine", "{summary}");
     assert!(scene.log("turns").len() <= 2, "one turn for each worker at most");
     scene.sandbox.write(scene.dir.join("tools/gate"), "#!/bin/sh\nexit 0\n");
@@ -207,7 +207,12 @@ fn retry_lands_kept_work_though_its_workspace_is_gone() {
     scene.run(1, 1);
     fs_err::remove_file(hook).expect("writable");
     fs_err::remove_dir_all(scene.sandbox.path(".workspaces")).expect("removable");
-    scene.ralph(&["run", "parallel", "retry", "--task", "RQ-0001"]).success();
+    let retried = scene.ralph(&["run", "parallel", "retry", "--all", "--json"]);
+    let retried = super::super::parse(&retried.success().stdout);
+    assert_eq!(
+        (&retried["land"][0], &retried["anew"]),
+        (&"RQ-0001".into(), &Vec::<u8>::new().into())
+    );
     scene.run(1, 0);
     scene.all_landed(1);
     assert_eq!(scene.log("turns").len(), 1, "no agent is asked again");

@@ -6,6 +6,7 @@
 mod crash;
 mod hostile;
 mod landing;
+mod machine;
 mod refused;
 mod serial;
 mod sessions;

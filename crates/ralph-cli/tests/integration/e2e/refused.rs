@@ -60,7 +60,7 @@ fn no_commit_yet() {
 fn remote_gone() {
     let scene = scene();
     fs_err::remove_dir_all(scene.remote.as_ref().expect("a remote")).expect("removable");
-    refused(&scene, 1, "origin", "git fetch origin");
+    refused(&scene, 3, "origin", "git fetch origin");
 }
 
 #[test]
@@ -93,6 +93,18 @@ fn workspaces_inside_the_repository_must_be_ignored() {
     let text = text.replace("\"parallel\": {", "\"parallel\": { \"workspace_root\": \"ws\",");
     scene.sandbox.write(&path, text);
     refused(&scene, 3, "ws", ".gitignore");
+}
+
+#[test]
+fn workspaces_need_a_directory() {
+    let scene = scene();
+    let path = scene.dir.join(".ralph/config.jsonc");
+    let text = fs_err::read_to_string(&path).expect("written");
+    for root in ["/proc/workspaces", &scene.sandbox.path("bin/gate.sh").display().to_string()] {
+        let root = format!("\"parallel\": {{ \"workspace_root\": \"{root}\",");
+        scene.sandbox.write(&path, text.replace("\"parallel\": {", &root));
+        refused(&scene, 3, "no workspace can be made", "parallel.workspace_root");
+    }
 }
 
 #[test]

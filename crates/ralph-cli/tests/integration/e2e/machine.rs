@@ -1,0 +1,89 @@
+//! What is wrong with the machine, or changes under a run, is no task's fault: the run stops, the
+//! work waits, and the next run goes on.
+
+use ralph_testkit::{Running, wait_until};
+
+use super::super::parse;
+use super::{Books, PATIENCE, Remote, Scene};
+
+/// Tells that it is up, then waits to be told to go on.
+const LASTING: &str = "mkdir -p work; echo $ID > work/$ID.txt; touch \"$LOG/up\"; \
+                       while [ ! -e \"$LOG/go\" ]; do sleep 0.05; done";
+
+/// A run of one worker at a time whose first agent is at work.
+fn under_way(scene: &Scene) -> Running {
+    scene.act(&[("RQ-0001", LASTING)]);
+    let run = scene.start(&["run", "loop", "--parallel", "1", "--json"]);
+    let up = scene.sandbox.path("log/up");
+    wait_until(PATIENCE, "the agent at work", || up.exists());
+    run
+}
+
+#[test]
+fn a_run_has_one_configuration_from_start_to_end() {
+    let edits: [fn(&str) -> String; 2] =
+        [|text| text.replace("gate.sh", "other.sh"), |text| text[..text.len() / 2].to_owned()];
+    for edit in edits {
+        let scene = Scene::new(Remote::Bare, Books::Tracked);
+        scene.tasks(3);
+        let run = under_way(&scene);
+        let config = scene.dir.join(".ralph/config.jsonc");
+        let before = fs_err::read_to_string(&config).expect("written");
+        scene.sandbox.write(&config, edit(&before));
+        scene.sandbox.write("log/go", "");
+        run.wait(PATIENCE).success();
+        scene.sandbox.write(&config, &before);
+        scene.all_landed(3);
+        assert_eq!(scene.log("gates").len(), 3, "the gate is the one it began with");
+    }
+}
+
+#[test]
+fn an_agent_that_vanishes_blocks_no_task() {
+    let scene = Scene::new(Remote::Bare, Books::Tracked);
+    let agent = scene.sandbox.path("bin/agent");
+    let script = format!("exec sh {}", scene.sandbox.path("bin/agent.sh").display());
+    let install = || {
+        fs_err::rename(scene.sandbox.script("agents/agent", &script), &agent).expect("writable");
+    };
+    install();
+    let config = scene.dir.join(".ralph/config.jsonc");
+    let text = fs_err::read_to_string(&config).expect("written");
+    let own = format!("\"argv\": [\"{}\", \"", agent.display());
+    scene.sandbox.write(&config, text.replacen("\"argv\": [\"sh\", \"", &own, 1));
+    scene.ralph(&["config", "trust", "init"]).success();
+    scene.publish("An agent of its own");
+    scene.tasks(4);
+    let run = under_way(&scene);
+    fs_err::remove_file(&agent).expect("removable");
+    scene.sandbox.write("log/go", "");
+    let ran = run.wait(PATIENCE);
+    let summary = parse(&ran.stdout);
+    assert_eq!(summary["stopped"], "machine", "{ran}");
+    assert_eq!((&summary["landed"], &summary["blocked"]), (&1.into(), &0.into()), "{summary}");
+    let record = scene.records().pop().expect("a record");
+    assert_eq!(record["lifecycle"], "running", "the work waits: {record}");
+    install();
+    scene.run(2, 0);
+    scene.all_landed(4);
+    assert_eq!(scene.log("turns").len(), 4);
+}
+
+#[test]
+fn a_remote_that_goes_away_holds_the_work() {
+    let scene = Scene::new(Remote::Bare, Books::Tracked);
+    scene.tasks(3);
+    let run = under_way(&scene);
+    let remote = scene.remote.clone().expect("a remote");
+    let away = scene.sandbox.path("away.git");
+    fs_err::rename(&remote, &away).expect("renamed");
+    scene.sandbox.write("log/go", "");
+    let ran = run.wait(PATIENCE);
+    let summary = parse(&ran.stdout);
+    assert_eq!(summary["stopped"], "machine", "{ran}");
+    assert_eq!(summary["blocked"], 0, "{summary}");
+    fs_err::rename(&away, &remote).expect("renamed");
+    scene.run(2, 0);
+    scene.all_landed(3);
+    assert_eq!(scene.log("turns").len(), 3, "the work that waited was landed");
+}

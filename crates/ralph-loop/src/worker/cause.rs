@@ -1,0 +1,78 @@
+//! Whose fault an error of a worker is: the task's, this machine's, or nobody's.
+
+use std::io;
+
+use ralph_git::{CreateError, DiscoverError, FetchError, GitError, OpenError};
+use ralph_process::Exit;
+
+use super::WorkerError;
+use crate::books::BooksError;
+use crate::checkout::CheckoutError;
+use crate::claim::ClaimError;
+
+/// Whether an error says something about this machine and nothing about the
+/// task: the task waits, and none is started that would fare no better.
+pub(super) fn is_machines(error: &WorkerError) -> bool {
+    match error {
+        WorkerError::Gate(_)
+        | WorkerError::Turn(_)
+        | WorkerError::Lock(_)
+        | WorkerError::Lane(_)
+        // A step that cannot be recorded; a claim that was lost is somebody else's.
+        | WorkerError::Claim(ClaimError::Load(_) | ClaimError::Update { .. })
+        | WorkerError::Queue(_)
+        | WorkerError::QueueEdit(_)
+        | WorkerError::Io(_)
+        | WorkerError::Fetch(_)
+        | WorkerError::Books(BooksError::Write(_))
+        | WorkerError::Checkout(
+            CheckoutError::Lock(_) | CheckoutError::Write { .. } | CheckoutError::Io(_),
+        ) => true,
+        WorkerError::Workspace { source, .. } => match source {
+            CreateError::DiskFull { .. } | CreateError::Io { .. } => true,
+            CreateError::Git { source, .. } => is_machines_git(source),
+            _ => false,
+        },
+        WorkerError::Open(OpenError::Git(git) | OpenError::Discover(DiscoverError::Git(git)))
+        | WorkerError::Books(BooksError::Git(git))
+        | WorkerError::Checkout(CheckoutError::Git(git))
+        | WorkerError::Git(git) => is_machines_git(git),
+        // A runner that only this task names, and what git or the queue refuse.
+        WorkerError::AlreadyRunning { .. }
+        | WorkerError::Claim(ClaimError::Lost(_))
+        | WorkerError::NoSuchTask { .. }
+        | WorkerError::Runner(_)
+        | WorkerError::Open(_)
+        | WorkerError::Books(_)
+        | WorkerError::Checkout(_) => false,
+    }
+}
+
+fn is_machines_git(error: &GitError) -> bool {
+    match error {
+        GitError::Spawn(_) | GitError::DiskFull { .. } | GitError::Locked { .. } => true,
+        // Other files may be ones that an agent left in a state of its own.
+        GitError::Io(source) => matches!(
+            source.kind(),
+            io::ErrorKind::StorageFull
+                | io::ErrorKind::QuotaExceeded
+                | io::ErrorKind::ReadOnlyFilesystem
+        ),
+        _ => false,
+    }
+}
+
+/// Whether a signal ended the git that an error comes from.
+pub(super) fn git_was_killed(error: &WorkerError) -> bool {
+    let (WorkerError::Git(git)
+    | WorkerError::Fetch(FetchError::Git(git))
+    | WorkerError::Books(BooksError::Git(git))
+    | WorkerError::Checkout(CheckoutError::Git(git))
+    | WorkerError::Workspace { source: CreateError::Git { source: git, .. }, .. }
+    | WorkerError::Open(OpenError::Git(git) | OpenError::Discover(DiscoverError::Git(git)))) =
+        error
+    else {
+        return false;
+    };
+    matches!(git, GitError::Failed { exit: Exit::Signal(_), .. })
+}
