@@ -181,8 +181,9 @@ pub(crate) fn stderr_path(files: &Path) -> PathBuf {
 /// `progress` hears of the process as soon as it runs, of the session as soon as the agent
 /// names it and of every event; a turn that outlives this process can be found by both and judged by
 /// [`read_turn`]. The agent reads its prompt from a file and writes to files, so no pipe
-/// of this process can stop it or cut its output. When this returns, no process that
-/// carries the turn's marker is left, except those it reports as survivors.
+/// of this process can stop it or cut its output. When this returns, nothing of the
+/// turn is left (see [`leave_nothing`](ralph_process::Command::leave_nothing)), except what
+/// it reports as survivors.
 pub fn run_turn(
     runner: &Runner,
     turn: &Turn,
@@ -208,9 +209,6 @@ pub fn run_turn(
         stopped = watch.judge(&output, &turn.files);
         if stopped.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });
-    // An agent's tools have sessions of their own and outlive it.
-    let left = ralph_process::end(&[], Some(&turn.marker), GRACE);
-
     output.look(progress).map_err(read_error)?;
     let ending = match (finished.exit, stopped) {
         (Exit::Cancelled, Some(ending)) => ending,
@@ -228,7 +226,7 @@ pub fn run_turn(
         final_text,
         usage: usage.map(|usage| turn.price.map_or(usage, |price| usage.priced(price))),
         wall: finished.wall,
-        survivors: [finished.survivors, left.survivors].concat(),
+        survivors: finished.survivors,
     })
 }
 
@@ -258,6 +256,8 @@ fn command(runner: &Runner, turn: &Turn) -> io::Result<Command> {
         .stdout(Output::Append(stdout_path(&turn.files)))
         .stderr(Output::Truncate(stderr_path(&turn.files)))
         .marker(&turn.marker)
+        // Its tools have sessions of their own and outlive it.
+        .leave_nothing()
         .interrupt(runner.adapter.interrupt.unwrap_or_default())
         .grace(GRACE))
 }

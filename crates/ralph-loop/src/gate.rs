@@ -12,8 +12,6 @@ use thiserror::Error;
 
 /// Output kept of each stream; the rest is counted and dropped.
 const CAPTURE: usize = 256 * 1024;
-/// What a process that the gate left running gets to end by itself.
-const GRACE: Duration = Duration::from_secs(1);
 /// Lines of each end that an agent or a person is shown.
 const EXCERPT: usize = 50;
 
@@ -92,13 +90,12 @@ pub fn run(
     let Some((program, args)) = gate.argv.split_first() else {
         return Ok(Verdict::Green { wall: Duration::ZERO });
     };
-    // Below the claim's own marker, so that what the gate leaves running is told
-    // from the rest and ended with it.
-    let marker = format!("{marker}/gate");
     let mut child = Command::new(program, dir)
         .stdout(Output::Capture { limit: CAPTURE })
         .stderr(Output::Capture { limit: CAPTURE })
-        .marker(marker.as_str());
+        // Below the claim's own marker: what the gate leaves running is told from the rest.
+        .marker(format!("{marker}/gate"))
+        .leave_nothing();
     for arg in args {
         child = child.arg(arg);
     }
@@ -108,12 +105,8 @@ pub fn run(
     let limit = Duration::from_secs(u64::from(gate.timeout_minutes) * 60);
     let finished = ralph_process::run(&child, Some(limit), cancel)
         .map_err(|source| GateError::Start { command: command.clone(), source })?;
-    let left = ralph_process::marked(&marker);
-    if !left.is_empty() {
-        let report = ralph_process::end(&left, Some(&marker), GRACE);
-        for survivor in &report.survivors {
-            tracing::warn!(pid = survivor.pid, "a process of the gate does not end");
-        }
+    for survivor in &finished.survivors {
+        tracing::warn!(pid = survivor.pid, "a process of the gate does not end");
     }
     Ok(match finished.exit {
         Exit::Code(0) => Verdict::Green { wall: finished.wall },

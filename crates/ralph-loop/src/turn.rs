@@ -13,6 +13,7 @@ use ralph_queue::Task;
 use ralph_state::Timestamp;
 use thiserror::Error;
 
+use crate::event::Event;
 use crate::project::Project;
 use crate::prompt::Brief;
 
@@ -98,6 +99,10 @@ pub fn take(
         ralph_agent::Price { input, cache_read, cache_write, output }
     });
     let report = ralph_agent::run_turn(runner, &turn, &project.cancel, progress)?;
+    for survivor in &report.survivors {
+        let text = format!("{}: process {} of the agent does not end", task.id, survivor.pid);
+        project.tell(Event::Note(text));
+    }
     if let Some(recording) = &project.options.record {
         record(project, runner, recording, (task, place), report.ending)?;
     }

@@ -14,9 +14,10 @@ use std::time::{Duration, Instant};
 use ralph_state::ProcessIdentity;
 use rustix::process::{Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 
-use crate::command::{Command, Input, Output, SpawnError, prepare, refused};
+use crate::adopt::{self, children};
+use crate::command::{Command, Input, Leftovers, Output, SpawnError, prepare, refused};
 use crate::drain::{Captured, Drain};
-use crate::end::{EndReport, end_child};
+use crate::end::{EndReport, end_child, end_orphans};
 use crate::{Cancel, os};
 
 /// How long a program is retried that somebody still has open for writing: a thread of ours
@@ -77,7 +78,8 @@ pub struct Finished {
     pub stderr: Captured,
     /// How long it took.
     pub wall: Duration,
-    /// Processes that could not be ended when it was stopped; empty otherwise.
+    /// Processes of it that had to end and could not be ended: when it was stopped, or was to
+    /// leave nothing.
     pub survivors: Vec<ProcessIdentity>,
 }
 
@@ -104,6 +106,8 @@ pub struct Child {
     marker: Option<String>,
     interrupt: Duration,
     grace: Duration,
+    /// Of a child that is to leave nothing: the orphans that were there before it.
+    others: Option<Vec<ProcessIdentity>>,
     started: Instant,
     exit: Option<Exit>,
 }
@@ -121,8 +125,10 @@ pub fn spawn(command: &Command) -> Result<Child, SpawnError> {
 
 fn start(command: &Command) -> Result<Child, SpawnError> {
     let mut prepared = prepare(command)?;
+    let others = (command.leftovers == Leftovers::End).then(adopt::adopted);
     let started = Instant::now();
-    let mut inner = while_busy(|| prepared.spawn()).map_err(|error| refused(command, error))?;
+    let mut inner =
+        while_busy(|| children().start(&mut prepared)).map_err(|error| refused(command, error))?;
     tracing::debug!(pid = inner.id(), program = ?command.program, dir = ?command.dir, "started");
     let streams = start_streams(command, &mut inner);
     let mut child = Child {
@@ -133,6 +139,7 @@ fn start(command: &Command) -> Result<Child, SpawnError> {
         marker: command.marker.clone(),
         interrupt: command.interrupt,
         grace: command.grace,
+        others,
         started,
         exit: None,
     };
@@ -201,7 +208,11 @@ impl Child {
     /// When the system cannot tell.
     pub fn try_wait(&mut self) -> io::Result<Option<Exit>> {
         if self.exit.is_none() {
+            let mut children = children();
             self.exit = self.inner.try_wait()?.map(Exit::from);
+            if self.exit.is_some() {
+                children.reaped(self.inner.id());
+            }
         }
         Ok(self.exit)
     }
@@ -210,8 +221,12 @@ impl Child {
     pub fn wait(&mut self) -> Exit {
         let inner = &mut self.inner;
         *self.exit.get_or_insert_with(|| {
+            await_end(inner.id(), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT);
+            let mut children = children();
             // A child that cannot be waited for was reaped elsewhere: its exit is lost.
-            inner.wait().map_or(Exit::Code(-1), Exit::from)
+            let exit = inner.wait().map_or(Exit::Code(-1), Exit::from);
+            children.reaped(inner.id());
+            exit
         })
     }
 
@@ -220,7 +235,7 @@ impl Child {
     /// When `limit` (counted from its start) or `cancel` comes first it is stopped, as
     /// [`Child::terminate`] does. Ends soon after the child does, even if a process that it left
     /// in the background holds its pipes; such a process is left alone when the child ends on
-    /// its own.
+    /// its own, unless the child was to leave nothing.
     pub fn finish(self, limit: Option<Duration>, cancel: &Cancel) -> Finished {
         self.run_down(limit, cancel, None)
     }
@@ -243,20 +258,41 @@ impl Child {
         look: Option<&mut dyn FnMut() -> ControlFlow<()>>,
     ) -> Finished {
         let stopped = self.watch(limit, cancel, look);
-        let mut survivors = Vec::new();
-        let exit = match stopped {
-            None => self.wait(),
+        let (exit, mut survivors) = match stopped {
+            None => {
+                let survivors = self.end_leftovers();
+                (self.wait(), survivors)
+            }
             Some(exit) => {
                 self.ask_to_end();
-                survivors = self.terminate(self.grace).survivors;
-                exit
+                (exit, self.terminate(self.grace).survivors)
             }
         };
+        if let Some(others) = &self.others
+            && !children().are_none()
+        {
+            // Born while its parent died, and in no look at the table so far.
+            survivors.extend(end_orphans(others).survivors);
+        }
         let wall = self.started.elapsed();
         tracing::debug!(pid = self.inner.id(), %exit, "ended");
         let [stdout, stderr] = [self.stdout.take(), self.stderr.take()]
             .map(|stream| stream.map(Drain::collect).unwrap_or_default());
         Finished { exit, stdout, stderr, wall, survivors }
+    }
+
+    /// Ends it and its descendants; it is not reaped.
+    fn end(&self, grace: Duration) -> EndReport {
+        end_child(self.identity(), self.others.as_deref(), self.marker.as_deref(), grace)
+    }
+
+    /// Ends what a child that has ended, and is not reaped yet, left running, if it was to
+    /// leave nothing; tells what could not be ended.
+    fn end_leftovers(&self) -> Vec<ProcessIdentity> {
+        match self.others {
+            Some(_) if self.exit.is_none() => self.end(self.grace).survivors,
+            _ => Vec::new(),
+        }
     }
 
     /// Waits until it has ended (`None`) or has to be stopped. It is not reaped, so that its
@@ -318,12 +354,11 @@ impl Child {
     /// Stops it and its descendants: SIGTERM to its group and to what carries its marker,
     /// SIGKILL after `grace`, and a look whether all are gone. The child is reaped.
     pub fn terminate(&mut self, grace: Duration) -> EndReport {
-        let marker = self.marker.as_deref();
         if self.exit.is_some() {
             // Reaped: its group's number may be somebody else's by now.
-            return crate::end(&[], marker, grace);
+            return crate::end(&[], self.marker.as_deref(), grace);
         }
-        let report = end_child(self.identity(), marker, grace);
+        let report = self.end(grace);
         if report.survivors.contains(self.identity()) {
             tracing::warn!(pid = self.inner.id(), "a child survived SIGKILL");
         } else {

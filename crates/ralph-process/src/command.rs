@@ -43,6 +43,17 @@ pub struct Command {
     pub interrupt: Duration,
     /// Time between SIGTERM and SIGKILL when it is stopped.
     pub grace: Duration,
+    /// What becomes of the processes that it left running when it ends on its own.
+    pub leftovers: Leftovers,
+}
+
+/// What becomes of the processes that a child left running when it ended on its own.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Leftovers {
+    /// They go on.
+    Stay,
+    /// They end too.
+    End,
 }
 
 /// Which of this process's environment a child gets.
@@ -100,6 +111,7 @@ impl Command {
             marker: None,
             interrupt: Duration::ZERO,
             grace: Duration::from_secs(1),
+            leftovers: Leftovers::Stay,
         }
     }
 
@@ -168,6 +180,15 @@ impl Command {
     /// Time between SIGTERM and SIGKILL when it is stopped; one second unless said.
     pub fn grace(mut self, grace: Duration) -> Self {
         self.grace = grace;
+        self
+    }
+
+    /// Ends what it leaves running, also when it ends on its own: its group, its descendants,
+    /// what carries its marker and, after [`crate::adopt_orphans`], every process that lost
+    /// its parent while it ran. What cannot be ended is among
+    /// [`Finished::survivors`](crate::Finished::survivors).
+    pub fn leave_nothing(mut self) -> Self {
+        self.leftovers = Leftovers::End;
         self
     }
 

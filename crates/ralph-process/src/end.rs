@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use ralph_state::ProcessIdentity;
 use rustix::process::{Signal, kill_process_group};
 
+use crate::adopt::children;
 use crate::identity::{identity, own_pid};
 use crate::os::{self, Entry};
 
@@ -35,17 +36,25 @@ pub struct EndReport {
 /// Each signal goes to one exact process: a number that was reused is not hit, and this process
 /// is never among them.
 pub fn end(who: &[ProcessIdentity], marker: Option<&str>, grace: Duration) -> EndReport {
-    Hunt { known: who.to_vec(), marker, own_child: None }.run(grace)
+    Hunt { known: who.to_vec(), marker, own_child: None, others: None }.run(grace)
 }
 
 /// As [`end`], for a child of this process that has not been reaped: that keeps the number of
-/// its group taken, so the whole group can be signalled in one go.
+/// its group taken, so the whole group can be signalled in one go. With `others`, every orphan
+/// that was adopted ends too, except those.
 pub(crate) fn end_child(
     child: &ProcessIdentity,
+    others: Option<&[ProcessIdentity]>,
     marker: Option<&str>,
     grace: Duration,
 ) -> EndReport {
-    Hunt { known: vec![child.clone()], marker, own_child: Some(child.pid) }.run(grace)
+    Hunt { known: vec![child.clone()], marker, own_child: Some(child.pid), others }.run(grace)
+}
+
+/// Ends every orphan that was adopted, except `others`.
+pub(crate) fn end_orphans(others: &[ProcessIdentity]) -> EndReport {
+    let others = Some(others);
+    Hunt { known: Vec::new(), marker: None, own_child: None, others }.run(Duration::ZERO)
 }
 
 struct Hunt<'a> {
@@ -54,6 +63,8 @@ struct Hunt<'a> {
     known: Vec<ProcessIdentity>,
     marker: Option<&'a str>,
     own_child: Option<u32>,
+    /// The orphans that are not meant; with `None` no orphan is.
+    others: Option<&'a [ProcessIdentity]>,
 }
 
 impl Hunt<'_> {
@@ -98,15 +109,17 @@ impl Hunt<'_> {
 
     /// The living processes that have to end.
     fn look(&mut self) -> Vec<Entry> {
-        let mut table = os::table();
+        let (mut table, adopted) = self.table();
         // Not this process, nor, through it, its other children.
         table.retain(|entry| entry.pid != own_pid());
         let marked = self.marker.map(|marker| os::marked(&table, marker)).unwrap_or_default();
-        let mut found: BTreeSet<u32> = table
-            .iter()
-            .filter(|entry| is_among(&self.known, entry) || marked.contains(&entry.pid))
-            .map(|entry| entry.pid)
-            .collect();
+        let is_meant = |entry: &&Entry| {
+            is_among(&self.known, entry)
+                || marked.contains(&entry.pid)
+                || adopted.contains(&entry.pid)
+        };
+        let mut found: BTreeSet<u32> =
+            table.iter().filter(is_meant).map(|entry| entry.pid).collect();
         // Children of what was found, and members of a group whose leader was: a leader, even a
         // dead one not yet reaped, keeps the group's number its own.
         loop {
@@ -128,6 +141,17 @@ impl Hunt<'_> {
             }
         }
         living
+    }
+
+    /// The table of processes, and which of them are orphans that have to end.
+    fn table(&self) -> (Vec<Entry>, Vec<u32>) {
+        let Some(others) = self.others else { return (os::table(), Vec::new()) };
+        let children = children();
+        let table = os::table();
+        let mut adopted = children.adopted(&table);
+        let other = |pid| table.iter().any(|entry| entry.pid == pid && is_among(others, entry));
+        adopted.retain(|pid| !other(*pid));
+        (table, adopted)
     }
 
     fn signal(&self, living: &[Entry], signal: Signal) {

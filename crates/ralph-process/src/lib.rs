@@ -23,6 +23,7 @@
 //! for a pipe that a stranger holds open, leaves a child's input open, reads the environment,
 //! or prints. It is the only crate that starts processes, catches signals or reads the clock.
 
+mod adopt;
 mod ask;
 mod cancel;
 mod child;
@@ -35,11 +36,12 @@ mod identity;
 mod interrupt;
 mod os;
 
+pub use adopt::adopt_orphans;
 pub use ask::{ask_to_end, kill, parent};
 pub use cancel::Cancel;
 pub use child::{Child, Exit, Finished, run, spawn};
 pub use clock::SystemClock;
-pub use command::{Command, Inherit, Input, Output, SpawnError};
+pub use command::{Command, Inherit, Input, Leftovers, Output, SpawnError};
 pub use drain::Captured;
 pub use end::{EndReport, end};
 pub use host::{find_program, free_space, host_name};

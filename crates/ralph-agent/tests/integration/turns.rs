@@ -182,7 +182,8 @@ fn a_cancelled_turn_ends_with_all_its_processes() {
 fn a_turn_that_a_signal_ends_leaves_no_process() {
     use rustix::process::Signal;
 
-    let signals = [Signal::HUP, Signal::INT, Signal::QUIT, Signal::TERM, Signal::KILL];
+    let signals =
+        [Signal::HUP, Signal::INT, Signal::QUIT, Signal::TERM, Signal::KILL, Signal::SEGV];
     std::thread::scope(|scope| {
         for signal in signals {
             for to_group in [false, true] {

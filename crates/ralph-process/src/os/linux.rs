@@ -1,9 +1,12 @@
 //! Processes as `/proc` shows them.
 
+use std::io;
 use std::sync::OnceLock;
 
 use ralph_state::ProcessIdentity;
-use rustix::process::{PidfdFlags, Signal, kill_process, pidfd_open, pidfd_send_signal};
+use rustix::process::{
+    PidfdFlags, Signal, getpid, kill_process, pidfd_open, pidfd_send_signal, set_child_subreaper,
+};
 
 use super::{Entry, pid};
 use crate::MARKER;
@@ -72,6 +75,13 @@ pub(crate) fn send(who: &ProcessIdentity, signal: Signal) {
         }
         _ => {}
     }
+}
+
+/// Makes this process the parent of its descendants' orphans; tells whether it now is.
+pub(crate) fn adopt_orphans() -> io::Result<bool> {
+    // Any process for yes, none for no.
+    set_child_subreaper(Some(getpid()))?;
+    Ok(true)
 }
 
 /// Whether this process was started with SIGHUP ignored, as `nohup` does.

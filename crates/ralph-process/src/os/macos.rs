@@ -51,6 +51,13 @@ fn unix_seconds(month: &str, day: &str, time: &str, year: &str) -> Option<u64> {
     Some(days.checked_sub(719_468)? * 86_400 + seconds)
 }
 
+/// There is nothing that adopts orphans but the first process.
+#[cfg_attr(not(target_os = "macos"), expect(dead_code, reason = "this system has another"))]
+#[expect(clippy::unnecessary_wraps, reason = "other systems may refuse")]
+pub(crate) fn adopt_orphans() -> std::io::Result<bool> {
+    Ok(false)
+}
+
 pub(crate) fn boot_id() -> &'static str {
     static BOOT: OnceLock<String> = OnceLock::new();
     BOOT.get_or_init(|| ask("sysctl", &["-n", "kern.bootsessionuuid"]).trim().to_owned())

@@ -167,6 +167,16 @@ fn a_process_that_keeps_forking_is_caught() {
 }
 
 #[test]
+fn a_child_that_is_to_leave_nothing_leaves_nothing_in_its_group() {
+    let sandbox = Sandbox::new();
+    // Without an environment no marker tells whose it is.
+    let command = sh(&sandbox, "env -i sleep 600 & echo $! >pid; exit 3");
+    let finished = run(&command.leave_nothing(), Some(FOR_EVER), &Cancel::new()).unwrap();
+    assert_eq!((finished.exit, finished.survivors), (Exit::Code(3), Vec::new()));
+    assert_eq!(identity_of(pid_in(&sandbox.path("pid"))), None);
+}
+
+#[test]
 fn the_caller_is_never_ended_by_its_own_marker() {
     // Nothing here carries it; but the caller is named, and must be passed over.
     let own = ralph_process::own_identity();

@@ -87,7 +87,16 @@ fn serial(
     max_tasks: Option<u32>,
     wanted: &Wanted,
 ) -> Result<Exit, CliError> {
+    adopt_orphans();
     with_progress(context, command, agent, max_tasks, |project| Ok(serial::run(project, wanted)?))
+}
+
+/// For a process that runs turns: what an agent leaves behind ends with the turn.
+fn adopt_orphans() {
+    if let Err(error) = ralph_process::adopt_orphans() {
+        // Most of it is found without.
+        tracing::warn!(%error, "cannot adopt what agents leave behind");
+    }
 }
 
 /// Carries out a run while its events are shown, then reports.
@@ -132,6 +141,7 @@ pub(crate) fn with_progress(
 
 /// The process of one parallel worker: its stdout and stderr are its log.
 fn work(context: &Context, args: &OneArgs, task: &TaskId, claim: &str) -> Result<Exit, CliError> {
+    adopt_orphans();
     let directory = context.directory()?;
     let root = crate::project::find_root(&directory).unwrap_or(&directory);
     let handover = Handover::read()?;

@@ -6,6 +6,7 @@
 mod crash;
 mod hostile;
 mod landing;
+mod leftovers;
 mod machine;
 mod refused;
 mod serial;
