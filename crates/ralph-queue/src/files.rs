@@ -238,6 +238,19 @@ impl QueueFiles {
         Ok(Queue::new(queue, self.read(Place::Done)?))
     }
 
+    /// Every problem of both files, also where fields of the wrong kind hinder [`Self::load`].
+    pub fn problems(&self) -> Result<Vec<Problem>, LoadError> {
+        match self.load() {
+            Err(LoadError::Parse { source: ParseError::Shape { .. }, .. }) => {}
+            loaded => return Ok(loaded?.validate(&self.rules)),
+        }
+        let missing = || LoadError::Missing { path: self.queue.clone() };
+        let queue = self.read_text(Place::Queue)?.ok_or_else(missing)?;
+        let done = self.read_text(Place::Done)?;
+        validate::texts(&queue, done.as_deref(), &self.rules)
+            .map_err(|(place, source)| self.unreadable(place, source))
+    }
+
     /// Reads a queue file that was not there when somebody held its lock: a fast-forward of the
     /// checkout takes the file away and writes it anew.
     fn read_after_writer(&self) -> Result<Document, LoadError> {
@@ -377,18 +390,22 @@ impl QueueFiles {
     }
 
     fn read(&self, place: Place) -> Result<Option<Document>, LoadError> {
+        let Some(text) = self.read_text(place)? else { return Ok(None) };
+        let document = Document::parse_as(text, place);
+        document.map(Some).map_err(|source| self.unreadable(place, source))
+    }
+
+    fn read_text(&self, place: Place) -> Result<Option<String>, LoadError> {
         let path = self.path(place);
-        let bytes = match fs_err::read(path) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(source) => return Err(LoadError::Io { path: path.to_owned(), source }),
-        };
-        let document = decode(bytes).and_then(|text| Document::parse_as(text, place));
-        document.map(Some).map_err(|source| LoadError::Parse {
-            path: path.to_owned(),
-            place,
-            source,
-        })
+        match fs_err::read(path) {
+            Ok(bytes) => decode(bytes).map(Some).map_err(|source| self.unreadable(place, source)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(LoadError::Io { path: path.to_owned(), source }),
+        }
+    }
+
+    fn unreadable(&self, place: Place, source: ParseError) -> LoadError {
+        LoadError::Parse { path: self.path(place).to_owned(), place, source }
     }
 
     fn save<E>(&self, place: Place, document: Option<&Document>) -> Result<Saved, UpdateError<E>> {

@@ -90,7 +90,7 @@ impl Batch {
         }
         let fields = |value| match value {
             Value::Object(fields) => Ok(fields),
-            _ => Err("a task is an object".to_owned()),
+            _ => Err("a task must be an object".to_owned()),
         };
         Ok(Self::from_fields(values.into_iter().map(fields)))
     }

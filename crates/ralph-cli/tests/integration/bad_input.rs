@@ -71,12 +71,40 @@ fn no_utf8() {
 
 #[test]
 fn fields_of_the_wrong_kind() {
-    check(
-        QUEUE,
-        b"{\"version\":1,\"tasks\":[{\"id\":\"RQ-0001\",\"title\":7}]}",
-        "invalid",
-        "title",
-    );
+    let text = "{\"version\":1,\"tasks\":[{\"id\":\"RQ-0001\",\"title\":7,\"tags\":{}}]}";
+    let desk = Desk::with_queue(text);
+    for command in COMMANDS.iter().filter(|command| command[1] != "validate") {
+        let error = desk.error(command, 3);
+        assert_eq!((&error["kind"], &error["next"]), (&"invalid".into(), &VALIDATE.into()));
+        let message = error["message"].as_str().expect("text");
+        assert!(message.contains("RQ-0001: `title` must be a text at line 1"), "{message}");
+    }
+    // All at once; and it does not send its caller back to itself.
+    let ran = desk.ralph(&["queue", "validate", "--json"]);
+    let report = parse(&ran.exited(3).stdout);
+    let fields: Vec<_> = report["errors"].as_array().expect("a list").iter().map(field).collect();
+    assert_eq!(fields, ["created_at", "updated_at", "title", "tags"]);
+    assert_eq!((&report["valid"], &report["next"]), (&false.into(), &().into()));
+    assert_eq!(desk.read(QUEUE), text);
+}
+
+const VALIDATE: &str = "ralph queue validate";
+
+fn field(problem: &serde_json::Value) -> String {
+    assert_eq!((&problem["task"], &problem["line"]), (&"RQ-0001".into(), &1.into()), "{problem}");
+    problem["field"].as_str().expect("text").to_owned()
+}
+
+#[test]
+fn a_duplicate_id_can_be_repaired() {
+    let stamps = r#""created_at":"2026-01-01T00:00:00Z","updated_at":"2026-01-01T00:00:00Z""#;
+    let task = |title| format!(r#"{{"id":"RQ-0001","title":"{title}",{stamps}}}"#);
+    let desk =
+        Desk::with_queue(format!(r#"{{"version":1,"tasks":[{},{}]}}"#, task("a"), task("b")));
+    let ran = desk.ralph(&["queue", "validate", "--json"]);
+    assert_eq!(parse(&ran.exited(3).stdout)["next"], "ralph queue repair --dry-run");
+    desk.ralph(&["queue", "repair"]).success();
+    desk.ralph(&["queue", "validate"]).success();
 }
 
 #[test]

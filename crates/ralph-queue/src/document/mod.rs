@@ -88,7 +88,8 @@ fn first_and_count(problems: &[Problem]) -> String {
         1 => String::new(),
         n => format!(" ({} more)", n - 1),
     };
-    format!("{first} at line {}, column {}{more}", first.line, first.column)
+    let task = first.task.as_ref().map(|id| format!("{id}: ")).unwrap_or_default();
+    format!("{task}{first} at line {}, column {}{more}", first.line, first.column)
 }
 
 /// An edit did not come out as meant: a fault in this crate, found before anything was written.

@@ -22,7 +22,7 @@ pub(super) fn read(text: String, place: Place) -> Result<(Document, Vec<Problem>
     let root = syntax::parse(&text[bom..])?;
     let mut reader = Reader { base: bom, task: None, faults: Vec::new() };
     let Node::Object(root) = root else {
-        reader.fault("", root.start(), "wrong_type", "a queue file holds an object".to_owned());
+        reader.fault("", root.start(), "wrong_type", "a queue file must hold an object".to_owned());
         return Err(ParseError::Shape { problems: reader.problems(&text, place) });
     };
     reader.unique_keys("", &root);
@@ -43,14 +43,14 @@ pub(super) fn read(text: String, place: Place) -> Result<(Document, Vec<Problem>
                 "version",
                 version.start(),
                 "version",
-                format!("the version is 1, not `{}`", version.value),
+                format!("the version must be 1, not `{}`", version.value),
             ),
         },
         Some(other) => reader.fault(
             "version",
             other.start(),
             "version",
-            "the version is the number 1".to_owned(),
+            "the version must be the number 1".to_owned(),
         ),
         None => reader.fault("version", root.start(), "version", "`version` is missing".to_owned()),
     }
@@ -71,13 +71,13 @@ pub(super) fn read(text: String, place: Place) -> Result<(Document, Vec<Problem>
                         "",
                         other.start(),
                         "wrong_type",
-                        "a task is an object".to_owned(),
+                        "a task must be an object".to_owned(),
                     ),
                 }
             }
         }
         Some(other) => {
-            reader.fault("tasks", other.start(), "wrong_type", "`tasks` is a list".to_owned());
+            reader.fault("tasks", other.start(), "wrong_type", "`tasks` must be a list".to_owned());
         }
         None => {}
     }
@@ -92,7 +92,7 @@ pub(super) fn read_task(text: &str) -> Result<Task, ParseError> {
     let task = match syntax::parse(text)? {
         Node::Object(object) => reader.task(&object),
         other => {
-            reader.fault("", other.start(), "wrong_type", "a task is an object".to_owned());
+            reader.fault("", other.start(), "wrong_type", "a task must be an object".to_owned());
             None
         }
     };
@@ -239,7 +239,7 @@ impl Reader {
     }
 
     fn list(&mut self, field: &mut Vec<String>, name: &str, node: &Node<'_>) {
-        let message = || format!("`{name}` is a list of texts");
+        let message = || format!("`{name}` must be a list of texts");
         let Some(array) = node.as_array() else {
             return self.fault(name, node.start(), "wrong_type", message());
         };
@@ -249,6 +249,8 @@ impl Reader {
                 Some(lit) => field.push(lit.value.clone().into_owned()),
                 None => {
                     self.fault(&format!("{name}[{index}]"), node.start(), "wrong_type", message());
+                    // So that the entries after it keep their index; nobody edits what has faults.
+                    field.push("?".to_owned());
                 }
             }
         }
@@ -256,7 +258,7 @@ impl Reader {
 
     fn custom_fields(&mut self, fields: &mut BTreeMap<String, String>, node: &Node<'_>) {
         let Some(object) = node.as_object() else {
-            let message = "`custom_fields` is an object".to_owned();
+            let message = "`custom_fields` must be an object".to_owned();
             return self.fault("custom_fields", node.start(), "wrong_type", message);
         };
         self.unique_keys("custom_fields", object);
@@ -267,7 +269,7 @@ impl Reader {
                 // As 0.4.0 does.
                 value @ (Value::Bool(_) | Value::Number(_)) => value.to_string(),
                 Value::Null | Value::Array(_) | Value::Object(_) => {
-                    let message = "a custom field is a text, a number, true or false".to_owned();
+                    let message = "a custom field must be a text, a number, true or false".to_owned();
                     self.fault(
                         &format!("custom_fields.{name}"),
                         property.value.start(),
@@ -285,7 +287,7 @@ impl Reader {
 fn text(name: &str, node: &Node<'_>) -> Result<String, String> {
     node.as_string_lit()
         .map(|lit| lit.value.clone().into_owned())
-        .ok_or_else(|| format!("`{name}` is a text"))
+        .ok_or_else(|| format!("`{name}` must be a text"))
 }
 
 fn word<T: FromStr<Err: ToString>>(name: &str, node: &Node<'_>) -> Result<T, String> {
@@ -294,11 +296,11 @@ fn word<T: FromStr<Err: ToString>>(name: &str, node: &Node<'_>) -> Result<T, Str
 
 fn minutes(name: &str, node: &Node<'_>) -> Result<u32, String> {
     let minutes = node.as_number_lit().and_then(|lit| lit.value.parse().ok());
-    minutes.ok_or_else(|| format!("`{name}` is a whole number of minutes"))
+    minutes.ok_or_else(|| format!("`{name}` must be a whole number of minutes"))
 }
 
 fn object(name: &str, node: &Node<'_>) -> Result<Map<String, Value>, String> {
-    node.as_object().map(syntax::map).ok_or_else(|| format!("`{name}` is an object"))
+    node.as_object().map(syntax::map).ok_or_else(|| format!("`{name}` must be an object"))
 }
 
 /// `null` is as good as nothing.

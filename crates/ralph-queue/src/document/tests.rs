@@ -510,7 +510,7 @@ fn error(text: &str, expected: &Expect) {
 fn bad_texts_say_what_and_where() {
     error("", &expect!["the file is empty"]);
     error("// nothing\n", &expect!["the file is empty"]);
-    error("[]", &expect!["a queue file holds an object at line 1, column 1"]);
+    error("[]", &expect!["a queue file must hold an object at line 1, column 1"]);
     error(
         "{\"version\": 1, \"tasks\": [\n  {\"id\": \"RQ-0001\" \"title\": \"x\"}]}",
         &expect!["expected comma at line 2, column 19"],
@@ -556,13 +556,13 @@ fn every_wrong_field_is_named() {
         })
         .collect();
     expect![[r#"
-        2:44 RQ-0001 tags[0] wrong_type `tags` is a list of texts
-        2:52 RQ-0001 tags[2] wrong_type `tags` is a list of texts
-        2:80 RQ-0001 estimated_minutes wrong_type `estimated_minutes` is a whole number of minutes
-        3:44 RQ-0002 custom_fields.a wrong_type a custom field is a text, a number, true or false
-        3:77 RQ-0002 agent wrong_type `agent` is an object
+        2:44 RQ-0001 tags[0] wrong_type `tags` must be a list of texts
+        2:52 RQ-0001 tags[2] wrong_type `tags` must be a list of texts
+        2:80 RQ-0001 estimated_minutes wrong_type `estimated_minutes` must be a whole number of minutes
+        3:44 RQ-0002 custom_fields.a wrong_type a custom field must be a text, a number, true or false
+        3:77 RQ-0002 agent wrong_type `agent` must be an object
         3:3 RQ-0002 title missing_field `title` is missing
-        4:3 - - wrong_type a task is an object
+        4:3 - - wrong_type a task must be an object
     "#]]
     .assert_eq(&lines.concat());
 }

@@ -17,7 +17,7 @@ pub(super) fn check(located: &Located<'_>, ids: &IdRules, report: &mut dyn FnMut
     let id = task.id.as_str();
     if !has_form(id, ids) {
         let message =
-            format!("the id is not `{}-` and {} digits or more: `{id}`", ids.prefix, ids.width);
+            format!("the id must be `{}-` and {} digits or more, not `{id}`", ids.prefix, ids.width);
         report(error("id_format", "id", message));
     }
     if task.title.trim().is_empty() {
@@ -47,7 +47,7 @@ pub(super) fn check(located: &Located<'_>, ids: &IdRules, report: &mut dyn FnMut
         }
     }
     if place == Place::Done && !task.status.is_terminal() {
-        let message = format!("a task in the done file is done or rejected, not {}", task.status);
+        let message = format!("a task in the done file must be done or rejected, not {}", task.status);
         report(error("not_finished", "status", message));
     }
     times(task, report);
@@ -97,11 +97,11 @@ fn agent(task: &Task, report: &mut dyn FnMut(Fault)) {
                 report(error(
                     "out_of_range",
                     "agent.iterations",
-                    "`agent.iterations` is at least 1",
+                    "`agent.iterations` must be at least 1",
                 ));
             }
             if agent.phases.is_some_and(|phases| !(1..=3).contains(&phases)) {
-                report(error("out_of_range", "agent.phases", "`agent.phases` is 1, 2 or 3"));
+                report(error("out_of_range", "agent.phases", "`agent.phases` must be 1, 2 or 3"));
             }
         }
         Err(reason) => {

@@ -3,6 +3,8 @@
 mod fields;
 mod graph;
 
+use std::collections::BTreeSet;
+
 use ralph_state::TaskId;
 
 use crate::document::{Document, Lines, ParseError};
@@ -67,6 +69,12 @@ pub struct Problem {
     pub message: String,
 }
 
+impl Problem {
+    fn spot(&self) -> (Place, usize, usize, Option<String>) {
+        (self.place, self.line, self.column, self.field.clone())
+    }
+}
+
 /// Every problem of two texts, of shape and of sense, even where [`crate::Document::parse`] would
 /// give up. What cannot be read is left out when the rest is checked.
 ///
@@ -76,16 +84,25 @@ pub fn texts(
     done: Option<&str>,
     rules: &Rules,
 ) -> Result<Vec<Problem>, (Place, ParseError)> {
-    let read = |text: &str, place| {
-        Document::parse_leniently(text.to_owned(), place).map_err(|error| (place, error))
+    let read = |text: &str, place| match Document::parse_leniently(text.to_owned(), place) {
+        Ok((document, problems)) => Ok((Some(document), problems)),
+        Err(ParseError::Shape { problems }) => Ok((None, problems)),
+        Err(error) => Err((place, error)),
     };
     let (queue, mut problems) = read(queue, Place::Queue)?;
     let (done, done_problems) = match done {
         Some(done) => read(done, Place::Done)?,
-        None => (Document::empty(), Vec::new()),
+        None => (Some(Document::empty()), Vec::new()),
     };
     problems.extend(done_problems);
-    problems.extend(documents(&queue, &done, rules));
+    // Without all tasks of one file, those of the other would seem to name what is not there.
+    if let (Some(queue), Some(done)) = (queue, done) {
+        // What a field of the wrong kind was replaced with says nothing about the field.
+        let known: BTreeSet<(Place, usize, usize, Option<String>)> =
+            problems.iter().map(Problem::spot).collect();
+        let problems_of_sense = documents(&queue, &done, rules).into_iter();
+        problems.extend(problems_of_sense.filter(|problem| !known.contains(&problem.spot())));
+    }
     sort(&mut problems);
     Ok(problems)
 }

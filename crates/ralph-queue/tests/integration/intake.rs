@@ -52,7 +52,7 @@ fn every_bad_row_is_named() {
     for (bad, part) in bad.iter().zip([
         "number 1: the title is blank",
         "number 2: ",
-        "number 3: a task is an object",
+        "number 3: a task must be an object",
         "number 5: number 4 has the id `a` too",
         "number 6: ",
         "number 7: the title has a line break",

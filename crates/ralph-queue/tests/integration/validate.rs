@@ -28,6 +28,32 @@ fn a_normal_queue_has_no_problem() {
 }
 
 #[test]
+fn a_field_of_the_wrong_kind_is_told_once_and_hides_no_other() {
+    let queue = r#"{"version": 1, "tasks": [
+  {"id": "RQ-0001", "title": 7, "status": "nope", "tags": [1, ""], "created_at": "2026-01-01T00:00:00Z", "updated_at": "x"},
+  {"id": "RQ-0002", "created_at": 5, "updated_at": "2026-01-01T00:00:00Z", "depends_on": ["RQ-0009"]},
+]}"#;
+    check(queue, Some("[]"), &expect![[r#"
+        queue:2:30 error RQ-0001 title wrong_type: `title` must be a text
+        queue:2:43 error RQ-0001 status wrong_type: unknown status `nope`, known are draft, todo, doing, done, rejected
+        queue:2:60 error RQ-0001 tags[0] wrong_type: `tags` must be a list of texts
+        queue:3:3 error RQ-0002 title missing_field: `title` is missing
+        queue:3:35 error RQ-0002 created_at wrong_type: `created_at` must be a text
+        done:1:1 error - - wrong_type: a queue file must hold an object
+    "#]]);
+    check(queue, None, &expect![[r#"
+        queue:2:30 error RQ-0001 title wrong_type: `title` must be a text
+        queue:2:43 error RQ-0001 status wrong_type: unknown status `nope`, known are draft, todo, doing, done, rejected
+        queue:2:60 error RQ-0001 tags[0] wrong_type: `tags` must be a list of texts
+        queue:2:63 error RQ-0001 tags[1] blank: an entry of `tags` is blank
+        queue:2:120 error RQ-0001 updated_at bad_time: `updated_at` is no RFC 3339 time: `x`
+        queue:3:3 error RQ-0002 title missing_field: `title` is missing
+        queue:3:35 error RQ-0002 created_at wrong_type: `created_at` must be a text
+        queue:3:91 error RQ-0002 depends_on[0] unknown_task: `depends_on` names `RQ-0009`, which is in neither file
+    "#]]);
+}
+
+#[test]
 fn every_rule_at_once() {
     let queue = r#"{"version": 1, "tasks": [
   {"id": "RQ-01", "title": " ", "tags": ["a", ""], "custom_fields": {"a b": "x"}},
@@ -52,7 +78,7 @@ fn every_rule_at_once() {
         &expect![[r#"
             queue:2:3 error RQ-01 created_at missing_field: `created_at` is missing
             queue:2:3 error RQ-01 updated_at missing_field: `updated_at` is missing
-            queue:2:10 error RQ-01 id id_format: the id is not `RQ-` and 4 digits or more: `RQ-01`
+            queue:2:10 error RQ-01 id id_format: the id must be `RQ-` and 4 digits or more, not `RQ-01`
             queue:2:28 error RQ-01 title blank: the title is blank
             queue:2:47 error RQ-01 tags[1] blank: an entry of `tags` is blank
             queue:2:70 error RQ-01 custom_fields.a b custom_field_name: the name of the custom field `a b` is blank or has a blank
@@ -66,18 +92,18 @@ fn every_rule_at_once() {
             queue:5:83 warning RQ-0003 duplicates duplicates_finished: repeats `RQ-0002`, which is done
             queue:5:107 warning RQ-0003 parent_id unknown_task: the parent `RQ-0007` is in neither file
             queue:6:23 error RQ-0003 scheduled_start bad_time: `scheduled_start` is no RFC 3339 time: `soon`
-            queue:6:41 error RQ-0003 agent.iterations out_of_range: `agent.iterations` is at least 1
-            queue:6:58 error RQ-0003 agent.phases out_of_range: `agent.phases` is 1, 2 or 3
+            queue:6:41 error RQ-0003 agent.iterations out_of_range: `agent.iterations` must be at least 1
+            queue:6:58 error RQ-0003 agent.phases out_of_range: `agent.phases` must be 1, 2 or 3
             queue:7:10 error RQ-0003 id duplicate_id: the id `RQ-0003` is taken by another task in the queue file
             queue:7:124 warning RQ-0003 parent_id self_reference: the task is its own parent
-            queue:8:10 error RQ-00010 id id_format: the id is not `RQ-` and 4 digits or more: `RQ-00010`
+            queue:8:10 error RQ-00010 id id_format: the id must be `RQ-` and 4 digits or more, not `RQ-00010`
             queue:8:121 error RQ-00010 agent wrong_type: `agent` has the wrong shape: invalid type: integer `7`, expected a string
             queue:9:131 warning RQ-10000 depends_on[0] rejected_dependency: depends on `RQ-0004`, which is rejected and counts as finished
-            queue:10:10 error XX-0005 id id_format: the id is not `RQ-` and 4 digits or more: `XX-0005`
+            queue:10:10 error XX-0005 id id_format: the id must be `RQ-` and 4 digits or more, not `XX-0005`
             queue:10:121 error XX-0005 status wrong_type: unknown status `soon`, known are draft, todo, doing, done, rejected
-            done:5:5 error RQ-0002 status not_finished: a task in the done file is done or rejected, not todo
+            done:5:5 error RQ-0002 status not_finished: a task in the done file must be done or rejected, not todo
             done:5:12 error RQ-0002 id duplicate_id: the id `RQ-0002` is taken by another task in the queue file
-            done:6:5 error RQ-0003 status not_finished: a task in the done file is done or rejected, not todo
+            done:6:5 error RQ-0003 status not_finished: a task in the done file must be done or rejected, not todo
             done:6:12 error RQ-0003 id duplicate_id: the id `RQ-0003` is taken by another task in the queue file
         "#]],
     );

@@ -14,7 +14,7 @@ mod unlock;
 
 use ralph_loop::layout::Layout;
 use ralph_queue::runnability::{Drafts, Report};
-use ralph_queue::{Place, Problem, Queue, Severity, Status, Task};
+use ralph_queue::{LoadError, ParseError, Place, Problem, Queue, Severity, Status, Task};
 use ralph_state::file::{Durability, replace};
 use ralph_state::{Clock as _, TaskId};
 use serde::Serialize;
@@ -204,33 +204,56 @@ fn reasons(queue: &Queue, report: &Report) -> Text {
 
 fn validate(context: &Context) -> Result<Exit, CliError> {
     let project = Project::open(context, "ralph queue validate")?;
-    let queue = project.queue()?;
-    let problems = queue.validate(&project.files.rules);
+    // Nothing but fields of the wrong kind leaves problems to tell without a queue.
+    let queue = match project.files.load() {
+        Err(LoadError::Parse { source: ParseError::Shape { .. }, .. }) => None,
+        _ => Some(project.queue()?),
+    };
+    let problems = match &queue {
+        Some(queue) => queue.validate(&project.files.rules),
+        None => project.files.problems()?,
+    };
     let (errors, warnings): (Vec<&Problem>, Vec<&Problem>) =
         problems.iter().partition(|problem| problem.severity == Severity::Error);
+    let next = (!errors.is_empty() && can_mend(context, &project, errors.len())).then_some(MEND);
     if context.ui.wants_json() {
         let rows = |problems: &[&Problem]| -> Vec<serde_json::Value> {
             problems.iter().map(|problem| row(&project, problem)).collect()
         };
         context.ui.print_json(&json!({
             "schema": Schema::v1("queue-validate"),
-            "rev": project::revision(&queue),
+            "rev": queue.as_ref().map(project::revision),
             "valid": errors.is_empty(),
             "errors": rows(&errors),
             "warnings": rows(&warnings),
+            "next": next,
         }))?;
     } else {
         for problem in errors.iter().chain(&warnings) {
             context.ui.print(line(&project, problem))?;
         }
-        if errors.is_empty() {
-            let (active, done) = (tasks(queue.tasks().count()), queue.done_tasks().len());
-            context.ui.say(format!("The queue is valid: {active}, {done} archived."));
-        } else {
-            context.ui.hint("Correct them by hand; every edit by Ralph checks again.");
+        match (&queue, next) {
+            (Some(queue), _) if errors.is_empty() => {
+                let (active, done) = (tasks(queue.tasks().count()), queue.done_tasks().len());
+                context.ui.say(format!("The queue is valid: {active}, {done} archived."));
+            }
+            (_, Some(next)) => context.ui.hint(format!(
+                "`{next}` shows what Ralph can mend; correct the rest by hand."
+            )),
+            _ => context.ui.hint("Correct them by hand; every edit by Ralph checks again."),
         }
     }
     Ok(if errors.is_empty() { Exit::Done } else { Exit::Refused })
+}
+
+const MEND: &str = "ralph queue repair --dry-run";
+
+/// Whether `queue repair` would leave fewer errors than there are.
+fn can_mend(context: &Context, project: &Project, errors: usize) -> bool {
+    let rules = &project.files.rules;
+    let Ok(mended) = project.preview(context, |edit| edit.repair(rules)) else { return false };
+    let left = mended.after.validate(rules);
+    left.iter().filter(|problem| problem.severity == Severity::Error).count() < errors
 }
 
 fn line(project: &Project, problem: &Problem) -> Text {
