@@ -280,13 +280,22 @@ pub(crate) fn revision(queue: &Queue) -> String {
 /// Which tasks can start now, why the others cannot, and which is next.
 pub(crate) fn explain(context: &Context, queue: &Queue, drafts: Drafts) -> Report {
     let none = BTreeSet::new();
-    queue.runnability(&Selection {
-        now: context.clock.now(),
-        drafts,
-        doing: DoingFirst::Prefer,
-        exclude: &none,
-        regard_as_done: &none,
-    })
+    queue.runnability(&selection(context, drafts, DoingFirst::Prefer, &none))
+}
+
+/// The task to work on next.
+pub(crate) fn next<'q>(context: &Context, queue: &'q Queue, doing: DoingFirst) -> Option<&'q Task> {
+    let none = BTreeSet::new();
+    queue.next(&selection(context, Drafts::Exclude, doing, &none))
+}
+
+fn selection<'a>(
+    context: &Context,
+    drafts: Drafts,
+    doing: DoingFirst,
+    none: &'a BTreeSet<TaskId>,
+) -> Selection<'a> {
+    Selection { now: context.clock.now(), drafts, doing, exclude: none, regard_as_done: none }
 }
 
 /// The name that a file of the queue had in old versions, if it still has it.

@@ -12,6 +12,7 @@ use anstyle::{AnsiColor, Style};
 use ralph_state::file::Saved;
 use serde::Serialize;
 use serde_json::json;
+use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr};
 
 use crate::error::{CliError, ErrorKind};
 
@@ -55,6 +56,16 @@ impl Ui {
         self.json
     }
 
+    /// How wide the terminal is that text is printed to; nothing for a file or a pipe, which
+    /// programs read, unless colour was asked for, which people read.
+    pub(crate) fn width(&self) -> Option<usize> {
+        if self.stdout.is_terminal {
+            let size = terminal_size::terminal_size_of(io::stdout());
+            return Some(size.map_or(80, |(width, _)| usize::from(width.0)));
+        }
+        self.stdout.has_color.then_some(usize::MAX)
+    }
+
     pub(crate) const fn stderr_has_color(&self) -> bool {
         self.stderr.has_color
     }
@@ -83,11 +94,18 @@ impl Ui {
         self.to_stdout(&(escaped(serde_json::to_string(document))? + "\n"))
     }
 
-    /// Writes fields to stdout, with tabs between them.
-    pub(crate) fn print_fields(&self, fields: &[&str]) -> Result<(), CliError> {
-        let fields: Vec<String> =
-            fields.iter().map(|field| Text::new().plain(field).render(false)).collect();
-        self.to_stdout(&(fields.join("\t") + "\n"))
+    /// Writes lines of fields to stdout, with tabs between them.
+    pub(crate) fn print_fields<'f>(
+        &self,
+        lines: impl IntoIterator<Item = &'f [String]>,
+    ) -> Result<(), CliError> {
+        let mut text = String::new();
+        for fields in lines {
+            let shown = fields.iter().map(|field| Text::new().plain(field).render(false));
+            text += &shown.collect::<Vec<_>>().join("\t");
+            text.push('\n');
+        }
+        self.to_stdout(&text)
     }
 
     /// Says something on stderr. With `--json` it is silent: the document says it.
@@ -278,6 +296,26 @@ impl<T: Display> From<T> for Text {
     }
 }
 
+/// One line of text as it is shown, cut to `width` columns with a mark where it is longer; as it is
+/// without a width.
+pub(crate) fn clip(text: &str, width: Option<usize>) -> String {
+    let text = Text::new().plain(text).0;
+    let Some(width) = width.filter(|width| UnicodeWidthStr::width(text.as_str()) > *width) else {
+        return text;
+    };
+    let mut clipped = String::new();
+    let mut left = width.saturating_sub(1);
+    for c in text.chars() {
+        let columns = c.width().unwrap_or(0);
+        if columns > left {
+            break;
+        }
+        left -= columns;
+        clipped.push(c);
+    }
+    clipped + "…"
+}
+
 /// Writes text with its control characters made visible.
 struct Shown<'a>(&'a mut String);
 
@@ -331,6 +369,15 @@ mod tests {
             "a: one\n   two",
             "a: one\n   two",
         );
+    }
+
+    #[test]
+    fn a_line_is_cut_where_the_terminal_ends() {
+        assert_eq!(clip("short", Some(5)), "short");
+        assert_eq!(clip("longer\n", None), "longer\\n");
+        assert_eq!(clip("longer", Some(5)), "long…");
+        assert_eq!(clip("漢字漢字", Some(6)), "漢字…");
+        assert_eq!(clip("x", Some(0)), "…");
     }
 
     #[test]

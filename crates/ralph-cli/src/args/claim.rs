@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use clap::Args;
 
+use super::which::PartArgs;
+
 /// Show what can start now, and why the rest cannot
 ///
 /// Unlike `queue explain` it knows what is claimed, in every work tree of this
@@ -20,9 +22,8 @@ pub(crate) struct ReadyArgs {
     /// Count drafts among those that can start
     #[arg(long)]
     pub(crate) include_draft: bool,
-    /// Cut the answer to about so many tokens, and say so
-    #[arg(long, value_name = "N")]
-    pub(crate) max_tokens: Option<usize>,
+    #[command(flatten)]
+    pub(crate) part: PartArgs,
 }
 
 /// Take a task, so that nobody else does

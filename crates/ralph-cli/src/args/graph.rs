@@ -2,6 +2,8 @@
 
 use clap::{Args, ValueEnum};
 
+use super::which::PartArgs;
+
 /// Show which tasks wait for which
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -26,6 +28,8 @@ pub(crate) struct GraphArgs {
     /// From who is waited for to who waits
     #[arg(short, long)]
     pub(crate) reverse: bool,
+    #[command(flatten)]
+    pub(crate) part: PartArgs,
 }
 
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq, ValueEnum)]
@@ -35,7 +39,7 @@ pub(crate) enum GraphFormat {
     Tree,
     /// For Graphviz
     Dot,
-    /// Tasks and what binds them
+    /// Tasks, what they wait for and who waits for them
     Json,
     /// One bond a line
     List,
@@ -53,6 +57,8 @@ pub(crate) struct TreeArgs {
     /// Leave out what is deeper
     #[arg(long, value_name = "N", default_value_t = 20)]
     pub(crate) max_depth: usize,
+    #[command(flatten)]
+    pub(crate) part: PartArgs,
 }
 
 /// Clear the lock directory that a dead 0.4.0 left behind

@@ -50,7 +50,7 @@ pub(crate) use task::{
 };
 pub(crate) use tidy::{ChangesArgs, PruneArgs, RepairArgs, SortArgs};
 pub(crate) use undo::{RedoArgs, UndoArgs};
-pub(crate) use which::{ListFormat, PageArgs, SearchArgs, WhichArgs};
+pub(crate) use which::{ListFormat, PageArgs, PartArgs, SearchArgs, WhichArgs};
 
 /// Runs a queue of tasks through coding agents and lands what passes your gate
 ///

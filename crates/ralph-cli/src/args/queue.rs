@@ -10,7 +10,7 @@ use super::graph::{GraphArgs, TreeArgs, UnlockArgs};
 use super::stats::{AgingArgs, DashboardArgs, DaysArgs, StatsArgs};
 use super::task::ShowArgs;
 use super::tidy::{ChangesArgs, PruneArgs, RepairArgs, SortArgs};
-use super::which::{PageArgs, SearchArgs, WhichArgs};
+use super::which::{PageArgs, PartArgs, SearchArgs, WhichArgs};
 
 /// Look at the queue as a whole, and tidy it
 #[derive(Debug, Args)]
@@ -89,6 +89,9 @@ pub(crate) struct ListArgs {
     /// Which end comes first when sorted
     #[arg(long, value_enum, default_value_t, requires = "sort_by")]
     pub(crate) order: Order,
+    /// Say how long the work on each may take: as long as the middle one of those done
+    #[arg(long)]
+    pub(crate) with_eta: bool,
     #[command(flatten)]
     pub(crate) page: PageArgs,
 }
@@ -112,9 +115,10 @@ pub(crate) enum Order {
     Descending,
 }
 
-/// Print the id of the task that is worked on next
+/// Print the id of the first task that can start
 ///
-/// Prints nothing when no task can start; stderr says why.
+/// Prints nothing when no task can start; stderr says why. A run goes on with a task that is
+/// `doing` first: `ralph queue explain` says what it would take.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -125,6 +129,9 @@ pub(crate) struct NextArgs {
     /// Print the title too, after a tab
     #[arg(long)]
     pub(crate) with_title: bool,
+    /// Print how long the work on it may take too, after a tab
+    #[arg(long)]
+    pub(crate) with_eta: bool,
     /// Say on stderr why the others are not next
     #[arg(long)]
     pub(crate) explain: bool,
@@ -151,6 +158,8 @@ pub(crate) struct ExplainArgs {
     /// Count drafts among those that can start
     #[arg(long)]
     pub(crate) include_draft: bool,
+    #[command(flatten)]
+    pub(crate) part: PartArgs,
 }
 
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq, ValueEnum)]

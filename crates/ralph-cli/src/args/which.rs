@@ -28,6 +28,17 @@ pub(crate) struct WhichArgs {
     pub(crate) only_done: bool,
 }
 
+/// How much of a `--json` answer.
+#[derive(Debug, Args)]
+pub(crate) struct PartArgs {
+    /// Cut a `--json` answer to about so many tokens, and say so
+    #[arg(long, value_name = "N")]
+    pub(crate) max_tokens: Option<usize>,
+    /// Begin after this entry: the `next_cursor` of the answer before
+    #[arg(long, value_name = "CURSOR")]
+    pub(crate) cursor: Option<String>,
+}
+
 /// How much of them, and how.
 #[derive(Debug, Args)]
 pub(crate) struct PageArgs {
@@ -53,13 +64,16 @@ pub(crate) struct PageArgs {
 
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq, ValueEnum)]
 pub(crate) enum ListFormat {
-    /// One line each
+    /// One line each: id, status, priority, title; in a pipe with tabs between
     #[default]
     Compact,
     /// An array of whole tasks
     Json,
-    /// A paragraph each
+    /// In a pipe one line each, with tabs, that has tags, scope, times and custom fields too; on a
+    /// terminal as `text`
     Long,
+    /// A paragraph each
+    Text,
 }
 
 /// Find tasks by what they say

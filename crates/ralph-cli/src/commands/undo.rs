@@ -81,15 +81,8 @@ fn list(context: &Context) -> Result<Exit, CliError> {
             .iter()
             .map(|(operation, undone)| Item { operation: operation.into(), undone: *undone })
             .collect();
-        context.ui.print_json(&List {
-            schema: Schema::v1("operation-list"),
-            rev: project.queue()?.revision(),
-            total: items.len(),
-            returned: items.len(),
-            truncated: false,
-            next_cursor: None,
-            items: &items,
-        })?;
+        let rev = project.queue()?.revision();
+        context.ui.print_json(&List::all(Schema::v1("operation-list"), rev, &items))?;
         return Ok(Exit::Done);
     }
     let mut text = Text::new();

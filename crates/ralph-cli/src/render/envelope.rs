@@ -1,6 +1,10 @@
 //! The frame of our own JSON documents.
 
+use std::ops::Range;
+
 use serde::Serialize;
+
+use crate::error::{CliError, ErrorKind};
 
 /// What a document is, so that a script can tell and can refuse what it does not know.
 ///
@@ -33,6 +37,69 @@ pub(crate) struct List<'a, T> {
     pub(crate) items: &'a [T],
 }
 
+impl<'a, T> List<'a, T> {
+    /// With nothing cut.
+    pub(crate) fn all(schema: Schema, rev: String, items: &'a [T]) -> Self {
+        Self::part(schema, rev, items, &Cut { range: 0..items.len(), next: None })
+    }
+
+    /// The part of `all` that `cut` leaves.
+    pub(crate) fn part(schema: Schema, rev: String, all: &'a [T], cut: &Cut) -> Self {
+        let items = &all[cut.range.clone()];
+        Self {
+            schema,
+            rev,
+            total: all.len(),
+            returned: items.len(),
+            truncated: cut.next.is_some(),
+            next_cursor: cut.next.clone(),
+            items,
+        }
+    }
+}
+
+/// Which part of a list is shown.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Cut {
+    pub(crate) range: Range<usize>,
+    /// The cursor for what follows, if something does.
+    pub(crate) next: Option<String>,
+}
+
+impl Cut {
+    /// What follows the entry that `cursor` names, as far as the budget goes. `key` names an
+    /// entry by its index.
+    pub(crate) fn new<T: Serialize>(
+        items: &[T],
+        cursor: Option<&str>,
+        budget: &mut Budget,
+        key: impl Fn(usize) -> String,
+    ) -> Result<Self, CliError> {
+        let begin = match cursor {
+            None => 0,
+            Some(cursor) => {
+                let last = (0..items.len()).find(|index| key(*index) == cursor);
+                1 + last.ok_or_else(|| lost(cursor))?
+            }
+        };
+        let count = items[begin..].iter().take_while(|item| budget.takes(*item)).count();
+        let end = begin + count;
+        let next = match (end < items.len(), count) {
+            (false, _) => None,
+            // Where nothing fits, the caller is where it was.
+            (true, 0) => Some(cursor.unwrap_or_default().to_owned()),
+            (true, _) => Some(key(end - 1)),
+        };
+        Ok(Self { range: begin..end, next })
+    }
+}
+
+/// The cursor is not in the list.
+pub(crate) fn lost(cursor: &str) -> CliError {
+    CliError::new(ErrorKind::NotFound, format!("the list has no `{cursor}` to go on after"))
+        .hint("Read the list again from its beginning: the queue has changed.")
+}
+
 /// How much an answer may still say, so that it fits what an agent can read.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Budget {
@@ -49,6 +116,11 @@ impl Budget {
         Self { left, is_spent: false }
     }
 
+    /// Whether there is room for this.
+    pub(crate) fn has_room_for(mut self, item: &impl Serialize) -> bool {
+        self.takes(item)
+    }
+
     /// Whether there is room for this too; after a first refusal there is none.
     pub(crate) fn takes(&mut self, item: &impl Serialize) -> bool {
         let Some(left) = self.left else { return true };
@@ -61,10 +133,5 @@ impl Budget {
             self.left = Some(0);
         }
         !self.is_spent
-    }
-
-    /// Whether something was refused.
-    pub(crate) const fn is_spent(self) -> bool {
-        self.is_spent
     }
 }

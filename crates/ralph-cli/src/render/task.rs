@@ -2,17 +2,65 @@
 
 use anstyle::Style;
 use ralph_queue::runnability::{Reason, UnmetDependency};
-use ralph_queue::{Status, Task};
+use ralph_queue::{Priority, Status, Task};
 
-use crate::ui::{BOLD, CYAN, DIM, GREEN, Text, YELLOW};
+use crate::ui::{BOLD, CYAN, DIM, GREEN, Text, YELLOW, clip};
 
-/// One line: id, status, priority, title.
-pub(crate) fn compact(task: &Task) -> Text {
-    Text::new()
-        .style(BOLD, &task.id)
+/// With fewer columns than this, a line has room for a title alone.
+const NARROW: usize = 48;
+
+/// The end of a line on a terminal with so many columns left; one without a priority is short.
+pub(crate) fn status_priority_title(task: &Task, left: usize) -> Text {
+    let title = |left: usize| clip(task.title.trim(), Some(left));
+    let text = Text::new().append(&status_column(task.status)).plain("  ");
+    // The urgency gives way to the title.
+    if left < NARROW {
+        return text.plain(title(left.saturating_sub(12)));
+    }
+    let priority = match task.priority {
+        Priority::Critical | Priority::High => YELLOW,
+        Priority::Medium => Style::new(),
+        Priority::Low => DIM,
+    };
+    text.style(priority, format_args!("{:<8}", task.priority.as_str()))
         .plain("  ")
-        .style(color(task.status), format_args!("{:<8}", task.status))
-        .plain(format_args!("  {:<8}  {}", task.priority, task.title))
+        .plain(title(left.saturating_sub(22)))
+}
+
+/// A status in its colour, as wide as any.
+pub(crate) fn status_column(status: Status) -> Text {
+    Text::new().style(color(status), format_args!("{:<8}", status.as_str()))
+}
+
+/// A status in its colour.
+pub(crate) fn status_word(status: Status) -> Text {
+    Text::new().style(color(status), status.as_str())
+}
+
+/// The fields of one line for scripts, as 0.4.0 has them, with tabs between: id, status, priority,
+/// title.
+pub(crate) fn compact_fields(task: &Task) -> Vec<String> {
+    let title = task.title.trim().to_owned();
+    vec![task.id.to_string(), task.status.to_string(), task.priority.to_string(), title]
+}
+
+/// The same, and tags, scope, when it was changed and ended, and the custom fields.
+pub(crate) fn long_fields(task: &Task) -> Vec<String> {
+    let words = |words: &[String]| {
+        let words = words.iter().map(|word| word.trim()).filter(|word| !word.is_empty());
+        words.collect::<Vec<_>>().join(",")
+    };
+    let time = |time: &Option<String>| time.as_deref().unwrap_or_default().trim().to_owned();
+    let custom = task.custom_fields.iter().map(|(name, value)| format!("{name}={value}"));
+    let mut fields = compact_fields(task);
+    fields.extend([
+        words(&task.tags),
+        words(&task.scope),
+        time(&task.updated_at),
+        time(&task.completed_at),
+        custom.collect::<Vec<_>>().join(","),
+    ]);
+    fields
 }
 
 /// Every field that says something, one a line.

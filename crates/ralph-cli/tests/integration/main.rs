@@ -10,6 +10,7 @@ mod exchange;
 mod init;
 mod output;
 mod queue;
+mod released;
 mod runner;
 mod task;
 mod tidy;

@@ -63,10 +63,7 @@ fn a_list_says_what_was_cut_and_how_to_go_on() {
     assert_eq!(desk.error(&["queue", "list", "--cursor", "RQ-0099"], 2)["kind"], "not_found");
 
     let ran = desk.ralph(&["queue", "list", "--limit", "2"]);
-    assert_eq!(
-        ran.success().stdout,
-        "RQ-0001  todo      low       one\nRQ-0002  todo      critical  two\n"
-    );
+    assert_eq!(ran.success().stdout, "RQ-0001\ttodo\tlow\tone\nRQ-0002\ttodo\tcritical\ttwo\n");
     assert!(ran.stderr.starts_with("2 of 5 tasks.\nhint: `--all`"), "{ran}");
     assert_eq!(desk.ralph(&["queue", "list", "--limit", "2", "--quiet"]).success().stderr, "");
     desk.add("one more", &[]);
@@ -101,7 +98,7 @@ fn the_formats_of_0_4_0_stay() {
     let list = parse(&desk.ralph(&["queue", "list", "--format", "json"]).success().stdout);
     assert_eq!(list.as_array().map(Vec::len), Some(5));
     assert_eq!(list[1]["depends_on"], json!(["RQ-0001"]));
-    let long = desk.ralph(&["queue", "list", "--format", "long", "--limit", "2"]);
+    let long = desk.ralph(&["queue", "list", "--format", "text", "--limit", "2"]);
     assert!(long.success().stdout.contains("\n\nRQ-0002  two\n"), "{long}");
 
     let report = parse(&desk.ralph(&["queue", "explain", "--format", "json"]).success().stdout);
@@ -125,7 +122,15 @@ fn explain_names_every_reason() {
     );
     let ran = desk.ralph(&["queue", "explain", "--include-draft"]);
     assert!(ran.success().stdout.contains("RQ-0004  can start  draft"), "{ran}");
-    assert_eq!(desk.json(&["queue", "explain"])["report"]["version"], 1);
+    let page = desk.json(&["queue", "explain", "--max-tokens", "400"]);
+    assert_eq!((&page["total"], &page["truncated"]), (&json!(5), &json!(true)));
+    let cursor = page["next_cursor"].as_str().expect("there is more");
+    let rest = desk.json(&["queue", "explain", "--cursor", cursor]);
+    assert_eq!(
+        page["returned"].as_u64().zip(rest["returned"].as_u64()).map(|(a, b)| a + b),
+        Some(5)
+    );
+    assert_eq!(rest["selection"]["selected_task_id"], "RQ-0001");
 }
 
 #[test]

@@ -134,7 +134,7 @@ fn every_field_can_be_given() {
         assert!(text.success().stdout.contains(line), "{line:?} in {text}");
     }
     let line = desk.ralph(&["queue", "show", &id, "--format", "compact"]);
-    assert_eq!(line.success().stdout, "RQ-0003  draft     high      three\n");
+    assert_eq!(line.success().stdout, "RQ-0003\tdraft\thigh\tthree\n");
 }
 
 #[test]

@@ -27,7 +27,7 @@ fn a_search_looks_at_everything_a_task_says() {
     assert_eq!(ids(&desk, &["parser", "--only-done"]), ["1"]);
     assert_eq!(
         desk.ralph(&["queue", "search", "ann"]).success().stdout,
-        "RQ-0002  todo      medium    two\n"
+        "RQ-0002\ttodo\tmedium\ttwo\n"
     );
     desk.ralph(&["queue", "search", "(", "--regex"]).exited(2);
     assert_eq!(desk.ralph(&["queue", "search", "zz"]).success().stderr, "No task matches.\n");
@@ -93,8 +93,11 @@ fn a_graph_in_every_form() {
     let dot = graph(&["--format", "dot"]);
     assert!(dot.contains("  \"RQ-0003\" -> \"RQ-0001\" [style=dashed];\n"), "{dot}");
     assert!(!dot.contains('\u{1b}'), "{dot}");
-    let json = parse(&graph(&["-f", "json"]));
-    assert_eq!(json["critical_path"], json!(["RQ-0003", "RQ-0002", "RQ-0001"]));
+    let document = desk.json(&["queue", "graph"]);
+    assert_eq!(document["critical_path"], json!(["RQ-0003", "RQ-0002", "RQ-0001"]));
+    let page = desk.json(&["queue", "graph", "--cursor", "RQ-0002"]);
+    assert_eq!((&page["total"], &page["items"][0]["id"]), (&json!(4), &json!("RQ-0003")));
+    assert_eq!(page["edges"].as_array().map(Vec::len), Some(2), "those of what is shown");
     desk.ralph(&["queue", "graph", "--task", "RQ-9"]).exited(2);
     assert_eq!(desk.ralph(&["--repo", ".", "queue", "tree"]).success().stdout.lines().count(), 4);
 }
@@ -116,10 +119,31 @@ fn a_tree_of_parts() {
         "RQ-0001  todo  whole\n  RQ-0002  todo  part  (more below)\n"
     );
     assert_eq!(tree(&["--root", "RQ-0002"]), "RQ-0002  todo  part\n  RQ-0003  todo  part of it\n");
-    assert_eq!(
-        desk.json(&["queue", "tree"])["branches"][2],
-        json!({ "depth": 2, "id": "RQ-0003" })
+    assert_eq!(desk.json(&["queue", "tree"])["items"][2], json!({ "depth": 2, "id": "RQ-0003" }));
+}
+
+#[test]
+fn tasks_in_a_circle_have_no_longest_chain() {
+    let desk = Desk::with_queue(
+        r#"{"version":1,"tasks":[{"id":"RQ-0001","title":"a","depends_on":["RQ-0002"]},
+            {"id":"RQ-0002","title":"b","depends_on":["RQ-0001"]}]}"#,
     );
+    let ran = desk.ralph(&["queue", "graph", "--critical"]);
+    assert!(ran.success().stderr.starts_with("Every task waits in a circle"), "{ran}");
+}
+
+#[test]
+fn a_long_task_is_cut_where_its_caller_wants() {
+    let desk = Desk::new();
+    let description = "word ".repeat(2_000);
+    let id = desk.add("long", &["--description", &description, "--note", "kept"]);
+    let whole = desk.json(&["task", "show", &id]);
+    assert_eq!((&whole["truncated"], &whole["cut"]), (&json!(false), &json!([])));
+    let ran = desk.ralph(&["task", "show", &id, "--json", "--max-tokens", "600"]);
+    assert!(ran.success().stdout.len() <= 3 * 600, "{ran}");
+    let cut = parse(&ran.stdout);
+    assert_eq!((&cut["truncated"], &cut["cut"]), (&json!(true), &json!(["description"])));
+    assert_eq!(cut["task"]["notes"], whole["task"]["notes"]);
 }
 
 #[test]
@@ -145,27 +169,21 @@ fn figures_as_text_and_as_json() {
     desk.ralph(&["task", "done", "RQ-0001"]).success();
     let text = |command| desk.ralph(&["queue", command]).success().stdout.clone();
     let stats = text("stats");
-    assert!(
-        stats.starts_with("2 tasks: 1 done, 1 todo\nDone of those finished: 100 %\n"),
-        "{stats}"
-    );
-    assert!(
-        stats.ends_with("Done in the last 7 days: 1, 30 days: 1\n  bug: 1 of 1 done\n"),
-        "{stats}"
-    );
+    assert!(stats.starts_with("2 tasks: 1 active, 1 done, 0 rejected\n"), "{stats}");
+    assert!(stats.ends_with("\nbug: 1, 1 finished in the last 7 days, 1 in 30\n"), "{stats}");
     assert_eq!(text("history").lines().count(), 7);
-    assert!(text("history").ends_with("  2 added, 0 started, 1 finished\n"));
-    assert!(text("burndown").ends_with(&format!("      1  {}\n", "#".repeat(50))));
-    assert_eq!(text("aging"), "RQ-0002     0 days  fresh   todo      two\n");
-    assert_eq!(desk.json(&["queue", "stats", "--tag", "bug"])["stats"]["total"], 1);
+    assert!(text("history").ends_with("  2 added, 1 finished\n"));
+    assert!(text("burndown").ends_with(&format!("      1  {}\n", "#".repeat(20))));
+    assert_eq!(text("aging"), "RQ-0002           0m  fresh    todo      two\n");
+    assert_eq!(desk.json(&["queue", "stats", "--tag", "bug"])["summary"]["total"], 1);
     let days = parse(
         &desk.ralph(&["queue", "burndown", "--days", "2", "--format", "json"]).success().stdout,
     );
-    assert_eq!(days["days"][1]["remaining"], 1);
-    assert_eq!(desk.json(&["queue", "aging", "--status", "done"])["tasks"][0]["age"], "fresh");
+    assert_eq!(days["daily_counts"][1]["remaining"], 1);
+    assert_eq!(desk.json(&["queue", "aging", "--status", "done"])["items"][0]["age"], "fresh");
     let board = parse(&text("dashboard"));
     assert_eq!(board["window_days"], 30);
-    assert_eq!(board["sections"]["queue_stats"]["data"]["total"], 2);
+    assert_eq!(board["sections"]["queue_stats"]["data"]["summary"]["total"], 2);
 }
 
 #[test]

@@ -269,7 +269,8 @@ impl Reader {
                 // As 0.4.0 does.
                 value @ (Value::Bool(_) | Value::Number(_)) => value.to_string(),
                 Value::Null | Value::Array(_) | Value::Object(_) => {
-                    let message = "a custom field must be a text, a number, true or false".to_owned();
+                    let message =
+                        "a custom field must be a text, a number, true or false".to_owned();
                     self.fault(
                         &format!("custom_fields.{name}"),
                         property.value.start(),

@@ -16,8 +16,10 @@ pub(super) fn check(located: &Located<'_>, ids: &IdRules, report: &mut dyn FnMut
     }
     let id = task.id.as_str();
     if !has_form(id, ids) {
-        let message =
-            format!("the id must be `{}-` and {} digits or more, not `{id}`", ids.prefix, ids.width);
+        let message = format!(
+            "the id must be `{}-` and {} digits or more, not `{id}`",
+            ids.prefix, ids.width
+        );
         report(error("id_format", "id", message));
     }
     if task.title.trim().is_empty() {
@@ -47,7 +49,8 @@ pub(super) fn check(located: &Located<'_>, ids: &IdRules, report: &mut dyn FnMut
         }
     }
     if place == Place::Done && !task.status.is_terminal() {
-        let message = format!("a task in the done file must be done or rejected, not {}", task.status);
+        let message =
+            format!("a task in the done file must be done or rejected, not {}", task.status);
         report(error("not_finished", "status", message));
     }
     times(task, report);

@@ -4,6 +4,7 @@
 
 mod batch;
 mod edit;
+mod figures;
 mod files;
 mod intake;
 mod journal;

@@ -33,15 +33,22 @@ fn a_field_of_the_wrong_kind_is_told_once_and_hides_no_other() {
   {"id": "RQ-0001", "title": 7, "status": "nope", "tags": [1, ""], "created_at": "2026-01-01T00:00:00Z", "updated_at": "x"},
   {"id": "RQ-0002", "created_at": 5, "updated_at": "2026-01-01T00:00:00Z", "depends_on": ["RQ-0009"]},
 ]}"#;
-    check(queue, Some("[]"), &expect![[r#"
+    check(
+        queue,
+        Some("[]"),
+        &expect![[r#"
         queue:2:30 error RQ-0001 title wrong_type: `title` must be a text
         queue:2:43 error RQ-0001 status wrong_type: unknown status `nope`, known are draft, todo, doing, done, rejected
         queue:2:60 error RQ-0001 tags[0] wrong_type: `tags` must be a list of texts
         queue:3:3 error RQ-0002 title missing_field: `title` is missing
         queue:3:35 error RQ-0002 created_at wrong_type: `created_at` must be a text
         done:1:1 error - - wrong_type: a queue file must hold an object
-    "#]]);
-    check(queue, None, &expect![[r#"
+    "#]],
+    );
+    check(
+        queue,
+        None,
+        &expect![[r#"
         queue:2:30 error RQ-0001 title wrong_type: `title` must be a text
         queue:2:43 error RQ-0001 status wrong_type: unknown status `nope`, known are draft, todo, doing, done, rejected
         queue:2:60 error RQ-0001 tags[0] wrong_type: `tags` must be a list of texts
@@ -50,7 +57,8 @@ fn a_field_of_the_wrong_kind_is_told_once_and_hides_no_other() {
         queue:3:3 error RQ-0002 title missing_field: `title` is missing
         queue:3:35 error RQ-0002 created_at wrong_type: `created_at` must be a text
         queue:3:91 error RQ-0002 depends_on[0] unknown_task: `depends_on` names `RQ-0009`, which is in neither file
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]

@@ -134,7 +134,7 @@ fn report(context: &Context, project: &Project, lease: Option<&Lease>) -> Result
         })?;
         return Ok(Exit::Done);
     }
-    context.ui.print_fields(&[lease.task.as_str(), &lease.token])?;
+    context.ui.print_fields([[lease.task.to_string(), lease.token.clone()].as_slice()])?;
     context.ui.say(format!("Claimed by {} until {}.", lease.owner, lease.expires_at));
     context
         .ui

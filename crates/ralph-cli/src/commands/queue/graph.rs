@@ -3,15 +3,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ralph_queue::graph::{self, Branch, Direction, Edge, Graph, Mark};
-use ralph_queue::{Queue, Task};
+use ralph_queue::{Queue, Status, Task};
+use ralph_state::TaskId;
+use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::args::{GraphArgs, GraphFormat, TreeArgs};
+use crate::args::{GraphArgs, GraphFormat, PartArgs, TreeArgs};
 use crate::context::Context;
 use crate::error::{CliError, Exit};
 use crate::project::{self, Project};
-use crate::render::envelope::Schema;
-use crate::ui::{BOLD, DIM, Text, YELLOW};
+use crate::render::envelope::{Budget, Cut, List, Schema};
+use crate::render::task::status_word;
+use crate::ui::{BOLD, DIM, Text, YELLOW, clip};
 
 /// Deeper than any person reads; a chain of 100,000 would fill a disk with spaces.
 const MAX_DEPTH: usize = 200;
@@ -23,27 +26,31 @@ pub(crate) fn graph(context: &Context, args: &GraphArgs) -> Result<Exit, CliErro
     tasks.retain(|task| args.include_done || !task.status.is_terminal());
     let mut graph = Graph::new(tasks);
     let direction = if args.reverse { Direction::Dependents } else { Direction::Dependencies };
-    if let Some(id) = &args.task {
-        let (_, task) = project.find(&queue, id)?;
+    let around = match &args.task {
+        Some(id) => Some(project.find(&queue, id)?.1),
+        None => None,
+    };
+    if let Some(task) = around {
         graph = graph.around(task.id.as_str(), direction);
     }
     let critical = graph.critical_path();
+    if args.format == GraphFormat::Json && !context.ui.wants_json() {
+        let critical = if args.critical { critical.as_slice() } else { &[] };
+        context.ui.print_json(&match around {
+            Some(task) => related(task, &graph, critical, direction),
+            None => whole(&queue, &graph, critical),
+        })?;
+        return Ok(Exit::Done);
+    }
+    let is_empty = graph.tasks.is_empty();
     if args.critical {
         let on_path: BTreeSet<&str> = critical.iter().copied().collect();
         let steps: BTreeSet<_> = critical.windows(2).map(|pair| (pair[0], pair[1])).collect();
         graph.tasks.retain(|task| on_path.contains(task.id.as_str()));
         graph.edges.retain(|edge| steps.contains(&(edge.from, edge.to)));
     }
-    if context.ui.wants_json() || args.format == GraphFormat::Json {
-        let node =
-            |task: &&Task| json!({ "id": task.id, "title": task.title, "status": task.status });
-        context.ui.print_json(&json!({
-            "schema": Schema::v1("queue-graph"),
-            "rev": project::revision(&queue),
-            "nodes": graph.tasks.iter().map(node).collect::<Vec<_>>(),
-            "edges": graph.edges,
-            "critical_path": critical,
-        }))?;
+    if context.ui.wants_json() {
+        print_json(context, &queue, &graph, &critical, &args.part)?;
         return Ok(Exit::Done);
     }
     match args.format {
@@ -61,10 +68,124 @@ pub(crate) fn graph(context: &Context, args: &GraphArgs) -> Result<Exit, CliErro
             draw(context, &graph.tasks, &graph.forest(direction, MAX_DEPTH))?;
         }
     }
-    if graph.tasks.is_empty() {
+    if is_empty {
         context.ui.say("No task is open.");
+    } else if graph.tasks.is_empty() {
+        context.ui.say("Every task waits in a circle: there is no longest chain.");
+        context.ui.hint("`ralph queue validate` names the circles.");
     }
     Ok(Exit::Done)
+}
+
+#[derive(Serialize)]
+struct Node<'a> {
+    id: &'a TaskId,
+    title: &'a str,
+    status: Status,
+}
+
+fn print_json(
+    context: &Context,
+    queue: &Queue,
+    graph: &Graph<'_>,
+    critical: &[&str],
+    part: &PartArgs,
+) -> Result<(), CliError> {
+    #[derive(Serialize)]
+    struct Document<'a> {
+        #[serde(flatten)]
+        list: List<'a, Node<'a>>,
+        /// Of the tasks that are in `items`.
+        edges: Vec<&'a Edge<'a>>,
+        critical_path: &'a [&'a str],
+    }
+    let tasks = graph.tasks.iter();
+    let nodes: Vec<Node<'_>> =
+        tasks.map(|task| Node { id: &task.id, title: &task.title, status: task.status }).collect();
+    let mut budget = Budget::new(part.max_tokens);
+    let key = |index: usize| nodes[index].id.to_string();
+    let cut = Cut::new(&nodes, part.cursor.as_deref(), &mut budget, key)?;
+    let list = List::part(Schema::v1("queue-graph"), project::revision(queue), &nodes, &cut);
+    let shown: BTreeSet<&str> = list.items.iter().map(|node| node.id.as_str()).collect();
+    let edges = graph.edges.iter().filter(|edge| shown.contains(edge.from)).collect();
+    context.ui.print_json(&Document { list, edges, critical_path: critical })
+}
+
+/// The whole graph as 0.4.0 has it; but a task that another one blocks waits for it here too.
+fn whole(queue: &Queue, graph: &Graph<'_>, critical: &[&str]) -> Value {
+    let everything = Graph::new(tasks(queue, true));
+    let by_id: BTreeMap<&str, &Task> =
+        everything.tasks.iter().map(|task| (task.id.as_str(), *task)).collect();
+    let (mut before, mut after): (BTreeMap<&str, BTreeSet<&str>>, BTreeMap<_, BTreeSet<&str>>) =
+        Default::default();
+    for edge in everything.edges.iter().filter(|edge| edge.relation.is_waiting()) {
+        before.entry(edge.from).or_default().insert(edge.to);
+        after.entry(edge.to).or_default().insert(edge.from);
+    }
+    let is_free = |task: &&&Task| {
+        let is_over = |id: &&str| by_id.get(*id).is_some_and(|task| task.status.is_terminal());
+        before.get(task.id.as_str()).is_none_or(|ids| ids.iter().all(is_over))
+    };
+    let with = |statuses: &[Status]| -> Vec<&&Task> {
+        everything.tasks.iter().filter(|task| statuses.contains(&task.status)).collect()
+    };
+    let runnable = with(&[Status::Todo]).into_iter().filter(is_free).count();
+    let blocked =
+        with(&[Status::Todo, Status::Doing]).into_iter().filter(|it| !is_free(it)).count();
+    let mut visible = graph.tasks.clone();
+    visible.sort_by_key(|task| &task.id);
+    let node = |task: &&Task| {
+        let id = task.id.as_str();
+        json!({
+            "id": id,
+            "title": task.title,
+            "status": task.status,
+            "dependencies": before.get(id).cloned().unwrap_or_default(),
+            "dependents": after.get(id).cloned().unwrap_or_default(),
+            "critical": critical.contains(&id),
+        })
+    };
+    let path = |path: &[&str]| {
+        let is_open = |id: &&str| by_id.get(*id).is_some_and(|task| !task.status.is_terminal());
+        json!({ "path": path, "length": path.len(), "blocked": path.iter().any(is_open) })
+    };
+    let paths: Vec<Value> = (!critical.is_empty()).then(|| path(critical)).into_iter().collect();
+    json!({
+        "summary": {
+            "total_tasks": everything.tasks.len(),
+            "runnable_tasks": runnable,
+            "blocked_tasks": blocked,
+        },
+        "critical_paths": paths,
+        "tasks": visible.iter().map(node).collect::<Vec<_>>(),
+    })
+}
+
+/// What a task waits for, or who waits for it, as 0.4.0 has it.
+fn related(task: &Task, graph: &Graph<'_>, critical: &[&str], direction: Direction) -> Value {
+    let is_critical = |task: &Task| critical.contains(&task.id.as_str());
+    let mut others: Vec<&Task> =
+        graph.tasks.iter().copied().filter(|other| other.id != task.id).collect();
+    others.sort_by_key(|task| &task.id);
+    let node = |task: &&Task| {
+        json!({
+            "id": task.id,
+            "title": task.title,
+            "status": task.status,
+            "critical": is_critical(task),
+        })
+    };
+    json!({
+        "task": task.id,
+        "title": task.title,
+        "status": task.status,
+        "critical": is_critical(task),
+        "relationship": match direction {
+            Direction::Dependencies => "depends_on",
+            Direction::Dependents => "blocked_by",
+        },
+        "related_tasks": others.iter().map(node).collect::<Vec<_>>(),
+    })
 }
 
 pub(crate) fn tree(context: &Context, args: &TreeArgs) -> Result<Exit, CliError> {
@@ -84,11 +205,13 @@ pub(crate) fn tree(context: &Context, args: &TreeArgs) -> Result<Exit, CliError>
         }
     }
     if context.ui.wants_json() {
-        context.ui.print_json(&json!({
-            "schema": Schema::v1("queue-tree"),
-            "rev": project::revision(&queue),
-            "branches": branches,
-        }))?;
+        let mut budget = Budget::new(args.part.max_tokens);
+        // A task may stand in a tree twice, so that its id names no place.
+        let key = |index: usize| (index + 1).to_string();
+        let cut = Cut::new(&branches, args.part.cursor.as_deref(), &mut budget, key)?;
+        let rev = project::revision(&queue);
+        let list = List::part(Schema::v1("queue-tree"), rev, &branches, &cut);
+        context.ui.print_json(&list)?;
         return Ok(Exit::Done);
     }
     draw(context, &tasks, &branches)?;
@@ -102,20 +225,25 @@ fn tasks(queue: &Queue, include_done: bool) -> Vec<&Task> {
 
 fn draw(context: &Context, tasks: &[&Task], branches: &[Branch<'_>]) -> Result<(), CliError> {
     let by_id: BTreeMap<&str, &Task> = tasks.iter().map(|task| (task.id.as_str(), *task)).collect();
+    let width = context.ui.width();
     let mut text = Text::new();
     for branch in branches {
+        let (style, mark) = match branch.mark {
+            Some(Mark::Above) => (DIM, "  (see above)"),
+            Some(Mark::TooDeep) => (DIM, "  (more below)"),
+            Some(Mark::Cycle) => (YELLOW, "  (is below itself)"),
+            Some(Mark::Orphan) => (YELLOW, "  (its parent is in no file)"),
+            _ => (DIM, ""),
+        };
         text = text.plain("  ".repeat(branch.depth)).style(BOLD, branch.id);
         if let Some(task) = by_id.get(branch.id) {
-            text = text.plain(format_args!("  {}  {}", task.status, task.title));
+            let status = task.status.as_str();
+            let taken = 2 * branch.depth + branch.id.len() + status.len() + mark.len() + 4;
+            let title = clip(&task.title, width.map(|width| width.saturating_sub(taken)));
+            text = text.plain("  ").append(&status_word(task.status));
+            text = text.plain("  ").plain(title);
         }
-        text = match branch.mark {
-            Some(Mark::Above) => text.style(DIM, "  (see above)"),
-            Some(Mark::TooDeep) => text.style(DIM, "  (more below)"),
-            Some(Mark::Cycle) => text.style(YELLOW, "  (is below itself)"),
-            Some(Mark::Orphan) => text.style(YELLOW, "  (its parent is in no file)"),
-            _ => text,
-        }
-        .line();
+        text = if mark.is_empty() { text } else { text.style(style, mark) }.line();
     }
     context.ui.print(text)
 }

@@ -5,17 +5,18 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ralph_queue::pick::Filter;
 use ralph_queue::runnability::{Drafts, Reason, TaskReport, UnmetDependency};
+use ralph_queue::stats::{Estimates, span};
 use ralph_queue::{Priority, Queue, Status, Task};
 use ralph_state::{TaskId, Timestamp};
 use serde::Serialize;
 
 use crate::args::{ListArgs, ListFormat, Order, PageArgs, SortBy, WhichArgs};
 use crate::context::Context;
-use crate::error::{CliError, ErrorKind, Exit};
+use crate::error::{CliError, Exit};
 use crate::project::{self, Project};
-use crate::render::envelope::{Budget, List, Schema};
-use crate::render::task::{compact, long};
-use crate::ui::Text;
+use crate::render::envelope::{Budget, List, Schema, lost};
+use crate::render::task::{compact_fields, long, long_fields, status_priority_title};
+use crate::ui::{BOLD, Text};
 
 pub(crate) fn list(context: &Context, args: &ListArgs) -> Result<Exit, CliError> {
     let project = Project::open(context, "ralph queue list")?;
@@ -39,7 +40,13 @@ pub(crate) fn list(context: &Context, args: &ListArgs) -> Result<Exit, CliError>
             Order::Descending => tasks.sort_by_cached_key(|task| Reverse(SortKey::of(task, by))),
         }
     }
-    show_page(context, &queue, tasks, &args.page)
+    let estimates = args.with_eta.then(|| Estimates::new(&all(&queue)));
+    show_page(context, &queue, tasks, &args.page, estimates.as_ref())
+}
+
+/// The tasks of both files.
+pub(super) fn all(queue: &Queue) -> Vec<&Task> {
+    queue.tasks().chain(queue.done_tasks()).collect()
 }
 
 /// The tasks of the files that were asked for, without those that were not.
@@ -64,9 +71,10 @@ pub(super) fn show_page(
     queue: &Queue,
     tasks: Vec<&Task>,
     args: &PageArgs,
+    estimates: Option<&Estimates>,
 ) -> Result<Exit, CliError> {
     let page = Page::cut(tasks, args)?;
-    print_page(context, queue, &page, args.format)?;
+    print_page(context, queue, &page, args.format, estimates)?;
     if !args.quiet && args.format != ListFormat::Json {
         say_rest(context, queue, &page);
     }
@@ -81,7 +89,7 @@ pub(crate) fn print(
     format: ListFormat,
 ) -> Result<Exit, CliError> {
     let page = Page { total: tasks.len(), tasks, is_cut: false, next_cursor: None };
-    print_page(context, queue, &page, format)?;
+    print_page(context, queue, &page, format, None)?;
     Ok(Exit::Done)
 }
 
@@ -90,21 +98,54 @@ fn print_page(
     queue: &Queue,
     page: &Page<'_>,
     format: ListFormat,
+    estimates: Option<&Estimates>,
 ) -> Result<(), CliError> {
     if context.ui.wants_json() {
-        return print_json(context, queue, page);
+        return print_json(context, queue, page, estimates);
     }
-    if format == ListFormat::Json {
-        return context.ui.print_json(&page.tasks);
+    match (format, context.ui.width()) {
+        (ListFormat::Json, _) => context.ui.print_json(&page.tasks),
+        (ListFormat::Text, _) | (ListFormat::Long, Some(_)) => print_paragraphs(context, page),
+        (ListFormat::Compact, Some(width)) => print_table(context, page, estimates, width),
+        (ListFormat::Compact | ListFormat::Long, None) => {
+            let fields = if format == ListFormat::Long { long_fields } else { compact_fields };
+            let line = |task: &&Task| {
+                let mut line = fields(task);
+                line.extend(estimates.map(|estimates| eta(estimates, task)));
+                line
+            };
+            let lines: Vec<Vec<String>> = page.tasks.iter().map(line).collect();
+            context.ui.print_fields(lines.iter().map(Vec::as_slice))
+        }
     }
+}
+
+/// How long the work on a task may take, in words.
+pub(super) fn eta(estimates: &Estimates, task: &Task) -> String {
+    estimates.of(task).map_or("n/a".to_owned(), span)
+}
+
+fn print_paragraphs(context: &Context, page: &Page<'_>) -> Result<(), CliError> {
+    let paragraphs = page.tasks.iter().map(|task| long(task));
+    let text = paragraphs.reduce(|text, paragraph| text.line().line().append(&paragraph));
+    context.ui.print(text.unwrap_or_default())
+}
+
+/// A line for each task, as wide as the terminal.
+fn print_table(
+    context: &Context,
+    page: &Page<'_>,
+    estimates: Option<&Estimates>,
+    width: usize,
+) -> Result<(), CliError> {
+    let id_width = page.tasks.iter().map(|task| task.id.as_str().len()).max().unwrap_or(0);
     let mut text = Text::new();
-    for (number, task) in page.tasks.iter().enumerate() {
-        text = match (format, number) {
-            (_, 0) => text,
-            (ListFormat::Long, _) => text.line().line(),
-            _ => text.line(),
-        };
-        text = text.append(&if format == ListFormat::Long { long(task) } else { compact(task) });
+    for task in &page.tasks {
+        let eta = estimates.map(|estimates| format!("{:>9}  ", eta(estimates, task)));
+        let eta = eta.unwrap_or_default();
+        let left = width.saturating_sub(id_width + eta.len());
+        text = text.style(BOLD, format_args!("{:<id_width$}", task.id.as_str())).plain("  ");
+        text = text.plain(eta).append(&status_priority_title(task, left)).line();
     }
     context.ui.print(text)
 }
@@ -173,13 +214,7 @@ impl<'a> Page<'a> {
             None => 0,
             Some(cursor) => {
                 let last = tasks.iter().position(|task| task.id.as_str() == cursor);
-                1 + last.ok_or_else(|| {
-                    CliError::new(
-                        ErrorKind::NotFound,
-                        format!("the list has no task `{cursor}` to go on after"),
-                    )
-                    .hint("Read the list again from its beginning: the queue has changed.")
-                })?
+                1 + last.ok_or_else(|| lost(cursor))?
             }
         };
         let limit = if args.all || args.limit == 0 { total } else { args.limit };
@@ -189,8 +224,8 @@ impl<'a> Page<'a> {
             .skip(begin)
             .take(limit)
             .take_while(|task| match args.format {
-                ListFormat::Compact => budget.takes(&Item::of(task, None)),
-                ListFormat::Json | ListFormat::Long => budget.takes(task),
+                ListFormat::Compact => budget.takes(&Item::of(task, None, None)),
+                ListFormat::Json | ListFormat::Long | ListFormat::Text => budget.takes(task),
             })
             .collect();
         let is_cut = begin + tasks.len() < total;
@@ -230,10 +265,13 @@ struct Item<'a> {
     waits_for: Vec<String>,
     scheduled_start: Option<&'a str>,
     updated_at: Option<&'a str>,
+    /// How long the work on it may take, if that was asked for and can be told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    eta_seconds: Option<i64>,
 }
 
 impl<'a> Item<'a> {
-    fn of(task: &'a Task, report: Option<&TaskReport>) -> Self {
+    fn of(task: &'a Task, report: Option<&TaskReport>, estimates: Option<&Estimates>) -> Self {
         let report = report.filter(|_| !task.status.is_terminal());
         Self {
             id: &task.id,
@@ -245,16 +283,23 @@ impl<'a> Item<'a> {
             waits_for: report.map(|report| waits_for(&report.reasons)).unwrap_or_default(),
             scheduled_start: task.scheduled_start.as_deref(),
             updated_at: task.updated_at.as_deref(),
+            eta_seconds: estimates.and_then(|estimates| estimates.of(task)),
         }
     }
 }
 
-fn print_json(context: &Context, queue: &Queue, page: &Page<'_>) -> Result<(), CliError> {
+fn print_json(
+    context: &Context,
+    queue: &Queue,
+    page: &Page<'_>,
+    estimates: Option<&Estimates>,
+) -> Result<(), CliError> {
     let report = project::explain(context, queue, Drafts::Exclude);
     let reports: BTreeMap<&TaskId, _> =
         report.tasks.iter().map(|report| (&report.id, report)).collect();
+    let tasks = page.tasks.iter();
     let items: Vec<Item<'_>> =
-        page.tasks.iter().map(|task| Item::of(task, reports.get(&task.id).copied())).collect();
+        tasks.map(|task| Item::of(task, reports.get(&task.id).copied(), estimates)).collect();
     context.ui.print_json(&List {
         schema: Schema::v1("task-list"),
         rev: project::revision(queue),

@@ -13,10 +13,11 @@ mod tidy;
 mod unlock;
 
 use ralph_loop::layout::Layout;
-use ralph_queue::runnability::{Drafts, Report};
+use ralph_queue::runnability::{DoingFirst, Drafts, Report, Selected, Summary, TaskReport};
+use ralph_queue::stats::Estimates;
 use ralph_queue::{LoadError, ParseError, Place, Problem, Queue, Severity, Status, Task};
 use ralph_state::file::{Durability, replace};
-use ralph_state::{Clock as _, TaskId};
+use ralph_state::{Clock as _, TaskId, Timestamp};
 use serde::Serialize;
 use serde_json::json;
 
@@ -27,7 +28,7 @@ use crate::commands::task;
 use crate::context::Context;
 use crate::error::{CliError, ErrorKind, Exit};
 use crate::project::{self, Project};
-use crate::render::envelope::Schema;
+use crate::render::envelope::{Budget, Cut, List, Schema};
 use crate::render::task::reason;
 use crate::ui::{BOLD, DIM, GREEN, RED, Text, YELLOW};
 
@@ -66,12 +67,13 @@ pub(crate) fn queue(context: &Context, args: &QueueArgs) -> Result<Exit, CliErro
     }
 }
 
+/// The first task that can start, as 0.4.0 prints it: not the one that is being worked on, which a
+/// run would go on with.
 fn next(context: &Context, args: &NextArgs) -> Result<Exit, CliError> {
     let project = Project::open(context, "ralph queue next")?;
     let queue = project.queue()?;
-    let report = project::explain(context, &queue, Drafts::Exclude);
-    let next = report.selection.selected_task_id.as_ref();
-    let task = next.and_then(|id| queue.tasks().find(|task| task.id == *id));
+    let task = project::next(context, &queue, DoingFirst::Ignore);
+    let estimates = args.with_eta.then(|| Estimates::new(&list::all(&queue)));
     if context.ui.wants_json() {
         #[derive(Serialize)]
         struct Next<'a> {
@@ -79,18 +81,30 @@ fn next(context: &Context, args: &NextArgs) -> Result<Exit, CliError> {
             rev: String,
             found: bool,
             task: Option<&'a Task>,
+            /// What a run goes on with before it takes the next task.
+            doing: Vec<&'a TaskId>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            eta_seconds: Option<i64>,
         }
-        let rev = project::revision(&queue);
-        let found = task.is_some();
-        context.ui.print_json(&Next { schema: Schema::v1("queue-next"), rev, found, task })?;
+        let is_doing = |task: &&Task| task.status == Status::Doing;
+        context.ui.print_json(&Next {
+            schema: Schema::v1("queue-next"),
+            rev: project::revision(&queue),
+            found: task.is_some(),
+            task,
+            doing: queue.tasks().filter(is_doing).map(|task| &task.id).collect(),
+            eta_seconds: task.zip(estimates).and_then(|(task, estimates)| estimates.of(task)),
+        })?;
         return Ok(Exit::Done);
     }
     match task {
-        Some(task) if args.with_title => {
-            context.ui.print_fields(&[task.id.as_str(), &task.title])?;
+        Some(task) => {
+            let mut fields = vec![task.id.to_string()];
+            fields.extend(args.with_title.then(|| task.title.trim().to_owned()));
+            fields.extend(estimates.map(|estimates| list::eta(&estimates, task)));
+            context.ui.print_fields([fields.as_slice()])?;
         }
-        Some(task) => context.ui.print(&task.id)?,
-        None if report.tasks.is_empty() => {
+        None if queue.tasks().next().is_none() => {
             context.ui.say("The queue is empty.");
             context.ui.hint("`ralph task add TITLE` puts a task into it.");
         }
@@ -100,6 +114,7 @@ fn next(context: &Context, args: &NextArgs) -> Result<Exit, CliError> {
         }
     }
     if args.explain {
+        let report = project::explain(context, &queue, Drafts::Exclude);
         context.ui.say(reasons(&queue, &report));
     }
     Ok(Exit::Done)
@@ -169,13 +184,22 @@ fn explain(context: &Context, args: &ExplainArgs) -> Result<Exit, CliError> {
     if context.ui.wants_json() {
         #[derive(Serialize)]
         struct Explained<'a> {
-            schema: Schema,
-            rev: String,
-            report: &'a Report,
+            #[serde(flatten)]
+            list: List<'a, TaskReport>,
+            now: Timestamp,
+            selection: &'a Selected,
+            summary: &'a Summary,
         }
+        let mut budget = Budget::new(args.part.max_tokens);
+        let key = |index: usize| report.tasks[index].id.to_string();
+        let cut = Cut::new(&report.tasks, args.part.cursor.as_deref(), &mut budget, key)?;
         let rev = project::revision(&queue);
-        let schema = Schema::v1("queue-explain");
-        context.ui.print_json(&Explained { schema, rev, report: &report })?;
+        context.ui.print_json(&Explained {
+            list: List::part(Schema::v1("queue-explain"), rev, &report.tasks, &cut),
+            now: report.now,
+            selection: &report.selection,
+            summary: &report.summary,
+        })?;
     } else if args.format == TextOrJson::Json {
         context.ui.print_json(&report)?;
     } else {
@@ -237,9 +261,9 @@ fn validate(context: &Context) -> Result<Exit, CliError> {
                 let (active, done) = (tasks(queue.tasks().count()), queue.done_tasks().len());
                 context.ui.say(format!("The queue is valid: {active}, {done} archived."));
             }
-            (_, Some(next)) => context.ui.hint(format!(
-                "`{next}` shows what Ralph can mend; correct the rest by hand."
-            )),
+            (_, Some(next)) => context
+                .ui
+                .hint(format!("`{next}` shows what Ralph can mend; correct the rest by hand.")),
             _ => context.ui.hint("Correct them by hand; every edit by Ralph checks again."),
         }
     }
@@ -288,11 +312,21 @@ fn archive(context: &Context, args: &ArchiveArgs) -> Result<Exit, CliError> {
         project.edit(context, |edit| Ok(edit.archive()))?
     };
     if context.ui.wants_json() {
-        context.ui.print_json(&json!({
-            "schema": Schema::v1("queue-archive"),
-            "dry_run": args.dry_run,
-            "moved": moved,
-        }))?;
+        #[derive(Serialize)]
+        struct Item<'a> {
+            id: &'a TaskId,
+        }
+        #[derive(Serialize)]
+        struct Archived<'a> {
+            #[serde(flatten)]
+            list: List<'a, Item<'a>>,
+            dry_run: bool,
+            moved: &'a [TaskId],
+        }
+        let items: Vec<Item<'_>> = moved.iter().map(|id| Item { id }).collect();
+        let rev = project::revision(&project.queue()?);
+        let list = List::all(Schema::v1("queue-archive"), rev, &items);
+        context.ui.print_json(&Archived { list, dry_run: args.dry_run, moved: &moved })?;
         return Ok(Exit::Done);
     }
     for id in &moved {

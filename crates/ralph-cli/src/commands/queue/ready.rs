@@ -4,17 +4,17 @@ use std::collections::BTreeSet;
 
 use ralph_queue::ready::{Question, Ready};
 use ralph_queue::runnability::{Drafts, Reason};
-use ralph_queue::{Priority, Queue, Status};
+use ralph_queue::{Priority, Queue, Status, Task};
 use ralph_state::{Clock as _, ParallelStateFile, Store, TaskId};
 use serde::Serialize;
 
-use crate::args::ReadyArgs;
+use crate::args::{PartArgs, ReadyArgs};
 use crate::context::Context;
 use crate::error::{CliError, Exit};
 use crate::project::{self, Project};
-use crate::render::envelope::{Budget, List, Schema};
+use crate::render::envelope::{Budget, Cut, List, Schema};
 use crate::render::task::reason;
-use crate::ui::{BOLD, DIM, Text, YELLOW};
+use crate::ui::{BOLD, DIM, Text, YELLOW, clip};
 
 pub(crate) fn ready(context: &Context, args: &ReadyArgs) -> Result<Exit, CliError> {
     let project = Project::open(context, "ralph queue ready")?;
@@ -26,9 +26,9 @@ pub(crate) fn ready(context: &Context, args: &ReadyArgs) -> Result<Exit, CliErro
     let question = Question { now, drafts, exclude: &exclude, parallel: args.parallel };
     let ready = ralph_queue::ready::ready(&queue, &leases, &question);
     if context.ui.wants_json() {
-        print_json(context, &queue, &ready, Budget::new(args.max_tokens))?;
+        print_json(context, &queue, &ready, &args.part)?;
     } else {
-        print(context, &ready, Budget::new(args.max_tokens))?;
+        print(context, &ready)?;
     }
     Ok(Exit::Done)
 }
@@ -44,22 +44,21 @@ pub(super) fn in_parallel_run(
     Ok(ralph_loop::select::standing(&state, queue).exclude)
 }
 
-fn print(context: &Context, ready: &Ready<'_>, mut budget: Budget) -> Result<(), CliError> {
+fn print(context: &Context, ready: &Ready<'_>) -> Result<(), CliError> {
+    let width = context.ui.width();
     let mut text = Text::new();
-    for task in ready.tasks.iter().take_while(|task| budget.takes(&task.title)) {
-        text = text.style(BOLD, &task.id).plain("  ").plain(&task.title).line();
+    for task in &ready.tasks {
+        let left = width.map(|width| width.saturating_sub(task.id.as_str().len() + 2));
+        text = text.style(BOLD, &task.id).plain("  ").plain(clip(&task.title, left)).line();
     }
     context.ui.print(text)?;
     let mut text = Text::new();
-    for (task, reasons) in ready.others.iter().take_while(|(task, _)| budget.takes(&task.title)) {
+    for (task, reasons) in &ready.others {
         let reasons: Vec<String> = reasons.iter().map(reason).collect();
         text = text.style(BOLD, &task.id).plain("  ").style(YELLOW, reasons.join("; "));
         text = text.plain("  ").style(DIM, &task.title).line();
     }
     context.ui.say(text);
-    if budget.is_spent() {
-        context.ui.hint("`--max-tokens` cut the answer.");
-    }
     Ok(())
 }
 
@@ -70,6 +69,13 @@ struct Item<'a> {
     status: Status,
     priority: Priority,
     scope: &'a [String],
+}
+
+impl<'a> Item<'a> {
+    fn of(task: &'a Task) -> Self {
+        let Task { id, title, status, priority, scope, .. } = task;
+        Self { id, title, status: *status, priority: *priority, scope }
+    }
 }
 
 /// A task that cannot start, or was not chosen.
@@ -86,6 +92,8 @@ struct Document<'a> {
     list: List<'a, Item<'a>>,
     /// How many cannot start.
     others_total: usize,
+    /// Some of them were cut; more tokens show them.
+    others_truncated: bool,
     others: Vec<Other<'a>>,
 }
 
@@ -93,34 +101,22 @@ fn print_json(
     context: &Context,
     queue: &Queue,
     ready: &Ready<'_>,
-    mut budget: Budget,
+    part: &PartArgs,
 ) -> Result<(), CliError> {
-    let items: Vec<Item<'_>> = ready
-        .tasks
-        .iter()
-        .map(|task| Item {
-            id: &task.id,
-            title: &task.title,
-            status: task.status,
-            priority: task.priority,
-            scope: &task.scope,
-        })
-        .take_while(|item| budget.takes(item))
-        .collect();
-    let others = ready
+    let items: Vec<Item<'_>> = ready.tasks.iter().map(|task| Item::of(task)).collect();
+    let mut budget = Budget::new(part.max_tokens);
+    let key = |index: usize| items[index].id.to_string();
+    let cut = Cut::new(&items, part.cursor.as_deref(), &mut budget, key)?;
+    let others: Vec<Other<'_>> = ready
         .others
         .iter()
         .map(|(task, reasons)| Other { id: &task.id, title: &task.title, reasons })
         .take_while(|other| budget.takes(other))
         .collect();
-    let list = List {
-        schema: Schema::v1("queue-ready"),
-        rev: project::revision(queue),
-        total: ready.tasks.len(),
-        returned: items.len(),
-        truncated: budget.is_spent(),
-        next_cursor: None,
-        items: &items,
-    };
-    context.ui.print_json(&Document { list, others_total: ready.others.len(), others })
+    context.ui.print_json(&Document {
+        list: List::part(Schema::v1("queue-ready"), project::revision(queue), &items, &cut),
+        others_total: ready.others.len(),
+        others_truncated: others.len() < ready.others.len(),
+        others,
+    })
 }

@@ -24,5 +24,5 @@ pub(crate) fn search(context: &Context, args: &SearchArgs) -> Result<Exit, CliEr
     // Equals stay in the order of work.
     found.sort_by_key(|(score, _)| Reverse(*score));
     let tasks = found.into_iter().map(|(_, task)| task).collect();
-    list::show_page(context, &queue, tasks, &args.page)
+    list::show_page(context, &queue, tasks, &args.page, None)
 }

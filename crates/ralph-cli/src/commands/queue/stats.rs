@@ -1,145 +1,177 @@
 //! `ralph queue stats|history|burndown|aging|dashboard`.
 
-use ralph_queue::stats::{self, Age, Aged, Day, Spread, Stats};
-use ralph_queue::{Queue, Status, Task};
-use ralph_state::Clock as _;
+use ralph_queue::stats::{
+    self, Age, Aged, AgingTotals, Burndown, Day, History, Left, Pace, Productivity, Slow, Spread,
+    Stats, Thresholds, Velocity, span,
+};
+use ralph_queue::{Queue, Status};
+use ralph_state::{Clock as _, Timestamp};
 use serde::Serialize;
-use serde_json::json;
 
+use super::list::all;
 use crate::args::{AgingArgs, DashboardArgs, DaysArgs, StatsArgs, TextOrJson};
 use crate::context::Context;
 use crate::error::{CliError, Exit};
 use crate::project::{self, Project};
-use crate::render::envelope::Schema;
+use crate::render::envelope::{List, Schema};
+use crate::render::task::status_column;
 use crate::ui::{BOLD, DIM, Text, YELLOW};
+
+/// The width of the longest bar of a burndown.
+const BAR: usize = 20;
 
 pub(crate) fn stats(context: &Context, args: &StatsArgs) -> Result<Exit, CliError> {
     let project = Project::open(context, "ralph queue stats")?;
     let queue = project.queue()?;
-    let has = |task: &Task, tag: &String| task.tags.iter().any(|own| own.eq_ignore_ascii_case(tag));
-    let mut tasks = all(&queue);
-    tasks.retain(|task| args.tag.is_empty() || args.tag.iter().any(|tag| has(task, tag)));
-    let stats = stats::stats(&tasks, context.clock.now());
-    show(context, &queue, "queue-stats", args.format, &json!({ "stats": stats }), || {
-        figures(&stats)
-    })
+    let stats = stats::stats(&all(&queue), &args.tag, context.clock.now());
+    show(context, &queue, "queue-stats", args.format, &stats, || figures(&stats))
 }
 
 pub(crate) fn history(context: &Context, args: &DaysArgs) -> Result<Exit, CliError> {
     let project = Project::open(context, "ralph queue history")?;
     let queue = project.queue()?;
-    let days = stats::history(&all(&queue), context.clock.now(), args.days);
+    let history = stats::history(&all(&queue), context.clock.now(), args.days);
     let line = |text: Text, day: &Day| {
-        let counts = [&day.created, &day.started, &day.completed].map(Vec::len);
-        let [created, started, completed] = counts;
-        text.style(BOLD, &day.date)
-            .plain(format_args!("  {created} added, {started} started, {completed} finished"))
-            .line()
+        let (created, completed) = (day.created.len(), day.completed.len());
+        let text = text.style(BOLD, &day.date);
+        text.plain(format_args!("  {created} added, {completed} finished")).line()
     };
-    show(context, &queue, "queue-history", args.format, &json!({ "days": days }), || {
-        days.iter().fold(Text::new(), line)
+    show(context, &queue, "queue-history", args.format, &history, || {
+        history.days.iter().fold(Text::new(), line)
     })
 }
 
 pub(crate) fn burndown(context: &Context, args: &DaysArgs) -> Result<Exit, CliError> {
     let project = Project::open(context, "ralph queue burndown")?;
     let queue = project.queue()?;
-    let days = stats::history(&all(&queue), context.clock.now(), args.days);
-    let most = days.iter().map(|day| day.remaining).max().unwrap_or_default().max(1);
-    let line = |text: Text, day: &Day| {
-        let bar = "#".repeat((day.remaining * 50).div_ceil(most));
+    let burndown = stats::burndown(&all(&queue), context.clock.now(), args.days);
+    let most = burndown.max_count.max(1);
+    let line = |text: Text, day: &Left| {
+        let bar = "#".repeat((day.remaining * BAR).div_ceil(most));
         text.style(BOLD, &day.date).plain(format_args!("  {:>5}  {bar}", day.remaining)).line()
     };
-    show(
-        context,
-        &queue,
-        "queue-burndown",
-        args.format,
-        &json!({ "days": remaining(&days) }),
-        || days.iter().fold(Text::new(), line),
-    )
+    show(context, &queue, "queue-burndown", args.format, &burndown, || {
+        burndown.daily_counts.iter().fold(Text::new(), line)
+    })
 }
 
 pub(crate) fn aging(context: &Context, args: &AgingArgs) -> Result<Exit, CliError> {
     let project = Project::open(context, "ralph queue aging")?;
     let queue = project.queue()?;
-    let mut tasks = all(&queue);
-    tasks.retain(|task| {
-        let is_open = args.status.is_empty() && !task.status.is_terminal();
-        is_open || args.status.contains(&task.status)
-    });
-    let aged = aged(context, &project, &tasks);
+    let statuses = if args.status.is_empty() {
+        vec![Status::Todo, Status::Doing]
+    } else {
+        args.status.clone()
+    };
+    let limits = &project.settings.config.queue.aging_thresholds;
+    let limits = Thresholds {
+        warning_days: limits.warning_days,
+        stale_days: limits.stale_days,
+        rotten_days: limits.rotten_days,
+    };
+    let (aging, aged) = stats::aging(&all(&queue), &statuses, limits, context.clock.now());
+    if context.ui.wants_json() {
+        #[derive(Serialize)]
+        struct Item<'a> {
+            age: Age,
+            #[serde(flatten)]
+            aged: &'a Aged,
+        }
+        #[derive(Serialize)]
+        struct Document<'a> {
+            #[serde(flatten)]
+            list: List<'a, Item<'a>>,
+            totals: AgingTotals,
+        }
+        let items: Vec<Item<'_>> = aged.iter().map(|aged| Item { age: aged.age, aged }).collect();
+        let rev = project::revision(&queue);
+        let list = List::all(Schema::v1("queue-aging"), rev, &items);
+        context.ui.print_json(&Document { list, totals: aging.totals })?;
+        return Ok(Exit::Done);
+    }
     let line = |text: Text, aged: &Aged| {
-        let Aged { id, title, status, age, days, .. } = aged;
-        let style = if matches!(age, Age::Fresh | Age::Unknown) { DIM } else { YELLOW };
-        let days = days.map_or("?".to_owned(), |days| days.to_string());
-        let age = format!("{age:?}").to_lowercase();
+        let Aged { id, title, status, age, age_human, .. } = aged;
+        let style = if *age == Age::Fresh { DIM } else { YELLOW };
         text.style(BOLD, id)
-            .plain(format_args!("  {days:>4} days  "))
-            .style(style, format_args!("{age:<8}"))
-            .plain(format_args!("{status:<8}  {title}"))
+            .plain(format_args!("  {age_human:>11}  "))
+            .style(style, format_args!("{:<7}", age.as_str()))
+            .plain("  ")
+            .append(&status_column(*status))
+            .plain(format_args!("  {title}"))
             .line()
     };
-    show(context, &queue, "queue-aging", args.format, &json!({ "tasks": aged }), || {
-        aged.iter().fold(Text::new(), line)
+    show(context, &queue, "queue-aging", args.format, &aging, || {
+        let text = aged.iter().fold(Text::new(), line);
+        match aging.totals.unknown {
+            0 => text,
+            1 => text.plain("Nothing says since when 1 more task waits."),
+            more => text.plain(format_args!("Nothing says since when {more} more tasks wait.")),
+        }
     })
+}
+
+/// As 0.4.0 has it.
+#[derive(Serialize)]
+struct Dashboard {
+    window_days: u32,
+    generated_at: Timestamp,
+    sections: Sections,
+}
+
+#[derive(Serialize)]
+struct Sections {
+    productivity_summary: Section<Productivity>,
+    productivity_velocity: Section<Pace>,
+    burndown: Section<Burndown>,
+    queue_stats: Section<Stats>,
+    history: Section<History>,
+}
+
+/// A part that 0.4.0 may lack; ours never does.
+#[derive(Serialize)]
+struct Section<T> {
+    status: &'static str,
+    data: T,
+}
+
+impl<T> Section<T> {
+    const fn of(data: T) -> Self {
+        Self { status: "ok", data }
+    }
 }
 
 pub(crate) fn dashboard(context: &Context, args: &DashboardArgs) -> Result<Exit, CliError> {
     let project = Project::open(context, "ralph queue dashboard")?;
     let queue = project.queue()?;
-    let now = context.clock.now();
-    let tasks = all(&queue);
-    let open: Vec<&Task> = queue
-        .tasks()
-        .filter(|task| !matches!(task.status, Status::Done | Status::Rejected))
-        .collect();
-    let (stats, days) = (stats::stats(&tasks, now), stats::history(&tasks, now, args.days));
-    let section = |data: serde_json::Value| json!({ "status": "ok", "data": data });
-    let document = json!({
-        "window_days": args.days,
-        "generated_at": now,
-        "sections": {
-            "velocity": section(json!(stats.velocity)),
-            "queue_stats": section(json!(stats)),
-            "burndown": section(remaining(&days)),
-            "history": section(json!(days)),
-            "aging": section(json!(aged(context, &project, &open))),
-        },
-    });
-    show(context, &queue, "queue-dashboard", TextOrJson::Json, &document, Text::new)
+    let (now, tasks) = (context.clock.now(), all(&queue));
+    let sections = Sections {
+        productivity_summary: Section::of(stats::productivity(&tasks, now)),
+        productivity_velocity: Section::of(stats::pace(&tasks, now, args.days)),
+        burndown: Section::of(stats::burndown(&tasks, now, args.days)),
+        queue_stats: Section::of(stats::stats(&tasks, &[], now)),
+        history: Section::of(stats::history(&tasks, now, args.days)),
+    };
+    let board = Dashboard { window_days: args.days, generated_at: now, sections };
+    show(context, &queue, "queue-dashboard", TextOrJson::Json, &board, Text::new)
 }
 
-fn remaining(days: &[Day]) -> serde_json::Value {
-    days.iter().map(|day| json!({ "date": day.date, "remaining": day.remaining })).collect()
-}
-
-fn all(queue: &Queue) -> Vec<&Task> {
-    queue.tasks().chain(queue.done_tasks()).collect()
-}
-
-fn aged(context: &Context, project: &Project, tasks: &[&Task]) -> Vec<Aged> {
-    let limits = &project.settings.config.queue.aging_thresholds;
-    let limits = [limits.warning_days, limits.stale_days, limits.rotten_days];
-    stats::aging(tasks, context.clock.now(), limits)
-}
-
-/// Ours with `--json`, the figures alone with `--format json`, else text.
+/// The same figures in each case: in our frame with `--json`, as 0.4.0 has them with
+/// `--format json`, else as text.
 fn show(
     context: &Context,
     queue: &Queue,
     name: &'static str,
     format: TextOrJson,
-    figures: &serde_json::Value,
+    figures: &impl Serialize,
     text: impl FnOnce() -> Text,
 ) -> Result<Exit, CliError> {
     if context.ui.wants_json() {
         #[derive(Serialize)]
-        struct Document<'a> {
+        struct Document<'a, T> {
             schema: Schema,
             rev: String,
             #[serde(flatten)]
-            figures: &'a serde_json::Value,
+            figures: &'a T,
         }
         let rev = project::revision(queue);
         context.ui.print_json(&Document { schema: Schema::v1(name), rev, figures })?;
@@ -152,40 +184,49 @@ fn show(
 }
 
 fn figures(stats: &Stats) -> Text {
-    let statuses: Vec<String> =
-        stats.by_status.iter().map(|(status, count)| format!("{count} {status}")).collect();
-    let mut text =
-        Text::new().plain(format_args!("{} tasks: {}", stats.total, statuses.join(", ")));
-    if let Some(rate) = stats.success_rate {
-        text = text.line().plain(format_args!("Done of those finished: {rate:.0} %"));
-    }
+    let summary = &stats.summary;
+    let mut text = Text::new().plain(format_args!(
+        "{}: {} active, {} done, {} rejected",
+        super::tasks(summary.total),
+        summary.active,
+        summary.done,
+        summary.rejected
+    ));
+    let times = &stats.time_tracking;
     let spreads = [
-        ("From added to finished", stats.lead_time),
-        ("From started to finished", stats.work_time),
-        ("From added to started", stats.start_time),
+        ("From added to finished", &times.lead_time),
+        ("From started to finished", &times.work_time),
+        ("From added to started", &times.start_lag),
     ];
     for (name, spread) in spreads {
-        let Some(Spread { average_seconds, median_seconds, .. }) = spread else { continue };
-        let [average, median] = [average_seconds, median_seconds].map(span);
-        text = text.line().plain(format_args!("{name}: {average} on average, median {median}"));
+        let Some(Spread { average_human, median_human, .. }) = spread else { continue };
+        text = text
+            .line()
+            .plain(format_args!("{name}: {average_human} on average, median {median_human}"));
     }
-    let velocity = stats.velocity;
-    text = text.line().plain(format_args!(
-        "Done in the last 7 days: {}, 30 days: {}",
-        velocity.last_7_days, velocity.last_30_days
-    ));
-    for (tag, share) in &stats.by_tag {
-        text = text.line().plain(format_args!("  {tag}: {} of {} done", share.done, share.total));
+    for share in &stats.tag_breakdown {
+        let lately = stats.velocity.by_tag.iter().find(|group| group.key == share.tag);
+        let took = stats.slow_groups.by_tag.iter().find(|group| group.key == share.tag);
+        text = text.line().style(BOLD, &share.tag).plain(format_args!(": {}", share.count));
+        text = text.append(&group(lately, took));
+    }
+    for took in &stats.slow_groups.by_runner {
+        let lately = stats.velocity.by_runner.iter().find(|group| group.key == took.key);
+        text = text.line().style(BOLD, &took.key).plain(format_args!(": {}", took.count));
+        text = text.append(&group(lately, Some(took)));
     }
     text
 }
 
-fn span(seconds: i64) -> String {
-    let (size, unit) = match seconds {
-        172_800.. => (86_400, "days"),
-        7_200.. => (3_600, "h"),
-        120.. => (60, "min"),
-        _ => (1, "s"),
-    };
-    format!("{} {unit}", seconds / size)
+fn group(lately: Option<&Velocity>, took: Option<&Slow>) -> Text {
+    let mut text = Text::new();
+    if let Some(Velocity { last_7_days, last_30_days, .. }) = lately {
+        text = text.plain(format_args!(
+            ", {last_7_days} finished in the last 7 days, {last_30_days} in 30"
+        ));
+    }
+    if let Some(Slow { median_seconds, .. }) = took {
+        text = text.plain(format_args!(", median work {}", span(*median_seconds)));
+    }
+    text
 }

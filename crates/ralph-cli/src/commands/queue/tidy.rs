@@ -2,7 +2,7 @@
 
 use ralph_queue::tidy::{Prune, Urgent};
 use ralph_queue::{Edit, Severity, Status};
-use serde_json::json;
+use serde::Serialize;
 
 use crate::args::{ChangesArgs, Order, PruneArgs, RepairArgs, SortArgs};
 use crate::commands::edited::{self, Mode, Report};
@@ -10,7 +10,7 @@ use crate::commands::undo::{Told, line};
 use crate::context::Context;
 use crate::error::{CliError, ErrorKind, Exit, problem_line};
 use crate::project::Project;
-use crate::render::envelope::Schema;
+use crate::render::envelope::{List, Schema};
 use crate::ui::Text;
 
 pub(crate) fn prune(context: &Context, args: &PruneArgs) -> Result<Exit, CliError> {
@@ -69,16 +69,14 @@ pub(crate) fn changes(context: &Context, args: &ChangesArgs) -> Result<Exit, Cli
     let changes = project.files.changes_since(&args.since)?;
     if context.ui.wants_json() {
         let items: Vec<Told<'_>> = changes.operations.iter().map(Told::from).collect();
-        context.ui.print_json(&json!({
-            "schema": Schema::v1("queue-changes"),
-            "rev": changes.rev,
-            "total": items.len(),
-            "returned": items.len(),
-            "truncated": false,
-            "next_cursor": null,
-            "complete": changes.complete,
-            "items": items,
-        }))?;
+        #[derive(Serialize)]
+        struct Changed<'a> {
+            #[serde(flatten)]
+            list: List<'a, Told<'a>>,
+            complete: bool,
+        }
+        let list = List::all(Schema::v1("queue-changes"), changes.rev.clone(), &items);
+        context.ui.print_json(&Changed { list, complete: changes.complete })?;
         return Ok(Exit::Done);
     }
     let mut text = Text::new();

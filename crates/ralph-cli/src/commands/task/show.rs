@@ -1,5 +1,7 @@
 //! `ralph task show` and `ralph queue show`.
 
+use std::collections::BTreeSet;
+
 use ralph_queue::runnability::{Drafts, Reason};
 use ralph_queue::{Place, Task};
 use serde::Serialize;
@@ -8,8 +10,8 @@ use crate::args::{ShowArgs, ShowFormat};
 use crate::context::Context;
 use crate::error::{CliError, Exit};
 use crate::project::{self, Project};
-use crate::render::envelope::Schema;
-use crate::render::task::{compact, long};
+use crate::render::envelope::{Budget, Schema};
+use crate::render::task::{self, compact_fields};
 
 pub(crate) fn show(context: &Context, args: &ShowArgs) -> Result<Exit, CliError> {
     let project = Project::open(context, "ralph task show")?;
@@ -19,20 +21,24 @@ pub(crate) fn show(context: &Context, args: &ShowArgs) -> Result<Exit, CliError>
         let report = project::explain(context, &queue, Drafts::Exclude);
         let mut reports = report.tasks.into_iter();
         let report = reports.find(|report| place == Place::Queue && report.id == task.id);
+        let mut short = task.clone();
+        let cut = shorten(&mut short, Budget::new(args.max_tokens));
         context.ui.print_json(&Shown {
             schema: Schema::v1("task"),
             rev: project::revision(&queue),
             archived: place == Place::Done,
             ready: report.as_ref().is_some_and(|report| report.runnable),
             reasons: report.map(|report| report.reasons).unwrap_or_default(),
-            task,
+            truncated: !cut.is_empty(),
+            cut,
+            task: &short,
         })?;
         return Ok(Exit::Done);
     }
     match args.format {
         ShowFormat::Json => context.ui.print_json(task)?,
-        ShowFormat::Compact => context.ui.print(compact(task))?,
-        ShowFormat::Text => context.ui.print(long(task))?,
+        ShowFormat::Compact => context.ui.print_fields([compact_fields(task).as_slice()])?,
+        ShowFormat::Text => context.ui.print(task::long(task))?,
     }
     Ok(Exit::Done)
 }
@@ -47,5 +53,68 @@ struct Shown<'a> {
     ready: bool,
     /// Why not.
     reasons: Vec<Reason>,
+    truncated: bool,
+    /// Fields of which something was cut.
+    cut: BTreeSet<&'static str>,
     task: &'a Task,
+}
+
+/// Cuts the longest texts of a task until it fits: of a list what is oldest, of a text its end.
+fn shorten(task: &mut Task, budget: Budget) -> BTreeSet<&'static str> {
+    let mut cut = BTreeSet::new();
+    while !budget.has_room_for(task) {
+        let mut fields = [
+            ("description", long(task.description.as_mut())),
+            ("request", long(task.request.as_mut())),
+            ("evidence", Long::List(&mut task.evidence)),
+            ("plan", Long::List(&mut task.plan)),
+            ("notes", Long::List(&mut task.notes)),
+        ];
+        let longest = fields.iter_mut().max_by_key(|(_, field)| field.len());
+        match longest {
+            Some((name, field)) if field.len() > SHORT => {
+                field.halve();
+                cut.insert(*name);
+            }
+            _ => break,
+        }
+    }
+    cut
+}
+
+/// Cutting a field that is shorter gains nothing, in bytes.
+const SHORT: usize = 80;
+
+/// A field that can be cut.
+enum Long<'t> {
+    Absent,
+    Text(&'t mut String),
+    List(&'t mut Vec<String>),
+}
+
+fn long(text: Option<&mut String>) -> Long<'_> {
+    text.map_or(Long::Absent, Long::Text)
+}
+
+impl Long<'_> {
+    fn len(&self) -> usize {
+        match self {
+            Self::Absent => 0,
+            Self::Text(text) => text.len(),
+            Self::List(list) => list.iter().map(String::len).sum(),
+        }
+    }
+
+    fn halve(&mut self) {
+        let text = match self {
+            Self::Absent => return,
+            Self::List(list) if list.len() > 1 => return drop(list.drain(..list.len() / 2)),
+            Self::List(list) => list.first_mut(),
+            Self::Text(text) => Some(&mut **text),
+        };
+        if let Some(text) = text {
+            text.truncate(text.floor_char_boundary(text.len() / 2));
+            text.push('…');
+        }
+    }
 }

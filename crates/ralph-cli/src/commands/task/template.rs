@@ -6,14 +6,13 @@ use ralph_git::{GitEnv, Head, Repo};
 use ralph_process::Cancel;
 use ralph_queue::Position;
 use ralph_queue::templates::{self, Template};
-use serde_json::json;
 
 use crate::args::{FromArgs, FromCommand, FromTemplateArgs, TemplateArgs, TemplateCommand};
 use crate::commands::edited::{self, Mode};
 use crate::context::Context;
 use crate::error::{CliError, ErrorKind, Exit};
-use crate::project::{Project, RALPH_DIR};
-use crate::render::envelope::Schema;
+use crate::project::{self, Project, RALPH_DIR};
+use crate::render::envelope::{List, Schema};
 use crate::ui::{BOLD, Text};
 
 pub(crate) fn template(context: &Context, args: &TemplateArgs) -> Result<Exit, CliError> {
@@ -23,8 +22,9 @@ pub(crate) fn template(context: &Context, args: &TemplateArgs) -> Result<Exit, C
         TemplateCommand::List => {
             let templates = all(&project)?;
             if context.ui.wants_json() {
-                let schema = Schema::v1("template-list");
-                context.ui.print_json(&json!({ "schema": schema, "items": templates }))?;
+                let rev = project::revision(&project.queue()?);
+                let list = List::all(Schema::v1("template-list"), rev, &templates);
+                context.ui.print_json(&list)?;
                 return Ok(Exit::Done);
             }
             let mut text = Text::new();

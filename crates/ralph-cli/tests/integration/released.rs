@@ -1,0 +1,61 @@
+//! What 0.4.0 printed for scripts, printed by us: the same commands on the same queue.
+
+use serde_json::Value;
+
+use crate::{Desk, parse};
+
+/// Commands, each after `$ `, and what the 0.4.0 program printed on stdout.
+const SESSION: &str = include_str!("../goldens/0.4.0.txt");
+
+#[test]
+fn scripts_read_what_0_4_0_printed() {
+    let desk = Desk::with_queue(include_str!("../../../ralph-queue/tests/goldens/queue.jsonc"));
+    desk.write(".ralph/done.jsonc", include_str!("../../../ralph-queue/tests/goldens/done.jsonc"));
+    for command in SESSION.split("$ ralph ").skip(1) {
+        let (line, expected) = command.split_once('\n').expect("a command and its output");
+        let args: Vec<&str> = line.split(' ').collect();
+        let ran = desk.ralph(&args);
+        let printed = ran.success().stdout.trim_end();
+        let expected = expected.trim_end();
+        if expected.starts_with(['{', '[']) {
+            assert_eq!(parse(printed), parse(expected), "{line}");
+        } else {
+            assert_eq!(printed, expected, "{line}");
+        }
+    }
+}
+
+/// The names and kinds of what is in a document, without what depends on the day.
+fn shape(value: &Value) -> Value {
+    match value {
+        Value::Object(fields) => {
+            fields.iter().map(|(name, value)| (name.clone(), shape(value))).collect()
+        }
+        Value::Array(items) => items.first().map(shape).into_iter().collect(),
+        Value::Null => Value::Null,
+        Value::Bool(_) => "bool".into(),
+        Value::Number(_) => "number".into(),
+        Value::String(_) => "text".into(),
+    }
+}
+
+#[test]
+fn figures_have_their_frame_with_json_and_none_with_format_json() {
+    let desk = Desk::with_queue(include_str!("../../../ralph-queue/tests/goldens/queue.jsonc"));
+    for name in ["stats", "history", "burndown"] {
+        let bare = desk.ralph(&["queue", name, "--format", "json"]);
+        let bare = shape(&parse(&bare.success().stdout));
+        let mut framed = shape(&desk.json(&["queue", name]));
+        let fields = framed.as_object_mut().expect("an object");
+        assert!(fields.remove("rev").is_some() && fields.remove("schema").is_some());
+        assert_eq!(framed, bare, "{name}");
+    }
+    let board = parse(&desk.ralph(&["queue", "dashboard"]).success().stdout);
+    let sections = board["sections"].as_object().expect("an object");
+    let names: Vec<&str> = sections.keys().map(String::as_str).collect();
+    assert_eq!(
+        names,
+        ["burndown", "history", "productivity_summary", "productivity_velocity", "queue_stats"]
+    );
+    assert!(sections.values().all(|section| section["status"] == "ok"));
+}
