@@ -245,14 +245,13 @@ impl Reader {
         };
         field.reserve(array.elements.len());
         for (index, node) in array.elements.iter().enumerate() {
-            match node.as_string_lit() {
-                Some(lit) => field.push(lit.value.clone().into_owned()),
-                None => {
-                    self.fault(&format!("{name}[{index}]"), node.start(), "wrong_type", message());
-                    // So that the entries after it keep their index; nobody edits what has faults.
-                    field.push("?".to_owned());
-                }
-            }
+            let Some(lit) = node.as_string_lit() else {
+                self.fault(&format!("{name}[{index}]"), node.start(), "wrong_type", message());
+                // So that the entries after it keep their index; nobody edits what has faults.
+                field.push("?".to_owned());
+                continue;
+            };
+            field.push(lit.value.clone().into_owned());
         }
     }
 

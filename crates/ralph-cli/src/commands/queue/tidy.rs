@@ -68,13 +68,13 @@ pub(crate) fn changes(context: &Context, args: &ChangesArgs) -> Result<Exit, Cli
     let project = Project::open(context, "ralph queue changes")?;
     let changes = project.files.changes_since(&args.since)?;
     if context.ui.wants_json() {
-        let items: Vec<Told<'_>> = changes.operations.iter().map(Told::from).collect();
         #[derive(Serialize)]
         struct Changed<'a> {
             #[serde(flatten)]
             list: List<'a, Told<'a>>,
             complete: bool,
         }
+        let items: Vec<Told<'_>> = changes.operations.iter().map(Told::from).collect();
         let list = List::all(Schema::v1("queue-changes"), changes.rev.clone(), &items);
         context.ui.print_json(&Changed { list, complete: changes.complete })?;
         return Ok(Exit::Done);
