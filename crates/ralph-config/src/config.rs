@@ -111,10 +111,10 @@ pub struct AgentConfig {
     /// What the runner `command` runs.
     #[serde(default)]
     pub command: Option<CommandRunner>,
-    /// Program and first arguments of a runner, by its name; a name that is no built-in
-    /// agent's is that of a plugin.
+    /// What is run for a runner, by its name; a name that is no built-in agent's is that
+    /// of a plugin.
     #[serde(default)]
-    pub runners: BTreeMap<String, CommandRunner>,
+    pub runners: BTreeMap<String, ConfiguredRunner>,
     /// What a model costs, by its name, for agents that do not tell.
     #[serde(default)]
     pub prices: BTreeMap<String, Price>,
@@ -139,6 +139,24 @@ pub struct AgentConfig {
     /// Program of `pi`.
     #[serde(default)]
     pub pi_bin: Option<String>,
+    /// Program of `opencode2`.
+    #[serde(default)]
+    pub opencode2_bin: Option<String>,
+    /// Program of `copilot`.
+    #[serde(default)]
+    pub copilot_bin: Option<String>,
+    /// Program of `amp`.
+    #[serde(default)]
+    pub amp_bin: Option<String>,
+    /// Program of `droid`.
+    #[serde(default)]
+    pub droid_bin: Option<String>,
+    /// Program of `agy`.
+    #[serde(default)]
+    pub agy_bin: Option<String>,
+    /// Program of `kimi-cli`.
+    #[serde(default)]
+    pub kimi_cli_bin: Option<String>,
     /// How much `claude` may do without being asked.
     pub claude_permission_mode: PermissionMode,
     /// Options for every runner and for single ones.
@@ -173,6 +191,8 @@ pub struct AgentConfig {
     pub turn_timeout_minutes: u32,
     /// Minutes after which an agent that prints nothing is ended; 0 is never.
     pub turn_silence_minutes: u32,
+    /// Seconds that an agent has from its final event to its end.
+    pub turn_linger_seconds: u32,
     /// Turns an agent gets to resolve one conflict.
     pub conflict_turns: u32,
     /// Turns an agent gets to turn a red gate green.
@@ -183,12 +203,18 @@ impl AgentConfig {
     /// The configured program of each runner that has one.
     pub fn bins(&self) -> BTreeMap<String, String> {
         [
+            ("agy", &self.agy_bin),
+            ("amp", &self.amp_bin),
             ("claude", &self.claude_bin),
             ("codex", &self.codex_bin),
+            ("copilot", &self.copilot_bin),
             ("cursor", &self.cursor_bin),
+            ("droid", &self.droid_bin),
             ("gemini", &self.gemini_bin),
             ("kimi", &self.kimi_bin),
+            ("kimi-cli", &self.kimi_cli_bin),
             ("opencode", &self.opencode_bin),
+            ("opencode2", &self.opencode2_bin),
             ("pi", &self.pi_bin),
         ]
         .into_iter()
@@ -244,7 +270,17 @@ pub struct Price {
     pub output: f64,
 }
 
-/// `agent.command.*`, `agent.runners.NAME.*`
+/// `agent.runners.NAME.*`
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(default)]
+pub struct ConfiguredRunner {
+    /// Program and first arguments; empty: the program that the agent has anyway.
+    pub argv: Vec<String>,
+    /// Further arguments, where the agent takes options for a turn.
+    pub args: Vec<String>,
+}
+
+/// `agent.command.*`
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct CommandRunner {
     /// Program and arguments; never a shell line.

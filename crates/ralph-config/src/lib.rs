@@ -39,11 +39,11 @@ mod schema;
 pub mod trust;
 
 pub use config::{
-    AgentConfig, AgingThresholds, ApprovalMode, CiGate, CommandRunner, Config, Finish,
-    GitPublishMode, GitRevertMode, LoopConfig, NotificationConfig, OutputFormat, ParallelConfig,
-    PermissionMode, PhaseOverride, PlanMode, PluginConfig, PluginsConfig, Price, ProjectType,
-    QueueConfig, QueuePolicy, RetryConfig, RunnerCli, RunnerOptions, Sandbox, ScanPromptVersion,
-    UnsupportedOption, Verbosity, WebhookConfig,
+    AgentConfig, AgingThresholds, ApprovalMode, CiGate, CommandRunner, Config, ConfiguredRunner,
+    Finish, GitPublishMode, GitRevertMode, LoopConfig, NotificationConfig, OutputFormat,
+    ParallelConfig, PermissionMode, PhaseOverride, PlanMode, PluginConfig, PluginsConfig, Price,
+    ProjectType, QueueConfig, QueuePolicy, RetryConfig, RunnerCli, RunnerOptions, Sandbox,
+    ScanPromptVersion, UnsupportedOption, Verbosity, WebhookConfig,
 };
 pub use error::{ConfigError, Place, Violation, Warning, WarningKind};
 pub use init::{InitChoices, init_text};

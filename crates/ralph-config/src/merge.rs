@@ -291,7 +291,7 @@ impl Merged {
                 _ => return false,
             };
             match agent {
-                ["ci_gate" | "command", "argv"] | ["runners", _, "argv"] => true,
+                ["ci_gate" | "command", "argv"] | ["runners", _, "argv" | "args"] => true,
                 ["runner"] | ["phase_overrides", _, "runner"] => is_plugin(value),
                 [key] => key.ends_with("_bin"),
                 _ => false,
