@@ -96,6 +96,14 @@ impl<'a> Json<'a> {
         }
     }
 
+    /// The items of a list; none when it is none.
+    pub(crate) fn items(&self) -> &[Self] {
+        match &self.0 {
+            Node::List(items) => items,
+            _ => &[],
+        }
+    }
+
     /// The names and values of an object; none when it is none.
     pub(crate) fn fields(&self) -> &[(Cow<'a, str>, Self)] {
         match &self.0 {

@@ -45,7 +45,7 @@ pub use outcome::{Cost, Counted, Ending, Outcome, Price, Usage};
 pub use parser::{Parser, Verdict};
 pub use pause::{Pauses, Permit, rate_limit_pause};
 pub use phase::Phase;
-pub use probe::{Login, Probe, probe};
+pub use probe::{Login, Probe, Surroundings, probe};
 pub use runner::{Capabilities, Detected, Player, Programs, Runner, RunnerError};
 pub use script::{ScriptError, Stage, Taken, When, play, play_orphan, record};
 pub use turn::{Access, Progress, Turn, TurnError, TurnReport, read_turn, run_turn};

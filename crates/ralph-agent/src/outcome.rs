@@ -51,7 +51,10 @@ pub enum Outcome {
     Stalled,
     /// The stream ends without a final event; whether the work is done is unknown. The
     /// session may be resumed.
-    Truncated,
+    Truncated {
+        /// How the process ended, and the last it said on stderr.
+        reason: String,
+    },
     /// The session to resume is not there; a fresh one may be.
     LostSession,
     /// The agent refused how it was started: flags, trust or its own configuration.
@@ -75,7 +78,7 @@ impl Outcome {
             Self::Interrupted => "interrupted",
             Self::TimedOut => "timed_out",
             Self::Stalled => "stalled",
-            Self::Truncated => "truncated",
+            Self::Truncated { .. } => "truncated",
             Self::LostSession => "lost_session",
             Self::Misused { .. } => "misused",
         }
@@ -95,7 +98,7 @@ impl Outcome {
             "interrupted" => Self::Interrupted,
             "timed_out" => Self::TimedOut,
             "stalled" => Self::Stalled,
-            "truncated" => Self::Truncated,
+            "truncated" => Self::Truncated { reason },
             "lost_session" => Self::LostSession,
             "misused" => Self::Misused { reason },
             _ => return None,
@@ -110,6 +113,7 @@ impl Outcome {
             | Self::NotAuthenticated { reason }
             | Self::Unavailable { reason }
             | Self::LimitReached { reason }
+            | Self::Truncated { reason }
             | Self::Misused { reason } => Some(reason),
             _ => None,
         }
@@ -138,7 +142,9 @@ impl fmt::Display for Outcome {
             Self::Interrupted => f.write_str("interrupted"),
             Self::TimedOut => f.write_str("out of time"),
             Self::Stalled => f.write_str("the agent was silent for too long"),
-            Self::Truncated => f.write_str("the agent ended without a final event"),
+            Self::Truncated { reason } => {
+                write!(f, "the agent ended without a final event: {reason}")
+            }
             Self::LostSession => f.write_str("the session to resume is gone"),
             Self::Misused { reason } => write!(f, "the agent refused to start: {reason}"),
         }
@@ -257,7 +263,9 @@ pub struct Price {
 impl Usage {
     /// All tokens.
     pub fn tokens(&self) -> u64 {
-        self.input + self.cache_read + self.cache_write + self.output
+        [self.cache_read, self.cache_write, self.output]
+            .into_iter()
+            .fold(self.input, u64::saturating_add)
     }
 
     /// The same with its cost estimated, where the agent did not tell it.
@@ -295,11 +303,11 @@ impl Usage {
 
     /// Adds a step to a turn.
     pub(crate) fn add(&mut self, step: Self) {
-        self.input += step.input;
-        self.cache_read += step.cache_read;
-        self.cache_write += step.cache_write;
-        self.output += step.output;
-        self.reasoning += step.reasoning;
+        self.input = self.input.saturating_add(step.input);
+        self.cache_read = self.cache_read.saturating_add(step.cache_read);
+        self.cache_write = self.cache_write.saturating_add(step.cache_write);
+        self.output = self.output.saturating_add(step.output);
+        self.reasoning = self.reasoning.saturating_add(step.reasoning);
         self.cost = match (self.cost.usd(), step.cost) {
             (Some(before), Cost::Measured { usd }) => Cost::Measured { usd: before + usd },
             (Some(before), Cost::Estimated { usd }) => Cost::Estimated { usd: before + usd },

@@ -35,6 +35,8 @@ const LONGEST_LINE: usize = 64 << 20;
 pub struct Parser {
     adapter: &'static Adapter,
     facts: Facts,
+    /// Whether an answer by a schema was asked for.
+    structured: bool,
     line: Vec<u8>,
     /// The line at hand is too long; the rest of it is passed over.
     skipping: bool,
@@ -67,8 +69,22 @@ pub(crate) struct Facts {
     pub(crate) reset: Option<Timestamp>,
     /// What an adapter has to remember from one event for a later one.
     pub(crate) memo: Option<String>,
+    /// The latest try that failed, while nothing has come after it.
+    pub(crate) retry: Option<FailedTry>,
+    /// Whether the final event has an answer that fits the schema that was asked for;
+    /// `None` with an agent whose text has to tell.
+    pub(crate) fits: Option<bool>,
     /// The text goes on rather than starting anew.
     text_open: bool,
+}
+
+/// A request that failed.
+#[derive(Debug)]
+pub(crate) struct FailedTry {
+    /// The HTTP status.
+    pub(crate) status: u64,
+    /// What the agent says of it.
+    pub(crate) message: String,
 }
 
 /// Where an adapter tells the events that it found.
@@ -120,8 +136,20 @@ impl Fold<'_> {
 }
 
 impl Facts {
+    /// Whether the answer is one by the schema that was asked for.
+    fn fits(&self) -> bool {
+        let is_object = || {
+            let answer = Json::parse(self.text.as_deref()?)?;
+            answer.is_object().then_some(())
+        };
+        self.fits.unwrap_or_else(|| is_object().is_some())
+    }
+
     fn take(&mut self, event: &Event<'_>) {
         let was_open = std::mem::take(&mut self.text_open);
+        if !matches!(event, Event::Warning { .. } | Event::RateLimit { .. }) {
+            self.retry = None;
+        }
         match event {
             Event::Session { id } => self.session_id = Some((*id).to_owned()),
             // Whoever goes on was not done.
@@ -152,9 +180,14 @@ impl Facts {
                     bad => Claim::Bad(bad.clone()),
                 });
             }
-            Event::Retry { .. } | Event::RateLimit { .. } | Event::Warning { .. } => {
+            Event::Retry { status, message, .. } => {
                 self.text_open = was_open;
+                self.retry = Some(FailedTry {
+                    status: status.unwrap_or_default(),
+                    message: message.unwrap_or_default().to_owned(),
+                });
             }
+            Event::RateLimit { .. } | Event::Warning { .. } => self.text_open = was_open,
         }
     }
 }
@@ -173,7 +206,15 @@ impl Parser {
     }
 
     pub(crate) fn of(adapter: &'static Adapter) -> Self {
-        Self { adapter, facts: Facts::default(), line: Vec::new(), skipping: false }
+        let facts = Facts::default();
+        Self { adapter, facts, structured: false, line: Vec::new(), skipping: false }
+    }
+
+    /// The agent was asked for an answer by a schema, where it can be: a turn without such
+    /// an answer has not succeeded.
+    #[must_use]
+    pub fn structured(self) -> Self {
+        Self { structured: self.adapter.can.schema, ..self }
     }
 
     /// The next piece of what the agent printed; `sink` gets the events that it completes.
@@ -234,8 +275,8 @@ impl Parser {
         // Several times as fast as the lossy way where it applies, as nearly always.
         let text =
             str::from_utf8(line).map_or_else(|_| String::from_utf8_lossy(line), Cow::Borrowed);
-        if let Some(event) = Json::parse(&text).filter(Json::is_object) {
-            self.facts.seen = true;
+        if let Some(event) = Json::parse(&text) {
+            self.facts.seen |= event.is_object();
             fold(&mut Fold { facts: &mut self.facts, sink }, &event);
         }
     }
@@ -259,6 +300,8 @@ impl Parser {
             let silent = facts.text.as_deref().is_none_or(|text| text.trim().is_empty());
             return if silent && self.adapter.fold.is_some() {
                 Outcome::Failed { reason: "it ended without an answer".to_owned() }
+            } else if self.structured && !facts.fits() {
+                Outcome::Failed { reason: "its answer does not have the schema".to_owned() }
             } else {
                 Outcome::Succeeded
             };
@@ -277,16 +320,20 @@ impl Parser {
         if let Some(Claim::Bad(outcome)) = &facts.claim {
             return outcome.clone();
         }
-        match ending {
-            Ending::Code(code) if code != 0 && (good || !facts.seen) => {
-                Outcome::Failed { reason: exit_reason(code, stderr) }
-            }
+        let reason = match ending {
             // SIGHUP, SIGINT and SIGTERM are requests.
-            Ending::Signal(1 | 2 | 15) => Outcome::Interrupted,
-            Ending::Signal(signal) if self.adapter.fold.is_none() => {
-                Outcome::Failed { reason: format!("killed by signal {signal}") }
-            }
-            _ => Outcome::Truncated,
+            Ending::Signal(1 | 2 | 15) => return Outcome::Interrupted,
+            Ending::Signal(signal) => format!("killed by signal {signal}"),
+            // What it says on stderr when all is well is no reason.
+            Ending::Code(0) => "exit code 0".to_owned(),
+            Ending::Code(code) => exit_reason(code, stderr),
+            Ending::Lingered => "it did not end by itself".to_owned(),
+            _ => "nobody saw its end".to_owned(),
+        };
+        match ending {
+            Ending::Code(code) if code != 0 && (good || !facts.seen) => Outcome::Failed { reason },
+            Ending::Signal(_) if self.adapter.fold.is_none() => Outcome::Failed { reason },
+            _ => Outcome::Truncated { reason },
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeSet,
+    ffi::{OsStr, OsString},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -9,7 +10,10 @@ use std::{
 use ralph_process::{Cancel, Command, Output, SpawnError};
 use serde::Serialize;
 
-use crate::{Access, Runner, Turn, adapter::Invocation};
+use crate::{
+    Access, Runner, Turn,
+    adapter::{Credentials, Invocation},
+};
 
 /// What is known of an installed agent without asking it to do anything.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -18,12 +22,16 @@ pub struct Probe {
     pub runner: String,
     /// The program that it is.
     pub program: PathBuf,
+    /// The agent it is driven as: another than its name says where two programs share one.
+    pub driven_as: &'static str,
     /// What the program says its version is; `None` when it says nothing.
     pub version: Option<String>,
     /// Flags that a turn may use and the program's help does not mention.
     pub missing_flags: Vec<String>,
     /// Where a login was found.
     pub login: Login,
+    /// Arguments of a turn with full access of which nothing else is asked.
+    pub arguments: Vec<String>,
     /// Variables that each turn sets for it.
     pub environment: Vec<(String, String)>,
 }
@@ -42,34 +50,51 @@ pub enum Login {
     Unknown,
 }
 
+/// Where an agent is looked at.
+#[derive(Clone, Copy)]
+pub struct Surroundings<'a> {
+    /// The directory it is started in, which a relative program is meant from.
+    pub dir: &'a Path,
+    /// The value of a variable of the environment.
+    pub variable: &'a dyn Fn(&str) -> Option<OsString>,
+}
+
 /// Looks at an installed agent: runs it for its version and its help. No request is made
 /// and no token spent.
-///
-/// `home` is where it keeps its login; `has_variable` tells whether a variable is set.
 pub fn probe(
     runner: &Runner,
-    home: Option<&Path>,
-    has_variable: &dyn Fn(&str) -> bool,
+    around: Surroundings<'_>,
     cancel: &Cancel,
 ) -> Result<Probe, SpawnError> {
-    let version = ask(runner, &["--version"], cancel)?;
-    let help = ask(runner, &[runner.adapter.help, &["--help"]].concat(), cancel)?;
-    let Invocation { env, .. } = (runner.adapter.invocation)(&Turn::new("", "", "", ""));
-    let text = |value: &std::ffi::OsStr| value.to_string_lossy().into_owned();
+    let adapter = runner.dialect(around.dir, cancel);
+    let version = ask(runner, &["--version"], around.dir, cancel)?;
+    let help = ask(runner, &[adapter.help, &["--help"]].concat(), around.dir, cancel)?;
+    let Invocation { args, last, env, .. } = (adapter.invocation)(&Turn::new("", "", "", ""));
+    let text = |value: &OsStr| value.to_string_lossy().into_owned();
+    let arguments = [&runner.args, &args, &runner.extra_args, &last].into_iter().flatten();
+    let flags = flags(adapter.invocation);
     Ok(Probe {
         runner: runner.name().to_owned(),
         program: runner.program().to_owned(),
+        driven_as: adapter.name,
         version: version.lines().map(str::trim).find(|line| !line.is_empty()).map(str::to_owned),
-        missing_flags: flags(runner).into_iter().filter(|flag| !mentions(&help, flag)).collect(),
-        login: login(runner, home, has_variable),
+        missing_flags: flags.into_iter().filter(|flag| !mentions(&help, flag)).collect(),
+        login: login(adapter.login, around.variable),
+        arguments: arguments.map(|word| text(word)).collect(),
         environment: env.iter().map(|(name, value)| ((*name).to_owned(), text(value))).collect(),
     })
 }
 
-fn ask(runner: &Runner, args: &[&str], cancel: &Cancel) -> Result<String, SpawnError> {
+/// What the agent's program prints when it is run with `args`.
+pub(crate) fn ask(
+    runner: &Runner,
+    args: &[&str],
+    dir: &Path,
+    cancel: &Cancel,
+) -> Result<String, SpawnError> {
     const LIMIT: Duration = Duration::from_secs(30);
     const LONGEST: usize = 1 << 20;
-    let command = Command::new(runner.program(), "/")
+    let command = Command::new(runner.program(), dir)
         .args(&runner.args)
         .args(args.iter().copied())
         .stdout(Output::Capture { limit: LONGEST })
@@ -81,13 +106,16 @@ fn ask(runner: &Runner, args: &[&str], cancel: &Cancel) -> Result<String, SpawnE
 }
 
 /// The long flags of every kind of turn.
-fn flags(runner: &Runner) -> BTreeSet<String> {
+fn flags(invocation: fn(&Turn) -> Invocation) -> BTreeSet<String> {
     let id = || Some("0".to_owned());
     let fresh = Turn { session: id(), model: id(), effort: id(), ..Turn::new("", "", "", "") };
     let resumed = Turn { resume: id(), access: Access::Edits, ..fresh.clone() };
     [fresh, resumed]
         .iter()
-        .flat_map(|turn| (runner.adapter.invocation)(turn).args)
+        .flat_map(|turn| {
+            let Invocation { args, last, .. } = invocation(turn);
+            [args, last].concat()
+        })
         .filter_map(|arg| {
             let arg = arg.into_string().ok()?;
             let flag = arg.split('=').next()?;
@@ -97,22 +125,28 @@ fn flags(runner: &Runner) -> BTreeSet<String> {
 }
 
 /// Whether `flag` stands in a help, and not only as the beginning of a longer one.
-fn mentions(help: &str, flag: &str) -> bool {
+pub(crate) fn mentions(help: &str, flag: &str) -> bool {
     help.match_indices(flag).any(|(at, _)| {
         !help[at + flag.len()..].starts_with(|next: char| next.is_alphanumeric() || next == '-')
     })
 }
 
-fn login(runner: &Runner, home: Option<&Path>, has_variable: &dyn Fn(&str) -> bool) -> Login {
-    let (variables, files) = runner.adapter.login;
-    if variables.is_empty() && files.is_empty() {
+fn login(credentials: Credentials, variable: &dyn Fn(&str) -> Option<OsString>) -> Login {
+    let Credentials { variables, kept } = credentials;
+    if variables.is_empty() && kept.is_none() {
         return Login::Unknown;
     }
-    let variable = variables.iter().find(|name| has_variable(name));
-    let mut files = files.iter().filter_map(|file| Some(home?.join(file)));
-    match (variable, files.find(|file| file.exists())) {
-        (Some(variable), _) => Login::Variable((*variable).to_owned()),
-        (None, Some(file)) => Login::File(file),
-        (None, None) => Login::Nowhere,
+    // Set to nothing is as good as not set.
+    let variable = |name: &str| variable(name).filter(|value| !value.is_empty());
+    if let Some(name) = variables.iter().find(|name| variable(name).is_some()) {
+        return Login::Variable((*name).to_owned());
     }
+    let file = kept.and_then(|kept| {
+        let dir = match kept.moved_by.and_then(variable) {
+            Some(dir) => PathBuf::from(dir),
+            None => PathBuf::from(variable("HOME")?).join(kept.dir),
+        };
+        Some(if kept.file.is_empty() { dir } else { dir.join(kept.file) })
+    });
+    file.filter(|file| file.exists()).map_or(Login::Nowhere, Login::File)
 }

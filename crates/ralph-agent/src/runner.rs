@@ -4,12 +4,16 @@ use std::{
     collections::BTreeMap,
     ffi::{OsStr, OsString},
     path::{Path, PathBuf},
+    sync::{Arc, OnceLock},
 };
+
+use ralph_process::Cancel;
 
 use serde::Serialize;
 
 use crate::{
     adapter::{self, ADAPTERS, Adapter},
+    probe,
     script::{self, ScriptError},
 };
 
@@ -21,6 +25,10 @@ pub struct Runner {
     pub(crate) program: PathBuf,
     /// What comes before the adapter's own arguments.
     pub(crate) args: Vec<OsString>,
+    /// What comes after them.
+    pub(crate) extra_args: Vec<OsString>,
+    /// What the program turned out to be, once it was asked; known to every copy.
+    dialect: Arc<OnceLock<&'static Adapter>>,
 }
 
 /// What an agent can be asked for, and what it tells.
@@ -39,6 +47,8 @@ pub struct Capabilities {
     pub edits: bool,
     /// To stop by itself after so many steps or dollars.
     pub limits: bool,
+    /// To answer with a JSON object by a schema.
+    pub schema: bool,
     /// It tells the tokens it used.
     pub tokens: bool,
     /// It tells what it cost.
@@ -53,6 +63,7 @@ impl Capabilities {
         effort: true,
         edits: true,
         limits: false,
+        schema: false,
         tokens: true,
         cost: false,
     };
@@ -70,6 +81,9 @@ pub struct Programs {
     /// Program and first arguments of a runner, by its name. A name that is not that of
     /// an agent known here is a plugin's.
     pub runners: BTreeMap<String, Vec<String>>,
+    /// Further arguments of a runner, by its name. They stand where its program takes
+    /// options for a turn.
+    pub args: BTreeMap<String, Vec<String>>,
     /// What plays scripts.
     pub player: Option<Player>,
 }
@@ -164,28 +178,63 @@ impl Runner {
             (None, words) if adapter.name == "command" => words.as_ref(),
             (None, _) => None,
         };
-        let (program, args) = match words.and_then(|words| words.split_first()) {
-            Some((program, args)) => (program.as_str(), args),
-            None => match programs.bins.get(name).map_or(adapter.program, String::as_str) {
-                "" => return Err(RunnerError::NoProgram { name: name.to_owned() }),
-                bin => (bin, &[][..]),
-            },
+        let configured = words.and_then(|words| words.split_first());
+        let args = configured.map_or(&[][..], |(_, args)| args);
+        let bin = configured.map(|(program, _)| program).or_else(|| programs.bins.get(name));
+        let candidates = match &bin {
+            Some(bin) => vec![bin.as_str()],
+            None => adapter.programs.to_vec(),
         };
-        let missing = |searched| RunnerError::Missing {
+        let Some(&program) = candidates.first() else {
+            return Err(RunnerError::NoProgram { name: name.to_owned() });
+        };
+        let missing = || RunnerError::Missing {
             name: name.to_owned(),
             program: program.to_owned(),
-            searched,
+            searched: (Path::new(program).components().count() == 1)
+                .then(|| programs.path.clone().unwrap_or_default()),
         };
-        let path = Path::new(program);
-        let found = if path.is_relative() && path.components().count() > 1 {
-            path.to_owned()
-        } else {
-            let searched = path.is_relative().then(|| programs.path.clone().unwrap_or_default());
+        let found = candidates.iter().find_map(|program| {
+            let path = Path::new(program);
+            if path.is_relative() && path.components().count() > 1 {
+                return Some(path.to_owned());
+            }
             ralph_process::find_program(path.as_os_str(), programs.path.as_deref())
-                .ok_or_else(|| missing(searched))?
-        };
-        let args = args.iter().map(OsString::from).collect();
-        Ok(Self { adapter, name: name.to_owned(), program: found, args })
+        });
+        let words = |words: &[String]| words.iter().map(OsString::from).collect();
+        Ok(Self {
+            adapter,
+            name: name.to_owned(),
+            program: found.ok_or_else(missing)?,
+            args: words(args),
+            extra_args: words(programs.args.get(name).map_or(&[], Vec::as_slice)),
+            dialect: Arc::default(),
+        })
+    }
+
+    /// The agent that the program is.
+    ///
+    /// Where two agents have programs of one name, the program is run once to be asked;
+    /// one that does not say is taken for what the runner's name says.
+    pub(crate) fn dialect(&self, dir: &Path, cancel: &Cancel) -> &'static Adapter {
+        let Some(dialects) = self.adapter.dialects else { return self.adapter };
+        self.dialect.get_or_init(|| {
+            let told = probe::ask(self, dialects.ask, dir, cancel).ok();
+            told.and_then(|told| (dialects.tell)(&told)).unwrap_or(self.adapter)
+        })
+    }
+
+    /// The agent it is driven as in `dir`, where that is not the one that its name says.
+    ///
+    /// May run its program, once, to be told which of two of that name it is.
+    pub fn driven_as(&self, dir: &Path, cancel: &Cancel) -> Option<&'static str> {
+        let dialect = self.dialect(dir, cancel);
+        (dialect.name != self.adapter.name).then_some(dialect.name)
+    }
+
+    /// Whether its program is there, for a turn in `dir`.
+    pub fn is_there(&self, dir: &Path) -> bool {
+        ralph_process::find_program(dir.join(&self.program).as_os_str(), None).is_some()
     }
 
     fn scripted(name: &str, script: &Path, programs: &Programs) -> Result<Self, RunnerError> {
@@ -202,6 +251,8 @@ impl Runner {
                 program: program.into(),
                 // The agent's own arguments are not for the player.
                 args: [args, &[path.into(), "--".into()]].concat(),
+                extra_args: Vec::new(),
+                dialect: Arc::new(OnceLock::from(adapter)),
             }),
             Err(source) => Err(RunnerError::Script { path, source }),
         }
@@ -212,12 +263,14 @@ impl Runner {
         self.adapter.name
     }
 
-    /// The agents on the search path, the one to prefer first.
+    /// The agents on the search path, the one to prefer first, by the names that are
+    /// theirs alone.
     pub fn detect(path: Option<&OsStr>) -> Vec<Detected> {
         ADAPTERS
             .into_iter()
             .filter_map(|adapter| {
-                let program = ralph_process::find_program(OsStr::new(adapter.program), path)?;
+                let name = OsStr::new(*adapter.programs.first()?);
+                let program = ralph_process::find_program(name, path)?;
                 Some(Detected { name: adapter.name, program })
             })
             .collect()

@@ -26,6 +26,9 @@ pub(crate) const STDOUT: &str = "stdout";
 /// The file of a turn with what its agent said beside that.
 pub(crate) const STDERR: &str = "stderr";
 
+/// The file of a turn with the schema that its answer has to have.
+const SCHEMA: &str = "schema.json";
+
 /// What an agent is asked to do, and where.
 #[derive(Clone, Debug)]
 pub struct Turn {
@@ -51,6 +54,9 @@ pub struct Turn {
     pub steps: Option<u32>,
     /// The agent stops by itself after so many US dollars, where it can be told to.
     pub usd: Option<f64>,
+    /// A JSON schema that the answer, a JSON object, has to have; for an agent that can be
+    /// given one, and passed over with the others.
+    pub schema: Option<String>,
     /// The turn is ended when it takes longer.
     pub limit: Option<Duration>,
     /// The turn is ended when the agent prints nothing for so long.
@@ -152,6 +158,7 @@ impl Turn {
             access: Access::Full,
             steps: None,
             usd: None,
+            schema: None,
             limit: None,
             silence: None,
             linger: LINGER,
@@ -163,6 +170,11 @@ impl Turn {
     /// The file with the prompt.
     pub fn prompt_path(&self) -> PathBuf {
         self.files.join("prompt.md")
+    }
+
+    /// The file with the schema of the answer, where there is one.
+    pub(crate) fn schema_path(&self) -> PathBuf {
+        self.files.join(SCHEMA)
     }
 }
 
@@ -193,10 +205,13 @@ pub fn run_turn(
     let write = |source| TurnError::Write { source };
     fs_err::create_dir_all(&turn.files).map_err(write)?;
     fs_err::write(turn.prompt_path(), &turn.prompt).map_err(write)?;
+    if let Some(schema) = &turn.schema {
+        fs_err::write(turn.schema_path(), schema).map_err(write)?;
+    }
     // There from the start: whoever reads needs not wait for the agent.
     fs_err::write(stdout_path(&turn.files), "").map_err(write)?;
 
-    let command = command(runner, turn).map_err(write)?;
+    let command = command(runner, turn, cancel).map_err(write)?;
     let mut output = Follow::open(runner, &turn.files)?;
     let mut watch = Watch::new(turn);
     let mut stopped = None;
@@ -237,8 +252,12 @@ pub fn read_turn(runner: &Runner, files: &Path, ending: Ending) -> Result<Verdic
     output.finish(ending, files, &mut |_| {})
 }
 
-fn command(runner: &Runner, turn: &Turn) -> io::Result<Command> {
-    let Invocation { args, env, stdin } = (runner.adapter.invocation)(turn);
+fn command(runner: &Runner, turn: &Turn, cancel: &Cancel) -> io::Result<Command> {
+    let adapter = runner.dialect(&turn.dir, cancel);
+    let Invocation { args, last, env, stdin, files } = (adapter.invocation)(turn);
+    for (name, text) in files {
+        fs_err::write(turn.files.join(name), text)?;
+    }
     let input = match stdin {
         Some(text) => {
             let path = turn.files.join("stdin");
@@ -250,6 +269,8 @@ fn command(runner: &Runner, turn: &Turn) -> io::Result<Command> {
     Ok(Command::new(&runner.program, &turn.dir)
         .args(&runner.args)
         .args(args)
+        .args(&runner.extra_args)
+        .args(last)
         .envs(env.into_iter().map(|(name, value)| (name.into(), value)))
         .envs(turn.env.iter().cloned())
         .stdin(Input::File(input))
@@ -274,6 +295,7 @@ impl Follow {
     fn open(runner: &Runner, files: &Path) -> Result<Self, TurnError> {
         let file = fs_err::File::open(stdout_path(files)).map_err(read_error)?;
         let parser = Parser::of(runner.adapter);
+        let parser = if files.join(SCHEMA).exists() { parser.structured() } else { parser };
         Ok(Self { file, parser, buffer: vec![0; 64 << 10], read: 0 })
     }
 

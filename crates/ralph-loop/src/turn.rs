@@ -94,6 +94,7 @@ pub fn take(
     turn.limit = (minutes > 0).then(|| Duration::from_secs(minutes * 60));
     let minutes = u64::from(agent.turn_silence_minutes);
     turn.silence = (minutes > 0).then(|| Duration::from_secs(minutes * 60));
+    turn.linger = Duration::from_secs(agent.turn_linger_seconds.into());
     let price = turn.model.as_ref().and_then(|model| agent.prices.get(model));
     turn.price = price.map(|&ralph_config::Price { input, cache_read, cache_write, output }| {
         ralph_agent::Price { input, cache_read, cache_write, output }

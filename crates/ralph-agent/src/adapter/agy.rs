@@ -2,17 +2,17 @@
 
 use serde_json::json;
 
-use super::{Adapter, Invocation, usage};
-use crate::{
-    Access, Capabilities, Event, Final, Json, Outcome, Turn, Usage,
-    parser::{Fold, brief},
-};
+use super::{Adapter, Credentials, Invocation, Kept, by_message, usage};
+use crate::{Access, Capabilities, Event, Final, Json, Outcome, Turn, Usage, parser::Fold};
 
 pub(crate) const ADAPTER: Adapter = Adapter {
     name: "agy",
-    program: "agy",
+    programs: &["agy"],
     can: Capabilities { session: false, ..Capabilities::ALL },
-    login: (&[], &[".gemini/antigravity-cli"]),
+    login: Credentials {
+        variables: &[],
+        kept: Some(Kept { moved_by: None, dir: ".gemini", file: "antigravity-cli" }),
+    },
     invocation,
     fold: Some(fold),
     ..Adapter::BASE
@@ -63,8 +63,8 @@ fn fold(fold: &mut Fold<'_>, event: &Json<'_>) {
             let text = result.text("response");
             let outcome = match result.text("status") {
                 Some("SUCCESS") => Outcome::Succeeded,
-                Some("CANCELED") => Outcome::Truncated,
-                _ => Outcome::Failed { reason: brief(text.unwrap_or_default()) },
+                Some(reason @ "CANCELED") => Outcome::Truncated { reason: reason.to_owned() },
+                _ => by_message(text.unwrap_or_default()),
             };
             fold.tell(&Event::Final(Final { outcome, text }));
         }

@@ -1,13 +1,20 @@
 //! Amp: `amp -x`, which prints what Claude Code does.
 
-use super::{Adapter, Invocation, claude};
+use super::{Adapter, Credentials, Invocation, Kept, claude};
 use crate::{Access, Capabilities, Turn};
 
 pub(crate) const ADAPTER: Adapter = Adapter {
     name: "amp",
-    program: "amp",
+    programs: &["amp"],
     can: Capabilities { model: false, effort: false, session: false, ..Capabilities::ALL },
-    login: (&["AMP_API_KEY"], &[".local/share/amp/secrets.json"]),
+    login: Credentials {
+        variables: &["AMP_API_KEY"],
+        kept: Some(Kept {
+            moved_by: Some("XDG_DATA_HOME"),
+            dir: ".local/share",
+            file: "amp/secrets.json",
+        }),
+    },
     invocation,
     fold: Some(claude::fold),
     ..Adapter::BASE

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ralph_state::Timestamp;
 
-use super::{Adapter, Invocation, by_status, usage};
+use super::{Adapter, Credentials, Invocation, Kept, by_kind, by_message, by_status, usage};
 use crate::{
     Access, Capabilities, Cost, Event, Final, Json, Outcome, Turn, Usage,
     parser::{Facts, Fold, brief},
@@ -12,9 +12,16 @@ use crate::{
 
 pub(crate) const ADAPTER: Adapter = Adapter {
     name: "claude",
-    program: "claude",
-    can: Capabilities { limits: true, cost: true, ..Capabilities::ALL },
-    login: (&["ANTHROPIC_API_KEY", "CLAUDE_CODE_OAUTH_TOKEN"], &[".claude/.credentials.json"]),
+    programs: &["claude"],
+    can: Capabilities { limits: true, schema: true, cost: true, ..Capabilities::ALL },
+    login: Credentials {
+        variables: &["ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN"],
+        kept: Some(Kept {
+            moved_by: Some("CLAUDE_CONFIG_DIR"),
+            dir: ".claude",
+            file: ".credentials.json",
+        }),
+    },
     // On SIGTERM it leaves its tools behind and tells no final event.
     interrupt: Some(Duration::from_secs(5)),
     invocation,
@@ -35,7 +42,11 @@ fn invocation(turn: &Turn) -> Invocation {
         .option("--effort", turn.effort.as_deref())
         .option("--max-turns", turn.steps.map(|steps| steps.to_string()).as_deref())
         .option("--max-budget-usd", turn.usd.map(|usd| usd.to_string()).as_deref());
-    let invocation = invocation.session(turn, "--resume", "--session-id");
+    let invocation = invocation.option("--json-schema", turn.schema.as_deref()).session(
+        turn,
+        "--resume",
+        "--session-id",
+    );
     // Without it every turn pays for one more request, to title the session.
     let invocation = invocation.env("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1");
     if turn.access == Access::Full && rustix::process::geteuid().is_root() {
@@ -46,7 +57,16 @@ fn invocation(turn: &Turn) -> Invocation {
     }
 }
 
-pub(super) fn fold(fold: &mut Fold<'_>, event: &Json<'_>) {
+/// A line may be one event, or with `--output-format json` a list of all of them.
+pub(super) fn fold(fold: &mut Fold<'_>, line: &Json<'_>) {
+    for event in line.items().iter().filter(|item| item.is_object()) {
+        fold.facts.seen = true;
+        one(fold, event);
+    }
+    one(fold, line);
+}
+
+fn one(fold: &mut Fold<'_>, event: &Json<'_>) {
     fold.session(event.text("session_id"));
     // What a sub-agent says is not the answer; its tools are the turn's all the same.
     let is_main = event.get("parent_tool_use_id").is_none_or(Json::is_null);
@@ -58,6 +78,9 @@ pub(super) fn fold(fold: &mut Fold<'_>, event: &Json<'_>) {
                 fold.facts.memo = Some(kind.to_owned());
                 return fold.warning(blocks.iter().find_map(|it| it.text("text")).or(Some(kind)));
             }
+            // Whoever answers again has no failure left, and no limit.
+            fold.facts.memo = None;
+            fold.facts.reset = None;
             for block in blocks {
                 match block.text("type") {
                     Some("text") if is_main => fold.text(block.text("text")),
@@ -95,6 +118,7 @@ pub(super) fn fold(fold: &mut Fold<'_>, event: &Json<'_>) {
             }
             _ => {}
         },
+        Some("rate_limit_event") if event.text("rate_limit_info/status") == Some("allowed") => {}
         Some("rate_limit_event") => fold.tell(&Event::RateLimit {
             rejected: event.text("rate_limit_info/status") == Some("rejected"),
             until: event.whole("rate_limit_info/resetsAt").and_then(|seconds| {
@@ -115,8 +139,12 @@ fn result(fold: &mut Fold<'_>, event: &Json<'_>) {
             "output_tokens",
         ];
         let cost = Cost::measured(event.real("total_cost_usd"));
-        fold.tell(&Event::Usage(Usage { cost, ..usage(counts, NAMES) }));
+        let main = usage(counts, NAMES);
+        let all = by_model(event);
+        let widest = if all.tokens() > main.tokens() { all } else { main };
+        fold.tell(&Event::Usage(Usage { cost, ..widest }));
     }
+    fold.facts.fits = Some(event.get("structured_output").is_some_and(Json::is_object));
     let denied = event.list("permission_denials").len();
     if denied > 0 {
         fold.warning(Some(&format!("uses of tools that were denied: {denied}")));
@@ -127,6 +155,19 @@ fn result(fold: &mut Fold<'_>, event: &Json<'_>) {
         (_, subtype) => (failure(fold.facts, event, subtype.unwrap_or_default()), None),
     };
     fold.tell(&Event::Final(Final { outcome, text }));
+}
+
+/// What all models used, sub-agents and side requests included; `usage` has the main agent's
+/// alone, and nothing of a request that was made again.
+fn by_model(event: &Json<'_>) -> Usage {
+    const NAMES: [&str; 4] =
+        ["inputTokens", "cacheReadInputTokens", "cacheCreationInputTokens", "outputTokens"];
+    let models = event.get("modelUsage").map_or(&[][..], Json::fields);
+    let mut all = Usage::default();
+    for (_, counts) in models {
+        all.add(usage(counts, NAMES));
+    }
+    all
 }
 
 fn failure(facts: &Facts, event: &Json<'_>, subtype: &str) -> Outcome {
@@ -146,22 +187,11 @@ fn failure(facts: &Facts, event: &Json<'_>, subtype: &str) -> Outcome {
         return Outcome::Interrupted;
     }
     let told = by_status(event.count("api_error_status"), message);
-    match told.or_else(|| by_kind(facts.memo.as_deref()?, &reason)) {
+    match told.or_else(|| by_kind(facts.memo.as_deref()?, message)) {
         Some(Outcome::RateLimited { .. }) => Outcome::RateLimited { until: facts.reset },
         Some(outcome) => outcome,
-        None => Outcome::Failed { reason },
+        None => by_message(message),
     }
-}
-
-fn by_kind(kind: &str, reason: &str) -> Option<Outcome> {
-    let reason = reason.to_owned();
-    Some(match kind {
-        "rate_limit" => Outcome::RateLimited { until: None },
-        "authentication_failed" => Outcome::NotAuthenticated { reason },
-        "billing_error" => Outcome::OutOfQuota { reason },
-        "server_error" | "overloaded" => Outcome::Unavailable { reason },
-        _ => return None,
-    })
 }
 
 fn exit(facts: &Facts, code: i32, stderr: &str) -> Option<Outcome> {

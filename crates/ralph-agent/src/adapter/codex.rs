@@ -1,6 +1,6 @@
 //! Codex: `codex exec`.
 
-use super::{Adapter, Invocation, by_status};
+use super::{Adapter, Credentials, Invocation, Kept, by_status};
 use crate::{
     Access, Capabilities, Cost, Counted, Event, Json, Outcome, Turn, Usage,
     parser::{Facts, Fold, brief},
@@ -8,10 +8,13 @@ use crate::{
 
 pub(crate) const ADAPTER: Adapter = Adapter {
     name: "codex",
-    program: "codex",
-    can: Capabilities { session: false, ..Capabilities::ALL },
+    programs: &["codex"],
+    can: Capabilities { session: false, schema: true, ..Capabilities::ALL },
     help: &["exec"],
-    login: (&["CODEX_API_KEY", "OPENAI_API_KEY"], &[".codex/auth.json"]),
+    login: Credentials {
+        variables: &["CODEX_API_KEY", "OPENAI_API_KEY"],
+        kept: Some(Kept { moved_by: Some("CODEX_HOME"), dir: ".codex", file: "auth.json" }),
+    },
     invocation,
     fold: Some(fold),
     exit,
@@ -32,8 +35,17 @@ fn invocation(turn: &Turn) -> Invocation {
         .option("--model", turn.model.as_deref())
         .option("-c", effort.as_deref())
         .option("-c", Some("check_for_update_on_startup=false"))
-        .option("resume", turn.resume.as_deref());
-    invocation.arg("-")
+        .option("-c", Some("analytics.enabled=false"))
+        .option("-c", Some("features.plugins=false"))
+        .option("-c", Some("otel.exporter=\"none\""));
+    let invocation = match &turn.schema {
+        Some(_) => invocation.arg("--output-schema").arg(turn.schema_path()),
+        None => invocation,
+    };
+    match turn.resume.as_deref() {
+        Some(thread) => invocation.last(&["resume", thread, "-"]),
+        None => invocation.last(&["-"]),
+    }
 }
 
 fn fold(fold: &mut Fold<'_>, event: &Json<'_>) {

@@ -15,6 +15,7 @@ pub(crate) const ADAPTER: Adapter = Adapter {
         effort: false,
         edits: false,
         limits: false,
+        schema: false,
         tokens: false,
         cost: false,
     },

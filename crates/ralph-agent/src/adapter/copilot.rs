@@ -1,6 +1,6 @@
 //! GitHub Copilot CLI: `copilot`.
 
-use super::{Adapter, Invocation};
+use super::{Adapter, Credentials, Invocation, Kept, by_kind};
 use crate::{
     Access, Capabilities, Event, Json, Outcome, Turn,
     parser::{Fold, brief},
@@ -8,9 +8,12 @@ use crate::{
 
 pub(crate) const ADAPTER: Adapter = Adapter {
     name: "copilot",
-    program: "copilot",
+    programs: &["copilot"],
     can: Capabilities { effort: false, tokens: false, ..Capabilities::ALL },
-    login: (&["COPILOT_GITHUB_TOKEN", "GH_TOKEN", "GITHUB_TOKEN"], &[".copilot/config.json"]),
+    login: Credentials {
+        variables: &["COPILOT_GITHUB_TOKEN", "GH_TOKEN", "GITHUB_TOKEN"],
+        kept: Some(Kept { moved_by: Some("COPILOT_HOME"), dir: ".copilot", file: "config.json" }),
+    },
     invocation,
     fold: Some(fold),
     ..Adapter::BASE
@@ -63,11 +66,6 @@ fn fold(fold: &mut Fold<'_>, event: &Json<'_>) {
 }
 
 fn failure(told: &str) -> Outcome {
-    let reason = told.to_owned();
-    match told.split(':').next() {
-        Some("rate_limit") => Outcome::RateLimited { until: None },
-        Some("quota") => Outcome::OutOfQuota { reason },
-        Some("authentication" | "authorization") => Outcome::NotAuthenticated { reason },
-        _ => Outcome::Failed { reason },
-    }
+    let kind = told.split(':').next().unwrap_or_default();
+    by_kind(kind, told).unwrap_or_else(|| Outcome::Failed { reason: told.to_owned() })
 }

@@ -1,16 +1,16 @@
-//! Cursor: `cursor-agent -p`.
+//! Cursor: `agent -p`, formerly `cursor-agent`.
 
-use super::{Adapter, Invocation, usage};
+use super::{Adapter, Credentials, Invocation, by_message, by_stderr, usage};
 use crate::{
     Access, Capabilities, Event, Final, Json, Outcome, Turn,
-    parser::{Facts, Fold, brief},
+    parser::{Facts, Fold},
 };
 
 pub(crate) const ADAPTER: Adapter = Adapter {
     name: "cursor",
-    program: "cursor-agent",
+    programs: &["cursor-agent", "agent"],
     can: Capabilities { effort: false, session: false, ..Capabilities::ALL },
-    login: (&["CURSOR_API_KEY"], &[]),
+    login: Credentials { variables: &["CURSOR_API_KEY"], kept: None },
     invocation,
     fold: Some(fold),
     exit,
@@ -61,9 +61,7 @@ fn fold(fold: &mut Fold<'_>, event: &Json<'_>) {
             let text = event.text("result");
             let outcome = match (event.flag("is_error"), subtype) {
                 (Some(false) | None, Some("success")) => Outcome::Succeeded,
-                (_, subtype) => {
-                    Outcome::Failed { reason: brief(text.or(subtype).unwrap_or_default()) }
-                }
+                (_, subtype) => by_message(text.or(subtype).unwrap_or_default()),
             };
             fold.tell(&Event::Final(Final { outcome, text }));
         }
@@ -71,8 +69,10 @@ fn fold(fold: &mut Fold<'_>, event: &Json<'_>) {
     }
 }
 
-fn exit(_facts: &Facts, _code: i32, stderr: &str) -> Option<Outcome> {
-    let line =
-        stderr.lines().map(str::trim).find(|line| line.starts_with("Authentication required"))?;
-    Some(Outcome::NotAuthenticated { reason: brief(line) })
+/// A failure has no event: it is told on stderr, in a line of its own.
+fn exit(facts: &Facts, code: i32, stderr: &str) -> Option<Outcome> {
+    if code == 0 || facts.claim.is_some() {
+        return None;
+    }
+    by_stderr(stderr)
 }

@@ -1,17 +1,17 @@
 //! Droid: `droid exec`.
 
-use super::{Adapter, Invocation};
-use crate::{
-    Access, Capabilities, Event, Final, Json, Outcome, Turn,
-    parser::{Fold, brief},
-};
+use super::{Adapter, Credentials, Invocation, Kept, by_message};
+use crate::{Access, Capabilities, Event, Final, Json, Outcome, Turn, parser::Fold};
 
 pub(crate) const ADAPTER: Adapter = Adapter {
     name: "droid",
-    program: "droid",
+    programs: &["droid"],
     can: Capabilities { session: false, tokens: false, ..Capabilities::ALL },
     help: &["exec"],
-    login: (&["FACTORY_API_KEY"], &[".factory/auth.json"]),
+    login: Credentials {
+        variables: &["FACTORY_API_KEY"],
+        kept: Some(Kept { moved_by: None, dir: ".factory", file: "auth.json" }),
+    },
     invocation,
     fold: Some(fold),
     ..Adapter::BASE
@@ -47,7 +47,7 @@ fn fold(fold: &mut Fold<'_>, event: &Json<'_>) {
         Some("error") => {
             let message = event.text("message").unwrap_or_default();
             fold.warning(Some(message));
-            fold.ended(Outcome::Failed { reason: brief(message) });
+            fold.ended(by_message(message));
         }
         Some("completion") => {
             fold.tell(&Event::Final(Final {

@@ -1,6 +1,8 @@
 //! Gemini CLI: `gemini`.
 
-use super::{Adapter, Invocation, by_status};
+use serde_json::json;
+
+use super::{Adapter, Credentials, Invocation, Kept, by_status};
 use crate::{
     Access, Capabilities, Cost, Counted, Event, Json, Outcome, Turn, Usage,
     parser::{Claim, Facts, Fold, brief},
@@ -8,23 +10,36 @@ use crate::{
 
 pub(crate) const ADAPTER: Adapter = Adapter {
     name: "gemini",
-    program: "gemini",
+    programs: &["gemini"],
     can: Capabilities { effort: false, ..Capabilities::ALL },
-    login: (&["GEMINI_API_KEY", "GOOGLE_API_KEY"], &[".gemini/oauth_creds.json"]),
+    login: Credentials {
+        variables: &["GEMINI_API_KEY", "GOOGLE_API_KEY"],
+        kept: Some(Kept { moved_by: None, dir: ".gemini", file: "oauth_creds.json" }),
+    },
     invocation,
     fold: Some(fold),
     exit,
     ..Adapter::BASE
 };
 
+/// The file of a turn with settings for it.
+const DEFAULTS: &str = "gemini-defaults.json";
+
 fn invocation(turn: &Turn) -> Invocation {
     let approval = match turn.access {
         Access::Full => "yolo",
         Access::Edits => "auto_edit",
     };
+    // The weakest of its layers, so that the user's settings still win.
+    let defaults = json!({
+        "privacy": { "usageStatisticsEnabled": false },
+        "general": { "enableAutoUpdate": false, "enableAutoUpdateNotification": false },
+    });
     let invocation = Invocation::new(&["--output-format", "stream-json", "--skip-trust"])
         .option("--approval-mode", Some(approval))
-        .option("--model", turn.model.as_deref());
+        .option("--model", turn.model.as_deref())
+        .env("GEMINI_CLI_SYSTEM_DEFAULTS_PATH", turn.files.join(DEFAULTS))
+        .file(DEFAULTS, defaults.to_string());
     match (&turn.resume, &turn.session) {
         (Some(id), _) => invocation.option("--resume", Some(id)),
         (None, id) => invocation.option("--session-id", id.as_deref()),
@@ -67,14 +82,14 @@ fn result(fold: &mut Fold<'_>, event: &Json<'_>) {
     let input = event.count("stats/input_tokens");
     let output = event.count("stats/output_tokens");
     // Reasoning is only in the total.
-    let reasoning = event.count("stats/total_tokens").saturating_sub(input + output);
+    let reasoning = event.count("stats/total_tokens").saturating_sub(input.saturating_add(output));
     let cache_read = event.count("stats/cached");
     fold.tell(&Event::Usage(Usage {
         counted: Counted::Turn,
         input: input.saturating_sub(cache_read),
         cache_read,
         cache_write: 0,
-        output: output + reasoning,
+        output: output.saturating_add(reasoning),
         reasoning,
         cost: Cost::Unknown,
     }));
@@ -105,10 +120,15 @@ fn failure(message: &str) -> Outcome {
 }
 
 fn exit(facts: &Facts, code: i32, stderr: &str) -> Option<Outcome> {
+    let mut lines = stderr.lines().map(str::trim).filter(|line| !line.is_empty());
     let told = match &facts.claim {
-        Some(Claim::Bad(Outcome::Failed { reason })) => Some(reason.as_str()),
-        _ => stderr.lines().map(str::trim).find(|line| !line.is_empty() && !is_noise(line)),
+        Some(Claim::Bad(outcome)) => outcome.reason(),
+        _ => None,
     };
+    // It says first what became of the approval mode, then why.
+    let trust = |line: &&str| code == 55 && line.contains("--skip-trust");
+    let told =
+        told.or_else(|| lines.clone().find(trust)).or_else(|| lines.find(|line| !is_noise(line)));
     let reason = brief(told.unwrap_or_default());
     let resuming = stderr.lines().any(|line| line.starts_with("Error resuming session"));
     Some(match code {
@@ -125,7 +145,11 @@ fn exit(facts: &Facts, code: i32, stderr: &str) -> Option<Outcome> {
 
 /// What it says on stderr also when all is well.
 fn is_noise(line: &str) -> bool {
-    ["YOLO mode is enabled", "Ripgrep is not available", "Warning: "]
-        .iter()
-        .any(|start| line.starts_with(start))
+    const NOISE: [&str; 4] = [
+        "YOLO mode is enabled",
+        "Ripgrep is not available",
+        "Warning: ",
+        "Error when talking to Gemini API Full report",
+    ];
+    NOISE.iter().any(|start| line.starts_with(start))
 }

@@ -1,11 +1,15 @@
 //! Kimi, the two programs of that name: Kimi Code and the older `kimi-cli`.
 
-use super::{Adapter, Invocation};
-use crate::{Access, Capabilities, Event, Json, Outcome, Turn, parser::Fold};
+use super::{Adapter, Credentials, Dialects, Invocation, Kept, by_status, by_stderr};
+use crate::{
+    Access, Capabilities, Event, Json, Outcome, Turn,
+    parser::{Facts, Fold},
+    probe::mentions,
+};
 
 pub(crate) const ADAPTER: Adapter = Adapter {
     name: "kimi",
-    program: "kimi",
+    programs: &["kimi"],
     can: Capabilities {
         effort: false,
         session: false,
@@ -13,19 +17,37 @@ pub(crate) const ADAPTER: Adapter = Adapter {
         tokens: false,
         ..Capabilities::ALL
     },
-    login: (&["KIMI_API_KEY"], &[".kimi-code"]),
+    login: Credentials {
+        variables: &["KIMI_API_KEY"],
+        kept: Some(Kept { moved_by: None, dir: ".kimi-code", file: "" }),
+    },
+    dialects: Some(Dialects { ask: &["--help"], tell }),
     invocation,
     fold: Some(fold),
+    exit,
     ..Adapter::BASE
 };
 
 pub(crate) const LEGACY: Adapter = Adapter {
     name: "kimi-cli",
     can: Capabilities { session: true, ..ADAPTER.can },
-    login: (&["KIMI_API_KEY"], &[".kimi"]),
+    programs: &["kimi-cli", "kimi"],
+    login: Credentials {
+        variables: &["KIMI_API_KEY"],
+        kept: Some(Kept { moved_by: None, dir: ".kimi", file: "" }),
+    },
     invocation: legacy,
     ..ADAPTER
 };
+
+/// The older one alone has a flag for what is not interactive.
+fn tell(help: &str) -> Option<&'static Adapter> {
+    if mentions(help, "--print") {
+        Some(&LEGACY)
+    } else {
+        mentions(help, "--output-format").then_some(&ADAPTER)
+    }
+}
 
 fn invocation(turn: &Turn) -> Invocation {
     // It takes no prompt on stdin, and an argument has a limit and is seen by everybody.
@@ -43,6 +65,16 @@ fn legacy(turn: &Turn) -> Invocation {
         .option("--model", turn.model.as_deref())
         // It never tells its session: the one to resume was chosen.
         .option("--session", turn.resume.as_deref().or(turn.session.as_deref()))
+}
+
+/// It prints no event for a failure: the last try says what the provider answered, and stderr
+/// what became of the rest.
+fn exit(facts: &Facts, code: i32, stderr: &str) -> Option<Outcome> {
+    if code == 0 || facts.claim.is_some() {
+        return None;
+    }
+    let tried = facts.retry.as_ref();
+    tried.and_then(|it| by_status(it.status, &it.message)).or_else(|| by_stderr(stderr))
 }
 
 /// There is no final event: an answer that asks for no tool stands for one.

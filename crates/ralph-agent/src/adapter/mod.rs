@@ -24,13 +24,16 @@ use crate::{
 /// One agent.
 pub(crate) struct Adapter {
     pub(crate) name: &'static str,
-    /// What it is called on `PATH`; empty when only configuration can tell.
-    pub(crate) program: &'static str,
+    /// What it is called on `PATH`: first the name that is its alone, then one that other
+    /// programs have as well. Empty when only configuration can tell.
+    pub(crate) programs: &'static [&'static str],
+    /// How to tell which of two agents a program is, where they share a name.
+    pub(crate) dialects: Option<Dialects>,
     pub(crate) can: Capabilities,
     /// What stands before `--help` to be told of the flags that a turn uses.
     pub(crate) help: &'static [&'static str],
-    /// Variables and files in the home directory of which one is there after a login.
-    pub(crate) login: (&'static [&'static str], &'static [&'static str]),
+    /// What is there after a login.
+    pub(crate) login: Credentials,
     /// It ends well on SIGINT within this time, and badly on SIGTERM.
     pub(crate) interrupt: Option<Duration>,
     /// How it is started for a turn; the prompt comes on stdin.
@@ -42,13 +45,60 @@ pub(crate) struct Adapter {
     pub(crate) exit: fn(&Facts, i32, &str) -> Option<Outcome>,
 }
 
+/// How two agents whose programs have one name are told apart.
+#[derive(Clone, Copy)]
+pub(crate) struct Dialects {
+    /// What the program is asked with.
+    pub(crate) ask: &'static [&'static str],
+    /// The agent that it is by its answer; `None` when that says nothing.
+    pub(crate) tell: fn(&str) -> Option<&'static Adapter>,
+}
+
+/// Of what is in here, one thing is there after a login.
+#[derive(Clone, Copy)]
+pub(crate) struct Credentials {
+    /// Variables of the environment.
+    pub(crate) variables: &'static [&'static str],
+    /// A file or directory.
+    pub(crate) kept: Option<Kept>,
+}
+
+/// Where an agent keeps its login.
+#[derive(Clone, Copy)]
+pub(crate) struct Kept {
+    /// The variable that names another directory than the usual one.
+    pub(crate) moved_by: Option<&'static str>,
+    /// The usual directory, below the home directory.
+    pub(crate) dir: &'static str,
+    /// What is in it after a login; empty when the directory itself tells.
+    pub(crate) file: &'static str,
+}
+
+/// Keys of the providers that an agent with many of them reads from the environment.
+const PROVIDERS: &[&str] = &[
+    "ANTHROPIC_API_KEY",
+    "OPENAI_API_KEY",
+    "OPENROUTER_API_KEY",
+    "GEMINI_API_KEY",
+    "GOOGLE_GENERATIVE_AI_API_KEY",
+    "MISTRAL_API_KEY",
+    "GROQ_API_KEY",
+    "XAI_API_KEY",
+    "DEEPSEEK_API_KEY",
+    "OPENCODE_API_KEY",
+];
+
 /// What is added to a program to start a turn.
 #[derive(Debug, Default)]
 pub(crate) struct Invocation {
     pub(crate) args: Vec<OsString>,
+    /// What has to stand after every option, so also after those of the configuration.
+    pub(crate) last: Vec<OsString>,
     pub(crate) env: Vec<(&'static str, OsString)>,
     /// What it reads in place of the prompt.
     pub(crate) stdin: Option<String>,
+    /// Files among the turn's own, by name, with their text.
+    pub(crate) files: Vec<(&'static str, String)>,
 }
 
 /// In the order in which they are offered.
@@ -83,10 +133,11 @@ impl Adapter {
     /// What most of them have in common.
     const BASE: Self = Self {
         name: "",
-        program: "",
+        programs: &[],
+        dialects: None,
         can: Capabilities::ALL,
         help: &[],
-        login: (&[], &[]),
+        login: Credentials { variables: &[], kept: None },
         interrupt: None,
         invocation: |_| Invocation::default(),
         fold: None,
@@ -123,6 +174,12 @@ impl Invocation {
         }
     }
 
+    /// These words stand last.
+    fn last(mut self, words: &[&str]) -> Self {
+        self.last.extend(words.iter().map(OsString::from));
+        self
+    }
+
     /// The session to go on with, or the id of a fresh one.
     fn session(self, turn: &Turn, resume: &str, choose: &str) -> Self {
         // With `=`, as the value is optional to some.
@@ -138,6 +195,16 @@ impl Invocation {
         self
     }
 
+    fn file(mut self, name: &'static str, text: String) -> Self {
+        self.files.push((name, text));
+        self
+    }
+
+    /// Sets each of these variables to 1.
+    fn switches(self, names: &[&'static str]) -> Self {
+        names.iter().fold(self, |invocation, name| invocation.env(name, "1"))
+    }
+
     fn env(mut self, name: &'static str, value: impl Into<OsString>) -> Self {
         self.env.push((name, value.into()));
         self
@@ -148,6 +215,86 @@ impl Invocation {
 fn usage(counts: &Json<'_>, names: [&str; 4]) -> Usage {
     let [input, cache_read, cache_write, output] = names.map(|name| counts.count(name));
     Usage { input, cache_read, cache_write, output, ..Usage::default() }
+}
+
+/// What the message of an error means.
+///
+/// Only its beginning is looked at, and what an answer of the provider inside it says of
+/// itself: what else a message may hold comes from anywhere.
+fn by_message(message: &str) -> Outcome {
+    let start = message.trim_start();
+    let start = ["[API Error: ", "API Error: ", "Error: ", "error: ", "HTTP "]
+        .iter()
+        .fold(start, |start, prefix| start.strip_prefix(prefix).unwrap_or(start));
+    let digits = start.len() - start.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+    let status = (digits == 3).then(|| start[..digits].parse().ok()).flatten();
+    let answer = message.find('{').and_then(|at| {
+        let mut documents = serde_json::Deserializer::from_str(&message[at..]).into_iter();
+        documents.next()?.ok()
+    });
+    let answer: Json<'_> = answer.unwrap_or_default();
+    let kinds = ["error/code", "error/type", "code", "type"];
+    let kind = || kinds.iter().find_map(|path| by_kind(answer.text(path)?, message));
+    let beginning = || {
+        let (_, kind) = BEGINNINGS.iter().find(|(words, _)| {
+            start.get(..words.len()).is_some_and(|it| it.eq_ignore_ascii_case(words))
+        })?;
+        by_kind(kind, message)
+    };
+    kind()
+        .or_else(|| by_status(status?, message))
+        .or_else(beginning)
+        .unwrap_or_else(|| Outcome::Failed { reason: brief(message) })
+}
+
+/// What a line of stderr that is an error by its beginning means; `None` when there is none
+/// but of an unknown kind.
+fn by_stderr(stderr: &str) -> Option<Outcome> {
+    let mut told = stderr.lines().rev().map(by_message);
+    told.find(|outcome| !matches!(outcome, Outcome::Failed { .. }))
+}
+
+/// How messages of errors begin, in any case of letters, and the kind that they are.
+const BEGINNINGS: &[(&str, &str)] = &[
+    ("rate limit", "rate_limit"),
+    ("too many requests", "rate_limit"),
+    ("you've hit your", "rate_limit"),
+    ("usage limit", "rate_limit"),
+    ("quota exceeded", "insufficient_quota"),
+    ("insufficient balance", "insufficient_quota"),
+    ("insufficient credit", "insufficient_quota"),
+    ("insufficient quota", "insufficient_quota"),
+    ("you exceeded your current quota", "insufficient_quota"),
+    ("authentication", "authentication"),
+    ("unauthorized", "authentication"),
+    ("not logged in", "authentication"),
+    ("invalid api key", "authentication"),
+    ("overloaded", "overloaded"),
+    ("service unavailable", "overloaded"),
+    ("internal server error", "server_error"),
+];
+
+/// What a kind of error means, in the words of agents and providers; `None` when it is none
+/// of those that every agent may meet.
+fn by_kind(kind: &str, message: &str) -> Option<Outcome> {
+    let reason = brief(message);
+    Some(match kind.strip_prefix("provider.").unwrap_or(kind) {
+        "rate_limit" | "rate_limit_error" | "rate_limit_exceeded" | "usage_limit_reached" => {
+            Outcome::RateLimited { until: None }
+        }
+        "quota" | "insufficient_quota" | "billing_error" => Outcome::OutOfQuota { reason },
+        "authentication"
+        | "authorization"
+        | "authentication_failed"
+        | "authentication_error"
+        | "permission_error"
+        | "invalid_api_key" => Outcome::NotAuthenticated { reason },
+        "server_error" | "api_error" | "overloaded" | "overloaded_error" | "transport" => {
+            Outcome::Unavailable { reason }
+        }
+        "aborted" => Outcome::Interrupted,
+        _ => return None,
+    })
 }
 
 /// What a provider's HTTP status means; `None` when it is about the request itself.
@@ -166,14 +313,15 @@ fn by_status(status: u64, message: &str) -> Option<Outcome> {
 mod tests {
     use expect_test::{Expect, expect};
 
-    use super::find;
+    use super::{by_message, find};
     use crate::{Access, Turn};
 
     fn check(agent: &str, turn: &Turn, expected: &Expect) {
         let invocation = (find(agent).unwrap().invocation)(turn);
         let env = invocation.env.iter().filter(|(name, _)| *name != "IS_SANDBOX");
         let env = env.map(|(name, value)| format!("{name}={}", value.display()));
-        let args = invocation.args.iter().map(|arg| arg.display().to_string());
+        let args = [invocation.args, invocation.last].concat().into_iter();
+        let args = args.map(|arg| arg.display().to_string());
         expected.assert_eq(&env.chain(args).collect::<Vec<_>>().join(" "));
     }
 
@@ -222,15 +370,15 @@ mod tests {
         check(
             "codex",
             &bare(),
-            &expect![
-                "exec --json --dangerously-bypass-approvals-and-sandbox -c check_for_update_on_startup=false -"
-            ],
+            &expect![[
+                r#"exec --json --dangerously-bypass-approvals-and-sandbox -c check_for_update_on_startup=false -c analytics.enabled=false -c features.plugins=false -c otel.exporter="none" -"#
+            ]],
         );
         check(
             "codex",
             &full(),
             &expect![[
-                r#"exec --json --sandbox workspace-write --skip-git-repo-check --model big -c model_reasoning_effort="high" -c check_for_update_on_startup=false resume 0199 -"#
+                r#"exec --json --sandbox workspace-write --skip-git-repo-check --model big -c model_reasoning_effort="high" -c check_for_update_on_startup=false -c analytics.enabled=false -c features.plugins=false -c otel.exporter="none" resume 0199 -"#
             ]],
         );
     }
@@ -240,13 +388,15 @@ mod tests {
         check(
             "gemini",
             &bare(),
-            &expect!["--output-format stream-json --skip-trust --approval-mode yolo"],
+            &expect![
+                "GEMINI_CLI_SYSTEM_DEFAULTS_PATH=/files/gemini-defaults.json --output-format stream-json --skip-trust --approval-mode yolo"
+            ],
         );
         check(
             "gemini",
             &full(),
             &expect![
-                "--output-format stream-json --skip-trust --approval-mode auto_edit --model big --resume 0199"
+                "GEMINI_CLI_SYSTEM_DEFAULTS_PATH=/files/gemini-defaults.json --output-format stream-json --skip-trust --approval-mode auto_edit --model big --resume 0199"
             ],
         );
     }
@@ -256,23 +406,53 @@ mod tests {
         check(
             "opencode",
             &bare(),
-            &expect!["OPENCODE_DISABLE_AUTOUPDATE=1 run --format json --auto"],
+            &expect![
+                "OPENCODE_DISABLE_AUTOUPDATE=1 OPENCODE_DISABLE_LSP_DOWNLOAD=1 OPENCODE_DISABLE_MODELS_FETCH=1 run --format json --auto"
+            ],
         );
         check(
             "opencode",
             &full(),
             &expect![
-                "OPENCODE_DISABLE_AUTOUPDATE=1 run --format json --model big --variant high --session 0199"
+                "OPENCODE_DISABLE_AUTOUPDATE=1 OPENCODE_DISABLE_LSP_DOWNLOAD=1 OPENCODE_DISABLE_MODELS_FETCH=1 run --format json --model big --variant high --session 0199"
             ],
         );
+    }
+
+    #[test]
+    fn an_answer_by_a_schema_is_asked_for() {
+        let turn = Turn { schema: Some("{}".to_owned()), ..bare() };
+        let args = |agent: &str| (find(agent).unwrap().invocation)(&turn).args;
+        assert!(args("claude").ends_with(&["--json-schema".into(), "{}".into()]));
+        assert!(args("codex").ends_with(&["--output-schema".into(), "/files/schema.json".into()]));
+    }
+
+    #[test]
+    fn an_error_is_known_by_its_beginning_and_by_what_the_provider_says_of_it() {
+        let cases = [
+            ("429 Too Many Requests", "rate_limited"),
+            ("API Error: 529 overloaded", "unavailable"),
+            ("Error: 401 no such key", "not_authenticated"),
+            (r#"failed: {"type":"error","error":{"type":"rate_limit_error"}}"#, "rate_limited"),
+            (r#"429 {"error":{"code":"insufficient_quota"}}"#, "out_of_quota"),
+            ("Rate limit reached for big", "rate_limited"),
+            ("Authentication required. Please log in", "not_authenticated"),
+            ("Insufficient permissions to write a file", "failed"),
+            ("the file says 429: rate limit exceeded", "failed"),
+            ("42900 files are too many", "failed"),
+            ("", "failed"),
+        ];
+        for (message, outcome) in cases {
+            assert_eq!(by_message(message).as_str(), outcome, "{message}");
+        }
     }
 
     #[test]
     fn the_others() {
         let line = |agent: &str, turn: &Turn| {
             let invocation = (find(agent).unwrap().invocation)(turn);
-            let args: Vec<_> =
-                invocation.args.iter().map(|arg| arg.display().to_string()).collect();
+            let args = [invocation.args, invocation.last].concat();
+            let args: Vec<_> = args.iter().map(|arg| arg.display().to_string()).collect();
             format!("{agent} {}\n", args.join(" "))
         };
         let agents =

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use ralph_state::Timestamp;
 
-use super::{Adapter, Invocation, by_status};
+use super::{
+    Adapter, Credentials, Dialects, Invocation, Kept, PROVIDERS, by_kind, by_message, by_status,
+};
 use crate::{
     Access, Capabilities, Cost, Counted, Event, Json, Outcome, Turn, Usage,
     parser::{Facts, Fold, brief},
@@ -12,10 +14,18 @@ use crate::{
 
 pub(crate) const ADAPTER: Adapter = Adapter {
     name: "opencode",
-    program: "opencode",
+    programs: &["opencode"],
     can: Capabilities { session: false, cost: true, ..Capabilities::ALL },
     help: &["run"],
-    login: (&[], &[".local/share/opencode/auth.json"]),
+    login: Credentials {
+        variables: PROVIDERS,
+        kept: Some(Kept {
+            moved_by: Some("XDG_DATA_HOME"),
+            dir: ".local/share",
+            file: "opencode/auth.json",
+        }),
+    },
+    dialects: Some(Dialects { ask: &["--version"], tell }),
     invocation,
     fold: Some(fold),
     exit,
@@ -25,11 +35,25 @@ pub(crate) const ADAPTER: Adapter = Adapter {
 /// The rewrite, which is another program.
 pub(crate) const VERSION_2: Adapter = Adapter {
     name: "opencode2",
-    program: "opencode2",
+    programs: &["opencode2", "opencode"],
     can: Capabilities { effort: false, ..ADAPTER.can },
     invocation: version_2,
     ..ADAPTER
 };
+
+fn tell(version: &str) -> Option<&'static Adapter> {
+    let mut words = version.split_whitespace().map(|word| word.trim_start_matches('v'));
+    let major: u32 = words.find_map(|word| word.split_once('.')?.0.parse().ok())?;
+    Some(if major < 2 { &ADAPTER } else { &VERSION_2 })
+}
+
+/// Nothing is fetched that no model asked for. Its default plugins stay: with some providers
+/// they are what logs in.
+const SWITCHES: [&str; 3] = [
+    "OPENCODE_DISABLE_AUTOUPDATE",
+    "OPENCODE_DISABLE_LSP_DOWNLOAD",
+    "OPENCODE_DISABLE_MODELS_FETCH",
+];
 
 fn invocation(turn: &Turn) -> Invocation {
     let invocation = Invocation::new(&["run", "--format", "json"]);
@@ -43,7 +67,7 @@ fn invocation(turn: &Turn) -> Invocation {
         .option("--model", turn.model.as_deref())
         .option("--variant", turn.effort.as_deref())
         .option("--session", turn.resume.as_deref())
-        .env("OPENCODE_DISABLE_AUTOUPDATE", "1")
+        .switches(&SWITCHES)
 }
 
 fn version_2(turn: &Turn) -> Invocation {
@@ -53,7 +77,7 @@ fn version_2(turn: &Turn) -> Invocation {
         .args(approval)
         .option("--model", turn.model.as_deref())
         .option("--session", turn.resume.as_deref())
-        .env("OPENCODE_DISABLE_AUTOUPDATE", "1")
+        .switches(&SWITCHES)
 }
 
 fn fold(fold: &mut Fold<'_>, event: &Json<'_>) {
@@ -104,7 +128,7 @@ fn step(event: &Json<'_>) -> Usage {
         input: event.count("part/tokens/input"),
         cache_read: event.count("part/tokens/cache/read"),
         cache_write: event.count("part/tokens/cache/write"),
-        output: event.count("part/tokens/output") + reasoning,
+        output: event.count("part/tokens/output").saturating_add(reasoning),
         reasoning,
         cost: Cost::measured(event.real("part/cost")),
     }
@@ -126,7 +150,11 @@ fn failure(event: &Json<'_>) -> Outcome {
         Some(Outcome::RateLimited { .. }) => Outcome::RateLimited { until: retry_at(event) },
         Some(outcome) => outcome,
         None if message.starts_with("Cannot connect to API") => Outcome::Unavailable { reason },
-        None => Outcome::Failed { reason },
+        // Version 2 has a kind in place of a name.
+        None => event
+            .text("error/type")
+            .and_then(|kind| by_kind(kind, message))
+            .unwrap_or_else(|| by_message(message)),
     }
 }
 

@@ -1,16 +1,16 @@
 //! Pi: `pi -p --mode json`.
 
-use super::{Adapter, Invocation, usage};
-use crate::{
-    Capabilities, Cost, Counted, Event, Json, Outcome, Turn, Usage,
-    parser::{Fold, brief},
-};
+use super::{Adapter, Credentials, Invocation, Kept, PROVIDERS, by_message, usage};
+use crate::{Capabilities, Cost, Counted, Event, Json, Outcome, Turn, Usage, parser::Fold};
 
 pub(crate) const ADAPTER: Adapter = Adapter {
     name: "pi",
-    program: "pi",
+    programs: &["pi"],
     can: Capabilities { session: false, edits: false, cost: true, ..Capabilities::ALL },
-    login: (&[], &[".pi/agent/auth.json"]),
+    login: Credentials {
+        variables: PROVIDERS,
+        kept: Some(Kept { moved_by: None, dir: ".pi/agent", file: "auth.json" }),
+    },
     invocation,
     fold: Some(fold),
     ..Adapter::BASE
@@ -43,12 +43,19 @@ fn fold(fold: &mut Fold<'_>, event: &Json<'_>) {
             status: None,
             message: event.text("errorMessage"),
         }),
-        Some("auto_retry_end") => fold.warning(event.text("finalError")),
+        // Its last words on a failure; what follows is only the end.
+        Some("auto_retry_end") => {
+            let error = event.text("finalError");
+            fold.warning(error);
+            if event.flag("success") == Some(false) {
+                fold.facts.memo = Some(error.unwrap_or("its tries failed").to_owned());
+            }
+        }
         Some("turn_end") => step(fold, event),
         // With `willRetry` it is not the end. `agent_settled`, where there is one, repeats it.
         Some("agent_end") if event.flag("willRetry") != Some(true) => {
             let failure = fold.facts.memo.take();
-            fold.ended(failure.map_or(Outcome::Succeeded, |reason| Outcome::Failed { reason }));
+            fold.ended(failure.map_or(Outcome::Succeeded, |told| by_message(&told)));
         }
         _ => {}
     }
@@ -73,7 +80,7 @@ fn step(fold: &mut Fold<'_>, event: &Json<'_>) {
     // The exit is 0 after an error, too.
     fold.facts.memo = match message.text("stopReason") {
         Some(reason @ ("error" | "aborted")) => {
-            Some(brief(message.text("errorMessage").unwrap_or(reason)))
+            Some(message.text("errorMessage").unwrap_or(reason).to_owned())
         }
         _ => None,
     };

@@ -11,6 +11,7 @@ use crate::{
 pub(crate) const ADAPTER: Adapter = Adapter {
     name: "plugin",
     can: Capabilities { cost: true, ..Capabilities::ALL },
+    help: &["run"],
     invocation,
     fold: Some(fold),
     ..Adapter::BASE

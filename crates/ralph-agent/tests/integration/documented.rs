@@ -1,7 +1,7 @@
 //! Streams of agents that were not recorded, made up from their documentation.
 
 use expect_test::{Expect, expect};
-use ralph_agent::{Ending, Parser};
+use ralph_agent::{Ending, Outcome, Parser};
 
 /// `expected` has the events, and then the outcome.
 fn check(agent: &str, stream: &str, expected: &Expect) {
@@ -195,4 +195,153 @@ fn agy() {
             the agent failed: it ended without an answer; None
         "#]],
     );
+}
+
+fn outcome(agent: &str, stream: &str, code: i32, stderr: &str) -> Outcome {
+    let mut parser = Parser::new(agent).unwrap();
+    parser.feed(stream.as_bytes(), &mut |_| {});
+    parser.finish(Ending::Code(code), stderr, &mut |_| {}).outcome
+}
+
+#[test]
+fn a_limit_of_the_provider_is_told_from_a_failure() {
+    let kimi = r#"{"role":"meta","type":"turn.step.retrying","next_attempt":3,"error_message":"busy","status_code":429}
+"#;
+    let went_on =
+        format!("{kimi}{{\"role\":\"assistant\",\"content\":\"hm\",\"tool_calls\":[{{}}]}}\n");
+    let pi = r#"{"type":"auto_retry_start","attempt":3,"errorMessage":"429 slow down"}
+{"type":"auto_retry_end","success":false,"attempt":3,"finalError":"429 slow down"}
+{"type":"agent_end","messages":[]}
+"#;
+    let droid = r#"{"type":"error","source":"agent_loop","message":"429 Too Many Requests"}"#;
+    let amp = r#"{"type":"result","subtype":"error_during_execution","is_error":true,"error":"429 slow down"}"#;
+    let quota = r#"{"type":"result","subtype":"error_during_execution","is_error":true,"error":"Insufficient credit"}"#;
+    let aborted = r#"{"type":"error","sessionID":"s","error":{"type":"aborted","message":"no"}}"#;
+    let transport =
+        r#"{"type":"error","sessionID":"s","error":{"type":"provider.transport","message":"x"}}"#;
+    let cursor = r#"{"type":"system","subtype":"init","session_id":"c1"}"#;
+    for (agent, stream, code, stderr, wanted) in [
+        ("kimi", kimi, 1, "", "rate_limited"),
+        ("kimi", &went_on, 1, "", "truncated"),
+        ("kimi-cli", "", 1, "Rate limit exceeded", "rate_limited"),
+        ("pi", pi, 0, "", "rate_limited"),
+        ("droid", droid, 1, "", "rate_limited"),
+        ("amp", amp, 1, "", "rate_limited"),
+        ("amp", quota, 1, "", "out_of_quota"),
+        ("opencode2", aborted, 1, "", "interrupted"),
+        ("opencode2", transport, 1, "", "unavailable"),
+        ("cursor", cursor, 1, "noise\nError: 429 slow down\n", "rate_limited"),
+        ("cursor", "", 1, "Authentication required. Please log in", "not_authenticated"),
+        ("cursor", cursor, 1, "a file about rate limits", "truncated"),
+    ] {
+        assert_eq!(outcome(agent, stream, code, stderr).as_str(), wanted, "{agent} {stream}");
+    }
+}
+
+/// A limit that passed says nothing of a failure that comes later.
+#[test]
+fn a_failure_of_claude_is_not_blamed_on_a_limit_that_passed() {
+    let limited = r#"{"type":"rate_limit_event","rate_limit_info":{"status":"rejected","resetsAt":1800000000}}
+{"type":"assistant","error":"rate_limit","message":{"model":"<synthetic>","content":[{"type":"text","text":"limit"}]}}
+"#;
+    let worked = r#"{"type":"assistant","message":{"model":"big","content":[{"type":"text","text":"on"}]}}
+"#;
+    let failed = r#"{"type":"result","subtype":"success","is_error":true,"api_error_status":null,"result":"It broke"}"#;
+    let judge = |stream: String| outcome("claude", &stream, 1, "");
+    assert_eq!(
+        judge(format!("{limited}{failed}")),
+        Outcome::RateLimited { until: Some("2027-01-15T08:00:00Z".parse().unwrap()) }
+    );
+    assert_eq!(
+        judge(format!("{limited}{worked}{failed}")),
+        Outcome::Failed { reason: "It broke".to_owned() }
+    );
+    let allowed = r#"{"type":"rate_limit_event","rate_limit_info":{"status":"allowed"}}"#;
+    let mut parser = Parser::new("claude").unwrap();
+    parser.feed(format!("{allowed}\n").as_bytes(), &mut |event| panic!("{event:?}"));
+}
+
+/// `--output-format json` of some versions.
+#[test]
+fn claude_may_print_its_events_as_one_list() {
+    let list = r#"[{"type":"system","subtype":"init","session_id":"c1"},
+        {"type":"result","subtype":"success","is_error":false,"result":"Done.","session_id":"c1"}]"#;
+    let list = list.replace('\n', "");
+    assert_eq!(outcome("claude", &list, 0, ""), Outcome::Succeeded);
+    assert_eq!(outcome("codex", "[{\"type\":\"turn.completed\"}]", 3, "no").as_str(), "failed");
+}
+
+#[test]
+fn an_answer_without_the_schema_that_was_asked_for_is_no_success() {
+    let claude = |more: &str| {
+        format!(r#"{{"type":"result","subtype":"success","is_error":false,"result":"{{}}"{more}}}"#)
+    };
+    let codex = |text: &str| {
+        format!(
+            r#"{{"type":"item.completed","item":{{"type":"agent_message","text":"{text}"}}}}
+{{"type":"turn.completed"}}"#
+        )
+    };
+    let judge = |agent: &str, stream: &str| {
+        let mut parser = Parser::new(agent).unwrap().structured();
+        parser.feed(stream.as_bytes(), &mut |_| {});
+        parser.finish(Ending::Code(0), "", &mut |_| {}).outcome.as_str()
+    };
+    assert_eq!(judge("claude", &claude(r#","structured_output":{"a":1}"#)), "succeeded");
+    assert_eq!(judge("claude", &claude("")), "failed");
+    assert_eq!(judge("codex", &codex(r#"{\"a\":1}"#)), "succeeded");
+    assert_eq!(judge("codex", &codex("done")), "failed");
+    // It cannot be asked for one.
+    assert_eq!(
+        judge(
+            "opencode",
+            r#"{"type":"text","part":{"text":"done"}}
+{"type":"step_finish","part":{"reason":"stop"}}"#
+        ),
+        "succeeded"
+    );
+}
+
+#[test]
+fn a_stream_that_only_ends_says_how_it_ended() {
+    let stream = r#"{"type":"thread.started","thread_id":"0199"}"#;
+    let cut = outcome("codex", stream, 3, "first\nsome error\n");
+    assert_eq!(cut, Outcome::Truncated { reason: "exit code 3: some error".to_owned() });
+    let cut = outcome("codex", stream, 0, "noise");
+    assert_eq!(cut, Outcome::Truncated { reason: "exit code 0".to_owned() });
+}
+
+#[test]
+fn counts_that_no_agent_could_reach_are_only_large() {
+    let most = u64::MAX;
+    let streams = [
+        (
+            "plugin",
+            format!(r#"{{"type":"usage","counted":"step","input":{most},"output":{most}}}"#),
+        ),
+        (
+            "opencode",
+            format!(
+                r#"{{"type":"step_finish","part":{{"tokens":{{"output":{most},"reasoning":{most}}}}}}}"#
+            ),
+        ),
+        (
+            "gemini",
+            format!(
+                r#"{{"type":"result","stats":{{"input_tokens":{most},"output_tokens":{most},"total_tokens":{most}}}}}"#
+            ),
+        ),
+        (
+            "claude",
+            format!(
+                r#"{{"type":"result","usage":{{"input_tokens":{most},"output_tokens":1}},"modelUsage":{{"a":{{"inputTokens":{most}}},"b":{{"inputTokens":{most}}}}}}}"#
+            ),
+        ),
+    ];
+    for (agent, stream) in streams {
+        let mut parser = Parser::new(agent).unwrap();
+        parser.feed(format!("{stream}\n{stream}\n").as_bytes(), &mut |_| {});
+        let usage = parser.finish(Ending::Code(0), "", &mut |_| {}).usage.unwrap();
+        assert_eq!(usage.tokens(), most, "{agent}");
+    }
 }

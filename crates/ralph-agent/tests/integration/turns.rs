@@ -73,6 +73,34 @@ fn reason(outcome: &Outcome) -> &str {
     }
 }
 
+/// Some agents take options only before what stands last.
+#[test]
+fn further_arguments_stand_where_the_agent_takes_options() {
+    let stage = Stage::new();
+    stage.program("codex", r#"echo "$*" > args.txt; cat > /dev/null"#);
+    let programs = Programs {
+        path: Some(stage.path("bin").into_os_string()),
+        args: [("codex".to_owned(), vec!["--profile".to_owned(), "night".to_owned()])].into(),
+        ..Programs::default()
+    };
+    let runner = Runner::resolve("codex", &programs).unwrap();
+    let turn = Turn { resume: Some("0199".to_owned()), ..stage.turn() };
+    run_turn(&runner, &turn, &Cancel::new(), &mut |_| {}).unwrap();
+    let args = stage.text("work/args.txt");
+    assert!(args.starts_with("exec --json "), "{args}");
+    assert!(args.ends_with(" --profile night resume 0199 -\n"), "{args}");
+}
+
+/// Version 2 without `--standalone` would work in a server that nobody ends.
+#[test]
+fn opencode_is_driven_as_the_version_that_it_is() {
+    let stage = Stage::new();
+    let script = r#"[ "$1" = --version ] && echo 2.0.3 || echo "$*" > args.txt"#;
+    let runner = stage.agent("opencode", script);
+    stage.run(&runner);
+    assert_eq!(stage.text("work/args.txt"), "run --standalone --format json --auto\n");
+}
+
 #[test]
 fn a_command_gets_the_prompt_twice_its_variables_and_its_directory() {
     let stage = Stage::new();

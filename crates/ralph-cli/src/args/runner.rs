@@ -63,11 +63,11 @@ pub(crate) struct ProbeArgs {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  ralph runner parse --runner claude stream.jsonl --json
+  ralph runner parse --runner claude stream.jsonl
   ralph runner parse --runner codex --exit 1 --stderr err.txt out.jsonl
   claude -p … | ralph runner parse --runner claude --events -")]
 pub(crate) struct ParseArgs {
-    /// The agent that printed it, or `plugin`
+    /// The agent or plugin that printed it
     #[arg(long, value_name = "NAME")]
     pub(crate) runner: String,
     /// The exit code of the agent, or minus the signal that ended it
@@ -76,7 +76,7 @@ pub(crate) struct ParseArgs {
     /// What the agent said on stderr
     #[arg(long, value_name = "FILE")]
     pub(crate) stderr: Option<PathBuf>,
-    /// Print the events, one JSON object a line
+    /// Print the events, one JSON object a line, in place of one document
     #[arg(long)]
     pub(crate) events: bool,
     /// What the agent printed (`-`: standard input)

@@ -8,10 +8,10 @@ use std::process::ExitCode;
 
 use ralph_agent::{
     Capabilities, Ending, Event, Login, Parser, Player, Probe, Programs, Runner, RunnerError,
-    Stage, When,
+    Stage, Surroundings, When,
 };
-use ralph_config::Config;
-use serde_json::{Map, Value, json};
+use ralph_config::{AgentConfig, Config, ConfiguredRunner};
+use serde_json::{Value, json};
 
 use crate::args::{ParseArgs, PlayArgs, RunnerArgs, RunnerCommand, TextOrJson};
 use crate::context::Context;
@@ -42,10 +42,20 @@ pub(crate) fn programs(
     Ok(Programs {
         bins: agent.bins(),
         command: agent.command.as_ref().map(|it| it.argv.clone()),
-        runners: agent.runners.iter().map(|(name, it)| (name.clone(), it.argv.clone())).collect(),
+        runners: words(agent, |it| &it.argv),
+        args: words(agent, |it| &it.args),
         player: Some(Player { argv: player(context)?, base: root.to_owned() }),
         ..outside(context)
     })
+}
+
+/// What the configuration has of each runner, where it has that.
+fn words(
+    agent: &AgentConfig,
+    of: fn(&ConfiguredRunner) -> &Vec<String>,
+) -> BTreeMap<String, Vec<String>> {
+    let runners = agent.runners.iter().map(|(name, it)| (name.clone(), of(it).clone()));
+    runners.filter(|(_, words)| !words.is_empty()).collect()
 }
 
 /// Where agents are looked for outside of a repository.
@@ -70,13 +80,14 @@ fn here(context: &Context) -> Result<(Option<Project>, Programs), CliError> {
 }
 
 fn list(context: &Context, format: TextOrJson) -> Result<Exit, CliError> {
-    let (_, programs) = here(context)?;
+    let (project, programs) = here(context)?;
+    let dir = directory(context, project.as_ref())?;
     let known = Runner::known().into_iter().map(str::to_owned);
     let names: Vec<String> = known.chain(plugins(&programs)).collect();
     let mut rows = Vec::new();
     for name in names {
         let program = match Runner::resolve(&name, &programs) {
-            Ok(runner) => Some(runner.program().display().to_string()),
+            Ok(runner) => runner.is_there(&dir).then(|| runner.program().display().to_string()),
             Err(RunnerError::Missing { .. } | RunnerError::NoProgram { .. }) => None,
             Err(error) => return Err(error.into()),
         };
@@ -101,6 +112,11 @@ fn list(context: &Context, format: TextOrJson) -> Result<Exit, CliError> {
     }
     context.ui.print(text)?;
     Ok(Exit::Done)
+}
+
+/// Where an agent would be started: the repository, if there is one.
+fn directory(context: &Context, project: Option<&Project>) -> Result<PathBuf, CliError> {
+    project.map_or_else(|| context.directory(), |project| Ok(project.root.clone()))
 }
 
 fn plugins(programs: &Programs) -> impl Iterator<Item = String> {
@@ -129,7 +145,7 @@ fn capabilities(context: &Context, name: &str, format: TextOrJson) -> Result<Exi
         }))?;
         return Ok(Exit::Done);
     }
-    let Capabilities { resume, session, model, effort, edits, limits, tokens, cost } = can;
+    let Capabilities { resume, session, model, effort, edits, limits, schema, tokens, cost } = can;
     let rows = [
         (resume, "goes on with an earlier session"),
         (session, "takes a session id chosen ahead"),
@@ -137,6 +153,7 @@ fn capabilities(context: &Context, name: &str, format: TextOrJson) -> Result<Exi
         (effort, "takes an effort"),
         (edits, "can be kept to editing files"),
         (limits, "stops by itself after so many steps or dollars"),
+        (schema, "answers by a JSON schema"),
         (tokens, "tells the tokens it used"),
         (cost, "tells what it cost"),
     ];
@@ -153,43 +170,62 @@ fn probe(context: &Context, name: Option<&str>) -> Result<Exit, CliError> {
     if let Some(project) = &project {
         super::run::setup::trusted(context, project, "ralph runner probe")?;
     }
-    let mut runners = Vec::new();
+    let dir = directory(context, project.as_ref())?;
+    let interrupts = ralph_process::listen()?;
+    let variable = |name: &str| context.env.get(name).map(OsString::from);
+    let around = Surroundings { dir: &dir, variable: &variable };
+    let look = |runner: &Runner| {
+        ralph_agent::probe(runner, around, interrupts.cancel()).map_err(|error| {
+            CliError::new(ErrorKind::Missing, error)
+                .context(format!("cannot run the runner `{}`", runner.name()))
+        })
+    };
+    let mut probes = Vec::new();
+    // What cannot be run says nothing about the others.
+    let mut failures = Vec::new();
     if let Some(name) = name {
-        runners.push(Runner::resolve(name, &programs)?);
+        probes.push(look(&Runner::resolve(name, &programs)?)?);
     } else {
         let known = Runner::known().into_iter().filter(|name| *name != "command");
         for name in known.map(str::to_owned).chain(plugins(&programs)) {
-            match Runner::resolve(&name, &programs) {
-                Ok(runner) => runners.push(runner),
-                Err(RunnerError::Missing { .. }) => {}
-                Err(error) => return Err(error.into()),
+            let probe = match Runner::resolve(&name, &programs) {
+                Ok(runner) => look(&runner),
+                Err(RunnerError::Missing { .. }) => continue,
+                Err(error) => Err(error.into()),
+            };
+            match probe {
+                Ok(probe) => probes.push(probe),
+                Err(error) => failures.push((name, error.chain().join(": "))),
             }
         }
     }
-    let interrupts = ralph_process::listen()?;
-    let home = context.env.get("HOME").map(PathBuf::from);
-    let has_variable = |name: &str| context.env.get(name).is_some();
-    let mut probes = Vec::new();
-    for runner in &runners {
-        let probe = ralph_agent::probe(runner, home.as_deref(), &has_variable, interrupts.cancel());
-        probes.push(probe.map_err(|error| {
-            CliError::new(ErrorKind::Missing, error)
-                .context(format!("cannot run the runner `{}`", runner.name()))
-        })?);
-    }
     if context.ui.wants_json() {
-        let document = json!({ "schema": Schema::v1("runner-probes"), "probes": probes });
-        context.ui.print_json(&document)?;
-    } else if probes.is_empty() {
-        context.ui.print("No agent is installed.")?;
-    } else {
-        context.ui.print(probes.iter().fold(Text::new(), shown))?;
+        let failures: Vec<Value> = failures
+            .iter()
+            .map(|(runner, error)| json!({ "runner": runner, "error": error }))
+            .collect();
+        context.ui.print_json(&json!({
+            "schema": Schema::v1("runner-probes"),
+            "probes": probes,
+            "failures": failures,
+        }))?;
+        return Ok(Exit::Done);
     }
+    if probes.is_empty() && failures.is_empty() {
+        context.ui.print("No agent is installed.")?;
+        return Ok(Exit::Done);
+    }
+    let text = probes.iter().fold(Text::new(), shown);
+    let text = failures.iter().fold(text, |text, (runner, error)| {
+        text.style(BOLD, runner).line().plain(format_args!("  {:<9} {error}", "error")).line()
+    });
+    context.ui.print(text)?;
     Ok(Exit::Done)
 }
 
 fn shown(text: Text, probe: &Probe) -> Text {
-    let Probe { runner, program, version, missing_flags, login, environment } = probe;
+    let Probe { runner, program, driven_as, version, missing_flags, login, arguments, environment } =
+        probe;
     let login = match login {
         Login::Variable(name) => format!("`{name}` is set"),
         Login::File(file) => format!("`{}` is there", file.display()),
@@ -201,17 +237,27 @@ fn shown(text: Text, probe: &Probe) -> Text {
         ("version", version.clone().unwrap_or_else(|| "unknown".to_owned())),
         ("login", login),
     ];
+    if driven_as != runner && *driven_as != "plugin" {
+        rows.insert(1, ("driven as", (*driven_as).to_owned()));
+    }
     if !missing_flags.is_empty() {
         rows.push(("lacks", missing_flags.join(" ")));
     }
+    rows.push(("runs with", arguments.join(" ")));
     rows.extend(environment.iter().map(|(name, value)| ("sets", format!("{name}={value}"))));
     rows.into_iter().fold(text.style(BOLD, runner).line(), |text, (name, value)| {
-        text.plain(format_args!("  {name:<8} {value}")).line()
+        text.plain(format_args!("  {name:<9} {value}")).line()
     })
 }
 
 fn parse(context: &Context, args: &ParseArgs) -> Result<Exit, CliError> {
-    let mut parser = Parser::new(&args.runner).ok_or_else(|| {
+    // Another name may be that of a plugin of the repository.
+    let language = match Parser::new(&args.runner) {
+        Some(parser) => Some(parser),
+        None if plugins(&here(context)?.1).any(|name| name == args.runner) => Parser::new("plugin"),
+        None => None,
+    };
+    let mut parser = language.ok_or_else(|| {
         CliError::new(ErrorKind::NotFound, format!("there is no runner `{}`", args.runner))
             .hint(format!("Known runners: {}, plugin.", Runner::known().join(", ")))
     })?;
@@ -262,11 +308,7 @@ fn parse(context: &Context, args: &ParseArgs) -> Result<Exit, CliError> {
     if args.events {
         document["event_list"] = heard.list.into();
     }
-    if context.ui.wants_json() {
-        context.ui.print_json(&document)?;
-    } else {
-        context.ui.print(summary(&document))?;
-    }
+    context.ui.print_json(&document)?;
     Ok(Exit::Done)
 }
 
@@ -290,19 +332,6 @@ impl Heard {
             self.list.extend(serde_json::to_value(event));
         }
     }
-}
-
-/// The fields of a document that say something, one a line.
-fn summary(document: &Value) -> Text {
-    let none = Map::new();
-    let fields = document.as_object().unwrap_or(&none).iter();
-    fields.filter(|(name, value)| *name != "schema" && !value.is_null()).fold(
-        Text::new(),
-        |text, (name, value)| {
-            let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-            text.plain(format_args!("{name:<11} ")).block(&" ".repeat(12), &value).line()
-        },
-    )
 }
 
 fn play(context: &Context, args: &PlayArgs) -> Result<ExitCode, CliError> {

@@ -20,7 +20,7 @@ const STREAM: &str = r#"{"type":"thread.started","thread_id":"0199"}
 fn a_stream_is_judged_as_after_a_turn() {
     let desk = Desk::bare();
     desk.write("out.jsonl", STREAM);
-    let judged = desk.json(&["runner", "parse", "--runner", "codex", "out.jsonl"]);
+    let judged = parse(&desk.ralph(&["runner", "parse", "--runner", "codex", "out.jsonl"]).stdout);
     assert_eq!(judged["outcome"], "succeeded");
     assert_eq!(judged["session_id"], "0199");
     assert_eq!(judged["final_text"], "done");
@@ -30,13 +30,13 @@ fn a_stream_is_judged_as_after_a_turn() {
 
     desk.write("err.txt", "error: unexpected argument '--full-auto' found\n");
     let args = ["runner", "parse", "--runner", "codex", "--exit", "2", "--stderr", "err.txt"];
-    let ran = desk.sh(&format!("$RALPH {} --json - < /dev/null", args.join(" ")));
+    let ran = desk.sh(&format!("$RALPH {} - < /dev/null", args.join(" ")));
     let judged = parse(&ran.success().stdout);
     assert_eq!(judged["outcome"], "misused");
     assert_eq!(judged["reason"], "error: unexpected argument '--full-auto' found");
 
     let ran = desk.ralph(&["runner", "parse", "--runner", "codex", "--exit", "-15", "out.jsonl"]);
-    assert!(ran.success().stdout.contains("outcome     succeeded\n"), "{ran}");
+    assert_eq!(parse(&ran.success().stdout)["outcome"], "succeeded");
     assert_eq!(
         desk.error(&["runner", "parse", "--runner", "cluade", "out.jsonl"], 2)["kind"],
         "not_found"
@@ -72,6 +72,44 @@ fn agents_are_listed_and_looked_at_without_a_repository() {
     assert_eq!(probes[0]["missing_flags"][0], "--dangerously-bypass-approvals-and-sandbox");
     assert_eq!(probes[0]["login"], json!({ "found": "nowhere" }));
     assert_eq!(sh("$RALPH runner capabilities cluade").exited(2).stdout, "");
+}
+
+/// The example of `docs/runner-plugins.md`: a program of the repository, which is looked at
+/// from anywhere in it. One that is broken does not hide the others.
+#[test]
+fn a_plugin_of_the_repository_is_looked_at_there() {
+    let desk = Desk::new();
+    desk.write(
+        ".ralph/config.jsonc",
+        r#"{ "version": 2, "agent": { "runners": { "mine": { "argv": ["./tools/mine", "--quiet"] },
+            "gone": { "argv": ["./tools/gone"] } } } }"#,
+    );
+    desk.sandbox.script(desk.dir.join("tools/mine"), r#"echo "mine 3 $*""#);
+    desk.ralph(&["config", "trust", "init"]).success();
+    fs_err::create_dir(desk.dir.join("deep")).expect("writable");
+    let ran = desk.sh("cd deep; $RALPH runner list --format json");
+    let list = parse(&ran.success().stdout);
+    let program = |name: &str| {
+        let runners = list["runners"].as_array().expect("a list").iter();
+        runners.clone().find(|it| it["name"] == name).expect("listed")["program"].clone()
+    };
+    assert_eq!((program("mine"), program("gone")), (json!("./tools/mine"), json!(null)));
+
+    let ran = desk.sh("cd deep; $RALPH runner probe --json");
+    let probed = parse(&ran.success().stdout);
+    let probe = &probed["probes"].as_array().expect("a list")[0];
+    assert_eq!(probe["version"], "mine 3 --quiet --version");
+    assert_eq!(probed["failures"][0]["runner"], "gone");
+    desk.write(
+        "out.jsonl",
+        "{\"type\":\"text\",\"text\":\"hi\"}\n{\"type\":\"final\",\"outcome\":\"succeeded\"}\n",
+    );
+    let judged = desk.json(&["runner", "parse", "--runner", "mine", "out.jsonl"]);
+    assert_eq!((&judged["outcome"], &judged["final_text"]), (&json!("succeeded"), &json!("hi")));
+    assert!(desk.ralph(&["runner", "probe"]).success().stdout.contains("mine 3"));
+    assert_eq!(desk.error(&["runner", "probe", "gone"], 3)["kind"], "missing");
+    let error = desk.error(&["run", "one", "--runner", "kimi-cli"], 3);
+    assert!(error["hint"].to_string().contains("agent.kimi_cli_bin"), "{error}");
 }
 
 /// Plays one turn of an agent whose script has these steps.
@@ -111,8 +149,9 @@ fn every_fault_is_seen_for_what_it_is() {
 
     let limited = r#"[{"event":{"type":"result","subtype":"success","is_error":true,"api_error_status":429,"result":"API Error: 429"}},{"exit":1}]"#;
     assert_eq!(outcome("claude", limited), Outcome::RateLimited { until: None });
-    assert_eq!(outcome("plugin", r#"[{"out":"{\"type\":\"final\",\"outc"}]"#), Outcome::Truncated);
-    assert_eq!(outcome("plugin", "[]"), Outcome::Truncated);
+    let cut = Outcome::Truncated { reason: "exit code 0".to_owned() };
+    assert_eq!(outcome("plugin", r#"[{"out":"{\"type\":\"final\",\"outc"}]"#), cut);
+    assert_eq!(outcome("plugin", "[]"), cut);
     let lies = r#"[{"event":{"type":"result","status":"error","error":{"message":"[API Error: terminated]"}}}]"#;
     assert!(matches!(outcome("gemini", lies), Outcome::Unavailable { .. }));
     assert_eq!(

@@ -138,6 +138,12 @@ fn assemble(
     let World { root, files, programs, runner, options } = world;
     let path = context.env.get("PATH").map(OsString::from);
     let interrupts = ralph_process::listen()?;
+    // Once for the run: its workers find out by themselves.
+    if marker.is_none()
+        && let Some(agent) = runner.driven_as(&root, interrupts.cancel())
+    {
+        context.ui.say(format!("The program of `{}` is {agent}, and driven so.", runner.name()));
+    }
     let mut git = GitEnv { path: path.clone(), ..GitEnv::default() };
     if let Some(marker) = marker {
         // So that a git that outlives its worker is found and ended with its agents.
@@ -270,6 +276,17 @@ fn runner(context: &Context, config: &Config, programs: &Programs) -> Result<Run
     Ok(Runner::resolve(first.name, programs)?)
 }
 
+/// The key of the configuration that names the program of a runner.
+fn program_key(name: &str) -> String {
+    match name {
+        "command" => "agent.command.argv".to_owned(),
+        _ if Runner::known().contains(&name) => {
+            format!("agent.{}_bin", name.replace('-', "_"))
+        }
+        _ => format!("agent.runners.{name}.argv"),
+    }
+}
+
 /// The agent as an error of ours when it cannot be had.
 impl From<RunnerError> for CliError {
     fn from(error: RunnerError) -> Self {
@@ -278,13 +295,19 @@ impl From<RunnerError> for CliError {
                 let hint = format!("Known runners: {}.", known.join(", "));
                 Self::new(ErrorKind::NotFound, error).hint(hint)
             }
-            RunnerError::Missing { .. } => Self::new(ErrorKind::Missing, error).hint(
-                "Install it, put it on PATH, or name its path in the configuration \
-                 (`agent.NAME_bin`).",
-            ),
+            RunnerError::Missing { name, .. } => {
+                let hint = format!(
+                    "Install it, put it on PATH, or name its path in the configuration (`{}`).",
+                    program_key(name)
+                );
+                Self::new(ErrorKind::Missing, error).hint(hint)
+            }
             RunnerError::Script { .. } => Self::new(ErrorKind::Invalid, error),
-            RunnerError::NoProgram { .. } => Self::new(ErrorKind::Missing, error)
-                .hint("Set `agent.command` to `{ \"argv\": [\"./agent.sh\"] }`."),
+            RunnerError::NoProgram { name } => {
+                let key = program_key(name);
+                Self::new(ErrorKind::Missing, error)
+                    .hint(format!("Set `{key}`, as in `[\"./agent.sh\"]`."))
+            }
             _ => Self::new(ErrorKind::Missing, error),
         }
     }
