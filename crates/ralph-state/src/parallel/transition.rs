@@ -12,7 +12,8 @@
 //!
 //! From every step after `committed` a worker may go back to `waiting`: the push lost a race, or
 //! another process goes on after a crash. From each of them it may be `pushed` or `recorded`,
-//! since work that is found on the target has landed, whatever was recorded.
+//! since work that is found on the target has landed, whatever was recorded. The gate may run twice
+//! in a row: on the target as it is, to see whose fault a red one is.
 
 use super::record::{WorkerLifecycle, WorkerRecord, WorkerStep};
 
@@ -26,6 +27,8 @@ pub enum WorkerEvent {
     Failed,
     /// Its work is there, but does not land.
     Blocked,
+    /// Somebody else finished its task, or nobody wants it any more.
+    Superseded,
     /// Its task starts anew.
     Restarted,
     /// Its committed work is to land after all, without another turn.
@@ -63,7 +66,8 @@ pub enum Refused {
 
 /// Where a worker is after `event`, if that can happen.
 ///
-/// Total: any record and any event give an answer. A record without a step, as 0.4.0 writes them,
+/// Total: any record and any event give an answer. What a newer program wrote can only be begun
+/// anew or landed, which somebody has decided. A record without a step, as 0.4.0 writes them,
 /// is at `claimed` while it runs and at `committed` while it integrates.
 pub fn transition(
     record: &WorkerRecord,
@@ -72,6 +76,7 @@ pub fn transition(
     use WorkerLifecycle as Life;
 
     let word = match (&record.lifecycle, &record.step, event) {
+        (_, _, WorkerEvent::Restarted | WorkerEvent::Reopened) => None,
         (Life::Unknown(word), _, _)
         | (_, Some(WorkerStep::Unknown(word)), _)
         | (_, _, WorkerEvent::Reached(WorkerStep::Unknown(word))) => Some(word),
@@ -94,6 +99,7 @@ pub fn transition(
         _ if over => Err(Refused::Over { lifecycle }),
         WorkerEvent::Failed => Ok((Life::Failed, record.step.clone())),
         WorkerEvent::Blocked => Ok((Life::BlockedPush, record.step.clone())),
+        WorkerEvent::Superseded => Ok((Life::Completed, record.step.clone())),
         WorkerEvent::Reached(to) if follows(record, to) => Ok((lifecycle_at(to), Some(to.clone()))),
         WorkerEvent::Reached(to) => {
             Err(Refused::OutOfOrder { from: record.step.clone(), to: to.clone() })
@@ -121,7 +127,7 @@ fn follows(record: &WorkerRecord, to: &WorkerStep) -> bool {
         Step::Waiting | Step::Recorded => !before,
         Step::Rebased => matches!(from, Step::Waiting | Step::Rebased),
         Step::Resolving => matches!(from, Step::Waiting | Step::Rebased | Step::Resolving),
-        Step::Gating => matches!(from, Step::Rebased),
+        Step::Gating => matches!(from, Step::Rebased | Step::Gating),
         Step::Fixing => matches!(from, Step::Gating | Step::Fixing),
         Step::GateGreen => matches!(from, Step::Rebased | Step::Gating),
         // Straight from `rebased` where the project has no gate.
@@ -203,6 +209,7 @@ mod tests {
         let ends = [
             WorkerEvent::Failed,
             WorkerEvent::Blocked,
+            WorkerEvent::Superseded,
             WorkerEvent::Restarted,
             WorkerEvent::Reopened,
         ];
@@ -237,6 +244,7 @@ mod tests {
             Committed,
             Waiting,
             Rebased,
+            Gating,
             Gating,
             Fixing,
             Fixing,
@@ -303,10 +311,12 @@ mod tests {
                             !matches!(record.lifecycle, WorkerLifecycle::Unknown(_))
                                 && !matches!(record.step, Some(WorkerStep::Unknown(_)))
                         };
-                        assert!(known(&record) && known(&after), "{event:?}");
-                        let recorded = after.step == Some(WorkerStep::Recorded);
+                        let decided =
+                            matches!(event, WorkerEvent::Restarted | WorkerEvent::Reopened);
+                        assert!((decided || known(&record)) && known(&after), "{event:?}");
                         if after.lifecycle == WorkerLifecycle::Completed {
-                            assert!(recorded, "{event:?}");
+                            let recorded = after.step == Some(WorkerStep::Recorded);
+                            assert!(recorded || event == WorkerEvent::Superseded, "{event:?}");
                         }
                         if let WorkerEvent::Reached(step) = &event {
                             assert_eq!(after.step.as_ref(), Some(step));
