@@ -24,12 +24,13 @@ pub struct DiffStat {
 }
 
 impl Repo {
-    /// What `commit` changed, as a patch after its message.
+    /// What `commit`, or every commit after `since` up to it, changed: a patch after each message.
     ///
     /// # Errors
     /// When there is no such commit, or git gives no answer.
-    pub fn patch_of(&self, commit: &Sha) -> Result<String, GitError> {
-        let call = Call::new(["show", "--patch", "--stat", "--format=%B", commit.as_str(), "--"]);
+    pub fn patch_of(&self, since: Option<&Sha>, commit: &Sha) -> Result<String, GitError> {
+        let range = since.map_or_else(|| commit.to_string(), |since| format!("{since}..{commit}"));
+        let call = Call::new(["show", "--patch", "--stat", "--format=%B", &range, "--"]);
         Ok(self.run(call)?.text())
     }
 

@@ -12,9 +12,11 @@ pub struct Kept {
     pub name: String,
     /// The commit.
     pub commit: Sha,
+    /// Where it left the branch that is checked out, or what is before it.
+    pub base: Option<Sha>,
     /// The first line of its message.
     pub subject: String,
-    /// How much it differs from the commit before it.
+    /// How much it differs from its base.
     pub change: DiffStat,
 }
 
@@ -45,14 +47,23 @@ pub enum RescueError {
 /// When git cannot be asked.
 pub fn list(repo: &Repo) -> Result<Vec<Kept>, GitError> {
     let mut kept = Vec::new();
+    let head = repo.head()?.commit().cloned();
     for (name, commit) in repo.refs(RESCUE_REFS)? {
         let subject = repo.log_lines(commit.as_str(), 1)?.pop().map(|line| line.subject);
-        let change = match repo.resolve(&format!("{commit}~1"))? {
-            Some(parent) => repo.diff_stat(&parent, &commit)?,
+        let left = match &head {
+            Some(head) => repo.merge_base(head, &commit)?.filter(|left| *left != commit),
+            None => None,
+        };
+        let base = match left {
+            Some(left) => Some(left),
+            None => repo.resolve(&format!("{commit}~1"))?,
+        };
+        let change = match &base {
+            Some(base) => repo.diff_stat(base, &commit)?,
             None => DiffStat::default(),
         };
         let name = name.strip_prefix(RESCUE_REFS).unwrap_or(&name).to_owned();
-        kept.push(Kept { name, commit, subject: subject.unwrap_or_default(), change });
+        kept.push(Kept { name, commit, base, subject: subject.unwrap_or_default(), change });
     }
     Ok(kept)
 }

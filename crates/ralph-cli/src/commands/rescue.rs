@@ -73,7 +73,7 @@ fn show(context: &Context, repo: &Repo, name: &str) -> Result<Exit, CliError> {
     let Some(kept) = kept else {
         return Err(RescueError::Unknown { name: name.to_owned() }.into());
     };
-    let patch = repo.patch_of(&kept.commit)?;
+    let patch = repo.patch_of(kept.base.as_ref(), &kept.commit)?;
     if context.ui.wants_json() {
         let mut document = row(&kept);
         document["schema"] = json!(Schema::v1("rescue-show"));
