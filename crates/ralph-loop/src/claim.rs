@@ -1,5 +1,6 @@
 //! One task's record in the state file, as the process that works on it sees it.
 
+use ralph_state::parallel::{Refused, WorkerEvent};
 use ralph_state::{
     LoadError, ParallelStateFile, Store, TaskId, Timestamp, UpdateError, WorkerRecord,
 };
@@ -28,11 +29,28 @@ pub enum ClaimError {
         /// The task.
         task: TaskId,
         /// The cause.
-        source: UpdateError<Lost>,
+        source: UpdateError<Denied>,
     },
+    /// The record does not take the change.
+    #[error(transparent)]
+    Denied(#[from] Denied),
+}
+
+/// A change that a record does not take; it is as it was.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum Denied {
     /// The record is gone or belongs to another claim.
     #[error(transparent)]
     Lost(#[from] Lost),
+    /// The record is not where the step could follow.
+    #[error("{task} cannot go on")]
+    OutOfOrder {
+        /// The task.
+        task: TaskId,
+        /// The cause.
+        source: Refused,
+    },
 }
 
 /// The record is gone or was claimed anew by another process.
@@ -75,10 +93,28 @@ impl Claim {
     /// When the file cannot be read, or the claim no longer holds.
     pub fn read(&self) -> Result<WorkerRecord, ClaimError> {
         let state = self.state()?;
-        self.own(&state).cloned().ok_or_else(|| self.lost().into())
+        self.own(&state).cloned().ok_or_else(|| Denied::from(self.lost()).into())
     }
 
-    /// Changes the record, durably, and returns it as written.
+    /// Takes the record where `event` leads and changes it, durably, as [`Claim::update`].
+    ///
+    /// # Errors
+    /// As for [`Claim::update`]; when `event` cannot happen to the record as it is.
+    pub fn apply(
+        &self,
+        event: &WorkerEvent,
+        change: impl FnOnce(&mut WorkerRecord),
+    ) -> Result<WorkerRecord, ClaimError> {
+        self.with_state(|_, record| {
+            record
+                .apply(event)
+                .map_err(|source| Denied::OutOfOrder { task: self.task.clone(), source })?;
+            change(record);
+            Ok(())
+        })
+    }
+
+    /// Changes what the record says besides where it is, durably, and returns it as written.
     ///
     /// A crash before this returns leaves the old record or the new one.
     ///
@@ -88,7 +124,10 @@ impl Claim {
         &self,
         change: impl FnOnce(&mut WorkerRecord),
     ) -> Result<WorkerRecord, ClaimError> {
-        self.with_state(|_, record| change(record))
+        self.with_state(|_, record| {
+            change(record);
+            Ok(())
+        })
     }
 
     /// Takes the next place in the landing lane, unless it has one.
@@ -101,6 +140,7 @@ impl Claim {
                 record.ticket = Some(*next);
                 *next += 1;
             }
+            Ok(())
         })?;
         Ok(record.ticket.unwrap_or_default())
     }
@@ -120,13 +160,13 @@ impl Claim {
             }
             Ok(())
         };
-        self.store.update(remember).map_err(|source| self.failed(source))?;
+        self.store.update(remember).map_err(|error| self.failed(error))?;
         Ok(())
     }
 
     fn with_state(
         &self,
-        change: impl FnOnce(&mut u64, &mut WorkerRecord),
+        change: impl FnOnce(&mut u64, &mut WorkerRecord) -> Result<(), Denied>,
     ) -> Result<WorkerRecord, ClaimError> {
         let updated = self.store.update(|state: &mut ParallelStateFile| {
             let mut next = state.next_ticket.unwrap_or(1);
@@ -135,14 +175,14 @@ impl Claim {
                 .iter_mut()
                 .find(|record| self.is_own(record))
                 .ok_or_else(|| self.lost())?;
-            change(&mut next, record);
+            change(&mut next, record)?;
             let written = record.clone();
             if next > 1 {
                 state.next_ticket = Some(next);
             }
             Ok(written)
         });
-        updated.map(|updated| updated.value).map_err(|source| self.failed(source))
+        updated.map(|updated| updated.value).map_err(|error| self.failed(error))
     }
 
     fn own<'a>(&self, state: &'a ParallelStateFile) -> Option<&'a WorkerRecord> {
@@ -157,8 +197,11 @@ impl Claim {
         Lost { task: self.task.clone(), claim: self.id.clone() }
     }
 
-    fn failed(&self, source: UpdateError<Lost>) -> ClaimError {
-        ClaimError::Update { task: self.task.clone(), source }
+    fn failed(&self, error: UpdateError<Denied>) -> ClaimError {
+        match error {
+            UpdateError::Change(denied) => denied.into(),
+            source => ClaimError::Update { task: self.task.clone(), source },
+        }
     }
 }
 

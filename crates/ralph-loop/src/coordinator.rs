@@ -13,6 +13,7 @@ use ralph_git::{GitError, Sha};
 use ralph_process::{Child, Command, EndReport, Exit, Input, Output, SpawnError};
 use ralph_queue::{Queue, Selection};
 use ralph_state::file::{self, FileLock, LockError};
+use ralph_state::parallel::WorkerEvent;
 use ralph_state::session::{SessionFile, session_file_path};
 use ralph_state::{
     LoadError, ParallelStateFile, ProcessIdentity, Store, TaskId, Timestamp, UpdateError,
@@ -118,6 +119,14 @@ pub enum Refused {
         /// How many.
         unfinished: usize,
     },
+    /// The record is not where that could follow.
+    #[error("the record of {task} cannot be changed so")]
+    OutOfOrder {
+        /// The task.
+        task: String,
+        /// The cause.
+        source: ralph_state::parallel::Refused,
+    },
     /// The record changed meanwhile.
     #[error("the record of {task} changed meanwhile")]
     Changed {
@@ -153,11 +162,13 @@ pub fn run(project: &Project, workers: usize) -> Result<RunSummary, RunError> {
         ground,
         workers,
         children: BTreeMap::new(),
+        began: project.now(),
         spawns: BTreeMap::new(),
         started: 0,
         seen: BTreeMap::new(),
         told: BTreeMap::new(),
         adopted: BTreeSet::new(),
+        unrecorded: BTreeSet::new(),
         looked_for: BTreeSet::new(),
         looked_at_queue: None,
         queue_trouble: None,
@@ -223,6 +234,8 @@ struct Coordinator<'a> {
     ground: Ground,
     workers: usize,
     children: BTreeMap<String, Child>,
+    /// When this run began.
+    began: Timestamp,
     /// Workers started for each task.
     spawns: BTreeMap<String, u32>,
     /// New tasks claimed in this run.
@@ -232,6 +245,8 @@ struct Coordinator<'a> {
     /// What was last told of each task.
     told: BTreeMap<String, Told>,
     adopted: BTreeSet<String>,
+    /// Tasks that a worker without a record has.
+    unrecorded: BTreeSet<TaskId>,
     /// Landing commits that were looked for on the target.
     looked_for: BTreeSet<String>,
     looked_at_queue: Option<Instant>,
@@ -247,6 +262,7 @@ impl Coordinator<'_> {
             Some(loaded) => ralph_state::parallel::legacy_work(&loaded.report),
             None => Vec::new(),
         };
+        self.settle_surplus()?;
         // What cannot be swept now is swept next time.
         drop(ralph_git::sweep_workspaces(&self.ground.workspace_root));
         self.sweep()?;
@@ -290,6 +306,50 @@ impl Coordinator<'_> {
                 self.seen.insert(record.task_id.clone(), title.unwrap_or_default());
             }
         }
+        Ok(())
+    }
+
+    /// Leaves one record for each task; the work of the others is kept, and said to be.
+    fn settle_surplus(&self) -> Result<(), RunError> {
+        let has_worker =
+            |record: &WorkerRecord| record.worker.as_ref().is_some_and(ralph_process::is_alive);
+        let state = self.state()?;
+        let surplus = recover::surplus(&state, has_worker);
+        if surplus.is_empty() {
+            return Ok(());
+        }
+        for (row, best) in &surplus {
+            let (record, best) = (&state.workers[*row], &state.workers[*best]);
+            // Beside a living worker its workspace is not ours to look into.
+            if !has_worker(best) || record.workspace_path != best.workspace_path {
+                worker::keep_work(self.project, record);
+            }
+            self.project.tell(Event::Note(format!(
+                "{} has more than one record: the one that is {} stands, not the one that is {}, \
+                 whose workspace is `{}`",
+                record.task_id,
+                best.lifecycle.as_str(),
+                record.lifecycle.as_str(),
+                record.workspace_path.display()
+            )));
+        }
+        self.store.update(|now: &mut ParallelStateFile| {
+            // Rows do not move while the run lock is held; a living worker changes its own only.
+            let mut rows = now.workers.iter().enumerate();
+            let is_same = rows.all(|(row, record)| {
+                state.workers.get(row).is_some_and(|seen| seen.task_id == record.task_id)
+            });
+            if !is_same {
+                let task = state.workers[surplus[0].0].task_id.clone();
+                return Err(Refused::Changed { task });
+            }
+            let mut row = 0;
+            now.workers.retain(|_| {
+                row += 1;
+                !surplus.iter().any(|(gone, _)| *gone == row - 1)
+            });
+            Ok(())
+        })?;
         Ok(())
     }
 
@@ -458,7 +518,7 @@ impl Coordinator<'_> {
                 "its worker ended with exit code {code} before it began; see `{}`",
                 log.display()
             );
-            self.change(record, |record, _| Held::Machine.set(record, &reason))?;
+            self.write(record, None, |record, _| Held::Machine.set(record, &reason))?;
         }
         Ok(())
     }
@@ -551,7 +611,7 @@ impl Coordinator<'_> {
             Action::RecordLanded { .. } => self.record_landed(record),
             Action::Drop { .. } => {
                 worker::keep_work(self.project, record);
-                self.change(record, |record, now| {
+                self.advance(record, &WorkerEvent::Superseded, |record, now| {
                     record.mark_completed(now);
                     record.last_error = Some("it is no longer open in the queue".to_owned());
                 })
@@ -559,28 +619,25 @@ impl Coordinator<'_> {
             Action::GiveUp { attempts, .. } => {
                 worker::keep_work(self.project, record);
                 let reason = format!("its worker died on each of {attempts} attempts");
-                self.change(record, |record, now| record.mark_failed(now, reason))
+                self.advance(record, &WorkerEvent::Failed, |record, now| {
+                    record.mark_failed(now, reason);
+                })
             }
             Action::Land { .. } | Action::Restart { .. } if *free == 0 => Ok(()),
             Action::Land { .. } => {
                 *free -= 1;
-                self.respawn(record, |_| {})
+                self.respawn(record, None, |_| {})
             }
             Action::Restart { .. } => {
                 *free -= 1;
                 let claim = self.new_claim();
-                self.respawn(record, |record| {
-                    if recover::died_working(record) {
+                let died_working = recover::died_working(record);
+                self.respawn(record, Some(&WorkerEvent::Restarted), |record| {
+                    if died_working {
                         record.attempt = Some(record.attempt.unwrap_or(1) + 1);
                     }
                     record.attempt_id = Some(claim);
-                    record.step = Some(WorkerStep::Claimed);
-                    record.work_commit = None;
-                    record.landing_commit = None;
-                    record.no_change = None;
-                    record.ticket = None;
-                    record.agent = None;
-                    record.extra.remove(worker::FOLLOW_UPS);
+                    recover::start_over(record);
                 })
             }
         }
@@ -590,13 +647,16 @@ impl Coordinator<'_> {
     fn respawn(
         &mut self,
         record: &WorkerRecord,
+        event: Option<&WorkerEvent>,
         change: impl FnOnce(&mut WorkerRecord),
     ) -> Result<(), RunError> {
         let Ok(task) = record.task_id.parse::<TaskId>() else { return Ok(()) };
         if self.spawns.get(&record.task_id).is_some_and(|spawned| *spawned >= MAX_SPAWNS) {
             let log = self.layout.worker_log(&task);
             let reason = format!("its worker died {MAX_SPAWNS} times; see `{}`", log.display());
-            return self.change(record, |record, now| record.mark_blocked(now, reason));
+            return self.advance(record, &WorkerEvent::Blocked, |record, now| {
+                record.mark_blocked(now, reason);
+            });
         }
         if !self.seen.contains_key(&record.task_id) {
             // Made unfinished again while the run goes on (`run parallel retry`).
@@ -607,7 +667,7 @@ impl Coordinator<'_> {
         }
         let mut claim = String::new();
         let new = self.new_claim();
-        self.change(record, |record, _| {
+        self.write(record, event, |record, _| {
             change(record);
             // Until the new worker takes it up.
             record.worker = None;
@@ -617,10 +677,20 @@ impl Coordinator<'_> {
         self.spawn(&task, &claim)
     }
 
-    /// Changes a record that still is as it was read.
-    fn change(
+    /// Takes a record that still is as it was read where `event` leads, and changes it.
+    fn advance(
         &self,
         seen: &WorkerRecord,
+        event: &WorkerEvent,
+        change: impl FnOnce(&mut WorkerRecord, String),
+    ) -> Result<(), RunError> {
+        self.write(seen, Some(event), change)
+    }
+
+    fn write(
+        &self,
+        seen: &WorkerRecord,
+        event: Option<&WorkerEvent>,
         change: impl FnOnce(&mut WorkerRecord, String),
     ) -> Result<(), RunError> {
         let now = self.project.now().to_string();
@@ -629,6 +699,11 @@ impl Coordinator<'_> {
             let Some(record) = record.filter(|record| record.attempt_id == seen.attempt_id) else {
                 return Err(Refused::Changed { task: seen.task_id.clone() });
             };
+            if let Some(event) = event {
+                let task = || seen.task_id.clone();
+                let refused = |source| Refused::OutOfOrder { task: task(), source };
+                record.apply(event).map_err(refused)?;
+            }
             change(record, now);
             Ok(())
         })?;
@@ -642,8 +717,7 @@ impl Coordinator<'_> {
             worker::settle(self.project, &self.ground.branch, task, record);
         }
         let landed = record.landing_commit.clone();
-        self.change(record, |record, now| {
-            record.step = Some(WorkerStep::Recorded);
+        self.advance(record, &WorkerEvent::Reached(WorkerStep::Recorded), |record, now| {
             record.landed_commit = landed;
             record.last_error = None;
             record.agent = None;
@@ -695,14 +769,28 @@ impl Coordinator<'_> {
         let state = self.state()?;
         let mut standing = select::standing(&state, &queue);
         standing.heed(self.project.leases(&queue)?);
-        let selection = Selection {
-            now: self.project.now(),
-            drafts: self.project.options.drafts,
-            doing: ralph_queue::runnability::DoingFirst::Prefer,
-            exclude: &standing.exclude,
-            regard_as_done: &standing.done,
+        let task = loop {
+            let task = queue.next(&Selection {
+                now: self.project.now(),
+                drafts: self.project.options.drafts,
+                doing: ralph_queue::runnability::DoingFirst::Prefer,
+                exclude: &standing.exclude,
+                regard_as_done: &standing.done,
+            });
+            let Some(task) = task else { break None };
+            // A worker whose record is gone is at it: its lock says so.
+            if !file::is_locked(&self.layout.worker_lock(&task.id)).map_err(RunError::Lock)? {
+                break Some(task);
+            }
+            if self.unrecorded.insert(task.id.clone()) {
+                self.project.tell(Event::Note(format!(
+                    "{} waits: a worker has it that the state file knows nothing of",
+                    task.id
+                )));
+            }
+            standing.exclude.insert(task.id.clone());
         };
-        let Some(task) = queue.next(&selection) else {
+        let Some(task) = task else {
             self.looked_at_queue = Some(Instant::now());
             self.summary.waiting = waiting(&queue, &standing);
             return Ok(false);
@@ -717,7 +805,10 @@ impl Coordinator<'_> {
         );
         record.attempt = Some(1);
         record.attempt_id = Some(claim.clone());
-        record.step = Some(WorkerStep::Claimed);
+        let claimed = WorkerEvent::Reached(WorkerStep::Claimed);
+        record.apply(&claimed).map_err(|source| {
+            UpdateError::Change(Refused::OutOfOrder { task: task.id.to_string(), source })
+        })?;
         record.branch = Some(format!("ralph/{}", task.id));
         self.told.insert(record.task_id.clone(), Told::of(&record));
         self.store.update(|state: &mut ParallelStateFile| {
@@ -782,7 +873,7 @@ impl Coordinator<'_> {
                 self.project.tell(Event::Step { task, step, attempt });
             }
             if record.is_terminal() {
-                let summary = summarise(record, title, self.project.now());
+                let summary = summarise(record, title, self.began, self.project.now());
                 self.seen.remove(&record.task_id);
                 self.project.tell(Event::Finished(summary.clone()));
                 self.summary.tasks.push(summary);
@@ -838,7 +929,7 @@ impl Coordinator<'_> {
     fn sum_up_unfinished(&mut self, state: &ParallelStateFile) {
         for (task, title) in std::mem::take(&mut self.seen) {
             if let Some(record) = state.get_worker(&task) {
-                let summary = summarise(record, &title, self.project.now());
+                let summary = summarise(record, &title, self.began, self.project.now());
                 self.project.tell(Event::Finished(summary.clone()));
                 self.summary.tasks.push(summary);
             }
@@ -897,8 +988,15 @@ fn waiting(queue: &Queue, standing: &select::Standing) -> usize {
         .count()
 }
 
-/// The line of the final table that a record gives.
-pub fn summarise(record: &WorkerRecord, title: &str, now: Timestamp) -> TaskSummary {
+/// The line of the final table that a record gives in a run that `began` then.
+/// The time between two runs is nobody's.
+pub fn summarise(
+    record: &WorkerRecord,
+    title: &str,
+    began: Timestamp,
+    now: Timestamp,
+) -> TaskSummary {
+    let stuck = recover::stuck(record).map(|stuck| stuck.to_string());
     let outcome = match record.lifecycle {
         WorkerLifecycle::Completed
             if record.landed_commit.is_none() && record.last_error.is_some() =>
@@ -909,12 +1007,14 @@ pub fn summarise(record: &WorkerRecord, title: &str, now: Timestamp) -> TaskSumm
         WorkerLifecycle::Failed if record.extra.contains(worker::LIMITED) => Outcome::Limited,
         WorkerLifecycle::Failed => Outcome::Failed,
         WorkerLifecycle::BlockedPush => Outcome::Blocked,
+        _ if stuck.is_some() => Outcome::Blocked,
         _ if Held::of(record).is_some() => Outcome::Held,
         _ => Outcome::Interrupted,
     };
     let time = |text: &str| text.parse::<Timestamp>().ok();
     let end = record.completed_at.as_deref().and_then(time).unwrap_or(now);
     let wall = time(&record.started_at)
+        .map(|start| start.max(began))
         .map(|start| end.as_unix_nanos().saturating_sub(start.as_unix_nanos()))
         .and_then(|nanos| u64::try_from(nanos).ok())
         .map_or(Duration::ZERO, Duration::from_nanos);
@@ -927,6 +1027,6 @@ pub fn summarise(record: &WorkerRecord, title: &str, now: Timestamp) -> TaskSumm
         agent_turns: record.agent_turns.unwrap_or(0),
         gate_runs: record.gate_runs.unwrap_or(0),
         commit: record.landed_commit.clone(),
-        reason: record.last_error.clone().or_else(|| record.no_change.clone()),
+        reason: stuck.or_else(|| record.last_error.clone().or_else(|| record.no_change.clone())),
     }
 }

@@ -8,6 +8,9 @@ use std::collections::BTreeMap;
 use ralph_state::{
     ParallelStateFile, ProcessIdentity, TaskId, WorkerLifecycle, WorkerRecord, WorkerStep,
 };
+use thiserror::Error;
+
+use crate::worker;
 
 /// What was found out about the world, by task id.
 pub type Observed = BTreeMap<String, Observation>;
@@ -87,17 +90,14 @@ impl Action {
 
 /// What every unfinished record needs, in the order of the file.
 ///
-/// Total: any state with any observation gives a plan. Finished records and
-/// records of a lifecycle or with an id this version does not know are left alone.
+/// Total: any state with any observation gives a plan. Finished records and those
+/// that are [`stuck`] are left alone.
 pub fn plan(state: &ParallelStateFile, observed: &Observed, max_attempts: u32) -> Vec<Action> {
     let nothing = Observation::default();
     state
         .workers
         .iter()
-        .filter(|record| {
-            matches!(record.lifecycle, WorkerLifecycle::Running | WorkerLifecycle::Integrating)
-                && record.task_id.parse::<TaskId>().is_ok()
-        })
+        .filter(|record| !record.is_terminal() && stuck(record).is_none())
         .map(|record| {
             let observation = observed.get(&record.task_id).unwrap_or(&nothing);
             action(record, observation, max_attempts)
@@ -153,6 +153,104 @@ pub fn died_working(record: &WorkerRecord) -> bool {
         && matches!(record.step, Some(WorkerStep::SpawnIntended | WorkerStep::Working))
 }
 
+/// Forgets what an attempt came to, for one that begins anew under the same claim or another.
+pub fn start_over(record: &mut WorkerRecord) {
+    record.work_commit = None;
+    record.landing_commit = None;
+    record.no_change = None;
+    record.ticket = None;
+    record.agent = None;
+    record.extra.remove(worker::FOLLOW_UPS);
+}
+
+/// Why nothing that this version does would be right for a record. It is left as it is.
+#[derive(Clone, Debug, Eq, PartialEq, Error)]
+#[non_exhaustive]
+pub enum Stuck {
+    /// Its task is none, so that there is nothing to work on.
+    #[error("`{id}` is not the id of a task")]
+    NoTask {
+        /// What stands there.
+        id: String,
+    },
+    /// It is in a state, or at a step, of a newer version.
+    #[error("it is `{word}`, which this version does not know")]
+    Unknown {
+        /// The word in the file.
+        word: String,
+    },
+}
+
+/// Whether `record` is one that only the user can decide about.
+pub fn stuck(record: &WorkerRecord) -> Option<Stuck> {
+    if record.is_terminal() {
+        return None;
+    }
+    let unknown = |word: &String| Some(Stuck::Unknown { word: word.clone() });
+    match (&record.lifecycle, &record.step) {
+        _ if record.task_id.parse::<TaskId>().is_err() => {
+            Some(Stuck::NoTask { id: record.task_id.clone() })
+        }
+        (WorkerLifecycle::Unknown(word), _) | (_, Some(WorkerStep::Unknown(word))) => unknown(word),
+        _ => None,
+    }
+}
+
+/// The rows of records whose task has another record that got further, each with the row of that.
+///
+/// A file should have one record for each task; an edit by hand or another program may have left
+/// more. `is_alive` says whether a record is the one of a living worker.
+pub fn surplus(
+    state: &ParallelStateFile,
+    is_alive: impl Fn(&WorkerRecord) -> bool,
+) -> Vec<(usize, usize)> {
+    let mut best: BTreeMap<&str, usize> = BTreeMap::new();
+    let rank = |row: usize| {
+        let record = &state.workers[row];
+        let is_landed = record.lifecycle == WorkerLifecycle::Completed;
+        let step = record.step.as_ref().map_or(0, |step| {
+            ORDER.iter().position(|known| known == step).map_or(0, |position| position + 1)
+        });
+        (
+            is_alive(record),
+            is_landed && record.landed_commit.is_some(),
+            is_landed,
+            has_committed_work(record),
+            !record.is_terminal(),
+            step,
+            record.attempt,
+        )
+    };
+    for (row, record) in state.workers.iter().enumerate() {
+        let first = best.entry(&record.task_id).or_insert(row);
+        if rank(row) > rank(*first) {
+            *first = row;
+        }
+    }
+    let rows = state.workers.iter().enumerate();
+    rows.map(|(row, record)| (row, best[record.task_id.as_str()]))
+        .filter(|(row, best)| row != best)
+        .collect()
+}
+
+/// The steps of a life, in order.
+const ORDER: [WorkerStep; 14] = [
+    WorkerStep::Claimed,
+    WorkerStep::WorkspaceReady,
+    WorkerStep::SpawnIntended,
+    WorkerStep::Working,
+    WorkerStep::Committed,
+    WorkerStep::Waiting,
+    WorkerStep::Rebased,
+    WorkerStep::Resolving,
+    WorkerStep::Gating,
+    WorkerStep::GateGreen,
+    WorkerStep::Fixing,
+    WorkerStep::PushIntended,
+    WorkerStep::Pushed,
+    WorkerStep::Recorded,
+];
+
 /// Whether no worker has taken the record up since it was claimed or a worker was started for it.
 pub fn is_unbegun(record: &WorkerRecord) -> bool {
     !record.is_terminal() && record.worker.is_none() && record.interrupted.is_none()
@@ -163,24 +261,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-
-    const STEPS: [WorkerStep; 15] = [
-        WorkerStep::Claimed,
-        WorkerStep::WorkspaceReady,
-        WorkerStep::SpawnIntended,
-        WorkerStep::Working,
-        WorkerStep::Committed,
-        WorkerStep::Waiting,
-        WorkerStep::Rebased,
-        WorkerStep::Resolving,
-        WorkerStep::Gating,
-        WorkerStep::GateGreen,
-        WorkerStep::Fixing,
-        WorkerStep::PushIntended,
-        WorkerStep::Pushed,
-        WorkerStep::Recorded,
-        WorkerStep::Claimed,
-    ];
 
     fn record(step: WorkerStep, work: bool) -> WorkerRecord {
         let mut record = WorkerRecord::new("RQ-0001", "/w/RQ-0001".into(), String::new());
@@ -207,7 +287,7 @@ mod tests {
 
     #[test]
     fn a_living_worker_is_adopted_whatever_its_step() {
-        for step in STEPS {
+        for step in ORDER {
             let seen = Observation { worker_alive: true, landed: true, ..Observation::default() };
             assert_eq!(decide(record(step, true), seen), Some(Action::Adopt { task: task() }));
         }
@@ -216,7 +296,7 @@ mod tests {
     #[test]
     fn orphans_end_before_anything_else_happens_to_the_task() {
         let who = vec![ProcessIdentity { pid: 7, start_time: 1, boot_id: "b".to_owned() }];
-        for step in STEPS {
+        for step in ORDER {
             let seen = Observation { orphans: who.clone(), landed: true, ..Observation::default() };
             let expected = Action::EndOrphans { task: task(), who: who.clone() };
             assert_eq!(decide(record(step, true), seen), Some(expected));
@@ -232,7 +312,7 @@ mod tests {
 
     #[test]
     fn a_task_that_nobody_wants_any_more_is_not_worked_on() {
-        for step in STEPS {
+        for step in ORDER {
             let seen = Observation { unwanted: true, ..Observation::default() };
             assert_eq!(decide(record(step, true), seen), Some(Action::Drop { task: task() }));
         }
@@ -247,7 +327,7 @@ mod tests {
 
     #[test]
     fn committed_work_never_costs_another_turn() {
-        for step in STEPS.into_iter().skip(4).take(10) {
+        for step in ORDER.into_iter().skip(4) {
             let decided = decide(record(step, true), Observation::default());
             assert_eq!(decided, Some(Action::Land { task: task() }));
         }
@@ -282,12 +362,57 @@ mod tests {
         }
     }
 
+    #[test]
+    fn what_a_newer_version_wrote_is_the_users_to_decide() {
+        let mut paused = record(WorkerStep::Working, true);
+        paused.lifecycle = WorkerLifecycle::from("paused".to_owned());
+        assert_eq!(stuck(&paused), Some(Stuck::Unknown { word: "paused".to_owned() }));
+        let flying = record(WorkerStep::from("flying".to_owned()), true);
+        assert_eq!(stuck(&flying), Some(Stuck::Unknown { word: "flying".to_owned() }));
+        assert_eq!(decide(flying, Observation::default()), None);
+        let mut nameless = record(WorkerStep::Working, true);
+        nameless.task_id = String::new();
+        assert_eq!(stuck(&nameless), Some(Stuck::NoTask { id: String::new() }));
+        for step in ORDER {
+            assert_eq!(stuck(&record(step, true)), None);
+        }
+    }
+
+    #[test]
+    fn of_two_records_the_one_that_got_further_stands() {
+        let ended = |lifecycle, landed: bool| {
+            let mut record = record(WorkerStep::Working, false);
+            record.lifecycle = lifecycle;
+            record.landed_commit = landed.then(|| "2".repeat(40));
+            record
+        };
+        let working = || record(WorkerStep::Working, false);
+        let committed = || record(WorkerStep::Waiting, true);
+        for (rows, stands) in [
+            (vec![working(), working()], 0),
+            (vec![working(), committed()], 1),
+            (vec![ended(WorkerLifecycle::Failed, false), working()], 1),
+            (vec![committed(), ended(WorkerLifecycle::Failed, false), working()], 0),
+            (vec![committed(), ended(WorkerLifecycle::Completed, true)], 1),
+        ] {
+            let state = state(rows);
+            let gone = surplus(&state, |_| false);
+            assert_eq!(gone.len(), state.workers.len() - 1);
+            assert!(gone.iter().all(|(row, best)| *best == stands && *row != stands), "{gone:?}");
+        }
+        let mut alive = working();
+        alive.attempt = Some(7);
+        let state = state(vec![committed(), alive]);
+        assert_eq!(surplus(&state, |record| record.attempt == Some(7)), [(0, 1)]);
+        assert_eq!(surplus(&state, |_| false), [(1, 0)]);
+    }
+
     proptest! {
         /// Total, one action per unfinished record, and no orphan is ever worked beside.
         #[test]
         fn any_state_has_a_plan(
             rows in prop::collection::vec(
-                (0..STEPS.len(), any::<bool>(), any::<[bool; 4]>(), 0u32..6), 0..12,
+                (0..ORDER.len(), any::<bool>(), any::<[bool; 4]>(), 0u32..6), 0..12,
             ),
         ) {
             let mut records = Vec::new();
@@ -295,7 +420,7 @@ mod tests {
             for (index, (step, work, [alive, orphan, landed, seen], attempt)) in
                 rows.into_iter().enumerate()
             {
-                let mut record = record(STEPS[step].clone(), work);
+                let mut record = record(ORDER[step].clone(), work);
                 record.task_id = format!("RQ-{index:04}");
                 record.attempt = Some(attempt);
                 if seen {

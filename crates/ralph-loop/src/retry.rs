@@ -1,11 +1,11 @@
 //! Giving a task that failed or could not land another chance.
 
-use ralph_state::{
-    ParallelStateFile, Store, TaskId, UpdateError, WorkerLifecycle, WorkerRecord, WorkerStep,
-};
+use ralph_state::parallel::{Refused, WorkerEvent};
+use ralph_state::{ParallelStateFile, Store, UpdateError, WorkerLifecycle, WorkerRecord};
 use thiserror::Error;
 
-use crate::{recover, worker};
+use crate::recover::{self, Stuck};
+use crate::worker;
 
 /// What the next run will do with a task that is to be tried again.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -14,6 +14,8 @@ pub enum Retried {
     Land,
     /// Work on it anew.
     Anew,
+    /// Nothing: the record was of no task, and is gone. Its workspace is where it was.
+    Nothing,
 }
 
 /// Why a task is not tried again. The state file is as it was.
@@ -24,54 +26,56 @@ pub enum RetryError {
     #[error("no parallel run has a record of {task}")]
     Unknown {
         /// The task.
-        task: TaskId,
+        task: String,
     },
     /// It landed.
     #[error("{task} already landed")]
     Completed {
         /// The task.
-        task: TaskId,
+        task: String,
+    },
+    /// The record cannot be made unfinished.
+    #[error("{task} cannot be tried again")]
+    OutOfOrder {
+        /// The task.
+        task: String,
+        /// The cause.
+        source: Refused,
     },
     /// It is not finished: the run that is active, or the next one, goes on with it.
     #[error("{task} is not finished yet")]
     Active {
         /// The task.
-        task: TaskId,
-    },
-    /// A newer version of Ralph wrote a lifecycle that this one does not know.
-    #[error("{task} is `{lifecycle}`, which this version does not know")]
-    UnknownLifecycle {
-        /// The task.
-        task: TaskId,
-        /// The word in the file.
-        lifecycle: String,
+        task: String,
     },
 }
 
 /// Makes `task` unfinished again, with its budgets full and its work kept.
 ///
 /// Work that was committed is landed; only without any does an agent start anew.
+/// A record that is [stuck](recover::stuck) is one that the user decides about here.
 ///
 /// # Errors
 /// When the task is not one that ended without landing, or the file cannot be written.
 pub fn retry(
     store: &Store<ParallelStateFile>,
-    task: &TaskId,
+    task: &str,
 ) -> Result<Retried, UpdateError<RetryError>> {
     let updated = store.update(|state: &mut ParallelStateFile| {
-        let record = state
-            .get_worker_mut(task.as_str())
-            .ok_or_else(|| RetryError::Unknown { task: task.clone() })?;
-        match &record.lifecycle {
-            WorkerLifecycle::Failed | WorkerLifecycle::BlockedPush => Ok(reopen(record)),
-            WorkerLifecycle::Completed => Err(RetryError::Completed { task: task.clone() }),
-            WorkerLifecycle::Running | WorkerLifecycle::Integrating => {
-                Err(RetryError::Active { task: task.clone() })
+        let task = task.to_owned();
+        let Some(record) = state.get_worker_mut(&task) else {
+            return Err(RetryError::Unknown { task });
+        };
+        match (&record.lifecycle, recover::stuck(record)) {
+            (_, Some(Stuck::NoTask { .. })) => {
+                state.remove_worker(&task);
+                Ok(Retried::Nothing)
             }
-            other => Err(RetryError::UnknownLifecycle {
-                task: task.clone(),
-                lifecycle: other.as_str().to_owned(),
-            }),
+            (WorkerLifecycle::Failed | WorkerLifecycle::BlockedPush, _) | (_, Some(_)) => {
+                reopen(record)
+            }
+            (WorkerLifecycle::Completed, _) => Err(RetryError::Completed { task }),
+            _ => Err(RetryError::Active { task }),
         }
     })?;
     Ok(updated.value)
@@ -90,16 +94,14 @@ pub struct RetriedAll {
 ///
 /// # Errors
 /// When the file cannot be written.
-pub fn retry_all(
-    store: &Store<ParallelStateFile>,
-) -> Result<RetriedAll, UpdateError<std::convert::Infallible>> {
+pub fn retry_all(store: &Store<ParallelStateFile>) -> Result<RetriedAll, UpdateError<RetryError>> {
     let updated = store.update(|state: &mut ParallelStateFile| {
         let mut retried = RetriedAll::default();
         for record in &mut state.workers {
             if matches!(record.lifecycle, WorkerLifecycle::Failed | WorkerLifecycle::BlockedPush) {
-                match reopen(record) {
+                match reopen(record)? {
                     Retried::Land => retried.land.push(record.task_id.clone()),
-                    Retried::Anew => retried.anew.push(record.task_id.clone()),
+                    _ => retried.anew.push(record.task_id.clone()),
                 }
             }
         }
@@ -108,7 +110,12 @@ pub fn retry_all(
     Ok(updated.value)
 }
 
-fn reopen(record: &mut WorkerRecord) -> Retried {
+fn reopen(record: &mut WorkerRecord) -> Result<Retried, RetryError> {
+    let has_work = recover::has_committed_work(record);
+    let event = if has_work { WorkerEvent::Reopened } else { WorkerEvent::Restarted };
+    record
+        .apply(&event)
+        .map_err(|source| RetryError::OutOfOrder { task: record.task_id.clone(), source })?;
     record.completed_at = None;
     record.last_error = None;
     record.push_attempts = 0;
@@ -117,20 +124,17 @@ fn reopen(record: &mut WorkerRecord) -> Retried {
     record.ticket = None;
     record.interrupted = Some(true);
     record.extra.remove(worker::LIMITED);
-    if recover::has_committed_work(record) {
-        record.lifecycle = WorkerLifecycle::Integrating;
-        record.step = Some(WorkerStep::Committed);
-        Retried::Land
-    } else {
-        record.lifecycle = WorkerLifecycle::Running;
-        record.step = Some(WorkerStep::Claimed);
-        record.attempt = None;
-        Retried::Anew
+    if has_work {
+        return Ok(Retried::Land);
     }
+    record.attempt = None;
+    Ok(Retried::Anew)
 }
 
 #[cfg(test)]
 mod tests {
+    use ralph_state::WorkerStep;
+
     use super::*;
 
     fn ended(step: WorkerStep, work: Option<&str>) -> WorkerRecord {
@@ -146,7 +150,7 @@ mod tests {
     #[test]
     fn kept_work_is_landed_and_nothing_of_it_is_forgotten() {
         let mut record = ended(WorkerStep::PushIntended, Some("abc"));
-        assert_eq!(reopen(&mut record), Retried::Land);
+        assert_eq!(reopen(&mut record).unwrap(), Retried::Land);
         assert_eq!(record.lifecycle, WorkerLifecycle::Integrating);
         assert_eq!(record.work_commit.as_deref(), Some("abc"));
         assert_eq!((record.conflicts, record.push_attempts), (None, 0));
@@ -156,7 +160,7 @@ mod tests {
     #[test]
     fn without_committed_work_an_agent_starts_anew() {
         let mut record = ended(WorkerStep::Working, None);
-        assert_eq!(reopen(&mut record), Retried::Anew);
+        assert_eq!(reopen(&mut record).unwrap(), Retried::Anew);
         assert_eq!(record.lifecycle, WorkerLifecycle::Running);
         assert_eq!(record.step, Some(WorkerStep::Claimed));
     }

@@ -15,6 +15,7 @@ use ralph_git::{GitError, Push, Sha, UpdateRef};
 use ralph_queue::edit::{End, Restart};
 use ralph_queue::runnability::Reason;
 use ralph_queue::{EditError, LoadError as QueueLoadError, Selection, Status, Task};
+use ralph_state::file;
 use ralph_state::session::{SessionFile, SessionStep, session_file_path};
 use ralph_state::{LoadError, SaveError, Store, TaskId, UpdateError};
 use thiserror::Error;
@@ -295,19 +296,27 @@ impl Serial<'_> {
         let mut standing = select::standing(&state, &queue);
         standing.heed(self.project.leases(&queue)?);
         standing.exclude.extend(self.attempted.iter().cloned());
-        let selection = Selection {
-            now: self.project.now(),
-            drafts: self.project.options.drafts,
-            doing: ralph_queue::runnability::DoingFirst::Prefer,
-            exclude: &standing.exclude,
-            regard_as_done: &standing.done,
-        };
-        let task = match wanted {
-            Wanted::Task(id) if standing.exclude.contains(id) => {
-                return Err(SerialError::Parallel { task: id.clone() });
+        let task = loop {
+            let selection = Selection {
+                now: self.project.now(),
+                drafts: self.project.options.drafts,
+                doing: ralph_queue::runnability::DoingFirst::Prefer,
+                exclude: &standing.exclude,
+                regard_as_done: &standing.done,
+            };
+            let task = match wanted {
+                Wanted::Task(id) if standing.exclude.contains(id) => {
+                    return Err(SerialError::Parallel { task: id.clone() });
+                }
+                Wanted::Task(id) => Some(asked_for(&queue, &selection, id)?),
+                Wanted::Next | Wanted::All => queue.next(&selection).cloned(),
+            };
+            let Some(task) = task else { break None };
+            // A parallel worker whose record is gone has it.
+            if !file::is_locked(&self.layout.worker_lock(&task.id)).map_err(RunError::Lock)? {
+                break Some(task);
             }
-            Wanted::Task(id) => Some(asked_for(&queue, &selection, id)?),
-            Wanted::Next | Wanted::All => queue.next(&selection).cloned(),
+            standing.exclude.insert(task.id);
         };
         let Some(task) = task else {
             self.summary.waiting = queue.tasks().filter(|task| !task.status.is_terminal()).count();

@@ -39,7 +39,7 @@ pub(super) fn is_machines(error: &WorkerError) -> bool {
         | WorkerError::Git(git) => is_machines_git(git),
         // A runner that only this task names, and what git or the queue refuse.
         WorkerError::AlreadyRunning { .. }
-        | WorkerError::Claim(ClaimError::Lost(_))
+        | WorkerError::Claim(_)
         | WorkerError::NoSuchTask { .. }
         | WorkerError::Runner(_)
         | WorkerError::Open(_)

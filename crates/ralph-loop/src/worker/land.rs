@@ -11,7 +11,8 @@ use std::path::{Path, PathBuf};
 use ralph_agent::{Phase, Progress, TurnReport};
 use ralph_git::{ConflictFile, FetchError, GitError, Push, Rebase, Sha, Workspace};
 use ralph_queue::Task;
-use ralph_state::{WorkerLifecycle, WorkerRecord, WorkerStep};
+use ralph_state::parallel::WorkerEvent;
+use ralph_state::{WorkerRecord, WorkerStep};
 
 use super::work::follow_ups;
 use super::{Held, Worker, WorkerEnd, WorkerError};
@@ -63,7 +64,7 @@ impl Worker<'_> {
             }
         }
         loop {
-            self.step(&WorkerStep::Waiting, WorkerRecord::start_integration)?;
+            self.step(&WorkerStep::Waiting, |_| {})?;
             let entered = lane::enter(
                 &self.layout,
                 &self.claim,
@@ -313,7 +314,7 @@ impl Worker<'_> {
             Pass::Transient(reason) | Pass::Unclear(reason) => reason.as_str(),
             _ => "the target moved before the push arrived",
         };
-        let record = self.claim.update(|record| {
+        let record = self.step(&WorkerStep::Waiting, |record| {
             record.increment_push_attempt();
             record.last_error = Some(reason.to_owned());
         })?;
@@ -591,20 +592,13 @@ impl Worker<'_> {
 
     fn superseded(&self, workspace: &Workspace, by: &str) -> Result<WorkerEnd, WorkerError> {
         self.rescue_work(workspace)?;
-        let now = self.project.now().to_string();
-        let reason = format!("someone else finished it, {by}");
-        self.claim.update(|record| {
-            record.lifecycle = WorkerLifecycle::Completed;
-            record.completed_at = Some(now);
-            record.last_error = Some(reason);
-        })?;
-        Ok(WorkerEnd::Superseded)
+        self.superseded_by(format!("someone else finished it, {by}"))
     }
 
     fn blocked(&self, workspace: &Workspace, reason: &str) -> Result<WorkerEnd, WorkerError> {
         self.rescue_work(workspace)?;
         let now = self.project.now().to_string();
-        self.claim.update(|record| {
+        self.claim.apply(&WorkerEvent::Blocked, |record| {
             record.mark_blocked(now, reason);
             record.agent = None;
         })?;

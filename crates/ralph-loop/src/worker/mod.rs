@@ -14,6 +14,7 @@ use ralph_agent::{Phase, Runner, RunnerError};
 use ralph_git::{CreateError, FetchError, GitError, OpenError, RemoteUrls, Sha, Workspace};
 use ralph_queue::Task;
 use ralph_state::file::{FileLock, LockError};
+use ralph_state::parallel::WorkerEvent;
 use ralph_state::{ParallelStateFile, Store, TaskId, WorkerRecord, WorkerStep};
 use thiserror::Error;
 
@@ -178,7 +179,16 @@ fn go_on(
     let task = task.clone();
     let runner = project.runner_for(&task)?;
     let worker = Worker { project, layout, claim, task, runner, branch, remote };
-    let workspace = if recover::has_committed_work(record) { worker.reopen(record)? } else { None };
+    let workspace = if recover::has_committed_work(record) {
+        let workspace = worker.reopen(record)?;
+        if workspace.is_none() {
+            // Its commit is nowhere any more: the work has to be done again.
+            worker.claim.apply(&WorkerEvent::Restarted, recover::start_over)?;
+        }
+        workspace
+    } else {
+        None
+    };
     let workspace = match workspace {
         Some(workspace) => workspace,
         None => match worker.work()? {
@@ -206,11 +216,11 @@ fn fail(project: &Project, task: &TaskId, claim_id: &str, error: &WorkerError) {
     let has_landed = |record: &WorkerRecord| record.step == Some(WorkerStep::Pushed);
     // If even this cannot be written the record stays as it was, and the
     // coordinator finds a dead worker: nothing is lost by ignoring it here.
-    if let Err(unrecorded) = claim.update(|record| {
-        if !has_landed(record) {
-            record.mark_failed(now, reason);
-        }
-    }) {
+    let record = || match claim.read() {
+        Ok(record) if has_landed(&record) => Ok(record),
+        _ => claim.apply(&WorkerEvent::Failed, |record| record.mark_failed(now, reason)),
+    };
+    if let Err(unrecorded) = record() {
         tracing::warn!(
             error = &unrecorded as &dyn std::error::Error,
             "the failure is not recorded"
@@ -231,7 +241,7 @@ pub(crate) fn keep_work(project: &Project, record: &WorkerRecord) {
         let base = record.base_commit.as_deref().and_then(|sha| sha.parse::<Sha>().ok());
         let message = format!("Rescued: {task}");
         let snapshot = workspace.snapshot(&runtime, &message, head.as_ref())?;
-        let unchanged = match base.or(head) {
+        let unchanged = match base.or_else(|| head.clone()) {
             Some(base) => {
                 workspace.tree_of(base.as_str())? == workspace.tree_of(snapshot.as_str())?
             }
@@ -241,7 +251,8 @@ pub(crate) fn keep_work(project: &Project, record: &WorkerRecord) {
             return Ok(None);
         }
         let name = landing::free_rescue_ref(&project.repo, &task)?;
-        project.repo.fetch_from(workspace.root(), &snapshot, &name)?;
+        let work = unwrapped(&workspace, snapshot, head)?;
+        project.repo.fetch_from(workspace.root(), &work, &name)?;
         Ok(Some(name))
     };
     match kept() {
@@ -256,6 +267,19 @@ pub(crate) fn keep_work(project: &Project, record: &WorkerRecord) {
             chain(&error)
         ))),
     }
+}
+
+/// `snapshot`, or the commit under it when that has everything already: nobody
+/// should have to look for work behind a commit without a change.
+fn unwrapped(workspace: &Workspace, snapshot: Sha, head: Option<Sha>) -> Result<Sha, GitError> {
+    Ok(match head {
+        Some(head)
+            if workspace.tree_of(head.as_str())? == workspace.tree_of(snapshot.as_str())? =>
+        {
+            head
+        }
+        _ => snapshot,
+    })
 }
 
 /// An error with its causes, on one line.
@@ -307,11 +331,7 @@ impl Worker<'_> {
         step: &WorkerStep,
         change: impl FnOnce(&mut WorkerRecord),
     ) -> Result<WorkerRecord, WorkerError> {
-        let recorded = step.clone();
-        let record = self.claim.update(|record| {
-            record.step = Some(recorded);
-            change(record);
-        })?;
+        let record = self.claim.apply(&WorkerEvent::Reached(step.clone()), change)?;
         self.project.tell(Event::Step {
             task: record.task_id.clone(),
             step: step.clone(),
@@ -343,7 +363,7 @@ impl Worker<'_> {
 
     fn failed(&self, reason: &str) -> Result<WorkerEnd, WorkerError> {
         let now = self.project.now().to_string();
-        self.claim.update(|record| {
+        self.claim.apply(&WorkerEvent::Failed, |record| {
             record.mark_failed(now, reason);
             record.agent = None;
         })?;
@@ -357,10 +377,14 @@ impl Worker<'_> {
 
     /// The target had the task as finished before an agent was asked.
     fn superseded_before_work(&self) -> Result<WorkerEnd, WorkerError> {
+        self.superseded_by("the target has it as finished".to_owned())
+    }
+
+    fn superseded_by(&self, reason: String) -> Result<WorkerEnd, WorkerError> {
         let now = self.project.now().to_string();
-        self.claim.update(|record| {
+        self.claim.apply(&WorkerEvent::Superseded, |record| {
             record.mark_completed(now);
-            record.last_error = Some("the target has it as finished".to_owned());
+            record.last_error = Some(reason);
         })?;
         Ok(WorkerEnd::Superseded)
     }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use ralph_agent::Phase;
 use ralph_git::{FetchError, GitError, Sha, Workspace};
 use ralph_queue::{Document, Task};
+use ralph_state::parallel::WorkerEvent;
 use ralph_state::{WorkerRecord, WorkerStep};
 
 use super::{Worker, WorkerError};
@@ -194,7 +195,8 @@ impl Worker<'_> {
         let message = format!("Rescued: {} {}", self.task.id, self.task.title);
         let snapshot = workspace.snapshot(&runtime, &message, head.as_ref().or(Some(base)))?;
         if workspace.tree_of(snapshot.as_str())? != workspace.tree_of(base.as_str())? {
-            let name = self.rescue(workspace, &snapshot)?;
+            let work = super::unwrapped(workspace, snapshot, head)?;
+            let name = self.rescue(workspace, &work)?;
             self.project
                 .tell(Event::Note(format!("{}: unfinished work is kept as {name}", self.task.id)));
         }
@@ -284,9 +286,8 @@ impl Worker<'_> {
             }
             self.project
                 .tell(Event::Note(format!("{}: attempt {attempt} ended: {reason}", self.task.id)));
-            self.claim.update(|record| {
+            self.claim.apply(&WorkerEvent::Reached(WorkerStep::SpawnIntended), |record| {
                 record.attempt = Some(attempt + 1);
-                record.step = Some(WorkerStep::SpawnIntended);
                 record.last_error = Some(reason.clone());
             })?;
             earlier = Some(reason);

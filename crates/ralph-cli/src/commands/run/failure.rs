@@ -242,8 +242,6 @@ impl From<RetryError> for CliError {
                 .hint("`ralph run parallel status` shows the tasks that can be tried again."),
             RetryError::Active { .. } => Self::new(ErrorKind::Refused, error)
                 .hint("`ralph run loop --parallel` goes on with it."),
-            RetryError::UnknownLifecycle { .. } => Self::new(ErrorKind::Newer, error)
-                .hint("Use the Ralph that wrote the state file, or a newer one."),
             _ => Self::new(ErrorKind::Refused, error),
         }
     }

@@ -3,7 +3,7 @@
 use ralph_loop::layout::Layout;
 use ralph_loop::retry::{self, Retried, RetriedAll};
 use ralph_loop::status::{self, Counts, Headline, WorkerView};
-use ralph_state::{ParallelStateFile, Store, TaskId, WorkerLifecycle};
+use ralph_state::{ParallelStateFile, Store, WorkerLifecycle};
 use serde_json::{Value, json};
 
 use crate::args::RetryArgs;
@@ -146,18 +146,16 @@ pub(super) fn retry(context: &Context, args: &RetryArgs) -> Result<Exit, CliErro
     let project = Project::open(context, command)?;
     let store = ralph_loop::project::store(&Layout::new(&project.root), &context.holder(command));
     let Some(task) = &args.task else { return retry_all(context, &store) };
-    let task: TaskId = task
-        .parse()
-        .map_err(|error: ralph_state::TaskIdError| CliError::new(ErrorKind::Usage, error))?;
-    let retried = retry::retry(&store, &task)?;
+    let retried = retry::retry(&store, task)?;
     if context.ui.wants_json() {
         let word = match retried {
             Retried::Land => "land",
             Retried::Anew => "anew",
+            Retried::Nothing => "nothing",
         };
         context.ui.print_json(&json!({
             "schema": Schema::v1("parallel-retry"),
-            "task_id": task.as_str(),
+            "task_id": task,
             "next": word,
         }))?;
         return Ok(Exit::Done);
@@ -165,6 +163,7 @@ pub(super) fn retry(context: &Context, args: &RetryArgs) -> Result<Exit, CliErro
     context.ui.say(match retried {
         Retried::Land => format!("The next run lands the work kept of {task}."),
         Retried::Anew => format!("The next run starts {task} again."),
+        Retried::Nothing => format!("`{task}` is no task: its record is gone, nothing else."),
     });
     context.ui.hint(GO_ON);
     Ok(Exit::Done)

@@ -8,6 +8,7 @@ mod hostile;
 mod landing;
 mod leftovers;
 mod machine;
+mod records;
 mod refused;
 mod serial;
 mod sessions;

@@ -1,0 +1,115 @@
+//! State files that no run of this version leaves behind: nothing is done twice, nothing is lost,
+//! and no run goes on for ever.
+
+use ralph_testkit::{Signal, wait_until};
+use serde_json::{Value, json};
+
+use super::super::{RALPH, parse};
+use super::{Books, PATIENCE, Remote, Scene};
+
+fn scene(count: usize) -> Scene {
+    let scene = Scene::new(Remote::Bare, Books::Tracked);
+    scene.tasks(count);
+    scene
+}
+
+fn record(task: &str, lifecycle: &str) -> Value {
+    json!({
+        "task_id": task, "workspace_path": format!("/nowhere/{task}"),
+        "lifecycle": lifecycle, "started_at": "2026-01-01T00:00:00Z",
+    })
+}
+
+fn write_records(scene: &Scene, records: &[Value]) {
+    let state = json!({
+        "schema_version": 3, "started_at": "2026-01-01T00:00:00Z",
+        "target_branch": "main", "workers": records,
+    });
+    scene.sandbox.write(scene.dir.join(".ralph/cache/parallel/state.json"), state.to_string());
+}
+
+#[test]
+fn two_records_of_one_task_become_one() {
+    for first in ["running", "failed", "blocked_push"] {
+        let scene = scene(2);
+        write_records(&scene, &[record("RQ-0001", first), record("RQ-0001", "running")]);
+        scene.run(2, 0);
+        scene.all_landed(2);
+        assert_eq!(scene.log("turns").len(), 2);
+    }
+}
+
+#[test]
+fn of_two_records_the_one_with_work_lands_it() {
+    let scene = scene(1);
+    scene.sandbox.write("faults/worker.committed", "parent\nself\n");
+    let mut command = scene.sandbox.command(RALPH, &scene.dir);
+    command
+        .args(["run", "loop", "--parallel", "1"])
+        .env("RALPH_FAULT_DIR", scene.sandbox.path("faults"));
+    drop(scene.sandbox.start_command(command).wait(PATIENCE));
+    let mut records = vec![record("RQ-0001", "failed"), record("RQ-0001", "running")];
+    records.extend(scene.records());
+    write_records(&scene, &records);
+    scene.run(1, 0);
+    scene.all_landed(1);
+    assert_eq!(scene.log("turns").len(), 1, "no agent is asked again");
+}
+
+#[test]
+fn records_that_nobody_can_act_on_are_told_and_have_a_way_out() {
+    let scene = scene(1);
+    let stuck = [record("RQ-0001", "paused"), record("../../x", "running"), record("", "running")];
+    write_records(&scene, &stuck);
+    let summary = scene.run(1, 1);
+    assert_eq!(summary["blocked"], 3, "{summary}");
+    assert!(summary["tasks"].to_string().contains("paused"), "{summary}");
+    for task in summary["tasks"].as_array().expect("a list") {
+        assert!(task["seconds"].as_f64() < Some(3600.0), "the months before are not counted");
+    }
+    for task in ["RQ-0001", "../../x", ""] {
+        scene.ralph(&["run", "parallel", "retry", "--task", task]).success();
+    }
+    scene.run(1, 0);
+    scene.all_landed(1);
+}
+
+#[test]
+fn a_task_whose_worker_lives_is_not_started_though_its_record_is_gone() {
+    let scene = scene(2);
+    let lasting = "mkdir -p work; echo $ID > work/$ID.txt; touch \"$LOG/up\"; \
+                   while [ ! -e \"$LOG/go\" ]; do sleep 0.05; done";
+    scene.act(&[("RQ-0001", lasting)]);
+    let run = scene.start(&["run", "loop", "--parallel", "1"]);
+    let up = scene.sandbox.path("log/up");
+    wait_until(PATIENCE, "the agent at work", || up.exists());
+    run.signal(Signal::KILL);
+    drop(run.wait(PATIENCE));
+    let state = scene.dir.join(".ralph/cache/parallel/state.json");
+    fs_err::remove_file(state).expect("removable");
+    let turns = || scene.log("turns").iter().filter(|turn| turn.starts_with("RQ-0001")).count();
+    scene.run(2, 0);
+    scene.ralph(&["run", "one", "--id", "RQ-0001"]).exited(3);
+    assert_eq!(turns(), 1, "nobody else works on it");
+    assert_eq!(scene.landed().len(), 1);
+    scene.sandbox.write("log/go", "");
+    wait_until(PATIENCE, "the worker to end", || scene.sandbox.processes().is_empty());
+    scene.run(2, 0);
+    scene.all_landed(2);
+}
+
+#[test]
+fn what_an_agent_committed_itself_is_seen_in_the_list_of_kept_work() {
+    let scene = scene(1);
+    let commits = "echo one > one.txt; git add -A; git commit -qm One; \
+                   echo two > two.txt; git add -A; git commit -qm Two; exit 9";
+    scene.act(&[("RQ-0001", commits)]);
+    scene.run(1, 1);
+    let list = scene.ralph(&["rescue", "list", "--json"]);
+    let list = parse(&list.success().stdout);
+    let kept = &list["items"][0];
+    assert_eq!((&kept["files"], &kept["subject"]), (&2.into(), &"Two".into()), "{list}");
+    let name = kept["name"].as_str().expect("a name").to_owned();
+    let shown = scene.ralph(&["rescue", "show", &name]);
+    assert!(shown.stdout.contains("+one") && shown.stdout.contains("+two"), "{shown}");
+}
