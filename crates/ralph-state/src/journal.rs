@@ -9,23 +9,23 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use fs_err as fs;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 
 use crate::document::{DecodeError, Document, Upgrades, decode};
 use crate::file::disk::{Disk as _, Synced, SystemDisk};
 use crate::file::replace::make_directories;
 use crate::file::target::resolve;
 use crate::file::{Durability, FileLock, Holder, LockError, Saved};
-use crate::json::{EncodeError, FieldError, Object, SyntaxError, from_json, parse, to_json};
+use crate::json::{EncodeError, FieldError, SyntaxError, from_json, parse, to_json};
+use crate::open_struct::open_struct;
 
-/// The first line of a journal.
-#[derive(Clone, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct JournalHeader {
-    /// Fields that this version of the program does not know.
-    #[serde(flatten)]
-    pub extra: Object,
+open_struct! {
+    /// The first line of a journal.
+    #[derive(Clone, Debug, PartialEq, Eq, Default)]
+    #[non_exhaustive]
+    pub struct JournalHeader {
+    }
 }
 
 impl Document for JournalHeader {

@@ -40,7 +40,10 @@
 //!
 //! # Features
 //!
-//! `golden` adds a runner for golden tests of documents.
+//! - `golden` adds a runner for golden tests of documents.
+//! - `serde_json` lets the numbers of a [`json::Json`] keep their spelling where these types are
+//!   handed to `serde_json` directly, if the program turns on its `arbitrary_precision`. Without
+//!   it such a number is rounded to a float on the way out.
 //!
 //! # Never
 //!
@@ -64,6 +67,7 @@ pub mod golden;
 pub mod journal;
 pub mod json;
 mod open_enum;
+mod open_struct;
 pub mod parallel;
 mod process;
 pub mod session;

@@ -66,4 +66,27 @@ mod tests {
         assert_eq!(ralph_state::json::to_json(&raw).unwrap().to_string(), "[1.50, {}]");
         assert!(decode::<Ledger>(text.as_bytes()).is_ok());
     }
+
+    /// Code written against 0.4.0 hands the types to `serde_json` itself.
+    #[test]
+    fn the_host_reads_and_writes_them_itself() {
+        let text = r#"{"schema_version":3,"started_at":"","target_branch":"main","workers":[{"task_id":"A","workspace_path":"/w","lifecycle":"running","started_at":"","push_attempts":0,"y":-0.50,"z":{"b":1e+999,"a":[0.10]}}],"x":1.50,"big":123456789012345678901234567890,"less":-123456789012345678901234567890}"#;
+        let state: ParallelStateFile = serde_json::from_str(text).unwrap();
+        assert_eq!(state.extra.get("x").unwrap().to_string(), "1.50");
+        assert_eq!(serde_json::to_string(&state).unwrap(), text);
+        let value: serde_json::Value = serde_json::from_str(text).unwrap();
+        assert_eq!(serde_json::to_value(&state).unwrap(), value);
+        let again: ParallelStateFile = serde_json::from_value(value).unwrap();
+        assert_eq!(again, state);
+    }
+
+    /// A file may hold what looks like a number of `serde_json`, and keeps it.
+    #[test]
+    fn an_object_that_looks_like_a_number_is_one() {
+        let text = r#"{"schema_version": 3, "x": {"$serde_json::private::Number": "1.50"}}"#;
+        let (state, _) = decode::<ParallelStateFile>(text.as_bytes()).unwrap();
+        assert!(state.extra.get("x").unwrap().as_object().is_some());
+        let bytes = encode(&state).unwrap();
+        assert_eq!(decode::<ParallelStateFile>(&bytes).unwrap().0, state);
+    }
 }

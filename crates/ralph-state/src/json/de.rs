@@ -11,7 +11,8 @@ use serde::de::{
 use serde::forward_to_deserialize_any;
 
 use super::node::Node;
-use super::{Json, Number, Object, Path, Segment, as_f64};
+use super::ser::FOREIGN_NUMBER;
+use super::{Json, Number, Object, Path, Segment, as_f64, parse, to_text};
 
 /// A value that does not fit its type.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -42,7 +43,7 @@ pub(crate) fn from_node<T: DeserializeOwned>(value: &Node<'_>) -> Result<T, Fiel
 /// What a visitor that takes anything is given for a number that no Rust number equals.
 #[derive(Clone, Copy)]
 enum Rounding {
-    /// Its spelling as bytes, which no other JSON value is given as.
+    /// Its text as bytes, which nothing else is given as but an object that looks like a number.
     Never,
     Float,
 }
@@ -107,6 +108,13 @@ impl<'de> Deserializer<'de> for Typed<'de> {
                     0 => Ok(value),
                     _ => Err(FieldError::invalid_length(items.len(), &"fewer elements")),
                 }
+            }
+            // To a visitor of ours this would be a number of `serde_json`.
+            Node::Object(object)
+                if object.iter().any(|(key, _)| key == FOREIGN_NUMBER)
+                    && matches!(self.rounding, Rounding::Never) =>
+            {
+                visitor.visit_bytes(to_text(&self.value.clone().into_json()).as_bytes())
             }
             Node::Object(object) => self.members(object, visitor),
         }
@@ -353,6 +361,14 @@ impl<'de> Visitor<'de> for AnyValue {
         Ok(Json::Number(Number(value.to_string())))
     }
 
+    fn visit_i128<E>(self, value: i128) -> Result<Json, E> {
+        Ok(Json::Number(Number(value.to_string())))
+    }
+
+    fn visit_u128<E>(self, value: u128) -> Result<Json, E> {
+        Ok(Json::Number(Number(value.to_string())))
+    }
+
     fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Json, E> {
         match Number::from_f64(value) {
             Some(number) => Ok(Json::Number(number)),
@@ -368,12 +384,13 @@ impl<'de> Visitor<'de> for AnyValue {
         Ok(Json::String(text))
     }
 
-    /// The spelling of a number: see [`Rounding::Never`].
-    fn visit_bytes<E: serde::de::Error>(self, literal: &[u8]) -> Result<Json, E> {
-        match str::from_utf8(literal).ok().and_then(Number::new) {
-            Some(number) => Ok(Json::Number(number)),
-            None => Err(E::invalid_type(Unexpected::Bytes(literal), &self)),
-        }
+    /// The text of a value: see [`Rounding::Never`].
+    fn visit_bytes<E: serde::de::Error>(self, text: &[u8]) -> Result<Json, E> {
+        let value = str::from_utf8(text).ok().and_then(|text| match Number::new(text) {
+            Some(number) => Some(Json::Number(number)),
+            None => parse(text).ok().flatten(),
+        });
+        value.ok_or_else(|| E::invalid_type(Unexpected::Bytes(text), &self))
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Json, A::Error> {
@@ -385,7 +402,13 @@ impl<'de> Visitor<'de> for AnyValue {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Json, A::Error> {
-        AnyObject.visit_map(map).map(Json::Object)
+        let object = AnyObject.visit_map(map)?;
+        // What `serde_json` gives for a number under its feature `arbitrary_precision`.
+        let number = object.get(FOREIGN_NUMBER).filter(|_| object.len() == 1);
+        match number.and_then(Json::as_str).and_then(Number::new) {
+            Some(number) => Ok(Json::Number(number)),
+            None => Ok(Json::Object(object)),
+        }
     }
 }
 

@@ -174,7 +174,7 @@ impl Object {
     }
 
     /// These members, unless one key is there twice: then which.
-    fn from_unique(members: Vec<(String, Json)>) -> Result<Self, String> {
+    pub(crate) fn from_unique(members: Vec<(String, Json)>) -> Result<Self, String> {
         match node::twice(&members) {
             Some(at) => Err(members[at].0.clone()),
             None => Ok(Self(members)),

@@ -265,6 +265,9 @@ impl Entries {
 /// `arbitrary_precision` and `raw_value`: a struct of this name with the text as its one field.
 const FOREIGN: &str = "$serde_json::private::";
 
+/// The one key of the object that `serde_json` gives for a number under `arbitrary_precision`.
+pub(super) const FOREIGN_NUMBER: &str = "$serde_json::private::Number";
+
 fn foreign_value(name: &str, members: &[(String, Json)]) -> Result<Json, EncodeError> {
     let text = members.first().and_then(|(_, value)| value.as_str()).unwrap_or_default();
     let value = match name.strip_prefix(FOREIGN) {
@@ -382,9 +385,14 @@ impl Serialize for Spelling<'_> {
         if !serializer.is_human_readable() {
             return serializer.serialize_str(&number.0);
         }
+        // Under `arbitrary_precision` it has a way to hand over its spelling.
+        #[cfg(feature = "serde_json")]
+        if let Ok(theirs) = number.0.parse::<serde_json::Number>() {
+            return theirs.serialize(serializer);
+        }
         match number.0.parse::<i64>() {
-            Ok(value) => serializer.serialize_i64(value),
-            Err(_) => serializer.serialize_f64(number.as_f64()),
+            Ok(value) if value != 0 => serializer.serialize_i64(value),
+            _ => serializer.serialize_f64(number.as_f64()),
         }
     }
 }

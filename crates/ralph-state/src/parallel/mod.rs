@@ -10,11 +10,10 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::{path, process};
 
-use serde::{Deserialize, Serialize};
-
 use crate::document::{Document, Unversioned, Upgrades, Warning};
 use crate::file::{Holder, Saved};
 use crate::json::Object;
+use crate::open_struct::open_struct;
 use crate::{LoadError, SaveError, Store, TaskId, Timestamp};
 
 pub use legacy::{
@@ -31,31 +30,30 @@ pub use transition::{Refused, WorkerEvent, transition};
 /// - 3: direct push: only the lives of workers.
 pub const PARALLEL_STATE_SCHEMA_VERSION: u32 = 3;
 
-/// The state of a parallel run.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct ParallelStateFile {
-    /// The version; a save always writes [`PARALLEL_STATE_SCHEMA_VERSION`].
-    #[serde(default = "current_version")]
-    pub schema_version: u32,
-    /// When the run started, in RFC 3339.
-    #[serde(default)]
-    pub started_at: String,
-    /// The branch that work lands on.
-    #[serde(default)]
-    pub target_branch: String,
-    /// The workers, one for each task.
-    #[serde(default)]
-    pub workers: Vec<WorkerRecord>,
-    /// Gates that were green: `{tree}:{hash of the gate}` to when.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub gates: BTreeMap<String, Timestamp>,
-    /// The next free place in the landing lane.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub next_ticket: Option<u64>,
-    /// Fields that this version of the program does not know, kept as they are.
-    #[serde(flatten)]
-    pub extra: Object,
+open_struct! {
+    /// The state of a parallel run.
+    #[derive(Clone, Debug, PartialEq)]
+    #[non_exhaustive]
+    pub struct ParallelStateFile {
+        /// The version; a save always writes [`PARALLEL_STATE_SCHEMA_VERSION`].
+        #[serde(default = "current_version")]
+        pub schema_version: u32,
+        /// When the run started, in RFC 3339.
+        #[serde(default)]
+        pub started_at: String,
+        /// The branch that work lands on.
+        #[serde(default)]
+        pub target_branch: String,
+        /// The workers, one for each task.
+        #[serde(default)]
+        pub workers: Vec<WorkerRecord>,
+        /// Gates that were green: `{tree}:{hash of the gate}` to when.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        pub gates: BTreeMap<String, Timestamp>,
+        /// The next free place in the landing lane.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub next_ticket: Option<u64>,
+    }
 }
 
 fn current_version() -> u32 {

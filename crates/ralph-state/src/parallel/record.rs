@@ -2,11 +2,10 @@
 
 use std::path::PathBuf;
 
-use serde::{Deserialize, Serialize};
-
 use crate::ProcessIdentity;
 use crate::json::Object;
 use crate::open_enum::open_enum;
+use crate::open_struct::open_struct;
 
 open_enum! {
     /// The life of a worker, in five states.
@@ -61,98 +60,97 @@ open_enum! {
     }
 }
 
-/// One worker and its task.
-///
-/// The first seven fields are those of every file of version 3; the others were added later, and
-/// an older program passes over them.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct WorkerRecord {
-    /// The task.
-    pub task_id: String,
-    /// Its workspace, an absolute path.
-    pub workspace_path: PathBuf,
-    /// How far it is.
-    #[serde(default)]
-    pub lifecycle: WorkerLifecycle,
-    /// When it started, in RFC 3339.
-    pub started_at: String,
-    /// When it ended, in RFC 3339.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub completed_at: Option<String>,
-    /// How often a push was tried.
-    #[serde(default)]
-    pub push_attempts: u32,
-    /// Why it failed or is blocked.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub last_error: Option<String>,
+open_struct! {
+    /// One worker and its task.
+    ///
+    /// The first seven fields are those of every file of version 3; the others were added later, and
+    /// an older program passes over them.
+    #[derive(Clone, Debug, PartialEq)]
+    #[non_exhaustive]
+    pub struct WorkerRecord {
+        /// The task.
+        pub task_id: String,
+        /// Its workspace, an absolute path.
+        pub workspace_path: PathBuf,
+        /// How far it is.
+        #[serde(default)]
+        pub lifecycle: WorkerLifecycle,
+        /// When it started, in RFC 3339.
+        pub started_at: String,
+        /// When it ended, in RFC 3339.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub completed_at: Option<String>,
+        /// How often a push was tried.
+        #[serde(default)]
+        pub push_attempts: u32,
+        /// Why it failed or is blocked.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub last_error: Option<String>,
 
-    /// Which attempt at the task this is, from one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub attempt: Option<u32>,
-    /// The unique name of the attempt, also in the trailer of its commits.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub attempt_id: Option<String>,
-    /// What was recorded last.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub step: Option<WorkerStep>,
-    /// The worker process.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub worker: Option<ProcessIdentity>,
-    /// The agent process.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub agent: Option<ProcessIdentity>,
-    /// The branch in the workspace.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub branch: Option<String>,
-    /// The commit the work started from.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub base_commit: Option<String>,
-    /// The commit that holds the work as the agent left it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub work_commit: Option<String>,
-    /// The commit that is about to land.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub landing_commit: Option<String>,
-    /// The tip of the target that the push expects.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub target_before: Option<String>,
-    /// The commit on the target.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub landed_commit: Option<String>,
-    /// Its place in the landing lane.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ticket: Option<u64>,
-    /// The agent's session, to go on with.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub session_id: Option<String>,
-    /// Which agent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub runner: Option<String>,
-    /// How many turns the agent had.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub agent_turns: Option<u32>,
-    /// How often the gate ran.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub gate_runs: Option<u32>,
-    /// How many conflicts there were.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub conflicts: Option<u32>,
-    /// How many of the gate's runs were red.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub red_gates: Option<u32>,
-    /// The reference in the main repository that keeps work which did not land.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub rescue_ref: Option<String>,
-    /// Whether it was stopped from outside rather than by its own failure.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub interrupted: Option<bool>,
-    /// Why there is no change, when that is the result.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub no_change: Option<String>,
-    /// Fields that this version of the program does not know, kept as they are.
-    #[serde(flatten)]
-    pub extra: Object,
+        /// Which attempt at the task this is, from one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub attempt: Option<u32>,
+        /// The unique name of the attempt, also in the trailer of its commits.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub attempt_id: Option<String>,
+        /// What was recorded last.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub step: Option<WorkerStep>,
+        /// The worker process.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub worker: Option<ProcessIdentity>,
+        /// The agent process.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub agent: Option<ProcessIdentity>,
+        /// The branch in the workspace.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub branch: Option<String>,
+        /// The commit the work started from.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub base_commit: Option<String>,
+        /// The commit that holds the work as the agent left it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub work_commit: Option<String>,
+        /// The commit that is about to land.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub landing_commit: Option<String>,
+        /// The tip of the target that the push expects.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub target_before: Option<String>,
+        /// The commit on the target.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub landed_commit: Option<String>,
+        /// Its place in the landing lane.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub ticket: Option<u64>,
+        /// The agent's session, to go on with.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub session_id: Option<String>,
+        /// Which agent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub runner: Option<String>,
+        /// How many turns the agent had.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub agent_turns: Option<u32>,
+        /// How often the gate ran.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub gate_runs: Option<u32>,
+        /// How many conflicts there were.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub conflicts: Option<u32>,
+        /// How many of the gate's runs were red.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub red_gates: Option<u32>,
+        /// The reference in the main repository that keeps work which did not land.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub rescue_ref: Option<String>,
+        /// Whether it was stopped from outside rather than by its own failure.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub interrupted: Option<bool>,
+        /// Why there is no change, when that is the result.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub no_change: Option<String>,
+    }
 }
 
 impl WorkerRecord {
