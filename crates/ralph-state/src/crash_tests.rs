@@ -11,9 +11,9 @@ use std::path::Path;
 use crate::document::decode;
 use crate::file::replace::remove_on;
 use crate::file::simulated::{Fault, SimulatedDisk, State, Without};
-use crate::file::{Durability, Saved};
-use crate::store::update_on;
-use crate::{MigrationReport, ParallelStateFile, UpdateError};
+use crate::file::{Durability, LockError, Saved};
+use crate::store::{Others, Place, rebuild_on, set_aside_on, update_on};
+use crate::{MigrationReport, ParallelStateFile, SaveError, Unusable, UpdateError};
 
 const DIR: &str = "/repo/.ralph/cache/parallel";
 const FILE: &str = "/repo/.ralph/cache/parallel/state.json";
@@ -42,6 +42,10 @@ fn starts() -> Vec<Start> {
     ]
 }
 
+fn place(disk: &SimulatedDisk) -> Place<'_, SimulatedDisk> {
+    Place { disk, path: Path::new(FILE), durability: Durability::Full, others: Others::Wait }
+}
+
 type Outcome = Result<Saved, UpdateError<Infallible>>;
 
 fn update(disk: &SimulatedDisk, branch: &str) -> Outcome {
@@ -49,7 +53,7 @@ fn update(disk: &SimulatedDisk, branch: &str) -> Outcome {
         branch.clone_into(&mut state.target_branch);
         Ok(())
     };
-    update_on(disk, Path::new(FILE), Durability::Full, change).map(|updated| updated.saved)
+    update_on(place(disk), change).map(|updated| updated.saved)
 }
 
 /// What is wrong with a disk on which the file may be one of `allowed`.
@@ -146,6 +150,84 @@ fn a_removed_file_stays_removed() {
             let over = at == history.len() - 1;
             assert!(left.is_none() || (left == Some(V3) && !over), "power cut before {call}");
         }
+    }
+}
+
+/// Where there are no locks, what another wrote in between is not overwritten.
+#[test]
+fn without_a_lock_the_file_is_looked_at_again() {
+    let disk = SimulatedDisk::new(State::empty().with(FILE, V3));
+    let change = |state: &mut ParallelStateFile, _: Option<&MigrationReport>| {
+        assert!(matches!(update(&disk, "theirs").unwrap(), Saved::Durable));
+        "ours".clone_into(&mut state.target_branch);
+        Ok::<_, Infallible>(())
+    };
+    let ours = update_on(Place { others: Others::MayWrite, ..place(&disk) }, change);
+    let Err(UpdateError::Store(SaveError::Changed { ours, theirs, .. })) = ours else { panic!() };
+    assert!(ours.is_some() && theirs.is_some() && ours != theirs);
+    assert_eq!(fault_of(&disk.state(), Some(V3), "theirs", true), None);
+}
+
+/// On a read-only file system an update that changes nothing is none.
+#[test]
+fn a_read_only_place_refuses_changes_alone() {
+    let disk = SimulatedDisk::new(State::empty().with(FILE, V3));
+    let read_only = || {
+        let source = io::ErrorKind::ReadOnlyFilesystem.into();
+        let others = Others::NobodyWrites(LockError::ReadOnly { path: FILE.into(), source });
+        Place { others, ..place(&disk) }
+    };
+    let look = |_: &mut ParallelStateFile, _: Option<&MigrationReport>| Ok::<_, Infallible>(7);
+    let looked = update_on(read_only(), look).unwrap();
+    assert!(looked.value == 7 && matches!(looked.saved, Saved::Unchanged));
+    let change = |state: &mut ParallelStateFile, _: Option<&MigrationReport>| {
+        state.target_branch.clear();
+        Ok::<_, Infallible>(())
+    };
+    let refused = update_on(read_only(), change).unwrap_err();
+    assert!(matches!(refused, UpdateError::Store(SaveError::Lock(LockError::ReadOnly { .. }))));
+    assert_eq!(disk.state().file(Path::new(FILE)), Some(V3));
+}
+
+/// A file that cannot be used is rebuilt or set aside: at every moment its bytes are somewhere, and
+/// afterwards the file itself is not that one again.
+#[test]
+fn no_power_cut_loses_what_is_set_aside_or_brings_it_back() {
+    const TORN: &[u8] = b"{\"schema_version\": 3, \"workers\": [{";
+    const ASIDE: &str = "/repo/.ralph/cache/parallel/state.corrupt.json.bak";
+    type Change = fn(&SimulatedDisk);
+    let rebuild: Change = |disk| {
+        let make = |_: Unusable<'_>| Ok::<_, Infallible>(ParallelStateFile::new("", "new"));
+        let rebuilt = rebuild_on(place(disk), make).unwrap().unwrap();
+        assert!(matches!(rebuilt.saved, Saved::Durable));
+    };
+    let set_aside: Change = |disk| {
+        let (path, full) = (Path::new(FILE), Durability::Full);
+        set_aside_on::<ParallelStateFile, _>(disk, path, full).unwrap().unwrap();
+    };
+    for (name, change) in [("rebuild", rebuild), ("set aside", set_aside)] {
+        let disk = SimulatedDisk::new(State::empty().with(FILE, TORN));
+        change(&disk);
+        let history = disk.history();
+        let mut states = 0;
+        for (at, (call, state)) in history.iter().enumerate() {
+            for state in state.after_power_cut() {
+                states += 1;
+                let file = state.file(Path::new(FILE));
+                let aside = state.file(Path::new(ASIDE));
+                let over = at == history.len() - 1;
+                let place = format!("{name}, power cut before {call}");
+                assert!(file == Some(TORN) || aside == Some(TORN), "{place}: the bytes are gone");
+                assert!(!over || file != Some(TORN), "{place}: it is back");
+                if let Some(new) = file.filter(|bytes| *bytes != TORN) {
+                    assert!(decode::<ParallelStateFile>(new).is_ok(), "{place}: torn");
+                }
+            }
+        }
+        println!(
+            "figure power cut, {name}: {} calls, {states} states, 0 violations",
+            history.len() - 1
+        );
     }
 }
 

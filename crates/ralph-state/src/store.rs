@@ -2,14 +2,17 @@
 
 use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 use std::{fmt, io};
 
+use crate::Timestamp;
 use crate::document::{DecodeError, Document, MigrationReport, decode, encode, render};
-use crate::file::disk::{Disk, FileKind, SystemDisk};
-use crate::file::replace::{keep_copy_on, remove_on, replace_on};
+use crate::file::disk::{Disk, FileKind, Stamp, SystemDisk};
+use crate::file::replace::{keep_copy_on, remove_on, replace_known_on};
 use crate::file::target::resolve;
-use crate::file::{Durability, FileLock, Holder, LockError, ReplaceError, Saved, find_sidecar};
+use crate::file::{
+    Durability, FileLock, Holder, LockError, LockPolicy, ReplaceError, Saved, find_sidecar,
+};
 use crate::json::{EncodeError, to_json};
 
 /// One document at one path.
@@ -38,8 +41,9 @@ use crate::json::{EncodeError, to_json};
 #[derive(Debug)]
 pub struct Store<D> {
     path: PathBuf,
-    holder: Holder,
+    holder: Option<Holder>,
     durability: Durability,
+    lock_policy: LockPolicy,
     lock_wait: Duration,
     document: PhantomData<fn() -> D>,
 }
@@ -56,9 +60,15 @@ pub struct Loaded<D> {
     pub token: Token,
 }
 
-/// Which bytes a value was read from: all of them.
+/// Which file a value was read from: its bytes, and which file it was.
+///
+/// The bytes tell every change, also one by a program that counts no generations. Which file it
+/// was tells one that was changed and changed back: each save makes a new file.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Token(Vec<u8>);
+pub struct Token {
+    bytes: Vec<u8>,
+    stamp: Stamp,
+}
 
 /// What [`Store::update`] did.
 #[derive(Debug)]
@@ -135,12 +145,19 @@ pub enum SaveError {
         source: EncodeError,
     },
     /// The file is not the one that the token was taken from.
-    #[error("the {kind} `{}` has changed since it was read", path.display())]
+    #[error(
+        "the {kind} `{}` has changed since it was read: it was {}, it is {}",
+        path.display(), described(ours.as_ref()), described(theirs.as_ref())
+    )]
     Changed {
         /// What the file is.
         kind: &'static str,
         /// The file.
         path: PathBuf,
+        /// What it was when it was read; nothing if it was not there.
+        ours: Option<Token>,
+        /// What it is.
+        theirs: Option<Token>,
     },
     /// The file was not replaced.
     #[error(transparent)]
@@ -175,10 +192,20 @@ impl<D: Document> Store<D> {
     /// The document at `path`; nothing is read or made yet. `holder` is shown to others who have
     /// to wait for the lock.
     pub fn new(path: impl Into<PathBuf>, holder: Holder) -> Self {
+        Self::held_by(path.into(), Some(holder))
+    }
+
+    /// The same for one who cannot say who it is.
+    pub(crate) fn anonymous(path: &Path) -> Self {
+        Self::held_by(path.to_owned(), None)
+    }
+
+    fn held_by(path: PathBuf, holder: Option<Holder>) -> Self {
         Self {
-            path: path.into(),
+            path,
             holder,
             durability: Durability::Full,
+            lock_policy: LockPolicy::Required,
             lock_wait: Duration::from_secs(10),
             document: PhantomData,
         }
@@ -188,6 +215,12 @@ impl<D: Document> Store<D> {
     #[must_use]
     pub fn durability(self, durability: Durability) -> Self {
         Self { durability, ..self }
+    }
+
+    /// The same, doing as `lock_policy` says where the file system has no locks (default: refuse).
+    #[must_use]
+    pub fn lock_policy(self, lock_policy: LockPolicy) -> Self {
+        Self { lock_policy, ..self }
     }
 
     /// The same, waiting for the lock for at most `lock_wait` (default: ten seconds).
@@ -205,18 +238,14 @@ impl<D: Document> Store<D> {
     /// when the file is of an older version.
     pub fn load(&self) -> Result<Option<Loaded<D>>, LoadError> {
         let current = load_from(&SystemDisk, &self.path)?;
-        Ok(current.map(|Current { value, report, bytes }| Loaded {
-            value,
-            report,
-            token: Token(bytes),
-        }))
+        Ok(current.map(|Current { value, report, token }| Loaded { value, report, token }))
     }
 
     /// Locks the document, reads it (the default value when there is no file), lets `change`
     /// change it, and saves it: the way to change a document that others change too.
     ///
     /// A file of the current version that `change` leaves as it is is not written, so that the
-    /// layout of its text is kept. Otherwise the text is made anew, without comments. When the
+    /// layout of its text is kept, and a read-only file system is no error. Otherwise the text is made anew, without comments. When the
     /// file is of an older version, its bytes are kept beside it first, as `state.v2.json.bak`.
     ///
     /// A crash leaves the old file or the new one, see [`replace`](crate::file::replace); perhaps
@@ -241,8 +270,14 @@ impl<D: Document> Store<D> {
     where
         D: Default,
     {
-        let _lock = self.lock()?;
-        update_on(&SystemDisk, &self.path, self.durability, change)
+        let (_lock, others) = match self.lock() {
+            // Nobody changes a file there; whether this would is seen at the end.
+            Err(SaveError::Lock(error @ LockError::ReadOnly { .. })) => {
+                (None, Others::NobodyWrites(error))
+            }
+            locked => locked?,
+        };
+        update_on(self.place(others), change)
     }
 
     /// Brings a file of an older version to the current one, keeping its bytes beside it; `None`
@@ -257,13 +292,15 @@ impl<D: Document> Store<D> {
         &self,
         adopt: impl FnOnce(&mut D, &MigrationReport),
     ) -> Result<Option<(MigrationReport, Saved)>, SaveError> {
-        let _lock = self.lock()?;
-        let Some(mut current) = load_from(&SystemDisk, &self.path)? else { return Ok(None) };
+        let (_lock, others) = self.lock()?;
+        let place = self.place(others);
+        let Some(mut current) = load_from(place.disk, place.path)? else { return Ok(None) };
         if !current.report.migrated() {
             return Ok(Some((current.report, Saved::Unchanged)));
         }
         adopt(&mut current.value, &current.report);
-        let saved = self.put(Some(&current), &current.value)?;
+        let bytes = encode(&current.value).map_err(cannot_encode::<D>)?;
+        let saved = put_on(place, Some(&current), &bytes)?;
         Ok(Some((current.report, saved)))
     }
 
@@ -278,27 +315,31 @@ impl<D: Document> Store<D> {
         &self,
         make: impl FnOnce(Unusable<'_>) -> Result<D, E>,
     ) -> Result<Option<Rebuilt>, UpdateError<E>> {
-        let _lock = self.lock()?;
-        rebuild_on(&SystemDisk, &self.path, self.durability, make)
+        let (_lock, others) = self.lock()?;
+        rebuild_on(self.place(others), make)
     }
 
     /// Puts `value` there, whatever was there, if it was a document of this kind. Prefer
     /// [`Self::update`]: what others changed since `value` was read is lost.
     pub fn save(&self, value: &D) -> Result<Saved, SaveError> {
-        let _lock = self.lock()?;
-        let current = load_from(&SystemDisk, &self.path)?;
-        self.put(current.as_ref(), value)
+        let (_lock, others) = self.lock()?;
+        let place = self.place(others);
+        let current = load_from::<D, _>(place.disk, place.path)?;
+        let bytes = encode(value).map_err(cannot_encode::<D>)?;
+        put_on(place, current.as_ref(), &bytes)
     }
 
     /// Puts `value` there if the file still is the one that `token` was taken from, or still
     /// missing when there is no token.
     pub fn save_if(&self, value: &D, token: Option<&Token>) -> Result<Saved, SaveError> {
-        let _lock = self.lock()?;
-        let current = load_from(&SystemDisk, &self.path)?;
-        if current.as_ref().map(|current| &current.bytes) != token.map(|Token(bytes)| bytes) {
-            return Err(SaveError::Changed { kind: D::KIND, path: self.path.clone() });
+        let (_lock, others) = self.lock()?;
+        let place = self.place(others);
+        let current = load_from::<D, _>(place.disk, place.path)?;
+        if current.as_ref().map(|current| &current.token) != token {
+            return Err(changed::<D>(place.path, token.cloned(), current.map(|now| now.token)));
         }
-        self.put(current.as_ref(), value)
+        let bytes = encode(value).map_err(cannot_encode::<D>)?;
+        put_on(place, current.as_ref(), &bytes)
     }
 
     /// Removes the file; [`Saved::Unchanged`] when there is none.
@@ -320,23 +361,30 @@ impl<D: Document> Store<D> {
         &self,
         decode: impl FnOnce(&[u8]) -> Result<T, DecodeError>,
     ) -> Result<Option<T>, LoadError> {
-        let bytes = read_file::<D, _>(&SystemDisk, &self.path)?;
-        bytes.map(|bytes| decode(&bytes).map_err(|source| self.unusable(source))).transpose()
+        let token = read_file::<D, _>(&SystemDisk, &self.path)?;
+        token
+            .map(|Token { bytes, .. }| decode(&bytes).map_err(|source| self.unusable(source)))
+            .transpose()
     }
 
     fn unusable(&self, source: DecodeError) -> LoadError {
         LoadError::Decode { kind: D::KIND, path: self.path.clone(), source }
     }
 
-    fn lock(&self) -> Result<FileLock, SaveError> {
+    fn lock(&self) -> Result<(Option<FileLock>, Others), SaveError> {
         let sidecar = find_sidecar(&self.path)
             .map_err(|source| LockError::Io { path: self.path.clone(), source })?;
-        Ok(FileLock::acquire(&sidecar, &self.holder, self.lock_wait)?)
+        match FileLock::acquire_as(&sidecar, self.holder.as_ref(), self.lock_wait) {
+            Ok(lock) => Ok((Some(lock), Others::Wait)),
+            Err(LockError::Unsupported { .. }) if self.lock_policy == LockPolicy::BestEffort => {
+                Ok((None, Others::MayWrite))
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 
-    fn put(&self, current: Option<&Current<D>>, value: &D) -> Result<Saved, SaveError> {
-        let bytes = encode(value).map_err(cannot_encode::<D>)?;
-        put_on(&SystemDisk, &self.path, self.durability, current, &bytes)
+    fn place(&self, others: Others) -> Place<'_, SystemDisk> {
+        Place { disk: &SystemDisk, path: &self.path, durability: self.durability, others }
     }
 }
 
@@ -347,6 +395,7 @@ impl<D> Clone for Store<D> {
             path: self.path.clone(),
             holder: self.holder.clone(),
             durability: self.durability,
+            lock_policy: self.lock_policy,
             lock_wait: self.lock_wait,
             document: PhantomData,
         }
@@ -355,7 +404,17 @@ impl<D> Clone for Store<D> {
 
 impl fmt::Debug for Token {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Token({} bytes)", self.0.len())
+        write!(f, "Token({} bytes)", self.bytes.len())
+    }
+}
+
+fn described(token: Option<&Token>) -> String {
+    let Some(Token { bytes, stamp }) = token else { return "not there".to_owned() };
+    let since_1970 = stamp.written.and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+    let written = since_1970.and_then(|time| Timestamp::UNIX_EPOCH.checked_add(time));
+    match written {
+        Some(written) => format!("{} bytes written at {written}", bytes.len()),
+        None => format!("{} bytes", bytes.len()),
     }
 }
 
@@ -363,38 +422,92 @@ impl fmt::Debug for Token {
 struct Current<D> {
     value: D,
     report: MigrationReport,
-    bytes: Vec<u8>,
+    token: Token,
+}
+
+/// What others do while a document changes.
+pub(crate) enum Others {
+    /// They wait for the lock.
+    Wait,
+    /// There is no lock, as was asked for.
+    MayWrite,
+    /// The file system is read-only, for us too.
+    NobodyWrites(LockError),
+}
+
+impl Others {
+    /// Whether what was read may be replaced.
+    fn let_us_replace<D: Document, K: Disk>(
+        self,
+        disk: &K,
+        path: &Path,
+        old: Option<&Token>,
+    ) -> Result<(), SaveError> {
+        match self {
+            Self::Wait => Ok(()),
+            Self::NobodyWrites(error) => Err(error.into()),
+            Self::MayWrite => match read_file::<D, K>(disk, path)? {
+                now if now.as_ref() == old => Ok(()),
+                now => Err(changed::<D>(path, old.cloned(), now)),
+            },
+        }
+    }
+}
+
+/// Where a document is changed.
+pub(crate) struct Place<'a, K> {
+    pub(crate) disk: &'a K,
+    pub(crate) path: &'a Path,
+    pub(crate) durability: Durability,
+    pub(crate) others: Others,
 }
 
 fn load_from<D: Document, K: Disk>(disk: &K, path: &Path) -> Result<Option<Current<D>>, LoadError> {
-    let Some(bytes) = read_file::<D, K>(disk, path)? else { return Ok(None) };
-    match decode(&bytes) {
-        Ok((value, report)) => Ok(Some(Current { value, report, bytes })),
+    let Some(token) = read_file::<D, K>(disk, path)? else { return Ok(None) };
+    match decode(&token.bytes) {
+        Ok((value, report)) => Ok(Some(Current { value, report, token })),
         Err(source) => Err(LoadError::Decode { kind: D::KIND, path: path.to_owned(), source }),
     }
 }
 
-/// The bytes of a regular file: reading from a pipe, say, would never end.
-fn read_file<D: Document, K: Disk>(disk: &K, path: &Path) -> Result<Option<Vec<u8>>, LoadError> {
-    let read = || match resolve(disk, path)?.old {
-        None => Ok(None),
-        Some(stat) if stat.kind != FileKind::File => Err(io::Error::other("not a regular file")),
-        Some(_) => match disk.read(path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            read => read.map(Some),
-        },
-    };
-    read().map_err(|source| LoadError::Read { kind: D::KIND, path: path.to_owned(), source })
+/// What is in a regular file: reading from a pipe, say, would never end.
+fn read_file<D: Document, K: Disk>(disk: &K, path: &Path) -> Result<Option<Token>, LoadError> {
+    read_regular(disk, path).map_err(|source| LoadError::Read {
+        kind: D::KIND,
+        path: path.to_owned(),
+        source,
+    })
+}
+
+fn read_regular<K: Disk>(disk: &K, path: &Path) -> io::Result<Option<Token>> {
+    let mut old = resolve(disk, path)?.old;
+    loop {
+        let stamp = match &old {
+            None => return Ok(None),
+            Some(stat) if stat.kind != FileKind::File => {
+                return Err(io::Error::other("not a regular file"));
+            }
+            Some(stat) => stat.stamp,
+        };
+        let bytes = match disk.read(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            read => read?,
+        };
+        // A reader holds no lock: the file may have been replaced in between.
+        let now = resolve(disk, path)?.old;
+        if now.as_ref().is_some_and(|stat| stat.stamp == stamp) {
+            return Ok(Some(Token { bytes, stamp }));
+        }
+        old = now;
+    }
 }
 
 /// Everything an update does under the lock.
 pub(crate) fn update_on<D: Document + Default, K: Disk, R, E>(
-    disk: &K,
-    path: &Path,
-    durability: Durability,
+    place: Place<'_, K>,
     change: impl FnOnce(&mut D, Option<&MigrationReport>) -> Result<R, E>,
 ) -> Result<Updated<R>, UpdateError<E>> {
-    let mut current = load_from::<D, K>(disk, path).map_err(SaveError::from)?;
+    let mut current = load_from::<D, K>(place.disk, place.path).map_err(SaveError::from)?;
     let mut default = D::default();
     let before = match &current {
         Some(current) if !current.report.migrated() => {
@@ -412,21 +525,21 @@ pub(crate) fn update_on<D: Document + Default, K: Disk, R, E>(
         Saved::Unchanged
     } else {
         let bytes = render::<D>(after).map_err(cannot_encode::<D>)?;
-        put_on(disk, path, durability, current.as_ref(), &bytes)?
+        put_on(place, current.as_ref(), &bytes)?
     };
     Ok(Updated { value: result, saved })
 }
 
 /// Everything a rebuild does under the lock.
 pub(crate) fn rebuild_on<D: Document, K: Disk, E>(
-    disk: &K,
-    path: &Path,
-    durability: Durability,
+    place: Place<'_, K>,
     make: impl FnOnce(Unusable<'_>) -> Result<D, E>,
 ) -> Result<Option<Rebuilt>, UpdateError<E>> {
+    let Place { disk, path, durability, others } = place;
     let read = read_file::<D, K>(disk, path).map_err(SaveError::from)?;
-    let Some(bytes) = read else { return Ok(None) };
-    let reason = match decode::<D>(&bytes) {
+    let Some(old) = read else { return Ok(None) };
+    let bytes = &old.bytes;
+    let reason = match decode::<D>(bytes) {
         Ok(_) => return Ok(None),
         Err(source @ DecodeError::Newer { .. }) => {
             let newer = LoadError::Decode { kind: D::KIND, path: path.to_owned(), source };
@@ -434,11 +547,12 @@ pub(crate) fn rebuild_on<D: Document, K: Disk, E>(
         }
         Err(reason) => reason,
     };
-    let value = make(Unusable { bytes: &bytes, reason: &reason }).map_err(UpdateError::Change)?;
+    let value = make(Unusable { bytes, reason: &reason }).map_err(UpdateError::Change)?;
     let new = encode(&value).map_err(cannot_encode::<D>)?;
+    others.let_us_replace::<D, K>(disk, path, Some(&old))?;
     let (aside, kept) =
-        keep_copy_on(disk, path, "corrupt", &bytes, durability).map_err(SaveError::from)?;
-    let saved = replace_on(disk, path, &new, durability).map_err(SaveError::from)?;
+        keep_copy_on(disk, path, "corrupt", bytes, durability).map_err(SaveError::from)?;
+    let saved = replace_known_on(disk, path, &new, durability).map_err(SaveError::from)?;
     Ok(Some(Rebuilt { aside, saved: weaker(kept, saved) }))
 }
 
@@ -448,7 +562,7 @@ pub(crate) fn set_aside_on<D: Document, K: Disk>(
     path: &Path,
     durability: Durability,
 ) -> Result<Option<PathBuf>, SaveError> {
-    let Some(bytes) = read_file::<D, K>(disk, path)? else { return Ok(None) };
+    let Some(Token { bytes, .. }) = read_file::<D, K>(disk, path)? else { return Ok(None) };
     let (aside, _) = keep_copy_on(disk, path, "corrupt", &bytes, durability)?;
     remove_on(disk, path, durability).map_err(cannot_move::<D>("set aside", path))?;
     Ok(Some(aside))
@@ -475,18 +589,27 @@ fn cannot_encode<D: Document>(source: EncodeError) -> SaveError {
     SaveError::Encode { kind: D::KIND, source }
 }
 
-fn put_on<D, K: Disk>(
-    disk: &K,
-    path: &Path,
-    durability: Durability,
+fn changed<D: Document>(path: &Path, ours: Option<Token>, theirs: Option<Token>) -> SaveError {
+    SaveError::Changed { kind: D::KIND, path: path.to_owned(), ours, theirs }
+}
+
+/// Puts `bytes` in place of what was read, and first keeps that if it is of an older version.
+fn put_on<D: Document, K: Disk>(
+    place: Place<'_, K>,
     current: Option<&Current<D>>,
     bytes: &[u8],
 ) -> Result<Saved, SaveError> {
+    let Place { disk, path, durability, others } = place;
+    let old = current.map(|current| &current.token);
+    if old.is_some_and(|old| old.bytes == bytes) {
+        return Ok(Saved::Unchanged);
+    }
+    others.let_us_replace::<D, K>(disk, path, old)?;
     let kept = match current {
-        Some(Current { report, bytes: old, .. }) if report.migrated() => {
-            keep_copy_on(disk, path, &format!("v{}", report.from), old, durability)?.1
+        Some(Current { report, token, .. }) if report.migrated() => {
+            keep_copy_on(disk, path, &format!("v{}", report.from), &token.bytes, durability)?.1
         }
         _ => Saved::Unchanged,
     };
-    Ok(weaker(kept, replace_on(disk, path, bytes, durability)?))
+    Ok(weaker(kept, replace_known_on(disk, path, bytes, durability)?))
 }

@@ -12,8 +12,8 @@ pub use report::{Carried, Dropped, MigrationReport, Warning};
 pub use upgrade::{Notes, Upgrade, Upgrades};
 
 use crate::json::{
-    EncodeError, FieldError, Json, Node, Object, Position, SyntaxError, from_node, into_object,
-    parse_node, position_of, to_json, to_text,
+    EncodeError, FieldError, Json, Node, Object, Places, Position, SyntaxError, from_node,
+    into_object, parse_node, position_of, to_json, to_text,
 };
 
 /// A kind of file that carries its version.
@@ -86,10 +86,12 @@ pub enum DecodeError {
     #[error("the file is empty")]
     Empty,
     /// Bytes that are no text.
-    #[error("the file is no UTF-8 text from byte {offset} on")]
+    #[error("the file is no UTF-8 text at line {}, column {}", position.line, position.column)]
     NotText {
         /// The first such byte, counted from zero.
         offset: usize,
+        /// Where that is.
+        position: Position,
     },
     /// No JSON.
     #[error(transparent)]
@@ -194,7 +196,7 @@ pub(crate) fn render<D: Document>(value: Json) -> Result<Vec<u8>, EncodeError> {
     let value = Json::Object(object);
     let text = to_text(&value);
     // A fault in the writer must not reach the disk.
-    if parse_node(&text).ok().flatten() != Some(Node::view(&value)) {
+    if parse_node(&text).ok().flatten().is_none_or(|read| read != value) {
         return Err(serde::ser::Error::custom("the text does not say what the value does"));
     }
     Ok(text.into_bytes())
@@ -202,10 +204,14 @@ pub(crate) fn render<D: Document>(value: Json) -> Result<Vec<u8>, EncodeError> {
 
 /// The text of a file, without its byte order mark.
 fn text(bytes: &[u8]) -> Result<&str, DecodeError> {
-    let text = str::from_utf8(bytes)
-        .map_err(|error| DecodeError::NotText { offset: error.valid_up_to() })?;
-    Ok(text.strip_prefix('\u{feff}').unwrap_or(text))
+    let start = if bytes.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 };
+    str::from_utf8(&bytes[start..]).map_err(|error| {
+        let offset = start + error.valid_up_to();
+        DecodeError::NotText { offset, position: Places::new(bytes, start).of(offset) }
+    })
 }
+
+pub(crate) const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
 type Members<'a> = Vec<(Cow<'a, str>, Node<'a>)>;
 

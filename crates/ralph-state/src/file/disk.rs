@@ -6,6 +6,7 @@
 use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use fs_err as fs;
 
@@ -34,6 +35,15 @@ pub(crate) struct Stat {
     pub(crate) kind: FileKind,
     pub(crate) mode: u32,
     pub(crate) owner: (u32, u32),
+    pub(crate) stamp: Stamp,
+}
+
+/// Which file it is and when it was written: another after each replacement, also by the same
+/// bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Stamp {
+    pub(crate) file: (u64, u64),
+    pub(crate) written: Option<SystemTime>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -135,7 +145,7 @@ mod system {
     use fs_err as fs;
     use fs_err::os::unix::fs::OpenOptionsExt as _;
 
-    use super::{Access, FileKind, Stat, Synced};
+    use super::{Access, FileKind, Stamp, Stat, Synced};
 
     pub(super) fn stat(metadata: &Metadata) -> Stat {
         let kind = match metadata.file_type() {
@@ -143,7 +153,10 @@ mod system {
             kind if kind.is_symlink() => FileKind::Symlink,
             _ => FileKind::Other,
         };
-        Stat { kind, mode: metadata.mode() & 0o777, owner: (metadata.uid(), metadata.gid()) }
+        let stamp =
+            Stamp { file: (metadata.dev(), metadata.ino()), written: metadata.modified().ok() };
+        let owner = (metadata.uid(), metadata.gid());
+        Stat { kind, mode: metadata.mode() & 0o777, owner, stamp }
     }
 
     /// Not by `read_dir`, which panics when the directory cannot be closed.
@@ -207,7 +220,7 @@ mod system {
 
     use fs_err as fs;
 
-    use super::{Access, FileKind, Stat, Synced};
+    use super::{Access, FileKind, Stamp, Stat, Synced};
 
     pub(super) fn stat(metadata: &Metadata) -> Stat {
         let kind = match metadata.file_type() {
@@ -215,7 +228,8 @@ mod system {
             kind if kind.is_symlink() => FileKind::Symlink,
             _ => FileKind::Other,
         };
-        Stat { kind, mode: 0, owner: (0, 0) }
+        let stamp = Stamp { file: (0, metadata.len()), written: metadata.modified().ok() };
+        Stat { kind, mode: 0, owner: (0, 0), stamp }
     }
 
     pub(super) fn list(dir: &Path) -> io::Result<Vec<OsString>> {

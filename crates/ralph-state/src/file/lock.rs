@@ -3,8 +3,8 @@
 use std::fs::TryLockError;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::thread;
 use std::time::{Duration, Instant};
+use std::{process, thread};
 
 use fs_err as fs;
 use serde::{Deserialize, Serialize};
@@ -13,6 +13,19 @@ use super::disk::SystemDisk;
 use super::target::resolve;
 use crate::Timestamp;
 use crate::json::{from_json, parse, to_json, to_text};
+
+/// What to do where a file system has no locks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum LockPolicy {
+    /// Nothing is changed there.
+    #[default]
+    Required,
+    /// A change is made without a lock, and refused if the file is another one by the time it is to
+    /// be replaced. Of two at the same instant the later one still wins: for places that one
+    /// process uses at a time.
+    BestEffort,
+}
 
 /// Who holds a lock, for messages only: a lock is free when its holder is dead, whatever this
 /// says.
@@ -52,11 +65,12 @@ impl Drop for FileLock {
 #[non_exhaustive]
 pub enum LockError {
     /// Another process, or another part of this one, holds it.
-    #[error("`{}` is held by {}", path.display(), describe(holder.as_ref()))]
+    #[error("`{}` is held after {} ms of waiting{}", path.display(), waited.as_millis(), describe(holder.as_ref()))]
     Held {
         /// The lock file.
         path: PathBuf,
-        /// Who says to hold it, if anybody does.
+        /// Who took it last, of those who say. That one may be dead, and the lock be held by one
+        /// who has not said so yet or by a child that it left behind.
         holder: Option<Holder>,
         /// How long was waited.
         waited: Duration,
@@ -64,6 +78,14 @@ pub enum LockError {
     /// The file system has no locks.
     #[error("the file system of `{}` has no locks", path.display())]
     Unsupported {
+        /// The lock file.
+        path: PathBuf,
+        /// The cause.
+        source: io::Error,
+    },
+    /// The lock file cannot be made or opened for writing there.
+    #[error("`{}` is on a read-only file system", path.display())]
+    ReadOnly {
         /// The lock file.
         path: PathBuf,
         /// The cause.
@@ -82,17 +104,29 @@ pub enum LockError {
 fn describe(holder: Option<&Holder>) -> String {
     match holder {
         Some(Holder { pid, host, command, since }) => {
-            format!("process {pid} on `{host}` (`{command}`, since {since})")
+            format!("; last taken by process {pid} on `{host}` (`{command}`, since {since})")
         }
-        None => "another process".to_owned(),
+        None => String::new(),
     }
 }
 
 impl FileLock {
     /// Takes the lock if it is free. Makes the lock file, and its directory, if it is not there.
     pub fn try_acquire(lock_path: &Path, holder: &Holder) -> Result<Option<Self>, LockError> {
-        let file = open(lock_path)
-            .map_err(|source| LockError::Io { path: lock_path.to_owned(), source })?;
+        Self::try_acquire_as(lock_path, Some(holder))
+    }
+
+    fn try_acquire_as(
+        lock_path: &Path,
+        holder: Option<&Holder>,
+    ) -> Result<Option<Self>, LockError> {
+        let file = open(lock_path).map_err(|source| {
+            let path = lock_path.to_owned();
+            match source.kind() {
+                io::ErrorKind::ReadOnlyFilesystem => LockError::ReadOnly { path, source },
+                _ => LockError::Io { path, source },
+            }
+        })?;
         let Some(lock) = try_lock(file, lock_path)? else { return Ok(None) };
         // Only a hint: that it cannot be written is no reason not to hold the lock.
         let _hint = write_holder(&info_path(lock_path), holder);
@@ -104,10 +138,19 @@ impl FileLock {
     /// It asks again and again instead of blocking, so that a holder that is stopped cannot stop
     /// this process too.
     pub fn acquire(lock_path: &Path, holder: &Holder, wait: Duration) -> Result<Self, LockError> {
+        Self::acquire_as(lock_path, Some(holder), wait)
+    }
+
+    /// The same, perhaps without saying who: nobody is better than the one before.
+    pub(crate) fn acquire_as(
+        lock_path: &Path,
+        holder: Option<&Holder>,
+        wait: Duration,
+    ) -> Result<Self, LockError> {
         let start = Instant::now();
         let mut pause = Duration::from_micros(100);
         loop {
-            if let Some(lock) = Self::try_acquire(lock_path, holder)? {
+            if let Some(lock) = Self::try_acquire_as(lock_path, holder)? {
                 return Ok(lock);
             }
             let waited = start.elapsed();
@@ -116,14 +159,14 @@ impl FileLock {
                 return Err(LockError::Held { path, holder, waited });
             };
             // A different rhythm for each process, so that they do not meet again and again.
-            let uneven = Duration::from_micros(u64::from(holder.pid.wrapping_mul(37) % 100));
+            let uneven = Duration::from_micros(u64::from(process::id().wrapping_mul(37) % 100));
             thread::sleep((pause + uneven).min(left));
             pause = (pause * 2).min(Duration::from_millis(5));
         }
     }
 }
 
-/// Who says to hold the lock: a hint for messages, left behind when the holder dies.
+/// Who took the lock last, of those who say: a hint for messages, left behind when the holder dies.
 pub fn lock_holder(lock_path: &Path) -> Option<Holder> {
     let text = fs::read_to_string(info_path(lock_path)).ok()?;
     from_json(&parse(&text).ok()??).ok()
@@ -215,10 +258,14 @@ fn info_path(lock_path: &Path) -> PathBuf {
 
 /// Over the old text, which is cut only when it was longer: a file that is emptied and filled
 /// again would be flushed to the disk by every save.
-fn write_holder(info_path: &Path, holder: &Holder) -> io::Result<()> {
-    let text = to_text(&to_json(holder).map_err(io::Error::other)?);
-    let mut file =
-        fs::OpenOptions::new().write(true).create(true).truncate(false).open(info_path)?;
+fn write_holder(info_path: &Path, holder: Option<&Holder>) -> io::Result<()> {
+    let text = match holder {
+        Some(holder) => to_text(&to_json(holder).map_err(io::Error::other)?),
+        None => String::new(),
+    };
+    let mut options = fs::OpenOptions::new();
+    // Nobody is told by no file as well as by an empty one.
+    let mut file = options.write(true).create(holder.is_some()).truncate(false).open(info_path)?;
     io::Write::write_all(&mut file, text.as_bytes())?;
     let len = text.len() as u64;
     if file.metadata()?.len() > len {

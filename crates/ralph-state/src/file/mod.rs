@@ -11,5 +11,7 @@ pub(crate) mod simulated;
 pub(crate) mod target;
 
 pub(crate) use lock::find_sidecar;
-pub use lock::{FileLock, Holder, LockError, is_locked, lock_holder, sidecar_lock_path};
+pub use lock::{
+    FileLock, Holder, LockError, LockPolicy, is_locked, lock_holder, sidecar_lock_path,
+};
 pub use replace::{Durability, ReplaceError, Saved, replace};

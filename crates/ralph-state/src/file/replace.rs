@@ -110,25 +110,50 @@ pub(crate) fn replace_on<D: Disk>(
     bytes: &[u8],
     durability: Durability,
 ) -> Result<Saved, ReplaceError> {
+    let target = file_or_free(disk, path)?;
+    let is_there = target.old.is_some();
+    if is_there && disk.read(&target.path).is_ok_and(|current| current == bytes) {
+        return Ok(Saved::Unchanged);
+    }
+    put_in_place(disk, &target, bytes, durability)
+}
+
+/// The same for one who holds the lock and has read the file: it holds other bytes.
+pub(crate) fn replace_known_on<D: Disk>(
+    disk: &D,
+    path: &Path,
+    bytes: &[u8],
+    durability: Durability,
+) -> Result<Saved, ReplaceError> {
+    put_in_place(disk, &file_or_free(disk, path)?, bytes, durability)
+}
+
+fn file_or_free<D: Disk>(disk: &D, path: &Path) -> Result<Target, ReplaceError> {
     let target = resolve(disk, path).map_err(|source| ReplaceError::Io {
         step: "find the file",
         path: path.to_owned(),
         source,
     })?;
-    if let Some(old) = &target.old {
-        if old.kind != FileKind::File {
-            return Err(ReplaceError::NotAFile { path: target.path });
+    match &target.old {
+        Some(old) if old.kind != FileKind::File => {
+            Err(ReplaceError::NotAFile { path: target.path })
         }
-        if disk.read(&target.path).is_ok_and(|current| current == bytes) {
-            return Ok(Saved::Unchanged);
-        }
+        _ => Ok(target),
     }
+}
+
+fn put_in_place<D: Disk>(
+    disk: &D,
+    target: &Target,
+    bytes: &[u8],
+    durability: Durability,
+) -> Result<Saved, ReplaceError> {
     let above = match &target.old {
         Some(_) => Synced::Fully,
-        None => make_directories(disk, &target, durability)?,
+        None => make_directories(disk, target, durability)?,
     };
-    sweep(disk, &target);
-    let put = Put { beside: &target, dest: &target.path, like: target.old.as_ref() };
+    sweep(disk, target);
+    let put = Put { beside: target, dest: &target.path, like: target.old.as_ref() };
     match (put_file(disk, &put, bytes, durability)?, above) {
         (Saved::Durable, Synced::Unconfirmed(reason)) => Ok(Saved::Unconfirmed { reason }),
         (saved, _) => Ok(saved),

@@ -11,7 +11,7 @@ use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
-use super::disk::{Access, Disk, FileKind, Stat, Synced};
+use super::disk::{Access, Disk, FileKind, Stamp, Stat, Synced};
 
 /// Something the protocol relies on, taken away to see whether the tests notice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -270,9 +270,13 @@ impl Disk for SimulatedDisk {
     fn stat(&self, path: &Path) -> io::Result<Option<Stat>> {
         self.call("stat", path)?;
         let state = self.state.borrow();
-        Ok(state.find(path).map(|node| match &state.nodes[node] {
-            Node::File { mode, .. } => Stat { kind: FileKind::File, mode: *mode, owner: (0, 0) },
-            Node::Dir { .. } => Stat { kind: FileKind::Other, mode: 0o755, owner: (0, 0) },
+        Ok(state.find(path).map(|node| {
+            let (kind, mode) = match &state.nodes[node] {
+                Node::File { mode, .. } => (FileKind::File, *mode),
+                Node::Dir { .. } => (FileKind::Other, 0o755),
+            };
+            let stamp = Stamp { file: (0, node as u64), written: None };
+            Stat { kind, mode, owner: (0, 0), stamp }
         }))
     }
 

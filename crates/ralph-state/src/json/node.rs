@@ -59,6 +59,25 @@ impl<'a> Node<'a> {
     }
 }
 
+impl PartialEq<Json> for Node<'_> {
+    fn eq(&self, json: &Json) -> bool {
+        match (self, json) {
+            (Self::Null, Json::Null) => true,
+            (Self::Bool(one), Json::Bool(other)) => one == other,
+            (Self::Number(one), Json::Number(other)) => *one == other.as_str(),
+            (Self::String(one), Json::String(other)) => one == other,
+            (Self::Array(one), Json::Array(other)) => one == other,
+            (Self::Object(one), Json::Object(other)) => {
+                one.len() == other.len()
+                    && one.iter().zip(other.iter()).all(|((key, value), (other_key, other))| {
+                        key == other_key && value == other
+                    })
+            }
+            _ => false,
+        }
+    }
+}
+
 pub(crate) fn into_object(members: Vec<(Cow<'_, str>, Node<'_>)>) -> Object {
     Object(members.into_iter().map(|(key, value)| (key.into_owned(), value.into_json())).collect())
 }

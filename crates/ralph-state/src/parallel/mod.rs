@@ -7,11 +7,10 @@ mod transition;
 mod upgrade;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
-use std::{path, process};
+use std::path::{self, PathBuf};
 
 use crate::document::{Document, Unversioned, Upgrades, Warning};
-use crate::file::{Holder, Saved};
+use crate::file::Saved;
 use crate::json::Object;
 use crate::open_struct::open_struct;
 use crate::{LoadError, SaveError, Store, TaskId, Timestamp};
@@ -175,21 +174,11 @@ pub fn state_file_path(repo_root: &path::Path) -> PathBuf {
 ///
 /// What an upgrade left out is told by [`Store::load`] alone.
 pub fn load_state(path: &path::Path) -> Result<Option<ParallelStateFile>, LoadError> {
-    Ok(store(path).load()?.map(|loaded| loaded.value))
+    Ok(Store::anonymous(path).load()?.map(|loaded| loaded.value))
 }
 
 /// Puts `state` there, whatever was there. What others saved since `state` was loaded is lost:
 /// programs that share the file use [`Store::update`].
 pub fn save_state(path: &path::Path, state: &ParallelStateFile) -> Result<Saved, SaveError> {
-    store(path).save(state)
-}
-
-fn store(path: &path::Path) -> Store<ParallelStateFile> {
-    let holder = Holder {
-        pid: process::id(),
-        host: "this host".to_owned(),
-        command: "save_state".to_owned(),
-        since: Timestamp::UNIX_EPOCH,
-    };
-    Store::new(path, holder)
+    Store::anonymous(path).save(state)
 }

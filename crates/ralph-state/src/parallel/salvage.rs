@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use crate::document::{DecodeError, Document as _, MigrationReport, decode, version};
+use crate::document::{
+    BYTE_ORDER_MARK, DecodeError, Document as _, MigrationReport, decode, version,
+};
 use crate::json::{
     FieldError, Json, Node, Object, Path, Piece, Pieces, Places, Position, from_json, member,
     parse, pieces, position_of, to_text,
@@ -80,7 +82,6 @@ pub fn salvage(bytes: &[u8]) -> Result<Salvaged, DecodeError> {
     Ok(Salvaged { state, report, refused: Some(refused), bad })
 }
 
-const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 const WORKERS: &str = "workers";
 const GATES: &str = "gates";
 const TASK_ID: &str = "task_id";

@@ -61,7 +61,8 @@ fn v2_to_v3(state: &mut Object, notes: &mut Notes) -> Result<(), FieldError> {
     }
     drop_value(state, notes, "merge_method");
     drop_value(state, notes, "merge_when");
-    for list in ["tasks_in_flight", "prs", "pending_merges", "workers"] {
+    // Rows of `finished_without_pr` are none of version 2, but may stand there all the same.
+    for list in ["tasks_in_flight", "prs", "finished_without_pr", "pending_merges", "workers"] {
         drop_rows(state, notes, list);
     }
     state.set("workers", Json::Array(Vec::new()));

@@ -21,10 +21,19 @@ fn outputs() -> Outputs {
     }
 }
 
+/// Every format that a released program wrote; where a version had several, each of them.
+const PARALLEL: [&str; 10] = ["1.0", "1.1", "1.2", "1.3", "1.4", "1.5", "1.6", "1.7", "2", "3"];
+const SESSION: [&str; 1] = ["1"];
+
 /// `cargo xtask test-migrations` reads and counts these lines.
 #[track_caller]
-fn check(kind: &str, summary: std::io::Result<Summary>) {
+fn check(kind: &str, generations: &[&str], summary: std::io::Result<Summary>) {
     let Summary { passed, failed, .. } = summary.unwrap();
+    for generation in generations {
+        let case = format!("accepted/v{generation}-");
+        let is_there = passed.iter().any(|name| name.starts_with(&case));
+        assert!(is_there, "{kind}: no case of generation {generation}");
+    }
     println!(); // what the runner has printed so far is no whole line
     for case in &passed {
         println!("golden {kind}/{case}: passed");
@@ -52,11 +61,11 @@ fn tell(_: &ParallelStateFile, report: &MigrationReport) -> String {
 
 #[test]
 fn parallel() {
-    check("parallel", golden::run(&dir("parallel"), tell, outputs()));
+    check("parallel", &PARALLEL, golden::run(&dir("parallel"), tell, outputs()));
 }
 
 #[test]
 fn session() {
     let tell = |_: &SessionFile, report: &MigrationReport| report.to_string();
-    check("session", golden::run(&dir("session"), tell, outputs()));
+    check("session", &SESSION, golden::run(&dir("session"), tell, outputs()));
 }

@@ -1,5 +1,6 @@
 //! The state of a parallel run, as programs written against 0.4.0 use it.
 
+use ralph_state::file::{lock_holder, sidecar_lock_path};
 use ralph_state::{
     ParallelStateFile, WorkerLifecycle, WorkerRecord, load_state, save_state, state_file_path,
 };
@@ -19,6 +20,8 @@ fn the_file_is_where_it_always_was_and_survives_a_round() {
     state.upsert_worker(record("RQ-1"));
     save_state(&path, &state).unwrap();
     assert_eq!(load_state(&path).unwrap(), Some(state));
+    // It cannot say who it is, and does not make something up.
+    assert_eq!(lock_holder(&sidecar_lock_path(&path)), None);
 }
 
 #[test]

@@ -296,7 +296,7 @@ fn bytes_that_are_no_text_spoil_the_record_they_are_in() {
     bytes[at] = 0xff;
     expect![[r#"
         ["RQ-1", "RQ-3"] "2026-04-22T18:03:11Z" "main" gates 2 ticket Some(7)
-        refused: the file is no UTF-8 text from byte 220 on
+        refused: the file is no UTF-8 text at line 7, column 44
         bad: `workers[1]`: no UTF-8 text at line 7, column 44 (RQ-2)
     "#]]
     .assert_eq(&shown(&bytes));

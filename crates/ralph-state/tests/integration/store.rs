@@ -147,6 +147,27 @@ fn a_conditional_save_sees_what_others_did() {
 }
 
 #[test]
+fn a_file_that_was_changed_and_changed_back_is_another() {
+    let dir = tempdir().unwrap();
+    let store = state(dir.path());
+    let mine = ParallelStateFile::new("2026-04-22T18:03:11Z", "main");
+    store.save(&mine).unwrap();
+    let before = fs::read(store.path()).unwrap();
+    let token = store.load().unwrap().unwrap().token;
+    store.update(rename_branch).unwrap();
+    store.save(&mine).unwrap();
+    assert_eq!(fs::read(store.path()).unwrap(), before);
+    let error = store.save_if(&mine, Some(&token)).unwrap_err();
+    let SaveError::Changed { ours: Some(ours), theirs: Some(theirs), .. } = &error else {
+        panic!()
+    };
+    assert!(*ours == token && *theirs != token);
+    let told = error.to_string();
+    assert!(told.contains(&format!("it was {} bytes", before.len())), "{told}");
+    assert!(store.save_if(&mine, None).unwrap_err().to_string().contains("it was not there"));
+}
+
+#[test]
 fn removing() {
     let dir = tempdir().unwrap();
     let store = state(dir.path());
