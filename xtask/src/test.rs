@@ -48,6 +48,7 @@ const STEPS: &[Step] = &[
         env: None,
         needs: None,
     },
+    Step { name: "public items", args: &["xtask", "api"], env: None, needs: None },
     // The layers that no test runs; `cargo xtask crash` runs them for longer, and on real disks.
     Step {
         name: "crash",
