@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use ralph_config::trust::TrustStore;
 use ralph_config::{Config, Overrides, Resolved, Sources};
+use ralph_queue::delta::Touched;
 use ralph_queue::journal::Which;
 use ralph_queue::lease::Leases;
 use ralph_queue::runnability::{DoingFirst, Drafts, Report, Selection};
@@ -125,7 +126,12 @@ impl Project {
         let Edited { queue, done, .. } = edited;
         context.ui.saved(queue);
         context.ui.saved(done);
-        self.settle(context)?;
+        for (old, new) in &edited.renumbered {
+            context.ui.warn(format_args!(
+                "after a merge, `{old}` was the id of two tasks; the one that is not finished is {new} now"
+            ));
+        }
+        self.settle(context, &edited.tasks)?;
         Ok(Edited { queue: Saved::Unchanged, done: Saved::Unchanged, ..edited })
     }
 
@@ -136,6 +142,20 @@ impl Project {
                 Ok(queue) => not_found(&queue, &id, &self.files.rules.ids),
                 Err(error) => error,
             },
+            UpdateError::Refused(Refusal::Edit(EditError::Archived { id, status })) => {
+                let had_it = |task: &&Task| task.former_ids().any(|old| old == id.as_str());
+                let renumbered = self
+                    .queue()
+                    .ok()
+                    .and_then(|queue| Some(queue.tasks().find(had_it)?.id.clone()));
+                let error = CliError::from(EditError::Archived { id, status });
+                match renumbered {
+                    Some(new) => {
+                        error.hint(format!("The open task that had this id is {new} now."))
+                    }
+                    None => error,
+                }
+            }
             UpdateError::Load(error) => self.load_error(error),
             error => error.into(),
         }
@@ -148,18 +168,18 @@ impl Project {
 
     /// Asked under the lock of the queue: who takes a lease over has to pass it
     /// too before they begin.
-    fn permit(&self, touched: &[TaskId], now: Timestamp) -> Result<(), CliError> {
+    pub(crate) fn permit(&self, touched: &[TaskId], now: Timestamp) -> Result<(), CliError> {
         Ok(self.read_leases()?.permit(touched, &self.claims, now)?)
     }
 
-    /// Renews the claims of this command, or ends them with their tasks.
-    pub(crate) fn settle(&self, context: &Context) -> Result<(), CliError> {
-        if self.claims.is_empty() {
+    /// Renews the claims of this command, or ends them with their tasks, as far as
+    /// the command did that.
+    pub(crate) fn settle(&self, context: &Context, touched: &[Touched]) -> Result<(), CliError> {
+        if !self.read_leases()?.concern(touched, &self.claims) {
             return Ok(());
         }
-        let queue = self.queue()?;
         let settled = self.leases.update(|leases| {
-            leases.settle(&queue, &self.claims, context.clock.now());
+            leases.settle(touched, &self.claims, context.clock.now());
             Ok::<_, CliError>(())
         })?;
         context.ui.saved(settled.saved);

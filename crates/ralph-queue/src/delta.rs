@@ -1,6 +1,6 @@
 //! What differs between two versions of a file: in tasks for people, in bytes for undo.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 use ralph_state::TaskId;
@@ -10,7 +10,7 @@ use sha2::{Digest as _, Sha256};
 use crate::document::Document;
 use crate::edit::Spliced;
 use crate::queue::Queue;
-use crate::task::Task;
+use crate::task::{Status, Task};
 
 /// What became of a task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,6 +34,9 @@ pub struct Touched {
     pub id: TaskId,
     /// What became of it.
     pub fate: Fate,
+    /// The status that it came to, if it had another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<Status>,
 }
 
 /// The way back from a new text to the old one, in as few bytes as the tasks allow.
@@ -95,36 +98,53 @@ impl Spliced {
 /// they stand, then those that came or moved, then those that are gone.
 fn touched(files: &[(&Document, &Document); 2]) -> Vec<Touched> {
     let (mut gone, mut new, mut found) = (Vec::new(), Vec::new(), Vec::new());
+    let touched = |old: Option<&Task>, task: &Task, fate| {
+        let status = old.filter(|old| old.status != task.status).map(|_| task.status);
+        Touched { id: task.id.clone(), fate, status }
+    };
     for &(old, new_document) in files {
         for Step { old: from, new: to } in steps(old, new_document) {
             let old = old.tasks().get(from.start).filter(|_| !from.is_empty());
             let task = new_document.tasks().get(to.start).filter(|_| !to.is_empty());
             match (old, task) {
                 (Some(old), Some(task)) if old == task => {}
-                (Some(_), Some(task)) => found.push((task.id.clone(), Fate::Changed)),
+                (Some(old), Some(task)) => found.push(touched(Some(old), task, Fate::Changed)),
                 (Some(old), None) => gone.push(old),
                 (None, Some(task)) => new.push(task),
                 (None, None) => {}
             }
         }
     }
-    let mut gone_by_id: HashMap<&TaskId, &Task> =
-        gone.iter().map(|task| (&task.id, *task)).collect();
+    let mut gone_by_id: HashMap<&str, &Task> =
+        gone.iter().map(|task| (task.id.as_str(), *task)).collect();
     for task in new {
-        let fate = match gone_by_id.remove(&task.id) {
+        let old = gone_by_id
+            .remove(task.id.as_str())
+            .or_else(|| gone_by_id.remove(task.former_ids().last()?));
+        let fate = match old {
             None => Fate::Added,
             Some(old) if old == task => Fate::Moved,
             Some(_) => Fate::Changed,
         };
-        found.push((task.id.clone(), fate));
+        found.push(touched(old, task, fate));
     }
-    let after = files.iter().flat_map(|(_, new)| new.tasks());
-    let gone = gone.into_iter().filter(|task| {
+    if gone_by_id.is_empty() {
+        return found;
+    }
+    let after: HashSet<&TaskId> =
+        files.iter().flat_map(|(_, new)| new.tasks()).map(|task| &task.id).collect();
+    let told: HashSet<TaskId> = found.iter().map(|touched| touched.id.clone()).collect();
+    for task in gone {
+        if gone_by_id.remove(task.id.as_str()).is_none() {
+            continue;
+        }
         // A copy of it may have stayed.
-        gone_by_id.remove(&task.id).is_some() && !after.clone().any(|other| other.id == task.id)
-    });
-    found.extend(gone.map(|task| (task.id.clone(), Fate::Removed)));
-    found.into_iter().map(|(id, fate)| Touched { id, fate }).collect()
+        let fate = if after.contains(&task.id) { Fate::Moved } else { Fate::Removed };
+        if !told.contains(&task.id) {
+            found.push(Touched { id: task.id.clone(), fate, status: None });
+        }
+    }
+    found
 }
 
 impl Patch {

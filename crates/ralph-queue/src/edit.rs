@@ -3,8 +3,9 @@
 use ralph_state::{TaskId, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::document::{Document, Draft, SpliceError};
+use crate::document::{Block, Document, Draft, SpliceError};
 use crate::ids::IdRules;
+use crate::merge::fold;
 use crate::queue::{Place, Queue};
 use crate::task::{Status, Task};
 
@@ -168,7 +169,7 @@ pub struct Spliced {
 }
 
 impl<'a> Edit<'a> {
-    /// Nothing changed yet, but for what a crash left behind: see [`Queue::leftovers`].
+    /// Nothing changed yet, but for what a crash or a merge left behind: see [`Queue::leftovers`].
     pub fn new(queue: &'a Queue, now: Timestamp) -> Self {
         let mut edit = Self {
             queue: queue.document().draft(),
@@ -178,9 +179,70 @@ impl<'a> Edit<'a> {
             highest: None,
         };
         for index in queue.leftover_indices().iter().rev() {
-            edit.queue.take(*index);
+            let left = edit.queue.take(*index);
+            if let Some(at) = edit.done.position(left.task().id.as_str()) {
+                edit.absorb((Place::Done, at), &left);
+            }
         }
         edit
+    }
+
+    /// Takes what a copy of a task has over into it.
+    pub(crate) fn absorb(&mut self, (place, at): (Place, usize), copy: &Block) {
+        let draft = match place {
+            Place::Queue => &mut self.queue,
+            Place::Done => &mut self.done,
+        };
+        let mut block = draft.block(at);
+        if block.absorb_comments(copy) {
+            draft.take(at);
+            draft.insert_block(at, block);
+        }
+        let task = fold(draft.task(at), copy.task());
+        if task != *draft.task(at) {
+            *draft.task_mut(at) = task;
+        }
+    }
+
+    /// Gives the tasks of the queue file that have the id of another task in the done file ids of
+    /// their own, and says which: old and new.
+    ///
+    /// Nobody knows which of the two an open task means that names the old id. It names both from
+    /// then on, so that it waits for the one that is not finished.
+    pub(crate) fn part_namesakes(
+        &mut self,
+        before: &Queue,
+        ids: &IdRules,
+    ) -> Vec<(TaskId, TaskId)> {
+        let mut parted = Vec::new();
+        for old in before.namesake_indices() {
+            let task = &before.document().tasks()[*old];
+            let is_it = |other: &Task| other.id == task.id && other.status != Status::Rejected;
+            let Some(index) = self.queue.tasks().position(is_it) else { continue };
+            // Where no id can be made, a validation goes on to say what is wrong.
+            let Ok(new) = self.spend_id(ids) else { continue };
+            self.queue.task_mut(index).give_id(new.clone());
+            parted.push((task.id.clone(), new));
+        }
+        if parted.is_empty() {
+            return parted;
+        }
+        for index in 0..self.queue.len() {
+            let mut task = self.queue.task(index).clone();
+            for list in [&mut task.depends_on, &mut task.blocks, &mut task.relates_to] {
+                let names = |old: &TaskId| list.iter().any(|id| id == old.as_str());
+                let both: Vec<String> = parted
+                    .iter()
+                    .filter(|(old, new)| names(old) && *new != task.id)
+                    .map(|(_, new)| new.to_string())
+                    .collect();
+                list.extend(both);
+            }
+            if task != *self.queue.task(index) {
+                *self.queue.task_mut(index) = task;
+            }
+        }
+        parted
     }
 
     /// Gives no id up to that number.

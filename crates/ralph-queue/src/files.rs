@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ralph_state::file::{self, Durability, FileLock, Holder, LockError, ReplaceError, Saved};
-use ralph_state::{SaveError, Timestamp};
+use ralph_state::{SaveError, TaskId, Timestamp};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -176,6 +176,8 @@ pub struct Edited<R> {
     pub done: Saved,
     /// The tasks it touched.
     pub tasks: Vec<Touched>,
+    /// Tasks that got other ids before, old and new; see [`Queue::namesakes`].
+    pub renumbered: Vec<(TaskId, TaskId)>,
     /// The revision it led to.
     pub rev: String,
 }
@@ -270,7 +272,8 @@ impl QueueFiles {
         now: Timestamp,
         change: impl FnOnce(&mut Edit<'_>) -> Result<R, E>,
     ) -> Result<Edited<R>, UpdateError<E>> {
-        self.locked()?.commit(now, None, |before, high| edited(before, now, high, change), |_| None)
+        let locked = self.locked(now)?;
+        locked.commit(now, None, |before, high| edited(before, now, high, change), |_| None)
     }
 
     /// [`Self::edit`] on terms.
@@ -306,7 +309,7 @@ impl QueueFiles {
         undoes: &dyn Fn() -> Option<u64>,
         change: impl FnOnce(&Queue, u64) -> Result<(R, Spliced), UpdateError<E>>,
     ) -> Result<Edited<R>, UpdateError<E>> {
-        let locked = self.locked()?;
+        let locked = self.locked(now)?;
         if let Some(edited) = locked.recall(terms)? {
             return Ok(edited);
         }
@@ -336,7 +339,22 @@ impl QueueFiles {
         Ok(Previewed { value, after: Queue::new(queue, done), before, tasks })
     }
 
-    fn locked<E>(&self) -> Result<Locked<'_>, UpdateError<E>> {
+    /// The queue under its lock, without [`Queue::namesakes`]. That they are parted is an edit of
+    /// its own, so that it stands when the one that is asked for is refused.
+    fn locked<E>(&self, now: Timestamp) -> Result<Locked<'_>, UpdateError<E>> {
+        let locked = self.lock_and_load()?;
+        if locked.before.namesakes().next().is_none() {
+            return Ok(locked);
+        }
+        let change = |before: &Queue, high| {
+            edited(before, now, high, |edit| Ok(edit.part_namesakes(before, &self.rules.ids)))
+        };
+        let parted = locked.commit(now, None, change, |_| None)?;
+        let renumbered = parted.value;
+        Ok(Locked { renumbered, ..self.lock_and_load()? })
+    }
+
+    fn lock_and_load<E>(&self) -> Result<Locked<'_>, UpdateError<E>> {
         if !self.queue.try_exists().unwrap_or(true) {
             return Err(UpdateError::Load(LoadError::Missing { path: self.queue.clone() }));
         }
@@ -351,7 +369,7 @@ impl QueueFiles {
                 .map_err(|error| UpdateError::Journal(error.into()))
         });
         let (marks, journal) = (marks.transpose()?, journal.transpose()?);
-        Ok(Locked { files: self, before, marks, journal, _lock: lock })
+        Ok(Locked { files: self, before, marks, journal, renumbered: Vec::new(), _lock: lock })
     }
 
     /// The tasks that a change touches, if it may be made.
@@ -434,6 +452,7 @@ struct Locked<'a> {
     before: Queue,
     marks: Option<HeldMarks>,
     journal: Option<Tail>,
+    renumbered: Vec<(TaskId, TaskId)>,
     _lock: FileLock,
 }
 
@@ -452,6 +471,7 @@ impl Locked<'_> {
                 queue: Saved::Unchanged,
                 done: Saved::Unchanged,
                 tasks: operation.tasks,
+                renumbered: self.renumbered.clone(),
                 rev: operation.rev,
             })),
             _ => {
@@ -468,7 +488,7 @@ impl Locked<'_> {
         change: impl FnOnce(&Queue, u64) -> Result<(R, Spliced), UpdateError<E>>,
         request: impl FnOnce(&R) -> Option<Request>,
     ) -> Result<Edited<R>, UpdateError<E>> {
-        let Self { files, before, mut marks, journal, _lock } = self;
+        let Self { files, before, mut marks, journal, renumbered, _lock } = self;
         let ids = &files.rules.ids;
         let high_water = marks.as_ref().map_or(0, |marks| marks.mark(ids));
         let (value, spliced) = change(&before, high_water)?;
@@ -492,7 +512,7 @@ impl Locked<'_> {
         // The order is what makes a crash between the two harmless.
         let done = files.save(Place::Done, spliced.done.as_ref())?;
         let queue = files.save(Place::Queue, spliced.queue.as_ref())?;
-        Ok(Edited { value, queue, done, tasks, rev })
+        Ok(Edited { value, queue, done, tasks, renumbered, rev })
     }
 }
 

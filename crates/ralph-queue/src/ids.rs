@@ -87,6 +87,29 @@ pub(crate) fn read_mark(path: &Path, holder: &Holder, ids: &IdRules) -> Result<u
     Ok(marks.map_or(0, |marks| marks.value.highest.get(&ids.key()).copied().unwrap_or(0)))
 }
 
+/// Remembers ids that came from elsewhere, by a merge say, so that no work tree gives them again.
+/// `path` is [`IdMarks::path_in`].
+pub fn remember<'a>(
+    path: &Path,
+    holder: &Holder,
+    wait: Duration,
+    ids: impl Iterator<Item = &'a TaskId>,
+) -> Result<(), SaveError> {
+    let mut highest: BTreeMap<&str, u64> = BTreeMap::new();
+    for (prefix, digits) in ids.filter_map(|id| id.as_str().rsplit_once('-')) {
+        if let Ok(number) = digits.parse::<u64>() {
+            let mark = highest.entry(prefix).or_default();
+            *mark = number.max(*mark);
+        }
+    }
+    let mut marks = HeldMarks::lock(path, holder, wait)?;
+    for (prefix, number) in highest {
+        let rules = IdRules { prefix: prefix.to_owned(), ..IdRules::default() };
+        marks.raise(&rules, number)?;
+    }
+    Ok(())
+}
+
 /// The marks while nobody else gives out ids.
 #[derive(Debug)]
 pub(crate) struct HeldMarks {

@@ -16,6 +16,7 @@ use ralph_state::{TaskId, Timestamp};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use crate::delta::{Fate, Touched};
 use crate::queue::Queue;
 use crate::runnability::{DoingFirst, Drafts, Reason, Selection};
 use crate::task::Status;
@@ -58,6 +59,9 @@ pub struct Lease {
     pub ttl_seconds: u64,
     /// When it lapses.
     pub expires_at: Timestamp,
+    /// What was asked for when it was given, if the one who asked may ask again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<String>,
     /// When its task was finished under it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub finished_at: Option<Timestamp>,
@@ -79,6 +83,8 @@ pub struct Request<'a> {
     pub drafts: Drafts,
     /// Tasks that others work on without a lease.
     pub exclude: &'a BTreeSet<TaskId>,
+    /// A name for what is asked for: asked again, the answer is the same lease.
+    pub name: Option<&'a str>,
     /// The process that asks.
     pub holder: &'a Holder,
     /// The present time.
@@ -192,6 +198,11 @@ impl Leases {
         request: &Request<'_>,
     ) -> Result<Option<Lease>, LeaseError> {
         let Request { now, ttl, .. } = *request;
+        let asked_before =
+            |lease: &&Lease| request.name.is_some() && lease.request.as_deref() == request.name;
+        if let Some(lease) = self.leases.iter().find(asked_before) {
+            return Ok(Some(lease.clone()));
+        }
         let standing = self.standing(queue, now);
         let task = match request.task {
             Some(id) => self.startable(queue, &standing, request, id)?,
@@ -210,6 +221,7 @@ impl Leases {
             taken_at: now,
             ttl_seconds: ttl.as_secs(),
             expires_at,
+            request: request.name.map(str::to_owned),
             finished_at: None,
             extra: Object::default(),
         };
@@ -267,17 +279,25 @@ impl Leases {
         Ok(())
     }
 
-    /// After a write under `tokens`: their leases are renewed, end with their tasks, or go when
-    /// the task is no longer being worked on.
-    pub fn settle(&mut self, queue: &Queue, tokens: &[String], now: Timestamp) {
+    /// After a write under `tokens` that did this to tasks: their leases are renewed, end with
+    /// their tasks, or go when the write put the task back. What the file of this work tree says
+    /// of a task that the write left alone does not matter: another may be ahead of it.
+    ///
+    /// A task that goes on after all, because its end was undone, is as it was: leased.
+    pub fn settle(&mut self, touched: &[Touched], tokens: &[String], now: Timestamp) {
         self.leases.retain_mut(|lease| {
-            if lease.finished_at.is_some() || !tokens.contains(&lease.token) {
-                return true;
-            }
-            match queue.find(lease.task.as_str()).map(|(_, task)| task.status) {
-                Some(Status::Doing) => lease.renew(now),
+            let touched = touched.iter().find(|touched| touched.id == lease.task);
+            let status = touched.and_then(|touched| touched.status);
+            let is_gone = touched.is_some_and(|touched| touched.fate == Fate::Removed);
+            let is_own = tokens.contains(&lease.token);
+            match status {
+                Some(Status::Doing) if lease.finished_at.is_some() => lease.finished_at = None,
+                _ if lease.finished_at.is_some() => return !is_reopened(status),
+                _ if !is_own => {}
                 Some(Status::Todo | Status::Draft) => return false,
-                Some(Status::Done | Status::Rejected) | None => lease.finished_at = Some(now),
+                Some(Status::Done | Status::Rejected) => lease.finished_at = Some(now),
+                None if is_gone => lease.finished_at = Some(now),
+                Some(Status::Doing) | None => lease.renew(now),
             }
             true
         });
@@ -288,6 +308,15 @@ impl Leases {
             surplus -= usize::from(goes);
             !goes
         });
+    }
+
+    /// Whether [`Self::settle`] has anything to do.
+    pub fn concern(&self, touched: &[Touched], tokens: &[String]) -> bool {
+        let reopens = |lease: &Lease| {
+            let is_it = |touched: &Touched| touched.id == lease.task && is_reopened(touched.status);
+            lease.finished_at.is_some() && touched.iter().any(is_it)
+        };
+        self.leases.iter().any(|lease| tokens.contains(&lease.token) || reopens(lease))
     }
 
     /// Gives up the lease on a task; whether there was one.
@@ -302,6 +331,10 @@ impl Document for Leases {
     const KIND: &'static str = "lease file";
     const VERSION_KEY: &'static str = "version";
     const UPGRADES: Upgrades = Upgrades::new(1, 1, &[]);
+}
+
+fn is_reopened(status: Option<Status>) -> bool {
+    status.is_some_and(|status| !status.is_terminal())
 }
 
 pub(crate) fn selection<'a>(

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use ralph_state::{TaskId, Timestamp};
+use ralph_state::TaskId;
 
 use crate::delta::fingerprint;
 use crate::document::Document;
@@ -39,6 +39,8 @@ pub struct Queue {
     has_done_file: bool,
     /// Indices into the queue file, rising.
     leftovers: Vec<usize>,
+    /// The same.
+    namesakes: Vec<usize>,
 }
 
 impl Queue {
@@ -46,8 +48,8 @@ impl Queue {
     pub fn new(open: Document, done: Option<Document>) -> Self {
         let has_done_file = done.is_some();
         let done = done.unwrap_or_else(Document::empty);
-        let leftovers = leftovers(&open, &done);
-        Self { open, done, has_done_file, leftovers }
+        let Shared { leftovers, namesakes } = Shared::of(&open, &done);
+        Self { open, done, has_done_file, leftovers, namesakes }
     }
 
     /// The queue file as it is.
@@ -78,10 +80,21 @@ impl Queue {
         self.done.tasks()
     }
 
-    /// Tasks that a crash left in both files: moved to the done file, not yet gone from the queue
-    /// file. They count as finished, and the next edit removes the rest.
+    /// Tasks that are in both files: finished in the done file, not yet gone from the queue file,
+    /// after a crash or a merge. They count as finished, and the next edit removes the rest; what
+    /// is new there goes to the copy that stays.
     pub fn leftovers(&self) -> impl Iterator<Item = &TaskId> {
         self.leftovers.iter().map(|index| &self.open.tasks()[*index].id)
+    }
+
+    /// Tasks of the queue file whose id is that of another task in the done file, as a merge may
+    /// leave it. The next edit gives them other ids.
+    pub fn namesakes(&self) -> impl Iterator<Item = &TaskId> {
+        self.namesakes.iter().map(|index| &self.open.tasks()[*index].id)
+    }
+
+    pub(crate) fn namesake_indices(&self) -> &[usize] {
+        &self.namesakes
     }
 
     pub(crate) fn leftover_indices(&self) -> &[usize] {
@@ -137,26 +150,39 @@ pub(crate) fn revision(open: &Document, done: &Document) -> String {
     fingerprint(&(fingerprint(open.text()) + &fingerprint(done.text())))
 }
 
-/// Which tasks of the queue file are only there because a move to the done file was cut short:
-/// the done file has the same task, finished, and not older. Another task that has the same id by
-/// mistake is none of them.
-pub(crate) fn leftovers(queue: &Document, done: &Document) -> Vec<usize> {
-    if done.tasks().is_empty() {
-        return Vec::new();
+/// Which tasks of the queue file have an id that the done file has, too, as rising indices.
+#[derive(Default)]
+pub(crate) struct Shared {
+    /// They are finished in the done file: a move was cut short, or one branch finished a task that
+    /// another still worked on.
+    pub(crate) leftovers: Vec<usize>,
+    /// They are other tasks. Rejected ones may have the same id.
+    namesakes: Vec<usize>,
+}
+
+impl Shared {
+    pub(crate) fn of(queue: &Document, done: &Document) -> Self {
+        let mut shared = Self::default();
+        if done.tasks().is_empty() {
+            return shared;
+        }
+        let mut by_id: HashMap<&TaskId, &Task> = HashMap::with_capacity(done.tasks().len());
+        for task in done.tasks() {
+            let known = by_id.entry(&task.id).or_insert(task);
+            if known.status == Status::Rejected {
+                *known = task;
+            }
+        }
+        for (index, task) in queue.tasks().iter().enumerate() {
+            let Some(done) = by_id.get(&task.id) else { continue };
+            if task.is_version_of(done) {
+                if done.status.is_terminal() {
+                    shared.leftovers.push(index);
+                }
+            } else if ![task.status, done.status].contains(&Status::Rejected) {
+                shared.namesakes.push(index);
+            }
+        }
+        shared
     }
-    let done: HashMap<&TaskId, &Task> = done
-        .tasks()
-        .iter()
-        .filter(|task| task.status.is_terminal())
-        .map(|task| (&task.id, task))
-        .collect();
-    let updated = |task: &Task| task.updated_at.as_deref()?.parse::<Timestamp>().ok();
-    let moved = |task: &Task| {
-        done.get(&task.id).is_some_and(|done| {
-            (&done.title, &done.created_at) == (&task.title, &task.created_at)
-                && updated(done) >= updated(task)
-        })
-    };
-    let tasks = queue.tasks().iter().enumerate();
-    tasks.filter(|(_, task)| moved(task)).map(|(index, _)| index).collect()
 }

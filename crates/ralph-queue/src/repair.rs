@@ -13,7 +13,8 @@ impl Edit<'_> {
     /// Mends what [`Queue::validate`] finds, and touches nothing else. What it takes out of a task
     /// is kept in a note; a task that has to get another id keeps the old one as an alias.
     ///
-    /// Of the same task twice the version changed last stays. Of two tasks with one id the older
+    /// Of the same task twice the finished version stays, or the one changed last, with what only
+    /// the others have; what differs in them is kept in a note. Of two tasks with one id the older
     /// keeps it, and references mean that one. Cycles and wrong wishes for an agent stay.
     pub fn repair(&mut self, rules: &Rules) -> Result<(), EditError> {
         self.separate(rules)?;
@@ -63,26 +64,27 @@ impl Edit<'_> {
                 }
             }
         }
-        let mut superfluous = BTreeSet::new();
+        let mut superfluous = BTreeMap::new();
         for mut places in by_id.into_values().filter(|places| places.len() > 1) {
             let task = |(place, index): (Place, usize)| match place {
                 Place::Queue => self.queue.task(index),
                 Place::Done => self.done.task(index),
             };
-            // The oldest first; the latest version of it before the others, the done file first.
+            // The oldest first; of its versions a finished one before the others, then the latest,
+            // then that of the done file.
             places.sort_by(|a, b| {
                 let (first, second) = (task(*a), task(*b));
                 (&first.created_at, &first.title)
                     .cmp(&(&second.created_at, &second.title))
+                    .then_with(|| second.status.is_terminal().cmp(&first.status.is_terminal()))
                     .then_with(|| second.updated_at.cmp(&first.updated_at))
                     .then_with(|| b.0.cmp(&a.0))
             });
             let mut others = Vec::new();
             let mut last = places[0];
             for place in places.into_iter().skip(1) {
-                let same = |task: &Task| (task.created_at.clone(), task.title.clone());
-                if same(task(last)) == same(task(place)) {
-                    superfluous.insert(place);
+                if task(last).is_version_of(task(place)) {
+                    superfluous.insert(place, last);
                 } else {
                     others.push(place);
                     last = place;
@@ -97,7 +99,14 @@ impl Edit<'_> {
                 draft.task_mut(index).give_id(id);
             }
         }
-        for (place, index) in superfluous.into_iter().rev() {
+        for ((place, index), kept) in superfluous.iter().rev() {
+            let copy = match place {
+                Place::Queue => self.queue.block(*index),
+                Place::Done => self.done.block(*index),
+            };
+            self.absorb(*kept, &copy);
+        }
+        for (place, index) in superfluous.into_keys().rev() {
             match place {
                 Place::Queue => self.queue.take(index),
                 Place::Done => self.done.take(index),

@@ -179,6 +179,17 @@ impl Task {
         lists.into_iter().flatten().chain(single).map(String::as_str)
     }
 
+    /// Whether two tasks of one id are versions of one task: made at the same time, and with the
+    /// same title, unless the time is one that only the same moment has.
+    pub(crate) fn is_version_of(&self, other: &Self) -> bool {
+        let is_exact = |time: &String| {
+            let nanos = time.parse().ok().map(Timestamp::as_unix_nanos);
+            nanos.is_some_and(|nanos| nanos % 1_000_000 != 0)
+        };
+        self.created_at == other.created_at
+            && (self.title == other.title || self.created_at.as_ref().is_some_and(is_exact))
+    }
+
     /// The ids it had before, see [`FORMER_IDS`].
     pub fn former_ids(&self) -> impl Iterator<Item = &str> {
         let ids = self.custom_fields.get(FORMER_IDS).map_or("", String::as_str);

@@ -2,13 +2,23 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
+
+/// A side of a merge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Side {
+    /// The one that was checked out
+    Ours,
+    /// The one that was merged into it
+    Theirs,
+}
 
 /// Merge three versions of a queue file, for git
 ///
 /// Git calls it where `ralph init --merge-driver` told it to. The result goes
 /// to OURS. What both sides changed differently stays as OURS has it, is
-/// listed, and exits with 1, so that git asks you to look.
+/// listed, and exits with 1, so that git asks you to look; `ralph queue
+/// resolve` lists it again and can take the other side's values.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -25,17 +35,29 @@ pub(crate) struct MergeDriverArgs {
     pub(crate) name: Option<PathBuf>,
 }
 
-/// Mend a queue file in which git left conflict markers
+/// Finish a merge of the queue
 ///
-/// Takes the versions from git's index, or else from between the markers, and
-/// merges them by task. Exits with 1 when something was changed differently on
-/// both sides: it is listed, and what this side says stands.
+/// A file in which git left conflict markers is merged by task: from the
+/// versions in git's index, or else from between the markers. A task that one
+/// side finished and the other changed, and two tasks with one id, are put in
+/// order. Then whatever was changed differently on both sides is listed, with
+/// both values, now and each time until it is settled; that exits with 1.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   ralph queue resolve --dry-run
-  ralph queue resolve && git add .ralph/queue.jsonc")]
+  ralph queue resolve && git add .ralph/queue.jsonc
+  ralph queue resolve --take ours              What stands is right; forget the rest
+  ralph queue resolve --take theirs RQ-0007    For that task, what the other side had")]
 pub(crate) struct ResolveArgs {
+    /// Settle what is listed for these tasks only
+    #[arg(value_name = "TASK_ID", requires = "take")]
+    pub(crate) tasks: Vec<String>,
+
+    /// Settle what is listed by the values of that side
+    #[arg(long, value_name = "SIDE", conflicts_with = "dry_run")]
+    pub(crate) take: Option<Side>,
+
     /// Print the result; change nothing
     #[arg(long)]
     pub(crate) dry_run: bool,

@@ -22,7 +22,7 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
-pub(crate) use branch::{CheckArgs, MergeDriverArgs, ResolveArgs};
+pub(crate) use branch::{CheckArgs, MergeDriverArgs, ResolveArgs, Side};
 pub(crate) use claim::{ClaimArgs, ReadyArgs, ReleaseArgs};
 pub(crate) use config::{ConfigArgs, ConfigCommand, ConfigFormat, ConfigShowArgs, TrustCommand};
 pub(crate) use demo::DemoArgs;

@@ -108,7 +108,7 @@ fn conflict_markers_are_resolved() {
     check_merged(&desk);
     assert_eq!(
         desk.ralph(&["queue", "resolve"]).success().stderr,
-        "No queue file has conflict markers.\n"
+        "There is nothing to resolve.\n"
     );
 }
 

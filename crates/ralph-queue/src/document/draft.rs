@@ -81,6 +81,16 @@ impl Block {
         pieces.filter(|(kind, _)| *kind == Piece::Comment).map(|(_, comment)| comment.trim())
     }
 
+    /// Adds the comments of a copy that are not here, above the task; whether there were any.
+    pub(crate) fn absorb_comments(&mut self, copy: &Self) -> bool {
+        let missing: Vec<&str> =
+            copy.comments().filter(|comment| !self.comments().any(|own| own == *comment)).collect();
+        for comment in &missing {
+            self.add_comment(comment);
+        }
+        !missing.is_empty()
+    }
+
     /// Puts a comment on a line of its own above the task.
     pub(crate) fn add_comment(&mut self, comment: &str) {
         if !self.lead.is_empty() {
@@ -107,6 +117,15 @@ impl<'a> Draft<'a> {
     pub fn sort_by(&mut self, compare: impl Fn(&Task, &Task) -> std::cmp::Ordering) {
         let document = self.document;
         self.entries.sort_by(|a, b| compare(a.task(document), b.task(document)));
+    }
+
+    /// Puts the tasks into the order of their `ranks`, one for each; those of one rank stay as they
+    /// stand to each other.
+    pub(crate) fn arrange(&mut self, ranks: &[usize]) {
+        let mut ranked: Vec<(usize, Entry)> =
+            ranks.iter().copied().zip(self.entries.drain(..)).collect();
+        ranked.sort_by_key(|(rank, _)| *rank);
+        self.entries = ranked.into_iter().map(|(_, entry)| entry).collect();
     }
 
     /// How many tasks there are now.
@@ -270,7 +289,7 @@ impl Entry {
 }
 
 impl Document {
-    fn sequence(&self) -> Sequence<'_> {
+    pub(super) fn sequence(&self) -> Sequence<'_> {
         let container = self.array.clone().expect("a document with tasks has a list of them");
         Sequence { text: &self.text, container, cores: Cow::Borrowed(&self.spans) }
     }
@@ -415,14 +434,14 @@ fn reindent(text: &str, from: &str, to: &str, newline: &str) -> String {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Piece {
+pub(super) enum Piece {
     String,
     Comment,
     Other,
 }
 
 /// Cuts JSONC into strings, comments and the rest.
-fn pieces(text: &str) -> impl Iterator<Item = (Piece, &str)> {
+pub(super) fn pieces(text: &str) -> impl Iterator<Item = (Piece, &str)> {
     let mut rest = text;
     std::iter::from_fn(move || {
         let next = rest.find(['"', '\'', '/']).unwrap_or(rest.len());

@@ -1,6 +1,7 @@
 //! One queue file: its text, what it says, and changes that leave the rest of the text alone.
 
 mod draft;
+mod frame;
 mod patch;
 mod read;
 mod scan;
@@ -13,6 +14,7 @@ pub(crate) mod tests;
 use std::ops::Range;
 
 pub use draft::{Block, Draft};
+pub(crate) use frame::{Counts, FloatingChange};
 
 use crate::queue::Place;
 use crate::task::Task;

@@ -10,8 +10,8 @@ use crate::task::Task;
 pub(super) fn check(located: &Located<'_>, ids: &IdRules, report: &mut dyn FnMut(Fault)) {
     let Located { place, task, left, .. } = *located;
     if left {
-        let message =
-            "the task is finished and in the done file, too; the next change removes it here";
+        let message = "the task is finished and in the done file, too; the next change takes over what is new \
+             here, and removes it";
         return report(warning("left_behind", "id", message));
     }
     let id = task.id.as_str();

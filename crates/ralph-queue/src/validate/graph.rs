@@ -22,8 +22,8 @@ fn index<'a>(
     report: &mut dyn FnMut(usize, Fault),
 ) -> HashMap<&'a str, usize> {
     let mut by_id = HashMap::with_capacity(tasks.len());
-    for (at, Located { task, .. }) in tasks.iter().enumerate().filter(|(_, located)| !located.left)
-    {
+    for (at, located) in tasks.iter().enumerate().filter(|(_, located)| !located.left) {
+        let task = located.task;
         match by_id.entry(task.id.as_str()) {
             Entry::Vacant(entry) => {
                 entry.insert(at);
@@ -34,8 +34,17 @@ fn index<'a>(
                     entry.insert(at);
                 } else if task.status != Status::Rejected {
                     let file = first.place.as_str();
-                    let message =
-                        format!("the id `{}` is taken by another task in the {file} file", task.id);
+                    let is_parted = first.place != located.place && !task.is_version_of(first.task);
+                    let remedy = if is_parted {
+                        "the next change gives that one"
+                    } else {
+                        "`queue repair` gives the later one"
+                    };
+                    let message = format!(
+                        "the id `{}` is taken by another task in the {file} file; {remedy} \
+                         another id",
+                        task.id
+                    );
                     report(at, error("duplicate_id", "id", message));
                 }
             }

@@ -9,7 +9,7 @@ use ralph_state::TaskId;
 
 use crate::document::{Document, Lines, ParseError};
 use crate::ids::IdRules;
-use crate::queue::{Place, leftovers};
+use crate::queue::{Place, Shared};
 use crate::task::Task;
 
 /// What to check against.
@@ -109,7 +109,7 @@ pub fn texts(
 
 /// Every problem of two documents.
 pub(crate) fn documents(queue: &Document, done: &Document, rules: &Rules) -> Vec<Problem> {
-    let leftovers = leftovers(queue, done);
+    let Shared { leftovers, .. } = Shared::of(queue, done);
     let mut faults = Vec::new();
     let mut tasks = Vec::new();
     for (place, document) in [(Place::Queue, queue), (Place::Done, done)] {

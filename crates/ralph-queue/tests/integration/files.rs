@@ -209,3 +209,24 @@ fn mode_and_symbolic_link_stay() {
     assert_eq!(fs::metadata(&real).unwrap().permissions().mode() & 0o777, 0o640);
     assert!(fs::read_to_string(&real).unwrap().contains("doing"));
 }
+
+#[test]
+fn two_tasks_with_one_id_in_both_files_are_parted_before_anything_else() {
+    let root = tempfile::tempdir().unwrap();
+    let files = files(root.path());
+    let open = text(&["", r#""depends_on": ["RQ-0001"]"#]).replace("task 0001", "another");
+    fs::write(&files.queue, open).unwrap();
+    fs::write(&files.done, text(&[r#""status": "done", "completed_at": "2026-02-01T00:00:00Z""#]))
+        .unwrap();
+    assert_eq!(files.load().unwrap().namesakes().count(), 1);
+    // Refused, since that is the finished one now; but they are parted.
+    let start = |id: &str| files.edit(now(), |edit| edit.start(id, Restart::Keep));
+    assert!(matches!(start("RQ-0001"), Err(UpdateError::Refused(EditError::Archived { .. }))));
+    let queue = files.load().unwrap();
+    assert_eq!(ids(queue.tasks()), "RQ-0003:todo RQ-0002:todo");
+    let tasks: Vec<&Task> = queue.tasks().collect();
+    assert_eq!(tasks[0].former_ids().collect::<Vec<_>>(), ["RQ-0001"]);
+    // It waits for the one that is not finished, whichever was meant.
+    assert_eq!(tasks[1].depends_on, ["RQ-0001", "RQ-0003"]);
+    assert_eq!(start("RQ-0003").unwrap().value, Changed::Yes);
+}

@@ -177,8 +177,8 @@ fn changes_are_told_from_a_revision_on() {
     assert_eq!(
         tasks,
         [
-            "[Touched { id: TaskId(\"RQ-0001\"), fate: Changed }]",
-            "[Touched { id: TaskId(\"RQ-0002\"), fate: Changed }]"
+            "[Touched { id: TaskId(\"RQ-0001\"), fate: Changed, status: Some(Done) }]",
+            "[Touched { id: TaskId(\"RQ-0002\"), fate: Changed, status: None }]"
         ]
     );
     assert!(changes.complete);

@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use ralph_queue::delta::Touched;
 use ralph_queue::lease::{Lease, LeaseError, Leases, Request};
 use ralph_queue::ready::{Question, ready};
 use ralph_queue::runnability::{Drafts, Reason};
-use ralph_queue::{Document, Queue};
+use ralph_queue::{Document, Queue, Status};
 use ralph_state::file::Holder;
 use ralph_state::{TaskId, Timestamp};
 
@@ -46,10 +47,18 @@ fn claim(
             ttl: Duration::from_mins(30),
             drafts: Drafts::Exclude,
             exclude: &BTreeSet::new(),
+            name: None,
             holder: &holder,
             now,
         },
     )
+}
+
+/// What a write did to the first task.
+fn came_to(status: Option<Status>) -> Vec<Touched> {
+    let status = status.map(|status| status.as_str());
+    let touched = serde_json::json!({ "id": "RQ-1", "fate": "changed", "status": status });
+    vec![serde_json::from_value(touched).unwrap()]
 }
 
 fn id(text: &str) -> TaskId {
@@ -85,7 +94,7 @@ fn a_lapsed_lease_goes_to_the_next_and_fences_the_last() {
     let tokens = [old.token.clone()];
     // Not renewed, but nobody else took it.
     assert_eq!(leases.permit(&touched, &tokens, time(31)), Ok(()));
-    leases.settle(&doing, &tokens, time(31));
+    leases.settle(&[], &tokens, time(31));
     let is_held = |leases: &Leases, minute| leases.held("RQ-1", time(minute)).is_some();
     assert!(is_held(&leases, 60) && !is_held(&leases, 61));
 
@@ -111,7 +120,7 @@ fn what_is_finished_here_is_done_in_every_work_tree() {
     let mut leases = Leases::default();
     let todo = queue(&["RQ-1 todo", "RQ-2 draft"]);
     let tokens = [claim(&mut leases, &todo, None, 0).unwrap().unwrap().token];
-    leases.settle(&queue(&["RQ-1 done"]), &tokens, time(1));
+    leases.settle(&came_to(Some(Status::Done)), &tokens, time(1));
     // The other work tree still has it as it was.
     assert_eq!(claim(&mut leases, &todo, None, 2).unwrap(), None);
     assert!(leases.standing(&todo, time(2)).done.contains(&id("RQ-1")));
@@ -124,11 +133,36 @@ fn what_is_finished_here_is_done_in_every_work_tree() {
 }
 
 #[test]
+fn an_end_that_is_undone_leaves_the_lease_as_it_was() {
+    let mut leases = Leases::default();
+    let todo = queue(&["RQ-1 todo"]);
+    let lease = claim(&mut leases, &todo, None, 0).unwrap().unwrap();
+    let tokens = [lease.token.clone()];
+    for (status, left) in [(Status::Doing, 1), (Status::Todo, 0)] {
+        leases.settle(&came_to(Some(Status::Done)), &tokens, time(0));
+        assert!(leases.standing(&todo, time(2)).done.contains(&id("RQ-1")));
+        assert!(leases.concern(&came_to(Some(status)), &[]));
+        assert!(!leases.concern(&came_to(None), &[]));
+        leases.settle(&came_to(Some(status)), &[], time(1));
+        assert_eq!(leases.leases.len(), left);
+        assert!(leases.standing(&todo, time(2)).done.is_empty());
+        assert_eq!(leases.held("RQ-1", time(2)).is_some(), left == 1);
+    }
+}
+
+#[test]
 fn a_task_that_is_put_back_is_free() {
     let mut leases = Leases::default();
     let todo = queue(&["RQ-1 todo"]);
     let tokens = [claim(&mut leases, &todo, None, 0).unwrap().unwrap().token];
-    leases.settle(&todo, &tokens, time(1));
+    // Another work tree may not know yet that it was begun: a write there ends nothing.
+    for touched in [vec![], came_to(None)] {
+        leases.settle(&touched, &tokens, time(1));
+        assert_eq!(leases.leases[0].expires_at, time(31));
+    }
+    leases.settle(&came_to(Some(Status::Todo)), &[], time(1));
+    assert_eq!(leases.leases.len(), 1);
+    leases.settle(&came_to(Some(Status::Todo)), &tokens, time(1));
     assert_eq!(leases.leases, []);
     claim(&mut leases, &todo, None, 2).unwrap().unwrap();
     assert!(leases.release(&id("RQ-1")) && !leases.release(&id("RQ-1")));

@@ -3,7 +3,7 @@
 use expect_test::expect;
 use ralph_queue::landing::{Texts, finish_task};
 use ralph_queue::merge::{three_way, three_way_files};
-use ralph_queue::{Document, Finish, Status};
+use ralph_queue::{Document, Edit, Finish, Queue, Status};
 
 use super::text;
 
@@ -222,4 +222,174 @@ fn a_task_moved_by_one_side_keeps_what_the_other_did_to_it() {
     }
     let same = three_way_files(base, base, base).unwrap();
     assert_eq!((same.queue.as_str(), same.done), (base.queue, None));
+}
+
+const FRAMED: &str = r#"// head
+{
+  "version": 1,
+  // work
+  "tasks": [
+    // first part
+
+    {"id": "RQ-0001", "title": "One"},
+    {"id": "RQ-0002", "title": "Two"}
+    // end
+  ],
+  "meta": {"a": 1}
+}
+// foot
+"#;
+
+#[test]
+fn what_stands_around_the_tasks_is_merged_too() {
+    let ours = FRAMED
+        .replace("\"One\"", "\"Eins\"")
+        .replace("// head", "// head\n// of ours")
+        .replace("{\"a\": 1}", "{\"a\": 1, \"ours\": true}");
+    let theirs = FRAMED
+        .replace("// head", "// head of theirs")
+        .replace("// foot\n", "// foot\n// foot of theirs")
+        .replace("// work", "// work to do")
+        .replace("// first part", "// first part\n    /* it is\n       long */")
+        .replace("    // end\n", "    // end\n    // really\n")
+        .replace("    {\"id\": \"RQ-0002\"", "    // second part\n\n    {\"id\": \"RQ-0002\"")
+        .replace("{\"a\": 1}", "{\"a\": 2},\n  // new\n  \"x\": [1]");
+    let merged = three_way(FRAMED, &ours, &theirs).unwrap();
+    assert_eq!(merged.conflicts, []);
+    expect![[r#"
+        // of ours
+        // head of theirs
+        {
+          "version": 1,
+          // work to do
+          "tasks": [
+            // first part
+            /* it is
+               long */
+
+            {"id": "RQ-0001", "title": "Eins"},
+            // second part
+
+            {"id": "RQ-0002", "title": "Two"}
+            // end
+            // really
+          ],
+          "meta": {"a": 2, "ours": true},
+          "x": [
+            1
+          ]
+          // new
+        }
+        // foot
+        // foot of theirs
+    "#]]
+    .assert_eq(&merged.text);
+    let again = three_way(FRAMED, &merged.text, &theirs).unwrap();
+    assert_eq!((again.text, again.conflicts), (merged.text, Vec::new()));
+}
+
+#[test]
+fn a_key_of_the_file_that_both_changed_is_a_conflict() {
+    let side = |value: &str| FRAMED.replace("{\"a\": 1}", value);
+    let merged = three_way(FRAMED, &side("{\"a\": 2}"), &side("{\"a\": 3}")).unwrap();
+    assert_eq!(merged.text, side("{\"a\": 2}"));
+    let conflict = &merged.conflicts[0];
+    assert_eq!((&conflict.task, conflict.field.as_deref()), (&None, Some("meta.a")));
+    assert_eq!(conflict.theirs, Some(3.into()));
+}
+
+#[test]
+fn one_line_files_take_comments_too() {
+    let base = r#"{"version":1,"tasks":[{"id":"RQ-1","title":"a"}, {"id":"RQ-2","title":"b"}]}"#;
+    let ours = base.replace("\"a\"", "\"c\"");
+    let theirs = "/* h */ {\"version\":1, // v\n\"tasks\":[ // t\n{\"id\":\"RQ-1\",\"title\":\"a\"},\n// s\n\n{\"id\":\"RQ-2\",\"title\":\"b\"}\n// e\n] // l\n} // f";
+    let merged = three_way(base, &ours, theirs).unwrap();
+    for comment in ["/* h */", "// v", "// t", "// s", "// e", "// l", "// f"] {
+        assert_eq!(merged.text.matches(comment).count(), 1, "{comment}: {}", merged.text);
+    }
+    let again = three_way(base, &merged.text, theirs).unwrap();
+    assert_eq!(again.text, merged.text);
+}
+
+#[test]
+fn the_order_is_that_of_the_side_that_changed_it() {
+    let base = text(&["", "", "", ""]);
+    let ordered = |text: &str, order: &[usize]| {
+        let document = Document::parse(text).unwrap();
+        let mut draft = document.draft();
+        draft.sort_by(|one, other| {
+            let rank = |id: &str| order.iter().position(|number| id.ends_with(&number.to_string()));
+            rank(one.id.as_str()).cmp(&rank(other.id.as_str()))
+        });
+        draft.splice().unwrap().unwrap().text().to_owned()
+    };
+    let ids = |text: &str| super::ids(Document::parse(text).unwrap().tasks()).replace(":todo", "");
+    let sorted = ordered(&base, &[4, 2, 1, 3]);
+    let added = text(&["", "", "", "", ""]);
+    for (ours, theirs) in [(&sorted, &added), (&added, &sorted)] {
+        let merged = three_way(&base, ours, theirs).unwrap();
+        assert_eq!(merged.conflicts, []);
+        assert_eq!(ids(&merged.text), "RQ-0004 RQ-0005 RQ-0002 RQ-0001 RQ-0003");
+    }
+    // Both: one of them, and it is said.
+    let other = ordered(&base, &[2, 1, 3, 4]);
+    for (ours, theirs) in [(&sorted, &other), (&other, &sorted)] {
+        let merged = three_way(&base, ours, theirs).unwrap();
+        assert_eq!(ids(&merged.text), "RQ-0002 RQ-0001 RQ-0003 RQ-0004");
+        assert_eq!(merged.conflicts[0].field.as_deref(), Some("tasks"));
+    }
+}
+
+#[test]
+fn a_step_changed_twice_is_a_conflict_and_additions_are_not() {
+    let base = text(&[r#""plan": ["read", "write", "test"]"#]);
+    let side = |plan: &str| text(&[&format!("\"plan\": {plan}")]);
+    let merge = |ours: &str, theirs: &str| {
+        let merged = three_way(&base, &side(ours), &side(theirs)).unwrap();
+        let plan = Document::parse(merged.text).unwrap().tasks()[0].plan.join(" ");
+        (plan, merged.conflicts.iter().filter_map(|conflict| conflict.field.clone()).collect())
+    };
+    let none: Vec<String> = Vec::new();
+    assert_eq!(
+        merge(r#"["plan", "read", "write", "test"]"#, r#"["read", "write", "check", "test"]"#),
+        ("plan read write check test".to_owned(), none)
+    );
+    assert_eq!(
+        merge(r#"["read", "draw", "test"]"#, r#"["read", "sing", "test"]"#),
+        ("read draw sing test".to_owned(), vec!["plan".to_owned()])
+    );
+}
+
+/// As it stands after a merge of each file by itself: one branch finished the task, the other
+/// worked on it.
+fn both_files(open: &str, done: &str) -> Queue {
+    let parse = |text: &str| Document::parse(text).unwrap();
+    Queue::new(parse(open), Some(parse(done)))
+}
+
+#[test]
+fn a_task_finished_on_one_branch_and_changed_on_the_other_is_finished_once() {
+    let open = text(&[
+        r#""status": "doing", "tags": ["x"], "notes": ["by hand"], "priority": "high""#,
+        "",
+    ])
+    .replace("    {\"id\": \"RQ-0001\"", "    // look here\n    {\"id\": \"RQ-0001\"")
+    .replace("\"updated_at\": \"2026-01-01", "\"updated_at\": \"2026-03-01");
+    let done =
+        text(&[r#""status": "done", "completed_at": "2026-02-01T00:00:00Z", "notes": ["landed"]"#]);
+    let queue = both_files(&open, &done);
+    assert_eq!(super::ids(queue.tasks()), "RQ-0002:todo");
+    let healed = Edit::new(&queue, super::now()).splice().unwrap();
+    let (open, done) = (healed.queue.unwrap(), healed.done.unwrap());
+    assert_eq!(super::ids(open.tasks()), "RQ-0002:todo");
+    let task = &done.tasks()[0];
+    assert_eq!((task.status, &task.tags), (Status::Done, &vec!["x".to_owned()]));
+    assert_eq!(
+        task.notes,
+        ["by hand", "landed", "Another copy of this task had `priority`: \"high\""]
+    );
+    // A crash between the two saves: the same again.
+    let again = both_files(queue.document().text(), done.text());
+    let again = Edit::new(&again, super::now()).splice().unwrap();
+    assert_eq!((again.queue, again.done), (Some(open), None));
 }

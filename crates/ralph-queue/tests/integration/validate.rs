@@ -102,7 +102,7 @@ fn every_rule_at_once() {
             queue:6:23 error RQ-0003 scheduled_start bad_time: `scheduled_start` is no RFC 3339 time: `soon`
             queue:6:41 error RQ-0003 agent.iterations out_of_range: `agent.iterations` must be at least 1
             queue:6:58 error RQ-0003 agent.phases out_of_range: `agent.phases` must be 1, 2 or 3
-            queue:7:10 error RQ-0003 id duplicate_id: the id `RQ-0003` is taken by another task in the queue file
+            queue:7:10 error RQ-0003 id duplicate_id: the id `RQ-0003` is taken by another task in the queue file; `queue repair` gives the later one another id
             queue:7:124 warning RQ-0003 parent_id self_reference: the task is its own parent
             queue:8:10 error RQ-00010 id id_format: the id must be `RQ-` and 4 digits or more, not `RQ-00010`
             queue:8:121 error RQ-00010 agent wrong_type: `agent` has the wrong shape: invalid type: integer `7`, expected a string
@@ -110,9 +110,9 @@ fn every_rule_at_once() {
             queue:10:10 error XX-0005 id id_format: the id must be `RQ-` and 4 digits or more, not `XX-0005`
             queue:10:121 error XX-0005 status wrong_type: unknown status `soon`, known are draft, todo, doing, done, rejected
             done:5:5 error RQ-0002 status not_finished: a task in the done file must be done or rejected, not todo
-            done:5:12 error RQ-0002 id duplicate_id: the id `RQ-0002` is taken by another task in the queue file
+            done:5:12 error RQ-0002 id duplicate_id: the id `RQ-0002` is taken by another task in the queue file; the next change gives that one another id
             done:6:5 error RQ-0003 status not_finished: a task in the done file must be done or rejected, not todo
-            done:6:12 error RQ-0003 id duplicate_id: the id `RQ-0003` is taken by another task in the queue file
+            done:6:12 error RQ-0003 id duplicate_id: the id `RQ-0003` is taken by another task in the queue file; the next change gives that one another id
         "#]],
     );
 }
@@ -173,15 +173,15 @@ fn a_task_left_behind_is_a_warning_and_a_stranger_is_an_error() {
         &queue,
         Some(&left),
         &expect![[r#"
-            queue:4:12 warning RQ-0001 id left_behind: the task is finished and in the done file, too; the next change removes it here
+            queue:4:12 warning RQ-0001 id left_behind: the task is finished and in the done file, too; the next change takes over what is new here, and removes it
         "#]],
     );
     check(
         &queue,
         Some(&left.replace("task 0001", "another")),
         &expect![[r#"
-        done:4:12 error RQ-0001 id duplicate_id: the id `RQ-0001` is taken by another task in the queue file
-    "#]],
+            done:4:12 error RQ-0001 id duplicate_id: the id `RQ-0001` is taken by another task in the queue file; the next change gives that one another id
+        "#]],
     );
     let queue = Queue::new(Document::parse(queue).unwrap(), Some(Document::parse(left).unwrap()));
     assert_eq!(queue.leftovers().count(), 1);

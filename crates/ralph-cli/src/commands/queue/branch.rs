@@ -1,19 +1,21 @@
 //! `ralph queue merge-driver|resolve|check`: a queue on several branches.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use ralph_git::Repo;
-use ralph_queue::conflict::{self, Loss, Sides};
+use ralph_queue::conflict::{self, Kept, Loss, Sides, Take, Unsettled};
 use ralph_queue::merge::{Conflict, Merged};
-use ralph_queue::{Document, Place, Queue, Severity};
-use ralph_state::file::{Durability, FileLock, replace};
+use ralph_queue::{Document, IdMarks, Place, Queue, QueueFiles, Severity};
+use ralph_state::file::{Durability, FileLock, Holder, replace};
+use ralph_state::{Clock as _, Store, TaskId};
 use serde_json::{Value, json};
 
-use crate::args::{CheckArgs, MergeDriverArgs, ResolveArgs};
+use crate::args::{CheckArgs, MergeDriverArgs, ResolveArgs, Side};
 use crate::commands::input;
 use crate::context::Context;
 use crate::error::{CliError, ErrorKind, Exit};
-use crate::project::Project;
+use crate::project::{Project, RALPH_DIR, find_root};
 use crate::render::envelope::Schema;
 use crate::ui::{BOLD, RED, Text};
 
@@ -23,7 +25,23 @@ pub(crate) fn merge_driver(context: &Context, args: &MergeDriverArgs) -> Result<
     let name = args.name.as_deref().unwrap_or(&args.ours);
     let (text, exit) = match conflict::drive(&base, &ours, &theirs) {
         Ok(merged) => {
-            let exit = report(context, &[(name, &merged)], false)?;
+            if context.ui.wants_json() {
+                print_json(context, &[(name, &merged)], &[], false)?;
+            }
+            tell_renumbered(context, &merged.renumbered);
+            tell_conflicts(context, merged.conflicts.iter().map(|conflict| (name, conflict)));
+            let books = Books::below(context, find_root(&context.directory()?));
+            if let Err(error) = books.enter(context, name, &merged) {
+                // The file is what git waits for.
+                context.ui.warn(format_args!(
+                    "cannot note what the merge did: {}",
+                    error.chain().join(": ")
+                ));
+            }
+            if !merged.conflicts.is_empty() {
+                context.ui.hint("`ralph queue resolve` lists this again, and takes either side.");
+            }
+            let exit = if merged.conflicts.is_empty() { Exit::Done } else { Exit::Failed };
             (merged.text, exit)
         }
         Err(error) => {
@@ -36,40 +54,221 @@ pub(crate) fn merge_driver(context: &Context, args: &MergeDriverArgs) -> Result<
     Ok(exit)
 }
 
+/// Where a merge is remembered: the ids it brought, the values that do not stand.
+struct Books {
+    unsettled: Option<Store<Unsettled>>,
+    marks: Option<PathBuf>,
+    holder: Holder,
+    wait: Duration,
+}
+
+impl Books {
+    fn of(project: &Project) -> Self {
+        let path = Unsettled::path_in(&project.root.join(RALPH_DIR).join("cache"));
+        let QueueFiles { holder, lock_wait, id_marks, .. } = project.files.clone();
+        let unsettled = Store::new(path, holder.clone()).lock_wait(lock_wait);
+        Self { unsettled: Some(unsettled), marks: id_marks, holder, wait: lock_wait }
+    }
+
+    /// The same where the configuration cannot be read: it may be in conflict itself.
+    fn below(context: &Context, root: Option<&Path>) -> Self {
+        let holder = context.holder("ralph queue merge-driver");
+        let wait = Duration::from_secs(10);
+        let root = root.filter(|root| root.join(RALPH_DIR).is_dir());
+        let cache = root.map(|root| root.join(RALPH_DIR).join("cache"));
+        let shared = root.and_then(ralph_git::common_dir).or_else(|| cache.clone());
+        let unsettled = cache
+            .map(|cache| Store::new(Unsettled::path_in(&cache), holder.clone()).lock_wait(wait));
+        Self { unsettled, marks: shared.map(|shared| IdMarks::path_in(&shared)), holder, wait }
+    }
+
+    fn enter(&self, context: &Context, name: &Path, merged: &Merged) -> Result<(), CliError> {
+        self.keep(context, name, &merged.conflicts)?;
+        if let Some(marks) = &self.marks {
+            let ids = merged.ids.iter();
+            ralph_queue::ids::remember(marks, &self.holder, self.wait, ids)?;
+        }
+        Ok(())
+    }
+
+    fn keep(&self, context: &Context, name: &Path, found: &[Conflict]) -> Result<(), CliError> {
+        let Some(unsettled) = self.unsettled.as_ref().filter(|_| !found.is_empty()) else {
+            return Ok(());
+        };
+        let now = context.clock.now();
+        let kept = unsettled.update(|unsettled| {
+            unsettled.keep(&name.to_string_lossy(), found, now);
+            Ok::<_, CliError>(())
+        })?;
+        context.ui.saved(kept.saved);
+        Ok(())
+    }
+
+    fn unsettled(&self) -> Result<Vec<Kept>, CliError> {
+        let Some(store) = &self.unsettled else { return Ok(Vec::new()) };
+        Ok(store.load()?.map(|loaded| loaded.value.conflicts).unwrap_or_default())
+    }
+
+    /// Forgets conflicts that are settled.
+    fn settle(&self, context: &Context, settled: &[Kept]) -> Result<(), CliError> {
+        let Some(store) = self.unsettled.as_ref().filter(|_| !settled.is_empty()) else {
+            return Ok(());
+        };
+        let done = store.update(|unsettled| {
+            unsettled.conflicts.retain(|kept| !settled.contains(kept));
+            Ok::<_, CliError>(())
+        })?;
+        context.ui.saved(done.saved);
+        Ok(())
+    }
+}
+
 pub(crate) fn resolve(context: &Context, args: &ResolveArgs) -> Result<Exit, CliError> {
     let project = Project::open(context, "ralph queue resolve")?;
-    let files = &project.files;
-    let _lock = FileLock::acquire(&files.lock_path(), &files.holder, files.lock_wait)?;
+    let books = Books::of(&project);
+    let merged = {
+        let files = &project.files;
+        let _lock = FileLock::acquire(&files.lock_path(), &files.holder, files.lock_wait)?;
+        resolved(context, &project, &books, args)?
+    };
+    let shown: Vec<(&Path, &Merged)> =
+        merged.iter().map(|(path, merged)| (path.as_path(), merged)).collect();
+    for (_, merged) in &shown {
+        tell_renumbered(context, &merged.renumbered);
+        if args.dry_run && !context.ui.wants_json() {
+            context.ui.print_data(&merged.text)?;
+        }
+    }
+    if args.dry_run {
+        let found = shown
+            .iter()
+            .flat_map(|(path, merged)| merged.conflicts.iter().map(|conflict| (*path, conflict)));
+        let is_clean = tell_conflicts(context, found) == 0;
+        if context.ui.wants_json() {
+            print_json(context, &shown, &books.unsettled()?, true)?;
+        } else if shown.is_empty() {
+            context.ui.say("No queue file has conflict markers.");
+        }
+        return Ok(if is_clean { Exit::Done } else { Exit::Failed });
+    }
+    let is_mended = mend(context, &project)?;
+    let settled = settled(context, &project, &books, args)?;
+    let left = books.unsettled()?;
+    if context.ui.wants_json() {
+        print_json(context, &shown, &left, false)?;
+    }
+    tell_conflicts(context, left.iter().map(|kept| (Path::new(&kept.path), &kept.conflict)));
+    if !left.is_empty() {
+        context.ui.hint(
+            "`ralph queue resolve --take ours` settles this as it stands, `--take theirs` by the other values.",
+        );
+        return Ok(Exit::Failed);
+    }
+    if shown.is_empty() && !is_mended && settled == 0 {
+        context.ui.say("There is nothing to resolve.");
+    } else {
+        context.ui.hint("Look at it, then `git add` it.");
+    }
+    Ok(Exit::Done)
+}
+
+/// Merges the files that hold conflict markers, and notes the conflicts of those that a merge
+/// driver has merged.
+fn resolved(
+    context: &Context,
+    project: &Project,
+    books: &Books,
+    args: &ResolveArgs,
+) -> Result<Vec<(PathBuf, Merged)>, CliError> {
+    let known = books.unsettled()?;
     let mut merged = Vec::new();
     for place in [Place::Queue, Place::Done] {
-        let path = files.path(place);
+        let path = project.files.path(place);
+        let name = path.strip_prefix(&project.root).unwrap_or(path);
         let text = match input::read(Some(path), input::TASKS_LIMIT) {
             Ok(text) => text,
             Err(_) if !path.exists() => continue,
             Err(error) => return Err(error.at(path)),
         };
-        let Some(between) = conflict::sides(&text) else { continue };
-        let sides = staged(context, &project, path)?.unwrap_or(between);
+        let between = conflict::sides(&text);
+        let staged = staged(context, project, path)?;
+        let is_marked = between.is_some();
+        let Some(sides) = staged.or(between) else { continue };
         let result = conflict::resolve(&sides)
             .map_err(|error| CliError::from(error).context("cannot resolve").at(path))?;
-        merged.push((path, result));
-    }
-    if !args.dry_run {
-        for (path, merged) in &merged {
-            context.ui.saved(replace(path, merged.text.as_bytes(), Durability::Full)?);
+        if is_marked {
+            if !args.dry_run {
+                context.ui.saved(replace(path, result.text.as_bytes(), Durability::Full)?);
+                books.enter(context, name, &result)?;
+            }
+            merged.push((name.to_owned(), result));
+        } else if !args.dry_run
+            && args.take.is_none()
+            && !known.iter().any(|kept| Path::new(&kept.path) == name)
+        {
+            // The file is as the driver or the user left it.
+            books.keep(context, name, &result.conflicts)?;
         }
     }
-    let shown: Vec<(&Path, &Merged)> = merged
-        .iter()
-        .map(|(path, merged)| (path.strip_prefix(&project.root).unwrap_or(path), merged))
-        .collect();
-    let exit = report(context, &shown, args.dry_run)?;
-    if shown.is_empty() {
-        context.ui.say("No queue file has conflict markers.");
-    } else if !args.dry_run {
-        context.ui.hint("Look at it, then `git add` it.");
+    Ok(merged)
+}
+
+/// Puts in order what only both files together show; whether there was anything.
+fn mend(context: &Context, project: &Project) -> Result<bool, CliError> {
+    let queue = project.queue()?;
+    let finished: Vec<&TaskId> = queue.leftovers().collect();
+    if finished.is_empty() && queue.namesakes().next().is_none() {
+        return Ok(false);
     }
-    Ok(exit)
+    project.edit(context, |_| Ok(()))?;
+    for id in finished {
+        let text = Text::new().style(BOLD, id);
+        context
+            .ui
+            .say(text.plain(" was finished on one side: what the other did is kept with it."));
+    }
+    Ok(true)
+}
+
+/// Settles what the user asked for, and what has settled itself; how many.
+fn settled(
+    context: &Context,
+    project: &Project,
+    books: &Books,
+    args: &ResolveArgs,
+) -> Result<usize, CliError> {
+    let unsettled = books.unsettled()?;
+    let queue = project.queue()?;
+    let is_finished = |kept: &Kept| {
+        let task = kept.conflict.task.as_ref().and_then(|id| queue.find(id.as_str()));
+        kept.conflict.field.is_none() && task.is_some_and(|(place, _)| place == Place::Done)
+    };
+    let (mut settled, left): (Vec<Kept>, Vec<Kept>) = unsettled.into_iter().partition(is_finished);
+    if let Some(side) = args.take {
+        let is_asked = |kept: &Kept| {
+            let task = kept.conflict.task.as_ref().map(TaskId::as_str);
+            args.tasks.is_empty() || args.tasks.iter().any(|id| Some(id.as_str()) == task)
+        };
+        let asked: Vec<Kept> = left.into_iter().filter(is_asked).collect();
+        let taken = project.edit(context, |edit| {
+            let take = |kept: &Kept| match side {
+                Side::Ours => conflict::take(edit, &kept.conflict, Take::Ours).map(|_| true),
+                Side::Theirs => conflict::take(edit, &kept.conflict, Take::Theirs),
+            };
+            asked.iter().map(take).collect::<Result<Vec<bool>, _>>()
+        })?;
+        for (kept, is_taken) in asked.into_iter().zip(taken) {
+            if is_taken {
+                settled.push(kept);
+            } else {
+                let Kept { path, conflict, .. } = &kept;
+                let what = subject(conflict);
+                context.ui.warn(format_args!("{path}: {what} has to be changed by hand"));
+            }
+        }
+    }
+    books.settle(context, &settled)?;
+    Ok(settled.len())
 }
 
 /// The versions that git keeps of a file in conflict.
@@ -91,39 +290,54 @@ fn text_of(repo: &Repo, rev: &str, name: &Path) -> Result<Option<String>, CliErr
     })
 }
 
-/// Says what could not be decided, and what got another id.
-fn report(context: &Context, merged: &[(&Path, &Merged)], dry_run: bool) -> Result<Exit, CliError> {
-    if context.ui.wants_json() {
-        let files: Vec<Value> =
-            merged.iter().map(|(path, merged)| document(path, merged)).collect();
-        context.ui.print_json(&json!({
-            "schema": Schema::v1("queue-merge"), "dry_run": dry_run, "files": files,
-        }))?;
+fn print_json(
+    context: &Context,
+    merged: &[(&Path, &Merged)],
+    unsettled: &[Kept],
+    dry_run: bool,
+) -> Result<(), CliError> {
+    let files: Vec<Value> = merged.iter().map(|(path, merged)| document(path, merged)).collect();
+    context.ui.print_json(&json!({
+        "schema": Schema::v1("queue-merge"), "dry_run": dry_run, "files": files,
+        "unsettled": unsettled,
+    }))
+}
+
+fn tell_renumbered(context: &Context, renumbered: &[(TaskId, TaskId)]) {
+    for (old, new) in renumbered {
+        let old = Text::new().style(BOLD, old);
+        context.ui.say(old.plain(format_args!(" of one side is {new} now.")));
     }
-    let mut exit = Exit::Done;
-    for (path, merged) in merged {
-        let Merged { text, conflicts, renumbered } = merged;
-        for (old, new) in renumbered {
-            let old = Text::new().style(BOLD, old);
-            context.ui.say(old.plain(format_args!(" of one side is {new} now.")));
-        }
-        for Conflict { task, field, ours, theirs, .. } in conflicts {
-            exit = Exit::Failed;
-            let field = field.as_deref().unwrap_or("removed on one side");
-            let value = |value: &Option<Value>| value.as_ref().unwrap_or(&Value::Null).to_string();
-            let text = Text::new()
-                .style(RED, format_args!("{}: {task}: {field}", path.display()))
-                .line()
-                .plain(format_args!("  ours:   {}", value(ours)))
-                .line()
-                .plain(format_args!("  theirs: {}", value(theirs)));
-            context.ui.say(text);
-        }
-        if dry_run && !context.ui.wants_json() {
-            context.ui.print_data(text)?;
-        }
+}
+
+/// What a conflict is about.
+fn subject(Conflict { task, field, .. }: &Conflict) -> String {
+    match (task, field.as_deref()) {
+        (Some(task), Some(field)) => format!("{task}: {field}"),
+        (Some(task), None) => format!("{task}: removed on one side"),
+        (None, Some("tasks")) => "the order of the tasks".to_owned(),
+        (None, field) => field.unwrap_or_default().to_owned(),
     }
-    Ok(exit)
+}
+
+/// Says what could not be decided; how much that is.
+fn tell_conflicts<'c>(
+    context: &Context,
+    conflicts: impl Iterator<Item = (&'c Path, &'c Conflict)>,
+) -> usize {
+    let mut count = 0;
+    for (path, conflict) in conflicts {
+        count += 1;
+        let value = |value: &Option<Value>| value.as_ref().unwrap_or(&Value::Null).to_string();
+        let text = Text::new()
+            .style(RED, format_args!("{}: {}", path.display(), subject(conflict)))
+            .line()
+            .plain(format_args!("  ours:   {}", value(&conflict.ours)))
+            .line()
+            .plain(format_args!("  theirs: {}", value(&conflict.theirs)));
+        context.ui.say(text);
+    }
+    count
 }
 
 fn document(path: &Path, merged: &Merged) -> Value {

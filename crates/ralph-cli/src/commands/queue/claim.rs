@@ -31,6 +31,12 @@ pub(crate) fn claim(context: &Context, args: &ClaimArgs) -> Result<Exit, CliErro
         project.claims.push(lease.token.clone());
         let id = lease.task.as_str();
         match project.edit(context, |edit| edit.start(id, Restart::Keep)) {
+            Ok(_) if is_dead(&project, &lease)? => {
+                give_back(context, &project, &lease.task)?;
+                let message = "the claim that this request got has ended";
+                return Err(CliError::new(ErrorKind::Refused, message)
+                    .hint("Ask under another `--request-id`."));
+            }
             Ok(_) => return report(context, &project, Some(&lease)),
             Err(error) => {
                 // Finished or gone since it was looked at, or the queue cannot be written.
@@ -45,10 +51,20 @@ pub(crate) fn claim(context: &Context, args: &ClaimArgs) -> Result<Exit, CliErro
     Err(CliError::new(ErrorKind::Busy, "the queue changes faster than a task can be taken"))
 }
 
+/// Whether a request that was answered before got a lease anew: its task is not begun then.
+fn is_dead(project: &Project, lease: &Lease) -> Result<bool, CliError> {
+    let queue = project.queue()?;
+    let status = queue.find(lease.task.as_str()).map(|(_, task)| task.status);
+    Ok(lease.finished_at.is_none() && lease.request.is_some() && status != Some(Status::Doing))
+}
+
 /// Under the lock of the lease file, which all work trees share. It is written before
 /// the queue: what a crash leaves lapses.
 fn take(context: &Context, project: &Project, args: &ClaimArgs) -> Result<Option<Lease>, CliError> {
     let owner = args.owner.clone().unwrap_or_else(|| owner(context, project));
+    // Names of requests are those of one work tree, as its journal has them.
+    let request_id = context.terms().request_id;
+    let name = request_id.map(|id| format!("{id} in {}", project.root.display()));
     let taken = project.leases.update(|leases| {
         let queue = project.queue()?;
         let request = Request {
@@ -57,6 +73,7 @@ fn take(context: &Context, project: &Project, args: &ClaimArgs) -> Result<Option
             ttl: args.ttl,
             drafts: if args.include_draft { Drafts::Include } else { Drafts::Exclude },
             exclude: &in_parallel_run(project, &queue)?,
+            name: name.as_deref(),
             holder: &project.files.holder,
             now: context.clock.now(),
         };
@@ -86,7 +103,7 @@ fn renewed(
         return Ok(None);
     }
     project.read_leases()?.permit(&[], &project.claims, context.clock.now())?;
-    project.settle(context)?;
+    project.settle(context, &[])?;
     Ok(project.read_leases()?.leases.iter().find(wanted).cloned())
 }
 
@@ -144,26 +161,39 @@ fn report(context: &Context, project: &Project, lease: Option<&Lease>) -> Result
 
 pub(crate) fn release(context: &Context, args: &ReleaseArgs) -> Result<Exit, CliError> {
     let project = Project::open(context, "ralph queue release")?;
-    let task = released(&project, args)?;
+    let id = released(&project, args)?;
     if context.global.force {
-        give_back(context, &project, &task)?;
+        give_back(context, &project, &id)?;
     }
     let note = args.note.as_deref();
-    project.edit(context, |edit| {
-        let status = edit.find(task.as_str()).map(|(_, task)| task.status);
+    let status = project.edit(context, |edit| {
+        let status = edit.find(id.as_str()).map(|(_, task)| task.status);
         if status == Some(Status::Doing) {
-            edit.set_status(task.as_str(), Status::Todo, note)?;
+            edit.set_status(id.as_str(), Status::Todo, note)?;
         }
-        Ok(())
+        Ok(status)
     })?;
+    let refused = match status {
+        Some(Status::Done | Status::Rejected) => Some("there is nothing to take again"),
+        Some(Status::Todo | Status::Draft) if !context.global.force => {
+            Some("so nothing is put back; release it in the work tree where it was claimed")
+        }
+        _ => None,
+    };
+    if let Some((why, status)) = refused.zip(status) {
+        let message = format!("task `{id}` is {status} here, {why}");
+        return Err(CliError::new(ErrorKind::Refused, message)
+            .hint("`--force` gives up the claim, whatever the task is."));
+    }
     if context.ui.wants_json() {
+        let queue = project.queue()?;
         context.ui.print_json(&json!({
             "schema": Schema::v1("queue-release"),
-            "rev": project::revision(&project.queue()?),
-            "task": task,
+            "rev": project::revision(&queue),
+            "task": queue.find(id.as_str()).map(|(_, task)| task),
         }))?;
     } else {
-        context.ui.say(Text::new().style(BOLD, &task).plain(" can be taken again."));
+        context.ui.say(Text::new().style(BOLD, &id).plain(" can be taken again."));
     }
     Ok(Exit::Done)
 }

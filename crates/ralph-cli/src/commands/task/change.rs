@@ -3,6 +3,7 @@
 use ralph_queue::edit::{Changed, End, Restart};
 use ralph_queue::pick::Filter;
 use ralph_queue::{Edit, EditError, Place, Status};
+use ralph_state::Clock as _;
 use serde::Serialize;
 
 use crate::args::{NoteArgs, StartArgs, StatusArgs};
@@ -14,7 +15,15 @@ use crate::ui::{BOLD, Text};
 
 pub(crate) fn start(context: &Context, args: &StartArgs) -> Result<Exit, CliError> {
     let restart = if args.reset { Restart::Reset } else { Restart::Keep };
-    change(context, "ralph task start", &args.task_id, |_, edit, id| edit.start(id, restart))
+    let project = Project::open(context, "ralph task start")?;
+    let id = &args.task_id;
+    let changed = project.edit(context, |edit| edit.start(id, restart))?;
+    if changed == Changed::No {
+        // Nothing was written that a claim could have kept from being written.
+        let task = project.find(&project.queue()?, id)?.1.id.clone();
+        project.permit(&[task], context.clock.now())?;
+    }
+    report(context, &project, &[(id.clone(), changed)])
 }
 
 pub(crate) fn done(context: &Context, args: &NoteArgs) -> Result<Exit, CliError> {

@@ -3,24 +3,30 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ralph_state::{TaskId, Timestamp};
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::document::{Block, Document, Draft, ParseError, SpliceError};
+use crate::document::{Block, Counts, Document, Draft, FloatingChange, ParseError, SpliceError};
 use crate::ids::IdRules;
 use crate::landing::Texts;
 use crate::queue::Place;
 use crate::task::{Status, Task};
 
+mod sequence;
+
 /// The merged text, and what could not be decided.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Merged {
     /// A valid file: `ours` with the changes of `theirs`. In a conflict, ours stands, but for a
-    /// status, of which the further one stands.
+    /// status, of which the further one stands, for the order of the tasks, of which both
+    /// directions of a merge choose the same, and for the items of a list, which all stay.
     pub text: String,
     /// What both changed, differently.
     pub conflicts: Vec<Conflict>,
     /// Tasks that got another id because both sides gave theirs to different tasks: old and new.
     pub renumbered: Vec<(TaskId, TaskId)>,
+    /// The ids of every version and of the new tasks, in order.
+    pub ids: BTreeSet<TaskId>,
 }
 
 /// Both files merged, and what could not be decided.
@@ -37,13 +43,14 @@ pub struct MergedFiles {
 }
 
 /// One field that both sides changed differently.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Conflict {
-    /// Which task.
-    pub task: TaskId,
+    /// Which task; `None` for a key of the file itself.
+    pub task: Option<TaskId>,
     /// Which field, as `title` or `custom_fields.owner`; `None` when one side removed the task
-    /// that the other changed, which keeps it.
+    /// that the other changed, which keeps it. Without a task, `tasks` is the order of the tasks:
+    /// the ids of those whose place differs.
     pub field: Option<String>,
     /// What it was.
     pub base: Option<Value>,
@@ -83,9 +90,12 @@ pub enum MergeError {
 /// Merges the changes from `base` to `theirs` into `ours`, by the ids of the tasks.
 ///
 /// Of a task that only one side changed, that side's text is taken, comments and all. Where both
-/// did, fields are merged one by one: tags, references and notes as sets that keep what either
-/// added and lose what either removed, times by the later, the rest as conflicts if both changed
-/// it. A change beats a removal. Tasks that theirs added go behind the one that they follow there.
+/// did, fields are merged one by one: tags, scope and references as sets that keep what either
+/// added and lose what either removed, other lists item by item in their order, times by the
+/// later, the rest as conflicts if both changed it. A change beats a removal. The tasks stand in
+/// the order of the side that changed it; those that theirs added go behind the one that they
+/// follow there. Other keys of the file are merged like fields, and of the comments that belong to
+/// no task those stay that neither side removed, and those come that either added.
 ///
 /// One id given to two different tasks: the task made later, and of two made at once the one whose
 /// JSON is greater, gets the next free number, whichever side it is on, and the tasks of its side
@@ -103,7 +113,9 @@ pub fn three_way(base: &str, ours: &str, theirs: &str) -> Result<Merged, MergeEr
     let renumbered = renumber(&base, &mut ours, &mut theirs)?;
     let mut conflicts = Vec::new();
     let text = merge(&base[0], &ours[0], &theirs[0], &mut conflicts)?;
-    Ok(Merged { text, conflicts, renumbered })
+    let all = [&base, &ours, &theirs].into_iter().flatten().flat_map(Document::tasks);
+    let ids = all.map(|task| task.id.clone()).collect();
+    Ok(Merged { text, conflicts, renumbered, ids })
 }
 
 /// Merges both files of a queue at once: as [`three_way`] for each, but a task that one side moved
@@ -129,7 +141,7 @@ pub fn three_way_files(
 
     let known: BTreeMap<&TaskId, &Task> =
         base[0].tasks().iter().map(|task| (&task.id, task)).collect();
-    let same = |task: &&Task| known.get(&task.id).is_some_and(|base| is_same(base, task));
+    let same = |task: &&Task| known.get(&task.id).is_some_and(|base| base.is_version_of(task));
     let moved: BTreeSet<TaskId> = ours[1]
         .tasks()
         .iter()
@@ -146,9 +158,38 @@ pub fn three_way_files(
     Ok(MergedFiles { queue, done: has_done.then_some(done), conflicts, renumbered })
 }
 
-/// Whether two tasks with one id are one task.
-fn is_same(one: &Task, other: &Task) -> bool {
-    (&one.title, &one.created_at) == (&other.title, &other.created_at)
+/// Takes what another copy of a task has over into the one that stays: what only the other has,
+/// and the further status. What both say differently is kept in a note.
+pub(crate) fn fold(kept: &Task, other: &Task) -> Task {
+    let (ours, theirs) = (fields(Some(kept)), fields(Some(other)));
+    // What both have stands for what they come from.
+    let mut base = ours.clone();
+    base.retain(|name, value| match (value, theirs.get(name)) {
+        (Value::Array(items), Some(Value::Array(others))) => {
+            items.retain(|item| others.contains(item));
+            true
+        }
+        (Value::Object(items), Some(Value::Object(others))) => {
+            items.retain(|key, item| others.get(key) == Some(item));
+            true
+        }
+        (value, other) => other == Some(value),
+    });
+    let (merged, conflicts) = merge_fields(&[base, ours, theirs], Some(&kept.id));
+    // Every merged field is one of a task that was read.
+    let Ok(mut merged) = Task::parse(&Value::Object(merged).to_string()) else {
+        return kept.clone();
+    };
+    for Conflict { field, theirs, .. } in conflicts {
+        let Some((field, value)) = field.zip(theirs).filter(|(field, _)| field != "status") else {
+            continue;
+        };
+        let note = format!("Another copy of this task had `{field}`: {value}");
+        if !merged.notes.contains(&note) {
+            merged.notes.push(note);
+        }
+    }
+    merged
 }
 
 /// Moves tasks that are only in the queue file.
@@ -175,15 +216,74 @@ fn merge(
     theirs: &Document,
     conflicts: &mut Vec<Conflict>,
 ) -> Result<String, SpliceError> {
-    let (base, theirs) = (base.draft(), theirs.draft());
-    let (base_ids, their_ids) = (positions(&base), positions(&theirs));
-    let mut merge = Merge { base, base_ids, merged: ours.draft(), ids: None, conflicts };
-    for index in 0..theirs.len() {
-        merge.take_theirs(&theirs, index);
+    if ours.text() == theirs.text() || theirs.text() == base.text() {
+        return Ok(ours.text().to_owned());
+    }
+    if ours.text() == base.text() {
+        return Ok(theirs.text().to_owned());
+    }
+    let (base_draft, their_draft) = (base.draft(), theirs.draft());
+    let (base_ids, their_ids) = (positions(&base_draft), positions(&their_draft));
+    let mut merge =
+        Merge { base: base_draft, base_ids, merged: ours.draft(), ids: None, conflicts };
+    merge.reorder(&their_ids);
+    for index in 0..their_draft.len() {
+        merge.take_theirs(&their_draft, index);
     }
     merge.remove_gone(&their_ids);
     let merged = merge.merged.splice()?;
-    Ok(merged.map_or_else(|| ours.text().to_owned(), |merged| merged.text().to_owned()))
+    let merged = merged.as_ref().unwrap_or(ours);
+    Ok(merge_frame([base, ours, theirs], merged, conflicts)?.text().to_owned())
+}
+
+/// Merges what the files hold besides tasks into `merged`, which has that of ours.
+fn merge_frame(
+    sides: [&Document; 3],
+    merged: &Document,
+    conflicts: &mut Vec<Conflict>,
+) -> Result<Document, SpliceError> {
+    let fields = sides.map(Document::other_fields);
+    let (keys, found) = merge_fields(&fields, None);
+    conflicts.extend(found);
+    let merged = merged.with_other_fields(&fields[1], &keys)?;
+
+    let floating = sides.map(Document::floating);
+    let [base, ours, theirs] = [&floating[0], &floating[1], &floating[2]].map(|comments| {
+        let mut counts = Counts::new();
+        for comment in comments {
+            *counts.entry(comment.text).or_default() += 1;
+        }
+        counts
+    });
+    let count = |counts: &Counts<'_>, text: &str| counts.get(text).copied().unwrap_or(0);
+    let (mut gone, mut missing) = (Counts::new(), Counts::new());
+    for text in ours.keys().chain(theirs.keys()) {
+        let [base, ours, theirs] = [&base, &ours, &theirs].map(|counts| count(counts, text));
+        let wanted = if ours == base {
+            theirs
+        } else if theirs == base {
+            ours
+        } else {
+            ours.max(theirs)
+        };
+        if wanted < ours {
+            gone.insert(*text, ours - wanted);
+        } else if wanted > ours {
+            missing.insert(*text, wanted - ours);
+        }
+    }
+    let other = &floating[2];
+    let mut added = BTreeSet::new();
+    for (index, comment) in other.iter().enumerate().rev() {
+        if let Some(left) = missing.get_mut(comment.text).filter(|left| **left > 0) {
+            *left -= 1;
+            added.insert(index);
+        }
+    }
+    if gone.is_empty() && added.is_empty() {
+        return Ok(merged);
+    }
+    merged.with_floating(&FloatingChange { gone, other, added })
 }
 
 struct Merge<'a> {
@@ -199,6 +299,60 @@ struct Merge<'a> {
 impl Merge<'_> {
     fn position(&mut self, id: &TaskId) -> Option<usize> {
         self.ids.get_or_insert_with(|| positions(&self.merged)).get(id).copied()
+    }
+
+    /// Puts the tasks that all versions have into the order of the side that changed it. What ours
+    /// added stays behind the task that it follows.
+    fn reorder(&mut self, their_ids: &BTreeMap<TaskId, usize>) {
+        let our_ids = positions(&self.merged);
+        let mut base: Vec<(usize, &TaskId)> = self
+            .base_ids
+            .iter()
+            .filter(|(id, _)| our_ids.contains_key(id) && their_ids.contains_key(id))
+            .map(|(id, at)| (*at, id))
+            .collect();
+        base.sort_unstable();
+        let base: Vec<&TaskId> = base.into_iter().map(|(_, id)| id).collect();
+        let sorted = |ids: &BTreeMap<TaskId, usize>| {
+            let mut order = base.clone();
+            order.sort_by_key(|id| ids[*id]);
+            order
+        };
+        let (ours, theirs) = (sorted(&our_ids), sorted(their_ids));
+        if theirs == base || theirs == ours {
+            return;
+        }
+        if ours != base {
+            let value = |order: &[&TaskId]| {
+                let differs = order.iter().zip(&ours).zip(&theirs);
+                let ids = differs.filter(|((_, ours), theirs)| ours != theirs);
+                Some(ids.map(|((id, _), _)| Value::from(id.as_str())).collect())
+            };
+            self.conflicts.push(Conflict {
+                task: None,
+                field: Some("tasks".to_owned()),
+                base: value(&base),
+                ours: value(&ours),
+                theirs: value(&theirs),
+            });
+            // The same whichever side is ours.
+            if ours < theirs {
+                return;
+            }
+        }
+        let ranks: BTreeMap<&TaskId, usize> =
+            theirs.iter().enumerate().map(|(rank, id)| (*id, rank + 1)).collect();
+        let mut rank = 0;
+        let places: Vec<usize> = self
+            .merged
+            .tasks()
+            .map(|task| {
+                rank = ranks.get(&task.id).copied().unwrap_or(rank);
+                rank
+            })
+            .collect();
+        self.merged.arrange(&places);
+        self.ids = None;
     }
 
     fn take_theirs(&mut self, theirs: &Draft<'_>, index: usize) {
@@ -272,7 +426,7 @@ impl Merge<'_> {
         }
         let base_task = base.as_ref().map(Block::task);
         let sides = [base_task, Some(ours.task()), Some(theirs.task())];
-        let (fields, conflicts) = merge_fields(&sides.map(fields), &theirs.task().id);
+        let (fields, conflicts) = merge_fields(&sides.map(fields), Some(&theirs.task().id));
         self.conflicts.extend(conflicts);
         // Every merged field is one of a task that was read.
         if let Ok(merged) = Task::parse(&Value::Object(fields).to_string())
@@ -302,7 +456,7 @@ impl Merge<'_> {
 /// One side removed what the other changed.
 fn removed(task: &TaskId, sides: [Option<&Task>; 3]) -> Conflict {
     let [base, ours, theirs] = sides.map(|task| task.map(json));
-    Conflict { task: task.clone(), field: None, base, ours, theirs }
+    Conflict { task: Some(task.clone()), field: None, base, ours, theirs }
 }
 
 /// Where each task is, by the rule of [`Draft::position`].
@@ -328,8 +482,11 @@ fn fields(task: Option<&Task>) -> Fields {
 
 type Fields = Map<String, Value>;
 
-/// The fields of a task, or its conflicts, from base, ours and theirs.
-fn merge_fields([base, ours, theirs]: &[Fields; 3], task: &TaskId) -> (Fields, Vec<Conflict>) {
+/// The fields of a task, or of a file, with their conflicts, from base, ours and theirs.
+fn merge_fields(
+    [base, ours, theirs]: &[Fields; 3],
+    task: Option<&TaskId>,
+) -> (Fields, Vec<Conflict>) {
     let mut merged = Fields::new();
     let mut conflicts = Vec::new();
     let names: BTreeSet<&String> = base.keys().chain(ours.keys()).chain(theirs.keys()).collect();
@@ -337,7 +494,8 @@ fn merge_fields([base, ours, theirs]: &[Fields; 3], task: &TaskId) -> (Fields, V
         let sides = [base.get(name), ours.get(name), theirs.get(name)];
         let value = merge_value(name, sides, &mut |field, [base, ours, theirs]| {
             let [base, ours, theirs] = [base, ours, theirs].map(Option::<&Value>::cloned);
-            conflicts.push(Conflict { task: task.clone(), field: Some(field), base, ours, theirs });
+            let task = task.cloned();
+            conflicts.push(Conflict { task, field: Some(field), base, ours, theirs });
         });
         if let Some(value) = value {
             merged.insert(name.clone(), value);
@@ -376,9 +534,15 @@ fn merge_value(
         }
         (_, Some(Value::Array(ours)), Some(Value::Array(theirs))) => {
             let base = base.unwrap_or(&empty_list).as_array().map_or(&[][..], Vec::as_slice);
-            let stays = |item: &&Value| theirs.contains(item) || !base.contains(item);
-            let added = theirs.iter().filter(|item| !base.contains(item) && !ours.contains(item));
-            Some(ours.iter().filter(stays).chain(added).cloned().collect())
+            let lists = [base, ours, theirs];
+            if ["tags", "scope", "depends_on", "blocks", "relates_to"].contains(&field) {
+                return Some(sequence::union(lists).collect());
+            }
+            let (merged, is_conflict) = sequence::merge(lists);
+            if is_conflict {
+                conflict(field.to_owned(), sides);
+            }
+            Some(Value::Array(merged))
         }
         (_, Some(Value::Object(ours)), Some(Value::Object(theirs))) => {
             let empty = Map::new();
@@ -434,7 +598,7 @@ fn renumber(
     let (mut of_ours, mut of_theirs) = (Vec::new(), Vec::new());
     let mut next = BTreeMap::new();
     for (id, one) in &added_ours {
-        let Some(other) = added_theirs.get(id).filter(|other| !is_same(one, other)) else {
+        let Some(other) = added_theirs.get(id).filter(|other| !one.is_version_of(other)) else {
             continue;
         };
         let Some((prefix, digits)) = id.as_str().rsplit_once('-') else { continue };
@@ -493,6 +657,35 @@ mod tests {
         document.tasks().iter().map(|task| (&task.id, task)).collect()
     }
 
+    /// The tasks by id, with what is a set in order.
+    fn sorted(text: &str) -> Vec<Task> {
+        let mut tasks = Document::parse(text).unwrap().tasks().to_vec();
+        for task in &mut tasks {
+            let Task { tags, scope, notes, plan, evidence, .. } = task;
+            for list in [tags, scope, notes, plan, evidence] {
+                list.sort();
+            }
+            for list in [&mut task.depends_on, &mut task.blocks, &mut task.relates_to] {
+                list.sort();
+            }
+        }
+        tasks.sort_by(|one, other| one.id.cmp(&other.id));
+        tasks
+    }
+
+    /// Every comment once, whether it belongs to a task or not.
+    fn comments(text: &str) -> BTreeSet<String> {
+        let document = Document::parse(text).unwrap();
+        let draft = document.draft();
+        let blocks: Vec<Block> = (0..draft.len()).map(|index| draft.block(index)).collect();
+        let floating = document.floating();
+        let all = floating
+            .iter()
+            .map(|comment| comment.text)
+            .chain(blocks.iter().flat_map(Block::comments));
+        all.map(|comment| comment.split_whitespace().collect()).collect()
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -528,20 +721,37 @@ mod tests {
             let merged = three_way(base.text(), ours.text(), theirs.text()).unwrap();
             let mirrored = three_way(base.text(), theirs.text(), ours.text()).unwrap();
             let again = three_way(base.text(), &merged.text, theirs.text()).unwrap();
-            let (again, once) = (Document::parse(again.text).unwrap(), Document::parse(merged.text.as_str()).unwrap());
-            prop_assert_eq!(again.tasks(), once.tasks());
+            prop_assert_eq!(sorted(&again.text), sorted(&merged.text));
+            prop_assert_eq!(comments(&again.text), comments(&merged.text));
             prop_assert_eq!(merged.conflicts.len(), mirrored.conflicts.len());
             if merged.conflicts.is_empty() {
-                let sorted = |text: &str| {
-                    let mut tasks = Document::parse(text).unwrap().tasks().to_vec();
-                    for task in &mut tasks {
-                        task.tags.sort();
-                        task.notes.sort();
-                    }
-                    tasks.sort_by(|one, other| one.id.cmp(&other.id));
-                    tasks
-                };
+                // Not so where a task came back that one side had removed.
+                let read = |text: &str| Document::parse(text).unwrap().tasks().to_vec();
+                prop_assert_eq!(read(&again.text), read(&merged.text));
                 prop_assert_eq!(sorted(&merged.text), sorted(&mirrored.text));
+                prop_assert_eq!(comments(&merged.text), comments(&mirrored.text));
+                let common = |text: &str| -> Vec<TaskId> {
+                    let document = Document::parse(text).unwrap();
+                    let ids = document.tasks().iter().map(|task| task.id.clone());
+                    ids.filter(|id| models(&base).contains_key(id)).collect()
+                };
+                if [&ours, &theirs].iter().all(|side| models(&base).keys().all(|id| models(side).contains_key(id))) {
+                    prop_assert_eq!(common(&merged.text), common(&mirrored.text));
+                }
+            }
+        }
+
+        #[test]
+        fn three_branches_merge_to_the_same_in_any_order(tasks in tasks(), bytes in noise(), one in changes(), other in changes(), third in changes()) {
+            let base = Document::parse(Noise::new(&bytes).document(&tasks)).unwrap();
+            let sides = [side(&base, one, 100), side(&base, other, 200), side(&base, third, 300)];
+            let [one, other, third] = sides.each_ref().map(Document::text);
+            let merge = |ours: &str, theirs: &str| three_way(base.text(), ours, theirs).unwrap();
+            let (left, right) = (merge(one, other), merge(other, third));
+            let (left_all, right_all) = (merge(&left.text, third), merge(one, &right.text));
+            if [&left, &right, &left_all, &right_all].iter().all(|merged| merged.conflicts.is_empty()) {
+                prop_assert_eq!(sorted(&left_all.text), sorted(&right_all.text));
+                prop_assert_eq!(comments(&left_all.text), comments(&right_all.text));
             }
         }
     }

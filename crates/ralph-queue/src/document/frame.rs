@@ -1,0 +1,302 @@
+//! What a file holds besides its tasks: other keys, and the comments that belong to no task.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+
+use jsonc_parser::ast::Value as Node;
+use jsonc_parser::common::Ranged as _;
+use ralph_state::TaskId;
+use serde_json::{Map, Value};
+
+use super::draft::{Piece, pieces};
+use super::patch::Patch;
+use super::style::{Style, indentation_at};
+use super::{Document, SpliceError, syntax};
+
+/// Where a comment stands that belongs to no task.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Spot {
+    /// Above the outermost object.
+    Head,
+    /// In it, before the list of tasks.
+    BeforeList,
+    /// In the list, somewhere before that task.
+    Before(TaskId),
+    /// Behind the last task of the list.
+    EndOfList,
+    /// In the outermost object, behind the list.
+    AfterList,
+    /// Below the outermost object.
+    Foot,
+}
+
+/// A comment that belongs to no task.
+#[derive(Clone, Debug)]
+pub(crate) struct Floating<'t> {
+    pub(crate) spot: Spot,
+    pub(crate) text: &'t str,
+    range: Range<usize>,
+}
+
+/// How often each comment occurs.
+pub(crate) type Counts<'t> = BTreeMap<&'t str, usize>;
+
+/// The comments to take out of a document, and those of another that go into it.
+pub(crate) struct FloatingChange<'a> {
+    /// How many of each go.
+    pub(crate) gone: Counts<'a>,
+    /// What the other has, in its order.
+    pub(crate) other: &'a [Floating<'a>],
+    /// Which of those come.
+    pub(crate) added: BTreeSet<usize>,
+}
+
+impl Document {
+    /// Every key of the outermost object but the list of tasks.
+    pub(crate) fn other_fields(&self) -> Map<String, Value> {
+        let skeleton = self.skeleton();
+        let Ok(Node::Object(root)) = syntax::parse(&skeleton) else { return Map::new() };
+        let mut fields = syntax::map(&root);
+        fields.remove("tasks");
+        fields
+    }
+
+    /// The same with other values for some keys; `old` is what [`Self::other_fields`] says.
+    pub(crate) fn with_other_fields(
+        &self,
+        old: &Map<String, Value>,
+        new: &Map<String, Value>,
+    ) -> Result<Self, SpliceError> {
+        let skeleton = self.skeleton();
+        let root = syntax::parse(&skeleton).map_err(SpliceError::Unreadable)?;
+        let Node::Object(root) = root else { return Err(SpliceError::Mismatch) };
+        let list = Value::Array(Vec::new());
+        let there = root.properties.iter().map(|property| property.name.as_str());
+        // What is new goes behind what is there.
+        let names: Vec<&str> = there
+            .chain(new.keys().map(String::as_str).filter(|name| !old.contains_key(*name)))
+            .collect();
+        let fields = |map: &Map<String, Value>| -> Vec<(&str, Value)> {
+            let value = |name: &&str| match *name {
+                "tasks" => Some(list.clone()),
+                name => map.get(name).cloned(),
+            };
+            names.iter().filter_map(|name| Some((*name, value(name)?))).collect()
+        };
+        let (before, after) = (fields(old), fields(new));
+        let style = Style::house(&self.text).like(&skeleton, &root, "");
+        let patch = Patch { text: &skeleton, indent: "", style: &style };
+        let Some(changed) = patch.object(&root, &before, &after) else { return Ok(self.clone()) };
+        let changed = match &self.array {
+            Some(array) => {
+                let place = list_in(&changed).ok_or(SpliceError::Mismatch)?;
+                let list = &self.text[array.clone()];
+                format!("{}{list}{}", &changed[..place.start], &changed[place.end..])
+            }
+            None => changed,
+        };
+        self.reread(format!(
+            "{}{changed}{}",
+            &self.text[..self.root.start],
+            &self.text[self.root.end..]
+        ))
+    }
+
+    /// The outermost object with an empty list.
+    fn skeleton(&self) -> String {
+        match &self.array {
+            Some(array) => format!(
+                "{}[]{}",
+                &self.text[self.root.start..array.start],
+                &self.text[array.end..self.root.end]
+            ),
+            None => self.text[self.root.clone()].to_owned(),
+        }
+    }
+
+    /// The comments that belong to no task, in order.
+    pub(crate) fn floating(&self) -> Vec<Floating<'_>> {
+        let mut found = Vec::new();
+        let mut look = |spot: &Spot, range: Range<usize>| {
+            let mut at = range.start;
+            for (kind, piece) in pieces(&self.text[range]) {
+                if kind == Piece::Comment {
+                    let text = piece.trim_end();
+                    found.push(Floating { spot: spot.clone(), text, range: at..at + text.len() });
+                }
+                at += piece.len();
+            }
+        };
+        look(&Spot::Head, 0..self.root.start);
+        match &self.array {
+            Some(array) => {
+                look(&Spot::BeforeList, self.root.start..array.start);
+                let mut at = array.start + 1;
+                for (index, task) in self.tasks.iter().enumerate() {
+                    let item = self.sequence().item(index);
+                    look(&Spot::Before(task.id.clone()), at..item.lead);
+                    at = item.end;
+                }
+                look(&Spot::EndOfList, at..array.end - 1);
+                look(&Spot::AfterList, array.end..self.root.end);
+            }
+            None => look(&Spot::BeforeList, self.root.clone()),
+        }
+        look(&Spot::Foot, self.root.end..self.text.len());
+        found
+    }
+
+    /// The same with other comments around the tasks.
+    pub(crate) fn with_floating(&self, change: &FloatingChange<'_>) -> Result<Self, SpliceError> {
+        let own = self.floating();
+        let mut gone = change.gone.clone();
+        let mut stays: Vec<&Floating<'_>> = Vec::new();
+        let mut edits: Vec<(Range<usize>, String)> = Vec::new();
+        for comment in &own {
+            match gone.get_mut(comment.text) {
+                Some(left) if *left > 0 => {
+                    *left -= 1;
+                    edits.push((self.without(&comment.range), String::new()));
+                }
+                _ => stays.push(comment),
+            }
+        }
+        let newline = Style::house(&self.text).newline;
+        // Those that come to one place are written together.
+        let mut groups: BTreeMap<(usize, bool), Vec<&str>> = BTreeMap::new();
+        let mut last: Option<(usize, (usize, bool))> = None;
+        for &index in &change.added {
+            let Floating { spot, text, .. } = &change.other[index];
+            let before = change.other[..index].iter().rev().take_while(|other| other.spot == *spot);
+            let before = before.zip((0..index).rev()).find_map(|(other, at)| {
+                if let Some((_, place)) = last.filter(|(last, _)| *last == at) {
+                    return Some(place);
+                }
+                let same = |own: &&&Floating<'_>| own.spot == *spot && own.text == other.text;
+                stays.iter().find(same).map(|own| (own.range.end, true))
+            });
+            let place = before.unwrap_or_else(|| (self.place(spot), false));
+            groups.entry(place).or_default().push(text);
+            last = Some((index, place));
+        }
+        for ((at, behind), comments) in groups {
+            edits.push((at..at, self.inserted(at, behind, &comments, newline)));
+        }
+        edits.sort_by_key(|(range, _)| (range.start, range.end));
+        let mut text = String::with_capacity(self.text.len() + 256);
+        let mut done = 0;
+        for (range, new) in edits {
+            text.push_str(&self.text[done..range.start.max(done)]);
+            text.push_str(&new);
+            done = range.end.max(done);
+        }
+        text.push_str(&self.text[done..]);
+        self.reread(text)
+    }
+
+    /// Where a comment goes that follows none that is there.
+    fn place(&self, spot: &Spot) -> usize {
+        let line_of = |at: usize| {
+            let before = self.text[..at].trim_end_matches([' ', '\t']).len();
+            if self.text[..before].ends_with(['\n', '\r']) { before } else { at }
+        };
+        let list = self.array.as_ref();
+        match spot {
+            Spot::Head => self.root.start,
+            Spot::Foot => self.text.len(),
+            Spot::BeforeList => {
+                let skeleton = self.skeleton();
+                let name = name_of_list(&skeleton).map(|at| self.root.start + at);
+                name.map_or(self.root.start + 1, line_of)
+            }
+            Spot::Before(id) => {
+                let index = self.tasks.iter().position(|task| task.id == *id);
+                match index {
+                    Some(index) => self.sequence().item(index).lead,
+                    None => self.place(&Spot::EndOfList),
+                }
+            }
+            Spot::EndOfList => {
+                list.map_or_else(|| line_of(self.root.end - 1), |list| line_of(list.end - 1))
+            }
+            Spot::AfterList => line_of(self.root.end - 1),
+        }
+    }
+
+    /// The text that puts comments at `at`: `behind` another, or on lines of their own before what
+    /// stands there.
+    fn inserted(&self, at: usize, behind: bool, comments: &[&str], newline: &str) -> String {
+        let text = &self.text;
+        let rest = text[at..].split(['\n', '\r']).next().unwrap_or_default();
+        let is_in_list = self.array.as_ref().is_some_and(|list| list.contains(&at));
+        let item = self.tasks.len().min(self.spans.partition_point(|span| span.start < at));
+        let indent = match (self.spans.get(item).or(self.spans.last()), is_in_list) {
+            _ if at <= self.root.start || at >= self.root.end => "",
+            (Some(span), true) => indentation_at(text, span.start, ""),
+            _ if is_in_list => "    ",
+            _ => "  ",
+        };
+        let lines = comments.join(&format!("{newline}{indent}"));
+        if behind {
+            let end =
+                if rest.trim().is_empty() { String::new() } else { format!("{newline}{indent}") };
+            return format!("{newline}{indent}{lines}{end}");
+        }
+        let starts_line = at == 0 || text[..at].ends_with(['\n', '\r', '\u{feff}']);
+        let start = if starts_line || at == self.root.start { "" } else { newline };
+        // Apart from the task that follows, or it would be the task's.
+        let is_task = is_in_list && self.spans.get(item).is_some_and(|_| self.is_lead(item, at));
+        let end = if is_task { newline } else { "" };
+        format!("{start}{indent}{lines}{newline}{end}")
+    }
+
+    fn is_lead(&self, index: usize, at: usize) -> bool {
+        self.sequence().item(index).lead == at
+    }
+
+    /// What goes with a comment: its line, when nothing else is on it, and one of the blank lines
+    /// around it.
+    fn without(&self, comment: &Range<usize>) -> Range<usize> {
+        let text = &self.text;
+        let start = text[..comment.start].trim_end_matches([' ', '\t']).len();
+        let own_start = start == 0 || text[..start].ends_with(['\n', '\r', '\u{feff}']);
+        let rest = text[comment.end..].trim_start_matches([' ', '\t']);
+        let end = text.len() - rest.len();
+        let line_end = |at: usize| match &text[at..] {
+            rest if rest.starts_with("\r\n") => Some(at + 2),
+            rest if rest.starts_with(['\n', '\r']) => Some(at + 1),
+            _ => None,
+        };
+        match line_end(end) {
+            Some(end) if own_start => {
+                let blank_before =
+                    text[..start].trim_end_matches([' ', '\t']).strip_suffix('\n').is_some_and(
+                        |before| before.trim_end_matches([' ', '\t', '\r']).ends_with('\n'),
+                    );
+                let blank_after = line_end(end).filter(|_| blank_before);
+                start..blank_after.unwrap_or(end)
+            }
+            None if own_start && end == text.len() => start..end,
+            _ if text[comment.clone()].starts_with("//") => start..comment.end,
+            _ => comment.clone(),
+        }
+    }
+
+    /// A text that is to say the same of the tasks.
+    fn reread(&self, text: String) -> Result<Self, SpliceError> {
+        let document = Self::parse(text).map_err(SpliceError::Unreadable)?;
+        if document.tasks == self.tasks { Ok(document) } else { Err(SpliceError::Mismatch) }
+    }
+}
+
+/// Where the list of tasks is in the text of an outermost object.
+fn list_in(skeleton: &str) -> Option<Range<usize>> {
+    let Ok(Node::Object(root)) = syntax::parse(skeleton) else { return None };
+    root.get("tasks").map(|property| property.value.start()..property.value.end())
+}
+
+/// Where its key is.
+fn name_of_list(skeleton: &str) -> Option<usize> {
+    let Ok(Node::Object(root)) = syntax::parse(skeleton) else { return None };
+    root.get("tasks").map(jsonc_parser::common::Ranged::start)
+}
