@@ -7,7 +7,8 @@
 //!
 //! Of a turn, three files stay in [`Turn::files`]: the prompt, and what the agent printed
 //! on stdout and stderr, to the byte. They are the log; [`read_turn`] judges them again,
-//! also when the process that started the turn is gone.
+//! also when the process that started the turn is gone. What is shown of them goes through a
+//! [`Redaction`].
 //!
 //! ```
 //! use ralph_agent::{Programs, Runner, RunnerError};
@@ -34,6 +35,7 @@ mod parser;
 mod pause;
 mod phase;
 mod probe;
+mod redact;
 mod runner;
 mod script;
 mod turn;
@@ -46,6 +48,7 @@ pub use parser::{Parser, Verdict};
 pub use pause::{Pauses, Permit, rate_limit_pause};
 pub use phase::Phase;
 pub use probe::{Login, Probe, Surroundings, probe};
+pub use redact::Redaction;
 pub use runner::{Capabilities, Detected, Player, Programs, Runner, RunnerError};
 pub use script::{ScriptError, Stage, Taken, When, play, play_orphan, record};
 pub use turn::{Access, Progress, Turn, TurnError, TurnReport, read_turn, run_turn};

@@ -6,6 +6,8 @@ use ralph_process::Exit;
 use ralph_state::Timestamp;
 use serde::Serialize;
 
+use crate::Redaction;
+
 /// How a turn ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -49,6 +51,8 @@ pub enum Outcome {
     TimedOut,
     /// It printed nothing for too long.
     Stalled,
+    /// It printed more than a turn may.
+    Overflowed,
     /// The stream ends without a final event; whether the work is done is unknown. The
     /// session may be resumed.
     Truncated {
@@ -78,6 +82,7 @@ impl Outcome {
             Self::Interrupted => "interrupted",
             Self::TimedOut => "timed_out",
             Self::Stalled => "stalled",
+            Self::Overflowed => "overflowed",
             Self::Truncated { .. } => "truncated",
             Self::LostSession => "lost_session",
             Self::Misused { .. } => "misused",
@@ -98,6 +103,7 @@ impl Outcome {
             "interrupted" => Self::Interrupted,
             "timed_out" => Self::TimedOut,
             "stalled" => Self::Stalled,
+            "overflowed" => Self::Overflowed,
             "truncated" => Self::Truncated { reason },
             "lost_session" => Self::LostSession,
             "misused" => Self::Misused { reason },
@@ -117,6 +123,14 @@ impl Outcome {
             | Self::Misused { reason } => Some(reason),
             _ => None,
         }
+    }
+
+    /// The same without secrets in what the agent or the provider said.
+    #[must_use]
+    pub fn redacted(self, redaction: &Redaction) -> Self {
+        let reason = self.reason().map(|reason| redaction.text(reason).into_owned());
+        let same = reason.and_then(|reason| Self::named(self.as_str(), &reason, None));
+        same.unwrap_or(self)
     }
 
     /// When a rate limit ends, if the agent said so.
@@ -142,6 +156,7 @@ impl fmt::Display for Outcome {
             Self::Interrupted => f.write_str("interrupted"),
             Self::TimedOut => f.write_str("out of time"),
             Self::Stalled => f.write_str("the agent was silent for too long"),
+            Self::Overflowed => f.write_str("the agent printed more than a turn may"),
             Self::Truncated { reason } => {
                 write!(f, "the agent ended without a final event: {reason}")
             }
@@ -164,6 +179,8 @@ pub enum Ending {
     Cancelled,
     /// Ralph ended it because it printed nothing for too long.
     Stalled,
+    /// Ralph ended it because it printed more than a turn may.
+    Overflowed,
     /// Ralph ended it because it went on running after its final event.
     Lingered,
     /// Nobody was there to see it, as when its parent died.

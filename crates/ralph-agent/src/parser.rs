@@ -310,6 +310,7 @@ impl Parser {
             Ending::Cancelled => return Outcome::Interrupted,
             Ending::TimedOut => return Outcome::TimedOut,
             Ending::Stalled => return Outcome::Stalled,
+            Ending::Overflowed => return Outcome::Overflowed,
             Ending::Code(code) => {
                 if let Some(outcome) = (self.adapter.exit)(facts, code, stderr) {
                     return outcome;

@@ -59,8 +59,11 @@ pub struct Turn {
     pub schema: Option<String>,
     /// The turn is ended when it takes longer.
     pub limit: Option<Duration>,
-    /// The turn is ended when the agent prints nothing for so long.
+    /// The turn is ended when the agent does nothing for so long: prints nothing, or nothing
+    /// but that it tries a request once more.
     pub silence: Option<Duration>,
+    /// The turn is ended when the agent has printed more bytes, on stdout and stderr together.
+    pub log_limit: Option<u64>,
     /// The turn is ended when the agent still runs so long after its final event.
     pub linger: Duration,
     /// What the model costs, for an agent that does not tell.
@@ -161,6 +164,7 @@ impl Turn {
             schema: None,
             limit: None,
             silence: None,
+            log_limit: None,
             linger: LINGER,
             price: None,
             marker: marker.into(),
@@ -289,6 +293,10 @@ struct Follow {
     parser: Parser,
     buffer: Vec<u8>,
     read: u64,
+    /// Bytes of it that were read with nothing but news of failed requests.
+    complaints: u64,
+    /// The latest that was read was such news.
+    complains: bool,
 }
 
 impl Follow {
@@ -296,7 +304,14 @@ impl Follow {
         let file = fs_err::File::open(stdout_path(files)).map_err(read_error)?;
         let parser = Parser::of(runner.adapter);
         let parser = if files.join(SCHEMA).exists() { parser.structured() } else { parser };
-        Ok(Self { file, parser, buffer: vec![0; 64 << 10], read: 0 })
+        Ok(Self {
+            file,
+            parser,
+            buffer: vec![0; 64 << 10],
+            read: 0,
+            complaints: 0,
+            complains: false,
+        })
     }
 
     /// Takes in what is there now.
@@ -309,7 +324,14 @@ impl Follow {
                 Err(error) => return Err(error),
             };
             self.read += read as u64;
-            self.parser.feed(&self.buffer[..read], &mut |event| tell(event, progress));
+            let mut told = None;
+            self.parser.feed(&self.buffer[..read], &mut |event| {
+                told = Some(told.unwrap_or(true) && is_complaint(event));
+                tell(event, progress);
+            });
+            // A line that is no event tells of an agent that lives.
+            self.complains = told.unwrap_or(false);
+            self.complaints += if self.complains { read as u64 } else { 0 };
         }
     }
 
@@ -324,6 +346,12 @@ impl Follow {
     }
 }
 
+/// Whether an event says no more than that a request failed and is tried again. An agent
+/// without network may tell that for ever.
+fn is_complaint(event: &Event<'_>) -> bool {
+    matches!(event, Event::Retry { .. } | Event::RateLimit { .. } | Event::Warning { .. })
+}
+
 fn tell(event: &Event<'_>, progress: &mut dyn FnMut(Progress<'_>)) {
     if let Event::Session { id } = event {
         progress(Progress::Session(id));
@@ -335,31 +363,35 @@ fn tell(event: &Event<'_>, progress: &mut dyn FnMut(Progress<'_>)) {
 struct Watch {
     silence: Option<Duration>,
     linger: Duration,
-    /// How much it had printed when it last printed something, and when that was.
-    printed: u64,
-    heard: Instant,
+    log_limit: Option<u64>,
+    /// How much it had printed when it last did something, and when that was.
+    heard: (u64, Instant),
     /// Since when it is done by its own account.
     done: Option<Instant>,
 }
 
 impl Watch {
     fn new(turn: &Turn) -> Self {
-        let Turn { silence, linger, .. } = *turn;
-        Self { silence, linger, printed: 0, heard: Instant::now(), done: None }
+        let Turn { silence, linger, log_limit, .. } = *turn;
+        Self { silence, linger, log_limit, heard: (0, Instant::now()), done: None }
     }
 
     fn judge(&mut self, output: &Follow, files: &Path) -> Option<Ending> {
         let now = Instant::now();
         let errors = fs_err::metadata(stderr_path(files)).map_or(0, |file| file.len());
-        if self.printed != output.read + errors {
-            self.printed = output.read + errors;
-            self.heard = now;
+        if self.log_limit.is_some_and(|limit| output.read + errors > limit) {
+            return Some(Ending::Overflowed);
+        }
+        // Who complains does so on stderr too.
+        let sounds = output.read - output.complaints + errors;
+        if self.heard.0 != sounds && !output.complains {
+            self.heard = (sounds, now);
         }
         self.done = output.parser.is_final().then(|| self.done.unwrap_or(now));
         if self.done.is_some_and(|done| now - done >= self.linger) {
             return Some(Ending::Lingered);
         }
-        let silence = self.silence.filter(|silence| now - self.heard >= *silence);
+        let silence = self.silence.filter(|silence| now - self.heard.1 >= *silence);
         silence.map(|_| Ending::Stalled)
     }
 }

@@ -6,6 +6,7 @@ use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use ralph_agent::Redaction;
 use ralph_git::{GitEnv, Repo};
 use ralph_process::{Cancel, SystemClock};
 use ralph_queue::Terms;
@@ -121,6 +122,13 @@ impl Context {
             CliError::new(ErrorKind::Io, error.to_string())
                 .context("the path of the running `ralph` cannot be found")
         })
+    }
+
+    /// What is left out of what agents said: with the values of secret variables.
+    pub(crate) fn redaction(&self) -> Redaction {
+        let Environment(variables) = &self.env;
+        let texts = variables.iter().map(|(name, value)| (name.to_str(), value.to_str()));
+        Redaction::with_variables(texts.filter_map(|(name, value)| Some((name?, value?))))
     }
 
     /// The git repository whose work tree has its root at `root`, or above it.

@@ -89,9 +89,9 @@ impl Ui {
         if self.stdout.is_terminal { self.print(text) } else { self.to_stdout(text) }
     }
 
-    /// Writes one JSON document to stdout, on one line.
-    pub(crate) fn print_json_line(&self, document: &impl Serialize) -> Result<(), CliError> {
-        self.to_stdout(&(escaped(serde_json::to_string(document))? + "\n"))
+    /// Writes the text of one JSON document to stdout, on one line.
+    pub(crate) fn print_json_line(&self, document: &str) -> Result<(), CliError> {
+        self.to_stdout(&(escaped(Ok(document.to_owned()))? + "\n"))
     }
 
     /// Writes lines of fields to stdout, with tabs between them.

@@ -193,6 +193,8 @@ pub struct AgentConfig {
     pub turn_silence_minutes: u32,
     /// Seconds that an agent has from its final event to its end.
     pub turn_linger_seconds: u32,
+    /// Megabytes that an agent may print in one turn before it is ended.
+    pub turn_log_limit_mb: u32,
     /// Turns an agent gets to resolve one conflict.
     pub conflict_turns: u32,
     /// Turns an agent gets to turn a red gate green.

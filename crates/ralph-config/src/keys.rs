@@ -151,6 +151,7 @@ pub(crate) const KEYS: &[(&str, Kind, &str)] = &[
     ("agent.turn_timeout_minutes", Whole(1, 1_440), "60"),
     ("agent.turn_silence_minutes", Whole(0, 1_440), "30"),
     ("agent.turn_linger_seconds", Whole(0, 3_600), "10"),
+    ("agent.turn_log_limit_mb", Whole(1, 1_000_000), "256"),
     ("agent.conflict_turns", Whole(0, 20), "3"),
     ("agent.gate_fix_turns", Whole(0, 20), "3"),
     ("parallel.workers", Whole(2, 255), ""),

@@ -1,5 +1,6 @@
 //! One task's record in the state file, as the process that works on it sees it.
 
+use ralph_agent::Redaction;
 use ralph_state::parallel::{Refused, WorkerEvent};
 use ralph_state::{
     LoadError, ParallelStateFile, Store, TaskId, Timestamp, UpdateError, WorkerRecord,
@@ -176,6 +177,10 @@ impl Claim {
                 .find(|record| self.is_own(record))
                 .ok_or_else(|| self.lost())?;
             change(&mut next, record)?;
+            // What an agent said is clean; git may have shown an address with a password.
+            if let Some(error) = &mut record.last_error {
+                *error = Redaction::default().text(error).into_owned();
+            }
             let written = record.clone();
             if next > 1 {
                 state.next_ticket = Some(next);

@@ -875,8 +875,7 @@ impl Coordinator<'_> {
             if record.is_terminal() {
                 let summary = summarise(record, title, self.began, self.project.now());
                 self.seen.remove(&record.task_id);
-                self.project.tell(Event::Finished(summary.clone()));
-                self.summary.tasks.push(summary);
+                self.summary.tasks.push(self.project.tell_finished(summary));
             }
         }
     }
@@ -930,8 +929,7 @@ impl Coordinator<'_> {
         for (task, title) in std::mem::take(&mut self.seen) {
             if let Some(record) = state.get_worker(&task) {
                 let summary = summarise(record, &title, self.began, self.project.now());
-                self.project.tell(Event::Finished(summary.clone()));
-                self.summary.tasks.push(summary);
+                self.summary.tasks.push(self.project.tell_finished(summary));
             }
         }
     }

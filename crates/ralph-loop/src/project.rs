@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ralph_agent::{Programs, Runner, RunnerError};
+use ralph_agent::{Programs, Redaction, Runner, RunnerError};
 use ralph_config::Config;
 use ralph_git::{GitEnv, Repo};
 use ralph_process::Cancel;
@@ -18,7 +18,7 @@ use ralph_state::file::Holder;
 use ralph_state::{Clock, LoadError, ParallelStateFile, Store, Timestamp};
 
 use crate::books::BookRules;
-use crate::event::Event;
+use crate::event::{Event, TaskSummary};
 use crate::fault::Faults;
 use crate::layout::Layout;
 use crate::worker::WorkerError;
@@ -51,6 +51,8 @@ pub struct Project {
     pub holder: Holder,
     /// The value of `PATH`, to look programs up.
     pub path: Option<OsString>,
+    /// What is left out of all that is told and recorded.
+    pub redaction: Redaction,
     /// Where tests make it die.
     pub faults: Faults,
     /// What the caller was asked to do.
@@ -111,9 +113,19 @@ impl Project {
         store(&self.layout(), &self.holder)
     }
 
-    /// Tells the caller.
+    /// Tells the caller, without secrets.
     pub fn tell(&self, event: Event) {
-        (self.events)(event);
+        (self.events)(match event {
+            Event::Note(text) => Event::Note(self.redaction.text(&text).into_owned()),
+            event => event,
+        });
+    }
+
+    /// Tells the caller how a task ended, and returns it as told, without secrets.
+    pub fn tell_finished(&self, mut task: TaskSummary) -> TaskSummary {
+        task.reason = task.reason.map(|reason| self.redaction.text(&reason).into_owned());
+        self.tell(Event::Finished(task.clone()));
+        task
     }
 
     /// How often a task may be tried before it counts as failed.

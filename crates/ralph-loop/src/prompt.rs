@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use ralph_agent::Phase;
+use ralph_agent::{Phase, Redaction};
 use ralph_queue::Task;
 
 use crate::gate::GateFailure;
@@ -19,6 +19,8 @@ pub struct Brief<'a> {
     pub no_change_file: &'a Path,
     /// Files the user wants every agent to read, already loaded.
     pub instructions: &'a [(String, String)],
+    /// What the output of a gate is shown without.
+    pub redaction: &'a Redaction,
 }
 
 /// A conflict as an agent is shown it.
@@ -133,7 +135,9 @@ pub fn fix(brief: &Brief<'_>, failure: &GateFailure) -> String {
             "\nYour change, on top of what landed before it, does not pass the gate.\n\
              Command: `{}`\nResult: {}\n\n## Output\n\n{}\n\
              Mend the cause in the working tree. Do not weaken the gate.\n",
-            failure.command, failure.exit, failure.excerpt
+            failure.command,
+            failure.exit,
+            brief.redaction.text(&failure.excerpt)
         ),
     );
     text

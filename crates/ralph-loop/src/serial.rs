@@ -447,7 +447,8 @@ impl Serial<'_> {
                         if phase == Phase::Plan {
                             plan = report.final_text;
                         }
-                        tally.reason = turn::stated_reason(&place).or(tally.reason.take());
+                        tally.reason =
+                            turn::stated_reason(self.project, &place).or(tally.reason.take());
                         break;
                     }
                     Some(Failure::Interrupted) => return Ok(Some(Ended::Stopped)),
@@ -698,8 +699,7 @@ impl Serial<'_> {
             commit: tally.commit.map(|commit| commit.to_string()),
             reason: tally.reason,
         };
-        self.project.tell(Event::Finished(summary.clone()));
-        self.summary.tasks.push(summary);
+        self.summary.tasks.push(self.project.tell_finished(summary));
         Ok(())
     }
 

@@ -83,6 +83,7 @@ pub fn take(
         task_json: &task_json,
         no_change_file: &no_change,
         instructions: &instructions,
+        redaction: &project.redaction,
     };
     let agent = &project.config.agent;
     let mut turn = Turn::new(prompt(&brief), &place.dir, &place.files, &place.marker);
@@ -95,11 +96,14 @@ pub fn take(
     let minutes = u64::from(agent.turn_silence_minutes);
     turn.silence = (minutes > 0).then(|| Duration::from_secs(minutes * 60));
     turn.linger = Duration::from_secs(agent.turn_linger_seconds.into());
+    turn.log_limit = Some(u64::from(agent.turn_log_limit_mb) << 20);
     let price = turn.model.as_ref().and_then(|model| agent.prices.get(model));
     turn.price = price.map(|&ralph_config::Price { input, cache_read, cache_write, output }| {
         ralph_agent::Price { input, cache_read, cache_write, output }
     });
-    let report = ralph_agent::run_turn(runner, &turn, &project.cancel, progress)?;
+    let mut report = ralph_agent::run_turn(runner, &turn, &project.cancel, progress)?;
+    report.outcome = report.outcome.redacted(&project.redaction);
+    report.final_text = report.final_text.map(|text| project.redaction.text(&text).into_owned());
     for survivor in &report.survivors {
         let text = format!("{}: process {} of the agent does not end", task.id, survivor.pid);
         project.tell(Event::Note(text));
@@ -141,10 +145,10 @@ fn ordinal(place: &TurnPlace) -> Option<u32> {
 }
 
 /// The reason an agent left for making no change, if it left one.
-pub fn stated_reason(place: &TurnPlace) -> Option<String> {
+pub fn stated_reason(project: &Project, place: &TurnPlace) -> Option<String> {
     let text = fs_err::read_to_string(no_change_file(place)).ok()?;
     let text = text.trim();
-    (!text.is_empty()).then(|| text.to_owned())
+    (!text.is_empty()).then(|| project.redaction.text(text).into_owned())
 }
 
 /// The variables that the agent and the gate both get.
@@ -180,6 +184,9 @@ pub fn failure(outcome: &Outcome, cancel: &Cancel) -> Option<Failure> {
         }
         Outcome::NotAuthenticated { .. } | Outcome::Misused { .. } => {
             Some(Failure::Machine(outcome.to_string()))
+        }
+        Outcome::Overflowed => {
+            Some(Failure::Again(format!("{outcome} (`agent.turn_log_limit_mb`)")))
         }
         _ => Some(Failure::Again(outcome.to_string())),
     }

@@ -269,6 +269,33 @@ fn an_agent_that_is_silent_for_too_long_is_ended() {
 }
 
 #[test]
+fn an_agent_that_only_tries_again_is_silent() {
+    let stage = Stage::new();
+    let runner = stage.agent(
+        "codex",
+        r#"echo '{"type":"thread.started","thread_id":"1"}'
+        while :; do
+            echo '{"type":"error","message":"Reconnecting... waiting for network (Connection failed)"}'
+            sleep 0.01
+        done"#,
+    );
+    let turn = Turn { silence: Some(Duration::from_millis(500)), ..stage.turn() };
+    let report = run_turn(&runner, &turn, &Cancel::new(), &mut |_| {}).unwrap();
+    assert_eq!((report.outcome, report.ending), (Outcome::Stalled, Ending::Stalled));
+}
+
+#[test]
+fn an_agent_that_prints_without_end_is_ended() {
+    let stage = Stage::new();
+    for script in ["yes", "yes >&2"] {
+        let turn = Turn { log_limit: Some(1 << 20), ..stage.turn() };
+        let report = run_turn(&stage.command(script), &turn, &Cancel::new(), &mut |_| {}).unwrap();
+        assert_eq!((report.outcome, report.ending), (Outcome::Overflowed, Ending::Overflowed));
+        assert_eq!(marked(&stage.marker), []);
+    }
+}
+
+#[test]
 fn claude_is_interrupted_before_it_is_terminated() {
     let stage = Stage::new();
     let runner = stage.agent(

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use ralph_agent::{
-    Capabilities, Ending, Event, Login, Parser, Player, Probe, Programs, Runner, RunnerError,
-    Stage, Surroundings, When,
+    Capabilities, Ending, Event, Login, Parser, Player, Probe, Programs, Redaction, Runner,
+    RunnerError, Stage, Surroundings, Verdict, When,
 };
 use ralph_config::{AgentConfig, Config, ConfiguredRunner};
 use serde_json::{Value, json};
@@ -271,7 +271,8 @@ fn parse(context: &Context, args: &ParseArgs) -> Result<Exit, CliError> {
         Box::new(fs_err::File::open(&args.file)?)
     };
     let as_lines = args.events && !context.ui.wants_json();
-    let mut heard = Heard { as_lines, ..Heard::default() };
+    let redaction = context.redaction();
+    let mut heard = Heard { as_lines, redaction: redaction.clone(), ..Heard::default() };
     let mut buffer = vec![0; 64 << 10];
     loop {
         let read = match input.read(&mut buffer) {
@@ -293,6 +294,11 @@ fn parse(context: &Context, args: &ParseArgs) -> Result<Exit, CliError> {
     if as_lines {
         return Ok(Exit::Done);
     }
+    let verdict = Verdict {
+        outcome: verdict.outcome.redacted(&redaction),
+        final_text: verdict.final_text.map(|text| redaction.text(&text).into_owned()),
+        ..verdict
+    };
     let mut document = json!({
         "schema": Schema::v1("runner-parse"),
         "runner": args.runner,
@@ -316,6 +322,7 @@ fn parse(context: &Context, args: &ParseArgs) -> Result<Exit, CliError> {
 #[derive(Default)]
 struct Heard {
     as_lines: bool,
+    redaction: Redaction,
     counts: BTreeMap<&'static str, u64>,
     list: Vec<Value>,
     failure: Option<CliError>,
@@ -324,12 +331,16 @@ struct Heard {
 impl Heard {
     fn take(&mut self, context: &Context, event: &Event<'_>, wanted: bool) {
         *self.counts.entry(event.kind()).or_default() += 1;
-        if self.as_lines {
-            if let Err(error) = context.ui.print_json_line(event) {
-                self.failure.get_or_insert(error);
-            }
-        } else if wanted {
-            self.list.extend(serde_json::to_value(event));
+        if !self.as_lines && !wanted {
+            return;
+        }
+        let Ok(line) = serde_json::to_string(event) else { return };
+        // No secret holds a quote, so that what is left is still JSON.
+        let line = self.redaction.text(&line);
+        if !self.as_lines {
+            self.list.extend(serde_json::from_str(&line));
+        } else if let Err(error) = context.ui.print_json_line(&line) {
+            self.failure.get_or_insert(error);
         }
     }
 }

@@ -54,6 +54,21 @@ fn the_events_of_a_stream_are_lines_that_are_judged_the_same() {
 }
 
 #[test]
+fn no_secret_is_shown() {
+    let desk = Desk::bare();
+    let stream = STREAM.replace("done", "sk-ant-api03-AAAAAAAA of hunter2hunter2");
+    desk.write("out.jsonl", stream);
+    for more in ["", "--events", "--json --events"] {
+        let ran = desk.sh(&format!(
+            "MY_TOKEN=hunter2hunter2 $RALPH runner parse --runner codex {more} out.jsonl"
+        ));
+        let shown = &ran.success().stdout;
+        assert!(shown.contains("[redacted] of [redacted]"), "{shown}");
+        assert!(!shown.contains("AAAA") && !shown.contains("hunter2"), "{shown}");
+    }
+}
+
+#[test]
 fn agents_are_listed_and_looked_at_without_a_repository() {
     let desk = Desk::bare();
     desk.sandbox.script("agents/codex", "echo codex-cli 0.169.0");

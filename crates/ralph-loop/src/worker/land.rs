@@ -430,7 +430,7 @@ impl Worker<'_> {
         {
             return Ok(None);
         }
-        let reason = turn::stated_reason(place);
+        let reason = turn::stated_reason(self.project, place);
         let untouched =
             unmarked.iter().any(|file| content(&workspace.root().join(&file.path)) == file.before);
         if untouched && reason.is_none() {

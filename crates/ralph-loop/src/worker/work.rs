@@ -253,7 +253,7 @@ impl Worker<'_> {
                     if phase == Phase::Plan {
                         *plan = report.final_text;
                     }
-                    if let Some(reason) = turn::stated_reason(&place) {
+                    if let Some(reason) = turn::stated_reason(self.project, &place) {
                         self.claim.update(|record| record.no_change = Some(reason))?;
                     }
                     return Ok(Turns::Done);

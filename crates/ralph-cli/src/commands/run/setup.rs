@@ -179,6 +179,7 @@ fn assemble(
         cancel: interrupts.cancel().clone(),
         holder: context.holder(command),
         path,
+        redaction: context.redaction(),
         faults: faults(context),
         options,
         events,

@@ -10,6 +10,7 @@ mod leftovers;
 mod machine;
 mod records;
 mod refused;
+mod secrets;
 mod serial;
 mod sessions;
 mod stop;
