@@ -65,6 +65,8 @@ pub enum StopReason {
 pub enum Outcome {
     /// On the target branch (or recorded done without a change, with a reason).
     Landed,
+    /// Done in the user's checkout, and left uncommitted there, as configured.
+    Done,
     /// Someone else finished it meanwhile; the work is kept.
     Superseded,
     /// The work is done but may not land; it is kept.
@@ -84,6 +86,7 @@ impl Outcome {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Landed => "landed",
+            Self::Done => "done",
             Self::Superseded => "superseded",
             Self::Blocked => "blocked",
             Self::Failed => "failed",
@@ -115,6 +118,18 @@ pub struct TaskSummary {
     pub commit: Option<String>,
     /// Why, if it did not land; or the reason given for no change.
     pub reason: Option<String>,
+}
+
+impl TaskSummary {
+    /// The reason, unless a commit says enough.
+    pub fn reason_to_tell(&self) -> Option<&str> {
+        let is_plain = match self.outcome {
+            Outcome::Landed => self.commit.is_some(),
+            Outcome::Done => true,
+            _ => false,
+        };
+        self.reason.as_deref().filter(|_| !is_plain)
+    }
 }
 
 /// What came of a run.

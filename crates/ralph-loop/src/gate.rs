@@ -12,6 +12,11 @@ use thiserror::Error;
 
 /// Output kept of each stream; the rest is counted and dropped.
 const CAPTURE: usize = 256 * 1024;
+/// How often a gate that somebody kills is run before that is a fault of the machine.
+const RUNS: u32 = 2;
+/// Signals that come from outside (SIGHUP, SIGINT, SIGKILL, SIGTERM): a gate that ends by one of
+/// them has not had its say. One that crashes has.
+const KILLS: [i32; 4] = [1, 2, 9, 15];
 /// Lines of each end that an agent or a person is shown.
 const EXCERPT: usize = 50;
 
@@ -52,6 +57,14 @@ pub enum GateError {
         /// The cause.
         source: SpawnError,
     },
+    /// Somebody killed it, each time: the system, when memory ran out, say.
+    #[error("the gate `{command}` gave no answer: {exit}")]
+    Killed {
+        /// The command line.
+        command: String,
+        /// How it ended.
+        exit: Exit,
+    },
 }
 
 /// The gate as a command line, for people.
@@ -77,9 +90,29 @@ pub fn verdict_key(tree: &str, gate: &CiGate) -> String {
 /// Runs the gate in `dir`, in its own process group, with its time limit.
 ///
 /// # Errors
-/// When the program is missing or cannot be started; a gate that runs and
-/// fails is [`Verdict::Red`].
+/// When the program is missing or cannot be started, or somebody kills it; a
+/// gate that runs and fails is [`Verdict::Red`].
 pub fn run(
+    gate: &CiGate,
+    dir: &Path,
+    env: &[(OsString, OsString)],
+    marker: &str,
+    cancel: &Cancel,
+) -> Result<Verdict, GateError> {
+    let mut killed = None;
+    for _ in 0..RUNS {
+        match once(gate, dir, env, marker, cancel) {
+            Err(error @ GateError::Killed { .. }) if !cancel.is_cancelled() => {
+                killed = Some(error);
+            }
+            Err(GateError::Killed { .. }) => return Ok(Verdict::Cancelled),
+            answer => return answer,
+        }
+    }
+    killed.map_or(Ok(Verdict::Cancelled), Err)
+}
+
+fn once(
     gate: &CiGate,
     dir: &Path,
     env: &[(OsString, OsString)],
@@ -111,6 +144,9 @@ pub fn run(
     Ok(match finished.exit {
         Exit::Code(0) => Verdict::Green { wall: finished.wall },
         Exit::Cancelled => Verdict::Cancelled,
+        exit @ Exit::Signal(signal) if KILLS.contains(&signal) => {
+            return Err(GateError::Killed { command, exit });
+        }
         _ => Verdict::Red(GateFailure {
             command,
             exit: finished.exit.to_string(),

@@ -656,8 +656,10 @@ impl Serial<'_> {
     }
 
     fn end(&mut self, ended: Ended, mut tally: Tally) -> Result<(), SerialError> {
+        let is_committed = self.project.config.agent.git_publish_mode != GitPublishMode::Off;
         let outcome = match ended {
-            Ended::Done => Outcome::Landed,
+            Ended::Done if is_committed => Outcome::Landed,
+            Ended::Done => Outcome::Done,
             Ended::Stopped => Outcome::Interrupted,
             Ended::Failed(reason) => {
                 tally.reason = Some(reason);
@@ -676,7 +678,7 @@ impl Serial<'_> {
             self.record(|session| session.agent = None)?;
             self.stop(StopReason::Interrupted);
         } else {
-            if outcome != Outcome::Landed && tally.commit.is_none() {
+            if !matches!(outcome, Outcome::Landed | Outcome::Done) && tally.commit.is_none() {
                 self.keep(&tally.task.id, &tally.task.title)?;
             }
             if outcome == Outcome::Failed {

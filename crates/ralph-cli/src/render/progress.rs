@@ -119,6 +119,7 @@ impl Board {
                 self.active.remove(&summary.task);
                 match summary.outcome {
                     Outcome::Landed => self.landed += 1,
+                    Outcome::Done => {}
                     _ => self.unlanded += 1,
                 }
             }
@@ -207,11 +208,14 @@ fn line(event: &Event) -> Option<Text> {
             _ => return None,
         },
         Event::Finished(summary) => {
-            let style = if summary.outcome == Outcome::Landed { GREEN } else { RED };
+            let style = match summary.outcome {
+                Outcome::Landed | Outcome::Done => GREEN,
+                _ => RED,
+            };
             let mut line = text
-                .style(style, format!("{:<11}", summary.outcome.as_str()))
+                .style(style, format!("{:<10} ", summary.outcome.as_str()))
                 .plain(format!("{}  {} in {}", summary.task, summary.title, time(summary.wall)));
-            if let (Some(reason), false) = (&summary.reason, summary.outcome == Outcome::Landed) {
+            if let Some(reason) = summary.reason_to_tell() {
                 line = line.plain(format!(": {reason}"));
             }
             line

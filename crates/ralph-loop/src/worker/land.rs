@@ -12,7 +12,7 @@ use ralph_agent::{Phase, Progress, TurnReport};
 use ralph_git::{ConflictFile, FetchError, GitError, Push, Rebase, Sha, Workspace};
 use ralph_queue::Task;
 use ralph_state::parallel::WorkerEvent;
-use ralph_state::{WorkerRecord, WorkerStep};
+use ralph_state::{ParallelStateFile, WorkerRecord, WorkerStep};
 
 use super::work::follow_ups;
 use super::{Held, Worker, WorkerEnd, WorkerError};
@@ -37,7 +37,7 @@ enum Pass {
     /// The gate was red on the tree that would have landed.
     Red { onto: Sha, landing: Sha, failure: GateFailure },
     /// The gate is red on the target as it is, without this work.
-    TargetRed(GateFailure),
+    TargetRed { tip: Sha, failure: GateFailure },
     /// The target moved under us.
     Raced,
     /// A passing fault of the network or the server.
@@ -50,6 +50,27 @@ enum Pass {
     Refused(String),
     /// The run was stopped.
     Stopped,
+}
+
+/// What the gate says of a tree, now or before.
+enum Judged {
+    Green,
+    Red(GateFailure),
+    Stopped,
+}
+
+/// The fields of a record that waits for a red target: which tree, and how the gate ended on it.
+const RED: &str = "red_target";
+const RED_EXIT: &str = "red_target_exit";
+
+/// How the gate ended on a target that another task of this run waits for.
+fn known_red(state: &ParallelStateFile, key: &str) -> Option<String> {
+    let waits = |record: &&WorkerRecord| {
+        Held::of(record) == Some(Held::TargetRed)
+            && record.extra.get(RED).and_then(|red| red.as_str()) == Some(key)
+    };
+    let record = state.workers.iter().find(waits)?;
+    record.extra.get(RED_EXIT)?.as_str().map(str::to_owned)
 }
 
 impl Worker<'_> {
@@ -86,7 +107,9 @@ impl Worker<'_> {
                 Pass::Refused(reason) => return self.block(workspace, &reason),
                 Pass::OutOfReach(reason) => return self.held(Held::Machine, &reason),
                 Pass::Stopped => return self.stopped(),
-                Pass::TargetRed(failure) => return self.wait_for_target(&failure),
+                Pass::TargetRed { tip, failure } => {
+                    return self.wait_for_target(&workspace, &tip, &failure);
+                }
                 Pass::Conflict { onto, files } => {
                     drop(lane);
                     if let Some(end) = self.resolve(&workspace, &onto, &files)? {
@@ -189,10 +212,9 @@ impl Worker<'_> {
         let landing = workspace.commit_work(&left_out, &message, tip)?;
         let tree = workspace.tree_of(landing.as_str())?;
         if tree == workspace.tree_of(tip.as_str())? {
-            return Ok(Pass::Landed(None));
+            return self.nothing_to_land(workspace, record, tip);
         }
-        workspace.reset_clean(&landing)?;
-        if let Some(pass) = self.gate(workspace, tip, &landing, &tree)? {
+        if let Some(pass) = self.gate(workspace, tip, &landing)? {
             return Ok(pass);
         }
         self.step(&WorkerStep::PushIntended, |record| {
@@ -202,30 +224,70 @@ impl Worker<'_> {
         self.push(workspace, &landing, tip, fetched)
     }
 
+    /// The target holds all of the work already. That is an end only with a
+    /// reason, and on a tree that is green: nobody else may have asked the gate.
+    fn nothing_to_land(
+        &self,
+        workspace: &Workspace,
+        record: &WorkerRecord,
+        tip: &Sha,
+    ) -> Result<Pass, WorkerError> {
+        if record.no_change.is_some() {
+            return Ok(Pass::Landed(None));
+        }
+        match self.judge(workspace, tip)? {
+            Judged::Green => {}
+            Judged::Red(failure) => return Ok(Pass::TargetRed { tip: tip.clone(), failure }),
+            Judged::Stopped => return Ok(Pass::Stopped),
+        }
+        let reason = format!("`{}` has its change already", self.branch);
+        self.claim.update(|record| record.no_change = Some(reason))?;
+        Ok(Pass::Landed(None))
+    }
+
+    /// What the gate says of `commit`, which is asked only if it has not said
+    /// that this tree is green, or, in this run, that it is a red target.
+    fn judge(&self, workspace: &Workspace, commit: &Sha) -> Result<Judged, WorkerError> {
+        let gate = &self.project.config.agent.ci_gate;
+        if !gate.enabled {
+            return Ok(Judged::Green);
+        }
+        let key = gate::verdict_key(workspace.tree_of(commit.as_str())?.as_str(), gate);
+        let state = self.claim.state().map_err(crate::claim::ClaimError::from)?;
+        if state.gates.contains_key(&key) {
+            return Ok(Judged::Green);
+        }
+        if let Some(exit) = known_red(&state, &key) {
+            let command = gate::command_line(gate);
+            return Ok(Judged::Red(GateFailure { command, exit, excerpt: String::new() }));
+        }
+        workspace.reset_clean(commit)?;
+        Ok(match self.run_gate(workspace)? {
+            Verdict::Green { .. } => {
+                self.claim.remember_green(&key, self.project.now())?;
+                Judged::Green
+            }
+            Verdict::Cancelled => Judged::Stopped,
+            Verdict::Red(failure) => Judged::Red(failure),
+        })
+    }
+
     /// Runs the gate on `landing` unless that tree was green before.
     fn gate(
         &self,
         workspace: &Workspace,
         onto: &Sha,
         landing: &Sha,
-        tree: &Sha,
     ) -> Result<Option<Pass>, WorkerError> {
-        let gate = &self.project.config.agent.ci_gate;
-        if !gate.enabled {
+        if !self.project.config.agent.ci_gate.enabled {
             return Ok(None);
         }
-        let key = gate::verdict_key(tree.as_str(), gate);
-        let state = self.claim.state().map_err(crate::claim::ClaimError::from)?;
-        if !state.gates.contains_key(&key) {
-            let failure = match self.run_gate(workspace)? {
-                Verdict::Green { .. } => None,
-                Verdict::Cancelled => return Ok(Some(Pass::Stopped)),
-                Verdict::Red(failure) => Some(failure),
-            };
-            if let Some(failure) = failure {
+        match self.judge(workspace, landing)? {
+            Judged::Green => {}
+            Judged::Stopped => return Ok(Some(Pass::Stopped)),
+            Judged::Red(failure) => {
                 return self.blame(workspace, onto, landing, failure).map(Some);
             }
-            self.claim.remember_green(&key, self.project.now())?;
         }
         self.step(&WorkerStep::GateGreen, |_| {})?;
         Ok(None)
@@ -241,20 +303,14 @@ impl Worker<'_> {
         landing: &Sha,
         failure: GateFailure,
     ) -> Result<Pass, WorkerError> {
-        let gate = &self.project.config.agent.ci_gate;
-        let tree = workspace.tree_of(onto.as_str())?;
-        let key = gate::verdict_key(tree.as_str(), gate);
-        let state = self.claim.state().map_err(crate::claim::ClaimError::from)?;
-        if !state.gates.contains_key(&key) {
-            workspace.reset_clean(onto)?;
-            match self.run_gate(workspace)? {
-                Verdict::Green { .. } => self.claim.remember_green(&key, self.project.now())?,
-                Verdict::Cancelled => return Ok(Pass::Stopped),
-                Verdict::Red(failure) => return Ok(Pass::TargetRed(failure)),
+        Ok(match self.judge(workspace, onto)? {
+            Judged::Green => {
+                workspace.reset_clean(landing)?;
+                Pass::Red { onto: onto.clone(), landing: landing.clone(), failure }
             }
-            workspace.reset_clean(landing)?;
-        }
-        Ok(Pass::Red { onto: onto.clone(), landing: landing.clone(), failure })
+            Judged::Stopped => Pass::Stopped,
+            Judged::Red(failure) => Pass::TargetRed { tip: onto.clone(), failure },
+        })
     }
 
     fn run_gate(&self, workspace: &Workspace) -> Result<Verdict, WorkerError> {
@@ -266,7 +322,19 @@ impl Worker<'_> {
     }
 
     /// Leaves the committed work for the next run, which lands it once the target is green.
-    fn wait_for_target(&self, failure: &GateFailure) -> Result<WorkerEnd, WorkerError> {
+    fn wait_for_target(
+        &self,
+        workspace: &Workspace,
+        tip: &Sha,
+        failure: &GateFailure,
+    ) -> Result<WorkerEnd, WorkerError> {
+        // So that no other worker of this run asks the gate about this tree.
+        let tree = workspace.tree_of(tip.as_str())?;
+        let key = gate::verdict_key(tree.as_str(), &self.project.config.agent.ci_gate);
+        self.claim.update(|record| {
+            record.extra.set(RED, key);
+            record.extra.set(RED_EXIT, failure.exit.as_str());
+        })?;
         let reason = format!(
             "the gate `{}` is red on `{}` itself, without this work: {}",
             failure.command, self.branch, failure.exit

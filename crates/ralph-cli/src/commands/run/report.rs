@@ -49,6 +49,7 @@ fn document(summary: &RunSummary) -> Value {
     json!({
         "schema": Schema::v1("run-summary"),
         "landed": count(Outcome::Landed),
+        "done": count(Outcome::Done),
         "blocked": count(Outcome::Blocked),
         "failed": count(Outcome::Failed),
         "limited": count(Outcome::Limited),
@@ -108,8 +109,8 @@ fn print(context: &Context, summary: &RunSummary) -> Result<(), CliError> {
         return Ok(());
     }
     context.ui.print(table(&summary.tasks))?;
-    for task in summary.tasks.iter().filter(|task| task.outcome != Outcome::Landed) {
-        if let Some(reason) = &task.reason {
+    for task in &summary.tasks {
+        if let Some(reason) = task.reason_to_tell() {
             context.ui.say(format!("{}: {reason}", task.task));
         }
     }
@@ -164,7 +165,7 @@ fn table(tasks: &[TaskSummary]) -> Text {
         let line = line.trim_end();
         text = match outcome.map(|task| task.outcome) {
             None => text.style(BOLD, line),
-            Some(Outcome::Landed) => text.style(GREEN, line),
+            Some(Outcome::Landed | Outcome::Done) => text.style(GREEN, line),
             Some(Outcome::Blocked | Outcome::Failed) => text.style(RED, line),
             Some(Outcome::Superseded | Outcome::Limited | Outcome::Held | Outcome::Interrupted) => {
                 text.style(YELLOW, line)

@@ -260,12 +260,64 @@ fn a_target_that_is_red_itself_costs_no_turn_on_the_gate_and_loses_nothing() {
     assert!(scene.log("turns").iter().all(|turn| !turn.contains(" fix ")));
     assert!(scene.log("turns").len() <= 2, "nothing more is started");
     assert!(scene.landed().is_empty());
+    let target = scene.git(&["rev-parse", "HEAD^{tree}"]);
+    let asked = scene.log("gates").iter().filter(|gate| gate.ends_with(&target)).count();
+    assert_eq!(asked, 1, "the gate is asked once about the target: {:?}", scene.log("gates"));
     let done = scene.log("turns").len();
     scene.sandbox.write(scene.dir.join("broken.txt"), "finished\n");
     scene.publish("Mend the target");
     scene.run(2, 0);
     scene.all_landed(5);
     assert_eq!(scene.log("turns").len(), 5, "what was done before was landed: {done}");
+}
+
+#[test]
+fn a_change_that_the_target_has_already_is_green_or_waits() {
+    let scene = Scene::new(Remote::Bare, Books::Ignored);
+    scene.tasks(1);
+    scene.act(&[("RQ-0001", "echo same > same.txt")]);
+    // Somebody else makes the same change and breaks the target while the agent works.
+    let agent = fs_err::read_to_string(scene.sandbox.path("bin/agent.sh")).expect("written");
+    let push = format!(
+        "git clone -q '{0}' '{1}'; (cd '{1}'; echo same > same.txt; echo UNFINISHED > red.txt; \
+         git add -A; git commit -qm Same; git push -q origin main)\n",
+        scene.remote.as_ref().expect("a remote").display(),
+        scene.sandbox.path("other").display(),
+    );
+    scene.sandbox.write("bin/agent.sh", format!("{agent}\n{push}"));
+    let summary = scene.run(1, 1);
+    assert_eq!(summary["stopped"], "target_red", "{summary}");
+    assert_eq!(summary["landed"], 0, "{summary}");
+    // Mended, it is an end, with the reason.
+    let other = scene.sandbox.path("other");
+    scene.sandbox.git(&other, ["rm", "-q", "red.txt"]);
+    scene.sandbox.git(&other, ["commit", "-qm", "Mend"]);
+    scene.sandbox.git(&other, ["push", "-q", "origin", "main"]);
+    let summary = scene.run(1, 0);
+    let task = &summary["tasks"][0];
+    assert_eq!((&task["outcome"], &task["commit"]), (&"landed".into(), &().into()), "{summary}");
+    assert!(task["reason"].to_string().contains("already"), "{summary}");
+    assert_eq!(scene.log("turns").len(), 1);
+}
+
+#[test]
+fn a_gate_that_somebody_kills_has_not_spoken() {
+    let scene = Scene::new(Remote::Bare, Books::Tracked);
+    scene.tasks(2);
+    let gate = fs_err::read_to_string(scene.sandbox.path("bin/gate.sh")).expect("written");
+    let marks = scene.sandbox.path("log").display().to_string();
+    let dies = |times: usize| {
+        format!("{gate}\nif [ $(grep -c . {marks}/gates) -le {times} ]; then kill -9 $$; fi\n")
+    };
+    // Once: it is run again. Each time: the machine is at fault, and no agent is asked.
+    scene.sandbox.write("bin/gate.sh", dies(99));
+    let summary = scene.run(1, 3);
+    assert_eq!(summary["stopped"], "machine", "{summary}");
+    assert!(scene.log("turns").iter().all(|turn| !turn.contains(" fix ")));
+    scene.sandbox.write("bin/gate.sh", dies(scene.log("gates").len() + 1));
+    scene.run(1, 0);
+    scene.all_landed(2);
+    assert_eq!(scene.log("turns").len(), 2);
 }
 
 #[test]

@@ -125,7 +125,9 @@ fn commit_and_push_pushes() {
 #[test]
 fn publish_off_leaves_the_changes_and_goes_on() {
     let scene = scene(2);
-    scene.ralph(&["run", "loop", "--git-publish-mode", "off"]).success();
+    let ran = scene.ralph(&["run", "loop", "--git-publish-mode", "off", "--json"]);
+    let summary = super::super::parse(&ran.success().stdout);
+    assert_eq!((&summary["landed"], &summary["done"]), (&0.into(), &2.into()), "{summary}");
     assert!(scene.landed().is_empty());
     for task in ["RQ-0001", "RQ-0002"] {
         assert!(scene.dir.join(format!("work/{task}.txt")).is_file());
