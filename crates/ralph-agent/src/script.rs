@@ -4,6 +4,7 @@
 //! both.
 
 use std::{
+    collections::{BTreeMap, BTreeSet},
     ffi::OsString,
     fmt,
     io::{self, Write},
@@ -199,7 +200,7 @@ pub fn play(path: &Path, stage: &mut Stage<'_>) -> Result<i32, ScriptError> {
             }
             Step::Copy(from) => copy(&scene.base.join(from), stage.dir).map_err(failed)?,
             Step::Remove(path) => {
-                fs_err::remove_file(inside(stage.dir, path)?).map_err(failed)?;
+                remove(stage.dir, &inside(stage.dir, path)?).map_err(failed)?;
             }
             Step::WaitMs(wait) => drop(Cancel::new().wait_timeout(Duration::from_millis(*wait))),
             Step::IgnoreSignals => {
@@ -238,7 +239,7 @@ pub struct Taken<'a> {
     /// The work tree.
     pub dir: &'a Path,
     /// The files of it that the turn changed or removed.
-    pub changed: &'a [PathBuf],
+    pub changed: &'a BTreeSet<PathBuf>,
 }
 
 /// Keeps a turn so that [`play`] can play it again: makes a directory below `recording` with
@@ -264,16 +265,14 @@ pub fn record(recording: &Path, taken: Taken<'_>) -> io::Result<()> {
         fs_err::copy(files.join(name), place.join(name))?;
         steps.push(step(name.into()));
     }
-    steps.push(Step::Copy(CHANGED.into()));
     for path in changed {
-        if dir.join(path).is_file() {
-            let kept = place.join(CHANGED).join(path);
-            make_parent(&kept)?;
-            fs_err::copy(dir.join(path), kept)?;
-        } else {
+        let kept = place.join(CHANGED).join(path);
+        if !copy_one(&dir.join(path), &kept)? {
             steps.push(Step::Remove(path.clone()));
         }
     }
+    // Where a directory comes after a file, or a file after a directory, there is room now.
+    steps.push(Step::Copy(CHANGED.into()));
     steps.push(match ending {
         Ending::Code(code) => Step::Exit(code),
         Ending::Signal(signal) => Step::Exit(128 + signal),
@@ -281,8 +280,9 @@ pub fn record(recording: &Path, taken: Taken<'_>) -> io::Result<()> {
         Ending::Cancelled | Ending::Unseen => Step::Exit(130),
     });
     let runner = Some(runner.language().to_owned());
-    let scene =
-        Recorded { version: VERSION, runner, turn: Scene { when, steps, base: place.clone() } };
+    let interrupted = matches!(ending, Ending::Cancelled | Ending::Unseen);
+    let turn = Scene { when, steps, base: place.clone() };
+    let scene = Recorded { version: VERSION, runner, interrupted, turn };
     let text = serde_json::to_vec_pretty(&scene).map_err(io::Error::other)?;
     fs_err::write(place.join(TURN), text)
 }
@@ -293,6 +293,9 @@ pub fn record(recording: &Path, taken: Taken<'_>) -> io::Result<()> {
 struct Recorded {
     version: u32,
     runner: Option<String>,
+    /// The run was stopped in it.
+    #[serde(default)]
+    interrupted: bool,
     turn: Scene,
 }
 
@@ -310,14 +313,47 @@ fn load(path: &Path) -> Result<Script, ScriptError> {
         .map_err(read)?;
     places.sort();
     let mut script = Script { version: VERSION, runner: None, turns: Vec::new() };
+    let mut recorded = Vec::new();
     for place in places.into_iter().filter(|place| place.join(TURN).is_file()) {
-        let Recorded { version, runner, mut turn } = parse(&place.join(TURN))?;
-        script.version = script.version.max(version);
-        script.runner = runner;
-        turn.base = place;
-        script.turns.push(turn);
+        let mut one: Recorded = parse(&place.join(TURN))?;
+        script.version = script.version.max(one.version);
+        script.runner.clone_from(&one.runner);
+        one.turn.base = place;
+        recorded.push(one);
     }
+    script.turns = as_a_fresh_run(recorded);
     check(script)
+}
+
+/// The turns as those of a run that begins each task anew: of a task that was begun again
+/// only the latest go, a turn in which the run was stopped is as good as the one that went
+/// on with it, and what came before the recording is not counted.
+fn as_a_fresh_run(recorded: Vec<Recorded>) -> Vec<Scene> {
+    let mut tasks: BTreeMap<Option<String>, Vec<Recorded>> = BTreeMap::new();
+    for one in recorded {
+        let of = |it: &Recorded| (it.turn.when.attempt, it.turn.when.turn);
+        let turns = tasks.entry(one.turn.when.task.clone()).or_default();
+        if turns.last().is_some_and(|last| of(&one) <= of(last)) {
+            turns.clear();
+        }
+        turns.pop_if(|last| last.interrupted);
+        turns.push(one);
+    }
+    let mut scenes = Vec::new();
+    for turns in tasks.into_values() {
+        let (mut before, mut attempt, mut number) = (None, 0, 0);
+        for Recorded { turn: mut scene, .. } in turns {
+            if before.replace(scene.when.attempt) == Some(scene.when.attempt) {
+                number += 1;
+            } else {
+                (attempt, number) = (attempt + 1, 1);
+            }
+            scene.when.attempt = scene.when.attempt.map(|_| attempt);
+            scene.when.turn = scene.when.turn.map(|_| number);
+            scenes.push(scene);
+        }
+    }
+    scenes
 }
 
 fn parse<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<T, ScriptError> {
@@ -388,11 +424,50 @@ fn copy(from: &Path, to: &Path) -> io::Result<()> {
         if entry.file_type()?.is_dir() {
             copy(&entry.path(), &there)?;
         } else {
-            make_parent(&there)?;
-            fs_err::copy(entry.path(), there)?;
+            copy_one(&entry.path(), &there)?;
         }
     }
     Ok(())
+}
+
+/// The file or symlink `from` at `to`; false when there is none. A symlink stays one, whatever
+/// it points to, and is never written through.
+fn copy_one(from: &Path, to: &Path) -> io::Result<bool> {
+    let kind = match fs_err::symlink_metadata(from) {
+        Ok(metadata) => metadata.file_type(),
+        Err(error) if is_no_file(&error) => return Ok(false),
+        Err(error) => return Err(error),
+    };
+    if kind.is_dir() {
+        return Ok(false);
+    }
+    make_parent(to)?;
+    if fs_err::symlink_metadata(to).is_ok_and(|there| there.is_symlink() || kind.is_symlink()) {
+        fs_err::remove_file(to)?;
+    }
+    if kind.is_symlink() {
+        fs_err::os::unix::fs::symlink(fs_err::read_link(from)?, to)?;
+    } else {
+        fs_err::copy(from, to)?;
+    }
+    Ok(true)
+}
+
+/// Removes a file and, like git, the directories that it leaves empty. What is gone is gone.
+fn remove(dir: &Path, path: &Path) -> io::Result<()> {
+    match fs_err::remove_file(path) {
+        Err(error) if !is_no_file(&error) => return Err(error),
+        _ => {}
+    }
+    let parents = path.ancestors().skip(1).take_while(|parent| *parent != dir);
+    let _kept = parents.map(fs_err::remove_dir).find(Result::is_err);
+    Ok(())
+}
+
+/// Nothing is there, or a directory is, or a file where a directory was.
+fn is_no_file(error: &io::Error) -> bool {
+    use io::ErrorKind::{IsADirectory, NotADirectory, NotFound};
+    matches!(error.kind(), NotFound | NotADirectory | IsADirectory)
 }
 
 fn make_parent(path: &Path) -> io::Result<()> {

@@ -1,6 +1,8 @@
 //! Commits: their messages, trailers and size.
 
-use crate::command::{Call, records};
+use std::path::PathBuf;
+
+use crate::command::{Call, path_from, records};
 use crate::{GitError, Repo, Sha};
 
 /// One commit for people.
@@ -92,6 +94,17 @@ impl Repo {
         ];
         let answer = self.run(Call::new(options).arg(from.as_str()).arg(to.as_str()))?;
         parse_numstat(&answer.stdout).ok_or_else(|| answer.unreadable())
+    }
+
+    /// The paths, relative to the root, that differ between two commits or trees; of a file
+    /// that moved, both.
+    ///
+    /// # Errors
+    /// When one is missing, or git gives no answer.
+    pub fn changed_paths(&self, from: &Sha, to: &Sha) -> Result<Vec<PathBuf>, GitError> {
+        let call = Call::new(["diff-tree", "-r", "-z", "--name-only", "--no-renames"]);
+        let answer = self.run(call.args([from.as_str(), to.as_str()]))?;
+        Ok(records(&answer.stdout).map(path_from).collect())
     }
 
     /// The newest commit of `range` with the trailer `key: value`.

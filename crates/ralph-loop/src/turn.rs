@@ -1,5 +1,6 @@
 //! One agent turn on behalf of a task: its files, its environment, its record.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -7,7 +8,7 @@ use std::time::Duration;
 use ralph_agent::{
     Access, Ending, Outcome, Phase, Progress, Runner, Taken, Turn, TurnError, TurnReport, When,
 };
-use ralph_git::Repo;
+use ralph_git::{GitError, Repo, Sha};
 use ralph_process::Cancel;
 use ralph_queue::Task;
 use ralph_state::Timestamp;
@@ -101,6 +102,8 @@ pub fn take(
     turn.price = price.map(|&ralph_config::Price { input, cache_read, cache_write, output }| {
         ralph_agent::Price { input, cache_read, cache_write, output }
     });
+    let recording = project.options.record.as_deref();
+    let before = recording.map(|_| Before::of(project, place)).transpose()?;
     let mut report = ralph_agent::run_turn(runner, &turn, &project.cancel, progress)?;
     report.outcome = report.outcome.redacted(&project.redaction);
     report.final_text = report.final_text.map(|text| project.redaction.text(&text).into_owned());
@@ -108,26 +111,51 @@ pub fn take(
         let text = format!("{}: process {} of the agent does not end", task.id, survivor.pid);
         project.tell(Event::Note(text));
     }
-    if let Some(recording) = &project.options.record {
-        record(project, runner, recording, (task, place), report.ending)?;
+    if let (Some(recording), Some(before)) = (recording, before) {
+        record(runner, recording, (task, place), &before, report.ending)?;
     }
     Ok(report)
 }
 
+/// The work tree as it was before a turn that is recorded.
+struct Before {
+    repo: Repo,
+    commit: Option<Sha>,
+    files: Sha,
+}
+
+impl Before {
+    fn of(project: &Project, place: &TurnPlace) -> Result<Self, std::io::Error> {
+        // Not to be cancelled: what a stopped run did so far is kept as well.
+        let repo = Repo::discover(&place.dir, project.git_env.clone(), Cancel::new());
+        let repo = repo.map_err(std::io::Error::other)?;
+        let look = || Ok((repo.resolve("HEAD")?, repo.work_tree_hash(&[])?));
+        let (commit, files) = look().map_err(std::io::Error::other::<GitError>)?;
+        Ok(Self { repo, commit, files })
+    }
+
+    /// What is other than before the turn, whether the agent committed it or not, or than in
+    /// the commit it began on: earlier turns need not be in the recording.
+    fn changed(&self) -> Result<BTreeSet<PathBuf>, GitError> {
+        let now = self.repo.work_tree_hash(&[])?;
+        let mut changed = BTreeSet::new();
+        for before in self.commit.iter().chain([&self.files]) {
+            changed.extend(self.repo.changed_paths(before, &now)?);
+        }
+        // The queue and the rest of Ralph's own files are not the agent's.
+        changed.retain(|path| !path.starts_with(".ralph"));
+        Ok(changed)
+    }
+}
+
 fn record(
-    project: &Project,
     runner: &Runner,
     recording: &Path,
     (task, place): (&Task, &TurnPlace),
+    before: &Before,
     ending: Ending,
 ) -> Result<(), std::io::Error> {
-    // What a stopped run did so far is kept as well.
-    let repo = Repo::discover(&place.dir, project.git_env.clone(), Cancel::new())
-        .map_err(std::io::Error::other)?;
-    let all = repo.changes().map_err(std::io::Error::other)?.into_iter();
-    // The queue and the rest of Ralph's own files are not the agent's.
-    let changed: Vec<PathBuf> =
-        all.map(|change| change.path).filter(|path| !path.starts_with(".ralph")).collect();
+    let changed = before.changed().map_err(std::io::Error::other)?;
     let when = When {
         task: Some(task.id.to_string()),
         phase: Some(place.phase.as_str().to_owned()),
@@ -135,7 +163,7 @@ fn record(
         turn: ordinal(place),
     };
     let files = &place.files;
-    let taken = Taken { runner, when, files, ending, dir: repo.root(), changed: &changed };
+    let taken = Taken { runner, when, files, ending, dir: before.repo.root(), changed: &changed };
     ralph_agent::record(recording, taken)
 }
 

@@ -87,11 +87,7 @@ fn what_was_recorded_is_played_again() {
     fs_err::write(files.join("stderr"), "noise").unwrap();
     fs_err::write(work.join("new.txt"), "new").unwrap();
     fs_err::write(again.join("old.txt"), "old").unwrap();
-    let programs = Programs {
-        bins: [("codex".to_owned(), "/bin/sh".to_owned())].into(),
-        ..Programs::default()
-    };
-    let runner = Runner::resolve("codex", &programs).unwrap();
+    let runner = codex();
     for number in [1, 2] {
         let taken = Taken {
             runner: &runner,
@@ -99,7 +95,7 @@ fn what_was_recorded_is_played_again() {
             files: &files,
             ending: Ending::Code(i32::try_from(number).unwrap() - 1),
             dir: &work,
-            changed: &["new.txt".into(), "old.txt".into()],
+            changed: &["new.txt".into(), "old.txt".into()].into(),
         };
         record(&recording, taken).unwrap();
     }
@@ -111,4 +107,117 @@ fn what_was_recorded_is_played_again() {
     let mut parser = Parser::new("codex").unwrap();
     parser.feed(out.as_bytes(), &mut |_| {});
     assert_eq!(parser.finish(Ending::Code(code), &err, &mut |_| {}).outcome, Outcome::Succeeded);
+}
+
+fn codex() -> Runner {
+    let bins = [("codex".to_owned(), "/bin/sh".to_owned())].into();
+    Runner::resolve("codex", &Programs { bins, ..Programs::default() }).unwrap()
+}
+
+/// Turns, recorded and played in directories of their own.
+struct Recorder {
+    root: TempDir,
+}
+
+impl Recorder {
+    fn new() -> Self {
+        let root = tempfile::tempdir().unwrap();
+        for dir in ["files", "work", "again"] {
+            fs_err::create_dir(root.path().join(dir)).unwrap();
+        }
+        Self { root }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.root.path().join(name)
+    }
+
+    fn record(&self, when: When, said: &str, ending: Ending, changed: &[&str]) {
+        fs_err::write(self.path("files/stdout"), said).unwrap();
+        fs_err::write(self.path("files/stderr"), "").unwrap();
+        let taken = Taken {
+            runner: &codex(),
+            when,
+            files: &self.path("files"),
+            ending,
+            dir: &self.path("work"),
+            changed: &changed.iter().map(PathBuf::from).collect(),
+        };
+        record(&self.path("recording"), taken).unwrap();
+    }
+
+    /// What is printed in this turn of a fresh run.
+    fn said(&self, when: When) -> Option<String> {
+        perform(&self.path("recording"), &self.path("again"), when).ok().map(|it| it.0)
+    }
+}
+
+#[test]
+fn symlinks_and_what_changed_its_kind_are_played_again() {
+    use std::os::unix::fs::symlink;
+
+    let stage = Recorder::new();
+    let outside = stage.path("outside");
+    fs_err::write(&outside, "mine").unwrap();
+    fs_err::create_dir_all(stage.path("work/was-file")).unwrap();
+    fs_err::write(stage.path("work/was-file/inner"), "inner").unwrap();
+    fs_err::write(stage.path("work/was-dir"), "file").unwrap();
+    fs_err::write(stage.path("work/was-link"), "file").unwrap();
+    symlink("nowhere", stage.path("work/dangling")).unwrap();
+    symlink("was-file", stage.path("work/to-dir")).unwrap();
+    let changed = [
+        "dangling",
+        "gone",
+        "to-dir",
+        "was-dir",
+        "was-dir/inner",
+        "was-file",
+        "was-file/inner",
+        "was-link",
+    ];
+    stage.record(turn("RQ-1", 1), "done", Ending::Code(0), &changed);
+
+    fs_err::create_dir(stage.path("again/was-dir")).unwrap();
+    fs_err::write(stage.path("again/was-dir/inner"), "").unwrap();
+    fs_err::write(stage.path("again/was-file"), "").unwrap();
+    fs_err::write(stage.path("again/to-dir"), "").unwrap();
+    symlink(&outside, stage.path("again/was-link")).unwrap();
+    assert_eq!(stage.said(turn("RQ-1", 1)).as_deref(), Some("done"));
+    let read = |name: &str| fs_err::read_to_string(stage.path(name)).unwrap();
+    assert_eq!(read("again/was-file/inner"), "inner");
+    assert_eq!(read("again/to-dir/inner"), "inner");
+    assert_eq!((read("again/was-dir"), read("again/was-link")), ("file".into(), "file".into()));
+    assert_eq!(fs_err::read_link(stage.path("again/dangling")).unwrap(), Path::new("nowhere"));
+    assert_eq!(read("outside"), "mine");
+}
+
+fn attempt(attempt: u32, turn: u32) -> When {
+    When { attempt: Some(attempt), turn: Some(turn), ..self::turn("RQ-1", turn) }
+}
+
+#[test]
+fn of_two_nights_in_one_recording_the_later_is_played() {
+    let stage = Recorder::new();
+    for night in ["one", "two"] {
+        stage.record(attempt(1, 1), night, Ending::Code(1), &[]);
+        if night == "one" {
+            stage.record(attempt(1, 2), night, Ending::Code(1), &[]);
+        }
+        stage.record(attempt(2, 1), night, Ending::Code(0), &[]);
+    }
+    let said = |a, t| stage.said(attempt(a, t));
+    assert_eq!((said(1, 1), said(2, 1)), (Some("two".into()), Some("two".into())));
+    assert_eq!(said(1, 2), None);
+}
+
+/// What was interrupted, or came before the recording, does not happen in a fresh run.
+#[test]
+fn a_resumed_turn_is_the_first_of_a_fresh_run() {
+    let stage = Recorder::new();
+    stage.record(attempt(2, 3), "stopped", Ending::Cancelled, &[]);
+    stage.record(attempt(2, 4), "resumed", Ending::Code(1), &[]);
+    stage.record(attempt(3, 1), "again", Ending::Code(0), &[]);
+    assert_eq!(stage.said(attempt(1, 1)).as_deref(), Some("resumed"));
+    assert_eq!(stage.said(attempt(2, 1)).as_deref(), Some("again"));
+    assert_eq!(stage.said(attempt(2, 3)), None);
 }

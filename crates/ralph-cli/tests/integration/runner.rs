@@ -208,6 +208,31 @@ fn a_run_is_recorded_and_played_again_without_its_agent() {
     let two = project();
     two.ralph(&["run", "one", "--runner", &scripted(&recording)]).success();
     assert_eq!(two.git(&["show", "HEAD:hello.txt"]), "hello");
+
+    // The same of an agent that commits by itself, moves a file and goes on.
+    let agent = one.sandbox.script(
+        "committer",
+        "git mv hello.txt moved.txt; git -c user.name=a -c user.email=a@b commit -qm mine
+         ln -s nowhere link; echo more > more.txt",
+    );
+    let commits = |desk: &Desk| {
+        desk.write("hello.txt", "hello\n");
+        desk.git(&["add", "--all"]);
+        desk.git(&["commit", "--quiet", "-m", "Hello"]);
+    };
+    let (three, four) = (project(), project());
+    commits(&three);
+    commits(&four);
+    let recording = three.sandbox.path("recording");
+    let argv = json!({ "agent": { "command": { "argv": [agent] } } });
+    three.sandbox.write(three.sandbox.path("home/.config/ralph/config.jsonc"), argv.to_string());
+    let to = recording.to_str().expect("text");
+    three.ralph(&["run", "one", "--runner", "command", "--record", to]).success();
+    four.ralph(&["run", "one", "--runner", &scripted(&recording)]).success();
+    assert_eq!(four.git(&["show", "HEAD:moved.txt"]), "hello");
+    assert_eq!(four.git(&["show", "HEAD:more.txt"]), "more");
+    assert_eq!(four.git(&["show", "HEAD:link"]), "nowhere");
+    assert_eq!(four.git(&["ls-tree", "--name-only", "HEAD", "hello.txt"]), "");
     let error = two.error(&["run", "one", "--runner", "scripted:nothing.json"], 3);
     assert_eq!(error["kind"], "invalid");
 }
