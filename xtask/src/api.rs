@@ -46,7 +46,8 @@ fn check(name: &str, bless: bool) -> Result<usize, String> {
     let found = listing(name)?;
     let path = cargo::root().join("crates").join(name).join("public-api.txt");
     if bless {
-        let text: String = found.iter().map(|line| format!("{line}\n")).collect();
+        let lines: Vec<&str> = found.iter().map(String::as_str).collect();
+        let text = lines.join("\n") + "\n";
         fs_err::write(&path, text).map_err(|error| error.to_string())?;
     }
     let listed = fs_err::read_to_string(&path).map_err(|error| error.to_string())?;
@@ -170,7 +171,7 @@ fn source(item: &Value) -> Option<String> {
     // A declaration ends where its body begins.
     let end = text.find(" {").or_else(|| text.find(';')).unwrap_or(text.len());
     let declared = text[..end].split_whitespace().collect::<Vec<_>>().join(" ");
-    let by_macro = declared.contains("!") || declared.starts_with('#');
+    let by_macro = declared.contains('!') || declared.starts_with('#');
     let is_derive = !item["attrs"].as_array()?.is_empty() && item["name"].is_null();
     (!by_macro && !is_derive).then(|| declared.trim_end_matches(',').to_owned())
 }
