@@ -127,7 +127,7 @@ impl Lab {
             let writing = self.fresh(scenario)?;
             let told = if let Some(call) = point {
                 let what = format!("signal=KILL:when={}", call.nth);
-                inject(&writing.at, call, &what, durability)?
+                inject(scenario, &writing.at, call, &what, durability)?
             } else {
                 let file = super::syscalls::file_in(&writing.at);
                 super::writer(&["save", durability], &file)?.status().map_err(text)?

@@ -17,7 +17,7 @@ const V3: &[u8] = include_bytes!(
 );
 
 /// What a system call may fail with. Calls that only ask for memory are left out.
-const ERRORS: [(&str, &[&str]); 13] = [
+const ERRORS: [(&str, &[&str]); 17] = [
     ("openat", &["EACCES", "EROFS", "ENOSPC", "EMFILE", "EIO", "EINTR"]),
     ("write", &["ENOSPC", "EDQUOT", "EFBIG", "EIO", "EINTR"]),
     ("read", &["EIO", "EINTR"]),
@@ -31,6 +31,10 @@ const ERRORS: [(&str, &[&str]); 13] = [
     ("getdents64", &["EIO"]),
     ("unlink", &["EACCES", "EIO"]),
     ("ftruncate", &["EIO"]),
+    ("fchown", &["EPERM", "EIO", "EROFS"]),
+    ("readlink", &["EACCES", "EIO"]),
+    ("fcntl", &["EMFILE"]),
+    ("lseek", &["EINVAL"]),
 ];
 
 /// What is there before the writer starts.
@@ -38,12 +42,31 @@ const ERRORS: [(&str, &[&str]); 13] = [
 pub(super) struct Scenario {
     pub(super) name: &'static str,
     pub(super) old: Option<&'static [u8]>,
+    change: Change,
+    behind_a_link: bool,
 }
 
-pub(super) const SCENARIOS: [Scenario; 3] = [
-    Scenario { name: "first save", old: None },
-    Scenario { name: "save", old: Some(V3) },
-    Scenario { name: "migration", old: Some(V2) },
+/// What the writer does.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Change {
+    Save,
+    Append,
+}
+
+const SAVE: Scenario =
+    Scenario { name: "save", old: Some(V3), change: Change::Save, behind_a_link: false };
+
+pub(super) const SCENARIOS: [Scenario; 5] = [
+    Scenario { name: "first save", old: None, ..SAVE },
+    SAVE,
+    Scenario { name: "migration", old: Some(V2), ..SAVE },
+    Scenario { name: "save through a link", behind_a_link: true, ..SAVE },
+    Scenario {
+        name: "append to a journal",
+        old: Some(b"{\"journal_version\": 1}\n\"one\"\n"),
+        change: Change::Append,
+        ..SAVE
+    },
 ];
 
 /// How a writer ended, as far as it could tell.
@@ -101,8 +124,30 @@ pub(super) fn run(_: &Options) -> Result<Report, String> {
         ));
         report.violations.append(&mut wrong);
     }
+    let caught = without_a_rename()?;
+    report.figures.push(format!("control without the rename: {caught} violations reported"));
+    if caught == 0 {
+        report.violations.push("the control went unnoticed".to_owned());
+    }
     Ok(report)
 }
+
+/// How often a writer that writes over the old file is caught.
+fn without_a_rename() -> Result<usize, String> {
+    let calls = window(&SAVE, tempfile::tempdir().map_err(text)?.path(), IN_PLACE)?;
+    let mut caught = 0;
+    for call in &calls {
+        let dir = tempfile::tempdir().map_err(text)?;
+        set_up(&SAVE, dir.path())?;
+        let kill = format!("signal=KILL:when={}", call.nth);
+        let status = inject(&SAVE, dir.path(), call, &kill, IN_PLACE)?;
+        caught += usize::from(left(&SAVE, dir.path(), Told::of(status)).is_err());
+    }
+    Ok(caught)
+}
+
+/// In place of a durability.
+const IN_PLACE: &str = "in-place";
 
 pub(super) fn file_in(dir: &Path) -> PathBuf {
     dir.join("cache/parallel/state.json")
@@ -113,8 +158,16 @@ pub(super) fn set_up(scenario: &Scenario, dir: &Path) -> Result<(), String> {
     let Some(old) = scenario.old else { return Ok(()) };
     let file = file_in(dir);
     fs_err::create_dir_all(file.parent().expect("it is below `dir`")).map_err(text)?;
-    fs_err::write(&file, old).map_err(text)
+    if !scenario.behind_a_link {
+        return fs_err::write(&file, old).map_err(text);
+    }
+    fs_err::create_dir(dir.join("elsewhere")).map_err(text)?;
+    fs_err::write(dir.join(BEHIND), old).map_err(text)?;
+    fs_err::os::unix::fs::symlink(Path::new("../..").join(BEHIND), &file).map_err(text)
 }
+
+/// Where the link leads.
+const BEHIND: &str = "elsewhere/state.json";
 
 /// The calls of an undisturbed writer between its marks.
 pub(super) fn window(
@@ -126,7 +179,7 @@ pub(super) fn window(
     let trace = dir.join("trace");
     let mut strace = cargo::program("strace");
     strace.arg("-o").arg(&trace).args(["-e", "signal=none"]);
-    let status = run_under(strace, dir, durability)?;
+    let status = run_under(strace, scenario, dir, durability)?;
     if Told::of(status) != Told::Saved {
         return Err(format!("an undisturbed writer ended with {status}"));
     }
@@ -159,18 +212,20 @@ fn stopped(
 ) -> Result<Option<String>, String> {
     let dir = tempfile::tempdir().map_err(text)?;
     set_up(scenario, dir.path())?;
-    let status = inject(dir.path(), call, &format!("{how}:when={}{for_ever}", call.nth), "full")?;
+    let status =
+        inject(scenario, dir.path(), call, &format!("{how}:when={}{for_ever}", call.nth), "full")?;
     let place = format!("{}, {how}{for_ever} at {} number {}", scenario.name, call.name, call.nth);
     let told = Told::of(status);
     if how != "signal=KILL" && told == Told::Nothing {
         return Ok(Some(format!("{place}: the writer ended with {status}")));
     }
-    let left = left(scenario, dir.path(), told).and_then(|()| goes_on(dir.path()));
+    let left = left(scenario, dir.path(), told).and_then(|()| goes_on(scenario, dir.path()));
     Ok(left.err().map(|fault| format!("{place}: {fault}")))
 }
 
 /// Runs a writer with this injected into `call`.
 pub(super) fn inject(
+    scenario: &Scenario,
     dir: &Path,
     call: &Call,
     what: &str,
@@ -179,21 +234,32 @@ pub(super) fn inject(
     let mut strace = cargo::program("strace");
     strace.args(["-o", "/dev/null", "-e", &format!("trace={}", call.name)]);
     strace.args(["-e", &format!("inject={}:{what}", call.name)]);
-    run_under(strace, dir, durability)
+    run_under(strace, scenario, dir, durability)
 }
 
 fn run_under(
     mut tracer: std::process::Command,
+    scenario: &Scenario,
     dir: &Path,
     durability: &str,
 ) -> Result<ExitStatus, String> {
-    let writer = writer(&["save", durability], &file_in(dir))?;
+    let change = match scenario.change {
+        Change::Save => "save",
+        Change::Append => "append",
+    };
+    let writer = writer(&[change, durability], &file_in(dir))?;
     tracer.arg(writer.get_program()).args(writer.get_args());
     tracer.stdout(Stdio::null()).stderr(Stdio::null()).status().map_err(text)
 }
 
 /// Whether what is left is what the writer was told.
 pub(super) fn left(scenario: &Scenario, dir: &Path, told: Told) -> Result<(), String> {
+    if scenario.change == Change::Append {
+        return left_in_journal(dir, told);
+    }
+    if scenario.behind_a_link && !file_in(dir).is_symlink() {
+        return Err("the link is gone".to_owned());
+    }
     let file = fs_err::read(file_in(dir)).ok();
     let is_old = file.as_deref() == scenario.old;
     if told == Told::NotSaved && !is_old {
@@ -221,13 +287,38 @@ pub(super) fn left(scenario: &Scenario, dir: &Path, told: Told) -> Result<(), St
     Ok(())
 }
 
-/// Whether the next save succeeds and leaves nothing behind.
-pub(super) fn goes_on(dir: &Path) -> Result<(), String> {
+/// What was in the journal stays, and what was acknowledged is in it. What was not may be.
+fn left_in_journal(dir: &Path, told: Told) -> Result<(), String> {
+    let journal = super::writer::journal(&file_in(dir));
+    let entries = journal.read::<String>().map_err(text)?.entries;
+    let has = |entry: &str| entries.iter().any(|there| there == entry);
+    match () {
+        () if !has("one") => Err("an older entry is gone".to_owned()),
+        () if told == Told::Saved && !has(super::writer::NEW) => {
+            Err("an acknowledged entry is lost".to_owned())
+        }
+        () => Ok(()),
+    }
+}
+
+/// Whether the next change succeeds and leaves nothing behind.
+fn goes_on(scenario: &Scenario, dir: &Path) -> Result<(), String> {
     let file = file_in(dir);
-    super::writer::save_to(&super::writer::store(&file), "next")
-        .map_err(|error| format!("the next save: {error}"))?;
+    let next = match scenario.change {
+        Change::Save => super::writer::save_to(&super::writer::store(&file), "next").map(drop),
+        Change::Append => {
+            let journal = super::writer::journal(&file);
+            journal.append(&"next").map_err(text)?;
+            let entries = journal.read::<String>().map_err(text)?.entries;
+            let is_there = entries.last().is_some_and(|last| last == "next");
+            if is_there { Ok(()) } else { Err("its entry is not the last".to_owned()) }
+        }
+    };
+    next.map_err(|error| format!("the next change: {error}"))?;
     let known = ["state.json", ".state.json.lock", ".state.json.lock.info", "state.v2.json.bak"];
-    for entry in fs_err::read_dir(file.parent().expect("it is below `dir`")).map_err(text)? {
+    let behind = dir.join(BEHIND);
+    let both = [&file, &behind].map(|file| file.parent().expect("it is below `dir`"));
+    for entry in both.into_iter().filter(|dir| dir.exists()).flat_map(fs_err::read_dir).flatten() {
         let name = entry.map_err(text)?.file_name();
         if !known.iter().any(|known| name == *known) {
             return Err(format!("`{}` is left behind", name.display()));

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{self, ExitCode};
 
 use ralph_state::file::{self, Durability, Holder, Saved};
+use ralph_state::journal::Journal;
 use ralph_state::{ParallelStateFile, Store, Timestamp, UpdateError, WorkerRecord};
 
 /// The exit code of a writer that was told its save is durable.
@@ -23,7 +24,7 @@ pub(super) const END: &str = "/crash-writer-ends";
 /// The branch that a `save` sets.
 pub(super) const NEW: &str = "new";
 
-/// `save DURABILITY PATH`, `count SLOT PATH`, `count-unlocked SLOT PATH`
+/// `save DURABILITY PATH`, `append DURABILITY PATH`, `count SLOT PATH`, `count-unlocked SLOT PATH`
 pub(super) fn run(args: &[String]) -> ExitCode {
     let [what, how, path] = args else { return ExitCode::from(2) };
     let path = PathBuf::from(path);
@@ -31,6 +32,10 @@ pub(super) fn run(args: &[String]) -> ExitCode {
         ("save", "full") => save(&path, Durability::Full),
         ("save", "file-only") => save(&path, Durability::FileOnly),
         ("save", "none") => save(&path, Durability::None),
+        ("save", "in-place") => save_in_place(&path),
+        ("append", "full") => append(&path, Durability::Full),
+        ("append", "file-only") => append(&path, Durability::FileOnly),
+        ("append", "none") => append(&path, Durability::None),
         ("count", slot) => count(&path, slot),
         ("count-unlocked", slot) => count_unlocked(&path, slot),
         _ => 2,
@@ -39,13 +44,20 @@ pub(super) fn run(args: &[String]) -> ExitCode {
 }
 
 pub(super) fn store(path: &Path) -> Store<ParallelStateFile> {
-    let holder = Holder {
+    Store::new(path, holder())
+}
+
+pub(super) fn journal(path: &Path) -> Journal {
+    Journal::new(path, holder())
+}
+
+fn holder() -> Holder {
+    Holder {
         pid: process::id(),
         host: "this host".to_owned(),
         command: "crash writer".to_owned(),
         since: Timestamp::UNIX_EPOCH,
-    };
-    Store::new(path, holder)
+    }
 }
 
 pub(super) fn save_to(store: &Store<ParallelStateFile>, branch: &str) -> Result<Saved, String> {
@@ -58,8 +70,28 @@ pub(super) fn save_to(store: &Store<ParallelStateFile>, branch: &str) -> Result<
 
 fn save(path: &Path, durability: Durability) -> i32 {
     let store = store(path).durability(durability);
+    between_marks(|| save_to(&store, NEW))
+}
+
+fn append(path: &Path, durability: Durability) -> i32 {
+    let journal = journal(path).durability(durability);
+    between_marks(|| journal.append(&NEW).map_err(|error| format!("{error:?}")))
+}
+
+/// What a program does that knows nothing of crashes.
+fn save_in_place(path: &Path) -> i32 {
+    let mut state = ParallelStateFile::new("", NEW);
+    add_one(&mut state, "RQ-1");
+    between_marks(|| {
+        let bytes = ralph_state::document::encode(&state).map_err(|error| error.to_string())?;
+        fs_err::write(path, bytes).map_err(|error| error.to_string())?;
+        Ok(Saved::Durable)
+    })
+}
+
+fn between_marks(change: impl FnOnce() -> Result<Saved, String>) -> i32 {
     let _mark = fs_err::metadata(BEGIN);
-    let saved = save_to(&store, NEW);
+    let saved = change();
     let _mark = fs_err::metadata(END);
     match saved {
         Ok(Saved::Unconfirmed { .. }) => UNCONFIRMED,

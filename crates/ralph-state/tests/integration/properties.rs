@@ -1,9 +1,14 @@
 //! What holds for any file and any value.
 
+use std::convert::Infallible;
+use std::sync::Barrier;
+use std::thread;
+
 use proptest::prelude::*;
 use ralph_state::document::{decode, encode};
+use ralph_state::file::Durability;
 use ralph_state::json::{Json, Number, Object, parse, to_text};
-use ralph_state::{ParallelStateFile, WorkerRecord, adopt_legacy, legacy_work};
+use ralph_state::{ParallelStateFile, Store, WorkerRecord, adopt_legacy, legacy_work};
 
 /// Any JSON value with few levels.
 fn value() -> impl Strategy<Value = Json> {
@@ -121,6 +126,42 @@ fn leaves(value: &Json, into: &mut Vec<String>) {
     }
 }
 
+/// What an update may do to a state. Most of them do not commute.
+#[derive(Clone, Debug)]
+enum Edit {
+    Rename(char),
+    Put(u8),
+    Remove(u8),
+    Count(u8),
+}
+
+fn edit() -> impl Strategy<Value = Edit> {
+    prop_oneof![
+        prop::char::range('a', 'c').prop_map(Edit::Rename),
+        (0..3_u8).prop_map(Edit::Put),
+        (0..3_u8).prop_map(Edit::Remove),
+        (0..3_u8).prop_map(Edit::Count),
+    ]
+}
+
+fn apply(edits: &[Edit], state: &mut ParallelStateFile) {
+    for edit in edits {
+        match edit {
+            Edit::Rename(letter) => state.target_branch.push(*letter),
+            Edit::Put(task) => {
+                let record = WorkerRecord::new(task.to_string(), "/w".into(), String::new());
+                state.upsert_worker(record);
+            }
+            Edit::Remove(task) => state.remove_worker(&task.to_string()),
+            Edit::Count(task) => {
+                if let Some(worker) = state.get_worker_mut(&task.to_string()) {
+                    worker.push_attempts = worker.push_attempts * 2 + 1;
+                }
+            }
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -175,5 +216,41 @@ proptest! {
             prop_assert!(encode(&value).is_ok());
         }
         let _no_panic = ralph_state::parallel::salvage(&bytes);
+    }
+
+    /// Updates at the same time give what they would give one after the other, in some order.
+    #[test]
+    fn updates_at_once_are_updates_in_some_order(
+        one in prop::collection::vec(edit(), 1..5),
+        two in prop::collection::vec(edit(), 1..5),
+        three in prop::collection::vec(edit(), 1..5),
+    ) {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::<ParallelStateFile>::new(dir.path().join("state.json"), crate::holder("it"))
+            .durability(Durability::None);
+        let edits = [one, two, three];
+        let together = Barrier::new(edits.len());
+        thread::scope(|scope| {
+            for edits in &edits {
+                scope.spawn(|| {
+                    together.wait();
+                    let change = |state: &mut ParallelStateFile| {
+                        apply(edits, state);
+                        Ok::<_, Infallible>(())
+                    };
+                    store.update(change).unwrap();
+                });
+            }
+        });
+        let found = store.load().unwrap().map_or_else(ParallelStateFile::default, |it| it.value);
+        let orders = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]];
+        let in_order = |order: [usize; 3]| {
+            let mut state = ParallelStateFile::default();
+            for nth in order {
+                apply(&edits[nth], &mut state);
+            }
+            state
+        };
+        prop_assert!(orders.into_iter().any(|order| in_order(order) == found), "{:?}", found);
     }
 }
