@@ -15,10 +15,10 @@ use ralph_queue::lease::LeaseError;
 use ralph_queue::merge::MergeError;
 use ralph_queue::search::PatternError;
 use ralph_queue::{self as queue, EditError, ParseError, Problem};
-use ralph_state::document::DecodeError;
+use ralph_state::document::{DecodeError, Document as _};
 use ralph_state::file::{Holder, LockError, ReplaceError};
 use ralph_state::journal::JournalError;
-use ralph_state::{self as state};
+use ralph_state::{self as state, ParallelStateFile};
 
 use crate::render::task::reason;
 
@@ -529,6 +529,11 @@ impl From<state::LoadError> for CliError {
             Decode { path, source: DecodeError::Newer { .. }, .. } => {
                 (ErrorKind::Newer, Some(path), NEWER)
             }
+            Decode { kind: ParallelStateFile::KIND, path, .. } => (
+                ErrorKind::Corrupt,
+                Some(path),
+                "`ralph run parallel recover` keeps its bytes and rebuilds it; with `--dry-run` it only says how.",
+            ),
             Decode { path, .. } => {
                 (ErrorKind::Corrupt, Some(path), "Correct it by hand, or move it away.")
             }

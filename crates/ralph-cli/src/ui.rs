@@ -10,6 +10,7 @@ use std::process::ExitCode;
 use anstream::ColorChoice;
 use anstyle::{AnsiColor, Style};
 use ralph_state::file::Saved;
+use ralph_state::json::{Json, to_text};
 use serde::Serialize;
 use serde_json::json;
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr};
@@ -82,6 +83,11 @@ impl Ui {
     /// Writes one JSON document to stdout.
     pub(crate) fn print_json(&self, document: &impl Serialize) -> Result<(), CliError> {
         self.to_stdout(&(json_text(document)? + "\n"))
+    }
+
+    /// The same for a document in which numbers stand as in the file they come from.
+    pub(crate) fn print_exact_json(&self, document: &Json) -> Result<(), CliError> {
+        self.to_stdout(&(escaped(Ok(to_text(document)))? + "\n"))
     }
 
     /// Writes text to stdout for another program, byte for byte; on a terminal it is shown.

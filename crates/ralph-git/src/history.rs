@@ -66,6 +66,26 @@ impl Repo {
         lines.ok_or_else(|| answer.unreadable())
     }
 
+    /// When the commit was made, in seconds since 1970.
+    ///
+    /// # Errors
+    /// When there is no such commit, or git gives no answer.
+    pub fn commit_time(&self, commit: &Sha) -> Result<i64, GitError> {
+        let call = Call::new(["show", "--no-patch", "--format=%ct", "--end-of-options"]);
+        let answer = self.run(call.arg(commit.as_str()).arg("--"))?;
+        answer.text().trim().parse().map_err(|_| answer.unreadable())
+    }
+
+    /// The commits that the ref `name` has pointed to, the newest first, as far as git remembers.
+    ///
+    /// # Errors
+    /// When there is no such ref, or git gives no answer.
+    pub fn reflog(&self, name: &str) -> Result<Vec<Sha>, GitError> {
+        let answer = self.run(Call::new(["rev-list", "--walk-reflogs", name, "--"]))?;
+        let shas: Result<_, _> = answer.text().lines().map(str::parse).collect();
+        shas.map_err(|_| answer.unreadable())
+    }
+
     /// The commits of `tip` that are not in `base`, oldest first.
     ///
     /// # Errors

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use ralph_git::{GitError, Sha};
 use ralph_process::{Child, Command, EndReport, Exit, Input, Output, SpawnError};
-use ralph_queue::{Queue, Selection};
+use ralph_queue::{Queue, QueueFiles, Selection};
 use ralph_state::file::{self, FileLock, LockError};
 use ralph_state::parallel::WorkerEvent;
 use ralph_state::session::{SessionFile, session_file_path};
@@ -182,13 +182,21 @@ pub fn run(project: &Project, workers: usize) -> Result<RunSummary, RunError> {
 /// # Errors
 /// [`RunError::Busy`] when another process has it.
 pub fn run_lock(project: &Project) -> Result<FileLock, RunError> {
-    if let Some(legacy) = &project.queue.legacy_lock
+    run_lock_of(&project.layout(), &project.queue)
+}
+
+/// The same for those who run nothing: while they hold it no run begins.
+///
+/// # Errors
+/// As for [`run_lock`].
+pub fn run_lock_of(layout: &Layout, queue: &QueueFiles) -> Result<FileLock, RunError> {
+    if let Some(legacy) = &queue.legacy_lock
         && let Some((pid, _)) = legacy.living_holder()
     {
         return Err(RunError::Legacy { pid, lock: legacy.directory.clone() });
     }
-    let lock = project.layout().run_lock();
-    match FileLock::try_acquire(&lock, &project.holder).map_err(RunError::Lock)? {
+    let lock = layout.run_lock();
+    match FileLock::try_acquire(&lock, &queue.holder).map_err(RunError::Lock)? {
         Some(held) => Ok(held),
         None => Err(RunError::Busy { holder: file::lock_holder(&lock), lock }),
     }

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use ralph_config::ParallelConfig;
 use ralph_state::TaskId;
 
 /// Directories and files of Ralph's runtime, besides the hidden files of `.ralph/`.
@@ -66,9 +67,14 @@ impl Layout {
         self.cache().join("parallel/lane.lock")
     }
 
+    /// The directory of the locks that workers hold.
+    pub fn worker_locks(&self) -> PathBuf {
+        self.cache().join("parallel/workers")
+    }
+
     /// Held by a worker as long as it lives.
     pub fn worker_lock(&self, task: &TaskId) -> PathBuf {
-        self.cache().join("parallel/workers").join(format!("{task}.lock"))
+        self.worker_locks().join(format!("{task}.lock"))
     }
 
     /// What a worker says while it works.
@@ -76,9 +82,14 @@ impl Layout {
         self.root.join(".ralph/logs/parallel").join(format!("{task}.log"))
     }
 
+    /// The turns of a task: a directory for each claim, with one for each turn.
+    pub fn turns(&self, task: &TaskId) -> PathBuf {
+        self.cache().join("turns").join(task.as_str())
+    }
+
     /// Files of one agent turn: prompt, task, raw output.
     pub fn turn(&self, task: &TaskId, claim: &str, turn: u32) -> PathBuf {
-        self.cache().join("turns").join(task.as_str()).join(claim).join(format!("turn-{turn:02}"))
+        self.turns(task).join(claim).join(format!("turn-{turn:02}"))
     }
 
     /// The user's queue files, set aside while the checkout is fast-forwarded.
@@ -86,9 +97,17 @@ impl Layout {
         self.cache().join("set-aside")
     }
 
+    /// Where workspaces go.
+    pub fn workspace_root(&self, config: &ParallelConfig) -> PathBuf {
+        match &config.workspace_root {
+            Some(path) => self.root.join(path),
+            None => self.default_workspace_root(),
+        }
+    }
+
     /// Where workspaces go when the configuration does not say:
     /// `<parent>/.workspaces/<repository>/parallel`, as 0.4.0 has it.
-    pub fn default_workspace_root(&self) -> PathBuf {
+    fn default_workspace_root(&self) -> PathBuf {
         let name = self.root.file_name().unwrap_or_else(|| "repository".as_ref());
         let parent = self.root.parent().unwrap_or(&self.root);
         parent.join(".workspaces").join(name).join("parallel")

@@ -17,7 +17,7 @@
 //!   task; [`lane`] lets one worker land at a time; [`serial`] does the same work in the user's own
 //!   checkout, one task after the other.
 //! - What is decided is decided by pure functions: [`recover::plan`] what a dead or living record
-//!   needs, [`select::standing`] which tasks may start, [`status::headline`] what a user has to do.
+//!   needs, [`rebuild::plan`] what a lost state file said, [`select::standing`] which tasks may start, [`status::headline`] what a user has to do.
 //! - [`project::Project`] is the world handed in; [`event::Event`] is what is told to the outside.
 //!
 //! ```
@@ -52,6 +52,7 @@ pub mod layout;
 pub mod preflight;
 pub mod project;
 pub mod prompt;
+pub mod rebuild;
 pub mod recover;
 pub mod rescue;
 pub mod retry;

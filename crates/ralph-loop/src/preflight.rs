@@ -217,11 +217,7 @@ fn outside_blocks(text: &[u8]) -> impl Iterator<Item = &[u8]> {
 
 /// Where workspaces go; refused if git would take them for the user's files.
 fn workspace_root(project: &Project) -> Result<PathBuf, PreflightError> {
-    let layout = Layout::new(project.repo.root());
-    let root = match &project.config.parallel.workspace_root {
-        Some(path) => project.repo.root().join(path),
-        None => layout.default_workspace_root(),
-    };
+    let root = Layout::new(project.repo.root()).workspace_root(&project.config.parallel);
     if let Ok(inside) = root.strip_prefix(project.repo.root())
         && (inside.as_os_str().is_empty() || !project.repo.is_ignored(&inside.join("probe"))?)
     {

@@ -1,5 +1,6 @@
 //! What a parallel run looks like from outside: a pure view of state and world.
 
+use ralph_state::parallel::Salvaged;
 use ralph_state::{ParallelStateFile, WorkerLifecycle, WorkerRecord};
 
 /// A record and what the world says of it.
@@ -35,6 +36,8 @@ pub struct Counts {
 pub enum Headline {
     /// No parallel run was ever started here.
     NotStarted,
+    /// Some of the state file cannot be read; no run goes on before it is rebuilt.
+    Damaged,
     /// Workers are at it.
     InProgress,
     /// Unfinished records without a living worker: the next run goes on with them.
@@ -43,6 +46,8 @@ pub enum Headline {
     Blocked,
     /// Tasks failed.
     Failed,
+    /// An older version left records that the next run adopts.
+    Legacy,
     /// Nothing to do.
     Idle,
 }
@@ -52,10 +57,12 @@ impl Headline {
     pub fn sentence(self) -> &'static str {
         match self {
             Self::NotStarted => "No parallel run has been started here.",
+            Self::Damaged => "Some of the state file of parallel runs cannot be read.",
             Self::InProgress => "A parallel run is in progress.",
             Self::Interrupted => "A parallel run was interrupted; the next run goes on with it.",
             Self::Blocked => "Finished work is kept, but could not land.",
             Self::Failed => "Some tasks failed.",
+            Self::Legacy => "An older version left work here; the next parallel run adopts it.",
             Self::Idle => "Nothing is running, and nothing needs you.",
         }
     }
@@ -77,11 +84,13 @@ pub fn counts(state: &ParallelStateFile) -> Counts {
     counts
 }
 
-/// What matters most in these records.
-pub fn headline(views: &[WorkerView]) -> Headline {
+/// What matters most in a state file and the records in it.
+pub fn headline(found: &Salvaged, views: &[WorkerView]) -> Headline {
     let any = |wanted: &dyn Fn(&WorkerView) -> bool| views.iter().any(wanted);
     let unfinished = |view: &WorkerView| !view.record.is_terminal();
-    if any(&|view| unfinished(view) && view.alive) {
+    if found.refused.is_some() {
+        Headline::Damaged
+    } else if any(&|view| unfinished(view) && view.alive) {
         Headline::InProgress
     } else if any(&unfinished) {
         Headline::Interrupted
@@ -89,6 +98,8 @@ pub fn headline(views: &[WorkerView]) -> Headline {
         Headline::Blocked
     } else if any(&|view| view.record.lifecycle == WorkerLifecycle::Failed) {
         Headline::Failed
+    } else if !ralph_state::legacy_work(&found.report).is_empty() {
+        Headline::Legacy
     } else {
         Headline::Idle
     }

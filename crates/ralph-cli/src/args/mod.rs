@@ -41,7 +41,8 @@ pub(crate) use queue::{
 };
 pub(crate) use rescue::{RescueArgs, RescueCommand};
 pub(crate) use run::{
-    AgentArgs, LoopArgs, OneArgs, ParallelCommand, ResumeArgs, RetryArgs, RunArgs, RunCommand,
+    AgentArgs, LoopArgs, OneArgs, ParallelCommand, RecoverArgs, ResumeArgs, RetryArgs, RunArgs,
+    RunCommand,
 };
 pub(crate) use runner::{ParseArgs, PlayArgs, RunnerArgs, RunnerCommand};
 pub(crate) use stats::{AgingArgs, DashboardArgs, DaysArgs, StatsArgs};

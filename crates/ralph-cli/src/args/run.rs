@@ -106,7 +106,8 @@ Examples:
   ralph run parallel status
   ralph run parallel status --json
   ralph run parallel retry --task RQ-0007
-  ralph run parallel retry --all")]
+  ralph run parallel retry --all
+  ralph run parallel recover --dry-run   What a damaged state file would become")]
 pub(crate) struct ParallelArgs {
     #[command(subcommand)]
     pub(crate) command: ParallelCommand,
@@ -117,6 +118,7 @@ pub(crate) enum ParallelCommand {
     /// Show what each worker does, what waits and what needs you
     Status,
     Retry(RetryArgs),
+    Recover(RecoverArgs),
 }
 
 /// Let the next run try again a task that failed or could not be pushed
@@ -130,6 +132,18 @@ pub(crate) struct RetryArgs {
     /// Try every task again that failed or is blocked
     #[arg(long, conflicts_with = "task")]
     pub(crate) all: bool,
+}
+
+/// Rebuild a state file that is lost or cannot be used
+///
+/// The bytes of the file are kept beside it. The records are made again from what can be read
+/// of it and from what the world shows: living workers, workspaces with their commits, work
+/// under rescue refs, and what has landed. Nothing is started, landed or removed.
+#[derive(Debug, Args)]
+pub(crate) struct RecoverArgs {
+    /// Say what would be rebuilt; write nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
 }
 
 /// Which agent works, and how: these win over the task and the configuration.

@@ -85,6 +85,11 @@ impl Worker<'_> {
             }
         }
         loop {
+            // The branch of the workspace has the work while it waits, so that it is found there
+            // though the state file is lost.
+            if let Some(work) = sha(self.claim.read()?.work_commit.as_deref()) {
+                workspace.reset_clean(&work)?;
+            }
             self.step(&WorkerStep::Waiting, |_| {})?;
             let entered = lane::enter(
                 &self.layout,

@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use ralph_agent::{Phase, Runner, RunnerError};
 use ralph_git::{CreateError, FetchError, GitError, OpenError, RemoteUrls, Sha, Workspace};
 use ralph_queue::Task;
-use ralph_state::file::{FileLock, LockError};
+use ralph_state::file::{FileLock, Holder, LockError};
 use ralph_state::parallel::WorkerEvent;
 use ralph_state::{ParallelStateFile, Store, TaskId, WorkerRecord, WorkerStep};
 use thiserror::Error;
@@ -133,7 +133,8 @@ struct Worker<'a> {
 /// holding the task) is also recorded: the task is failed, its work kept.
 pub fn run(project: &Project, task: &TaskId, claim_id: &str) -> Result<WorkerEnd, WorkerError> {
     let layout = project.layout();
-    let Some(_alive) = FileLock::try_acquire(&layout.worker_lock(task), &project.holder)? else {
+    let holder = Holder { command: lock_command(task, claim_id), ..project.holder.clone() };
+    let Some(_alive) = FileLock::try_acquire(&layout.worker_lock(task), &holder)? else {
         return Err(WorkerError::AlreadyRunning { task: task.clone() });
     };
     let claim = Claim::new(project.store(), task.clone(), claim_id);
@@ -475,6 +476,18 @@ impl Held {
             _ => None,
         }
     }
+}
+
+/// How a worker names itself in its lock. It says the claim, so that a worker can be adopted
+/// though the state file is lost.
+fn lock_command(task: &TaskId, claim: &str) -> String {
+    format!("ralph run one --parallel-worker --id {task} --claim {claim}")
+}
+
+/// The claim of a worker that names itself so.
+pub(crate) fn claim_of(holder: &Holder) -> Option<String> {
+    let (_, claim) = holder.command.split_once(" --claim ")?;
+    Some(claim.to_owned())
 }
 
 /// What every process of a claim carries in its environment.

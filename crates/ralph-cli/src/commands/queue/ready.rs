@@ -2,9 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use ralph_loop::layout::Layout;
 use ralph_queue::ready::{Question, Ready};
 use ralph_queue::runnability::{Drafts, Reason};
 use ralph_queue::{Priority, Queue, Status, Task};
+use ralph_state::file::is_locked;
 use ralph_state::{Clock as _, ParallelStateFile, Store, TaskId};
 use serde::Serialize;
 
@@ -20,7 +22,7 @@ pub(crate) fn ready(context: &Context, args: &ReadyArgs) -> Result<Exit, CliErro
     let project = Project::open(context, "ralph queue ready")?;
     let queue = project.queue()?;
     let leases = project.read_leases()?;
-    let exclude = in_parallel_run(&project, &queue)?;
+    let exclude = shown_in_parallel_run(context, &project, &queue)?;
     let drafts = if args.include_draft { Drafts::Include } else { Drafts::Exclude };
     let now = context.clock.now();
     let question = Question { now, drafts, exclude: &exclude, parallel: args.parallel };
@@ -42,6 +44,31 @@ pub(super) fn in_parallel_run(
     let store = Store::<ParallelStateFile>::new(path, project.files.holder.clone());
     let state = store.load()?.map(|loaded| loaded.value).unwrap_or_default();
     Ok(ralph_loop::select::standing(&state, queue).exclude)
+}
+
+/// The same as far as the state file can be read: enough to show, not to take a task by.
+fn shown_in_parallel_run(
+    context: &Context,
+    project: &Project,
+    queue: &Queue,
+) -> Result<BTreeSet<TaskId>, CliError> {
+    let layout = Layout::new(&project.root);
+    let Some(found) = ralph_loop::project::store(&layout, &project.files.holder).salvage()? else {
+        return Ok(BTreeSet::new());
+    };
+    let mut exclude = ralph_loop::select::standing(&found.state, queue).exclude;
+    if found.refused.is_some() {
+        let named = found.bad.iter().filter_map(|part| part.task_id.as_ref()?.parse().ok());
+        exclude.extend(named);
+        for task in queue.tasks() {
+            if is_locked(&layout.worker_lock(&task.id))? {
+                exclude.insert(task.id.clone());
+            }
+        }
+        context.ui.warn("some of the state file of parallel runs cannot be read");
+        context.ui.hint("`ralph run parallel status` shows what; `ralph run parallel recover` rebuilds it.");
+    }
+    Ok(exclude)
 }
 
 fn print(context: &Context, ready: &Ready<'_>) -> Result<(), CliError> {

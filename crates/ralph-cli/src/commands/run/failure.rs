@@ -4,6 +4,7 @@ use ralph_git::{DiscoverError, GitError, IdentityError};
 use ralph_loop::checkout::CheckoutError;
 use ralph_loop::coordinator::{Refused, RunError};
 use ralph_loop::preflight::PreflightError;
+use ralph_loop::rebuild::SurveyError;
 use ralph_loop::retry::RetryError;
 use ralph_loop::serial::SerialError;
 use ralph_loop::worker::WorkerError;
@@ -231,6 +232,19 @@ impl From<WorkerError> for CliError {
             WorkerError::AlreadyRunning { .. } => Self::new(ErrorKind::Busy, error),
             WorkerError::Lock(error) => error.into(),
             error => Self::new(ErrorKind::Failed, error),
+        }
+    }
+}
+
+impl From<SurveyError> for CliError {
+    fn from(error: SurveyError) -> Self {
+        match error {
+            SurveyError::State(error) => error.into(),
+            SurveyError::Lock(error) => error.into(),
+            SurveyError::Git(error) => error.into(),
+            SurveyError::NoTarget => Self::new(ErrorKind::Refused, error)
+                .hint("Check out the branch that the work is to land on: `git switch BRANCH`."),
+            error => Self::new(ErrorKind::Io, error),
         }
     }
 }

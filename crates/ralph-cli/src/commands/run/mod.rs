@@ -1,6 +1,7 @@
 //! `ralph run …`.
 
 mod failure;
+mod recover;
 mod report;
 pub(crate) mod setup;
 mod status;
@@ -31,6 +32,7 @@ pub(crate) fn run(context: &Context, args: &RunArgs) -> Result<Exit, CliError> {
         RunCommand::Parallel(args) => match &args.command {
             ParallelCommand::Status => status::status(context),
             ParallelCommand::Retry(args) => status::retry(context, args),
+            ParallelCommand::Recover(args) => recover::recover(context, args),
         },
     }
 }

@@ -3,7 +3,10 @@
 use ralph_loop::layout::Layout;
 use ralph_loop::retry::{self, Retried, RetriedAll};
 use ralph_loop::status::{self, Counts, Headline, WorkerView};
-use ralph_state::{ParallelStateFile, Store, WorkerLifecycle};
+use ralph_state::json::{Json, Object, to_json};
+use ralph_state::parallel::Salvaged;
+use ralph_state::{Clock as _, ParallelStateFile, Store, WorkerLifecycle, WorkerRecord};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::args::RetryArgs;
@@ -13,42 +16,55 @@ use crate::project::Project;
 use crate::render::envelope::Schema;
 use crate::ui::{BOLD, Text};
 
-/// Shows the records of parallel runs and what they need.
+/// Shows the records of parallel runs and what they need. Of a damaged file all that can be read
+/// is shown; the exit code says that it is damaged.
 pub(super) fn status(context: &Context) -> Result<Exit, CliError> {
     let project = Project::open(context, "ralph run parallel status")?;
     let layout = Layout::new(&project.root);
     let holder = context.holder("ralph run parallel status");
-    let loaded = ralph_loop::project::store(&layout, &holder).load()?;
-    let Some(loaded) = loaded else {
+    let Some(found) = ralph_loop::project::store(&layout, &holder).salvage()? else {
         if context.ui.wants_json() {
             let message = "No parallel state found";
             let status = json!({ "schema_version": 3, "workers": [], "message": message });
-            let document = document(Headline::NotStarted, Counts::default(), &[], &status);
-            context.ui.print_json(&document)?;
+            let document = document(Headline::NotStarted, Counts::default(), &[])?;
+            print_document(context, document, &status, &[])?;
         } else {
             context.ui.print(Headline::NotStarted.sentence())?;
         }
         return Ok(Exit::Done);
     };
-    let state = loaded.value;
-    let views = status::observe(&layout, &state)?;
-    let headline = status::headline(&views);
+    let views = status::observe(&layout, &found.state)?;
+    let headline = status::headline(&found, &views);
+    let legacy = ralph_state::adopt_legacy(
+        &ralph_state::legacy_work(&found.report),
+        context.clock.now(),
+    );
     if context.ui.wants_json() {
-        let status = serde_json::to_value(&state)
-            .map_err(|error| CliError::new(ErrorKind::Failed, error))?;
-        let document = document(headline, status::counts(&state), &views, &status);
-        context.ui.print_json(&document)?;
+        let mut document = document(headline, status::counts(&found.state), &views)?;
+        document.set("damage", exact(&damage(&found).collect::<Vec<_>>())?);
+        print_document(context, document, &found.state, &legacy)?;
     } else {
-        print(context, &state, &views, headline)?;
-        for warning in &loaded.report.warnings {
+        print(context, &found, &views, headline)?;
+        print_legacy(context, &found, &legacy)?;
+        for part in &found.bad {
+            context.ui.warn(part);
+        }
+        for warning in &found.report.warnings {
             context.ui.warn(warning);
         }
+        if let Some(command) = next_command(headline, &views) {
+            context.ui.hint(format!("Next: `{command}`"));
+        }
     }
-    Ok(Exit::Done)
+    Ok(if found.refused.is_some() { Exit::Refused } else { Exit::Done })
 }
 
 /// The shape of 0.4.0, version 3, with what the world says of each worker added.
-fn document(headline: Headline, counts: Counts, views: &[WorkerView], status: &Value) -> Value {
+fn document(
+    headline: Headline,
+    counts: Counts,
+    views: &[WorkerView],
+) -> Result<Object, CliError> {
     let next: Vec<Value> = next_command(headline, views)
         .map(|command| json!({ "title": "Go on", "command": command, "detail": headline.sentence() }))
         .into_iter()
@@ -63,7 +79,7 @@ fn document(headline: Headline, counts: Counts, views: &[WorkerView], status: &V
             })
         })
         .collect();
-    json!({
+    let document = exact(&json!({
         "schema": Schema::v1("parallel-status"),
         "version": 3,
         "lifecycle_counts": {
@@ -79,8 +95,40 @@ fn document(headline: Headline, counts: Counts, views: &[WorkerView], status: &V
             "detail": "",
             "next_steps": next,
         },
-        "status": status,
         "observed": live,
+    }))?;
+    match document {
+        Json::Object(document) => Ok(document),
+        _ => Ok(Object::new()),
+    }
+}
+
+/// Adds the state as its file has it, numbers to the letter, and prints.
+fn print_document(
+    context: &Context,
+    mut document: Object,
+    status: &impl Serialize,
+    legacy: &[WorkerRecord],
+) -> Result<(), CliError> {
+    document.set("status", exact(status)?);
+    document.set("legacy", exact(legacy)?);
+    context.ui.print_exact_json(&Json::Object(document))
+}
+
+fn exact(value: &(impl Serialize + ?Sized)) -> Result<Json, CliError> {
+    to_json(value).map_err(|error| CliError::new(ErrorKind::Failed, error))
+}
+
+/// The parts of a state file that cannot be read, for scripts.
+pub(super) fn damage(found: &Salvaged) -> impl Iterator<Item = Value> {
+    found.bad.iter().map(|part| {
+        json!({
+            "path": part.path.to_string(),
+            "line": part.position.line,
+            "column": part.position.column,
+            "reason": part.reason,
+            "task_id": part.task_id,
+        })
     })
 }
 
@@ -96,18 +144,20 @@ fn next_command(headline: Headline, views: &[WorkerView]) -> Option<String> {
         }
         Headline::Blocked => of(WorkerLifecycle::BlockedPush),
         Headline::Failed => of(WorkerLifecycle::Failed),
+        Headline::Damaged => Some("ralph run parallel recover".to_owned()),
+        Headline::Legacy => Some("ralph migrate".to_owned()),
         Headline::InProgress | Headline::Idle => None,
     }
 }
 
 fn print(
     context: &Context,
-    state: &ParallelStateFile,
+    found: &Salvaged,
     views: &[WorkerView],
     headline: Headline,
 ) -> Result<(), CliError> {
     let mut text = Text::new().style(BOLD, headline.sentence()).line();
-    text = text.plain(format!("Target branch: {}", state.target_branch)).line();
+    text = text.plain(format!("Target branch: {}", found.state.target_branch)).line();
     for view in views {
         let record = &view.record;
         let step = record.step.as_ref().map_or("", |step| step.as_str());
@@ -133,11 +183,32 @@ fn print(
             text = text.plain(format!("    workspace {}", record.workspace_path.display())).line();
         }
     }
-    context.ui.print(text)?;
-    if let Some(command) = next_command(headline, views) {
-        context.ui.hint(format!("Next: `{command}`"));
+    context.ui.print(text)
+}
+
+/// What a file of an older version knew, as the next run takes it over.
+fn print_legacy(
+    context: &Context,
+    found: &Salvaged,
+    legacy: &[WorkerRecord],
+) -> Result<(), CliError> {
+    if legacy.is_empty() {
+        return Ok(());
     }
-    Ok(())
+    let mut text = Text::new().plain(format!("Left by version {}:", found.report.from)).line();
+    for record in legacy {
+        text = text.plain(format!("{}  {}", record.task_id, record.lifecycle.as_str())).line();
+        if let Some(story) = &record.last_error {
+            text = text.plain("    ").block("    ", story).line();
+        }
+        if !record.workspace_path.as_os_str().is_empty() {
+            text = text.plain(format!("    workspace {}", record.workspace_path.display())).line();
+        }
+        if let Some(branch) = &record.branch {
+            text = text.plain(format!("    branch {branch}")).line();
+        }
+    }
+    context.ui.print(text)
 }
 
 /// Gives tasks that ended without landing another chance.

@@ -9,6 +9,7 @@ mod landing;
 mod leftovers;
 mod machine;
 mod records;
+mod recover;
 mod refused;
 mod secrets;
 mod serial;

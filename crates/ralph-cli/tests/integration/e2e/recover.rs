@@ -1,0 +1,193 @@
+//! The state file is lost or damaged: `recover` makes it again, and every task lands once.
+
+use ralph_testkit::{Signal, wait_until};
+
+use super::{Books, PATIENCE, Remote, Scene};
+
+impl Scene {
+    fn state_file(&self) -> std::path::PathBuf {
+        self.dir.join(".ralph/cache/parallel/state.json")
+    }
+
+    /// Cuts the state file off in the middle.
+    fn truncate_state(&self) -> Vec<u8> {
+        let bytes = fs_err::read(self.state_file()).expect("there is a state file");
+        let half = bytes[..bytes.len() / 2].to_vec();
+        self.sandbox.write(self.state_file(), &half);
+        half
+    }
+
+    #[track_caller]
+    fn recover(&self) -> serde_json::Value {
+        let ran = self.ralph(&["run", "parallel", "recover", "--json"]);
+        crate::parse(&ran.success().stdout)
+    }
+
+    /// Where each task's record comes from.
+    fn origins(recovered: &serde_json::Value) -> Vec<(String, String)> {
+        let word = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+        let tasks = recovered["tasks"].as_array().expect("a list");
+        tasks.iter().map(|task| (word(&task["task_id"]), word(&task["from"]))).collect()
+    }
+}
+
+/// Two workers whose agents wait, and no coordinator.
+fn two_orphans(scene: &Scene) {
+    scene.tasks(3);
+    let go = scene.sandbox.path("go");
+    let act = format!(
+        "mkdir -p work; echo $ID > work/$ID.txt; while [ ! -e '{}' ]; do sleep 0.02; done",
+        go.display()
+    );
+    scene.act(&[("RQ-0001", act.as_str()), ("RQ-0002", act.as_str())]);
+    let run = scene.start(&["run", "loop", "--parallel", "2"]);
+    wait_until(PATIENCE, "both agents are at work", || scene.log("turns").len() == 2);
+    wait_until(PATIENCE, "both turns are recorded", || {
+        scene.records().iter().all(|record| record["step"] == "working")
+    });
+    run.signal(Signal::KILL);
+    drop(run.wait(PATIENCE));
+}
+
+#[test]
+fn living_workers_are_adopted_and_no_task_is_started_twice() {
+    for keep in [0, 1] {
+        let scene = Scene::new(Remote::Bare, Books::Tracked);
+        two_orphans(&scene);
+        let left = match keep {
+            0 => {
+                scene.sandbox.write(scene.state_file(), "");
+                Vec::new()
+            }
+            _ => scene.truncate_state(),
+        };
+        let ran = scene.ralph(&["run", "loop", "--parallel", "2"]);
+        assert!(ran.exited(3).stderr.contains("ralph run parallel recover"), "{ran}");
+        let dry = scene.ralph(&["run", "parallel", "recover", "--dry-run"]);
+        assert!(dry.success().stdout.contains("RQ-0002  its worker lives"), "{dry}");
+        assert_eq!(fs_err::read(scene.state_file()).expect("still there"), left);
+
+        let recovered = scene.recover();
+        for (task, from) in Scene::origins(&recovered) {
+            assert!(from == "worker" || (keep > 0 && from == "state_file"), "{task}: {from}");
+        }
+        let aside = recovered["set_aside"].as_str().expect("the old bytes are kept");
+        assert_eq!(fs_err::read(aside).expect("readable"), left);
+        for record in scene.records() {
+            assert!(record["attempt_id"].is_string(), "{record}");
+        }
+        scene.sandbox.write("go", "");
+        scene.run(2, 0);
+        scene.all_landed(3);
+        assert_eq!(scene.log("turns").len(), 3, "no agent is asked twice");
+    }
+}
+
+#[test]
+fn nothing_is_recovered_beside_a_run() {
+    let scene = Scene::new(Remote::None, Books::Ignored);
+    scene.tasks(1);
+    let go = scene.sandbox.path("go");
+    let act = format!("echo x > x; while [ ! -e '{}' ]; do sleep 0.02; done", go.display());
+    scene.act(&[("RQ-0001", act.as_str())]);
+    let run = scene.start(&["run", "loop", "--parallel", "1"]);
+    wait_until(PATIENCE, "the turn is recorded", || {
+        scene.state_file().exists()
+            && scene.records().iter().any(|record| record["step"] == "working")
+    });
+    let before = fs_err::read(scene.state_file()).expect("there is a state file");
+    let ran = scene.ralph(&["run", "parallel", "recover"]);
+    assert!(ran.exited(4).stderr.contains("another run is active"), "{ran}");
+    assert_eq!(fs_err::read(scene.state_file()).expect("still there"), before);
+    scene.sandbox.write("go", "");
+    run.wait(PATIENCE).success();
+    scene.all_landed(1);
+    let ran = scene.ralph(&["run", "parallel", "recover"]);
+    assert!(ran.success().stderr.contains("nothing to recover"), "{ran}");
+}
+
+/// Coordinator and worker die at each step, and the state file with them.
+#[test]
+fn whatever_step_was_reached_every_task_lands_once() {
+    let steps = [
+        ("workspace_ready", 4),
+        ("working", 4),
+        ("waiting", 3),
+        ("rebased", 3),
+        ("gating", 3),
+        ("gate_green", 3),
+        ("push_intended", 3),
+        ("pushed", 3),
+        ("recorded", 3),
+    ];
+    for (nth, (step, turns)) in steps.into_iter().enumerate() {
+        let books = if nth % 2 == 0 { Books::Tracked } else { Books::Ignored };
+        let remote = if nth % 3 == 0 { Remote::None } else { Remote::Bare };
+        let scene = Scene::new(remote, books);
+        scene.tasks(3);
+        scene.sandbox.write(format!("faults/worker.{step}"), "parent\nagents\nself\n");
+        let mut command = scene.sandbox.command(crate::RALPH, &scene.dir);
+        command
+            .args(["run", "loop", "--parallel", "1", "--json"])
+            .env("RALPH_FAULT_DIR", scene.sandbox.path("faults"));
+        let ran = scene.sandbox.start_command(command).wait(PATIENCE);
+        let fired = scene.sandbox.path(format!("faults/worker.{step}.fired"));
+        assert!(fired.exists(), "{step} was not reached: {ran}");
+        scene.sandbox.write(scene.state_file(), "{ \"schema_version\": 3, \"started");
+        let recovered = scene.recover();
+        scene.run(2, 0);
+        scene.all_landed(3);
+        let had = scene.log("turns").len();
+        assert!(had <= turns, "{step}: {had} turns after {recovered}");
+    }
+}
+
+#[test]
+fn one_bad_record_is_named_and_the_others_stay() {
+    let scene = Scene::new(Remote::None, Books::Ignored);
+    scene.tasks(2);
+    scene.act(&[("RQ-0001", "exit 1"), ("RQ-0002", "exit 1")]);
+    scene.run(2, 1);
+    let text = fs_err::read_to_string(scene.state_file()).expect("there is a state file");
+    let bad = text.replacen("\"workspace_path\": \"", "\"workspace_path\": 7, \"was\": \"", 1);
+    scene.sandbox.write(scene.state_file(), &bad);
+
+    let status = scene.ralph(&["run", "parallel", "status"]);
+    let status = status.exited(3);
+    assert!(status.stderr.contains("`workers[0].workspace_path`: "), "{status}");
+    assert!(status.stderr.contains(" at line "), "{status}");
+    assert!(status.stderr.contains("`ralph run parallel recover`"), "{status}");
+    assert!(status.stdout.contains("RQ-0002  failed"), "{status}");
+    let json = crate::parse(&scene.ralph(&["run", "parallel", "status", "--json"]).stdout);
+    assert_eq!(json["damage"][0]["task_id"], "RQ-0001", "{json}");
+    assert_eq!(json["status"]["workers"][0]["task_id"], "RQ-0002", "{json}");
+
+    let ready = scene.ralph(&["queue", "ready"]);
+    assert!(ready.success().stdout.is_empty(), "neither may be started: {ready}");
+    let retry = scene.ralph(&["run", "parallel", "retry", "--task", "RQ-0002"]);
+    assert!(retry.exited(3).stderr.contains("ralph run parallel recover"), "{retry}");
+
+    let recovered = scene.recover();
+    assert_eq!(Scene::origins(&recovered)[0], ("RQ-0002".to_owned(), "state_file".to_owned()));
+    assert_eq!(fs_err::read_to_string(recovered["set_aside"].as_str().expect("kept")).ok(), Some(bad));
+    scene.ralph(&["run", "parallel", "retry", "--task", "RQ-0002"]).success();
+}
+
+#[test]
+fn status_shows_what_an_older_version_left_and_numbers_to_the_letter() {
+    let scene = Scene::new(Remote::None, Books::Ignored);
+    let old = r#"{"started_at":"2026-01-01T00:00:00Z","base_branch":"main","tasks_in_flight":
+        [{"task_id":"RQ-0009","workspace_path":"/w/RQ-0009","pid":77}],"prs":[]}"#;
+    scene.sandbox.write(scene.state_file(), old);
+    let shown = scene.ralph(&["run", "parallel", "status"]);
+    let text = &shown.success().stdout;
+    assert!(text.contains("RQ-0009  failed") && text.contains("process 77"), "{shown}");
+    assert!(!text.contains("Nothing is running"), "{shown}");
+    assert_eq!(fs_err::read_to_string(scene.state_file()).ok().as_deref(), Some(old));
+
+    let exact = r#"{"schema_version":3,"workers":[],"big":1e400,"long":12345678901234567890123}"#;
+    scene.sandbox.write(scene.state_file(), exact);
+    let shown = scene.ralph(&["run", "parallel", "status", "--json"]);
+    let text = &shown.success().stdout;
+    assert!(text.contains("1e400") && text.contains("12345678901234567890123"), "{shown}");
+}
