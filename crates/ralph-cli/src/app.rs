@@ -45,6 +45,7 @@ fn dispatch(context: &Context, command: &Command) -> Result<ExitCode, CliError> 
         Command::Undo(args) => commands::undo::undo(context, args),
         Command::Redo(args) => commands::undo::redo(context, args),
         Command::Config(args) => commands::config::config(context, args),
+        Command::Migrate(args) => commands::migrate::migrate(context, args),
         Command::Demo(args) => commands::demo::demo(context, args),
         Command::Prime => commands::prime::prime(context),
         Command::Version => commands::version::version(context),

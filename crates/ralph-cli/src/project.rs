@@ -52,7 +52,7 @@ impl Project {
         overrides: &Overrides,
     ) -> Result<Self, CliError> {
         let directory = context.directory()?;
-        let root = find_root(&directory).ok_or_else(|| no_project(&directory))?.to_owned();
+        let root = root(&directory)?;
         let settings = ralph_config::load(&sources(context, &root), overrides)?;
         for warning in &settings.warnings {
             context.ui.warn(warning);
@@ -230,6 +230,11 @@ pub(crate) fn find_root(start: &Path) -> Option<&Path> {
     start.ancestors().find(|dir| dir.join(RALPH_DIR).is_dir() || dir.join(".git").exists())
 }
 
+/// [`find_root`], or the error that there is none.
+pub(crate) fn root(start: &Path) -> Result<PathBuf, CliError> {
+    Ok(find_root(start).ok_or_else(|| no_project(start))?.to_owned())
+}
+
 /// The configuration files of a repository, from weak to strong.
 pub(crate) fn sources(context: &Context, root: &Path) -> Sources {
     Sources {
@@ -262,7 +267,7 @@ pub(crate) fn shared_queue_files(
 
 /// What all work trees of the repository share. Without git there is one work
 /// tree, and its own cache is all there is.
-fn shared_dir(root: &Path) -> PathBuf {
+pub(crate) fn shared_dir(root: &Path) -> PathBuf {
     ralph_git::common_dir(root).unwrap_or_else(|| root.join(RALPH_DIR).join("cache"))
 }
 

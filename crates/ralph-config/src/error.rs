@@ -71,6 +71,12 @@ pub enum ConfigError {
         /// The newest readable version.
         supported: u32,
     },
+    /// An edit did not come out as meant: a fault in this crate, found before anything was written.
+    #[error("the edited text of `{}` does not say what was meant", path.display())]
+    Edit {
+        /// The file.
+        path: PathBuf,
+    },
     /// Values are out of range; there is at least one.
     #[error("{}", list(violations))]
     Invalid {

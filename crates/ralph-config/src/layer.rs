@@ -22,6 +22,20 @@ use crate::{
 /// A dotted key in parts, so that a name may hold a dot.
 pub(crate) type KeyPath = Vec<String>;
 
+/// What 0.4.0 read, no more: a file is not to mean something to one and nothing to the other.
+pub(crate) const OPTIONS: ParseOptions = ParseOptions {
+    allow_comments: true,
+    allow_loose_object_property_names: true,
+    allow_trailing_commas: true,
+    allow_missing_commas: false,
+    allow_single_quoted_strings: true,
+    allow_hexadecimal_numbers: false,
+    allow_unary_plus_numbers: false,
+    allow_bare_decimal_point_numbers: false,
+    allow_non_finite_numbers: false,
+    allow_extended_string_escapes: false,
+};
+
 /// What a file sets, and what is odd about it.
 #[derive(Debug)]
 pub(crate) struct Layer {
@@ -56,22 +70,8 @@ pub(crate) fn parse(path: &Path, bytes: &[u8]) -> Result<Layer, ConfigError> {
     let text = std::str::from_utf8(bytes)
         .map_err(|source| ConfigError::NotUtf8 { path: path.to_owned(), source })?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    // What 0.4.0 read, no more: a file is not to mean something to one and nothing
-    // to the other.
-    let options = ParseOptions {
-        allow_comments: true,
-        allow_loose_object_property_names: true,
-        allow_trailing_commas: true,
-        allow_missing_commas: false,
-        allow_single_quoted_strings: true,
-        allow_hexadecimal_numbers: false,
-        allow_unary_plus_numbers: false,
-        allow_bare_decimal_point_numbers: false,
-        allow_non_finite_numbers: false,
-        allow_extended_string_escapes: false,
-    };
     let place = |offset| place(path, text, offset);
-    let tree = parse_to_ast(text, &CollectOptions::default(), &options)
+    let tree = parse_to_ast(text, &CollectOptions::default(), &OPTIONS)
         .map_err(|error| ConfigError::Syntax {
             place: place(error.range().start),
             fault: error.kind().to_string().to_lowercase(),
@@ -222,6 +222,12 @@ pub(crate) fn shown(path: &[String], value: Value) -> Value {
         Some(name) if name == "secret" => Value::from("(secret)"),
         _ => value,
     }
+}
+
+/// The value that a part of a file is; null for what is none.
+pub(crate) fn value_in(text: &str) -> Value {
+    let tree = parse_to_ast(text, &CollectOptions::default(), &OPTIONS);
+    tree.ok().and_then(|tree| tree.value).as_ref().map_or(Value::Null, to_value)
 }
 
 fn to_value(node: &Node<'_>) -> Value {

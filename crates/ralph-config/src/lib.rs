@@ -3,7 +3,8 @@
 //! [`load`] lays defaults, the user's file, the project's file, a profile and the
 //! command line over each other, key by key, and says of each value where it came
 //! from. [`trust`] remembers which repositories may name programs to run.
-//! [`init_text`] is the file a new project starts with.
+//! [`init_text`] is the file a new project starts with, [`migrate`](mod@migrate) what a file of an
+//! older format becomes.
 //!
 //! ```
 //! use ralph_config::{Origin, Overrides, Sources};
@@ -35,6 +36,7 @@ mod keys;
 mod layer;
 mod legacy;
 mod merge;
+pub mod migrate;
 mod schema;
 pub mod trust;
 

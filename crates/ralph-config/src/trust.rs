@@ -80,6 +80,11 @@ impl TrustStore {
         self.file.path()
     }
 
+    /// The record as a document, to look at its version.
+    pub fn store(&self) -> &Store<impl Document + use<>> {
+        &self.file
+    }
+
     /// Whether the user has agreed to what the repository at `root` names.
     pub fn status(&self, root: &Path, executables: &Executables) -> Result<Trust, TrustError> {
         if executables.is_empty() {

@@ -58,6 +58,16 @@ impl Repo {
         parse_status(&answer.stdout).ok_or_else(|| answer.unreadable())
     }
 
+    /// Renames a tracked file, in the work tree and in the index; its changes go with it. Both
+    /// paths are relative to the root.
+    ///
+    /// # Errors
+    /// When the new name is taken, or git gives no answer.
+    pub fn rename(&self, from: &Path, to: &Path) -> Result<(), GitError> {
+        self.run(Call::new(["mv", "--"]).arg(from).arg(to))?;
+        Ok(())
+    }
+
     /// Whether git tracks `path` (relative to the root) or something below it.
     ///
     /// # Errors

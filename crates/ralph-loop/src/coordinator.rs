@@ -28,7 +28,7 @@ use crate::preflight::{self, Ground, PreflightError};
 use crate::project::Project;
 use crate::recover::{self, Action, Observation, Observed};
 use crate::worker::{self, Held, marker};
-use crate::{select, target};
+use crate::{migrate, select, target};
 
 /// Time between two looks at the workers.
 const ROUND: Duration = Duration::from_millis(100);
@@ -266,10 +266,6 @@ impl Coordinator<'_> {
     /// Makes the state file this run's: adopts what older versions recorded,
     /// drops records that say nothing any more, sets the target branch.
     fn take_over(&mut self, queue: &Queue) -> Result<(), RunError> {
-        let legacy = match self.store.load()? {
-            Some(loaded) => ralph_state::parallel::legacy_work(&loaded.report),
-            None => Vec::new(),
-        };
         self.settle_surplus()?;
         // What cannot be swept now is swept next time.
         drop(ralph_git::sweep_workspaces(&self.ground.workspace_root));
@@ -277,12 +273,10 @@ impl Coordinator<'_> {
         self.catch_up(queue)?;
         let now = self.project.now();
         let branch = &self.ground.branch;
-        self.store.update(|state: &mut ParallelStateFile| {
-            for record in ralph_state::adopt_legacy(&legacy, now) {
-                if !state.has_worker(&record.task_id) {
-                    state.upsert_worker(record);
-                }
-            }
+        let before = fs_err::read(self.store.path()).unwrap_or_default();
+        let upgraded = self.store.update_reported(|state: &mut ParallelStateFile, report| {
+            let upgraded = report.filter(|report| report.migrated());
+            let upgraded = upgraded.map(|report| (report.from, migrate::adopt(state, report, now)));
             let unfinished = state.workers.iter().filter(|record| !record.is_terminal()).count();
             if state.target_branch != *branch {
                 if unfinished > 0 && !state.target_branch.is_empty() {
@@ -306,8 +300,13 @@ impl Coordinator<'_> {
             state.workers.retain(|record| {
                 record.workspace_path.exists() || !select::is_spent(record, queue)
             });
-            Ok(())
+            Ok(upgraded)
         })?;
+        if let Some((from, adopted)) = upgraded.value {
+            let adopted: Vec<String> = adopted.into_iter().map(|record| record.task_id).collect();
+            let backup = migrate::kept_copy(self.store.path(), from, &before)?;
+            self.project.tell(Event::Upgraded { from, adopted, backup });
+        }
         for record in &self.state()?.workers {
             if !record.is_terminal() {
                 let title = queue.find(&record.task_id).map(|(_, task)| task.title.clone());

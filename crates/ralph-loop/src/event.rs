@@ -1,5 +1,6 @@
 //! What happens in a run, told to whoever shows it.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use ralph_state::WorkerStep;
@@ -21,6 +22,15 @@ pub enum Event {
     },
     /// An earlier run left something to deal with.
     Recovering(Action),
+    /// The state file was of an older version and is of the present one now.
+    Upgraded {
+        /// Its version.
+        from: u32,
+        /// The tasks whose older records were taken over.
+        adopted: Vec<String>,
+        /// Where its bytes are.
+        backup: Option<PathBuf>,
+    },
     /// A task was taken.
     Claimed {
         /// Its id.

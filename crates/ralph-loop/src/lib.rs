@@ -49,6 +49,7 @@ pub mod gate;
 pub mod landing;
 pub mod lane;
 pub mod layout;
+pub mod migrate;
 pub mod preflight;
 pub mod project;
 pub mod prompt;

@@ -8,6 +8,7 @@ mod edit;
 mod exchange;
 mod graph;
 mod init;
+mod migrate;
 mod queue;
 mod rescue;
 mod run;
@@ -35,6 +36,7 @@ pub(crate) use edit::{
 pub(crate) use exchange::{ExportArgs, ExportFormat, ImportArgs, ImportFormat, OnDuplicate};
 pub(crate) use graph::{GraphArgs, GraphFormat, TreeArgs, UnlockArgs};
 pub(crate) use init::InitArgs;
+pub(crate) use migrate::MigrateArgs;
 pub(crate) use queue::{
     ArchiveArgs, ExplainArgs, ListArgs, NextArgs, NextIdArgs, Order, QueueArgs, QueueCommand,
     SortBy, TextOrJson,
@@ -143,6 +145,7 @@ pub(crate) enum Command {
     Undo(UndoArgs),
     Redo(RedoArgs),
     Config(ConfigArgs),
+    Migrate(MigrateArgs),
     Demo(DemoArgs),
     /// Print what an agent needs to know to use the queue
     ///

@@ -5,6 +5,7 @@ pub(crate) mod demo;
 mod edited;
 pub(crate) mod init;
 pub(crate) mod input;
+pub(crate) mod migrate;
 pub(crate) mod prime;
 pub(crate) mod queue;
 pub(crate) mod rescue;

@@ -192,6 +192,18 @@ fn line(event: &Event) -> Option<Text> {
             text.plain(format!("Landing on {place}, {workers}."))
         }
         Event::Recovering(action) => text.style(YELLOW, "recover    ").plain(recovery(action)),
+        Event::Upgraded { from, adopted, backup } => {
+            let what = match adopted.as_slice() {
+                [] => "it left no work".to_owned(),
+                tasks => format!("taken over: {}", tasks.join(", ")),
+            };
+            let backup = match backup {
+                Some(backup) => format!("; as it was: `{}`", backup.display()),
+                None => String::new(),
+            };
+            text.style(YELLOW, "upgrade    ")
+                .plain(format!("the state file was of version {from}; {what}{backup}"))
+        }
         Event::Claimed { task, title } => {
             text.style(CYAN, "start      ").plain(format!("{task}  {title}"))
         }

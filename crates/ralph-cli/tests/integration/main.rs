@@ -8,6 +8,7 @@ mod e2e;
 mod edit;
 mod exchange;
 mod init;
+mod migrate;
 mod output;
 mod queue;
 mod released;

@@ -4,4 +4,5 @@
 
 mod goldens;
 mod init;
+mod migrate;
 mod trust;

@@ -184,6 +184,9 @@ fn status_shows_what_an_older_version_left_and_numbers_to_the_letter() {
     assert!(text.contains("RQ-0009  failed") && text.contains("process 77"), "{shown}");
     assert!(!text.contains("Nothing is running"), "{shown}");
     assert_eq!(fs_err::read_to_string(scene.state_file()).ok().as_deref(), Some(old));
+    let run = scene.ralph(&["run", "loop", "--parallel", "1"]);
+    let told = "the state file was of version 1; taken over: RQ-0009; as it was: `";
+    assert!(run.stderr.contains(told) && run.stderr.contains("state.v1.json.bak`"), "{run}");
 
     let exact = r#"{"schema_version":3,"workers":[],"big":1e400,"long":12345678901234567890123}"#;
     scene.sandbox.write(scene.state_file(), exact);
