@@ -378,8 +378,7 @@ pub fn apply(site: &Site<'_>, path: &Path, plan: &Pending) -> Result<Applied, Mi
     let holder = &site.queue.holder;
     match plan.kind {
         Kind::Config | Kind::Queue => {
-            let _lock =
-                FileLock::acquire(&site.queue.lock_path(), holder, site.queue.lock_wait)?;
+            let _lock = FileLock::acquire(&site.queue.lock_path(), holder, site.queue.lock_wait)?;
             rewrite(site, path, plan)
         }
         Kind::ParallelState => {
@@ -424,7 +423,7 @@ pub fn kept_copy(path: &Path, from: u32, bytes: &[u8]) -> io::Result<Option<Path
     for entry in fs_err::read_dir(dir)? {
         let entry = entry?;
         let name = entry.file_name().to_string_lossy().into_owned();
-        if name.starts_with(&starts) && name.ends_with(".bak") && read(&entry.path())?.as_deref() == Some(bytes) {
+        if name.starts_with(&starts) && read(&entry.path())?.as_deref() == Some(bytes) {
             copies.push(path.with_file_name(name));
         }
     }
@@ -469,9 +468,10 @@ fn rename(site: &Site<'_>, old: &Path, new: &Path) -> Result<(), MigrateError> {
 /// Keeps the bytes of a file of the user's where git does not see them: in the cache for one of
 /// the repository, beside it for any other.
 fn keep(site: &Site<'_>, path: &Path, plan: &Pending) -> Result<PathBuf, MigrateError> {
-    let dir = match path.starts_with(site.root) {
-        true => site.root.join(".ralph/cache"),
-        false => path.parent().unwrap_or(site.root).to_owned(),
+    let dir = if path.starts_with(site.root) {
+        site.root.join(".ralph/cache")
+    } else {
+        path.parent().unwrap_or(site.root).to_owned()
     };
     let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let end = path.extension().unwrap_or_default().to_string_lossy().into_owned();

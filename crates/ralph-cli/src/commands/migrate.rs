@@ -64,13 +64,6 @@ pub(crate) fn migrate(context: &Context, args: &MigrateArgs) -> Result<Exit, Cli
     Ok(exit(&items, mode))
 }
 
-/// What `ralph migrate` has to do here, for `ralph doctor`.
-pub(super) fn pending(context: &Context) -> Result<Vec<PathBuf>, CliError> {
-    let ground = Ground::open(context)?;
-    let items = migrate::survey(&ground.site(context))?;
-    Ok(items.into_iter().filter(is_pending).map(|item| item.path).collect())
-}
-
 fn is_pending(item: &Item) -> bool {
     matches!(item.state, State::Pending(_))
 }
@@ -103,13 +96,12 @@ impl Ground {
         let directory = context.directory()?;
         let root = project::root(&directory)?;
         let sources = project::sources(context, &root);
-        let settings = match ralph_config::load(&sources, &Overrides::default()) {
-            Ok(settings) => settings,
-            Err(_) => {
-                let nowhere = Sources { global: None, project: root.join(".ralph/no-config") };
-                ralph_config::load(&nowhere, &Overrides::default())?
-            }
+        let nowhere = || {
+            let nowhere = Sources { global: None, project: root.join(".ralph/no-config") };
+            ralph_config::load(&nowhere, &Overrides::default())
         };
+        let settings =
+            ralph_config::load(&sources, &Overrides::default()).or_else(|_| nowhere())?;
         let command = "ralph migrate";
         Ok(Self {
             files: project::shared_queue_files(context, command, &root, &settings.config)?,
@@ -352,7 +344,9 @@ fn print_refused(context: &Context, ground: &Ground, items: &[Item]) {
             State::Unreadable { source } => {
                 context.ui.warn(format!("`{path}` cannot be read: {}", chain(source.as_ref())));
                 if item.kind == <ralph_state::ParallelStateFile as ralph_state::Document>::KIND {
-                    context.ui.hint("`ralph run parallel recover` keeps its bytes and rebuilds it.");
+                    context
+                        .ui
+                        .hint("`ralph run parallel recover` keeps its bytes and rebuilds it.");
                 }
             }
             _ => {}

@@ -61,7 +61,8 @@ fn every_document_is_brought_up_and_nothing_is_lost() {
     assert_eq!((&applied["pending"], &applied["applied"]), (&0.into(), &4.into()), "{applied}");
     assert_eq!(desk.read(".ralph/queue.jsonc"), OLD_QUEUE);
     assert_eq!(desk.read(".ralph/done.jsonc"), OLD_QUEUE);
-    let renamed = desk.git(&["status", "--porcelain", "--", ".ralph/queue.json", ".ralph/queue.jsonc"]);
+    let renamed =
+        desk.git(&["status", "--porcelain", "--", ".ralph/queue.json", ".ralph/queue.jsonc"]);
     assert_eq!(renamed, "R  .ralph/queue.json -> .ralph/queue.jsonc");
     let config = desk.read(".ralph/config.jsonc");
     assert!(config.contains("// ours") && config.contains("\"version\": 2"), "{config}");

@@ -10,7 +10,7 @@ const PATH: &str = "config.jsonc";
 
 /// Checks the new text and the changes; a second time there is nothing to do.
 #[track_caller]
-fn check(text: &str, expected: Expect) {
+fn check(text: &str, expected: &Expect) {
     let migration = migrate(Path::new(PATH), text.as_bytes()).expect("a configuration");
     let migration = migration.expect("there is something to do");
     let again = migrate(Path::new(PATH), migration.text.as_bytes()).expect("a configuration");
@@ -53,7 +53,7 @@ fn everything_of_0_3_moves_and_comments_stay() {
   "profiles": { "fast": { "git_commit_push_enabled": false } },
 }
 "#,
-        expect![[r#"
+        &expect![[r#"
             // mine
             {
               // the format
@@ -92,7 +92,7 @@ fn everything_of_0_3_moves_and_comments_stay() {
 fn a_key_of_today_wins() {
     check(
         r#"{ "version": 2, "agent": { "ci_gate_command": "make old", "ci_gate": { "argv": ["make", "new"] }, "ci_gate_enabled": false } }"#,
-        expect![[r#"
+        &expect![[r#"
             { "version": 2, "agent": { "ci_gate": {
                   "argv": ["make", "new"],
                   "enabled": false
@@ -104,7 +104,7 @@ fn a_key_of_today_wins() {
     );
     check(
         r#"{ "version": 2, "agent": { "git_publish_mode": null, "git_commit_push_enabled": false } }"#,
-        expect![[r#"
+        &expect![[r#"
             { "version": 2, "agent": { "git_publish_mode": "off" } }
             ---
             agent.git_commit_push_enabled -> agent.git_publish_mode
@@ -114,7 +114,8 @@ fn a_key_of_today_wins() {
 
 #[test]
 fn line_ends_and_a_byte_order_mark_stay() {
-    let text = "\u{feff}{\r\n  // a\r\n  \"agent\": {\r\n    \"ci_gate_enabled\": false\r\n  }\r\n}\r\n";
+    let text =
+        "\u{feff}{\r\n  // a\r\n  \"agent\": {\r\n    \"ci_gate_enabled\": false\r\n  }\r\n}\r\n";
     let migration = migrate(Path::new(PATH), text.as_bytes()).expect("a configuration");
     let text = migration.expect("there is something to do").text;
     assert!(text.starts_with('\u{feff}') && text.contains("// a\r\n"), "{text:?}");

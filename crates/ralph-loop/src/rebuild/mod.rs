@@ -375,20 +375,20 @@ mod tests {
         Work { commit: sha("a"), base: sha("b"), claim: "c1".to_owned(), settled }
     }
 
-    fn place(work: Option<Work>) -> Option<Place> {
-        Some(Place { path: "/w/RQ-1".into(), work })
+    fn place(work: Option<Work>) -> Place {
+        Place { path: "/w/RQ-1".into(), work }
     }
 
-    fn landed() -> Option<Landed> {
-        Some(Landed { commit: sha("d"), when: "2026-01-15T00:00:00Z".parse().expect("a time") })
+    fn landed() -> Landed {
+        Landed { commit: sha("d"), when: "2026-01-15T00:00:00Z".parse().expect("a time") }
     }
 
     fn open(updated_at: &str) -> Queued {
         Queued::Open { updated_at: updated_at.parse().ok() }
     }
 
-    fn living() -> Option<Living> {
-        Some(Living { process: None })
+    fn living() -> Living {
+        Living { process: None }
     }
 
     /// The one record that a trace leads to, without a state file.
@@ -408,11 +408,11 @@ mod tests {
     #[test]
     fn a_living_worker_comes_before_everything_else() {
         let trace = Trace {
-            worker: living(),
+            worker: Some(living()),
             claim: Some("c1".to_owned()),
             turns: 2,
-            landed: landed(),
-            workspace: place(Some(work(true))),
+            landed: Some(landed()),
+            workspace: Some(place(Some(work(true)))),
             ..Trace::default()
         };
         let (origin, record) = decide(trace).expect("a record");
@@ -425,9 +425,9 @@ mod tests {
     #[test]
     fn a_living_worker_is_not_given_the_commit_of_another_claim() {
         let trace = Trace {
-            worker: living(),
+            worker: Some(living()),
             claim: Some("c2".to_owned()),
-            workspace: place(Some(work(true))),
+            workspace: Some(place(Some(work(true)))),
             ..Trace::default()
         };
         let (_, record) = decide(trace).expect("a record");
@@ -436,7 +436,7 @@ mod tests {
 
     #[test]
     fn what_the_target_holds_is_done_unless_it_was_opened_again() {
-        let trace = |queue| Trace { queue, landed: landed(), ..Trace::default() };
+        let trace = |queue| Trace { queue, landed: Some(landed()), ..Trace::default() };
         let (origin, record) = decide(trace(open("2026-01-01T00:00:00Z"))).expect("a record");
         assert_eq!((origin, record.lifecycle), (Origin::Target, WorkerLifecycle::Completed));
         assert_eq!(record.completed_at.as_deref(), Some("2026-01-15T00:00:00.000000000Z"));
@@ -447,7 +447,7 @@ mod tests {
     #[test]
     fn committed_work_is_landed_and_an_edit_beside_it_is_kept_first() {
         for (settled, step) in [(true, WorkerStep::Committed), (false, WorkerStep::Fixing)] {
-            let trace = Trace { workspace: place(Some(work(settled))), ..Trace::default() };
+            let trace = Trace { workspace: Some(place(Some(work(settled)))), ..Trace::default() };
             let (origin, record) = decide(trace).expect("a record");
             assert_eq!((origin, record.step.clone()), (Origin::Commit, Some(step)));
             assert!(recover::has_committed_work(&record));
@@ -457,7 +457,7 @@ mod tests {
     #[test]
     fn a_workspace_without_a_commit_is_a_task_to_start_again_at_no_cost() {
         let (origin, record) =
-            decide(Trace { workspace: place(None), ..Trace::default() }).expect("a record");
+            decide(Trace { workspace: Some(place(None)), ..Trace::default() }).expect("a record");
         assert_eq!(origin, Origin::Workspace);
         assert!(!record.is_terminal() && !recover::died_working(&record));
     }
@@ -466,10 +466,12 @@ mod tests {
     fn finished_work_under_a_rescue_ref_waits_for_the_user() {
         let rescued =
             Some(Rescued { name: "refs/ralph/rescue/RQ-1/1".to_owned(), work: work(true) });
-        let trace =
-            Trace { queue: open(""), rescued: rescued.clone(), ..Trace::default() };
+        let trace = Trace { queue: open(""), rescued: rescued.clone(), ..Trace::default() };
         let (origin, record) = decide(trace).expect("a record");
-        assert_eq!((origin, record.lifecycle.clone()), (Origin::Rescue, WorkerLifecycle::BlockedPush));
+        assert_eq!(
+            (origin, record.lifecycle.clone()),
+            (Origin::Rescue, WorkerLifecycle::BlockedPush)
+        );
         assert!(recover::has_committed_work(&record), "`retry` lands it");
         let done = Trace { queue: Queued::Finished, rescued, ..Trace::default() };
         assert_eq!(decide(done), None);
@@ -500,7 +502,7 @@ mod tests {
             workspace_root: "/w".into(),
             traces: BTreeMap::from([(
                 "RQ-1".to_owned(),
-                Trace { workspace: place(Some(work(true))), ..Trace::default() },
+                Trace { workspace: Some(place(Some(work(true)))), ..Trace::default() },
             )]),
         };
         let plan = plan(&survey, now());
@@ -516,7 +518,7 @@ mod tests {
             let mut record = WorkerRecord::new("RQ-1", "/w/RQ-1".into(), String::new());
             record.attempt_id = Some(claim.to_owned());
             record.step = Some(WorkerStep::Working);
-            let trace = Trace { workspace: place(Some(work(true))), ..Trace::default() };
+            let trace = Trace { workspace: Some(place(Some(work(true)))), ..Trace::default() };
             assert_eq!(believed(Origin::File, &record, &trace).origin, origin);
         }
     }

@@ -82,7 +82,8 @@ pub fn survey(site: &Site<'_>) -> Result<Survey, SurveyError> {
     found.workspaces(&workspace_root)?;
     found.rescues()?;
     let recorded = salvaged.iter().flat_map(|found| &found.state.workers);
-    let bad = salvaged.iter().flat_map(|found| found.bad.iter().filter_map(|bad| bad.task_id.clone()));
+    let bad =
+        salvaged.iter().flat_map(|found| found.bad.iter().filter_map(|bad| bad.task_id.clone()));
     for task in recorded.map(|record| record.task_id.clone()).chain(bad) {
         found.traces.entry(task).or_default();
     }
@@ -144,7 +145,8 @@ impl Found<'_> {
     /// Living workers hold their lock.
     fn workers(&mut self) -> Result<(), SurveyError> {
         for name in names(&self.layout.worker_locks())? {
-            let Some(task) = name.strip_suffix(".lock").and_then(|task| task.parse::<TaskId>().ok())
+            let Some(task) =
+                name.strip_suffix(".lock").and_then(|task| task.parse::<TaskId>().ok())
             else {
                 continue;
             };

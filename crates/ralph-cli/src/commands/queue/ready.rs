@@ -66,7 +66,9 @@ fn shown_in_parallel_run(
             }
         }
         context.ui.warn("some of the state file of parallel runs cannot be read");
-        context.ui.hint("`ralph run parallel status` shows what; `ralph run parallel recover` rebuilds it.");
+        context.ui.hint(
+            "`ralph run parallel status` shows what; `ralph run parallel recover` rebuilds it.",
+        );
     }
     Ok(exclude)
 }

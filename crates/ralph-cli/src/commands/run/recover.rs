@@ -38,11 +38,8 @@ pub(super) fn recover(context: &Context, args: &RecoverArgs) -> Result<Exit, Cli
     let is_sound = survey.salvaged.as_ref().is_some_and(|found| found.refused.is_none());
     let has_file = survey.salvaged.is_some() || survey.unreadable.is_some();
     let has_something = (has_file && !is_sound) || !plan.is_empty();
-    let applied = if args.dry_run || !has_something {
-        None
-    } else {
-        Some(rebuild::apply(&store, &plan)?)
-    };
+    let applied =
+        if args.dry_run || !has_something { None } else { Some(rebuild::apply(&store, &plan)?) };
     if context.ui.wants_json() {
         context.ui.print_json(&document(&survey, &plan, applied.as_ref()))?;
     } else {
@@ -76,7 +73,7 @@ fn document(survey: &Survey, plan: &Plan, applied: Option<&Applied>) -> Value {
         "applied": applied.is_some(),
         "set_aside": applied.and_then(|applied| applied.aside.as_ref()),
         "unreadable": survey.unreadable.as_ref().map(ToString::to_string),
-        "damage": survey.salvaged.iter().flat_map(|found| damage(found)).collect::<Vec<_>>(),
+        "damage": survey.salvaged.iter().flat_map(damage).collect::<Vec<_>>(),
         "tasks": tasks,
         "forgotten": plan.forgotten,
     })
@@ -128,9 +125,9 @@ fn story(Entry { record, origin }: &Entry) -> String {
         Origin::Commit => {
             format!("its work is committed ({commit}); the next run lands it, without an agent")
         }
-        Origin::Workspace => format!(
-            "unfinished; the next run keeps what is in `{workspace}` and starts it again"
-        ),
+        Origin::Workspace => {
+            format!("unfinished; the next run keeps what is in `{workspace}` and starts it again")
+        }
         Origin::Rescue => {
             let name = record.rescue_ref.as_deref().unwrap_or_default();
             format!("its work is kept as {name}; `ralph run parallel retry` lands it")

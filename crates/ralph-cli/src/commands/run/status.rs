@@ -35,10 +35,8 @@ pub(super) fn status(context: &Context) -> Result<Exit, CliError> {
     };
     let views = status::observe(&layout, &found.state)?;
     let headline = status::headline(&found, &views);
-    let legacy = ralph_state::adopt_legacy(
-        &ralph_state::legacy_work(&found.report),
-        context.clock.now(),
-    );
+    let legacy =
+        ralph_state::adopt_legacy(&ralph_state::legacy_work(&found.report), context.clock.now());
     if context.ui.wants_json() {
         let mut document = document(headline, status::counts(&found.state), &views)?;
         document.set("damage", exact(&damage(&found).collect::<Vec<_>>())?);
@@ -60,11 +58,7 @@ pub(super) fn status(context: &Context) -> Result<Exit, CliError> {
 }
 
 /// The shape of 0.4.0, version 3, with what the world says of each worker added.
-fn document(
-    headline: Headline,
-    counts: Counts,
-    views: &[WorkerView],
-) -> Result<Object, CliError> {
+fn document(headline: Headline, counts: Counts, views: &[WorkerView]) -> Result<Object, CliError> {
     let next: Vec<Value> = next_command(headline, views)
         .map(|command| json!({ "title": "Go on", "command": command, "detail": headline.sentence() }))
         .into_iter()

@@ -169,7 +169,10 @@ fn one_bad_record_is_named_and_the_others_stay() {
 
     let recovered = scene.recover();
     assert_eq!(Scene::origins(&recovered)[0], ("RQ-0002".to_owned(), "state_file".to_owned()));
-    assert_eq!(fs_err::read_to_string(recovered["set_aside"].as_str().expect("kept")).ok(), Some(bad));
+    assert_eq!(
+        fs_err::read_to_string(recovered["set_aside"].as_str().expect("kept")).ok(),
+        Some(bad)
+    );
     scene.ralph(&["run", "parallel", "retry", "--task", "RQ-0002"]).success();
 }
 
