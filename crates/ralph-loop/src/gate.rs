@@ -67,6 +67,16 @@ pub enum GateError {
     },
 }
 
+/// What the gate and its children carry in their environment, below the marker of the claim.
+fn own_marker(claim: &str) -> String {
+    format!("{claim}/gate")
+}
+
+/// Whether the gate of the claim with this marker runs.
+pub(crate) fn is_running(claim: &str) -> bool {
+    !ralph_process::marked(&own_marker(claim)).is_empty()
+}
+
 /// The gate as a command line, for people.
 pub fn command_line(gate: &CiGate) -> String {
     gate.argv.join(" ")
@@ -127,7 +137,7 @@ fn once(
         .stdout(Output::Capture { limit: CAPTURE })
         .stderr(Output::Capture { limit: CAPTURE })
         // Below the claim's own marker: what the gate leaves running is told from the rest.
-        .marker(format!("{marker}/gate"))
+        .marker(own_marker(marker))
         .leave_nothing();
     for arg in args {
         child = child.arg(arg);

@@ -63,6 +63,8 @@ pub struct Trace {
 pub struct Living {
     /// Its process, where that can be told.
     pub process: Option<ProcessIdentity>,
+    /// Whether its gate runs.
+    pub gating: bool,
 }
 
 /// What the queue says about a task.
@@ -94,6 +96,8 @@ pub struct Landed {
 pub struct Place {
     /// Where.
     pub path: PathBuf,
+    /// Whether a rebase has stopped in it, for an agent to resolve.
+    pub conflict: bool,
     /// The committed work in it that is not on the target.
     pub work: Option<Work>,
 }
@@ -264,10 +268,17 @@ fn found(task: &str, trace: &Trace, root: &Path, now: Timestamp) -> Option<Entry
     let is_open = matches!(trace.queue, Queued::Open { .. });
     let origin = if let Some(living) = &trace.worker {
         record.worker.clone_from(&living.process);
-        record.step = Some(WorkerStep::Working);
-        // It reads from its record what it has committed.
+        // It goes on from its record: with what it has committed, and at a step that its next one
+        // may follow.
+        let begun = if trace.turns > 0 { WorkerStep::Working } else { WorkerStep::Claimed };
+        record.step = Some(begun);
         if let Some(work) = work.filter(|work| Some(&work.claim) == trace.claim.as_ref()) {
             commit(&mut record, work);
+            record.step = Some(match living {
+                Living { gating: true, .. } => WorkerStep::Gating,
+                _ if place.is_some_and(|place| place.conflict) => WorkerStep::Resolving,
+                _ => WorkerStep::Fixing,
+            });
         }
         Origin::Worker
     } else if let Some(landed) = still_landed(trace) {
@@ -359,6 +370,8 @@ pub fn apply(
 
 #[cfg(test)]
 mod tests {
+    use ralph_state::parallel::{WorkerEvent, transition};
+
     use super::*;
 
     const NOW: &str = "2026-02-01T00:00:00Z";
@@ -376,7 +389,7 @@ mod tests {
     }
 
     fn place(work: Option<Work>) -> Place {
-        Place { path: "/w/RQ-1".into(), work }
+        Place { path: "/w/RQ-1".into(), conflict: false, work }
     }
 
     fn landed() -> Landed {
@@ -388,7 +401,7 @@ mod tests {
     }
 
     fn living() -> Living {
-        Living { process: None }
+        Living { process: None, gating: false }
     }
 
     /// The one record that a trace leads to, without a state file.
@@ -420,6 +433,34 @@ mod tests {
         assert!(!record.is_terminal());
         assert_eq!((record.attempt_id.as_deref(), record.agent_turns), (Some("c1"), Some(2)));
         assert_eq!(record.work_commit, Some("a".repeat(40)), "it goes on from its commit");
+    }
+
+    /// Whatever a living worker may be doing, what it records next is not refused.
+    #[test]
+    fn a_living_worker_can_go_on_from_where_it_is_put() {
+        use WorkerStep::{Committed, Fixing, GateGreen, Resolving, SpawnIntended, Waiting};
+
+        let trace = |turns, gating, conflict, work| Trace {
+            worker: Some(Living { process: None, gating }),
+            claim: Some("c1".to_owned()),
+            turns,
+            workspace: Some(Place { conflict, ..place(work) }),
+            ..Trace::default()
+        };
+        let cases = [
+            (trace(0, false, false, None), vec![WorkerStep::WorkspaceReady]),
+            (trace(1, false, false, None), vec![SpawnIntended, WorkerStep::Working, Committed]),
+            (trace(1, true, false, Some(work(true))), vec![GateGreen, Fixing, Waiting]),
+            (trace(2, false, false, Some(work(true))), vec![Fixing, Committed, Waiting]),
+            (trace(2, false, true, Some(work(false))), vec![Resolving, Committed, Waiting]),
+        ];
+        for (trace, next) in cases {
+            let (_, record) = decide(trace).expect("a record");
+            for step in next {
+                let reached = WorkerEvent::Reached(step.clone());
+                assert!(transition(&record, &reached).is_ok(), "{:?} {step:?}", record.step);
+            }
+        }
     }
 
     #[test]

@@ -18,7 +18,7 @@ use super::{Landed, Living, Place, Queued, Rescued, Survey, Trace, Work};
 use crate::books::Books;
 use crate::landing::{ATTEMPT_TRAILER, RESCUE_REFS, TASK_TRAILER};
 use crate::layout::{Layout, is_runtime};
-use crate::{target, worker};
+use crate::{gate, target, worker};
 
 /// Where to look.
 #[derive(Clone, Copy, Debug)]
@@ -152,13 +152,13 @@ impl Found<'_> {
             };
             let lock = self.layout.worker_lock(&task);
             let holder = file::lock_holder(&lock);
-            let trace = Trace {
-                claim: holder.as_ref().and_then(worker::claim_of),
-                worker: file::is_locked(&lock)?.then(|| Living {
-                    process: holder.and_then(|holder| ralph_process::identity_of(holder.pid)),
-                }),
-                ..Trace::default()
-            };
+            let claim = holder.as_ref().and_then(worker::claim_of);
+            let marker = claim.as_ref().map(|claim| worker::marker(task.as_str(), claim));
+            let worker = file::is_locked(&lock)?.then(|| Living {
+                process: holder.and_then(|holder| ralph_process::identity_of(holder.pid)),
+                gating: marker.is_some_and(|marker| gate::is_running(&marker)),
+            });
+            let trace = Trace { worker, claim, ..Trace::default() };
             if trace.worker.is_some() {
                 self.traces.insert(task.to_string(), trace);
             } else if let Some(claim) = trace.claim {
@@ -185,10 +185,11 @@ impl Found<'_> {
             let task = workspace.branch().strip_prefix("ralph/").map(str::to_owned);
             let (Some(task), true) = (task, workspace.is_of(repo)?) else { continue };
             let work = self.work_in(&workspace, &task)?;
+            let conflict = workspace.rebase_in_progress();
             let trace = self.traces.entry(task).or_default();
             let is_better = trace.workspace.as_ref().is_none_or(|other| other.work.is_none());
             if is_better {
-                trace.workspace = Some(Place { path, work });
+                trace.workspace = Some(Place { path, conflict, work });
             }
         }
         Ok(())

@@ -84,6 +84,33 @@ fn living_workers_are_adopted_and_no_task_is_started_twice() {
 }
 
 #[test]
+fn a_living_worker_whose_gate_runs_lands_its_work() {
+    let scene = Scene::new(Remote::Bare, Books::Tracked);
+    scene.tasks(2);
+    let go = scene.sandbox.path("go");
+    let gate = fs_err::read_to_string(scene.sandbox.path("bin/gate.sh")).expect("written");
+    let wait = format!("{gate}\nwhile [ ! -e '{}' ]; do sleep 0.02; done\n", go.display());
+    scene.sandbox.write("bin/gate.sh", wait);
+    let run = scene.start(&["run", "loop", "--parallel", "2"]);
+    wait_until(PATIENCE, "one is in the gate, the other waits", || {
+        scene.log("gates").len() == 1
+            && scene.records().iter().any(|record| record["step"] == "waiting")
+    });
+    run.signal(Signal::KILL);
+    drop(run.wait(PATIENCE));
+    scene.sandbox.write(scene.state_file(), "");
+    let mut origins: Vec<String> =
+        Scene::origins(&scene.recover()).into_iter().map(|(_, from)| from).collect();
+    origins.sort();
+    // The one that waited looks at the state file all the time, and may have met the empty one.
+    assert!(origins == ["commit", "worker"] || origins == ["worker", "worker"], "{origins:?}");
+    scene.sandbox.write("go", "");
+    scene.run(2, 0);
+    scene.all_landed(2);
+    assert_eq!(scene.log("turns").len(), 2, "no agent is asked twice");
+}
+
+#[test]
 fn nothing_is_recovered_beside_a_run() {
     let scene = Scene::new(Remote::None, Books::Ignored);
     scene.tasks(1);
