@@ -134,3 +134,129 @@ fn a_question_shows_the_lines_and_takes_no_for_no() {
     desk.sh("echo y | \"$RALPH\" init -i").success();
     assert!(desk.git(&["config", "merge.ralph-queue.driver"]).contains("merge-driver %O %A %B %P"));
 }
+
+/// A queue of one task that two branches gave different titles, merged by the
+/// driver.
+fn in_conflict() -> Desk {
+    let desk = Desk::bare();
+    desk.ralph(&["init", "--merge-driver"]).success();
+    desk.add("one", &[]);
+    let commit = |what: &str| {
+        desk.git(&["add", "-A"]);
+        desk.git(&["commit", "-qm", what]);
+    };
+    commit("base");
+    desk.git(&["switch", "-qc", "other"]);
+    desk.ralph(&["task", "edit", "title", "uno", "RQ-0001"]).success();
+    commit("theirs");
+    desk.git(&["switch", "-q", "main"]);
+    desk.ralph(&["task", "edit", "title", "eins", "RQ-0001"]).success();
+    commit("ours");
+    assert_eq!(merge(&desk), Some(1));
+    desk
+}
+
+#[test]
+fn a_value_that_lost_is_kept_until_it_is_settled() {
+    let title = |desk: &Desk| desk.json(&["task", "show", "RQ-0001"])["task"]["title"].clone();
+    let desk = in_conflict();
+    assert_eq!(title(&desk), "eins");
+    for _ in 0..2 {
+        let ran = desk.ralph(&["queue", "resolve"]);
+        assert!(ran.exited(1).stderr.contains("  theirs: \"uno\"\n"), "{ran}");
+    }
+    let ran = desk.ralph(&["queue", "resolve", "--json"]);
+    assert_eq!(parse(&ran.exited(1).stdout)["unsettled"][0]["theirs"], "uno");
+    desk.ralph(&["queue", "resolve", "--take", "theirs", "RQ-0002"]).exited(1);
+    desk.ralph(&["queue", "resolve", "--take", "theirs", "RQ-0001"]).success();
+    assert_eq!(title(&desk), "uno");
+    desk.git(&["add", "-A"]);
+    desk.git(&["commit", "-qm", "merged"]);
+    assert_eq!(
+        desk.ralph(&["queue", "resolve"]).success().stderr,
+        "There is nothing to resolve.\n"
+    );
+
+    // What was changed by hand since is not changed again.
+    let desk = in_conflict();
+    desk.ralph(&["task", "edit", "title", "one of both", "RQ-0001"]).success();
+    desk.ralph(&["queue", "resolve", "--take", "theirs"]).success();
+    assert_eq!(title(&desk), "one of both");
+}
+
+#[test]
+fn a_conflict_that_only_git_knows_of_is_found() {
+    let desk = in_conflict();
+    fs_err::remove_file(desk.path(".ralph/cache/merge-conflicts.json")).expect("it is there");
+    let ran = desk.ralph(&["queue", "resolve"]);
+    assert!(ran.exited(1).stderr.contains("  theirs: \"uno\"\n"), "{ran}");
+}
+
+#[test]
+fn what_one_branch_finished_into_the_done_file_is_not_done_again() {
+    let desk = Desk::bare();
+    desk.ralph(&["init", "--merge-driver"]).success();
+    desk.write(".ralph/config.jsonc", r#"{"version": 2, "queue": {"finish": "archive"}}"#);
+    desk.add("one", &[]);
+    desk.add("two", &[]);
+    let commit = |what: &str| {
+        desk.git(&["add", "-A"]);
+        desk.git(&["commit", "-qm", what]);
+    };
+    commit("base");
+    desk.git(&["switch", "-qc", "other"]);
+    desk.ralph(&["task", "done", "RQ-0001"]).success();
+    desk.add("theirs", &[]);
+    desk.ralph(&["task", "done", "RQ-0003"]).success();
+    commit("theirs");
+    desk.git(&["switch", "-q", "main"]);
+    // As on another machine.
+    fs_err::remove_file(desk.path(".git/ralph/ids.json")).expect("it is there");
+    desk.ralph(&["task", "edit", "tags", "mine", "RQ-0001"]).success();
+    desk.add("ours", &[]);
+    commit("ours");
+    assert_eq!(merge(&desk), Some(1));
+    assert_eq!(desk.ralph(&["queue", "next"]).success().stdout, "RQ-0002\n");
+    let codes = desk.ralph(&["queue", "validate", "--json"]);
+    assert!(
+        codes.stdout.contains("left_behind") && codes.stdout.contains("duplicate_id"),
+        "{codes}"
+    );
+
+    let ran = desk.ralph(&["queue", "resolve"]);
+    assert!(ran.success().stderr.contains("the one that is not finished is RQ-0004 now"), "{ran}");
+    desk.ralph(&["queue", "validate"]).success();
+    let shown = desk.json(&["task", "show", "RQ-0001"]);
+    assert_eq!(
+        (&shown["task"]["status"], &shown["task"]["tags"]),
+        (&json!("done"), &json!(["mine"]))
+    );
+    let ours = desk.json(&["task", "show", "RQ-0004"]);
+    assert_eq!(ours["task"]["title"], "ours");
+    desk.add("next", &[]);
+    assert_eq!(desk.json(&["task", "show", "RQ-0005"])["task"]["title"], "next");
+}
+
+#[test]
+fn an_id_that_a_merge_gave_is_given_by_no_other_work_tree() {
+    let desk = Desk::bare();
+    desk.ralph(&["init", "--merge-driver"]).success();
+    let commit = |what: &str| {
+        desk.git(&["add", "-A"]);
+        desk.git(&["commit", "-qm", what]);
+    };
+    commit("base");
+    desk.git(&["worktree", "add", "-q", "../second"]);
+    desk.git(&["switch", "-qc", "other"]);
+    desk.add("theirs", &[]);
+    commit("theirs");
+    desk.git(&["switch", "-q", "main"]);
+    fs_err::remove_file(desk.path(".git/ralph/ids.json")).expect("it is there");
+    desk.add("ours", &[]);
+    commit("ours");
+    assert_eq!(merge(&desk), Some(0));
+    assert_eq!(desk.json(&["task", "show", "RQ-0002"])["task"]["title"], "ours");
+    let second = desk.dir.parent().expect("a sandbox").join("second");
+    let ran = desk.ralph(&["task", "add", "x", "-C", second.to_str().expect("text")]);
+    assert_eq!(ran.success().stdout, "RQ-0003\n");
+}

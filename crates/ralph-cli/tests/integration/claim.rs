@@ -159,3 +159,81 @@ fn an_answer_keeps_to_its_tokens_and_says_so() {
     assert_eq!((&ready["total"], &ready["returned"]), (&json!(3), &json!(1)));
     assert_eq!((&ready["truncated"], &ready["others_total"]), (&json!(true), &json!(0)));
 }
+
+/// Another work tree of the repository, with the queue as it is now.
+fn linked(desk: &Desk) -> impl Fn(&[&str]) -> ralph_testkit::Ran {
+    desk.git(&["add", "-A"]);
+    desk.git(&["commit", "-qm", "queue"]);
+    desk.git(&["worktree", "add", "-q", "../other"]);
+    let other = desk.dir.parent().expect("a sandbox").join("other");
+    move |args| {
+        let other = other.to_str().expect("text");
+        desk.ralph(&[args, &["-C", other]].concat())
+    }
+}
+
+#[test]
+fn a_write_in_another_work_tree_ends_no_claim() {
+    let desk = desk();
+    let there = linked(&desk);
+    let (id, token) = claim(&desk, &[]);
+    // There, the file still says `todo`.
+    there(&["task", "add", "x", "--claim", &token]).success();
+    there(&["task", "edit", "title", "uno", &id, "--claim", &token]).success();
+    let ran = there(&["queue", "release", "--claim", &token]);
+    assert!(ran.exited(3).stderr.contains("`RQ-0001` is todo here"), "{ran}");
+    there(&["queue", "claim", "--id", &id]).exited(4);
+    desk.ralph(&["task", "done", &id, "--claim", &token]).success();
+    let ran = desk.ralph(&["queue", "release", &id]);
+    assert!(ran.exited(3).stderr.contains("is done here, there is nothing to take again"), "{ran}");
+}
+
+#[test]
+fn an_end_that_is_undone_is_no_end_for_what_waits() {
+    let desk = desk();
+    desk.add("four", &["--depends-on", "RQ-0001"]);
+    let (id, token) = claim(&desk, &["--id", "RQ-0001", "--owner", "me"]);
+    desk.ralph(&["task", "done", &id, "--claim", &token]).success();
+    let waits = || !desk.ralph(&["queue", "ready"]).success().stdout.contains("RQ-0004");
+    assert!(!waits());
+    desk.ralph(&["undo"]).success();
+    assert!(waits());
+    // The claim is as it was.
+    assert_eq!(desk.error(&["task", "done", &id], 4)["kind"], "busy");
+    desk.ralph(&["task", "done", &id, "--claim", &token]).success();
+}
+
+#[test]
+fn a_claim_asked_for_again_is_the_same_one() {
+    let desk = desk();
+    let ask = |name: &str| desk.json(&["queue", "claim", "--next", "--request-id", name]);
+    let (first, again, other) = (ask("q1"), ask("q1"), ask("q2"));
+    assert_eq!(first["claim"]["token"], again["claim"]["token"]);
+    assert_eq!(
+        (&again["task"]["id"], &other["task"]["id"]),
+        (&json!("RQ-0001"), &json!("RQ-0002"))
+    );
+    let token = first["claim"]["token"].as_str().expect("text");
+    desk.ralph(&["queue", "release", "--claim", token]).success();
+    // The answer it got has ended; another would be one that nobody works under.
+    assert_eq!(
+        desk.error(&["queue", "claim", "--next", "--request-id", "q1"], 3)["kind"],
+        "refused"
+    );
+    assert_eq!(claim(&desk, &[]).0, "RQ-0001");
+}
+
+#[test]
+fn a_task_that_another_works_on_cannot_be_started() {
+    let desk = desk();
+    let (id, token) = claim(&desk, &["--owner", "me"]);
+    let error = desk.error(&["task", "start", &id], 4);
+    assert!(error["message"].as_str().expect("text").contains("claimed by `me`"), "{error}");
+    desk.ralph(&["task", "start", &id, "--claim", &token]).success();
+    // Nor does a run take it.
+    let ran = desk.ralph(&["run", "one", "--dry-run"]);
+    assert_eq!(ran.success().stdout, "Would work on RQ-0002: two\n");
+    for args in [&["run", "one", "--id", &id][..], &["run", "one", "--dry-run", "--id", &id]] {
+        assert_eq!(desk.error(args, 4)["next"], "ralph queue claim --next");
+    }
+}

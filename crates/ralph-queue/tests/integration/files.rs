@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fs_err as fs;
+use ralph_queue::delta::Fate;
 use ralph_queue::edit::{Changed, End, Restart};
+use ralph_queue::validate::Rules;
 use ralph_queue::{
     EditError, Finish, IdRules, LegacyLock, LoadError, ParseError, Place, Position, QueueFiles,
     Task, UpdateError,
@@ -229,4 +231,35 @@ fn two_tasks_with_one_id_in_both_files_are_parted_before_anything_else() {
     // It waits for the one that is not finished, whichever was meant.
     assert_eq!(tasks[1].depends_on, ["RQ-0001", "RQ-0003"]);
     assert_eq!(start("RQ-0003").unwrap().value, Changed::Yes);
+}
+
+#[test]
+fn of_one_task_twice_the_finished_copy_stays_and_that_is_told() {
+    let root = tempfile::tempdir().unwrap();
+    let files = files(root.path());
+    let done = r#""status": "done", "completed_at": "2026-02-01T00:00:00Z", "notes": ["how"]"#;
+    let later =
+        |text: String| text.replace("\"updated_at\": \"2026-01", "\"updated_at\": \"2026-03");
+    let repaired = |open: String, done: String| {
+        fs::write(&files.queue, open).unwrap();
+        fs::write(&files.done, done).unwrap();
+        let previewed = files.preview(now(), |edit| edit.repair(&Rules::default())).unwrap();
+        let after = previewed.after;
+        let tasks: Vec<Task> = after.tasks().chain(after.done_tasks()).cloned().collect();
+        (ids(&tasks), tasks[0].clone(), previewed.tasks)
+    };
+    let (all, task, touched) = repaired(later(text(&[r#""tags": ["x"]"#])), text(&[done]));
+    assert_eq!(
+        (all.as_str(), task.tags, task.notes),
+        ("RQ-0001:done", vec!["x".into()], vec!["how".into()])
+    );
+    assert_eq!((touched.len(), touched[0].fate), (1, Fate::Changed));
+    // Nothing new in it.
+    let (_, _, touched) = repaired(text(&[""]), text(&[done]));
+    assert_eq!((touched.len(), touched[0].fate), (1, Fate::Moved));
+    // The same in one file.
+    let twice = text(&[done, "", r#""tags": ["x"], "priority": "high""#]).replace("0003", "0001");
+    let (all, task, _) = repaired(twice, text(&[]));
+    assert_eq!((all.as_str(), task.tags), ("RQ-0001:done RQ-0002:todo", vec!["x".into()]));
+    assert_eq!(task.notes, ["how", "Another copy of this task had `priority`: \"high\""]);
 }

@@ -56,7 +56,7 @@ fn claim(
 
 /// What a write did to the first task.
 fn came_to(status: Option<Status>) -> Vec<Touched> {
-    let status = status.map(ralph_queue::Status::as_str);
+    let status = status.map(Status::as_str);
     let touched = serde_json::json!({ "id": "RQ-1", "fate": "changed", "status": status });
     vec![serde_json::from_value(touched).unwrap()]
 }

@@ -15,7 +15,9 @@ mod unlock;
 use ralph_loop::layout::Layout;
 use ralph_queue::runnability::{DoingFirst, Drafts, Report, Selected, Summary, TaskReport};
 use ralph_queue::stats::Estimates;
-use ralph_queue::{LoadError, ParseError, Place, Problem, Queue, Severity, Status, Task};
+use ralph_queue::{
+    LoadError, ParseError, Place, Problem, Queue, Selection, Severity, Status, Task,
+};
 use ralph_state::file::{Durability, replace};
 use ralph_state::{Clock as _, TaskId, Timestamp};
 use serde::Serialize;
@@ -128,10 +130,19 @@ pub(crate) fn dry_run(
 ) -> Result<Exit, CliError> {
     let project = Project::open(context, "ralph run --dry-run")?;
     let queue = project.queue()?;
-    let drafts = if include_draft { Drafts::Include } else { Drafts::Exclude };
-    let report = project::explain(context, &queue, drafts);
+    let standing = ready::standing(context, &project, &queue)?;
+    let report = queue.runnability(&Selection {
+        now: context.clock.now(),
+        drafts: if include_draft { Drafts::Include } else { Drafts::Exclude },
+        doing: DoingFirst::Prefer,
+        exclude: &standing.exclude,
+        regard_as_done: &standing.done,
+    });
     let task = match id {
-        Some(id) => Some(startable(&project, &queue, &report, id)?),
+        Some(id) => {
+            unclaimed(context, &project, id)?;
+            Some(startable(&project, &queue, &report, id)?)
+        }
         None => report
             .selection
             .selected_task_id
@@ -156,6 +167,16 @@ pub(crate) fn dry_run(
         context.ui.print(reasons(&queue, &report))?;
     }
     Ok(Exit::Done)
+}
+
+/// Refuses a task that somebody claimed, and says who.
+pub(crate) fn unclaimed(context: &Context, project: &Project, id: &str) -> Result<(), CliError> {
+    let leases = project.read_leases()?;
+    let now = context.clock.now();
+    match leases.held(id, now) {
+        Some(lease) => Ok(leases.permit(std::slice::from_ref(&lease.task), &[], now)?),
+        None => Ok(()),
+    }
 }
 
 fn startable<'q>(

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use ralph_loop::layout::Layout;
+use ralph_loop::select::Standing;
 use ralph_queue::ready::{Question, Ready};
 use ralph_queue::runnability::{Drafts, Reason};
 use ralph_queue::{Priority, Queue, Status, Task};
@@ -40,10 +41,25 @@ pub(super) fn in_parallel_run(
     project: &Project,
     queue: &Queue,
 ) -> Result<BTreeSet<TaskId>, CliError> {
+    Ok(parallel_run(project, queue)?.exclude)
+}
+
+/// What a run leaves alone, claimed tasks too.
+pub(super) fn standing(
+    context: &Context,
+    project: &Project,
+    queue: &Queue,
+) -> Result<Standing, CliError> {
+    let mut standing = parallel_run(project, queue)?;
+    standing.heed(project.read_leases()?.standing(queue, context.clock.now()));
+    Ok(standing)
+}
+
+fn parallel_run(project: &Project, queue: &Queue) -> Result<Standing, CliError> {
     let path = ralph_state::state_file_path(&project.root);
     let store = Store::<ParallelStateFile>::new(path, project.files.holder.clone());
     let state = store.load()?.map(|loaded| loaded.value).unwrap_or_default();
-    Ok(ralph_loop::select::standing(&state, queue).exclude)
+    Ok(ralph_loop::select::standing(&state, queue))
 }
 
 /// The same as far as the state file can be read: enough to show, not to take a task by.

@@ -45,6 +45,10 @@ fn one(context: &Context, args: &OneArgs) -> Result<Exit, CliError> {
     if args.dry_run {
         return dry_run(context, &args.agent, id.as_ref());
     }
+    if let Some(id) = &id {
+        let project = crate::project::Project::open(context, "ralph run one")?;
+        super::queue::unclaimed(context, &project, id.as_str())?;
+    }
     let wanted = id.map_or(Wanted::Next, Wanted::Task);
     serial(context, "ralph run one", &args.agent, None, &wanted)
 }
