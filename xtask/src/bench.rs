@@ -137,7 +137,9 @@ fn save(dir: &Path, size: &str, workers: usize) -> Result<(), String> {
         },
         || bare_save(&by_hand, two.next().expect("a cycle")).expect("the disk works"),
     );
-    line(&format!("update {size}"), "the bare system calls", median(&updated), median(&bare));
+    let what = format!("update {size}");
+    line(&what, "the bare system calls", median(&updated), median(&bare));
+    line(&what, "the save alone", median(&updated), median(&replaced));
     Ok(())
 }
 
@@ -250,10 +252,10 @@ fn median(times: &[Duration]) -> Duration {
 
 fn line(what: &str, next_to: &str, ours: Duration, theirs: Duration) {
     let ratio = ours.as_secs_f64() / theirs.as_secs_f64();
+    let (ours, theirs) = (ours.as_secs_f64() * 1e6, theirs.as_secs_f64() * 1e6);
     println!(
-        "{what}: {:.0} us; {next_to}: {:.0} us; {ratio:.2} times",
-        ours.as_secs_f64() * 1e6,
-        theirs.as_secs_f64() * 1e6
+        "{what}: {ours:.0} us; {next_to}: {theirs:.0} us; {ratio:.2} times, {:+.0} us",
+        ours - theirs
     );
 }
 

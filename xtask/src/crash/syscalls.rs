@@ -161,8 +161,11 @@ pub(super) fn set_up(scenario: &Scenario, dir: &Path) -> Result<(), String> {
     if !scenario.behind_a_link {
         return fs_err::write(&file, old).map_err(text);
     }
-    fs_err::create_dir(dir.join("elsewhere")).map_err(text)?;
+    fs_err::create_dir_all(dir.join("elsewhere")).map_err(text)?;
     fs_err::write(dir.join(BEHIND), old).map_err(text)?;
+    if file.is_symlink() {
+        return Ok(());
+    }
     fs_err::os::unix::fs::symlink(Path::new("../..").join(BEHIND), &file).map_err(text)
 }
 
