@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: what durability costs, next to the same work done by hand.
+//! `cargo xtask bench`: what Ralph costs, next to the same work done by hand.
 //!
 //! Each line compares two things in one run, in turns, so that a busy machine slows both.
 
@@ -12,9 +12,9 @@ use ralph_state::document::{decode, encode};
 use ralph_state::file::{self, Durability, Holder, Saved};
 use ralph_state::{ParallelStateFile, Store, Timestamp, WorkerRecord};
 
-use crate::cargo;
+use crate::{agents, cargo};
 
-/// `cargo xtask bench [memory|disk]`
+/// `cargo xtask bench [memory|disk|agents]`
 pub(crate) fn run(args: &[String]) -> ExitCode {
     if let [first, count, path] = args
         && first == "writer"
@@ -23,10 +23,11 @@ pub(crate) fn run(args: &[String]) -> ExitCode {
     }
     let outcome = match args {
         _ if cfg!(debug_assertions) => in_release(args),
-        [] => memory().and_then(|()| disk()),
+        [] => agents::bench().and_then(|()| memory()).and_then(|()| disk()),
         [only] if only == "memory" => memory(),
         [only] if only == "disk" => disk(),
-        _ => Err("Usage: cargo xtask bench [memory|disk]".to_owned()),
+        [only] if only == "agents" => agents::bench(),
+        _ => Err("Usage: cargo xtask bench [memory|disk|agents]".to_owned()),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -220,7 +221,7 @@ fn this_program() -> Result<PathBuf, String> {
 }
 
 /// The times of two things done `count` times in turns, each from the shortest.
-fn in_turns<A, B>(
+pub(crate) fn in_turns<A, B>(
     count: usize,
     mut one: impl FnMut() -> A,
     mut two: impl FnMut() -> B,
@@ -246,11 +247,11 @@ fn shortest(times: &[Duration]) -> Duration {
 }
 
 /// Of work on a disk every time counts.
-fn median(times: &[Duration]) -> Duration {
+pub(crate) fn median(times: &[Duration]) -> Duration {
     times[times.len() / 2]
 }
 
-fn line(what: &str, next_to: &str, ours: Duration, theirs: Duration) {
+pub(crate) fn line(what: &str, next_to: &str, ours: Duration, theirs: Duration) {
     let ratio = ours.as_secs_f64() / theirs.as_secs_f64();
     let (ours, theirs) = (ours.as_secs_f64() * 1e6, theirs.as_secs_f64() * 1e6);
     println!(

@@ -2,11 +2,13 @@
 //!
 //! Installs them from npm into the target directory, at versions that are fixed here.
 
+mod bench;
 mod server;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{ExitCode, Stdio};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use ralph_agent::{Ending, Outcome, Programs, Progress, Runner, Turn, TurnReport, run_turn};
@@ -14,6 +16,7 @@ use ralph_process::{Cancel, marked};
 use serde_json::json;
 
 use crate::cargo::{self, Counts};
+pub(crate) use bench::bench;
 use server::{Server, Step};
 
 /// Far more than any of these turns takes.
@@ -27,19 +30,35 @@ const AGENTS: [(&str, &str, &str); 4] = [
     ("gemini", "@google/gemini-cli", "0.61.0"),
 ];
 
-type Check = fn(&Stage<'_>) -> Result<(), String>;
+/// How an agent stood a check that it did not fail.
+enum Stood {
+    /// As it should.
+    Well,
+    /// So many of its processes ran, and none is left.
+    AllEnded(usize),
+    /// The agent cannot be asked for that.
+    NotOffered,
+}
 
-const CHECKS: [(&str, Check); 11] = [
+type Check = fn(&Stage<'_>) -> Result<Stood, String>;
+
+const CHECKS: [(&str, Check); 17] = [
     ("edits a file, and its session is resumed", edit_and_resume),
     ("a rate limit", |stage| stage.fails(Step::Status(429), "rate_limited")),
     ("a server error", |stage| stage.fails(Step::Status(500), "unavailable")),
     ("a wrong key", |stage| stage.fails(Step::Status(401), "not_authenticated")),
     ("a limit of steps", limited),
+    ("an answer by a schema, and none", structured),
     ("cancelled while a tool runs", cancelled),
-    ("killed while a tool runs", killed),
+    ("SIGINT while a tool runs", |stage| stage.signalled("INT")),
+    ("SIGTERM while a tool runs", |stage| stage.signalled("TERM")),
+    ("SIGHUP while a tool runs", |stage| stage.signalled("HUP")),
+    ("SIGQUIT while a tool runs", |stage| stage.signalled("QUIT")),
+    ("SIGKILL while a tool runs", |stage| stage.signalled("KILL")),
     ("a stream that stalls", stalled),
     ("a prompt of 200 KB", |stage| stage.says(&"x".repeat(200 << 10), "All done.")),
     ("an answer of 1 MB", |stage| stage.says("go on", &long_answer())),
+    ("a tool that prints 1 MB", long_tool_output),
     ("a session that is lost", lost_session),
 ];
 
@@ -49,32 +68,52 @@ pub(crate) fn run(args: &[String]) -> ExitCode {
         println!("agents: {}", Counts { skipped: 1, ..Counts::default() });
         return ExitCode::SUCCESS;
     };
-    let server = Server::start().expect("a port on loopback");
-    let mut total = Counts::default();
-    for (name, _, version) in AGENTS {
-        if args.first().is_some_and(|wanted| wanted != name) {
-            continue;
-        }
-        println!("{name} {version}");
-        for (about, check) in CHECKS {
-            let started = Instant::now();
-            let stage = Stage::new(name, &bin, &server);
-            let result = check(&stage).and_then(|()| stage.is_empty());
-            let seconds = started.elapsed().as_secs_f32();
-            match result {
-                Ok(()) => {
-                    total.passed += 1;
-                    println!("  ok      {about} ({seconds:.1} s)");
+    let wanted = args.first();
+    let agents: Vec<_> = AGENTS
+        .map(|(name, ..)| name)
+        .into_iter()
+        .filter(|name| wanted.is_none_or(|it| it == name))
+        .collect();
+    let checks = CHECKS.into_iter().flat_map(|check| agents.iter().map(move |name| (*name, check)));
+    let (checks, total) = (Mutex::new(checks), Mutex::new(Counts::default()));
+    let next = || checks.lock().unwrap_or_else(PoisonError::into_inner).next();
+    std::thread::scope(|scope| {
+        for _ in 0..AT_ONCE {
+            scope.spawn(|| {
+                while let Some((name, check)) = next() {
+                    let counts = run_one(name, check, &bin);
+                    *total.lock().unwrap_or_else(PoisonError::into_inner) += counts;
                 }
-                Err(problem) => {
-                    total.failed += 1;
-                    println!("  FAILED  {about} ({seconds:.1} s): {problem}");
-                }
-            }
+            });
         }
-    }
+    });
+    let total = total.into_inner().unwrap_or_else(PoisonError::into_inner);
     println!("agents: {total}");
     if total.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Most of a check is waiting: for a start, a pause between tries, silence.
+const AT_ONCE: usize = 4;
+
+/// One check of one agent, with a model, a home and a work tree of its own.
+fn run_one(name: &str, (about, check): (&str, Check), bin: &Path) -> Counts {
+    let server = Server::start().expect("a port on loopback");
+    let started = Instant::now();
+    let stage = Stage::new(name, bin, &server);
+    let result = check(&stage).and_then(|stood| stage.is_empty().map(|()| stood));
+    let seconds = started.elapsed().as_secs_f32();
+    let (passed, failed) = (
+        u64::from(matches!(result, Ok(Stood::Well | Stood::AllEnded(_)))),
+        u64::from(result.is_err()),
+    );
+    let (verdict, detail) = match result {
+        Ok(Stood::Well) => ("ok", String::new()),
+        Ok(Stood::AllEnded(count)) => ("ok", format!(": {count} processes, none left")),
+        Ok(Stood::NotOffered) => ("-", ": not offered by this agent".to_owned()),
+        Err(problem) => ("FAILED", format!(": {problem}")),
+    };
+    println!("{name:<9} {verdict:<7} {about} ({seconds:.1} s){detail}");
+    Counts { passed, failed, skipped: 0 }
 }
 
 /// The directory of the agents' programs; `None`, and said loudly, when they cannot be had.
@@ -103,7 +142,7 @@ fn install() -> Option<PathBuf> {
     Some(bin)
 }
 
-/// One agent with a home and a work tree of its own.
+/// Where one check of an agent takes place.
 struct Stage<'a> {
     root: tempfile::TempDir,
     runner: Runner,
@@ -117,8 +156,7 @@ impl<'a> Stage<'a> {
             fs_err::create_dir_all(root.path().join(dir)).expect("writable");
         }
         let gemini = json!({ "security": { "auth": { "selectedType": "gemini-api-key" } },
-            "privacy": { "usageStatisticsEnabled": false },
-            "general": { "enableAutoUpdate": false, "maxAttempts": 2 } });
+            "general": { "maxAttempts": 2 } });
         let codex = format!(
             "model = \"gpt-5.5\"\nmodel_provider = \"mock\"\n[model_providers.mock]\n\
              name = \"mock\"\nbase_url = \"http://127.0.0.1:{}/v1\"\nwire_api = \"responses\"\n\
@@ -160,8 +198,6 @@ impl<'a> Stage<'a> {
             ("GOOGLE_GEMINI_BASE_URL", text(&url)),
             ("GEMINI_API_KEY", text("dummy")),
             ("OPENCODE_CONFIG_CONTENT", text(&opencode.to_string())),
-            ("OPENCODE_DISABLE_MODELS_FETCH", text("1")),
-            ("OPENCODE_DISABLE_LSP_DOWNLOAD", text("1")),
             ("OPENCODE_DISABLE_DEFAULT_PLUGINS", text("1")),
             ("npm_config_registry", text("http://127.0.0.1:9")),
         ];
@@ -182,18 +218,36 @@ impl<'a> Stage<'a> {
         run_turn(&self.runner, turn, &Cancel::new(), &mut |_| {}).map_err(|error| error.to_string())
     }
 
-    fn says(&self, prompt: &str, answer: &str) -> Result<(), String> {
+    fn says(&self, prompt: &str, answer: &str) -> Result<Stood, String> {
         let report = self.run(&self.turn(prompt), vec![Step::Text(answer.to_owned())])?;
         expect("outcome", &report.outcome, &Outcome::Succeeded)?;
         let said = report.final_text.unwrap_or_default();
         expect("length of the answer", &said.trim().len(), &answer.len())
     }
 
-    fn fails(&self, step: Step, outcome: &str) -> Result<(), String> {
+    fn fails(&self, step: Step, outcome: &str) -> Result<Stood, String> {
         let report = self.run(&self.turn("do it"), vec![step])?;
         match report.outcome.as_str() {
-            same if same == outcome => Ok(()),
+            same if same == outcome => Ok(Stood::Well),
             _ => Err(format!("{:?}, expected {outcome}", report.outcome)),
+        }
+    }
+
+    /// Somebody signals its process group while a tool runs.
+    fn signalled(&self, signal: &str) -> Result<Stood, String> {
+        let mut count = 0;
+        let report = self.in_a_tool(&mut |pid, _| {
+            count = marked(&self.marker()).len();
+            let mut kill = cargo::program("kill");
+            kill.args([&format!("-{signal}"), "--", &format!("-{pid}")]).status().ok();
+        })?;
+        if signal == "KILL" {
+            expect("ending", &report.ending, &Ending::Signal(9))?;
+        }
+        match report.outcome {
+            _ if count < 2 => Err(format!("only {count} processes: no tool was running")),
+            Outcome::Succeeded => Err("a success".to_owned()),
+            _ => Ok(Stood::AllEnded(count)),
         }
     }
 
@@ -223,12 +277,12 @@ impl<'a> Stage<'a> {
 
     /// Nothing that the agent started is left.
     fn is_empty(&self) -> Result<(), String> {
-        expect("processes left", &marked(&self.marker()).len(), &0)
+        expect("processes left", &marked(&self.marker()).len(), &0).map(drop)
     }
 }
 
-fn expect<T: PartialEq + std::fmt::Debug>(what: &str, is: &T, wanted: &T) -> Result<(), String> {
-    if is == wanted { Ok(()) } else { Err(format!("{what}: {is:?}, expected {wanted:?}")) }
+fn expect<T: PartialEq + std::fmt::Debug>(what: &str, is: &T, wanted: &T) -> Result<Stood, String> {
+    if is == wanted { Ok(Stood::Well) } else { Err(format!("{what}: {is:?}, expected {wanted:?}")) }
 }
 
 /// Without repetitions: an agent may take those for a loop.
@@ -237,7 +291,7 @@ fn long_answer() -> String {
     words.join(" ")
 }
 
-fn edit_and_resume(stage: &Stage<'_>) -> Result<(), String> {
+fn edit_and_resume(stage: &Stage<'_>) -> Result<Stood, String> {
     let done = || Step::Text("All done.".to_owned());
     let steps = vec![Step::Shell("echo hello > hello.txt"), done()];
     let first = stage.run(&stage.turn("write a file"), steps)?;
@@ -251,39 +305,59 @@ fn edit_and_resume(stage: &Stage<'_>) -> Result<(), String> {
     expect("session", &second.session_id, &first.session_id)
 }
 
-fn limited(stage: &Stage<'_>) -> Result<(), String> {
+fn limited(stage: &Stage<'_>) -> Result<Stood, String> {
     if !stage.runner.capabilities().limits {
-        return Ok(());
+        return Ok(Stood::NotOffered);
     }
     let turn = Turn { steps: Some(2), ..stage.turn("do it") };
     let report = stage.run(&turn, vec![Step::Shell("true")])?;
     match report.outcome {
-        Outcome::LimitReached { .. } => Ok(()),
+        Outcome::LimitReached { .. } => Ok(Stood::Well),
         other => Err(format!("{other:?}, expected a limit")),
     }
 }
 
-fn cancelled(stage: &Stage<'_>) -> Result<(), String> {
+fn structured(stage: &Stage<'_>) -> Result<Stood, String> {
+    if !stage.runner.capabilities().schema {
+        return Ok(Stood::NotOffered);
+    }
+    let schema = json!({ "type": "object", "properties": { "answer": { "type": "integer" } },
+        "required": ["answer"], "additionalProperties": false });
+    let turn = Turn { schema: Some(schema.to_string()), ..stage.turn("how many?") };
+    let done = || Step::Text("All done.".to_owned());
+    let mut steps = vec![Step::Answer(json!({ "answer": 42 }))];
+    if stage.runner.name() == "claude" {
+        // There the answer is the use of a tool.
+        steps.push(done());
+    }
+    let report = stage.run(&turn, steps)?;
+    expect("outcome", &report.outcome, &Outcome::Succeeded)?;
+    let said = report.final_text.unwrap_or_default();
+    expect("answer", &serde_json::from_str(&said).ok(), &Some(json!({ "answer": 42 })))?;
+    let report = stage.run(&turn, vec![done()])?;
+    expect("outcome without the answer", &report.outcome.as_str(), &"failed")
+}
+
+fn long_tool_output(stage: &Stage<'_>) -> Result<Stood, String> {
+    // Just over 1 MB, no line like another.
+    let steps = vec![Step::Shell("seq 1 160000"), Step::Text("All done.".to_owned())];
+    let report = stage.run(&stage.turn("count"), steps)?;
+    expect("outcome", &report.outcome, &Outcome::Succeeded)?;
+    expect("answer", &report.final_text.as_deref(), &Some("All done."))
+}
+
+fn cancelled(stage: &Stage<'_>) -> Result<Stood, String> {
     let report = stage.in_a_tool(&mut |_, cancel| cancel.cancel())?;
     expect("outcome", &report.outcome, &Outcome::Interrupted)
 }
 
-fn killed(stage: &Stage<'_>) -> Result<(), String> {
-    let report = stage.in_a_tool(&mut |pid, _| {
-        let mut kill = cargo::program("kill");
-        kill.args(["-KILL", "--", &format!("-{pid}")]).status().ok();
-    })?;
-    expect("ending", &report.ending, &Ending::Signal(9))?;
-    expect("outcome", &report.outcome.as_str(), &"truncated")
-}
-
-fn stalled(stage: &Stage<'_>) -> Result<(), String> {
-    let turn = Turn { silence: Some(Duration::from_secs(20)), ..stage.turn("do it") };
+fn stalled(stage: &Stage<'_>) -> Result<Stood, String> {
+    let turn = Turn { silence: Some(Duration::from_secs(12)), ..stage.turn("do it") };
     let report = stage.run(&turn, vec![Step::Hang])?;
     expect("outcome", &report.outcome, &Outcome::Stalled)
 }
 
-fn lost_session(stage: &Stage<'_>) -> Result<(), String> {
+fn lost_session(stage: &Stage<'_>) -> Result<Stood, String> {
     let id = if stage.runner.name() == "opencode" {
         "ses_00000000000000000000000000"
     } else {

@@ -16,6 +16,8 @@ pub(super) enum Step {
     Text(String),
     /// Has this line of shell run.
     Shell(&'static str),
+    /// Answers with this, as one who was given a schema does.
+    Answer(Value),
     /// Answers with this HTTP status.
     Status(u16),
     /// Begins an answer and never ends it.
@@ -92,10 +94,10 @@ fn serve(mut stream: &TcpStream, script: &Mutex<VecDeque<Step>>) -> io::Result<(
             // Until the agent goes away.
             io::copy(&mut reader, &mut io::sink()).map(drop)
         }
-        Step::Text(_) | Step::Shell(_) if path.ends_with(":generateContent") => {
+        Step::Text(_) | Step::Shell(_) | Step::Answer(_) if path.ends_with(":generateContent") => {
             answer(stream, 200, "application/json", &gemini(&step).to_string())
         }
-        Step::Text(_) | Step::Shell(_) => {
+        Step::Text(_) | Step::Shell(_) | Step::Answer(_) => {
             answer(stream, 200, "text/event-stream", &protocol.stream(&step))
         }
     }
@@ -170,6 +172,12 @@ fn anthropic(step: &Step) -> Vec<Value> {
             json!({ "type": "tool_use", "id": format!("toolu_{}", number()), "name": "Bash", "input": {} }),
             json!({ "type": "input_json_delta",
                 "partial_json": json!({ "command": line }).to_string() }),
+            "tool_use",
+        ),
+        Step::Answer(answer) => (
+            json!({ "type": "tool_use", "id": format!("toolu_{}", number()),
+                "name": "StructuredOutput", "input": {} }),
+            json!({ "type": "input_json_delta", "partial_json": answer.to_string() }),
             "tool_use",
         ),
         other => (
@@ -249,10 +257,11 @@ fn gemini(step: &Step) -> Value {
     })
 }
 
-fn said(step: &Step) -> &str {
+fn said(step: &Step) -> String {
     match step {
-        Step::Text(text) => text,
-        _ => "",
+        Step::Text(text) => text.clone(),
+        Step::Answer(answer) => answer.to_string(),
+        _ => String::new(),
     }
 }
 
