@@ -7,9 +7,10 @@ use std::sync::Arc;
 use ralph_config::trust::TrustStore;
 use ralph_config::{Config, Overrides, Resolved, Sources};
 use ralph_queue::delta::Touched;
+use ralph_queue::document::Reading;
 use ralph_queue::journal::Which;
 use ralph_queue::lease::Leases;
-use ralph_queue::runnability::{DoingFirst, Drafts, Report, Selection};
+use ralph_queue::runnability::{DoingFirst, Drafts, Report, Selection, TaskReport};
 use ralph_queue::validate::Rules;
 use ralph_queue::{
     Edit, EditError, Edited, IdMarks, IdRules, LegacyLock, LoadError, Place, Previewed, Queue,
@@ -68,6 +69,11 @@ impl Project {
         self.files.load().map_err(|error| self.load_error(error))
     }
 
+    /// The same, for a command that looks at every task.
+    pub(crate) fn whole_queue(&self) -> Result<Queue, CliError> {
+        self.files.load_for(Reading::Whole).map_err(|error| self.load_error(error))
+    }
+
     /// The task with that id, or an error that names similar ones.
     pub(crate) fn find<'q>(
         &self,
@@ -123,7 +129,13 @@ impl Project {
     }
 
     fn saved<R>(&self, context: &Context, edited: Edited<R>) -> Result<Edited<R>, CliError> {
-        let Edited { queue, done, .. } = edited;
+        let Edited { queue, done, set_aside, .. } = edited;
+        if let Some(aside) = set_aside {
+            context.ui.warn(format_args!(
+                "the journal could not be read; it is kept as {}, and what was done before cannot be undone",
+                self.shown(&aside)
+            ));
+        }
         context.ui.saved(queue);
         context.ui.saved(done);
         for (old, new) in &edited.renumbered {
@@ -132,7 +144,7 @@ impl Project {
             ));
         }
         self.settle(context, &edited.tasks)?;
-        Ok(Edited { queue: Saved::Unchanged, done: Saved::Unchanged, ..edited })
+        Ok(Edited { queue: Saved::Unchanged, done: Saved::Unchanged, set_aside: None, ..edited })
     }
 
     /// The refusal of a change as the user is told of it.
@@ -200,7 +212,7 @@ impl Project {
     }
 
     /// 0.4.0 and older may have left the queue under its old name.
-    fn load_error(&self, error: LoadError) -> CliError {
+    pub(crate) fn load_error(&self, error: LoadError) -> CliError {
         if let LoadError::Missing { path } = &error
             && let Some(old) = old_name(path)
         {
@@ -312,6 +324,12 @@ pub(crate) fn explain(context: &Context, queue: &Queue, drafts: Drafts) -> Repor
 pub(crate) fn next<'q>(context: &Context, queue: &'q Queue, doing: DoingFirst) -> Option<&'q Task> {
     let none = BTreeSet::new();
     queue.next(&selection(context, Drafts::Exclude, doing, &none))
+}
+
+/// Which of these tasks can start now, and why the others cannot.
+pub(crate) fn reports(context: &Context, queue: &Queue, tasks: &[&Task]) -> Vec<TaskReport> {
+    let none = BTreeSet::new();
+    queue.reports(&selection(context, Drafts::Exclude, DoingFirst::Prefer, &none), tasks)
 }
 
 fn selection<'a>(

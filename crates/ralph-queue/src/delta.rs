@@ -131,15 +131,14 @@ fn touched(files: &[(&Document, &Document); 2]) -> Vec<Touched> {
     if gone_by_id.is_empty() {
         return found;
     }
-    let after: HashSet<&TaskId> =
-        files.iter().flat_map(|(_, new)| new.tasks()).map(|task| &task.id).collect();
+    let after: HashSet<&str> = files.iter().flat_map(|(_, new)| new.ids()).collect();
     let told: HashSet<TaskId> = found.iter().map(|touched| touched.id.clone()).collect();
     for task in gone {
         if gone_by_id.remove(task.id.as_str()).is_none() {
             continue;
         }
         // A copy of it may have stayed.
-        let fate = if after.contains(&task.id) { Fate::Moved } else { Fate::Removed };
+        let fate = if after.contains(task.id.as_str()) { Fate::Moved } else { Fate::Removed };
         if !told.contains(&task.id) {
             found.push(Touched { id: task.id.clone(), fate, status: None });
         }
@@ -183,8 +182,8 @@ impl Patch {
             }
         };
         Self {
-            before: fingerprint(old.text()),
-            after: fingerprint(new.text()),
+            before: old.fingerprint().to_owned(),
+            after: new.fingerprint().to_owned(),
             hunks: regions.into_iter().map(hunk).collect(),
         }
     }
@@ -238,19 +237,19 @@ impl Hunk {
 /// piece, of no task, is what remains.
 struct Segments<'a> {
     document: &'a Document,
-    by_id: HashMap<&'a TaskId, usize>,
+    by_id: HashMap<&'a str, usize>,
 }
 
 impl<'a> Segments<'a> {
     fn of(document: &'a Document) -> Self {
-        let tasks = document.tasks().iter().enumerate().rev();
-        Self { document, by_id: tasks.map(|(index, task)| (&task.id, index)).collect() }
+        let indices = (0..document.len()).rev();
+        Self { document, by_id: indices.map(|index| (document.id(index), index)).collect() }
     }
 
     fn find(&self, id: Option<&TaskId>) -> Option<Range<usize>> {
         let index = match id {
-            Some(id) => *self.by_id.get(id)?,
-            None => self.document.tasks().len(),
+            Some(id) => *self.by_id.get(id.as_str())?,
+            None => self.document.len(),
         };
         let range = bytes(self.document, &(index..index + 1));
         Some(range.start..range.end + 1)
@@ -262,14 +261,14 @@ impl<'a> Segments<'a> {
         let index = self.document.task_at(at);
         let id = tasks.get(index).map(|task| task.id.clone());
         // Of tasks with the same id the first is found again.
-        let index = id.as_ref().map_or(index, |id| self.by_id[id]);
+        let index = id.as_ref().map_or(index, |id| self.by_id[id.as_str()]);
         (id, bytes(self.document, &(index..index)).start.min(at))
     }
 }
 
 /// The bytes of some segments.
 fn bytes(document: &Document, segments: &Range<usize>) -> Range<usize> {
-    let tasks = document.tasks().len();
+    let tasks = document.len();
     let edge = |index: usize| match index {
         0 => 0,
         _ if index > tasks => document.text().len(),
@@ -286,15 +285,15 @@ struct Step {
 
 /// Walks both documents side by side, in time linear in their length.
 fn steps(old: &Document, new: &Document) -> Vec<Step> {
-    let id =
-        |document: &'_ Document, at: usize| document.tasks().get(at).map(|task| task.id.clone());
+    fn id(document: &Document, at: usize) -> Option<&str> {
+        (at < document.len()).then(|| document.id(at))
+    }
     let segment = |document: &Document, at: usize| bytes(document, &(at..at + 1));
     let same = |i: usize, j: usize| {
-        old.text()[segment(old, i)] == new.text()[segment(new, j)]
-            && old.tasks().get(i).map(|task| &task.id) == new.tasks().get(j).map(|task| &task.id)
+        old.text()[segment(old, i)] == new.text()[segment(new, j)] && id(old, i) == id(new, j)
     };
     // Both have one segment more than tasks.
-    let (mut i_end, mut j_end) = (old.tasks().len() + 1, new.tasks().len() + 1);
+    let (mut i_end, mut j_end) = (old.len() + 1, new.len() + 1);
     let (mut i, mut j) = (0, 0);
     while i < i_end && j < j_end && same(i, j) {
         (i, j) = (i + 1, j + 1);
@@ -302,9 +301,9 @@ fn steps(old: &Document, new: &Document) -> Vec<Step> {
     while i < i_end && j < j_end && same(i_end - 1, j_end - 1) {
         (i_end, j_end) = (i_end - 1, j_end - 1);
     }
-    let index = |document: &Document, range: Range<usize>| -> HashMap<TaskId, usize> {
+    fn index(document: &Document, range: Range<usize>) -> HashMap<&str, usize> {
         range.rev().filter_map(|at| Some((id(document, at)?, at))).collect()
-    };
+    }
     let (in_old, in_new) = (index(old, i..i_end), index(new, j..j_end));
     let mut steps = Vec::new();
     while i < i_end || j < j_end {
@@ -314,10 +313,10 @@ fn steps(old: &Document, new: &Document) -> Vec<Step> {
             (1, 1)
         } else {
             // How far away the other's partner is; the nearer one is the one that moved.
-            let ahead = |id: &Option<Option<TaskId>>, index: &HashMap<TaskId, usize>, from| {
-                index.get(id.as_ref()?.as_ref()?).and_then(|at| at.checked_sub(from))
+            let ahead = |id: Option<Option<&str>>, index: &HashMap<&str, usize>, from| {
+                index.get(id??).and_then(|at| at.checked_sub(from))
             };
-            match (&from, &to, ahead(&from, &in_new, j), ahead(&to, &in_old, i)) {
+            match (&from, &to, ahead(from, &in_new, j), ahead(to, &in_old, i)) {
                 (Some(Some(_)), _, None, _) | (Some(_), None, ..) => (1, 0),
                 (Some(Some(_)), Some(_), Some(new), Some(old)) if new > old => (1, 0),
                 _ => (0, 1),

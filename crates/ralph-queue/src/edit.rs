@@ -154,6 +154,9 @@ pub enum EditError {
     /// What was changed so far does not come out as meant: a fault in this crate.
     #[error("the change cannot be written")]
     Splice(#[source] SpliceError),
+    /// A task, or the high-water mark, has the highest number there is.
+    #[error("no id is left: the highest number, {}, is taken", u64::MAX)]
+    NoIdLeft,
     /// The prefix and the number make no id.
     #[error("no id can be made")]
     Id(#[source] ralph_state::TaskIdError),
@@ -187,6 +190,12 @@ impl<'a> Edit<'a> {
         edit
     }
 
+    /// Both files without what a crash or a merge left behind.
+    pub(crate) fn mended(queue: &Queue) -> Result<Spliced, SpliceError> {
+        // Nothing of it is stamped.
+        Edit::new(queue, Timestamp::UNIX_EPOCH).splice()
+    }
+
     /// Takes what a copy of a task has over into it.
     pub(crate) fn absorb(&mut self, (place, at): (Place, usize), copy: &Block) {
         let draft = match place {
@@ -216,7 +225,7 @@ impl<'a> Edit<'a> {
     ) -> Vec<(TaskId, TaskId)> {
         let mut parted = Vec::new();
         for old in before.namesake_indices() {
-            let task = &before.document().tasks()[*old];
+            let task = before.document().task(*old);
             let is_it = |other: &Task| other.id == task.id && other.status != Status::Rejected;
             let Some(index) = self.queue.tasks().position(is_it) else { continue };
             // Where no id can be made, a validation goes on to say what is wrong.
@@ -267,9 +276,10 @@ impl<'a> Edit<'a> {
                     (_, Some(_)) => done,
                     (Some(_), None) => queue,
                     (None, None) => {
-                        let open = self.queue.tasks().map(|task| (Place::Queue, task));
-                        open.chain(self.done.tasks().map(|task| (Place::Done, task)))
-                            .find(|(_, task)| task.former_ids().any(|old| old == id))
+                        let former = |draft: &'_ Draft<'a>| draft.position_of_former(id);
+                        let queue = || Some((Place::Queue, self.queue.task(former(&self.queue)?)));
+                        let done = || Some((Place::Done, self.done.task(former(&self.done)?)));
+                        queue().or_else(done)
                     }
                 }
             }
@@ -281,10 +291,11 @@ impl<'a> Edit<'a> {
     pub fn next_id(&mut self, ids: &IdRules) -> Result<TaskId, EditError> {
         let highest = match &self.highest {
             Some((rules, highest)) if rules == ids => *highest,
-            _ => ids.highest(self.queue.tasks().chain(self.done.tasks()).map(|task| &task.id)),
+            _ => ids.highest(self.queue.ids().chain(self.done.ids())),
         };
         self.highest = Some((ids.clone(), highest));
-        ids.id(highest.max(self.high_water) + 1).map_err(EditError::Id)
+        let next = highest.max(self.high_water).checked_add(1).ok_or(EditError::NoIdLeft)?;
+        ids.id(next).map_err(EditError::Id)
     }
 
     /// [`Self::next_id`], and not again.
@@ -475,7 +486,7 @@ impl<'a> Edit<'a> {
 
     /// Where a task is in the queue file.
     pub(crate) fn open(&self, id: &str) -> Result<usize, EditError> {
-        let former = || self.queue.tasks().position(|task| task.former_ids().any(|old| old == id));
+        let former = || self.queue.position_of_former(id);
         let is_done = || self.done.position(id).is_some();
         let index = self.queue.position(id).or_else(|| if is_done() { None } else { former() });
         if let Some(index) = index {

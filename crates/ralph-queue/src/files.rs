@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
-use std::io;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,18 +13,19 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::delta::Touched;
-use crate::document::{Document, ParseError, SpliceError, decode};
+use crate::document::{Document, ParseError, Reading, SpliceError, decode};
 use crate::edit::{Edit, Spliced};
 use crate::ids::HeldMarks;
 use crate::journal::{Entry, JournalWriteError, Request, Tail};
 use crate::queue::{Place, Queue};
+use crate::saves;
 use crate::validate::{self, Problem, Rules, Severity};
 
 /// Where a queue is on disk, and how it is edited.
 ///
-/// Every edit holds the lock of the queue file, which stands for both files. The done file is
-/// written first: a crash between the two leaves a moved task in both, never in neither, and the
-/// next edit removes the rest.
+/// Every edit holds the lock of the queue file, which stands for both files. The file that loses
+/// tasks is written last: a crash between the two leaves a moved task in both, never in neither,
+/// and the next edit removes the rest.
 #[derive(Clone, Debug)]
 pub struct QueueFiles {
     /// The queue file.
@@ -154,6 +155,13 @@ pub enum UpdateError<E> {
     /// The highest ids could not be read or written.
     #[error("cannot remember which ids are used")]
     IdMarks(#[source] SaveError),
+    /// Nobody may write to the file, by its mode. That a new file could take its place, or that
+    /// the superuser may all the same, does not count: somebody wants it to stay as it is.
+    #[error("`{}` is read-only", path.display())]
+    ReadOnly {
+        /// Which file.
+        path: PathBuf,
+    },
     /// A file could not be written. When it is the queue file, a moved task may be in both files
     /// until the next edit.
     #[error("cannot save `{}`", path.display())]
@@ -180,6 +188,8 @@ pub struct Edited<R> {
     pub renumbered: Vec<(TaskId, TaskId)>,
     /// The revision it led to.
     pub rev: String,
+    /// Where a journal that could not be read was moved to, for this edit to be written down.
+    pub set_aside: Option<PathBuf>,
 }
 
 /// What an edit would do.
@@ -225,43 +235,68 @@ impl QueueFiles {
         if self.queue.try_exists().is_ok_and(|exists| exists) {
             return Ok(Saved::Unchanged);
         }
-        self.save(Place::Queue, Some(&Document::empty()))
+        self.save(Place::Queue, &Document::empty())
     }
 
     /// Reads both files, without a lock; nothing is written.
     ///
-    /// The queue file is read first: a task that moves at this moment is then seen twice, which
-    /// [`Queue::leftovers`] knows, rather than not at all.
+    /// Both are those of one moment, so that a task that moves meanwhile is seen in one of them
+    /// or in both, which [`Queue::leftovers`] knows, but never in neither.
     pub fn load(&self) -> Result<Queue, LoadError> {
-        let queue = match self.read(Place::Queue)? {
-            Some(queue) => queue,
-            None => self.read_after_writer()?,
-        };
-        Ok(Queue::new(queue, self.read(Place::Done)?))
+        self.load_for(Reading::AsNeeded)
+    }
+
+    /// [`Self::load`], for a reader who needs few tasks or all of them.
+    pub fn load_for(&self, reading: Reading) -> Result<Queue, LoadError> {
+        let (queue, done) = self.open_both()?;
+        let queue = self.read(Place::Queue, &queue, reading)?;
+        let done = done.map(|done| self.read(Place::Done, &done, reading)).transpose()?;
+        Ok(Queue::new(queue, done))
     }
 
     /// Every problem of both files, also where fields of the wrong kind hinder [`Self::load`].
     pub fn problems(&self) -> Result<Vec<Problem>, LoadError> {
-        match self.load() {
+        match self.load_for(Reading::Whole) {
             Err(LoadError::Parse { source: ParseError::Shape { .. }, .. }) => {}
             loaded => return Ok(loaded?.validate(&self.rules)),
         }
-        let missing = || LoadError::Missing { path: self.queue.clone() };
-        let queue = self.read_text(Place::Queue)?.ok_or_else(missing)?;
-        let done = self.read_text(Place::Done)?;
+        let (queue, done) = self.open_both()?;
+        let queue = self.text(Place::Queue, &queue)?;
+        let done = done.map(|done| self.text(Place::Done, &done)).transpose()?;
         validate::texts(&queue, done.as_deref(), &self.rules)
             .map_err(|(place, source)| self.unreadable(place, source))
     }
 
-    /// Reads a queue file that was not there when somebody held its lock: a fast-forward of the
+    /// Both files as they are at one moment: a file is only ever replaced, so that an open one
+    /// stays as it was.
+    fn open_both(&self) -> Result<(fs_err::File, Option<fs_err::File>), LoadError> {
+        let mut turns = 0;
+        loop {
+            let queue = match self.open(Place::Queue)? {
+                Some(queue) => queue,
+                None => self.open_after_writer()?,
+            };
+            let done = self.open(Place::Done)?;
+            // The queue file that was open all the while the done file was opened, and is in its
+            // place still, belongs to it.
+            let is_current = is_at(&queue, &self.queue);
+            turns += 1;
+            // A file system that numbers a file anew at each look must not keep us for ever.
+            if turns == 100 || is_current.map_err(|error| self.io(Place::Queue, error))? {
+                return Ok((queue, done));
+            }
+        }
+    }
+
+    /// Opens a queue file that was not there when somebody held its lock: a fast-forward of the
     /// checkout takes the file away and writes it anew.
-    fn read_after_writer(&self) -> Result<Document, LoadError> {
+    fn open_after_writer(&self) -> Result<fs_err::File, LoadError> {
         let lock = file::sidecar_lock_path(&self.queue);
         if file::is_locked(&lock).unwrap_or(false) {
             // Whether it came free in time does not matter: the file is there or it is not.
             drop(FileLock::acquire(&lock, &self.holder, self.lock_wait));
         }
-        self.read(Place::Queue)?.ok_or_else(|| LoadError::Missing { path: self.queue.clone() })
+        self.open(Place::Queue)?.ok_or_else(|| LoadError::Missing { path: self.queue.clone() })
     }
 
     /// Locks, reads, lets `change` change, checks, writes down what changed, and writes it.
@@ -380,15 +415,23 @@ impl QueueFiles {
         }
         let queue = queue.as_ref().unwrap_or(before.document());
         let done = done.as_ref().unwrap_or(before.done_document());
-        let problems = added_errors(
-            before.validate(&self.rules),
-            validate::documents(queue, done, &self.rules),
-        );
-        if problems.is_empty() {
-            Ok(after.touched(before))
-        } else {
-            Err(UpdateError::Invalid { problems })
+        let [same_queue, same_done] =
+            [before.document().same(queue), before.done_document().same(done)];
+        let is_known = |place, index| match place {
+            Place::Queue => same_queue[index],
+            Place::Done => same_done[index],
+        };
+        // What was wrong before does not count, but it takes long to tell.
+        if !validate::is_free_of_errors(queue, done, &self.rules, is_known) {
+            let problems = added_errors(
+                before.validate(&self.rules),
+                validate::documents(queue, done, &self.rules),
+            );
+            if !problems.is_empty() {
+                return Err(UpdateError::Invalid { problems });
+            }
         }
+        Ok(after.touched(before))
     }
 
     /// The lock file of the queue, for whoever wants to know who holds it.
@@ -407,31 +450,79 @@ impl QueueFiles {
         Ok(lock)
     }
 
-    fn read(&self, place: Place) -> Result<Option<Document>, LoadError> {
-        let Some(text) = self.read_text(place)? else { return Ok(None) };
-        let document = Document::parse_as(text, place);
-        document.map(Some).map_err(|source| self.unreadable(place, source))
+    fn open(&self, place: Place) -> Result<Option<fs_err::File>, LoadError> {
+        match fs_err::File::open(self.path(place)) {
+            Ok(file) => Ok(Some(file)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(self.io(place, error)),
+        }
     }
 
-    fn read_text(&self, place: Place) -> Result<Option<String>, LoadError> {
-        let path = self.path(place);
-        match fs_err::read(path) {
-            Ok(bytes) => decode(bytes).map(Some).map_err(|source| self.unreadable(place, source)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(source) => Err(LoadError::Io { path: path.to_owned(), source }),
-        }
+    fn read(
+        &self,
+        place: Place,
+        file: &fs_err::File,
+        reading: Reading,
+    ) -> Result<Document, LoadError> {
+        let document = Document::parse_for(self.text(place, file)?, place, reading);
+        document.map_err(|source| self.unreadable(place, source))
+    }
+
+    fn text(&self, place: Place, file: &fs_err::File) -> Result<String, LoadError> {
+        let mut bytes = Vec::new();
+        // The bare file knows how long it is, so that the bytes are not moved as they come in.
+        file.file().read_to_end(&mut bytes).map_err(|error| self.io(place, error))?;
+        decode(bytes).map_err(|source| self.unreadable(place, source))
     }
 
     fn unreadable(&self, place: Place, source: ParseError) -> LoadError {
         LoadError::Parse { path: self.path(place).to_owned(), place, source }
     }
 
-    fn save<E>(&self, place: Place, document: Option<&Document>) -> Result<Saved, UpdateError<E>> {
-        let Some(document) = document else { return Ok(Saved::Unchanged) };
+    fn io(&self, place: Place, source: io::Error) -> LoadError {
+        LoadError::Io { path: self.path(place).to_owned(), source }
+    }
+
+    /// Refuses to change a file that nobody may write to.
+    fn writable<E>(&self, spliced: &Spliced) -> Result<(), UpdateError<E>> {
+        for (place, document) in [(Place::Queue, &spliced.queue), (Place::Done, &spliced.done)] {
+            let path = self.path(place);
+            // What cannot be looked at, the save tells of.
+            let is_read_only =
+                || fs_err::metadata(path).is_ok_and(|it| it.permissions().readonly());
+            if document.is_some() && is_read_only() {
+                return Err(UpdateError::ReadOnly { path: path.to_owned() });
+            }
+        }
+        Ok(())
+    }
+
+    fn save<E>(&self, place: Place, document: &Document) -> Result<Saved, UpdateError<E>> {
         let path = self.path(place);
         file::replace(path, document.text().as_bytes(), Durability::Full)
             .map_err(|source| UpdateError::Save { path: path.to_owned(), source })
     }
+}
+
+/// Whether the file at `path` is this one.
+fn is_at(file: &fs_err::File, path: &Path) -> io::Result<bool> {
+    match fs_err::metadata(path) {
+        Ok(there) => Ok(identity(&file.metadata()?) == identity(&there)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Tells a file from the one that takes its place.
+#[cfg(unix)]
+fn identity(file: &std::fs::Metadata) -> impl PartialEq {
+    use std::os::unix::fs::MetadataExt as _;
+    (file.dev(), file.ino())
+}
+
+#[cfg(not(unix))]
+fn identity(file: &std::fs::Metadata) -> impl PartialEq {
+    (file.len(), file.modified().ok())
 }
 
 fn edited<R, E>(
@@ -473,6 +564,7 @@ impl Locked<'_> {
                 tasks: operation.tasks,
                 renumbered: self.renumbered.clone(),
                 rev: operation.rev,
+                set_aside: None,
             })),
             _ => {
                 let operation = operation.operation;
@@ -493,26 +585,38 @@ impl Locked<'_> {
         let high_water = marks.as_ref().map_or(0, |marks| marks.mark(ids));
         let (value, spliced) = change(&before, high_water)?;
         let tasks = files.check(&before, &spliced)?;
+        files.writable(&spliced)?;
         if let Some(marks) = &mut marks {
             let open = spliced.queue.as_ref().unwrap_or(before.document());
             // What was there before counts as well: it may be gone now.
-            let used = ids.highest(open.tasks().iter().map(|task| &task.id));
+            let used = ids.highest(open.ids());
             marks.raise(ids, used.max(before.highest_number(ids))).map_err(UpdateError::IdMarks)?;
         }
         let request = request(&value);
-        let rev = match journal {
+        let (rev, set_aside) = match journal {
             Some(journal) if request.is_some() || spliced != Spliced::default() => {
                 let undoes = undoes.and_then(|undoes| undoes());
                 let entry =
                     Entry { before: &before, spliced: &spliced, tasks: &tasks, undoes, request };
                 journal.append(now, entry).map_err(UpdateError::Journal)?
             }
-            _ => before.revision(),
+            _ => (before.revision(), None),
         };
-        // The order is what makes a crash between the two harmless.
-        let done = files.save(Place::Done, spliced.done.as_ref())?;
-        let queue = files.save(Place::Queue, spliced.queue.as_ref())?;
-        Ok(Edited { value, queue, done, tasks, renumbered, rev })
+        let [mut queue, mut done] = [Saved::Unchanged, Saved::Unchanged];
+        for (place, document) in saves::in_order(&before, &spliced).map_err(UpdateError::Splice)? {
+            let saved = files.save(place, &document)?;
+            match place {
+                Place::Queue => queue = saved,
+                Place::Done => done = saved,
+            }
+        }
+        for (place, document) in [(Place::Queue, &spliced.queue), (Place::Done, &spliced.done)] {
+            // A save does that itself.
+            if document.is_none() {
+                file::remove_leftovers(files.path(place));
+            }
+        }
+        Ok(Edited { value, queue, done, tasks, renumbered, rev, set_aside })
     }
 }
 

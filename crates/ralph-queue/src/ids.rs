@@ -42,8 +42,11 @@ impl IdRules {
     }
 
     /// The highest number among `ids` and the high-water mark.
-    pub(crate) fn highest<'a>(&self, ids: impl Iterator<Item = &'a TaskId>) -> u64 {
-        ids.filter_map(|id| self.number_of(id.as_str())).fold(self.high_water, u64::max)
+    pub(crate) fn highest<'a, Id: AsRef<str> + ?Sized + 'a>(
+        &self,
+        ids: impl Iterator<Item = &'a Id>,
+    ) -> u64 {
+        ids.filter_map(|id| self.number_of(id.as_ref())).fold(self.high_water, u64::max)
     }
 
     /// What the marks of these ids are filed under.

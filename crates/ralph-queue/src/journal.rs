@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use ralph_state::document::DecodeError;
 use ralph_state::file::{self, Durability, Holder, ReplaceError};
 use ralph_state::journal::{Entries, Journal, JournalError};
 use ralph_state::{TaskId, Timestamp};
@@ -15,7 +16,7 @@ use serde_json::Value;
 
 use crate::delta::{Fate, Patch, Touched};
 use crate::document::{Document, ParseError};
-use crate::edit::Spliced;
+use crate::edit::{Edit, Spliced};
 use crate::files::{Edited, LoadError, Previewed, QueueFiles, Terms, UpdateError};
 use crate::queue::Queue;
 
@@ -206,7 +207,19 @@ impl QueueFiles {
         let refused = |error: UndoError| UpdateError::Refused(error.into());
         let history = self.history(before).map_err(|error| refused(error.into()))?;
         let target = history.target(which).map_err(refused)?;
-        Ok((target.id, target.taken_back(before).map_err(refused)?))
+        let mended = Edit::mended(before).map_err(UpdateError::Splice)?;
+        if mended == Spliced::default() {
+            return Ok((target.id, target.taken_back(before).map_err(refused)?));
+        }
+        let done = || before.has_done_file().then(|| before.done_document().clone());
+        let whole = Queue::new(
+            mended.queue.clone().unwrap_or_else(|| before.document().clone()),
+            mended.done.clone().or_else(done),
+        );
+        let back = target.taken_back(&whole).map_err(refused)?;
+        let spliced =
+            Spliced { queue: back.queue.or(mended.queue), done: back.done.or(mended.done) };
+        Ok((target.id, spliced))
     }
 
     /// What happened since the queue had that revision.
@@ -310,16 +323,12 @@ impl Operation {
         })
     }
 
-    /// Whether the files are as they were before it: a crash, or a person, has seen to that.
+    /// Whether one of the files is as it was before it: a crash, or a person, has seen to that.
     fn is_missing_from(&self, queue: &Queue) -> bool {
-        // The queue file is written last.
-        match (&self.queue, &self.done) {
-            (Some(patch), _) => patch.before == crate::delta::fingerprint(queue.document().text()),
-            (None, Some(patch)) => {
-                patch.before == crate::delta::fingerprint(queue.done_document().text())
-            }
-            (None, None) => false,
-        }
+        let is_before = |patch: &Option<Patch>, document: &Document| {
+            patch.as_ref().is_some_and(|patch| patch.before == document.fingerprint())
+        };
+        is_before(&self.queue, queue.document()) || is_before(&self.done, queue.done_document())
     }
 }
 
@@ -372,12 +381,13 @@ impl Tail {
         Some((found, reply))
     }
 
-    /// Writes the entry down and returns the revision it leads to.
+    /// Writes the entry down and returns the revision it leads to. A file that is no journal is
+    /// moved out of the way, which is then returned as well: undo is not worth refusing an edit.
     pub(crate) fn append(
         &self,
         at: Timestamp,
         entry: Entry<'_>,
-    ) -> Result<String, JournalWriteError> {
+    ) -> Result<(String, Option<PathBuf>), JournalWriteError> {
         let Entry { before, spliced, tasks, undoes, request } = entry;
         let patch =
             |old: &Document, new: &Option<Document>| new.as_ref().map(|new| Patch::back(old, new));
@@ -400,11 +410,24 @@ impl Tail {
             queue,
             done,
         };
-        Journal::new(&self.path, self.holder.clone()).append(&operation)?;
-        if self.bytes.len() > LIMIT {
-            self.shorten()?;
-        }
-        Ok(rev)
+        let journal = Journal::new(&self.path, self.holder.clone());
+        let set_aside = match journal.append(&operation) {
+            Err(JournalError::Header { source, .. })
+                if !matches!(source, DecodeError::Newer { .. }) =>
+            {
+                let aside = journal.set_aside()?;
+                journal.append(&operation)?;
+                aside
+            }
+            appended => {
+                appended?;
+                if self.bytes.len() > LIMIT {
+                    self.shorten()?;
+                }
+                None
+            }
+        };
+        Ok((rev, set_aside))
     }
 
     /// Keeps the newest lines. What is cut are whole lines; a crash leaves the old file or the

@@ -39,8 +39,8 @@
 //!
 //! # Files
 //!
-//! The queue file, the done file, and the lock file `.{name}.lock` beside the queue file. A move
-//! to the done file writes that one first; a crash between the two leaves the task in both, which
+//! The queue file, the done file, and the lock file `.{name}.lock` beside the queue file. The
+//! file that loses a task is written last; a crash between the two leaves the task in both, which
 //! every reader understands ([`Queue::leftovers`]) and the next edit mends. Where [`QueueFiles`]
 //! says so, a journal of what each edit replaced ([`journal`]), written before the files, and the
 //! highest ids of all work trees ([`ids`]).
@@ -72,6 +72,7 @@ pub mod queue;
 pub mod ready;
 pub mod repair;
 pub mod runnability;
+mod saves;
 pub mod schema;
 pub mod search;
 pub mod stats;
@@ -86,7 +87,7 @@ pub use document::{Document, Draft, ParseError, decode};
 pub use edit::{Edit, EditError, Finish, Position};
 pub use files::{Edited, LegacyLock, LoadError, Previewed, QueueFiles, Terms, UpdateError};
 pub use ids::{IdMarks, IdRules};
-pub use queue::{Place, Queue};
+pub use queue::{Listed, Place, Queue};
 pub use runnability::Selection;
 pub use task::{Priority, Status, Task};
 pub use validate::{Problem, Rules, Severity};

@@ -5,9 +5,9 @@ use std::collections::HashMap;
 use ralph_state::TaskId;
 
 use crate::delta::fingerprint;
-use crate::document::Document;
+use crate::document::{Document, Tasks};
 use crate::ids::IdRules;
-use crate::runnability::{Readiness, Report, Selection};
+use crate::runnability::{Readiness, Report, Selection, TaskReport};
 use crate::task::{Status, Task};
 use crate::validate::{self, Problem, Rules};
 
@@ -27,6 +27,35 @@ impl Place {
             Self::Queue => "queue",
             Self::Done => "done",
         }
+    }
+}
+
+/// A task that is only read when it is asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Listed<'q> {
+    document: &'q Document,
+    index: usize,
+}
+
+impl<'q> Listed<'q> {
+    /// Its id.
+    pub fn id(self) -> &'q str {
+        self.document.id(self.index)
+    }
+
+    /// Its status.
+    pub fn status(self) -> Status {
+        self.document.status(self.index)
+    }
+
+    /// Whether it says that others wait for it.
+    pub(crate) fn is_blocking(self) -> bool {
+        self.document.is_blocking(self.index)
+    }
+
+    /// All of it.
+    pub fn task(self) -> &'q Task {
+        self.document.task(self.index)
     }
 }
 
@@ -69,14 +98,35 @@ impl Queue {
 
     /// The tasks of the queue file in order, without [`Queue::leftovers`].
     pub fn tasks(&self) -> impl Iterator<Item = &Task> {
+        self.indices().map(|index| self.open.task(index))
+    }
+
+    /// The indices of [`Queue::tasks`] in the queue file.
+    pub(crate) fn indices(&self) -> impl Iterator<Item = usize> {
         let mut leftovers = self.leftovers.iter().peekable();
-        self.open.tasks().iter().enumerate().filter_map(move |(index, task)| {
-            leftovers.next_if(|leftover| **leftover == index).is_none().then_some(task)
-        })
+        (0..self.open.len())
+            .filter(move |index| leftovers.next_if(|leftover| *leftover == index).is_none())
+    }
+
+    /// The tasks of one file, as [`Queue::tasks`] or [`Queue::done_tasks`] have them, unread.
+    pub fn list(&self, place: Place) -> impl Iterator<Item = Listed<'_>> {
+        let (open, done) = match place {
+            Place::Queue => (Some(self.indices()), 0..0),
+            Place::Done => (None, 0..self.done.len()),
+        };
+        let open = open.into_iter().flatten().map(|index| Listed { document: &self.open, index });
+        open.chain(done.map(|index| Listed { document: &self.done, index }))
+    }
+
+    /// The tasks of both files, those of the queue file first.
+    fn places(&self) -> impl Iterator<Item = (Place, Listed<'_>)> {
+        [Place::Queue, Place::Done]
+            .into_iter()
+            .flat_map(|place| self.list(place).map(move |listed| (place, listed)))
     }
 
     /// The tasks of the done file, in order.
-    pub fn done_tasks(&self) -> &[Task] {
+    pub fn done_tasks(&self) -> Tasks<'_> {
         self.done.tasks()
     }
 
@@ -84,13 +134,13 @@ impl Queue {
     /// after a crash or a merge. They count as finished, and the next edit removes the rest; what
     /// is new there goes to the copy that stays.
     pub fn leftovers(&self) -> impl Iterator<Item = &TaskId> {
-        self.leftovers.iter().map(|index| &self.open.tasks()[*index].id)
+        self.leftovers.iter().map(|index| &self.open.task(*index).id)
     }
 
     /// Tasks of the queue file whose id is that of another task in the done file, as a merge may
     /// leave it. The next edit gives them other ids.
     pub fn namesakes(&self) -> impl Iterator<Item = &TaskId> {
-        self.namesakes.iter().map(|index| &self.open.tasks()[*index].id)
+        self.namesakes.iter().map(|index| &self.open.task(*index).id)
     }
 
     pub(crate) fn namesake_indices(&self) -> &[usize] {
@@ -104,19 +154,19 @@ impl Queue {
     /// The task with that id and the file it is in; a task that is not rejected comes before one
     /// that is, then the queue file before the done file. Without one, the task that had that id
     /// before.
-    pub fn find(&self, id: &str) -> Option<(Place, &Task)> {
-        let all = || {
-            let queue = self.tasks().map(|task| (Place::Queue, task));
-            queue.chain(self.done_tasks().iter().map(|task| (Place::Done, task)))
-        };
-        let mut found = all().filter(|(_, task)| task.id.as_str() == id);
+    pub fn find<'q>(&'q self, id: &str) -> Option<(Place, &'q Task)> {
+        let mut found = self.places().filter(|(_, listed)| listed.id() == id);
+        let read = |(place, listed): (Place, Listed<'q>)| (place, listed.task());
         let Some(first) = found.next() else {
-            return all().find(|(_, task)| task.former_ids().any(|old| old == id));
+            let is_renamed = |(_, it): &(Place, Listed<'_>)| it.document.is_renamed(it.index);
+            let mut renamed = self.places().filter(is_renamed).map(read);
+            return renamed.find(|(_, task)| task.former_ids().any(|old| old == id));
         };
-        if first.1.status != Status::Rejected {
-            return Some(first);
+        if first.1.status() != Status::Rejected {
+            return Some(read(first));
         }
-        Some(found.find(|(_, task)| task.status != Status::Rejected).unwrap_or(first))
+        let found = found.find(|(_, listed)| listed.status() != Status::Rejected);
+        Some(read(found.unwrap_or(first)))
     }
 
     /// Identifies the content of both files; a script compares it with what it read before.
@@ -134,6 +184,12 @@ impl Queue {
         Readiness::new(self, selection).report()
     }
 
+    /// Which of these tasks can start now, and why the others cannot.
+    pub fn reports(&self, selection: &Selection<'_>, tasks: &[&Task]) -> Vec<TaskReport> {
+        let readiness = Readiness::new(self, selection);
+        tasks.iter().map(|task| readiness.report_on(task)).collect()
+    }
+
     /// The task to work on next.
     pub fn next(&self, selection: &Selection<'_>) -> Option<&Task> {
         Readiness::new(self, selection).next()
@@ -142,12 +198,15 @@ impl Queue {
     /// The highest number that a task of either file has, rejected ones too, and the high-water
     /// mark of `ids`; the next task gets the one after.
     pub fn highest_number(&self, ids: &IdRules) -> u64 {
-        ids.highest(self.open.tasks().iter().chain(self.done.tasks()).map(|task| &task.id))
+        let all = [&self.open, &self.done];
+        let all =
+            all.into_iter().flat_map(|document| (0..document.len()).map(|at| document.id(at)));
+        ids.highest(all)
     }
 }
 
 pub(crate) fn revision(open: &Document, done: &Document) -> String {
-    fingerprint(&(fingerprint(open.text()) + &fingerprint(done.text())))
+    fingerprint(&format!("{}{}", open.fingerprint(), done.fingerprint()))
 }
 
 /// Which tasks of the queue file have an id that the done file has, too, as rising indices.
@@ -163,18 +222,19 @@ pub(crate) struct Shared {
 impl Shared {
     pub(crate) fn of(queue: &Document, done: &Document) -> Self {
         let mut shared = Self::default();
-        if done.tasks().is_empty() {
-            return shared;
-        }
-        let mut by_id: HashMap<&TaskId, &Task> = HashMap::with_capacity(done.tasks().len());
-        for task in done.tasks() {
-            let known = by_id.entry(&task.id).or_insert(task);
-            if known.status == Status::Rejected {
-                *known = task;
+        let mut by_id: HashMap<&str, usize> = HashMap::with_capacity(done.len());
+        for index in 0..done.len() {
+            let known = by_id.entry(done.id(index)).or_insert(index);
+            if done.status(*known) == Status::Rejected {
+                *known = index;
             }
         }
-        for (index, task) in queue.tasks().iter().enumerate() {
-            let Some(done) = by_id.get(&task.id) else { continue };
+        if by_id.is_empty() {
+            return shared;
+        }
+        for index in 0..queue.len() {
+            let Some(at) = by_id.get(queue.id(index)) else { continue };
+            let (task, done) = (queue.task(index), done.task(*at));
             if task.is_version_of(done) {
                 if done.status.is_terminal() {
                     shared.leftovers.push(index);

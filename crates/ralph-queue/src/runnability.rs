@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use ralph_state::{TaskId, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::queue::Queue;
+use crate::queue::{Listed, Place, Queue};
 use crate::task::{Status, Task};
 
 /// What to look for when the next task is chosen.
@@ -219,6 +219,15 @@ pub enum UnmetDependency {
     },
 }
 
+/// What the task is to be regarded as.
+fn status(listed: Listed<'_>, selection: &Selection<'_>) -> Status {
+    if has(selection.regard_as_done, listed.id()) { Status::Done } else { listed.status() }
+}
+
+fn has(ids: &BTreeSet<TaskId>, id: &str) -> bool {
+    !ids.is_empty() && id.parse().is_ok_and(|id: TaskId| ids.contains(&id))
+}
+
 /// What has to be looked up to judge any task of a queue.
 pub(crate) struct Readiness<'q, 's> {
     queue: &'q Queue,
@@ -231,21 +240,20 @@ pub(crate) struct Readiness<'q, 's> {
 
 impl<'q, 's> Readiness<'q, 's> {
     pub(crate) fn new(queue: &'q Queue, selection: &'s Selection<'s>) -> Self {
-        let mut statuses: HashMap<&str, Status> = HashMap::new();
-        for task in queue.tasks().chain(queue.done_tasks()) {
+        let mut statuses: HashMap<&str, Status> = HashMap::with_capacity(queue.document().len());
+        for listed in queue.list(Place::Queue).chain(queue.list(Place::Done)) {
             // The rule of `Queue::find`: the first, and one that is not rejected before one that is.
-            let regarded = selection.regard_as_done.contains(&task.id);
-            let current = if regarded { Status::Done } else { task.status };
-            let status = statuses.entry(task.id.as_str()).or_insert(current);
+            let current = status(listed, selection);
+            let status = statuses.entry(listed.id()).or_insert(current);
             if *status == Status::Rejected {
                 *status = current;
             }
         }
         let mut blockers: HashMap<&str, Vec<&Task>> = HashMap::new();
-        for task in queue.tasks() {
-            if statuses.get(task.id.as_str()).is_some_and(|status| !status.is_terminal()) {
-                for id in &task.blocks {
-                    blockers.entry(id.trim()).or_default().push(task);
+        for listed in queue.list(Place::Queue).filter(|listed| listed.is_blocking()) {
+            if statuses.get(listed.id()).is_some_and(|status| !status.is_terminal()) {
+                for id in &listed.task().blocks {
+                    blockers.entry(id.trim()).or_default().push(listed.task());
                 }
             }
         }
@@ -258,11 +266,22 @@ impl<'q, 's> Readiness<'q, 's> {
 
     /// A task that is being worked on comes first, whatever it waits for, as in 0.4.0.
     pub(crate) fn next(&self) -> Option<&'q Task> {
-        let free = |task: &&Task| !self.selection.exclude.contains(&task.id);
-        let doing = self.queue.tasks().filter(free).find(|task| self.status(task) == Status::Doing);
-        let doing = doing.filter(|_| self.selection.doing == DoingFirst::Prefer);
-        let can_start = |task: &&Task| self.is_candidate(task) && self.reasons(task).is_empty();
-        doing.or_else(|| self.queue.tasks().filter(free).find(can_start))
+        let Self { selection, queue, .. } = self;
+        let is_free = |listed: &Listed<'_>| !has(selection.exclude, listed.id());
+        let free = || queue.list(Place::Queue).filter(is_free);
+        let doing = free().find(|listed| status(*listed, selection) == Status::Doing);
+        let doing = doing.filter(|_| selection.doing == DoingFirst::Prefer);
+        let can_start = |listed: &Listed<'_>| {
+            self.is_candidate(status(*listed, selection)) && self.reasons(listed.task()).is_empty()
+        };
+        doing.or_else(|| free().find(can_start)).map(Listed::task)
+    }
+
+    /// Whether the task is one of those that can start now, and why not.
+    pub(crate) fn report_on(&self, task: &Task) -> TaskReport {
+        let reasons = self.reasons(task);
+        let runnable = reasons.is_empty();
+        TaskReport { id: task.id.clone(), status: task.status, runnable, reasons }
     }
 
     pub(crate) fn report(&self) -> Report {
@@ -273,7 +292,7 @@ impl<'q, 's> Readiness<'q, 's> {
             let reasons = self.reasons(task);
             let runnable = reasons.is_empty();
             summary.total_active += 1;
-            if self.is_candidate(task) {
+            if self.is_candidate(self.status(task)) {
                 summary.candidates_total += 1;
                 summary.runnable_candidates += usize::from(runnable);
                 for reason in &reasons {
@@ -347,8 +366,8 @@ impl<'q, 's> Readiness<'q, 's> {
         Some(Blocking { status, reason, message, detail, observed_at: self.selection.now })
     }
 
-    fn is_candidate(&self, task: &Task) -> bool {
-        match self.status(task) {
+    fn is_candidate(&self, status: Status) -> bool {
+        match status {
             Status::Todo => true,
             Status::Draft => self.selection.drafts == Drafts::Include,
             Status::Doing | Status::Done | Status::Rejected => false,

@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 
 use crate::document::{DecodeError, Document, Upgrades, decode};
 use crate::file::disk::{Disk as _, Synced, SystemDisk};
-use crate::file::replace::make_directories;
+use crate::file::replace::{keep_copy_on, make_directories, remove_on};
 use crate::file::target::resolve;
 use crate::file::{Durability, FileLock, Holder, LockError, Saved};
 use crate::json::{EncodeError, FieldError, SyntaxError, from_json, parse, to_json};
@@ -162,6 +162,24 @@ impl Journal {
             Synced::Fully => Saved::Durable,
             Synced::Unconfirmed(reason) => Saved::Unconfirmed { reason },
         })
+    }
+
+    /// Moves the file out of the way, whatever is in it, and returns where it is kept,
+    /// `{name}.corrupt.{extension}.bak` or the next such name that is free; `None` when there is no
+    /// file. The next entry begins a new journal.
+    pub fn set_aside(&self) -> Result<Option<PathBuf>, JournalError> {
+        let fail = |step| move |source| JournalError::Io { step, path: self.path.clone(), source };
+        let target = resolve(&SystemDisk, &self.path).map_err(fail("find"))?;
+        let sidecar = target.beside(".", ".lock");
+        let _lock = FileLock::acquire(&sidecar, &self.holder, Duration::from_secs(10))?;
+        if target.old.is_none() {
+            return Ok(None);
+        }
+        let bytes = fs::read(&target.path).map_err(fail("read"))?;
+        let (aside, _) = keep_copy_on(&SystemDisk, &self.path, "corrupt", &bytes, self.durability)
+            .map_err(|error| fail("keep a copy of")(io::Error::other(error)))?;
+        remove_on(&SystemDisk, &self.path, self.durability).map_err(fail("set aside"))?;
+        Ok(Some(aside))
     }
 
     /// Reads what is there now, without a lock; nothing when there is no file.

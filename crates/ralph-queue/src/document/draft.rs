@@ -10,7 +10,7 @@ use super::patch::Patch;
 use super::sequence::{NewItem, Sequence, Slot};
 use super::style::{Style, indentation_at};
 use super::{Document, SpliceError, syntax};
-use crate::task::Task;
+use crate::task::{Status, Task};
 
 /// Changes to a [`Document`], not yet made.
 ///
@@ -103,8 +103,8 @@ impl Block {
 
 impl<'a> Draft<'a> {
     pub(super) fn new(document: &'a Document) -> Self {
-        let entries = (0..document.tasks.len())
-            .map(|index| Entry { origin: Origin::Here(index), changed: None });
+        let entries =
+            (0..document.len()).map(|index| Entry { origin: Origin::Here(index), changed: None });
         Self { document, entries: entries.collect() }
     }
 
@@ -152,7 +152,7 @@ impl<'a> Draft<'a> {
     pub fn task_mut(&mut self, index: usize) -> &mut Task {
         let Entry { origin, changed } = &mut self.entries[index];
         changed.get_or_insert_with(|| match origin {
-            Origin::Here(index) => Box::new(self.document.tasks[*index].clone()),
+            Origin::Here(index) => Box::new(self.document.task(*index).clone()),
             Origin::Block(block) => Box::new(block.task.clone()),
             Origin::New => unreachable!("a new task is made with its value"),
         })
@@ -161,15 +161,32 @@ impl<'a> Draft<'a> {
     /// Where the task with that id is now: the first that is not rejected, else the first.
     pub fn position(&self, id: &str) -> Option<usize> {
         let mut rejected = None;
-        for (index, task) in self.tasks().enumerate() {
-            if task.id.as_str() == id {
-                if task.status != crate::Status::Rejected {
+        for (index, entry) in self.entries.iter().enumerate() {
+            let (own, status) = entry.id_and_status(self.document);
+            if own == id {
+                if status != Status::Rejected {
                     return Some(index);
                 }
                 rejected.get_or_insert(index);
             }
         }
         rejected
+    }
+
+    /// The ids of the tasks as they are now, in order.
+    pub(crate) fn ids(&self) -> impl Iterator<Item = &str> {
+        self.entries.iter().map(|entry| entry.id_and_status(self.document).0)
+    }
+
+    /// Where the task is that had that id before.
+    pub(crate) fn position_of_former(&self, id: &str) -> Option<usize> {
+        self.entries.iter().position(|entry| {
+            let may_be = match (&entry.changed, &entry.origin) {
+                (None, Origin::Here(index)) => self.document.is_renamed(*index),
+                _ => true,
+            };
+            may_be && entry.task(self.document).former_ids().any(|old| old == id)
+        })
     }
 
     /// Adds a task before the one at `index`, or at the end. Its text takes the style of its
@@ -221,7 +238,7 @@ impl<'a> Draft<'a> {
                 [before, after] => format!("{before}\n{after}"),
             },
             indent: indentation_at(text, item.core.start, "").to_owned(),
-            task: self.document.tasks[index].clone(),
+            task: self.document.task(index).clone(),
             changed: changed.clone(),
         }
     }
@@ -245,15 +262,15 @@ impl<'a> Draft<'a> {
 
     /// Ids of the document's tasks that are changed or gone.
     pub(crate) fn touched(&self) -> Vec<TaskId> {
-        let mut kept = vec![false; self.document.tasks.len()];
+        let mut kept = vec![false; self.document.len()];
         for entry in &self.entries {
             if let Origin::Here(index) = entry.origin {
-                let is_same = |task: &Task| *task == self.document.tasks[index];
+                let is_same = |task: &Task| task == self.document.task(index);
                 kept[index] = entry.changed.as_deref().is_none_or(is_same);
             }
         }
-        let tasks = self.document.tasks.iter().zip(kept);
-        tasks.filter(|(_, kept)| !kept).map(|(task, _)| task.id.clone()).collect()
+        let gone = kept.into_iter().enumerate().filter(|(_, kept)| !kept);
+        gone.map(|(index, _)| self.document.task(index).id.clone()).collect()
     }
 
     /// The document with the changes, or `None` when nothing changed. It has been read again and
@@ -261,16 +278,27 @@ impl<'a> Draft<'a> {
     pub fn splice(&self) -> Result<Option<Document>, SpliceError> {
         let unchanged = |(index, entry): (usize, &Entry)| {
             matches!(entry.origin, Origin::Here(origin) if origin == index)
-                && entry.changed.as_ref().is_none_or(|task| **task == self.document.tasks[index])
+                && entry.changed.as_ref().is_none_or(|task| **task == *self.document.task(index))
         };
-        if self.entries.len() == self.document.tasks.len()
+        if self.entries.len() == self.document.len()
             && self.entries.iter().enumerate().all(unchanged)
         {
             return Ok(None);
         }
-        let text = self.document.with_array().render(&self.entries);
-        let document = Document::parse(text).map_err(SpliceError::Unreadable)?;
-        if document.tasks.len() != self.len() || !document.tasks.iter().eq(self.tasks()) {
+        let base = self.document.with_array();
+        let document =
+            base.parse_next(base.render(&self.entries)).map_err(SpliceError::Unreadable)?;
+        let same = |(index, entry): (usize, &Entry)| match *entry {
+            // The same bytes are the same task.
+            Entry { origin: Origin::Here(origin), changed: None }
+                if document.text[document.span(index)]
+                    == self.document.text[self.document.span(origin)] =>
+            {
+                true
+            }
+            _ => document.task(index) == entry.task(self.document),
+        };
+        if document.len() != self.len() || !self.entries.iter().enumerate().all(same) {
             return Err(SpliceError::Mismatch);
         }
         Ok(Some(document))
@@ -278,10 +306,20 @@ impl<'a> Draft<'a> {
 }
 
 impl Entry {
+    fn id_and_status<'t>(&'t self, document: &'t Document) -> (&'t str, Status) {
+        match (&self.changed, &self.origin) {
+            (None, Origin::Here(index)) => (document.id(*index), document.status(*index)),
+            _ => {
+                let task = self.task(document);
+                (task.id.as_str(), task.status)
+            }
+        }
+    }
+
     fn task<'t>(&'t self, document: &'t Document) -> &'t Task {
         match (&self.changed, &self.origin) {
             (Some(task), _) => task,
-            (None, Origin::Here(index)) => &document.tasks[*index],
+            (None, Origin::Here(index)) => document.task(*index),
             (None, Origin::Block(block)) => &block.task,
             (None, Origin::New) => unreachable!("a new task is made with its value"),
         }
@@ -341,7 +379,7 @@ impl Document {
                         &self.text[span],
                         indent,
                         Style::house(&self.text),
-                        (&self.tasks[*index], task),
+                        (self.task(*index), task),
                     ) {
                         Some(text) => Slot::Change(*index, text),
                         None => Slot::Keep(*index),

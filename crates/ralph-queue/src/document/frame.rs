@@ -132,7 +132,7 @@ impl Document {
             Some(array) => {
                 look(&Spot::BeforeList, self.root.start..array.start);
                 let mut at = array.start + 1;
-                for (index, task) in self.tasks.iter().enumerate() {
+                for (index, task) in self.tasks().iter().enumerate() {
                     let item = self.sequence().item(index);
                     look(&Spot::Before(task.id.clone()), at..item.lead);
                     at = item.end;
@@ -210,7 +210,7 @@ impl Document {
                 name.map_or(self.root.start + 1, line_of)
             }
             Spot::Before(id) => {
-                let index = self.tasks.iter().position(|task| task.id == *id);
+                let index = self.tasks().iter().position(|task| task.id == *id);
                 match index {
                     Some(index) => self.sequence().item(index).lead,
                     None => self.place(&Spot::EndOfList),
@@ -229,7 +229,7 @@ impl Document {
         let text = &self.text;
         let rest = text[at..].split(['\n', '\r']).next().unwrap_or_default();
         let is_in_list = self.array.as_ref().is_some_and(|list| list.contains(&at));
-        let item = self.tasks.len().min(self.spans.partition_point(|span| span.start < at));
+        let item = self.len().min(self.spans.partition_point(|span| span.start < at));
         let indent = match (self.spans.get(item).or(self.spans.last()), is_in_list) {
             _ if at <= self.root.start || at >= self.root.end => "",
             (Some(span), true) => indentation_at(text, span.start, ""),
@@ -285,7 +285,7 @@ impl Document {
     /// A text that is to say the same of the tasks.
     fn reread(&self, text: String) -> Result<Self, SpliceError> {
         let document = Self::parse(text).map_err(SpliceError::Unreadable)?;
-        if document.tasks == self.tasks { Ok(document) } else { Err(SpliceError::Mismatch) }
+        if document.tasks() == self.tasks() { Ok(document) } else { Err(SpliceError::Mismatch) }
     }
 }
 

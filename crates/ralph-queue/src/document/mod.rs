@@ -8,24 +8,33 @@ mod scan;
 mod sequence;
 mod style;
 mod syntax;
+mod tasks;
 #[cfg(test)]
 pub(crate) mod tests;
 
+use std::collections::HashMap;
 use std::ops::Range;
+use std::sync::OnceLock;
 
 pub use draft::{Block, Draft};
 pub(crate) use frame::{Counts, FloatingChange};
+pub use tasks::{TaskIter, Tasks};
 
+use crate::delta::fingerprint;
 use crate::queue::Place;
 use crate::task::Task;
 use crate::validate::Problem;
 pub(crate) use syntax::Lines;
+use tasks::Head;
 
 /// A queue file that has been read: the text, and the tasks in it.
 ///
+/// All of the text has been looked at, but a task is only made of it when somebody asks for the
+/// task: most commands are about a few of many.
+///
 /// The text is JSONC: comments, trailing commas, a byte order mark and any kind of line end are
 /// kept through every change.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Document {
     text: String,
     /// The outermost object.
@@ -34,7 +43,28 @@ pub struct Document {
     array: Option<Range<usize>>,
     /// Where each task is, in order.
     spans: Vec<Range<usize>>,
-    tasks: Vec<Task>,
+    /// What is known of each.
+    heads: Vec<Head>,
+    /// See [`Document::fingerprint`]; the text never changes.
+    fingerprint: OnceLock<String>,
+}
+
+/// The text says it all.
+impl PartialEq for Document {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+impl Eq for Document {}
+
+/// When the tasks of a text are made of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reading {
+    /// Each when it is asked for.
+    AsNeeded,
+    /// All at once, which is quicker for all.
+    Whole,
 }
 
 /// Why a text is no queue file.
@@ -130,9 +160,31 @@ impl Document {
 
     /// Reads a text that is to be named as that file in problems.
     pub(crate) fn parse_as(text: String, place: Place) -> Result<Self, ParseError> {
-        if let Some(document) = scan::scan(&text) {
-            return Ok(Self { text, ..document });
+        Self::parse_for(text, place, Reading::AsNeeded)
+    }
+
+    /// The same, and makes the tasks at once for a reader who needs them all.
+    pub(crate) fn parse_for(
+        text: String,
+        place: Place,
+        reading: Reading,
+    ) -> Result<Self, ParseError> {
+        match scan::scan(text, reading) {
+            Ok(document) => Ok(document),
+            Err(text) => Self::parse_slowly(text, place),
         }
+    }
+
+    /// Reads a text that differs from this one in a few tasks: only those, and what is between
+    /// them, are looked at.
+    fn parse_next(&self, text: String) -> Result<Self, ParseError> {
+        match scan::rescan(self, text) {
+            Ok(document) => Ok(document),
+            Err(text) => Self::parse(text),
+        }
+    }
+
+    fn parse_slowly(text: String, place: Place) -> Result<Self, ParseError> {
         match read::read(text, place)? {
             (document, problems) if problems.is_empty() => Ok(document),
             (_, problems) => Err(ParseError::Shape { problems }),
@@ -162,9 +214,30 @@ impl Document {
         &self.text
     }
 
+    /// Tells the text from others.
+    pub(crate) fn fingerprint(&self) -> &str {
+        self.fingerprint.get_or_init(|| fingerprint(&self.text))
+    }
+
     /// The tasks, in order.
-    pub fn tasks(&self) -> &[Task] {
-        &self.tasks
+    pub fn tasks(&self) -> Tasks<'_> {
+        Tasks::of(self)
+    }
+
+    /// How many tasks there are.
+    pub(crate) fn len(&self) -> usize {
+        self.heads.len()
+    }
+
+    /// For each task of `other` whether this document has the same, in the same words.
+    pub(crate) fn same(&self, other: &Self) -> Vec<bool> {
+        let own: HashMap<&str, usize> =
+            (0..self.len()).map(|index| (self.id(index), index)).collect();
+        let is_same = |index: usize| {
+            let at = own.get(other.id(index));
+            at.is_some_and(|at| self.text[self.span(*at)] == other.text[other.span(index)])
+        };
+        (0..other.len()).map(is_same).collect()
     }
 
     /// Where in the text the task with that index is, without the comments above it.

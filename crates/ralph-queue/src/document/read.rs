@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::str::FromStr;
+use std::sync::OnceLock;
 
 use jsonc_parser::ast::{self, Value as Node};
 use jsonc_parser::common::Ranged as _;
@@ -10,6 +11,7 @@ use ralph_state::{TaskId, TaskIdError};
 use serde_json::{Map, Value};
 
 use super::syntax::{self, Lines};
+use super::tasks::Head;
 use super::{Document, ParseError};
 use crate::queue::Place;
 use crate::task::{Slot, Task};
@@ -30,7 +32,8 @@ pub(super) fn read(text: String, place: Place) -> Result<(Document, Vec<Problem>
         root: root.start() + bom..root.end() + bom,
         array: None,
         spans: Vec::new(),
-        tasks: Vec::new(),
+        heads: Vec::new(),
+        fingerprint: OnceLock::new(),
         text: String::new(),
     };
     match root.get("version").map(|property| &property.value) {
@@ -63,7 +66,7 @@ pub(super) fn read(text: String, place: Place) -> Result<(Document, Vec<Problem>
                 match element {
                     Node::Object(object) => {
                         if let Some(task) = reader.task(object) {
-                            document.tasks.push(task);
+                            document.heads.push(Head::read(task));
                             document.spans.push(span);
                         }
                     }

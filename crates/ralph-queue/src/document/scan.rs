@@ -5,12 +5,15 @@
 //! what is wrong. What it does read, it reads as the parser would.
 
 use std::borrow::Cow;
+use std::ops::Range;
 use std::str::FromStr as _;
+use std::sync::OnceLock;
 
 use ralph_state::TaskId;
 use serde_json::{Map, Value};
 
-use super::Document;
+use super::tasks::Head;
+use super::{Document, Reading};
 use crate::task::{Slot, Task};
 
 /// Deeper values are left to the parser, which has a limit of its own.
@@ -19,10 +22,36 @@ const MAX_DEPTH: usize = 64;
 /// The number of the id among the fields; see [`Task::slot`].
 const ID: u32 = 31;
 
-/// Reads a text, without its owner.
-pub(super) fn scan(text: &str) -> Option<Document> {
+/// Reads a text, or gives it back.
+pub(super) fn scan(text: String, reading: Reading) -> Result<Document, String> {
+    let document = match reading {
+        Reading::Whole => document::<WHOLE>(&text),
+        Reading::AsNeeded => document::<SKIM>(&text),
+    };
+    match document {
+        Some(document) => Ok(Document { text, ..document }),
+        None => Err(text),
+    }
+}
+
+/// Reads the text after `old`, or gives it back: when it is so much different, or unusual, that
+/// all of it has to be read.
+pub(super) fn rescan(old: &Document, text: String) -> Result<Document, String> {
+    match differing(old, &text) {
+        Some(document) => Ok(Document { text, ..document }),
+        None => Err(text),
+    }
+}
+
+/// The task that begins there.
+pub(super) fn task(text: &str, at: usize) -> Option<Task> {
+    Scanner::<WHOLE>::at(text, at)?.task().map(|(task, _)| task)
+}
+
+/// A document without its text.
+fn document<const IS_WHOLE: bool>(text: &str) -> Option<Document> {
     let start = text.len() - text.trim_start_matches('\u{feff}').len();
-    let mut scanner = Scanner { text, at: start, nameless: TaskId::from_str("x").ok()? };
+    let mut scanner = Scanner::<IS_WHOLE>::at(text, start)?;
     scanner.trivia()?;
     let root = scanner.at;
     let mut document = Document {
@@ -30,7 +59,8 @@ pub(super) fn scan(text: &str) -> Option<Document> {
         root: 0..0,
         array: None,
         spans: Vec::new(),
-        tasks: Vec::new(),
+        heads: Vec::new(),
+        fingerprint: OnceLock::new(),
     };
     let mut seen = Vec::new();
     let mut has_version = false;
@@ -42,10 +72,9 @@ pub(super) fn scan(text: &str) -> Option<Document> {
         "tasks" if document.array.is_none() => {
             let start = scanner.at;
             scanner.list(|scanner| {
-                let start = scanner.at;
-                let task = scanner.task()?;
-                document.tasks.push(task);
-                document.spans.push(start..scanner.at);
+                let (head, span) = scanner.head()?;
+                document.heads.push(head);
+                document.spans.push(span);
                 Some(())
             })?;
             document.array = Some(start..scanner.at);
@@ -62,14 +91,86 @@ pub(super) fn scan(text: &str) -> Option<Document> {
     (has_version && scanner.at == text.len()).then_some(document)
 }
 
-struct Scanner<'t> {
+/// The document with the text `text`, without it. What both texts begin and end with is known; the
+/// reading begins behind a task and ends where another begins, so that the scanner is where it was
+/// there when it read all of `old`.
+fn differing(old: &Document, text: &str) -> Option<Document> {
+    let (array, was) = (old.array.clone()?, old.text.as_str());
+    let (head, tail) = common(was.as_bytes(), text.as_bytes());
+    let moved = |at: usize| at + text.len() - was.len();
+    let before = old.spans.partition_point(|span| span.end <= head);
+    let behind = old.spans.partition_point(|span| span.start < was.len() - tail).max(before);
+    let end = moved(old.spans.get(behind).map_or(array.end - 1, |span| span.start));
+    if head <= array.start || was.len() - tail > array.end - 1 {
+        return None;
+    }
+    let start = before.checked_sub(1).map_or(array.start + 1, |last| old.spans[last].end);
+    let mut scanner = Scanner::<SKIM>::at(text, start)?;
+    let (mut spans, mut heads) = (old.spans[..before].to_vec(), old.heads[..before].to_vec());
+    let mut wants_comma = before > 0;
+    loop {
+        scanner.trivia()?;
+        let is_last = behind == old.spans.len();
+        if scanner.at >= end && (!wants_comma || is_last) {
+            break;
+        }
+        if wants_comma {
+            scanner.eat(b',').then_some(())?;
+        } else {
+            let (head, span) = scanner.head()?;
+            heads.push(head);
+            spans.push(span);
+        }
+        wants_comma = !wants_comma;
+    }
+    (scanner.at == end).then_some(())?;
+    spans.extend(old.spans[behind..].iter().map(|span| moved(span.start)..moved(span.end)));
+    heads.extend(old.heads[behind..].iter().map(|head| Head {
+        id: if head.id.is_empty() { 0..0 } else { moved(head.id.start)..moved(head.id.end) },
+        ..head.clone()
+    }));
+    Some(Document {
+        text: String::new(),
+        root: old.root.start..moved(old.root.end),
+        array: Some(array.start..moved(array.end)),
+        spans,
+        heads,
+        fingerprint: OnceLock::new(),
+    })
+}
+
+/// How many bytes both begin with, and how many of the rest both end with.
+fn common(a: &[u8], b: &[u8]) -> (usize, usize) {
+    // In pieces, which are compared at once.
+    const PIECE: usize = 4096;
+    let pieces = a.chunks(PIECE).zip(b.chunks(PIECE)).take_while(|(a, b)| a == b);
+    let head: usize = pieces.map(|(a, _)| a.len()).sum();
+    let same = |(a, b): &(&u8, &u8)| a == b;
+    let head = head + a[head..].iter().zip(&b[head..]).take_while(same).count();
+    let (a, b) = (&a[head..], &b[head..]);
+    let pieces = a.rchunks(PIECE).zip(b.rchunks(PIECE)).take_while(|(a, b)| a == b);
+    let tail: usize = pieces.map(|(a, _)| a.len()).sum();
+    let (a, b) = (&a[..a.len() - tail], &b[..b.len() - tail]);
+    (head, tail + a.iter().rev().zip(b.iter().rev()).take_while(same).count())
+}
+
+/// Makes tasks.
+const WHOLE: bool = true;
+/// Only looks at tasks, in the same way: their texts stay empty.
+const SKIM: bool = false;
+
+struct Scanner<'t, const IS_WHOLE: bool> {
     text: &'t str,
     at: usize,
     /// Stands for the id of a task until that is read.
     nameless: TaskId,
 }
 
-impl<'t> Scanner<'t> {
+impl<'t, const IS_WHOLE: bool> Scanner<'t, IS_WHOLE> {
+    fn at(text: &'t str, at: usize) -> Option<Self> {
+        Some(Self { text, at, nameless: TaskId::from_str("x").ok()? })
+    }
+
     fn peek(&self) -> Option<u8> {
         self.text.as_bytes().get(self.at).copied()
     }
@@ -82,9 +183,16 @@ impl<'t> Scanner<'t> {
 
     /// White space and comments.
     fn trivia(&mut self) -> Option<()> {
+        const INDENT: &[u8] = b"      ";
         loop {
-            match self.peek() {
-                Some(b' ' | b'\t' | b'\n' | b'\r') => self.at += 1,
+            let rest = &self.text.as_bytes()[self.at..];
+            match rest.first() {
+                // Most of it is the ends of lines with the indentation of the next.
+                Some(b'\n') => {
+                    let is_indented = rest[1..].starts_with(INDENT);
+                    self.at += 1 + if is_indented { INDENT.len() } else { 0 };
+                }
+                Some(b' ' | b'\t' | b'\r') => self.at += 1,
                 Some(b'/') => {
                     let rest = &self.text[self.at..];
                     self.at += match rest.as_bytes().get(1)? {
@@ -140,7 +248,7 @@ impl<'t> Scanner<'t> {
         self.eat(b'"').then_some(())?;
         let start = self.at;
         let rest = &self.text.as_bytes()[start..];
-        let end = start + rest.iter().position(|byte| matches!(byte, b'"' | b'\\'))?;
+        let end = start + memchr::memchr2(b'"', b'\\', rest)?;
         let plain = &self.text[start..end];
         self.at = end + 1;
         if rest[end - start] == b'"' {
@@ -153,6 +261,12 @@ impl<'t> Scanner<'t> {
         }
         self.at = start + len + 1;
         serde_json::from_str(self.text.get(start - 1..self.at)?).ok().map(Cow::Owned)
+    }
+
+    /// A string that nobody looks at unless the task is made.
+    fn words(&mut self) -> Option<String> {
+        let words = self.string()?;
+        Some(if IS_WHOLE { words.into_owned() } else { String::new() })
     }
 
     /// The text of a number.
@@ -202,7 +316,17 @@ impl<'t> Scanner<'t> {
         Some(map)
     }
 
-    fn task(&mut self) -> Option<Task> {
+    /// What is known of a task, and where it is.
+    fn head(&mut self) -> Option<(Head, Range<usize>)> {
+        let start = self.at;
+        let (task, id) = self.task()?;
+        let head = if IS_WHOLE { Head::read(task) } else { Head::of(&task, id) };
+        Some((head, start..self.at))
+    }
+
+    /// A task, and where its id is.
+    fn task(&mut self) -> Option<(Task, Range<usize>)> {
+        let mut id = 0..0;
         let mut task = Task::new(self.nameless.clone(), "");
         let mut seen = 0u32;
         // Each known field once.
@@ -214,7 +338,10 @@ impl<'t> Scanner<'t> {
         self.object(|scanner, key| {
             if key == "id" {
                 first(ID)?;
-                task.id = scanner.string()?.parse().ok()?;
+                // Elsewhere the id is looked up in the text, as it stands there.
+                let Cow::Borrowed(name) = scanner.string()? else { return None };
+                id = scanner.at - 1 - name.len()..scanner.at - 1;
+                task.id = name.parse().ok()?;
                 return Some(());
             }
             let Some((number, slot)) = task.slot(&key) else {
@@ -223,26 +350,30 @@ impl<'t> Scanner<'t> {
             };
             first(number)?;
             match slot {
-                Slot::Title(title) => *title = scanner.string()?.into_owned(),
+                Slot::Title(title) => *title = scanner.words()?,
                 Slot::Status(status) => *status = scanner.string()?.parse().ok()?,
                 Slot::Priority(priority) => *priority = scanner.string()?.parse().ok()?,
-                Slot::Text(text) => *text = Some(scanner.string()?.into_owned()),
+                Slot::Text(text) => *text = Some(scanner.words()?),
                 Slot::Minutes(minutes) => {
                     *minutes = Some(serde_json::from_str(scanner.number()?).ok()?);
                 }
                 Slot::Object(object) => *object = Some(scanner.map(0)?),
                 Slot::List(list) => scanner.list(|scanner| {
-                    list.push(scanner.string()?.into_owned());
+                    let words = scanner.words()?;
+                    // Of a list that is only looked at, it counts whether it has anything.
+                    if IS_WHOLE || list.is_empty() {
+                        list.push(words);
+                    }
                     Some(())
                 })?,
                 Slot::Map(map) => scanner.object(|scanner, key| {
-                    let value = scanner.string()?.into_owned();
+                    let value = scanner.words()?;
                     map.insert(key.into_owned(), value).is_none().then_some(())
                 })?,
             }
             Some(())
         })?;
         let needed = 1 << ID | 1 << task.slot("title")?.0;
-        (seen & needed == needed).then_some(task)
+        (seen & needed == needed).then_some((task, id))
     }
 }

@@ -8,7 +8,8 @@ use crate::queue::Place;
 use crate::task::Task;
 
 pub(super) fn check(located: &Located<'_>, ids: &IdRules, report: &mut dyn FnMut(Fault)) {
-    let Located { place, task, left, .. } = *located;
+    let Located { place, left, .. } = *located;
+    let task = located.task();
     if left {
         let message = "the task is finished and in the done file, too; the next change takes over what is new \
              here, and removes it";

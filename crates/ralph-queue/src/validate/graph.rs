@@ -8,9 +8,11 @@ use crate::task::{Status, Task};
 
 pub(super) fn check(tasks: &[Located<'_>], max_depth: usize, report: &mut dyn FnMut(usize, Fault)) {
     let by_id = index(tasks, report);
-    for (at, located) in tasks.iter().enumerate().filter(|(_, located)| !located.left) {
-        let find = |id: &str| by_id.get(id).map(|at| tasks[*at].task);
-        references(located.task, find, &mut |fault| report(at, fault));
+    let is_related =
+        |located: &Located<'_>| !located.left && located.document.is_related(located.index);
+    for (at, located) in tasks.iter().enumerate().filter(|(_, located)| is_related(located)) {
+        let status = |id: &str| by_id.get(id).map(|at| tasks[*at].status());
+        references(located.task(), status, &mut |fault| report(at, fault));
     }
     cycles_and_depth(tasks, &by_id, max_depth, report);
 }
@@ -23,18 +25,18 @@ fn index<'a>(
 ) -> HashMap<&'a str, usize> {
     let mut by_id = HashMap::with_capacity(tasks.len());
     for (at, located) in tasks.iter().enumerate().filter(|(_, located)| !located.left) {
-        let task = located.task;
-        match by_id.entry(task.id.as_str()) {
+        match by_id.entry(located.id()) {
             Entry::Vacant(entry) => {
                 entry.insert(at);
             }
             Entry::Occupied(mut entry) => {
                 let first = tasks[*entry.get()];
-                if first.task.status == Status::Rejected {
+                if first.status() == Status::Rejected {
                     entry.insert(at);
-                } else if task.status != Status::Rejected {
+                } else if located.status() != Status::Rejected {
                     let file = first.place.as_str();
-                    let is_parted = first.place != located.place && !task.is_version_of(first.task);
+                    let is_parted =
+                        first.place != located.place && !located.task().is_version_of(first.task());
                     let remedy = if is_parted {
                         "the next change gives that one"
                     } else {
@@ -43,7 +45,7 @@ fn index<'a>(
                     let message = format!(
                         "the id `{}` is taken by another task in the {file} file; {remedy} \
                          another id",
-                        task.id
+                        located.id()
                     );
                     report(at, error("duplicate_id", "id", message));
                 }
@@ -53,11 +55,7 @@ fn index<'a>(
     by_id
 }
 
-fn references<'a>(
-    task: &Task,
-    find: impl Fn(&str) -> Option<&'a Task>,
-    report: &mut dyn FnMut(Fault),
-) {
+fn references(task: &Task, find: impl Fn(&str) -> Option<Status>, report: &mut dyn FnMut(Fault)) {
     let lists = [
         ("depends_on", task.depends_on.as_slice()),
         ("blocks", &task.blocks),
@@ -69,26 +67,24 @@ fn references<'a>(
     });
     // Blank references mean nothing, as in 0.4.0.
     for (name, index, id) in entries.filter(|(_, _, id)| !id.is_empty()) {
-        let (code, message, fault): (_, _, fn(_, String, String) -> Fault) =
-            match (name, find(id).map(|target| target.status)) {
-                _ if id == task.id.as_str() => {
-                    ("self_reference", format!("`{name}` names the task itself"), error)
-                }
-                (_, None) => (
-                    "unknown_task",
-                    format!("`{name}` names `{id}`, which is in neither file"),
-                    error,
-                ),
-                ("depends_on", Some(Status::Rejected)) => {
-                    let message =
-                        format!("depends on `{id}`, which is rejected and counts as finished");
-                    ("rejected_dependency", message, warning)
-                }
-                ("duplicates", Some(status)) if status.is_terminal() => {
-                    ("duplicates_finished", format!("repeats `{id}`, which is {status}"), warning)
-                }
-                _ => continue,
-            };
+        let (code, message, fault): (_, _, fn(_, String, String) -> Fault) = match (name, find(id))
+        {
+            _ if id == task.id.as_str() => {
+                ("self_reference", format!("`{name}` names the task itself"), error)
+            }
+            (_, None) => {
+                ("unknown_task", format!("`{name}` names `{id}`, which is in neither file"), error)
+            }
+            ("depends_on", Some(Status::Rejected)) => {
+                let message =
+                    format!("depends on `{id}`, which is rejected and counts as finished");
+                ("rejected_dependency", message, warning)
+            }
+            ("duplicates", Some(status)) if status.is_terminal() => {
+                ("duplicates_finished", format!("repeats `{id}`, which is {status}"), warning)
+            }
+            _ => continue,
+        };
         let field = if name == "duplicates" { name.to_owned() } else { format!("{name}[{index}]") };
         report(fault(code, field, message));
     }
@@ -116,7 +112,11 @@ fn cycles_and_depth(
 ) {
     let edges = |ids: fn(&Task) -> &[String]| -> Vec<Vec<usize>> {
         let targets = |(at, located): (usize, &Located<'_>)| {
-            let targets = ids(located.task).iter().filter_map(|id| by_id.get(id.trim()).copied());
+            if !located.document.is_related(located.index) {
+                return Vec::new();
+            }
+            let ids = ids(located.task()).iter();
+            let targets = ids.filter_map(|id| by_id.get(id.trim()).copied());
             targets.filter(|target| *target != at).collect()
         };
         tasks.iter().enumerate().map(targets).collect()
@@ -132,7 +132,7 @@ fn cycles_and_depth(
     ];
     if cycles[0].3.is_empty() && cycles[1].3.is_empty() {
         // Open tasks that wait for each other, one by what it depends on, one by what blocks it.
-        let open = |at: &usize| !tasks[*at].task.status.is_terminal();
+        let open = |at: &usize| !tasks[*at].status().is_terminal();
         let mut waits: Vec<Vec<usize>> =
             depends_on.iter().map(|needed| needed.iter().copied().filter(open).collect()).collect();
         for (from, blocked) in blocks.iter().enumerate().filter(|(from, _)| open(from)) {
@@ -148,7 +148,7 @@ fn cycles_and_depth(
     let mut needed = vec![false; tasks.len()];
     depends_on.iter().flatten().for_each(|at| needed[*at] = true);
     for (at, depth) in dependencies.depths.into_iter().enumerate() {
-        if depth > max_depth && !needed[at] && !tasks[at].task.status.is_terminal() {
+        if depth > max_depth && !needed[at] && !tasks[at].status().is_terminal() {
             let message = format!(
                 "{depth} tasks must be finished one after another before this one, the limit is {max_depth}"
             );
@@ -159,7 +159,7 @@ fn cycles_and_depth(
 
 /// The ids of a cycle, of a long one both ends.
 fn path(tasks: &[Located<'_>], cycle: &[usize]) -> String {
-    let mut ids: Vec<&str> = cycle.iter().map(|at| tasks[*at].task.id.as_str()).collect();
+    let mut ids: Vec<&str> = cycle.iter().map(|at| tasks[*at].id()).collect();
     ids.push(ids[0]);
     if ids.len() > 12 {
         ids.splice(6..ids.len() - 5, ["..."]);

@@ -10,7 +10,7 @@ use ralph_state::TaskId;
 use crate::document::{Document, Lines, ParseError};
 use crate::ids::IdRules;
 use crate::queue::{Place, Shared};
-use crate::task::Task;
+use crate::task::{Status, Task};
 
 /// What to check against.
 #[derive(Clone, Debug)]
@@ -109,15 +109,8 @@ pub fn texts(
 
 /// Every problem of two documents.
 pub(crate) fn documents(queue: &Document, done: &Document, rules: &Rules) -> Vec<Problem> {
-    let Shared { leftovers, .. } = Shared::of(queue, done);
     let mut faults = Vec::new();
-    let mut tasks = Vec::new();
-    for (place, document) in [(Place::Queue, queue), (Place::Done, done)] {
-        for (index, task) in document.tasks().iter().enumerate() {
-            let left = place == Place::Queue && leftovers.binary_search(&index).is_ok();
-            tasks.push(Located { place, index, task, left });
-        }
-    }
+    let tasks = located(queue, done);
     for (at, located) in tasks.iter().enumerate() {
         fields::check(located, &rules.ids, &mut |fault| faults.push((at, fault)));
     }
@@ -127,10 +120,10 @@ pub(crate) fn documents(queue: &Document, done: &Document, rules: &Rules) -> Vec
     }
     let lines = [Lines::new(queue.text()), Lines::new(done.text())];
     let problem = |(at, fault): (usize, Fault)| {
-        let Located { place, index, task, .. } = tasks[at];
-        let (document, lines) = match place {
-            Place::Queue => (queue, &lines[0]),
-            Place::Done => (done, &lines[1]),
+        let Located { place, index, document, .. } = tasks[at];
+        let lines = match place {
+            Place::Queue => &lines[0],
+            Place::Done => &lines[1],
         };
         let (line, column) = lines.position(document.locate(index, &fault.field));
         let Fault { severity, code, field, message } = fault;
@@ -138,7 +131,7 @@ pub(crate) fn documents(queue: &Document, done: &Document, rules: &Rules) -> Vec
             severity,
             code,
             place,
-            task: Some(task.id.clone()),
+            task: Some(tasks[at].task().id.clone()),
             field: Some(field),
             line,
             column,
@@ -154,14 +147,58 @@ fn sort(problems: &mut [Problem]) {
     problems.sort_by_key(|problem| (problem.place, problem.line, problem.column));
 }
 
-/// A task, and where it is.
+/// Whether two documents have no error, but perhaps in the tasks by themselves that `is_known`
+/// says are as they were.
+pub(crate) fn is_free_of_errors(
+    queue: &Document,
+    done: &Document,
+    rules: &Rules,
+    is_known: impl Fn(Place, usize) -> bool,
+) -> bool {
+    let tasks = located(queue, done);
+    let mut is_free = true;
+    let mut see = |fault: Fault| is_free &= fault.severity != Severity::Error;
+    for located in tasks.iter().filter(|located| !is_known(located.place, located.index)) {
+        fields::check(located, &rules.ids, &mut see);
+    }
+    graph::check(&tasks, rules.max_dependency_depth, &mut |_, fault| see(fault));
+    is_free
+}
+
+fn located<'a>(queue: &'a Document, done: &'a Document) -> Vec<Located<'a>> {
+    let Shared { leftovers, .. } = Shared::of(queue, done);
+    let mut tasks = Vec::with_capacity(queue.len() + done.len());
+    for (place, document) in [(Place::Queue, queue), (Place::Done, done)] {
+        for index in 0..document.len() {
+            let left = place == Place::Queue && leftovers.binary_search(&index).is_ok();
+            tasks.push(Located { place, document, index, left });
+        }
+    }
+    tasks
+}
+
+/// A task, by where it is.
 #[derive(Clone, Copy)]
 struct Located<'a> {
     place: Place,
+    document: &'a Document,
     index: usize,
-    task: &'a Task,
     /// It is a rest of a move to the done file, see [`crate::Queue::leftovers`].
     left: bool,
+}
+
+impl<'a> Located<'a> {
+    fn task(self) -> &'a Task {
+        self.document.task(self.index)
+    }
+
+    fn id(self) -> &'a str {
+        self.document.id(self.index)
+    }
+
+    fn status(self) -> Status {
+        self.document.status(self.index)
+    }
 }
 
 /// A problem without its place.

@@ -7,10 +7,11 @@ use std::time::Duration;
 use fs_err as fs;
 use ralph_queue::delta::Fate;
 use ralph_queue::edit::{Changed, End, Restart};
+use ralph_queue::journal::{Direction, UndoError, Which};
 use ralph_queue::validate::Rules;
 use ralph_queue::{
     EditError, Finish, IdRules, LegacyLock, LoadError, ParseError, Place, Position, QueueFiles,
-    Task, UpdateError,
+    Task, Terms, UpdateError,
 };
 use ralph_state::file::{FileLock, Holder, LockError, Saved};
 
@@ -77,6 +78,72 @@ fn a_crash_between_the_two_saves_is_mended() {
     files.edit(now(), |edit| edit.start("RQ-0002", Restart::Keep)).unwrap();
     let queue = files.load().unwrap();
     assert_eq!((queue.document().tasks().len(), queue.done_tasks().len()), (1, 1));
+}
+
+#[test]
+fn what_a_killed_writer_left_is_gone_after_any_edit() {
+    let root = tempfile::tempdir().unwrap();
+    let files = files(root.path());
+    fs::write(&files.queue, text(&[""])).unwrap();
+    let left = [".queue.jsonc.4711-0.tmp", ".done.jsonc.4711-0.tmp"].map(|it| root.path().join(it));
+    for left in &left {
+        fs::write(left, "half a f").unwrap();
+    }
+    files.edit(now(), |edit| edit.start("RQ-0001", Restart::Keep)).unwrap();
+    assert_eq!(left.map(|left| left.exists()), [false, false]);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_that_nobody_may_write_to_stays_as_it_is() {
+    use std::fs::Permissions;
+    use std::os::unix::fs::PermissionsExt as _;
+    let root = tempfile::tempdir().unwrap();
+    let files = files(root.path());
+    let finish =
+        || files.edit(now(), |edit| edit.finish("RQ-0001", End::Done, Finish::Archive, None));
+    for read_only in [&files.queue, &files.done] {
+        fs::write(&files.queue, text(&["", ""])).unwrap();
+        fs::write(&files.done, text(&[])).unwrap();
+        fs::set_permissions(read_only, Permissions::from_mode(0o444)).unwrap();
+        let before = [&files.queue, &files.done].map(|file| fs::read(file).unwrap());
+        let Err(UpdateError::ReadOnly { path }) = finish() else { panic!("refused") };
+        assert_eq!(path, *read_only);
+        assert_eq!([&files.queue, &files.done].map(|file| fs::read(file).unwrap()), before);
+        fs::set_permissions(read_only, Permissions::from_mode(0o644)).unwrap();
+    }
+    finish().unwrap();
+}
+
+#[test]
+fn a_reader_meets_a_task_that_moves_in_one_file_or_the_other() {
+    let root = tempfile::tempdir().unwrap();
+    let mut files = files(root.path());
+    files.journal = Some(root.path().join("cache/journal.jsonl"));
+    fs::write(&files.queue, text(&[""])).unwrap();
+    files.edit(now(), |edit| edit.finish("RQ-0001", End::Done, Finish::Archive, None)).unwrap();
+    std::thread::scope(|scope| {
+        let writer = scope.spawn(|| {
+            for direction in [Direction::Undo, Direction::Redo].repeat(20) {
+                let which = Which { direction, id: None };
+                let moved = files.undo(now(), which, &Terms::default(), |_| Ok::<_, UndoError>(()));
+                moved.unwrap();
+            }
+        });
+        while !writer.is_finished() {
+            assert!(files.load().unwrap().find("RQ-0001").is_some());
+        }
+    });
+}
+
+#[test]
+fn the_highest_number_has_none_after_it() {
+    let root = tempfile::tempdir().unwrap();
+    let files = files(root.path());
+    let highest = format!("RQ-{}", u64::MAX);
+    fs::write(&files.queue, text(&[""]).replace("RQ-0001", &highest)).unwrap();
+    let refused = files.edit(now(), |edit| edit.next_id(&IdRules::default()).map(drop));
+    assert!(matches!(refused, Err(UpdateError::Refused(EditError::NoIdLeft))));
 }
 
 #[test]

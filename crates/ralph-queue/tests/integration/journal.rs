@@ -126,6 +126,55 @@ fn what_changed_elsewhere_since_stays() {
 }
 
 #[test]
+fn a_crash_in_the_middle_of_an_undo_is_mended() {
+    let root = tempfile::tempdir().unwrap();
+    let files = journaled(root.path());
+    fs::write(&files.queue, QUEUE).unwrap();
+    let finish = |edit: &mut Edit<'_>| edit.finish("RQ-0001", End::Done, Finish::Archive, None);
+    files.edit(now(), finish).unwrap();
+    let (_, done) = texts(&files);
+    undo(&files, Direction::Undo).unwrap();
+    // As if the file that is written last, the one that loses the task, had not been written.
+    fs::write(&files.done, &done).unwrap();
+    let queue = files.load().unwrap();
+    assert_eq!(queue.find("RQ-0001").unwrap().1.status, Status::Done);
+    assert_eq!(queue.leftovers().count(), 1);
+
+    // It never happened, and can happen again.
+    undo(&files, Direction::Undo).unwrap();
+    assert_eq!(texts(&files).0, QUEUE);
+    fs::write(&files.done, &done).unwrap();
+    files.edit(now(), |edit| edit.start("RQ-0002", Restart::Keep)).unwrap();
+    let queue = files.load().unwrap();
+    assert_eq!((queue.tasks().count(), queue.leftovers().count()), (1, 0));
+    assert_eq!(texts(&files).1, done);
+}
+
+#[test]
+fn what_is_no_journal_is_moved_out_of_the_way() {
+    let root = tempfile::tempdir().unwrap();
+    let files = journaled(root.path());
+    fs::write(&files.queue, QUEUE).unwrap();
+    let journal = files.journal.clone().unwrap();
+    fs::create_dir_all(journal.parent().unwrap()).unwrap();
+    for garbage in [&b"\xff garbage\n{\n"[..], b"other garbage"] {
+        fs::write(&journal, garbage).unwrap();
+        let edited = files.edit(now(), |edit| edit.start("RQ-0002", Restart::Reset)).unwrap();
+        assert_eq!(fs::read(edited.set_aside.unwrap()).unwrap(), garbage);
+        undo(&files, Direction::Undo).unwrap();
+        assert_eq!(texts(&files).0, QUEUE);
+    }
+    let kept = ["queue-journal.corrupt.jsonl.bak", "queue-journal.corrupt.1.jsonl.bak"];
+    assert!(kept.iter().all(|kept| journal.with_file_name(kept).is_file()));
+
+    // One of a later version is not ours to move.
+    fs::write(&journal, "{\"journal_version\": 9}\n").unwrap();
+    let refused = files.edit(now(), |edit| edit.start("RQ-0002", Restart::Reset));
+    assert!(matches!(refused, Err(UpdateError::Journal(_))));
+    assert_eq!(texts(&files).0, QUEUE);
+}
+
+#[test]
 fn a_request_is_carried_out_once() {
     let root = tempfile::tempdir().unwrap();
     let files = journaled(root.path());

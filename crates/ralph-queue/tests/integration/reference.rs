@@ -127,7 +127,7 @@ fn what_0_4_0_reads_is_read() {
         (task.custom_fields["n"].as_str(), task.custom_fields["yes"].as_str()),
         ("1.5", "true")
     );
-    assert_eq!(Document::parse("{\"version\": 1}").unwrap().tasks(), []);
+    assert_eq!(Document::parse("{\"version\": 1}").unwrap().tasks().len(), 0);
 }
 
 #[test]

@@ -14,4 +14,4 @@ pub(crate) use lock::find_sidecar;
 pub use lock::{
     FileLock, Holder, LockError, LockPolicy, is_locked, lock_holder, sidecar_lock_path,
 };
-pub use replace::{Durability, ReplaceError, Saved, replace};
+pub use replace::{Durability, ReplaceError, Saved, remove_leftovers, replace};

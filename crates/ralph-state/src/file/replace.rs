@@ -160,6 +160,16 @@ fn put_in_place<D: Disk>(
     }
 }
 
+/// Removes the temporary files that killed writers of the file at `path` have left.
+///
+/// The caller holds the lock of that file, as for [`replace`].
+pub fn remove_leftovers(path: &Path) {
+    // What cannot be found has none, or makes the next save fail by itself.
+    if let Ok(target) = resolve(&SystemDisk, path) {
+        sweep(&SystemDisk, &target);
+    }
+}
+
 /// Removes the file and its leftovers.
 pub(crate) fn remove_on<D: Disk>(
     disk: &D,

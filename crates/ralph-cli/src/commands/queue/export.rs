@@ -15,7 +15,7 @@ use crate::project::Project;
 
 pub(crate) fn export(context: &Context, args: &ExportArgs) -> Result<Exit, CliError> {
     let project = Project::open(context, "ralph queue export")?;
-    let queue = project.queue()?;
+    let queue = project.whole_queue()?;
     let chosen = chosen(&queue, args)?;
     let cannot = |error| CliError::new(ErrorKind::Failed, error);
     let text = match args.format {

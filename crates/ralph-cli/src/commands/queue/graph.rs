@@ -21,7 +21,7 @@ const MAX_DEPTH: usize = 200;
 
 pub(crate) fn graph(context: &Context, args: &GraphArgs) -> Result<Exit, CliError> {
     let project = Project::open(context, "ralph queue graph")?;
-    let queue = project.queue()?;
+    let queue = project.whole_queue()?;
     let mut tasks = tasks(&queue, args.include_done);
     tasks.retain(|task| args.include_done || !task.status.is_terminal());
     let mut graph = Graph::new(tasks);
@@ -190,7 +190,7 @@ fn related(task: &Task, graph: &Graph<'_>, critical: &[&str], direction: Directi
 
 pub(crate) fn tree(context: &Context, args: &TreeArgs) -> Result<Exit, CliError> {
     let project = Project::open(context, "ralph queue tree")?;
-    let queue = project.queue()?;
+    let queue = project.whole_queue()?;
     let tasks = tasks(&queue, args.include_done);
     let mut branches = graph::parts(&tasks, args.max_depth.min(MAX_DEPTH));
     if let Some(id) = &args.root {

@@ -4,9 +4,9 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use ralph_queue::pick::Filter;
-use ralph_queue::runnability::{Drafts, Reason, TaskReport, UnmetDependency};
+use ralph_queue::runnability::{Reason, TaskReport, UnmetDependency};
 use ralph_queue::stats::{Estimates, span};
-use ralph_queue::{Priority, Queue, Status, Task};
+use ralph_queue::{Listed, Place, Priority, Queue, Status, Task};
 use ralph_state::{TaskId, Timestamp};
 use serde::Serialize;
 
@@ -29,15 +29,16 @@ pub(crate) fn list(context: &Context, args: &ListArgs) -> Result<Exit, CliError>
         }
         None => None,
     };
-    tasks.retain(|task| {
-        fits_schedule(task, args)
-            && waiting.as_ref().is_none_or(|ids| ids.contains(task.id.as_str()))
+    tasks.retain(|listed| {
+        fits_schedule(*listed, args) && waiting.as_ref().is_none_or(|ids| ids.contains(listed.id()))
     });
     if let Some(by) = args.sort_by {
         // Both ways, equals stay in the order of work.
         match args.order {
-            Order::Ascending => tasks.sort_by_cached_key(|task| SortKey::of(task, by)),
-            Order::Descending => tasks.sort_by_cached_key(|task| Reverse(SortKey::of(task, by))),
+            Order::Ascending => tasks.sort_by_cached_key(|listed| SortKey::of(listed.task(), by)),
+            Order::Descending => {
+                tasks.sort_by_cached_key(|listed| Reverse(SortKey::of(listed.task(), by)));
+            }
         }
     }
     let estimates = args.with_eta.then(|| Estimates::new(&all(&queue)));
@@ -50,18 +51,16 @@ pub(super) fn all(queue: &Queue) -> Vec<&Task> {
 }
 
 /// The tasks of the files that were asked for, without those that were not.
-pub(super) fn which<'q>(queue: &'q Queue, args: &WhichArgs) -> Vec<&'q Task> {
-    let filter = Filter {
-        tags: args.tag.clone(),
-        statuses: args.status.clone(),
-        scopes: args.scope.clone(),
-        ..Filter::default()
-    };
-    let open = queue.tasks().filter(|_| !args.only_done);
+pub(super) fn which<'q>(queue: &'q Queue, args: &WhichArgs) -> Vec<Listed<'q>> {
+    let filter = Filter { tags: args.tag.clone(), scopes: args.scope.clone(), ..Filter::default() };
+    let open = queue.list(Place::Queue).filter(|_| !args.only_done);
     let has_done = args.only_done || args.include_done;
-    let done = queue.done_tasks().iter().filter(|_| has_done);
-    let is_wanted =
-        |task: &&Task| filter.matches(task) && (!args.scheduled || task.scheduled_start.is_some());
+    let done = queue.list(Place::Done).filter(|_| has_done);
+    let is_wanted = |listed: &Listed<'_>| {
+        (args.status.is_empty() || args.status.contains(&listed.status()))
+            && (filter.is_empty() || filter.matches(listed.task()))
+            && (!args.scheduled || listed.task().scheduled_start.is_some())
+    };
     open.chain(done).filter(is_wanted).collect()
 }
 
@@ -69,7 +68,7 @@ pub(super) fn which<'q>(queue: &'q Queue, args: &WhichArgs) -> Vec<&'q Task> {
 pub(super) fn show_page(
     context: &Context,
     queue: &Queue,
-    tasks: Vec<&Task>,
+    tasks: Vec<Listed<'_>>,
     args: &PageArgs,
     estimates: Option<&Estimates>,
 ) -> Result<Exit, CliError> {
@@ -150,8 +149,11 @@ fn print_table(
     context.ui.print(text)
 }
 
-fn fits_schedule(task: &Task, args: &ListArgs) -> bool {
-    let start = task.scheduled();
+fn fits_schedule(listed: Listed<'_>, args: &ListArgs) -> bool {
+    if args.scheduled_after.is_none() && args.scheduled_before.is_none() {
+        return true;
+    }
+    let start = listed.task().scheduled();
     args.scheduled_after.is_none_or(|after| start.is_some_and(|start| start > after))
         && args.scheduled_before.is_none_or(|before| start.is_some_and(|start| start < before))
 }
@@ -208,12 +210,12 @@ struct Page<'a> {
 }
 
 impl<'a> Page<'a> {
-    fn cut(tasks: Vec<&'a Task>, args: &PageArgs) -> Result<Self, CliError> {
+    fn cut(tasks: Vec<Listed<'a>>, args: &PageArgs) -> Result<Self, CliError> {
         let total = tasks.len();
         let begin = match &args.cursor {
             None => 0,
             Some(cursor) => {
-                let last = tasks.iter().position(|task| task.id.as_str() == cursor);
+                let last = tasks.iter().position(|listed| listed.id() == cursor);
                 1 + last.ok_or_else(|| lost(cursor))?
             }
         };
@@ -223,6 +225,7 @@ impl<'a> Page<'a> {
             .into_iter()
             .skip(begin)
             .take(limit)
+            .map(Listed::task)
             .take_while(|task| match args.format {
                 ListFormat::Compact => budget.takes(&Item::of(task, None, None)),
                 ListFormat::Json | ListFormat::Long | ListFormat::Text => budget.takes(task),
@@ -242,7 +245,7 @@ fn say_rest(context: &Context, queue: &Queue, page: &Page<'_>) {
             .ui
             .hint(format!("`--all` shows every task, `--cursor {cursor}` those that follow."));
     } else if page.total == 0 {
-        if queue.tasks().next().is_none() {
+        if queue.list(Place::Queue).next().is_none() {
             context.ui.say("The queue is empty.");
             context.ui.hint("`ralph task add TITLE` puts a task into it.");
         } else {
@@ -294,12 +297,10 @@ fn print_json(
     page: &Page<'_>,
     estimates: Option<&Estimates>,
 ) -> Result<(), CliError> {
-    let report = project::explain(context, queue, Drafts::Exclude);
-    let reports: BTreeMap<&TaskId, _> =
-        report.tasks.iter().map(|report| (&report.id, report)).collect();
-    let tasks = page.tasks.iter();
+    let reports = project::reports(context, queue, &page.tasks);
+    let items = page.tasks.iter().zip(&reports);
     let items: Vec<Item<'_>> =
-        tasks.map(|task| Item::of(task, reports.get(&task.id).copied(), estimates)).collect();
+        items.map(|(task, report)| Item::of(task, Some(report), estimates)).collect();
     context.ui.print_json(&List {
         schema: Schema::v1("task-list"),
         rev: project::revision(queue),

@@ -13,10 +13,11 @@ mod tidy;
 mod unlock;
 
 use ralph_loop::layout::Layout;
+use ralph_queue::document::Reading;
 use ralph_queue::runnability::{DoingFirst, Drafts, Report, Selected, Summary, TaskReport};
 use ralph_queue::stats::Estimates;
 use ralph_queue::{
-    LoadError, ParseError, Place, Problem, Queue, Selection, Severity, Status, Task,
+    Listed, LoadError, ParseError, Place, Problem, Queue, Selection, Severity, Status, Task,
 };
 use ralph_state::file::{Durability, replace};
 use ralph_state::{Clock as _, TaskId, Timestamp};
@@ -106,7 +107,7 @@ fn next(context: &Context, args: &NextArgs) -> Result<Exit, CliError> {
             fields.extend(estimates.map(|estimates| list::eta(&estimates, task)));
             context.ui.print_fields([fields.as_slice()])?;
         }
-        None if queue.tasks().next().is_none() => {
+        None if queue.list(Place::Queue).next().is_none() => {
             context.ui.say("The queue is empty.");
             context.ui.hint("`ralph task add TITLE` puts a task into it.");
         }
@@ -199,7 +200,7 @@ fn startable<'q>(
 
 fn explain(context: &Context, args: &ExplainArgs) -> Result<Exit, CliError> {
     let project = Project::open(context, "ralph queue explain")?;
-    let queue = project.queue()?;
+    let queue = project.whole_queue()?;
     let drafts = if args.include_draft { Drafts::Include } else { Drafts::Exclude };
     let report = project::explain(context, &queue, drafts);
     if context.ui.wants_json() {
@@ -250,9 +251,9 @@ fn reasons(queue: &Queue, report: &Report) -> Text {
 fn validate(context: &Context) -> Result<Exit, CliError> {
     let project = Project::open(context, "ralph queue validate")?;
     // Nothing but fields of the wrong kind leaves problems to tell without a queue.
-    let queue = match project.files.load() {
+    let queue = match project.files.load_for(Reading::Whole) {
         Err(LoadError::Parse { source: ParseError::Shape { .. }, .. }) => None,
-        _ => Some(project.queue()?),
+        loaded => Some(loaded.map_err(|error| project.load_error(error))?),
     };
     let problems = match &queue {
         Some(queue) => queue.validate(&project.files.rules),
@@ -279,7 +280,8 @@ fn validate(context: &Context) -> Result<Exit, CliError> {
         }
         match (&queue, next) {
             (Some(queue), _) if errors.is_empty() => {
-                let (active, done) = (tasks(queue.tasks().count()), queue.done_tasks().len());
+                let (active, done) =
+                    (tasks(queue.list(Place::Queue).count()), queue.done_tasks().len());
                 context.ui.say(format!("The queue is valid: {active}, {done} archived."));
             }
             (_, Some(next)) => context
@@ -327,8 +329,9 @@ fn archive(context: &Context, args: &ArchiveArgs) -> Result<Exit, CliError> {
     let project = Project::open(context, "ralph queue archive")?;
     let moved: Vec<TaskId> = if args.dry_run {
         let queue = project.queue()?;
-        let is_finished = |task: &&Task| task.status.is_terminal();
-        queue.tasks().filter(is_finished).map(|task| task.id.clone()).collect()
+        let is_finished = |listed: &Listed<'_>| listed.status().is_terminal();
+        let finished = queue.list(Place::Queue).filter(is_finished);
+        finished.map(|listed| listed.task().id.clone()).collect()
     } else {
         project.edit(context, |edit| Ok(edit.archive()))?
     };

@@ -21,7 +21,7 @@ use crate::ui::{BOLD, DIM, Text, YELLOW, clip};
 
 pub(crate) fn ready(context: &Context, args: &ReadyArgs) -> Result<Exit, CliError> {
     let project = Project::open(context, "ralph queue ready")?;
-    let queue = project.queue()?;
+    let queue = project.whole_queue()?;
     let leases = project.read_leases()?;
     let exclude = shown_in_parallel_run(context, &project, &queue)?;
     let drafts = if args.include_draft { Drafts::Include } else { Drafts::Exclude };

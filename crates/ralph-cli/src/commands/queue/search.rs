@@ -17,10 +17,11 @@ pub(crate) fn search(context: &Context, args: &SearchArgs) -> Result<Exit, CliEr
         (_, true) => Pattern::fuzzy(&args.query, args.match_case),
         _ => Pattern::substring(&args.query, args.match_case)?,
     };
-    let queue = project.queue()?;
-    let scored = |task| Some((pattern.score_of(task)?, task));
-    let mut found: Vec<_> =
-        list::which(&queue, &args.which).into_iter().filter_map(scored).collect();
+    let queue = project.whole_queue()?;
+    let mut found = Vec::new();
+    for listed in list::which(&queue, &args.which) {
+        found.extend(pattern.score_of(listed.task()).map(|score| (score, listed)));
+    }
     // Equals stay in the order of work.
     found.sort_by_key(|(score, _)| Reverse(*score));
     let tasks = found.into_iter().map(|(_, task)| task).collect();

@@ -22,14 +22,14 @@ const BAR: usize = 20;
 
 pub(crate) fn stats(context: &Context, args: &StatsArgs) -> Result<Exit, CliError> {
     let project = Project::open(context, "ralph queue stats")?;
-    let queue = project.queue()?;
+    let queue = project.whole_queue()?;
     let stats = stats::stats(&all(&queue), &args.tag, context.clock.now());
     show(context, &queue, "queue-stats", args.format, &stats, || figures(&stats))
 }
 
 pub(crate) fn history(context: &Context, args: &DaysArgs) -> Result<Exit, CliError> {
     let project = Project::open(context, "ralph queue history")?;
-    let queue = project.queue()?;
+    let queue = project.whole_queue()?;
     let history = stats::history(&all(&queue), context.clock.now(), args.days);
     let line = |text: Text, day: &Day| {
         let (created, completed) = (day.created.len(), day.completed.len());
@@ -43,7 +43,7 @@ pub(crate) fn history(context: &Context, args: &DaysArgs) -> Result<Exit, CliErr
 
 pub(crate) fn burndown(context: &Context, args: &DaysArgs) -> Result<Exit, CliError> {
     let project = Project::open(context, "ralph queue burndown")?;
-    let queue = project.queue()?;
+    let queue = project.whole_queue()?;
     let burndown = stats::burndown(&all(&queue), context.clock.now(), args.days);
     let most = burndown.max_count.max(1);
     let line = |text: Text, day: &Left| {
@@ -57,7 +57,7 @@ pub(crate) fn burndown(context: &Context, args: &DaysArgs) -> Result<Exit, CliEr
 
 pub(crate) fn aging(context: &Context, args: &AgingArgs) -> Result<Exit, CliError> {
     let project = Project::open(context, "ralph queue aging")?;
-    let queue = project.queue()?;
+    let queue = project.whole_queue()?;
     let statuses = if args.status.is_empty() {
         vec![Status::Todo, Status::Doing]
     } else {
@@ -142,7 +142,7 @@ impl<T> Section<T> {
 
 pub(crate) fn dashboard(context: &Context, args: &DashboardArgs) -> Result<Exit, CliError> {
     let project = Project::open(context, "ralph queue dashboard")?;
-    let queue = project.queue()?;
+    let queue = project.whole_queue()?;
     let (now, tasks) = (context.clock.now(), all(&queue));
     let sections = Sections {
         productivity_summary: Section::of(stats::productivity(&tasks, now)),

@@ -2,14 +2,14 @@
 
 use ralph_queue::edit::{Changed, End, Restart};
 use ralph_queue::pick::Filter;
-use ralph_queue::{Edit, EditError, Place, Status};
-use ralph_state::Clock as _;
-use serde::Serialize;
+use ralph_queue::{Edit, EditError, Edited, Place, Status};
+use ralph_state::{Clock as _, TaskId};
+use serde::{Deserialize, Serialize};
 
 use crate::args::{NoteArgs, StartArgs, StatusArgs};
 use crate::context::Context;
 use crate::error::{CliError, ErrorKind, Exit};
-use crate::project::{self, Project};
+use crate::project::Project;
 use crate::render::envelope::Schema;
 use crate::ui::{BOLD, Text};
 
@@ -17,13 +17,12 @@ pub(crate) fn start(context: &Context, args: &StartArgs) -> Result<Exit, CliErro
     let restart = if args.reset { Restart::Reset } else { Restart::Keep };
     let project = Project::open(context, "ralph task start")?;
     let id = &args.task_id;
-    let changed = project.edit(context, |edit| edit.start(id, restart))?;
-    if changed == Changed::No {
+    let made = make(context, &project, |edit| Ok(vec![(id.clone(), edit.start(id, restart)?)]))?;
+    for line in made.value.iter().filter(|line| !line.changed) {
         // Nothing was written that a claim could have kept from being written.
-        let task = project.find(&project.queue()?, id)?.1.id.clone();
-        project.permit(&[task], context.clock.now())?;
+        project.permit(std::slice::from_ref(&line.id), context.clock.now())?;
     }
-    report(context, &project, &[(id.clone(), changed)])
+    tell(context, &made)
 }
 
 pub(crate) fn done(context: &Context, args: &NoteArgs) -> Result<Exit, CliError> {
@@ -46,12 +45,12 @@ pub(crate) fn status(context: &Context, args: &StatusArgs) -> Result<Exit, CliEr
     } else {
         with_tag(&project, &args.tag_filter)?
     };
-    let changed = project.edit(context, |edit| {
+    let made = make(context, &project, |edit| {
         ids.iter()
             .map(|id| Ok((id.clone(), edit.set_status(id, args.status, args.note.as_deref())?)))
-            .collect::<Result<Vec<_>, EditError>>()
+            .collect()
     })?;
-    report(context, &project, &changed)
+    tell(context, &made)
 }
 
 pub(super) fn with_tag(project: &Project, tags: &[String]) -> Result<Vec<String>, CliError> {
@@ -80,20 +79,20 @@ fn change(
     change: impl FnOnce(&Project, &mut Edit<'_>, &str) -> Result<Changed, EditError>,
 ) -> Result<Exit, CliError> {
     let project = Project::open(context, command)?;
-    let changed = project.edit(context, |edit| change(&project, edit, id))?;
-    report(context, &project, &[(id.to_owned(), changed)])
+    let change = |edit: &mut Edit<'_>| Ok(vec![(id.to_owned(), change(&project, edit, id)?)]);
+    tell(context, &make(context, &project, change)?)
 }
 
 #[derive(Serialize)]
 struct Report<'a> {
     schema: Schema,
-    rev: String,
-    tasks: Vec<Line<'a>>,
+    rev: &'a str,
+    tasks: &'a [Line],
 }
 
-#[derive(Serialize)]
-struct Line<'a> {
-    id: &'a str,
+#[derive(Serialize, Deserialize)]
+struct Line {
+    id: TaskId,
     status: Status,
     /// It stands in the done file now.
     archived: bool,
@@ -101,30 +100,38 @@ struct Line<'a> {
     changed: bool,
 }
 
-fn report(
+/// Makes a change, and looks at what has become of the tasks that it was about.
+fn make(
     context: &Context,
     project: &Project,
-    changed: &[(String, Changed)],
-) -> Result<Exit, CliError> {
-    let queue = project.queue()?;
-    let mut tasks = Vec::new();
-    for (id, changed) in changed {
-        let (place, task) = project.find(&queue, id)?;
-        tasks.push(Line {
-            id: task.id.as_str(),
-            status: task.status,
-            archived: place == Place::Done,
-            changed: *changed == Changed::Yes,
-        });
-    }
+    change: impl FnOnce(&mut Edit<'_>) -> Result<Vec<(String, Changed)>, EditError>,
+) -> Result<Edited<Vec<Line>>, CliError> {
+    let lines = |edit: &mut Edit<'_>| {
+        let mut lines = Vec::new();
+        for (id, changed) in change(edit)? {
+            let (place, task) =
+                edit.find(&id).ok_or_else(|| EditError::NotFound { id: id.clone() })?;
+            lines.push(Line {
+                id: task.id.clone(),
+                status: task.status,
+                archived: place == Place::Done,
+                changed: changed == Changed::Yes,
+            });
+        }
+        Ok(lines)
+    };
+    project.change(context, lines).map_err(|error| project.refused(error))
+}
+
+fn tell(context: &Context, made: &Edited<Vec<Line>>) -> Result<Exit, CliError> {
+    let Edited { value: tasks, rev, .. } = made;
     if context.ui.wants_json() {
-        let rev = project::revision(&queue);
         context.ui.print_json(&Report { schema: Schema::v1("task-changed"), rev, tasks })?;
         return Ok(Exit::Done);
     }
     for Line { id, status, archived, changed } in tasks {
-        let is = if changed { "is now" } else { "was already" };
-        let place = if archived { " and in the done file" } else { "" };
+        let is = if *changed { "is now" } else { "was already" };
+        let place = if *archived { " and in the done file" } else { "" };
         context.ui.say(Text::new().style(BOLD, id).plain(format_args!(" {is} {status}{place}.")));
     }
     Ok(Exit::Done)

@@ -80,6 +80,5 @@ fn parent_of(task: &Task) -> Option<&str> {
 }
 
 fn all<'q>(queue: &'q Queue, args: &KinArgs) -> impl Iterator<Item = &'q Task> {
-    let done = if args.include_done { queue.done_tasks() } else { &[] };
-    queue.tasks().chain(done)
+    queue.tasks().chain(queue.done_tasks().iter().filter(|_| args.include_done))
 }

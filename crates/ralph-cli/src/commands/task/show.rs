@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use ralph_queue::runnability::{Drafts, Reason};
+use ralph_queue::runnability::Reason;
 use ralph_queue::{Place, Task};
 use serde::Serialize;
 
@@ -18,9 +18,8 @@ pub(crate) fn show(context: &Context, args: &ShowArgs) -> Result<Exit, CliError>
     let queue = project.queue()?;
     let (place, task) = project.find(&queue, &args.task_id)?;
     if context.ui.wants_json() {
-        let report = project::explain(context, &queue, Drafts::Exclude);
-        let mut reports = report.tasks.into_iter();
-        let report = reports.find(|report| place == Place::Queue && report.id == task.id);
+        let open: &[&Task] = if place == Place::Queue { &[task] } else { &[] };
+        let report = project::reports(context, &queue, open).pop();
         let mut short = task.clone();
         let cut = shorten(&mut short, Budget::new(args.max_tokens));
         context.ui.print_json(&Shown {

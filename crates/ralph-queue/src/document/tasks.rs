@@ -1,0 +1,189 @@
+//! The tasks of a document, made of its text when they are asked for.
+
+use std::iter::FusedIterator;
+use std::ops::{Index, Range};
+use std::sync::{Arc, OnceLock};
+
+use super::{Document, scan};
+use crate::task::{FORMER_IDS, Status, Task};
+
+/// What is known of a task without reading all of it.
+#[derive(Clone, Debug)]
+pub(super) struct Head {
+    /// Where its id is, written plainly; of no meaning once it is read.
+    pub(super) id: Range<usize>,
+    pub(super) status: Status,
+    /// It names other tasks.
+    pub(super) is_related: bool,
+    /// It holds others back.
+    pub(super) is_blocking: bool,
+    /// It had another id before.
+    pub(super) is_renamed: bool,
+    /// Once it is read.
+    pub(super) task: OnceLock<Arc<Task>>,
+}
+
+impl Head {
+    /// Of a task that may lack its texts.
+    pub(super) fn of(task: &Task, id: Range<usize>) -> Self {
+        Self {
+            id,
+            status: task.status,
+            is_related: task.references().next().is_some(),
+            is_blocking: !task.blocks.is_empty(),
+            is_renamed: task.custom_fields.contains_key(FORMER_IDS),
+            task: OnceLock::new(),
+        }
+    }
+
+    /// Of a task that has been read.
+    pub(super) fn read(task: Task) -> Self {
+        let head = Self::of(&task, 0..0);
+        Self { task: OnceLock::from(Arc::new(task)), ..head }
+    }
+}
+
+impl Document {
+    /// The id of the task with that index. Panics when there is none, as the others here do.
+    pub(crate) fn id(&self, index: usize) -> &str {
+        let head = &self.heads[index];
+        head.task.get().map_or_else(|| &self.text[head.id.clone()], |task| task.id.as_str())
+    }
+
+    /// All ids, in order.
+    pub(crate) fn ids(&self) -> impl Iterator<Item = &str> {
+        (0..self.len()).map(|index| self.id(index))
+    }
+
+    /// Its status.
+    pub(crate) fn status(&self, index: usize) -> Status {
+        self.heads[index].status
+    }
+
+    /// Whether it names other tasks.
+    pub(crate) fn is_related(&self, index: usize) -> bool {
+        self.heads[index].is_related
+    }
+
+    /// Whether it says that others wait for it.
+    pub(crate) fn is_blocking(&self, index: usize) -> bool {
+        self.heads[index].is_blocking
+    }
+
+    /// Whether it had another id before.
+    pub(crate) fn is_renamed(&self, index: usize) -> bool {
+        self.heads[index].is_renamed
+    }
+
+    /// The task with that index.
+    pub(crate) fn task(&self, index: usize) -> &Task {
+        self.heads[index].task.get_or_init(|| {
+            let task = scan::task(&self.text, self.spans[index].start);
+            Arc::new(task.expect("the same bytes have been read before"))
+        })
+    }
+}
+
+/// The tasks of a [`Document`], in order: a list, as far as one can tell.
+#[derive(Clone, Copy, Debug)]
+pub struct Tasks<'a> {
+    document: &'a Document,
+}
+
+impl<'a> Tasks<'a> {
+    pub(super) fn of(document: &'a Document) -> Self {
+        Self { document }
+    }
+
+    /// How many there are.
+    pub fn len(self) -> usize {
+        self.document.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(self) -> bool {
+        self.len() == 0
+    }
+
+    /// The task at that place.
+    pub fn get(self, index: usize) -> Option<&'a Task> {
+        (index < self.len()).then(|| self.document.task(index))
+    }
+
+    /// The last one.
+    pub fn last(self) -> Option<&'a Task> {
+        self.iter().next_back()
+    }
+
+    /// Copies of them.
+    pub fn to_vec(self) -> Vec<Task> {
+        self.iter().cloned().collect()
+    }
+
+    /// One after the other.
+    pub fn iter(self) -> TaskIter<'a> {
+        TaskIter { document: self.document, left: 0..self.len() }
+    }
+}
+
+impl PartialEq for Tasks<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.iter().eq(other.iter())
+    }
+}
+
+impl Eq for Tasks<'_> {}
+
+impl Index<usize> for Tasks<'_> {
+    type Output = Task;
+
+    fn index(&self, index: usize) -> &Task {
+        self.document.task(index)
+    }
+}
+
+impl<'a> IntoIterator for Tasks<'a> {
+    type Item = &'a Task;
+    type IntoIter = TaskIter<'a>;
+
+    fn into_iter(self) -> TaskIter<'a> {
+        self.iter()
+    }
+}
+
+/// The tasks of a [`Document`], one after the other.
+#[derive(Clone, Debug)]
+pub struct TaskIter<'a> {
+    document: &'a Document,
+    left: Range<usize>,
+}
+
+impl<'a> Iterator for TaskIter<'a> {
+    type Item = &'a Task;
+
+    fn next(&mut self) -> Option<&'a Task> {
+        self.left.next().map(|index| self.document.task(index))
+    }
+
+    /// Passes over tasks without reading them.
+    fn nth(&mut self, count: usize) -> Option<&'a Task> {
+        self.left.nth(count).map(|index| self.document.task(index))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.left.size_hint()
+    }
+
+    fn count(self) -> usize {
+        self.left.len()
+    }
+}
+
+impl DoubleEndedIterator for TaskIter<'_> {
+    fn next_back(&mut self) -> Option<Self::Item> {
+        self.left.next_back().map(|index| self.document.task(index))
+    }
+}
+
+impl ExactSizeIterator for TaskIter<'_> {}
+impl FusedIterator for TaskIter<'_> {}
