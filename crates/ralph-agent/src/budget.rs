@@ -1,21 +1,25 @@
-//! What may be spent: turns, tokens and money, reserved before a turn and settled after it.
+//! What may be spent: turns, tokens, money and time, reserved before a turn and settled after it.
 
 use std::fmt;
+use std::time::Duration;
+
+use ralph_state::Amount;
 
 use crate::{Cost, Usage};
 
-/// So much of everything that is counted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Amount {
-    /// Turns of agents.
-    pub turns: u64,
-    /// Tokens, read and written.
-    pub tokens: u64,
-    /// Millionths of a US dollar.
-    pub micro_usd: u64,
-}
-
 /// How much of each may be spent; `None` is no limit.
+///
+/// What is reserved counts as spent, so a limit holds whatever runs at the same time.
+///
+/// ```
+/// use ralph_agent::Limits;
+/// use ralph_state::Amount;
+///
+/// let limits = Limits { turns: Some(2), ..Limits::default() };
+/// let one = Amount { turns: 1, ..Amount::default() };
+/// assert!(limits.admit(one, Amount::default(), one).is_ok());
+/// assert!(limits.admit(one, one, one).is_err(), "the second one is reserved");
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Limits {
     /// Turns of agents.
@@ -24,43 +28,15 @@ pub struct Limits {
     pub tokens: Option<u64>,
     /// Millionths of a US dollar.
     pub micro_usd: Option<u64>,
+    /// Seconds that agents work.
+    pub seconds: Option<u64>,
 }
 
-/// A budget that several workers draw on.
-///
-/// What is reserved counts as spent, so the limit holds whatever runs at the same time. A turn
-/// whose agent does not tell what it used is charged what was reserved for it.
-///
-/// ```
-/// use ralph_agent::{Amount, Budget, Limits};
-///
-/// let limits = Limits { turns: Some(2), ..Limits::default() };
-/// let mut budget = Budget::new(limits, Amount::default());
-/// let one = Amount { turns: 1, ..Amount::default() };
-/// let first = budget.reserve(one).expect("there are two");
-/// let second = budget.reserve(one).expect("there is one more");
-/// assert!(budget.reserve(one).is_err());
-/// budget.settle(first, None);
-/// budget.give_back(second);
-/// assert_eq!(budget.spent().turns, 1);
-/// ```
-#[derive(Clone, Debug)]
-pub struct Budget {
-    limits: Limits,
-    spent: Amount,
-    reserved: Amount,
-    unknown: u64,
-}
-
-/// A part of a budget that a turn may use. One that is dropped stays reserved.
-#[derive(Debug)]
-#[must_use = "it is settled after the turn, or given back"]
-pub struct Reservation(Amount);
-
-/// A budget has no room for another turn.
+/// There is no room for another turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{spent} {what} of {limit} are spent, {reserved} are reserved, and {wanted} more are needed"
+    "{} of {} are used, {} are reserved, and the next turn may need {}",
+    what.amount(*spent), what.named(*limit), what.amount(*reserved), what.amount(*wanted)
 )]
 pub struct Exhausted {
     /// What there is too little of.
@@ -75,7 +51,7 @@ pub struct Exhausted {
     pub wanted: u64,
 }
 
-/// What a budget counts.
+/// What is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Counter {
     /// Turns of agents.
@@ -84,6 +60,44 @@ pub enum Counter {
     Tokens,
     /// Millionths of a US dollar.
     MicroUsd,
+    /// Seconds that agents work.
+    Seconds,
+}
+
+impl Counter {
+    const ALL: [Self; 4] = [Self::Turns, Self::Tokens, Self::MicroUsd, Self::Seconds];
+
+    const fn of(self, amount: Amount) -> u64 {
+        match self {
+            Self::Turns => amount.turns,
+            Self::Tokens => amount.tokens,
+            Self::MicroUsd => amount.micro_usd,
+            Self::Seconds => amount.seconds,
+        }
+    }
+
+    const fn limit(self, limits: &Limits) -> Option<u64> {
+        match self {
+            Self::Turns => limits.turns,
+            Self::Tokens => limits.tokens,
+            Self::MicroUsd => limits.micro_usd,
+            Self::Seconds => limits.seconds,
+        }
+    }
+
+    fn amount(self, amount: u64) -> String {
+        match self {
+            Self::MicroUsd => format!("${}.{:04}", amount / 1_000_000, amount % 1_000_000 / 100),
+            Self::Turns | Self::Tokens | Self::Seconds => amount.to_string(),
+        }
+    }
+
+    fn named(self, amount: u64) -> String {
+        match self {
+            Self::MicroUsd => self.amount(amount),
+            _ => format!("{amount} {self}"),
+        }
+    }
 }
 
 impl fmt::Display for Counter {
@@ -91,87 +105,53 @@ impl fmt::Display for Counter {
         f.write_str(match self {
             Self::Turns => "turns",
             Self::Tokens => "tokens",
-            Self::MicroUsd => "millionths of a dollar",
+            Self::MicroUsd => "dollars",
+            Self::Seconds => "seconds",
         })
     }
 }
 
-impl Amount {
-    const fn counters(self) -> [(Counter, u64); 3] {
-        [
-            (Counter::Turns, self.turns),
-            (Counter::Tokens, self.tokens),
-            (Counter::MicroUsd, self.micro_usd),
-        ]
-    }
-
-    const fn plus(self, other: Self) -> Self {
-        Self {
-            turns: self.turns.saturating_add(other.turns),
-            tokens: self.tokens.saturating_add(other.tokens),
-            micro_usd: self.micro_usd.saturating_add(other.micro_usd),
-        }
-    }
-
-    const fn less(self, other: Self) -> Self {
-        Self {
-            turns: self.turns.saturating_sub(other.turns),
-            tokens: self.tokens.saturating_sub(other.tokens),
-            micro_usd: self.micro_usd.saturating_sub(other.micro_usd),
-        }
-    }
-}
-
-impl Budget {
-    /// A budget of which some is spent already.
-    pub fn new(limits: Limits, spent: Amount) -> Self {
-        Self { limits, spent, reserved: Amount::default(), unknown: 0 }
-    }
-
-    /// Sets aside what a turn may use.
-    pub fn reserve(&mut self, wanted: Amount) -> Result<Reservation, Exhausted> {
-        let Limits { turns, tokens, micro_usd } = self.limits;
-        let taken = self.spent.counters().into_iter().zip(self.reserved.counters());
-        let asked = wanted.counters().into_iter().zip([turns, tokens, micro_usd]);
-        for (((what, spent), (_, reserved)), ((_, wanted), limit)) in taken.zip(asked) {
-            let Some(limit) = limit else { continue };
+impl Limits {
+    /// Whether a turn that may use `wanted` can begin.
+    pub fn admit(&self, spent: Amount, reserved: Amount, wanted: Amount) -> Result<(), Exhausted> {
+        for what in Counter::ALL {
+            let Some(limit) = what.limit(self) else { continue };
+            let [spent, reserved, wanted] = [spent, reserved, wanted].map(|it| what.of(it));
             if spent.saturating_add(reserved).saturating_add(wanted) > limit {
                 return Err(Exhausted { what, limit, spent, reserved, wanted });
             }
         }
-        self.reserved = self.reserved.plus(wanted);
-        Ok(Reservation(wanted))
+        Ok(())
     }
 
-    /// Charges a turn with what it used; what nobody knows is charged as it was reserved.
-    #[expect(clippy::needless_pass_by_value, reason = "a reservation ends once")]
-    pub fn settle(&mut self, reservation: Reservation, used: Option<&Usage>) {
-        let Reservation(expected) = reservation;
-        let cost = used.and_then(|used| micro_usd(used.cost));
-        self.unknown += u64::from(cost.is_none());
-        self.reserved = self.reserved.less(expected);
-        self.spent = self.spent.plus(Amount {
-            turns: expected.turns,
-            tokens: used.map_or(expected.tokens, Usage::tokens),
-            micro_usd: cost.unwrap_or(expected.micro_usd),
-        });
+    /// What a turn may use, as far as that is limited: what is `expected` of one, else as much
+    /// as the `largest` so far, else all that is left. So the first turn of which nobody knows
+    /// anything runs alone, and the limit holds however many wait for it.
+    pub fn reckon(&self, spent: Amount, largest: Amount, expected: Amount) -> Amount {
+        let wanted = |what: Counter| match what.limit(self) {
+            None => 0,
+            Some(limit) => match (what.of(expected), what.of(largest)) {
+                (0, 0) => limit.saturating_sub(what.of(spent)).max(1),
+                (0, known) | (known, _) => known,
+            },
+        };
+        Amount {
+            turns: 1,
+            tokens: wanted(Counter::Tokens),
+            micro_usd: wanted(Counter::MicroUsd),
+            // A turn has a limit of its own.
+            seconds: u64::from(self.seconds.is_some()),
+        }
     }
+}
 
-    /// The turn never began.
-    #[expect(clippy::needless_pass_by_value, reason = "a reservation ends once")]
-    pub fn give_back(&mut self, reservation: Reservation) {
-        let Reservation(expected) = reservation;
-        self.reserved = self.reserved.less(expected);
-    }
-
-    /// What was spent, without what is reserved.
-    pub fn spent(&self) -> Amount {
-        self.spent
-    }
-
-    /// Turns of which nobody knows what they cost.
-    pub fn turns_of_unknown_cost(&self) -> u64 {
-        self.unknown
+/// What a turn is charged with: what it used; what nobody knows as it was `reserved`.
+pub fn charge(usage: Option<&Usage>, wall: Duration, reserved: Amount) -> Amount {
+    Amount {
+        turns: 1,
+        tokens: usage.map_or(reserved.tokens, Usage::tokens),
+        micro_usd: usage.and_then(|usage| micro_usd(usage.cost)).unwrap_or(reserved.micro_usd),
+        seconds: wall.as_secs(),
     }
 }
 
@@ -189,29 +169,41 @@ mod tests {
     use super::*;
 
     fn amount(turns: u64, tokens: u64, micro_usd: u64) -> Amount {
-        Amount { turns, tokens, micro_usd }
+        Amount { turns, tokens, micro_usd, seconds: 0 }
     }
 
     #[test]
     fn no_limit_is_passed_whatever_runs_at_once() {
-        let limits = Limits { tokens: Some(100), micro_usd: Some(1_000_000), turns: None };
-        let mut budget = Budget::new(limits, amount(3, 0, 400_000));
-        let first = budget.reserve(amount(1, 50, 500_000)).unwrap();
-        let refused = budget.reserve(amount(1, 10, 200_000)).unwrap_err();
+        let limits = Limits { tokens: Some(100), micro_usd: Some(1_000_000), ..Limits::default() };
+        let spent = amount(3, 0, 400_000);
+        let first = amount(1, 50, 500_000);
+        assert_eq!(limits.admit(spent, Amount::default(), first), Ok(()));
+        let refused = limits.admit(spent, first, amount(1, 10, 200_000)).unwrap_err();
         assert_eq!(
             refused.to_string(),
-            "400000 millionths of a dollar of 1000000 are spent, 500000 are reserved, and 200000 \
-             more are needed"
+            "$0.4000 of $1.0000 are used, $0.5000 are reserved, and the next turn may need $0.2000"
         );
         // It cost less than was set aside, and there is room again.
         let cost = Cost::Measured { usd: 0.1 };
-        budget.settle(first, Some(&Usage { input: 20, output: 5, cost, ..Usage::default() }));
-        assert_eq!(budget.spent(), amount(4, 25, 500_000));
-        let second = budget.reserve(amount(1, 75, 500_000)).unwrap();
-        assert_eq!(budget.reserve(amount(0, 1, 0)).unwrap_err().what, Counter::Tokens);
+        let usage = Usage { input: 20, output: 5, cost, ..Usage::default() };
+        let spent = spent.plus(charge(Some(&usage), Duration::ZERO, first));
+        assert_eq!(spent, amount(4, 25, 500_000));
+        assert!(limits.admit(spent, Amount::default(), amount(1, 75, 500_000)).is_ok());
+        let refused = limits.admit(spent, Amount::default(), amount(0, 76, 0)).unwrap_err();
+        assert_eq!(refused.what, Counter::Tokens);
         // Nobody knows what it cost: what was set aside is gone.
-        budget.settle(second, None);
-        assert_eq!(budget.spent(), amount(5, 100, 1_000_000));
-        assert_eq!(budget.turns_of_unknown_cost(), 1);
+        assert_eq!(charge(None, Duration::from_secs(9), first).micro_usd, 500_000);
+    }
+
+    #[test]
+    fn a_turn_is_reckoned_as_told_or_as_the_largest_or_with_all_there_is() {
+        let limits = Limits { tokens: Some(100), ..Limits::default() };
+        let none = Amount::default();
+        let tokens = |spent, largest, expected| limits.reckon(spent, largest, expected).tokens;
+        assert_eq!(tokens(amount(1, 30, 0), none, none), 70);
+        assert_eq!(tokens(amount(1, 30, 0), amount(1, 20, 0), none), 20);
+        assert_eq!(tokens(amount(1, 30, 0), amount(1, 20, 0), amount(1, 25, 0)), 25);
+        assert_eq!(tokens(amount(1, 100, 0), none, none), 1, "and then there is no room for it");
+        assert_eq!(limits.reckon(none, none, none).micro_usd, 0, "what has no limit");
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! [`Runner::resolve`] finds an agent, [`probe()`] looks at it, [`run_turn`] runs one turn of
 //! it, [`Parser`] turns what it printed into [`Event`]s and a [`Verdict`]. [`play`] is an
-//! agent that only follows a script, [`record`] makes one of a turn. [`Budget`] and
+//! agent that only follows a script, [`record`] makes one of a turn. [`Limits`] and
 //! [`Pauses`] decide whether another turn may begin.
 //!
 //! Of a turn, three files stay in [`Turn::files`]: the prompt, and what the agent printed
@@ -40,7 +40,7 @@ mod runner;
 mod script;
 mod turn;
 
-pub use budget::{Amount, Budget, Counter, Exhausted, Limits, Reservation};
+pub use budget::{Counter, Exhausted, Limits, charge};
 pub use event::{EVENT_VERSION, Event, Final};
 pub use json::Json;
 pub use outcome::{Cost, Counted, Ending, Outcome, Price, Usage};

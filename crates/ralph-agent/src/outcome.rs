@@ -318,6 +318,13 @@ impl Usage {
         }
     }
 
+    /// This and what came after it.
+    #[must_use]
+    pub fn plus(mut self, later: Self) -> Self {
+        self.add(later);
+        self
+    }
+
     /// Adds a step to a turn.
     pub(crate) fn add(&mut self, step: Self) {
         self.input = self.input.saturating_add(step.input);

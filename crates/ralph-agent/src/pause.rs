@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use ralph_state::Timestamp;
+use ralph_state::{Pause, Timestamp};
 
 use crate::Outcome;
 
@@ -37,15 +37,7 @@ pub fn rate_limit_pause(until: Option<Timestamp>, now: Timestamp, count: u32) ->
 /// Limits are kept by account: the runner and, where it is known, the family of the model.
 #[derive(Clone, Debug, Default)]
 pub struct Pauses {
-    accounts: BTreeMap<String, Account>,
-}
-
-#[derive(Clone, Debug, Default)]
-struct Account {
-    until: Option<Timestamp>,
-    /// Limits met since the last success.
-    count: u32,
-    closed: Option<String>,
+    accounts: BTreeMap<String, Pause>,
 }
 
 /// Whether a turn may begin.
@@ -66,6 +58,16 @@ pub enum Permit {
 }
 
 impl Pauses {
+    /// What was learned so far, by account.
+    pub fn new(accounts: BTreeMap<String, Pause>) -> Self {
+        Self { accounts }
+    }
+
+    /// What is known now, by account, to be kept.
+    pub fn into_accounts(self) -> BTreeMap<String, Pause> {
+        self.accounts
+    }
+
     /// The account that a runner uses with a model: models with a name in common up to the
     /// first digit are one family.
     pub fn account(runner: &str, model: Option<&str>) -> String {
@@ -75,9 +77,9 @@ impl Pauses {
 
     /// A turn on `account` ended like this at `now`.
     pub fn observe(&mut self, account: &str, outcome: &Outcome, now: Timestamp) {
-        let known = self.accounts.entry(account.to_owned()).or_default();
         match outcome {
             Outcome::RateLimited { until } => {
+                let known = self.accounts.entry(account.to_owned()).or_default();
                 // Several turns meet one limit; only the first of them counts it.
                 let again = known.until.is_none_or(|paused| paused <= now);
                 match rate_limit_pause(*until, now, known.count).map(|wait| now.checked_add(wait)) {
@@ -86,10 +88,12 @@ impl Pauses {
                 }
                 known.count += u32::from(again);
             }
-            Outcome::OutOfQuota { .. } | Outcome::NotAuthenticated { .. } => {
+            Outcome::OutOfQuota { .. } => {
+                let known = self.accounts.entry(account.to_owned()).or_default();
                 known.closed = Some(outcome.to_string());
             }
-            Outcome::Succeeded => *known = Account::default(),
+            Outcome::Succeeded => drop(self.accounts.remove(account)),
+            // A missing login is the user's to mend.
             _ => {}
         }
     }
@@ -97,8 +101,8 @@ impl Pauses {
     /// Whether a turn on `account` may begin at `now`.
     pub fn permit(&self, account: &str, now: Timestamp) -> Permit {
         match self.accounts.get(account) {
-            Some(Account { closed: Some(reason), .. }) => Permit::Stop { reason: reason.clone() },
-            Some(Account { until: Some(until), .. }) if *until > now => {
+            Some(Pause { closed: Some(reason), .. }) => Permit::Stop { reason: reason.clone() },
+            Some(Pause { until: Some(until), .. }) if *until > now => {
                 Permit::Wait { until: *until }
             }
             _ => Permit::Go,

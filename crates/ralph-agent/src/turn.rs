@@ -115,6 +115,21 @@ pub struct TurnReport {
     pub survivors: Vec<ProcessIdentity>,
 }
 
+impl TurnReport {
+    /// A turn that ended like this at once, and of which nothing else is known.
+    pub fn new(outcome: Outcome) -> Self {
+        Self {
+            outcome,
+            ending: Ending::Unseen,
+            session_id: None,
+            final_text: None,
+            usage: None,
+            wall: Duration::ZERO,
+            survivors: Vec::new(),
+        }
+    }
+}
+
 /// Why there was no turn, or nothing is known about it.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

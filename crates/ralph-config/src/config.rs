@@ -195,6 +195,9 @@ pub struct AgentConfig {
     pub turn_linger_seconds: u32,
     /// Megabytes that an agent may print in one turn before it is ended.
     pub turn_log_limit_mb: u32,
+    /// What may be spent.
+    #[serde(default)]
+    pub limits: Limits,
     /// Turns an agent gets to resolve one conflict.
     pub conflict_turns: u32,
     /// Turns an agent gets to turn a red gate green.
@@ -256,6 +259,45 @@ impl AgentConfig {
             Some(ApprovalMode::Default) | None => options.sandbox != Some(Sandbox::Enabled),
         }
     }
+}
+
+/// `agent.limits.*`
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Limits {
+    /// Of one run.
+    pub run: SpendingLimit,
+    /// Of one task, over all its runs.
+    pub task: SpendingLimit,
+    /// Of one turn.
+    pub turn: TurnLimit,
+}
+
+/// `agent.limits.run.*`, `agent.limits.task.*`: no turn begins that could pass them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SpendingLimit {
+    /// Turns of agents.
+    pub turns: Option<u64>,
+    /// Tokens, read and written.
+    pub tokens: Option<u64>,
+    /// US dollars.
+    pub usd: Option<f64>,
+    /// Minutes: of a run since it began, of a task that its agent worked.
+    pub minutes: Option<u64>,
+}
+
+/// `agent.limits.turn.*`: what a turn is reckoned with before it begins. An agent that can
+/// be told to stops by itself there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct TurnLimit {
+    /// Requests to the model.
+    pub steps: Option<u32>,
+    /// Tokens, read and written.
+    pub tokens: Option<u64>,
+    /// US dollars.
+    pub usd: Option<f64>,
 }
 
 /// `agent.prices.MODEL.*`, in US dollars per million tokens.

@@ -42,10 +42,10 @@ pub mod trust;
 
 pub use config::{
     AgentConfig, AgingThresholds, ApprovalMode, CiGate, CommandRunner, Config, ConfiguredRunner,
-    Finish, GitPublishMode, GitRevertMode, LoopConfig, NotificationConfig, OutputFormat,
+    Finish, GitPublishMode, GitRevertMode, Limits, LoopConfig, NotificationConfig, OutputFormat,
     ParallelConfig, PermissionMode, PhaseOverride, PlanMode, PluginConfig, PluginsConfig, Price,
     ProjectType, QueueConfig, QueuePolicy, RetryConfig, RunnerCli, RunnerOptions, Sandbox,
-    ScanPromptVersion, UnsupportedOption, Verbosity, WebhookConfig,
+    ScanPromptVersion, SpendingLimit, TurnLimit, UnsupportedOption, Verbosity, WebhookConfig,
 };
 pub use error::{ConfigError, Place, Violation, Warning, WarningKind};
 pub use init::{InitChoices, init_text};

@@ -3,9 +3,12 @@
 use ralph_agent::Redaction;
 use ralph_state::parallel::{Refused, WorkerEvent};
 use ralph_state::{
-    LoadError, ParallelStateFile, Store, TaskId, Timestamp, UpdateError, WorkerRecord,
+    Amount, LoadError, ParallelStateFile, Spending, Store, TaskId, Timestamp, UpdateError,
+    WorkerRecord,
 };
 use thiserror::Error;
+
+use crate::allowance::Answer;
 
 /// The right to write one record: the task and the claim it was taken under.
 ///
@@ -131,6 +134,72 @@ impl Claim {
         })
     }
 
+    /// Sets aside what `ask` answers for a turn, and changes the record as for its beginning.
+    ///
+    /// What was set aside for turns whose workers died is charged to the run first.
+    ///
+    /// # Errors
+    /// As for [`Claim::update`].
+    pub fn reserve(
+        &self,
+        ask: impl FnOnce(&Spending, Amount, Amount) -> Answer,
+        begin: impl FnOnce(&mut WorkerRecord),
+    ) -> Result<Answer, ClaimError> {
+        let updated = self.store.update(|state: &mut ParallelStateFile| {
+            let mut spending = state.spending.take().unwrap_or_default();
+            let mut reserved = Amount::default();
+            for record in &mut state.workers {
+                let is_alive = record.worker.as_ref().is_some_and(ralph_process::is_alive);
+                match record.reserved {
+                    Some(amount) if is_alive && !self.is_own(record) => {
+                        reserved = reserved.plus(amount);
+                    }
+                    Some(amount) => {
+                        record.reserved = None;
+                        record.spent = Some(record.spent.unwrap_or_default().plus(amount));
+                        spending.spent = spending.spent.plus(amount);
+                    }
+                    None => {}
+                }
+            }
+            let record = state.workers.iter_mut().find(|record| self.is_own(record));
+            let record = record.ok_or_else(|| self.lost())?;
+            let answer = ask(&spending, record.spent.unwrap_or_default(), reserved);
+            if let Answer::Go(amount) = answer {
+                record.reserved = Some(amount);
+                begin(record);
+            }
+            state.spending = Some(spending);
+            Ok(answer)
+        });
+        updated.map(|updated| updated.value).map_err(|error| self.failed(error))
+    }
+
+    /// Charges the turn that is over as `settle` says, and changes the record as for its end.
+    /// `settle` is told what was set aside.
+    ///
+    /// # Errors
+    /// As for [`Claim::update`].
+    pub fn settle(
+        &self,
+        settle: impl FnOnce(&mut Spending, Amount) -> Amount,
+        end: impl FnOnce(&mut WorkerRecord),
+    ) -> Result<(), ClaimError> {
+        let updated = self.store.update(|state: &mut ParallelStateFile| {
+            let mut spending = state.spending.take().unwrap_or_default();
+            let record = state.workers.iter_mut().find(|record| self.is_own(record));
+            let record = record.ok_or_else(|| self.lost())?;
+            let used = settle(&mut spending, record.reserved.take().unwrap_or_default());
+            if used != Amount::default() {
+                record.spent = Some(record.spent.unwrap_or_default().plus(used));
+            }
+            end(record);
+            state.spending = Some(spending);
+            Ok(())
+        });
+        updated.map(|_| ()).map_err(|error| self.failed(error))
+    }
+
     /// Takes the next place in the landing lane, unless it has one.
     ///
     /// # Errors
@@ -212,3 +281,54 @@ impl Claim {
 
 /// Green trees remembered; enough for every raced push of a long night.
 const GREEN_KEPT: usize = 200;
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use ralph_state::ProcessIdentity;
+    use ralph_state::file::Holder;
+
+    use super::*;
+
+    #[test]
+    fn what_a_dead_worker_reserved_is_charged_and_what_a_living_one_did_is_not_free() {
+        let dir = tempfile::tempdir().unwrap();
+        let holder = Holder {
+            pid: ralph_process::own_pid(),
+            host: "here".to_owned(),
+            command: "test".to_owned(),
+            since: Timestamp::UNIX_EPOCH,
+        };
+        let store =
+            || Store::<ParallelStateFile>::new(dir.path().join("state.json"), holder.clone());
+        let living = ralph_process::own_identity();
+        let dead = ProcessIdentity { start_time: living.start_time + 1, ..living.clone() };
+        let tokens = |tokens| Amount { turns: 1, tokens, ..Amount::default() };
+        let mut state = ParallelStateFile::new("", "main");
+        let workers =
+            [("RQ-1", &living, None), ("RQ-2", &living, Some(10)), ("RQ-3", &dead, Some(5))];
+        for (task, worker, reserved) in workers {
+            let mut record = WorkerRecord::new(task, PathBuf::new(), String::new());
+            record.attempt_id = Some("c".to_owned());
+            record.worker = Some(worker.clone());
+            record.reserved = reserved.map(tokens);
+            state.upsert_worker(record);
+        }
+        store().save(&state).unwrap();
+
+        let claim = Claim::new(store(), "RQ-1".parse().unwrap(), "c");
+        let ask = |spending: &Spending, _, reserved| {
+            assert_eq!((spending.spent, reserved), (tokens(5), tokens(10)));
+            Answer::Go(tokens(3))
+        };
+        assert_eq!(claim.reserve(ask, |_| {}).unwrap(), Answer::Go(tokens(3)));
+        let state = claim.state().unwrap();
+        let of = |task| state.get_worker(task).map(|record| (record.reserved, record.spent));
+        assert_eq!(of("RQ-1"), Some((Some(tokens(3)), None)));
+        assert_eq!(of("RQ-2"), Some((Some(tokens(10)), None)));
+        assert_eq!(of("RQ-3"), Some((None, Some(tokens(5)))));
+        claim.settle(|_, reserved| reserved, |_| {}).unwrap();
+        assert_eq!(claim.read().unwrap().spent, Some(tokens(3)));
+    }
+}

@@ -21,6 +21,7 @@ use ralph_state::{
 };
 use thiserror::Error;
 
+use crate::allowance;
 use crate::checkout::{self, CheckoutError};
 use crate::event::{Event, Outcome, RunSummary, StopReason, TaskSummary};
 use crate::layout::Layout;
@@ -273,6 +274,8 @@ impl Coordinator<'_> {
         self.catch_up(queue)?;
         let now = self.project.now();
         let branch = &self.ground.branch;
+        let has_worker =
+            |record: &WorkerRecord| record.worker.as_ref().is_some_and(ralph_process::is_alive);
         let before = fs_err::read(self.store.path()).unwrap_or_default();
         let upgraded = self.store.update_reported(|state: &mut ParallelStateFile, report| {
             let upgraded = report.filter(|report| report.migrated());
@@ -288,7 +291,10 @@ impl Coordinator<'_> {
                 }
                 state.target_branch.clone_from(branch);
             }
+            // A turn of the last run is not charged to this one.
+            state.spending = Some(allowance::begin(state.spending.take(), now));
             for record in &mut state.workers {
+                record.reserved = record.reserved.filter(|_| has_worker(record));
                 if record.extra.remove(worker::HELD).is_some() {
                     // What was wrong may be mended: there is as much patience as at first.
                     record.push_attempts = 0;
@@ -464,6 +470,7 @@ impl Coordinator<'_> {
             let reason = match held {
                 Held::TargetRed => StopReason::TargetRed,
                 Held::Machine => StopReason::Machine,
+                Held::Limit => StopReason::Limit,
             };
             self.summary.stopped = Some(reason);
             self.project.tell(Event::Stopping(reason));
@@ -473,7 +480,10 @@ impl Coordinator<'_> {
 
     /// Whether something has to be mended before any task can go on.
     fn is_held(&self) -> bool {
-        matches!(self.summary.stopped, Some(StopReason::TargetRed | StopReason::Machine))
+        matches!(
+            self.summary.stopped,
+            Some(StopReason::TargetRed | StopReason::Machine | StopReason::Limit)
+        )
     }
 
     /// Workers whose task has ended, but that still tidy up.
@@ -1031,6 +1041,7 @@ pub fn summarise(
         wall,
         agent_turns: record.agent_turns.unwrap_or(0),
         gate_runs: record.gate_runs.unwrap_or(0),
+        spent: record.spent.unwrap_or_default(),
         commit: record.landed_commit.clone(),
         reason: stuck.or_else(|| record.last_error.clone().or_else(|| record.no_change.clone())),
     }

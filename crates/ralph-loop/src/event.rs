@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use ralph_state::WorkerStep;
+use ralph_state::{Amount, WorkerStep};
 
 use crate::recover::Action;
 
@@ -66,6 +66,8 @@ pub enum StopReason {
     TargetRed,
     /// A program, a login or space on the disk is missing: no task would fare better.
     Machine,
+    /// A limit of the run is reached: `agent.limits.run`.
+    Limit,
     /// A signal.
     Interrupted,
 }
@@ -124,6 +126,8 @@ pub struct TaskSummary {
     pub agent_turns: u32,
     /// Gate runs.
     pub gate_runs: u32,
+    /// What the agent's turns used.
+    pub spent: Amount,
     /// The commit on the target.
     pub commit: Option<String>,
     /// Why, if it did not land; or the reason given for no change.

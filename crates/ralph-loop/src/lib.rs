@@ -39,6 +39,7 @@
 //! about the outcome; resets, cleans or switches the user's checkout; removes a workspace that
 //! holds anything the target and the rescue refs do not.
 
+pub mod allowance;
 pub mod books;
 pub mod checkout;
 pub mod claim;

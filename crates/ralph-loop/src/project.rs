@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ralph_agent::{Programs, Redaction, Runner, RunnerError};
+use ralph_agent::{Pauses, Programs, Redaction, Runner, RunnerError};
 use ralph_config::Config;
 use ralph_git::{GitEnv, Repo};
 use ralph_process::Cancel;
@@ -175,6 +175,11 @@ impl Project {
         let effort = model_effort
             .filter(|effort| effort != "default" && !self.is_overridden("agent.reasoning_effort"));
         (model.or_else(|| agent.model.clone()), effort.or_else(|| agent.reasoning_effort.clone()))
+    }
+
+    /// The provider's account that `runner` uses for `task`.
+    pub fn account(&self, runner: &Runner, task: &Task) -> String {
+        Pauses::account(runner.name(), self.model_for(task).0.as_deref())
     }
 
     /// The number of phases for `task`, by the same order.

@@ -121,6 +121,7 @@ fn reopen(record: &mut WorkerRecord) -> Result<Retried, RetryError> {
     record.push_attempts = 0;
     record.conflicts = None;
     record.red_gates = None;
+    record.spent = None;
     record.ticket = None;
     record.interrupted = Some(true);
     record.extra.remove(worker::LIMITED);

@@ -5,6 +5,7 @@
 //! The session file says what is under way; a run that finds one goes on with
 //! it.
 
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Instant;
@@ -17,9 +18,10 @@ use ralph_queue::runnability::Reason;
 use ralph_queue::{EditError, LoadError as QueueLoadError, Selection, Status, Task};
 use ralph_state::file;
 use ralph_state::session::{SessionFile, SessionStep, session_file_path};
-use ralph_state::{LoadError, SaveError, Store, TaskId, UpdateError};
+use ralph_state::{Amount, LoadError, SaveError, Spending, Store, TaskId, UpdateError};
 use thiserror::Error;
 
+use crate::allowance::{self, Answer, Asked, Refusal};
 use crate::checkout::{self, CheckoutError};
 use crate::coordinator::{self, RunError};
 use crate::event::{Event, Outcome, RunSummary, StopReason, TaskSummary};
@@ -128,6 +130,9 @@ pub enum SerialError {
     /// The agent could not be run.
     #[error(transparent)]
     Turn(#[from] TakeTurnError),
+    /// The agent may have no further turn.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
     /// The gate could not be run.
     #[error(transparent)]
     Gate(#[from] GateError),
@@ -171,6 +176,7 @@ pub fn run(project: &Project, wanted: &Wanted) -> Result<RunSummary, SerialError
         has_begun: false,
         attempted: BTreeSet::new(),
         left_by_us: None,
+        spending: RefCell::new(allowance::begin(None, project.now())),
         summary: RunSummary::default(),
     };
     serial.work(wanted)?;
@@ -187,6 +193,7 @@ struct Serial<'a> {
     attempted: BTreeSet<TaskId>,
     /// The work tree as the last finished task left it uncommitted.
     left_by_us: Option<Sha>,
+    spending: RefCell<Spending>,
     summary: RunSummary,
 }
 
@@ -206,6 +213,7 @@ struct Tally {
     attempt: u32,
     turns: u32,
     gates: u32,
+    spent: Amount,
     commit: Option<Sha>,
     reason: Option<String>,
 }
@@ -231,12 +239,20 @@ impl Serial<'_> {
                 attempt: session.attempt.unwrap_or(1),
                 turns: session.agent_turns.unwrap_or(0),
                 gates: session.gate_runs.unwrap_or(0),
+                spent: session.spent.unwrap_or_default(),
                 commit: None,
                 reason: None,
                 task,
             };
             let ended = match self.one(&session, &mut tally) {
                 Ok(ended) => ended,
+                Err(SerialError::Refused(Refusal::Stopped)) => Ended::Stopped,
+                Err(SerialError::Refused(refusal)) => {
+                    if matches!(refusal, Refusal::Run(_)) {
+                        self.stop(StopReason::Limit);
+                    }
+                    Ended::Limited(refusal.to_string())
+                }
                 Err(error) => {
                     if !is_resumed && tally.turns == 0 {
                         self.take_back(&tally)?;
@@ -424,12 +440,14 @@ impl Serial<'_> {
     ) -> Result<Option<Ended>, SerialError> {
         let mut plan = None;
         let mut resume = session.runner_session_id.clone();
+        let mut session_usage = None;
         for &phase in worker::phases(self.project.phases_for(&tally.task)) {
             let mut earlier: Option<String> = None;
             let mut limits = 0;
             loop {
                 let mut place = self.place(claim, tally, phase);
                 place.resume = resume.take();
+                place.session_usage = session_usage;
                 let report = self.turn(&place, SessionStep::Working, tally, |brief| {
                     let mut text = prompt::work(brief, phase, plan.as_deref());
                     if let Some(reason) = &earlier {
@@ -442,6 +460,7 @@ impl Serial<'_> {
                     self.project.tell(Event::Note(format!("{task}: {}", report.outcome)));
                     continue;
                 }
+                session_usage = turn::session_usage(&report, &place);
                 let reason = match turn::failure(&report.outcome, &self.project.cancel) {
                     None => {
                         if phase == Phase::Plan {
@@ -698,6 +717,7 @@ impl Serial<'_> {
             wall: tally.started.elapsed(),
             agent_turns: tally.turns,
             gate_runs: tally.gates,
+            spent: tally.spent,
             commit: tally.commit.map(|commit| commit.to_string()),
             reason: tally.reason,
         };
@@ -760,6 +780,8 @@ impl Serial<'_> {
         prompt: impl FnOnce(&prompt::Brief<'_>) -> String,
     ) -> Result<ralph_agent::TurnReport, SerialError> {
         let runner = self.project.runner_for(&tally.task)?;
+        let account = self.project.account(&runner, &tally.task);
+        let reserved = self.leave(&account, tally)?;
         tally.turns += 1;
         let turns = tally.turns;
         self.record(|session| {
@@ -792,10 +814,17 @@ impl Serial<'_> {
             // A turn that no agent took is none.
             tally.turns -= 1;
         }
-        let turns = tally.turns;
+        if let Ok(report) = &report {
+            let mut spending = self.spending.borrow_mut();
+            let asked = self.asked(&account);
+            let used = allowance::settle(&asked, &mut spending, reserved, report);
+            tally.spent = tally.spent.plus(used);
+        }
+        let (turns, spent) = (tally.turns, tally.spent);
         self.record(|session| {
             session.agent = None;
             session.agent_turns = Some(turns);
+            session.spent = Some(spent).filter(|spent| *spent != Amount::default());
             if let Ok(report) = &report
                 && (report.session_id.is_some() || turn::lost_its_session(report, place))
             {
@@ -803,6 +832,31 @@ impl Serial<'_> {
             }
         })?;
         Ok(report?)
+    }
+
+    fn asked<'a>(&'a self, account: &'a str) -> Asked<'a> {
+        Asked { limits: &self.project.config.agent.limits, account, now: self.project.now() }
+    }
+
+    /// Waits until the agent may have another turn; returns what is set aside for it.
+    fn leave(&self, account: &str, tally: &Tally) -> Result<Amount, SerialError> {
+        let mut told = None;
+        loop {
+            let spending = self.spending.borrow();
+            let none = Amount::default();
+            match allowance::ask(&self.asked(account), &spending, tally.spent, none) {
+                Answer::Go(amount) => return Ok(amount),
+                Answer::No(refusal) => return Err(refusal.into()),
+                Answer::Wait(waiting) if told != Some(waiting) => {
+                    self.project.tell(Event::Note(format!("{}: {waiting}", tally.task.id)));
+                    told = Some(waiting);
+                }
+                Answer::Wait(_) => {}
+            }
+            if self.project.cancel.wait_timeout(allowance::LOOK) {
+                return Err(Refusal::Stopped.into());
+            }
+        }
     }
 
     fn place(&self, claim: &str, tally: &Tally, phase: Phase) -> TurnPlace {
@@ -813,6 +867,7 @@ impl Serial<'_> {
             attempt: tally.attempt,
             phase,
             resume: None,
+            session_usage: None,
         }
     }
 

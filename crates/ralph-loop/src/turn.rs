@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ralph_agent::{
-    Access, Ending, Outcome, Phase, Progress, Runner, Taken, Turn, TurnError, TurnReport, When,
+    Access, Counted, Ending, Outcome, Phase, Progress, Runner, Taken, Turn, TurnError, TurnReport,
+    Usage, When,
 };
 use ralph_git::{GitError, Repo, Sha};
 use ralph_process::Cancel;
@@ -33,6 +34,8 @@ pub struct TurnPlace {
     pub phase: Phase,
     /// The agent's session to go on with.
     pub resume: Option<String>,
+    /// What earlier turns used of that session, for an agent that adds them up.
+    pub session_usage: Option<Usage>,
 }
 
 /// Why a turn could not be taken at all.
@@ -98,6 +101,8 @@ pub fn take(
     turn.silence = (minutes > 0).then(|| Duration::from_secs(minutes * 60));
     turn.linger = Duration::from_secs(agent.turn_linger_seconds.into());
     turn.log_limit = Some(u64::from(agent.turn_log_limit_mb) << 20);
+    turn.steps = agent.limits.turn.steps;
+    turn.usd = agent.limits.turn.usd;
     let price = turn.model.as_ref().and_then(|model| agent.prices.get(model));
     turn.price = price.map(|&ralph_config::Price { input, cache_read, cache_write, output }| {
         ralph_agent::Price { input, cache_read, cache_write, output }
@@ -105,6 +110,10 @@ pub fn take(
     let recording = project.options.record.as_deref();
     let before = recording.map(|_| Before::of(project, place)).transpose()?;
     let mut report = ralph_agent::run_turn(runner, &turn, &project.cancel, progress)?;
+    report.usage = report.usage.map(|usage| match (usage.counted, place.session_usage) {
+        (Counted::Session, Some(before)) => usage.since(before),
+        _ => usage,
+    });
     report.outcome = report.outcome.redacted(&project.redaction);
     report.final_text = report.final_text.map(|text| project.redaction.text(&text).into_owned());
     for survivor in &report.survivors {
@@ -185,6 +194,14 @@ pub fn task_environment(task: &Task, attempt: u32) -> Vec<(OsString, OsString)> 
         ("RALPH_TASK_ID".into(), task.id.as_str().into()),
         ("RALPH_ATTEMPT".into(), attempt.to_string().into()),
     ]
+}
+
+/// What the turns of the session used, this one included.
+pub fn session_usage(report: &TurnReport, place: &TurnPlace) -> Option<Usage> {
+    match (place.session_usage.filter(|_| place.resume.is_some()), report.usage) {
+        (Some(before), Some(usage)) => Some(before.plus(usage)),
+        (before, usage) => usage.or(before),
+    }
 }
 
 /// Whether the turn did nothing but find that the session to go on with is gone: a fresh

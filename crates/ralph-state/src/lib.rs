@@ -71,6 +71,7 @@ mod open_struct;
 pub mod parallel;
 mod process;
 pub mod session;
+mod spending;
 mod store;
 mod task_id;
 mod time;
@@ -81,6 +82,7 @@ pub use parallel::{
     WorkerStep, adopt_legacy, legacy_work, load_state, save_state, state_file_path,
 };
 pub use process::ProcessIdentity;
+pub use spending::{Amount, Pause, Spending};
 pub use store::{
     LoadError, Loaded, Rebuilt, SaveError, Store, Token, Unusable, UpdateError, Updated,
 };

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::document::{Document, Upgrades};
 use crate::open_enum::open_enum;
 use crate::open_struct::open_struct;
-use crate::{ProcessIdentity, Timestamp};
+use crate::{Amount, ProcessIdentity, Timestamp};
 
 open_struct! {
     /// What is needed to go on with one task after a crash.
@@ -80,6 +80,9 @@ open_struct! {
         /// How often the gate ran.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pub gate_runs: Option<u32>,
+        /// What the agent's turns used, all together.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub spent: Option<Amount>,
     }
 }
 

@@ -181,6 +181,18 @@ pub(crate) struct AgentArgs {
     /// What to do with finished work: off, commit or `commit_and_push`
     #[arg(long, value_name = "MODE")]
     pub(crate) git_publish_mode: Option<String>,
+    /// Begin at most so many turns of agents in this run
+    #[arg(long, value_name = "N")]
+    pub(crate) max_turns: Option<u64>,
+    /// Begin no turn that could bring the run above so many tokens
+    #[arg(long, value_name = "N")]
+    pub(crate) max_tokens: Option<u64>,
+    /// Begin no turn that could bring the run above so many US dollars
+    #[arg(long, value_name = "USD")]
+    pub(crate) max_usd: Option<f64>,
+    /// Begin no turn so many minutes after the run began
+    #[arg(long, value_name = "N")]
+    pub(crate) max_minutes: Option<u64>,
     /// Ask nothing, even on a terminal
     #[arg(long)]
     pub(crate) non_interactive: bool,

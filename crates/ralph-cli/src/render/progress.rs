@@ -248,6 +248,11 @@ fn line(event: &Event) -> Option<Text> {
             "Something on this machine is to be mended first; no task would fare better. \
              Run again then: nothing is lost.",
         ),
+        Event::Stopping(StopReason::Limit) => text.style(
+            YELLOW,
+            "A limit of the run is reached; no further turn begins. The work waits, and the \
+             next run goes on with it.",
+        ),
         Event::Stopping(StopReason::Interrupted) => {
             text.plain("Stopping; all work is kept, and the next run goes on with it.")
         }

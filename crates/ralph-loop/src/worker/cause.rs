@@ -42,6 +42,7 @@ pub(super) fn is_machines(error: &WorkerError) -> bool {
         | WorkerError::Claim(_)
         | WorkerError::NoSuchTask { .. }
         | WorkerError::Runner(_)
+        | WorkerError::Refused(_)
         | WorkerError::Open(_)
         | WorkerError::Books(_)
         | WorkerError::Checkout(_) => false,

@@ -12,10 +12,11 @@ use ralph_agent::{Phase, Progress, TurnReport};
 use ralph_git::{ConflictFile, FetchError, GitError, Push, Rebase, Sha, Workspace};
 use ralph_queue::Task;
 use ralph_state::parallel::WorkerEvent;
-use ralph_state::{ParallelStateFile, WorkerRecord, WorkerStep};
+use ralph_state::{Amount, ParallelStateFile, WorkerRecord, WorkerStep};
 
 use super::work::follow_ups;
 use super::{Held, Worker, WorkerEnd, WorkerError};
+use crate::allowance::{self, Answer, Asked, Refusal};
 use crate::books::{self, Booked, Books, Entry};
 use crate::checkout::{self, Advanced};
 use crate::event::Event;
@@ -588,11 +589,8 @@ impl Worker<'_> {
         step: &WorkerStep,
         prompt: impl FnOnce(&Brief<'_>) -> String,
     ) -> Result<TurnReport, WorkerError> {
-        let runner = self.runner.name().to_owned();
-        self.claim.update(|record| {
-            add_one(&mut record.agent_turns);
-            record.runner = Some(runner);
-        })?;
+        let account = self.project.account(&self.runner, &self.task);
+        self.leave(&account)?;
         let mut recorded = Ok(());
         let mut was_started = false;
         let mut progress = |progress: Progress<'_>| {
@@ -618,20 +616,59 @@ impl Worker<'_> {
         recorded?;
         if report.is_err() && !was_started {
             // A turn that no agent took is none.
-            self.claim.update(|record| {
-                record.agent_turns = record.agent_turns.map(|turns| turns.saturating_sub(1));
-            })?;
+            self.claim.settle(
+                |_, _| Amount::default(),
+                |record| {
+                    record.agent_turns = record.agent_turns.map(|turns| turns.saturating_sub(1));
+                },
+            )?;
         }
         let report = report?;
         let session = report.session_id.clone();
         let is_lost = turn::lost_its_session(&report, place);
-        self.claim.update(|record| {
-            record.agent = None;
-            if session.is_some() || is_lost {
-                record.session_id = session;
-            }
-        })?;
+        let asked = self.asked(&account);
+        self.claim.settle(
+            |spending, reserved| allowance::settle(&asked, spending, reserved, &report),
+            |record| {
+                record.agent = None;
+                if session.is_some() || is_lost {
+                    record.session_id = session;
+                }
+            },
+        )?;
         Ok(report)
+    }
+
+    fn asked<'a>(&'a self, account: &'a str) -> Asked<'a> {
+        Asked { limits: &self.project.config.agent.limits, account, now: self.project.now() }
+    }
+
+    /// Waits until the agent may have another turn, and records that it has it.
+    fn leave(&self, account: &str) -> Result<(), WorkerError> {
+        let mut told = None;
+        loop {
+            let asked = self.asked(account);
+            let runner = self.runner.name().to_owned();
+            let answer = self.claim.reserve(
+                |spending, spent, reserved| allowance::ask(&asked, spending, spent, reserved),
+                |record| {
+                    add_one(&mut record.agent_turns);
+                    record.runner = Some(runner);
+                },
+            )?;
+            let waiting = match answer {
+                Answer::Go(_) => return Ok(()),
+                Answer::No(refusal) => return Err(WorkerError::Refused(refusal)),
+                Answer::Wait(waiting) => waiting,
+            };
+            if told != Some(waiting) {
+                self.project.tell(Event::Note(format!("{}: {waiting}", self.task.id)));
+                told = Some(waiting);
+            }
+            if self.project.cancel.wait_timeout(allowance::LOOK) {
+                return Err(WorkerError::Refused(Refusal::Stopped));
+            }
+        }
     }
 
     fn recommit(&self, work: &Sha, onto: &Sha) -> Result<(), WorkerError> {

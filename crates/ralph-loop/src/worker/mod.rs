@@ -18,6 +18,7 @@ use ralph_state::parallel::WorkerEvent;
 use ralph_state::{ParallelStateFile, Store, TaskId, WorkerRecord, WorkerStep};
 use thiserror::Error;
 
+use crate::allowance::Refusal;
 use crate::books::BooksError;
 use crate::checkout::CheckoutError;
 use crate::claim::{Claim, ClaimError};
@@ -101,6 +102,9 @@ pub enum WorkerError {
     /// The agent could not be run.
     #[error(transparent)]
     Turn(#[from] TakeTurnError),
+    /// The agent may have no further turn.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
     /// The gate could not be run.
     #[error(transparent)]
     Gate(#[from] GateError),
@@ -149,6 +153,7 @@ pub fn run(project: &Project, task: &TaskId, claim_id: &str) -> Result<WorkerEnd
             let claim = Claim::new(project.store(), task.clone(), claim_id);
             stopped(&claim)
         }
+        Err(WorkerError::Refused(refusal)) => refused(project, task, claim_id, &refusal),
         // A git that somebody killed says nothing about the task: its worker
         // ends, and another goes on from the record.
         Err(error) if cause::git_was_killed(&error) => Err(error),
@@ -162,6 +167,40 @@ pub fn run(project: &Project, task: &TaskId, claim_id: &str) -> Result<WorkerEnd
         }
         Ok(end) => Ok(end),
     }
+}
+
+/// Records that a limit was reached before a turn began. That of a run is no fault of the
+/// task, which waits for the next one.
+fn refused(
+    project: &Project,
+    task: &TaskId,
+    claim_id: &str,
+    refusal: &Refusal,
+) -> Result<WorkerEnd, WorkerError> {
+    let claim = Claim::new(project.store(), task.clone(), claim_id);
+    let record = claim.update(|record| {
+        // The turn that was counted did not begin.
+        match record.step {
+            Some(WorkerStep::Fixing) => record.red_gates = less_one(record.red_gates),
+            Some(WorkerStep::Resolving) => record.conflicts = less_one(record.conflicts),
+            _ => {}
+        }
+    })?;
+    if matches!(refusal, Refusal::Run(_)) {
+        return hold(&claim, Held::Limit, &refusal.to_string());
+    }
+    keep_work(project, &record);
+    let (now, reason) = (project.now().to_string(), refusal.to_string());
+    claim.apply(&WorkerEvent::Failed, |record| {
+        record.extra.set(LIMITED, true);
+        record.mark_failed(now, reason);
+        record.agent = None;
+    })?;
+    Ok(WorkerEnd::Failed)
+}
+
+fn less_one(count: Option<u32>) -> Option<u32> {
+    count.map(|count| count.saturating_sub(1))
 }
 
 fn go_on(
@@ -355,6 +394,7 @@ impl Worker<'_> {
             attempt: record.attempt.unwrap_or(1),
             phase,
             resume: None,
+            session_usage: None,
         }
     }
 
@@ -452,6 +492,8 @@ pub(crate) enum Held {
     TargetRed,
     /// A program, a login or space on the disk is missing.
     Machine,
+    /// A limit of the run is reached.
+    Limit,
 }
 
 impl Held {
@@ -459,6 +501,7 @@ impl Held {
         match self {
             Self::TargetRed => "target_red",
             Self::Machine => "machine",
+            Self::Limit => "limit",
         }
     }
 
@@ -473,6 +516,7 @@ impl Held {
         match record.extra.get(HELD)?.as_str()? {
             "target_red" => Some(Self::TargetRed),
             "machine" => Some(Self::Machine),
+            "limit" => Some(Self::Limit),
             _ => None,
         }
     }

@@ -229,6 +229,7 @@ impl Worker<'_> {
     ) -> Result<Turns, WorkerError> {
         let mut earlier: Option<String> = None;
         let mut resume = None;
+        let mut session_usage = None;
         let mut limits = 0;
         loop {
             let record = self.step(&WorkerStep::SpawnIntended, |record| {
@@ -236,6 +237,7 @@ impl Worker<'_> {
             })?;
             let mut place = self.place(&record, workspace, phase);
             place.resume = resume.take();
+            place.session_usage = session_usage;
             let report = self.turn(&place, &WorkerStep::Working, |brief| {
                 let mut text = prompt::work(brief, phase, plan.as_deref());
                 if let Some(reason) = &earlier {
@@ -248,6 +250,7 @@ impl Worker<'_> {
                 continue;
             }
             resume.clone_from(&report.session_id);
+            session_usage = turn::session_usage(&report, &place);
             let reason = match turn::failure(&report.outcome, &self.project.cancel) {
                 None => {
                     if phase == Phase::Plan {

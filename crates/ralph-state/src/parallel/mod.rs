@@ -13,7 +13,7 @@ use crate::document::{Document, Unversioned, Upgrades, Warning};
 use crate::file::Saved;
 use crate::json::Object;
 use crate::open_struct::open_struct;
-use crate::{LoadError, SaveError, Store, TaskId, Timestamp};
+use crate::{LoadError, SaveError, Spending, Store, TaskId, Timestamp};
 
 pub use legacy::{
     LegacyKind, LegacyWork, MergeJobState, PullRequestState, adopt_legacy, legacy_work,
@@ -52,6 +52,9 @@ open_struct! {
         /// The next free place in the landing lane.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pub next_ticket: Option<u64>,
+        /// What the latest run used, and what it learned of the providers it asks.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub spending: Option<Spending>,
     }
 }
 
@@ -76,6 +79,7 @@ impl ParallelStateFile {
             workers: Vec::new(),
             gates: BTreeMap::new(),
             next_ticket: None,
+            spending: None,
             extra: Object::new(),
         }
     }

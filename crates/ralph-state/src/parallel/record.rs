@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use crate::ProcessIdentity;
 use crate::json::Object;
 use crate::open_enum::open_enum;
 use crate::open_struct::open_struct;
+use crate::{Amount, ProcessIdentity};
 
 open_enum! {
     /// The life of a worker, in five states.
@@ -150,6 +150,12 @@ open_struct! {
         /// Why there is no change, when that is the result.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pub no_change: Option<String>,
+        /// What the agent's turns used, all together.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub spent: Option<Amount>,
+        /// What is set aside for the turn that it now has.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub reserved: Option<Amount>,
     }
 }
 
@@ -185,6 +191,8 @@ impl WorkerRecord {
             rescue_ref: None,
             interrupted: None,
             no_change: None,
+            spent: None,
+            reserved: None,
             extra: Object::new(),
         }
     }

@@ -6,6 +6,7 @@ use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, Table};
 use ralph_loop::event::{Outcome, RunSummary, StopReason, TaskSummary};
 use ralph_process::{Interrupts, Signal};
+use ralph_state::Amount;
 use serde_json::{Value, json};
 
 use crate::context::Context;
@@ -36,6 +37,7 @@ fn exit(summary: &RunSummary, interrupts: &Interrupts) -> Exit {
             // As if it had been found before the run began.
             Some(StopReason::Machine) => Exit::Refused,
             Some(StopReason::TargetRed) => Exit::Failed,
+            Some(StopReason::Limit) => Exit::Limited,
             _ if summary.any_limited() => Exit::Limited,
             // Nothing came of this run, and what is left needs the user.
             _ if summary.tasks.is_empty() && summary.kept > 0 => Exit::Failed,
@@ -46,6 +48,7 @@ fn exit(summary: &RunSummary, interrupts: &Interrupts) -> Exit {
 
 fn document(summary: &RunSummary) -> Value {
     let count = |outcome| summary.tasks.iter().filter(|task| task.outcome == outcome).count();
+    let spent = total(&summary.tasks);
     json!({
         "schema": Schema::v1("run-summary"),
         "landed": count(Outcome::Landed),
@@ -58,8 +61,21 @@ fn document(summary: &RunSummary) -> Value {
         "kept": summary.kept,
         "checkout_behind": summary.behind,
         "stopped": summary.stopped.map(stop_word),
+        "tokens": spent.tokens,
+        "cost_usd": dollars(spent.micro_usd),
         "tasks": summary.tasks.iter().map(row).collect::<Vec<_>>(),
     })
+}
+
+/// What the tasks used, all together.
+fn total(tasks: &[TaskSummary]) -> Amount {
+    tasks.iter().fold(Amount::default(), |total, task| total.plus(task.spent))
+}
+
+/// An amount of money in US dollars.
+#[expect(clippy::cast_precision_loss, reason = "a sum that nobody pays is not exact")]
+pub(super) fn dollars(micro_usd: u64) -> f64 {
+    micro_usd as f64 / 1e6
 }
 
 fn stop_word(reason: StopReason) -> &'static str {
@@ -68,6 +84,7 @@ fn stop_word(reason: StopReason) -> &'static str {
         StopReason::MaxTasks => "max_tasks",
         StopReason::TargetRed => "target_red",
         StopReason::Machine => "machine",
+        StopReason::Limit => "limit",
         StopReason::Interrupted => "interrupted",
     }
 }
@@ -81,6 +98,8 @@ fn row(task: &TaskSummary) -> Value {
         "seconds": task.wall.as_secs_f64(),
         "agent_turns": task.agent_turns,
         "gate_runs": task.gate_runs,
+        "tokens": task.spent.tokens,
+        "cost_usd": dollars(task.spent.micro_usd),
         "commit": task.commit,
         "reason": task.reason,
     })
@@ -109,6 +128,10 @@ fn print(context: &Context, summary: &RunSummary) -> Result<(), CliError> {
         return Ok(());
     }
     context.ui.print(table(&summary.tasks))?;
+    let spent = total(&summary.tasks);
+    if spent.tokens > 0 || spent.micro_usd > 0 {
+        context.ui.say(used(spent));
+    }
     for task in &summary.tasks {
         if let Some(reason) = task.reason_to_tell() {
             context.ui.say(format!("{}: {reason}", task.task));
@@ -174,6 +197,15 @@ fn table(tasks: &[TaskSummary]) -> Text {
         .line();
     }
     text
+}
+
+/// What agents used, as a person reads it.
+pub(super) fn used(spent: Amount) -> String {
+    let money = match spent.micro_usd {
+        0 => String::new(),
+        micro_usd => format!(", ${:.2}", dollars(micro_usd)),
+    };
+    format!("{} tokens{money}", spent.tokens)
 }
 
 /// A duration as a person reads it.

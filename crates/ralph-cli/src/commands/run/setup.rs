@@ -214,6 +214,15 @@ fn overrides(args: &AgentArgs) -> Overrides {
     if let Some(phases) = phases {
         values.push(("agent.phases".to_owned(), phases.into()));
     }
+    let limits = [
+        ("turns", args.max_turns.map(Value::from)),
+        ("tokens", args.max_tokens.map(Value::from)),
+        ("usd", args.max_usd.map(Value::from)),
+        ("minutes", args.max_minutes.map(Value::from)),
+    ];
+    for (name, limit) in limits {
+        values.extend(limit.map(|limit| (format!("agent.limits.run.{name}"), limit)));
+    }
     Overrides { profile: args.profile.clone(), values }
 }
 

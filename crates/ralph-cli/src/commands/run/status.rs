@@ -166,6 +166,9 @@ fn print(
         if let Some(error) = &record.last_error {
             text = text.plain("    ").block("    ", error).line();
         }
+        if let Some(spent) = record.spent {
+            text = text.plain(format!("    {}", super::report::used(spent))).line();
+        }
         if let Some(commit) = &record.landed_commit {
             text = text.plain(format!("    commit {commit}")).line();
         }

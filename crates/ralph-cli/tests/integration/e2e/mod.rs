@@ -7,6 +7,7 @@ mod crash;
 mod hostile;
 mod landing;
 mod leftovers;
+mod limits;
 mod machine;
 mod records;
 mod recover;

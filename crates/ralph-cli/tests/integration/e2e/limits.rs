@@ -1,0 +1,106 @@
+//! Limits of a run and of a task, and of a provider: no turn begins that could pass them.
+
+use serde_json::Value;
+
+use super::{Books, PATIENCE, Remote, Scene};
+
+/// Does its task, for 1,000 tokens and 40 cents.
+const COSTLY: &str = r#"echo "$RALPH_TASK_ID" >> "$LOG/turns"
+mkdir -p work; echo done > "work/$RALPH_TASK_ID.txt"
+echo '{"type":"usage","counted":"turn","input":900,"output":100,"cost":{"kind":"measured","usd":0.4}}'
+echo '{"type":"final","outcome":"succeeded","text":"done"}'"#;
+
+/// A project with `count` tasks whose agent is the plugin `script`; `more` is laid into the
+/// `agent` object of its configuration.
+fn scene(count: usize, script: &str, more: &str) -> Scene {
+    let scene = Scene::new(Remote::None, Books::Tracked);
+    let log = format!("LOG='{}'\ncat > /dev/null\n", scene.sandbox.path("log").display());
+    let program = scene.sandbox.script("bin/mine", &format!("{log}{script}"));
+    scene.configure(&format!(
+        r#""runners": {{ "mine": {{ "argv": ["{}"] }} }}, {more}"#,
+        program.display()
+    ));
+    scene.ralph(&["config", "trust", "init"]).success();
+    scene.tasks(count);
+    scene
+}
+
+#[track_caller]
+fn run(scene: &Scene, args: &[&str], code: i32) -> Value {
+    let all = [&["run", "loop", "--runner", "mine", "--json"], args].concat();
+    let ran = scene.start(&all).wait(PATIENCE);
+    ran.exited(code);
+    super::super::parse(&ran.stdout)
+}
+
+const WAYS: [&[&str]; 2] = [&["--parallel", "4"], &[]];
+
+#[test]
+fn no_worker_passes_the_money_of_the_run_and_the_work_waits() {
+    for way in WAYS {
+        let scene = scene(4, COSTLY, "");
+        // The third turn could cost as much as the others did.
+        let summary = run(&scene, &[way, &["--max-usd", "1.1"]].concat(), 5);
+        assert_eq!(summary["stopped"], "limit", "{summary}");
+        assert_eq!((&summary["landed"], &summary["failed"]), (&2.into(), &0.into()), "{summary}");
+        assert_eq!((&summary["tokens"], &summary["cost_usd"]), (&2000.into(), &0.8.into()));
+        assert_eq!(scene.log("turns").len(), 2);
+        run(&scene, way, 0);
+        scene.all_landed(4);
+        assert_eq!(scene.log("turns").len(), 4);
+    }
+}
+
+#[test]
+fn turns_tokens_and_minutes_are_limits_too() {
+    for way in WAYS {
+        let scene = scene(3, COSTLY, "");
+        let summary = run(&scene, &[way, &["--max-turns", "1"]].concat(), 5);
+        assert_eq!(summary["landed"], 1, "{summary}");
+        let summary = run(&scene, &[way, &["--max-tokens", "1999"]].concat(), 5);
+        assert_eq!(summary["landed"], 1, "{summary}");
+        let reasons = summary["tasks"].to_string();
+        assert!(reasons.contains("1000 of 1999 tokens are used"), "{reasons}");
+        run(&scene, &[way, &["--max-minutes", "60"]].concat(), 0);
+        scene.all_landed(3);
+    }
+}
+
+#[test]
+fn a_task_that_used_up_its_turns_ends_and_others_go_on() {
+    let fails = r#"echo "$RALPH_TASK_ID" >> "$LOG/turns"
+[ "$RALPH_TASK_ID" = RQ-0001 ] || { echo x > "$RALPH_TASK_ID"; echo '{"type":"final","outcome":"succeeded","text":"done"}'; exit 0; }
+echo '{"type":"final","outcome":"failed","reason":"no"}'"#;
+    let scene = scene(2, fails, r#""limits": { "task": { "turns": 2 } }"#);
+    let summary = run(&scene, &["--parallel", "2"], 5);
+    assert_eq!((&summary["landed"], &summary["limited"]), (&1.into(), &1.into()), "{summary}");
+    assert_eq!(scene.log("turns").iter().filter(|task| *task == "RQ-0001").count(), 2);
+}
+
+#[test]
+fn a_provider_that_one_worker_met_is_left_alone_by_all() {
+    // The first task meets the limit; then the second's attempt ends, and its next one waits.
+    let script = r#"echo "$RALPH_TASK_ID $(date +%s)" >> "$LOG/turns"
+if [ "$RALPH_TASK_ID" = RQ-0001 ] && [ ! -e "$LOG/until" ]; then
+    until=$(($(date +%s) + 4))
+    echo $until > "$LOG/until"
+    at=$(date -u -d "@$until" +%Y-%m-%dT%H:%M:%SZ)
+    echo "{\"type\":\"final\",\"outcome\":\"rate_limited\",\"until\":\"$at\"}"
+    exit 1
+fi
+if [ "$RALPH_TASK_ID $RALPH_ATTEMPT" = "RQ-0002 1" ]; then
+    until grep -q pauses "$LOG/../project/.ralph/cache/parallel/state.json"; do sleep 0.01; done
+    echo '{"type":"final","outcome":"failed","reason":"no"}'
+    exit 1
+fi
+echo x > "$RALPH_TASK_ID"
+echo '{"type":"final","outcome":"succeeded","text":"done"}'"#;
+    let scene = scene(2, script, "");
+    run(&scene, &["--parallel", "2"], 0);
+    let until: u64 = scene.log("until")[0].parse().expect("seconds");
+    let turns = scene.log("turns");
+    let second = turns.iter().filter_map(|turn| turn.strip_prefix("RQ-0002 ")).nth(1);
+    let began: u64 = second.expect("two attempts").parse().expect("seconds");
+    assert!(began >= until, "{turns:?} before {until}");
+    scene.all_landed(2);
+}

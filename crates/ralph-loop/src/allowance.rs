@@ -1,0 +1,220 @@
+//! Whether an agent may have another turn: limits of the run and the task, and providers that pause.
+//!
+//! What was spent and learned is kept in the state file, or with a serial run; what is
+//! decided here is decided on values.
+
+use std::time::Duration;
+
+use ralph_agent::{Limits, Pauses, Permit, TurnReport};
+use ralph_config::SpendingLimit;
+use ralph_state::{Amount, Spending, Timestamp};
+
+/// Who asks for a turn.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
+    /// What the configuration allows.
+    pub limits: &'a ralph_config::Limits,
+    /// The provider's account that the turn would use: see [`Pauses::account`].
+    pub account: &'a str,
+    /// When.
+    pub now: Timestamp,
+}
+
+/// Whether the turn may begin.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// It may, with this set aside for it.
+    Go(Amount),
+    /// Not yet.
+    Wait(Waiting),
+    /// It may not.
+    No(Refusal),
+}
+
+/// What a turn waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Waiting {
+    /// Turns that still run may leave enough.
+    #[error("waits for what turns of other tasks leave of the run's limit")]
+    Others,
+    /// The provider takes no request before this time.
+    #[error("waits for its provider until {0}")]
+    Provider(Timestamp),
+}
+
+/// Time between two looks at what a turn waits for.
+pub(crate) const LOOK: Duration = Duration::from_millis(500);
+
+/// Why no turn may begin.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// A limit of the run: no task may have one.
+    #[error("limit of the run (`agent.limits.run`): {0}")]
+    Run(String),
+    /// A limit of the task.
+    #[error("limit of the task (`agent.limits.task`): {0}")]
+    Task(String),
+    /// The provider refuses, and waiting does not help.
+    #[error("{0}")]
+    Provider(String),
+    /// The run was stopped meanwhile.
+    #[error("stopped")]
+    Stopped,
+}
+
+/// Whether a turn may begin, for a task that has `spent` so much, while so much is `reserved`
+/// for turns that run.
+pub fn ask(asked: &Asked<'_>, spending: &Spending, spent: Amount, reserved: Amount) -> Answer {
+    let Asked { limits, account, now } = asked;
+    let expected = Amount {
+        tokens: limits.turn.tokens.unwrap_or(0),
+        micro_usd: micro(limits.turn.usd).unwrap_or(0),
+        ..Amount::default()
+    };
+    if let (Some(minutes), Some(began)) = (limits.run.minutes, spending.began)
+        && now.seconds_since(began).max(0).unsigned_abs() >= minutes.saturating_mul(60)
+    {
+        return Answer::No(Refusal::Run(format!("its {minutes} minutes are over")));
+    }
+    // Its minutes are those of the clock.
+    let run = Limits { seconds: None, ..bounds(&limits.run) };
+    let task = bounds(&limits.task);
+    let none = Amount::default();
+    let of_task = task.reckon(spent, spending.largest, expected);
+    if let Err(exhausted) = task.admit(spent, none, of_task) {
+        return Answer::No(Refusal::Task(exhausted.to_string()));
+    }
+    let wanted = run.reckon(spending.spent, spending.largest, expected);
+    if let Err(exhausted) = run.admit(spending.spent, none, wanted) {
+        return Answer::No(Refusal::Run(exhausted.to_string()));
+    }
+    if run.admit(spending.spent, reserved, wanted).is_err() {
+        return Answer::Wait(Waiting::Others);
+    }
+    match Pauses::new(spending.pauses.clone()).permit(account, *now) {
+        Permit::Go => Answer::Go(wanted),
+        Permit::Wait { until } => Answer::Wait(Waiting::Provider(until)),
+        Permit::Stop { reason } => Answer::No(Refusal::Provider(reason)),
+    }
+}
+
+/// Charges the run with a turn for which so much was `reserved` and learns from how it ended;
+/// returns what the turn used.
+pub fn settle(
+    asked: &Asked<'_>,
+    spending: &mut Spending,
+    reserved: Amount,
+    report: &TurnReport,
+) -> Amount {
+    let used = ralph_agent::charge(report.usage.as_ref(), report.wall, reserved);
+    spending.spent = spending.spent.plus(used);
+    if report.usage.is_some() {
+        spending.largest = spending.largest.max(used);
+    }
+    let mut pauses = Pauses::new(std::mem::take(&mut spending.pauses));
+    pauses.observe(asked.account, &report.outcome, asked.now);
+    spending.pauses = pauses.into_accounts();
+    used
+}
+
+/// The books of a run that begins at `now`, after one that had `earlier`: nothing is spent,
+/// and who was to wait for a provider still is.
+pub fn begin(earlier: Option<Spending>, now: Timestamp) -> Spending {
+    let mut spending = earlier.unwrap_or_default();
+    spending.began = Some(now);
+    (spending.spent, spending.largest) = (Amount::default(), Amount::default());
+    // The user may have bought more meanwhile.
+    spending.pauses.retain(|_, pause| pause.closed.is_none());
+    spending
+}
+
+fn bounds(limit: &SpendingLimit) -> Limits {
+    let SpendingLimit { turns, tokens, usd, minutes } = *limit;
+    let seconds = minutes.map(|minutes| minutes.saturating_mul(60));
+    Limits { turns, tokens, micro_usd: micro(usd), seconds }
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "the configuration admits no other than small positive numbers"
+)]
+fn micro(usd: Option<f64>) -> Option<u64> {
+    usd.map(|usd| (usd * 1e6).round() as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use ralph_agent::{Outcome, Usage};
+
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::UNIX_EPOCH;
+
+    fn amount(turns: u64, tokens: u64) -> Amount {
+        Amount { turns, tokens, ..Amount::default() }
+    }
+
+    #[test]
+    fn the_first_turn_of_which_nothing_is_known_runs_alone() {
+        let mut limits = ralph_config::Limits::default();
+        limits.run.tokens = Some(100);
+        let asked = Asked { limits: &limits, account: "a", now: NOW };
+        let mut spending = begin(None, NOW);
+        let none = Amount::default();
+        assert_eq!(ask(&asked, &spending, none, none), Answer::Go(amount(1, 100)));
+        let others = Answer::Wait(Waiting::Others);
+        assert_eq!(ask(&asked, &spending, none, amount(1, 100)), others);
+        let usage = Usage { input: 30, ..Usage::default() };
+        let mut report = TurnReport::new(Outcome::Succeeded);
+        report.usage = Some(usage);
+        assert_eq!(settle(&asked, &mut spending, amount(1, 100), &report), amount(1, 30));
+        // Two of that size fit, a third does not; in the end no further one does.
+        assert_eq!(ask(&asked, &spending, none, amount(1, 30)), Answer::Go(amount(1, 30)));
+        assert_eq!(ask(&asked, &spending, none, amount(2, 60)), others);
+        spending.spent = amount(3, 90);
+        let Answer::No(refusal) = ask(&asked, &spending, none, none) else { panic!("refused") };
+        assert_eq!(
+            refusal.to_string(),
+            "limit of the run (`agent.limits.run`): 90 of 100 tokens are used, 0 are reserved, \
+             and the next turn may need 30"
+        );
+    }
+
+    #[test]
+    fn minutes_of_a_run_are_those_of_the_clock_and_of_a_task_those_of_its_agent() {
+        let mut limits = ralph_config::Limits::default();
+        limits.run.minutes = Some(1);
+        let later = NOW.checked_add(Duration::from_mins(1)).unwrap();
+        let asked = |now| Asked { limits: &limits, account: "a", now };
+        let spending = begin(None, NOW);
+        let none = Amount::default();
+        assert!(matches!(ask(&asked(NOW), &spending, none, none), Answer::Go(_)));
+        let over = ask(&asked(later), &spending, none, none);
+        assert_eq!(over, Answer::No(Refusal::Run("its 1 minutes are over".to_owned())));
+        let mut limits = ralph_config::Limits::default();
+        limits.task.minutes = Some(1);
+        let asked = Asked { limits: &limits, account: "a", now: later };
+        let spent = Amount { seconds: 60, ..none };
+        assert!(matches!(ask(&asked, &spending, none, none), Answer::Go(_)));
+        assert!(matches!(ask(&asked, &spending, spent, none), Answer::No(Refusal::Task(_))));
+    }
+
+    #[test]
+    fn a_limit_that_one_meets_holds_all_of_the_account_back() {
+        let limits = ralph_config::Limits::default();
+        let asked = Asked { limits: &limits, account: "claude:opus", now: NOW };
+        let mut spending = begin(None, NOW);
+        let until = NOW.checked_add(Duration::from_mins(1));
+        let outcome = Outcome::RateLimited { until };
+        let none = Amount::default();
+        settle(&asked, &mut spending, none, &TurnReport::new(outcome));
+        let answer = ask(&asked, &spending, none, none);
+        assert!(matches!(answer, Answer::Wait(Waiting::Provider(_))), "{answer:?}");
+        let other = Asked { account: "codex:", ..asked };
+        assert!(matches!(ask(&other, &spending, none, none), Answer::Go(_)));
+        // The next run still waits.
+        let spending = begin(Some(spending), NOW);
+        assert_eq!(ask(&asked, &spending, none, none), answer);
+    }
+}
