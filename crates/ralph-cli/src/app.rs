@@ -46,6 +46,7 @@ fn dispatch(context: &Context, command: &Command) -> Result<ExitCode, CliError> 
         Command::Redo(args) => commands::undo::redo(context, args),
         Command::Config(args) => commands::config::config(context, args),
         Command::Migrate(args) => commands::migrate::migrate(context, args),
+        Command::Doctor(args) => commands::doctor::doctor(context, args),
         Command::Demo(args) => commands::demo::demo(context, args),
         Command::Prime => commands::prime::prime(context),
         Command::Version => commands::version::version(context),

@@ -179,6 +179,12 @@ impl CliError {
         self
     }
 
+    /// Says another thing to do next instead.
+    #[must_use]
+    pub(crate) fn instead(self, hint: impl Into<String>) -> Self {
+        Self { hints: vec![hint.into()], ..self }
+    }
+
     /// Names the file it is about, for scripts.
     #[must_use]
     pub(crate) fn at(mut self, path: impl Into<PathBuf>) -> Self {
@@ -263,20 +269,42 @@ impl From<ReplaceError> for CliError {
     fn from(error: ReplaceError) -> Self {
         let (path, hint) = match &error {
             ReplaceError::NotAFile { path } => (Some(path), "Move away what is there."),
+            ReplaceError::ReadOnlyDirectory { path, source }
+                if source.kind() == io::ErrorKind::ReadOnlyFilesystem =>
+            {
+                (Some(path), "The file system is read-only; mount it writable. Nothing changed.")
+            }
+            ReplaceError::MountPoint { path, .. } => {
+                (Some(path), "Mount its directory instead of the file; the old file is untouched.")
+            }
             ReplaceError::ReadOnlyDirectory { path, .. } => {
                 (Some(path), "Make the directory writable; the old file is untouched.")
             }
             ReplaceError::NoSpace { path, .. } => {
                 (Some(path), "Make room on the disk; the old file is untouched.")
             }
-            ReplaceError::MountPoint { path, .. } | ReplaceError::Io { path, .. } => {
-                (Some(path), "The old file is untouched.")
-            }
+            ReplaceError::Io { path, .. } => (Some(path), "The old file is untouched."),
             _ => (None, "The old file is untouched."),
         };
         Self::about(ErrorKind::Io, path.cloned(), error).hint(hint)
     }
 }
+
+/// A holder as a person reads it.
+pub(crate) fn by(Holder { pid, host, command, since }: &Holder) -> String {
+    format!("process {pid} on {host} (`{command}`, since {since})")
+}
+
+/// Whether the process that says to hold a lock is known to be gone: it was of this host.
+pub(crate) fn is_dead(holder: &Holder) -> bool {
+    holder.host == ralph_process::host_name() && ralph_process::identity_of(holder.pid).is_none()
+}
+
+fn is_forbidden(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem)
+}
+
+const FORBIDDEN: &str = "Make the file and its directory writable for you, then repeat.";
 
 impl From<LockError> for CliError {
     fn from(error: LockError) -> Self {
@@ -287,14 +315,20 @@ impl From<LockError> for CliError {
             _ => None,
         };
         match &error {
-            LockError::Held { holder, .. } => {
-                let by = holder.as_ref().map_or("another process".to_owned(), |by| {
-                    let Holder { pid, host, command, since } = by;
-                    format!("process {pid} on {host} (`{command}`, since {since})")
-                });
-                Self::about(ErrorKind::Busy, path, format!("{by} holds it"))
-                    .context(error.to_string())
+            LockError::Held { path: lock, holder, .. } => {
+                let lock = lock.display();
+                let message = match holder {
+                    Some(holder) if is_dead(holder) => {
+                        format!("another process holds `{lock}`, last taken by {}", by(holder))
+                    }
+                    Some(holder) => format!("{} holds `{lock}`", by(holder)),
+                    None => format!("another process holds `{lock}`"),
+                };
+                Self::about(ErrorKind::Busy, path, message)
                     .hint("Wait until it is done. A lock whose holder died is free by itself.")
+            }
+            LockError::Io { source, .. } if is_forbidden(source) => {
+                Self::about(ErrorKind::Io, path, error).hint(FORBIDDEN)
             }
             LockError::Unsupported { .. } => Self::about(ErrorKind::Io, path, error)
                 .hint("Keep the repository on a file system with locks."),
@@ -453,6 +487,9 @@ impl From<LeaseError> for CliError {
 
 impl From<JournalError> for CliError {
     fn from(error: JournalError) -> Self {
+        if let JournalError::Lock(error) = error {
+            return error.into();
+        }
         let path = match &error {
             JournalError::Header { path, .. } | JournalError::Io { path, .. } => Some(path.clone()),
             _ => None,
@@ -460,10 +497,13 @@ impl From<JournalError> for CliError {
         let kind = match &error {
             JournalError::Header { source: DecodeError::Newer { .. }, .. } => ErrorKind::Newer,
             JournalError::Header { .. } => ErrorKind::Corrupt,
-            JournalError::Lock(_) => ErrorKind::Busy,
             _ => ErrorKind::Io,
         };
-        Self::about(kind, path, error).hint("Move the journal away; only undo needs it.")
+        let hint = match &error {
+            JournalError::Io { source, .. } if is_forbidden(source) => FORBIDDEN,
+            _ => "Move the journal away; only undo needs it.",
+        };
+        Self::about(kind, path, error).hint(hint)
     }
 }
 

@@ -1,11 +1,14 @@
 //! What a command is about: the repository, its configuration and its queue.
 
 use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ralph_config::trust::TrustStore;
 use ralph_config::{Config, Overrides, Resolved, Sources};
+use ralph_git::{GitEnv, Repo};
+use ralph_process::Cancel;
 use ralph_queue::delta::Touched;
 use ralph_queue::document::Reading;
 use ralph_queue::journal::Which;
@@ -33,6 +36,8 @@ pub(crate) struct Project {
     pub(crate) root: PathBuf,
     pub(crate) settings: Resolved,
     pub(crate) files: QueueFiles,
+    /// The value of `PATH`, to ask git with.
+    search_path: Option<OsString>,
     /// Who may write to which task.
     pub(crate) leases: Store<Leases>,
     /// The tokens of the leases that this command writes under.
@@ -61,7 +66,8 @@ impl Project {
         let files = shared_queue_files(context, command, &root, &settings.config)?;
         let leases = Store::new(Leases::path_in(&shared_dir(&root)), files.holder.clone())
             .lock_wait(files.lock_wait);
-        Ok(Self { root, settings, files, leases, claims: context.claims() })
+        let search_path = context.env.get("PATH").map(OsString::from);
+        Ok(Self { root, settings, files, search_path, leases, claims: context.claims() })
     }
 
     /// Reads both files of the queue, without a lock.
@@ -218,7 +224,29 @@ impl Project {
         {
             return renamed(self.shown(&old), self.shown(path)).at(old.clone());
         }
-        error.into()
+        let known = match &error {
+            LoadError::Missing { path } | LoadError::Parse { path, .. } => self.known_to_git(path),
+            _ => None,
+        };
+        let is_missing = matches!(error, LoadError::Missing { .. });
+        let error = CliError::from(error);
+        match known {
+            Some((path, true)) if is_missing => error.instead(format!(
+                "`git checkout -- {path}` brings it back; `ralph init` would make an empty one."
+            )),
+            Some((_, false)) if !is_missing && error.kind == ErrorKind::Corrupt => {
+                error.instead("Correct it by hand; git has no copy of it.")
+            }
+            _ => error,
+        }
+    }
+
+    /// A file of the repository as git calls it, and whether git tracks it.
+    fn known_to_git(&self, path: &Path) -> Option<(String, bool)> {
+        let git = GitEnv { path: self.search_path.clone(), ..GitEnv::default() };
+        let repo = Repo::discover(&self.root, git, Cancel::new()).ok()?;
+        let inside = path.strip_prefix(&self.root).ok()?;
+        Some((inside.display().to_string(), repo.is_tracked(inside).ok()?))
     }
 }
 

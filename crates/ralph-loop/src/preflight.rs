@@ -1,8 +1,12 @@
 //! What has to be right before any agent is paid for.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use ralph_git::{Change, ChangeKind, FetchError, GitError, Head, IdentityError, RemoteUrls, Sha};
+use ralph_config::CiGate;
+use ralph_git::{
+    Change, ChangeKind, FetchError, GitError, Head, IdentityError, RemoteUrls, Repo, Sha,
+};
 use thiserror::Error;
 
 use crate::layout::{self, Layout};
@@ -46,6 +50,8 @@ pub enum PreflightError {
     WorkspaceNotIgnored {
         /// The workspace root.
         path: PathBuf,
+        /// The same, seen from the root of the repository; empty for that itself.
+        inside: PathBuf,
     },
     /// No workspace could be made there.
     #[error("no workspace can be made in `{path}`")]
@@ -68,6 +74,14 @@ pub enum PreflightError {
     /// The gate's program does not exist.
     #[error("the gate `{command}` cannot be started: `{program}` is not found")]
     GateMissing {
+        /// The gate's command line.
+        command: String,
+        /// Its program.
+        program: String,
+    },
+    /// The gate's program is there, but is no program.
+    #[error("the gate `{command}` cannot be started: `{program}` is not executable")]
+    GateNotExecutable {
         /// The gate's command line.
         command: String,
         /// Its program.
@@ -126,20 +140,29 @@ pub fn branch(project: &Project) -> Result<(String, Option<Sha>), PreflightError
 /// # Errors
 /// When it is not.
 pub fn gate_exists(project: &Project) -> Result<(), PreflightError> {
-    let gate = &project.config.agent.ci_gate;
+    gate_program(&project.config.agent.ci_gate, project.path.as_deref())
+}
+
+/// The same, for a gate and a search path.
+///
+/// # Errors
+/// When its program is missing or not executable.
+pub fn gate_program(gate: &CiGate, path: Option<&OsStr>) -> Result<(), PreflightError> {
     let Some(program) = gate.argv.first().filter(|_| gate.enabled) else { return Ok(()) };
     let as_path = Path::new(program);
     // A relative path is looked up in the workspace, where a task may have made it.
     if as_path.is_relative() && as_path.components().count() > 1 {
         return Ok(());
     }
-    match ralph_process::find_program(program.as_ref(), project.path.as_deref()) {
-        Some(_) => Ok(()),
-        None => Err(PreflightError::GateMissing {
-            command: crate::gate::command_line(gate),
-            program: program.clone(),
-        }),
+    if ralph_process::find_program(program.as_ref(), path).is_some() {
+        return Ok(());
     }
+    let (command, program) = (crate::gate::command_line(gate), program.clone());
+    Err(if as_path.is_absolute() && as_path.is_file() {
+        PreflightError::GateNotExecutable { command, program }
+    } else {
+        PreflightError::GateMissing { command, program }
+    })
 }
 
 /// Whether the work tree is clean but for Ralph's own files.
@@ -218,10 +241,19 @@ fn outside_blocks(text: &[u8]) -> impl Iterator<Item = &[u8]> {
 /// Where workspaces go; refused if git would take them for the user's files.
 fn workspace_root(project: &Project) -> Result<PathBuf, PreflightError> {
     let root = Layout::new(project.repo.root()).workspace_root(&project.config.parallel);
-    if let Ok(inside) = root.strip_prefix(project.repo.root())
-        && (inside.as_os_str().is_empty() || !project.repo.is_ignored(&inside.join("probe"))?)
+    usable_workspace_root(&project.repo, root)
+}
+
+/// The same for a root that is known.
+///
+/// # Errors
+/// When git would see what is in it, or nothing can be made in it.
+pub fn usable_workspace_root(repo: &Repo, root: PathBuf) -> Result<PathBuf, PreflightError> {
+    if let Ok(inside) = root.strip_prefix(repo.root())
+        && (inside.as_os_str().is_empty() || !repo.is_ignored(&inside.join("probe"))?)
     {
-        return Err(PreflightError::WorkspaceNotIgnored { path: root });
+        let inside = inside.to_owned();
+        return Err(PreflightError::WorkspaceNotIgnored { path: root, inside });
     }
     match probe(&root) {
         Ok(()) => Ok(root),

@@ -4,6 +4,7 @@ mod branch;
 mod claim;
 mod config;
 mod demo;
+mod doctor;
 mod edit;
 mod exchange;
 mod graph;
@@ -27,6 +28,7 @@ pub(crate) use branch::{CheckArgs, MergeDriverArgs, ResolveArgs, Side};
 pub(crate) use claim::{ClaimArgs, ReadyArgs, ReleaseArgs};
 pub(crate) use config::{ConfigArgs, ConfigCommand, ConfigFormat, ConfigShowArgs, TrustCommand};
 pub(crate) use demo::DemoArgs;
+pub(crate) use doctor::DoctorArgs;
 pub(crate) use edit::{
     BatchArgs, BatchCommand, BlocksArgs, ChildrenArgs, CloneArgs, CopyArgs, EditArgs, FieldArgs,
     FromArgs, FromCommand, FromTemplateArgs, KinArgs, MarkDuplicateArgs, MutateArgs, OnTasks,
@@ -146,6 +148,7 @@ pub(crate) enum Command {
     Redo(RedoArgs),
     Config(ConfigArgs),
     Migrate(MigrateArgs),
+    Doctor(DoctorArgs),
     Demo(DemoArgs),
     /// Print what an agent needs to know to use the queue
     ///

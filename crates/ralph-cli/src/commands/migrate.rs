@@ -64,6 +64,14 @@ pub(crate) fn migrate(context: &Context, args: &MigrateArgs) -> Result<Exit, Cli
     Ok(exit(&items, mode))
 }
 
+/// How many documents are to be brought up, and how many cannot be: for `ralph doctor`.
+pub(super) fn outlook(context: &Context) -> Result<(usize, usize), CliError> {
+    let ground = Ground::open(context)?;
+    let items = migrate::survey(&ground.site(context))?;
+    let count = |is: fn(&Item) -> bool| items.iter().filter(|item| is(item)).count();
+    Ok((count(is_pending), count(is_refused)))
+}
+
 fn is_pending(item: &Item) -> bool {
     matches!(item.state, State::Pending(_))
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod config;
 pub(crate) mod demo;
+pub(crate) mod doctor;
 mod edited;
 pub(crate) mod init;
 pub(crate) mod input;

@@ -245,3 +245,62 @@ fn a_fault_in_a_title_reaches_no_terminal() {
     let shown = parse(&desk.ralph(&["task", "show", "RQ-0001"]).success().stdout);
     assert_eq!(shown["title"], title);
 }
+
+#[test]
+fn a_queue_that_git_has_is_brought_back_and_not_made_anew() {
+    let desk = Desk::new();
+    desk.git(&["add", "--all"]);
+    desk.git(&["commit", "--quiet", "--message", "Begin"]);
+    fs_err::remove_file(desk.path(QUEUE)).expect("removable");
+    let hint = desk.error(&["queue", "list"], 3)["hint"].to_string();
+    assert!(hint.contains("git checkout -- .ralph/queue.jsonc"), "{hint}");
+}
+
+#[test]
+fn a_corrupt_queue_that_git_does_not_have() {
+    let desk = Desk::with_queue("{");
+    let hint = desk.error(&["queue", "list"], 3)["hint"].to_string();
+    assert!(!hint.contains("git log"), "{hint}");
+}
+
+#[test]
+fn a_lock_names_its_holder_once_and_a_dead_one_as_the_last() {
+    let desk = Desk::new();
+    let holder = Holder {
+        pid: 999_999_999,
+        host: ralph_process::host_name(),
+        command: "ralph task add".to_owned(),
+        since: Timestamp::UNIX_EPOCH,
+    };
+    let lock = sidecar_lock_path(&desk.path(QUEUE));
+    let _lock = FileLock::acquire(&lock, &holder, Duration::ZERO).expect("nobody holds it");
+    let ran = desk.ralph_with("RALPH_LOCK_WAIT", "0", &["task", "add", "x"]);
+    let said = &ran.exited(4).stderr;
+    assert!(said.contains("last taken by process 999999999"), "{ran}");
+    assert_eq!(said.matches("999999999").count(), 1, "{ran}");
+}
+
+#[test]
+fn an_agent_that_is_missing_is_named_by_its_key() {
+    let desk = Desk::new();
+    desk.write("a.txt", "a");
+    desk.git(&["add", "--all"]);
+    desk.git(&["commit", "--quiet", "--message", "Begin"]);
+    let hint = |args: &[&str]| desk.error(args, 3)["hint"].to_string();
+    let none = hint(&["run", "one"]);
+    assert!(none.contains("Install one of: ") && !none.contains(", command"), "{none}");
+    let missing = hint(&["run", "one", "--runner", "codex"]);
+    assert!(missing.contains("`agent.codex_bin`"), "{missing}");
+    let unknown = desk.error(&["run", "one", "--runner", "nobody"], 2);
+    assert_eq!(unknown.to_string().matches("codex").count(), 1, "{unknown}");
+}
+
+#[test]
+fn demo_without_git_says_so_and_makes_the_directories_it_is_given() {
+    let desk = Desk::bare();
+    let ran = desk.ralph_with("PATH", "/nowhere", &["demo"]);
+    assert!(ran.exited(3).stderr.contains("Install git, or put it on PATH."), "{ran}");
+    let ran = desk.ralph(&["demo", "--keep", "k 2/x", "--workers", "4", "--no-progress"]);
+    ran.success();
+    assert!(desk.path("k 2/x/project/.git").exists());
+}

@@ -4,6 +4,7 @@ mod bad_input;
 mod branch;
 mod claim;
 mod config;
+mod doctor;
 mod e2e;
 mod edit;
 mod exchange;

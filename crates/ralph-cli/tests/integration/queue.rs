@@ -1,5 +1,7 @@
 //! `ralph queue …`: the queue as a whole.
 
+use ralph_state::Timestamp;
+use ralph_state::file::{FileLock, Holder};
 use serde_json::json;
 
 use crate::{Desk, parse};
@@ -196,6 +198,17 @@ fn archive_moves_what_is_finished() {
 #[test]
 fn stop_leaves_a_sign_for_the_loop() {
     let desk = desk();
+    let idle = desk.ralph(&["queue", "stop"]);
+    assert!(idle.success().stderr.contains("No run is active"), "{idle}");
+    assert!(!desk.path(".ralph/cache/stop_requested").exists());
+    let holder = Holder {
+        pid: std::process::id(),
+        host: "here".to_owned(),
+        command: "a run".to_owned(),
+        since: Timestamp::UNIX_EPOCH,
+    };
+    let run = FileLock::try_acquire(&desk.path(".ralph/cache/run.lock"), &holder);
+    let _run = run.expect("locks work").expect("nobody holds it");
     desk.ralph(&["queue", "stop"]).success();
     assert!(desk.read(".ralph/cache/stop_requested").ends_with("Z\n"));
     assert!(

@@ -109,6 +109,15 @@ impl Repo {
         Ok(first.filter(|_| answer.success()).map(|url| absolute(&url, self.root())))
     }
 
+    /// Asks the remote for its branches: whether it answers.
+    ///
+    /// # Errors
+    /// When it does not, or git does not.
+    pub fn reach(&self, remote: &str) -> Result<(), GitError> {
+        self.run(Call::new(["ls-remote", "--quiet", "--heads", remote]))?;
+        Ok(())
+    }
+
     /// Fetches one branch into `refs/remotes/<remote>/<branch>`, which is removed when the
     /// remote has no such branch.
     ///

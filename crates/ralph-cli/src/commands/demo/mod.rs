@@ -7,7 +7,8 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 use ralph_config::{InitChoices, init_text};
-use ralph_process::{Cancel, Command, Exit as ChildExit, Input, Output};
+use ralph_git::DiscoverError;
+use ralph_process::{Cancel, Command, Exit as ChildExit, Input, Output, Signal};
 
 use crate::args::DemoArgs;
 use crate::context::Context;
@@ -33,6 +34,9 @@ const TASKS: [(&str, Option<usize>); 12] = [
 ];
 
 pub(crate) fn demo(context: &Context, args: &DemoArgs) -> Result<Exit, CliError> {
+    if ralph_process::find_program("git".as_ref(), context.env.get("PATH")).is_none() {
+        return Err(DiscoverError::GitMissing.into());
+    }
     let Some(dir) = &args.keep else {
         let temporary = tempfile::Builder::new().prefix("ralph-demo-").tempdir()?;
         let dir = fs_err::canonicalize(temporary.path())?;
@@ -43,10 +47,14 @@ pub(crate) fn demo(context: &Context, args: &DemoArgs) -> Result<Exit, CliError>
         ));
         return Ok(exit);
     };
-    fs_err::create_dir(dir).map_err(|error| {
+    let directory = context.directory()?.join(dir);
+    if let Some(parent) = directory.parent() {
+        fs_err::create_dir_all(parent)?;
+    }
+    fs_err::create_dir(&directory).map_err(|error| {
         CliError::from(error).hint("Name a directory that does not exist yet.").at(dir)
     })?;
-    let dir = fs_err::canonicalize(dir)?;
+    let dir = fs_err::canonicalize(&directory)?;
     let exit = play(context, args, &dir)?;
     let project = dir.join("project");
     context.ui.say(format!("It is all in `{}`. To look at it:", dir.display()));
@@ -86,18 +94,20 @@ fn play(context: &Context, args: &DemoArgs, dir: &Path) -> Result<Exit, CliError
         run.push("--json");
     }
     let exit = stage.ralph(&run, Output::Inherit)?;
+    // The signal reaches the run too, which may end before us.
+    let stopped = match (exit, interrupts.first()) {
+        (ChildExit::Code(130), _) | (_, Some(Signal::Interrupt)) => Some(Exit::Interrupted),
+        (ChildExit::Code(143), _) | (_, Some(_)) => Some(Exit::Terminated),
+        _ => None,
+    };
+    if let Some(stopped) = stopped {
+        return Ok(stopped);
+    }
     if !context.ui.wants_json() {
         context.ui.say("The target branch of the remote:");
         stage.git(&["--no-pager", "log", "--oneline", "origin/main"], Output::Inherit)?;
     }
-    Ok(match exit {
-        ChildExit::Code(0) => Exit::Done,
-        ChildExit::Cancelled => match interrupts.first() {
-            Some(ralph_process::Signal::Interrupt) => Exit::Interrupted,
-            _ => Exit::Terminated,
-        },
-        _ => Exit::Failed,
-    })
+    Ok(if exit.success() { Exit::Done } else { Exit::Failed })
 }
 
 impl Stage<'_> {

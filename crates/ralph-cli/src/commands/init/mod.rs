@@ -125,6 +125,12 @@ impl Plan {
     }
 }
 
+/// Whether the lines are missing that keep Ralph's own files out of commits.
+pub(super) fn lacks_ignore_lines(root: &Path) -> bool {
+    let text = fs_err::read(root.join(".gitignore")).unwrap_or_default();
+    ignore::with_patterns(&text).is_some()
+}
+
 fn read(path: &Path) -> Result<Option<Vec<u8>>, CliError> {
     match fs_err::read(path) {
         Ok(bytes) => Ok(Some(bytes)),

@@ -19,7 +19,7 @@ use ralph_queue::stats::Estimates;
 use ralph_queue::{
     Listed, LoadError, ParseError, Place, Problem, Queue, Selection, Severity, Status, Task,
 };
-use ralph_state::file::{Durability, replace};
+use ralph_state::file::{Durability, is_locked, replace};
 use ralph_state::{Clock as _, TaskId, Timestamp};
 use serde::Serialize;
 use serde_json::json;
@@ -367,13 +367,27 @@ fn archive(context: &Context, args: &ArchiveArgs) -> Result<Exit, CliError> {
 
 fn stop(context: &Context) -> Result<Exit, CliError> {
     let project = Project::open(context, "ralph queue stop")?;
-    let path = Layout::new(&project.root).stop_file();
+    let layout = Layout::new(&project.root);
+    let path = layout.stop_file();
+    let is_running = is_locked(&layout.run_lock())?;
+    if !is_running {
+        if context.ui.wants_json() {
+            context.ui.print_json(
+                &json!({ "schema": Schema::v1("queue-stop"), "path": null, "running": false }),
+            )?;
+        } else {
+            context.ui.say("No run is active here: there is nothing to stop.");
+        }
+        return Ok(Exit::Done);
+    }
     let directory = path.parent().expect("the stop file is in the cache directory");
     fs_err::create_dir_all(directory)?;
     let text = format!("{}\n", context.clock.now());
     context.ui.saved(replace(&path, text.as_bytes(), Durability::FileOnly)?);
     if context.ui.wants_json() {
-        context.ui.print_json(&json!({ "schema": Schema::v1("queue-stop"), "path": path }))?;
+        context.ui.print_json(
+            &json!({ "schema": Schema::v1("queue-stop"), "path": path, "running": true }),
+        )?;
     } else {
         context.ui.say("A running loop ends after the tasks at hand.");
     }

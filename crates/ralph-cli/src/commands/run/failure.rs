@@ -9,7 +9,7 @@ use ralph_loop::retry::RetryError;
 use ralph_loop::serial::SerialError;
 use ralph_loop::worker::WorkerError;
 
-use crate::error::{CliError, ErrorKind};
+use crate::error::{CliError, ErrorKind, by, is_dead};
 
 impl From<DiscoverError> for CliError {
     fn from(error: DiscoverError) -> Self {
@@ -90,19 +90,21 @@ impl From<PreflightError> for CliError {
                      `{remote}/{branch}` all the same."
                 ),
             ),
-            PreflightError::WorkspaceNotIgnored { path } => (
+            PreflightError::WorkspaceNotIgnored { inside, .. } => (
                 ErrorKind::Refused,
-                format!(
-                    "Add `{}` to `.gitignore`, or set `parallel.workspace_root` to a path outside.",
-                    path.display()
-                ),
+                if inside.as_os_str().is_empty() {
+                    "Set `parallel.workspace_root` to another directory.".to_owned()
+                } else {
+                    format!(
+                        "Add `/{}/` to `.gitignore`, or set `parallel.workspace_root` to a path \
+                         outside.",
+                        inside.display()
+                    )
+                },
             ),
-            PreflightError::WorkspaceRoot { .. } => (
-                ErrorKind::Refused,
-                "Make it a directory that you may write to, or set `parallel.workspace_root` to \
-                 another."
-                    .to_owned(),
-            ),
+            PreflightError::GateNotExecutable { program, .. } => {
+                (ErrorKind::Missing, format!("Make it executable: `chmod +x {program}`."))
+            }
             PreflightError::Remote { .. } => (
                 ErrorKind::Refused,
                 "See that the remote can be reached: `git fetch origin`.".to_owned(),
@@ -151,10 +153,10 @@ impl From<RunError> for CliError {
         match error {
             RunError::Busy { holder, lock } => {
                 let by = match holder {
-                    Some(holder) => format!(
-                        "process {} on {} (`{}`, since {}) is at it",
-                        holder.pid, holder.host, holder.command, holder.since
-                    ),
+                    Some(holder) if is_dead(&holder) => {
+                        format!("its lock was last taken by {}", by(&holder))
+                    }
+                    Some(holder) => format!("{} is at it", by(&holder)),
                     None => "another process holds its lock".to_owned(),
                 };
                 Self::new(ErrorKind::Busy, by)

@@ -254,7 +254,11 @@ pub(crate) fn trusted(
 }
 
 /// The runner asked for, or the first agent on PATH; that choice is said.
-fn runner(context: &Context, config: &Config, programs: &Programs) -> Result<Runner, CliError> {
+pub(crate) fn runner(
+    context: &Context,
+    config: &Config,
+    programs: &Programs,
+) -> Result<Runner, CliError> {
     if let Some(name) = &config.agent.runner {
         return Ok(Runner::resolve(name, programs)?);
     }
@@ -263,11 +267,13 @@ fn runner(context: &Context, config: &Config, programs: &Programs) -> Result<Run
     }
     let detected = Runner::detect(programs.path.as_deref());
     let Some(first) = detected.first() else {
+        let mut agents = Runner::known();
+        agents.retain(|name| *name != "command");
         return Err(CliError::new(
             ErrorKind::Missing,
             "no agent is configured and none is on PATH",
         )
-        .hint(format!("Install one of: {}.", Runner::known().join(", ")))
+        .hint(format!("Install one of: {}.", agents.join(", ")))
         .hint(
             "Or let any program be the agent: set `agent.command` to \
                  `{ \"argv\": [\"./agent.sh\"] }` in `.ralph/config.jsonc`.",
@@ -301,15 +307,15 @@ fn program_key(name: &str) -> String {
 impl From<RunnerError> for CliError {
     fn from(error: RunnerError) -> Self {
         match &error {
-            RunnerError::Unknown { known, .. } => {
-                let hint = format!("Known runners: {}.", known.join(", "));
-                Self::new(ErrorKind::NotFound, error).hint(hint)
-            }
+            RunnerError::Unknown { .. } => Self::new(ErrorKind::NotFound, error)
+                .hint("`ralph runner list` shows which of them are here."),
             RunnerError::Missing { name, .. } => {
-                let hint = format!(
-                    "Install it, put it on PATH, or name its path in the configuration (`{}`).",
-                    program_key(name)
-                );
+                let key = match name.as_str() {
+                    "command" => "agent.command.argv".to_owned(),
+                    name if Runner::capabilities_of(name).is_some() => format!("agent.{name}_bin"),
+                    name => format!("agent.runners.{name}.argv"),
+                };
+                let hint = format!("Install it, put it on PATH, or name its path in `{key}`.");
                 Self::new(ErrorKind::Missing, error).hint(hint)
             }
             RunnerError::Script { .. } => Self::new(ErrorKind::Invalid, error),

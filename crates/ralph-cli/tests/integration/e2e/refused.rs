@@ -92,7 +92,7 @@ fn workspaces_inside_the_repository_must_be_ignored() {
     let text = fs_err::read_to_string(&path).expect("written");
     let text = text.replace("\"parallel\": {", "\"parallel\": { \"workspace_root\": \"ws\",");
     scene.sandbox.write(&path, text);
-    refused(&scene, 3, "ws", ".gitignore");
+    refused(&scene, 3, "ws", "`/ws/` to `.gitignore`");
 }
 
 #[test]
@@ -123,7 +123,7 @@ fn corrupt_state_is_left_alone() {
     let state = scene.dir.join(".ralph/cache/parallel/state.json");
     for text in ["", "{", "{\"schema_version\": 3, \"workers\": 7}", "\u{0}\u{1}"] {
         scene.sandbox.write(&state, text);
-        refused(&scene, 3, "state.json", "move it away");
+        refused(&scene, 3, "state.json", "ralph run parallel recover");
         assert_eq!(fs_err::read_to_string(&state).expect("there"), text);
     }
 }
@@ -162,4 +162,18 @@ fn a_workspace_that_is_something_else_is_not_touched() {
     scene.run(2, 0);
     assert_eq!(scene.landed().len(), 1, "the task gets another place");
     assert_eq!(fs_err::read_to_string(path).expect("still there"), "mine");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_gate_that_is_not_executable() {
+    let scene = scene();
+    let config = scene.dir.join(".ralph/config.jsonc");
+    let gate = scene.sandbox.path("bin/gate.sh").display().to_string();
+    let text = fs_err::read_to_string(&config).expect("written");
+    let text = text.replace(&format!("[\"sh\", \"{gate}\"]"), &format!("[\"{gate}\"]"));
+    scene.sandbox.write(&config, text);
+    scene.ralph(&["config", "trust", "init"]).success();
+    scene.publish("Configure");
+    refused(&scene, 3, "is not executable", &format!("chmod +x {gate}"));
 }

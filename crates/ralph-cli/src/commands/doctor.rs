@@ -1,0 +1,306 @@
+//! `ralph doctor`: is everything in place that a run needs?
+
+use std::ffi::OsString;
+use std::path::Path;
+
+use ralph_agent::{Login, Surroundings};
+use ralph_config::Overrides;
+use ralph_git::{Head, Repo};
+use ralph_loop::layout::Layout;
+use ralph_loop::{preflight, target};
+use ralph_process::Cancel;
+use ralph_queue::Severity;
+use ralph_state::Store;
+use ralph_state::file::{is_locked, lock_holder};
+use ralph_state::session::{SessionFile, session_file_path};
+use serde::Serialize;
+use serde_json::json;
+
+use super::init::lacks_ignore_lines;
+use super::run::setup;
+use crate::args::DoctorArgs;
+use crate::context::Context;
+use crate::error::{CliError, Exit, by};
+use crate::project::{self, Project};
+use crate::render::envelope::Schema;
+use crate::ui::{GREEN, RED, Text, YELLOW};
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Verdict {
+    Ok,
+    Warning,
+    Problem,
+}
+
+/// What one look came to.
+#[derive(Debug, Serialize)]
+struct Check {
+    name: &'static str,
+    verdict: Verdict,
+    message: String,
+    /// What to do next.
+    next: Option<String>,
+}
+
+impl Check {
+    fn ok(name: &'static str, message: impl Into<String>) -> Self {
+        Self { name, verdict: Verdict::Ok, message: message.into(), next: None }
+    }
+
+    fn warning(name: &'static str, message: impl Into<String>, next: &str) -> Self {
+        let (verdict, next) = (Verdict::Warning, Some(next.to_owned()));
+        Self { name, verdict, message: message.into(), next }
+    }
+
+    /// An error that a run would meet, with its hints.
+    fn problem(name: &'static str, error: impl Into<CliError>) -> Self {
+        let error = error.into();
+        let next = (!error.hints().is_empty()).then(|| error.hints().join(" "));
+        Self { name, verdict: Verdict::Problem, message: error.chain().join(": "), next }
+    }
+
+    fn of<E: Into<CliError>>(name: &'static str, result: Result<String, E>) -> Self {
+        match result {
+            Ok(message) => Self::ok(name, message),
+            Err(error) => Self::problem(name, error),
+        }
+    }
+}
+
+pub(crate) fn doctor(context: &Context, args: &DoctorArgs) -> Result<Exit, CliError> {
+    let root = project::root(&context.directory()?)?;
+    let mut checks = Vec::new();
+    let repo = git(context, &root, args, &mut checks);
+    match ralph_config::load(&project::sources(context, &root), &Overrides::default()) {
+        Err(error) => checks.push(Check::problem("configuration", error)),
+        Ok(settings) => {
+            checks.push(match settings.warnings.as_slice() {
+                [] => Check::ok("configuration", "valid"),
+                [first, rest @ ..] => Check::warning(
+                    "configuration",
+                    format!("{first}{}", more(rest.len())),
+                    "`ralph migrate` shows what became of old keys.",
+                ),
+            });
+            let project = Project::open(context, "ralph doctor")?;
+            look(context, &project, repo.as_ref(), &mut checks);
+        }
+    }
+    checks.push(migrations(context));
+    let worst = checks.iter().any(|check| check.verdict == Verdict::Problem);
+    if context.ui.wants_json() {
+        context.ui.print_json(&json!({
+            "schema": Schema::v1("doctor"),
+            "healthy": !worst,
+            "checks": checks,
+        }))?;
+    } else {
+        context.ui.print(shown(&checks))?;
+    }
+    Ok(if worst { Exit::Refused } else { Exit::Done })
+}
+
+fn more(count: usize) -> String {
+    if count == 0 { String::new() } else { format!(" (and {count} more)") }
+}
+
+fn shown(checks: &[Check]) -> Text {
+    let mut text = Text::new();
+    for Check { name, verdict, message, next } in checks {
+        let (style, word) = match verdict {
+            Verdict::Ok => (GREEN, "ok"),
+            Verdict::Warning => (YELLOW, "warning"),
+            Verdict::Problem => (RED, "problem"),
+        };
+        text = text.style(style, format_args!("{word:<8}")).plain(format_args!("{name:<14} "));
+        text = text.block(&" ".repeat(23), message).line();
+        if let Some(next) = next {
+            text = text.plain(" ".repeat(23)).block(&" ".repeat(23), next).line();
+        }
+    }
+    text
+}
+
+/// git, who commits, and the branch.
+fn git(context: &Context, root: &Path, args: &DoctorArgs, checks: &mut Vec<Check>) -> Option<Repo> {
+    let repo = match context.repo(root) {
+        Ok(repo) => repo,
+        Err(error) => {
+            checks.push(Check::problem("git", error));
+            return None;
+        }
+    };
+    checks.push(Check::ok("git", format!("repository `{}`", repo.root().display())));
+    checks.push(Check::of("identity", repo.identity().map(|()| "git knows who commits".into())));
+    checks.push(match repo.head() {
+        Ok(Head::Branch { name, commit: Some(_) }) => Check::ok("branch", name),
+        Ok(Head::Branch { name: branch, commit: None }) => {
+            Check::problem("branch", preflight::PreflightError::NoCommit { branch })
+        }
+        Ok(Head::Detached { commit }) => {
+            Check::problem("branch", preflight::PreflightError::DetachedHead { commit })
+        }
+        Err(error) => Check::problem("branch", error),
+    });
+    checks.push(match repo.remote_url(target::REMOTE) {
+        Ok(None) => Check::ok("remote", "none; work lands in this repository"),
+        Ok(Some(_)) if args.remote => {
+            Check::of("remote", repo.reach(target::REMOTE).map(|()| "it answers".to_owned()))
+        }
+        Ok(Some(urls)) => Check::ok("remote", format!("{} (not asked)", urls.fetch)),
+        Err(error) => Check::problem("remote", error),
+    });
+    Some(repo)
+}
+
+/// What needs the configuration.
+fn look(context: &Context, project: &Project, repo: Option<&Repo>, checks: &mut Vec<Check>) {
+    let config = &project.settings.config;
+    let trusted = setup::trusted(context, project, "ralph doctor");
+    let is_trusted = trusted.is_ok();
+    checks.push(Check::of("trust", trusted.map(|()| "the programs named here may run".into())));
+    checks.push(queue(project));
+    checks.push(runner(context, project, is_trusted));
+    let path = context.env.get("PATH");
+    checks.push(if config.agent.ci_gate.enabled {
+        let gate = preflight::gate_program(&config.agent.ci_gate, path);
+        Check::of("gate", gate.map(|()| config.agent.ci_gate.argv.join(" ")))
+    } else {
+        Check::warning(
+            "gate",
+            "off: nothing checks what lands",
+            "Set `agent.ci_gate` in `.ralph/config.jsonc`.",
+        )
+    });
+    let layout = Layout::new(&project.root);
+    let workspaces = layout.workspace_root(&config.parallel);
+    if let Some(repo) = repo {
+        let usable = preflight::usable_workspace_root(repo, workspaces.clone());
+        checks.push(Check::of("workspaces", usable.map(|root| root.display().to_string())));
+        let attributes = fs_err::read_to_string(project.root.join(".gitattributes"));
+        let has_lines = attributes.is_ok_and(|text| text.contains("merge=ralph-queue"));
+        checks.push(Check::ok(
+            "merge driver",
+            if has_lines { "installed" } else { "not installed (`ralph init --merge-driver`)" },
+        ));
+    }
+    checks.push(if lacks_ignore_lines(&project.root) {
+        let message = "`.gitignore` lacks lines for Ralph's own files";
+        Check::warning(".gitignore", message, "`ralph init` adds them.")
+    } else {
+        Check::ok(".gitignore", "leaves out Ralph's own files")
+    });
+    checks.push(locks(&layout, project));
+    let path = session_file_path(&project.root);
+    let session = Store::<SessionFile>::new(path, project.files.holder.clone());
+    checks.push(match session.load() {
+        Ok(None) => Check::ok("session", "none is open"),
+        Ok(Some(open)) => Check::warning(
+            "session",
+            format!("{} was interrupted", open.value.task_id),
+            "`ralph run resume` goes on with it.",
+        ),
+        Err(error) => Check::problem("session", error),
+    });
+    let state = ralph_loop::project::store(&layout, &project.files.holder);
+    checks.push(Check::of(
+        "parallel runs",
+        state.load().map(|loaded| match loaded {
+            None => "none so far".to_owned(),
+            Some(loaded) => format!("{} records", loaded.value.workers.len()),
+        }),
+    ));
+}
+
+fn queue(project: &Project) -> Check {
+    let queue = match project.queue() {
+        Ok(queue) => queue,
+        Err(error) => return Check::problem("queue", error),
+    };
+    let problems = queue.validate(&project.files.rules);
+    let errors = problems.iter().filter(|problem| problem.severity == Severity::Error).count();
+    if errors > 0 {
+        let next = Some("`ralph queue validate` names them.".to_owned());
+        let message = format!("{errors} errors");
+        return Check { name: "queue", verdict: Verdict::Problem, message, next };
+    }
+    let open = queue.tasks().filter(|task| !task.status.is_terminal()).count();
+    Check::ok("queue", format!("valid, {open} open tasks"))
+}
+
+/// Whether the agent is there and logged in. Its version is asked for, nothing else, and only
+/// when the user trusts what is named here.
+fn runner(context: &Context, project: &Project, is_trusted: bool) -> Check {
+    let found = super::runner::programs(context, &project.root, &project.settings.config)
+        .and_then(|programs| setup::runner(context, &project.settings.config, &programs));
+    let runner = match found {
+        Ok(runner) => runner,
+        Err(error) => return Check::problem("runner", error),
+    };
+    let name = runner.name().to_owned();
+    if !is_trusted || name == "command" {
+        return Check::ok("runner", format!("`{name}`: {}", runner.program().display()));
+    }
+    let variable = |name: &str| context.env.get(name).map(OsString::from);
+    let around = Surroundings { dir: &project.root, variable: &variable };
+    match ralph_agent::probe(&runner, around, &Cancel::new()) {
+        Err(error) => Check {
+            name: "runner",
+            verdict: Verdict::Problem,
+            message: format!("`{name}` cannot be run: {error}"),
+            next: Some(format!("Look at it: `{} --version`.", runner.program().display())),
+        },
+        Ok(probe) if matches!(probe.login, Login::Nowhere) => Check::warning(
+            "runner",
+            format!("`{name}` is here, and no login of it was found"),
+            "Log in with the agent itself.",
+        ),
+        Ok(probe) => {
+            let version = probe.version.unwrap_or_else(|| "version unknown".to_owned());
+            Check::ok("runner", format!("`{name}` {version}"))
+        }
+    }
+}
+
+fn locks(layout: &Layout, project: &Project) -> Check {
+    if let Some((pid, _)) =
+        project.files.legacy_lock.as_ref().and_then(ralph_queue::LegacyLock::living_holder)
+    {
+        let message = format!("process {pid} of an older Ralph is at work here");
+        return Check::warning("locks", message, "Wait until it is done.");
+    }
+    let mut held = Vec::new();
+    for lock in [layout.run_lock(), project.files.lock_path()] {
+        match is_locked(&lock) {
+            Ok(false) => {}
+            Ok(true) => {
+                let holder = lock_holder(&lock).map_or("another process".to_owned(), |it| by(&it));
+                held.push(format!("{holder} holds `{}`", project.shown(&lock)));
+            }
+            Err(error) => return Check::problem("locks", error),
+        }
+    }
+    if held.is_empty() {
+        return Check::ok("locks", "nobody holds any");
+    }
+    Check::warning("locks", held.join("\n"), "`ralph run parallel status` shows what goes on.")
+}
+
+fn migrations(context: &Context) -> Check {
+    match super::migrate::outlook(context) {
+        Err(error) => Check::problem("versions", error),
+        Ok((0, 0)) => Check::ok("versions", "every file is of its present version"),
+        Ok((pending, 0)) => Check::warning(
+            "versions",
+            format!("{pending} files of older versions"),
+            "`ralph migrate` shows what they become.",
+        ),
+        Ok((_, refused)) => Check {
+            name: "versions",
+            verdict: Verdict::Problem,
+            message: format!("{refused} files that cannot be used as they are"),
+            next: Some("`ralph migrate --list` shows which.".to_owned()),
+        },
+    }
+}
