@@ -102,6 +102,12 @@ impl From<PreflightError> for CliError {
                     )
                 },
             ),
+            PreflightError::WorkspaceRoot { .. } => (
+                ErrorKind::Refused,
+                "Make it a directory that you may write to, or set `parallel.workspace_root` to \
+                 another."
+                    .to_owned(),
+            ),
             PreflightError::GateNotExecutable { program, .. } => {
                 (ErrorKind::Missing, format!("Make it executable: `chmod +x {program}`."))
             }

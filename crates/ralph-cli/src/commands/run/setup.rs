@@ -310,12 +310,10 @@ impl From<RunnerError> for CliError {
             RunnerError::Unknown { .. } => Self::new(ErrorKind::NotFound, error)
                 .hint("`ralph runner list` shows which of them are here."),
             RunnerError::Missing { name, .. } => {
-                let key = match name.as_str() {
-                    "command" => "agent.command.argv".to_owned(),
-                    name if Runner::capabilities_of(name).is_some() => format!("agent.{name}_bin"),
-                    name => format!("agent.runners.{name}.argv"),
-                };
-                let hint = format!("Install it, put it on PATH, or name its path in `{key}`.");
+                let hint = format!(
+                    "Install it, put it on PATH, or name its path in the configuration (`{}`).",
+                    program_key(name)
+                );
                 Self::new(ErrorKind::Missing, error).hint(hint)
             }
             RunnerError::Script { .. } => Self::new(ErrorKind::Invalid, error),
