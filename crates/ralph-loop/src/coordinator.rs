@@ -879,7 +879,7 @@ impl Coordinator<'_> {
                 self.project.tell(Event::Note(if before.attempt < now.attempt {
                     format!("{id}: attempt {} ended: {reason}", before.attempt)
                 } else {
-                    format!("{id}: {reason}; trying again")
+                    format!("{id}: {}; trying again", reason.trim_end_matches('.'))
                 }));
             }
             let is_new = before.is_none_or(|before| {

@@ -203,6 +203,7 @@ enum Ended {
     Failed(String),
     Blocked(String),
     Limited(String),
+    Held(String),
     Stopped,
 }
 
@@ -471,9 +472,8 @@ impl Serial<'_> {
                         break;
                     }
                     Some(Failure::Interrupted) => return Ok(Some(Ended::Stopped)),
-                    Some(Failure::Final(reason) | Failure::Machine(reason)) => {
-                        return Ok(Some(Ended::Failed(reason)));
-                    }
+                    Some(Failure::Final(reason)) => return Ok(Some(Ended::Failed(reason))),
+                    Some(Failure::Machine(reason)) => return Ok(Some(Ended::Held(reason))),
                     Some(Failure::Limit(reason)) => return Ok(Some(Ended::Limited(reason))),
                     Some(Failure::RateLimited { until, reason }) => {
                         let pause =
@@ -572,9 +572,8 @@ impl Serial<'_> {
                 .turn(&place, SessionStep::Fixing, tally, |brief| prompt::fix(brief, &failure))?;
             match turn::failure(&report.outcome, &self.project.cancel) {
                 Some(Failure::Interrupted) => return Ok(Some(Ended::Stopped)),
-                Some(Failure::Final(reason) | Failure::Machine(reason)) => {
-                    return Ok(Some(Ended::Failed(reason)));
-                }
+                Some(Failure::Final(reason)) => return Ok(Some(Ended::Failed(reason))),
+                Some(Failure::Machine(reason)) => return Ok(Some(Ended::Held(reason))),
                 Some(Failure::Limit(reason) | Failure::RateLimited { reason, .. }) => {
                     return Ok(Some(Ended::Limited(reason)));
                 }
@@ -692,6 +691,11 @@ impl Serial<'_> {
                 tally.reason = Some(reason);
                 Outcome::Limited
             }
+            Ended::Held(reason) => {
+                tally.reason = Some(reason);
+                self.stop(StopReason::Machine);
+                Outcome::Held
+            }
         };
         if outcome == Outcome::Interrupted {
             self.record(|session| session.agent = None)?;
@@ -704,8 +708,9 @@ impl Serial<'_> {
                 self.offer_again(&tally)?;
             }
             // A blocked task keeps its session: the next run begins at its gate
-            // or its push. One that met a limit goes on where it was.
-            if !matches!(outcome, Outcome::Blocked | Outcome::Limited) {
+            // or its push. One that met a limit, or a fault of the machine, goes
+            // on where it was.
+            if !matches!(outcome, Outcome::Blocked | Outcome::Limited | Outcome::Held) {
                 self.sessions.remove()?;
             }
         }

@@ -1,5 +1,6 @@
 //! Errors of a run as the user sees them: exit codes and the next command.
 
+use ralph_agent::TurnError;
 use ralph_git::{DiscoverError, GitError, IdentityError};
 use ralph_loop::checkout::CheckoutError;
 use ralph_loop::coordinator::{Refused, RunError};
@@ -7,6 +8,7 @@ use ralph_loop::preflight::PreflightError;
 use ralph_loop::rebuild::SurveyError;
 use ralph_loop::retry::RetryError;
 use ralph_loop::serial::SerialError;
+use ralph_loop::turn::TakeTurnError;
 use ralph_loop::worker::WorkerError;
 
 use crate::error::{CliError, ErrorKind, by, is_dead};
@@ -214,6 +216,10 @@ impl From<SerialError> for CliError {
             SerialError::QueueEdit(error) => error.into(),
             SerialError::Git(error) => error.into(),
             SerialError::Checkout(error) => error.into(),
+            SerialError::Runner(error) => error.into(),
+            SerialError::Turn(TakeTurnError::Agent(TurnError::Spawn { .. }))
+            | SerialError::Gate(_) => Self::new(ErrorKind::Missing, error)
+                .hint("`ralph config show` says what is run. Mend that, then repeat the command."),
             SerialError::OtherSession { .. } => Self::new(ErrorKind::Refused, error)
                 .hint("Go on with it first: `ralph run resume`."),
             SerialError::OtherBranch { ref was, .. } => {

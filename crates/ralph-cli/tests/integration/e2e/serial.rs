@@ -217,7 +217,7 @@ fn an_agent_that_cannot_be_started_leaves_the_task_as_it_was() {
     scene.ralph(&["config", "trust", "init"]).success();
     scene.publish("An agent that is not there");
     let before = fs_err::read_to_string(scene.dir.join(".ralph/queue.jsonc")).expect("a queue");
-    assert_ne!(scene.ralph(&["run", "loop"]).code, Some(0));
+    scene.ralph(&["run", "loop"]).exited(3);
     let task = scene.ralph(&["task", "show", "RQ-0001"]).stdout;
     assert!(task.contains("\"todo\""), "{task}\nfrom {before}");
     scene.sandbox.write(&config, text);
