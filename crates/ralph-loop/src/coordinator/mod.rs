@@ -5,6 +5,9 @@
 //! and fills free places with new tasks. A worker that died a second ago and
 //! one that died with the machine last night are the same case.
 
+mod take_over;
+mod telling;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -21,15 +24,17 @@ use ralph_state::{
 };
 use thiserror::Error;
 
-use crate::allowance;
 use crate::checkout::{self, CheckoutError};
-use crate::event::{Event, Outcome, RunSummary, StopReason, TaskSummary};
+use crate::event::{Event, Outcome, RunSummary, StopReason};
 use crate::layout::Layout;
 use crate::preflight::{self, Ground, PreflightError};
 use crate::project::Project;
 use crate::recover::{self, Action, Observation, Observed};
 use crate::worker::{self, Held, marker};
-use crate::{migrate, select, target};
+use crate::{select, target};
+use telling::Told;
+
+pub use telling::summarise;
 
 /// Time between two looks at the workers.
 const ROUND: Duration = Duration::from_millis(100);
@@ -218,24 +223,6 @@ pub(crate) fn clear_stop(layout: &Layout) -> std::io::Result<()> {
     }
 }
 
-/// What a user was told of a record.
-#[derive(Clone, Eq, PartialEq)]
-struct Told {
-    step: Option<WorkerStep>,
-    attempt: u32,
-    trouble: Option<String>,
-}
-
-impl Told {
-    fn of(record: &WorkerRecord) -> Self {
-        Self {
-            step: record.step.clone(),
-            attempt: record.attempt.unwrap_or(1),
-            trouble: record.last_error.clone(),
-        }
-    }
-}
-
 struct Coordinator<'a> {
     project: &'a Project,
     layout: Layout,
@@ -264,141 +251,6 @@ struct Coordinator<'a> {
 }
 
 impl Coordinator<'_> {
-    /// Makes the state file this run's: adopts what older versions recorded,
-    /// drops records that say nothing any more, sets the target branch.
-    fn take_over(&mut self, queue: &Queue) -> Result<(), RunError> {
-        self.settle_surplus()?;
-        // What cannot be swept now is swept next time.
-        drop(ralph_git::sweep_workspaces(&self.ground.workspace_root));
-        self.sweep()?;
-        self.catch_up(queue)?;
-        let now = self.project.now();
-        let branch = &self.ground.branch;
-        let has_worker =
-            |record: &WorkerRecord| record.worker.as_ref().is_some_and(ralph_process::is_alive);
-        let before = fs_err::read(self.store.path()).unwrap_or_default();
-        let upgraded = self.store.update_reported(|state: &mut ParallelStateFile, report| {
-            let upgraded = report.filter(|report| report.migrated());
-            let upgraded = upgraded.map(|report| (report.from, migrate::adopt(state, report, now)));
-            let unfinished = state.workers.iter().filter(|record| !record.is_terminal()).count();
-            if state.target_branch != *branch {
-                if unfinished > 0 && !state.target_branch.is_empty() {
-                    return Err(Refused::OtherBranch {
-                        was: state.target_branch.clone(),
-                        now: branch.clone(),
-                        unfinished,
-                    });
-                }
-                state.target_branch.clone_from(branch);
-            }
-            // A turn of the last run is not charged to this one.
-            state.spending = Some(allowance::begin(state.spending.take(), now));
-            for record in &mut state.workers {
-                record.reserved = record.reserved.filter(|_| has_worker(record));
-                if record.extra.remove(worker::HELD).is_some() {
-                    // What was wrong may be mended: there is as much patience as at first.
-                    record.push_attempts = 0;
-                }
-            }
-            if unfinished == 0 || state.started_at.is_empty() {
-                state.started_at = now.to_string();
-            }
-            state.workers.retain(|record| {
-                record.workspace_path.exists() || !select::is_spent(record, queue)
-            });
-            Ok(upgraded)
-        })?;
-        if let Some((from, adopted)) = upgraded.value {
-            let adopted: Vec<String> = adopted.into_iter().map(|record| record.task_id).collect();
-            let backup = migrate::kept_copy(self.store.path(), from, &before)?;
-            self.project.tell(Event::Upgraded { from, adopted, backup });
-        }
-        for record in &self.state()?.workers {
-            if !record.is_terminal() {
-                let title = queue.find(&record.task_id).map(|(_, task)| task.title.clone());
-                self.seen.insert(record.task_id.clone(), title.unwrap_or_default());
-            }
-        }
-        Ok(())
-    }
-
-    /// Leaves one record for each task; the work of the others is kept, and said to be.
-    fn settle_surplus(&self) -> Result<(), RunError> {
-        let has_worker =
-            |record: &WorkerRecord| record.worker.as_ref().is_some_and(ralph_process::is_alive);
-        let state = self.state()?;
-        let surplus = recover::surplus(&state, has_worker);
-        if surplus.is_empty() {
-            return Ok(());
-        }
-        for (row, best) in &surplus {
-            let (record, best) = (&state.workers[*row], &state.workers[*best]);
-            // Beside a living worker its workspace is not ours to look into.
-            if !has_worker(best) || record.workspace_path != best.workspace_path {
-                worker::keep_work(self.project, record);
-            }
-            self.project.tell(Event::Note(format!(
-                "{} has more than one record: the one that is {} stands, not the one that is {}, \
-                 whose workspace is `{}`",
-                record.task_id,
-                best.lifecycle.as_str(),
-                record.lifecycle.as_str(),
-                record.workspace_path.display()
-            )));
-        }
-        self.store.update(|now: &mut ParallelStateFile| {
-            // Rows do not move while the run lock is held; a living worker changes its own only.
-            let mut rows = now.workers.iter().enumerate();
-            let is_same = rows.all(|(row, record)| {
-                state.workers.get(row).is_some_and(|seen| seen.task_id == record.task_id)
-            });
-            if !is_same {
-                let task = state.workers[surplus[0].0].task_id.clone();
-                return Err(Refused::Changed { task });
-            }
-            let mut row = 0;
-            now.workers.retain(|_| {
-                row += 1;
-                !surplus.iter().any(|(gone, _)| *gone == row - 1)
-            });
-            Ok(())
-        })?;
-        Ok(())
-    }
-
-    /// Finishes in the queue what landed but is still open there.
-    fn catch_up(&self, queue: &Queue) -> Result<(), RunError> {
-        let state = self.state()?;
-        let standing = select::standing(&state, queue);
-        for id in &standing.done {
-            let Some((_, task)) = queue.find(id.as_str()) else { continue };
-            if let (false, Some(record)) =
-                (task.status.is_terminal(), state.get_worker(id.as_str()))
-            {
-                worker::settle(self.project, &self.ground.branch, task, record);
-            }
-        }
-        Ok(())
-    }
-
-    /// Removes workspaces of landed tasks whose workers died before they could.
-    fn sweep(&self) -> Result<(), RunError> {
-        for record in &self.state()?.workers {
-            let landed =
-                record.lifecycle == WorkerLifecycle::Completed && record.landed_commit.is_some();
-            if !landed || record.worker.as_ref().is_some_and(ralph_process::is_alive) {
-                continue;
-            }
-            // What is there and is no workspace of ours stays as it is.
-            if let Ok(Some(workspace)) =
-                target::open_workspace(self.project, &record.workspace_path)
-            {
-                target::discard(self.project, workspace, &self.ground.branch)?;
-            }
-        }
-        Ok(())
-    }
-
     fn state(&self) -> Result<ParallelStateFile, LoadError> {
         Ok(self.store.load()?.map(|loaded| loaded.value).unwrap_or_default())
     }
@@ -865,38 +717,6 @@ impl Coordinator<'_> {
         format!("{:x}-{:x}", self.project.now().as_unix_nanos(), ralph_process::own_pid())
     }
 
-    /// Tells what changed in the records since the last look.
-    fn tell_progress(&mut self, state: &ParallelStateFile) {
-        for record in &state.workers {
-            let Some(title) = self.seen.get(&record.task_id) else { continue };
-            let now = Told::of(record);
-            let before = self.told.insert(record.task_id.clone(), now.clone());
-            let is_over = record.is_terminal() || Held::of(record).is_some();
-            if let (false, Some(before), Some(reason)) = (is_over, &before, &now.trouble)
-                && (before.trouble != now.trouble || before.attempt < now.attempt)
-            {
-                let id = &record.task_id;
-                self.project.tell(Event::Note(if before.attempt < now.attempt {
-                    format!("{id}: attempt {} ended: {reason}", before.attempt)
-                } else {
-                    format!("{id}: {}; trying again", reason.trim_end_matches('.'))
-                }));
-            }
-            let is_new = before.is_none_or(|before| {
-                (before.step, before.attempt) != (now.step.clone(), now.attempt)
-            });
-            if let (true, Some(step)) = (is_new, now.step) {
-                let (task, attempt) = (record.task_id.clone(), now.attempt);
-                self.project.tell(Event::Step { task, step, attempt });
-            }
-            if record.is_terminal() {
-                let summary = summarise(record, title, self.began, self.project.now());
-                self.seen.remove(&record.task_id);
-                self.summary.tasks.push(self.project.tell_finished(summary));
-            }
-        }
-    }
-
     /// Ends every worker and its agents within three seconds; the records stay.
     fn interrupt(&mut self) -> Result<(), RunError> {
         self.project.tell(Event::Stopping(StopReason::Interrupted));
@@ -939,16 +759,6 @@ impl Coordinator<'_> {
             warn_of_survivors(&ralph_process::end(&who, None, Duration::ZERO));
         }
         self.reap();
-    }
-
-    /// Adds the tasks that did not end to the summary.
-    fn sum_up_unfinished(&mut self, state: &ParallelStateFile) {
-        for (task, title) in std::mem::take(&mut self.seen) {
-            if let Some(record) = state.get_worker(&task) {
-                let summary = summarise(record, &title, self.began, self.project.now());
-                self.summary.tasks.push(self.project.tell_finished(summary));
-            }
-        }
     }
 
     fn finish(&mut self) -> Result<(), RunError> {
@@ -1001,48 +811,4 @@ fn waiting(queue: &Queue, standing: &select::Standing) -> usize {
         .tasks()
         .filter(|task| !task.status.is_terminal() && !standing.exclude.contains(&task.id))
         .count()
-}
-
-/// The line of the final table that a record gives in a run that `began` then.
-/// The time between two runs is nobody's.
-pub fn summarise(
-    record: &WorkerRecord,
-    title: &str,
-    began: Timestamp,
-    now: Timestamp,
-) -> TaskSummary {
-    let stuck = recover::stuck(record).map(|stuck| stuck.to_string());
-    let outcome = match record.lifecycle {
-        WorkerLifecycle::Completed
-            if record.landed_commit.is_none() && record.last_error.is_some() =>
-        {
-            Outcome::Superseded
-        }
-        WorkerLifecycle::Completed => Outcome::Landed,
-        WorkerLifecycle::Failed if record.extra.contains(worker::LIMITED) => Outcome::Limited,
-        WorkerLifecycle::Failed => Outcome::Failed,
-        WorkerLifecycle::BlockedPush => Outcome::Blocked,
-        _ if stuck.is_some() => Outcome::Blocked,
-        _ if Held::of(record).is_some() => Outcome::Held,
-        _ => Outcome::Interrupted,
-    };
-    let time = |text: &str| text.parse::<Timestamp>().ok();
-    let end = record.completed_at.as_deref().and_then(time).unwrap_or(now);
-    let wall = time(&record.started_at)
-        .map(|start| start.max(began))
-        .map(|start| end.as_unix_nanos().saturating_sub(start.as_unix_nanos()))
-        .and_then(|nanos| u64::try_from(nanos).ok())
-        .map_or(Duration::ZERO, Duration::from_nanos);
-    TaskSummary {
-        task: record.task_id.clone(),
-        title: title.to_owned(),
-        outcome,
-        attempts: record.attempt.unwrap_or(1),
-        wall,
-        agent_turns: record.agent_turns.unwrap_or(0),
-        gate_runs: record.gate_runs.unwrap_or(0),
-        spent: record.spent.unwrap_or_default(),
-        commit: record.landed_commit.clone(),
-        reason: stuck.or_else(|| record.last_error.clone().or_else(|| record.no_change.clone())),
-    }
 }

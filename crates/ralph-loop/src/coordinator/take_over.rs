@@ -1,0 +1,145 @@
+//! What a run makes of what earlier ones left, before it starts anything.
+
+use ralph_queue::Queue;
+use ralph_state::{ParallelStateFile, WorkerLifecycle, WorkerRecord};
+
+use super::{Coordinator, Refused, RunError};
+use crate::event::Event;
+use crate::{allowance, migrate, recover, select, target, worker};
+
+impl Coordinator<'_> {
+    /// Makes the state file this run's: adopts what older versions recorded,
+    /// drops records that say nothing any more, sets the target branch.
+    pub(super) fn take_over(&mut self, queue: &Queue) -> Result<(), RunError> {
+        self.settle_surplus()?;
+        // What cannot be swept now is swept next time.
+        drop(ralph_git::sweep_workspaces(&self.ground.workspace_root));
+        self.sweep()?;
+        self.catch_up(queue)?;
+        let now = self.project.now();
+        let branch = &self.ground.branch;
+        let has_worker =
+            |record: &WorkerRecord| record.worker.as_ref().is_some_and(ralph_process::is_alive);
+        let before = fs_err::read(self.store.path()).unwrap_or_default();
+        let upgraded = self.store.update_reported(|state: &mut ParallelStateFile, report| {
+            let upgraded = report.filter(|report| report.migrated());
+            let upgraded = upgraded.map(|report| (report.from, migrate::adopt(state, report, now)));
+            let unfinished = state.workers.iter().filter(|record| !record.is_terminal()).count();
+            if state.target_branch != *branch {
+                if unfinished > 0 && !state.target_branch.is_empty() {
+                    return Err(Refused::OtherBranch {
+                        was: state.target_branch.clone(),
+                        now: branch.clone(),
+                        unfinished,
+                    });
+                }
+                state.target_branch.clone_from(branch);
+            }
+            // A turn of the last run is not charged to this one.
+            state.spending = Some(allowance::begin(state.spending.take(), now));
+            for record in &mut state.workers {
+                record.reserved = record.reserved.filter(|_| has_worker(record));
+                if record.extra.remove(worker::HELD).is_some() {
+                    // What was wrong may be mended: there is as much patience as at first.
+                    record.push_attempts = 0;
+                }
+            }
+            if unfinished == 0 || state.started_at.is_empty() {
+                state.started_at = now.to_string();
+            }
+            state.workers.retain(|record| {
+                record.workspace_path.exists() || !select::is_spent(record, queue)
+            });
+            Ok(upgraded)
+        })?;
+        if let Some((from, adopted)) = upgraded.value {
+            let adopted: Vec<String> = adopted.into_iter().map(|record| record.task_id).collect();
+            let backup = migrate::kept_copy(self.store.path(), from, &before)?;
+            self.project.tell(Event::Upgraded { from, adopted, backup });
+        }
+        for record in &self.state()?.workers {
+            if !record.is_terminal() {
+                let title = queue.find(&record.task_id).map(|(_, task)| task.title.clone());
+                self.seen.insert(record.task_id.clone(), title.unwrap_or_default());
+            }
+        }
+        Ok(())
+    }
+
+    /// Leaves one record for each task; the work of the others is kept, and said to be.
+    pub(super) fn settle_surplus(&self) -> Result<(), RunError> {
+        let has_worker =
+            |record: &WorkerRecord| record.worker.as_ref().is_some_and(ralph_process::is_alive);
+        let state = self.state()?;
+        let surplus = recover::surplus(&state, has_worker);
+        if surplus.is_empty() {
+            return Ok(());
+        }
+        for (row, best) in &surplus {
+            let (record, best) = (&state.workers[*row], &state.workers[*best]);
+            // Beside a living worker its workspace is not ours to look into.
+            if !has_worker(best) || record.workspace_path != best.workspace_path {
+                worker::keep_work(self.project, record);
+            }
+            self.project.tell(Event::Note(format!(
+                "{} has more than one record: the one that is {} stands, not the one that is {}, \
+                 whose workspace is `{}`",
+                record.task_id,
+                best.lifecycle.as_str(),
+                record.lifecycle.as_str(),
+                record.workspace_path.display()
+            )));
+        }
+        self.store.update(|now: &mut ParallelStateFile| {
+            // Rows do not move while the run lock is held; a living worker changes its own only.
+            let mut rows = now.workers.iter().enumerate();
+            let is_same = rows.all(|(row, record)| {
+                state.workers.get(row).is_some_and(|seen| seen.task_id == record.task_id)
+            });
+            if !is_same {
+                let task = state.workers[surplus[0].0].task_id.clone();
+                return Err(Refused::Changed { task });
+            }
+            let mut row = 0;
+            now.workers.retain(|_| {
+                row += 1;
+                !surplus.iter().any(|(gone, _)| *gone == row - 1)
+            });
+            Ok(())
+        })?;
+        Ok(())
+    }
+
+    /// Finishes in the queue what landed but is still open there.
+    pub(super) fn catch_up(&self, queue: &Queue) -> Result<(), RunError> {
+        let state = self.state()?;
+        let standing = select::standing(&state, queue);
+        for id in &standing.done {
+            let Some((_, task)) = queue.find(id.as_str()) else { continue };
+            if let (false, Some(record)) =
+                (task.status.is_terminal(), state.get_worker(id.as_str()))
+            {
+                worker::settle(self.project, &self.ground.branch, task, record);
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes workspaces of landed tasks whose workers died before they could.
+    pub(super) fn sweep(&self) -> Result<(), RunError> {
+        for record in &self.state()?.workers {
+            let landed =
+                record.lifecycle == WorkerLifecycle::Completed && record.landed_commit.is_some();
+            if !landed || record.worker.as_ref().is_some_and(ralph_process::is_alive) {
+                continue;
+            }
+            // What is there and is no workspace of ours stays as it is.
+            if let Ok(Some(workspace)) =
+                target::open_workspace(self.project, &record.workspace_path)
+            {
+                target::discard(self.project, workspace, &self.ground.branch)?;
+            }
+        }
+        Ok(())
+    }
+}
