@@ -195,6 +195,10 @@ pub struct AgentConfig {
     pub turn_linger_seconds: u32,
     /// Megabytes that an agent may print in one turn before it is ended.
     pub turn_log_limit_mb: u32,
+    /// Days for which the files of a finished task's turns are kept.
+    pub turn_files_days: u32,
+    /// Megabytes that these files may take together; the oldest go first.
+    pub turn_files_mb: u32,
     /// What may be spent.
     #[serde(default)]
     pub limits: Limits,

@@ -152,6 +152,8 @@ pub(crate) const KEYS: &[(&str, Kind, &str)] = &[
     ("agent.turn_silence_minutes", Whole(0, 1_440), "30"),
     ("agent.turn_linger_seconds", Whole(0, 3_600), "10"),
     ("agent.turn_log_limit_mb", Whole(1, 1_000_000), "256"),
+    ("agent.turn_files_days", Whole(0, 3_650), "14"),
+    ("agent.turn_files_mb", Whole(0, 1_000_000), "2048"),
     ("agent.limits.run.turns", Whole(1, EVER), ""),
     ("agent.limits.run.tokens", Whole(1, 1_000_000_000_000), ""),
     ("agent.limits.run.usd", Number(0.0, 1e6), ""),

@@ -84,7 +84,12 @@ impl Layout {
 
     /// The turns of a task: a directory for each claim, with one for each turn.
     pub fn turns(&self, task: &TaskId) -> PathBuf {
-        self.cache().join("turns").join(task.as_str())
+        self.all_turns().join(task.as_str())
+    }
+
+    /// Files of agent turns, by task.
+    pub fn all_turns(&self) -> PathBuf {
+        self.cache().join("turns")
     }
 
     /// Files of one agent turn: prompt, task, raw output.

@@ -57,6 +57,7 @@ pub mod prompt;
 pub mod rebuild;
 pub mod recover;
 pub mod rescue;
+pub mod retention;
 pub mod retry;
 pub mod select;
 pub mod serial;

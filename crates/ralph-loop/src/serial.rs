@@ -31,7 +31,7 @@ use crate::layout::{Layout, runtime_paths};
 use crate::preflight::{self, PreflightError};
 use crate::project::Project;
 use crate::turn::{self, Failure, TakeTurnError, TurnPlace};
-use crate::{prompt, select, target, worker};
+use crate::{prompt, retention, select, target, worker};
 
 /// Which tasks to work on.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -168,6 +168,7 @@ pub fn run(project: &Project, wanted: &Wanted) -> Result<RunSummary, SerialError
     }
     let layout = project.layout();
     coordinator::clear_stop(&layout)?;
+    retention::clean(project, &project.queue.load()?)?;
     let mut serial = Serial {
         project,
         sessions: Store::new(session_file_path(layout.root()), project.holder.clone()),

@@ -31,7 +31,7 @@ use crate::preflight::{self, Ground, PreflightError};
 use crate::project::Project;
 use crate::recover::{self, Action, Observation, Observed};
 use crate::worker::{self, Held, marker};
-use crate::{select, target};
+use crate::{retention, select, target};
 use telling::Told;
 
 pub use telling::summarise;
@@ -258,6 +258,7 @@ impl Coordinator<'_> {
     /// The whole run. An error ends it like a stop: workers are ended, their work is kept.
     fn run(mut self, queue: &Queue) -> Result<RunSummary, RunError> {
         self.take_over(queue)?;
+        retention::clean(self.project, queue)?;
         // Nothing that could refuse the run is left.
         self.project.tell(Event::Started {
             target: self.ground.branch.clone(),
