@@ -10,15 +10,20 @@ use crate::args::{Cli, Command};
 use crate::commands;
 use crate::context::{Context, World};
 use crate::error::{CliError, ErrorKind, Exit};
-use crate::ui::Ui;
+use crate::ui::{self, Ui};
 
 pub(crate) fn run(world: World, arguments: Vec<OsString>) -> ExitCode {
     // A usage error is found before `--json` is parsed, so it is looked for.
     let wants_json = arguments.iter().take_while(|arg| *arg != "--").any(|arg| arg == "--json");
+    // clap repeats words as they are.
+    let is_plain = !arguments.iter().any(|arg| ui::is_hazardous(&arg.to_string_lossy()));
     let cli = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
         Err(error) if wants_json && error.use_stderr() => {
             return Ui::plain(true).finish(Err(usage(&error)));
+        }
+        Err(error) if error.use_stderr() && !is_plain => {
+            return Ui::plain(false).finish(Err(usage(&error)));
         }
         Err(error) => {
             // Help asked for is data and goes to stdout; if that is a broken

@@ -436,6 +436,18 @@ impl From<EditError> for CliError {
             EditError::ChangedSince { id, .. } => {
                 (ErrorKind::Conflict, Some(format!("Read it again with `ralph task show {id}`.")))
             }
+            EditError::Referenced { by, .. } => (
+                ErrorKind::Refused,
+                by.first().map(|id| {
+                    format!(
+                        "Delete them too, or change what they say: `ralph task show {id}` and \
+                         `ralph task edit FIELD VALUE {id}`."
+                    )
+                }),
+            ),
+            EditError::IdTaken { id } => {
+                (ErrorKind::Refused, Some(format!("`ralph task show {id}` shows who has it.")))
+            }
             _ => (ErrorKind::Refused, None),
         };
         let failure = Self::new(kind, error);
@@ -514,7 +526,16 @@ impl From<UndoError> for CliError {
             UndoError::Unknown { .. } => {
                 Self::new(ErrorKind::NotFound, error).hint("`ralph undo --list` shows them.")
             }
-            _ => Self::new(ErrorKind::Refused, error),
+            UndoError::Nothing { .. } => Self::new(ErrorKind::Refused, error)
+                .hint("`ralph undo --list` shows what was done and undone."),
+            UndoError::AlreadyUndone { .. } => Self::new(ErrorKind::Refused, error)
+                .hint("`ralph redo --dry-run` shows what would come back."),
+            UndoError::ChangedSince { .. } => Self::new(ErrorKind::Refused, error).hint(
+                "Undo what came after it first, newest first: `ralph undo --list` shows it. A \
+                 change by hand is yours to take back.",
+            ),
+            _ => Self::new(ErrorKind::Refused, error)
+                .hint("Nothing was changed. `ralph undo --list` shows what else can be undone."),
         }
     }
 }

@@ -213,7 +213,7 @@ fn json_text(document: &impl Serialize) -> Result<String, CliError> {
 fn escaped(text: serde_json::Result<String>) -> Result<String, CliError> {
     let text =
         text.map_err(|error| CliError::new(ErrorKind::Io, error).context("cannot write JSON"))?;
-    if !text.chars().any(|c| c != '\n' && is_hazard(c)) {
+    if !is_hazardous(&text) {
         return Ok(text);
     }
     let mut safe = String::with_capacity(text.len() + 16);
@@ -336,6 +336,11 @@ impl fmt::Write for Shown<'_> {
         }
         Ok(())
     }
+}
+
+/// Whether a terminal would act on more of a text than its line breaks.
+pub(crate) fn is_hazardous(text: &str) -> bool {
+    text.chars().any(|c| c != '\n' && is_hazard(c))
 }
 
 /// Whether a terminal would act on this character: controls, and the marks

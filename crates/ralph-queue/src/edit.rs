@@ -309,29 +309,44 @@ impl<'a> Edit<'a> {
 
     /// Adds `task`, and fills in `created_at` and `updated_at` when they are empty.
     pub fn add(&mut self, task: Task, position: &Position) -> Result<(), EditError> {
-        let index = match position {
+        let index = self.index_of(position)?;
+        self.add_at(task, index)
+    }
+
+    pub(crate) fn index_of(&self, position: &Position) -> Result<usize, EditError> {
+        Ok(match position {
             Position::Front => usize::from(
                 self.queue.tasks().next().is_some_and(|first| first.status == Status::Doing),
             ),
             Position::Back => self.queue.len(),
             Position::Before(id) => self.open(id.as_str())?,
             Position::After(id) => self.open(id.as_str())? + 1,
-        };
-        self.add_at(task, index)
+        })
+    }
+
+    /// Every id by which [`Self::find`] finds a task.
+    pub(crate) fn known_ids(&self) -> impl Iterator<Item = &str> {
+        let tasks = || self.queue.tasks().chain(self.done.tasks());
+        tasks().map(|task| task.id.as_str()).chain(tasks().flat_map(Task::former_ids))
     }
 
     /// Adds `task` where the one at `index` is now.
-    pub(crate) fn add_at(&mut self, mut task: Task, index: usize) -> Result<(), EditError> {
+    pub(crate) fn add_at(&mut self, task: Task, index: usize) -> Result<(), EditError> {
         if self.find(task.id.as_str()).is_some() {
             return Err(EditError::IdTaken { id: task.id });
         }
+        self.insert_new(task, index);
+        Ok(())
+    }
+
+    /// Adds a task whose id nobody has where the one at `index` is now.
+    pub(crate) fn insert_new(&mut self, mut task: Task, index: usize) {
         task.created_at.get_or_insert_with(|| self.now.to_string());
         task.updated_at.get_or_insert_with(|| self.now.to_string());
         if let Some((rules, highest)) = &mut self.highest {
             *highest = rules.number_of(task.id.as_str()).unwrap_or(0).max(*highest);
         }
         self.queue.insert(index, task);
-        Ok(())
     }
 
     /// Begins work on a task that is not finished: `doing`, with `started_at`.

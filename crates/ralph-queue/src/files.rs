@@ -1,6 +1,5 @@
 //! The two files on disk: read without a lock, edited under one.
 
-use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
@@ -19,7 +18,7 @@ use crate::ids::HeldMarks;
 use crate::journal::{Entry, JournalWriteError, Request, Tail};
 use crate::queue::{Place, Queue};
 use crate::saves;
-use crate::validate::{self, Problem, Rules, Severity};
+use crate::validate::{self, Problem, Rules};
 
 /// Where a queue is on disk, and how it is edited.
 ///
@@ -423,7 +422,7 @@ impl QueueFiles {
         };
         // What was wrong before does not count, but it takes long to tell.
         if !validate::is_free_of_errors(queue, done, &self.rules, is_known) {
-            let problems = added_errors(
+            let problems = validate::added_errors(
                 before.validate(&self.rules),
                 validate::documents(queue, done, &self.rules),
             );
@@ -641,28 +640,4 @@ impl LegacyLock {
             (self.is_alive)(pid).then(|| (pid, field("label:")))
         })
     }
-}
-
-/// The errors of `after` that are not among `before`, each as often as it is there more.
-fn added_errors(before: Vec<Problem>, mut after: Vec<Problem>) -> Vec<Problem> {
-    let key = |problem: &Problem| {
-        let field = problem.field.as_deref().unwrap_or("");
-        let name = field.split('[').next().unwrap_or(field);
-        (problem.task.clone(), problem.code, name.to_owned())
-    };
-    let mut known: BTreeMap<_, usize> = BTreeMap::new();
-    for problem in before {
-        *known.entry(key(&problem)).or_default() += 1;
-    }
-    after.retain(|problem| {
-        problem.severity == Severity::Error
-            && match known.get_mut(&key(problem)) {
-                Some(count) if *count > 0 => {
-                    *count -= 1;
-                    false
-                }
-                _ => true,
-            }
-    });
-    after
 }

@@ -6,7 +6,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::intake::Batch;
+use crate::intake::{Batch, Cells};
 use crate::task::Task;
 
 /// The columns: those of 0.4.0 in its order, then those it loses.
@@ -96,18 +96,19 @@ pub fn read(text: &str, separator: Separator) -> Result<Batch, TableError> {
     }
     let rows = reader.records().map(|record| {
         let record = record.map_err(|error| error.to_string())?;
-        let mut fields = Map::new();
+        let (mut fields, mut problems) = (Map::new(), Vec::new());
         for (column, cell) in columns.iter().zip(&record) {
             let Some(column) = column else { continue };
-            match read_cell(column, cell).map_err(|why| format!("`{column}`: {why}"))? {
-                Some(Value::Object(extra)) if *column == EXTRA => fields.extend(extra),
-                Some(value) => {
+            match read_cell(column, cell) {
+                Ok(Some(Value::Object(extra))) if *column == EXTRA => fields.extend(extra),
+                Ok(Some(value)) => {
                     fields.insert((*column).to_owned(), value);
                 }
-                None => {}
+                Ok(None) => {}
+                Err(why) => problems.push(format!("`{column}`: {why}")),
             }
         }
-        Ok(fields)
+        Ok(Cells { fields, problems })
     });
     Ok(Batch::from_fields(rows))
 }

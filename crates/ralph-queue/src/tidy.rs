@@ -6,7 +6,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use ralph_state::{TaskId, Timestamp};
 
 use crate::edit::Edit;
-use crate::ids::IdRules;
 use crate::task::{Status, Task};
 
 /// Which tasks of the done file are pruned.
@@ -72,13 +71,11 @@ impl Edit<'_> {
         kept
     }
 
-    /// Sorts the queue file by priority, then by id.
-    pub fn sort(&mut self, ids: &IdRules, urgent: Urgent) {
+    /// Sorts the queue file by priority. Tasks of one priority stay in the order they were put in.
+    pub fn sort(&mut self, urgent: Urgent) {
         self.queue.sort_by(|a, b| {
             let order = a.priority.cmp(&b.priority);
-            let order = if urgent == Urgent::First { order } else { order.reverse() };
-            let key = |task: &Task| (ids.number_of(task.id.as_str()), task.id.clone());
-            order.then_with(|| key(a).cmp(&key(b)))
+            if urgent == Urgent::First { order } else { order.reverse() }
         });
     }
 }

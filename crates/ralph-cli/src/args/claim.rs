@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 
+use super::task::NoteText;
 use super::which::PartArgs;
 
 /// Show what can start now, and why the rest cannot
@@ -69,9 +70,8 @@ pub(crate) struct ReleaseArgs {
     /// The task (default: the one of `--claim`)
     #[arg(value_name = "ID")]
     pub(crate) task_id: Option<String>,
-    /// Add a note to the task
-    #[arg(long, value_name = "TEXT")]
-    pub(crate) note: Option<String>,
+    #[command(flatten)]
+    pub(crate) note: NoteText,
 }
 
 /// A number and its unit.

@@ -7,7 +7,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use ralph_queue::{Priority, Status, fields};
 
 use super::TextOrJson;
-use super::task::{priority, status};
+use super::task::{NoteText, priority, status};
 use super::which::ListFormat;
 
 /// Set one field of tasks
@@ -20,12 +20,13 @@ use super::which::ListFormat;
 Examples:
   ralph task edit priority high RQ-0007 RQ-0008
   ralph task edit plan '[\"Look, then leap\", \"Test it\"]' RQ-0007
+  ralph task edit description - RQ-0007 < description.txt
   ralph task edit scheduled_start \"next monday\" --tag-filter docs --dry-run")]
 pub(crate) struct EditArgs {
     /// The field
     #[arg(value_parser = PossibleValuesParser::new(fields::NAMES))]
     pub(crate) field: String,
-    /// Its new value
+    /// Its new value; `-` reads it from stdin
     #[arg(allow_hyphen_values = true)]
     pub(crate) value: String,
     #[command(flatten)]
@@ -40,7 +41,7 @@ pub(crate) struct EditArgs {
 pub(crate) struct FieldArgs {
     /// The name of the field, without blanks
     pub(crate) key: String,
-    /// Its new value
+    /// Its new value; `-` reads it from stdin
     #[arg(allow_hyphen_values = true)]
     pub(crate) value: String,
     #[command(flatten)]
@@ -262,9 +263,8 @@ pub(crate) enum BatchCommand {
         /// The new status
         #[arg(value_parser = status())]
         status: Status,
-        /// Add a note to each
-        #[arg(long, value_name = "TEXT")]
-        note: Option<String>,
+        #[command(flatten)]
+        note: NoteText,
         #[command(flatten)]
         pick: PickArgs,
     },
@@ -272,7 +272,7 @@ pub(crate) enum BatchCommand {
     Field {
         /// The name of the field, without blanks
         key: String,
-        /// Its new value
+        /// Its new value; `-` reads it from stdin
         #[arg(allow_hyphen_values = true)]
         value: String,
         #[command(flatten)]
@@ -283,7 +283,7 @@ pub(crate) enum BatchCommand {
         /// The field
         #[arg(value_parser = PossibleValuesParser::new(fields::NAMES))]
         field: String,
-        /// Its new value
+        /// Its new value; `-` reads it from stdin
         #[arg(allow_hyphen_values = true)]
         value: String,
         #[command(flatten)]
@@ -315,7 +315,7 @@ pub(crate) enum BatchCommand {
     },
     /// Add steps at the end of the plan
     PlanAppend {
-        /// A step (repeat it for several)
+        /// A step (repeat it for several; `-` reads stdin)
         #[arg(long, value_name = "STEP", required = true)]
         plan_item: Vec<String>,
         #[command(flatten)]
@@ -323,7 +323,7 @@ pub(crate) enum BatchCommand {
     },
     /// Add steps at the beginning of the plan
     PlanPrepend {
-        /// A step (repeat it for several)
+        /// A step (repeat it for several; `-` reads stdin)
         #[arg(long, value_name = "STEP", required = true)]
         plan_item: Vec<String>,
         #[command(flatten)]

@@ -51,7 +51,8 @@ pub(crate) use run::{
 pub(crate) use runner::{ParseArgs, PlayArgs, RunnerArgs, RunnerCommand};
 pub(crate) use stats::{AgingArgs, DashboardArgs, DaysArgs, StatsArgs};
 pub(crate) use task::{
-    NoteArgs, ShowArgs, ShowFormat, StartArgs, StatusArgs, TaskAddArgs, TaskArgs, TaskCommand,
+    NoteArgs, NoteText, ShowArgs, ShowFormat, StartArgs, StatusArgs, TaskAddArgs, TaskArgs,
+    TaskCommand,
 };
 pub(crate) use tidy::{ChangesArgs, PruneArgs, RepairArgs, SortArgs};
 pub(crate) use undo::{RedoArgs, UndoArgs};

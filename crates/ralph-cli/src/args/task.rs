@@ -90,21 +90,22 @@ pub(crate) struct TaskAddArgs {
     #[arg(long, default_value = "medium", value_parser = priority())]
     pub(crate) priority: Priority,
     /// A word to find it by (repeat it, or separate words with commas)
-    #[arg(long = "tag", visible_alias = "tags", value_name = "WORD", value_delimiter = ',')]
+    #[arg(long = "tag", visible_alias = "tags", value_name = "WORD", value_delimiter = ',',
+        value_parser = word)]
     pub(crate) tags: Vec<String>,
     /// A path or area it touches (likewise)
-    #[arg(long, value_name = "PATH", value_delimiter = ',')]
+    #[arg(long, value_name = "PATH", value_delimiter = ',', value_parser = word)]
     pub(crate) scope: Vec<String>,
-    /// What shows that it is needed (repeat it for several)
+    /// What shows that it is needed (repeat it for several; `-` reads stdin)
     #[arg(long, value_name = "TEXT")]
     pub(crate) evidence: Vec<String>,
-    /// One step of the plan (repeat it for several)
+    /// One step of the plan (repeat it for several; `-` reads stdin)
     #[arg(long, value_name = "STEP")]
     pub(crate) plan: Vec<String>,
-    /// A note (repeat it for several)
+    /// A note (repeat it for several; `-` reads stdin)
     #[arg(long = "note", value_name = "TEXT")]
     pub(crate) notes: Vec<String>,
-    /// The words it was asked for in
+    /// The words it was asked for in; `-` reads them from stdin
     #[arg(long, value_name = "TEXT")]
     pub(crate) request: Option<String>,
     /// Tasks that must be finished first
@@ -197,13 +198,27 @@ pub(crate) struct StartArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ralph task done RQ-0007 --note \"Fixed by hand\"
+  git log -1 --format=%B | ralph task done RQ-0007 --note -")]
 pub(crate) struct NoteArgs {
     /// The task
     #[arg(value_name = "ID")]
     pub(crate) task_id: String,
-    /// Add a note to the task
+    #[command(flatten)]
+    pub(crate) note: NoteText,
+}
+
+/// What to note.
+#[derive(Debug, Args)]
+pub(crate) struct NoteText {
+    /// Add a note to the task; `-` reads it from stdin
     #[arg(long, value_name = "TEXT")]
     pub(crate) note: Option<String>,
+    /// Add the text of this file as a note
+    #[arg(long, value_name = "FILE", conflicts_with = "note")]
+    pub(crate) note_file: Option<PathBuf>,
 }
 
 /// Set the status of tasks, whatever it was
@@ -222,9 +237,8 @@ pub(crate) struct StatusArgs {
     /// All tasks of the queue with this tag
     #[arg(long, value_name = "WORD", conflicts_with = "task_ids")]
     pub(crate) tag_filter: Vec<String>,
-    /// Add a note to each
-    #[arg(long, value_name = "TEXT")]
-    pub(crate) note: Option<String>,
+    #[command(flatten)]
+    pub(crate) note: NoteText,
 }
 
 /// A status by its word; help and completion list the words.
@@ -245,7 +259,19 @@ pub(super) fn one_line(text: &str) -> Result<String, String> {
         text if text.contains(['\n', '\r']) => {
             Err("it has a line break; put the rest into `--description`".to_owned())
         }
-        text => Ok(text.to_owned()),
+        text => word(text),
+    }
+}
+
+/// Tags and paths are shown and sent through pipes line by line.
+pub(super) fn word(text: &str) -> Result<String, String> {
+    match text.chars().enumerate().find(|(_, c)| c.is_control()) {
+        None => Ok(text.to_owned()),
+        Some((index, c)) => Err(format!(
+            "it has the control character U+{:04X} at character {}",
+            u32::from(c),
+            index + 1
+        )),
     }
 }
 

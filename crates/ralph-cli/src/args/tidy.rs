@@ -33,7 +33,7 @@ pub(crate) struct PruneArgs {
 /// Put the tasks of the queue into another order
 #[derive(Debug, Args)]
 pub(crate) struct SortArgs {
-    /// By what; tasks that are alike in it are put in the order of their ids
+    /// By what; tasks that are alike in it stay in their order
     #[arg(long, value_enum, default_value_t)]
     pub(crate) sort_by: QueueOrder,
     /// `descending` puts the most urgent first

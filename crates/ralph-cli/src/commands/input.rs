@@ -3,9 +3,13 @@
 use std::io::{self, Read as _};
 use std::path::Path;
 
-use ralph_queue::intake::BadRow;
+use ralph_queue::intake::{Batch, GivenIds};
+use ralph_state::Clock as _;
 
+use crate::args::NoteText;
+use crate::context::Context;
 use crate::error::{CliError, ErrorKind};
+use crate::project::Project;
 
 /// Tasks longer than this are a mistake, such as a disk image piped in.
 pub(crate) const TASKS_LIMIT: u64 = 256 << 20;
@@ -32,13 +36,74 @@ pub(crate) fn read(path: Option<&Path>, limit: u64) -> Result<String, CliError> 
     })
 }
 
-/// Names every row that is no task.
-pub(crate) fn refuse_bad(bad: &[BadRow]) -> Result<(), CliError> {
-    if bad.is_empty() {
+/// A text longer than this is a mistake, such as a file piped in.
+const TEXT_LIMIT: u64 = 16 << 20;
+
+/// The texts of one command, of which one may come from stdin.
+#[derive(Debug, Default)]
+pub(crate) struct Texts {
+    stdin_is_read: bool,
+}
+
+impl Texts {
+    /// What was given; for `-`, what stdin has, without the line breaks at its end.
+    pub(crate) fn read(&mut self, given: &str) -> Result<String, CliError> {
+        if given != "-" {
+            return Ok(given.to_owned());
+        }
+        if self.stdin_is_read {
+            return Err(CliError::new(ErrorKind::Usage, "only one text can be read from stdin")
+                .hint("Give the others as they are."));
+        }
+        self.stdin_is_read = true;
+        Ok(read(None, TEXT_LIMIT)?.trim_end_matches(['\n', '\r']).to_owned())
+    }
+
+    pub(crate) fn read_all(&mut self, given: &[String]) -> Result<Vec<String>, CliError> {
+        given.iter().map(|text| self.read(text)).collect()
+    }
+
+    pub(crate) fn read_some(&mut self, given: Option<&str>) -> Result<Option<String>, CliError> {
+        given.map(|text| self.read(text)).transpose()
+    }
+
+    /// A note, or the file that holds it.
+    pub(crate) fn note(&mut self, args: &NoteText) -> Result<Option<String>, CliError> {
+        match &args.note_file {
+            None => self.read_some(args.note.as_deref()),
+            Some(path) => {
+                let text = read(Some(path), TEXT_LIMIT)?;
+                Ok(Some(text.trim_end_matches(['\n', '\r']).to_owned()))
+            }
+        }
+    }
+}
+
+/// Makes every row bad that cannot be added, and names them all, unless the others are wanted.
+pub(crate) fn sift(
+    context: &Context,
+    project: &Project,
+    batch: &mut Batch,
+    given: GivenIds,
+    bad: BadRows,
+) -> Result<(), CliError> {
+    let (queue, now) = (project.queue()?, context.clock.now());
+    // One that names a bad one is bad itself, if that one stays away.
+    while batch.sift(&queue, given, &project.files.rules, now)? && bad == BadRows::Skip {}
+    if batch.bad.is_empty() || bad == BadRows::Skip {
         return Ok(());
     }
-    let lines: Vec<String> = bad.iter().map(ToString::to_string).collect();
+    let lines: Vec<String> = batch.bad.iter().map(ToString::to_string).collect();
     Err(CliError::new(ErrorKind::Invalid, lines.join("\n"))
-        .context("not every row is a task; nothing was added")
+        .context("not every row can be added; nothing was")
         .hint("Correct them and repeat the command."))
+}
+
+/// What becomes of the other rows when some are bad.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum BadRows {
+    /// They are not added either.
+    Refuse,
+    /// They are added.
+    Skip,
 }

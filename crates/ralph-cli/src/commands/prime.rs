@@ -25,7 +25,7 @@ To work on a task:
    `ralph queue release ID --claim TOKEN --note \"why\"` gives it back.
 Every use of the token renews the claim. `claim_lost` means that somebody else has the task now:
 stop. Found something that is not your task: `ralph task add \"...\" --relates-to ID`.
-Long or odd text goes by stdin: `ralph task add TITLE --description - < file`.
+Long or odd text goes by stdin, as `-`: `ralph task add TITLE --description - < file`.
 ";
 
 /// The commands worth their tokens.
@@ -60,6 +60,7 @@ const RARE: &[&str] = &[
     "format",
     "help",
     "model",
+    "note-file",
     "only-done",
     "order",
     "phases",
@@ -79,6 +80,7 @@ pub(crate) fn prime(context: &Context) -> Result<Exit, CliError> {
     let is_project = find_root(&directory).is_some_and(|root| root.join(RALPH_DIR).is_dir());
     // A hook may call this anywhere.
     if !is_project {
+        context.ui.say("There is no queue of Ralph here, so there is nothing to know.");
         return Ok(Exit::Done);
     }
     let text = text();

@@ -226,7 +226,10 @@ fn a_read_only_directory() {
 fn a_fault_in_a_title_reaches_no_terminal() {
     let desk = Desk::new();
     let title = "evil \u{1b}]0;owned\u{7}\u{1b}[2J\u{9b}31m \u{202e}txt";
-    desk.add(title, &["--note", "two\nlines\u{1b}[0m"]);
+    // Ralph writes none such, but others may have.
+    desk.add("evil", &["--note", "two\nlines\u{1b}[0m"]);
+    let evil = serde_json::to_string(title).expect("JSON");
+    desk.write(QUEUE, desk.read(QUEUE).replace("\"evil\"", &evil));
     for args in [
         &["queue", "list"][..],
         &["queue", "list", "--format", "long", "--color", "always"],
@@ -236,6 +239,8 @@ fn a_fault_in_a_title_reaches_no_terminal() {
         &["task", "show", "RQ-0001"],
         &["task", "show", "RQ-0001", "--format", "text"],
         &["task", "show", "\u{1b}[31mRQ"],
+        &["task", "add", title],
+        &["queue", "\u{1b}[31mlist"],
     ] {
         let ran = desk.ralph(args);
         let text = format!("{}{}", ran.stdout, ran.stderr);

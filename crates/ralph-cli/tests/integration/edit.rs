@@ -24,6 +24,58 @@ fn changed(document: &Value, fate: &str, ids: &[&str]) {
 }
 
 #[test]
+fn long_text_comes_from_stdin_or_a_file() {
+    let desk = Desk::new();
+    desk.write("note.txt", "from\na file\n");
+    let id = desk.add("one", &[]);
+    let field = |name: &str| desk.json(&["task", "show", "RQ-0001"])["task"][name].clone();
+    for (line, name, expected) in [
+        ("task edit description - RQ-0001", "description", json!("a\nb")),
+        ("task edit notes - RQ-0001", "notes", json!(["a", "b"])),
+        ("task field k - RQ-0001", "custom_fields", json!({ "k": "a\nb" })),
+        ("task batch edit request - RQ-0001", "request", json!("a\nb")),
+        ("task batch plan-append --plan-item - RQ-0001", "plan", json!(["a\nb"])),
+        ("task status todo RQ-0001 --note -", "notes", json!(["a", "b", "a\nb"])),
+        (
+            "task done RQ-0001 --note-file note.txt",
+            "notes",
+            json!(["a", "b", "a\nb", "from\na file"]),
+        ),
+    ] {
+        desk.sh(&format!("printf 'a\\nb\\n' | \"$RALPH\" {line}")).success();
+        assert_eq!(field(name), expected, "{line}");
+    }
+    assert_eq!(id, "RQ-0001");
+    let two = desk.ralph(&["task", "add", "x", "--description", "-", "--note", "-"]);
+    assert!(two.exited(2).stderr.contains("only one text can be read from stdin"), "{two}");
+}
+
+#[test]
+fn a_field_of_one_line_takes_no_control_character() {
+    let desk = Desk::new();
+    desk.add("one", &[]);
+    let before = desk.read(".ralph/queue.jsonc");
+    for (args, code) in [
+        (&["task", "add", "a\u{1b}[31mb"][..], 2),
+        (&["task", "add", "a", "--tag", "b\u{7}"], 2),
+        (&["task", "add", "a", "--scope", "b\u{7}"], 2),
+        (&["task", "edit", "title", "a\u{1b}b", "RQ-0001"], 3),
+        (&["task", "edit", "tags", "a,b\u{7}", "RQ-0001"], 3),
+        (&["task", "edit", "scope", "a\u{7}", "RQ-0001"], 3),
+        (&["task", "clone", "RQ-0001", "--title-prefix", "\u{7}"], 3),
+    ] {
+        let ran = desk.ralph(args);
+        let stderr = &ran.exited(code).stderr;
+        assert!(stderr.contains("the control character U+00"), "{ran}");
+        assert!(!stderr.contains(['\u{1b}', '\u{7}']), "{ran}");
+        assert_eq!(desk.read(".ralph/queue.jsonc"), before, "{args:?}");
+    }
+    // What a file has already stands in nobody's way.
+    desk.write(".ralph/queue.jsonc", before.replace("\"one\"", "\"o\\u001bne\""));
+    desk.ralph(&["task", "edit", "description", "two\n\tlines", "RQ-0001"]).success();
+}
+
+#[test]
 fn every_field_is_set_by_its_name() {
     let desk = desk();
     for (field, value, expected) in [
@@ -98,11 +150,10 @@ fn a_value_that_does_not_fit_changes_nothing() {
 fn a_dry_run_shows_the_difference() {
     let desk = desk();
     let before = desk.read(".ralph/queue.jsonc");
-    let title = "red \u{1b}[31m";
-    let ran = desk.ralph(&["task", "edit", "title", title, "RQ-0001", "--dry-run"]);
+    let ran = desk.ralph(&["task", "edit", "title", "red \u{202e}", "RQ-0001", "--dry-run"]);
     let diff = &ran.success().stdout;
     assert!(diff.starts_with("--- .ralph/queue.jsonc\n+++ .ralph/queue.jsonc\n@@"), "{ran}");
-    assert!(diff.contains("\"title\": \"one\"") && !diff.contains('\u{1b}'), "{ran}");
+    assert!(diff.contains("\"title\": \"one\"") && !diff.contains('\u{202e}'), "{ran}");
     assert_eq!(ran.stderr, "RQ-0001 would be changed.\n");
     let document = desk.json(&["task", "split", "RQ-0003", "--dry-run"]);
     assert_eq!(document["dry_run"], true);

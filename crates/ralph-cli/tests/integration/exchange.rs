@@ -88,6 +88,34 @@ fn an_import_says_what_becomes_of_ids_that_are_taken() {
 }
 
 #[test]
+fn an_import_names_every_problem_of_every_row_at_once() {
+    let desk = Desk::new();
+    desk.add("there", &[]);
+    desk.write(
+        "in.csv",
+        "id,title,status,estimated_minutes,depends_on\nRQ-0001,taken,,,\n,two,soon,x,\n\
+         RQ-7,form,,,RQ-0099\n,good,,,\n,\"line\nbreak\",,,\n",
+    );
+    let before = desk.read(".ralph/queue.jsonc");
+    let error =
+        parse(&desk.ralph(&["queue", "import", "--input", "in.csv", "--json"]).exited(3).stderr);
+    let message = error["error"]["message"].as_str().expect("text").to_owned();
+    for part in [
+        "number 1: the id `RQ-0001` is taken",
+        "number 2: `estimated_minutes`: `x` is no number of minutes; unknown status `soon`",
+        "number 3: the id must be `RQ-` and 4 digits or more, not `RQ-7`; `depends_on` names",
+        "number 5: `title` has a line break at character 5",
+    ] {
+        assert!(message.contains(part), "{part} in {message}");
+    }
+    assert_eq!(desk.read(".ralph/queue.jsonc"), before);
+    let some = desk.json(&["queue", "import", "--input", "in.csv", "--skip-bad"]);
+    assert_eq!(some["added"], json!(["RQ-0002"]));
+    assert_eq!(some["bad"].as_array().map(Vec::len), Some(4));
+    assert_eq!(some["bad"][1]["problems"].as_array().map(Vec::len), Some(2));
+}
+
+#[test]
 fn an_export_is_filtered() {
     let desk = Desk::new();
     desk.write(".ralph/config.jsonc", r#"{"version":2}"#);

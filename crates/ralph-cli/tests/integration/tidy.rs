@@ -57,19 +57,19 @@ fn prune_keeps_what_others_name() {
 }
 
 #[test]
-fn sort_goes_by_priority_then_id() {
+fn sort_goes_by_priority_and_leaves_equals_where_they_are() {
     let tasks = [("RQ-0002", "low"), ("RQ-0003", "high"), ("RQ-0001", "low")]
         .map(|(id, priority)| task(id, &format!(", \"priority\": \"{priority}\"")));
     let desk = Desk::with_queue(
         file(&tasks)
             .replace("    { \"id\": \"RQ-0003\"", "    // three\n    { \"id\": \"RQ-0003\""),
     );
-    assert_eq!(desk.json(&["queue", "sort", "--dry-run"])["moved"], json!(["RQ-0002"]));
+    assert_eq!(desk.json(&["queue", "sort", "--dry-run"])["moved"], json!(["RQ-0003"]));
     desk.ralph(&["queue", "sort"]).success();
-    assert_eq!(ids(&desk, &[]), ["RQ-0003", "RQ-0001", "RQ-0002"]);
+    assert_eq!(ids(&desk, &[]), ["RQ-0003", "RQ-0002", "RQ-0001"]);
     assert!(desk.read(".ralph/queue.jsonc").contains("// three\n    { \"id\": \"RQ-0003\""));
     desk.ralph(&["queue", "sort", "--order", "ascending"]).success();
-    assert_eq!(ids(&desk, &[]), ["RQ-0001", "RQ-0002", "RQ-0003"]);
+    assert_eq!(ids(&desk, &[]), ["RQ-0002", "RQ-0001", "RQ-0003"]);
 }
 
 #[test]

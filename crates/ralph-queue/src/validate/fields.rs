@@ -2,7 +2,7 @@
 
 use ralph_state::Timestamp;
 
-use super::{Fault, Located, error, warning};
+use super::{CONTROL_CHARACTER, Fault, Located, error, warning};
 use crate::ids::IdRules;
 use crate::queue::Place;
 use crate::task::Task;
@@ -25,8 +25,15 @@ pub(super) fn check(located: &Located<'_>, ids: &IdRules, report: &mut dyn FnMut
     }
     if task.title.trim().is_empty() {
         report(error("blank", "title", "the title is blank"));
-    } else if task.title.chars().any(char::is_control) {
-        report(warning("control_character", "title", "the title has control characters"));
+    }
+    one_line("title", &task.title, report);
+    for (name, list) in [("tags", &task.tags), ("scope", &task.scope)] {
+        for (index, entry) in list.iter().enumerate() {
+            one_line(&format!("{name}[{index}]"), entry, report);
+        }
+    }
+    for key in task.custom_fields.keys() {
+        one_line(&format!("custom_fields.{key}"), key, report);
     }
     let lists = [
         ("tags", &task.tags),
@@ -56,6 +63,19 @@ pub(super) fn check(located: &Located<'_>, ids: &IdRules, report: &mut dyn FnMut
     }
     times(task, report);
     agent(task, report);
+}
+
+fn one_line(field: &str, text: &str, report: &mut dyn FnMut(Fault)) {
+    let Some((index, c)) = text.chars().enumerate().find(|(_, c)| c.is_control()) else { return };
+    let message = match c {
+        '\n' | '\r' => format!("`{field}` has a line break at character {}", index + 1),
+        c => format!(
+            "`{field}` has the control character U+{:04X} at character {}",
+            u32::from(c),
+            index + 1
+        ),
+    };
+    report(warning(CONTROL_CHARACTER, field, message));
 }
 
 /// Wider numbers are fine when they need the width.

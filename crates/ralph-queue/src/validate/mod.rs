@@ -3,7 +3,7 @@
 mod fields;
 mod graph;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ralph_state::TaskId;
 
@@ -143,11 +143,45 @@ pub(crate) fn documents(queue: &Document, done: &Document, rules: &Rules) -> Vec
     problems
 }
 
+/// What no edit may bring in: the errors of `after` that are not among `before`, each as often as it
+/// is there more. So with control characters, which only old files may have.
+pub(crate) fn added_errors(before: Vec<Problem>, mut after: Vec<Problem>) -> Vec<Problem> {
+    let key = |problem: &Problem| {
+        let field = problem.field.as_deref().unwrap_or("");
+        let name = field.split('[').next().unwrap_or(field);
+        // A task that gets another id keeps its title.
+        let task = problem.task.as_ref().filter(|_| problem.code != CONTROL_CHARACTER);
+        (task.cloned(), problem.code, name.to_owned())
+    };
+    let mut known: BTreeMap<_, usize> = BTreeMap::new();
+    for problem in before {
+        *known.entry(key(&problem)).or_default() += 1;
+    }
+    after.retain(|problem| {
+        may_not_be_added(problem.severity, problem.code)
+            && match known.get_mut(&key(problem)) {
+                Some(count) if *count > 0 => {
+                    *count -= 1;
+                    false
+                }
+                _ => true,
+            }
+    });
+    after
+}
+
+fn may_not_be_added(severity: Severity, code: &str) -> bool {
+    severity == Severity::Error || code == CONTROL_CHARACTER
+}
+
+/// A warning about a field of one line.
+pub(crate) const CONTROL_CHARACTER: &str = "control_character";
+
 fn sort(problems: &mut [Problem]) {
     problems.sort_by_key(|problem| (problem.place, problem.line, problem.column));
 }
 
-/// Whether two documents have no error, but perhaps in the tasks by themselves that `is_known`
+/// Whether two documents have nothing that [`added_errors`] tells, but perhaps in the tasks by themselves that `is_known`
 /// says are as they were.
 pub(crate) fn is_free_of_errors(
     queue: &Document,
@@ -157,7 +191,7 @@ pub(crate) fn is_free_of_errors(
 ) -> bool {
     let tasks = located(queue, done);
     let mut is_free = true;
-    let mut see = |fault: Fault| is_free &= fault.severity != Severity::Error;
+    let mut see = |fault: Fault| is_free &= !may_not_be_added(fault.severity, fault.code);
     for located in tasks.iter().filter(|located| !is_known(located.place, located.index)) {
         fields::check(located, &rules.ids, &mut see);
     }

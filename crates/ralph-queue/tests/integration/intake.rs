@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use ralph_queue::intake::{Batch, GivenIds};
 use ralph_queue::table::{self, Separator};
-use ralph_queue::{Document, Edit, EditError, IdRules, Position, Queue, Task};
+use ralph_queue::{Document, Edit, EditError, IdRules, Position, Queue, Rules, Task};
 use serde_json::json;
 
 fn queue() -> Queue {
@@ -44,18 +44,17 @@ fn json_comes_in_every_shape() {
 
 #[test]
 fn every_bad_row_is_named() {
-    let text = r#"[{"title":" "},{"title":"x","priority":"urgent"},7,{"id":"a","title":"x"},{"id":"a","title":"y"},{"titel":"z"},{"title":"a\nb"}]"#;
+    let text = r#"[{"title":" ","status":"soon"},{"title":"x","priority":"urgent"},7,{"id":"a","title":"x"},{"id":"a","title":"y"},{"titel":"z"}]"#;
     let batch = Batch::from_json(text).unwrap();
     let bad: Vec<String> = batch.bad.iter().map(ToString::to_string).collect();
     assert_eq!(batch.rows.len(), 1);
-    assert_eq!(bad.len(), 6, "{bad:#?}");
+    assert_eq!(bad.len(), 5, "{bad:#?}");
     for (bad, part) in bad.iter().zip([
-        "number 1: the title is blank",
+        "number 1: the title is blank; unknown status `soon`",
         "number 2: ",
         "number 3: a task must be an object",
         "number 5: number 4 has the id `a` too",
         "number 6: ",
-        "number 7: the title has a line break",
     ]) {
         assert!(bad.starts_with(part), "{bad}");
     }
@@ -63,6 +62,32 @@ fn every_bad_row_is_named() {
     let batch = table::read(table, Separator::Comma).unwrap();
     assert_eq!(batch.bad.iter().map(|bad| bad.number).collect::<Vec<_>>(), [2, 3, 4]);
     assert!(table::read("id\nx\n", Separator::Comma).is_err());
+}
+
+#[test]
+fn what_would_break_a_rule_is_bad_too() {
+    let (queue, rules) = (queue(), Rules::default());
+    let now = "2026-01-01T00:00:00Z".parse().unwrap();
+    let mut batch = Batch::from_json(
+        r#"[{"id":"nope","title":"form","created_at":"soon"},{"id":"RQ-0001","title":"taken"},
+            {"id":"RQ-0005","title":"waits","depends_on":["RQ-0099","RQ-0006"]},
+            {"id":"RQ-0006","title":"line\nbreak","tags":["a\u001b"]},
+            {"id":"RQ-0007","title":"names a bad one","relates_to":["RQ-0005"]},
+            {"id":"RQ-0008","title":"good","notes":["two\nlines"]}]"#,
+    )
+    .unwrap();
+    assert!(batch.sift(&queue, GivenIds::Keep, &rules, now).unwrap());
+    let bad: Vec<String> = batch.bad.iter().map(ToString::to_string).collect();
+    expect_test::expect![[r#"
+        number 1: the id must be `RQ-` and 4 digits or more, not `nope`; `created_at` is no RFC 3339 time: `soon`
+        number 2: the id `RQ-0001` is taken
+        number 3: `depends_on` names `RQ-0099`, which is in neither file
+        number 4: `title` has a line break at character 5; `tags[0]` has the control character U+001B at character 2"#]].assert_eq(&bad.join("\n"));
+    // Once those are left out, so is who names one of them.
+    assert!(batch.sift(&queue, GivenIds::Keep, &rules, now).unwrap());
+    assert_eq!(batch.bad.iter().map(|row| row.number).collect::<Vec<_>>(), [1, 2, 3, 4, 5]);
+    assert!(!batch.sift(&queue, GivenIds::Keep, &rules, now).unwrap());
+    assert_eq!(add(batch, GivenIds::Keep).unwrap(), ["RQ-0008 good "]);
 }
 
 #[test]

@@ -91,7 +91,7 @@ fn every_rule_at_once() {
             queue:2:47 error RQ-01 tags[1] blank: an entry of `tags` is blank
             queue:2:70 error RQ-01 custom_fields.a b custom_field_name: the name of the custom field `a b` is blank or has a blank
             queue:3:3 error RQ-0002 completed_at missing_field: `completed_at` is missing
-            queue:3:30 warning RQ-0002 title control_character: the title has control characters
+            queue:3:30 warning RQ-0002 title control_character: `title` has the control character U+0007 at character 2
             queue:3:55 error RQ-0002 created_at bad_time: `created_at` is no RFC 3339 time: `yesterday`
             queue:3:82 error RQ-0002 updated_at not_utc: `updated_at` is not in UTC: `2026-01-01T02:00:00+02:00`
             queue:5:19 error RQ-0003 depends_on[0] self_reference: `depends_on` names the task itself

@@ -10,6 +10,7 @@ use serde_json::json;
 
 use super::ready::in_parallel_run;
 use crate::args::{ClaimArgs, ReleaseArgs};
+use crate::commands::input::Texts;
 use crate::context::Context;
 use crate::error::{CliError, ErrorKind, Exit};
 use crate::project::{self, Project};
@@ -165,11 +166,11 @@ pub(crate) fn release(context: &Context, args: &ReleaseArgs) -> Result<Exit, Cli
     if context.global.force {
         give_back(context, &project, &id)?;
     }
-    let note = args.note.as_deref();
+    let note = Texts::default().note(&args.note)?;
     let status = project.edit(context, |edit| {
         let status = edit.find(id.as_str()).map(|(_, task)| task.status);
         if status == Some(Status::Doing) {
-            edit.set_status(id.as_str(), Status::Todo, note)?;
+            edit.set_status(id.as_str(), Status::Todo, note.as_deref())?;
         }
         Ok(status)
     })?;

@@ -1,6 +1,6 @@
 //! `ralph queue import`.
 
-use ralph_queue::intake::{Batch, GivenIds};
+use ralph_queue::intake::{BadRow, Batch, GivenIds};
 use ralph_queue::table::{self, Separator};
 use ralph_queue::{Edit, Position};
 use ralph_state::Clock as _;
@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::tasks;
 use crate::args::{ImportArgs, ImportFormat, OnDuplicate};
-use crate::commands::input;
+use crate::commands::input::{self, BadRows};
 use crate::context::Context;
 use crate::error::{CliError, ErrorKind, Exit};
 use crate::project::{self, Project};
@@ -23,16 +23,15 @@ pub(crate) fn import(context: &Context, args: &ImportArgs) -> Result<Exit, CliEr
         ImportFormat::Tsv => table::read(&text, Separator::Tab).map_err(unreadable)?,
         ImportFormat::Json => Batch::from_json(&text).map_err(unreadable)?,
     };
-    if !args.skip_bad {
-        input::refuse_bad(&batch.bad)
-            .map_err(|error| error.hint("`--skip-bad` adds the others."))?;
-    }
-    let bad = std::mem::take(&mut batch.bad);
     let given = match args.on_duplicate {
         OnDuplicate::Fail => GivenIds::Keep,
         OnDuplicate::Skip => GivenIds::SkipTaken,
         OnDuplicate::Rename => GivenIds::RenameTaken,
     };
+    let bad = if args.skip_bad { BadRows::Skip } else { BadRows::Refuse };
+    input::sift(context, &project, &mut batch, given, bad)
+        .map_err(|error| error.hint("`--skip-bad` adds the others."))?;
+    let bad = std::mem::take(&mut batch.bad);
     let change =
         |edit: &mut Edit<'_>| batch.add(edit, given, &project.files.rules.ids, &Position::Back);
     let added = if args.dry_run {
@@ -41,8 +40,8 @@ pub(crate) fn import(context: &Context, args: &ImportArgs) -> Result<Exit, CliEr
         project.edit(context, change)?
     };
     if context.ui.wants_json() {
-        let bad: Vec<_> =
-            bad.iter().map(|row| json!({ "number": row.number, "problem": row.problem })).collect();
+        let row = |row: &BadRow| json!({ "number": row.number, "problems": row.problems });
+        let bad: Vec<_> = bad.iter().map(row).collect();
         context.ui.print_json(&json!({
             "schema": Schema::v1("queue-import"),
             "rev": project::revision(&project.queue()?),

@@ -36,7 +36,7 @@ pub(crate) fn sort(context: &Context, args: &SortArgs) -> Result<Exit, CliError>
     let project = Project::open(context, "ralph queue sort")?;
     let urgent = if args.order == Order::Descending { Urgent::First } else { Urgent::Last };
     edited::edit(context, &project, Mode::of(args.dry_run), |edit| {
-        edit.sort(&project.files.rules.ids, urgent);
+        edit.sort(urgent);
         Ok(())
     })
 }

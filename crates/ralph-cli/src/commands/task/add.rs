@@ -7,14 +7,11 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::args::TaskAddArgs;
-use crate::commands::input;
+use crate::commands::input::{self, BadRows, Texts};
 use crate::context::Context;
 use crate::error::{CliError, ErrorKind, Exit};
 use crate::project::{self, Project};
 use crate::render::envelope::Schema;
-
-/// A description longer than this is a mistake, such as a file piped in.
-const DESCRIPTION_LIMIT: u64 = 1 << 20;
 
 pub(crate) fn add(context: &Context, args: &TaskAddArgs) -> Result<Exit, CliError> {
     let project = Project::open(context, "ralph task add")?;
@@ -22,13 +19,17 @@ pub(crate) fn add(context: &Context, args: &TaskAddArgs) -> Result<Exit, CliErro
     if args.input.is_some() || args.title.as_deref() == Some("-") {
         return add_all(context, &project, args, &position);
     }
-    let description = match args.description.as_deref() {
-        Some("-") => Some(input::read(None, DESCRIPTION_LIMIT)?.trim_end().to_owned()),
-        given => given.map(str::to_owned),
+    let mut texts = Texts::default();
+    let long = Long {
+        description: texts.read_some(args.description.as_deref())?,
+        request: texts.read_some(args.request.as_deref())?,
+        evidence: texts.read_all(&args.evidence)?,
+        plan: texts.read_all(&args.plan)?,
+        notes: texts.read_all(&args.notes)?,
     };
     let id = project.edit(context, |edit| {
         let id = edit.next_id(&project.files.rules.ids)?;
-        edit.add(task(id.clone(), args, description), &position)?;
+        edit.add(task(id.clone(), args, long), &position)?;
         Ok(id)
     })?;
     report(context, &project, &id)
@@ -42,10 +43,10 @@ fn add_all(
     position: &Position,
 ) -> Result<Exit, CliError> {
     let text = input::read(args.input.as_deref(), input::TASKS_LIMIT)?;
-    let batch = Batch::from_json(&text).map_err(|error| {
+    let mut batch = Batch::from_json(&text).map_err(|error| {
         CliError::new(ErrorKind::Usage, error).context("the tasks are not JSON")
     })?;
-    input::refuse_bad(&batch.bad)?;
+    input::sift(context, project, &mut batch, GivenIds::Replace, BadRows::Refuse)?;
     let titles: Vec<String> = batch.rows.iter().map(|row| row.task.title.clone()).collect();
     let added = project.edit(context, |edit| {
         batch.add(edit, GivenIds::Replace, &project.files.rules.ids, position)
@@ -83,17 +84,27 @@ fn position(args: &TaskAddArgs) -> Result<Position, CliError> {
     })
 }
 
-fn task(id: TaskId, args: &TaskAddArgs, description: Option<String>) -> Task {
+/// The fields that may be long, read.
+struct Long {
+    description: Option<String>,
+    request: Option<String>,
+    evidence: Vec<String>,
+    plan: Vec<String>,
+    notes: Vec<String>,
+}
+
+fn task(id: TaskId, args: &TaskAddArgs, long: Long) -> Task {
+    let Long { description, request, evidence, plan, notes } = long;
     Task {
         status: args.status,
         description,
         priority: args.priority,
         tags: args.tags.clone(),
         scope: args.scope.clone(),
-        evidence: args.evidence.clone(),
-        plan: args.plan.clone(),
-        notes: args.notes.clone(),
-        request: args.request.clone(),
+        evidence,
+        plan,
+        notes,
+        request,
         agent: agent(args),
         depends_on: args.depends_on.clone(),
         blocks: args.blocks.clone(),

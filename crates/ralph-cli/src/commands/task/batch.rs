@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use super::edit::{auto_archive, copy, into_parts, set_custom};
 use crate::args::{BatchArgs, BatchCommand, MutateArgs, PickArgs, TextOrJson};
 use crate::commands::edited::{self, Failure, Mode, Report};
+use crate::commands::input::Texts;
 use crate::context::Context;
 use crate::error::{CliError, ErrorKind, Exit, problem_line};
 use crate::project::Project;
@@ -30,35 +31,51 @@ pub(crate) fn batch(context: &Context, args: &BatchArgs) -> Result<Exit, CliErro
     }
     let failing = if args.continue_on_error { Failing::Skip } else { Failing::Stop };
     let ids: Vec<(String, ())> = ids.into_iter().map(|id| (id, ())).collect();
+    let given = given(&args.command)?;
     carry_out(context, &project, (mode, failing), &ids, |edit, (id, ())| {
-        one(&project, edit, id, &args.command)
+        one(&project, edit, id, (&args.command, &given))
     })?
     .tell(context)
+}
+
+/// The texts of a command, read: a note, a value or steps.
+fn given(command: &BatchCommand) -> Result<Vec<String>, CliError> {
+    let mut texts = Texts::default();
+    match command {
+        BatchCommand::Status { note, .. } => Ok(texts.note(note)?.into_iter().collect()),
+        BatchCommand::Field { value, .. } | BatchCommand::Edit { value, .. } => {
+            Ok(vec![texts.read(value)?])
+        }
+        BatchCommand::PlanAppend { plan_item, .. }
+        | BatchCommand::PlanPrepend { plan_item, .. } => texts.read_all(plan_item),
+        _ => Ok(Vec::new()),
+    }
 }
 
 fn one(
     project: &Project,
     edit: &mut Edit<'_>,
     id: &str,
-    command: &BatchCommand,
+    (command, given): (&BatchCommand, &[String]),
 ) -> Result<(), EditError> {
+    let text = given.first().map(String::as_str);
     match command {
-        BatchCommand::Status { status, note, .. } => {
-            edit.set_status(id, *status, note.as_deref()).map(drop)
+        BatchCommand::Status { status, .. } => edit.set_status(id, *status, text).map(drop),
+        BatchCommand::Field { key, .. } => set_custom(edit, id, key, text.unwrap_or_default()),
+        BatchCommand::Edit { field, .. } => {
+            edit.set_field(id, field, text.unwrap_or_default()).map(drop)
         }
-        BatchCommand::Field { key, value, .. } => set_custom(edit, id, key, value),
-        BatchCommand::Edit { field, value, .. } => edit.set_field(id, field, value).map(drop),
         BatchCommand::Delete { .. } => edit.delete(&[id.to_owned()]),
         BatchCommand::Archive { .. } => edit.archive_one(id).map(drop),
         BatchCommand::Clone { copy: args, .. } => {
             edit.clone_task(id, &project.files.rules.ids, &copy(args)).map(drop)
         }
         BatchCommand::Split { parts, .. } => into_parts(project, edit, id, parts),
-        BatchCommand::PlanAppend { plan_item, .. } => {
-            edit.modify(id, |task| task.plan.extend(plan_item.iter().cloned())).map(drop)
+        BatchCommand::PlanAppend { .. } => {
+            edit.modify(id, |task| task.plan.extend(given.iter().cloned())).map(drop)
         }
-        BatchCommand::PlanPrepend { plan_item, .. } => {
-            edit.modify(id, |task| drop(task.plan.splice(..0, plan_item.iter().cloned()))).map(drop)
+        BatchCommand::PlanPrepend { .. } => {
+            edit.modify(id, |task| drop(task.plan.splice(..0, given.iter().cloned()))).map(drop)
         }
     }
 }

@@ -7,6 +7,7 @@ use ralph_state::{Clock as _, TaskId};
 use serde::{Deserialize, Serialize};
 
 use crate::args::{NoteArgs, StartArgs, StatusArgs};
+use crate::commands::input::Texts;
 use crate::context::Context;
 use crate::error::{CliError, ErrorKind, Exit};
 use crate::project::Project;
@@ -34,8 +35,10 @@ pub(crate) fn reject(context: &Context, args: &NoteArgs) -> Result<Exit, CliErro
 }
 
 pub(crate) fn ready(context: &Context, args: &NoteArgs) -> Result<Exit, CliError> {
-    let note = args.note.as_deref();
-    change(context, "ralph task ready", &args.task_id, |_, edit, id| edit.ready(id, note))
+    let note = Texts::default().note(&args.note)?;
+    change(context, "ralph task ready", &args.task_id, |_, edit, id| {
+        edit.ready(id, note.as_deref())
+    })
 }
 
 pub(crate) fn status(context: &Context, args: &StatusArgs) -> Result<Exit, CliError> {
@@ -45,9 +48,10 @@ pub(crate) fn status(context: &Context, args: &StatusArgs) -> Result<Exit, CliEr
     } else {
         with_tag(&project, &args.tag_filter)?
     };
+    let note = Texts::default().note(&args.note)?;
     let made = make(context, &project, |edit| {
         ids.iter()
-            .map(|id| Ok((id.clone(), edit.set_status(id, args.status, args.note.as_deref())?)))
+            .map(|id| Ok((id.clone(), edit.set_status(id, args.status, note.as_deref())?)))
             .collect()
     })?;
     tell(context, &made)
@@ -66,9 +70,9 @@ pub(super) fn with_tag(project: &Project, tags: &[String]) -> Result<Vec<String>
 }
 
 fn finish(context: &Context, command: &str, args: &NoteArgs, end: End) -> Result<Exit, CliError> {
-    let note = args.note.as_deref();
+    let note = Texts::default().note(&args.note)?;
     change(context, command, &args.task_id, |project, edit, id| {
-        edit.finish(id, end, project.finish(), note)
+        edit.finish(id, end, project.finish(), note.as_deref())
     })
 }
 

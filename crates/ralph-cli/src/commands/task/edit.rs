@@ -11,6 +11,7 @@ use crate::args::{
     RelateArgs, RelationArg, ScheduleArgs, SplitArgs,
 };
 use crate::commands::edited::{self, Mode};
+use crate::commands::input::Texts;
 use crate::context::Context;
 use crate::error::{CliError, ErrorKind, Exit};
 use crate::project::Project;
@@ -18,9 +19,10 @@ use crate::project::Project;
 pub(crate) fn edit(context: &Context, args: &EditArgs) -> Result<Exit, CliError> {
     let project = Project::open(context, "ralph task edit")?;
     let ids = ids(&project, &args.on)?;
+    let value = Texts::default().read(&args.value)?;
     edited::edit(context, &project, Mode::of(args.on.dry_run), |edit| {
         for id in &ids {
-            edit.set_field(id, &args.field, &args.value)?;
+            edit.set_field(id, &args.field, &value)?;
         }
         if !args.no_auto_archive {
             auto_archive(&project, edit);
@@ -32,8 +34,9 @@ pub(crate) fn edit(context: &Context, args: &EditArgs) -> Result<Exit, CliError>
 pub(crate) fn field(context: &Context, args: &FieldArgs) -> Result<Exit, CliError> {
     let project = Project::open(context, "ralph task field")?;
     let ids = ids(&project, &args.on)?;
+    let value = Texts::default().read(&args.value)?;
     edited::edit(context, &project, Mode::of(args.on.dry_run), |edit| {
-        ids.iter().try_for_each(|id| set_custom(edit, id, &args.key, &args.value))?;
+        ids.iter().try_for_each(|id| set_custom(edit, id, &args.key, &value))?;
         auto_archive(&project, edit);
         Ok(())
     })
