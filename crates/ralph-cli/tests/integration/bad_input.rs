@@ -161,6 +161,7 @@ fn a_held_lock_names_its_holder() {
         assert_eq!((&error["kind"], &error["retryable"]), (&"busy".into(), &true.into()));
         let message = error["message"].as_str().expect("text");
         assert!(message.contains("process 4242 on elsewhere (`ralph run loop`"), "{message}");
+        assert_eq!(message.matches("4242").count(), 1, "once: {message}");
     }
     // Reading needs no lock.
     desk.ralph(&["queue", "list"]).success();
