@@ -13,7 +13,7 @@ use ralph_state::TaskId;
 use serde_json::{Map, Value};
 
 use super::tasks::Head;
-use super::{Document, Reading};
+use super::{Document, Reading, syntax};
 use crate::task::{Slot, Task};
 
 /// Deeper values are left to the parser, which has a limit of its own.
@@ -303,7 +303,7 @@ impl<'t, const IS_WHOLE: bool> Scanner<'t, IS_WHOLE> {
             b't' => self.word("true").map(|()| Value::Bool(true))?,
             b'f' => self.word("false").map(|()| Value::Bool(false))?,
             b'n' => self.word("null").map(|()| Value::Null)?,
-            _ => Value::Number(serde_json::from_str(self.number()?).ok()?),
+            _ => Value::Number(syntax::exact(self.number()?)?),
         })
     }
 

@@ -76,7 +76,14 @@ pub(super) fn map(object: &ast::Object<'_>) -> Map<String, Value> {
 
 /// A number beyond every range becomes its text, as a string: it is only ever compared.
 fn number(lit: &ast::NumberLit<'_>) -> Value {
-    lit.value.parse::<Number>().map_or_else(|_| Value::from(lit.value), Value::Number)
+    exact(lit.value).map_or_else(|| Value::from(lit.value), Value::Number)
+}
+
+/// The number that is nearest to what is written. `serde_json` may miss it by the last bit; then a
+/// number that is written and read again would be another.
+pub(super) fn exact(text: &str) -> Option<Number> {
+    let number: Number = text.parse().ok()?;
+    if number.is_f64() { Number::from_f64(text.parse().ok()?) } else { Some(number) }
 }
 
 /// Lines and columns of a text, found by byte.

@@ -393,3 +393,18 @@ fn a_task_finished_on_one_branch_and_changed_on_the_other_is_finished_once() {
     let again = Edit::new(&again, super::now()).splice().unwrap();
     assert_eq!((again.queue, again.done), (Some(open), None));
 }
+
+#[test]
+fn long_numbers_survive_being_written_again() {
+    // A number that `serde_json` reads as the one beside it.
+    let long =
+        "13333333333333333333333333333333333333333333333333333333333333333333333333333333333333.33";
+    let base = text(&[r#""x": {"deep": 1}"#]);
+    let theirs = text(&[&format!(r#""x": {{"deep": {long}}}"#)]);
+    let ours = base.replace("task 0001", "uno");
+    for (ours, theirs) in [(&ours, &theirs), (&theirs, &ours)] {
+        let merged = three_way(&base, ours, theirs).unwrap();
+        let task = Document::parse(merged.text).unwrap().tasks()[0].clone();
+        assert_eq!(task.extra["x"]["deep"].as_f64(), long.parse().ok());
+    }
+}
