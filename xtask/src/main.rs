@@ -42,7 +42,7 @@ const CHECKS: &[Check] = &[
     },
     Check {
         name: "crash",
-        about: "Kills, errors and power cuts at every step of a save",
+        about: "Kills, errors and power cuts at every step of a save, and of a move in the queue",
         run: crash::run,
     },
     Check {
@@ -52,7 +52,7 @@ const CHECKS: &[Check] = &[
     },
     Check {
         name: "bench",
-        about: "What durability costs, next to the same work by hand",
+        about: "What durability and a large queue cost, next to the same work by others",
         run: bench::run,
     },
     Check {

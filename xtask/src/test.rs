@@ -52,7 +52,7 @@ const STEPS: &[Step] = &[
     // The layers that no test runs; `cargo xtask crash` runs them for longer, and on real disks.
     Step {
         name: "crash",
-        args: &["xtask", "crash", "syscalls", "storm", "--launches", "500"],
+        args: &["xtask", "crash", "syscalls", "storm", "queue", "--launches", "500", "--quick"],
         env: None,
         needs: None,
     },

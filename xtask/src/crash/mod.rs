@@ -1,10 +1,12 @@
 //! `cargo xtask crash`: what is left of a file when its writer is killed, fails or loses its power.
 //!
 //! Four layers, each with the same question: is the file the old one or the new one, whole, and is
-//! it the new one once its writer was told so? And each with a control: a writer that leaves out
-//! what makes it safe has to be caught.
+//! it the new one once its writer was told so? A fifth is about the two files of the queue: is each
+//! task in one of them? And each with a control: a writer that leaves out what makes it safe has to
+//! be caught.
 
 mod images;
+mod queue;
 mod storm;
 mod syscalls;
 mod writer;
@@ -17,11 +19,12 @@ use crate::cargo::{self, Counts};
 
 type Layer = fn(&Options) -> Result<Report, String>;
 
-const LAYERS: [(&str, Layer); 4] = [
+const LAYERS: [(&str, Layer); 5] = [
     ("simulated", simulated),
     ("syscalls", syscalls::run),
     ("storm", storm::run),
     ("images", images::run),
+    ("queue", queue::run),
 ];
 
 /// What to do.
@@ -29,6 +32,8 @@ struct Options {
     layers: Vec<(&'static str, Layer)>,
     /// How many processes the storm starts.
     launches: usize,
+    /// Only before the calls of the queue that change something.
+    is_quick: bool,
 }
 
 /// What a layer counted, one line for each thing, and what was wrong.
@@ -40,7 +45,7 @@ struct Report {
     skipped: Vec<String>,
 }
 
-/// `cargo xtask crash [LAYER...] [--launches N]`
+/// `cargo xtask crash [LAYER...] [--launches N] [--quick]`
 pub(crate) fn run(args: &[String]) -> ExitCode {
     match args {
         [first, rest @ ..] if first == "writer" => return writer::run(rest),
@@ -81,12 +86,14 @@ pub(crate) fn run(args: &[String]) -> ExitCode {
 
 fn chosen(args: &[String]) -> Result<Options, String> {
     let names = LAYERS.map(|(name, _)| name).join("|");
-    let usage = || format!("Usage: cargo xtask crash [{names}]... [--launches N]");
-    let mut options = Options { layers: Vec::new(), launches: 5_000 };
+    let usage = || format!("Usage: cargo xtask crash [{names}]... [--launches N] [--quick]");
+    let mut options = Options { layers: Vec::new(), launches: 5_000, is_quick: false };
     let mut args = args.iter();
     while let Some(arg) = args.next() {
         if arg == "--launches" {
             options.launches = args.next().and_then(|n| n.parse().ok()).ok_or_else(usage)?;
+        } else if arg == "--quick" {
+            options.is_quick = true;
         } else {
             options.layers.push(*LAYERS.iter().find(|(name, _)| name == arg).ok_or_else(usage)?);
         }

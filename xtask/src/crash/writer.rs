@@ -24,7 +24,8 @@ pub(super) const END: &str = "/crash-writer-ends";
 /// The branch that a `save` sets.
 pub(super) const NEW: &str = "new";
 
-/// `save DURABILITY PATH`, `append DURABILITY PATH`, `count SLOT PATH`, `count-unlocked SLOT PATH`
+/// `save DURABILITY PATH`, `append DURABILITY PATH`, `count SLOT PATH`, `count-unlocked SLOT PATH`,
+/// `move-carelessly ID DIRECTORY`
 pub(super) fn run(args: &[String]) -> ExitCode {
     let [what, how, path] = args else { return ExitCode::from(2) };
     let path = PathBuf::from(path);
@@ -38,6 +39,7 @@ pub(super) fn run(args: &[String]) -> ExitCode {
         ("append", "none") => append(&path, Durability::None),
         ("count", slot) => count(&path, slot),
         ("count-unlocked", slot) => count_unlocked(&path, slot),
+        ("move-carelessly", id) => i32::from(super::queue::move_carelessly(id, &path).is_err()),
         _ => 2,
     };
     ExitCode::from(u8::try_from(code).expect("the codes are small"))

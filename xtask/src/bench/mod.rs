@@ -2,6 +2,8 @@
 //!
 //! Each line compares two things in one run, in turns, so that a busy machine slows both.
 
+mod queue;
+
 use std::convert::Infallible;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -14,7 +16,7 @@ use ralph_state::{ParallelStateFile, Store, Timestamp, WorkerRecord};
 
 use crate::{agents, cargo};
 
-/// `cargo xtask bench [memory|disk|agents]`
+/// `cargo xtask bench [memory|disk|agents|queue [--old RALPH]]`
 pub(crate) fn run(args: &[String]) -> ExitCode {
     if let [first, count, path] = args
         && first == "writer"
@@ -26,8 +28,9 @@ pub(crate) fn run(args: &[String]) -> ExitCode {
         [] => agents::bench().and_then(|()| memory()).and_then(|()| disk()),
         [only] if only == "memory" => memory(),
         [only] if only == "disk" => disk(),
+        [first, rest @ ..] if first == "queue" => queue::run(rest),
         [only] if only == "agents" => agents::bench(),
-        _ => Err("Usage: cargo xtask bench [memory|disk|agents]".to_owned()),
+        _ => Err("Usage: cargo xtask bench [memory|disk|agents|queue [--old RALPH]]".to_owned()),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

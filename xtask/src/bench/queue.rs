@@ -1,0 +1,267 @@
+//! `cargo xtask bench queue`: what commands on a large queue take, next to Ralph 0.4.0 and to
+//! `serde_json` reading the same file.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde::Deserialize;
+
+use super::{in_turns, median, shortest, this_program};
+use crate::cargo;
+
+/// Commands that only read.
+const READS: [&[&str]; 8] = [
+    &["queue", "next"],
+    &["queue", "list", "--limit", "20"],
+    &["queue", "show", "RQ-0500"],
+    &["queue", "validate"],
+    &["queue", "explain"],
+    &["queue", "tree"],
+    &["queue", "aging"],
+    &["queue", "export", "--format", "csv"],
+];
+/// What 0.4.0 is asked, too, at a size that its ids reach.
+const COMPARED: usize = 4;
+const COMPARED_TASKS: usize = 9_000;
+
+pub(super) fn run(args: &[String]) -> Result<(), String> {
+    let given = match args {
+        [] => None,
+        [flag, path] if flag == "--old" => Some(PathBuf::from(path)),
+        _ => return Err("Usage: cargo xtask bench queue [--old PATH_TO_RALPH_0.4.0]".to_owned()),
+    };
+    let mut build = cargo::command(["build", "--quiet", "--release", "--package", "ralph-cli"]);
+    if !build.status().map_err(text)?.success() {
+        return Err("`ralph` cannot be built".to_owned());
+    }
+    let ralph = this_program()?.with_file_name("ralph");
+    match given.map_or_else(install, Ok) {
+        Ok(old) => compare(&ralph, &old)?,
+        Err(why) => println!("NOT COMPARED with 0.4.0: {why}"),
+    }
+    for tasks in [1_000, 10_000, 100_000] {
+        grow(&ralph, tasks)?;
+    }
+    Ok(())
+}
+
+/// 0.4.0, built once.
+fn install() -> Result<PathBuf, String> {
+    let root = cargo::root().join("target/ralph-0.4.0");
+    let ralph = root.join("bin/ralph");
+    if !ralph.is_file() {
+        println!("Building Ralph 0.4.0, once; `--old PATH` takes one that is there.");
+        let mut install = cargo::command(["install", "--quiet", "--locked", "--root"]);
+        install.arg(&root).arg("ralph-agent-loop@0.4.0");
+        if !install.status().map_err(text)?.success() {
+            return Err("`cargo install ralph-agent-loop@0.4.0` failed".to_owned());
+        }
+    }
+    Ok(ralph)
+}
+
+fn compare(ralph: &Path, old: &Path) -> Result<(), String> {
+    let [ours, theirs] = [repository(COMPARED_TASKS)?, repository(COMPARED_TASKS)?];
+    println!("{COMPARED_TASKS} tasks, {}; this Ralph, 0.4.0", size(ours.path())?);
+    for args in [&["--version"][..]].iter().chain(&READS[..COMPARED]) {
+        let [one, two] = in_turns(
+            9,
+            || succeeds(in_dir(ralph, ours.path(), args)),
+            || succeeds(in_dir(old, theirs.path(), args)),
+        );
+        beside(args, shortest(&one), shortest(&two));
+    }
+    // An edit ends on the disk, where every time counts; each time another task.
+    let (mut one, mut two) = (1_000.., 1_000..);
+    let [one, two] = in_turns(
+        9,
+        || start(ralph, ours.path(), one.next()),
+        || start(old, theirs.path(), two.next()),
+    );
+    beside(&["task", "start"], median(&one), median(&two));
+    Ok(())
+}
+
+fn start(program: &Path, dir: &Path, number: Option<u32>) {
+    let id = format!("RQ-{}", number.unwrap_or_default());
+    succeeds(in_dir(program, dir, &["task", "start", &id]));
+}
+
+fn grow(ralph: &Path, tasks: usize) -> Result<(), String> {
+    let dir = repository(tasks)?;
+    let bytes = fs_err::read(queue_in(dir.path())).map_err(text)?;
+    let [parse, _] = in_turns(
+        5,
+        || serde_json::from_slice::<File>(&bytes).expect("it is JSON").tasks.len(),
+        || (),
+    );
+    let parse = shortest(&parse);
+    println!(
+        "{tasks} tasks, {}; `serde_json` into the same types: {:.1} ms",
+        size(dir.path())?,
+        ms(parse)
+    );
+    let start: &[&str] = &["task", "start", "RQ-0500", "--reset"];
+    for args in READS.iter().copied().chain([start]) {
+        let mut times = Vec::new();
+        let mut most = 0;
+        for _ in 0..5 {
+            let begin = Instant::now();
+            most = most.max(peak(in_dir(ralph, dir.path(), args))?);
+            times.push(begin.elapsed());
+        }
+        times.sort_unstable();
+        let time = if args[0] == "task" { median(&times) } else { shortest(&times) };
+        println!(
+            "  {:<28} {:8.1} ms, {:6.1} us a task, {:5.2} of the parse, {most:4} MB",
+            args.join(" "),
+            ms(time),
+            ms(time) * 1e3 / u32::try_from(tasks).map_or(f64::NAN, f64::from),
+            time.as_secs_f64() / parse.as_secs_f64(),
+        );
+    }
+    Ok(())
+}
+
+fn beside(args: &[&str], ours: Duration, theirs: Duration) {
+    println!(
+        "  {:<28} {:8.1} ms, {:8.1} ms: {:5.1} times faster",
+        args.join(" "),
+        ms(ours),
+        ms(theirs),
+        theirs.as_secs_f64() / ours.as_secs_f64()
+    );
+}
+
+fn ms(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e3
+}
+
+fn in_dir(program: &Path, dir: &Path, args: &[&str]) -> Command {
+    let mut command = cargo::program(program);
+    command.current_dir(dir).args(args).env("HOME", dir).env_remove("XDG_CONFIG_HOME");
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    command
+}
+
+fn succeeds(mut command: Command) {
+    let status = command.status();
+    assert!(
+        status.as_ref().is_ok_and(std::process::ExitStatus::success),
+        "{command:?}: {status:?}"
+    );
+}
+
+/// The most memory that it has at a time, in MB, as far as looking at it again and again tells.
+fn peak(mut command: Command) -> Result<u64, String> {
+    let mut child = command.spawn().map_err(text)?;
+    let path = format!("/proc/{}/status", child.id());
+    let mut most = 0;
+    loop {
+        let status = fs_err::read_to_string(&path).unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let now = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse::<u64>().ok());
+        most = most.max(now.unwrap_or(0));
+        if let Some(status) = child.try_wait().map_err(text)? {
+            return if status.success() {
+                Ok(most / 1000)
+            } else {
+                Err(format!("{command:?}: {status}"))
+            };
+        }
+        std::thread::yield_now();
+    }
+}
+
+fn size(dir: &Path) -> Result<String, String> {
+    let bytes = fs_err::metadata(queue_in(dir)).map_err(text)?.len();
+    Ok(format!("{}.{} MB", bytes / 1_000_000, bytes / 100_000 % 10))
+}
+
+fn queue_in(dir: &Path) -> PathBuf {
+    dir.join(".ralph/queue.jsonc")
+}
+
+/// A repository with so many tasks as 0.4.0 writes them, about 600 bytes each.
+fn repository(tasks: usize) -> Result<tempfile::TempDir, String> {
+    let dir = tempfile::tempdir().map_err(text)?;
+    fs_err::create_dir_all(dir.path().join(".ralph")).map_err(text)?;
+    fs_err::create_dir(dir.path().join(".git")).map_err(text)?;
+    let mut file = String::from("{\n  \"version\": 1,\n  \"tasks\": [");
+    for number in 1..=tasks {
+        // 0.4.0 knows no id of five digits.
+        let waits = match number % 5 {
+            0 => format!("\n        \"RQ-{:04}\"\n      ", number - 3),
+            _ => String::new(),
+        };
+        let comma = if number == 1 { "" } else { "," };
+        write!(
+            file,
+            r#"{comma}
+    {{
+      "id": "RQ-{number:04}",
+      "status": "todo",
+      "title": "Task number {number} of many, about module {}",
+      "description": "It was asked for in the forum, and again in a mail; what it needs is said below, and what it must not break as well.",
+      "priority": "medium",
+      "tags": [
+        "bench",
+        "tag{}"
+      ],
+      "scope": [
+        "src/module_{}.rs"
+      ],
+      "evidence": [
+        "The forum, the mail"
+      ],
+      "plan": [
+        "First do one thing",
+        "Then another"
+      ],
+      "notes": [],
+      "request": "Please do it",
+      "created_at": "2026-01-01T00:00:00Z",
+      "updated_at": "2026-01-02T00:00:00Z",
+      "depends_on": [{waits}]
+    }}"#,
+            number % 50,
+            number % 7,
+            number % 50,
+        )
+        .map_err(text)?;
+    }
+    file.push_str("\n  ]\n}\n");
+    fs_err::write(queue_in(dir.path()), file).map_err(text)?;
+    Ok(dir)
+}
+
+/// The fields of the file, for `serde_json` to read.
+#[derive(Deserialize)]
+struct File {
+    tasks: Vec<Task>,
+}
+
+#[derive(Deserialize)]
+#[expect(dead_code, reason = "what is read is not looked at")]
+struct Task {
+    id: String,
+    status: String,
+    title: String,
+    description: Option<String>,
+    priority: String,
+    tags: Vec<String>,
+    scope: Vec<String>,
+    evidence: Vec<String>,
+    plan: Vec<String>,
+    notes: Vec<String>,
+    request: Option<String>,
+    created_at: Option<String>,
+    updated_at: Option<String>,
+    depends_on: Vec<String>,
+}
+
+fn text(error: impl std::fmt::Display) -> String {
+    error.to_string()
+}

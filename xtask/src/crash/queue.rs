@@ -1,0 +1,298 @@
+//! The queue's two files while `ralph` moves tasks between them, killed at every system call.
+//!
+//! No task may be in neither file, at any time. One that is in both counts once, and the next edit
+//! takes the rest away, with everything else that the killed one left.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use ralph_state::file::{Durability, replace};
+use serde_json::Value;
+
+use super::syscalls::Call;
+use super::{Options, Report, has, text, this_program, writer};
+use crate::cargo;
+
+/// Looks at a directory with the ids that were in its files before.
+type Check<'a> = dyn Fn(&Path, &BTreeSet<String>) -> Result<(), String> + 'a;
+
+/// What is killed, after what.
+struct Scenario {
+    name: &'static str,
+    before: &'static [&'static [&'static str]],
+    killed: &'static [&'static str],
+}
+
+const DONE: &[&str] = &["task", "done", "RQ-0002"];
+const ARCHIVE: &[&str] = &["queue", "archive"];
+const IMPORT: &[&str] = &["queue", "import", "--format", "json", "--input", "import.json"];
+const UNDO: &[&str] = &["undo"];
+const REDO: &[&str] = &["redo"];
+
+const SCENARIOS: [Scenario; 9] = [
+    Scenario { name: "add", before: &[], killed: &["task", "add", "one more"] },
+    Scenario { name: "done", before: &[], killed: DONE },
+    Scenario { name: "archive", before: &[], killed: ARCHIVE },
+    Scenario { name: "import", before: &[], killed: IMPORT },
+    Scenario { name: "undo of an import", before: &[IMPORT], killed: UNDO },
+    Scenario { name: "undo of a task done", before: &[DONE], killed: UNDO },
+    Scenario { name: "redo of a task done", before: &[DONE, UNDO], killed: REDO },
+    Scenario { name: "undo of an archive", before: &[ARCHIVE], killed: UNDO },
+    Scenario { name: "redo of an archive", before: &[ARCHIVE, UNDO], killed: REDO },
+];
+
+/// The calls that change what others see, for a quick look.
+const CHANGING: [&str; 6] = ["rename", "renameat2", "unlink", "unlinkat", "fsync", "fdatasync"];
+
+pub(super) fn run(options: &Options) -> Result<Report, String> {
+    let mut report = Report::default();
+    if !has("strace") {
+        report.skipped.push("there is no `strace` here, so no command was killed".to_owned());
+        return Ok(report);
+    }
+    let mut build = cargo::command(["build", "--quiet", "--package", "ralph-cli"]);
+    if !build.status().map_err(text)?.success() {
+        return Err("`ralph` cannot be built".to_owned());
+    }
+    let ralph = this_program()?.with_file_name("ralph");
+    for scenario in SCENARIOS {
+        let dir = set_up()?;
+        for args in scenario.before {
+            succeeds(ralph_in(&ralph, dir.path(), args))?;
+        }
+        let command = |dir: &Path| Ok(ralph_in(&ralph, dir, scenario.killed));
+        let (kills, wrong) = killed_everywhere(options, dir.path(), &command, &|dir, ids| {
+            nothing_lost(dir, ids)?;
+            mended(&ralph, dir, ids)
+        })?;
+        report.figures.push(format!(
+            "{}: killed before each of {kills} calls, {} violations",
+            scenario.name,
+            wrong.len()
+        ));
+        let named = |fault: String| format!("{}, killed at {fault}", scenario.name);
+        report.violations.extend(wrong.into_iter().map(named));
+    }
+    control(options, &mut report)?;
+    Ok(report)
+}
+
+/// A writer that saves first the file that loses the task has to be caught.
+fn control(options: &Options, report: &mut Report) -> Result<(), String> {
+    let dir = set_up()?;
+    let command = |dir: &Path| writer(&["move-carelessly", "RQ-0002"], dir);
+    let (kills, wrong) = killed_everywhere(options, dir.path(), &command, &nothing_lost)?;
+    report.figures.push(format!(
+        "control with the saves the other way round: {kills} kills, {} violations reported",
+        wrong.len()
+    ));
+    if wrong.is_empty() {
+        report.violations.push("the control was not caught".to_owned());
+    }
+    Ok(())
+}
+
+/// What the control does: the task leaves one file before it is in the other.
+pub(super) fn move_carelessly(id: &str, dir: &Path) -> Result<(), String> {
+    let [mut queue, mut done] = [read(dir, "queue")?, read(dir, "done")?];
+    let list = |file: &mut Value| file["tasks"].as_array_mut().cloned().unwrap_or_default();
+    let (moved, left): (Vec<Value>, Vec<Value>) =
+        list(&mut queue).into_iter().partition(|task| task["id"] == id);
+    queue["tasks"] = Value::from(left);
+    done["tasks"] = Value::from([list(&mut done), moved].concat());
+    for (name, file) in [("queue", queue), ("done", done)] {
+        let bytes = serde_json::to_vec_pretty(&file).map_err(text)?;
+        replace(&path(dir, name), &bytes, Durability::Full).map_err(text)?;
+    }
+    Ok(())
+}
+
+fn path(dir: &Path, name: &str) -> PathBuf {
+    dir.join(format!(".ralph/{name}.jsonc"))
+}
+
+/// A repository with open and finished tasks in both files.
+fn set_up() -> Result<tempfile::TempDir, String> {
+    let dir = tempfile::tempdir().map_err(text)?;
+    fs_err::create_dir_all(dir.path().join(".ralph/cache")).map_err(text)?;
+    let time = "2026-01-01T00:00:00Z";
+    let task = |number: u32, status: &str| {
+        let mut task = serde_json::json!({
+            "id": format!("RQ-{number:04}"),
+            "status": status,
+            "title": format!("task {number}"),
+            "created_at": time,
+            "updated_at": time,
+        });
+        if status == "done" {
+            task["completed_at"] = Value::from(time);
+        }
+        task
+    };
+    let (open, finished) = (1..=3, 4..=5);
+    let tasks = open.map(|n| task(n, "todo")).chain(finished.map(|n| task(n, "done")));
+    for (name, tasks) in [("queue", tasks.collect::<Vec<Value>>()), ("done", vec![task(6, "done")])]
+    {
+        let file = serde_json::json!({ "version": 1, "tasks": tasks });
+        let file = serde_json::to_vec_pretty(&file).map_err(text)?;
+        fs_err::write(path(dir.path(), name), file).map_err(text)?;
+    }
+    fs_err::write(dir.path().join("import.json"), r#"[{"title": "a"}, {"title": "b"}]"#)
+        .map_err(text)?;
+    Ok(dir)
+}
+
+fn ralph_in(ralph: &Path, dir: &Path, args: &[&str]) -> Command {
+    let mut command = cargo::program(ralph);
+    command.current_dir(dir).args(args).env("HOME", dir).env_remove("XDG_CONFIG_HOME");
+    command
+}
+
+fn succeeds(mut command: Command) -> Result<Output, String> {
+    let output = command.output().map_err(text)?;
+    if output.status.success() {
+        return Ok(output);
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    Err(format!("{command:?} ended with {}: {said}", output.status))
+}
+
+/// Runs `command` on copies of `dir` and kills it at each of its calls. `check` gets the directory
+/// and the ids that were in the files and are to stay; what it finds wrong is returned.
+fn killed_everywhere(
+    options: &Options,
+    dir: &Path,
+    command: &dyn Fn(&Path) -> Result<Command, String>,
+    check: &Check<'_>,
+) -> Result<(usize, Vec<String>), String> {
+    let mut wrong = Vec::new();
+    let undisturbed = copied(dir)?;
+    let calls = calls(options, undisturbed.path(), command)?;
+    // An undo may take tasks away; those that it keeps are the ones to look for.
+    let ids = &all_ids(dir)? & &all_ids(undisturbed.path())?;
+    for call in &calls {
+        let copy = copied(dir)?;
+        let mut strace = cargo::program("strace");
+        strace.args(["-o", "/dev/null", "-e", &format!("trace={}", call.name)]);
+        let kill = format!("inject={}:signal=KILL:when={}", call.name, call.nth);
+        under(strace.args(["-e", &kill]), &command(copy.path())?)?;
+        if let Err(fault) = check(copy.path(), &ids) {
+            wrong.push(format!("{} number {}: {fault}", call.name, call.nth));
+        }
+    }
+    Ok((calls.len(), wrong))
+}
+
+fn all_ids(dir: &Path) -> Result<BTreeSet<String>, String> {
+    Ok(ids(dir, "queue")?.into_iter().chain(ids(dir, "done")?).collect())
+}
+
+/// The calls of an undisturbed run, from the first that is about the queue.
+fn calls(
+    options: &Options,
+    dir: &Path,
+    command: &dyn Fn(&Path) -> Result<Command, String>,
+) -> Result<Vec<Call>, String> {
+    let trace = dir.join("trace");
+    let mut strace = cargo::program("strace");
+    let status = under(strace.arg("-o").arg(&trace).args(["-e", "signal=none"]), &command(dir)?)?;
+    if !status.success() {
+        return Err(format!("an undisturbed command ended with {status}"));
+    }
+    let trace = fs_err::read_to_string(&trace).map_err(text)?;
+    let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut is_inside = false;
+    let mut calls = Vec::new();
+    for line in trace.lines() {
+        let Some((name, _)) = line.split_once('(') else { continue };
+        let nth = seen.entry(name).or_default();
+        *nth += 1;
+        is_inside |= line.contains(".jsonc");
+        let is_memory = ["brk", "mmap", "munmap", "mremap", "madvise"].contains(&name);
+        let is_wanted = if options.is_quick { CHANGING.contains(&name) } else { !is_memory };
+        if is_inside && is_wanted {
+            calls.push(Call { name: name.to_owned(), nth: *nth });
+        }
+    }
+    Ok(calls)
+}
+
+fn under(strace: &mut Command, command: &Command) -> Result<std::process::ExitStatus, String> {
+    strace.arg(command.get_program()).args(command.get_args());
+    if let Some(dir) = command.get_current_dir() {
+        strace.current_dir(dir);
+    }
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => strace.env(name, value),
+            None => strace.env_remove(name),
+        };
+    }
+    strace.stdout(Stdio::null()).stderr(Stdio::null()).status().map_err(text)
+}
+
+fn copied(dir: &Path) -> Result<tempfile::TempDir, String> {
+    let copy = tempfile::tempdir().map_err(text)?;
+    let mut open = vec![PathBuf::new()];
+    while let Some(below) = open.pop() {
+        for entry in fs_err::read_dir(dir.join(&below)).map_err(text)? {
+            let entry = entry.map_err(text)?;
+            let name = below.join(entry.file_name());
+            if entry.file_type().map_err(text)?.is_dir() {
+                fs_err::create_dir(copy.path().join(&name)).map_err(text)?;
+                open.push(name);
+            } else {
+                fs_err::copy(entry.path(), copy.path().join(&name)).map_err(text)?;
+            }
+        }
+    }
+    Ok(copy)
+}
+
+fn read(dir: &Path, name: &str) -> Result<Value, String> {
+    let bytes = fs_err::read(path(dir, name)).map_err(text)?;
+    serde_json::from_slice(&bytes).map_err(|error| format!("{name}.jsonc: {error}"))
+}
+
+fn ids(dir: &Path, name: &str) -> Result<Vec<String>, String> {
+    let file = read(dir, name)?;
+    let tasks = file["tasks"].as_array().map_or(&[][..], Vec::as_slice);
+    Ok(tasks.iter().filter_map(|task| task["id"].as_str().map(str::to_owned)).collect())
+}
+
+/// Whether each of `ids` is in one of the files at least.
+fn nothing_lost(dir: &Path, ids: &BTreeSet<String>) -> Result<(), String> {
+    let there = [self::ids(dir, "queue")?, self::ids(dir, "done")?].concat();
+    match ids.iter().find(|id| !there.contains(id)) {
+        Some(id) => Err(format!("{id} is in neither file")),
+        None => Ok(()),
+    }
+}
+
+/// Whether readers see each task once, and the next edit leaves the files as they should be.
+fn mended(ralph: &Path, dir: &Path, ids: &BTreeSet<String>) -> Result<(), String> {
+    let list = ["queue", "list", "--include-done", "--all", "--json"];
+    let listed = succeeds(ralph_in(ralph, dir, &list))?;
+    let listed: Value = serde_json::from_slice(&listed.stdout).map_err(text)?;
+    let items = listed["items"].as_array().map_or(&[][..], Vec::as_slice);
+    for id in ids {
+        let times = items.iter().filter(|item| item["id"] == id.as_str()).count();
+        if times != 1 {
+            return Err(format!("{id} is listed {times} times"));
+        }
+    }
+    succeeds(ralph_in(ralph, dir, &["task", "field", "seen", "yes", "RQ-0001"]))?;
+    nothing_lost(dir, ids)?;
+    let (queue, done) = (self::ids(dir, "queue")?, self::ids(dir, "done")?);
+    if let Some(id) = queue.iter().find(|id| done.contains(id)) {
+        return Err(format!("{id} is still in both files after the next edit"));
+    }
+    for entry in fs_err::read_dir(dir.join(".ralph")).map_err(text)? {
+        let name = entry.map_err(text)?.file_name();
+        if name.to_string_lossy().ends_with(".tmp") {
+            return Err(format!("`{}` is left behind", name.display()));
+        }
+    }
+    succeeds(ralph_in(ralph, dir, &["queue", "validate"])).map(drop)
+}
