@@ -235,7 +235,7 @@ fn what_an_agent_claimed_is_not_for_a_run() {
     scene.ralph(&["run", "loop"]).success();
     let status = |id| {
         let ran = scene.ralph(&["task", "show", id, "--format", "compact"]);
-        ran.success().stdout.split("  ").nth(1).map(str::to_owned)
+        ran.success().stdout.split('\t').nth(1).map(str::to_owned)
     };
     assert_eq!(status("RQ-0001").as_deref(), Some("doing"));
     assert_eq!(status("RQ-0002").as_deref(), Some("done"));
