@@ -30,7 +30,7 @@ pub struct Probe {
     pub missing_flags: Vec<String>,
     /// Where a login was found.
     pub login: Login,
-    /// Arguments of a turn with full access of which nothing else is asked.
+    /// Arguments of a turn of which nothing is asked but what it may do.
     pub arguments: Vec<String>,
     /// Variables that each turn sets for it.
     pub environment: Vec<(String, String)>,
@@ -55,6 +55,8 @@ pub enum Login {
 pub struct Surroundings<'a> {
     /// The directory it is started in, which a relative program is meant from.
     pub dir: &'a Path,
+    /// What its turns may do.
+    pub access: Access,
     /// The value of a variable of the environment.
     pub variable: &'a dyn Fn(&str) -> Option<OsString>,
 }
@@ -69,7 +71,8 @@ pub fn probe(
     let adapter = runner.dialect(around.dir, cancel);
     let version = ask(runner, &["--version"], around.dir, cancel)?;
     let help = ask(runner, &[adapter.help, &["--help"]].concat(), around.dir, cancel)?;
-    let Invocation { args, last, env, .. } = (adapter.invocation)(&Turn::new("", "", "", ""));
+    let turn = Turn { access: around.access, ..Turn::new("", "", "", "") };
+    let Invocation { args, last, env, .. } = (adapter.invocation)(&turn);
     let text = |value: &OsStr| value.to_string_lossy().into_owned();
     let arguments = [&runner.args, &args, &runner.extra_args, &last].into_iter().flatten();
     let flags = flags(adapter.invocation);

@@ -2,7 +2,7 @@
 
 use std::{ffi::OsString, path::Path};
 
-use ralph_agent::{Login, Probe, Programs, Runner, Surroundings, probe};
+use ralph_agent::{Access, Login, Probe, Programs, Runner, Surroundings, probe};
 use ralph_process::Cancel;
 use ralph_testkit::Sandbox;
 
@@ -26,7 +26,8 @@ fn look(runner: &Runner, dir: &Path, variables: &[(&str, &Path)]) -> Probe {
         let (_, value) = variables.iter().find(|(set, _)| *set == name)?;
         Some(OsString::from(value))
     };
-    probe(runner, Surroundings { dir, variable: &variable }, &Cancel::new()).unwrap()
+    let around = Surroundings { dir, access: Access::Full, variable: &variable };
+    probe(runner, around, &Cancel::new()).unwrap()
 }
 
 #[test]

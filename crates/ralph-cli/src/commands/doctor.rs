@@ -243,7 +243,8 @@ fn runner(context: &Context, project: &Project, is_trusted: bool) -> Check {
         return Check::ok("runner", format!("`{name}`: {}", runner.program().display()));
     }
     let variable = |name: &str| context.env.get(name).map(OsString::from);
-    let around = Surroundings { dir: &project.root, variable: &variable };
+    let access = super::runner::access(&project.settings.config, &name);
+    let around = Surroundings { dir: &project.root, access, variable: &variable };
     match ralph_agent::probe(&runner, around, &Cancel::new()) {
         Err(error) => Check {
             name: "runner",

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use ralph_agent::{
-    Capabilities, Ending, Event, Login, Parser, Player, Probe, Programs, Redaction, Runner,
+    Access, Capabilities, Ending, Event, Login, Parser, Player, Probe, Programs, Redaction, Runner,
     RunnerError, Stage, Surroundings, Verdict, When,
 };
 use ralph_config::{AgentConfig, Config, ConfiguredRunner};
@@ -56,6 +56,11 @@ fn words(
 ) -> BTreeMap<String, Vec<String>> {
     let runners = agent.runners.iter().map(|(name, it)| (name.clone(), of(it).clone()));
     runners.filter(|(_, words)| !words.is_empty()).collect()
+}
+
+/// What the configuration lets a runner do unasked.
+pub(crate) fn access(config: &Config, runner: &str) -> Access {
+    if config.agent.full_access(runner) { Access::Full } else { Access::Edits }
 }
 
 /// Where agents are looked for outside of a repository.
@@ -173,8 +178,10 @@ fn probe(context: &Context, name: Option<&str>) -> Result<Exit, CliError> {
     let dir = directory(context, project.as_ref())?;
     let interrupts = ralph_process::listen()?;
     let variable = |name: &str| context.env.get(name).map(OsString::from);
-    let around = Surroundings { dir: &dir, variable: &variable };
     let look = |runner: &Runner| {
+        let config = project.as_ref().map(|project| &project.settings.config);
+        let access = config.map_or(Access::Full, |config| access(config, runner.name()));
+        let around = Surroundings { dir: &dir, access, variable: &variable };
         ralph_agent::probe(runner, around, interrupts.cancel()).map_err(|error| {
             CliError::new(ErrorKind::Missing, error)
                 .context(format!("cannot run the runner `{}`", runner.name()))
@@ -199,6 +206,9 @@ fn probe(context: &Context, name: Option<&str>) -> Result<Exit, CliError> {
             }
         }
     }
+    if name.is_none() {
+        without_twins(&mut probes);
+    }
     if context.ui.wants_json() {
         let failures: Vec<Value> = failures
             .iter()
@@ -221,6 +231,16 @@ fn probe(context: &Context, name: Option<&str>) -> Result<Exit, CliError> {
     });
     context.ui.print(text)?;
     Ok(Exit::Done)
+}
+
+/// Leaves out a program that is shown as the agent that it is, under another name that two
+/// agents have.
+fn without_twins(probes: &mut Vec<Probe>) {
+    let there: Vec<_> = probes.iter().map(|it| (it.runner.clone(), it.program.clone())).collect();
+    probes.retain(|probe| {
+        let is_there = there.contains(&(probe.driven_as.to_owned(), probe.program.clone()));
+        probe.driven_as == probe.runner || !is_there
+    });
 }
 
 fn shown(text: Text, probe: &Probe) -> Text {

@@ -87,6 +87,16 @@ fn agents_are_listed_and_looked_at_without_a_repository() {
     assert_eq!(probes[0]["missing_flags"][0], "--dangerously-bypass-approvals-and-sandbox");
     assert_eq!(probes[0]["login"], json!({ "found": "nowhere" }));
     assert_eq!(sh("$RALPH runner capabilities cluade").exited(2).stdout, "");
+
+    // One program, two names: it is shown once, as what it is.
+    desk.sandbox.script("agents/opencode", "echo 2.0.3");
+    let probes = parse(&sh("$RALPH runner probe --json").success().stdout)["probes"].clone();
+    let names = probes.as_array().expect("a list").iter().map(|it| it["runner"].clone());
+    let names: Vec<_> = names.filter(|name| name.to_string().contains("opencode")).collect();
+    assert_eq!(names, ["opencode2"]);
+    let probes =
+        parse(&sh("$RALPH runner probe opencode --json").success().stdout)["probes"].clone();
+    assert_eq!(probes[0]["driven_as"], "opencode2");
 }
 
 /// The example of `docs/runner-plugins.md`: a program of the repository, which is looked at
