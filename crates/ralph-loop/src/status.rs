@@ -3,6 +3,8 @@
 use ralph_state::parallel::Salvaged;
 use ralph_state::{ParallelStateFile, WorkerLifecycle, WorkerRecord};
 
+use crate::worker::Held;
+
 /// A record and what the world says of it.
 #[derive(Clone, Debug)]
 pub struct WorkerView {
@@ -12,6 +14,15 @@ pub struct WorkerView {
     pub alive: bool,
     /// Whether its workspace exists.
     pub workspace: bool,
+}
+
+impl WorkerView {
+    /// What the task waits for before any run can go on with it.
+    pub fn held(&self) -> Option<Held> {
+        // A worker that lives has gone on, whatever its record said before.
+        let waits = !self.record.is_terminal() && !self.alive;
+        Held::of(&self.record).filter(|_| waits)
+    }
 }
 
 /// How many records are in each lifecycle.
@@ -40,6 +51,8 @@ pub enum Headline {
     Damaged,
     /// Workers are at it.
     InProgress,
+    /// Unfinished work waits until the user mended something, or for a further run.
+    Held(Held),
     /// Unfinished records without a living worker: the next run goes on with them.
     Interrupted,
     /// Finished work needs the user before it can land.
@@ -59,6 +72,15 @@ impl Headline {
             Self::NotStarted => "No parallel run has been started here.",
             Self::Damaged => "Some of the state file of parallel runs cannot be read.",
             Self::InProgress => "A parallel run is in progress.",
+            Self::Held(Held::TargetRed) => {
+                "A parallel run is held: the gate is red on the target itself. Mend that first."
+            }
+            Self::Held(Held::Machine) => {
+                "A parallel run is held: something on this machine has to be mended first."
+            }
+            Self::Held(Held::Limit) => {
+                "A parallel run reached its limit; the next one goes on, with a limit of its own."
+            }
             Self::Interrupted => "A parallel run was interrupted; the next run goes on with it.",
             Self::Blocked => "Finished work is kept, but could not land.",
             Self::Failed => "Some tasks failed.",
@@ -87,13 +109,10 @@ pub fn counts(state: &ParallelStateFile) -> Counts {
 /// What matters most in a state file and the records in it.
 pub fn headline(found: &Salvaged, views: &[WorkerView]) -> Headline {
     let any = |wanted: &dyn Fn(&WorkerView) -> bool| views.iter().any(wanted);
-    let unfinished = |view: &WorkerView| !view.record.is_terminal();
     if found.refused.is_some() {
         Headline::Damaged
-    } else if any(&|view| unfinished(view) && view.alive) {
-        Headline::InProgress
-    } else if any(&unfinished) {
-        Headline::Interrupted
+    } else if let Some(headline) = unfinished(views) {
+        headline
     } else if any(&|view| view.record.lifecycle == WorkerLifecycle::BlockedPush) {
         Headline::Blocked
     } else if any(&|view| view.record.lifecycle == WorkerLifecycle::Failed) {
@@ -103,6 +122,16 @@ pub fn headline(found: &Salvaged, views: &[WorkerView]) -> Headline {
     } else {
         Headline::Idle
     }
+}
+
+/// What matters most of the records that have not ended, if there are any.
+fn unfinished(views: &[WorkerView]) -> Option<Headline> {
+    let open = || views.iter().filter(|view| !view.record.is_terminal());
+    if open().any(|view| view.alive) {
+        return Some(Headline::InProgress);
+    }
+    let held = open().filter_map(WorkerView::held).min();
+    held.map(Headline::Held).or_else(|| open().next().map(|_| Headline::Interrupted))
 }
 
 /// Looks at the locks and workspaces behind the records of `state`.
@@ -123,4 +152,31 @@ pub fn observe(
         views.push(WorkerView { record: record.clone(), alive, workspace });
     }
     Ok(views)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn view(held: Option<Held>) -> WorkerView {
+        let mut record = WorkerRecord::new("RQ-0001", "/w".into(), String::new());
+        if let Some(held) = held {
+            held.set(&mut record, "why");
+        }
+        WorkerView { record, alive: false, workspace: true }
+    }
+
+    #[test]
+    fn what_is_held_needs_the_user_until_a_worker_goes_on_with_it() {
+        let held = |held| view(Some(held));
+        assert_eq!(unfinished(&[]), None);
+        assert_eq!(unfinished(&[view(None)]), Some(Headline::Interrupted));
+        let machine = [view(None), held(Held::Machine)];
+        assert_eq!(unfinished(&machine), Some(Headline::Held(Held::Machine)));
+        let both = [held(Held::Limit), held(Held::TargetRed)];
+        assert_eq!(unfinished(&both), Some(Headline::Held(Held::TargetRed)));
+        let adopted = WorkerView { alive: true, ..held(Held::Machine) };
+        assert_eq!(adopted.held(), None);
+        assert_eq!(unfinished(&[adopted]), Some(Headline::InProgress));
+    }
 }

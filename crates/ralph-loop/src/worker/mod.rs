@@ -485,9 +485,9 @@ pub(crate) const LIMITED: &str = "limited";
 /// before any task can go on: see [`Held`].
 pub(crate) const HELD: &str = "held";
 
-/// Why an unfinished task waits, and every other with it.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Held {
+/// Why an unfinished task waits, and every other with it; what weighs most is first.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum Held {
     /// The gate is red on the target itself.
     TargetRed,
     /// A program, a login or space on the disk is missing.
@@ -497,7 +497,8 @@ pub(crate) enum Held {
 }
 
 impl Held {
-    fn as_str(self) -> &'static str {
+    /// The word for it in a record.
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::TargetRed => "target_red",
             Self::Machine => "machine",

@@ -129,8 +129,8 @@ fn print(context: &Context, summary: &RunSummary) -> Result<(), CliError> {
     }
     context.ui.print(table(&summary.tasks))?;
     let spent = total(&summary.tasks);
-    if spent.tokens > 0 || spent.micro_usd > 0 {
-        context.ui.say(used(spent));
+    if let Some(used) = used(spent) {
+        context.ui.say(used);
     }
     for task in &summary.tasks {
         if let Some(reason) = task.reason_to_tell() {
@@ -199,13 +199,16 @@ fn table(tasks: &[TaskSummary]) -> Text {
     text
 }
 
-/// What agents used, as a person reads it.
-pub(super) fn used(spent: Amount) -> String {
+/// What agents used, as a person reads it; nothing when they did not tell.
+pub(super) fn used(spent: Amount) -> Option<String> {
+    if spent.tokens == 0 && spent.micro_usd == 0 {
+        return None;
+    }
     let money = match spent.micro_usd {
         0 => String::new(),
         micro_usd => format!(", ${:.2}", dollars(micro_usd)),
     };
-    format!("{} tokens{money}", spent.tokens)
+    Some(format!("{} tokens{money}", spent.tokens))
 }
 
 /// A duration as a person reads it.

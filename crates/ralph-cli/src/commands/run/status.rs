@@ -3,6 +3,7 @@
 use ralph_loop::layout::Layout;
 use ralph_loop::retry::{self, Retried, RetriedAll};
 use ralph_loop::status::{self, Counts, Headline, WorkerView};
+use ralph_loop::worker::Held;
 use ralph_state::json::{Json, Object, to_json};
 use ralph_state::parallel::Salvaged;
 use ralph_state::{Clock as _, ParallelStateFile, Store, WorkerLifecycle, WorkerRecord};
@@ -51,7 +52,11 @@ pub(super) fn status(context: &Context) -> Result<Exit, CliError> {
             context.ui.warn(warning);
         }
         if let Some(command) = next_command(headline, &views) {
-            context.ui.hint(format!("Next: `{command}`"));
+            let mended = match headline {
+                Headline::Held(Held::TargetRed | Held::Machine) => "Mend that, then",
+                _ => "Next",
+            };
+            context.ui.hint(format!("{mended}: `{command}`"));
         }
     }
     Ok(if found.refused.is_some() { Exit::Refused } else { Exit::Done })
@@ -70,6 +75,7 @@ fn document(headline: Headline, counts: Counts, views: &[WorkerView]) -> Result<
                 "task_id": view.record.task_id,
                 "worker_alive": view.alive,
                 "workspace_exists": view.workspace,
+                "held": view.held().map(Held::as_str),
             })
         })
         .collect();
@@ -86,7 +92,7 @@ fn document(headline: Headline, counts: Counts, views: &[WorkerView]) -> Result<
         },
         "continuation": {
             "headline": headline.sentence(),
-            "detail": "",
+            "detail": detail(headline, views),
             "next_steps": next,
         },
         "observed": live,
@@ -126,6 +132,13 @@ pub(super) fn damage(found: &Salvaged) -> impl Iterator<Item = Value> {
     })
 }
 
+/// Why a run is held, as the first record says that waits for that.
+fn detail(headline: Headline, views: &[WorkerView]) -> &str {
+    let Headline::Held(held) = headline else { return "" };
+    let view = views.iter().find(|view| view.held() == Some(held));
+    view.and_then(|view| view.record.last_error.as_deref()).unwrap_or_default()
+}
+
 /// The command that comes next, with the task that needs it.
 fn next_command(headline: Headline, views: &[WorkerView]) -> Option<String> {
     let of = |lifecycle| {
@@ -133,7 +146,7 @@ fn next_command(headline: Headline, views: &[WorkerView]) -> Option<String> {
         Some(format!("ralph run parallel retry --task {}", view.record.task_id))
     };
     match headline {
-        Headline::NotStarted | Headline::Interrupted => {
+        Headline::NotStarted | Headline::Held(_) | Headline::Interrupted => {
             Some("ralph run loop --parallel".to_owned())
         }
         Headline::Blocked => of(WorkerLifecycle::BlockedPush),
@@ -152,12 +165,14 @@ fn print(
 ) -> Result<(), CliError> {
     let mut text = Text::new().style(BOLD, headline.sentence()).line();
     text = text.plain(format!("Target branch: {}", found.state.target_branch)).line();
+    text = spending(text, context, &found.state);
     for view in views {
         let record = &view.record;
         let step = record.step.as_ref().map_or("", |step| step.as_str());
-        let alive = match (view.record.is_terminal(), view.alive) {
+        let alive = match (record.is_terminal(), view.alive) {
             (true, _) => "",
             (false, true) => ", worker alive",
+            (false, false) if view.held().is_some() => ", held",
             (false, false) => ", no worker",
         };
         text = text
@@ -166,8 +181,8 @@ fn print(
         if let Some(error) = &record.last_error {
             text = text.plain("    ").block("    ", error).line();
         }
-        if let Some(spent) = record.spent {
-            text = text.plain(format!("    {}", super::report::used(spent))).line();
+        if let Some(used) = record.spent.and_then(super::report::used) {
+            text = text.plain(format!("    {used}")).line();
         }
         if let Some(commit) = &record.landed_commit {
             text = text.plain(format!("    commit {commit}")).line();
@@ -181,6 +196,23 @@ fn print(
         }
     }
     context.ui.print(text)
+}
+
+/// What the latest run used, and which providers take no request now; one line each.
+fn spending(mut text: Text, context: &Context, state: &ParallelStateFile) -> Text {
+    let Some(spending) = &state.spending else { return text };
+    if let Some(used) = super::report::used(spending.spent) {
+        text = text.plain(format_args!("Used by the latest run: {used}")).line();
+    }
+    for (account, pause) in &spending.pauses {
+        let account = account.trim_end_matches(':');
+        if let Some(why) = &pause.closed {
+            text = text.plain(format_args!("{account}: {why}")).line();
+        } else if let Some(until) = pause.until.filter(|until| *until > context.clock.now()) {
+            text = text.plain(format_args!("{account} takes no request before {until}")).line();
+        }
+    }
+    text
 }
 
 /// What a file of an older version knew, as the next run takes it over.

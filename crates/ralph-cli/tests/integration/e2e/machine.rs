@@ -63,6 +63,14 @@ fn an_agent_that_vanishes_blocks_no_task() {
     assert_eq!((&summary["landed"], &summary["blocked"]), (&1.into(), &0.into()), "{summary}");
     let record = scene.records().pop().expect("a record");
     assert_eq!(record["lifecycle"], "running", "the work waits: {record}");
+    let shown = scene.ralph(&["run", "parallel", "status"]);
+    let text = &shown.success().stdout;
+    assert!(text.contains("has to be mended") && text.contains(", held"), "{shown}");
+    assert!(text.contains("is not an executable file"), "it says why: {shown}");
+    assert!(shown.stderr.contains("Mend that, then: `ralph run loop --parallel`"), "{shown}");
+    let status = parse(&scene.ralph(&["run", "parallel", "status", "--json"]).success().stdout);
+    assert_eq!(status["observed"][1]["held"], "machine", "{status}");
+    assert_eq!(status["continuation"]["detail"], record["last_error"], "{status}");
     install();
     scene.run(2, 0);
     scene.all_landed(4);
