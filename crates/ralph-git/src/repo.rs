@@ -112,19 +112,28 @@ impl Repo {
     /// When there is none, or no git that can be used.
     pub fn discover(start: &Path, env: GitEnv, cancel: Cancel) -> Result<Self, DiscoverError> {
         let git = Git::find(env, cancel).ok_or(DiscoverError::GitMissing)?;
-        let version = git.run(start, Call::new(["version"])).map_err(|error| match error {
+        let answer = git.run(start, Call::new(["version"])).map_err(|error| match error {
             GitError::Spawn(SpawnError::NotFound { .. }) => DiscoverError::GitMissing,
             GitError::Spawn(SpawnError::Directory { dir: path, .. }) => {
                 DiscoverError::NoDirectory { path }
             }
             other => other.into(),
         })?;
-        let found = version.text();
+        let found = answer.text();
         if parse_version(&found).is_some_and(|version| version < OLDEST) {
             let needed = format!("{}.{}", OLDEST.0, OLDEST.1);
+            let found = version(&found).to_owned();
             return Err(DiscoverError::GitTooOld { found, needed });
         }
         Self::at(start, git)
+    }
+
+    /// The version of git, as it says it.
+    ///
+    /// # Errors
+    /// When git gives no answer.
+    pub fn git_version(&self) -> Result<String, GitError> {
+        Ok(version(&self.run(Call::new(["version"]))?.text()).to_owned())
     }
 
     /// The repository at `root`, with the same git.
@@ -368,6 +377,11 @@ impl Repo {
 }
 
 /// `git version 2.39.5 (Apple Git-154)`; `None` for what does not look like it.
+/// The version in what `git version` prints.
+fn version(text: &str) -> &str {
+    text.strip_prefix("git version ").unwrap_or(text)
+}
+
 fn parse_version(text: &str) -> Option<(u32, u32)> {
     let mut numbers = text.strip_prefix("git version ")?.split(['.', ' ', '-']);
     Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))

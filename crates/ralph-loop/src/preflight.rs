@@ -247,7 +247,7 @@ fn workspace_root(project: &Project) -> Result<PathBuf, PreflightError> {
 /// The same for a root that is known.
 ///
 /// # Errors
-/// When git would see what is in it, or nothing can be made in it.
+/// When git would see what is in it, or nothing can be made in it. It is not made by this.
 pub fn usable_workspace_root(repo: &Repo, root: PathBuf) -> Result<PathBuf, PreflightError> {
     if let Ok(inside) = root.strip_prefix(repo.root())
         && (inside.as_os_str().is_empty() || !repo.is_ignored(&inside.join("probe"))?)
@@ -261,10 +261,12 @@ pub fn usable_workspace_root(repo: &Repo, root: PathBuf) -> Result<PathBuf, Pref
     }
 }
 
-/// Makes the workspace root and something in it, as every task is about to.
+/// Makes something where the workspace root is or would begin, and takes it away again.
 fn probe(root: &Path) -> std::io::Result<()> {
-    let probe = root.join(format!(".ralph-probe-{}", ralph_process::own_pid()));
-    fs_err::create_dir_all(root)?;
+    // A link that leads nowhere is there: nothing can be made below it.
+    let there = root.ancestors().find(|dir| fs_err::symlink_metadata(dir).is_ok());
+    let there = there.unwrap_or(root);
+    let probe = there.join(format!(".ralph-probe-{}", ralph_process::own_pid()));
     fs_err::create_dir(&probe)?;
     fs_err::remove_dir(&probe)
 }

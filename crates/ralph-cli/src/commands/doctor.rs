@@ -1,4 +1,4 @@
-//! `ralph doctor`: is everything in place that a run needs?
+//! `ralph doctor`: whether everything is in place that a run needs.
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -16,7 +16,7 @@ use ralph_state::session::{SessionFile, session_file_path};
 use serde::Serialize;
 use serde_json::json;
 
-use super::init::lacks_ignore_lines;
+use super::init::{lacks_ignore_lines, merge_driver};
 use super::run::setup;
 use crate::args::DoctorArgs;
 use crate::context::Context;
@@ -131,7 +131,9 @@ fn git(context: &Context, root: &Path, args: &DoctorArgs, checks: &mut Vec<Check
             return None;
         }
     };
-    checks.push(Check::ok("git", format!("repository `{}`", repo.root().display())));
+    let shown = repo.root().display();
+    let version = repo.git_version();
+    checks.push(Check::of("git", version.map(|it| format!("{it}, repository `{shown}`"))));
     checks.push(Check::of("identity", repo.identity().map(|()| "git knows who commits".into())));
     checks.push(match repo.head() {
         Ok(Head::Branch { name, commit: Some(_) }) => Check::ok("branch", name),
@@ -178,12 +180,7 @@ fn look(context: &Context, project: &Project, repo: Option<&Repo>, checks: &mut 
     if let Some(repo) = repo {
         let usable = preflight::usable_workspace_root(repo, workspaces.clone());
         checks.push(Check::of("workspaces", usable.map(|root| root.display().to_string())));
-        let attributes = fs_err::read_to_string(project.root.join(".gitattributes"));
-        let has_lines = attributes.is_ok_and(|text| text.contains("merge=ralph-queue"));
-        checks.push(Check::ok(
-            "merge driver",
-            if has_lines { "installed" } else { "not installed (`ralph init --merge-driver`)" },
-        ));
+        checks.push(merge_driver(project, repo));
     }
     checks.push(if lacks_ignore_lines(&project.root) {
         let message = "`.gitignore` lacks lines for Ralph's own files";
@@ -211,6 +208,33 @@ fn look(context: &Context, project: &Project, repo: Option<&Repo>, checks: &mut 
             Some(loaded) => format!("{} records", loaded.value.workers.len()),
         }),
     ));
+}
+
+/// Whether git merges the queue files by task: attributes name the driver, and the settings of
+/// the clone, which no commit brings along, say what it is.
+fn merge_driver(project: &Project, repo: &Repo) -> Check {
+    const NAME: &str = "merge driver";
+    let files = [&project.files.queue, &project.files.done];
+    let inside = files.into_iter().filter_map(|path| path.strip_prefix(repo.root()).ok());
+    let named: Result<Vec<_>, _> = inside.map(|path| repo.merge_attribute(path)).collect();
+    let found = named.and_then(|named| Ok((named, repo.setting(merge_driver::SETTING)?)));
+    let (named, driver) = match found {
+        Ok(found) => found,
+        Err(error) => return Check::problem(NAME, error),
+    };
+    let is_ours = |name: &Option<String>| name.as_deref() == Some(merge_driver::NAME);
+    if !named.iter().any(is_ours) {
+        return Check::ok(NAME, "not installed (`ralph init --merge-driver`)");
+    }
+    let next = "`ralph init --merge-driver` sets it up in this clone.";
+    if driver.is_none_or(|command| command.trim().is_empty()) {
+        let message = "git's attributes name it, and the configuration of this clone lacks it";
+        return Check::warning(NAME, message, next);
+    }
+    if !named.iter().all(is_ours) {
+        return Check::warning(NAME, "git's attributes name it for one queue file only", next);
+    }
+    Check::ok(NAME, "installed")
 }
 
 fn queue(project: &Project) -> Check {

@@ -64,3 +64,30 @@ fn each_thing_that_is_wrong_says_what_to_do() {
         assert!(found["next"].as_str().expect(name).contains(next), "{name}: {found}");
     }
 }
+
+#[test]
+fn a_look_makes_no_workspace_root_and_asks_git_for_the_merge_driver() {
+    let desk = Desk::new();
+    let look = || parse(&desk.ralph(&["doctor", "--json"]).stdout);
+    let before = look();
+    let git = check(&before, "git")["message"].as_str().expect("text").to_owned();
+    assert!(git.starts_with(|first: char| first.is_ascii_digit()), "its version: {git}");
+    assert_eq!(check(&before, "workspaces")["verdict"], "ok", "{before}");
+    assert!(!desk.sandbox.path(".workspaces").exists(), "a look changes nothing");
+
+    desk.ralph(&["init", "--merge-driver"]).success();
+    assert_eq!(check(&look(), "merge driver")["message"], "installed");
+    // A fresh clone has the attributes and not the settings.
+    desk.git(&["config", "--local", "--remove-section", "merge.ralph-queue"]);
+    let cloned = look();
+    let driver = check(&cloned, "merge driver");
+    assert_eq!(driver["verdict"], "warning", "{driver}");
+    assert!(driver["next"].as_str().expect("text").contains("--merge-driver"), "{driver}");
+    // Settings that count though they are not of this clone.
+    desk.git(&["config", "--global", "merge.ralph-queue.driver", "true"]);
+    assert_eq!(check(&look(), "merge driver")["verdict"], "ok");
+    desk.write(".gitattributes", "# merge=ralph-queue\n");
+    let commented = look();
+    let driver = check(&commented, "merge driver")["message"].as_str().expect("text").to_owned();
+    assert!(driver.starts_with("not installed"), "{driver}");
+}

@@ -54,6 +54,7 @@ fn what_is_no_repository_says_so() {
     let path = Some(sandbox.path("old").into_os_string());
     let old = discover(user.dir().to_owned(), GitEnv { path, ..env(&sandbox) });
     assert!(matches!(old, DiscoverError::GitTooOld { .. }), "{old:?}");
+    assert!(old.to_string().starts_with("git 2.17.1 is too old: 2.31 "), "{old}");
 }
 
 #[test]

@@ -19,10 +19,14 @@ const DRIVER: &str = "if command -v ralph >/dev/null; \
     then ralph queue merge-driver %O %A %B %P; \
     else git merge-file -L ours -L base -L theirs %A %O %B; fi";
 
-const SETTINGS: [(&str, &str); 2] = [
-    ("merge.ralph-queue.name", "Ralph's queue, task by task"),
-    ("merge.ralph-queue.driver", DRIVER),
-];
+/// The driver's name in attributes.
+pub(crate) const NAME: &str = "ralph-queue";
+
+/// The setting that says what the driver runs.
+pub(crate) const SETTING: &str = "merge.ralph-queue.driver";
+
+const SETTINGS: [(&str, &str); 2] =
+    [("merge.ralph-queue.name", "Ralph's queue, task by task"), (SETTING, DRIVER)];
 
 /// Sets it up when the user agrees; whether it is set up now.
 pub(super) fn install(
@@ -33,7 +37,7 @@ pub(super) fn install(
 ) -> Result<bool, CliError> {
     let attribute = |path: &Path| {
         let inside = path.strip_prefix(root).ok()?.to_str().filter(|name| !name.contains(' '))?;
-        Some(format!("/{inside} merge=ralph-queue"))
+        Some(format!("/{inside} merge={NAME}"))
     };
     let lines: Vec<String> =
         [&files.queue, &files.done].into_iter().filter_map(|path| attribute(path)).collect();

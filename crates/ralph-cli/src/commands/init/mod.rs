@@ -2,7 +2,7 @@
 
 mod gate;
 mod ignore;
-mod merge_driver;
+pub(super) mod merge_driver;
 
 use std::io;
 use std::path::{Path, PathBuf};

@@ -16,9 +16,11 @@ use crate::error::{CliError, ErrorKind, by, is_dead};
 impl From<DiscoverError> for CliError {
     fn from(error: DiscoverError) -> Self {
         match &error {
-            DiscoverError::GitMissing | DiscoverError::GitTooOld { .. } => {
+            DiscoverError::GitMissing => {
                 Self::new(ErrorKind::Missing, error).hint("Install git, or put it on PATH.")
             }
+            DiscoverError::GitTooOld { .. } => Self::new(ErrorKind::Missing, error)
+                .hint("Install a newer git, and put it first on PATH."),
             DiscoverError::NotARepository { path } => {
                 let path = path.clone();
                 Self::new(ErrorKind::NotARepository, error)
