@@ -132,6 +132,8 @@ pub struct TaskSummary {
     pub commit: Option<String>,
     /// Why, if it did not land; or the reason given for no change.
     pub reason: Option<String>,
+    /// The program that its workspace lacks, if that is what holds it: a path in there.
+    pub not_in_workspace: Option<PathBuf>,
 }
 
 impl TaskSummary {

@@ -1,7 +1,7 @@
 //! What has to be right before any agent is paid for.
 
 use std::ffi::OsStr;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use ralph_config::CiGate;
 use ralph_git::{
@@ -87,6 +87,12 @@ pub enum PreflightError {
         /// Its program.
         program: String,
     },
+    /// A program that is meant from the workspace is in the checkout, and will not be there.
+    #[error("`{}` is not tracked by git, and so in no workspace", program.display())]
+    NotInWorkspaces {
+        /// The program of the agent or the gate, seen from the root of the repository.
+        program: PathBuf,
+    },
     /// git does not know who commits.
     #[error(transparent)]
     Identity(#[from] IdentityError),
@@ -116,6 +122,7 @@ pub fn parallel(project: &Project) -> Result<Ground, PreflightError> {
     clean(project)?;
     project.repo.identity()?;
     gate_exists(project)?;
+    programs_are_tracked(project)?;
     let workspace_root = workspace_root(project)?;
     let remote = project.repo.remote_url(target::REMOTE)?;
     if remote.is_some() {
@@ -141,6 +148,39 @@ pub fn branch(project: &Project) -> Result<(String, Option<Sha>), PreflightError
 /// When it is not.
 pub fn gate_exists(project: &Project) -> Result<(), PreflightError> {
     gate_program(&project.config.agent.ci_gate, project.path.as_deref())
+}
+
+/// Whether the programs that are looked for in a workspace will be there, as far as the checkout
+/// tells: one that is not here either may be made by a task.
+fn programs_are_tracked(project: &Project) -> Result<(), PreflightError> {
+    let root = project.repo.root();
+    let gate = &project.config.agent.ci_gate;
+    let gate = gate.argv.first().filter(|_| gate.enabled).map(Path::new);
+    for program in gate.into_iter().chain([project.runner.program()]).filter_map(within) {
+        // A link that git tracks leads to where it leads in the workspace too.
+        let is_link = |path: &&Path| {
+            fs_err::symlink_metadata(root.join(path)).is_ok_and(|found| found.is_symlink())
+        };
+        let part = program.ancestors().filter(is_link).last().unwrap_or(&program);
+        if root.join(&program).is_file() && !project.repo.is_tracked(part)? {
+            return Err(PreflightError::NotInWorkspaces { program });
+        }
+    }
+    Ok(())
+}
+
+/// A program as seen from the root of the work tree that it is looked for in; `None` for one that
+/// is looked for elsewhere.
+fn within(program: &Path) -> Option<PathBuf> {
+    let mut inside = PathBuf::new();
+    for part in program.components() {
+        match part {
+            Component::CurDir => {}
+            Component::Normal(name) => inside.push(name),
+            _ => return None,
+        }
+    }
+    (program.components().count() > 1).then_some(inside)
 }
 
 /// The same, for a gate and a search path.
@@ -303,6 +343,14 @@ fn list(files: &[PathBuf]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_alone_and_a_path_outside_are_not_looked_for_in_the_work_tree() {
+        let of = |program: &str| within(Path::new(program));
+        assert_eq!(of("./agent.sh"), Some("agent.sh".into()));
+        assert_eq!(of("bin/./agent"), Some("bin/agent".into()));
+        assert_eq!((of("agent"), of("/bin/agent"), of("../agent")), (None, None, None));
+    }
 
     #[test]
     fn only_the_lines_of_a_block_are_ours() {

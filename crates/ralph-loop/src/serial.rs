@@ -716,6 +716,7 @@ impl Serial<'_> {
             }
         }
         let summary = TaskSummary {
+            not_in_workspace: None,
             task: tally.task.id.to_string(),
             title: tally.task.title,
             outcome,

@@ -1,9 +1,11 @@
 //! What a parallel run looks like from outside: a pure view of state and world.
 
+use std::path::Path;
+
 use ralph_state::parallel::Salvaged;
 use ralph_state::{ParallelStateFile, WorkerLifecycle, WorkerRecord};
 
-use crate::worker::Held;
+use crate::worker::{self, Held};
 
 /// A record and what the world says of it.
 #[derive(Clone, Debug)]
@@ -22,6 +24,11 @@ impl WorkerView {
         // A worker that lives has gone on, whatever its record said before.
         let waits = !self.record.is_terminal() && !self.alive;
         Held::of(&self.record).filter(|_| waits)
+    }
+
+    /// The program that its workspace lacks, if that is what it waits for: a path in there.
+    pub fn not_in_workspace(&self) -> Option<&Path> {
+        self.held().and_then(|_| worker::not_in_workspace(&self.record))
     }
 }
 

@@ -206,7 +206,7 @@ pub enum SpawnError {
     /// There is no such program.
     #[error("there is no program `{}`", program.display())]
     NotFound {
-        /// Its name or path.
+        /// Its name, or the whole path that was looked for.
         program: PathBuf,
     },
     /// The program is there and cannot be executed: no permission, no program, or a script
@@ -326,6 +326,8 @@ pub(crate) fn refused(command: &Command, source: io::Error) -> SpawnError {
         io::ErrorKind::ArgumentListTooLong => SpawnError::TooLong { program },
         // The kernel says "not found" for a script's interpreter too.
         io::ErrorKind::NotFound if !resolve(&command.program, &command.dir).is_file() => {
+            // Without the `.` of `./program` in its middle.
+            let program = resolve(&command.program, &command.dir).components().collect();
             SpawnError::NotFound { program }
         }
         io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied => {

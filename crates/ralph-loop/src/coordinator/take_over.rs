@@ -39,8 +39,8 @@ impl Coordinator<'_> {
             state.spending = Some(allowance::begin(state.spending.take(), now));
             for record in &mut state.workers {
                 record.reserved = record.reserved.filter(|_| has_worker(record));
-                if record.extra.remove(worker::HELD).is_some() {
-                    // What was wrong may be mended: there is as much patience as at first.
+                if worker::Held::clear(record) {
+                    // There is as much patience as at first.
                     record.push_attempts = 0;
                 }
             }

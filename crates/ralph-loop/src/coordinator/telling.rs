@@ -1,5 +1,6 @@
 //! What a user is told of the records while a run goes on, and at its end.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use ralph_state::{ParallelStateFile, Timestamp, WorkerLifecycle, WorkerRecord, WorkerStep};
@@ -111,6 +112,7 @@ pub fn summarise(
         gate_runs: record.gate_runs.unwrap_or(0),
         spent: record.spent.unwrap_or_default(),
         commit: record.landed_commit.clone(),
+        not_in_workspace: worker::not_in_workspace(record).map(PathBuf::from),
         reason: stuck.or_else(|| record.last_error.clone().or_else(|| record.no_change.clone())),
     }
 }

@@ -1,14 +1,18 @@
 //! Whose fault an error of a worker is: the task's, this machine's, or nobody's.
 
 use std::io;
+use std::path::Path;
 
+use ralph_agent::TurnError;
 use ralph_git::{CreateError, DiscoverError, FetchError, GitError, OpenError};
-use ralph_process::Exit;
+use ralph_process::{Exit, SpawnError};
 
 use super::WorkerError;
 use crate::books::BooksError;
 use crate::checkout::CheckoutError;
 use crate::claim::ClaimError;
+use crate::gate::GateError;
+use crate::turn::TakeTurnError;
 
 /// Whether an error says something about this machine and nothing about the
 /// task: the task waits, and none is started that would fare no better.
@@ -46,6 +50,19 @@ pub(super) fn is_machines(error: &WorkerError) -> bool {
         | WorkerError::Open(_)
         | WorkerError::Books(_)
         | WorkerError::Checkout(_) => false,
+    }
+}
+
+/// The path of the agent's or the gate's program, when that is what is missing.
+pub(super) fn missing_program(error: &WorkerError) -> Option<&Path> {
+    let (WorkerError::Turn(TakeTurnError::Agent(TurnError::Spawn { source, .. }))
+    | WorkerError::Gate(GateError::Start { source, .. })) = error
+    else {
+        return None;
+    };
+    match source {
+        SpawnError::NotFound { program } => Some(program),
+        _ => None,
     }
 }
 

@@ -8,7 +8,7 @@ mod cause;
 mod land;
 mod work;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use ralph_agent::{Phase, Runner, RunnerError};
 use ralph_git::{CreateError, FetchError, GitError, OpenError, RemoteUrls, Sha, Workspace};
@@ -159,6 +159,14 @@ pub fn run(project: &Project, task: &TaskId, claim_id: &str) -> Result<WorkerEnd
         Err(error) if cause::git_was_killed(&error) => Err(error),
         Err(error) if cause::is_machines(&error) => {
             let claim = Claim::new(project.store(), task.clone(), claim_id);
+            claim.update(|record| {
+                let missing = cause::missing_program(&error);
+                let inside =
+                    missing.and_then(|path| path.strip_prefix(&record.workspace_path).ok());
+                if let Some(inside) = inside {
+                    record.extra.set(NOT_IN_WORKSPACE, inside.display().to_string());
+                }
+            })?;
             hold(&claim, Held::Machine, &chain(&error))
         }
         Err(error) => {
@@ -483,7 +491,10 @@ pub(crate) const LIMITED: &str = "limited";
 
 /// The field of an unfinished record that says what the user has to mend
 /// before any task can go on: see [`Held`].
-pub(crate) const HELD: &str = "held";
+const HELD: &str = "held";
+
+/// The field of a held record with the program that its workspace lacks, as a path in there.
+const NOT_IN_WORKSPACE: &str = "not_in_workspace";
 
 /// Why an unfinished task waits, and every other with it; what weighs most is first.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -512,6 +523,12 @@ impl Held {
         record.last_error = Some(reason.to_owned());
     }
 
+    /// Lets `record` go on: what was wrong may be mended. Whether it did wait.
+    pub(crate) fn clear(record: &mut WorkerRecord) -> bool {
+        record.extra.remove(NOT_IN_WORKSPACE);
+        record.extra.remove(HELD).is_some()
+    }
+
     /// What `record` waits for.
     pub(crate) fn of(record: &WorkerRecord) -> Option<Self> {
         match record.extra.get(HELD)?.as_str()? {
@@ -521,6 +538,11 @@ impl Held {
             _ => None,
         }
     }
+}
+
+/// The program that a held task's workspace lacks, as a path in there.
+pub(crate) fn not_in_workspace(record: &WorkerRecord) -> Option<&Path> {
+    record.extra.get(NOT_IN_WORKSPACE)?.as_str().map(Path::new)
 }
 
 /// How a worker names itself in its lock. It says the claim, so that a worker can be adopted

@@ -116,7 +116,9 @@ fn a_child_that_cannot_start_says_why() {
     let named = |program: &str| Command::new(program, sandbox.root());
 
     assert!(matches!(start(named("no-such-program-1")), SpawnError::NotFound { .. }));
-    assert!(matches!(start(named("./missing")), SpawnError::NotFound { .. }));
+    let missing = start(named("./missing"));
+    let SpawnError::NotFound { program } = &missing else { panic!("{missing:?}") };
+    assert_eq!(*program, sandbox.path("missing"), "what was looked for");
     assert!(matches!(start(named("./text")), SpawnError::NotExecutable { .. }));
     assert!(matches!(start(named("./no-interpreter")), SpawnError::NotExecutable { .. }));
     assert!(matches!(start(named("/")), SpawnError::NotExecutable { .. }));

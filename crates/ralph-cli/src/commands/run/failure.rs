@@ -1,5 +1,7 @@
 //! Errors of a run as the user sees them: exit codes and the next command.
 
+use std::path::Path;
+
 use ralph_agent::TurnError;
 use ralph_git::{DiscoverError, GitError, IdentityError};
 use ralph_loop::checkout::CheckoutError;
@@ -12,6 +14,14 @@ use ralph_loop::turn::TakeTurnError;
 use ralph_loop::worker::WorkerError;
 
 use crate::error::{CliError, ErrorKind, by, is_dead};
+
+/// What to do about a program that a workspace lacks, a path in there.
+pub(super) fn commit_or_absolute(program: &Path) -> String {
+    format!(
+        "Commit `{}`, or give an absolute path to it in `.ralph/config.jsonc`.",
+        program.display()
+    )
+}
 
 impl From<DiscoverError> for CliError {
     fn from(error: DiscoverError) -> Self {
@@ -115,6 +125,10 @@ impl From<PreflightError> for CliError {
             PreflightError::GateNotExecutable { program, .. } => {
                 (ErrorKind::Missing, format!("Make it executable: `chmod +x {program}`."))
             }
+            PreflightError::NotInWorkspaces { program } => (
+                ErrorKind::Missing,
+                format!("A workspace has what git tracks. {}", commit_or_absolute(program)),
+            ),
             PreflightError::Remote { .. } => (
                 ErrorKind::Refused,
                 "See that the remote can be reached: `git fetch origin`.".to_owned(),

@@ -14,6 +14,8 @@ use crate::error::{CliError, Exit};
 use crate::render::envelope::Schema;
 use crate::ui::{BOLD, GREEN, RED, Text, YELLOW};
 
+use super::failure::commit_or_absolute;
+
 /// Prints the summary and chooses the exit code.
 pub(super) fn finish(
     context: &Context,
@@ -145,6 +147,9 @@ fn print(context: &Context, summary: &RunSummary) -> Result<(), CliError> {
             .hint("`ralph run parallel status` and `ralph rescue list` show what is kept of them.");
     }
     if summary.tasks.iter().any(|task| task.outcome == Outcome::Held) {
+        if let Some(program) = summary.tasks.iter().find_map(|it| it.not_in_workspace.as_ref()) {
+            context.ui.hint(commit_or_absolute(program));
+        }
         context.ui.hint("Mend that, then start the run again: it goes on with what is held.");
     }
     if summary.waiting > 0 && summary.stopped.is_none() {

@@ -10,6 +10,7 @@ use ralph_state::{Clock as _, ParallelStateFile, Store, WorkerLifecycle, WorkerR
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::failure::commit_or_absolute;
 use crate::args::RetryArgs;
 use crate::context::Context;
 use crate::error::{CliError, ErrorKind, Exit};
@@ -50,6 +51,9 @@ pub(super) fn status(context: &Context) -> Result<Exit, CliError> {
         }
         for warning in &found.report.warnings {
             context.ui.warn(warning);
+        }
+        if let Some(program) = views.iter().find_map(WorkerView::not_in_workspace) {
+            context.ui.hint(commit_or_absolute(program));
         }
         if let Some(command) = next_command(headline, &views) {
             let mended = match headline {

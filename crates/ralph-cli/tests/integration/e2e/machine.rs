@@ -95,3 +95,51 @@ fn a_remote_that_goes_away_holds_the_work() {
     scene.all_landed(3);
     assert_eq!(scene.log("turns").len(), 3, "the work that waited was landed");
 }
+
+/// A project whose agent is `./agent.sh`, which git ignores; it is in the checkout when `here`.
+fn with_own_agent(here: bool) -> Scene {
+    let scene = Scene::new(Remote::Bare, Books::Tracked);
+    let config = scene.dir.join(".ralph/config.jsonc");
+    let text = fs_err::read_to_string(&config).expect("written");
+    let (before, rest) = text.split_once("\"argv\": [").expect("an agent");
+    let (_, after) = rest.split_once(']').expect("an agent");
+    scene.sandbox.write(&config, format!("{before}\"argv\": [\"./agent.sh\"]{after}"));
+    let ignored = fs_err::read_to_string(scene.dir.join(".gitignore")).expect("written");
+    scene.sandbox.write(scene.dir.join(".gitignore"), format!("{ignored}/agent.sh\n"));
+    scene.ralph(&["config", "trust", "init"]).success();
+    scene.tasks(1);
+    if here {
+        scene.sandbox.script(scene.dir.join("agent.sh"), "cat >/dev/null; echo x > made.txt");
+    }
+    scene
+}
+
+const COMMIT_IT: &str = "Commit `agent.sh`, or give an absolute path";
+
+#[test]
+fn a_program_that_git_ignores_is_refused_before_anything_starts() {
+    let scene = with_own_agent(true);
+    let ran = scene.ralph(&["run", "loop", "--parallel", "1"]);
+    ran.exited(3);
+    assert!(ran.stderr.contains("`agent.sh` is not tracked by git"), "{ran}");
+    assert!(ran.stderr.contains(COMMIT_IT), "{ran}");
+    assert!(!scene.dir.join(".ralph/cache/parallel/state.json").exists(), "nothing was claimed");
+    scene.git(&["add", "--force", "agent.sh"]);
+    scene.publish("An agent of its own");
+    scene.run(1, 0);
+    scene.all_landed(1);
+}
+
+#[test]
+fn a_program_that_the_workspace_lacks_is_named_by_its_path() {
+    let scene = with_own_agent(false);
+    let ran = scene.ralph(&["run", "loop", "--parallel", "1"]);
+    ran.exited(3);
+    let looked_for = scene.sandbox.path(".workspaces/project/parallel/RQ-0001/agent.sh");
+    let status = scene.ralph(&["run", "parallel", "status"]);
+    let why = format!("there is no program `{}`", looked_for.display());
+    assert!(status.success().stdout.contains(&why), "{status}");
+    for said in [&ran, &status] {
+        assert!(said.stderr.contains(COMMIT_IT), "{said}");
+    }
+}
