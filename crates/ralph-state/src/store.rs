@@ -6,14 +6,14 @@ use std::time::{Duration, UNIX_EPOCH};
 use std::{fmt, io};
 
 use crate::Timestamp;
-use crate::document::{DecodeError, Document, MigrationReport, decode, encode, render};
+use crate::document::{DecodeError, Document, MigrationReport, decode, encode, write};
 use crate::file::disk::{Disk, FileKind, Stamp, SystemDisk};
 use crate::file::replace::{keep_copy_on, remove_on, replace_known_on};
 use crate::file::target::resolve;
 use crate::file::{
     Durability, FileLock, Holder, LockError, LockPolicy, ReplaceError, Saved, find_sidecar,
 };
-use crate::json::{EncodeError, to_json};
+use crate::json::EncodeError;
 
 /// One document at one path.
 ///
@@ -511,7 +511,7 @@ pub(crate) fn update_on<D: Document + Default, K: Disk, R, E>(
     let mut default = D::default();
     let before = match &current {
         Some(current) if !current.report.migrated() => {
-            Some(to_json(&current.value).map_err(cannot_encode::<D>)?)
+            Some(write(&current.value).map_err(cannot_encode::<D>)?)
         }
         _ => None,
     };
@@ -520,12 +520,10 @@ pub(crate) fn update_on<D: Document + Default, K: Disk, R, E>(
         None => (&mut default, None),
     };
     let result = change(value, report).map_err(UpdateError::Change)?;
-    let after = to_json(value).map_err(cannot_encode::<D>)?;
-    let saved = if before.as_ref() == Some(&after) {
-        Saved::Unchanged
-    } else {
-        let bytes = render::<D>(after).map_err(cannot_encode::<D>)?;
-        put_on(place, current.as_ref(), &bytes)?
+    let bytes = encode(value).map_err(cannot_encode::<D>)?;
+    let saved = match before {
+        Some(before) if before.as_bytes() == bytes => Saved::Unchanged,
+        _ => put_on(place, current.as_ref(), &bytes)?,
     };
     Ok(Updated { value: result, saved })
 }

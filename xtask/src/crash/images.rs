@@ -129,8 +129,7 @@ impl Lab {
                 let what = format!("signal=KILL:when={}", call.nth);
                 inject(scenario, &writing.at, call, &what, durability)?
             } else {
-                let file = super::syscalls::file_in(&writing.at);
-                super::writer(&["save", durability], &file)?.status().map_err(text)?
+                scenario.writer(&writing.at, durability)?.status().map_err(text)?
             };
             self.copy("image", "cut")?;
             drop(writing);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::{ExitStatus, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 
 use ralph_state::ParallelStateFile;
 use ralph_state::document::decode;
@@ -44,6 +44,17 @@ pub(super) struct Scenario {
     pub(super) old: Option<&'static [u8]>,
     change: Change,
     behind_a_link: bool,
+}
+
+impl Scenario {
+    /// The writer that makes this change to the file in `dir`.
+    pub(super) fn writer(&self, dir: &Path, durability: &str) -> Result<Command, String> {
+        let change = match self.change {
+            Change::Save => "save",
+            Change::Append => "append",
+        };
+        writer(&[change, durability], &file_in(dir))
+    }
 }
 
 /// What the writer does.
@@ -149,7 +160,7 @@ fn without_a_rename() -> Result<usize, String> {
 /// In place of a durability.
 const IN_PLACE: &str = "in-place";
 
-pub(super) fn file_in(dir: &Path) -> PathBuf {
+fn file_in(dir: &Path) -> PathBuf {
     dir.join("cache/parallel/state.json")
 }
 
@@ -241,16 +252,12 @@ pub(super) fn inject(
 }
 
 fn run_under(
-    mut tracer: std::process::Command,
+    mut tracer: Command,
     scenario: &Scenario,
     dir: &Path,
     durability: &str,
 ) -> Result<ExitStatus, String> {
-    let change = match scenario.change {
-        Change::Save => "save",
-        Change::Append => "append",
-    };
-    let writer = writer(&[change, durability], &file_in(dir))?;
+    let writer = scenario.writer(dir, durability)?;
     tracer.arg(writer.get_program()).args(writer.get_args());
     tracer.stdout(Stdio::null()).stderr(Stdio::null()).status().map_err(text)
 }

@@ -12,8 +12,8 @@ pub use report::{Carried, Dropped, MigrationReport, Warning};
 pub use upgrade::{Notes, Upgrade, Upgrades};
 
 use crate::json::{
-    EncodeError, FieldError, Json, Node, Object, Places, Position, SyntaxError, from_node,
-    into_object, parse_node, position_of, to_json, to_text,
+    EncodeError, FieldError, Json, Node, Object, Part, Places, Position, Same, Sink, SyntaxError,
+    Text, from_node, into_object, parse_node, position_of, tell,
 };
 
 /// A kind of file that carries its version.
@@ -181,25 +181,65 @@ pub fn decode<D: Document>(bytes: &[u8]) -> Result<(D, MigrationReport), DecodeE
 }
 
 /// The bytes that stand for `value`: two spaces for each level, no newline at the end.
+///
+/// The text is read again and held against the value: a fault in the writer must not reach the
+/// disk.
 pub fn encode<D: Document>(value: &D) -> Result<Vec<u8>, EncodeError> {
-    render::<D>(to_json(value)?)
+    let text = write(value)?;
+    let mut read = Same::new(&text);
+    tell(value, &mut Stamped::of::<D>(&mut read))?;
+    read.end()?;
+    Ok(text.into_bytes())
 }
 
-/// The bytes of a document that is JSON already.
-pub(crate) fn render<D: Document>(value: Json) -> Result<Vec<u8>, EncodeError> {
-    let Json::Object(mut object) = value else {
-        return Err(serde::ser::Error::custom("a document is an object"));
-    };
-    // Among the fields it does not know, perhaps: it comes first.
-    object.remove(D::VERSION_KEY);
-    object.set_first(D::VERSION_KEY, u64::from(D::UPGRADES.current()));
-    let value = Json::Object(object);
-    let text = to_text(&value);
-    // A fault in the writer must not reach the disk.
-    if parse_node(&text).ok().flatten().is_none_or(|read| read != value) {
-        return Err(serde::ser::Error::custom("the text does not say what the value does"));
+/// The text that stands for `value`, not read again.
+pub(crate) fn write<D: Document>(value: &D) -> Result<String, EncodeError> {
+    let mut text = Text::default();
+    tell(value, &mut Stamped::of::<D>(&mut text))?;
+    Ok(text.written)
+}
+
+/// Passes a document on with its version as the first member, in place of the one that the value
+/// tells: among the fields it does not know, perhaps.
+struct Stamped<'a> {
+    sink: &'a mut dyn Sink,
+    key: &'static str,
+    version: u32,
+    /// How many arrays and objects are open.
+    depth: usize,
+    /// Whether this is the version that the value tells.
+    is_version: bool,
+}
+
+impl<'a> Stamped<'a> {
+    fn of<D: Document>(sink: &'a mut dyn Sink) -> Self {
+        let (key, version) = (D::VERSION_KEY, D::UPGRADES.current());
+        Self { sink, key, version, depth: 0, is_version: false }
     }
-    Ok(text.into_bytes())
+}
+
+impl Sink for Stamped<'_> {
+    fn take(&mut self, part: Part<'_>) -> Result<(), EncodeError> {
+        if self.depth == 0 {
+            let Part::Object = part else {
+                return Err(serde::ser::Error::custom("a document is an object"));
+            };
+            self.depth = 1;
+            self.sink.take(part)?;
+            self.sink.take(Part::Key(self.key))?;
+            return self.sink.take(Part::Number(&self.version.to_string()));
+        }
+        match part {
+            Part::Key(key) if self.depth == 1 => self.is_version = key == self.key,
+            Part::Array | Part::Object => self.depth += 1,
+            Part::End => self.depth -= 1,
+            _ => {}
+        }
+        match self.is_version && self.depth > 0 {
+            true => Ok(()),
+            false => self.sink.take(part),
+        }
+    }
 }
 
 /// The text of a file, without its byte order mark.

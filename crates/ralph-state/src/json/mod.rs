@@ -9,6 +9,7 @@ mod node;
 mod path;
 mod pieces;
 mod read;
+mod same;
 mod ser;
 mod write;
 
@@ -19,7 +20,10 @@ pub use path::{Path, Segment};
 pub(crate) use pieces::{Piece, Pieces, Places, member, pieces};
 pub(crate) use read::parse_node;
 pub use read::{MAX_DEPTH, Position, SyntaxError, SyntaxReason, parse, position_of};
+pub(crate) use same::Same;
 pub use ser::{EncodeError, to_json};
+pub(crate) use ser::{Part, Sink, tell};
+pub(crate) use write::Text;
 pub use write::to_text;
 
 /// Any JSON value.

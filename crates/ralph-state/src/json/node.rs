@@ -59,25 +59,6 @@ impl<'a> Node<'a> {
     }
 }
 
-impl PartialEq<Json> for Node<'_> {
-    fn eq(&self, json: &Json) -> bool {
-        match (self, json) {
-            (Self::Null, Json::Null) => true,
-            (Self::Bool(one), Json::Bool(other)) => one == other,
-            (Self::Number(one), Json::Number(other)) => *one == other.as_str(),
-            (Self::String(one), Json::String(other)) => one == other,
-            (Self::Array(one), Json::Array(other)) => one == other,
-            (Self::Object(one), Json::Object(other)) => {
-                one.len() == other.len()
-                    && one.iter().zip(other.iter()).all(|((key, value), (other_key, other))| {
-                        key == other_key && value == other
-                    })
-            }
-            _ => false,
-        }
-    }
-}
-
 pub(crate) fn into_object(members: Vec<(Cow<'_, str>, Node<'_>)>) -> Object {
     Object(members.into_iter().map(|(key, value)| (key.into_owned(), value.into_json())).collect())
 }
@@ -94,39 +75,53 @@ pub(super) fn twice<K: AsRef<str>, V>(members: &[(K, V)]) -> Option<usize> {
     order.windows(2).filter(|pair| key(pair[0]) == key(pair[1])).map(|pair| pair[1]).min()
 }
 
-/// The value in `text`, if that is plain JSON without a fault.
-pub(super) fn plain(text: &str) -> Option<Node<'_>> {
-    let mut reader = Plain { text, at: 0 };
-    let value = reader.value(0)?;
-    reader.space();
-    (reader.at == text.len()).then_some(value)
+/// How many bytes come before the first quote, backslash or control character.
+pub(super) fn plain_len(text: &str) -> usize {
+    let is_special = |byte: u8| matches!(byte, b'"' | b'\\' | 0..=0x1f);
+    text.bytes().position(is_special).unwrap_or(text.len())
 }
 
-struct Plain<'a> {
+/// The value in `text`, if that is plain JSON without a fault.
+pub(super) fn plain(text: &str) -> Option<Node<'_>> {
+    let mut reader = Plain::new(text);
+    let value = reader.value(0)?;
+    reader.end()?;
+    Some(value)
+}
+
+/// What of a plain text is still to be read.
+pub(super) struct Plain<'a> {
     text: &'a str,
     at: usize,
 }
 
 impl<'a> Plain<'a> {
+    pub(super) fn new(text: &'a str) -> Self {
+        Self { text, at: 0 }
+    }
+
+    /// Nothing is left but white space.
+    pub(super) fn end(&mut self) -> Option<()> {
+        self.space();
+        (self.at == self.text.len()).then_some(())
+    }
+
     fn peek(&self) -> Option<u8> {
         self.text.as_bytes().get(self.at).copied()
     }
 
-    fn space(&mut self) {
+    pub(super) fn space(&mut self) {
         let rest = &self.text.as_bytes()[self.at..];
         let is_space = |byte: &&u8| matches!(byte, b' ' | b'\n' | b'\r' | b'\t');
         self.at += rest.iter().take_while(is_space).count();
     }
 
-    fn eat(&mut self, byte: u8) -> Option<()> {
+    pub(super) fn eat(&mut self, byte: u8) -> Option<()> {
         (self.peek() == Some(byte)).then(|| self.at += 1)
     }
 
-    fn word(&mut self, word: &str, value: Node<'a>) -> Option<Node<'a>> {
-        self.text[self.at..].starts_with(word).then(|| {
-            self.at += word.len();
-            value
-        })
+    pub(super) fn word(&mut self, word: &str) -> Option<()> {
+        self.text[self.at..].starts_with(word).then(|| self.at += word.len())
     }
 
     fn value(&mut self, depth: usize) -> Option<Node<'a>> {
@@ -138,10 +133,10 @@ impl<'a> Plain<'a> {
             b'{' => self.object(depth),
             b'[' => self.array(depth),
             b'"' => self.string().map(Node::String),
-            b'n' => self.word("null", Node::Null),
-            b't' => self.word("true", Node::Bool(true)),
-            b'f' => self.word("false", Node::Bool(false)),
-            _ => self.number(),
+            b'n' => self.word("null").map(|()| Node::Null),
+            b't' => self.word("true").map(|()| Node::Bool(true)),
+            b'f' => self.word("false").map(|()| Node::Bool(false)),
+            _ => self.number().map(Node::Number),
         }
     }
 
@@ -183,15 +178,15 @@ impl<'a> Plain<'a> {
         }
     }
 
-    fn number(&mut self) -> Option<Node<'a>> {
+    pub(super) fn number(&mut self) -> Option<&'a str> {
         let rest = &self.text[self.at..];
         let is_part = |byte: &u8| matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E');
         let len = rest.bytes().take_while(|byte| is_part(byte)).count();
         self.at += len;
-        is_number(&rest[..len]).then_some(Node::Number(&rest[..len]))
+        is_number(&rest[..len]).then_some(&rest[..len])
     }
 
-    fn string(&mut self) -> Option<Cow<'a, str>> {
+    pub(super) fn string(&mut self) -> Option<Cow<'a, str>> {
         self.eat(b'"')?;
         let plain = self.until_special();
         if self.eat(b'"').is_some() {
@@ -209,8 +204,7 @@ impl<'a> Plain<'a> {
     /// What comes before the next quote, backslash or control character.
     fn until_special(&mut self) -> &'a str {
         let rest = &self.text[self.at..];
-        let is_special = |byte: u8| matches!(byte, b'"' | b'\\' | 0..=0x1f);
-        let len = rest.bytes().position(is_special).unwrap_or(rest.len());
+        let len = plain_len(rest);
         self.at += len;
         &rest[..len]
     }

@@ -1,4 +1,6 @@
-//! Typed values to [`Json`].
+//! Typed values to JSON, told part by part.
+//!
+//! A value is told to a [`Sink`]: to a text, to a tree, or to one that holds it against a text. So a document is written without a tree of it in memory.
 
 use std::fmt::Display;
 
@@ -20,7 +22,38 @@ pub struct EncodeError {
 
 /// The JSON value that stands for `value`.
 pub fn to_json<T: Serialize + ?Sized>(value: &T) -> Result<Json, EncodeError> {
-    value.serialize(Untyped::VALUE)
+    let mut tree = Tree::default();
+    tell(value, &mut tree)?;
+    Ok(tree.whole.expect("one value was told to its end"))
+}
+
+/// A part of a value.
+#[derive(Clone, Copy)]
+pub(crate) enum Part<'a> {
+    Null,
+    Bool(bool),
+    /// By the grammar of JSON.
+    Number(&'a str),
+    String(&'a str),
+    /// An array begins; its elements follow, then its end.
+    Array,
+    /// An object begins; for each member its key and its value follow, then its end.
+    Object,
+    Key(&'a str),
+    End,
+}
+
+/// What a value is told to.
+pub(crate) trait Sink {
+    fn take(&mut self, part: Part<'_>) -> Result<(), EncodeError>;
+}
+
+/// Tells `value` to `sink`.
+pub(crate) fn tell<T: Serialize + ?Sized>(
+    value: &T,
+    sink: &mut dyn Sink,
+) -> Result<(), EncodeError> {
+    value.serialize(Teller { sink, spelled: false })
 }
 
 impl serde::ser::Error for EncodeError {
@@ -29,108 +62,113 @@ impl serde::ser::Error for EncodeError {
     }
 }
 
-fn error(reason: impl Display) -> EncodeError {
+pub(super) fn error(reason: impl Display) -> EncodeError {
     serde::ser::Error::custom(reason)
-}
-
-fn number(value: impl Display) -> Json {
-    Json::Number(Number(value.to_string()))
-}
-
-fn variant(name: &str, value: Json) -> Json {
-    Json::Object(Object(vec![(name.to_owned(), value)]))
 }
 
 /// The name under which a number hands over its spelling. Other serializers pass over the name
 /// of a newtype and are given a float.
 const SPELLED: &str = "$ralph_state::spelled";
 
-#[derive(Clone, Copy)]
-struct Untyped {
+struct Teller<'a> {
+    sink: &'a mut dyn Sink,
     /// Inside of [`SPELLED`]. Told to the number as not being for human readers.
     spelled: bool,
 }
 
-impl Untyped {
-    const VALUE: Self = Self { spelled: false };
+impl<'a> Teller<'a> {
+    fn number(self, value: impl Display) -> Result<(), EncodeError> {
+        self.sink.take(Part::Number(&value.to_string()))
+    }
+
+    fn float(self, value: impl Display, literal: &str) -> Result<(), EncodeError> {
+        match Number::new(literal) {
+            Some(number) => self.sink.take(Part::Number(number.as_str())),
+            None => Err(error(format_args!("{value} is no JSON number"))),
+        }
+    }
+
+    fn open(self, part: Part<'_>, variant: Option<&str>) -> Result<Open<'a>, EncodeError> {
+        if let Some(name) = variant {
+            self.sink.take(Part::Object)?;
+            self.sink.take(Part::Key(name))?;
+        }
+        self.sink.take(part)?;
+        Ok(Open { sink: self.sink, ends: if variant.is_some() { 2 } else { 1 }, foreign: None })
+    }
 }
 
 macro_rules! numbers {
     ($($method:ident $type:ty)*) => {$(
-        fn $method(self, value: $type) -> Result<Json, EncodeError> {
-            Ok(number(value))
+        fn $method(self, value: $type) -> Result<(), EncodeError> {
+            self.number(value)
         }
     )*};
 }
 
-impl Serializer for Untyped {
-    type Ok = Json;
+impl<'a> Serializer for Teller<'a> {
+    type Ok = ();
     type Error = EncodeError;
-    type SerializeSeq = Items;
-    type SerializeTuple = Items;
-    type SerializeTupleStruct = Items;
-    type SerializeTupleVariant = Items;
-    type SerializeMap = Entries;
-    type SerializeStruct = Entries;
-    type SerializeStructVariant = Entries;
+    type SerializeSeq = Open<'a>;
+    type SerializeTuple = Open<'a>;
+    type SerializeTupleStruct = Open<'a>;
+    type SerializeTupleVariant = Open<'a>;
+    type SerializeMap = Open<'a>;
+    type SerializeStruct = Open<'a>;
+    type SerializeStructVariant = Open<'a>;
 
     numbers! {
         serialize_i8 i8 serialize_i16 i16 serialize_i32 i32 serialize_i64 i64 serialize_i128 i128
         serialize_u8 u8 serialize_u16 u16 serialize_u32 u32 serialize_u64 u64 serialize_u128 u128
     }
 
-    fn serialize_bool(self, value: bool) -> Result<Json, EncodeError> {
-        Ok(Json::Bool(value))
+    fn serialize_bool(self, value: bool) -> Result<(), EncodeError> {
+        self.sink.take(Part::Bool(value))
     }
 
-    fn serialize_f32(self, value: f32) -> Result<Json, EncodeError> {
+    fn serialize_f32(self, value: f32) -> Result<(), EncodeError> {
         // The shortest spelling of the `f32`, not that of the nearest `f64`.
-        Number::new(format!("{value:?}"))
-            .map(Json::Number)
-            .ok_or_else(|| error(format_args!("{value} is no JSON number")))
+        self.float(value, &format!("{value:?}"))
     }
 
-    fn serialize_f64(self, value: f64) -> Result<Json, EncodeError> {
-        Number::from_f64(value)
-            .map(Json::Number)
-            .ok_or_else(|| error(format_args!("{value} is no JSON number")))
+    fn serialize_f64(self, value: f64) -> Result<(), EncodeError> {
+        self.float(value, &format!("{value:?}"))
     }
 
-    fn serialize_char(self, value: char) -> Result<Json, EncodeError> {
-        Ok(Json::String(value.to_string()))
+    fn serialize_char(self, value: char) -> Result<(), EncodeError> {
+        self.sink.take(Part::String(value.encode_utf8(&mut [0; 4])))
     }
 
-    fn serialize_str(self, value: &str) -> Result<Json, EncodeError> {
+    fn serialize_str(self, value: &str) -> Result<(), EncodeError> {
         if self.spelled {
-            return Number::new(value)
-                .map(Json::Number)
-                .ok_or_else(|| error("no number is spelled so"));
+            let number = Number::new(value).ok_or_else(|| error("no number is spelled so"))?;
+            return self.sink.take(Part::Number(number.as_str()));
         }
-        Ok(Json::String(value.to_owned()))
+        self.sink.take(Part::String(value))
     }
 
     fn is_human_readable(&self) -> bool {
         !self.spelled
     }
 
-    fn serialize_bytes(self, value: &[u8]) -> Result<Json, EncodeError> {
-        Ok(Json::Array(value.iter().map(number).collect()))
+    fn serialize_bytes(self, value: &[u8]) -> Result<(), EncodeError> {
+        self.collect_seq(value)
     }
 
-    fn serialize_none(self) -> Result<Json, EncodeError> {
-        Ok(Json::Null)
+    fn serialize_none(self) -> Result<(), EncodeError> {
+        self.sink.take(Part::Null)
     }
 
-    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<Json, EncodeError> {
+    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<(), EncodeError> {
         value.serialize(self)
     }
 
-    fn serialize_unit(self) -> Result<Json, EncodeError> {
-        Ok(Json::Null)
+    fn serialize_unit(self) -> Result<(), EncodeError> {
+        self.sink.take(Part::Null)
     }
 
-    fn serialize_unit_struct(self, _: &'static str) -> Result<Json, EncodeError> {
-        Ok(Json::Null)
+    fn serialize_unit_struct(self, _: &'static str) -> Result<(), EncodeError> {
+        self.sink.take(Part::Null)
     }
 
     fn serialize_unit_variant(
@@ -138,19 +176,16 @@ impl Serializer for Untyped {
         _: &'static str,
         _: u32,
         name: &'static str,
-    ) -> Result<Json, EncodeError> {
-        Ok(Json::String(name.to_owned()))
+    ) -> Result<(), EncodeError> {
+        self.sink.take(Part::String(name))
     }
 
     fn serialize_newtype_struct<T: Serialize + ?Sized>(
         self,
         name: &'static str,
         value: &T,
-    ) -> Result<Json, EncodeError> {
-        if name == SPELLED {
-            return value.serialize(Self { spelled: true });
-        }
-        value.serialize(self)
+    ) -> Result<(), EncodeError> {
+        value.serialize(Self { spelled: name == SPELLED, ..self })
     }
 
     fn serialize_newtype_variant<T: Serialize + ?Sized>(
@@ -159,20 +194,23 @@ impl Serializer for Untyped {
         _: u32,
         name: &'static str,
         value: &T,
-    ) -> Result<Json, EncodeError> {
-        Ok(variant(name, value.serialize(self)?))
+    ) -> Result<(), EncodeError> {
+        self.sink.take(Part::Object)?;
+        self.sink.take(Part::Key(name))?;
+        tell(value, self.sink)?;
+        self.sink.take(Part::End)
     }
 
-    fn serialize_seq(self, len: Option<usize>) -> Result<Items, EncodeError> {
-        Ok(Items { items: Vec::with_capacity(len.unwrap_or(0)), variant: None })
+    fn serialize_seq(self, _: Option<usize>) -> Result<Open<'a>, EncodeError> {
+        self.open(Part::Array, None)
     }
 
-    fn serialize_tuple(self, len: usize) -> Result<Items, EncodeError> {
-        self.serialize_seq(Some(len))
+    fn serialize_tuple(self, _: usize) -> Result<Open<'a>, EncodeError> {
+        self.open(Part::Array, None)
     }
 
-    fn serialize_tuple_struct(self, _: &'static str, len: usize) -> Result<Items, EncodeError> {
-        self.serialize_seq(Some(len))
+    fn serialize_tuple_struct(self, _: &'static str, _: usize) -> Result<Open<'a>, EncodeError> {
+        self.open(Part::Array, None)
     }
 
     fn serialize_tuple_variant(
@@ -180,23 +218,20 @@ impl Serializer for Untyped {
         _: &'static str,
         _: u32,
         name: &'static str,
-        len: usize,
-    ) -> Result<Items, EncodeError> {
-        Ok(Items { items: Vec::with_capacity(len), variant: Some(name) })
+        _: usize,
+    ) -> Result<Open<'a>, EncodeError> {
+        self.open(Part::Array, Some(name))
     }
 
-    fn serialize_map(self, len: Option<usize>) -> Result<Entries, EncodeError> {
-        Ok(Entries {
-            members: Vec::with_capacity(len.unwrap_or(0)),
-            key: None,
-            variant: None,
-            foreign: None,
-        })
+    fn serialize_map(self, _: Option<usize>) -> Result<Open<'a>, EncodeError> {
+        self.open(Part::Object, None)
     }
 
-    fn serialize_struct(self, name: &'static str, len: usize) -> Result<Entries, EncodeError> {
-        let foreign = name.starts_with(FOREIGN).then_some(name);
-        Ok(Entries { foreign, ..self.serialize_map(Some(len))? })
+    fn serialize_struct(self, name: &'static str, _: usize) -> Result<Open<'a>, EncodeError> {
+        if name.starts_with(FOREIGN) {
+            return Ok(Open { sink: self.sink, ends: 0, foreign: Some(name) });
+        }
+        self.open(Part::Object, None)
     }
 
     fn serialize_struct_variant(
@@ -204,60 +239,23 @@ impl Serializer for Untyped {
         _: &'static str,
         _: u32,
         name: &'static str,
-        len: usize,
-    ) -> Result<Entries, EncodeError> {
-        Ok(Entries {
-            members: Vec::with_capacity(len),
-            key: None,
-            variant: Some(name),
-            foreign: None,
-        })
+        _: usize,
+    ) -> Result<Open<'a>, EncodeError> {
+        self.open(Part::Object, Some(name))
     }
 }
 
-struct Items {
-    items: Vec<Json>,
-    variant: Option<&'static str>,
-}
-
-impl Items {
-    fn push<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), EncodeError> {
-        self.items.push(to_json(value)?);
-        Ok(())
-    }
-
-    fn finish(self) -> Json {
-        let items = Json::Array(self.items);
-        match self.variant {
-            Some(name) => variant(name, items),
-            None => items,
-        }
-    }
-}
-
-struct Entries {
-    members: Vec<(String, Json)>,
-    key: Option<String>,
-    variant: Option<&'static str>,
+/// An array or an object between its begin and its end.
+struct Open<'a> {
+    sink: &'a mut dyn Sink,
+    /// How many ends it has: two if it is inside of a variant.
+    ends: u8,
     foreign: Option<&'static str>,
 }
 
-impl Entries {
-    fn push<T: Serialize + ?Sized>(&mut self, key: String, value: &T) -> Result<(), EncodeError> {
-        self.members.push((key, to_json(value)?));
-        Ok(())
-    }
-
-    fn finish(self) -> Result<Json, EncodeError> {
-        if let Some(foreign) = self.foreign {
-            return foreign_value(foreign, &self.members);
-        }
-        let members = Object::from_unique(self.members)
-            .map_err(|key| error(format_args!("the key `{key}` stands twice")))?;
-        Ok(match self.variant {
-            Some(name) => variant(name, Json::Object(members)),
-            None => Json::Object(members),
-        })
+impl Open<'_> {
+    fn finish(self) -> Result<(), EncodeError> {
+        (0..self.ends).try_for_each(|_| self.sink.take(Part::End))
     }
 }
 
@@ -268,8 +266,8 @@ const FOREIGN: &str = "$serde_json::private::";
 /// The one key of the object that `serde_json` gives for a number under `arbitrary_precision`.
 pub(super) const FOREIGN_NUMBER: &str = "$serde_json::private::Number";
 
-fn foreign_value(name: &str, members: &[(String, Json)]) -> Result<Json, EncodeError> {
-    let text = members.first().and_then(|(_, value)| value.as_str()).unwrap_or_default();
+fn foreign_value(name: &str, text: &Json) -> Result<Json, EncodeError> {
+    let text = text.as_str().unwrap_or_default();
     let value = match name.strip_prefix(FOREIGN) {
         Some("Number") => Number::new(text).map(Json::Number),
         Some("RawValue") => parse(text).ok().flatten(),
@@ -280,16 +278,16 @@ fn foreign_value(name: &str, members: &[(String, Json)]) -> Result<Json, EncodeE
 
 macro_rules! sequences {
     ($($trait:ident $method:ident)*) => {$(
-        impl $trait for Items {
-            type Ok = Json;
+        impl $trait for Open<'_> {
+            type Ok = ();
             type Error = EncodeError;
 
             fn $method<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), EncodeError> {
-                self.push(value)
+                tell(value, self.sink)
             }
 
-            fn end(self) -> Result<Json, EncodeError> {
-                Ok(self.finish())
+            fn end(self) -> Result<(), EncodeError> {
+                self.finish()
             }
         }
     )*};
@@ -304,8 +302,8 @@ sequences! {
 
 macro_rules! structs {
     ($($trait:ident)*) => {$(
-        impl $trait for Entries {
-            type Ok = Json;
+        impl $trait for Open<'_> {
+            type Ok = ();
             type Error = EncodeError;
 
             fn serialize_field<T: Serialize + ?Sized>(
@@ -313,10 +311,14 @@ macro_rules! structs {
                 key: &'static str,
                 value: &T,
             ) -> Result<(), EncodeError> {
-                self.push(key.to_owned(), value)
+                if let Some(name) = self.foreign {
+                    return tell(&foreign_value(name, &to_json(value)?)?, self.sink);
+                }
+                self.sink.take(Part::Key(key))?;
+                tell(value, self.sink)
             }
 
-            fn end(self) -> Result<Json, EncodeError> {
+            fn end(self) -> Result<(), EncodeError> {
                 self.finish()
             }
         }
@@ -325,27 +327,89 @@ macro_rules! structs {
 
 structs! { SerializeStruct SerializeStructVariant }
 
-impl SerializeMap for Entries {
-    type Ok = Json;
+impl SerializeMap for Open<'_> {
+    type Ok = ();
     type Error = EncodeError;
 
     fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), EncodeError> {
-        self.key = Some(match to_json(key)? {
-            Json::String(text) => text,
-            Json::Number(number) => number.0,
-            Json::Bool(value) => value.to_string(),
-            other => return Err(error(format_args!("{} cannot be a key", other.kind()))),
-        });
-        Ok(())
+        tell(key, &mut AsKey(self.sink))
     }
 
     fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), EncodeError> {
-        let key = self.key.take().expect("a value is given after its key");
-        self.push(key, value)
+        tell(value, self.sink)
     }
 
-    fn end(self) -> Result<Json, EncodeError> {
+    fn end(self) -> Result<(), EncodeError> {
         self.finish()
+    }
+}
+
+/// Takes the key of a member.
+struct AsKey<'a>(&'a mut dyn Sink);
+
+impl Sink for AsKey<'_> {
+    fn take(&mut self, part: Part<'_>) -> Result<(), EncodeError> {
+        let Self(sink) = self;
+        let other = match part {
+            Part::String(text) | Part::Number(text) => return sink.take(Part::Key(text)),
+            Part::Bool(true) => return sink.take(Part::Key("true")),
+            Part::Bool(false) => return sink.take(Part::Key("false")),
+            Part::Null => "null",
+            Part::Array => "an array",
+            Part::Object | Part::Key(_) | Part::End => "an object",
+        };
+        Err(error(format_args!("{other} cannot be a key")))
+    }
+}
+
+/// Makes a [`Json`] of what it is told.
+#[derive(Default)]
+struct Tree {
+    open: Vec<Branch>,
+    whole: Option<Json>,
+}
+
+enum Branch {
+    Array(Vec<Json>),
+    /// The members, and the key of the one that comes next.
+    Object(Vec<(String, Json)>, String),
+}
+
+impl Sink for Tree {
+    fn take(&mut self, part: Part<'_>) -> Result<(), EncodeError> {
+        let value = match part {
+            Part::Null => Json::Null,
+            Part::Bool(value) => Json::Bool(value),
+            Part::Number(literal) => Json::Number(Number(literal.to_owned())),
+            Part::String(text) => Json::String(text.to_owned()),
+            Part::Array => {
+                self.open.push(Branch::Array(Vec::new()));
+                return Ok(());
+            }
+            Part::Object => {
+                self.open.push(Branch::Object(Vec::new(), String::new()));
+                return Ok(());
+            }
+            Part::Key(name) => {
+                if let Some(Branch::Object(_, key)) = self.open.last_mut() {
+                    name.clone_into(key);
+                }
+                return Ok(());
+            }
+            Part::End => match self.open.pop().expect("what ends has begun") {
+                Branch::Array(items) => Json::Array(items),
+                Branch::Object(members, _) => Json::Object(
+                    Object::from_unique(members)
+                        .map_err(|key| error(format_args!("the key `{key}` stands twice")))?,
+                ),
+            },
+        };
+        match self.open.last_mut() {
+            None => self.whole = Some(value),
+            Some(Branch::Array(items)) => items.push(value),
+            Some(Branch::Object(members, key)) => members.push((std::mem::take(key), value)),
+        }
+        Ok(())
     }
 }
 

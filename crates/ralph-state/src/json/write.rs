@@ -3,63 +3,81 @@
 use std::fmt::{self, Write as _};
 
 use super::Json;
+use super::node::plain_len;
+use super::ser::{EncodeError, Part, Sink, tell};
 
 /// The value as text: two spaces for each level, each member on its own line, no newline at the
 /// end. The same value always gives the same text.
 pub fn to_text(value: &Json) -> String {
-    let mut text = String::new();
-    write_value(value, 0, &mut text);
-    text
+    let mut text = Text::default();
+    tell(value, &mut text).expect("every JSON value can be told");
+    text.written
 }
 
-fn write_value(value: &Json, level: usize, text: &mut String) {
-    match value {
-        Json::Null => text.push_str("null"),
-        Json::Bool(true) => text.push_str("true"),
-        Json::Bool(false) => text.push_str("false"),
-        Json::Number(number) => text.push_str(number.as_str()),
-        Json::String(string) => write_string(string, text),
-        Json::Array(items) => {
-            write_block("[]", items.iter(), level, text, |item, text| {
-                write_value(item, level + 1, text);
-            });
+/// Writes what it is told.
+#[derive(Default)]
+pub(crate) struct Text {
+    pub(crate) written: String,
+    /// What closes the arrays and objects that are open.
+    closing: Vec<char>,
+    /// Whether the innermost of them has nothing in it yet.
+    is_empty: bool,
+    /// Whether the key of a member comes before this.
+    after_key: bool,
+}
+
+impl Text {
+    /// Begins an element or a member on a line of its own.
+    fn line(&mut self) {
+        if std::mem::take(&mut self.after_key) || self.closing.is_empty() {
+            return;
         }
-        Json::Object(object) => {
-            write_block("{}", object.iter(), level, text, |(key, value), text| {
-                write_string(key, text);
-                text.push_str(": ");
-                write_value(value, level + 1, text);
-            });
+        self.written.push_str(if self.is_empty { "\n" } else { ",\n" });
+        self.is_empty = false;
+        self.indent();
+    }
+
+    fn indent(&mut self) {
+        for _ in &self.closing {
+            self.written.push_str("  ");
         }
     }
+
+    fn open(&mut self, opening: char, closing: char) {
+        self.written.push(opening);
+        self.closing.push(closing);
+        self.is_empty = true;
+    }
 }
 
-fn write_block<T>(
-    brackets: &str,
-    parts: impl Iterator<Item = T>,
-    level: usize,
-    text: &mut String,
-    write_part: impl Fn(T, &mut String),
-) {
-    let (open, close) = brackets.split_at(1);
-    text.push_str(open);
-    let mut empty = true;
-    for part in parts {
-        text.push_str(if empty { "\n" } else { ",\n" });
-        empty = false;
-        indent(level + 1, text);
-        write_part(part, text);
-    }
-    if !empty {
-        text.push('\n');
-        indent(level, text);
-    }
-    text.push_str(close);
-}
-
-fn indent(level: usize, text: &mut String) {
-    for _ in 0..level {
-        text.push_str("  ");
+impl Sink for Text {
+    fn take(&mut self, part: Part<'_>) -> Result<(), EncodeError> {
+        if let Part::End = part {
+            let closing = self.closing.pop().expect("what ends has begun");
+            if !std::mem::take(&mut self.is_empty) {
+                self.written.push('\n');
+                self.indent();
+            }
+            self.written.push(closing);
+            return Ok(());
+        }
+        self.line();
+        match part {
+            Part::Null => self.written.push_str("null"),
+            Part::Bool(true) => self.written.push_str("true"),
+            Part::Bool(false) => self.written.push_str("false"),
+            Part::Number(literal) => self.written.push_str(literal),
+            Part::String(string) => write_string(string, &mut self.written),
+            Part::Array => self.open('[', ']'),
+            Part::Object => self.open('{', '}'),
+            Part::Key(key) => {
+                write_string(key, &mut self.written);
+                self.written.push_str(": ");
+                self.after_key = true;
+            }
+            Part::End => {}
+        }
+        Ok(())
     }
 }
 
@@ -91,9 +109,11 @@ impl fmt::Display for Json {
 fn write_string(string: &str, text: &mut String) {
     text.push('"');
     let mut rest = string;
-    while let Some(at) = rest.find(|c: char| matches!(c, '"' | '\\' | '\0'..='\x1f')) {
-        text.push_str(&rest[..at]);
-        match rest.as_bytes()[at] {
+    loop {
+        let (plain, special) = rest.split_at(plain_len(rest));
+        text.push_str(plain);
+        let Some(byte) = special.bytes().next() else { break };
+        match byte {
             b'"' => text.push_str("\\\""),
             b'\\' => text.push_str("\\\\"),
             b'\n' => text.push_str("\\n"),
@@ -103,9 +123,8 @@ fn write_string(string: &str, text: &mut String) {
             12 => text.push_str("\\f"),
             control => write!(text, "\\u{control:04x}").expect("writing to a string cannot fail"),
         }
-        rest = &rest[at + 1..];
+        rest = &special[1..];
     }
-    text.push_str(rest);
     text.push('"');
 }
 
