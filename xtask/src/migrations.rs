@@ -6,7 +6,7 @@ use std::process::{ExitCode, Stdio};
 use crate::cargo;
 
 /// The crates that own documents. Their golden tests print one line for each case.
-const OWNERS: [&str; 1] = ["ralph-state"];
+const OWNERS: [&str; 3] = ["ralph-state", "ralph-queue", "ralph-config"];
 
 /// Runs the golden tests of all documents. `--bless` accepts new outputs; inputs that were
 /// released are never accepted anew.

@@ -2,6 +2,7 @@
 
 use std::{fmt, path::PathBuf};
 
+use ralph_state::document::Newer;
 use serde_json::Value;
 
 /// How much of a value is shown, in characters.
@@ -59,17 +60,12 @@ pub enum ConfigError {
         fault: String,
     },
     /// A file is of a version this Ralph does not know yet.
-    #[error(
-        "the configuration `{}` has version {found}, and this Ralph reads up to {supported}",
-        path.display()
-    )]
+    #[error("cannot use the configuration `{}`", path.display())]
     Newer {
         /// The file.
         path: PathBuf,
-        /// Its version.
-        found: u64,
-        /// The newest readable version.
-        supported: u32,
+        /// Its version, and the newest that is read.
+        source: Newer,
     },
     /// An edit did not come out as meant: a fault in this crate, found before anything was written.
     #[error("the edited text of `{}` does not say what was meant", path.display())]

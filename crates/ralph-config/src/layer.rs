@@ -11,13 +11,16 @@ use jsonc_parser::{
     common::Ranged as _,
     parse_to_ast,
 };
+use ralph_state::{document::DecodeError, json};
 use serde_json::Value;
 
 use crate::{
-    CONFIG_VERSION, ConfigError, Place, Violation, Warning, WarningKind,
+    CONFIG_VERSION, ConfigError, FORMAT, Place, Violation, Warning, WarningKind,
     keys::{self, Slot},
     legacy::{self, Old},
 };
+
+const KEY: &str = FORMAT.version_key;
 
 /// A dotted key in parts, so that a name may hold a dot.
 pub(crate) type KeyPath = Vec<String>;
@@ -91,7 +94,7 @@ pub(crate) fn parse(path: &Path, bytes: &[u8]) -> Result<Layer, ConfigError> {
         walk.reject(&[], &tree, "an object");
         return Ok(walk.layer);
     };
-    walk.version(root)?;
+    walk.version(root, text)?;
     walk.object(root, &mut Vec::new());
     Ok(walk.layer)
 }
@@ -103,30 +106,23 @@ struct Walk<'a> {
 
 impl Walk<'_> {
     /// Refuses a newer version, notes an older one.
-    fn version(&mut self, root: &Object<'_>) -> Result<(), ConfigError> {
+    fn version(&mut self, root: &Object<'_>, text: &str) -> Result<(), ConfigError> {
         // The last one, as with every key.
         let mut properties = root.properties.iter();
-        let Some(property) = properties.rfind(|property| property.name.as_str() == "version")
-        else {
+        let Some(property) = properties.rfind(|property| property.name.as_str() == KEY) else {
             self.warn(root.start(), WarningKind::NoVersion);
             return Ok(());
         };
-        match to_value(&property.value).as_u64() {
-            Some(found) if found > u64::from(CONFIG_VERSION) => Err(ConfigError::Newer {
-                path: self.layer.path.clone(),
-                found,
-                supported: CONFIG_VERSION,
-            }),
-            Some(1) => {
-                self.warn(property.start(), WarningKind::OlderVersion { found: 1 });
-                Ok(())
+        let found = json::parse(&text[property.value.start()..property.value.end()]);
+        match FORMAT.version(found.ok().flatten().as_ref()) {
+            Ok(CONFIG_VERSION) => {}
+            Ok(found) => self.warn(property.start(), WarningKind::OlderVersion { found }),
+            Err(DecodeError::Newer(source)) => {
+                return Err(ConfigError::Newer { path: self.layer.path.clone(), source });
             }
-            Some(found) if found == u64::from(CONFIG_VERSION) => Ok(()),
-            _ => {
-                self.reject(&["version".to_owned()], &property.value, "2");
-                Ok(())
-            }
+            Err(_) => self.reject(&[KEY.to_owned()], &property.value, &CONFIG_VERSION.to_string()),
         }
+        Ok(())
     }
 
     fn object(&mut self, object: &Object<'_>, path: &mut KeyPath) {
@@ -137,7 +133,7 @@ impl Walk<'_> {
                 self.warn(property.start(), WarningKind::Duplicate { key: keys::dotted(path) });
             }
             // The version has been looked at; null is unset.
-            if *path != ["version"] && !matches!(property.value, Node::NullKeyword(_)) {
+            if *path != [KEY] && !matches!(property.value, Node::NullKeyword(_)) {
                 self.property(property.start(), &property.value, path);
             }
             path.pop();

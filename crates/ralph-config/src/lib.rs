@@ -52,5 +52,12 @@ pub use init::{InitChoices, init_text};
 pub use merge::{Executables, Origin, Overrides, Resolved, Sources, load};
 pub use schema::schema;
 
+use ralph_state::document::Format;
+
 /// The version of the configuration's format that Ralph writes, and the newest it reads.
-pub const CONFIG_VERSION: u32 = 2;
+pub const CONFIG_VERSION: u32 = FORMAT.current;
+
+/// What a configuration file is, and which versions of it are read. It is edited in place, and so
+/// is no [`ralph_state::Document`]; [`migrate`] has the step from 1 to 2.
+pub const FORMAT: Format =
+    Format { kind: "configuration", version_key: "version", first: 1, current: 2 };

@@ -13,7 +13,7 @@ use ralph_config::trust::TrustStore;
 use ralph_git::{GitError, Repo};
 use ralph_queue::lease::Leases;
 use ralph_queue::{IdMarks, ParseError, QueueFiles};
-use ralph_state::document::{self, DecodeError, Document};
+use ralph_state::document::{self, DecodeError, Document, Newer};
 use ralph_state::file::{Durability, FileLock, LockError, ReplaceError, Saved, replace};
 use ralph_state::journal::JournalHeader;
 use ralph_state::session::{SessionFile, session_file_path};
@@ -225,7 +225,7 @@ struct Twice {
 }
 
 fn config(path: &Path) -> io::Result<Option<Item>> {
-    let kind = "configuration";
+    let kind = ralph_config::FORMAT.kind;
     let current = ralph_config::CONFIG_VERSION;
     let Named { path, bytes, rename_to } = match named(path)? {
         None => return Ok(None),
@@ -235,7 +235,7 @@ fn config(path: &Path) -> io::Result<Option<Item>> {
         Some(Ok(named)) => named,
     };
     let state = match ralph_config::migrate::migrate(&path, &bytes) {
-        Err(ConfigError::Newer { found, .. }) => State::Newer { found },
+        Err(ConfigError::Newer { source: Newer { found, .. }, .. }) => State::Newer { found },
         Err(error) => State::Unreadable { source: error.into() },
         Ok(None) if rename_to.is_none() => State::Current,
         Ok(migration) => {
@@ -252,8 +252,8 @@ fn config(path: &Path) -> io::Result<Option<Item>> {
 }
 
 fn queue(path: &Path) -> io::Result<Option<Item>> {
-    let kind = "queue file";
-    let current = u32::try_from(ralph_queue::Document::VERSION).unwrap_or(u32::MAX);
+    let kind = ralph_queue::Document::FORMAT.kind;
+    let current = ralph_queue::Document::VERSION;
     let Named { path, bytes, rename_to } = match named(path)? {
         None => return Ok(None),
         Some(Err(Twice { old, new })) => {
@@ -264,7 +264,7 @@ fn queue(path: &Path) -> io::Result<Option<Item>> {
     let parsed = ralph_queue::decode(bytes)
         .and_then(|text| ralph_queue::Document::parse(text.as_str()).map(|_| text));
     let state = match (parsed, rename_to) {
-        (Err(ParseError::Newer { found, .. }), _) => State::Newer { found },
+        (Err(ParseError::Newer(Newer { found, .. })), _) => State::Newer { found },
         (Err(error), _) => State::Unreadable { source: error.into() },
         (Ok(_), None) => State::Current,
         (Ok(text), rename_to) => State::Pending(Box::new(Pending {
@@ -348,7 +348,7 @@ fn planned<D: Document>(
 
 fn refused(error: DecodeError) -> State {
     match error {
-        DecodeError::Newer { found, .. } => State::Newer { found },
+        DecodeError::Newer(Newer { found, .. }) => State::Newer { found },
         error => State::Unreadable { source: error.into() },
     }
 }

@@ -23,7 +23,7 @@ use std::path::Path;
 use fs_err as fs;
 use sha2::{Digest as _, Sha256};
 
-use crate::document::{Document, MigrationReport, decode, encode};
+use crate::document::{Document, Format, MigrationReport, decode, encode};
 
 /// What to do with outputs that differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,10 +55,31 @@ pub struct Failure {
     pub reason: String,
 }
 
+impl Summary {
+    /// One line for each case, as `cargo xtask test-migrations` of Ralph reads and counts them.
+    pub fn lines(&self, kind: &str) -> String {
+        let passed = self.passed.iter().map(|case| format!("golden {kind}/{case}: passed"));
+        let failed = self.failed.iter().map(|failure| format!("golden {kind}/{failure}"));
+        passed.chain(failed).collect::<Vec<_>>().join("\n")
+    }
+}
+
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.case, self.reason)
     }
+}
+
+/// What became of an input that is accepted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "made by every reader")]
+pub struct Accepted {
+    /// The version it is of.
+    pub version: u32,
+    /// The text of `report.txt`.
+    pub report: String,
+    /// The bytes of `out.json`.
+    pub out: Vec<u8>,
 }
 
 /// Runs every case in `dir`. `tell` makes the text of `report.txt`; [`MigrationReport`]'s own is
@@ -68,17 +89,41 @@ pub fn run<D: Document>(
     tell: impl Fn(&D, &MigrationReport) -> String,
     outputs: Outputs,
 ) -> io::Result<Summary> {
+    let read = |bytes: &[u8]| decode::<D>(bytes).map_err(|error| chain(&error));
+    let accept = |bytes: &[u8]| {
+        let (value, report) = read(bytes)?;
+        let out = encode(&value).map_err(|error| error.to_string())?;
+        let (again, second) = read(&out)?;
+        if second.migrated() || !second.dropped.is_empty() {
+            return Err("what a save writes is migrated again".to_owned());
+        }
+        if encode(&again).map_err(|error| error.to_string())? != out {
+            return Err("a second save writes other bytes".to_owned());
+        }
+        Ok(Accepted { version: report.from, report: tell(&value, &report), out })
+    };
+    run_with(dir, Format::of::<D>(), accept, outputs)
+}
+
+/// The same for a file that is no [`Document`]. `accept` reads an input, or tells how it is
+/// refused.
+pub fn run_with(
+    dir: &Path,
+    format: Format,
+    accept: impl Fn(&[u8]) -> Result<Accepted, String>,
+    outputs: Outputs,
+) -> io::Result<Summary> {
     let mut run = Run { dir, outputs, frozen: read_frozen(dir)?, summary: Summary::default() };
-    let mut missing: Vec<u32> = (D::UPGRADES.first()..=D::UPGRADES.current()).collect();
+    let mut missing: Vec<u32> = (format.first..=format.current).collect();
     for case in run.cases("accepted")? {
         let version = version_in(&case);
         missing.retain(|other| Some(*other) != version);
-        run.case(&case, |run, bytes| run.accepted::<D>(&case, bytes, version, &tell));
+        run.case(&case, |run, bytes| run.accepted(&case, version, &accept(bytes)?));
     }
     for case in run.cases("rejected")? {
-        run.case(&case, |run, bytes| match decode::<D>(bytes) {
+        run.case(&case, |run, bytes| match accept(bytes) {
             Ok(_) => Err("it is accepted".to_owned()),
-            Err(error) => run.output(&case, "error.txt", chain(&error).as_bytes()),
+            Err(error) => run.output(&case, "error.txt", error.as_bytes()),
         });
     }
     for version in missing {
@@ -134,27 +179,17 @@ impl Run<'_> {
         }
     }
 
-    fn accepted<D: Document>(
+    fn accepted(
         &self,
         case: &str,
-        bytes: &[u8],
         version: Option<u32>,
-        tell: impl Fn(&D, &MigrationReport) -> String,
+        accepted: &Accepted,
     ) -> Result<(), String> {
-        let (value, report) = decode::<D>(bytes).map_err(|error| chain(&error))?;
-        if version != Some(report.from) {
-            return Err(format!("it is of version {}, its name tells another", report.from));
+        if version != Some(accepted.version) {
+            return Err(format!("it is of version {}, its name tells another", accepted.version));
         }
-        let saved = encode(&value).map_err(|error| error.to_string())?;
-        let (again, second) = decode::<D>(&saved).map_err(|error| chain(&error))?;
-        if second.migrated() || !second.dropped.is_empty() {
-            return Err("what a save writes is migrated again".to_owned());
-        }
-        if encode(&again).map_err(|error| error.to_string())? != saved {
-            return Err("a second save writes other bytes".to_owned());
-        }
-        self.output(case, "report.txt", tell(&value, &report).as_bytes())?;
-        self.output(case, "out.json", &saved)
+        self.output(case, "report.txt", accepted.report.as_bytes())?;
+        self.output(case, "out.json", &accepted.out)
     }
 
     fn output(&self, case: &str, name: &str, actual: &[u8]) -> Result<(), String> {
@@ -194,7 +229,8 @@ fn hex(bytes: &[u8]) -> String {
     })
 }
 
-fn chain(error: &dyn Error) -> String {
+/// An error and its causes on one line, as `error.txt` has it.
+pub fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

@@ -16,6 +16,8 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::OnceLock;
 
+use ralph_state::document::{Format, Newer};
+
 pub use draft::{Block, Draft};
 pub(crate) use frame::{Counts, FloatingChange};
 pub use tasks::{TaskIter, Tasks};
@@ -99,13 +101,8 @@ pub enum ParseError {
         message: String,
     },
     /// Written by a later version.
-    #[error("the file has version {found}, and this Ralph reads up to {supported}")]
-    Newer {
-        /// What the file says.
-        found: u64,
-        /// The highest that is read.
-        supported: u64,
-    },
+    #[error(transparent)]
+    Newer(Newer),
     /// JSONC, but with fields missing, repeated or of the wrong kind: every one of them.
     #[error("{}", first_and_count(problems))]
     Shape {
@@ -150,8 +147,12 @@ pub fn decode(bytes: Vec<u8>) -> Result<String, ParseError> {
 }
 
 impl Document {
-    /// The file version that is read and written.
-    pub const VERSION: u64 = 1;
+    /// What it is, and which versions are read. It is edited in place, and so is no
+    /// [`ralph_state::Document`].
+    pub const FORMAT: Format =
+        Format { kind: "queue file", version_key: "version", first: 1, current: 1 };
+    /// The file version that is written.
+    pub const VERSION: u32 = Self::FORMAT.current;
 
     /// Reads a text.
     pub fn parse(text: impl Into<String>) -> Result<Self, ParseError> {

@@ -7,7 +7,8 @@ use std::sync::OnceLock;
 
 use jsonc_parser::ast::{self, Value as Node};
 use jsonc_parser::common::Ranged as _;
-use ralph_state::{TaskId, TaskIdError};
+use ralph_state::document::DecodeError;
+use ralph_state::{TaskId, TaskIdError, json};
 use serde_json::{Map, Value};
 
 use super::syntax::{self, Lines};
@@ -36,26 +37,16 @@ pub(super) fn read(text: String, place: Place) -> Result<(Document, Vec<Problem>
         fingerprint: OnceLock::new(),
         text: String::new(),
     };
-    match root.get("version").map(|property| &property.value) {
-        Some(Node::NumberLit(version)) => match version.value.parse::<u64>() {
-            Ok(Document::VERSION) => {}
-            Ok(found) if found > Document::VERSION => {
-                return Err(ParseError::Newer { found, supported: Document::VERSION });
-            }
-            _ => reader.fault(
-                "version",
-                version.start(),
-                "version",
-                format!("the version must be 1, not `{}`", version.value),
-            ),
-        },
-        Some(other) => reader.fault(
-            "version",
-            other.start(),
-            "version",
-            "the version must be the number 1".to_owned(),
-        ),
-        None => reader.fault("version", root.start(), "version", "`version` is missing".to_owned()),
+    let version = root.get(Document::FORMAT.version_key).map(|property| &property.value);
+    let found = version.map(|node| json::parse(&text[bom..][node.start()..node.end()]));
+    let found = found.and_then(Result::ok).flatten();
+    match Document::FORMAT.version(found.as_ref()) {
+        Ok(_) => {}
+        Err(DecodeError::Newer(newer)) => return Err(ParseError::Newer(newer)),
+        Err(error) => {
+            let at = version.map_or(root.start(), Node::start);
+            reader.fault(Document::FORMAT.version_key, at, "version", error.to_string());
+        }
     }
     match root.get("tasks").map(|property| &property.value) {
         Some(Node::Array(array)) => {

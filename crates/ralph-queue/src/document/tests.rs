@@ -518,9 +518,12 @@ fn bad_texts_say_what_and_where() {
     error("{\"version\": 1, \"tasks\": [", &expect!["unterminated array at line 1, column 25"]);
     error(
         "{\"version\": 2, \"tasks\": {}}",
-        &expect!["the file has version 2, and this Ralph reads up to 1"],
+        &expect!["the file has version 2, but this program knows versions up to 1"],
     );
-    error("{\"tasks\": []}", &expect!["`version` is missing at line 1, column 1"]);
+    error(
+        "{\"tasks\": []}",
+        &expect!["there is no `version`, and nothing else tells the version at line 1, column 1"],
+    );
     error(
         "{\n<<<<<<< HEAD\n  \"version\": 1\n=======\n  \"version\": 1,\n>>>>>>> b\n}",
         &expect!["conflict markers of git at line 2"],

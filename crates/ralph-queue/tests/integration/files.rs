@@ -154,7 +154,7 @@ fn bad_files_are_refused_and_left_alone() {
         (&b""[..], "the file is empty"),
         (
             b"{\"version\": 7, \"tasks\": []}",
-            "the file has version 7, and this Ralph reads up to 1",
+            "the file has version 7, but this program knows versions up to 1",
         ),
         (b"{\n  \"version\": \xff}", "not UTF-8 at line 2, column 14"),
         (b"{\n<<<<<<< HEAD\n=======\n>>>>>>> b\n}", "conflict markers of git at line 2"),

@@ -6,6 +6,7 @@ mod batch;
 mod edit;
 mod figures;
 mod files;
+mod goldens;
 mod intake;
 mod journal;
 mod landing;

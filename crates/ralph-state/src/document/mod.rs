@@ -1,5 +1,6 @@
 //! What a versioned document is, and how bytes of any version become a value of the current one.
 
+mod format;
 mod report;
 mod upgrade;
 
@@ -8,6 +9,7 @@ use std::borrow::Cow;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+pub use format::{Format, Newer};
 pub use report::{Carried, Dropped, MigrationReport, Warning};
 pub use upgrade::{Notes, Upgrade, Upgrades};
 
@@ -109,7 +111,7 @@ pub enum DecodeError {
         key: &'static str,
     },
     /// The version is no number that was ever released.
-    #[error("`{key}` is {found}, expected a number from {first} to {current}")]
+    #[error("`{key}` is {found}, expected {}", released(*first, *current))]
     BadVersion {
         /// The key.
         key: &'static str,
@@ -121,13 +123,8 @@ pub enum DecodeError {
         current: u32,
     },
     /// Written by a newer program.
-    #[error("the file has version {found}, but this program knows versions up to {supported}")]
-    Newer {
-        /// The version of the file.
-        found: u64,
-        /// The newest version that this program reads and writes.
-        supported: u32,
-    },
+    #[error(transparent)]
+    Newer(#[from] Newer),
     /// A value that does not fit.
     #[error("{}", describe(*version, field, *position))]
     Field {
@@ -138,6 +135,14 @@ pub enum DecodeError {
         /// Where it begins in the text, when that is the version of the text.
         position: Option<Position>,
     },
+}
+
+fn released(first: u32, current: u32) -> String {
+    if first == current {
+        format!("the number {current}")
+    } else {
+        format!("a number from {first} to {current}")
+    }
 }
 
 fn describe(version: u32, field: &FieldError, position: Option<Position>) -> String {
@@ -235,10 +240,10 @@ impl Sink for Stamped<'_> {
             Part::End => self.depth -= 1,
             _ => {}
         }
-        match self.is_version && self.depth > 0 {
-            true => Ok(()),
-            false => self.sink.take(part),
+        if self.is_version && self.depth > 0 {
+            return Ok(());
         }
+        self.sink.take(part)
     }
 }
 
@@ -264,7 +269,7 @@ fn sniffed<D: Document>(text: &str) -> Result<(Members<'_>, u32, Option<Warning>
     };
     let key = D::VERSION_KEY;
     if let Some((_, value)) = members.iter().find(|(name, _)| name == key) {
-        let version = version::<D>(value)?;
+        let version = Format::of::<D>().version(Some(&value.clone().into_json()))?;
         return Ok((members, version, None));
     }
     let object = into_object(members.clone());
@@ -287,29 +292,4 @@ fn upgraded<D: Document>(
         object.set_first(D::VERSION_KEY, u64::from(step.from + 1));
     }
     Ok(object)
-}
-
-pub(crate) fn version<D: Document>(value: &Node<'_>) -> Result<u32, DecodeError> {
-    let (first, current) = (D::UPGRADES.first(), D::UPGRADES.current());
-    let number = match value {
-        Node::Number(literal) => literal.parse::<u64>().ok(),
-        _ => None,
-    };
-    match number {
-        Some(found) if found > u64::from(current) => {
-            Err(DecodeError::Newer { found, supported: current })
-        }
-        Some(found) if found >= u64::from(first) => {
-            Ok(u32::try_from(found).expect("it is not above the current version"))
-        }
-        _ => {
-            let found = match value {
-                Node::Null => "null".to_owned(),
-                Node::Bool(value) => value.to_string(),
-                Node::Number(literal) => (*literal).to_owned(),
-                other => other.kind().to_owned(),
-            };
-            Err(DecodeError::BadVersion { key: D::VERSION_KEY, found, first, current })
-        }
-    }
 }

@@ -7,11 +7,14 @@ use super::node::{Plain, twice};
 use super::read::{MAX_DEPTH, SyntaxReason};
 use super::ser::{EncodeError, Part, Sink, error};
 
+/// As members without values, for [`twice`].
+type Keys<'a> = Vec<(Cow<'a, str>, ())>;
+
 /// Reads a text again while a value is told, and refuses what the text does not say.
 pub(crate) struct Same<'a> {
     text: Plain<'a>,
     /// The arrays and objects that are open: what closes each, and the keys so far.
-    open: Vec<(u8, Vec<(Cow<'a, str>, ())>)>,
+    open: Vec<(u8, Keys<'a>)>,
     /// Whether nothing came yet in the innermost of them.
     is_empty: bool,
     after_key: bool,

@@ -3,11 +3,11 @@
 use std::fmt;
 
 use crate::document::{
-    BYTE_ORDER_MARK, DecodeError, Document as _, MigrationReport, decode, version,
+    BYTE_ORDER_MARK, DecodeError, Document as _, Format, MigrationReport, decode,
 };
 use crate::json::{
-    FieldError, Json, Node, Object, Path, Piece, Pieces, Places, Position, from_json, member,
-    parse, pieces, position_of, to_text,
+    FieldError, Json, Object, Path, Piece, Pieces, Places, Position, from_json, member, parse,
+    pieces, position_of, to_text,
 };
 use crate::{LoadError, PARALLEL_STATE_SCHEMA_VERSION, ParallelStateFile, Store};
 
@@ -151,7 +151,7 @@ impl<'a> Found<'a> {
             return Ok(());
         }
         let Some(read) = self.value(path.clone(), value, |_| None) else { return Ok(()) };
-        match version::<ParallelStateFile>(&Node::view(&read)) {
+        match Format::of::<ParallelStateFile>().version(Some(&read)) {
             Ok(version) => {
                 self.version = version;
                 self.object.set_first(KEY, read);

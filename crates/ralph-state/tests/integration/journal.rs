@@ -1,7 +1,7 @@
 //! The journal: whole lines stay, whatever its writers do.
 
 use fs_err as fs;
-use ralph_state::document::DecodeError;
+use ralph_state::document::{DecodeError, Newer};
 use ralph_state::file::{Durability, Saved};
 use ralph_state::journal::{BadLineReason, Entries, Journal, JournalError};
 use serde::{Deserialize, Serialize};
@@ -89,7 +89,7 @@ fn what_is_no_journal_or_a_newer_one_is_left_alone() {
     }
     fs::write(journal.path(), "{\"journal_version\": 2}\n").unwrap();
     let Err(JournalError::Header { source, .. }) = journal.read::<Event>() else { panic!() };
-    assert_eq!(source, DecodeError::Newer { found: 2, supported: 1 });
+    assert_eq!(source, DecodeError::Newer(Newer { found: 2, supported: 1 }));
 }
 
 #[test]

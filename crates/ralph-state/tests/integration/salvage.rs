@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use expect_test::{Expect, expect};
 use proptest::prelude::*;
 use ralph_state::ParallelStateFile;
-use ralph_state::document::{DecodeError, decode};
+use ralph_state::document::{DecodeError, Newer, decode};
 use ralph_state::parallel::{legacy_work, salvage};
 
 const THREE: &str = r#"{
@@ -344,7 +344,7 @@ proptest! {
         bytes[at] = byte;
         match salvage(&bytes) {
             Ok(salvaged) => prop_assert!(salvaged.state.workers.len() <= 3),
-            Err(DecodeError::Newer { found, .. }) => prop_assert!(found > 3),
+            Err(DecodeError::Newer(Newer { found, .. })) => prop_assert!(found > 3),
             Err(error) => prop_assert!(at < 30, "{}", error),
         }
     }

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use fs_err as fs;
-use ralph_state::document::{DecodeError, Document, MigrationReport, Upgrade, Upgrades};
+use ralph_state::document::{DecodeError, Document, MigrationReport, Newer, Upgrade, Upgrades};
 use ralph_state::file::{FileLock, LockError, Saved, sidecar_lock_path};
 use ralph_state::json::Object;
 use ralph_state::{
@@ -129,7 +129,7 @@ fn a_newer_file_is_refused_with_both_numbers() {
     let store = state(dir.path());
     fs::write(store.path(), "{\"schema_version\": 12}").unwrap();
     let LoadError::Decode { source, .. } = store.load().unwrap_err() else { panic!() };
-    assert_eq!(source, DecodeError::Newer { found: 12, supported: 3 });
+    assert_eq!(source, DecodeError::Newer(Newer { found: 12, supported: 3 }));
 }
 
 #[test]

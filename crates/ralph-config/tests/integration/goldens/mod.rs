@@ -1,5 +1,7 @@
 //! Configurations that are taken and those that are refused.
 
+mod released;
+
 use std::{
     error::Error as _,
     path::{Path, PathBuf},
