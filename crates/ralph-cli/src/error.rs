@@ -300,17 +300,25 @@ pub(crate) fn is_dead(holder: &Holder) -> bool {
     holder.host == ralph_process::host_name() && ralph_process::identity_of(holder.pid).is_none()
 }
 
-fn is_forbidden(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem)
+/// What to do about a file that the system does not let Ralph use, where its reason says so.
+fn mend(error: &io::Error) -> Option<&'static str> {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+            Some("Make the file and its directory writable for you, then repeat.")
+        }
+        io::ErrorKind::NotADirectory => {
+            Some("Move away the file that is where a directory of this path should be.")
+        }
+        _ => None,
+    }
 }
-
-const FORBIDDEN: &str = "Make the file and its directory writable for you, then repeat.";
 
 impl From<LockError> for CliError {
     fn from(error: LockError) -> Self {
         let path = match &error {
             LockError::Held { path, .. }
             | LockError::Unsupported { path, .. }
+            | LockError::ReadOnly { path, .. }
             | LockError::Io { path, .. } => Some(path.clone()),
             _ => None,
         };
@@ -327,8 +335,10 @@ impl From<LockError> for CliError {
                 Self::about(ErrorKind::Busy, path, message)
                     .hint("Wait until it is done. A lock whose holder died is free by itself.")
             }
-            LockError::Io { source, .. } if is_forbidden(source) => {
-                Self::about(ErrorKind::Io, path, error).hint(FORBIDDEN)
+            LockError::Io { source, .. } | LockError::ReadOnly { source, .. } => {
+                let hint = mend(source);
+                let error = Self::about(ErrorKind::Io, path, error);
+                hint.into_iter().fold(error, Self::hint)
             }
             LockError::Unsupported { .. } => Self::about(ErrorKind::Io, path, error)
                 .hint("Keep the repository on a file system with locks."),
@@ -512,10 +522,11 @@ impl From<JournalError> for CliError {
             _ => ErrorKind::Io,
         };
         let hint = match &error {
-            JournalError::Io { source, .. } if is_forbidden(source) => FORBIDDEN,
-            _ => "Move the journal away; only undo needs it.",
+            JournalError::Io { source, .. } => mend(source),
+            _ => None,
         };
-        Self::about(kind, path, error).hint(hint)
+        Self::about(kind, path, error)
+            .hint(hint.unwrap_or("Move the journal away; only undo needs it."))
     }
 }
 
@@ -604,7 +615,9 @@ impl From<state::LoadError> for CliError {
             Decode { path, .. } => {
                 (ErrorKind::Corrupt, Some(path), "Correct it by hand, or move it away.")
             }
-            Read { path, .. } => (ErrorKind::Io, Some(path), "Check what is there."),
+            Read { path, source, .. } => {
+                (ErrorKind::Io, Some(path), mend(source).unwrap_or("Check what is there."))
+            }
             _ => (ErrorKind::Io, None, "Check what is there."),
         };
         Self::about(kind, path.cloned(), error).hint(hint)

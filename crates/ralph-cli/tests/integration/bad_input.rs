@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use ralph_state::Timestamp;
 use ralph_state::file::{FileLock, Holder, sidecar_lock_path};
+use ralph_testkit::Ran;
 
 use crate::{Desk, RALPH, parse};
 
@@ -221,6 +222,54 @@ fn a_read_only_directory() {
     }
     set(0o755);
     assert_eq!(desk.read(QUEUE), before);
+}
+
+/// What is said of a cache directory that cannot be used by what changes files in it.
+#[track_caller]
+fn hints_of_the_cache(run: impl Fn(&[&str]) -> Ran, hint: &str) {
+    for args in [&["task", "add", "x"][..], &["undo"]] {
+        let ran = run(args);
+        assert!(ran.exited(1).stderr.contains(hint), "{args:?}: {ran}");
+    }
+}
+
+#[test]
+fn a_file_in_the_place_of_the_cache() {
+    let desk = Desk::new();
+    if desk.path(".ralph/cache").exists() {
+        fs_err::remove_dir_all(desk.path(".ralph/cache")).expect("removable");
+    }
+    desk.write(".ralph/cache", "mine");
+    let hint = "hint: Move away the file that is where a directory of this path should be.";
+    hints_of_the_cache(|args| desk.ralph(args), hint);
+    for args in [&["queue", "stop"][..], &["run", "parallel", "status"]] {
+        let ran = desk.ralph(args);
+        assert!(ran.exited(1).stderr.contains(hint), "{args:?}: {ran}");
+    }
+    assert_eq!(desk.read(".ralph/cache"), "mine");
+}
+
+/// Permission bits do not bind the superuser, a mount does.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_read_only_cache() {
+    let desk = Desk::new();
+    desk.add("one", &[]);
+    let mounted = |line: &str| {
+        desk.sh(&format!(
+            "exec unshare --map-root-user --mount sh -c 'mount --bind .ralph/cache .ralph/cache \
+             && mount -o remount,bind,ro .ralph/cache && exec \"$@\"' sh {line}"
+        ))
+    };
+    if mounted("true").code != Some(0) {
+        eprintln!("SKIPPED: this system mounts nothing for us");
+        return;
+    }
+    let run = |args: &[&str]| {
+        let words: Vec<String> = args.iter().map(|arg| format!("'{arg}'")).collect();
+        mounted(&format!("\"$RALPH\" {}", words.join(" ")))
+    };
+    hints_of_the_cache(run, "writable");
 }
 
 #[test]
