@@ -1,6 +1,8 @@
 //! Tasks land: with one, two and four workers, with and without a remote.
 
-use super::{Books, Remote, Scene};
+use ralph_testkit::wait_until;
+
+use super::{Books, PATIENCE, Remote, Scene};
 
 /// Twelve tasks: a chain, a conflict, a red gate and a crash among them.
 fn twelve(scene: &Scene) {
@@ -418,4 +420,55 @@ fn a_task_may_ask_for_phases_and_the_command_line_wins() {
     scene.publish("Queue another");
     scene.ralph(&["run", "loop", "--parallel", "1", "--quick"]).success();
     assert_eq!(scene.log("turns").last().map(String::as_str), Some("RQ-0003 implement 1"));
+}
+
+/// Where nobody listens.
+const NOBODY: &str = "url.git://127.0.0.1:1/.insteadOf";
+
+/// A project whose remote cannot be reached any more once an agent has worked on a task, for at
+/// most so many pushes.
+fn without_an_answer(pushes: u32) -> Scene {
+    let scene = Scene::new(Remote::Bare, Books::Tracked);
+    let config = scene.dir.join(".ralph/config.jsonc");
+    let text = fs_err::read_to_string(&config).expect("written");
+    let limit = format!("\"parallel\": {{ \"max_push_attempts\": {pushes},");
+    scene.sandbox.write(&config, text.replace("\"parallel\": {", &limit));
+    scene.publish("So many pushes");
+    scene.tasks(2);
+    let remote = scene.remote.as_ref().expect("a remote").display();
+    let away =
+        format!("mkdir -p work; echo $ID > work/$ID.txt; git config --global {NOBODY} {remote}");
+    scene.act(&[("RQ-0001", &away)]);
+    scene
+}
+
+#[test]
+fn the_first_push_that_nobody_answers_is_told() {
+    let scene = without_an_answer(1_000_000);
+    let run = scene.start(&["run", "loop", "--parallel", "1"]);
+    wait_until(PATIENCE, "a note", || run.stderr().contains("; trying again"));
+    scene.git(&["config", "--global", "--unset", NOBODY]);
+    let ran = run.wait(PATIENCE);
+    let told = ran.success().stderr.matches("; trying again").count();
+    assert_eq!(told, 1, "once, not at each try: {ran}");
+    scene.all_landed(2);
+    assert_eq!(scene.log("turns").len(), 2, "no agent is asked about it");
+}
+
+#[test]
+fn a_remote_that_does_not_answer_holds_the_work() {
+    let scene = without_an_answer(2);
+    let summary = scene.run(1, 3);
+    assert_eq!(
+        (&summary["stopped"], &summary["held"]),
+        (&"machine".into(), &1.into()),
+        "{summary}"
+    );
+    let record = scene.records().pop().expect("a record");
+    let why = record["last_error"].as_str().expect("a reason");
+    assert!(why.ends_with("(2 pushes)"), "{record}");
+    scene.git(&["config", "--global", "--unset", NOBODY]);
+    scene.run(1, 0);
+    scene.all_landed(2);
+    assert_eq!(scene.log("turns").len(), 2, "the work that waited was landed");
 }

@@ -240,3 +240,27 @@ fn what_an_agent_claimed_is_not_for_a_run() {
     assert_eq!(status("RQ-0001").as_deref(), Some("doing"));
     assert_eq!(status("RQ-0002").as_deref(), Some("done"));
 }
+
+/// An agent that nobody logged in.
+const STRANGER: &str = r#"{ "version": 1, "runner": "codex", "turns": [
+  { "when": { "turn": 1 }, "steps": [
+    { "event": { "type": "thread.started", "thread_id": "1" } },
+    { "event": { "type": "turn.failed",
+                 "error": { "message": "unexpected status 401 Unauthorized: no key" } } },
+    { "exit": 1 } ] } ] }"#;
+
+#[test]
+fn a_login_that_is_missing_holds_the_task_and_ends_the_run() {
+    let scene = scene(2);
+    let script = scene.sandbox.write("codex.json", STRANGER);
+    let runner = format!("scripted:{}", script.display());
+    let ran = scene.ralph(&["run", "loop", "--json", "--runner", &runner]);
+    ran.exited(3);
+    let summary = super::super::parse(&ran.stdout);
+    assert_eq!((&summary["stopped"], &summary["held"]), (&"machine".into(), &1.into()), "{ran}");
+    assert_eq!(summary["tasks"].as_array().map(Vec::len), Some(1), "no second one: {ran}");
+    assert_eq!(summary["tasks"][0]["attempts"], 1, "it is not tried again: {ran}");
+    // Logged in, it goes on.
+    scene.ralph(&["run", "loop"]).success();
+    scene.all_landed(2);
+}

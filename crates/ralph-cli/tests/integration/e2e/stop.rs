@@ -84,3 +84,17 @@ fn two_runs_at_once_are_one_too_many() {
     run.wait(PATIENCE).success();
     scene.all_landed(1);
 }
+
+#[test]
+fn a_demo_that_is_stopped_says_where_it_was_and_ends_as_it_was_told() {
+    for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
+        let sandbox = ralph_testkit::Sandbox::new();
+        let demo = sandbox.start(super::super::RALPH, sandbox.root(), ["demo"]);
+        wait_until(PATIENCE, "the run of the demo", || demo.stderr().contains("Landing on"));
+        demo.signal(signal);
+        let ran = demo.wait(STOPPED_WITHIN);
+        ran.exited(code);
+        assert!(ran.stderr.contains("and is gone; `ralph demo --keep DIR`"), "{ran}");
+        assert_eq!(sandbox.processes(), Vec::<u32>::new(), "no process is left behind");
+    }
+}
