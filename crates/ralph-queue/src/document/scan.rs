@@ -154,6 +154,45 @@ fn common(a: &[u8], b: &[u8]) -> (usize, usize) {
     (head, tail + a.iter().rev().zip(b.iter().rev()).take_while(same).count())
 }
 
+/// How many spaces `bytes` begin with, eight at a time.
+fn spaces(bytes: &[u8]) -> usize {
+    let mut count = 0;
+    while let Some(eight) = bytes[count..].first_chunk() {
+        let others = u64::from_le_bytes(*eight) ^ EACH * u64::from(b' ');
+        if others != 0 {
+            return count + others.trailing_zeros() as usize / 8;
+        }
+        count += 8;
+    }
+    count + bytes[count..].iter().take_while(|byte| **byte == b' ').count()
+}
+
+/// Where the first quote or backslash is. Most strings are short, and not worth a call of
+/// `memchr`.
+fn string_end(bytes: &[u8]) -> Option<usize> {
+    let mut at = 0;
+    while at < 16
+        && let Some(eight) = bytes[at..].first_chunk()
+    {
+        let eight = u64::from_le_bytes(*eight);
+        // The lowest bit that is set is that of the first one.
+        let found = zeros(eight ^ EACH * u64::from(b'"')) | zeros(eight ^ EACH * u64::from(b'\\'));
+        if found != 0 {
+            return Some(at + found.trailing_zeros() as usize / 8);
+        }
+        at += 8;
+    }
+    Some(at + memchr::memchr2(b'"', b'\\', &bytes[at..])?)
+}
+
+/// A one in each of eight bytes.
+const EACH: u64 = 0x0101_0101_0101_0101;
+
+/// The highest bit of the first byte that is zero, and of none before it.
+fn zeros(eight: u64) -> u64 {
+    eight.wrapping_sub(EACH) & !eight & (EACH << 7)
+}
+
 /// Makes tasks.
 const WHOLE: bool = true;
 /// Only looks at tasks, in the same way: their texts stay empty.
@@ -183,15 +222,11 @@ impl<'t, const IS_WHOLE: bool> Scanner<'t, IS_WHOLE> {
 
     /// White space and comments.
     fn trivia(&mut self) -> Option<()> {
-        const INDENT: &[u8] = b"      ";
         loop {
             let rest = &self.text.as_bytes()[self.at..];
             match rest.first() {
                 // Most of it is the ends of lines with the indentation of the next.
-                Some(b'\n') => {
-                    let is_indented = rest[1..].starts_with(INDENT);
-                    self.at += 1 + if is_indented { INDENT.len() } else { 0 };
-                }
+                Some(b'\n') => self.at += 1 + spaces(&rest[1..]),
                 Some(b' ' | b'\t' | b'\r') => self.at += 1,
                 Some(b'/') => {
                     let rest = &self.text[self.at..];
@@ -248,7 +283,7 @@ impl<'t, const IS_WHOLE: bool> Scanner<'t, IS_WHOLE> {
         self.eat(b'"').then_some(())?;
         let start = self.at;
         let rest = &self.text.as_bytes()[start..];
-        let end = start + memchr::memchr2(b'"', b'\\', rest)?;
+        let end = start + string_end(rest)?;
         let plain = &self.text[start..end];
         self.at = end + 1;
         if rest[end - start] == b'"' {

@@ -33,6 +33,8 @@ pub(crate) trait Disk {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Stat {
     pub(crate) kind: FileKind,
+    /// In bytes, of a file.
+    pub(crate) size: u64,
     pub(crate) mode: u32,
     pub(crate) owner: (u32, u32),
     pub(crate) stamp: Stamp,
@@ -156,7 +158,7 @@ mod system {
         let stamp =
             Stamp { file: (metadata.dev(), metadata.ino()), written: metadata.modified().ok() };
         let owner = (metadata.uid(), metadata.gid());
-        Stat { kind, mode: metadata.mode() & 0o777, owner, stamp }
+        Stat { kind, size: metadata.len(), mode: metadata.mode() & 0o777, owner, stamp }
     }
 
     /// Not by `read_dir`, which panics when the directory cannot be closed.
@@ -229,7 +231,7 @@ mod system {
             _ => FileKind::Other,
         };
         let stamp = Stamp { file: (0, metadata.len()), written: metadata.modified().ok() };
-        Stat { kind, mode: 0, owner: (0, 0), stamp }
+        Stat { kind, size: metadata.len(), mode: 0, owner: (0, 0), stamp }
     }
 
     pub(super) fn list(dir: &Path) -> io::Result<Vec<OsString>> {

@@ -111,8 +111,9 @@ pub(crate) fn replace_on<D: Disk>(
     durability: Durability,
 ) -> Result<Saved, ReplaceError> {
     let target = file_or_free(disk, path)?;
-    let is_there = target.old.is_some();
-    if is_there && disk.read(&target.path).is_ok_and(|current| current == bytes) {
+    // Only a file of that size is worth reading.
+    let may_be_same = target.old.as_ref().is_some_and(|old| old.size == bytes.len() as u64);
+    if may_be_same && disk.read(&target.path).is_ok_and(|current| current == bytes) {
         return Ok(Saved::Unchanged);
     }
     put_in_place(disk, &target, bytes, durability)

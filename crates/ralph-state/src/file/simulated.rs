@@ -271,12 +271,12 @@ impl Disk for SimulatedDisk {
         self.call("stat", path)?;
         let state = self.state.borrow();
         Ok(state.find(path).map(|node| {
-            let (kind, mode) = match &state.nodes[node] {
-                Node::File { mode, .. } => (FileKind::File, *mode),
-                Node::Dir { .. } => (FileKind::Other, 0o755),
+            let (kind, size, mode) = match &state.nodes[node] {
+                Node::File { shown, mode, .. } => (FileKind::File, shown.len() as u64, *mode),
+                Node::Dir { .. } => (FileKind::Other, 0, 0o755),
             };
             let stamp = Stamp { file: (0, node as u64), written: None };
-            Stat { kind, mode, owner: (0, 0), stamp }
+            Stat { kind, size, mode, owner: (0, 0), stamp }
         }))
     }
 
