@@ -150,21 +150,28 @@ pub fn gate_exists(project: &Project) -> Result<(), PreflightError> {
     gate_program(&project.config.agent.ci_gate, project.path.as_deref())
 }
 
-/// Whether the programs that are looked for in a workspace will be there, as far as the checkout
-/// tells: one that is not here either may be made by a task.
+/// Whether the programs of agent and gate will be in a workspace.
 fn programs_are_tracked(project: &Project) -> Result<(), PreflightError> {
-    let root = project.repo.root();
     let gate = &project.config.agent.ci_gate;
     let gate = gate.argv.first().filter(|_| gate.enabled).map(Path::new);
-    for program in gate.into_iter().chain([project.runner.program()]).filter_map(within) {
-        // A link that git tracks leads to where it leads in the workspace too.
-        let is_link = |path: &&Path| {
-            fs_err::symlink_metadata(root.join(path)).is_ok_and(|found| found.is_symlink())
-        };
-        let part = program.ancestors().filter(is_link).last().unwrap_or(&program);
-        if root.join(&program).is_file() && !project.repo.is_tracked(part)? {
-            return Err(PreflightError::NotInWorkspaces { program });
-        }
+    let mut programs = gate.into_iter().chain([project.runner.program()]);
+    programs.try_for_each(|program| in_workspaces(&project.repo, program))
+}
+
+/// Whether a program that is looked for in a workspace will be there, as far as the checkout
+/// tells: one that is not here either may be made by a task.
+///
+/// # Errors
+/// When it is here and git does not track it.
+pub fn in_workspaces(repo: &Repo, program: &Path) -> Result<(), PreflightError> {
+    let Some(program) = within(program) else { return Ok(()) };
+    // A link that git tracks leads to where it leads in the workspace too.
+    let is_link = |path: &&Path| {
+        fs_err::symlink_metadata(repo.root().join(path)).is_ok_and(|found| found.is_symlink())
+    };
+    let part = program.ancestors().filter(is_link).last().unwrap_or(&program);
+    if repo.root().join(&program).is_file() && !repo.is_tracked(part)? {
+        return Err(PreflightError::NotInWorkspaces { program });
     }
     Ok(())
 }

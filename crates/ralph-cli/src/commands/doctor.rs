@@ -7,6 +7,7 @@ use ralph_agent::{Login, Surroundings};
 use ralph_config::Overrides;
 use ralph_git::{Head, Repo};
 use ralph_loop::layout::Layout;
+use ralph_loop::preflight::PreflightError;
 use ralph_loop::{preflight, target};
 use ralph_process::Cancel;
 use ralph_queue::Severity;
@@ -138,10 +139,10 @@ fn git(context: &Context, root: &Path, args: &DoctorArgs, checks: &mut Vec<Check
     checks.push(match repo.head() {
         Ok(Head::Branch { name, commit: Some(_) }) => Check::ok("branch", name),
         Ok(Head::Branch { name: branch, commit: None }) => {
-            Check::problem("branch", preflight::PreflightError::NoCommit { branch })
+            Check::problem("branch", PreflightError::NoCommit { branch })
         }
         Ok(Head::Detached { commit }) => {
-            Check::problem("branch", preflight::PreflightError::DetachedHead { commit })
+            Check::problem("branch", PreflightError::DetachedHead { commit })
         }
         Err(error) => Check::problem("branch", error),
     });
@@ -163,11 +164,16 @@ fn look(context: &Context, project: &Project, repo: Option<&Repo>, checks: &mut 
     let is_trusted = trusted.is_ok();
     checks.push(Check::of("trust", trusted.map(|()| "the programs named here may run".into())));
     checks.push(queue(project));
-    checks.push(runner(context, project, is_trusted));
+    checks.push(runner(context, project, repo, is_trusted));
     let path = context.env.get("PATH");
     checks.push(if config.agent.ci_gate.enabled {
-        let gate = preflight::gate_program(&config.agent.ci_gate, path);
-        Check::of("gate", gate.map(|()| config.agent.ci_gate.argv.join(" ")))
+        let gate = &config.agent.ci_gate;
+        let program = gate.argv.first().zip(repo);
+        let inside = program.map(|(name, repo)| preflight::in_workspaces(repo, name.as_ref()));
+        match (preflight::gate_program(gate, path), inside) {
+            (Ok(()), Some(Err(error))) => not_for_workspaces("gate", error),
+            (found, _) => Check::of("gate", found.map(|()| gate.argv.join(" "))),
+        }
     } else {
         Check::warning(
             "gate",
@@ -253,9 +259,14 @@ fn queue(project: &Project) -> Check {
     Check::ok("queue", format!("valid, {open} open tasks"))
 }
 
+/// What a serial run can do with, and a parallel run cannot.
+fn not_for_workspaces(name: &'static str, error: PreflightError) -> Check {
+    Check { verdict: Verdict::Warning, ..Check::problem(name, error) }
+}
+
 /// Whether the agent is there and logged in. Its version is asked for, nothing else, and only
 /// when the user trusts what is named here.
-fn runner(context: &Context, project: &Project, is_trusted: bool) -> Check {
+fn runner(context: &Context, project: &Project, repo: Option<&Repo>, is_trusted: bool) -> Check {
     let found = super::runner::programs(context, &project.root, &project.settings.config)
         .and_then(|programs| setup::runner(context, &project.settings.config, &programs));
     let runner = match found {
@@ -263,6 +274,9 @@ fn runner(context: &Context, project: &Project, is_trusted: bool) -> Check {
         Err(error) => return Check::problem("runner", error),
     };
     let name = runner.name().to_owned();
+    if let Some(Err(error)) = repo.map(|repo| preflight::in_workspaces(repo, runner.program())) {
+        return not_for_workspaces("runner", error);
+    }
     if !is_trusted || name == "command" {
         return Check::ok("runner", format!("`{name}`: {}", runner.program().display()));
     }

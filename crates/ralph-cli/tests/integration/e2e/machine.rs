@@ -124,6 +124,8 @@ fn a_program_that_git_ignores_is_refused_before_anything_starts() {
     assert!(ran.stderr.contains("`agent.sh` is not tracked by git"), "{ran}");
     assert!(ran.stderr.contains(COMMIT_IT), "{ran}");
     assert!(!scene.dir.join(".ralph/cache/parallel/state.json").exists(), "nothing was claimed");
+    let doctor = scene.ralph(&["doctor"]);
+    assert!(doctor.success().stdout.contains(COMMIT_IT), "a serial run can use it: {doctor}");
     scene.git(&["add", "--force", "agent.sh"]);
     scene.publish("An agent of its own");
     scene.run(1, 0);
