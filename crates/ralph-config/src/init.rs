@@ -2,9 +2,13 @@
 
 use serde_json::Value;
 
+use crate::schema::SCHEMA;
+
 /// What is known about the project at its start.
 #[derive(Clone, Debug, Default)]
 pub struct InitChoices {
+    /// Where editors find the schema, seen from the file; `None` leaves it out.
+    pub schema: Option<String>,
     /// Program and arguments of the gate; `None` is no gate.
     pub gate: Option<Vec<String>>,
     /// The agent, when it is to be fixed.
@@ -15,12 +19,15 @@ pub struct InitChoices {
 
 /// A commented `config.jsonc` of the present version, which [`crate::load`] takes.
 pub fn init_text(choices: &InitChoices) -> String {
-    let InitChoices { gate, runner, command } = choices;
+    let InitChoices { schema, gate, runner, command } = choices;
     let list = |argv: &[String]| {
         let words: Vec<_> =
             argv.iter().map(|word| Value::from(word.as_str()).to_string()).collect();
         format!("[{}]", words.join(", "))
     };
+    let schema = schema.as_ref().map_or_else(String::new, |path| {
+        format!("\n  \"{SCHEMA}\": {},", Value::from(path.as_str()))
+    });
     let runner = match runner {
         Some(name) => format!("\"runner\": {},", Value::from(name.as_str())),
         None => "// \"runner\": \"claude\",".to_owned(),
@@ -39,7 +46,7 @@ pub fn init_text(choices: &InitChoices) -> String {
     format!(
         r#"// Ralph's configuration for this project. `ralph config show` tells every key,
 // its value and where the value comes from.
-{{
+{{{schema}
   "version": 2,
   "queue": {{
     // "in_place" keeps finished tasks in the queue, "archive" moves them to the done file.

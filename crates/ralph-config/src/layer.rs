@@ -18,6 +18,7 @@ use crate::{
     CONFIG_VERSION, ConfigError, FORMAT, Place, Violation, Warning, WarningKind,
     keys::{self, Slot},
     legacy::{self, Old},
+    schema::SCHEMA,
 };
 
 const KEY: &str = FORMAT.version_key;
@@ -132,8 +133,9 @@ impl Walk<'_> {
             if object.properties[..index].iter().any(|earlier| earlier.name.as_str() == name) {
                 self.warn(property.start(), WarningKind::Duplicate { key: keys::dotted(path) });
             }
-            // The version has been looked at; null is unset.
-            if *path != [KEY] && !matches!(property.value, Node::NullKeyword(_)) {
+            // The version has been looked at; the schema is for editors; null is unset.
+            let is_read = *path != [KEY] && *path != [SCHEMA];
+            if is_read && !matches!(property.value, Node::NullKeyword(_)) {
                 self.property(property.start(), &property.value, path);
             }
             path.pop();

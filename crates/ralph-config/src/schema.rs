@@ -4,6 +4,9 @@ use serde_json::{Value, json};
 
 use crate::keys::{KEYS, Kind};
 
+/// The key that tells an editor where the schema of a file is. It sets nothing.
+pub(crate) const SCHEMA: &str = "$schema";
+
 /// The schema of `config.jsonc`, JSON Schema 2020-12: every key, its range and its default.
 pub fn schema() -> Value {
     let mut root = object();
@@ -18,7 +21,8 @@ pub fn schema() -> Value {
         "type": "object",
         "additionalProperties": root["properties"]["agent"].clone(),
     });
-    root["$schema"] = "https://json-schema.org/draft/2020-12/schema".into();
+    root["properties"][SCHEMA] = json!({ "type": "string" });
+    root[SCHEMA] = "https://json-schema.org/draft/2020-12/schema".into();
     root["title"] = "Ralph configuration".into();
     root
 }

@@ -6,7 +6,9 @@ use clap::Args;
 ///
 /// Makes `.ralph/queue.jsonc`, `.ralph/done.jsonc`, `.ralph/config.jsonc` and
 /// `.ralph/README.md` where they are missing, and tells `.gitignore` which of
-/// Ralph's files never belong in a commit. What exists is never overwritten.
+/// Ralph's files never belong in a commit. What exists is never overwritten;
+/// only the schemas in `.ralph/schema/`, by which editors complete, are brought
+/// up to date.
 /// The gate is guessed from the makefile or manifest and written to the
 /// configuration, where you can change it.
 #[derive(Debug, Args)]

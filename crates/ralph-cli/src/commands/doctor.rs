@@ -17,7 +17,7 @@ use ralph_state::session::{SessionFile, session_file_path};
 use serde::Serialize;
 use serde_json::json;
 
-use super::init::{lacks_ignore_lines, merge_driver};
+use super::init::{lacks_ignore_lines, merge_driver, schema};
 use super::run::setup;
 use crate::args::DoctorArgs;
 use crate::context::Context;
@@ -194,6 +194,7 @@ fn look(context: &Context, project: &Project, repo: Option<&Repo>, checks: &mut 
     } else {
         Check::ok(".gitignore", "leaves out Ralph's own files")
     });
+    checks.push(schemas(project));
     checks.push(locks(&layout, project));
     let path = session_file_path(&project.root);
     let session = Store::<SessionFile>::new(path, project.files.holder.clone());
@@ -214,6 +215,23 @@ fn look(context: &Context, project: &Project, repo: Option<&Repo>, checks: &mut 
             Some(loaded) => format!("{} records", loaded.value.workers.len()),
         }),
     ));
+}
+
+/// Whether the files by which editors complete are of this version. A project may do without.
+fn schemas(project: &Project) -> Check {
+    const NAME: &str = "schemas";
+    let outdated = match schema::outdated(&project.root) {
+        Ok(outdated) => outdated,
+        Err(error) => return Check::problem(NAME, error),
+    };
+    match outdated.iter().find(|(_, state)| *state == schema::State::Stale) {
+        Some((path, _)) => {
+            let message = format!("`{}` is of another version", project.shown(path));
+            Check::warning(NAME, message, "`ralph init` brings it up to date.")
+        }
+        None if outdated.is_empty() => Check::ok(NAME, "editors have those of this version"),
+        None => Check::ok(NAME, "not there (`ralph init` writes them)"),
+    }
 }
 
 /// Whether git merges the queue files by task: attributes name the driver, and the settings of

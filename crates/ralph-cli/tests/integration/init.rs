@@ -32,7 +32,8 @@ fn what_ralph_writes_for_itself_never_makes_the_tree_dirty() {
     desk.git(&["commit", "--quiet", "--message", "ralph: set it up"]);
     assert_eq!(
         desk.git(&["ls-files"]),
-        ".gitignore\n.ralph/README.md\n.ralph/config.jsonc\n.ralph/done.jsonc\n.ralph/queue.jsonc"
+        ".gitignore\n.ralph/README.md\n.ralph/config.jsonc\n.ralph/done.jsonc\n.ralph/queue.jsonc\n\
+         .ralph/schema/config.json\n.ralph/schema/queue.json"
     );
     for own in [
         "cache/parallel/state.json",
@@ -85,6 +86,54 @@ fn check_writes_nothing_and_says_what_is_missing() {
     desk.ralph(&["init"]).success();
     let document = desk.json(&["init", "--check"]);
     assert_eq!((&document["complete"], &document["missing"]), (&json!(true), &json!([])));
+}
+
+#[test]
+fn editors_are_told_the_schemas_and_stale_ones_are_renewed() {
+    let desk = Desk::new();
+    let config = desk.read(".ralph/config.jsonc");
+    let first =
+        config.lines().find(|line| line.contains('"')).filter(|line| !line.starts_with("//"));
+    assert_eq!(first, Some(r#"  "$schema": "./schema/config.json","#), "{config}");
+    let files = [("config", ".ralph/schema/config.json"), ("queue", ".ralph/schema/queue.json")];
+    for (name, path) in files {
+        let written = desk.read(path);
+        let mut schema = crate::parse(&written);
+        assert!(schema.as_object_mut().expect("an object").remove("$comment").is_some());
+        assert_eq!(schema, crate::parse(&desk.ralph(&[name, "schema"]).success().stdout));
+
+        desk.write(path, written.replace("Ralph", "An older Ralph"));
+        let document = crate::parse(&desk.ralph(&["init", "--check", "--json"]).exited(1).stdout);
+        assert_eq!(document["missing"], json!([desk.path(path)]));
+        let ran = desk.ralph(&["doctor"]);
+        assert!(ran.stdout.contains(&format!("`{path}` is of another version")), "{ran}");
+        desk.ralph(&["init"]).success();
+        assert_eq!(desk.read(path), written);
+
+        let mine = r#"{ "title": "mine" }"#;
+        desk.write(path, mine);
+        desk.ralph(&["init", "--check"]).success();
+        desk.ralph(&["init"]).success();
+        assert_eq!(desk.read(path), mine);
+    }
+    assert_eq!(desk.read(".ralph/config.jsonc"), config);
+}
+
+#[test]
+fn a_file_may_name_its_schema() {
+    let desk = Desk::new();
+    desk.write(".ralph/config.jsonc", r#"{"$schema":"./schema/config.json","version":2}"#);
+    let queue = "{\"$schema\": \"./schema/queue.json\", \"version\": 1, \"tasks\": []}\n";
+    desk.write(".ralph/queue.jsonc", queue);
+    for args in [["queue", "validate"], ["config", "show"], ["migrate", "--check"]] {
+        let ran = desk.ralph(&args);
+        assert!(!ran.success().stderr.contains("warning"), "{ran}");
+    }
+    desk.add("a task", &[]);
+    assert!(
+        desk.read(".ralph/queue.jsonc")
+            .contains("\"$schema\": \"./schema/queue.json\", \"version\"")
+    );
 }
 
 #[test]

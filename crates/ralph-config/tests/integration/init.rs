@@ -61,6 +61,7 @@ fn with_nothing_known() {
 #[test]
 fn with_everything_known() {
     let choices = InitChoices {
+        schema: Some("./schema/config.json".to_owned()),
         gate: Some(words(&["cargo", "test", "--", "a \"quoted\" name"])),
         runner: Some("command".to_owned()),
         command: Some(words(&["./agent.sh", "C:\\new"])),
@@ -71,6 +72,7 @@ fn with_everything_known() {
             // Ralph's configuration for this project. `ralph config show` tells every key,
             // its value and where the value comes from.
             {
+              "$schema": "./schema/config.json",
               "version": 2,
               "queue": {
                 // "in_place" keeps finished tasks in the queue, "archive" moves them to the done file.

@@ -127,6 +127,7 @@ impl Stage<'_> {
         fs_err::write(self.project.join("book/title.txt"), "A book\n")?;
         fs_err::create_dir(self.project.join(".ralph"))?;
         let choices = InitChoices {
+            schema: None,
             gate: Some(vec!["sh".to_owned(), gate]),
             runner: Some("command".to_owned()),
             command: Some(vec!["sh".to_owned(), agent]),

@@ -3,6 +3,7 @@
 mod gate;
 mod ignore;
 pub(super) mod merge_driver;
+pub(super) mod schema;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -19,6 +20,7 @@ use crate::error::{CliError, ErrorKind, Exit};
 use crate::project::{self, RALPH_DIR};
 use crate::ui::{BOLD, GREEN, Text};
 use gate::Gate;
+use schema::State;
 
 const README: &str = include_str!("readme.md");
 
@@ -33,7 +35,7 @@ pub(crate) fn init(context: &Context, args: &InitArgs) -> Result<Exit, CliError>
     if args.check {
         return report_check(context, &Plan::make(&root, &queue, args)?);
     }
-    fs_err::create_dir_all(root.join(RALPH_DIR))?;
+    fs_err::create_dir_all(root.join(RALPH_DIR).join(schema::DIRECTORY))?;
     let plan = {
         // Two `ralph init` at once, or one beside a queue edit, wait for each other.
         let _lock = FileLock::acquire(&queue.lock_path(), &queue.holder, queue.lock_wait)?;
@@ -98,6 +100,7 @@ impl Plan {
         let mut wanted = vec![(queue.clone(), empty.clone()), (done.clone(), empty)];
         if writes_config {
             let choices = InitChoices {
+                schema: Some(schema::OF_CONFIG.to_owned()),
                 gate: gate.map(|gate| gate.argv.iter().map(ToString::to_string).collect()),
                 ..InitChoices::default()
             };
@@ -114,6 +117,12 @@ impl Plan {
             match read(&path)? {
                 None => plan.files.push(NewFile { path, bytes }),
                 Some(_) => plan.kept.push(path),
+            }
+        }
+        for (path, state, bytes) in schema::files(root)? {
+            match state {
+                State::Missing | State::Stale => plan.files.push(NewFile { path, bytes }),
+                State::Current | State::Foreign => plan.kept.push(path),
             }
         }
         let path = root.join(".gitignore");
@@ -165,7 +174,7 @@ fn report_check(context: &Context, plan: &Plan) -> Result<Exit, CliError> {
         for path in &missing {
             context.ui.say(format!("`{}` is missing or out of date.", path.display()));
         }
-        context.ui.hint("`ralph init` makes what is missing and overwrites nothing.");
+        context.ui.hint("`ralph init` makes what is missing and overwrites nothing of yours.");
     }
     Ok(if missing.is_empty() { Exit::Done } else { Exit::Failed })
 }
