@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use tracing_subscriber::EnvFilter;
 
-use crate::args::{Cli, Command};
+use crate::args::{Cli, CliSpecArgs, Command, SpecFormat};
 use crate::commands;
 use crate::context::{Context, World};
 use crate::error::{CliError, ErrorKind, Exit};
@@ -54,6 +54,9 @@ fn dispatch(context: &Context, command: &Command) -> Result<ExitCode, CliError> 
         Command::Doctor(args) => commands::doctor::doctor(context, args),
         Command::Demo(args) => commands::demo::demo(context, args),
         Command::Prime => commands::prime::prime(context),
+        Command::Completions(args) => commands::cli::completions(context, args.shell),
+        Command::HelpAll => commands::cli::help_all(context),
+        Command::CliSpec(CliSpecArgs { format: SpecFormat::Json }) => commands::cli::spec(context),
         Command::Version => commands::version::version(context),
     }?;
     Ok(exit.into())

@@ -49,7 +49,7 @@ pub use config::{
 };
 pub use error::{ConfigError, Place, Violation, Warning, WarningKind};
 pub use init::{InitChoices, init_text};
-pub use merge::{Executables, Origin, Overrides, Resolved, Sources, load};
+pub use merge::{Executables, Origin, Overrides, Profile, Resolved, Sources, load};
 pub use schema::schema;
 
 use ralph_state::document::Format;

@@ -66,6 +66,46 @@ pub struct Executables {
     pub entries: BTreeMap<String, Value>,
 }
 
+/// A named patch of `agent`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Profile {
+    /// What `--profile` names.
+    pub name: String,
+    /// Whether it comes with Ralph; otherwise a file has it.
+    pub is_built_in: bool,
+    /// What it sets below `agent`; secrets are left out.
+    pub patch: Value,
+}
+
+impl Resolved {
+    /// The profiles that can be laid over, sorted by name.
+    pub fn profiles(&self) -> Vec<Profile> {
+        let built_in = PROFILES.iter().map(|(name, patch)| {
+            let mut values = Merged::default();
+            values.lay(&Origin::Default, built_in(patch, &[]));
+            Profile { name: (*name).to_owned(), is_built_in: true, patch: values.document() }
+        });
+        let written = self.document["profiles"].as_object().into_iter().flatten();
+        let written = written.map(|(name, patch)| Profile {
+            name: name.clone(),
+            is_built_in: false,
+            patch: patch.clone(),
+        });
+        let mut profiles: Vec<Profile> = built_in.chain(written).collect();
+        profiles.sort_by(|a, b| a.name.cmp(&b.name));
+        profiles
+    }
+}
+
+/// What a profile that comes with Ralph sets, below `parents`.
+fn built_in(patch: &[(&str, &str)], parents: &[&str]) -> Vec<Laid> {
+    let laid = patch.iter().map(|(key, word)| {
+        let names = parents.iter().copied().chain(key.split('.'));
+        (names.map(str::to_owned).collect(), Value::from(*word), None)
+    });
+    laid.collect()
+}
+
 /// Reads the files that are there and lays them over each other.
 ///
 /// The order, from weak to strong: defaults, the user's file, the repository's file,
@@ -203,18 +243,8 @@ impl Merged {
     }
 
     fn lay_profile(&mut self, name: &str) -> Result<(), ConfigError> {
-        let built_in = PROFILES.iter().find(|(known, _)| *known == name);
-        let mut patch: Vec<Laid> = built_in
-            .iter()
-            .flat_map(|(_, patch)| patch.iter())
-            .map(|(key, word)| {
-                (
-                    format!("agent.{key}").split('.').map(str::to_owned).collect(),
-                    Value::from(*word),
-                    None,
-                )
-            })
-            .collect();
+        let ours = PROFILES.iter().find(|(known, _)| *known == name);
+        let mut patch = ours.map_or_else(Vec::new, |(_, patch)| built_in(patch, &["agent"]));
         let mut known: Vec<String> = PROFILES.iter().map(|(name, _)| (*name).to_owned()).collect();
         for (key, setting) in &self.values {
             let [profiles, profile, rest @ ..] = key.as_slice() else { continue };

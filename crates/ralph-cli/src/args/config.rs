@@ -22,7 +22,38 @@ pub(crate) enum ConfigCommand {
     Paths,
     /// Print the JSON Schema of the configuration
     Schema,
+    Profiles(ProfilesArgs),
     Trust(TrustArgs),
+}
+
+/// Look at the profiles that `--profile` can name
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ralph config profiles list
+  ralph config profiles show safe")]
+pub(crate) struct ProfilesArgs {
+    #[command(subcommand)]
+    pub(crate) command: ProfilesCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ProfilesCommand {
+    /// List the profiles with what each sets
+    #[command(after_help = "\
+Examples:
+  ralph config profiles list
+  ralph config profiles list --json")]
+    List,
+    /// Show what a profile sets
+    #[command(after_help = "\
+Examples:
+  ralph config profiles show safe
+  ralph config show --profile safe    All settings, with it laid over them")]
+    Show {
+        /// The profile
+        name: String,
+    },
 }
 
 /// Show the settings in force, each with its origin

@@ -2,6 +2,7 @@
 
 mod branch;
 mod claim;
+mod commands;
 mod config;
 mod demo;
 mod doctor;
@@ -26,7 +27,10 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use branch::{CheckArgs, MergeDriverArgs, ResolveArgs, Side};
 pub(crate) use claim::{ClaimArgs, ReadyArgs, ReleaseArgs};
-pub(crate) use config::{ConfigArgs, ConfigCommand, ConfigFormat, ConfigShowArgs, TrustCommand};
+pub(crate) use commands::{CliSpecArgs, CompletionsArgs, SpecFormat};
+pub(crate) use config::{
+    ConfigArgs, ConfigCommand, ConfigFormat, ConfigShowArgs, ProfilesCommand, TrustCommand,
+};
 pub(crate) use demo::DemoArgs;
 pub(crate) use doctor::DoctorArgs;
 pub(crate) use edit::{
@@ -155,6 +159,10 @@ pub(crate) enum Command {
     ///
     /// Prints nothing outside a project, so that a hook may call it anywhere.
     Prime,
+    Completions(CompletionsArgs),
+    /// List every command with what it does
+    HelpAll,
+    CliSpec(CliSpecArgs),
     /// Print the version
     Version,
 }

@@ -3,12 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use ralph_config::trust::Trust;
-use ralph_config::{Origin, Overrides};
+use ralph_config::{ConfigError, Origin, Overrides, Profile};
 use ralph_state::Clock as _;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use crate::args::{ConfigArgs, ConfigCommand, ConfigFormat, ConfigShowArgs, TrustCommand};
+use crate::args::{
+    ConfigArgs, ConfigCommand, ConfigFormat, ConfigShowArgs, ProfilesCommand, TrustCommand,
+};
 use crate::context::Context;
 use crate::error::{CliError, Exit};
 use crate::project::{self, Project};
@@ -23,6 +25,7 @@ pub(crate) fn config(context: &Context, args: &ConfigArgs) -> Result<Exit, CliEr
             context.ui.print_json(&ralph_config::schema())?;
             Ok(Exit::Done)
         }
+        ConfigCommand::Profiles(args) => profiles(context, &args.command),
         ConfigCommand::Trust(args) => match args.command {
             TrustCommand::Init => trust(context),
         },
@@ -108,6 +111,62 @@ fn origin_json(origin: &Origin) -> Value {
         Origin::Project(path) => json!({ "kind": "project", "path": path }),
         Origin::Profile(name) => json!({ "kind": "profile", "name": name }),
         Origin::CommandLine => json!({ "kind": "command_line" }),
+    }
+}
+
+fn profiles(context: &Context, command: &ProfilesCommand) -> Result<Exit, CliError> {
+    let project = Project::open(context, "ralph config profiles")?;
+    let profiles = project.settings.profiles();
+    let document = |profile: &Profile| {
+        let Profile { name, patch, .. } = profile;
+        json!({ "name": name, "source": source_word(profile), "patch": patch })
+    };
+    match command {
+        ProfilesCommand::List if context.ui.wants_json() => context.ui.print_json(&json!({
+            "schema": Schema::v1("config-profiles"),
+            "profiles": profiles.iter().map(document).collect::<Vec<_>>(),
+        }))?,
+        ProfilesCommand::List => {
+            let rows = profiles.iter().fold(Text::new(), |text, profile| {
+                let sets = settings(&[], &profile.patch).join(", ");
+                let sets = if sets.is_empty() { "nothing" } else { &sets };
+                text.plain(format_args!("  {} - {sets}", profile.name)).line()
+            });
+            context.ui.print(Text::new().plain("Available profiles:").line().append(&rows))?;
+        }
+        ProfilesCommand::Show { name } => {
+            let Some(profile) = profiles.iter().find(|profile| profile.name == *name) else {
+                let known = profiles.into_iter().map(|profile| profile.name).collect();
+                return Err(ConfigError::UnknownProfile { name: name.clone(), known }.into());
+            };
+            if context.ui.wants_json() {
+                let mut document = document(profile);
+                document["schema"] = json!(Schema::v1("config-profile"));
+                context.ui.print_json(&document)?;
+            } else {
+                let head = Text::new().plain(format_args!("Profile: {name}")).line();
+                let head = head.plain(format_args!("Source: {}", source_word(profile)));
+                let head = head.line().line();
+                context.ui.print(yaml(head, &[], &profile.patch, &|_| None))?;
+            }
+        }
+    }
+    Ok(Exit::Done)
+}
+
+fn source_word(profile: &Profile) -> &'static str {
+    if profile.is_built_in { "built-in" } else { "config" }
+}
+
+/// Each value below `path` as `key=value`.
+fn settings(path: &[&str], value: &Value) -> Vec<String> {
+    match value {
+        Value::Object(fields) => fields
+            .iter()
+            .flat_map(|(name, value)| settings(&[path, &[name.as_str()]].concat(), value))
+            .collect(),
+        Value::String(word) => vec![format!("{}={word}", path.join("."))],
+        value => vec![format!("{}={value}", path.join("."))],
     }
 }
 

@@ -1,5 +1,6 @@
 //! One module per command: the function that carries it out.
 
+pub(crate) mod cli;
 pub(crate) mod config;
 pub(crate) mod demo;
 pub(crate) mod doctor;

@@ -37,6 +37,38 @@ fn a_profile_is_laid_over() {
 }
 
 #[test]
+fn profiles_are_listed_and_shown() {
+    let desk = Desk::new();
+    desk.write(
+        ".ralph/config.jsonc",
+        r#"{"version":2,"profiles":{"quick":{"model":"m","phases":1,"webhook":{"secret":"hush"}},"bare":{}}}"#,
+    );
+    let ran = desk.ralph(&["config", "profiles", "list"]);
+    assert_eq!(
+        ran.success().stdout,
+        "Available profiles:\n  \
+         bare - nothing\n  \
+         power-user - claude_permission_mode=bypass_permissions, git_publish_mode=commit_and_push, \
+         runner_cli.defaults.approval_mode=yolo\n  \
+         quick - model=m, phases=1, webhook.secret=(secret)\n  \
+         safe - claude_permission_mode=accept_edits, git_publish_mode=off, \
+         runner_cli.defaults.approval_mode=safe\n"
+    );
+    let shown = desk.ralph(&["config", "profiles", "show", "safe"]);
+    assert_eq!(
+        shown.success().stdout,
+        "Profile: safe\nSource: built-in\n\nclaude_permission_mode: \"accept_edits\"\n\
+         git_publish_mode: \"off\"\nrunner_cli:\n  defaults:\n    approval_mode: \"safe\"\n"
+    );
+    let rows = desk.json(&["config", "profiles", "list"])["profiles"].clone();
+    let quick = desk.json(&["config", "profiles", "show", "quick"]);
+    assert_eq!((&quick["source"], &quick["patch"]), (&json!("config"), &rows[2]["patch"]));
+    assert_eq!(quick["patch"]["phases"], 1);
+    let error = desk.error(&["config", "profiles", "show", "nope"], 2);
+    assert_eq!(error["kind"], "not_found");
+}
+
+#[test]
 fn paths_are_told_with_what_is_missing() {
     let desk = Desk::new();
     let ran = desk.ralph(&["config", "paths"]);

@@ -3,6 +3,7 @@
 mod bad_input;
 mod branch;
 mod claim;
+mod cli;
 mod config;
 mod doctor;
 mod e2e;
