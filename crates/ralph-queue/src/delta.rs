@@ -286,6 +286,9 @@ fn steps(old: &Document, new: &Document) -> Vec<Step> {
     fn id(document: &Document, at: usize) -> Option<&str> {
         (at < document.len()).then(|| document.id(at))
     }
+    fn index(document: &Document, range: Range<usize>) -> HashMap<&str, usize> {
+        range.rev().filter_map(|at| Some((id(document, at)?, at))).collect()
+    }
     let segment = |document: &Document, at: usize| bytes(document, &(at..at + 1));
     let same = |i: usize, j: usize| {
         old.text()[segment(old, i)] == new.text()[segment(new, j)] && id(old, i) == id(new, j)
@@ -298,9 +301,6 @@ fn steps(old: &Document, new: &Document) -> Vec<Step> {
     }
     while i < i_end && j < j_end && same(i_end - 1, j_end - 1) {
         (i_end, j_end) = (i_end - 1, j_end - 1);
-    }
-    fn index(document: &Document, range: Range<usize>) -> HashMap<&str, usize> {
-        range.rev().filter_map(|at| Some((id(document, at)?, at))).collect()
     }
     let (in_old, in_new) = (index(old, i..i_end), index(new, j..j_end));
     let mut steps = Vec::new();

@@ -307,13 +307,11 @@ impl<'a> Draft<'a> {
 
 impl Entry {
     fn id_and_status<'t>(&'t self, document: &'t Document) -> (&'t str, Status) {
-        match (&self.changed, &self.origin) {
-            (None, Origin::Here(index)) => (document.id(*index), document.status(*index)),
-            _ => {
-                let task = self.task(document);
-                (task.id.as_str(), task.status)
-            }
+        if let (None, Origin::Here(index)) = (&self.changed, &self.origin) {
+            return (document.id(*index), document.status(*index));
         }
+        let task = self.task(document);
+        (task.id.as_str(), task.status)
     }
 
     fn task<'t>(&'t self, document: &'t Document) -> &'t Task {

@@ -158,7 +158,7 @@ fn common(a: &[u8], b: &[u8]) -> (usize, usize) {
 fn spaces(bytes: &[u8]) -> usize {
     let mut count = 0;
     while let Some(eight) = bytes[count..].first_chunk() {
-        let others = u64::from_le_bytes(*eight) ^ EACH * u64::from(b' ');
+        let others = u64::from_le_bytes(*eight) ^ (EACH * u64::from(b' '));
         if others != 0 {
             return count + others.trailing_zeros() as usize / 8;
         }
@@ -176,7 +176,8 @@ fn string_end(bytes: &[u8]) -> Option<usize> {
     {
         let eight = u64::from_le_bytes(*eight);
         // The lowest bit that is set is that of the first one.
-        let found = zeros(eight ^ EACH * u64::from(b'"')) | zeros(eight ^ EACH * u64::from(b'\\'));
+        let found =
+            zeros(eight ^ (EACH * u64::from(b'"'))) | zeros(eight ^ (EACH * u64::from(b'\\')));
         if found != 0 {
             return Some(at + found.trailing_zeros() as usize / 8);
         }
