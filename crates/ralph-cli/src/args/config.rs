@@ -19,8 +19,15 @@ pub(crate) struct ConfigArgs {
 pub(crate) enum ConfigCommand {
     Show(ConfigShowArgs),
     /// Show which files hold the configuration and the queue
+    #[command(after_help = "\
+Examples:
+  ralph config paths
+  ralph config paths --json")]
     Paths,
     /// Print the JSON Schema of the configuration
+    #[command(after_help = "\
+Examples:
+  ralph config schema > config.schema.json")]
     Schema,
     Profiles(ProfilesArgs),
     Trust(TrustArgs),
@@ -58,6 +65,11 @@ Examples:
 
 /// Show the settings in force, each with its origin
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ralph config show
+  ralph config show --profile safe    With this profile laid over it
+  ralph config show --json            Each value with its origin")]
 pub(crate) struct ConfigShowArgs {
     /// How to print it
     #[arg(long, value_enum, default_value_t)]
@@ -77,6 +89,10 @@ pub(crate) enum ConfigFormat {
 
 /// Trust the programs that this repository's configuration names
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ralph config show                   What would run
+  ralph config trust init")]
 pub(crate) struct TrustArgs {
     #[command(subcommand)]
     pub(crate) command: TrustCommand,
@@ -85,5 +101,8 @@ pub(crate) struct TrustArgs {
 #[derive(Debug, Subcommand)]
 pub(crate) enum TrustCommand {
     /// Trust what the configuration runs now; a later change asks again
+    #[command(after_help = "\
+Examples:
+  ralph config trust init")]
     Init,
 }

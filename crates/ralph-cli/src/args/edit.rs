@@ -38,6 +38,10 @@ pub(crate) struct EditArgs {
 
 /// Set a custom field of tasks
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ralph task field sprint 12 RQ-0007 RQ-0008
+  ralph task field sprint 12 --tag-filter docs --dry-run")]
 pub(crate) struct FieldArgs {
     /// The name of the field, without blanks
     pub(crate) key: String,
@@ -116,6 +120,9 @@ pub(crate) enum RelationArg {
 
 /// Let tasks wait for another
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ralph task blocks RQ-0003 RQ-0007 RQ-0008    These two wait for RQ-0003")]
 pub(crate) struct BlocksArgs {
     /// The task they wait for
     #[arg(value_name = "ID")]
@@ -127,6 +134,9 @@ pub(crate) struct BlocksArgs {
 
 /// Note that a task repeats another
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ralph task mark-duplicate RQ-0007 RQ-0003    RQ-0007 repeats RQ-0003")]
 pub(crate) struct MarkDuplicateArgs {
     /// The task
     #[arg(value_name = "ID")]
@@ -138,6 +148,10 @@ pub(crate) struct MarkDuplicateArgs {
 
 /// List the parts of a task
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ralph task children RQ-0007
+  ralph task children RQ-0007 --recursive --include-done")]
 pub(crate) struct ChildrenArgs {
     #[command(flatten)]
     pub(crate) of: KinArgs,
@@ -165,6 +179,10 @@ pub(crate) struct KinArgs {
 /// The copy follows the task; what that waited for and has been through is left out. Prints its
 /// id.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ralph task clone RQ-0007
+  ralph task clone RQ-0007 --title-prefix \"Again: \" --status draft")]
 pub(crate) struct CloneArgs {
     /// The task, in the queue or the done file
     #[arg(value_name = "ID")]
@@ -192,6 +210,10 @@ pub(crate) struct CopyArgs {
 /// The parts follow the task and name it as their parent; the task itself is rejected. Prints
 /// their ids.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ralph task split RQ-0007 --number 3
+  ralph task split RQ-0007 --distribute-plan --dry-run")]
 pub(crate) struct SplitArgs {
     /// The task
     #[arg(value_name = "ID")]
@@ -224,6 +246,10 @@ pub(crate) struct PartsArgs {
 /// changed since `expected_updated_at` is a conflict. With `atomic`, which is the default, all is
 /// changed or nothing.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ralph task mutate --input changes.json --dry-run
+  ralph task mutate --format json < changes.json")]
 pub(crate) struct MutateArgs {
     /// Where it is; without it or with `-`, on stdin
     #[arg(long, value_name = "FILE")]
@@ -259,6 +285,10 @@ pub(crate) struct BatchArgs {
 #[derive(Debug, Subcommand)]
 pub(crate) enum BatchCommand {
     /// Set the status
+    #[command(after_help = "\
+Examples:
+  ralph task batch status draft --tag-filter later
+  ralph task batch status done RQ-0007 RQ-0008 --note \"Shipped\"")]
     Status {
         /// The new status
         #[arg(value_parser = status())]
@@ -269,6 +299,9 @@ pub(crate) enum BatchCommand {
         pick: PickArgs,
     },
     /// Set a custom field
+    #[command(after_help = "\
+Examples:
+  ralph task batch field sprint 12 --tag-filter docs")]
     Field {
         /// The name of the field, without blanks
         key: String,
@@ -279,6 +312,9 @@ pub(crate) enum BatchCommand {
         pick: PickArgs,
     },
     /// Set a field, as `ralph task edit`
+    #[command(after_help = "\
+Examples:
+  ralph task batch edit priority low RQ-0007 RQ-0008")]
     Edit {
         /// The field
         #[arg(value_parser = PossibleValuesParser::new(fields::NAMES))]
@@ -290,16 +326,25 @@ pub(crate) enum BatchCommand {
         pick: PickArgs,
     },
     /// Remove tasks for good, unless others name them
+    #[command(after_help = "\
+Examples:
+  ralph task batch delete --status-filter rejected --older-than 90d --dry-run")]
     Delete {
         #[command(flatten)]
         pick: PickArgs,
     },
     /// Move finished tasks to the done file
+    #[command(after_help = "\
+Examples:
+  ralph task batch archive --status-filter done --older-than 30d --dry-run")]
     Archive {
         #[command(flatten)]
         pick: PickArgs,
     },
     /// Copy tasks, as `ralph task clone`
+    #[command(after_help = "\
+Examples:
+  ralph task batch clone RQ-0007 RQ-0008 --title-prefix \"Again: \"")]
     Clone {
         #[command(flatten)]
         copy: CopyArgs,
@@ -307,6 +352,9 @@ pub(crate) enum BatchCommand {
         pick: PickArgs,
     },
     /// Split tasks, as `ralph task split`
+    #[command(after_help = "\
+Examples:
+  ralph task batch split RQ-0007 RQ-0008 --number 3 --distribute-plan")]
     Split {
         #[command(flatten)]
         parts: PartsArgs,
@@ -314,6 +362,9 @@ pub(crate) enum BatchCommand {
         pick: PickArgs,
     },
     /// Add steps at the end of the plan
+    #[command(after_help = "\
+Examples:
+  ralph task batch plan-append --plan-item \"Update the docs\" --tag-filter api")]
     PlanAppend {
         /// A step (repeat it for several; `-` reads stdin)
         #[arg(long, value_name = "STEP", required = true)]
@@ -322,6 +373,9 @@ pub(crate) enum BatchCommand {
         pick: PickArgs,
     },
     /// Add steps at the beginning of the plan
+    #[command(after_help = "\
+Examples:
+  ralph task batch plan-prepend --plan-item \"Write a failing test\" RQ-0007")]
     PlanPrepend {
         /// A step (repeat it for several; `-` reads stdin)
         #[arg(long, value_name = "STEP", required = true)]
@@ -374,6 +428,10 @@ pub(crate) struct PickArgs {
 
 /// Use task templates
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ralph task template list
+  ralph task template show bug")]
 pub(crate) struct TemplateArgs {
     #[command(subcommand)]
     pub(crate) command: TemplateCommand,
@@ -382,8 +440,14 @@ pub(crate) struct TemplateArgs {
 #[derive(Debug, Subcommand)]
 pub(crate) enum TemplateCommand {
     /// List the templates: those of `.ralph/templates`, and the built-in ones
+    #[command(after_help = "\
+Examples:
+  ralph task template list")]
     List,
     /// Print a template
+    #[command(after_help = "\
+Examples:
+  ralph task template show bug")]
     Show {
         /// Its name
         name: String,
@@ -392,6 +456,9 @@ pub(crate) enum TemplateCommand {
 
 /// Make a task from something
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ralph task from template bug --title \"Crash on empty input\"")]
 pub(crate) struct FromArgs {
     #[command(subcommand)]
     pub(crate) command: FromCommand,

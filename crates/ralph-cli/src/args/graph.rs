@@ -47,6 +47,10 @@ pub(crate) enum GraphFormat {
 
 /// Show which tasks are parts of which
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ralph queue tree
+  ralph queue tree --root RQ-0007 --include-done")]
 pub(crate) struct TreeArgs {
     /// Only this task and its parts
     #[arg(long, value_name = "ID")]
@@ -67,6 +71,10 @@ pub(crate) struct TreeArgs {
 /// to unlock. A 0.4.0 that was killed leaves `.ralph/lock`, which is removed
 /// here if its owner is dead.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ralph queue unlock --dry-run
+  ralph queue unlock")]
 pub(crate) struct UnlockArgs {
     /// Say what would be done
     #[arg(long)]

@@ -36,5 +36,9 @@ pub(crate) struct MigrateArgs {
 #[derive(Debug, Subcommand)]
 pub(crate) enum MigrateCommand {
     /// The same as `--list`
+    #[command(after_help = "\
+Examples:
+  ralph migrate status
+  ralph migrate status --json")]
     Status,
 }

@@ -158,12 +158,24 @@ pub(crate) enum Command {
     /// Print what an agent needs to know to use the queue
     ///
     /// Prints nothing outside a project, so that a hook may call it anywhere.
+    #[command(after_help = "\
+Examples:
+  ralph prime
+  ralph prime --json")]
     Prime,
     Completions(CompletionsArgs),
     /// List every command with what it does
+    #[command(after_help = "\
+Examples:
+  ralph help-all
+  ralph help-all | grep template")]
     HelpAll,
     CliSpec(CliSpecArgs),
     /// Print the version
+    #[command(after_help = "\
+Examples:
+  ralph version
+  ralph version --json")]
     Version,
 }
 
@@ -193,6 +205,57 @@ mod tests {
             command.get_subcommands().for_each(check);
         }
         check(&Cli::command());
+    }
+
+    /// The command lines of the examples in a help text: without the remark after them, and
+    /// without the shell around them.
+    fn examples(help: &str) -> Vec<&str> {
+        let lines = help.split("Examples:\n").nth(1).into_iter().flat_map(str::lines);
+        lines
+            .take_while(|line| !line.is_empty())
+            .map(|line| {
+                let line = &line[line.find("ralph ").expect("an example runs ralph")..];
+                let ends = ["  ", " > ", " < ", " | ", " && "].map(|end| line.find(end));
+                line[..ends.into_iter().flatten().min().unwrap_or(line.len())].trim_end()
+            })
+            .collect()
+    }
+
+    /// The words that a shell makes of a line.
+    fn words(line: &str) -> Vec<String> {
+        let mut quote = None;
+        let mut words = vec![String::new()];
+        for c in line.chars() {
+            match (c, quote) {
+                ('"' | '\'', None) => quote = Some(c),
+                (_, Some(open)) if c == open => quote = None,
+                (' ', None) => words.push(String::new()),
+                _ => words.last_mut().expect("there is one").push(c),
+            }
+        }
+        words.retain(|word| !word.is_empty());
+        words
+    }
+
+    #[test]
+    fn every_help_has_examples_that_can_be_typed() {
+        fn check(command: &clap::Command, path: &str, wrong: &mut Vec<String>) {
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            let examples = examples(&help);
+            if examples.is_empty() {
+                wrong.push(format!("`{path}` has no examples"));
+            }
+            for line in examples {
+                let parsed = Cli::try_parse_from(words(line));
+                wrong.extend(parsed.err().map(|error| format!("`{line}`: {error}")));
+            }
+            for below in command.get_subcommands() {
+                check(below, &format!("{path} {}", below.get_name()), wrong);
+            }
+        }
+        let mut wrong = Vec::new();
+        check(&Cli::command(), "ralph", &mut wrong);
+        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     }
 
     #[test]

@@ -32,6 +32,10 @@ pub(crate) enum QueueCommand {
     Next(NextArgs),
     Show(ShowArgs),
     /// Check the queue and the done file, and name every problem with its place
+    #[command(after_help = "\
+Examples:
+  ralph queue validate
+  ralph queue validate --json")]
     Validate,
     Archive(ArchiveArgs),
     Explain(ExplainArgs),
@@ -47,15 +51,27 @@ pub(crate) enum QueueCommand {
     Tree(TreeArgs),
     Unlock(UnlockArgs),
     /// Print the JSON Schema of the queue file
+    #[command(after_help = "\
+Examples:
+  ralph queue schema > queue.schema.json")]
     Schema,
     Stats(StatsArgs),
     /// Show what was added, started and finished each day
+    #[command(after_help = "\
+Examples:
+  ralph queue history --days 30")]
     History(DaysArgs),
     /// Show how many tasks were open at the end of each day
+    #[command(after_help = "\
+Examples:
+  ralph queue burndown --days 30")]
     Burndown(DaysArgs),
     Aging(AgingArgs),
     Dashboard(DashboardArgs),
     /// Ask a running loop to end after the tasks at hand
+    #[command(after_help = "\
+Examples:
+  ralph queue stop")]
     Stop,
     NextId(NextIdArgs),
     Prune(PruneArgs),
@@ -139,6 +155,10 @@ pub(crate) struct NextArgs {
 
 /// Move finished tasks from the queue to the done file
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ralph queue archive --dry-run
+  ralph queue archive")]
 pub(crate) struct ArchiveArgs {
     /// Say which; change nothing
     #[arg(long)]
@@ -173,6 +193,10 @@ pub(crate) enum TextOrJson {
 ///
 /// Nothing is reserved: `ralph task add` gives out ids by itself.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ralph queue next-id
+  ralph queue next-id --count 3")]
 pub(crate) struct NextIdArgs {
     /// How many, one a line
     #[arg(short = 'n', long, value_name = "N", default_value_t = 1,

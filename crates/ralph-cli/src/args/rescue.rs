@@ -20,10 +20,20 @@ pub(crate) struct RescueArgs {
 #[derive(Debug, Subcommand)]
 pub(crate) enum RescueCommand {
     /// List what is kept
+    #[command(after_help = "\
+Examples:
+  ralph rescue list
+  ralph rescue list --json")]
     List,
     /// Show the message and the change of one
+    #[command(after_help = "\
+Examples:
+  ralph rescue show RQ-0007/1")]
     Show(RescueNameArgs),
     /// Make a branch of one; your checkout stays as it is
+    #[command(after_help = "\
+Examples:
+  ralph rescue restore RQ-0007/1")]
     Restore(RescueNameArgs),
 }
 

@@ -116,6 +116,10 @@ pub(crate) struct ParallelArgs {
 #[derive(Debug, Subcommand)]
 pub(crate) enum ParallelCommand {
     /// Show what each worker does, what waits and what needs you
+    #[command(after_help = "\
+Examples:
+  ralph run parallel status
+  ralph run parallel status --json")]
     Status,
     Retry(RetryArgs),
     Recover(RecoverArgs),
@@ -125,6 +129,10 @@ pub(crate) enum ParallelCommand {
 ///
 /// The work kept from the earlier attempt is where the next one begins.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ralph run parallel retry --task RQ-0007
+  ralph run parallel retry --all")]
 pub(crate) struct RetryArgs {
     /// The task to try again
     #[arg(long, value_name = "ID", required_unless_present = "all")]
@@ -140,6 +148,10 @@ pub(crate) struct RetryArgs {
 /// of it and from what the world shows: living workers, workspaces with their commits, work
 /// under rescue refs, and what has landed. Nothing is started, landed or removed.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ralph run parallel recover --dry-run
+  ralph run parallel recover")]
 pub(crate) struct RecoverArgs {
     /// Say what would be rebuilt; write nothing
     #[arg(long)]

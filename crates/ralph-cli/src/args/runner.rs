@@ -31,6 +31,10 @@ pub(crate) enum RunnerCommand {
 
 /// List the agents that Ralph knows and where their programs are
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ralph runner list
+  ralph runner list --json")]
 pub(crate) struct RunnerListArgs {
     /// How to print it; `json` is the same as `--json`
     #[arg(long, value_enum, default_value_t)]
@@ -39,6 +43,10 @@ pub(crate) struct RunnerListArgs {
 
 /// Show what an agent can be asked for, and what it tells
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ralph runner capabilities codex
+  ralph runner capabilities claude --json")]
 pub(crate) struct CapabilitiesArgs {
     /// The agent
     #[arg(value_name = "NAME")]
@@ -53,6 +61,10 @@ pub(crate) struct CapabilitiesArgs {
 /// Runs each for its version and its help. Nothing is asked of a provider and no
 /// token is spent.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ralph runner probe
+  ralph runner probe claude")]
 pub(crate) struct ProbeArgs {
     /// The agent; all that are installed when it is left out
     #[arg(value_name = "NAME")]
@@ -86,6 +98,10 @@ pub(crate) struct ParseArgs {
 
 /// Play a script or a recording, as the runner `scripted:SCRIPT` does
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ralph runner play night.json < prompt.md
+  ralph run one --runner scripted:night.json   The usual way")]
 pub(crate) struct PlayArgs {
     /// The script, or the directory of a recording
     #[arg(value_name = "SCRIPT")]

@@ -8,6 +8,10 @@ use super::task::status;
 
 /// Show how much there is, how it went and how long it took
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ralph queue stats
+  ralph queue stats --tag bug --json")]
 pub(crate) struct StatsArgs {
     /// Only tasks with one of these tags
     #[arg(long, value_name = "WORD")]
@@ -32,6 +36,10 @@ pub(crate) struct DaysArgs {
 
 /// Show how long tasks have been waiting, oldest first
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ralph queue aging
+  ralph queue aging --status todo --format json")]
 pub(crate) struct AgingArgs {
     /// Only tasks of this status (default: those that are not finished)
     #[arg(long, value_parser = status())]
@@ -43,6 +51,9 @@ pub(crate) struct AgingArgs {
 
 /// Print all figures as one JSON document
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ralph queue dashboard --days 7")]
 pub(crate) struct DashboardArgs {
     /// How many days back, today included
     #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=3650))]

@@ -47,6 +47,9 @@ pub(crate) enum TaskCommand {
     MarkDuplicate(MarkDuplicateArgs),
     Children(ChildrenArgs),
     /// Show the task that a task is a part of
+    #[command(after_help = "\
+Examples:
+  ralph task parent RQ-0007")]
     Parent(KinArgs),
     Clone(CloneArgs),
     Split(SplitArgs),
@@ -188,6 +191,9 @@ pub(crate) enum ShowFormat {
 
 /// Mark a task as being worked on by hand
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ralph task start RQ-0007")]
 pub(crate) struct StartArgs {
     /// The task
     #[arg(value_name = "ID")]

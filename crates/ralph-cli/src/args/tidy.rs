@@ -32,6 +32,10 @@ pub(crate) struct PruneArgs {
 
 /// Put the tasks of the queue into another order
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ralph queue sort --dry-run
+  ralph queue sort --order ascending")]
 pub(crate) struct SortArgs {
     /// By what; tasks that are alike in it stay in their order
     #[arg(long, value_enum, default_value_t)]
@@ -55,6 +59,10 @@ pub(crate) enum QueueOrder {
 /// Touches only the tasks that `ralph queue validate` names. What is taken out of a task is kept
 /// in a note. A task that has to get another id is found by the old one too.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ralph queue repair --dry-run
+  ralph queue repair")]
 pub(crate) struct RepairArgs {
     /// Show the difference; change nothing
     #[arg(long)]
@@ -65,6 +73,10 @@ pub(crate) struct RepairArgs {
 ///
 /// A revision is the `rev` that every command prints with `--json`.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ralph queue changes --since REV    What `rev` was in an earlier document
+  ralph queue changes --since REV --json")]
 pub(crate) struct ChangesArgs {
     /// The revision
     #[arg(long, value_name = "REV")]

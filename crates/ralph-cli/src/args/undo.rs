@@ -25,6 +25,10 @@ pub(crate) struct UndoArgs {
 
 /// Take back an undo
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ralph redo
+  ralph redo --dry-run")]
 pub(crate) struct RedoArgs {
     /// This operation instead of the newest
     #[arg(short, long, value_name = "ID")]
