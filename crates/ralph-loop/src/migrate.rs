@@ -158,7 +158,8 @@ pub enum MigrateError {
     Io(#[from] io::Error),
 }
 
-/// Every document that is there, and what it would become. Writes nothing.
+/// Every document that is there, and what it would become. Writes nothing. The queue is not
+/// renamed while a configuration cannot be read.
 ///
 /// # Errors
 /// Never for a document that cannot be read: that is a state. Only when a directory cannot be.
@@ -167,8 +168,11 @@ pub fn survey(site: &Site<'_>) -> io::Result<Vec<Item>> {
     for path in site.configs {
         items.extend(config(path)?);
     }
+    // A configuration that cannot be read may name the files of the queue: they keep their names.
+    let is_told = items.iter().all(|item| matches!(item.state, State::Current | State::Pending(_)));
     for path in [&site.queue.queue, &site.queue.done] {
-        items.extend(queue(path)?);
+        let item = queue(path)?;
+        items.extend(item.filter(|item| is_told || !matches!(item.state, State::Pending(_))));
     }
     let holder = &site.queue.holder;
     let state = Store::new(ralph_state::state_file_path(site.root), holder.clone());

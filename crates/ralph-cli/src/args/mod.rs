@@ -23,6 +23,7 @@ mod which;
 
 use std::path::PathBuf;
 
+use clap::builder::NonEmptyStringValueParser;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use branch::{CheckArgs, MergeDriverArgs, ResolveArgs, Side};
@@ -107,7 +108,7 @@ pub(crate) struct GlobalArgs {
     #[arg(long, global = true, value_name = "REV")]
     pub(crate) if_rev: Option<String>,
     /// Change the queue once under this name: asked again, the answer is the first one
-    #[arg(long, global = true, value_name = "NAME")]
+    #[arg(long, global = true, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
     pub(crate) request_id: Option<String>,
     /// Go on where a refusal names this flag
     #[arg(long, global = true)]

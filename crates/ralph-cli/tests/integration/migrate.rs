@@ -125,3 +125,12 @@ fn a_configuration_that_is_newer_hides_no_other_document() {
     assert_eq!(states[0], ("configuration".to_owned(), "newer".to_owned()), "{list}");
     assert!(states.contains(&("parallel state".to_owned(), "pending".to_owned())), "{list}");
 }
+
+#[test]
+fn a_queue_keeps_its_name_while_the_configuration_cannot_be_read() {
+    let desk = old();
+    desk.write(".ralph/config.json", "{ \"version\": 1, \"queue\": { \"file\": 7 } }");
+    desk.ralph(&["migrate", "--apply"]).exited(3);
+    assert_eq!(desk.read(".ralph/queue.json"), OLD_QUEUE);
+    assert!(!desk.path(".ralph/queue.jsonc").exists());
+}

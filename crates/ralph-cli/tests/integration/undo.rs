@@ -49,6 +49,8 @@ fn a_retried_command_is_carried_out_once() {
     assert_eq!(desk.ralph(&add).success().stdout, "RQ-0001\n");
     assert_eq!(desk.json(&["queue", "list"])["total"], 1);
     assert_eq!(desk.error(&["task", "done", "RQ-0001", "--request-id", "r1"], 2)["kind"], "usage");
+    // As of a variable that is not set: it would stand for every request.
+    desk.ralph(&["task", "add", "two", "--request-id", ""]).exited(2);
 
     let rev = desk.json(&["queue", "list"])["rev"].as_str().expect("text").to_owned();
     let edit = |title: &str| {
