@@ -154,7 +154,10 @@ impl Found<'_> {
             let holder = file::lock_holder(&lock);
             let claim = holder.as_ref().and_then(worker::claim_of);
             let marker = claim.as_ref().map(|claim| worker::marker(task.as_str(), claim));
-            let worker = file::is_locked(&lock)?.then(|| Living {
+            // One whose work is on the target only tidies up; the task is done.
+            let has_landed = claim.as_ref().is_some_and(|claim| self.landed.claims.contains(claim));
+            let lives = !has_landed && file::is_locked(&lock)?;
+            let worker = lives.then(|| Living {
                 process: holder.and_then(|holder| ralph_process::identity_of(holder.pid)),
                 gating: marker.is_some_and(|marker| gate::is_running(&marker)),
             });
@@ -281,7 +284,9 @@ impl Found<'_> {
             };
             if let Some(commit) = self.landed.tasks.get(id) {
                 let seconds = self.site.repo.commit_time(commit)?;
-                let when = Timestamp::from_unix_nanos(i128::from(seconds) * 1_000_000_000);
+                // The end of the second that git keeps: what was edited in it came before.
+                let nanos = i128::from(seconds) * 1_000_000_000 + 999_999_999;
+                let when = Timestamp::from_unix_nanos(nanos);
                 let when = when.unwrap_or(Timestamp::UNIX_EPOCH);
                 trace.landed = Some(Landed { commit: commit.clone(), when });
             }
