@@ -180,6 +180,23 @@ pub(crate) fn make_executable(path: &Path) {
     fs_err::set_permissions(path, mode).expect("the sandbox is writable");
 }
 
+/// What a process is: its number, its state and parent, and its command line.
+#[cfg(target_os = "linux")]
+pub(crate) fn describe(pid: u32) -> String {
+    let read = |file: &str| fs_err::read(format!("/proc/{pid}/{file}")).unwrap_or_default();
+    let (command, stat) = (read("cmdline"), read("stat"));
+    let command = String::from_utf8_lossy(&command).replace('\0', " ");
+    let stat: Vec<String> =
+        String::from_utf8_lossy(&stat).split(' ').take(5).map(str::to_owned).collect();
+    format!("{} `{}`", stat.join(" "), command.trim_end())
+}
+
+/// What a process is.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn describe(pid: u32) -> String {
+    pid.to_string()
+}
+
 /// The processes whose environment has the entry `name=value`.
 #[cfg(target_os = "linux")]
 pub(crate) fn with_environment(entry: &str) -> Vec<u32> {

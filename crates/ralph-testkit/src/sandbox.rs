@@ -218,6 +218,16 @@ impl Sandbox {
         process::with_environment(&format!("HOME={}", self.home().display()))
     }
 
+    /// That no process lives in this sandbox any more.
+    ///
+    /// # Panics
+    /// When one does; it says what each of them is.
+    #[track_caller]
+    pub fn nothing_runs(&self) {
+        let left: Vec<String> = self.processes().into_iter().map(process::describe).collect();
+        assert!(left.is_empty(), "processes are left behind: {left:#?}");
+    }
+
     /// Sends a signal to one process.
     pub fn signal(&self, pid: u32, signal: Signal) {
         process::signal(pid, signal);

@@ -41,7 +41,8 @@ impl Coordinator<'_> {
             {
                 let id = &record.task_id;
                 self.project.tell(Event::Note(if before.attempt < now.attempt {
-                    format!("{id}: attempt {} ended: {reason}", before.attempt)
+                    // Attempts may have passed between two looks: the reason is the last one's.
+                    format!("{id}: attempt {} ended: {reason}", now.attempt - 1)
                 } else {
                     format!("{id}: {}; trying again", reason.trim_end_matches('.'))
                 }));

@@ -113,9 +113,16 @@ impl Worker<'_> {
             let reason = format!("the branch `{}` is gone", self.branch);
             return Ok(Err(NoPlace::Failed(reason)));
         };
-        // What an earlier attempt left, compared with what it started from, or
-        // with the target: a record made anew does not know the former.
-        let started_from = record.base_commit.as_deref().and_then(|sha| sha.parse().ok());
+        // What an earlier attempt left, compared with what it started from. A new
+        // record, or one made anew, does not know that: then with where its history left
+        // the target, for the clone of a checkout that is behind has nothing of its own.
+        let started_from = match record.base_commit.as_deref().and_then(|sha| sha.parse().ok()) {
+            None => match workspace.head()?.commit() {
+                Some(head) => workspace.merge_base(head, &tip)?,
+                None => None,
+            },
+            known => known,
+        };
         self.keep_leftovers(&workspace, started_from.as_ref().unwrap_or(&tip))?;
         if crate::books::is_finished(&workspace, &self.project.config.queue, &tip, &self.task.id)? {
             return Ok(Err(NoPlace::Superseded));

@@ -392,6 +392,31 @@ fn another_machine_that_was_faster_wins_and_the_work_is_kept() {
 }
 
 #[test]
+fn a_workspace_cloned_from_a_checkout_that_is_behind_holds_no_unfinished_work() {
+    let scene = Scene::new(Remote::Bare, Books::Tracked);
+    scene.tasks(2);
+    let remote = scene.remote.clone().expect("a remote");
+    // Right after the first landing somebody else's commit follows it, which the checkout
+    // cannot take: a file of the user is in its way.
+    let edit = format!(
+        "mkdir -p work; echo $ID > work/$ID.txt; echo mine > '{}'",
+        scene.dir.join("theirs.txt").display()
+    );
+    scene.act(&[("RQ-0001", edit.as_str())]);
+    scene.sandbox.script(
+        remote.join("hooks/post-receive"),
+        "[ ! -e followed ] || exit 0; touch followed; export GIT_INDEX_FILE=following; \
+         git read-tree main; blob=$(echo theirs | git hash-object -w --stdin); \
+         git update-index --add --cacheinfo \"100644,$blob,theirs.txt\"; \
+         git update-ref refs/heads/main \"$(git commit-tree \"$(git write-tree)\" -p main -m more)\"",
+    );
+    scene.run(1, 0);
+    assert_eq!(scene.landed().len(), 2);
+    assert_eq!(scene.on_target("theirs.txt"), "theirs");
+    assert_eq!(scene.git(&["for-each-ref", "refs/ralph/rescue/"]), "");
+}
+
+#[test]
 fn local_changes_of_the_user_are_never_touched() {
     let scene = Scene::new(Remote::Bare, Books::Tracked);
     scene.tasks(1);

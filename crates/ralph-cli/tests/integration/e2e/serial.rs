@@ -47,7 +47,7 @@ echo '{"type":"result","subtype":"success","is_error":false,"result":"done","ses
     for runtime in ["cache", "lock", "logs", "trust"] {
         assert!(!files.contains(runtime), "{files}");
     }
-    assert_eq!(sandbox.processes(), Vec::<u32>::new());
+    sandbox.nothing_runs();
 }
 
 #[test]
@@ -145,7 +145,7 @@ fn a_stopped_run_goes_on_with_the_same_task() {
     wait_until(PATIENCE, "the agent at work", || up.exists());
     run.signal(Signal::INT);
     run.wait(PATIENCE).exited(130);
-    assert_eq!(scene.sandbox.processes(), Vec::<u32>::new());
+    scene.sandbox.nothing_runs();
     scene.sandbox.write("log/go", "");
     scene.ralph(&["run", "one", "--id", "RQ-0002"]).exited(3);
     scene.ralph(&["run", "resume"]).success();

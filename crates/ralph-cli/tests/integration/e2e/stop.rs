@@ -29,7 +29,7 @@ fn stopped_by(signal: Signal, code: i32) {
     let ran = run.wait(STOPPED_WITHIN);
     ran.exited(code);
     println!("stopped in {:.1} s", asked.elapsed().as_secs_f64());
-    assert_eq!(scene.sandbox.processes(), Vec::<u32>::new(), "no process is left behind");
+    scene.sandbox.nothing_runs();
     assert!(scene.landed().is_empty());
     scene.sandbox.write("log/go", "");
     scene.run(2, 0);
@@ -95,6 +95,6 @@ fn a_demo_that_is_stopped_says_where_it_was_and_ends_as_it_was_told() {
         let ran = demo.wait(STOPPED_WITHIN);
         ran.exited(code);
         assert!(ran.stderr.contains("and is gone; `ralph demo --keep DIR`"), "{ran}");
-        assert_eq!(sandbox.processes(), Vec::<u32>::new(), "no process is left behind");
+        sandbox.nothing_runs();
     }
 }
