@@ -79,9 +79,11 @@ echo '{"type":"final","outcome":"failed","reason":"no"}'"#;
 
 #[test]
 fn a_provider_that_one_worker_met_is_left_alone_by_all() {
-    // The first task meets the limit; then the second's attempt ends, and its next one waits.
+    // With both at work the first task meets the limit; then the second's attempt ends, and its
+    // next one waits.
     let script = r#"echo "$RALPH_TASK_ID $(date +%s)" >> "$LOG/turns"
 if [ "$RALPH_TASK_ID" = RQ-0001 ] && [ ! -e "$LOG/until" ]; then
+    until grep -q RQ-0002 "$LOG/turns"; do sleep 0.01; done
     until=$(($(date +%s) + 4))
     echo $until > "$LOG/until"
     at=$(date -u -d "@$until" +%Y-%m-%dT%H:%M:%SZ)
@@ -89,7 +91,8 @@ if [ "$RALPH_TASK_ID" = RQ-0001 ] && [ ! -e "$LOG/until" ]; then
     exit 1
 fi
 if [ "$RALPH_TASK_ID $RALPH_ATTEMPT" = "RQ-0002 1" ]; then
-    until grep -q pauses "$LOG/../project/.ralph/cache/parallel/state.json"; do sleep 0.01; done
+    until [ -e "$LOG/until" ] && { [ "$(date +%s)" -ge "$(cat "$LOG/until")" ] ||
+        grep -q pauses "$LOG/../project/.ralph/cache/parallel/state.json"; }; do sleep 0.01; done
     echo '{"type":"final","outcome":"failed","reason":"no"}'
     exit 1
 fi
