@@ -14,6 +14,7 @@ use ralph_queue::journal::{ChangesError, JournalWriteError, UndoError};
 use ralph_queue::lease::LeaseError;
 use ralph_queue::merge::MergeError;
 use ralph_queue::search::PatternError;
+use ralph_queue::settle::SettleError;
 use ralph_queue::{self as queue, EditError, ParseError, Problem};
 use ralph_state::document::{DecodeError, Document as _};
 use ralph_state::file::{Holder, LockError, ReplaceError};
@@ -548,6 +549,18 @@ impl From<UndoError> for CliError {
             _ => Self::new(ErrorKind::Refused, error)
                 .hint("Nothing was changed. `ralph undo --list` shows what else can be undone."),
         }
+    }
+}
+
+impl From<SettleError> for CliError {
+    fn from(error: SettleError) -> Self {
+        let (kind, hint) = match &error {
+            SettleError::ChangedSince { .. } => {
+                (ErrorKind::Conflict, "`ralph queue resolve` lists what is left.")
+            }
+            _ => (ErrorKind::Refused, "Change it by hand, then `git add` the file."),
+        };
+        Self::new(kind, error).hint(hint)
     }
 }
 

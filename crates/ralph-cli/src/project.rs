@@ -14,6 +14,7 @@ use ralph_queue::document::Reading;
 use ralph_queue::journal::Which;
 use ralph_queue::lease::Leases;
 use ralph_queue::runnability::{DoingFirst, Drafts, Report, Selection, TaskReport};
+use ralph_queue::settle::{Take, Undecided};
 use ralph_queue::validate::Rules;
 use ralph_queue::{
     Edit, EditError, Edited, IdMarks, IdRules, LegacyLock, LoadError, Place, Previewed, Queue,
@@ -131,6 +132,19 @@ impl Project {
         let now = context.clock.now();
         let permit = |touched: &[TaskId]| self.permit(touched, now);
         let edited = self.files.undo(now, which, &context.terms(), permit)?;
+        self.saved(context, edited)
+    }
+
+    /// Settles places in conflict, as [`QueueFiles::settle`].
+    pub(crate) fn settle_conflicts(
+        &self,
+        context: &Context,
+        asked: &[(Place, Undecided)],
+        side: Take,
+    ) -> Result<Edited<()>, CliError> {
+        let now = context.clock.now();
+        let permit = |touched: &[TaskId]| self.permit(touched, now);
+        let edited = self.files.settle(now, &context.terms(), (asked, side), permit)?;
         self.saved(context, edited)
     }
 

@@ -8,7 +8,7 @@ use ralph_process::Exit;
 
 use crate::command::{Answer, Call, path_from, records};
 use crate::snapshot::add_all;
-use crate::{GitError, Sha, Workspace};
+use crate::{GitError, Repo, Sha, Workspace};
 
 /// What became of a rebase.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,6 +65,22 @@ fn has_markers(content: &[u8]) -> bool {
         .any(|line| line.starts_with(b"<<<<<<< ") || line.starts_with(b">>>>>>> "))
 }
 
+impl Repo {
+    /// Whether a rebase has stopped and waits.
+    pub fn rebase_in_progress(&self) -> bool {
+        ["rebase-merge", "rebase-apply"].iter().any(|dir| self.git_dir().join(dir).is_dir())
+    }
+
+    /// The files in conflict now.
+    ///
+    /// # Errors
+    /// When git gives no answer.
+    pub fn conflicts(&self) -> Result<Vec<ConflictFile>, GitError> {
+        let answer = self.run(Call::new(["ls-files", "--unmerged", "-z"]))?;
+        parse_unmerged(&answer.stdout).ok_or_else(|| answer.unreadable())
+    }
+}
+
 impl Workspace {
     /// Moves the commits after `from_base` onto `onto`. Everything has to be committed.
     ///
@@ -106,20 +122,6 @@ impl Workspace {
             self.run(Call::new(["rebase", "--abort"]).long())?;
         }
         Ok(())
-    }
-
-    /// Whether a rebase has stopped and waits.
-    pub fn rebase_in_progress(&self) -> bool {
-        ["rebase-merge", "rebase-apply"].iter().any(|dir| self.git_dir().join(dir).is_dir())
-    }
-
-    /// The files in conflict now.
-    ///
-    /// # Errors
-    /// When git gives no answer.
-    pub fn conflicts(&self) -> Result<Vec<ConflictFile>, GitError> {
-        let answer = self.run(Call::new(["ls-files", "--unmerged", "-z"]))?;
-        parse_unmerged(&answer.stdout).ok_or_else(|| answer.unreadable())
     }
 
     fn outcome(&self, answer: Answer) -> Result<Rebase, GitError> {

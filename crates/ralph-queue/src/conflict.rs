@@ -1,127 +1,14 @@
-//! What a merge leaves to be looked at: conflict markers, values that lost, and lost tasks.
+//! What a merge leaves to be looked at: conflict markers, and lost tasks.
 
 use std::collections::{BTreeMap, HashMap};
-use std::path::{Path, PathBuf};
 
-use ralph_state::document::Upgrades;
-use ralph_state::json::Object;
-use ralph_state::{TaskId, Timestamp};
-use serde::{Deserialize, Serialize};
+use ralph_state::TaskId;
 use serde_json::{Map, Value, json};
 
 use crate::document::Document;
-use crate::edit::{Edit, EditError};
-use crate::merge::{Conflict, MergeError, Merged, three_way};
+use crate::merge::{MergeError, Merged, three_way};
 use crate::queue::{Place, Queue};
 use crate::task::{Status, Task};
-
-/// Conflicts of merges that nobody has settled; a [`ralph_state::Store`] keeps them, so that the
-/// values that do not stand are not lost.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct Unsettled {
-    /// The version; a save always writes 1.
-    #[serde(default)]
-    pub version: u32,
-    /// The conflicts, oldest first.
-    #[serde(default)]
-    pub conflicts: Vec<Kept>,
-    /// Fields that this version of the program does not know, kept as they are.
-    #[serde(flatten)]
-    pub extra: Object,
-}
-
-/// A conflict, where it was found, and when.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct Kept {
-    /// The file, as git names it.
-    pub path: String,
-    /// When it was merged.
-    pub at: Timestamp,
-    /// What is in conflict.
-    #[serde(flatten)]
-    pub conflict: Conflict,
-}
-
-/// Whose value is taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Take {
-    /// That of [`Conflict::ours`].
-    Ours,
-    /// That of [`Conflict::theirs`].
-    Theirs,
-}
-
-impl Unsettled {
-    /// Where they are, below the directory for what a work tree keeps to itself.
-    pub fn path_in(cache: &Path) -> PathBuf {
-        cache.join("merge-conflicts.json")
-    }
-
-    /// Adds conflicts; one in the same field that was there goes, since this merge took what it
-    /// led to.
-    pub fn keep(&mut self, path: &str, conflicts: &[Conflict], at: Timestamp) {
-        for conflict in conflicts {
-            let is_new = |kept: &Kept| {
-                kept.path != path
-                    || (&kept.conflict.task, &kept.conflict.field)
-                        != (&conflict.task, &conflict.field)
-                    || [&kept.conflict.ours, &kept.conflict.theirs]
-                        != [&conflict.ours, &conflict.theirs]
-            };
-            self.conflicts.retain(is_new);
-            self.conflicts.push(Kept { path: path.to_owned(), at, conflict: conflict.clone() });
-        }
-    }
-}
-
-impl ralph_state::document::Document for Unsettled {
-    const KIND: &'static str = "record of merge conflicts";
-    const VERSION_KEY: &'static str = "version";
-    const UPGRADES: Upgrades = Upgrades::new(1, 1, &[]);
-}
-
-/// Gives a field of a task the value of one side, unless it has been changed since the merge.
-/// Whether the conflict is settled: not when it is about the file itself, the task is archived or
-/// gone, or its removal was asked for.
-pub fn take(edit: &mut Edit<'_>, conflict: &Conflict, side: Take) -> Result<bool, EditError> {
-    let Conflict { task: Some(id), field, ours, theirs, .. } = conflict else { return Ok(false) };
-    let wanted = match side {
-        Take::Ours => ours,
-        Take::Theirs => theirs,
-    };
-    let Some(field) = field else { return Ok(wanted.is_some()) };
-    let Some(task) = edit.queue.position(id.as_str()).map(|at| edit.queue.task(at)) else {
-        return Ok(false);
-    };
-    let mut fields = task_fields(task);
-    let names: Vec<&str> = if fields.contains_key(field) || !field.contains('.') {
-        vec![field]
-    } else {
-        field.splitn(2, '.').collect()
-    };
-    let place = match names.as_slice() {
-        [outer, inner] => fields
-            .get_mut(*outer)
-            .and_then(Value::as_object_mut)
-            .map(|object| (object, (*inner).to_owned())),
-        _ => Some((&mut fields, field.clone())),
-    };
-    let Some((object, name)) = place else { return Ok(false) };
-    let now = object.get(&name).cloned();
-    let is_list = now.as_ref().is_some_and(Value::is_array);
-    if !is_list && now != *ours && now != *theirs {
-        return Ok(true);
-    }
-    match wanted {
-        Some(value) => object.insert(name, value.clone()),
-        None => object.remove(&name),
-    };
-    let Ok(changed) = Task::parse(&Value::Object(fields).to_string()) else { return Ok(false) };
-    edit.modify(id.as_str(), |task| *task = changed)?;
-    Ok(true)
-}
 
 fn task_fields(task: &Task) -> Map<String, Value> {
     task.fields().into_iter().map(|(name, value)| (name.to_owned(), value)).collect()

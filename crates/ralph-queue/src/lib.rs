@@ -75,6 +75,7 @@ pub mod runnability;
 mod saves;
 pub mod schema;
 pub mod search;
+pub mod settle;
 pub mod stats;
 pub mod table;
 pub mod task;

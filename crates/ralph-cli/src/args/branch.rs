@@ -7,9 +7,9 @@ use clap::{Args, ValueEnum};
 /// A side of a merge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Side {
-    /// The one that was checked out
+    /// What was checked out; in a rebase, what it goes onto
     Ours,
-    /// The one that was merged into it
+    /// What came in; in a rebase, the commit of yours that it moves
     Theirs,
 }
 
@@ -41,20 +41,23 @@ pub(crate) struct MergeDriverArgs {
 /// versions in git's index, or else from between the markers. A task that one
 /// side finished and the other changed, and two tasks with one id, are put in
 /// order. Then whatever was changed differently on both sides is listed, with
-/// both values, now and each time until it is settled; that exits with 1.
+/// both values, now and each time until it is settled; that exits with 1. It is
+/// settled by `--take`, by any change of the place, and, as it stands, by `git
+/// add`. What a merge left is gone with the merge: aborted or committed.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   ralph queue resolve --dry-run
   ralph queue resolve && git add .ralph/queue.jsonc
-  ralph queue resolve --take ours              What stands is right; forget the rest
+  ralph queue resolve --take ours              What this side had, wherever both changed something
   ralph queue resolve --take theirs RQ-0007    For that task, what the other side had")]
 pub(crate) struct ResolveArgs {
     /// Settle what is listed for these tasks only
     #[arg(value_name = "TASK_ID", requires = "take")]
     pub(crate) tasks: Vec<String>,
 
-    /// Settle what is listed by the values of that side
+    /// Settle what is listed by the values of that side; nothing else changes, and `ralph undo`
+    /// takes it back
     #[arg(long, value_name = "SIDE", conflicts_with = "dry_run")]
     pub(crate) take: Option<Side>,
 

@@ -18,6 +18,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::init::{lacks_ignore_lines, merge_driver, schema};
+use super::queue::merges;
 use super::run::setup;
 use crate::args::DoctorArgs;
 use crate::context::Context;
@@ -163,7 +164,7 @@ fn look(context: &Context, project: &Project, repo: Option<&Repo>, checks: &mut 
     let trusted = setup::trusted(context, project, "ralph doctor");
     let is_trusted = trusted.is_ok();
     checks.push(Check::of("trust", trusted.map(|()| "the programs named here may run".into())));
-    checks.push(queue(project));
+    checks.push(queue(context, project));
     checks.push(runner(context, project, repo, is_trusted));
     let path = context.env.get("PATH");
     checks.push(if config.agent.ci_gate.enabled {
@@ -261,7 +262,7 @@ fn merge_driver(project: &Project, repo: &Repo) -> Check {
     Check::ok(NAME, "installed")
 }
 
-fn queue(project: &Project) -> Check {
+fn queue(context: &Context, project: &Project) -> Check {
     let queue = match project.queue() {
         Ok(queue) => queue,
         Err(error) => return Check::problem("queue", error),
@@ -272,6 +273,14 @@ fn queue(project: &Project) -> Check {
         let next = Some("`ralph queue validate` names them.".to_owned());
         let message = format!("{errors} errors");
         return Check { name: "queue", verdict: Verdict::Problem, message, next };
+    }
+    match merges::unsettled(context, project, &queue) {
+        Err(error) => return Check::problem("queue", error),
+        Ok(unsettled) if !unsettled.is_empty() => {
+            let next = "`ralph queue resolve` lists them.";
+            return Check::warning("queue", merges::told(unsettled.len()), next);
+        }
+        Ok(_) => {}
     }
     let open = queue.tasks().filter(|task| !task.status.is_terminal()).count();
     Check::ok("queue", format!("valid, {open} open tasks"))

@@ -4,32 +4,40 @@ use serde_json::json;
 
 use crate::{Desk, RALPH, parse};
 
+impl Desk {
+    fn commit_all(&self, what: &str) {
+        self.git(&["add", "-A"]);
+        self.git(&["commit", "-qm", what]);
+    }
+}
+
 /// Two branches that each added a task and changed the first: `main`, checked
 /// out, and `other`.
 fn branched(init: &[&str]) -> Desk {
     let desk = Desk::bare();
     desk.ralph(&[&["init"], init].concat()).success();
-    let commit = |what: &str| {
-        desk.git(&["add", "-A"]);
-        desk.git(&["commit", "-qm", what]);
-    };
     desk.add("one", &[]);
-    commit("base");
+    desk.commit_all("base");
     desk.git(&["switch", "-qc", "other"]);
     desk.add("theirs", &[]);
     desk.ralph(&["task", "status", "todo", "RQ-0001", "--note", "from them"]).success();
-    commit("theirs");
+    desk.commit_all("theirs");
     desk.git(&["switch", "-q", "main"]);
     desk.add("ours", &["--depends-on", "RQ-0001"]);
     desk.ralph(&["task", "start", "RQ-0001"]).success();
-    commit("ours");
+    desk.commit_all("ours");
     desk
 }
 
-/// `git merge other` with `ralph` on the `PATH`; its exit code.
+/// `git merge other`; its exit code.
 fn merge(desk: &Desk) -> Option<i32> {
+    with_ralph(desk, "git merge -q --no-edit other")
+}
+
+/// A line of the shell with `ralph` on the `PATH`; its exit code.
+fn with_ralph(desk: &Desk, line: &str) -> Option<i32> {
     let bin = std::path::Path::new(RALPH).parent().expect("a directory").display().to_string();
-    desk.sh(&format!("PATH=\"{bin}:$PATH\" git merge -q --no-edit other")).code
+    desk.sh(&format!("PATH=\"{bin}:$PATH\"; {line}")).code
 }
 
 fn check_merged(desk: &Desk) {
@@ -73,7 +81,10 @@ fn a_true_conflict_leaves_a_valid_file_and_is_told() {
         desk.write(name, task(title));
     }
     let ran = desk.ralph(&["queue", "merge-driver", "o", "a", "b", ".ralph/queue.jsonc"]);
-    assert!(ran.exited(1).stderr.contains("RQ-0001: title\n  ours:   \"y\"\n"), "{ran}");
+    assert!(
+        ran.exited(1).stderr.contains("RQ-0001: title\n  ours, what was checked out: \"y\"\n"),
+        "{ran}"
+    );
     assert!(!ran.stderr.contains('\u{1b}'));
     assert!(desk.read("a").contains("\"title\":\"y\""));
     desk.write("b", "{");
@@ -141,55 +152,174 @@ fn in_conflict() -> Desk {
     let desk = Desk::bare();
     desk.ralph(&["init", "--merge-driver"]).success();
     desk.add("one", &[]);
-    let commit = |what: &str| {
-        desk.git(&["add", "-A"]);
-        desk.git(&["commit", "-qm", what]);
-    };
-    commit("base");
+    desk.commit_all("base");
     desk.git(&["switch", "-qc", "other"]);
     desk.ralph(&["task", "edit", "title", "uno", "RQ-0001"]).success();
-    commit("theirs");
+    desk.commit_all("theirs");
     desk.git(&["switch", "-q", "main"]);
     desk.ralph(&["task", "edit", "title", "eins", "RQ-0001"]).success();
-    commit("ours");
+    desk.commit_all("ours");
     assert_eq!(merge(&desk), Some(1));
     desk
 }
 
+fn title(desk: &Desk) -> serde_json::Value {
+    desk.json(&["task", "show", "RQ-0001"])["task"]["title"].clone()
+}
+
+const NOTHING: &str = "There is nothing to resolve.\n";
+
 #[test]
 fn a_value_that_lost_is_kept_until_it_is_settled() {
-    let title = |desk: &Desk| desk.json(&["task", "show", "RQ-0001"])["task"]["title"].clone();
     let desk = in_conflict();
     assert_eq!(title(&desk), "eins");
     for _ in 0..2 {
         let ran = desk.ralph(&["queue", "resolve"]);
-        assert!(ran.exited(1).stderr.contains("  theirs: \"uno\"\n"), "{ran}");
+        assert!(ran.exited(1).stderr.contains("  theirs, what came in: \"uno\"\n"), "{ran}");
     }
     let ran = desk.ralph(&["queue", "resolve", "--json"]);
-    assert_eq!(parse(&ran.exited(1).stdout)["unsettled"][0]["theirs"], "uno");
-    desk.ralph(&["queue", "resolve", "--take", "theirs", "RQ-0002"]).exited(1);
+    let unsettled = parse(&ran.exited(1).stdout)["unsettled"][0].clone();
+    assert_eq!((&unsettled["theirs"], &unsettled["left"]), (&json!("uno"), &json!("eins")));
+    assert_eq!(desk.json(&["queue", "validate"])["unsettled"], 1);
+    let doctor = desk.ralph(&["doctor"]);
+    assert!(doctor.stdout.contains("a merge left 1 conflict"), "{doctor}");
+    desk.ralph(&["queue", "resolve", "--take", "theirs", "RQ-0002"]).exited(2);
     desk.ralph(&["queue", "resolve", "--take", "theirs", "RQ-0001"]).success();
     assert_eq!(title(&desk), "uno");
-    desk.git(&["add", "-A"]);
-    desk.git(&["commit", "-qm", "merged"]);
-    assert_eq!(
-        desk.ralph(&["queue", "resolve"]).success().stderr,
-        "There is nothing to resolve.\n"
-    );
+    assert_eq!(desk.ralph(&["queue", "resolve"]).success().stderr, NOTHING);
+    // Undo brings back the conflict, too.
+    desk.ralph(&["undo"]).success();
+    assert_eq!(title(&desk), "eins");
+    desk.ralph(&["queue", "resolve"]).exited(1);
+    // What stands is said to be right.
+    desk.ralph(&["queue", "resolve", "--take", "ours"]).success();
+    assert_eq!(desk.ralph(&["queue", "resolve"]).success().stderr, NOTHING);
+    assert_eq!(desk.json(&["queue", "validate"])["unsettled"], 0);
+    desk.ralph(&["queue", "resolve", "--take", "theirs"]).success();
+    assert_eq!(title(&desk), "eins");
+}
 
-    // What was changed by hand since is not changed again.
+#[test]
+fn a_conflict_that_was_settled_by_hand_is_settled() {
     let desk = in_conflict();
     desk.ralph(&["task", "edit", "title", "one of both", "RQ-0001"]).success();
-    desk.ralph(&["queue", "resolve", "--take", "theirs"]).success();
+    let error = desk.error(&["queue", "resolve", "--take", "theirs", "RQ-0001"], 3);
+    assert_eq!(error["message"], "nothing of `RQ-0001` is in conflict, or not any more");
+    assert_eq!(desk.ralph(&["queue", "resolve", "--take", "theirs"]).success().stderr, NOTHING);
     assert_eq!(title(&desk), "one of both");
+}
+
+#[test]
+fn a_conflict_goes_with_its_merge() {
+    let desk = in_conflict();
+    desk.ralph(&["queue", "resolve", "--take", "ours"]).success();
+    desk.git(&["merge", "--abort"]);
+    assert_eq!(desk.ralph(&["queue", "resolve", "--take", "theirs"]).success().stderr, NOTHING);
+    assert_eq!(title(&desk), "eins");
+    // The same once more is another merge, in which nothing is settled.
+    assert_eq!(merge(&desk), Some(1));
+    desk.ralph(&["queue", "resolve"]).exited(1);
+    // Settled in git's own way, and committed.
+    desk.git(&["add", "-A"]);
+    assert_eq!(desk.ralph(&["queue", "resolve"]).success().stderr, NOTHING);
+    desk.git(&["commit", "-qm", "merged"]);
+    assert_eq!(desk.json(&["queue", "validate"])["unsettled"], 0);
+}
+
+#[test]
+fn a_task_that_was_deleted_here_and_edited_there_can_be_either() {
+    let desk = Desk::bare();
+    desk.ralph(&["init", "--merge-driver"]).success();
+    desk.add("one", &[]);
+    desk.commit_all("base");
+    desk.git(&["switch", "-qc", "other"]);
+    desk.ralph(&["task", "edit", "title", "uno", "RQ-0001"]).success();
+    desk.commit_all("theirs");
+    desk.git(&["switch", "-q", "main"]);
+    desk.ralph(&["task", "batch", "delete", "RQ-0001"]).success();
+    desk.commit_all("ours");
+    assert_eq!(merge(&desk), Some(1));
+    assert_eq!(title(&desk), "uno");
+    desk.ralph(&["queue", "resolve", "--take", "ours"]).success();
+    assert_eq!(desk.json(&["queue", "list"])["total"], 0);
+    desk.ralph(&["undo"]).success();
+    desk.ralph(&["queue", "resolve"]).exited(1);
+    desk.ralph(&["queue", "resolve", "--take", "theirs"]).success();
+    assert_eq!(title(&desk), "uno");
+    assert_eq!(desk.ralph(&["queue", "resolve"]).success().stderr, NOTHING);
+}
+
+#[test]
+fn a_rebase_says_whose_values_are_whose() {
+    let desk = in_conflict();
+    desk.git(&["merge", "--abort"]);
+    desk.git(&["switch", "-q", "other"]);
+    assert_eq!(with_ralph(&desk, "git rebase -q main"), Some(1));
+    let ran = desk.ralph(&["queue", "resolve"]);
+    let yours = "  theirs, the commit of yours that it moves: \"uno\"\n";
+    assert!(ran.exited(1).stderr.contains(yours), "{ran}");
+    desk.ralph(&["queue", "resolve", "--take", "theirs"]).success();
+    desk.git(&["add", "-A"]);
+    assert_eq!(with_ralph(&desk, "GIT_EDITOR=true git rebase --continue"), Some(0));
+    assert_eq!(title(&desk), "uno");
+    assert_eq!(desk.ralph(&["queue", "resolve"]).success().stderr, NOTHING);
+}
+
+#[test]
+fn a_picked_commit_and_a_stash_are_merged_by_task() {
+    let desk = in_conflict();
+    desk.git(&["merge", "--abort"]);
+    assert_eq!(with_ralph(&desk, "git cherry-pick other"), Some(1));
+    desk.ralph(&["queue", "resolve"]).exited(1);
+    desk.git(&["cherry-pick", "--abort"]);
+    assert_eq!(desk.ralph(&["queue", "resolve"]).success().stderr, NOTHING);
+
+    desk.ralph(&["task", "edit", "title", "stashed", "RQ-0001"]).success();
+    desk.git(&["stash", "-q"]);
+    desk.ralph(&["task", "edit", "tags", "mine", "RQ-0001"]).success();
+    desk.commit_all("tags");
+    assert_eq!(with_ralph(&desk, "git stash pop -q"), Some(0));
+    assert_eq!(title(&desk), "stashed");
+    desk.git(&["stash", "-q"]);
+    desk.ralph(&["task", "edit", "title", "un", "RQ-0001"]).success();
+    desk.commit_all("title");
+    assert_eq!(with_ralph(&desk, "git stash pop -q"), Some(1));
+    desk.ralph(&["queue", "resolve", "--take", "theirs"]).success();
+    assert_eq!(title(&desk), "stashed");
+    assert_eq!(desk.ralph(&["queue", "resolve"]).success().stderr, NOTHING);
 }
 
 #[test]
 fn a_conflict_that_only_git_knows_of_is_found() {
     let desk = in_conflict();
-    fs_err::remove_file(desk.path(".ralph/cache/merge-conflicts.json")).expect("it is there");
+    fs_err::remove_file(desk.path(".ralph/cache/merges.json")).expect("it is there");
     let ran = desk.ralph(&["queue", "resolve"]);
-    assert!(ran.exited(1).stderr.contains("  theirs: \"uno\"\n"), "{ran}");
+    assert!(ran.exited(1).stderr.contains("  theirs, what came in: \"uno\"\n"), "{ran}");
+}
+
+#[test]
+fn a_conflict_between_markers_that_git_does_not_know_is_remembered() {
+    let desk = Desk::bare();
+    desk.ralph(&["init"]).success();
+    let task = |title: &str| {
+        format!(
+            "{{\"id\":\"RQ-0001\",\"title\":\"{title}\",\"created_at\":\"2026-01-01T00:00:00Z\",\"updated_at\":\"2026-01-01T00:00:00Z\"}}"
+        )
+    };
+    let (ours, theirs) = (task("eins"), task("uno"));
+    let marked = format!(
+        "{{\"version\":1,\"tasks\":[\n<<<<<<< a\n{ours}\n=======\n{theirs}\n>>>>>>> b\n]}}\n"
+    );
+    desk.write(".ralph/queue.jsonc", marked);
+    desk.commit_all("markers and all");
+    desk.ralph(&["queue", "resolve"]).exited(1);
+    desk.ralph(&["queue", "resolve"]).exited(1);
+    desk.commit_all("resolved");
+    assert_eq!(desk.ralph(&["queue", "resolve"]).success().stderr, NOTHING);
+    desk.git(&["checkout", "-q", "HEAD~1"]);
+    desk.ralph(&["queue", "resolve"]).exited(1);
+    desk.ralph(&["queue", "resolve", "--take", "theirs"]).success();
+    assert_eq!(title(&desk), "uno");
 }
 
 #[test]
@@ -199,22 +329,18 @@ fn what_one_branch_finished_into_the_done_file_is_not_done_again() {
     desk.write(".ralph/config.jsonc", r#"{"version": 2, "queue": {"finish": "archive"}}"#);
     desk.add("one", &[]);
     desk.add("two", &[]);
-    let commit = |what: &str| {
-        desk.git(&["add", "-A"]);
-        desk.git(&["commit", "-qm", what]);
-    };
-    commit("base");
+    desk.commit_all("base");
     desk.git(&["switch", "-qc", "other"]);
     desk.ralph(&["task", "done", "RQ-0001"]).success();
     desk.add("theirs", &[]);
     desk.ralph(&["task", "done", "RQ-0003"]).success();
-    commit("theirs");
+    desk.commit_all("theirs");
     desk.git(&["switch", "-q", "main"]);
     // As on another machine.
     fs_err::remove_file(desk.path(".git/ralph/ids.json")).expect("it is there");
     desk.ralph(&["task", "edit", "tags", "mine", "RQ-0001"]).success();
     desk.add("ours", &[]);
-    commit("ours");
+    desk.commit_all("ours");
     assert_eq!(merge(&desk), Some(1));
     assert_eq!(desk.ralph(&["queue", "next"]).success().stdout, "RQ-0002\n");
     let codes = desk.ralph(&["queue", "validate", "--json"]);
@@ -241,19 +367,15 @@ fn what_one_branch_finished_into_the_done_file_is_not_done_again() {
 fn an_id_that_a_merge_gave_is_given_by_no_other_work_tree() {
     let desk = Desk::bare();
     desk.ralph(&["init", "--merge-driver"]).success();
-    let commit = |what: &str| {
-        desk.git(&["add", "-A"]);
-        desk.git(&["commit", "-qm", what]);
-    };
-    commit("base");
+    desk.commit_all("base");
     desk.git(&["worktree", "add", "-q", "../second"]);
     desk.git(&["switch", "-qc", "other"]);
     desk.add("theirs", &[]);
-    commit("theirs");
+    desk.commit_all("theirs");
     desk.git(&["switch", "-q", "main"]);
     fs_err::remove_file(desk.path(".git/ralph/ids.json")).expect("it is there");
     desk.add("ours", &[]);
-    commit("ours");
+    desk.commit_all("ours");
     assert_eq!(merge(&desk), Some(0));
     assert_eq!(desk.json(&["task", "show", "RQ-0002"])["task"]["title"], "ours");
     let second = desk.dir.parent().expect("a sandbox").join("second");

@@ -630,18 +630,18 @@ fn renumber(
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use proptest::prelude::*;
 
     use super::*;
     use crate::document::tests::{Change, Noise, change, noise, tasks};
 
-    fn changes() -> impl Strategy<Value = Vec<Change>> {
+    pub(crate) fn changes() -> impl Strategy<Value = Vec<Change>> {
         prop::collection::vec(change(), 0..4)
     }
 
     /// The document after the changes; what they add gets ids from `first` on.
-    fn side(base: &Document, changes: Vec<Change>, first: usize) -> Document {
+    pub(crate) fn side(base: &Document, changes: Vec<Change>, first: usize) -> Document {
         let mut draft = base.draft();
         let mut model = base.tasks().to_vec();
         for (number, mut change) in changes.into_iter().enumerate() {

@@ -4,18 +4,20 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ralph_git::Repo;
-use ralph_queue::conflict::{self, Kept, Loss, Sides, Take, Unsettled};
+use ralph_queue::conflict::{self, Loss};
 use ralph_queue::merge::{Conflict, Merged};
-use ralph_queue::{Document, IdMarks, Place, Queue, QueueFiles, Severity};
-use ralph_state::file::{Durability, FileLock, Holder, replace};
-use ralph_state::{Clock as _, Store, TaskId};
+use ralph_queue::settle::{Merges, Take, Undecided};
+use ralph_queue::{Document, IdMarks, Place, Queue, Severity};
+use ralph_state::file::{Durability, FileLock, replace};
+use ralph_state::{Store, TaskId};
 use serde_json::{Value, json};
 
+use super::merges::{self, InGit, Unsettled};
 use crate::args::{CheckArgs, MergeDriverArgs, ResolveArgs, Side};
 use crate::commands::input;
 use crate::context::Context;
 use crate::error::{CliError, ErrorKind, Exit};
-use crate::project::{Project, RALPH_DIR, find_root};
+use crate::project::{Project, RALPH_DIR, find_root, shared_dir};
 use crate::render::envelope::Schema;
 use crate::ui::{BOLD, RED, Text};
 
@@ -29,9 +31,12 @@ pub(crate) fn merge_driver(context: &Context, args: &MergeDriverArgs) -> Result<
                 print_json(context, &[(name, &merged)], &[], false)?;
             }
             tell_renumbered(context, &merged.renumbered);
-            tell_conflicts(context, merged.conflicts.iter().map(|conflict| (name, conflict)));
-            let books = Books::below(context, find_root(&context.directory()?));
-            if let Err(error) = books.enter(context, name, &merged) {
+            let undecided = merged.undecided();
+            if !undecided.is_empty() {
+                let names = Names::of(context, &context.directory()?);
+                tell_conflicts(context, names, undecided.iter().map(|undecided| (name, undecided)));
+            }
+            if let Err(error) = note(context, name, &merged) {
                 // The file is what git waits for.
                 context.ui.warn(format_args!(
                     "cannot note what the merge did: {}",
@@ -39,7 +44,9 @@ pub(crate) fn merge_driver(context: &Context, args: &MergeDriverArgs) -> Result<
                 ));
             }
             if !merged.conflicts.is_empty() {
-                context.ui.hint("`ralph queue resolve` lists this again, and takes either side.");
+                context
+                    .ui
+                    .hint("`ralph queue resolve` lists this again, and can take either side.");
             }
             let exit = if merged.conflicts.is_empty() { Exit::Done } else { Exit::Failed };
             (merged.text, exit)
@@ -54,82 +61,43 @@ pub(crate) fn merge_driver(context: &Context, args: &MergeDriverArgs) -> Result<
     Ok(exit)
 }
 
-/// Where a merge is remembered: the ids it brought, the values that do not stand.
-struct Books {
-    unsettled: Option<Store<Unsettled>>,
-    marks: Option<PathBuf>,
-    holder: Holder,
-    wait: Duration,
-}
-
-impl Books {
-    fn of(project: &Project) -> Self {
-        let path = Unsettled::path_in(&project.root.join(RALPH_DIR).join("cache"));
-        let QueueFiles { holder, lock_wait, id_marks, .. } = project.files.clone();
-        let unsettled = Store::new(path, holder.clone()).lock_wait(lock_wait);
-        Self { unsettled: Some(unsettled), marks: id_marks, holder, wait: lock_wait }
+/// Notes the ids that a merge brought, for no other task to get them, and that there are
+/// conflicts. The configuration is not asked: it may be in conflict itself.
+fn note(context: &Context, name: &Path, merged: &Merged) -> Result<(), CliError> {
+    let directory = context.directory()?;
+    // Git calls at the root of its work tree, below which the project may be.
+    let start = directory.join(name);
+    let Some(root) = find_root(start.parent().unwrap_or(&directory)) else { return Ok(()) };
+    if !root.join(RALPH_DIR).is_dir() {
+        return Ok(());
     }
-
-    /// The same where the configuration cannot be read: it may be in conflict itself.
-    fn below(context: &Context, root: Option<&Path>) -> Self {
-        let holder = context.holder("ralph queue merge-driver");
-        let wait = Duration::from_secs(10);
-        let root = root.filter(|root| root.join(RALPH_DIR).is_dir());
-        let cache = root.map(|root| root.join(RALPH_DIR).join("cache"));
-        let shared = root.and_then(ralph_git::common_dir).or_else(|| cache.clone());
-        let unsettled = cache
-            .map(|cache| Store::new(Unsettled::path_in(&cache), holder.clone()).lock_wait(wait));
-        Self { unsettled, marks: shared.map(|shared| IdMarks::path_in(&shared)), holder, wait }
-    }
-
-    fn enter(&self, context: &Context, name: &Path, merged: &Merged) -> Result<(), CliError> {
-        self.keep(context, name, &merged.conflicts)?;
-        if let Some(marks) = &self.marks {
-            let ids = merged.ids.iter();
-            ralph_queue::ids::remember(marks, &self.holder, self.wait, ids)?;
-        }
-        Ok(())
-    }
-
-    fn keep(&self, context: &Context, name: &Path, found: &[Conflict]) -> Result<(), CliError> {
-        let Some(unsettled) = self.unsettled.as_ref().filter(|_| !found.is_empty()) else {
-            return Ok(());
-        };
-        let now = context.clock.now();
-        let kept = unsettled.update(|unsettled| {
-            unsettled.keep(&name.to_string_lossy(), found, now);
+    let (holder, wait) = (context.holder("ralph queue merge-driver"), Duration::from_secs(10));
+    let cache = root.join(RALPH_DIR).join("cache");
+    let store = Store::<Merges>::new(Merges::path_in(&cache), holder.clone()).lock_wait(wait);
+    let path = name.to_string_lossy();
+    let is_known = store.load()?.is_some_and(|loaded| !loaded.value.merges.is_empty());
+    if is_known || !merged.conflicts.is_empty() {
+        let noted = store.update(|merges: &mut Merges| {
+            merges.forget(&path);
+            if !merged.conflicts.is_empty() {
+                // Which merge it is shows when git has written its index.
+                merges.remember(&path, "", Vec::new());
+            }
             Ok::<_, CliError>(())
         })?;
-        context.ui.saved(kept.saved);
-        Ok(())
+        context.ui.saved(noted.saved);
     }
-
-    fn unsettled(&self) -> Result<Vec<Kept>, CliError> {
-        let Some(store) = &self.unsettled else { return Ok(Vec::new()) };
-        Ok(store.load()?.map(|loaded| loaded.value.conflicts).unwrap_or_default())
-    }
-
-    /// Forgets conflicts that are settled.
-    fn settle(&self, context: &Context, settled: &[Kept]) -> Result<(), CliError> {
-        let Some(store) = self.unsettled.as_ref().filter(|_| !settled.is_empty()) else {
-            return Ok(());
-        };
-        let done = store.update(|unsettled| {
-            unsettled.conflicts.retain(|kept| !settled.contains(kept));
-            Ok::<_, CliError>(())
-        })?;
-        context.ui.saved(done.saved);
-        Ok(())
-    }
+    let marks = IdMarks::path_in(&shared_dir(root));
+    ralph_queue::ids::remember(&marks, &holder, wait, merged.ids.iter())?;
+    Ok(())
 }
 
 pub(crate) fn resolve(context: &Context, args: &ResolveArgs) -> Result<Exit, CliError> {
     let project = Project::open(context, "ralph queue resolve")?;
-    let books = Books::of(&project);
     let merged = {
         let files = &project.files;
         let _lock = FileLock::acquire(&files.lock_path(), &files.holder, files.lock_wait)?;
-        resolved(context, &project, &books, args)?
+        resolved(context, &project, args)?
     };
     let shown: Vec<(&Path, &Merged)> =
         merged.iter().map(|(path, merged)| (path.as_path(), merged)).collect();
@@ -139,32 +107,32 @@ pub(crate) fn resolve(context: &Context, args: &ResolveArgs) -> Result<Exit, Cli
             context.ui.print_data(&merged.text)?;
         }
     }
+    let names = Names::of(context, &project.root);
     if args.dry_run {
-        let found = shown
-            .iter()
-            .flat_map(|(path, merged)| merged.conflicts.iter().map(|conflict| (*path, conflict)));
-        let is_clean = tell_conflicts(context, found) == 0;
-        if context.ui.wants_json() {
-            print_json(context, &shown, &books.unsettled()?, true)?;
-        } else if shown.is_empty() {
-            context.ui.say("No queue file has conflict markers.");
-        }
-        return Ok(if is_clean { Exit::Done } else { Exit::Failed });
+        return dry_run(context, &project, &shown, names);
     }
     let is_mended = mend(context, &project)?;
-    let settled = settled(context, &project, &books, args)?;
-    let left = books.unsettled()?;
+    let is_settled = match args.take {
+        Some(side) => settle(context, &project, side, &args.tasks)?,
+        None => false,
+    };
+    let left = merges::unsettled(context, &project, &project.queue()?)?;
+    if left.is_empty() {
+        forget(context, &project)?;
+    }
     if context.ui.wants_json() {
         print_json(context, &shown, &left, false)?;
     }
-    tell_conflicts(context, left.iter().map(|kept| (Path::new(&kept.path), &kept.conflict)));
+    let places = left.iter().map(|left| (Path::new(&left.path), &left.undecided));
+    tell_conflicts(context, names, places);
     if !left.is_empty() {
         context.ui.hint(
-            "`ralph queue resolve --take ours` settles this as it stands, `--take theirs` by the other values.",
+            "`ralph queue resolve --take ours` (or `theirs`) settles this by the values of that side, \
+             and so does a change of the place; `git add` takes all as it stands.",
         );
         return Ok(Exit::Failed);
     }
-    if shown.is_empty() && !is_mended && settled == 0 {
+    if shown.is_empty() && !is_mended && !is_settled {
         context.ui.say("There is nothing to resolve.");
     } else {
         context.ui.hint("Look at it, then `git add` it.");
@@ -172,43 +140,62 @@ pub(crate) fn resolve(context: &Context, args: &ResolveArgs) -> Result<Exit, Cli
     Ok(Exit::Done)
 }
 
-/// Merges the files that hold conflict markers, and notes the conflicts of those that a merge
-/// driver has merged.
+fn dry_run(
+    context: &Context,
+    project: &Project,
+    shown: &[(&Path, &Merged)],
+    names: Names,
+) -> Result<Exit, CliError> {
+    let undecided: Vec<(&Path, Vec<Undecided>)> =
+        shown.iter().map(|(path, merged)| (*path, merged.undecided())).collect();
+    let found = undecided.iter().flat_map(|(path, list)| list.iter().map(|one| (*path, one)));
+    // With markers in a file there is no queue to look at.
+    let left = match shown {
+        [] => merges::unsettled(context, project, &project.queue()?)?,
+        _ => Vec::new(),
+    };
+    let places = left.iter().map(|left| (Path::new(&left.path), &left.undecided));
+    let is_clean = tell_conflicts(context, names, found.chain(places)) == 0;
+    if context.ui.wants_json() {
+        print_json(context, shown, &left, true)?;
+    } else if shown.is_empty() {
+        context.ui.say("No queue file has conflict markers.");
+    }
+    Ok(if is_clean { Exit::Done } else { Exit::Failed })
+}
+
+/// Merges the files that hold conflict markers.
 fn resolved(
     context: &Context,
     project: &Project,
-    books: &Books,
     args: &ResolveArgs,
 ) -> Result<Vec<(PathBuf, Merged)>, CliError> {
-    let known = books.unsettled()?;
     let mut merged = Vec::new();
-    for place in [Place::Queue, Place::Done] {
+    for InGit { place, name, merge, sides } in merges::in_git(context, project)? {
         let path = project.files.path(place);
-        let name = path.strip_prefix(&project.root).unwrap_or(path);
         let text = match input::read(Some(path), input::TASKS_LIMIT) {
             Ok(text) => text,
             Err(_) if !path.exists() => continue,
             Err(error) => return Err(error.at(path)),
         };
-        let between = conflict::sides(&text);
-        let staged = staged(context, project, path)?;
-        let is_marked = between.is_some();
-        let Some(sides) = staged.or(between) else { continue };
-        let result = conflict::resolve(&sides)
+        let Some(between) = conflict::sides(&text) else { continue };
+        let is_in_git = sides.is_some();
+        let result = conflict::resolve(&sides.unwrap_or(between))
             .map_err(|error| CliError::from(error).context("cannot resolve").at(path))?;
-        if is_marked {
-            if !args.dry_run {
-                context.ui.saved(replace(path, result.text.as_bytes(), Durability::Full)?);
-                books.enter(context, name, &result)?;
+        if !args.dry_run {
+            context.ui.saved(replace(path, result.text.as_bytes(), Durability::Full)?);
+            let undecided = if is_in_git { Vec::new() } else { result.undecided() };
+            let noted = merges::store(project).update(|merges| {
+                merges.remember(&name.to_string_lossy(), &merge, undecided);
+                Ok::<_, CliError>(())
+            })?;
+            context.ui.saved(noted.saved);
+            if let Some(marks) = &project.files.id_marks {
+                let (holder, wait) = (&project.files.holder, project.files.lock_wait);
+                ralph_queue::ids::remember(marks, holder, wait, result.ids.iter())?;
             }
-            merged.push((name.to_owned(), result));
-        } else if !args.dry_run
-            && args.take.is_none()
-            && !known.iter().any(|kept| Path::new(&kept.path) == name)
-        {
-            // The file is as the driver or the user left it.
-            books.keep(context, name, &result.conflicts)?;
         }
+        merged.push((name, result));
     }
     Ok(merged)
 }
@@ -230,61 +217,102 @@ fn mend(context: &Context, project: &Project) -> Result<bool, CliError> {
     Ok(true)
 }
 
-/// Settles what the user asked for, and what has settled itself; how many.
-fn settled(
+/// Settles what the user asked for; whether there was anything.
+fn settle(
     context: &Context,
     project: &Project,
-    books: &Books,
-    args: &ResolveArgs,
-) -> Result<usize, CliError> {
-    let unsettled = books.unsettled()?;
+    side: Side,
+    tasks: &[String],
+) -> Result<bool, CliError> {
     let queue = project.queue()?;
-    let is_finished = |kept: &Kept| {
-        let task = kept.conflict.task.as_ref().and_then(|id| queue.find(id.as_str()));
-        kept.conflict.field.is_none() && task.is_some_and(|(place, _)| place == Place::Done)
-    };
-    let (mut settled, left): (Vec<Kept>, Vec<Kept>) = unsettled.into_iter().partition(is_finished);
-    if let Some(side) = args.take {
-        let is_asked = |kept: &Kept| {
-            let task = kept.conflict.task.as_ref().map(TaskId::as_str);
-            args.tasks.is_empty() || args.tasks.iter().any(|id| Some(id.as_str()) == task)
-        };
-        let asked: Vec<Kept> = left.into_iter().filter(is_asked).collect();
-        let taken = project.edit(context, |edit| {
-            let take = |kept: &Kept| match side {
-                Side::Ours => conflict::take(edit, &kept.conflict, Take::Ours).map(|_| true),
-                Side::Theirs => conflict::take(edit, &kept.conflict, Take::Theirs),
-            };
-            asked.iter().map(take).collect::<Result<Vec<bool>, _>>()
-        })?;
-        for (kept, is_taken) in asked.into_iter().zip(taken) {
-            if is_taken {
-                settled.push(kept);
-            } else {
-                let Kept { path, conflict, .. } = &kept;
-                let what = subject(conflict);
-                context.ui.warn(format_args!("{path}: {what} has to be changed by hand"));
-            }
+    let mut asked = merges::unsettled(context, project, &queue)?;
+    let task = |open: &Unsettled| open.undecided.conflict.task.clone();
+    for id in tasks {
+        if !asked.iter().any(|open| task(open).is_some_and(|task| task.as_str() == id)) {
+            project.find(&queue, id)?;
+            let message = format!("nothing of `{id}` is in conflict, or not any more");
+            return Err(CliError::new(ErrorKind::Refused, message)
+                .hint("`ralph queue resolve` lists what is."));
         }
     }
-    books.settle(context, &settled)?;
-    Ok(settled.len())
+    if !tasks.is_empty() {
+        asked.retain(|open| {
+            task(open).is_some_and(|task| tasks.iter().any(|id| task.as_str() == id))
+        });
+    }
+    if asked.is_empty() {
+        return Ok(false);
+    }
+    let side = match side {
+        Side::Ours => Take::Ours,
+        Side::Theirs => Take::Theirs,
+    };
+    let places: Vec<(Place, Undecided)> =
+        asked.iter().map(|open| (open.place, open.undecided.clone())).collect();
+    let edited = project.settle_conflicts(context, &places, side)?;
+    let noted = merges::store(project).update(|merges| {
+        for files in asked.chunk_by(|one, other| one.path == other.path) {
+            let places: Vec<&Undecided> = files.iter().map(|open| &open.undecided).collect();
+            merges.settle(&files[0].path, &files[0].merge, &places, side);
+        }
+        Ok::<_, CliError>(())
+    })?;
+    context.ui.saved(noted.saved);
+    if edited.rev != queue.revision() {
+        context.ui.hint("`ralph undo` brings back what stood there, and the conflict with it.");
+    }
+    Ok(true)
 }
 
-/// The versions that git keeps of a file in conflict.
-fn staged(context: &Context, project: &Project, path: &Path) -> Result<Option<Sides>, CliError> {
-    let Ok(repo) = context.repo(&project.root) else { return Ok(None) };
-    let Ok(name) = path.strip_prefix(&project.root) else { return Ok(None) };
-    let stage = |number: &str| text_of(&repo, number, name);
-    let (Some(ours), Some(theirs)) = (stage(":2")?, stage(":3")?) else { return Ok(None) };
-    Ok(Some(Sides::new(ours, stage(":1")?, theirs)))
+/// Forgets the merges that are over.
+fn forget(context: &Context, project: &Project) -> Result<(), CliError> {
+    let store = merges::store(project);
+    let Some(known) = store.load()?.filter(|loaded| !loaded.value.merges.is_empty()) else {
+        return Ok(());
+    };
+    let lasting: Vec<(String, String)> = merges::in_git(context, project)?
+        .into_iter()
+        .map(|file| (file.name.to_string_lossy().into_owned(), file.merge))
+        .collect();
+    let is_over = |path: &str, merge: &str| {
+        !lasting.iter().any(|(name, current)| name == path && current == merge)
+    };
+    if !known.value.merges.iter().any(|known| is_over(&known.path, &known.merge)) {
+        return Ok(());
+    }
+    let done = store.update(|merges| {
+        merges.merges.retain(|known| !is_over(&known.path, &known.merge));
+        Ok::<_, CliError>(())
+    })?;
+    context.ui.saved(done.saved);
+    Ok(())
+}
+
+/// What the sides of a merge are, in words.
+#[derive(Clone, Copy)]
+struct Names {
+    ours: &'static str,
+    theirs: &'static str,
+}
+
+impl Names {
+    /// A rebase has them the other way round than its user thinks.
+    fn of(context: &Context, root: &Path) -> Self {
+        match context.repo(root) {
+            Ok(repo) if repo.rebase_in_progress() => Self {
+                ours: "ours, what the rebase goes onto",
+                theirs: "theirs, the commit of yours that it moves",
+            },
+            _ => Self { ours: "ours, what was checked out", theirs: "theirs, what came in" },
+        }
+    }
 }
 
 fn text_of(repo: &Repo, rev: &str, name: &Path) -> Result<Option<String>, CliError> {
     let text = repo.read_blob(rev, name)?.map(ralph_queue::decode).transpose();
     text.map_err(|error| {
         CliError::new(ErrorKind::Corrupt, error)
-            .context(format!("cannot read stage `{rev}` of the file"))
+            .context(format!("cannot read `{rev}` of the file"))
             .hint(format!("`git show {rev}:{}` prints it.", name.display()))
             .at(name)
     })
@@ -293,7 +321,7 @@ fn text_of(repo: &Repo, rev: &str, name: &Path) -> Result<Option<String>, CliErr
 fn print_json(
     context: &Context,
     merged: &[(&Path, &Merged)],
-    unsettled: &[Kept],
+    unsettled: &[Unsettled],
     dry_run: bool,
 ) -> Result<(), CliError> {
     let files: Vec<Value> = merged.iter().map(|(path, merged)| document(path, merged)).collect();
@@ -323,18 +351,28 @@ fn subject(Conflict { task, field, .. }: &Conflict) -> String {
 /// Says what could not be decided; how much that is.
 fn tell_conflicts<'c>(
     context: &Context,
-    conflicts: impl Iterator<Item = (&'c Path, &'c Conflict)>,
+    names: Names,
+    conflicts: impl Iterator<Item = (&'c Path, &'c Undecided)>,
 ) -> usize {
     let mut count = 0;
-    for (path, conflict) in conflicts {
+    for (path, undecided) in conflicts {
         count += 1;
-        let value = |value: &Option<Value>| value.as_ref().unwrap_or(&Value::Null).to_string();
-        let text = Text::new()
-            .style(RED, format_args!("{}: {}", path.display(), subject(conflict)))
-            .line()
-            .plain(format_args!("  ours:   {}", value(&conflict.ours)))
-            .line()
-            .plain(format_args!("  theirs: {}", value(&conflict.theirs)));
+        let Undecided { conflict, left, .. } = undecided;
+        let value = |value: &Option<Value>| match value {
+            Some(value) => value.to_string(),
+            None => "nothing".to_owned(),
+        };
+        let line =
+            |text: Text, name, it| text.line().plain(format_args!("  {name}: {}", value(it)));
+        let text = format_args!("{}: {}", path.display(), subject(conflict)).to_string();
+        let text = Text::new().style(RED, text);
+        let text = line(text, names.ours, &conflict.ours);
+        let mut text = line(text, names.theirs, &conflict.theirs);
+        if *left != conflict.ours && *left != conflict.theirs {
+            text = line(text, "what stands", left);
+        } else if *left != conflict.ours {
+            text = text.line().plain("  theirs stands");
+        }
         context.ui.say(text);
     }
     count

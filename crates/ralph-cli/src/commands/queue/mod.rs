@@ -6,6 +6,7 @@ mod export;
 mod graph;
 mod import;
 pub(crate) mod list;
+pub(crate) mod merges;
 mod ready;
 mod search;
 mod stats;
@@ -261,6 +262,8 @@ fn validate(context: &Context) -> Result<Exit, CliError> {
     };
     let (errors, warnings): (Vec<&Problem>, Vec<&Problem>) =
         problems.iter().partition(|problem| problem.severity == Severity::Error);
+    let unsettled =
+        queue.as_ref().map_or(0, |queue| merges::known_unsettled(context, &project, queue));
     let next = (!errors.is_empty() && can_mend(context, &project, errors.len())).then_some(MEND);
     if context.ui.wants_json() {
         let rows = |problems: &[&Problem]| -> Vec<serde_json::Value> {
@@ -272,6 +275,7 @@ fn validate(context: &Context) -> Result<Exit, CliError> {
             "valid": errors.is_empty(),
             "errors": rows(&errors),
             "warnings": rows(&warnings),
+            "unsettled": unsettled,
             "next": next,
         }))?;
     } else {
@@ -288,6 +292,10 @@ fn validate(context: &Context) -> Result<Exit, CliError> {
                 .ui
                 .hint(format!("`{next}` shows what Ralph can mend; correct the rest by hand.")),
             _ => context.ui.hint("Correct them by hand; every edit by Ralph checks again."),
+        }
+        if unsettled > 0 {
+            context.ui.warn(merges::told(unsettled));
+            context.ui.hint("`ralph queue resolve` lists them.");
         }
     }
     Ok(if errors.is_empty() { Exit::Done } else { Exit::Refused })

@@ -1,0 +1,141 @@
+//! Merges of the queue files that git waits for, and what nobody has settled in them.
+
+use std::path::{Path, PathBuf};
+
+use ralph_git::{ConflictFile, Repo};
+use ralph_queue::conflict::{self, Sides};
+use ralph_queue::settle::{self, Merges, Undecided};
+use ralph_queue::{Place, Queue};
+use ralph_state::Store;
+use serde::Serialize;
+
+use crate::context::Context;
+use crate::error::{CliError, ErrorKind};
+use crate::project::{Project, RALPH_DIR};
+
+/// A queue file as git has it.
+pub(crate) struct InGit {
+    pub(crate) place: Place,
+    /// Relative to the repository, as git tells it to a merge driver.
+    pub(crate) name: PathBuf,
+    /// Tells its merge from others: the versions that git merges, or else the commit that is
+    /// checked out.
+    pub(crate) merge: String,
+    /// The versions, while the file is in conflict.
+    pub(crate) sides: Option<Sides>,
+}
+
+/// A place in conflict that does not count as settled.
+#[derive(Clone, Serialize)]
+pub(crate) struct Unsettled {
+    #[serde(skip)]
+    pub(crate) place: Place,
+    pub(crate) path: String,
+    #[serde(skip)]
+    pub(crate) merge: String,
+    #[serde(flatten)]
+    pub(crate) undecided: Undecided,
+}
+
+/// Where merges are remembered.
+pub(crate) fn store(project: &Project) -> Store<Merges> {
+    let path = Merges::path_in(&project.root.join(RALPH_DIR).join("cache"));
+    Store::new(path, project.files.holder.clone()).lock_wait(project.files.lock_wait)
+}
+
+/// Both files as git has them.
+pub(crate) fn in_git(context: &Context, project: &Project) -> Result<Vec<InGit>, CliError> {
+    let repo = context.repo(&project.root).ok();
+    let unmerged = repo.as_ref().map(Repo::conflicts).transpose()?.unwrap_or_default();
+    let head = repo.as_ref().and_then(|repo| repo.head().ok()?.commit().map(ToString::to_string));
+    let file = |place| {
+        let name = name(repo.as_ref(), project, project.files.path(place));
+        let versions = unmerged.iter().find(|file| file.path == name);
+        let Some((repo, versions)) = repo.as_ref().zip(versions) else {
+            let merge = head.clone().unwrap_or_default();
+            return Ok(InGit { place, name, merge, sides: None });
+        };
+        let ConflictFile { base, ours, theirs, .. } = versions;
+        let shas = [base, ours, theirs].map(|sha| sha.as_ref().map_or("-", |sha| sha.as_str()));
+        Ok(InGit { place, merge: shas.join(" "), sides: sides(repo, versions)?, name })
+    };
+    [Place::Queue, Place::Done].into_iter().map(file).collect()
+}
+
+/// A path below the root of the project as git names it.
+fn name(repo: Option<&Repo>, project: &Project, path: &Path) -> PathBuf {
+    let inside = path.strip_prefix(&project.root).unwrap_or(path);
+    let root = fs_err::canonicalize(&project.root).ok();
+    let above = root
+        .as_deref()
+        .zip(repo)
+        .and_then(|(root, repo)| root.strip_prefix(repo.root()).ok())
+        .unwrap_or(Path::new(""));
+    above.join(inside)
+}
+
+/// The versions of a file that both sides have.
+fn sides(repo: &Repo, versions: &ConflictFile) -> Result<Option<Sides>, CliError> {
+    let ConflictFile { path, base, ours, theirs } = versions;
+    let (Some(ours), Some(theirs)) = (ours, theirs) else { return Ok(None) };
+    let text = |sha| {
+        ralph_queue::decode(repo.blob(sha)?).map_err(|error| {
+            CliError::new(ErrorKind::Corrupt, error)
+                .context("cannot read a version of the file")
+                .hint(format!("`git cat-file blob {sha}` prints it."))
+                .at(path)
+        })
+    };
+    let base = base.as_ref().map(text).transpose()?;
+    Ok(Some(Sides::new(text(ours)?, base, text(theirs)?)))
+}
+
+/// Every place that a merge could not decide, that holds what the merge left, and that nobody has
+/// said is right.
+pub(crate) fn unsettled(
+    context: &Context,
+    project: &Project,
+    queue: &Queue,
+) -> Result<Vec<Unsettled>, CliError> {
+    let merges = store(project).load()?.map(|loaded| loaded.value).unwrap_or_default();
+    let mut unsettled = Vec::new();
+    for InGit { place, name, merge, sides } in in_git(context, project)? {
+        let path = name.to_string_lossy().into_owned();
+        let memory = merges.find(&path, &merge);
+        let undecided = match sides {
+            // Versions that no merge can read were put together by hand.
+            Some(sides) => conflict::resolve(&sides).map(|merged| merged.undecided()).ok(),
+            None => memory.map(|memory| memory.undecided.clone()),
+        };
+        let document = match place {
+            Place::Queue => queue.document(),
+            Place::Done => queue.done_document(),
+        };
+        let open = settle::unsettled(undecided.unwrap_or_default(), document, memory);
+        unsettled.extend(open.into_iter().map(|undecided| {
+            let (path, merge) = (path.clone(), merge.clone());
+            Unsettled { place, path, merge, undecided }
+        }));
+    }
+    Ok(unsettled)
+}
+
+/// [`unsettled`], for a command that is about something else: git is asked only if a merge left
+/// conflicts since `ralph queue resolve` was done with all, and a fault is no fault of the queue.
+pub(crate) fn known_unsettled(context: &Context, project: &Project, queue: &Queue) -> usize {
+    let is_known = store(project)
+        .load()
+        .is_ok_and(|loaded| loaded.is_some_and(|loaded| !loaded.value.merges.is_empty()));
+    if !is_known {
+        return 0;
+    }
+    unsettled(context, project, queue).map_or(0, |unsettled| unsettled.len())
+}
+
+/// How many places are unsettled, in words.
+pub(crate) fn told(unsettled: usize) -> String {
+    match unsettled {
+        1 => "a merge left 1 conflict that nobody has settled".to_owned(),
+        many => format!("a merge left {many} conflicts that nobody has settled"),
+    }
+}

@@ -1,0 +1,553 @@
+//! What a merge could not decide, until somebody settles it.
+//!
+//! Git keeps the three versions of a file in conflict, so that what is undecided is found again
+//! from them, for as long as the merge lasts and no longer. A place that does not hold what the
+//! merge left there is settled: somebody changed it since. Only what is settled without a change
+//! has to be remembered, see [`Merges`].
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use ralph_state::document::{Document as Versioned, Upgrades};
+use ralph_state::json::Object;
+use ralph_state::{TaskId, Timestamp};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::document::{Document, Draft};
+use crate::edit::{Edit, Spliced};
+use crate::files::{Edited, QueueFiles, Terms, UpdateError};
+use crate::merge::{Conflict, Merged};
+use crate::queue::{Place, Queue};
+use crate::task::Task;
+
+/// A conflict, and what the merge left where it is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Undecided {
+    /// What is in conflict.
+    #[serde(flatten)]
+    pub conflict: Conflict,
+    /// What the merge left there: the value of the field, the whole task that one side removed,
+    /// or the ids of the tasks in their order.
+    pub left: Option<Value>,
+}
+
+/// Whose value is taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Take {
+    /// That of [`Conflict::ours`].
+    Ours,
+    /// That of [`Conflict::theirs`].
+    Theirs,
+}
+
+/// Why nothing was settled. Nothing is changed then.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SettleError {
+    /// Somebody changed the place since it was looked at.
+    #[error("what the merge left has been changed since")]
+    ChangedSince {
+        /// The place.
+        conflict: Box<Conflict>,
+    },
+    /// The value is none that the place can hold.
+    #[error("the value of that side cannot stand there")]
+    Unfit {
+        /// The place.
+        conflict: Box<Conflict>,
+    },
+}
+
+impl Merged {
+    /// The conflicts, with what stands in the merged text.
+    pub fn undecided(&self) -> Vec<Undecided> {
+        if self.conflicts.is_empty() {
+            return Vec::new();
+        }
+        // It was read before it was handed out.
+        let Ok(document) = Document::parse(self.text.as_str()) else { return Vec::new() };
+        let draft = document.draft();
+        let undecided = |conflict: &Conflict| {
+            let left = standing(&draft, conflict);
+            Undecided { conflict: conflict.clone(), left }
+        };
+        self.conflicts.iter().map(undecided).collect()
+    }
+}
+
+impl Undecided {
+    /// The value of a side.
+    pub fn value(&self, side: Take) -> Option<&Value> {
+        match side {
+            Take::Ours => self.conflict.ours.as_ref(),
+            Take::Theirs => self.conflict.theirs.as_ref(),
+        }
+    }
+}
+
+impl QueueFiles {
+    /// Gives places in conflict the values of one side, all of them or none. `permit` is asked
+    /// whether the tasks that this touches may be touched.
+    pub fn settle<E: From<SettleError>>(
+        &self,
+        now: Timestamp,
+        terms: &Terms,
+        (asked, side): (&[(Place, Undecided)], Take),
+        permit: impl FnOnce(&[TaskId]) -> Result<(), E>,
+    ) -> Result<Edited<()>, UpdateError<E>> {
+        self.transact(now, terms, &|| None, |before, _| {
+            let spliced = settled(before, now, asked, side)?;
+            let touched = spliced.touched(before).into_iter().map(|task| task.id);
+            permit(&touched.collect::<Vec<_>>()).map_err(UpdateError::Refused)?;
+            Ok(((), spliced))
+        })
+    }
+}
+
+/// Both files with the values of one side in those places.
+fn settled<E: From<SettleError>>(
+    before: &Queue,
+    now: Timestamp,
+    asked: &[(Place, Undecided)],
+    side: Take,
+) -> Result<Spliced, UpdateError<E>> {
+    let mut edit = Edit::new(before, now);
+    let mut keys: [Option<Map<String, Value>>; 2] = [None, None];
+    for (place, undecided) in asked {
+        let (draft, keys) = match place {
+            Place::Queue => (&mut edit.queue, &mut keys[0]),
+            Place::Done => (&mut edit.done, &mut keys[1]),
+        };
+        put(draft, keys, now, undecided, side)
+            .map_err(|error| UpdateError::Refused(error.into()))?;
+    }
+    let mut spliced = edit.splice().map_err(UpdateError::Splice)?;
+    let files =
+        [(before.document(), &mut spliced.queue), (before.done_document(), &mut spliced.done)];
+    for ((before, after), keys) in files.into_iter().zip(keys) {
+        let Some(keys) = keys else { continue };
+        let document = after.as_ref().unwrap_or(before);
+        let changed = document.with_other_fields(&before.other_fields(), &keys);
+        *after = Some(changed.map_err(UpdateError::Splice)?);
+    }
+    Ok(spliced)
+}
+
+/// Puts the value of a side into its place. Keys of the file itself are collected in `keys`.
+fn put(
+    draft: &mut Draft<'_>,
+    keys: &mut Option<Map<String, Value>>,
+    now: Timestamp,
+    undecided: &Undecided,
+    side: Take,
+) -> Result<(), SettleError> {
+    let conflict = &undecided.conflict;
+    let unfit = || SettleError::Unfit { conflict: Box::new(conflict.clone()) };
+    if standing(draft, conflict) != undecided.left {
+        return Err(SettleError::ChangedSince { conflict: Box::new(conflict.clone()) });
+    }
+    let wanted = undecided.value(side);
+    if wanted == undecided.left.as_ref() {
+        return Ok(());
+    }
+    match (Subject::of(conflict), wanted) {
+        (Subject::Task(id), None) => {
+            draft.take(draft.position(id).ok_or_else(unfit)?);
+        }
+        (Subject::Task(_), Some(_)) => return Err(unfit()),
+        (Subject::Order, wanted) => {
+            let ids = ids(wanted);
+            let ranks: Vec<(usize, &str)> =
+                places(draft, conflict).into_iter().zip(ids.iter().copied()).collect();
+            let rank = |(index, task): (usize, &Task)| {
+                let is_it = |(_, id): &&(usize, &str)| *id == task.id.as_str();
+                ranks.iter().find(is_it).map_or(index, |(rank, _)| *rank)
+            };
+            let ranks: Vec<usize> = draft.tasks().enumerate().map(rank).collect();
+            draft.arrange(&ranks);
+        }
+        (Subject::Field(id, field), wanted) => {
+            let at = draft.position(id).ok_or_else(unfit)?;
+            let mut fields = fields(draft.task(at));
+            set(&mut fields, field, wanted).ok_or_else(unfit)?;
+            let mut task = Task::parse(&Value::Object(fields).to_string()).map_err(|_| unfit())?;
+            if field != "updated_at" {
+                task.updated_at = Some(now.to_string());
+            }
+            *draft.task_mut(at) = task;
+        }
+        (Subject::Key(key), wanted) => {
+            let keys = keys.get_or_insert_with(|| draft.document().other_fields());
+            set(keys, key, wanted).ok_or_else(unfit)?;
+        }
+    }
+    Ok(())
+}
+
+/// What a conflict is about.
+enum Subject<'c> {
+    /// Whether there is such a task.
+    Task(&'c str),
+    /// A field of a task.
+    Field(&'c str, &'c str),
+    /// The order of the tasks.
+    Order,
+    /// A key of the file itself.
+    Key(&'c str),
+}
+
+impl<'c> Subject<'c> {
+    fn of(Conflict { task, field, .. }: &'c Conflict) -> Self {
+        match (task.as_ref().map(TaskId::as_str), field.as_deref()) {
+            (Some(task), Some(field)) => Self::Field(task, field),
+            (Some(task), None) => Self::Task(task),
+            (None, None | Some("tasks")) => Self::Order,
+            (None, Some(key)) => Self::Key(key),
+        }
+    }
+}
+
+/// What is at the place of a conflict.
+fn standing(draft: &Draft<'_>, conflict: &Conflict) -> Option<Value> {
+    let task = |id| draft.position(id).map(|at| fields(draft.task(at)));
+    match Subject::of(conflict) {
+        Subject::Task(id) => task(id).map(Value::Object),
+        Subject::Field(id, field) => get(&task(id)?, field).cloned(),
+        Subject::Key(key) => get(&draft.document().other_fields(), key).cloned(),
+        Subject::Order => {
+            let ids = places(draft, conflict).into_iter().map(|at| draft.task(at).id.as_str());
+            Some(ids.map(Value::from).collect())
+        }
+    }
+}
+
+/// Where the tasks are whose order is in conflict.
+fn places(draft: &Draft<'_>, conflict: &Conflict) -> Vec<usize> {
+    let wanted: BTreeSet<&str> = ids(conflict.ours.as_ref()).into_iter().collect();
+    let tasks = draft.tasks().enumerate();
+    tasks.filter(|(_, task)| wanted.contains(task.id.as_str())).map(|(at, _)| at).collect()
+}
+
+fn ids(list: Option<&Value>) -> Vec<&str> {
+    list.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect()
+}
+
+fn fields(task: &Task) -> Map<String, Value> {
+    task.fields().into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+/// The key of `object` that the name of a field begins with, where an object is, and the rest of
+/// the name. A key may have dots in it.
+fn deeper<'n>(object: &Map<String, Value>, name: &'n str) -> Option<(String, &'n str)> {
+    if object.contains_key(name) {
+        return None;
+    }
+    object.iter().filter(|(_, value)| value.is_object()).find_map(|(key, _)| {
+        let rest = name.strip_prefix(key.as_str())?.strip_prefix('.')?;
+        Some((key.clone(), rest))
+    })
+}
+
+fn get<'v>(object: &'v Map<String, Value>, name: &str) -> Option<&'v Value> {
+    match deeper(object, name) {
+        Some((key, rest)) => get(object.get(&key)?.as_object()?, rest),
+        None => object.get(name),
+    }
+}
+
+fn set(object: &mut Map<String, Value>, name: &str, value: Option<&Value>) -> Option<()> {
+    if let Some((key, rest)) = deeper(object, name) {
+        return set(object.get_mut(&key)?.as_object_mut()?, rest, value);
+    }
+    // A task has no empty ones of these.
+    let lost = ["custom_fields.", "agent."].into_iter().find_map(|outer| {
+        name.strip_prefix(outer).map(|inner| (outer.trim_end_matches('.'), inner))
+    });
+    match (value, lost) {
+        (None, _) => {
+            object.remove(name);
+        }
+        (Some(value), Some((outer, inner))) => {
+            let inner = Map::from_iter([(inner.to_owned(), value.clone())]);
+            object.insert(outer.to_owned(), Value::Object(inner));
+        }
+        (Some(value), None) => {
+            object.insert(name.to_owned(), value.clone());
+        }
+    }
+    Some(())
+}
+
+/// What no version in git tells of the merges of a work tree; a [`ralph_state::Store`] keeps it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Merges {
+    /// The version; a save always writes 1.
+    #[serde(default)]
+    pub version: u32,
+    /// One for each file at most.
+    #[serde(default)]
+    pub merges: Vec<Merge>,
+    /// Fields that this version of the program does not know, kept as they are.
+    #[serde(flatten)]
+    pub extra: Object,
+}
+
+/// What is remembered of the merge of a file.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Merge {
+    /// The file, as git names it.
+    pub path: String,
+    /// Which merge: what is remembered of any other is void.
+    pub merge: String,
+    /// What was undecided, where git has no versions to find it from.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub undecided: Vec<Undecided>,
+    /// What was settled where the file does not tell.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub taken: Vec<Taken>,
+}
+
+/// Places that were settled together.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Taken {
+    /// Those that are as the merge left them.
+    pub standing: Vec<Spot>,
+    /// Those that got another value. One that has again what the merge left tells that all of
+    /// this was taken back.
+    pub changed: Vec<Spot>,
+}
+
+/// A place in a file, as in [`Conflict`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Spot {
+    /// The task.
+    pub task: Option<TaskId>,
+    /// The field, or the key of the file.
+    pub field: Option<String>,
+}
+
+impl Spot {
+    fn of(Conflict { task, field, .. }: &Conflict) -> Self {
+        Self { task: task.clone(), field: field.clone() }
+    }
+}
+
+impl Merges {
+    /// Where they are, below the directory for what a work tree keeps to itself.
+    pub fn path_in(cache: &Path) -> PathBuf {
+        cache.join("merges.json")
+    }
+
+    /// What is remembered of that merge.
+    pub fn find(&self, path: &str, merge: &str) -> Option<&Merge> {
+        self.merges.iter().find(|known| known.path == path && known.merge == merge)
+    }
+
+    /// A merge of the file begins, maybe the same once more: nothing of it is settled.
+    pub fn forget(&mut self, path: &str) {
+        self.merges.retain(|known| known.path != path);
+    }
+
+    /// Remembers what no git can tell.
+    pub fn remember(&mut self, path: &str, merge: &str, undecided: Vec<Undecided>) {
+        self.forget(path);
+        let (path, merge) = (path.to_owned(), merge.to_owned());
+        self.merges.push(Merge { path, merge, undecided, taken: Vec::new() });
+    }
+
+    /// Remembers that places were settled by a side.
+    pub fn settle(&mut self, path: &str, merge: &str, places: &[&Undecided], side: Take) {
+        if self.find(path, merge).is_none() {
+            self.remember(path, merge, Vec::new());
+        }
+        let (standing, changed): (Vec<&Undecided>, Vec<&Undecided>) =
+            places.iter().partition(|place| place.value(side) == place.left.as_ref());
+        let spots = |places: Vec<&Undecided>| {
+            places.into_iter().map(|place| Spot::of(&place.conflict)).collect()
+        };
+        let taken = Taken { standing: spots(standing), changed: spots(changed) };
+        if let Some(known) = self.merges.iter_mut().find(|known| known.path == path) {
+            known.taken.push(taken);
+        }
+    }
+}
+
+/// Those of `all` that are not settled: what the merge left is still there in `document`, and
+/// nobody has said that it is right.
+pub fn unsettled(
+    all: Vec<Undecided>,
+    document: &Document,
+    memory: Option<&Merge>,
+) -> Vec<Undecided> {
+    let draft = document.draft();
+    let left: Vec<Undecided> =
+        all.into_iter().filter(|place| standing(&draft, &place.conflict) == place.left).collect();
+    let stands = |spot: &Spot| left.iter().any(|place| Spot::of(&place.conflict) == *spot);
+    let valid = memory.into_iter().flat_map(|memory| &memory.taken);
+    let valid = valid.filter(|taken| !taken.changed.iter().any(stands));
+    let settled: Vec<&Spot> = valid.flat_map(|taken| &taken.standing).collect();
+    let is_open = |place: &Undecided| !settled.contains(&&Spot::of(&place.conflict));
+    left.iter().filter(|place| is_open(place)).cloned().collect()
+}
+
+impl Versioned for Merges {
+    const KIND: &'static str = "record of merges";
+    const VERSION_KEY: &'static str = "version";
+    const UPGRADES: Upgrades = Upgrades::new(1, 1, &[]);
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::document::tests::{Noise, noise, tasks};
+    use crate::merge::tests::{changes, side};
+    use crate::merge::three_way;
+
+    fn queue(text: &str) -> Queue {
+        Queue::new(Document::parse(text).unwrap(), None)
+    }
+
+    fn now() -> Timestamp {
+        "2026-04-22T12:00:00Z".parse().unwrap()
+    }
+
+    /// The text with all that is undecided settled by a side.
+    fn take(text: &str, undecided: &[Undecided], side: Take) -> Result<String, SettleError> {
+        let asked: Vec<(Place, Undecided)> =
+            undecided.iter().map(|one| (Place::Queue, one.clone())).collect();
+        match settled::<SettleError>(&queue(text), now(), &asked, side) {
+            Ok(spliced) => {
+                Ok(spliced.queue.map_or_else(|| text.to_owned(), |queue| queue.text().to_owned()))
+            }
+            Err(UpdateError::Refused(error)) => Err(error),
+            Err(other) => panic!("{other}"),
+        }
+    }
+
+    const BASE: &str = r#"{"version": 1, "meta": {"team": "a", "x.y": 1}, "tasks": [
+  {"id": "RQ-1", "title": "one", "notes": ["n"], "custom_fields": {"owner": "me"}}, // first
+  {"id": "RQ-2", "title": "two"},
+  {"id": "RQ-3", "title": "three"},
+  {"id": "RQ-4", "title": "four"}, // last
+  {"id": "RQ-5", "title": "five"},
+]}
+"#;
+
+    #[test]
+    fn both_sides_can_be_taken_of_every_kind_of_conflict() {
+        let ours = BASE
+            .replace("\"one\"", "\"eins\"")
+            .replace("[\"n\"]", "[\"ours\"]")
+            .replace(", \"custom_fields\": {\"owner\": \"me\"}", "")
+            .replace("  {\"id\": \"RQ-3\", \"title\": \"three\"},\n", "")
+            .replace("four", "vier")
+            .replace("\"x.y\": 1", "\"x.y\": 2");
+        let five = "  {\"id\": \"RQ-5\", \"title\": \"five\"},\n";
+        let ours = ours.replace(five, "").replacen("[\n", &format!("[\n{five}"), 1);
+        let theirs = BASE
+            .replace("\"one\"", "\"uno\"")
+            .replace("[\"n\"]", "[\"theirs\"]")
+            .replace("\"me\"", "\"you\"")
+            .replace("three", "drei")
+            .replace("  {\"id\": \"RQ-4\", \"title\": \"four\"}, // last\n", "")
+            .replace("\"x.y\": 1", "\"x.y\": 3");
+        let two = "  {\"id\": \"RQ-2\", \"title\": \"two\"},\n";
+        let theirs = theirs.replace(two, "").replacen("[\n", &format!("[\n{two}"), 1);
+        let merged = three_way(BASE, &ours, &theirs).unwrap();
+        let undecided = merged.undecided();
+        let names: Vec<&str> = undecided
+            .iter()
+            .map(|one| one.conflict.field.as_deref().unwrap_or("removed"))
+            .collect();
+        let kinds =
+            ["tasks", "custom_fields.owner", "notes", "title", "removed", "removed", "meta.x.y"];
+        assert_eq!(names, kinds);
+
+        let ours = take(&merged.text, &undecided, Take::Ours).unwrap();
+        let stamped = |text: &str| {
+            let mut tasks = Document::parse(text).unwrap().tasks().to_vec();
+            for task in &mut tasks {
+                task.updated_at = None;
+            }
+            tasks
+        };
+        let ids = |text: &str| -> Vec<String> {
+            stamped(text).iter().map(|task| task.id.to_string()).collect()
+        };
+        // RQ-4 went behind the task that it followed, and is no part of the conflict.
+        assert_eq!(ids(&ours), ["RQ-5", "RQ-4", "RQ-1", "RQ-2"]);
+        assert!(ours.contains("vier") && ours.contains("\"x.y\": 2") && ours.contains("// last"));
+        assert!(!ours.contains("owner") && ours.contains("[\"ours\"]") && ours.contains("eins"));
+        let theirs = take(&merged.text, &undecided, Take::Theirs).unwrap();
+        assert_eq!(ids(&theirs), ["RQ-2", "RQ-1", "RQ-3", "RQ-5"]);
+        assert!(theirs.contains("drei") && theirs.contains("\"x.y\": 3") && theirs.contains("uno"));
+        assert_eq!(stamped(&theirs)[1].custom_fields["owner"], "you");
+        assert_eq!(stamped(&theirs)[1].notes, ["theirs"]);
+
+        // What theirs had already, nobody can tell from what the merge left; the rest is settled,
+        // and is not settled twice.
+        let left = unsettled(undecided.clone(), &Document::parse(&*theirs).unwrap(), None);
+        assert_eq!(left.len(), 2, "{left:?}");
+        let again = take(&theirs, &undecided, Take::Ours).unwrap_err();
+        assert!(matches!(again, SettleError::ChangedSince { .. }));
+    }
+
+    #[test]
+    fn what_stands_is_settled_until_that_is_taken_back() {
+        let conflict = |field: &str, ours: &str| Undecided {
+            conflict: Conflict {
+                task: Some("RQ-1".parse().unwrap()),
+                field: Some(field.to_owned()),
+                base: None,
+                ours: Some(ours.into()),
+                theirs: None,
+            },
+            left: Some("x".into()),
+        };
+        let all = vec![conflict("title", "x"), conflict("description", "y")];
+        let text = |description: &str| {
+            let task = format!(r#"{{"id":"RQ-1","title":"x","description":"{description}"}}"#);
+            Document::parse(format!(r#"{{"version":1,"tasks":[{task}]}}"#)).unwrap()
+        };
+        let mut merges = Merges::default();
+        merges.settle("q", "m", &all.iter().collect::<Vec<_>>(), Take::Ours);
+        let left = |document: &Document, merge| {
+            unsettled(all.clone(), document, merges.find("q", merge)).len()
+        };
+        assert_eq!(left(&text("y"), "m"), 0);
+        assert_eq!(left(&text("x"), "m"), 2);
+        assert_eq!(left(&text("y"), "another"), 1);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn a_side_is_taken_where_there_is_a_conflict_and_nowhere_else(tasks in tasks(), bytes in noise(), one in changes(), other in changes()) {
+            let base = Document::parse(Noise::new(&bytes).document(&tasks)).unwrap();
+            let (ours, theirs) = (side(&base, one, 100), side(&base, other, 200));
+            let merged = three_way(base.text(), ours.text(), theirs.text()).unwrap();
+            let undecided = merged.undecided();
+            for side in [Take::Ours, Take::Theirs] {
+                let text = take(&merged.text, &undecided, side).unwrap();
+                let (before, after) = (Document::parse(&*merged.text).unwrap(), Document::parse(&*text).unwrap());
+                let draft = after.draft();
+                for place in &undecided {
+                    prop_assert_eq!(standing(&draft, &place.conflict), place.value(side).cloned());
+                }
+                let about: BTreeSet<&TaskId> = undecided.iter().filter_map(|place| place.conflict.task.as_ref()).collect();
+                for task in before.tasks().iter().filter(|task| !about.contains(&task.id)) {
+                    prop_assert_eq!(Some(task), draft.position(task.id.as_str()).map(|at| draft.task(at)));
+                }
+            }
+        }
+    }
+}
