@@ -4,7 +4,11 @@ use std::borrow::Cow;
 
 use ralph_state::Timestamp;
 
-use crate::{Counted, Ending, Event, Final, Outcome, Usage, adapter::Adapter, json::Json};
+use crate::{
+    Counted, Ending, Event, Final, Moment, Outcome, Usage,
+    adapter::{Adapter, Said},
+    json::Json,
+};
 
 /// The longest line that is read as an event. The longest seen is 1.2 MB; without a
 /// limit one line would be held in memory whatever its length.
@@ -67,6 +71,8 @@ pub(crate) struct Facts {
     pub(crate) claim: Option<Claim>,
     /// When a rejected limit ends.
     pub(crate) reset: Option<Timestamp>,
+    /// When what is read now was printed.
+    pub(crate) now: Option<Moment>,
     /// What an adapter has to remember from one event for a later one.
     pub(crate) memo: Option<String>,
     /// The latest try that failed, while nothing has come after it.
@@ -136,6 +142,11 @@ impl Fold<'_> {
 }
 
 impl Facts {
+    /// A message of an error that was printed now.
+    pub(crate) fn said<'a>(&'a self, text: &'a str) -> Said<'a> {
+        Said { text, when: self.now.as_ref() }
+    }
+
     /// Whether the answer is one by the schema that was asked for.
     fn fits(&self) -> bool {
         let is_object = || {
@@ -217,6 +228,12 @@ impl Parser {
         Self { structured: self.adapter.can.schema, ..self }
     }
 
+    /// What follows was printed at this time. Without it a limit that ends `at 11pm` ends at no
+    /// known time.
+    pub fn printed(&mut self, when: Option<Moment>) {
+        self.facts.now = when;
+    }
+
     /// The next piece of what the agent printed; `sink` gets the events that it completes.
     pub fn feed(&mut self, bytes: &[u8], sink: &mut dyn FnMut(&Event<'_>)) {
         if self.adapter.fold.is_none() {
@@ -296,7 +313,13 @@ impl Parser {
         let facts = &self.facts;
         let good = facts.claim == Some(Claim::Good)
             || (self.adapter.fold.is_none() && ending == Ending::Code(0));
-        if good && !matches!(ending, Ending::Code(code) if code != 0) {
+        let badly = match ending {
+            Ending::Code(code) => code != 0,
+            // Not by us: nobody knows what it was about to do.
+            Ending::Signal(_) => true,
+            _ => false,
+        };
+        if good && !badly {
             let silent = facts.text.as_deref().is_none_or(|text| text.trim().is_empty());
             return if silent && self.adapter.fold.is_some() {
                 Outcome::Failed { reason: "it ended without an answer".to_owned() }
@@ -333,7 +356,7 @@ impl Parser {
         };
         match ending {
             Ending::Code(code) if code != 0 && (good || !facts.seen) => Outcome::Failed { reason },
-            Ending::Signal(_) if self.adapter.fold.is_none() => Outcome::Failed { reason },
+            Ending::Signal(_) if good || self.adapter.fold.is_none() => Outcome::Failed { reason },
             _ => Outcome::Truncated { reason },
         }
     }

@@ -13,11 +13,10 @@ const FIRST: Duration = Duration::from_secs(30);
 /// No pause is longer, whatever time was given.
 const LONGEST: Duration = Duration::from_hours(6);
 
-/// How long to wait for a rate limit the `count`th time, from 0; `None`: not any more.
+/// How long to wait for a provider the `count`th time in a row, from 0; `None`: not any more.
 ///
-/// A limit is no attempt: the agent did nothing wrong. The time is the one the
-/// agent gave, never an invented one; without any the pauses double.
-pub fn rate_limit_pause(until: Option<Timestamp>, now: Timestamp, count: u32) -> Option<Duration> {
+/// The time is the one the agent gave, never an invented one; without any the pauses double.
+fn pause(until: Option<Timestamp>, now: Timestamp, count: u32) -> Option<Duration> {
     if count >= WAITS {
         return None;
     }
@@ -78,11 +77,12 @@ impl Pauses {
     /// A turn on `account` ended like this at `now`.
     pub fn observe(&mut self, account: &str, outcome: &Outcome, now: Timestamp) {
         match outcome {
-            Outcome::RateLimited { until } => {
+            Outcome::RateLimited { .. } | Outcome::Unavailable { .. } => {
+                let until = outcome.until();
                 let known = self.accounts.entry(account.to_owned()).or_default();
                 // Several turns meet one limit; only the first of them counts it.
                 let again = known.until.is_none_or(|paused| paused <= now);
-                match rate_limit_pause(*until, now, known.count).map(|wait| now.checked_add(wait)) {
+                match pause(until, now, known.count).map(|wait| now.checked_add(wait)) {
                     Some(Some(end)) => known.until = known.until.max(Some(end)),
                     _ => known.closed = Some(outcome.to_string()),
                 }
@@ -122,11 +122,11 @@ mod tests {
 
     #[test]
     fn a_rate_limit_is_waited_for_as_long_as_it_says_and_not_for_ever() {
-        assert_eq!(rate_limit_pause(Some(later(90)), NOW, 0), Some(Duration::from_secs(91)));
-        assert_eq!(rate_limit_pause(Some(NOW), NOW, 7), Some(Duration::from_secs(1)));
-        assert_eq!(rate_limit_pause(None, NOW, 3), Some(Duration::from_mins(4)));
-        assert_eq!(rate_limit_pause(Some(later(7 * 3600)), NOW, 0), None);
-        assert_eq!(rate_limit_pause(None, NOW, 8), None);
+        assert_eq!(pause(Some(later(90)), NOW, 0), Some(Duration::from_secs(91)));
+        assert_eq!(pause(Some(NOW), NOW, 7), Some(Duration::from_secs(1)));
+        assert_eq!(pause(None, NOW, 3), Some(Duration::from_mins(4)));
+        assert_eq!(pause(Some(later(7 * 3600)), NOW, 0), None);
+        assert_eq!(pause(None, NOW, 8), None);
     }
 
     #[test]
@@ -151,6 +151,9 @@ mod tests {
         assert_eq!(pauses.permit("a", later(1)), Permit::Wait { until: later(61) });
         pauses.observe("a", &limited, later(100));
         assert_eq!(pauses.permit("a", later(100)), Permit::Wait { until: later(160) });
+        // Out of order is as good as too busy.
+        pauses.observe("b", &Outcome::Unavailable { reason: "overloaded".to_owned() }, NOW);
+        assert_eq!(pauses.permit("b", NOW), Permit::Wait { until: later(30) });
         pauses.observe("a", &Outcome::Succeeded, later(200));
         assert_eq!(pauses.permit("a", later(100)), Permit::Go);
         for count in 0..9 {

@@ -11,7 +11,9 @@ use std::{
 use ralph_process::{Cancel, Command, Exit, Input, Output, SpawnError};
 use ralph_state::ProcessIdentity;
 
-use crate::{Ending, Event, Outcome, Parser, Price, Runner, Usage, Verdict, adapter::Invocation};
+use crate::{
+    Ending, Event, Moment, Outcome, Parser, Price, Runner, Usage, Verdict, adapter::Invocation,
+};
 
 /// Time from the final event to the end, of which an agent with tools in the background
 /// takes half.
@@ -331,6 +333,7 @@ impl Follow {
 
     /// Takes in what is there now.
     fn look(&mut self, progress: &mut dyn FnMut(Progress<'_>)) -> io::Result<()> {
+        self.parser.printed(Moment::of(&self.file.metadata()?));
         loop {
             let read = match self.file.read(&mut self.buffer) {
                 Ok(0) => return Ok(()),

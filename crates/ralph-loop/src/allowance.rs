@@ -62,6 +62,13 @@ pub enum Refusal {
     Stopped,
 }
 
+impl Refusal {
+    /// Whether no other task would be given a turn either.
+    pub const fn is_everybodys(&self) -> bool {
+        matches!(self, Self::Run(_) | Self::Provider(_))
+    }
+}
+
 /// Whether a turn may begin, for a task that has `spent` so much, while so much is `reserved`
 /// for turns that run.
 pub fn ask(asked: &Asked<'_>, spending: &Spending, spent: Amount, reserved: Amount) -> Answer {

@@ -66,7 +66,7 @@ pub enum StopReason {
     TargetRed,
     /// A program, a login or space on the disk is missing: no task would fare better.
     Machine,
-    /// A limit of the run is reached: `agent.limits.run`.
+    /// A limit of the run (`agent.limits.run`) or of the provider is reached.
     Limit,
     /// A signal.
     Interrupted,

@@ -250,7 +250,7 @@ impl Serial<'_> {
                 Ok(ended) => ended,
                 Err(SerialError::Refused(Refusal::Stopped)) => Ended::Stopped,
                 Err(SerialError::Refused(refusal)) => {
-                    if matches!(refusal, Refusal::Run(_)) {
+                    if refusal.is_everybodys() {
                         self.stop(StopReason::Limit);
                     }
                     Ended::Limited(refusal.to_string())
@@ -445,7 +445,7 @@ impl Serial<'_> {
         let mut session_usage = None;
         for &phase in worker::phases(self.project.phases_for(&tally.task)) {
             let mut earlier: Option<String> = None;
-            let mut limits = 0;
+            let mut waits = 0;
             loop {
                 let mut place = self.place(claim, tally, phase);
                 place.resume = resume.take();
@@ -476,20 +476,14 @@ impl Serial<'_> {
                     Some(Failure::Final(reason)) => return Ok(Some(Ended::Failed(reason))),
                     Some(Failure::Machine(reason)) => return Ok(Some(Ended::Held(reason))),
                     Some(Failure::Limit(reason)) => return Ok(Some(Ended::Limited(reason))),
-                    Some(Failure::RateLimited { until, reason }) => {
-                        let pause =
-                            ralph_agent::rate_limit_pause(until, self.project.now(), limits);
-                        let Some(pause) = pause else { return Ok(Some(Ended::Limited(reason))) };
-                        limits += 1;
+                    Some(Failure::Provider(reason)) if waits < turn::PROVIDER_WAITS => {
+                        waits += 1;
                         self.project.tell(Event::Note(format!("{}: {reason}", tally.task.id)));
-                        if self.project.cancel.wait_timeout(pause) {
-                            return Ok(Some(Ended::Stopped));
-                        }
                         resume = report.session_id;
                         earlier = Some(reason);
                         continue;
                     }
-                    Some(Failure::Again(reason)) => reason,
+                    Some(Failure::Provider(reason) | Failure::Again(reason)) => reason,
                 };
                 if tally.attempt >= self.project.max_attempts() {
                     let reason = format!("{reason} ({} attempts)", tally.attempt);
@@ -575,8 +569,13 @@ impl Serial<'_> {
                 Some(Failure::Interrupted) => return Ok(Some(Ended::Stopped)),
                 Some(Failure::Final(reason)) => return Ok(Some(Ended::Failed(reason))),
                 Some(Failure::Machine(reason)) => return Ok(Some(Ended::Held(reason))),
-                Some(Failure::Limit(reason) | Failure::RateLimited { reason, .. }) => {
-                    return Ok(Some(Ended::Limited(reason)));
+                Some(Failure::Limit(reason)) => return Ok(Some(Ended::Limited(reason))),
+                Some(Failure::Provider(reason)) => {
+                    self.project.tell(Event::Note(format!("{}: {reason}", tally.task.id)));
+                    // The turn that was counted did nothing.
+                    self.record(|session| {
+                        session.extra.set(FIXES, u64::from(fixes));
+                    })?;
                 }
                 Some(Failure::Again(_)) | None => {}
             }

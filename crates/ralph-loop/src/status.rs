@@ -86,7 +86,7 @@ impl Headline {
                 "A parallel run is held: something on this machine has to be mended first."
             }
             Self::Held(Held::Limit) => {
-                "A parallel run reached its limit; the next one goes on, with a limit of its own."
+                "A parallel run reached a limit, its own or the provider's; the next one goes on."
             }
             Self::Interrupted => "A parallel run was interrupted; the next run goes on with it.",
             Self::Blocked => "Finished work is kept, but could not land.",

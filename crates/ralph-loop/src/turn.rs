@@ -12,7 +12,6 @@ use ralph_agent::{
 use ralph_git::{GitError, Repo, Sha};
 use ralph_process::Cancel;
 use ralph_queue::Task;
-use ralph_state::Timestamp;
 use thiserror::Error;
 
 use crate::event::Event;
@@ -221,12 +220,10 @@ pub fn failure(outcome: &Outcome, cancel: &Cancel) -> Option<Failure> {
         Outcome::Succeeded => None,
         Outcome::Interrupted if cancel.is_cancelled() => Some(Failure::Interrupted),
         Outcome::Interrupted => Some(Failure::Again("the agent was killed".to_owned())),
-        Outcome::RateLimited { until } => {
-            Some(Failure::RateLimited { until: *until, reason: outcome.to_string() })
+        Outcome::RateLimited { .. } | Outcome::Unavailable { .. } | Outcome::OutOfQuota { .. } => {
+            Some(Failure::Provider(outcome.to_string()))
         }
-        Outcome::OutOfQuota { .. } | Outcome::LimitReached { .. } => {
-            Some(Failure::Limit(outcome.to_string()))
-        }
+        Outcome::LimitReached { .. } => Some(Failure::Limit(outcome.to_string())),
         Outcome::NotAuthenticated { .. } | Outcome::Misused { .. } => {
             Some(Failure::Machine(outcome.to_string()))
         }
@@ -236,6 +233,10 @@ pub fn failure(outcome: &Outcome, cancel: &Cancel) -> Option<Failure> {
         _ => Some(Failure::Again(outcome.to_string())),
     }
 }
+
+/// How often in a phase a provider that answers none is waited for before that uses up an
+/// attempt: others may be answered all the while.
+pub const PROVIDER_WAITS: u32 = 8;
 
 /// What follows from a turn that did not succeed.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -248,14 +249,10 @@ pub enum Failure {
     Final(String),
     /// Nor will any other task: something about this machine is to be mended first.
     Machine(String),
-    /// Not before a time that the provider said, or did not.
-    RateLimited {
-        /// When requests are taken again, if the agent said so.
-        until: Option<Timestamp>,
-        /// What to say of it.
-        reason: String,
-    },
-    /// A limit of money, quota or steps that waiting does not lift.
+    /// The provider answered none: no fault of the task, and no attempt. Whether and when
+    /// another turn may begin is for [`crate::allowance::ask`].
+    Provider(String),
+    /// The agent's own limit of steps or money for a turn.
     Limit(String),
 }
 
@@ -297,5 +294,8 @@ mod tests {
         cancel.cancel();
         assert_eq!(failure(&Outcome::Interrupted, &cancel), Some(Failure::Interrupted));
         assert_eq!(failure(&Outcome::Succeeded, &cancel), None);
+        let reason = "overloaded".to_owned();
+        let failed = failure(&Outcome::Unavailable { reason }, &cancel);
+        assert!(matches!(failed, Some(Failure::Provider(_))), "{failed:?}");
     }
 }

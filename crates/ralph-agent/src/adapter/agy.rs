@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Adapter, Credentials, Invocation, Kept, by_message, usage};
+use super::{Adapter, Credentials, Invocation, Kept, on_stderr, usage};
 use crate::{Access, Capabilities, Event, Final, Json, Outcome, Turn, Usage, parser::Fold};
 
 pub(crate) const ADAPTER: Adapter = Adapter {
@@ -15,6 +15,7 @@ pub(crate) const ADAPTER: Adapter = Adapter {
     },
     invocation,
     fold: Some(fold),
+    exit: on_stderr,
     ..Adapter::BASE
 };
 
@@ -64,7 +65,7 @@ fn fold(fold: &mut Fold<'_>, event: &Json<'_>) {
             let outcome = match result.text("status") {
                 Some("SUCCESS") => Outcome::Succeeded,
                 Some(reason @ "CANCELED") => Outcome::Truncated { reason: reason.to_owned() },
-                _ => by_message(text.unwrap_or_default()),
+                _ => fold.facts.said(text.unwrap_or_default()).meaning(),
             };
             fold.tell(&Event::Final(Final { outcome, text }));
         }

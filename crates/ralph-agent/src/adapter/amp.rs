@@ -1,6 +1,6 @@
 //! Amp: `amp -x`, which prints what Claude Code does.
 
-use super::{Adapter, Credentials, Invocation, Kept, claude};
+use super::{Adapter, Credentials, Invocation, Kept, claude, on_stderr};
 use crate::{Access, Capabilities, Turn};
 
 pub(crate) const ADAPTER: Adapter = Adapter {
@@ -17,6 +17,7 @@ pub(crate) const ADAPTER: Adapter = Adapter {
     },
     invocation,
     fold: Some(claude::fold),
+    exit: on_stderr,
     ..Adapter::BASE
 };
 

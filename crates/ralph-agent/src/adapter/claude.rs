@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ralph_state::Timestamp;
 
-use super::{Adapter, Credentials, Invocation, Kept, by_kind, by_message, by_status, usage};
+use super::{Adapter, Credentials, Invocation, Kept, on_stderr, usage};
 use crate::{
     Access, Capabilities, Cost, Event, Final, Json, Outcome, Turn, Usage,
     parser::{Facts, Fold, brief},
@@ -186,11 +186,12 @@ fn failure(facts: &Facts, event: &Json<'_>, subtype: &str) -> Outcome {
     if event.text("terminal_reason").is_some_and(|reason| reason.starts_with("aborted")) {
         return Outcome::Interrupted;
     }
-    let told = by_status(event.count("api_error_status"), message);
-    match told.or_else(|| by_kind(facts.memo.as_deref()?, message)) {
-        Some(Outcome::RateLimited { .. }) => Outcome::RateLimited { until: facts.reset },
-        Some(outcome) => outcome,
-        None => by_message(message),
+    let said = facts.said(message);
+    let told = said.by_status(event.count("api_error_status"));
+    let told = told.or_else(|| said.by_kind(facts.memo.as_deref()?));
+    match told.unwrap_or_else(|| said.meaning()) {
+        Outcome::RateLimited { until } => Outcome::RateLimited { until: facts.reset.or(until) },
+        outcome => outcome,
     }
 }
 
@@ -205,7 +206,7 @@ fn exit(facts: &Facts, code: i32, stderr: &str) -> Option<Outcome> {
     if facts.seen {
         return None;
     }
-    let first = stderr.lines().map(str::trim).find(|line| !line.is_empty())?;
+    let first = stderr.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
     if first.starts_with("No conversation found with session ID") {
         return Some(Outcome::LostSession);
     }
@@ -214,5 +215,8 @@ fn exit(facts: &Facts, code: i32, stderr: &str) -> Option<Outcome> {
         || first.starts_with("Error: Input must be provided")
         || (first.starts_with("Error: Session ID") && first.ends_with("is already in use."))
         || first.contains("cannot be used with root/sudo privileges");
-    refused.then(|| Outcome::Misused { reason: brief(first) })
+    if refused {
+        return Some(Outcome::Misused { reason: brief(first) });
+    }
+    on_stderr(facts, code, stderr)
 }

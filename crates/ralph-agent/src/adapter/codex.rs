@@ -1,6 +1,6 @@
 //! Codex: `codex exec`.
 
-use super::{Adapter, Credentials, Invocation, Kept, by_status};
+use super::{Adapter, Credentials, Invocation, Kept, on_stderr};
 use crate::{
     Access, Capabilities, Cost, Counted, Event, Json, Outcome, Turn, Usage,
     parser::{Facts, Fold, brief},
@@ -86,7 +86,7 @@ fn fold(fold: &mut Fold<'_>, event: &Json<'_>) {
         },
         Some("turn.failed") => {
             let message = event.text("error/message").unwrap_or_default();
-            fold.ended(failure(message));
+            fold.ended(failure(fold.facts, message));
         }
         _ => {}
     }
@@ -107,20 +107,16 @@ fn item(fold: &mut Fold<'_>, event: &Json<'_>) {
 }
 
 /// The message of `turn.failed` is all there is; each kind has its fixed beginning.
-fn failure(message: &str) -> Outcome {
+fn failure(facts: &Facts, message: &str) -> Outcome {
     let status = ["unexpected status ", "exceeded retry limit, last status: "]
         .into_iter()
         .find_map(|start| message.strip_prefix(start)?.get(..3)?.parse().ok());
-    if let Some(outcome) = status.and_then(|status| by_status(status, message)) {
+    if let Some(outcome) = status.and_then(|status| facts.said(message).by_status(status)) {
         return outcome;
     }
     let reason = brief(message);
     let begins = |starts: &[&str]| starts.iter().any(|start| message.starts_with(start));
-    if begins(&["rate limit exceeded", "You've hit your usage limit"]) {
-        Outcome::RateLimited { until: None }
-    } else if begins(&["Quota exceeded"]) {
-        Outcome::OutOfQuota { reason }
-    } else if begins(&["Missing environment variable"]) {
+    if begins(&["Missing environment variable"]) {
         Outcome::NotAuthenticated { reason }
     } else if begins(&[
         "We’re currently experiencing high demand",
@@ -130,7 +126,8 @@ fn failure(message: &str) -> Outcome {
     ]) {
         Outcome::Unavailable { reason }
     } else {
-        Outcome::Failed { reason }
+        // A request that was refused is told as the provider's answer, whatever that calls it.
+        facts.said(message).by_beginning().unwrap_or(Outcome::Failed { reason })
     }
 }
 
@@ -149,6 +146,7 @@ fn exit(facts: &Facts, code: i32, stderr: &str) -> Option<Outcome> {
         (code == 2 && line.starts_with("error: "))
             || line.starts_with("Not inside a trusted directory")
             || line.starts_with("No prompt provided")
-    })?;
-    Some(Outcome::Misused { reason: brief(refused) })
+    });
+    let refused = refused.map(|refused| Outcome::Misused { reason: brief(refused) });
+    refused.or_else(|| on_stderr(facts, code, stderr))
 }

@@ -1,9 +1,9 @@
 //! GitHub Copilot CLI: `copilot`.
 
-use super::{Adapter, Credentials, Invocation, Kept, by_kind};
+use super::{Adapter, Credentials, Invocation, Kept, on_stderr};
 use crate::{
     Access, Capabilities, Event, Json, Outcome, Turn,
-    parser::{Fold, brief},
+    parser::{Facts, Fold, brief},
 };
 
 pub(crate) const ADAPTER: Adapter = Adapter {
@@ -16,6 +16,7 @@ pub(crate) const ADAPTER: Adapter = Adapter {
     },
     invocation,
     fold: Some(fold),
+    exit: on_stderr,
     ..Adapter::BASE
 };
 
@@ -57,7 +58,7 @@ fn fold(fold: &mut Fold<'_>, event: &Json<'_>) {
             fold.session(event.text("sessionId"));
             let outcome = match (event.whole("exitCode"), fold.facts.memo.take()) {
                 (Some(0), _) => Outcome::Succeeded,
-                (_, told) => failure(&told.unwrap_or_default()),
+                (_, told) => failure(fold.facts, &told.unwrap_or_default()),
             };
             fold.ended(outcome);
         }
@@ -65,7 +66,11 @@ fn fold(fold: &mut Fold<'_>, event: &Json<'_>) {
     }
 }
 
-fn failure(told: &str) -> Outcome {
-    let kind = told.split(':').next().unwrap_or_default();
-    by_kind(kind, told).unwrap_or_else(|| Outcome::Failed { reason: told.to_owned() })
+fn failure(facts: &Facts, told: &str) -> Outcome {
+    let (kind, message) = told.split_once(": ").unwrap_or_default();
+    let known = facts.said(told).by_kind(kind);
+    match known.unwrap_or_else(|| facts.said(message).meaning()) {
+        Outcome::Failed { .. } => Outcome::Failed { reason: told.to_owned() },
+        known => known,
+    }
 }

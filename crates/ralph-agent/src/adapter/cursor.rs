@@ -1,10 +1,7 @@
 //! Cursor: `agent -p`, formerly `cursor-agent`.
 
-use super::{Adapter, Credentials, Invocation, by_message, by_stderr, usage};
-use crate::{
-    Access, Capabilities, Event, Final, Json, Outcome, Turn,
-    parser::{Facts, Fold},
-};
+use super::{Adapter, Credentials, Invocation, on_stderr, usage};
+use crate::{Access, Capabilities, Event, Final, Json, Outcome, Turn, parser::Fold};
 
 pub(crate) const ADAPTER: Adapter = Adapter {
     name: "cursor",
@@ -13,7 +10,7 @@ pub(crate) const ADAPTER: Adapter = Adapter {
     login: Credentials { variables: &["CURSOR_API_KEY"], kept: None },
     invocation,
     fold: Some(fold),
-    exit,
+    exit: on_stderr,
     ..Adapter::BASE
 };
 
@@ -61,18 +58,10 @@ fn fold(fold: &mut Fold<'_>, event: &Json<'_>) {
             let text = event.text("result");
             let outcome = match (event.flag("is_error"), subtype) {
                 (Some(false) | None, Some("success")) => Outcome::Succeeded,
-                (_, subtype) => by_message(text.or(subtype).unwrap_or_default()),
+                (_, subtype) => fold.facts.said(text.or(subtype).unwrap_or_default()).meaning(),
             };
             fold.tell(&Event::Final(Final { outcome, text }));
         }
         _ => {}
     }
-}
-
-/// A failure has no event: it is told on stderr, in a line of its own.
-fn exit(facts: &Facts, code: i32, stderr: &str) -> Option<Outcome> {
-    if code == 0 || facts.claim.is_some() {
-        return None;
-    }
-    by_stderr(stderr)
 }

@@ -1,6 +1,6 @@
 //! Droid: `droid exec`.
 
-use super::{Adapter, Credentials, Invocation, Kept, by_message};
+use super::{Adapter, Credentials, Invocation, Kept, on_stderr};
 use crate::{Access, Capabilities, Event, Final, Json, Outcome, Turn, parser::Fold};
 
 pub(crate) const ADAPTER: Adapter = Adapter {
@@ -14,6 +14,7 @@ pub(crate) const ADAPTER: Adapter = Adapter {
     },
     invocation,
     fold: Some(fold),
+    exit: on_stderr,
     ..Adapter::BASE
 };
 
@@ -47,7 +48,7 @@ fn fold(fold: &mut Fold<'_>, event: &Json<'_>) {
         Some("error") => {
             let message = event.text("message").unwrap_or_default();
             fold.warning(Some(message));
-            fold.ended(by_message(message));
+            fold.ended(fold.facts.said(message).meaning());
         }
         Some("completion") => {
             fold.tell(&Event::Final(Final {

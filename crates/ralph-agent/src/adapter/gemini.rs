@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Adapter, Credentials, Invocation, Kept, by_status};
+use super::{Adapter, Credentials, Invocation, Kept};
 use crate::{
     Access, Capabilities, Cost, Counted, Event, Json, Outcome, Turn, Usage,
     parser::{Claim, Facts, Fold, brief},
@@ -96,13 +96,13 @@ fn result(fold: &mut Fold<'_>, event: &Json<'_>) {
     let told = event.text("error/message").or(fold.facts.memo.as_deref());
     let outcome = match (event.text("status"), told) {
         (Some("success"), None) => Outcome::Succeeded,
-        (_, told) => failure(told.unwrap_or("it told no reason")),
+        (_, told) => failure(fold.facts, told.unwrap_or("it told no reason")),
     };
     fold.ended(outcome);
 }
 
 /// The message may be the provider's answer as it came: `[API Error: {...}]`.
-fn failure(message: &str) -> Outcome {
+fn failure(facts: &Facts, message: &str) -> Outcome {
     let answer = message.strip_prefix("[API Error: ").unwrap_or(message);
     let mut documents = serde_json::Deserializer::from_str(answer).into_iter::<Json<'_>>();
     let answer = documents.next().and_then(Result::ok).unwrap_or_default();
@@ -115,13 +115,19 @@ fn failure(message: &str) -> Outcome {
     {
         Outcome::Unavailable { reason }
     } else {
-        Outcome::Failed { reason }
+        let known = facts.said(&reason).by_status(answer.count("error/code"));
+        match known.unwrap_or_else(|| facts.said(message).meaning()) {
+            Outcome::Failed { .. } => Outcome::Failed { reason },
+            known => known,
+        }
     }
 }
 
 fn exit(facts: &Facts, code: i32, stderr: &str) -> Option<Outcome> {
     let mut lines = stderr.lines().map(str::trim).filter(|line| !line.is_empty());
     let told = match &facts.claim {
+        // Its own word says more than the code.
+        Some(Claim::Bad(outcome)) if !matches!(outcome, Outcome::Failed { .. }) => return None,
         Some(Claim::Bad(outcome)) => outcome.reason(),
         _ => None,
     };
@@ -138,7 +144,7 @@ fn exit(facts: &Facts, code: i32, stderr: &str) -> Option<Outcome> {
         53 => Outcome::LimitReached { reason },
         130 => Outcome::Interrupted,
         // The provider's status, cut to eight bits by the exit.
-        144..=255 => by_status(256 + u64::try_from(code).ok()?, &reason)?,
+        144..=255 => facts.said(&reason).by_status(256 + u64::try_from(code).ok()?)?,
         _ => return None,
     })
 }

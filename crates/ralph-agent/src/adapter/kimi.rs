@@ -1,6 +1,6 @@
 //! Kimi, the two programs of that name: Kimi Code and the older `kimi-cli`.
 
-use super::{Adapter, Credentials, Dialects, Invocation, Kept, by_status, by_stderr};
+use super::{Adapter, Credentials, Dialects, Invocation, Kept};
 use crate::{
     Access, Capabilities, Event, Json, Outcome, Turn,
     parser::{Facts, Fold},
@@ -74,7 +74,9 @@ fn exit(facts: &Facts, code: i32, stderr: &str) -> Option<Outcome> {
         return None;
     }
     let tried = facts.retry.as_ref();
-    tried.and_then(|it| by_status(it.status, &it.message)).or_else(|| by_stderr(stderr))
+    tried
+        .and_then(|it| facts.said(&it.message).by_status(it.status))
+        .or_else(|| facts.said(stderr).by_line())
 }
 
 /// There is no final event: an answer that asks for no tool stands for one.

@@ -13,12 +13,15 @@ mod kimi;
 mod opencode;
 mod pi;
 mod plugin;
+mod said;
 
 use std::{ffi::OsString, fmt, time::Duration};
 
+pub(crate) use said::Said;
+
 use crate::{
     Capabilities, Json, Outcome, Turn, Usage,
-    parser::{Facts, Fold, brief},
+    parser::{Facts, Fold},
 };
 
 /// One agent.
@@ -217,103 +220,19 @@ fn usage(counts: &Json<'_>, names: [&str; 4]) -> Usage {
     Usage { input, cache_read, cache_write, output, ..Usage::default() }
 }
 
-/// What the message of an error means.
-///
-/// Only its beginning is looked at, and what an answer of the provider inside it says of
-/// itself: what else a message may hold comes from anywhere.
-fn by_message(message: &str) -> Outcome {
-    let start = message.trim_start();
-    let start = ["[API Error: ", "API Error: ", "Error: ", "error: ", "HTTP "]
-        .iter()
-        .fold(start, |start, prefix| start.strip_prefix(prefix).unwrap_or(start));
-    let digits = start.len() - start.trim_start_matches(|c: char| c.is_ascii_digit()).len();
-    let status = (digits == 3).then(|| start[..digits].parse().ok()).flatten();
-    let answer = message.find('{').and_then(|at| {
-        let mut documents = serde_json::Deserializer::from_str(&message[at..]).into_iter();
-        documents.next()?.ok()
-    });
-    let answer: Json<'_> = answer.unwrap_or_default();
-    let kinds = ["error/code", "error/type", "code", "type"];
-    let kind = || kinds.iter().find_map(|path| by_kind(answer.text(path)?, message));
-    let beginning = || {
-        let (_, kind) = BEGINNINGS.iter().find(|(words, _)| {
-            start.get(..words.len()).is_some_and(|it| it.eq_ignore_ascii_case(words))
-        })?;
-        by_kind(kind, message)
-    };
-    kind()
-        .or_else(|| by_status(status?, message))
-        .or_else(beginning)
-        .unwrap_or_else(|| Outcome::Failed { reason: brief(message) })
-}
-
-/// What a line of stderr that is an error by its beginning means; `None` when there is none
-/// but of an unknown kind.
-fn by_stderr(stderr: &str) -> Option<Outcome> {
-    let mut told = stderr.lines().rev().map(by_message);
-    told.find(|outcome| !matches!(outcome, Outcome::Failed { .. }))
-}
-
-/// How messages of errors begin, in any case of letters, and the kind that they are.
-const BEGINNINGS: &[(&str, &str)] = &[
-    ("rate limit", "rate_limit"),
-    ("too many requests", "rate_limit"),
-    ("you've hit your", "rate_limit"),
-    ("usage limit", "rate_limit"),
-    ("quota exceeded", "insufficient_quota"),
-    ("insufficient balance", "insufficient_quota"),
-    ("insufficient credit", "insufficient_quota"),
-    ("insufficient quota", "insufficient_quota"),
-    ("you exceeded your current quota", "insufficient_quota"),
-    ("authentication", "authentication"),
-    ("unauthorized", "authentication"),
-    ("not logged in", "authentication"),
-    ("invalid api key", "authentication"),
-    ("overloaded", "overloaded"),
-    ("service unavailable", "overloaded"),
-    ("internal server error", "server_error"),
-];
-
-/// What a kind of error means, in the words of agents and providers; `None` when it is none
-/// of those that every agent may meet.
-fn by_kind(kind: &str, message: &str) -> Option<Outcome> {
-    let reason = brief(message);
-    Some(match kind.strip_prefix("provider.").unwrap_or(kind) {
-        "rate_limit" | "rate_limit_error" | "rate_limit_exceeded" | "usage_limit_reached" => {
-            Outcome::RateLimited { until: None }
-        }
-        "quota" | "insufficient_quota" | "billing_error" => Outcome::OutOfQuota { reason },
-        "authentication"
-        | "authorization"
-        | "authentication_failed"
-        | "authentication_error"
-        | "permission_error"
-        | "invalid_api_key" => Outcome::NotAuthenticated { reason },
-        "server_error" | "api_error" | "overloaded" | "overloaded_error" | "transport" => {
-            Outcome::Unavailable { reason }
-        }
-        "aborted" => Outcome::Interrupted,
-        _ => return None,
-    })
-}
-
-/// What a provider's HTTP status means; `None` when it is about the request itself.
-fn by_status(status: u64, message: &str) -> Option<Outcome> {
-    let reason = brief(message);
-    Some(match status {
-        401 | 403 => Outcome::NotAuthenticated { reason },
-        402 => Outcome::OutOfQuota { reason },
-        429 => Outcome::RateLimited { until: None },
-        500..=599 => Outcome::Unavailable { reason },
-        _ => return None,
-    })
+/// A failure that has no event: it is told on stderr, in a line of its own.
+fn on_stderr(facts: &Facts, code: i32, stderr: &str) -> Option<Outcome> {
+    if code == 0 || facts.claim.is_some() {
+        return None;
+    }
+    facts.said(stderr).by_line()
 }
 
 #[cfg(test)]
 mod tests {
     use expect_test::{Expect, expect};
 
-    use super::{by_message, find};
+    use super::find;
     use crate::{Access, Turn};
 
     fn check(agent: &str, turn: &Turn, expected: &Expect) {
@@ -425,26 +344,6 @@ mod tests {
         let args = |agent: &str| (find(agent).unwrap().invocation)(&turn).args;
         assert!(args("claude").ends_with(&["--json-schema".into(), "{}".into()]));
         assert!(args("codex").ends_with(&["--output-schema".into(), "/files/schema.json".into()]));
-    }
-
-    #[test]
-    fn an_error_is_known_by_its_beginning_and_by_what_the_provider_says_of_it() {
-        let cases = [
-            ("429 Too Many Requests", "rate_limited"),
-            ("API Error: 529 overloaded", "unavailable"),
-            ("Error: 401 no such key", "not_authenticated"),
-            (r#"failed: {"type":"error","error":{"type":"rate_limit_error"}}"#, "rate_limited"),
-            (r#"429 {"error":{"code":"insufficient_quota"}}"#, "out_of_quota"),
-            ("Rate limit reached for big", "rate_limited"),
-            ("Authentication required. Please log in", "not_authenticated"),
-            ("Insufficient permissions to write a file", "failed"),
-            ("the file says 429: rate limit exceeded", "failed"),
-            ("42900 files are too many", "failed"),
-            ("", "failed"),
-        ];
-        for (message, outcome) in cases {
-            assert_eq!(by_message(message).as_str(), outcome, "{message}");
-        }
     }
 
     #[test]

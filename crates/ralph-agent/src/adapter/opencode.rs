@@ -4,9 +4,7 @@ use std::time::Duration;
 
 use ralph_state::Timestamp;
 
-use super::{
-    Adapter, Credentials, Dialects, Invocation, Kept, PROVIDERS, by_kind, by_message, by_status,
-};
+use super::{Adapter, Credentials, Dialects, Invocation, Kept, PROVIDERS, on_stderr};
 use crate::{
     Access, Capabilities, Cost, Counted, Event, Json, Outcome, Turn, Usage,
     parser::{Facts, Fold, brief},
@@ -116,7 +114,7 @@ fn fold(fold: &mut Fold<'_>, event: &Json<'_>) {
         Some("error") if event.text("error/name") == Some("ContextOverflowError") => {
             fold.warning(event.text("error/data/message"));
         }
-        Some("error") => fold.ended(failure(event)),
+        Some("error") => fold.ended(failure(fold.facts, event)),
         _ => {}
     }
 }
@@ -134,7 +132,7 @@ fn step(event: &Json<'_>) -> Usage {
     }
 }
 
-fn failure(event: &Json<'_>) -> Outcome {
+fn failure(facts: &Facts, event: &Json<'_>) -> Outcome {
     let message = event
         .text("error/data/message")
         .or_else(|| event.text("error/message"))
@@ -146,15 +144,20 @@ fn failure(event: &Json<'_>) -> Outcome {
     if body.text("error/code") == Some("insufficient_quota") {
         return Outcome::OutOfQuota { reason };
     }
-    match by_status(event.count("error/data/statusCode"), message) {
-        Some(Outcome::RateLimited { .. }) => Outcome::RateLimited { until: retry_at(event) },
+    if event.text("error/name") == Some("ProviderAuthError") {
+        return Outcome::NotAuthenticated { reason };
+    }
+    let said = facts.said(message);
+    match said.by_status(event.count("error/data/statusCode")) {
+        Some(Outcome::RateLimited { until }) => {
+            Outcome::RateLimited { until: retry_at(event).or(until) }
+        }
         Some(outcome) => outcome,
-        None if message.starts_with("Cannot connect to API") => Outcome::Unavailable { reason },
         // Version 2 has a kind in place of a name.
         None => event
             .text("error/type")
-            .and_then(|kind| by_kind(kind, message))
-            .unwrap_or_else(|| by_message(message)),
+            .and_then(|kind| said.by_kind(kind))
+            .unwrap_or_else(|| said.meaning()),
     }
 }
 
@@ -179,6 +182,8 @@ fn exit(facts: &Facts, code: i32, stderr: &str) -> Option<Outcome> {
     if lines.clone().any(|line| line == "Error: Session not found") {
         return Some(Outcome::LostSession);
     }
-    let refused = lines.find(|line| line.starts_with("Error: You must provide a message"))?;
-    Some(Outcome::Misused { reason: brief(refused) })
+    match lines.find(|line| line.starts_with("Error: You must provide a message")) {
+        Some(refused) => Some(Outcome::Misused { reason: brief(refused) }),
+        None => on_stderr(facts, code, stderr),
+    }
 }

@@ -1,6 +1,6 @@
 //! Pi: `pi -p --mode json`.
 
-use super::{Adapter, Credentials, Invocation, Kept, PROVIDERS, by_message, usage};
+use super::{Adapter, Credentials, Invocation, Kept, PROVIDERS, on_stderr, usage};
 use crate::{Capabilities, Cost, Counted, Event, Json, Outcome, Turn, Usage, parser::Fold};
 
 pub(crate) const ADAPTER: Adapter = Adapter {
@@ -13,6 +13,7 @@ pub(crate) const ADAPTER: Adapter = Adapter {
     },
     invocation,
     fold: Some(fold),
+    exit: on_stderr,
     ..Adapter::BASE
 };
 
@@ -55,7 +56,7 @@ fn fold(fold: &mut Fold<'_>, event: &Json<'_>) {
         // With `willRetry` it is not the end. `agent_settled`, where there is one, repeats it.
         Some("agent_end") if event.flag("willRetry") != Some(true) => {
             let failure = fold.facts.memo.take();
-            fold.ended(failure.map_or(Outcome::Succeeded, |told| by_message(&told)));
+            fold.ended(failure.map_or(Outcome::Succeeded, |told| fold.facts.said(&told).meaning()));
         }
         _ => {}
     }

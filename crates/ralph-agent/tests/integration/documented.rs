@@ -238,6 +238,138 @@ fn a_limit_of_the_provider_is_told_from_a_failure() {
     }
 }
 
+/// What each agent prints of limits, money and logins, where nothing but the words tell.
+#[test]
+fn limits_money_and_logins_are_told_from_failures() {
+    let claude = |text: &str| {
+        format!(r#"{{"type":"result","subtype":"success","is_error":true,"result":"{text}"}}"#)
+    };
+    let codex = |text: &str| format!(r#"{{"type":"turn.failed","error":{{"message":"{text}"}}}}"#);
+    let opencode = |error: &str| format!(r#"{{"type":"error","error":{error}}}"#);
+    let gemini = |text: &str| {
+        format!(r#"{{"type":"result","status":"error","error":{{"message":"{text}"}}}}"#)
+    };
+    let copilot = |kind: &str, text: &str| {
+        format!(
+            r#"{{"type":"session.error","data":{{"errorType":"{kind}","message":"{text}"}}}}
+{{"type":"result","sessionId":"g","exitCode":1}}"#
+        )
+    };
+    let agy = |text: &str| {
+        format!(r#"{{"event":"result","result":{{"status":"ERROR","response":"{text}"}}}}"#)
+    };
+    let droid = |text: &str| format!(r#"{{"type":"error","message":"{text}"}}"#);
+    for (agent, stream, stderr, wanted) in [
+        ("claude", claude("5-hour limit reached ∙ resets 11pm"), "", "rate_limited"),
+        ("claude", claude("Claude AI usage limit reached|1764190800"), "", "rate_limited"),
+        ("claude", claude("You've hit your session limit · resets 9pm (UTC)"), "", "rate_limited"),
+        ("claude", claude("Credit balance is too low"), "", "out_of_quota"),
+        ("claude", claude("API Error: Repeated 529 Overloaded errors"), "", "unavailable"),
+        ("claude", claude("OAuth token has expired. Please obtain a new"), "", "not_authenticated"),
+        ("claude", claude("Invalid API key · Please run /login"), "", "not_authenticated"),
+        ("claude", claude("Prompt is too long"), "", "failed"),
+        ("claude", String::new(), "Invalid API key · Please run /login\n", "not_authenticated"),
+        ("codex", codex("You've hit your usage limit. Try again at 8:19 PM."), "", "rate_limited"),
+        ("codex", codex("exceeded retry limit, last status: 429 Too Many"), "", "rate_limited"),
+        ("codex", codex("rate limit exceeded: Rate limit reached."), "", "rate_limited"),
+        ("codex", codex("Quota exceeded. Check your plan and billing"), "", "out_of_quota"),
+        ("codex", codex("Your workspace is out of credits. Add credits."), "", "out_of_quota"),
+        ("codex", codex("unexpected status 402 Payment Required: x"), "", "out_of_quota"),
+        ("codex", codex("unexpected status 401 Unauthorized: x"), "", "not_authenticated"),
+        (
+            "codex",
+            codex("Your access token could not be refreshed because"),
+            "",
+            "not_authenticated",
+        ),
+        ("codex", codex("Selected model is at capacity. Please"), "", "unavailable"),
+        (
+            "opencode",
+            opencode(r#"{"name":"ProviderAuthError","data":{"message":"x"}}"#),
+            "",
+            "not_authenticated",
+        ),
+        (
+            "opencode",
+            opencode(r#"{"name":"APIError","data":{"message":"x","statusCode":402}}"#),
+            "",
+            "out_of_quota",
+        ),
+        (
+            "opencode",
+            opencode(r#"{"name":"APIError","data":{"message":"x","statusCode":429}}"#),
+            "",
+            "rate_limited",
+        ),
+        ("opencode2", opencode(r#"{"type":"provider.quota","message":"x"}"#), "", "out_of_quota"),
+        (
+            "opencode2",
+            opencode(r#"{"type":"unknown","message":"Usage limit reached"}"#),
+            "",
+            "rate_limited",
+        ),
+        ("gemini", gemini(r#"[API Error: [{\"error\":{\"code\":429}}]]"#), "", "rate_limited"),
+        (
+            "gemini",
+            gemini("[API Error: You have exhausted your capacity on this model.]"),
+            "",
+            "rate_limited",
+        ),
+        ("gemini", gemini("[API Error: API key not valid.]"), "", "not_authenticated"),
+        ("cursor", String::new(), "Error: You've hit your usage limit\n", "rate_limited"),
+        (
+            "cursor",
+            String::new(),
+            "Error: Authentication required. Please run",
+            "not_authenticated",
+        ),
+        ("copilot", copilot("quota", "no more premium requests"), "", "out_of_quota"),
+        ("copilot", copilot("query", "402 You have no quota"), "", "out_of_quota"),
+        ("copilot", copilot("authentication", "x"), "", "not_authenticated"),
+        ("copilot", String::new(), "Error: No API key\n", "not_authenticated"),
+        ("amp", claude("Unauthorized"), "", "not_authenticated"),
+        ("amp", String::new(), "Error: 402 Payment Required", "out_of_quota"),
+        ("droid", droid("Unrecoverable 402: usage limit reached"), "", "out_of_quota"),
+        ("droid", droid("Standard usage limit reached."), "", "rate_limited"),
+        ("agy", agy("Rate limit exceeded"), "", "rate_limited"),
+        ("kimi-cli", String::new(), "Error code: 401 - x", "not_authenticated"),
+        ("pi", String::new(), "No API key found", "not_authenticated"),
+    ] {
+        assert_eq!(
+            outcome(agent, &stream, 1, stderr).as_str(),
+            wanted,
+            "{agent} {stream} {stderr}"
+        );
+    }
+}
+
+#[test]
+fn the_end_of_a_limit_is_the_one_that_its_message_tells() {
+    let stream = r#"{"type":"result","subtype":"success","is_error":true,"result":"You've hit your session limit · resets 8:30pm (UTC)"}"#;
+    let mut parser = Parser::new("claude").unwrap();
+    parser.printed(ralph_agent::Moment::here("2026-11-26T18:00:00Z".parse().unwrap()));
+    parser.feed(stream.as_bytes(), &mut |_| {});
+    let outcome = parser.finish(Ending::Code(1), "", &mut |_| {}).outcome;
+    let until = Some("2026-11-26T20:30:00Z".parse().unwrap());
+    assert_eq!(outcome, Outcome::RateLimited { until });
+}
+
+/// Only Ralph ends an agent that is done; a signal of somebody else came at any time.
+#[test]
+fn a_signal_of_somebody_else_makes_no_success() {
+    let stream = r#"{"type":"item.completed","item":{"type":"agent_message","text":"done"}}
+{"type":"turn.completed"}"#;
+    let judge = |ending| {
+        let mut parser = Parser::new("codex").unwrap();
+        parser.feed(stream.as_bytes(), &mut |_| {});
+        parser.finish(ending, "", &mut |_| {}).outcome
+    };
+    assert_eq!(judge(Ending::Lingered), Outcome::Succeeded);
+    assert_eq!(judge(Ending::Signal(15)), Outcome::Interrupted);
+    let reason = "killed by signal 9".to_owned();
+    assert_eq!(judge(Ending::Signal(9)), Outcome::Failed { reason });
+}
+
 /// A limit that passed says nothing of a failure that comes later.
 #[test]
 fn a_failure_of_claude_is_not_blamed_on_a_limit_that_passed() {

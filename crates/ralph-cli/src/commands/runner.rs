@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use ralph_agent::{
-    Access, Capabilities, Ending, Event, Login, Parser, Player, Probe, Programs, Redaction, Runner,
-    RunnerError, Stage, Surroundings, Verdict, When,
+    Access, Capabilities, Ending, Event, Login, Moment, Parser, Player, Probe, Programs, Redaction,
+    Runner, RunnerError, Stage, Surroundings, Verdict, When,
 };
 use ralph_config::{AgentConfig, Config, ConfiguredRunner};
+use ralph_state::Clock as _;
 use serde_json::{Value, json};
 
 use crate::args::{ParseArgs, PlayArgs, RunnerArgs, RunnerCommand, TextOrJson};
@@ -286,9 +287,12 @@ fn parse(context: &Context, args: &ParseArgs) -> Result<Exit, CliError> {
         None => String::new(),
     };
     let mut input: Box<dyn Read> = if args.file == Path::new("-") {
+        parser.printed(Moment::here(context.clock.now()));
         Box::new(io::stdin().lock())
     } else {
-        Box::new(fs_err::File::open(&args.file)?)
+        let file = fs_err::File::open(&args.file)?;
+        parser.printed(Moment::of(&file.metadata()?));
+        Box::new(file)
     };
     let as_lines = args.events && !context.ui.wants_json();
     let redaction = context.redaction();

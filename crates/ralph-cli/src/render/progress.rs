@@ -250,8 +250,8 @@ fn line(event: &Event) -> Option<Text> {
         ),
         Event::Stopping(StopReason::Limit) => text.style(
             YELLOW,
-            "A limit of the run is reached; no further turn begins. The work waits, and the \
-             next run goes on with it.",
+            "A limit of the run or of the provider is reached; no further turn begins. The \
+             work waits, and the next run goes on with it.",
         ),
         Event::Stopping(StopReason::Interrupted) => {
             text.plain("Stopping; all work is kept, and the next run goes on with it.")

@@ -36,7 +36,7 @@ fn a_stream_is_judged_as_after_a_turn() {
     assert_eq!(judged["reason"], "error: unexpected argument '--full-auto' found");
 
     let ran = desk.ralph(&["runner", "parse", "--runner", "codex", "--exit", "-15", "out.jsonl"]);
-    assert_eq!(parse(&ran.success().stdout)["outcome"], "succeeded");
+    assert_eq!(parse(&ran.success().stdout)["outcome"], "interrupted");
     assert_eq!(
         desk.error(&["runner", "parse", "--runner", "cluade", "out.jsonl"], 2)["kind"],
         "not_found"

@@ -471,7 +471,7 @@ impl Worker<'_> {
             }
             Some(Failure::Interrupted) => return self.stopped().map(Some),
             Some(other) => {
-                if let Some(end) = self.after_turn(workspace, &other, &record)? {
+                if let Some(end) = self.after_turn(workspace, &other)? {
                     return Ok(Some(end));
                 }
             }
@@ -521,7 +521,6 @@ impl Worker<'_> {
         &self,
         workspace: &Workspace,
         failure: &Failure,
-        record: &WorkerRecord,
     ) -> Result<Option<WorkerEnd>, WorkerError> {
         match failure {
             Failure::Interrupted => self.stopped().map(Some),
@@ -529,16 +528,10 @@ impl Worker<'_> {
             Failure::Final(reason) | Failure::Limit(reason) => {
                 self.blocked(workspace, reason).map(Some)
             }
-            Failure::RateLimited { until, reason } => {
-                let asked = record.conflicts.unwrap_or(0) + record.red_gates.unwrap_or(0);
+            Failure::Provider(reason) => {
                 self.project.tell(Event::Note(format!("{}: {reason}", self.task.id)));
-                match ralph_agent::rate_limit_pause(*until, self.project.now(), asked) {
-                    None => self.blocked(workspace, reason).map(Some),
-                    Some(pause) if self.project.cancel.wait_timeout(pause) => {
-                        self.stopped().map(Some)
-                    }
-                    Some(_) => Ok(None),
-                }
+                self.claim.update(super::forget_turn)?;
+                Ok(None)
             }
             Failure::Again(reason) => {
                 self.project.tell(Event::Note(format!("{}: {reason}", self.task.id)));
@@ -578,7 +571,7 @@ impl Worker<'_> {
         }
         match failure {
             None => Ok(None),
-            Some(failure) => self.after_turn(workspace, &failure, &record),
+            Some(failure) => self.after_turn(workspace, &failure),
         }
     }
 

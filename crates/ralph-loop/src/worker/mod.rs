@@ -177,8 +177,8 @@ pub fn run(project: &Project, task: &TaskId, claim_id: &str) -> Result<WorkerEnd
     }
 }
 
-/// Records that a limit was reached before a turn began. That of a run is no fault of the
-/// task, which waits for the next one.
+/// Records that a limit was reached before a turn began. That of a run or a provider is no
+/// fault of the task, which waits for the next run.
 fn refused(
     project: &Project,
     task: &TaskId,
@@ -186,15 +186,8 @@ fn refused(
     refusal: &Refusal,
 ) -> Result<WorkerEnd, WorkerError> {
     let claim = Claim::new(project.store(), task.clone(), claim_id);
-    let record = claim.update(|record| {
-        // The turn that was counted did not begin.
-        match record.step {
-            Some(WorkerStep::Fixing) => record.red_gates = less_one(record.red_gates),
-            Some(WorkerStep::Resolving) => record.conflicts = less_one(record.conflicts),
-            _ => {}
-        }
-    })?;
-    if matches!(refusal, Refusal::Run(_)) {
+    let record = claim.update(forget_turn)?;
+    if refusal.is_everybodys() {
         return hold(&claim, Held::Limit, &refusal.to_string());
     }
     keep_work(project, &record);
@@ -205,6 +198,15 @@ fn refused(
         record.agent = None;
     })?;
     Ok(WorkerEnd::Failed)
+}
+
+/// The turn on a red gate or a conflict that was counted did not begin, or did nothing.
+fn forget_turn(record: &mut WorkerRecord) {
+    match record.step {
+        Some(WorkerStep::Fixing) => record.red_gates = less_one(record.red_gates),
+        Some(WorkerStep::Resolving) => record.conflicts = less_one(record.conflicts),
+        _ => {}
+    }
 }
 
 fn less_one(count: Option<u32>) -> Option<u32> {
@@ -503,7 +505,7 @@ pub enum Held {
     TargetRed,
     /// A program, a login or space on the disk is missing.
     Machine,
-    /// A limit of the run is reached.
+    /// A limit of the run or of the provider is reached.
     Limit,
 }
 

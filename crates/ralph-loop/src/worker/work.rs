@@ -237,7 +237,7 @@ impl Worker<'_> {
         let mut earlier: Option<String> = None;
         let mut resume = None;
         let mut session_usage = None;
-        let mut limits = 0;
+        let mut waits = 0;
         loop {
             let record = self.step(&WorkerStep::SpawnIntended, |record| {
                 record.attempt.get_or_insert(1);
@@ -272,18 +272,13 @@ impl Worker<'_> {
                 Some(Failure::Final(reason)) => return Ok(Turns::Failed(reason)),
                 Some(Failure::Machine(reason)) => return Ok(Turns::Held(reason)),
                 Some(Failure::Limit(reason)) => return Ok(Turns::Limited(reason)),
-                Some(Failure::RateLimited { until, reason }) => {
-                    let pause = ralph_agent::rate_limit_pause(until, self.project.now(), limits);
-                    let Some(pause) = pause else { return Ok(Turns::Limited(reason)) };
-                    limits += 1;
+                Some(Failure::Provider(reason)) if waits < turn::PROVIDER_WAITS => {
+                    waits += 1;
                     self.project.tell(Event::Note(format!("{}: {reason}", self.task.id)));
-                    if self.project.cancel.wait_timeout(pause) {
-                        return Ok(Turns::Stopped);
-                    }
                     earlier = Some(reason);
                     continue;
                 }
-                Some(Failure::Again(reason)) => reason,
+                Some(Failure::Provider(reason) | Failure::Again(reason)) => reason,
             };
             let attempt = place.attempt;
             if attempt >= self.project.max_attempts() {

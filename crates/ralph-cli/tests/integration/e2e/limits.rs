@@ -107,3 +107,75 @@ echo '{"type":"final","outcome":"succeeded","text":"done"}'"#;
     assert!(began >= until, "{turns:?} before {until}");
     scene.all_landed(2);
 }
+
+/// A project with two tasks whose agent is a `claude` that says what `$LOG/says` holds, as the
+/// text of a failed result, and does its task where that is empty.
+fn claude(says: &str) -> Scene {
+    let scene = Scene::new(Remote::None, Books::Tracked);
+    let log = scene.sandbox.path("log");
+    let program = scene.sandbox.script(
+        "bin/claude",
+        &format!(
+            r#"LOG='{}'
+cat > /dev/null
+echo "$RALPH_TASK_ID $RALPH_ATTEMPT" >> "$LOG/turns"
+sed "s/in 3 seconds/$(($(date +%s) + 3))/" "$LOG/says" > "$LOG/says.$$"
+mv "$LOG/says.$$" "$LOG/says"
+said=$(cat "$LOG/says")
+until=${{said##*|}}
+if [ -n "$said" ] && {{ [ "$until" = "$said" ] || [ "$(date +%s)" -lt "$until" ]; }}; then
+    echo "{{\"type\":\"result\",\"subtype\":\"success\",\"is_error\":true,\"result\":\"$said\"}}"
+    exit 1
+fi
+echo x > "$RALPH_TASK_ID"
+echo '{{"type":"result","subtype":"success","is_error":false,"result":"done"}}'"#,
+            log.display()
+        ),
+    );
+    scene.configure(&format!(r#""claude_bin": "{}""#, program.display()));
+    scene.ralph(&["config", "trust", "init"]).success();
+    scene.tasks(2);
+    fs_err::write(log.join("says"), says).expect("writable");
+    scene
+}
+
+#[test]
+fn an_agent_without_money_login_or_quota_ends_the_run_and_no_task() {
+    for (says, code, stopped) in [
+        ("Credit balance is too low", 5, "limit"),
+        ("Invalid API key · Please run /login", 3, "machine"),
+        // Until the year 2100.
+        ("Claude AI usage limit reached|4102444800", 5, "limit"),
+    ] {
+        for way in WAYS {
+            let scene = claude(says);
+            let run = |code| {
+                let all = [&["run", "loop", "--runner", "claude", "--json"], way].concat();
+                let ran = scene.start(&all).wait(PATIENCE);
+                ran.exited(code);
+                super::super::parse(&ran.stdout)
+            };
+            let summary = run(code);
+            assert_eq!((&summary["stopped"], &summary["failed"]), (&stopped.into(), &0.into()));
+            // One of each worker that had begun, and none more.
+            let turns = scene.log("turns");
+            assert!(turns.len() <= 2 && turns.iter().all(|turn| turn.ends_with(" 1")), "{turns:?}");
+            fs_err::write(scene.sandbox.path("log").join("says"), "").expect("writable");
+            run(0);
+            scene.all_landed(2);
+        }
+    }
+}
+
+#[test]
+fn an_agent_that_names_the_end_of_its_limit_goes_on_then() {
+    for way in WAYS {
+        let scene = claude("Claude AI usage limit reached|in 3 seconds");
+        let all = [&["run", "loop", "--runner", "claude", "--json"], way].concat();
+        let ran = scene.start(&all).wait(PATIENCE);
+        ran.exited(0);
+        let turns = scene.log("turns");
+        assert!(turns.iter().all(|turn| turn.ends_with(" 1")), "no attempt is used up: {turns:?}");
+        scene.all_landed(2);
+    }
+}
