@@ -13,15 +13,16 @@ use ralph_config::{ConfigError, Place};
 use ralph_queue::journal::{ChangesError, JournalWriteError, UndoError};
 use ralph_queue::lease::LeaseError;
 use ralph_queue::merge::MergeError;
+use ralph_queue::runnability::Reason;
 use ralph_queue::search::PatternError;
 use ralph_queue::settle::SettleError;
 use ralph_queue::{self as queue, EditError, ParseError, Problem};
 use ralph_state::document::{DecodeError, Document as _};
 use ralph_state::file::{Holder, LockError, ReplaceError};
 use ralph_state::journal::JournalError;
-use ralph_state::{self as state, ParallelStateFile};
+use ralph_state::{self as state, ParallelStateFile, TaskId};
 
-use crate::render::task::reason;
+use crate::render::task::{advice, reason};
 
 /// How the process ends. The numbers are a contract with scripts.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -219,6 +220,19 @@ impl CliError {
 
     pub(crate) fn path(&self) -> Option<&Path> {
         self.path.as_deref()
+    }
+
+    /// That a task cannot start, why, and what to do about it.
+    pub(crate) fn not_startable(task: &TaskId, reasons: &[Reason]) -> Self {
+        let why = reasons.iter().map(reason).collect::<Vec<_>>().join("; ");
+        let error = Self::new(ErrorKind::Refused, format!("task `{task}` {why}"));
+        match reasons.iter().find_map(|reason| advice(reason, task)) {
+            Some(advice) => error.hint(advice),
+            None if reasons.contains(&Reason::Underway) => {
+                error.hint("`ralph run parallel status` shows who works on it.")
+            }
+            None => error.hint("`ralph queue explain` shows which tasks can start."),
+        }
     }
 
     /// The message and its causes, outermost first.
@@ -503,7 +517,14 @@ impl From<LeaseError> for CliError {
         if why.is_empty() {
             return Self::new(kind, error).hint(hint);
         }
+        let advice = match &error {
+            LeaseError::NotReady { task, reasons } => {
+                reasons.iter().find_map(|reason| advice(reason, task))
+            }
+            _ => None,
+        };
         let why = format!("it {}", why.join("; "));
+        let hint = advice.unwrap_or_else(|| hint.to_owned());
         Self::new(kind, why).context(error.to_string()).hint(hint)
     }
 }

@@ -11,6 +11,7 @@ mod context;
 mod error;
 mod project;
 mod render;
+mod standing;
 mod ui;
 
 use std::process::ExitCode;

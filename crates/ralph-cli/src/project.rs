@@ -1,6 +1,5 @@
 //! What a command is about: the repository, its configuration and its queue.
 
-use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -8,12 +7,13 @@ use std::sync::Arc;
 use ralph_config::trust::TrustStore;
 use ralph_config::{Config, Overrides, Resolved, Sources};
 use ralph_git::{GitEnv, Repo};
+use ralph_loop::select::Standing;
 use ralph_process::Cancel;
 use ralph_queue::delta::Touched;
 use ralph_queue::document::Reading;
 use ralph_queue::journal::Which;
 use ralph_queue::lease::Leases;
-use ralph_queue::runnability::{DoingFirst, Drafts, Report, Selection, TaskReport};
+use ralph_queue::runnability::{DoingFirst, Drafts, Selection, TaskReport};
 use ralph_queue::settle::{Take, Undecided};
 use ralph_queue::validate::Rules;
 use ralph_queue::{
@@ -27,6 +27,7 @@ use serde::de::DeserializeOwned;
 
 use crate::context::Context;
 use crate::error::{CliError, ErrorKind};
+use crate::standing;
 
 /// The directory of Ralph's files in a repository.
 pub(crate) const RALPH_DIR: &str = ".ralph";
@@ -356,31 +357,26 @@ pub(crate) fn revision(queue: &Queue) -> String {
     queue.revision()
 }
 
-/// Which tasks can start now, why the others cannot, and which is next.
-pub(crate) fn explain(context: &Context, queue: &Queue, drafts: Drafts) -> Report {
-    let none = BTreeSet::new();
-    queue.runnability(&selection(context, drafts, DoingFirst::Prefer, &none))
-}
-
-/// The task to work on next.
-pub(crate) fn next<'q>(context: &Context, queue: &'q Queue, doing: DoingFirst) -> Option<&'q Task> {
-    let none = BTreeSet::new();
-    queue.next(&selection(context, Drafts::Exclude, doing, &none))
-}
-
-/// Which of these tasks can start now, and why the others cannot.
-pub(crate) fn reports(context: &Context, queue: &Queue, tasks: &[&Task]) -> Vec<TaskReport> {
-    let none = BTreeSet::new();
-    queue.reports(&selection(context, Drafts::Exclude, DoingFirst::Prefer, &none), tasks)
-}
-
-fn selection<'a>(
+/// What is asked when the next task is chosen beside what `standing` keeps from others.
+pub(crate) fn selection<'a>(
     context: &Context,
     drafts: Drafts,
     doing: DoingFirst,
-    none: &'a BTreeSet<TaskId>,
+    standing: &'a Standing,
 ) -> Selection<'a> {
-    Selection { now: context.clock.now(), drafts, doing, exclude: none, regard_as_done: none }
+    let Standing { exclude, done, .. } = standing;
+    Selection { now: context.clock.now(), drafts, doing, exclude, regard_as_done: done }
+}
+
+/// Which of these tasks can start now, and why the others cannot.
+pub(crate) fn reports(
+    context: &Context,
+    project: &Project,
+    queue: &Queue,
+    tasks: &[&Task],
+) -> Vec<TaskReport> {
+    let standing = standing::glanced(context, project, queue);
+    queue.reports(&selection(context, Drafts::Exclude, DoingFirst::Prefer, &standing), tasks)
 }
 
 /// The name that a file of the queue had in old versions, if it still has it.

@@ -35,6 +35,20 @@ pub fn is_runtime(path: &Path) -> bool {
         || path.strip_prefix(".ralph").is_ok_and(|below| below.to_string_lossy().starts_with('.'))
 }
 
+/// The names in a directory that are text, sorted; none when it is not there.
+pub(crate) fn names(dir: &Path) -> std::io::Result<Vec<String>> {
+    let entries = match fs_err::read_dir(dir) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries?,
+    };
+    let mut names = Vec::new();
+    for entry in entries {
+        names.extend(entry?.file_name().into_string().ok());
+    }
+    names.sort();
+    Ok(names)
+}
+
 /// The runtime files of one repository; a value that only computes paths.
 #[derive(Clone, Debug)]
 pub struct Layout {

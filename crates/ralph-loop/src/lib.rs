@@ -50,6 +50,7 @@ pub mod gate;
 pub mod landing;
 pub mod lane;
 pub mod layout;
+pub mod living;
 pub mod migrate;
 pub mod preflight;
 pub mod project;

@@ -1,19 +1,23 @@
 //! Which tasks may be started, given what the state file knows: a pure decision.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use ralph_queue::{Queue, Task, lease};
+use ralph_queue::runnability::{Reason, Report, UnmetDependency};
+use ralph_queue::{Queue, Status, Task, lease};
 use ralph_state::{ParallelStateFile, TaskId, Timestamp, WorkerLifecycle, WorkerRecord};
 
-use crate::recover;
+use crate::worker::Held;
+use crate::{living, recover};
 
-/// What the records of parallel runs mean for choosing the next task.
+/// What the records of parallel runs, living workers and claims mean for choosing the next task.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Standing {
-    /// Not to be started: worked on, kept for the user, or finished.
-    pub exclude: BTreeSet<TaskId>,
+    /// Not to be started, and why: worked on, kept for the user, or finished.
+    pub exclude: BTreeMap<TaskId, Reason>,
     /// Landed, though the queue here may not show it yet.
     pub done: BTreeSet<TaskId>,
+    /// Worked on, though the state file has no record of it.
+    pub unrecorded: BTreeSet<TaskId>,
 }
 
 impl Standing {
@@ -21,38 +25,135 @@ impl Standing {
     /// under such a claim, in any work tree.
     pub fn heed(&mut self, leases: lease::Standing) {
         self.exclude.extend(leases.held);
-        self.exclude.extend(leases.done.iter().cloned());
+        let done = leases.done.iter().cloned();
+        self.exclude.extend(done.map(|task| (task, DONE)));
         self.done.extend(leases.done);
     }
 }
 
-/// The standing of every task that has a record.
+const DONE: Reason = Reason::StatusNotRunnable { status: Status::Done };
+
+/// The standing of every task that has a record, or that a worker of `living` has.
 ///
 /// A task that the user changed after its record ended (set back to `todo`,
 /// edited) is an ordinary task again, unless finished work is kept for it.
-pub fn standing(state: &ParallelStateFile, queue: &Queue) -> Standing {
-    let mut standing = Standing::default();
+pub fn standing(state: &ParallelStateFile, queue: &Queue, living: &BTreeSet<TaskId>) -> Standing {
+    let mut standing =
+        Standing { unrecorded: living::unrecorded(living, state), ..Standing::default() };
     for record in &state.workers {
         let Ok(id) = record.task_id.parse::<TaskId>() else { continue };
         let task = queue.find(id.as_str()).map(|(_, task)| task);
-        match record.lifecycle {
+        let is_changed = task.is_some_and(|task| changed_since(task, record));
+        let reason = match record.lifecycle {
+            WorkerLifecycle::Completed if is_changed => continue,
             WorkerLifecycle::Completed => {
-                if task.is_some_and(|task| changed_since(task, record)) {
-                    continue;
-                }
                 standing.done.insert(id.clone());
+                DONE
             }
-            WorkerLifecycle::Failed
-                if !recover::has_committed_work(record)
-                    && task.is_some_and(|task| changed_since(task, record)) =>
-            {
+            WorkerLifecycle::Failed if is_changed && !recover::has_committed_work(record) => {
                 continue;
             }
-            _ => {}
-        }
-        standing.exclude.insert(id);
+            _ => kept(record, living.contains(&id)),
+        };
+        standing.exclude.insert(id, reason);
+    }
+    for task in living {
+        standing.exclude.entry(task.clone()).or_insert(Reason::Underway);
     }
     standing
+}
+
+/// Why nobody else may begin the task of a record that has not landed.
+pub fn kept(record: &WorkerRecord, is_alive: bool) -> Reason {
+    let error = record.last_error.clone();
+    match record.lifecycle {
+        _ if is_alive => Reason::Underway,
+        WorkerLifecycle::Failed => Reason::Failed { error },
+        WorkerLifecycle::BlockedPush => Reason::Unlanded { error },
+        _ => match recover::stuck(record) {
+            Some(stuck) => Reason::Failed { error: Some(stuck.to_string()) },
+            None => Reason::Begun { error: error.filter(|_| Held::of(record).is_some()) },
+        },
+    }
+}
+
+/// What a parallel run with so many workers would do, as things stand.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Forecast<'q> {
+    /// Begun by an earlier run: goes on before anything else starts.
+    pub goes_on: Vec<&'q Task>,
+    /// Starts at once, in this order.
+    pub starts: Vec<&'q Task>,
+    /// Follows when there is room, or when what it waits for has landed.
+    pub follows: Vec<(&'q Task, Vec<Reason>)>,
+    /// Does not start in this run, unless something else changes.
+    pub waits: Vec<(&'q Task, Vec<Reason>)>,
+}
+
+/// Foresees what `run loop --parallel` would do with the open tasks of `queue`, of which at most
+/// `max_tasks` begin. Every task is expected to land.
+pub fn forecast<'q>(
+    queue: &'q Queue,
+    report: &Report,
+    workers: usize,
+    max_tasks: Option<usize>,
+) -> Forecast<'q> {
+    let mut forecast = Forecast::default();
+    let mut candidates = Vec::new();
+    // What is `doing` comes first, as when a run chooses.
+    let rows = || queue.tasks().zip(&report.tasks).filter(|(task, _)| !task.status.is_terminal());
+    let is_doing = |task: &Task| task.status == Status::Doing;
+    let doing_first = rows().filter(|(task, _)| is_doing(task));
+    for (task, row) in doing_first.chain(rows().filter(|(task, _)| !is_doing(task))) {
+        let goes_on = |reason: &Reason| matches!(reason, Reason::Begun { .. } | Reason::Underway);
+        if row.reasons.iter().any(goes_on) {
+            forecast.goes_on.push(task);
+        } else if row.runnable || (is_doing(task) && !row.reasons.iter().any(Reason::is_taken)) {
+            candidates.push(task);
+        }
+    }
+    let room = workers.saturating_sub(forecast.goes_on.len());
+    let limit = max_tasks.unwrap_or(usize::MAX);
+    let mut coming: BTreeSet<&str> =
+        forecast.goes_on.iter().chain(&candidates).map(|task| task.id.as_str()).collect();
+    forecast.starts.extend(candidates.iter().take(room.min(limit)));
+    let is_known = |forecast: &Forecast<'_>, task: &Task| {
+        let mut known = forecast.goes_on.iter().chain(&forecast.starts);
+        known.any(|known| known.id == task.id)
+    };
+    let mut rest: Vec<_> = rows().filter(|(task, _)| !is_known(&forecast, task)).collect();
+    // Those that wait for nothing but what comes; each may be what another waits for.
+    loop {
+        let before = coming.len();
+        for (task, row) in &rest {
+            if row.reasons.iter().all(|reason| waits_only_for(reason, &coming)) {
+                coming.insert(task.id.as_str());
+            }
+        }
+        if coming.len() == before {
+            break;
+        }
+    }
+    let mut begun = forecast.starts.len();
+    for (task, row) in rest.drain(..) {
+        let reasons =
+            if row.reasons.is_empty() { vec![Reason::NoRoom] } else { row.reasons.clone() };
+        if coming.contains(task.id.as_str()) && begun < limit {
+            begun += 1;
+            forecast.follows.push((task, reasons));
+        } else {
+            forecast.waits.push((task, reasons));
+        }
+    }
+    forecast
+}
+
+fn waits_only_for(reason: &Reason, coming: &BTreeSet<&str>) -> bool {
+    let Reason::UnmetDependencies { dependencies } = reason else { return false };
+    dependencies.iter().all(|dependency| match dependency {
+        UnmetDependency::NotComplete { id, .. } => coming.contains(id.as_str()),
+        _ => false,
+    })
 }
 
 /// Whether a finished record says nothing any more that the queue does not.
@@ -98,8 +199,12 @@ mod tests {
         state
     }
 
-    fn ids(set: &BTreeSet<TaskId>) -> Vec<&str> {
-        set.iter().map(TaskId::as_str).collect()
+    fn ids<'a>(tasks: impl IntoIterator<Item = &'a TaskId>) -> Vec<&'a str> {
+        tasks.into_iter().map(TaskId::as_str).collect()
+    }
+
+    fn standing(state: &ParallelStateFile, queue: &Queue) -> Standing {
+        super::standing(state, queue, &BTreeSet::new())
     }
 
     #[test]
@@ -107,7 +212,7 @@ mod tests {
         let state = state(WorkerLifecycle::Completed, "RQ-0001", "2026-01-02T00:00:00Z");
         let standing = standing(&state, &queue());
         assert_eq!(ids(&standing.done), ["RQ-0001"]);
-        assert_eq!(ids(&standing.exclude), ["RQ-0001"]);
+        assert_eq!(ids(standing.exclude.keys()), ["RQ-0001"]);
         assert!(!is_spent(&state.workers[0], &queue()));
     }
 
@@ -124,7 +229,7 @@ mod tests {
         let mut state = state(WorkerLifecycle::Failed, "RQ-0001", "2025-12-31T00:00:00Z");
         state.workers[0].step = Some(ralph_state::WorkerStep::Gating);
         state.workers[0].work_commit = Some("1".repeat(40));
-        assert_eq!(ids(&standing(&state, &queue()).exclude), ["RQ-0001"]);
+        assert_eq!(ids(standing(&state, &queue()).exclude.keys()), ["RQ-0001"]);
     }
 
     #[test]
@@ -132,9 +237,80 @@ mod tests {
         for lifecycle in [WorkerLifecycle::Failed, WorkerLifecycle::BlockedPush] {
             let state = state(lifecycle, "RQ-0001", "2026-01-02T00:00:00Z");
             let standing = standing(&state, &queue());
-            assert_eq!(ids(&standing.exclude), ["RQ-0001"]);
+            assert_eq!(ids(standing.exclude.keys()), ["RQ-0001"]);
             assert!(standing.done.is_empty());
         }
+    }
+
+    #[test]
+    fn each_that_is_kept_says_why() {
+        let reason = |lifecycle, living: &[&str]| {
+            let state = state(lifecycle, "RQ-0001", "2026-01-02T00:00:00Z");
+            let living = living.iter().map(|id| id.parse().unwrap()).collect();
+            let standing = super::standing(&state, &queue(), &living);
+            assert_eq!(ids(standing.exclude.keys()), ["RQ-0001"]);
+            assert_eq!(ids(&standing.unrecorded), [""; 0]);
+            standing.exclude.into_values().next()
+        };
+        let error = None;
+        let dead = |lifecycle| reason(lifecycle, &[]).unwrap();
+        assert_eq!(dead(WorkerLifecycle::Running), Reason::Begun { error: error.clone() });
+        assert_eq!(dead(WorkerLifecycle::Failed), Reason::Failed { error: error.clone() });
+        assert_eq!(dead(WorkerLifecycle::BlockedPush), Reason::Unlanded { error });
+        assert_eq!(reason(WorkerLifecycle::Integrating, &["RQ-0001"]), Some(Reason::Underway));
+    }
+
+    #[test]
+    fn a_worker_without_a_record_has_its_task_all_the_same() {
+        let living = BTreeSet::from(["RQ-0001".parse().unwrap()]);
+        let standing = super::standing(&ParallelStateFile::new("", "main"), &queue(), &living);
+        assert_eq!(ids(standing.exclude.keys()), ["RQ-0001"]);
+        assert_eq!(standing.unrecorded, living);
+        assert!(standing.done.is_empty());
+    }
+
+    #[test]
+    fn a_forecast_says_what_starts_what_follows_and_what_waits() {
+        let task = |number: u32, more: &str| {
+            format!(
+                r#"{{"id":"RQ-{number}","title":"t","created_at":"2026-01-01T00:00:00Z",
+                "updated_at":"2026-01-01T00:00:00Z"{more}}}"#
+            )
+        };
+        let tasks = [
+            task(1, r#","depends_on":["RQ-3"]"#),
+            task(2, ""),
+            task(3, r#","depends_on":["RQ-2"]"#),
+            task(4, r#","depends_on":["RQ-8"]"#),
+            task(5, ""),
+            task(6, r#","status":"draft""#),
+            task(7, ""),
+            task(8, ""),
+            task(9, ""),
+        ];
+        let text = format!(r#"{{"version":1,"tasks":[{}]}}"#, tasks.join(","));
+        let queue = Queue::new(Document::parse(&text).expect("a queue"), None);
+        let mut state = state(WorkerLifecycle::Failed, "RQ-8", "2026-01-02T00:00:00Z");
+        state.upsert_worker(WorkerRecord::new("RQ-9", "/w".into(), String::new()));
+        let standing = standing(&state, &queue);
+        let report = queue.runnability(&ralph_queue::Selection {
+            now: Timestamp::UNIX_EPOCH,
+            drafts: ralph_queue::runnability::Drafts::Exclude,
+            doing: ralph_queue::runnability::DoingFirst::Prefer,
+            exclude: &standing.exclude,
+            regard_as_done: &standing.done,
+        });
+        let shown = |max_tasks| {
+            let Forecast { goes_on, starts, follows, waits } =
+                forecast(&queue, &report, 3, max_tasks);
+            let first = |rows: Vec<(&Task, Vec<Reason>)>| {
+                ids(rows.iter().map(|(task, _)| &task.id)).join(" ")
+            };
+            let names = |tasks: Vec<&Task>| ids(tasks.iter().map(|task| &task.id)).join(" ");
+            [names(goes_on), names(starts), first(follows), first(waits)]
+        };
+        assert_eq!(shown(None), ["RQ-9", "RQ-2 RQ-5", "RQ-1 RQ-3 RQ-7", "RQ-4 RQ-6 RQ-8"]);
+        assert_eq!(shown(Some(1)), ["RQ-9", "RQ-2", "", "RQ-1 RQ-3 RQ-4 RQ-5 RQ-6 RQ-7 RQ-8"]);
     }
 
     #[test]

@@ -16,7 +16,6 @@ use ralph_git::{GitError, Push, Sha, UpdateRef};
 use ralph_queue::edit::{End, Restart};
 use ralph_queue::runnability::Reason;
 use ralph_queue::{EditError, LoadError as QueueLoadError, Selection, Status, Task};
-use ralph_state::file;
 use ralph_state::session::{SessionFile, SessionStep, session_file_path};
 use ralph_state::{Amount, LoadError, SaveError, Spending, Store, TaskId, UpdateError};
 use thiserror::Error;
@@ -31,7 +30,7 @@ use crate::layout::{Layout, runtime_paths};
 use crate::preflight::{self, PreflightError};
 use crate::project::Project;
 use crate::turn::{self, Failure, TakeTurnError, TurnPlace};
-use crate::{prompt, retention, select, target, worker};
+use crate::{living, prompt, retention, select, target, worker};
 
 /// Which tasks to work on.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -106,12 +105,6 @@ pub enum SerialError {
         task: TaskId,
         /// Done or rejected.
         status: Status,
-    },
-    /// A parallel run has the task, or somebody claimed it.
-    #[error("{task} is claimed, or belongs to a parallel run")]
-    Parallel {
-        /// The task asked for.
-        task: TaskId,
     },
     /// The task may not start now.
     #[error("{task} cannot start now")]
@@ -311,30 +304,20 @@ impl Serial<'_> {
         }
         // What parallel runs landed, keep or still work on is not for this run.
         let state = self.project.store().load()?.map(|loaded| loaded.value).unwrap_or_default();
-        let mut standing = select::standing(&state, &queue);
+        let living = living::open_tasks(&self.layout, &queue).map_err(RunError::Living)?;
+        let mut standing = select::standing(&state, &queue, &living);
         standing.heed(self.project.leases(&queue)?);
-        standing.exclude.extend(self.attempted.iter().cloned());
-        let task = loop {
-            let selection = Selection {
-                now: self.project.now(),
-                drafts: self.project.options.drafts,
-                doing: ralph_queue::runnability::DoingFirst::Prefer,
-                exclude: &standing.exclude,
-                regard_as_done: &standing.done,
-            };
-            let task = match wanted {
-                Wanted::Task(id) if standing.exclude.contains(id) => {
-                    return Err(SerialError::Parallel { task: id.clone() });
-                }
-                Wanted::Task(id) => Some(asked_for(&queue, &selection, id)?),
-                Wanted::Next | Wanted::All => queue.next(&selection).cloned(),
-            };
-            let Some(task) = task else { break None };
-            // A parallel worker whose record is gone has it.
-            if !file::is_locked(&self.layout.worker_lock(&task.id)).map_err(RunError::Lock)? {
-                break Some(task);
-            }
-            standing.exclude.insert(task.id);
+        standing.exclude.extend(self.attempted.iter().map(|id| (id.clone(), Reason::Underway)));
+        let selection = Selection {
+            now: self.project.now(),
+            drafts: self.project.options.drafts,
+            doing: ralph_queue::runnability::DoingFirst::Prefer,
+            exclude: &standing.exclude,
+            regard_as_done: &standing.done,
+        };
+        let task = match wanted {
+            Wanted::Task(id) => Some(asked_for(&queue, &selection, id)?),
+            Wanted::Next | Wanted::All => queue.next(&selection).cloned(),
         };
         let Some(task) = task else {
             self.summary.waiting = queue.tasks().filter(|task| !task.status.is_terminal()).count();
@@ -918,7 +901,11 @@ fn asked_for(
     }
     let report = queue.runnability(selection);
     match report.tasks.iter().find(|row| row.id == *id) {
-        Some(row) if !row.runnable && task.status != Status::Doing => {
+        // What is `doing` and nobody's is what an earlier run left.
+        Some(row)
+            if !row.runnable
+                && (task.status != Status::Doing || row.reasons.iter().any(Reason::is_taken)) =>
+        {
             let reasons = row.reasons.clone();
             Err(SerialError::NotRunnable { task: id.clone(), reasons })
         }

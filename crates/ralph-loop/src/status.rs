@@ -1,10 +1,13 @@
 //! What a parallel run looks like from outside: a pure view of state and world.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use ralph_state::parallel::Salvaged;
-use ralph_state::{ParallelStateFile, WorkerLifecycle, WorkerRecord};
+use ralph_state::{ParallelStateFile, TaskId, WorkerLifecycle, WorkerRecord};
 
+use crate::layout::Layout;
+use crate::living::{self, LivingError};
 use crate::worker::{self, Held};
 
 /// A record and what the world says of it.
@@ -32,7 +35,7 @@ impl WorkerView {
     }
 }
 
-/// How many records are in each lifecycle.
+/// How many tasks are in each lifecycle.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Counts {
     /// Working.
@@ -45,7 +48,7 @@ pub struct Counts {
     pub failed: usize,
     /// Finished, but may not land.
     pub blocked: usize,
-    /// All records.
+    /// All of them.
     pub total: usize,
 }
 
@@ -56,6 +59,10 @@ pub enum Headline {
     NotStarted,
     /// Some of the state file cannot be read; no run goes on before it is rebuilt.
     Damaged,
+    /// Workers live that the state file knows nothing of.
+    Unrecorded,
+    /// Workspaces are left of runs whose state file is gone.
+    Left,
     /// Workers are at it.
     InProgress,
     /// Unfinished work waits until the user mended something, or for a further run.
@@ -78,6 +85,12 @@ impl Headline {
         match self {
             Self::NotStarted => "No parallel run has been started here.",
             Self::Damaged => "Some of the state file of parallel runs cannot be read.",
+            Self::Unrecorded => {
+                "Workers live that the state file of parallel runs knows nothing of."
+            }
+            Self::Left => {
+                "The state file of parallel runs is gone, and workspaces of them are left."
+            }
             Self::InProgress => "A parallel run is in progress.",
             Self::Held(Held::TargetRed) => {
                 "A parallel run is held: the gate is red on the target itself. Mend that first."
@@ -97,10 +110,12 @@ impl Headline {
     }
 }
 
-/// Counts the records of `state`.
-pub fn counts(state: &ParallelStateFile) -> Counts {
-    let mut counts = Counts { total: state.workers.len(), ..Counts::default() };
-    for record in &state.workers {
+/// Counts the records, and workers without one as what they are: running.
+pub fn counts(world: &World) -> Counts {
+    let unrecorded = world.unrecorded.len();
+    let total = world.views.len() + unrecorded;
+    let mut counts = Counts { total, running: unrecorded, ..Counts::default() };
+    for WorkerView { record, .. } in &world.views {
         match record.lifecycle {
             WorkerLifecycle::Running => counts.running += 1,
             WorkerLifecycle::Integrating => counts.integrating += 1,
@@ -113,12 +128,20 @@ pub fn counts(state: &ParallelStateFile) -> Counts {
     counts
 }
 
-/// What matters most in a state file and the records in it.
-pub fn headline(found: &Salvaged, views: &[WorkerView]) -> Headline {
+/// What matters most in a state file, if there is one, and in the world.
+pub fn headline(found: Option<&Salvaged>, world: &World) -> Headline {
+    let World { views, unrecorded, left } = world;
     let any = |wanted: &dyn Fn(&WorkerView) -> bool| views.iter().any(wanted);
-    if found.refused.is_some() {
-        Headline::Damaged
-    } else if let Some(headline) = unfinished(views) {
+    let is_damaged = found.is_some_and(|found| found.refused.is_some());
+    let Some(found) = found.filter(|_| unrecorded.is_empty() && !is_damaged) else {
+        return match (is_damaged, unrecorded.is_empty()) {
+            (true, _) => Headline::Damaged,
+            (false, false) => Headline::Unrecorded,
+            (false, true) if !left.is_empty() => Headline::Left,
+            (false, true) => Headline::NotStarted,
+        };
+    };
+    if let Some(headline) = unfinished(views) {
         headline
     } else if any(&|view| view.record.lifecycle == WorkerLifecycle::BlockedPush) {
         Headline::Blocked
@@ -141,24 +164,31 @@ fn unfinished(views: &[WorkerView]) -> Option<Headline> {
     held.map(Headline::Held).or_else(|| open().next().map(|_| Headline::Interrupted))
 }
 
-/// Looks at the locks and workspaces behind the records of `state`.
+/// What locks and workspaces show of parallel runs.
+#[derive(Clone, Debug, Default)]
+pub struct World {
+    /// The records of the state file, and what is true of them.
+    pub views: Vec<WorkerView>,
+    /// Workers that live and that no record is of.
+    pub unrecorded: BTreeSet<TaskId>,
+    /// Tasks that have a workspace though there is no state file.
+    pub left: BTreeSet<String>,
+}
+
+/// Looks at the locks and workspaces behind the records of `state`, and for workers besides.
 ///
 /// # Errors
 /// When a worker lock cannot be looked at.
-pub fn observe(
-    layout: &crate::layout::Layout,
-    state: &ParallelStateFile,
-) -> Result<Vec<WorkerView>, ralph_state::file::LockError> {
-    let mut views = Vec::with_capacity(state.workers.len());
-    for record in &state.workers {
-        let alive = match record.task_id.parse() {
-            Ok(task) => ralph_state::file::is_locked(&layout.worker_lock(&task))?,
-            Err(_) => false,
-        };
+pub fn observe(layout: &Layout, state: &ParallelStateFile) -> Result<World, LivingError> {
+    let living = living::tasks(layout)?;
+    let views = state.workers.iter().map(|record| {
+        let task = record.task_id.parse::<TaskId>();
+        let alive = task.is_ok_and(|task| living.contains(&task));
         let workspace = record.workspace_path.is_dir();
-        views.push(WorkerView { record: record.clone(), alive, workspace });
-    }
-    Ok(views)
+        WorkerView { record: record.clone(), alive, workspace }
+    });
+    let unrecorded = living::unrecorded(&living, state);
+    Ok(World { views: views.collect(), unrecorded, left: BTreeSet::new() })
 }
 
 #[cfg(test)]
@@ -185,5 +215,18 @@ mod tests {
         let adopted = WorkerView { alive: true, ..held(Held::Machine) };
         assert_eq!(adopted.held(), None);
         assert_eq!(unfinished(&[adopted]), Some(Headline::InProgress));
+    }
+
+    #[test]
+    fn a_worker_without_a_record_runs_and_is_said_to() {
+        let none = World::default();
+        assert_eq!(headline(None, &none), Headline::NotStarted);
+        let unrecorded = BTreeSet::from(["RQ-0002".parse().unwrap()]);
+        let world = World { views: vec![view(None)], unrecorded, ..World::default() };
+        assert_eq!(headline(None, &world), Headline::Unrecorded);
+        let left = World { left: BTreeSet::from(["RQ-0002".to_owned()]), ..none };
+        assert_eq!(headline(None, &left), Headline::Left);
+        let Counts { running, total, .. } = counts(&world);
+        assert_eq!((running, total), (2, 2));
     }
 }

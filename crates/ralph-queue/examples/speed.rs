@@ -4,7 +4,7 @@
 #![expect(clippy::print_stdout, reason = "what it measures")]
 #![expect(clippy::unwrap_used, reason = "its queues are its own")]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use ralph_queue::edit::Restart;
@@ -60,7 +60,7 @@ fn main() {
             now,
             drafts: Drafts::Exclude,
             doing: DoingFirst::Prefer,
-            exclude: &none,
+            exclude: &BTreeMap::new(),
             regard_as_done: &none,
         };
         time("next", || queue.next(&selection).unwrap().id.clone());

@@ -5,7 +5,7 @@
 //! lease. A lease that is not renewed lapses: the next who asks gets the task, with another token,
 //! and the old one is refused from then on.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -81,8 +81,8 @@ pub struct Request<'a> {
     pub ttl: Duration,
     /// Whether drafts may be taken.
     pub drafts: Drafts,
-    /// Tasks that others work on without a lease.
-    pub exclude: &'a BTreeSet<TaskId>,
+    /// Tasks that others have without a lease, and how.
+    pub exclude: &'a BTreeMap<TaskId, Reason>,
     /// A name for what is asked for: asked again, the answer is the same lease.
     pub name: Option<&'a str>,
     /// The process that asks.
@@ -94,8 +94,8 @@ pub struct Request<'a> {
 /// What the leases mean for choosing a task.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Standing {
-    /// Leased, and not lapsed.
-    pub held: BTreeSet<TaskId>,
+    /// Leased, and not lapsed: by whom.
+    pub held: BTreeMap<TaskId, Reason>,
     /// Begun under a lease that lapsed.
     pub lapsed: BTreeSet<TaskId>,
     /// Finished in some work tree, though this queue may not show it yet.
@@ -144,6 +144,15 @@ pub enum LeaseError {
     },
 }
 
+impl Standing {
+    /// What nobody else may begin: `others`, and what is leased.
+    pub fn taken(&self, others: &BTreeMap<TaskId, Reason>) -> BTreeMap<TaskId, Reason> {
+        let mut taken = others.clone();
+        taken.extend(self.held.iter().map(|(task, reason)| (task.clone(), reason.clone())));
+        taken
+    }
+}
+
 impl Lease {
     /// Whether it keeps others away at `now`.
     pub fn is_held(&self, now: Timestamp) -> bool {
@@ -172,6 +181,8 @@ impl Leases {
     pub fn standing(&self, queue: &Queue, now: Timestamp) -> Standing {
         let mut standing = Standing::default();
         for lease in &self.leases {
+            let claimed =
+                || Reason::Claimed { owner: lease.owner.clone(), expires_at: lease.expires_at };
             let set = match lease.finished_at {
                 Some(at) => {
                     let task = queue.find(lease.task.as_str()).map(|(_, task)| task);
@@ -181,7 +192,10 @@ impl Leases {
                     }
                     &mut standing.done
                 }
-                None if lease.is_held(now) => &mut standing.held,
+                None if lease.is_held(now) => {
+                    standing.held.insert(lease.task.clone(), claimed());
+                    continue;
+                }
                 None => &mut standing.lapsed,
             };
             set.insert(lease.task.clone());
@@ -243,11 +257,13 @@ impl Leases {
             let Lease { owner, expires_at, .. } = lease.clone();
             return Err(LeaseError::Held { task: task.clone(), owner, expires_at });
         }
-        let report = queue.runnability(&selection(standing, request, &standing.held));
+        let exclude = standing.taken(request.exclude);
+        let report = queue.runnability(&selection(standing, request, &exclude));
         let report = report.tasks.into_iter().find(|report| report.id == *task);
         let reasons = match report {
-            Some(report) if report.status == Status::Doing || request.exclude.contains(task) => {
-                let is_free = standing.lapsed.contains(task) && !request.exclude.contains(task);
+            Some(report) if report.reasons.iter().any(Reason::is_taken) => report.reasons,
+            Some(report) if report.status == Status::Doing => {
+                let is_free = standing.lapsed.contains(task);
                 if is_free { Vec::new() } else { vec![Reason::Underway] }
             }
             Some(report) => report.reasons,
@@ -340,7 +356,7 @@ fn is_reopened(status: Option<Status>) -> bool {
 pub(crate) fn selection<'a>(
     standing: &'a Standing,
     request: &Request<'_>,
-    exclude: &'a BTreeSet<TaskId>,
+    exclude: &'a BTreeMap<TaskId, Reason>,
 ) -> Selection<'a> {
     let Request { now, drafts, .. } = *request;
     let regard_as_done = &standing.done;
@@ -348,10 +364,10 @@ pub(crate) fn selection<'a>(
 }
 
 fn next(queue: &Queue, standing: &Standing, request: &Request<'_>) -> Option<TaskId> {
-    let is_left = |id: &TaskId| standing.lapsed.contains(id) && !request.exclude.contains(id);
+    let is_left = |id: &TaskId| standing.lapsed.contains(id) && !request.exclude.contains_key(id);
     let mut begun = queue.tasks().filter(|task| task.status == Status::Doing);
     let task = begun.find(|task| is_left(&task.id)).or_else(|| {
-        let exclude = request.exclude.union(&standing.held).cloned().collect();
+        let exclude = standing.taken(request.exclude);
         queue.next(&selection(standing, request, &exclude))
     });
     task.map(|task| task.id.clone())

@@ -1,6 +1,6 @@
 //! What can be begun now, and a set of it that several can work on without meeting.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use ralph_state::{TaskId, Timestamp};
 
@@ -16,8 +16,8 @@ pub struct Question<'a> {
     pub now: Timestamp,
     /// Whether drafts may start.
     pub drafts: Drafts,
-    /// Tasks that others work on without a lease.
-    pub exclude: &'a BTreeSet<TaskId>,
+    /// Tasks that others have without a lease, and how.
+    pub exclude: &'a BTreeMap<TaskId, Reason>,
     /// At most so many whose scopes do not overlap, with each other and with what is being
     /// worked on; `None` is all that can start.
     pub parallel: Option<usize>,
@@ -40,22 +40,18 @@ pub struct Ready<'q> {
 pub fn ready<'q>(queue: &'q Queue, leases: &Leases, question: &Question<'_>) -> Ready<'q> {
     let Question { now, drafts, exclude, parallel } = *question;
     let standing = leases.standing(queue, now);
-    let none = BTreeSet::new();
     let doing = DoingFirst::Ignore;
     let report = queue.runnability(&Selection {
         now,
         drafts,
         doing,
-        exclude: &none,
+        exclude: &standing.taken(exclude),
         regard_as_done: &standing.done,
     });
     let (mut candidates, mut others) = (Vec::new(), Vec::new());
     for (place, (task, report)) in queue.tasks().zip(report.tasks).enumerate() {
-        let reasons = if let Some(lease) = leases.held(task.id.as_str(), now) {
-            vec![Reason::Claimed { owner: lease.owner.clone(), expires_at: lease.expires_at }]
-        } else if exclude.contains(&task.id) {
-            vec![Reason::Underway]
-        } else if task.status == Status::Doing {
+        let is_taken = report.reasons.iter().any(Reason::is_taken);
+        let reasons = if task.status == Status::Doing && !is_taken {
             let is_left = standing.lapsed.contains(&task.id);
             if is_left { Vec::new() } else { vec![Reason::Underway] }
         } else {
@@ -68,8 +64,7 @@ pub fn ready<'q>(queue: &'q Queue, leases: &Leases, question: &Question<'_>) -> 
         }
     }
     let mut tasks = Vec::new();
-    let is_busy = |reason: &Reason| matches!(reason, Reason::Claimed { .. } | Reason::Underway);
-    let busy = others.iter().filter(|(_, _, reasons)| reasons.iter().any(is_busy));
+    let busy = others.iter().filter(|(_, _, reasons)| reasons.iter().any(Reason::is_busy));
     let mut taken: Vec<&Task> = busy.map(|(_, task, _)| *task).collect();
     for (place, task) in candidates {
         let reason = match parallel {

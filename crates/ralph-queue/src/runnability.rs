@@ -1,6 +1,6 @@
 //! Which tasks can start now, and why the others cannot.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use ralph_state::{TaskId, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -17,8 +17,9 @@ pub struct Selection<'a> {
     pub drafts: Drafts,
     /// Whether a task that is already `doing` comes first.
     pub doing: DoingFirst,
-    /// Tasks not to be chosen: somebody works on them, or they failed.
-    pub exclude: &'a BTreeSet<TaskId>,
+    /// Tasks not to be chosen, because others have them or they wait for the user, each with the
+    /// reason that stands for every other.
+    pub exclude: &'a BTreeMap<TaskId, Reason>,
     /// Tasks to regard as done, whatever their file says: landed, but not yet seen here.
     pub regard_as_done: &'a BTreeSet<TaskId>,
 }
@@ -189,6 +190,21 @@ pub enum Reason {
     },
     /// It is being worked on without a lease.
     Underway,
+    /// A parallel run began it, and the next one goes on with it.
+    Begun {
+        /// What it waits for meanwhile, if it was held.
+        error: Option<String>,
+    },
+    /// A parallel run failed with it; it waits for the user.
+    Failed {
+        /// Why.
+        error: Option<String>,
+    },
+    /// A parallel run finished it, but could not land it; the work is kept, and waits for the user.
+    Unlanded {
+        /// Why.
+        error: Option<String>,
+    },
     /// It touches what a task that was chosen before it, or is being worked on, touches.
     ScopeOverlaps {
         /// That task.
@@ -198,6 +214,30 @@ pub enum Reason {
     },
     /// As many tasks as were asked for come before it.
     NoRoom,
+}
+
+impl Reason {
+    /// Whether somebody has the task, so that nobody else may begin it, whatever its status is.
+    pub fn is_taken(&self) -> bool {
+        match self {
+            Self::Claimed { .. }
+            | Self::Underway
+            | Self::Begun { .. }
+            | Self::Failed { .. }
+            | Self::Unlanded { .. } => true,
+            Self::StatusNotRunnable { .. }
+            | Self::DraftExcluded
+            | Self::UnmetDependencies { .. }
+            | Self::ScheduledStartInFuture { .. }
+            | Self::ScopeOverlaps { .. }
+            | Self::NoRoom => false,
+        }
+    }
+
+    /// Whether files of the task change meanwhile, or will without anybody asking.
+    pub(crate) fn is_busy(&self) -> bool {
+        matches!(self, Self::Claimed { .. } | Self::Underway | Self::Begun { .. })
+    }
 }
 
 /// A task that is waited for.
@@ -226,6 +266,10 @@ fn status(listed: Listed<'_>, selection: &Selection<'_>) -> Status {
 
 fn has(ids: &BTreeSet<TaskId>, id: &str) -> bool {
     !ids.is_empty() && id.parse().is_ok_and(|id: TaskId| ids.contains(&id))
+}
+
+fn has_excluded(ids: &BTreeMap<TaskId, Reason>, id: &str) -> bool {
+    !ids.is_empty() && id.parse().is_ok_and(|id: TaskId| ids.contains_key(&id))
 }
 
 /// What has to be looked up to judge any task of a queue.
@@ -267,7 +311,7 @@ impl<'q, 's> Readiness<'q, 's> {
     /// A task that is being worked on comes first, whatever it waits for, as in 0.4.0.
     pub(crate) fn next(&self) -> Option<&'q Task> {
         let Self { selection, queue, .. } = self;
-        let is_free = |listed: &Listed<'_>| !has(selection.exclude, listed.id());
+        let is_free = |listed: &Listed<'_>| !has_excluded(selection.exclude, listed.id());
         let free = || queue.list(Place::Queue).filter(is_free);
         let doing = free().find(|listed| status(*listed, selection) == Status::Doing);
         let doing = doing.filter(|_| selection.doing == DoingFirst::Prefer);
@@ -377,8 +421,13 @@ impl<'q, 's> Readiness<'q, 's> {
     /// In the order of 0.4.0, which also looks at a task that is `doing`.
     fn reasons(&self, task: &Task) -> Vec<Reason> {
         let mut reasons = Vec::new();
-        match self.status(task) {
-            status @ (Status::Done | Status::Rejected) => {
+        let status = self.status(task);
+        if let (false, Some(reason)) = (status.is_terminal(), self.selection.exclude.get(&task.id))
+        {
+            return vec![reason.clone()];
+        }
+        match status {
+            Status::Done | Status::Rejected => {
                 return vec![Reason::StatusNotRunnable { status }];
             }
             Status::Draft if self.selection.drafts == Drafts::Exclude => {

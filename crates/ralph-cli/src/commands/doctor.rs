@@ -8,12 +8,12 @@ use ralph_config::Overrides;
 use ralph_git::{Head, Repo};
 use ralph_loop::layout::Layout;
 use ralph_loop::preflight::PreflightError;
-use ralph_loop::{preflight, target};
+use ralph_loop::{living, preflight, target};
 use ralph_process::Cancel;
 use ralph_queue::Severity;
-use ralph_state::Store;
 use ralph_state::file::{is_locked, lock_holder};
 use ralph_state::session::{SessionFile, session_file_path};
+use ralph_state::{ParallelStateFile, Store};
 use serde::Serialize;
 use serde_json::json;
 
@@ -25,6 +25,7 @@ use crate::context::Context;
 use crate::error::{CliError, Exit, by};
 use crate::project::{self, Project};
 use crate::render::envelope::Schema;
+use crate::standing;
 use crate::ui::{GREEN, RED, Text, YELLOW};
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
@@ -208,14 +209,41 @@ fn look(context: &Context, project: &Project, repo: Option<&Repo>, checks: &mut 
         ),
         Err(error) => Check::problem("session", error),
     });
-    let state = ralph_loop::project::store(&layout, &project.files.holder);
-    checks.push(Check::of(
-        "parallel runs",
-        state.load().map(|loaded| match loaded {
-            None => "none so far".to_owned(),
-            Some(loaded) => format!("{} records", loaded.value.workers.len()),
-        }),
-    ));
+    checks.push(parallel_runs(context, &layout, project));
+}
+
+/// What the state file says, and whether it knows of every worker that lives.
+fn parallel_runs(context: &Context, layout: &Layout, project: &Project) -> Check {
+    const NAME: &str = "parallel runs";
+    let living = match living::tasks(layout) {
+        Ok(living) => living,
+        Err(error) => return Check::problem(NAME, error),
+    };
+    let state = match ralph_loop::project::store(layout, &project.files.holder).load() {
+        Ok(state) => state.map(|loaded| loaded.value),
+        Err(error) => {
+            let mut check = Check::problem(NAME, error);
+            if !living.is_empty() {
+                check.message = format!("{}\n{}", check.message, standing::unrecorded(&living));
+            }
+            return check;
+        }
+    };
+    let nothing = ParallelStateFile::default();
+    let unrecorded = living::unrecorded(&living, state.as_ref().unwrap_or(&nothing));
+    if !unrecorded.is_empty() {
+        return Check::warning(NAME, standing::unrecorded(&unrecorded), standing::RECOVER);
+    }
+    if let Some(state) = state {
+        return Check::ok(NAME, format!("{} records", state.workers.len()));
+    }
+    match standing::workspaces(context, project).len() {
+        0 => Check::ok(NAME, "none so far"),
+        count => {
+            let message = format!("the state file is gone, and {count} workspaces are left");
+            Check::warning(NAME, message, standing::RECOVER)
+        }
+    }
 }
 
 /// Whether the files by which editors complete are of this version. A project may do without.

@@ -3,6 +3,7 @@
 use anstyle::Style;
 use ralph_queue::runnability::{Reason, UnmetDependency};
 use ralph_queue::{Priority, Status, Task};
+use ralph_state::TaskId;
 
 use crate::ui::{BOLD, CYAN, DIM, GREEN, Text, YELLOW, clip};
 
@@ -109,7 +110,16 @@ pub(crate) fn long(task: &Task) -> Text {
 
 /// Why a task cannot start, as the end of "it ...".
 pub(crate) fn reason(reason: &Reason) -> String {
+    let why = |error: &Option<String>| match error.as_deref().and_then(|error| error.lines().next())
+    {
+        Some(line) => format!(": {line}"),
+        None => String::new(),
+    };
     match reason {
+        Reason::Begun { error: None } => "was begun by a parallel run".to_owned(),
+        Reason::Begun { error } => format!("is held in a parallel run{}", why(error)),
+        Reason::Failed { error } => format!("failed in a parallel run{}", why(error)),
+        Reason::Unlanded { error } => format!("is finished, but could not land{}", why(error)),
         Reason::DraftExcluded => "is a draft".to_owned(),
         Reason::UnmetDependencies { dependencies } => {
             let names: Vec<String> = dependencies.iter().map(dependency).collect();
@@ -129,6 +139,38 @@ pub(crate) fn reason(reason: &Reason) -> String {
         Reason::NoRoom => "comes later".to_owned(),
         other => format!("{other:?}"),
     }
+}
+
+/// Every reason why the task `id` cannot start, and what the user can do about it.
+pub(crate) fn reasons(reasons: &[Reason], id: &TaskId) -> String {
+    let text = reasons.iter().map(reason).collect::<Vec<_>>().join("; ");
+    match reasons.iter().find_map(|reason| next(reason, id)) {
+        Some(command) => format!("{text} (`{command}`)"),
+        None => text,
+    }
+}
+
+/// The command that goes on with a task which a parallel run left.
+fn next(reason: &Reason, id: &TaskId) -> Option<String> {
+    match reason {
+        Reason::Begun { .. } => Some("ralph run loop --parallel".to_owned()),
+        Reason::Failed { .. } | Reason::Unlanded { .. } => Some(retry(id.as_str())),
+        _ => None,
+    }
+}
+
+/// What the user can do about a task that a parallel run left.
+pub(crate) fn advice(reason: &Reason, id: &TaskId) -> Option<String> {
+    let command = next(reason, id)?;
+    Some(match reason {
+        Reason::Begun { .. } => format!("`{command}` goes on with it."),
+        _ => format!("`{command}` lets the next parallel run try it again."),
+    })
+}
+
+/// The command that gives a task another chance.
+pub(crate) fn retry(id: &str) -> String {
+    format!("ralph run parallel retry --task {id}")
 }
 
 fn dependency(dependency: &UnmetDependency) -> String {

@@ -27,11 +27,12 @@ use thiserror::Error;
 use crate::checkout::{self, CheckoutError};
 use crate::event::{Event, Outcome, RunSummary, StopReason};
 use crate::layout::Layout;
+use crate::living::LivingError;
 use crate::preflight::{self, Ground, PreflightError};
 use crate::project::Project;
 use crate::recover::{self, Action, Observation, Observed};
 use crate::worker::{self, Held, marker};
-use crate::{retention, select, target};
+use crate::{living, retention, select, target};
 use telling::Told;
 
 pub use telling::summarise;
@@ -104,6 +105,9 @@ pub enum RunError {
     /// git failed.
     #[error(transparent)]
     Git(#[from] GitError),
+    /// It cannot be told which workers live.
+    #[error(transparent)]
+    Living(#[from] LivingError),
     /// A file of the run could not be used.
     #[error("cannot use the run's own files")]
     Io(#[from] std::io::Error),
@@ -202,7 +206,7 @@ pub fn run_lock_of(layout: &Layout, queue: &QueueFiles) -> Result<FileLock, RunE
         return Err(RunError::Legacy { pid, lock: legacy.directory.clone() });
     }
     let lock = layout.run_lock();
-    match FileLock::try_acquire(&lock, &queue.holder).map_err(RunError::Lock)? {
+    match living::take(&lock, &queue.holder).map_err(RunError::Lock)? {
         Some(held) => Ok(held),
         None => Err(RunError::Busy { holder: file::lock_holder(&lock), lock }),
     }
@@ -637,29 +641,23 @@ impl Coordinator<'_> {
         };
         self.queue_trouble = None;
         let state = self.state()?;
-        let mut standing = select::standing(&state, &queue);
+        let living = living::open_tasks(&self.layout, &queue)?;
+        let mut standing = select::standing(&state, &queue, &living);
         standing.heed(self.project.leases(&queue)?);
-        let task = loop {
-            let task = queue.next(&Selection {
-                now: self.project.now(),
-                drafts: self.project.options.drafts,
-                doing: ralph_queue::runnability::DoingFirst::Prefer,
-                exclude: &standing.exclude,
-                regard_as_done: &standing.done,
-            });
-            let Some(task) = task else { break None };
-            // A worker whose record is gone is at it: its lock says so.
-            if !file::is_locked(&self.layout.worker_lock(&task.id)).map_err(RunError::Lock)? {
-                break Some(task);
-            }
-            if self.unrecorded.insert(task.id.clone()) {
+        for task in &standing.unrecorded {
+            if self.unrecorded.insert(task.clone()) {
                 self.project.tell(Event::Note(format!(
-                    "{} waits: a worker has it that the state file knows nothing of",
-                    task.id
+                    "{task} waits: a worker has it that the state file knows nothing of"
                 )));
             }
-            standing.exclude.insert(task.id.clone());
-        };
+        }
+        let task = queue.next(&Selection {
+            now: self.project.now(),
+            drafts: self.project.options.drafts,
+            doing: ralph_queue::runnability::DoingFirst::Prefer,
+            exclude: &standing.exclude,
+            regard_as_done: &standing.done,
+        });
         let Some(task) = task else {
             self.looked_at_queue = Some(Instant::now());
             self.summary.waiting = waiting(&queue, &standing);
@@ -810,6 +808,6 @@ fn record_marker(record: &WorkerRecord) -> String {
 fn waiting(queue: &Queue, standing: &select::Standing) -> usize {
     queue
         .tasks()
-        .filter(|task| !task.status.is_terminal() && !standing.exclude.contains(&task.id))
+        .filter(|task| !task.status.is_terminal() && !standing.exclude.contains_key(&task.id))
         .count()
 }

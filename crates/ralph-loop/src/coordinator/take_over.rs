@@ -1,5 +1,7 @@
 //! What a run makes of what earlier ones left, before it starts anything.
 
+use std::collections::BTreeSet;
+
 use ralph_queue::Queue;
 use ralph_state::{ParallelStateFile, WorkerLifecycle, WorkerRecord};
 
@@ -113,7 +115,7 @@ impl Coordinator<'_> {
     /// Finishes in the queue what landed but is still open there.
     pub(super) fn catch_up(&self, queue: &Queue) -> Result<(), RunError> {
         let state = self.state()?;
-        let standing = select::standing(&state, queue);
+        let standing = select::standing(&state, queue, &BTreeSet::new());
         for id in &standing.done {
             let Some((_, task)) = queue.find(id.as_str()) else { continue };
             if let (false, Some(record)) =

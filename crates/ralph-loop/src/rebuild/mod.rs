@@ -19,7 +19,7 @@ use ralph_state::{
     WorkerRecord, WorkerStep,
 };
 
-pub use survey::{Site, SurveyError, survey};
+pub use survey::{Site, SurveyError, TaskWorkspace, survey, workspaces};
 
 use crate::recover;
 

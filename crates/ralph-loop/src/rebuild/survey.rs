@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use ralph_config::Config;
 use ralph_git::{GitEnv, GitError, Head, OpenError, Repo, Sha, Workspace};
@@ -17,8 +17,8 @@ use thiserror::Error;
 use super::{Landed, Living, Place, Queued, Rescued, Survey, Trace, Work};
 use crate::books::Books;
 use crate::landing::{ATTEMPT_TRAILER, RESCUE_REFS, TASK_TRAILER};
-use crate::layout::{Layout, is_runtime};
-use crate::{gate, target, worker};
+use crate::layout::{Layout, is_runtime, names};
+use crate::{gate, living, target, worker};
 
 /// Where to look.
 #[derive(Clone, Copy, Debug)]
@@ -134,6 +134,46 @@ fn on_target(site: &Site<'_>, branch: &str) -> Result<OnTarget, GitError> {
     Ok(found)
 }
 
+/// A workspace on the disk, with or without a record.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct TaskWorkspace {
+    /// Its task.
+    pub task: String,
+    /// Where it is.
+    pub path: PathBuf,
+    /// The workspace.
+    pub workspace: Workspace,
+}
+
+/// The workspaces of `repo` below `root`.
+///
+/// # Errors
+/// When the directory cannot be read, or git gives no answer.
+pub fn workspaces(
+    repo: &Repo,
+    git_env: &GitEnv,
+    root: &Path,
+) -> Result<Vec<TaskWorkspace>, SurveyError> {
+    let mut found = Vec::new();
+    for name in names(root)? {
+        let path = root.join(&name);
+        if name.starts_with('.') || !path.is_dir() {
+            continue;
+        }
+        let workspace = match Workspace::open(&path, git_env.clone(), Cancel::new()) {
+            Ok(workspace) => workspace,
+            Err(OpenError::Git(error)) => return Err(error.into()),
+            // Not ours, or damaged: it is left alone.
+            Err(_) => continue,
+        };
+        let task = workspace.branch().strip_prefix("ralph/").map(str::to_owned);
+        let (Some(task), true) = (task, workspace.is_of(repo)?) else { continue };
+        found.push(TaskWorkspace { task, path, workspace });
+    }
+    Ok(found)
+}
+
 struct Found<'a> {
     site: &'a Site<'a>,
     layout: &'a Layout,
@@ -144,12 +184,7 @@ struct Found<'a> {
 impl Found<'_> {
     /// Living workers hold their lock.
     fn workers(&mut self) -> Result<(), SurveyError> {
-        for name in names(&self.layout.worker_locks())? {
-            let Some(task) =
-                name.strip_suffix(".lock").and_then(|task| task.parse::<TaskId>().ok())
-            else {
-                continue;
-            };
+        for task in living::locks(self.layout)? {
             let lock = self.layout.worker_lock(&task);
             let holder = file::lock_holder(&lock);
             let claim = holder.as_ref().and_then(worker::claim_of);
@@ -173,20 +208,8 @@ impl Found<'_> {
     }
 
     fn workspaces(&mut self, root: &Path) -> Result<(), SurveyError> {
-        for name in names(root)? {
-            let path = root.join(&name);
-            if name.starts_with('.') || !path.is_dir() {
-                continue;
-            }
-            let Site { git_env, repo, .. } = *self.site;
-            let workspace = match Workspace::open(&path, git_env.clone(), Cancel::new()) {
-                Ok(workspace) => workspace,
-                Err(OpenError::Git(error)) => return Err(error.into()),
-                // Not ours, or damaged: it is left alone.
-                Err(_) => continue,
-            };
-            let task = workspace.branch().strip_prefix("ralph/").map(str::to_owned);
-            let (Some(task), true) = (task, workspace.is_of(repo)?) else { continue };
+        let Site { git_env, repo, .. } = *self.site;
+        for TaskWorkspace { task, path, workspace } in workspaces(repo, git_env, root)? {
             let work = self.work_in(&workspace, &task)?;
             let conflict = workspace.rebase_in_progress();
             let trace = self.traces.entry(task).or_default();
@@ -303,18 +326,4 @@ impl Found<'_> {
         }
         Ok(self.traces)
     }
-}
-
-/// The names in a directory that are text, sorted; none when it is not there.
-fn names(dir: &Path) -> io::Result<Vec<String>> {
-    let entries = match fs_err::read_dir(dir) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        entries => entries?,
-    };
-    let mut names = Vec::new();
-    for entry in entries {
-        names.extend(entry?.file_name().into_string().ok());
-    }
-    names.sort();
-    Ok(names)
 }

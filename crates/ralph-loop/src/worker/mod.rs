@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use ralph_agent::{Phase, Runner, RunnerError};
 use ralph_git::{CreateError, FetchError, GitError, OpenError, RemoteUrls, Sha, Workspace};
 use ralph_queue::Task;
-use ralph_state::file::{FileLock, Holder, LockError};
+use ralph_state::file::{Holder, LockError};
 use ralph_state::parallel::WorkerEvent;
 use ralph_state::{ParallelStateFile, Store, TaskId, WorkerRecord, WorkerStep};
 use thiserror::Error;
@@ -28,7 +28,7 @@ use crate::lane::LaneError;
 use crate::layout::Layout;
 use crate::project::Project;
 use crate::turn::{TakeTurnError, TurnPlace};
-use crate::{landing, recover, target};
+use crate::{landing, living, recover, target};
 
 pub(crate) use land::settle;
 pub(crate) use work::{FOLLOW_UPS, phases};
@@ -138,7 +138,7 @@ struct Worker<'a> {
 pub fn run(project: &Project, task: &TaskId, claim_id: &str) -> Result<WorkerEnd, WorkerError> {
     let layout = project.layout();
     let holder = Holder { command: lock_command(task, claim_id), ..project.holder.clone() };
-    let Some(_alive) = FileLock::try_acquire(&layout.worker_lock(task), &holder)? else {
+    let Some(_alive) = living::take(&layout.worker_lock(task), &holder)? else {
         return Err(WorkerError::AlreadyRunning { task: task.clone() });
     };
     let claim = Claim::new(project.store(), task.clone(), claim_id);

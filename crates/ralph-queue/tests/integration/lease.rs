@@ -1,6 +1,6 @@
 //! Leases: one at a time, fenced, and heeded by what counts as ready.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use ralph_queue::delta::Touched;
@@ -46,7 +46,7 @@ fn claim(
             owner: "me",
             ttl: Duration::from_mins(30),
             drafts: Drafts::Exclude,
-            exclude: &BTreeSet::new(),
+            exclude: &BTreeMap::new(),
             name: None,
             holder: &holder,
             now,
@@ -176,7 +176,7 @@ fn check(
     expected: (&[&str], &[(&str, &str)]),
 ) {
     let queue = queue(tasks);
-    let exclude = BTreeSet::new();
+    let exclude = BTreeMap::new();
     let question = Question { now: time(1), drafts: Drafts::Exclude, exclude: &exclude, parallel };
     let ready = ready(&queue, leases, &question);
     let kind = |reasons: &[Reason]| serde_json::to_value(reasons).unwrap()[0]["kind"].clone();

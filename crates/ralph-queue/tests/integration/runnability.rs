@@ -1,9 +1,9 @@
 //! Which tasks may start, and the reasons of those that may not.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use expect_test::expect;
-use ralph_queue::runnability::{DoingFirst, Drafts};
+use ralph_queue::runnability::{DoingFirst, Drafts, Reason};
 use ralph_queue::{Document, Queue, Selection};
 use ralph_state::TaskId;
 
@@ -14,7 +14,9 @@ fn set(ids: &[&str]) -> BTreeSet<TaskId> {
 }
 
 fn next(queue: &Queue, exclude: &[&str], regard_as_done: &[&str]) -> String {
-    let (exclude, regard_as_done) = (set(exclude), set(regard_as_done));
+    let exclude: BTreeMap<_, _> =
+        set(exclude).into_iter().map(|id| (id, Reason::Underway)).collect();
+    let regard_as_done = set(regard_as_done);
     let selection = Selection {
         now: now(),
         drafts: Drafts::Exclude,
@@ -43,7 +45,7 @@ fn the_report_has_the_shape_of_0_4_0() {
         now: now(),
         drafts: Drafts::Exclude,
         doing: DoingFirst::Prefer,
-        exclude: &none,
+        exclude: &BTreeMap::new(),
         regard_as_done: &none,
     };
     let report = queue.runnability(&selection);

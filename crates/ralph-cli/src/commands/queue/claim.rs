@@ -8,13 +8,13 @@ use ralph_state::{Clock as _, TaskId};
 use serde::Serialize;
 use serde_json::json;
 
-use super::ready::in_parallel_run;
 use crate::args::{ClaimArgs, ReleaseArgs};
 use crate::commands::input::Texts;
 use crate::context::Context;
 use crate::error::{CliError, ErrorKind, Exit};
 use crate::project::{self, Project};
 use crate::render::envelope::Schema;
+use crate::standing;
 use crate::ui::{BOLD, Text};
 
 /// How often a task that was given may turn out to be gone before that counts as a fault.
@@ -73,7 +73,7 @@ fn take(context: &Context, project: &Project, args: &ClaimArgs) -> Result<Option
             owner: &owner,
             ttl: args.ttl,
             drafts: if args.include_draft { Drafts::Include } else { Drafts::Exclude },
-            exclude: &in_parallel_run(project, &queue)?,
+            exclude: &standing::of_parallel_run(project, &queue)?.exclude,
             name: name.as_deref(),
             holder: &project.files.holder,
             now: context.clock.now(),

@@ -42,7 +42,13 @@ pub(crate) fn list(context: &Context, args: &ListArgs) -> Result<Exit, CliError>
         }
     }
     let estimates = args.with_eta.then(|| Estimates::new(&all(&queue)));
-    show_page(context, &queue, tasks, &args.page, estimates.as_ref())
+    show_page(
+        context,
+        Source { project: &project, queue: &queue },
+        tasks,
+        &args.page,
+        estimates.as_ref(),
+    )
 }
 
 /// The tasks of both files.
@@ -64,18 +70,25 @@ pub(super) fn which<'q>(queue: &'q Queue, args: &WhichArgs) -> Vec<Listed<'q>> {
     open.chain(done).filter(is_wanted).collect()
 }
 
+/// Where listed tasks come from.
+#[derive(Clone, Copy)]
+pub(crate) struct Source<'q> {
+    pub(crate) project: &'q Project,
+    pub(crate) queue: &'q Queue,
+}
+
 /// Prints what was asked for of these tasks, and says what was not.
 pub(super) fn show_page(
     context: &Context,
-    queue: &Queue,
+    source: Source<'_>,
     tasks: Vec<Listed<'_>>,
     args: &PageArgs,
     estimates: Option<&Estimates>,
 ) -> Result<Exit, CliError> {
     let page = Page::cut(tasks, args)?;
-    print_page(context, queue, &page, args.format, estimates)?;
+    print_page(context, source, &page, args.format, estimates)?;
     if !args.quiet && args.format != ListFormat::Json {
-        say_rest(context, queue, &page);
+        say_rest(context, source.queue, &page);
     }
     Ok(Exit::Done)
 }
@@ -83,24 +96,24 @@ pub(super) fn show_page(
 /// Prints these tasks, all of them.
 pub(crate) fn print(
     context: &Context,
-    queue: &Queue,
+    source: Source<'_>,
     tasks: Vec<&Task>,
     format: ListFormat,
 ) -> Result<Exit, CliError> {
     let page = Page { total: tasks.len(), tasks, is_cut: false, next_cursor: None };
-    print_page(context, queue, &page, format, None)?;
+    print_page(context, source, &page, format, None)?;
     Ok(Exit::Done)
 }
 
 fn print_page(
     context: &Context,
-    queue: &Queue,
+    source: Source<'_>,
     page: &Page<'_>,
     format: ListFormat,
     estimates: Option<&Estimates>,
 ) -> Result<(), CliError> {
     if context.ui.wants_json() {
-        return print_json(context, queue, page, estimates);
+        return print_json(context, source, page, estimates);
     }
     match (format, context.ui.width()) {
         (ListFormat::Json, _) => context.ui.print_json(&page.tasks),
@@ -293,11 +306,12 @@ impl<'a> Item<'a> {
 
 fn print_json(
     context: &Context,
-    queue: &Queue,
+    source: Source<'_>,
     page: &Page<'_>,
     estimates: Option<&Estimates>,
 ) -> Result<(), CliError> {
-    let reports = project::reports(context, queue, &page.tasks);
+    let Source { project, queue } = source;
+    let reports = project::reports(context, project, queue, &page.tasks);
     let items = page.tasks.iter().zip(&reports);
     let items: Vec<Item<'_>> =
         items.map(|(task, report)| Item::of(task, Some(report), estimates)).collect();

@@ -15,11 +15,9 @@ mod unlock;
 
 use ralph_loop::layout::Layout;
 use ralph_queue::document::Reading;
-use ralph_queue::runnability::{DoingFirst, Drafts, Report, Selected, Summary, TaskReport};
+use ralph_queue::runnability::{DoingFirst, Drafts, Reason, Report, Selected, Summary, TaskReport};
 use ralph_queue::stats::Estimates;
-use ralph_queue::{
-    Listed, LoadError, ParseError, Place, Problem, Queue, Selection, Severity, Status, Task,
-};
+use ralph_queue::{Listed, LoadError, ParseError, Place, Problem, Queue, Severity, Status, Task};
 use ralph_state::file::{Durability, is_locked, replace};
 use ralph_state::{Clock as _, TaskId, Timestamp};
 use serde::Serialize;
@@ -33,7 +31,8 @@ use crate::context::Context;
 use crate::error::{CliError, ErrorKind, Exit};
 use crate::project::{self, Project};
 use crate::render::envelope::{Budget, Cut, List, Schema};
-use crate::render::task::reason;
+use crate::render::task::reasons as reasons_of;
+use crate::standing;
 use crate::ui::{BOLD, DIM, GREEN, RED, Text, YELLOW};
 
 pub(crate) fn queue(context: &Context, args: &QueueArgs) -> Result<Exit, CliError> {
@@ -76,7 +75,9 @@ pub(crate) fn queue(context: &Context, args: &QueueArgs) -> Result<Exit, CliErro
 fn next(context: &Context, args: &NextArgs) -> Result<Exit, CliError> {
     let project = Project::open(context, "ralph queue next")?;
     let queue = project.queue()?;
-    let task = project::next(context, &queue, DoingFirst::Ignore);
+    let standing = standing::shown(context, &project, &queue)?;
+    let task =
+        queue.next(&project::selection(context, Drafts::Exclude, DoingFirst::Ignore, &standing));
     let estimates = args.with_eta.then(|| Estimates::new(&list::all(&queue)));
     if context.ui.wants_json() {
         #[derive(Serialize)]
@@ -118,7 +119,8 @@ fn next(context: &Context, args: &NextArgs) -> Result<Exit, CliError> {
         }
     }
     if args.explain {
-        let report = project::explain(context, &queue, Drafts::Exclude);
+        let selection = project::selection(context, Drafts::Exclude, DoingFirst::Prefer, &standing);
+        let report = queue.runnability(&selection);
         context.ui.say(reasons(&queue, &report));
     }
     Ok(Exit::Done)
@@ -132,14 +134,10 @@ pub(crate) fn dry_run(
 ) -> Result<Exit, CliError> {
     let project = Project::open(context, "ralph run --dry-run")?;
     let queue = project.queue()?;
-    let standing = ready::standing(context, &project, &queue)?;
-    let report = queue.runnability(&Selection {
-        now: context.clock.now(),
-        drafts: if include_draft { Drafts::Include } else { Drafts::Exclude },
-        doing: DoingFirst::Prefer,
-        exclude: &standing.exclude,
-        regard_as_done: &standing.done,
-    });
+    let standing = standing::of_run(context, &project, &queue)?;
+    let drafts = if include_draft { Drafts::Include } else { Drafts::Exclude };
+    let selection = project::selection(context, drafts, DoingFirst::Prefer, &standing);
+    let report = queue.runnability(&selection);
     let task = match id {
         Some(id) => {
             unclaimed(context, &project, id)?;
@@ -189,21 +187,30 @@ fn startable<'q>(
 ) -> Result<&'q Task, CliError> {
     let (_, task) = project.find(queue, id)?;
     let report = report.tasks.iter().find(|report| report.id == task.id);
-    let why = match report {
-        // A task in `doing` is one that a run was interrupted on.
-        Some(report) if report.runnable || report.status == Status::Doing => return Ok(task),
-        Some(report) => report.reasons.iter().map(reason).collect::<Vec<_>>().join("; "),
-        None => format!("is {}", task.status),
-    };
-    Err(CliError::new(ErrorKind::Refused, format!("task `{}` {why}", task.id))
-        .hint("`ralph queue explain` shows which tasks can start."))
+    match report {
+        // A task in `doing` that nobody has is one that a run was interrupted on.
+        Some(report)
+            if report.runnable
+                || (report.status == Status::Doing
+                    && !report.reasons.iter().any(Reason::is_taken)) =>
+        {
+            Ok(task)
+        }
+        Some(report) => Err(CliError::not_startable(&task.id, &report.reasons)),
+        None => {
+            let reason = Reason::StatusNotRunnable { status: task.status };
+            Err(CliError::not_startable(&task.id, &[reason]))
+        }
+    }
 }
 
 fn explain(context: &Context, args: &ExplainArgs) -> Result<Exit, CliError> {
     let project = Project::open(context, "ralph queue explain")?;
     let queue = project.whole_queue()?;
     let drafts = if args.include_draft { Drafts::Include } else { Drafts::Exclude };
-    let report = project::explain(context, &queue, drafts);
+    let standing = standing::shown(context, &project, &queue)?;
+    let selection = project::selection(context, drafts, DoingFirst::Prefer, &standing);
+    let report = queue.runnability(&selection);
     if context.ui.wants_json() {
         #[derive(Serialize)]
         struct Explained<'a> {
@@ -241,8 +248,7 @@ fn reasons(queue: &Queue, report: &Report) -> Text {
         text = if report.runnable {
             text.style(GREEN, "can start")
         } else {
-            let reasons: Vec<String> = report.reasons.iter().map(reason).collect();
-            text.style(YELLOW, reasons.join("; "))
+            text.style(YELLOW, reasons_of(&report.reasons, &report.id))
         };
         text = text.plain("  ").style(DIM, &task.title);
     }

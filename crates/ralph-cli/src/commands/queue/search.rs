@@ -25,5 +25,11 @@ pub(crate) fn search(context: &Context, args: &SearchArgs) -> Result<Exit, CliEr
     // Equals stay in the order of work.
     found.sort_by_key(|(score, _)| Reverse(*score));
     let tasks = found.into_iter().map(|(_, task)| task).collect();
-    list::show_page(context, &queue, tasks, &args.page, None)
+    list::show_page(
+        context,
+        list::Source { project: &project, queue: &queue },
+        tasks,
+        &args.page,
+        None,
+    )
 }

@@ -6,6 +6,7 @@ use ralph_agent::TurnError;
 use ralph_git::{DiscoverError, GitError, IdentityError};
 use ralph_loop::checkout::CheckoutError;
 use ralph_loop::coordinator::{Refused, RunError};
+use ralph_loop::living::LivingError;
 use ralph_loop::preflight::PreflightError;
 use ralph_loop::rebuild::SurveyError;
 use ralph_loop::retry::RetryError;
@@ -202,6 +203,7 @@ impl From<RunError> for CliError {
             RunError::Record(error) => error.into(),
             RunError::Queue(error) => error.into(),
             RunError::Checkout(error) => error.into(),
+            RunError::Living(error) => error.into(),
             RunError::Git(error) => error.into(),
             error => Self::new(ErrorKind::Failed, error),
         }
@@ -239,18 +241,15 @@ impl From<SerialError> for CliError {
             SerialError::OtherSession { .. } => Self::new(ErrorKind::Refused, error)
                 .hint("Go on with it first: `ralph run resume`."),
             SerialError::OtherBranch { ref was, .. } => {
-                let hint = format!("Go on with it there: `git switch {was}`, then `ralph run resume`.");
+                let hint =
+                    format!("Go on with it there: `git switch {was}`, then `ralph run resume`.");
                 Self::new(ErrorKind::Refused, error).hint(hint)
             }
-            SerialError::Parallel { .. } => Self::new(ErrorKind::Refused, error).hint(
-                "`ralph run parallel status` shows it; `ralph run loop --parallel` goes on with it.",
-            ),
             SerialError::NoSuchTask { .. } => {
                 Self::new(ErrorKind::NotFound, error).hint("`ralph queue list` shows the tasks.")
             }
             SerialError::Finished { .. } => Self::new(ErrorKind::Refused, error),
-            SerialError::NotRunnable { .. } => Self::new(ErrorKind::Refused, error)
-                .hint("`ralph queue explain` says what it waits for."),
+            SerialError::NotRunnable { task, reasons } => Self::not_startable(&task, &reasons),
             error => Self::new(ErrorKind::Failed, error),
         }
     }
@@ -262,6 +261,15 @@ impl From<WorkerError> for CliError {
             WorkerError::AlreadyRunning { .. } => Self::new(ErrorKind::Busy, error),
             WorkerError::Lock(error) => error.into(),
             error => Self::new(ErrorKind::Failed, error),
+        }
+    }
+}
+
+impl From<LivingError> for CliError {
+    fn from(error: LivingError) -> Self {
+        match error {
+            LivingError::Lock(error) => error.into(),
+            error => Self::new(ErrorKind::Io, error),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! `ralph run …`.
 
 mod failure;
+mod plan;
 mod recover;
 mod report;
 pub(crate) mod setup;
@@ -54,9 +55,6 @@ fn one(context: &Context, args: &OneArgs) -> Result<Exit, CliError> {
 }
 
 fn run_loop(context: &Context, args: &LoopArgs) -> Result<Exit, CliError> {
-    if args.dry_run {
-        return dry_run(context, &args.agent, None);
-    }
     let max_tasks = (args.max_tasks > 0).then_some(args.max_tasks);
     let configured = || setup::configured_workers(context);
     let workers = match args.parallel {
@@ -64,6 +62,12 @@ fn run_loop(context: &Context, args: &LoopArgs) -> Result<Exit, CliError> {
         Some(None) => Some(configured()?.unwrap_or(2)),
         None => configured()?.filter(|workers| *workers >= 2),
     };
+    if args.dry_run {
+        return match workers {
+            Some(workers) => plan::print(context, workers, max_tasks, args.agent.include_draft),
+            None => dry_run(context, &args.agent, None),
+        };
+    }
     match workers {
         Some(workers) => {
             if args.resume {

@@ -1,12 +1,13 @@
 //! `ralph run parallel status` and `retry`.
 
 use ralph_loop::layout::Layout;
+use ralph_loop::living;
 use ralph_loop::retry::{self, Retried, RetriedAll};
-use ralph_loop::status::{self, Counts, Headline, WorkerView};
+use ralph_loop::status::{self, Headline, WorkerView, World};
 use ralph_loop::worker::Held;
 use ralph_state::json::{Json, Object, to_json};
 use ralph_state::parallel::Salvaged;
-use ralph_state::{Clock as _, ParallelStateFile, Store, WorkerLifecycle, WorkerRecord};
+use ralph_state::{Clock as _, LoadError, ParallelStateFile, Store, WorkerLifecycle, WorkerRecord};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -16,6 +17,8 @@ use crate::context::Context;
 use crate::error::{CliError, ErrorKind, Exit};
 use crate::project::Project;
 use crate::render::envelope::Schema;
+use crate::render::task::retry as retry_command;
+use crate::standing;
 use crate::ui::{BOLD, Text};
 
 /// Shows the records of parallel runs and what they need. Of a damaged file all that can be read
@@ -24,54 +27,83 @@ pub(super) fn status(context: &Context) -> Result<Exit, CliError> {
     let project = Project::open(context, "ralph run parallel status")?;
     let layout = Layout::new(&project.root);
     let holder = context.holder("ralph run parallel status");
-    let Some(found) = ralph_loop::project::store(&layout, &holder).salvage()? else {
-        if context.ui.wants_json() {
+    let found = match ralph_loop::project::store(&layout, &holder).salvage() {
+        Ok(found) => found,
+        Err(error) => return Err(unreadable(&layout, error)),
+    };
+    let nothing = ParallelStateFile::default();
+    let state = found.as_ref().map_or(&nothing, |found| &found.state);
+    let mut world = status::observe(&layout, state)?;
+    if found.is_none() {
+        world.left = standing::workspaces(context, &project);
+    }
+    let headline = status::headline(found.as_ref(), &world);
+    let legacy = found.as_ref().map(|found| ralph_state::legacy_work(&found.report));
+    let legacy = ralph_state::adopt_legacy(&legacy.unwrap_or_default(), context.clock.now());
+    if context.ui.wants_json() {
+        let mut document = document(headline, &world)?;
+        if let Some(found) = &found {
+            document.set("damage", exact(&damage(found).collect::<Vec<_>>())?);
+            print_document(context, document, &found.state, &legacy)?;
+        } else {
             let message = "No parallel state found";
             let status = json!({ "schema_version": 3, "workers": [], "message": message });
-            let document = document(Headline::NotStarted, Counts::default(), &[])?;
             print_document(context, document, &status, &[])?;
-        } else {
-            context.ui.print(Headline::NotStarted.sentence())?;
         }
-        return Ok(Exit::Done);
-    };
-    let views = status::observe(&layout, &found.state)?;
-    let headline = status::headline(&found, &views);
-    let legacy =
-        ralph_state::adopt_legacy(&ralph_state::legacy_work(&found.report), context.clock.now());
-    if context.ui.wants_json() {
-        let mut document = document(headline, status::counts(&found.state), &views)?;
-        document.set("damage", exact(&damage(&found).collect::<Vec<_>>())?);
-        print_document(context, document, &found.state, &legacy)?;
-    } else {
-        print(context, &found, &views, headline)?;
-        print_legacy(context, &found, &legacy)?;
+        return Ok(exit(found.as_ref()));
+    }
+    print(context, found.as_ref(), &world, headline)?;
+    if let Some(found) = &found {
+        print_legacy(context, found, &legacy)?;
         for part in &found.bad {
             context.ui.warn(part);
         }
         for warning in &found.report.warnings {
             context.ui.warn(warning);
         }
-        if let Some(program) = views.iter().find_map(WorkerView::not_in_workspace) {
-            context.ui.hint(commit_or_absolute(program));
-        }
-        if let Some(command) = next_command(headline, &views) {
-            let mended = match headline {
-                Headline::Held(Held::TargetRed | Held::Machine) => "Mend that, then",
-                _ => "Next",
-            };
-            context.ui.hint(format!("{mended}: `{command}`"));
-        }
     }
-    Ok(if found.refused.is_some() { Exit::Refused } else { Exit::Done })
+    if let Some(program) = world.views.iter().find_map(WorkerView::not_in_workspace) {
+        context.ui.hint(commit_or_absolute(program));
+    }
+    if let Some(command) = next_command(headline, &world.views)
+        && headline != Headline::NotStarted
+    {
+        let mended = match headline {
+            Headline::Held(Held::TargetRed | Held::Machine) => "Mend that, then",
+            _ => "Next",
+        };
+        context.ui.hint(format!("{mended}: `{command}`"));
+    }
+    Ok(exit(found.as_ref()))
+}
+
+fn exit(found: Option<&Salvaged>) -> Exit {
+    let is_damaged = found.is_some_and(|found| found.refused.is_some());
+    if is_damaged { Exit::Refused } else { Exit::Done }
+}
+
+/// Nothing of the file can be read, and workers may live all the same.
+fn unreadable(layout: &Layout, error: LoadError) -> CliError {
+    let told = CliError::from(error);
+    match living::tasks(layout) {
+        Ok(tasks) if !tasks.is_empty() => {
+            told.hint(format!("Meanwhile {}.", standing::unrecorded(&tasks)))
+        }
+        _ => told,
+    }
 }
 
 /// The shape of 0.4.0, version 3, with what the world says of each worker added.
-fn document(headline: Headline, counts: Counts, views: &[WorkerView]) -> Result<Object, CliError> {
+fn document(headline: Headline, world: &World) -> Result<Object, CliError> {
+    let World { views, unrecorded, .. } = world;
+    let counts = status::counts(world);
     let next: Vec<Value> = next_command(headline, views)
         .map(|command| json!({ "title": "Go on", "command": command, "detail": headline.sentence() }))
         .into_iter()
         .collect();
+    let without_record = unrecorded.iter().map(
+        |task| json!({ "task_id": task, "worker_alive": true, "unrecorded": true, "held": null }),
+    );
     let live: Vec<Value> = views
         .iter()
         .map(|view| {
@@ -82,6 +114,7 @@ fn document(headline: Headline, counts: Counts, views: &[WorkerView]) -> Result<
                 "held": view.held().map(Held::as_str),
             })
         })
+        .chain(without_record)
         .collect();
     let document = exact(&json!({
         "schema": Schema::v1("parallel-status"),
@@ -147,7 +180,7 @@ fn detail(headline: Headline, views: &[WorkerView]) -> &str {
 fn next_command(headline: Headline, views: &[WorkerView]) -> Option<String> {
     let of = |lifecycle| {
         let view = views.iter().find(|view| view.record.lifecycle == lifecycle)?;
-        Some(format!("ralph run parallel retry --task {}", view.record.task_id))
+        Some(retry_command(&view.record.task_id))
     };
     match headline {
         Headline::NotStarted | Headline::Held(_) | Headline::Interrupted => {
@@ -155,7 +188,9 @@ fn next_command(headline: Headline, views: &[WorkerView]) -> Option<String> {
         }
         Headline::Blocked => of(WorkerLifecycle::BlockedPush),
         Headline::Failed => of(WorkerLifecycle::Failed),
-        Headline::Damaged => Some("ralph run parallel recover".to_owned()),
+        Headline::Damaged | Headline::Unrecorded | Headline::Left => {
+            Some("ralph run parallel recover".to_owned())
+        }
         Headline::Legacy => Some("ralph migrate".to_owned()),
         Headline::InProgress | Headline::Idle => None,
     }
@@ -163,14 +198,26 @@ fn next_command(headline: Headline, views: &[WorkerView]) -> Option<String> {
 
 fn print(
     context: &Context,
-    found: &Salvaged,
-    views: &[WorkerView],
+    found: Option<&Salvaged>,
+    world: &World,
     headline: Headline,
 ) -> Result<(), CliError> {
     let mut text = Text::new().style(BOLD, headline.sentence()).line();
-    text = text.plain(format!("Target branch: {}", found.state.target_branch)).line();
-    text = spending(text, context, &found.state);
-    for view in views {
+    if let Some(found) = found {
+        text = text.plain(format!("Target branch: {}", found.state.target_branch)).line();
+        text = spending(text, context, &found.state);
+    }
+    for task in &world.unrecorded {
+        text = text.plain(format!("{task}  running  worker alive, without a record")).line();
+    }
+    let left = world
+        .left
+        .iter()
+        .filter(|task| !world.unrecorded.iter().any(|living| living.as_str() == task.as_str()));
+    for task in left {
+        text = text.plain(format!("{task}  a workspace, without a record")).line();
+    }
+    for view in &world.views {
         let record = &view.record;
         let step = record.step.as_ref().map_or("", |step| step.as_str());
         let alive = match (record.is_terminal(), view.alive) {

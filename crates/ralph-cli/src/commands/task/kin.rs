@@ -35,7 +35,7 @@ pub(crate) fn children(context: &Context, args: &ChildrenArgs) -> Result<Exit, C
             open.extend(parts_of(task.id.as_str()).iter().rev());
         }
     }
-    list::print(context, &queue, found, args.of.format)
+    list::print(context, list::Source { project: &project, queue: &queue }, found, args.of.format)
 }
 
 pub(crate) fn parent(context: &Context, args: &KinArgs) -> Result<Exit, CliError> {
@@ -54,7 +54,12 @@ pub(crate) fn parent(context: &Context, args: &KinArgs) -> Result<Exit, CliError
             Some(parent) => format!("The parent of {}, {parent}, was not found.", task.id),
         });
     }
-    list::print(context, &queue, found.into_iter().collect(), args.format)
+    list::print(
+        context,
+        list::Source { project: &project, queue: &queue },
+        found.into_iter().collect(),
+        args.format,
+    )
 }
 
 fn as_0_4_0(queue: &Queue, args: &KinArgs, task: &Task, found: Option<&Task>) -> serde_json::Value {

@@ -19,7 +19,7 @@ pub(crate) fn show(context: &Context, args: &ShowArgs) -> Result<Exit, CliError>
     let (place, task) = project.find(&queue, &args.task_id)?;
     if context.ui.wants_json() {
         let open: &[&Task] = if place == Place::Queue { &[task] } else { &[] };
-        let report = project::reports(context, &queue, open).pop();
+        let report = project::reports(context, &project, &queue, open).pop();
         let mut short = task.clone();
         let cut = shorten(&mut short, Budget::new(args.max_tokens));
         context.ui.print_json(&Shown {

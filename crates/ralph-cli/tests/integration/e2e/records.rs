@@ -83,6 +83,8 @@ fn a_task_whose_worker_lives_is_not_started_though_its_record_is_gone() {
     let run = scene.start(&["run", "loop", "--parallel", "1"]);
     let up = scene.sandbox.path("log/up");
     wait_until(PATIENCE, "the agent at work", || up.exists());
+    // Else the worker may write the file again that is to be gone.
+    wait_until(PATIENCE, "its turn is recorded", || scene.records()[0]["step"] == "working");
     run.signal(Signal::KILL);
     drop(run.wait(PATIENCE));
     let state = scene.dir.join(".ralph/cache/parallel/state.json");
@@ -112,4 +114,38 @@ fn what_an_agent_committed_itself_is_seen_in_the_list_of_kept_work() {
     let name = kept["name"].as_str().expect("a name").to_owned();
     let shown = scene.ralph(&["rescue", "show", &name]);
     assert!(shown.stdout.contains("+one") && shown.stdout.contains("+two"), "{shown}");
+}
+
+#[test]
+fn a_task_that_failed_is_told_the_same_way_everywhere() {
+    let scene = scene(3);
+    scene.act(&[("RQ-0001", "echo boom >&2; exit 9")]);
+    scene.ralph(&["task", "edit", "depends_on", "RQ-0001", "RQ-0003"]).success();
+    scene.publish("RQ-0003 waits");
+    let ran = scene.ralph(&["run", "loop", "--parallel", "1", "--max-tasks", "1"]);
+    ran.exited(1);
+    let retry = "ralph run parallel retry --task RQ-0001";
+    for (args, code) in [
+        (&["queue", "explain"][..], 0),
+        (&["queue", "ready"], 0),
+        (&["queue", "next", "--explain"], 0),
+        (&["run", "parallel", "status"], 0),
+        (&["run", "loop", "--parallel", "2", "--dry-run"], 0),
+        (&["run", "one", "--id", "RQ-0001"], 3),
+        (&["run", "one", "--id", "RQ-0001", "--dry-run"], 3),
+        (&["queue", "claim", "--id", "RQ-0001"], 3),
+    ] {
+        let ran = scene.ralph(args);
+        let told = format!("{}{}", ran.exited(code).stdout, ran.stderr);
+        assert!(told.contains("failed") && told.contains("boom"), "{ran}");
+        assert!(told.contains(retry), "{ran}");
+    }
+    let next = scene.ralph(&["queue", "next"]);
+    assert_eq!(next.success().stdout, "RQ-0002\n");
+    let plan = scene.ralph(&["run", "loop", "--parallel", "2", "--dry-run", "--json"]);
+    let plan = &parse(&plan.success().stdout)["plan"];
+    assert_eq!((&plan["starts"], &plan["follows"]), (&json!(["RQ-0002"]), &json!([])), "{plan}");
+    let reason = |row: usize| plan["waits"][row]["reasons"][0]["kind"].clone();
+    assert_eq!((reason(0), reason(1)), ("failed".into(), "unmet_dependencies".into()), "{plan}");
+    assert_eq!(scene.log("turns").len(), 3, "a dry run asks no agent");
 }

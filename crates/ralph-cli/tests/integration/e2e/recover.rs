@@ -84,6 +84,56 @@ fn living_workers_are_adopted_and_no_task_is_started_twice() {
 }
 
 #[test]
+fn living_workers_without_a_state_file_are_seen_by_every_command() {
+    let scene = Scene::new(Remote::Bare, Books::Tracked);
+    two_orphans(&scene);
+    fs_err::remove_file(scene.state_file()).expect("there is a state file");
+    let json = |args: &[&str]| {
+        let ran = scene.ralph(&[args, &["--json"]].concat());
+        crate::parse(&ran.success().stdout)
+    };
+    let recover = "ralph run parallel recover";
+    let status = json(&["run", "parallel", "status"]);
+    assert_eq!(status["lifecycle_counts"]["running"], 2, "{status}");
+    assert_eq!(status["continuation"]["next_steps"][0]["command"], recover, "{status}");
+    for args in [&["run", "parallel", "status"][..], &["doctor"], &["queue", "ready"]] {
+        let ran = scene.ralph(args);
+        let told = format!("{}{}", ran.success().stdout, ran.stderr);
+        assert!(told.contains("RQ-0001") && told.contains(recover), "{ran}");
+    }
+    let ready = json(&["queue", "ready"]);
+    assert_eq!((&ready["total"], &ready["items"][0]["id"]), (&1.into(), &"RQ-0003".into()));
+    assert_eq!(json(&["queue", "next"])["task"]["id"], "RQ-0003");
+    assert_eq!(json(&["queue", "explain"])["items"][0]["reasons"][0]["kind"], "underway");
+    for args in [&["queue", "claim", "--id", "RQ-0001"][..], &["run", "one", "--id", "RQ-0001"]] {
+        let ran = scene.ralph(args);
+        assert!(ran.exited(3).stderr.contains("is being worked on"), "{ran}");
+    }
+    scene.recover();
+    scene.sandbox.write("go", "");
+    scene.run(2, 0);
+    scene.all_landed(3);
+    assert_eq!(scene.log("turns").len(), 3, "no agent is asked twice");
+}
+
+#[test]
+fn workspaces_without_a_state_file_are_told() {
+    let scene = Scene::new(Remote::Bare, Books::Tracked);
+    two_orphans(&scene);
+    for pid in scene.sandbox.processes() {
+        // It may be gone with another by now.
+        drop(scene.sandbox.run("kill", &scene.dir, ["-9", &pid.to_string()]));
+    }
+    wait_until(PATIENCE, "all are dead", || scene.sandbox.processes().is_empty());
+    fs_err::remove_file(scene.state_file()).expect("there is a state file");
+    for args in [&["run", "parallel", "status"][..], &["doctor"]] {
+        let ran = scene.ralph(args);
+        let told = format!("{}{}", ran.success().stdout, ran.stderr);
+        assert!(told.contains("left") && told.contains("ralph run parallel recover"), "{ran}");
+    }
+}
+
+#[test]
 fn a_living_worker_whose_gate_runs_lands_its_work() {
     let scene = Scene::new(Remote::Bare, Books::Tracked);
     scene.tasks(2);

@@ -1,0 +1,103 @@
+//! `ralph run loop --parallel N --dry-run`: what would start, what would follow, and what waits.
+
+use ralph_loop::select::{self, Forecast};
+use ralph_queue::Task;
+use ralph_queue::runnability::{DoingFirst, Drafts, Reason, Report};
+use serde::Serialize;
+
+use crate::context::Context;
+use crate::error::{CliError, Exit};
+use crate::project::{self, Project};
+use crate::render::envelope::Schema;
+use crate::render::task::reasons;
+use crate::standing;
+use crate::ui::{BOLD, DIM, GREEN, Text, YELLOW};
+
+#[derive(Serialize)]
+struct Document<'a> {
+    schema: Schema,
+    rev: String,
+    /// The first that would start.
+    task: Option<&'a Task>,
+    report: &'a Report,
+    plan: Plan<'a>,
+}
+
+#[derive(Serialize)]
+struct Plan<'a> {
+    workers: u8,
+    goes_on: Vec<&'a str>,
+    starts: Vec<&'a str>,
+    follows: Vec<Row<'a>>,
+    waits: Vec<Row<'a>>,
+}
+
+#[derive(Serialize)]
+struct Row<'a> {
+    id: &'a str,
+    reasons: &'a [Reason],
+}
+
+pub(super) fn print(
+    context: &Context,
+    workers: u8,
+    max_tasks: Option<u32>,
+    include_draft: bool,
+) -> Result<Exit, CliError> {
+    let project = Project::open(context, "ralph run --dry-run")?;
+    let queue = project.queue()?;
+    let standing = standing::of_run(context, &project, &queue)?;
+    let drafts = if include_draft { Drafts::Include } else { Drafts::Exclude };
+    let selection = project::selection(context, drafts, DoingFirst::Prefer, &standing);
+    let report = queue.runnability(&selection);
+    let most = max_tasks.map(|most| usize::try_from(most).unwrap_or(usize::MAX));
+    let forecast = select::forecast(&queue, &report, workers.into(), most);
+    if context.ui.wants_json() {
+        context.ui.print_json(&Document {
+            schema: Schema::v1("run-dry-run"),
+            rev: project::revision(&queue),
+            task: forecast.starts.first().copied(),
+            report: &report,
+            plan: Plan {
+                workers,
+                goes_on: ids(&forecast.goes_on),
+                starts: ids(&forecast.starts),
+                follows: rows(&forecast.follows),
+                waits: rows(&forecast.waits),
+            },
+        })?;
+    } else {
+        context.ui.print(text(&forecast))?;
+        if forecast.goes_on.is_empty() && forecast.starts.is_empty() {
+            context.ui.say("No task can start now.");
+        }
+    }
+    Ok(Exit::Done)
+}
+
+fn ids<'a>(tasks: &[&'a Task]) -> Vec<&'a str> {
+    tasks.iter().map(|task| task.id.as_str()).collect()
+}
+
+fn rows<'a>(tasks: &'a [(&Task, Vec<Reason>)]) -> Vec<Row<'a>> {
+    tasks.iter().map(|(task, reasons)| Row { id: task.id.as_str(), reasons }).collect()
+}
+
+fn text(forecast: &Forecast<'_>) -> Text {
+    let mut text = Text::new();
+    for (tasks, word) in [(&forecast.goes_on, "goes on"), (&forecast.starts, "starts at once")] {
+        for task in tasks {
+            text = text.style(BOLD, &task.id).plain("  ").style(GREEN, word);
+            text = text.plain("  ").style(DIM, &task.title).line();
+        }
+    }
+    for (tasks, word) in [(&forecast.follows, "follows: "), (&forecast.waits, "not in this run: ")]
+    {
+        for (task, why) in tasks {
+            text = text.style(BOLD, &task.id).plain("  ").plain(word);
+            text = text.style(YELLOW, reasons(why, &task.id));
+            text = text.plain("  ").style(DIM, &task.title).line();
+        }
+    }
+    text
+}

@@ -1,0 +1,98 @@
+//! What parallel runs and claims keep from everybody else.
+
+use std::collections::BTreeSet;
+
+use ralph_git::GitEnv;
+use ralph_loop::layout::Layout;
+use ralph_loop::select::Standing;
+use ralph_loop::{living, rebuild, select};
+use ralph_queue::Queue;
+use ralph_queue::runnability::Reason;
+use ralph_state::{Clock as _, ParallelStateFile, TaskId};
+
+use crate::context::Context;
+use crate::error::CliError;
+use crate::project::Project;
+
+/// What to do about workers without a record.
+pub(crate) const RECOVER: &str = "`ralph run parallel recover` makes their records again.";
+
+/// What a run would leave alone; an error where a run would be refused.
+pub(crate) fn of_run(
+    context: &Context,
+    project: &Project,
+    queue: &Queue,
+) -> Result<Standing, CliError> {
+    let mut standing = of_parallel_run(project, queue)?;
+    standing.heed(project.read_leases()?.standing(queue, context.clock.now()));
+    Ok(standing)
+}
+
+/// The same without what is claimed.
+pub(crate) fn of_parallel_run(project: &Project, queue: &Queue) -> Result<Standing, CliError> {
+    let layout = Layout::new(&project.root);
+    let state = ralph_loop::project::store(&layout, &project.files.holder).load()?;
+    let state = state.map(|loaded| loaded.value).unwrap_or_default();
+    Ok(select::standing(&state, queue, &living::open_tasks(&layout, queue)?))
+}
+
+/// What a run would leave alone as far as that can be read: enough to show, not to take a task by.
+pub(crate) fn shown(
+    context: &Context,
+    project: &Project,
+    queue: &Queue,
+) -> Result<Standing, CliError> {
+    let layout = Layout::new(&project.root);
+    let found = ralph_loop::project::store(&layout, &project.files.holder).salvage()?;
+    let living = living::open_tasks(&layout, queue)?;
+    let state = found.as_ref().map(|found| found.state.clone()).unwrap_or_default();
+    let mut standing = select::standing(&state, queue, &living);
+    if let Some(found) = found.filter(|found| found.refused.is_some()) {
+        for part in found.bad {
+            let Some(task) = part.task_id.and_then(|task| task.parse().ok()) else { continue };
+            let error = Some("its record cannot be read".to_owned());
+            standing.exclude.entry(task).or_insert(Reason::Begun { error });
+        }
+        context.ui.warn("some of the state file of parallel runs cannot be read");
+        context.ui.hint(
+            "`ralph run parallel status` shows what; `ralph run parallel recover` rebuilds it.",
+        );
+    } else if !standing.unrecorded.is_empty() {
+        context.ui.warn(unrecorded(&standing.unrecorded));
+        context.ui.hint(RECOVER);
+    }
+    standing.heed(project.read_leases()?.standing(queue, context.clock.now()));
+    Ok(standing)
+}
+
+/// The same for those who show tasks, whatever is wrong with the state file.
+pub(crate) fn glanced(context: &Context, project: &Project, queue: &Queue) -> Standing {
+    shown(context, project, queue).unwrap_or_else(|error| {
+        context.ui.warn(error.chain().join(": "));
+        let living = living::open_tasks(&Layout::new(&project.root), queue).unwrap_or_default();
+        let mut standing = select::standing(&ParallelStateFile::default(), queue, &living);
+        if let Ok(leases) = project.read_leases() {
+            standing.heed(leases.standing(queue, context.clock.now()));
+        }
+        standing
+    })
+}
+
+/// Workers that live, and of which the state file does not know.
+pub(crate) fn unrecorded(tasks: &BTreeSet<TaskId>) -> String {
+    let names: Vec<&str> = tasks.iter().map(TaskId::as_str).collect();
+    let count = tasks.len();
+    let workers =
+        if count == 1 { "1 worker lives".to_owned() } else { format!("{count} workers live") };
+    format!("{workers} that the state file knows nothing of: {}", names.join(", "))
+}
+
+/// The tasks that have a workspace. Where that cannot be told there is nothing to show.
+pub(crate) fn workspaces(context: &Context, project: &Project) -> BTreeSet<String> {
+    let root = Layout::new(&project.root).workspace_root(&project.settings.config.parallel);
+    let path = context.env.get("PATH").map(Into::into);
+    let git = GitEnv { path, ..GitEnv::default() };
+    let found = context.repo(&project.root).ok();
+    let found = found.and_then(|repo| rebuild::workspaces(&repo, &git, &root).ok());
+    found.unwrap_or_default().into_iter().map(|left| left.task).collect()
+}
