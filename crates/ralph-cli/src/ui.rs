@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use anstream::ColorChoice;
 use anstyle::{AnsiColor, Style};
 use ralph_state::file::Saved;
-use ralph_state::json::{Json, to_text};
+use ralph_state::json::{Json, text_of, to_text};
 use serde::Serialize;
 use serde_json::json;
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr};
@@ -87,7 +87,7 @@ impl Ui {
 
     /// The same for a document in which numbers stand as in the file they come from.
     pub(crate) fn print_exact_json(&self, document: &Json) -> Result<(), CliError> {
-        self.to_stdout(&(escaped(Ok(to_text(document)))? + "\n"))
+        self.to_stdout(&(escaped(to_text(document)) + "\n"))
     }
 
     /// Writes text to stdout for another program, byte for byte; on a terminal it is shown.
@@ -97,7 +97,7 @@ impl Ui {
 
     /// Writes the text of one JSON document to stdout, on one line.
     pub(crate) fn print_json_line(&self, document: &str) -> Result<(), CliError> {
-        self.to_stdout(&(escaped(Ok(document.to_owned()))? + "\n"))
+        self.to_stdout(&(escaped(document.to_owned()) + "\n"))
     }
 
     /// Writes lines of fields to stdout, with tabs between them.
@@ -207,14 +207,14 @@ fn hint(message: impl Display) -> Text {
 /// Pretty JSON in which the control characters that JSON leaves bare are
 /// escaped too, so that a terminal never obeys them.
 fn json_text(document: &impl Serialize) -> Result<String, CliError> {
-    escaped(serde_json::to_string_pretty(document))
+    let text = text_of(document)
+        .map_err(|error| CliError::new(ErrorKind::Io, error).context("cannot write JSON"))?;
+    Ok(escaped(text))
 }
 
-fn escaped(text: serde_json::Result<String>) -> Result<String, CliError> {
-    let text =
-        text.map_err(|error| CliError::new(ErrorKind::Io, error).context("cannot write JSON"))?;
+fn escaped(text: String) -> String {
     if !is_hazardous(&text) {
-        return Ok(text);
+        return text;
     }
     let mut safe = String::with_capacity(text.len() + 16);
     for c in text.chars() {
@@ -227,7 +227,7 @@ fn escaped(text: serde_json::Result<String>) -> Result<String, CliError> {
             safe.push(c);
         }
     }
-    Ok(safe)
+    safe
 }
 
 /// Text for a terminal. Whatever is put in is shown, never obeyed; only the

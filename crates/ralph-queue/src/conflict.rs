@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, HashMap};
 
 use ralph_state::TaskId;
-use serde_json::{Map, Value, json};
 
 use crate::document::Document;
 use crate::merge::{MergeError, Merged, three_way};
 use crate::queue::{Place, Queue};
 use crate::task::{Status, Task};
+use crate::value::{Map, Value};
 
-fn task_fields(task: &Task) -> Map<String, Value> {
+fn task_fields(task: &Task) -> Map {
     task.fields().into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
@@ -158,10 +158,13 @@ fn common(ours: &Document, theirs: &Document) -> String {
         let other = task_fields(other);
         let mut shared = task_fields(task);
         shared.retain(|name, value| other.get(name) == Some(value));
-        shared.entry("title").or_insert_with(|| Value::from(""));
+        shared.entry("title".to_owned()).or_insert_with(|| Value::from(""));
         tasks.push(shared);
     }
-    json!({ "version": Document::VERSION, "tasks": tasks }).to_string()
+    let version = Value::from(Document::VERSION);
+    let tasks = tasks.into_iter().collect();
+    let root = Map::from([("version".to_owned(), version), ("tasks".to_owned(), tasks)]);
+    Value::Object(root).to_string()
 }
 
 /// Whether two tasks of one id are versions of one task.

@@ -5,6 +5,7 @@ use serde::de::DeserializeOwned;
 
 use crate::edit::{Changed, Edit, EditError};
 use crate::task::{Priority, Status, Task, UnknownWord};
+use crate::value::{Map, Value};
 use crate::when::{self, WhenError};
 
 /// The fields that can be set: those of 0.4.0, and the parent.
@@ -191,7 +192,7 @@ fn set(task: &mut Task, name: &str, value: &str, now: Timestamp) -> Result<(), F
                 list(value)?.iter().map(|pair| key_value(pair)).collect::<Result<_, _>>()?
             };
         }
-        "agent" => task.agent = if blank { None } else { Some(json("object", value)?) },
+        "agent" => task.agent = if blank { None } else { Some(object(value)?) },
         "created_at" => task.created_at = time()?,
         "updated_at" => task.updated_at = time()?,
         "completed_at" => task.completed_at = time()?,
@@ -223,6 +224,15 @@ fn list(text: &str) -> Result<Vec<String>, FieldError> {
     }
     let entries = text.split([',', '\n']).map(str::trim).filter(|entry| !entry.is_empty());
     Ok(entries.map(str::to_owned).collect())
+}
+
+fn object(text: &str) -> Result<Map, FieldError> {
+    let wrong = |reason| FieldError::Json { wanted: "object", reason };
+    match Value::parse(text) {
+        Ok(Value::Object(members)) => Ok(members),
+        Ok(_) => Err(wrong("it is none".to_owned())),
+        Err(error) => Err(wrong(error.to_string())),
+    }
 }
 
 fn json<T: DeserializeOwned>(wanted: &'static str, text: &str) -> Result<T, FieldError> {

@@ -2,16 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use ralph_state::json::Position;
 use ralph_state::{TaskId, Timestamp};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
 
-use crate::document::ParseError;
-use crate::edit::{Edit, EditError, Position, Spliced};
+use crate::document::{Document, NewEntry, NewTask, ParseError};
+use crate::edit::{self, Edit, EditError, Spliced};
 use crate::ids::IdRules;
 use crate::queue::Queue;
 use crate::task::Task;
-use crate::validate::{self, Rules};
+use crate::validate::{self, Problem, Rules};
+use crate::value::{Map, Value};
 
 /// What was read.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -29,6 +30,8 @@ pub struct Batch {
 pub struct Row {
     /// Its place in the input, from 1.
     pub number: usize,
+    /// The line it begins on, from 1.
+    pub line: Option<usize>,
     /// What it will be; its id is a placeholder unless [`Row::has_id`].
     pub task: Task,
     /// Whether it came with an id.
@@ -36,14 +39,58 @@ pub struct Row {
 }
 
 /// One that is none.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("number {number}: {}", problems.join("; "))]
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[error("number {number}{}: {}", whose(id.as_deref(), *line), join(problems))]
 #[non_exhaustive]
 pub struct BadRow {
     /// Its place in the input, from 1.
     pub number: usize,
+    /// The line it begins on, from 1.
+    pub line: Option<usize>,
+    /// What it calls itself.
+    pub id: Option<String>,
     /// All that is wrong with it.
-    pub problems: Vec<String>,
+    pub problems: Vec<RowProblem>,
+    /// What of it could be read, so that the rest is looked at too.
+    read: Option<NewTask>,
+}
+
+/// One thing that is wrong with a row.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}{}", place(*at))]
+#[non_exhaustive]
+pub struct RowProblem {
+    /// Which field or column, if one.
+    pub field: Option<String>,
+    /// Where in the input, if it is known that well.
+    pub at: Option<Position>,
+    /// What is wrong, in words.
+    pub message: String,
+}
+
+impl RowProblem {
+    pub(crate) fn new(field: Option<&str>, message: impl Into<String>) -> Self {
+        Self { field: field.map(str::to_owned), at: None, message: message.into() }
+    }
+}
+
+fn whose(id: Option<&str>, line: Option<usize>) -> String {
+    match (id, line) {
+        (Some(id), Some(line)) => format!(" (`{id}`, line {line})"),
+        (Some(id), None) => format!(" (`{id}`)"),
+        (None, Some(line)) => format!(" (line {line})"),
+        (None, None) => String::new(),
+    }
+}
+
+fn place(at: Option<Position>) -> String {
+    at.map_or_else(String::new, |Position { line, column }| {
+        format!(" (line {line}, column {column})")
+    })
+}
+
+fn join(problems: &[RowProblem]) -> String {
+    problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
 /// What becomes of the ids that tasks come with.
@@ -74,47 +121,70 @@ pub struct Added {
 impl Batch {
     /// Reads JSON: one task, several after each other, a list of them, or a queue file's
     /// `{"tasks": [...]}`. Only `title` is needed.
-    pub fn from_json(text: &str) -> Result<Self, serde_json::Error> {
-        let mut values = Vec::new();
-        for value in serde_json::Deserializer::from_str(text.trim_start_matches('\u{feff}'))
-            .into_iter::<Value>()
-        {
-            match value? {
-                Value::Array(items) => values.extend(items),
-                Value::Object(mut object) => match object.remove("tasks") {
-                    Some(Value::Array(items)) => values.extend(items),
-                    Some(other) => {
-                        object.insert("tasks".to_owned(), other);
-                        values.push(Value::Object(object));
-                    }
-                    None => values.push(Value::Object(object)),
-                },
-                other => values.push(other),
-            }
+    pub fn from_json(text: &str) -> Result<Self, ParseError> {
+        let mut batch = Self::default();
+        let mut ids = BTreeMap::new();
+        for (number, entry) in (1..).zip(Document::parse_new(text)?) {
+            batch.take(number, Some(entry.line), entry.into(), &mut ids);
         }
-        let fields = |value| match value {
-            Value::Object(fields) => Ok(Cells { fields, problems: Vec::new() }),
-            _ => Err("a task must be an object".to_owned()),
-        };
-        Ok(Self::from_fields(values.into_iter().map(fields)))
+        Ok(batch)
     }
 
-    /// Makes tasks of their fields, or of what hindered reading them.
-    pub(crate) fn from_fields(rows: impl Iterator<Item = Result<Cells, String>>) -> Self {
+    /// Makes tasks of their fields.
+    pub(crate) fn from_fields(rows: impl Iterator<Item = Cells>) -> Self {
         let mut batch = Self::default();
-        let mut numbers: BTreeMap<TaskId, usize> = BTreeMap::new();
+        let mut ids = BTreeMap::new();
         for (number, cells) in (1..).zip(rows) {
-            let row = cells.map_err(|problem| vec![problem]);
-            match row.and_then(|cells| Row::read(number, cells, &mut numbers)) {
-                Ok(row) => batch.rows.push(row),
-                Err(problems) => batch.bad.push(BadRow { number, problems }),
-            }
+            batch.take(number, cells.line, cells.into(), &mut ids);
         }
         batch
     }
 
-    /// Makes those rows bad that [`Self::add`] would refuse or that would break a rule, and says
-    /// whether there were any. Rows that name one of those may be bad then, too.
+    /// Takes a row in; `ids` has the number of the first row with each id.
+    fn take(
+        &mut self,
+        number: usize,
+        line: Option<usize>,
+        read: ReadRow,
+        ids: &mut BTreeMap<TaskId, usize>,
+    ) {
+        let ReadRow { mut new, mut problems } = read;
+        let id = new.as_ref().and_then(|new| new.id.clone());
+        if let Some(new) = new.as_mut().filter(|new| new.has_id) {
+            let first = *ids.entry(new.task.id.clone()).or_insert(number);
+            if first != number {
+                let message = format!("number {first} has the id `{}` too", new.task.id);
+                problems.push(RowProblem::new(Some("id"), message));
+                new.has_id = false;
+            }
+        }
+        match new {
+            Some(NewTask { task, has_id, .. }) if problems.is_empty() => {
+                self.rows.push(Row { number, line, task, has_id });
+            }
+            read => self.bad.push(BadRow { number, line, id, problems, read }),
+        }
+    }
+
+    /// Finds all that [`Self::add`] would refuse and all that would break a rule, in good rows,
+    /// which become bad, and in bad ones, as far as they can be read.
+    pub fn check(
+        &mut self,
+        queue: &Queue,
+        given: GivenIds,
+        rules: &Rules,
+        now: Timestamp,
+    ) -> Result<(), EditError> {
+        let mut rows = self.rows.clone();
+        rows.extend(self.bad.iter().filter_map(BadRow::as_far_as_read));
+        rows.sort_by_key(|row| row.number);
+        let found = trial(rows, queue, given, rules, now)?;
+        self.blame(found);
+        Ok(())
+    }
+
+    /// Makes those rows bad that cannot be added without those that are bad, and says whether
+    /// there were any. Rows that name one of those may be bad then, too.
     pub fn sift(
         &mut self,
         queue: &Queue,
@@ -122,58 +192,35 @@ impl Batch {
         rules: &Rules,
         now: Timestamp,
     ) -> Result<bool, EditError> {
-        let mut found: BTreeMap<usize, Vec<String>> = BTreeMap::new();
-        if given == GivenIds::Keep {
-            let tasks = || queue.tasks().chain(queue.done_tasks());
-            let former = tasks().flat_map(Task::former_ids);
-            let taken: BTreeSet<&str> =
-                tasks().map(|task| task.id.as_str()).chain(former).collect();
-            let rows = self.rows.iter();
-            for row in rows.filter(|row| row.has_id && taken.contains(row.task.id.as_str())) {
-                found
-                    .entry(row.number)
-                    .or_default()
-                    .push(format!("the id `{}` is taken", row.task.id));
+        let found = trial(self.rows.clone(), queue, given, rules, now)?;
+        let is_any = !found.is_empty();
+        self.blame(found);
+        Ok(is_any)
+    }
+
+    /// Notes what is wrong with rows, by their numbers.
+    fn blame(&mut self, mut found: BTreeMap<usize, Vec<RowProblem>>) {
+        for row in &mut self.bad {
+            let problems = found.remove(&row.number).unwrap_or_default();
+            // What a field that cannot be read was replaced with says nothing about the field.
+            let is_known =
+                |field: &Option<String>| row.problems.iter().any(|known| known.field == *field);
+            let news: Vec<RowProblem> =
+                problems.into_iter().filter(|problem| !is_known(&problem.field)).collect();
+            row.problems.extend(news);
+        }
+        for row in std::mem::take(&mut self.rows) {
+            match found.remove(&row.number) {
+                None => self.rows.push(row),
+                Some(problems) => {
+                    let Row { number, line, task, has_id } = row;
+                    let id = has_id.then(|| task.id.to_string());
+                    let read = Some(NewTask { id: id.clone(), task, has_id });
+                    self.bad.push(BadRow { number, line, id, problems, read });
+                }
             }
         }
-        let trial = Self {
-            rows: self
-                .rows
-                .iter()
-                .filter(|row| !found.contains_key(&row.number))
-                .cloned()
-                .collect(),
-            bad: Vec::new(),
-        };
-        let names: Vec<(usize, TaskId)> =
-            trial.rows.iter().map(|row| (row.number, row.task.id.clone())).collect();
-        let mut edit = Edit::new(queue, now);
-        let added = trial.add(&mut edit, given, &rules.ids, &Position::Back)?;
-        let numbers: BTreeMap<TaskId, usize> = names
-            .into_iter()
-            .filter(|(_, id)| !added.skipped.contains(id))
-            .zip(added.added)
-            .map(|((number, _), id)| (id, number))
-            .collect();
-        let Spliced { queue: after, done } = edit.splice().map_err(EditError::Splice)?;
-        let after = after.as_ref().unwrap_or(queue.document());
-        let done = done.as_ref().unwrap_or(queue.done_document());
-        let problems = validate::documents(after, done, rules);
-        for problem in validate::added_errors(queue.validate(rules), problems) {
-            // A circle is told of one of its tasks, which may be an old one.
-            let number = problem.task.as_ref().and_then(|id| numbers.get(id));
-            if let Some(number) = number.or(numbers.values().next()) {
-                found.entry(*number).or_default().push(problem.message);
-            }
-        }
-        if found.is_empty() {
-            return Ok(false);
-        }
-        self.rows.retain(|row| !found.contains_key(&row.number));
-        let bad = found.into_iter().map(|(number, problems)| BadRow { number, problems });
-        self.bad.extend(bad);
         self.bad.sort_by_key(|row| row.number);
-        Ok(true)
     }
 
     /// Adds the good rows at `position`, in their order.
@@ -184,7 +231,7 @@ impl Batch {
         edit: &mut Edit<'_>,
         given: GivenIds,
         ids: &IdRules,
-        position: &Position,
+        position: &edit::Position,
     ) -> Result<Added, EditError> {
         let mut added = Added::default();
         let mut rows = Vec::new();
@@ -194,7 +241,9 @@ impl Batch {
             let is_taken = taken.contains(row.task.id.as_str());
             let keeps = match given {
                 GivenIds::Replace => false,
-                GivenIds::Keep if is_taken => return Err(EditError::IdTaken { id: row.task.id }),
+                GivenIds::Keep if row.has_id && is_taken => {
+                    return Err(EditError::IdTaken { id: row.task.id });
+                }
                 GivenIds::SkipTaken if row.has_id && is_taken => {
                     added.skipped.push(row.task.id);
                     continue;
@@ -226,49 +275,106 @@ impl Batch {
     }
 }
 
-/// What a row says, as far as it could be read.
-pub(crate) struct Cells {
-    pub(crate) fields: Map<String, Value>,
-    pub(crate) problems: Vec<String>,
+impl BadRow {
+    fn as_far_as_read(&self) -> Option<Row> {
+        let NewTask { task, has_id, .. } = self.read.clone()?;
+        Some(Row { number: self.number, line: self.line, task, has_id })
+    }
 }
 
-impl Row {
-    fn read(
-        number: usize,
-        cells: Cells,
-        numbers: &mut BTreeMap<TaskId, usize>,
-    ) -> Result<Self, Vec<String>> {
-        let Cells { mut fields, mut problems } = cells;
-        let has_id = fields.get("id").is_some_and(|id| !id.is_null());
-        if !has_id {
-            fields.insert("id".to_owned(), Value::from("new"));
-        }
-        fields.retain(|_, value| !value.is_null());
-        if fields.get("title").and_then(Value::as_str).is_some_and(|title| title.trim().is_empty())
+/// What is wrong with rows, by their numbers, once they stand in the queue.
+fn trial(
+    mut rows: Vec<Row>,
+    queue: &Queue,
+    given: GivenIds,
+    rules: &Rules,
+    now: Timestamp,
+) -> Result<BTreeMap<usize, Vec<RowProblem>>, EditError> {
+    let mut found: BTreeMap<usize, Vec<RowProblem>> = BTreeMap::new();
+    if given == GivenIds::Keep {
+        let tasks = || queue.tasks().chain(queue.done_tasks());
+        let former = tasks().flat_map(Task::former_ids);
+        let taken: BTreeSet<&str> = tasks().map(|task| task.id.as_str()).chain(former).collect();
+        for row in rows.iter_mut().filter(|row| row.has_id && taken.contains(row.task.id.as_str()))
         {
-            problems.push("the title is blank".to_owned());
+            let message = format!("the id `{}` is taken", row.task.id);
+            found.entry(row.number).or_default().push(RowProblem::new(Some("id"), message));
+            // Under another one it shows what else is wrong with it.
+            row.has_id = false;
         }
-        let task = match Task::parse(&Value::Object(fields).to_string()) {
-            Ok(task) => Some(task),
-            // Its places are those in a text that nobody has seen.
-            Err(ParseError::Shape { problems: shape }) => {
-                problems.extend(shape.iter().map(ToString::to_string));
-                None
-            }
-            Err(other) => {
-                problems.push(other.to_string());
-                None
-            }
+    }
+    let names: Vec<(usize, TaskId)> =
+        rows.iter().map(|row| (row.number, row.task.id.clone())).collect();
+    let mut edit = Edit::new(queue, now);
+    let batch = Batch { rows, bad: Vec::new() };
+    let added = batch.add(&mut edit, given, &rules.ids, &edit::Position::Back)?;
+    let numbers: BTreeMap<TaskId, usize> = names
+        .into_iter()
+        .filter(|(_, id)| !added.skipped.contains(id))
+        .zip(added.added)
+        .map(|((number, _), id)| (id, number))
+        .collect();
+    let Spliced { queue: after, done } = edit.splice().map_err(EditError::Splice)?;
+    let after = after.as_ref().unwrap_or(queue.document());
+    let done = done.as_ref().unwrap_or(queue.done_document());
+    let problems = validate::documents(after, done, rules);
+    for problem in validate::added_errors(queue.validate(rules), problems) {
+        // A circle is told of one of its tasks, which may be an old one.
+        let number = problem.task.as_ref().and_then(|id| numbers.get(id));
+        if let Some(number) = number.or(numbers.values().next()) {
+            let problem = RowProblem::new(problem.field.as_deref(), problem.message);
+            found.entry(*number).or_default().push(problem);
+        }
+    }
+    Ok(found)
+}
+
+/// What a row of a table says, as far as it could be read.
+#[derive(Default)]
+pub(crate) struct Cells {
+    pub(crate) line: Option<usize>,
+    pub(crate) fields: Map,
+    pub(crate) problems: Vec<RowProblem>,
+}
+
+/// A row that was read, as far as that was possible.
+struct ReadRow {
+    new: Option<NewTask>,
+    problems: Vec<RowProblem>,
+}
+
+impl From<NewEntry> for ReadRow {
+    fn from(entry: NewEntry) -> Self {
+        let problem = |problem: Problem| RowProblem {
+            field: problem.field,
+            at: Some(Position { line: problem.line, column: problem.column }),
+            message: problem.message,
         };
-        if let Some(task) = task.as_ref().filter(|_| has_id) {
-            let first = *numbers.entry(task.id.clone()).or_insert(number);
-            if first != number {
-                problems.push(format!("number {first} has the id `{}` too", task.id));
-            }
+        Self { new: entry.new, problems: entry.problems.into_iter().map(problem).collect() }
+    }
+}
+
+impl From<Cells> for ReadRow {
+    fn from(Cells { fields, mut problems, .. }: Cells) -> Self {
+        // A line that is no row.
+        if fields.is_empty() && !problems.is_empty() {
+            return Self { new: None, problems };
         }
-        match task {
-            Some(task) if problems.is_empty() => Ok(Self { number, task, has_id }),
-            _ => Err(problems),
+        let read = Document::parse_new(&Value::Object(fields).to_string());
+        match read.map(|mut entries| entries.pop()) {
+            Ok(entry) => {
+                let read = entry.map(Self::from);
+                let (new, shape) =
+                    read.map_or((None, Vec::new()), |read| (read.new, read.problems));
+                // Their places are those in a text that nobody has seen.
+                let shape = shape.into_iter().map(|problem| RowProblem { at: None, ..problem });
+                problems.extend(shape);
+                Self { new, problems }
+            }
+            Err(error) => {
+                problems.push(RowProblem::new(None, error.to_string()));
+                Self { new: None, problems }
+            }
         }
     }
 }

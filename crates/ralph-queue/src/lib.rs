@@ -82,6 +82,7 @@ pub mod task;
 pub mod templates;
 pub mod tidy;
 pub mod validate;
+pub mod value;
 pub mod when;
 
 pub use document::{Document, Draft, ParseError, decode};
@@ -92,3 +93,4 @@ pub use queue::{Listed, Place, Queue};
 pub use runnability::Selection;
 pub use task::{Priority, Status, Task};
 pub use validate::{Problem, Rules, Severity};
+pub use value::Value;

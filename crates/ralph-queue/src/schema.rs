@@ -83,7 +83,7 @@ mod tests {
         let task = Task {
             description: text(),
             request: text(),
-            agent: Some(Map::new()),
+            agent: Some(crate::value::Map::new()),
             created_at: text(),
             updated_at: text(),
             completed_at: text(),

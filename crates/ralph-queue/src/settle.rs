@@ -12,7 +12,6 @@ use ralph_state::document::{Document as Versioned, Upgrades};
 use ralph_state::json::Object;
 use ralph_state::{TaskId, Timestamp};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
 
 use crate::document::{Document, Draft};
 use crate::edit::{Edit, Spliced};
@@ -20,6 +19,7 @@ use crate::files::{Edited, QueueFiles, Terms, UpdateError};
 use crate::merge::{Conflict, Merged};
 use crate::queue::{Place, Queue};
 use crate::task::Task;
+use crate::value::{Map, Value};
 
 /// A conflict, and what the merge left where it is.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -114,7 +114,7 @@ fn settled<E: From<SettleError>>(
     side: Take,
 ) -> Result<Spliced, UpdateError<E>> {
     let mut edit = Edit::new(before, now);
-    let mut keys: [Option<Map<String, Value>>; 2] = [None, None];
+    let mut keys: [Option<Map>; 2] = [None, None];
     for (place, undecided) in asked {
         let (draft, keys) = match place {
             Place::Queue => (&mut edit.queue, &mut keys[0]),
@@ -138,7 +138,7 @@ fn settled<E: From<SettleError>>(
 /// Puts the value of a side into its place. Keys of the file itself are collected in `keys`.
 fn put(
     draft: &mut Draft<'_>,
-    keys: &mut Option<Map<String, Value>>,
+    keys: &mut Option<Map>,
     now: Timestamp,
     undecided: &Undecided,
     side: Take,
@@ -234,30 +234,30 @@ fn ids(list: Option<&Value>) -> Vec<&str> {
     list.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect()
 }
 
-fn fields(task: &Task) -> Map<String, Value> {
+fn fields(task: &Task) -> Map {
     task.fields().into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
 /// The key of `object` that the name of a field begins with, where an object is, and the rest of
 /// the name. A key may have dots in it.
-fn deeper<'n>(object: &Map<String, Value>, name: &'n str) -> Option<(String, &'n str)> {
+fn deeper<'n>(object: &Map, name: &'n str) -> Option<(String, &'n str)> {
     if object.contains_key(name) {
         return None;
     }
-    object.iter().filter(|(_, value)| value.is_object()).find_map(|(key, _)| {
+    object.iter().filter(|(_, value)| value.as_object().is_some()).find_map(|(key, _)| {
         let rest = name.strip_prefix(key.as_str())?.strip_prefix('.')?;
         Some((key.clone(), rest))
     })
 }
 
-fn get<'v>(object: &'v Map<String, Value>, name: &str) -> Option<&'v Value> {
+fn get<'v>(object: &'v Map, name: &str) -> Option<&'v Value> {
     match deeper(object, name) {
         Some((key, rest)) => get(object.get(&key)?.as_object()?, rest),
         None => object.get(name),
     }
 }
 
-fn set(object: &mut Map<String, Value>, name: &str, value: Option<&Value>) -> Option<()> {
+fn set(object: &mut Map, name: &str, value: Option<&Value>) -> Option<()> {
     if let Some((key, rest)) = deeper(object, name) {
         return set(object.get_mut(&key)?.as_object_mut()?, rest, value);
     }

@@ -4,10 +4,11 @@
 //! between their entries, custom fields as `key=value`. Where it cannot, because an entry holds
 //! the separator say, the cell is JSON.
 
-use serde_json::{Map, Value};
+use serde::de::IgnoredAny;
 
-use crate::intake::{Batch, Cells};
+use crate::intake::{Batch, Cells, RowProblem};
 use crate::task::Task;
+use crate::value::{Map, Value};
 
 /// The columns: those of 0.4.0 in its order, then those it loses.
 const COLUMNS: &[&str] = &[
@@ -67,11 +68,9 @@ pub fn write(tasks: &[&Task], separator: Separator) -> Result<String, csv::Error
     let mut writer = csv::WriterBuilder::new().delimiter(separator.byte()).from_writer(Vec::new());
     writer.write_record(COLUMNS)?;
     for task in tasks {
-        let mut fields: Map<String, Value> =
+        let mut fields: Map =
             task.fields().into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-        let extra: Map<String, Value> =
-            task.extra.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
-        fields.insert(EXTRA.to_owned(), Value::Object(extra));
+        fields.insert(EXTRA.to_owned(), Value::Object(task.extra.clone()));
         let cell = |column: &&str| fields.get(*column).map(|value| write_cell(column, value));
         writer.write_record(COLUMNS.iter().map(|column| cell(column).unwrap_or_default()))?;
     }
@@ -79,38 +78,78 @@ pub fn write(tasks: &[&Task], separator: Separator) -> Result<String, csv::Error
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// The tasks of a table. Columns may stand in any order and be missing, but for `title`; others
-/// are passed over.
+/// What becomes of the columns that a table should not have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OtherColumns {
+    /// They are named, and nothing is read.
+    Refuse,
+    /// They are passed over.
+    Ignore,
+}
+
+/// The tasks of a table. Columns may stand in any order and be missing, but for `title`; the
+/// case of a heading does not matter.
 ///
-/// Errors: the headings cannot be read, or have no `title`.
-pub fn read(text: &str, separator: Separator) -> Result<Batch, TableError> {
+/// Errors: the headings cannot be read, have no `title`, or have one twice or that is none.
+pub fn read(text: &str, separator: Separator, others: OtherColumns) -> Result<Batch, TableError> {
+    let text = text.trim_start_matches('\u{feff}');
     let mut reader =
         csv::ReaderBuilder::new().delimiter(separator.byte()).from_reader(text.as_bytes());
     let headings = reader.headers()?.clone();
-    let columns: Vec<Option<&str>> = headings
-        .iter()
-        .map(|heading| COLUMNS.iter().copied().find(|column| *column == heading.trim()))
-        .collect();
+    let column = |heading: &str| {
+        let heading = heading.trim();
+        COLUMNS.iter().copied().find(|column| column.eq_ignore_ascii_case(heading))
+    };
+    let columns: Vec<Option<&str>> = headings.iter().map(column).collect();
     if !columns.contains(&Some("title")) {
         return Err(TableError::NoTitle);
     }
-    let rows = reader.records().map(|record| {
-        let record = record.map_err(|error| error.to_string())?;
-        let (mut fields, mut problems) = (Map::new(), Vec::new());
-        for (column, cell) in columns.iter().zip(&record) {
-            let Some(column) = column else { continue };
-            match read_cell(column, cell) {
-                Ok(Some(Value::Object(extra))) if *column == EXTRA => fields.extend(extra),
-                Ok(Some(value)) => {
-                    fields.insert((*column).to_owned(), value);
-                }
-                Ok(None) => {}
-                Err(why) => problems.push(format!("`{column}`: {why}")),
-            }
-        }
-        Ok(Cells { fields, problems })
+    let known = columns.iter().flatten();
+    if let Some(twice) =
+        known.clone().find(|column| known.clone().filter(|c| c == column).count() > 1)
+    {
+        return Err(TableError::Twice { column: twice });
+    }
+    let unknown: Vec<String> = headings
+        .iter()
+        .filter(|heading| column(heading).is_none())
+        .map(|heading| heading.trim().to_owned())
+        .collect();
+    if others == OtherColumns::Refuse && !unknown.is_empty() {
+        return Err(TableError::Unknown { columns: unknown });
+    }
+    let rows = reader.records().map(|record| match record {
+        Ok(record) => read_row(&columns, &record),
+        Err(error) => Cells {
+            line: error.position().and_then(line),
+            problems: vec![RowProblem::new(None, error.to_string())],
+            ..Cells::default()
+        },
     });
     Ok(Batch::from_fields(rows))
+}
+
+fn line(position: &csv::Position) -> Option<usize> {
+    position.line().try_into().ok()
+}
+
+fn read_row(columns: &[Option<&str>], record: &csv::StringRecord) -> Cells {
+    let mut cells = Cells { line: record.position().and_then(line), ..Cells::default() };
+    for (column, cell) in columns.iter().zip(record) {
+        let Some(column) = column else { continue };
+        match read_cell(column, cell) {
+            Ok(Some(Value::Object(extra))) if *column == EXTRA => cells.fields.extend(extra),
+            Ok(Some(value)) => {
+                cells.fields.insert((*column).to_owned(), value);
+            }
+            Ok(None) => {}
+            Err(why) => {
+                let message = format!("`{column}`: {why}");
+                cells.problems.push(RowProblem::new(Some(column), message));
+            }
+        }
+    }
+    cells
 }
 
 /// Why a text is no table of tasks.
@@ -123,6 +162,26 @@ pub enum TableError {
     /// The first line is not that of the headings.
     #[error("the table has no column `title`")]
     NoTitle,
+    /// Which of two counts is not known.
+    #[error("the table has the column `{column}` twice")]
+    Twice {
+        /// Which.
+        column: &'static str,
+    },
+    /// They would be lost.
+    #[error(
+        "the table has columns that no task has: {}; there are {}",
+        quoted(columns.iter().map(String::as_str)),
+        COLUMNS.join(", "),
+    )]
+    Unknown {
+        /// Their headings.
+        columns: Vec<String>,
+    },
+}
+
+fn quoted<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    names.map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }
 
 fn write_cell(column: &str, value: &Value) -> String {
@@ -159,7 +218,9 @@ fn read_cell(column: &str, cell: &str) -> Result<Option<Value>, String> {
         return Ok(None);
     }
     let json = |opens: char| -> Option<Value> {
-        cell.starts_with(opens).then(|| serde_json::from_str(cell).ok()).flatten()
+        // No JSONC: a person may have written `['x']` as text.
+        let is_json = cell.starts_with(opens) && serde_json::from_str::<IgnoredAny>(cell).is_ok();
+        is_json.then(|| Value::parse(cell).ok()).flatten()
     };
     let parts = |separator| cell.split(separator).map(str::trim).filter(|part| !part.is_empty());
     Ok(Some(match column {

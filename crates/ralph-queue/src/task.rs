@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
+use crate::value::{Map, Value};
+use ralph_state::json::{FieldError, from_json, to_json};
 use ralph_state::{TaskId, Timestamp};
 use serde::ser::SerializeMap as _;
 use serde::{Deserialize, Serialize, Serializer};
-use serde_json::{Map, Value};
 
 use crate::document::{Document, ParseError};
 
@@ -41,7 +42,7 @@ pub struct Task {
     /// The words it was asked for in.
     pub request: Option<String>,
     /// How its agent is to be run; see [`Task::agent_overrides`].
-    pub agent: Option<Map<String, Value>>,
+    pub agent: Option<Map>,
     /// When it was written, RFC 3339 in UTC.
     pub created_at: Option<String>,
     /// When it last changed, RFC 3339 in UTC.
@@ -69,7 +70,7 @@ pub struct Task {
     /// Id of the task that this one is a part of.
     pub parent_id: Option<String>,
     /// Fields this version does not know. Ralph 0.4.0 refuses a file that has any.
-    pub extra: BTreeMap<String, Value>,
+    pub extra: Map,
 }
 
 /// The custom field with the ids that a task had before, separated by commas. They still find it.
@@ -118,10 +119,10 @@ impl Task {
     /// What [`Task::agent`] says, typed.
     ///
     /// Errors: the field is there and its shape is not that of 0.4.0.
-    pub fn agent_overrides(&self) -> Result<Option<AgentOverrides>, serde_json::Error> {
+    pub fn agent_overrides(&self) -> Result<Option<AgentOverrides>, FieldError> {
         self.agent
             .as_ref()
-            .map(|agent| AgentOverrides::deserialize(Value::Object(agent.clone())))
+            .map(|agent| from_json(&to_json(agent).expect("every JSON value can be told")))
             .transpose()
     }
 
@@ -282,7 +283,7 @@ pub(crate) enum Slot<'a> {
     Minutes(&'a mut Option<u32>),
     List(&'a mut Vec<String>),
     Map(&'a mut BTreeMap<String, String>),
-    Object(&'a mut Option<Map<String, Value>>),
+    Object(&'a mut Option<Map>),
 }
 
 impl Serialize for Task {
@@ -404,7 +405,7 @@ pub struct AgentOverrides {
     /// Effort of every iteration but the first.
     pub followup_reasoning_effort: Option<String>,
     /// Options of the runner's command line, as written.
-    pub runner_cli: Option<Map<String, Value>>,
+    pub runner_cli: Option<Map>,
     /// By `phase1` to `phase3`.
     pub phase_overrides: Option<BTreeMap<String, Option<PhaseOverride>>>,
 }

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use crate::value::{Map, Value};
 use ralph_state::TaskId;
 use serde::Serialize;
-use serde_json::{Map, Value, json};
 
 use crate::document::ParseError;
 use crate::task::Task;
@@ -21,7 +21,7 @@ pub struct Template {
     /// Whether it is built in; those of a project come first.
     pub built_in: bool,
     /// The fields of the task.
-    pub task: Map<String, Value>,
+    pub task: Map,
 }
 
 /// Why a template gives no task.
@@ -182,11 +182,16 @@ const BUILT_IN: [BuiltIn; 10] = [
 /// The templates that every project has.
 pub fn built_in() -> Vec<Template> {
     let template = |(name, description, priority, tags, plan, evidence): &BuiltIn| {
-        let fields = json!({
-            "status": "todo", "priority": priority, "tags": tags, "scope": ["{{target}}"],
-            "plan": plan, "evidence": [evidence],
-        });
-        let Value::Object(task) = fields else { unreachable!("an object is written above") };
+        let texts = |texts: &[&str]| texts.iter().copied().collect::<Value>();
+        let fields = [
+            ("status", Value::from("todo")),
+            ("priority", Value::from(*priority)),
+            ("tags", texts(tags)),
+            ("scope", texts(&["{{target}}"])),
+            ("plan", texts(plan)),
+            ("evidence", texts(&[evidence])),
+        ];
+        let task = fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
         Template {
             name: (*name).to_owned(),
             description: (*description).to_owned(),
@@ -200,9 +205,11 @@ pub fn built_in() -> Vec<Template> {
 impl Template {
     /// A project's own: a JSON object with fields of a task, and perhaps a `template_description`.
     pub fn parse(name: &str, text: &str) -> Result<Self, TemplateError> {
-        let mut task: Map<String, Value> = serde_json::from_str(text).map_err(|error| {
-            TemplateError::Json { name: name.to_owned(), reason: error.to_string() }
-        })?;
+        let wrong = |reason| TemplateError::Json { name: name.to_owned(), reason };
+        let value = Value::parse(text).map_err(|error| wrong(error.to_string()))?;
+        let Value::Object(mut task) = value else {
+            return Err(wrong("a template must be an object".to_owned()));
+        };
         let description = match task.remove("template_description") {
             Some(Value::String(description)) => description,
             _ => String::new(),
@@ -260,7 +267,7 @@ fn fill(
         Value::Object(fields) => fields
             .iter()
             .map(|(name, value)| (name.clone(), fill(value, variables, unset)))
-            .collect::<Map<_, _>>()
+            .collect::<Map>()
             .into(),
         other => other.clone(),
     }

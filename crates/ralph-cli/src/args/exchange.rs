@@ -30,6 +30,9 @@ pub(crate) struct ImportArgs {
     /// What becomes of a task whose id is taken
     #[arg(long, value_enum, default_value_t)]
     pub(crate) on_duplicate: OnDuplicate,
+    /// Pass over the columns of a table that no task has, instead of refusing it
+    #[arg(long)]
+    pub(crate) ignore_unknown_columns: bool,
     /// Add the rows that are tasks, also when others are none
     #[arg(long)]
     pub(crate) skip_bad: bool,

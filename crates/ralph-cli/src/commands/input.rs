@@ -88,9 +88,13 @@ pub(crate) fn sift(
     bad: BadRows,
 ) -> Result<(), CliError> {
     let (queue, now) = (project.queue()?, context.clock.now());
-    // One that names a bad one is bad itself, if that one stays away.
-    while batch.sift(&queue, given, &project.files.rules, now)? && bad == BadRows::Skip {}
-    if batch.bad.is_empty() || bad == BadRows::Skip {
+    batch.check(&queue, given, &project.files.rules, now)?;
+    if batch.bad.is_empty() {
+        return Ok(());
+    }
+    if bad == BadRows::Skip {
+        // One that names a bad one is bad itself, since that one stays away.
+        while batch.sift(&queue, given, &project.files.rules, now)? {}
         return Ok(());
     }
     let lines: Vec<String> = batch.bad.iter().map(ToString::to_string).collect();

@@ -30,7 +30,10 @@ fn a_batch_with_a_bad_task_adds_none() {
     desk.write("bad.json", r#"[{"title":"x"},{"title":""},{"title":"y","status":"later"}]"#);
     let error = desk.error(&["task", "add", "--input", "bad.json"], 3);
     let message = error["message"].as_str().expect("text");
-    assert!(message.contains("number 2: ") && message.contains("number 3: "), "{message}");
+    assert!(
+        message.contains("number 2 (line 1): ") && message.contains("number 3 (line 1): "),
+        "{message}"
+    );
     assert_eq!(desk.json(&["queue", "list"])["total"], 0);
     desk.write("no.json", "{");
     desk.ralph(&["task", "add", "--input", "no.json"]).exited(2);
@@ -62,6 +65,43 @@ fn a_queue_goes_through_a_table_and_loses_nothing() {
 }
 
 #[test]
+fn numbers_stay_to_the_letter_on_every_way() {
+    let desk = Desk::new();
+    let mine = r#"{"a":[123456789012345678901234567890,1E+05,-0],"b":1.10,"n":null}"#;
+    desk.write(
+        "in.json",
+        format!(r#"[{{"title":"x","mine":{mine},"agent":{{"model":"m","k":0.10}}}}]"#),
+    );
+    desk.ralph(&["queue", "import", "--input", "in.json"]).success();
+    desk.ralph(&["task", "clone", "RQ-0001"]).success();
+    desk.ralph(&["task", "split", "RQ-0002"]).success();
+    desk.write("mutate.json", r#"{"version":1,"tasks":[{"task_id":"RQ-0001","edits":[{"field":"agent","value":{"k":2.10}}]}]}"#);
+    desk.ralph(&["task", "mutate", "--input", "mutate.json"]).success();
+    let letters = |text: &str| {
+        let bare: String = text.chars().filter(|c| !c.is_whitespace()).collect();
+        let (mine, k) = (bare.matches(mine).count(), bare.matches("\"k\":2.10").count());
+        (mine, k)
+    };
+    let tasks = 4;
+    assert_eq!(letters(&desk.read(".ralph/queue.jsonc")), (tasks, 1));
+    for args in [["queue", "list", "--format", "json"], ["queue", "export", "--format", "json"]] {
+        assert_eq!(letters(&desk.ralph(&args).success().stdout), (tasks, 1), "{args:?}");
+    }
+    let shown = desk.ralph(&["task", "show", "RQ-0001", "--json"]);
+    assert_eq!(letters(&shown.success().stdout), (1, 1));
+    let other = Desk::new();
+    for file in ["out.csv", "out.tsv", "out.json"] {
+        let path = other.path(file);
+        let format = &file[4..];
+        let path = path.to_str().expect("text");
+        desk.ralph(&["queue", "export", "--format", format, "--output", path]).success();
+        other.write(".ralph/queue.jsonc", "{\"version\":1,\"tasks\":[]}");
+        other.ralph(&["queue", "import", "--input", file]).success();
+        assert_eq!(letters(&other.read(".ralph/queue.jsonc")), (tasks, 1), "{file}");
+    }
+}
+
+#[test]
 fn an_import_says_what_becomes_of_ids_that_are_taken() {
     let desk = Desk::new();
     desk.add("there", &[]);
@@ -82,7 +122,10 @@ fn an_import_says_what_becomes_of_ids_that_are_taken() {
     import(&[]).exited(3);
     desk.write("in.csv", "title,estimated_minutes\nx,1\ny,soon\n");
     let error = parse(&import(&[]).exited(3).stderr);
-    assert!(error["error"]["message"].as_str().expect("text").contains("number 2: "), "{error}");
+    assert!(
+        error["error"]["message"].as_str().expect("text").contains("number 2 (line 3): "),
+        "{error}"
+    );
     let some = parse(&import(&["--skip-bad"]).success().stdout);
     assert_eq!((&some["added"], &some["bad"][0]["number"]), (&json!(["RQ-0007"]), &json!(2)));
 }
@@ -101,10 +144,10 @@ fn an_import_names_every_problem_of_every_row_at_once() {
         parse(&desk.ralph(&["queue", "import", "--input", "in.csv", "--json"]).exited(3).stderr);
     let message = error["error"]["message"].as_str().expect("text").to_owned();
     for part in [
-        "number 1: the id `RQ-0001` is taken",
-        "number 2: `estimated_minutes`: `x` is no number of minutes; unknown status `soon`",
-        "number 3: the id must be `RQ-` and 4 digits or more, not `RQ-7`; `depends_on` names",
-        "number 5: `title` has a line break at character 5",
+        "number 1 (`RQ-0001`, line 2): the id `RQ-0001` is taken",
+        "number 2 (line 3): `estimated_minutes`: `x` is no number of minutes; unknown status `soon`",
+        "number 3 (`RQ-7`, line 4): the id must be `RQ-` and 4 digits or more, not `RQ-7`; `depends_on`",
+        "number 5 (line 6): `title` has a line break at character 5",
     ] {
         assert!(message.contains(part), "{part} in {message}");
     }
@@ -113,6 +156,17 @@ fn an_import_names_every_problem_of_every_row_at_once() {
     assert_eq!(some["added"], json!(["RQ-0002"]));
     assert_eq!(some["bad"].as_array().map(Vec::len), Some(4));
     assert_eq!(some["bad"][1]["problems"].as_array().map(Vec::len), Some(2));
+    let problem = &some["bad"][1]["problems"][0];
+    assert_eq!(
+        (&some["bad"][1]["line"], &problem["field"]),
+        (&json!(3), &json!("estimated_minutes"))
+    );
+
+    desk.write("in.csv", "Title,Owner\nx,me\n");
+    let error = desk.error(&["queue", "import", "--input", "in.csv"], 3);
+    assert!(error["message"].as_str().expect("text").contains("`Owner`"), "{error}");
+    let args = ["queue", "import", "--input", "in.csv", "--ignore-unknown-columns"];
+    assert_eq!(desk.json(&args)["added"], json!(["RQ-0003"]));
 }
 
 #[test]

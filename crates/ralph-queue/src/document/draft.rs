@@ -2,9 +2,9 @@
 
 use std::borrow::Cow;
 
+use crate::value::Value;
 use jsonc_parser::ast::Value as Node;
 use ralph_state::TaskId;
-use serde_json::Value;
 
 use super::patch::Patch;
 use super::sequence::{NewItem, Sequence, Slot};

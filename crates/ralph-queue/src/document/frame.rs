@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
+use crate::value::{Map, Value};
 use jsonc_parser::ast::Value as Node;
 use jsonc_parser::common::Ranged as _;
 use ralph_state::TaskId;
-use serde_json::{Map, Value};
 
 use super::draft::{Piece, pieces};
 use super::patch::Patch;
@@ -53,7 +53,7 @@ pub(crate) struct FloatingChange<'a> {
 
 impl Document {
     /// Every key of the outermost object but the list of tasks.
-    pub(crate) fn other_fields(&self) -> Map<String, Value> {
+    pub(crate) fn other_fields(&self) -> Map {
         let skeleton = self.skeleton();
         let Ok(Node::Object(root)) = syntax::parse(&skeleton) else { return Map::new() };
         let mut fields = syntax::map(&root);
@@ -62,11 +62,7 @@ impl Document {
     }
 
     /// The same with other values for some keys; `old` is what [`Self::other_fields`] says.
-    pub(crate) fn with_other_fields(
-        &self,
-        old: &Map<String, Value>,
-        new: &Map<String, Value>,
-    ) -> Result<Self, SpliceError> {
+    pub(crate) fn with_other_fields(&self, old: &Map, new: &Map) -> Result<Self, SpliceError> {
         let skeleton = self.skeleton();
         let root = syntax::parse(&skeleton).map_err(SpliceError::Unreadable)?;
         let Node::Object(root) = root else { return Err(SpliceError::Mismatch) };
@@ -76,7 +72,7 @@ impl Document {
         let names: Vec<&str> = there
             .chain(new.keys().map(String::as_str).filter(|name| !old.contains_key(*name)))
             .collect();
-        let fields = |map: &Map<String, Value>| -> Vec<(&str, Value)> {
+        let fields = |map: &Map| -> Vec<(&str, Value)> {
             let value = |name: &&str| match *name {
                 "tasks" => Some(list.clone()),
                 name => map.get(name).cloned(),

@@ -20,6 +20,7 @@ use ralph_state::document::{Format, Newer};
 
 pub use draft::{Block, Draft};
 pub(crate) use frame::{Counts, FloatingChange};
+pub(crate) use read::{NewEntry, NewTask};
 pub use tasks::{TaskIter, Tasks};
 
 use crate::delta::fingerprint;
@@ -202,6 +203,11 @@ impl Document {
 
     pub(crate) fn parse_task(text: &str) -> Result<Task, ParseError> {
         read::read_task(text)
+    }
+
+    /// Reads new tasks: one, several after each other, a list of them, or those of a queue file.
+    pub(crate) fn parse_new(text: &str) -> Result<Vec<NewEntry>, ParseError> {
+        read::read_new(text)
     }
 
     /// A file without tasks.

@@ -1,8 +1,8 @@
 //! One value in a text becomes another, with as few bytes changed as the values allow.
 
+use crate::value::{Map, Value};
 use jsonc_parser::ast::{self, Value as Node};
 use jsonc_parser::common::Ranged as _;
-use serde_json::{Map, Value};
 
 use super::sequence::{NewItem, Sequence, Slot};
 use super::style::{Style, indentation_at, name_end};
@@ -133,6 +133,6 @@ impl Patch<'_> {
     }
 }
 
-fn fields(map: &Map<String, Value>) -> Vec<(&str, Value)> {
+fn fields(map: &Map) -> Vec<(&str, Value)> {
     map.iter().map(|(key, value)| (key.as_str(), value.clone())).collect()
 }

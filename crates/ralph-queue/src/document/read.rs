@@ -5,11 +5,12 @@ use std::ops::Range;
 use std::str::FromStr;
 use std::sync::OnceLock;
 
+use crate::value::{Map, Value};
 use jsonc_parser::ast::{self, Value as Node};
 use jsonc_parser::common::Ranged as _;
 use ralph_state::document::DecodeError;
 use ralph_state::{TaskId, TaskIdError, json};
-use serde_json::{Map, Value};
+use serde::de::IgnoredAny;
 
 use super::syntax::{self, Lines};
 use super::tasks::Head;
@@ -96,6 +97,89 @@ pub(super) fn read_task(text: &str) -> Result<Task, ParseError> {
     }
 }
 
+/// What is to become a task.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct NewTask {
+    /// What it calls itself, be it an id or not.
+    pub(crate) id: Option<String>,
+    /// What of it can be read.
+    pub(crate) task: Task,
+    /// Whether the id of `task` is its own.
+    pub(crate) has_id: bool,
+}
+
+/// One entry of a list of new tasks.
+pub(crate) struct NewEntry {
+    /// The line it begins on.
+    pub(crate) line: usize,
+    /// The task, if it is an object.
+    pub(crate) new: Option<NewTask>,
+    /// All that is wrong with it.
+    pub(crate) problems: Vec<Problem>,
+}
+
+/// Reads new tasks: one, several after each other, a list of them, or those of a queue file.
+pub(super) fn read_new(text: &str) -> Result<Vec<NewEntry>, ParseError> {
+    let bom = text.len() - text.trim_start_matches('\u{feff}').len();
+    let lines = Lines::new(text);
+    let mut entries = Vec::new();
+    for span in values(&text[bom..])? {
+        let base = bom + span.start;
+        let root = syntax::parse(&text[bom..][span])?;
+        let nodes = match &root {
+            Node::Array(array) => array.elements.iter().collect(),
+            Node::Object(object) => match object.get("tasks").map(|property| &property.value) {
+                Some(Node::Array(array)) => array.elements.iter().collect(),
+                _ => vec![&root],
+            },
+            other => vec![other],
+        };
+        for node in nodes {
+            let mut reader = Reader { base, task: None, faults: Vec::new() };
+            let new = match node {
+                Node::Object(object) => Some(reader.new_task(object)),
+                other => {
+                    let message = "a task must be an object".to_owned();
+                    reader.fault("", other.start(), "wrong_type", message);
+                    None
+                }
+            };
+            let (line, _) = lines.position(base + node.start());
+            entries.push(NewEntry { line, new, problems: reader.problems(text, Place::Queue) });
+        }
+    }
+    Ok(entries)
+}
+
+/// Where the values of a text are: one with comments, or several without.
+fn values(text: &str) -> Result<Vec<Range<usize>>, ParseError> {
+    let mut spans = Vec::new();
+    let wrong = match syntax::parse(text) {
+        Ok(_) => {
+            spans.push(0..text.len());
+            return Ok(spans);
+        }
+        Err(ParseError::Empty) => return Ok(spans),
+        Err(error) => error,
+    };
+    let mut values = serde_json::Deserializer::from_str(text).into_iter::<IgnoredAny>();
+    let mut start = 0;
+    while let Some(value) = values.next() {
+        match value {
+            Ok(_) => spans.push(start..values.byte_offset()),
+            Err(_) if spans.is_empty() => return Err(wrong),
+            Err(error) => {
+                let reason = error.to_string();
+                let message = reason.split(" at line ").next().unwrap_or_default().to_owned();
+                let (line, column) = (error.line(), error.column());
+                return Err(ParseError::Syntax { line, column, message });
+            }
+        }
+        start = values.byte_offset();
+    }
+    Ok(spans)
+}
+
 struct Fault {
     task: Option<TaskId>,
     field: String,
@@ -173,6 +257,43 @@ impl Reader {
         }
     }
 
+    /// A task that is not in a file yet: it may have no id, and a field of it that is `null` is as
+    /// good as none.
+    fn new_task(&mut self, object: &ast::Object<'_>) -> NewTask {
+        self.unique_keys("", object);
+        let given = |name: &str| {
+            let node = object.get(name).map(|property| &property.value);
+            node.filter(|node| !matches!(node, Node::NullKeyword(_)))
+        };
+        let id = given("id").map(|node| (node, text("id", node)));
+        let parsed = id.as_ref().map(|(_, id)| {
+            let id = id.clone()?;
+            id.parse::<TaskId>().map_err(|error| error.to_string())
+        });
+        if let (Some((node, _)), Some(Err(message))) = (&id, &parsed) {
+            self.fault("id", node.start(), "id_format", message.clone());
+        }
+        let has_id = matches!(parsed, Some(Ok(_)));
+        let mut task = Task::new(parsed.and_then(Result::ok).unwrap_or_else(placeholder), "");
+        for property in &object.properties {
+            let name = property.name.as_str();
+            if task.slot(name).is_none() || given(name).is_some() {
+                self.field(&mut task, name, &property.value);
+            }
+        }
+        match given("title") {
+            None => {
+                let message = "`title` is missing".to_owned();
+                self.fault("title", object.start(), "missing_field", message);
+            }
+            Some(node) if node.as_string_lit().is_some() && task.title.trim().is_empty() => {
+                self.fault("title", node.start(), "blank", "the title is blank".to_owned());
+            }
+            Some(_) => {}
+        }
+        NewTask { id: id.and_then(|(_, id)| id.ok()), task, has_id }
+    }
+
     /// A task, unless it has no id.
     fn task(&mut self, object: &ast::Object<'_>) -> Option<Task> {
         self.unique_keys("", object);
@@ -187,7 +308,6 @@ impl Reader {
         }
         self.task = id.as_ref().ok().cloned();
         // Without an id the rest is read for its faults alone.
-        let placeholder = || TaskId::from_str("x").expect("`x` is an id");
         let mut task = Task::new(id.clone().unwrap_or_else(|_| placeholder()), "");
         for property in &object.properties {
             self.field(&mut task, property.name.as_str(), &property.value);
@@ -278,6 +398,10 @@ impl Reader {
     }
 }
 
+fn placeholder() -> TaskId {
+    TaskId::from_str("new").expect("`new` is an id")
+}
+
 fn text(name: &str, node: &Node<'_>) -> Result<String, String> {
     node.as_string_lit()
         .map(|lit| lit.value.clone().into_owned())
@@ -293,7 +417,7 @@ fn minutes(name: &str, node: &Node<'_>) -> Result<u32, String> {
     minutes.ok_or_else(|| format!("`{name}` must be a whole number of minutes"))
 }
 
-fn object(name: &str, node: &Node<'_>) -> Result<Map<String, Value>, String> {
+fn object(name: &str, node: &Node<'_>) -> Result<Map, String> {
     node.as_object().map(syntax::map).ok_or_else(|| format!("`{name}` must be an object"))
 }
 

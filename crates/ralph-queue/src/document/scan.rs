@@ -9,11 +9,12 @@ use std::ops::Range;
 use std::str::FromStr as _;
 use std::sync::OnceLock;
 
+use crate::value::{Map, Value};
 use ralph_state::TaskId;
-use serde_json::{Map, Value};
+use ralph_state::json::Number;
 
 use super::tasks::Head;
-use super::{Document, Reading, syntax};
+use super::{Document, Reading};
 use crate::task::{Slot, Task};
 
 /// Deeper values are left to the parser, which has a limit of its own.
@@ -339,11 +340,11 @@ impl<'t, const IS_WHOLE: bool> Scanner<'t, IS_WHOLE> {
             b't' => self.word("true").map(|()| Value::Bool(true))?,
             b'f' => self.word("false").map(|()| Value::Bool(false))?,
             b'n' => self.word("null").map(|()| Value::Null)?,
-            _ => Value::Number(syntax::exact(self.number()?)?),
+            _ => Value::Number(Number::new(self.number()?)?),
         })
     }
 
-    fn map(&mut self, depth: usize) -> Option<Map<String, Value>> {
+    fn map(&mut self, depth: usize) -> Option<Map> {
         let mut map = Map::new();
         self.object(|scanner, key| {
             let value = scanner.value(depth + 1)?;

@@ -1,8 +1,8 @@
 //! How a text is laid out, so that what is added looks like what is there.
 
+use crate::value::Value;
 use jsonc_parser::ast;
 use jsonc_parser::common::Ranged as _;
-use serde_json::Value;
 
 /// How new values are written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,7 +95,7 @@ impl Style {
             }
             scalar => return out.push_str(&scalar.to_string()),
         };
-        self.write_entries(&entries, value.is_array(), indent, out);
+        self.write_entries(&entries, value.as_array().is_some(), indent, out);
     }
 
     /// An object of these properties as text, in this order.

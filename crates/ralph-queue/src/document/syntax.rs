@@ -2,9 +2,10 @@
 
 use jsonc_parser::ast::{self, Value as Node};
 use jsonc_parser::{CollectOptions, CommentCollectionStrategy, ParseOptions, parse_to_ast};
-use serde_json::{Map, Number, Value};
+use ralph_state::json::Number;
 
 use super::ParseError;
+use crate::value::{Map, Value};
 
 /// What 0.4.0's documents may hold: comments, trailing commas, bare keys and single quotes. The
 /// rest of what the parser would let through is a mistake. Named one by one, because new options
@@ -57,7 +58,10 @@ fn lower_first(text: &str) -> String {
 pub(super) fn value(node: &Node<'_>) -> Value {
     match node {
         Node::StringLit(lit) => Value::from(lit.value.as_ref()),
-        Node::NumberLit(lit) => number(lit),
+        // What is no number by the rules of JSON becomes its text: it is only ever compared.
+        Node::NumberLit(lit) => {
+            Number::new(lit.value).map_or_else(|| Value::from(lit.value), Value::Number)
+        }
         Node::BooleanLit(lit) => Value::Bool(lit.value),
         Node::NullKeyword(_) => Value::Null,
         Node::Array(array) => array.elements.iter().map(value).collect(),
@@ -66,24 +70,12 @@ pub(super) fn value(node: &Node<'_>) -> Value {
 }
 
 /// The value of an object.
-pub(super) fn map(object: &ast::Object<'_>) -> Map<String, Value> {
+pub(super) fn map(object: &ast::Object<'_>) -> Map {
     object
         .properties
         .iter()
         .map(|property| (property.name.as_str().to_owned(), value(&property.value)))
         .collect()
-}
-
-/// A number beyond every range becomes its text, as a string: it is only ever compared.
-fn number(lit: &ast::NumberLit<'_>) -> Value {
-    exact(lit.value).map_or_else(|| Value::from(lit.value), Value::Number)
-}
-
-/// The number that is nearest to what is written. `serde_json` may miss it by the last bit; then a
-/// number that is written and read again would be another.
-pub(super) fn exact(text: &str) -> Option<Number> {
-    let number: Number = text.parse().ok()?;
-    if number.is_f64() { Number::from_f64(text.parse().ok()?) } else { Some(number) }
 }
 
 /// Lines and columns of a text, found by byte.

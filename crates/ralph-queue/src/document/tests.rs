@@ -4,6 +4,7 @@
 use expect_test::{Expect, expect};
 use proptest::prelude::*;
 use ralph_state::TaskId;
+use ralph_state::json::to_json;
 
 use super::*;
 use crate::task::{Priority, Status};
@@ -625,11 +626,11 @@ impl<'a> Noise<'a> {
         out.push(brackets[1]);
     }
 
-    fn value(&mut self, out: &mut String, value: &serde_json::Value) {
+    fn value(&mut self, out: &mut String, value: &crate::Value) {
         match value {
-            serde_json::Value::Array(items) => self.list(out, ['[', ']'], items, Self::value),
-            serde_json::Value::Object(map) => {
-                let fields: Vec<(&str, serde_json::Value)> =
+            crate::Value::Array(items) => self.list(out, ['[', ']'], items, Self::value),
+            crate::Value::Object(map) => {
+                let fields: Vec<(&str, crate::Value)> =
                     map.iter().map(|(key, value)| (key.as_str(), value.clone())).collect();
                 self.object(out, &fields);
             }
@@ -637,7 +638,7 @@ impl<'a> Noise<'a> {
         }
     }
 
-    fn object(&mut self, out: &mut String, fields: &[(&str, serde_json::Value)]) {
+    fn object(&mut self, out: &mut String, fields: &[(&str, crate::Value)]) {
         self.list(out, ['{', '}'], fields, |noise, out, (key, value)| {
             let bare = noise.pick(64) == 1 && key.bytes().all(|byte| byte.is_ascii_lowercase());
             let quote = if bare { "" } else { "\"" };
@@ -657,9 +658,10 @@ impl<'a> Noise<'a> {
             out.push('\u{feff}');
         }
         self.gap(&mut out);
-        let tasks: serde_json::Value =
-            tasks.iter().map(|task| serde_json::to_value(task).unwrap()).collect();
-        self.object(&mut out, &[("version", 1.into()), ("tasks", tasks), ("more", true.into())]);
+        let tasks: crate::Value =
+            tasks.iter().map(|task| crate::Value::from(to_json(task).unwrap())).collect();
+        let (version, more) = (crate::Value::from(1), crate::Value::Bool(true));
+        self.object(&mut out, &[("version", version), ("tasks", tasks), ("more", more)]);
         self.gap(&mut out);
         match self.pick(4) {
             0 => out.replace('\n', "\r\n"),
@@ -697,8 +699,13 @@ pub(crate) fn task(number: usize) -> impl Strategy<Value = Task> {
                 (description, completed_at, actual_minutes);
             task.custom_fields = custom_fields;
             if extra {
-                task.extra
-                    .insert("vendor".to_owned(), serde_json::json!({"deep": [1, {"x": null}]}));
+                task.extra.insert(
+                    "vendor".to_owned(),
+                    crate::Value::parse(
+                        r#"{"deep": [1, {"x": null}, 123456789012345678901, 1.10]}"#,
+                    )
+                    .unwrap(),
+                );
             }
             task
         },

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::value::{Map, Value};
 use ralph_state::{TaskId, Timestamp};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
 
 use crate::document::{Block, Counts, Document, Draft, FloatingChange, ParseError, SpliceError};
 use crate::ids::IdRules;
@@ -480,7 +480,7 @@ fn fields(task: Option<&Task>) -> Fields {
     fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
-type Fields = Map<String, Value>;
+type Fields = Map;
 
 /// The fields of a task, or of a file, with their conflicts, from base, ours and theirs.
 fn merge_fields(
@@ -533,7 +533,7 @@ fn merge_value(
             Some(if progress(ours) >= progress(theirs) { ours.clone() } else { theirs.clone() })
         }
         (_, Some(Value::Array(ours)), Some(Value::Array(theirs))) => {
-            let base = base.unwrap_or(&empty_list).as_array().map_or(&[][..], Vec::as_slice);
+            let base = base.unwrap_or(&empty_list).as_array().unwrap_or_default();
             let lists = [base, ours, theirs];
             if ["tags", "scope", "depends_on", "blocks", "relates_to"].contains(&field) {
                 return Some(sequence::union(lists).collect());

@@ -1,6 +1,6 @@
 //! Three versions of a list become one.
 
-use serde_json::Value;
+use crate::value::Value;
 
 /// Longer lists are compared as a whole, in places rather than by the longest match.
 const LIMIT: usize = 1 << 20;

@@ -2,9 +2,8 @@
 
 use proptest::prelude::*;
 use ralph_queue::intake::{Batch, GivenIds};
-use ralph_queue::table::{self, Separator};
-use ralph_queue::{Document, Edit, EditError, IdRules, Position, Queue, Rules, Task};
-use serde_json::json;
+use ralph_queue::table::{self, OtherColumns, Separator};
+use ralph_queue::{Document, Edit, EditError, IdRules, Position, Queue, Rules, Task, Value};
 
 fn queue() -> Queue {
     let text = r#"{"version":1,"tasks":[{"id":"RQ-0001","title":"there"}]}"#;
@@ -50,18 +49,19 @@ fn every_bad_row_is_named() {
     assert_eq!(batch.rows.len(), 1);
     assert_eq!(bad.len(), 5, "{bad:#?}");
     for (bad, part) in bad.iter().zip([
-        "number 1: the title is blank; unknown status `soon`",
-        "number 2: ",
-        "number 3: a task must be an object",
-        "number 5: number 4 has the id `a` too",
-        "number 6: ",
+        "number 1 (line 1): unknown status `soon`, known are draft, todo, doing, done, rejected \
+         (line 1, column 24); the title is blank (line 1, column 11)",
+        "number 2 (line 1): ",
+        "number 3 (line 1): a task must be an object (line 1, column 66)",
+        "number 5 (`a`, line 1): number 4 has the id `a` too",
+        "number 6 (line 1): ",
     ]) {
         assert!(bad.starts_with(part), "{bad}");
     }
     let table = "title,estimated_minutes,custom_fields\nok,5,\nbad,x,\nbad,,x\nshort\n";
-    let batch = table::read(table, Separator::Comma).unwrap();
+    let batch = table::read(table, Separator::Comma, OtherColumns::Refuse).unwrap();
     assert_eq!(batch.bad.iter().map(|bad| bad.number).collect::<Vec<_>>(), [2, 3, 4]);
-    assert!(table::read("id\nx\n", Separator::Comma).is_err());
+    assert!(table::read("id\nx\n", Separator::Comma, OtherColumns::Refuse).is_err());
 }
 
 #[test]
@@ -76,18 +76,76 @@ fn what_would_break_a_rule_is_bad_too() {
             {"id":"RQ-0008","title":"good","notes":["two\nlines"]}]"#,
     )
     .unwrap();
-    assert!(batch.sift(&queue, GivenIds::Keep, &rules, now).unwrap());
+    batch.check(&queue, GivenIds::Keep, &rules, now).unwrap();
     let bad: Vec<String> = batch.bad.iter().map(ToString::to_string).collect();
     expect_test::expect![[r#"
-        number 1: the id must be `RQ-` and 4 digits or more, not `nope`; `created_at` is no RFC 3339 time: `soon`
-        number 2: the id `RQ-0001` is taken
-        number 3: `depends_on` names `RQ-0099`, which is in neither file
-        number 4: `title` has a line break at character 5; `tags[0]` has the control character U+001B at character 2"#]].assert_eq(&bad.join("\n"));
+        number 1 (`nope`, line 1): the id must be `RQ-` and 4 digits or more, not `nope`; `created_at` is no RFC 3339 time: `soon`
+        number 2 (`RQ-0001`, line 1): the id `RQ-0001` is taken
+        number 3 (`RQ-0005`, line 2): `depends_on` names `RQ-0099`, which is in neither file
+        number 4 (`RQ-0006`, line 3): `title` has a line break at character 5; `tags[0]` has the control character U+001B at character 2"#]].assert_eq(&bad.join("\n"));
     // Once those are left out, so is who names one of them.
     assert!(batch.sift(&queue, GivenIds::Keep, &rules, now).unwrap());
     assert_eq!(batch.bad.iter().map(|row| row.number).collect::<Vec<_>>(), [1, 2, 3, 4, 5]);
     assert!(!batch.sift(&queue, GivenIds::Keep, &rules, now).unwrap());
     assert_eq!(add(batch, GivenIds::Keep).unwrap(), ["RQ-0008 good "]);
+}
+
+#[test]
+fn what_cannot_be_read_hides_nothing_else() {
+    let (queue, rules) = (queue(), Rules::default());
+    let now = "2026-01-01T00:00:00Z".parse().unwrap();
+    let mut json = Batch::from_json(
+        "[{\"id\":\"RQ-0001\",\"title\":\" \",\"created_at\":\"soon\",\"relates_to\":[\"RQ-0099\"]},\n\
+          {\"title\":\"x\",\"mine\":{\"a\":1,\"a\":2},\"title\":\"y\"},\n\
+          {\"id\":\"RQ-0002\",\"title\":\"names a bad one\",\"depends_on\":[\"RQ-0003\"]},\n\
+          {\"id\":\"RQ-0003\",\"title\":\"x\",\"status\":\"soon\",\"agent\":{\"phases\":9}}]",
+    )
+    .unwrap();
+    json.check(&queue, GivenIds::Keep, &rules, now).unwrap();
+    let bad: Vec<String> = json.bad.iter().map(ToString::to_string).collect();
+    expect_test::expect![[r#"
+        number 1 (`RQ-0001`, line 1): the title is blank (line 1, column 26); the id `RQ-0001` is taken; `created_at` is no RFC 3339 time: `soon`; `relates_to` names `RQ-0099`, which is in neither file
+        number 2 (line 2): the key `title` is there twice (line 2, column 35); the key `a` is there twice (line 2, column 28)
+        number 4 (`RQ-0003`, line 4): unknown status `soon`, known are draft, todo, doing, done, rejected (line 4, column 38); `agent.phases` must be 1, 2 or 3"#]].assert_eq(&bad.join("\n"));
+    let text = "Title,status,estimated_minutes,created_at,agent\nx,soon,long,later,{}\n";
+    let mut table = table::read(text, Separator::Comma, OtherColumns::Refuse).unwrap();
+    table.check(&queue, GivenIds::Keep, &rules, now).unwrap();
+    expect_test::expect!["number 1 (line 2): `estimated_minutes`: `long` is no number of minutes; unknown status `soon`, known are draft, todo, doing, done, rejected; `created_at` is no RFC 3339 time: `later`"].assert_eq(&table.bad[0].to_string());
+}
+
+#[test]
+fn a_table_loses_no_column_in_silence() {
+    let text = "title,Owner,TAGS,cost\nx,me,a,1\n";
+    let error = table::read(text, Separator::Comma, OtherColumns::Refuse).unwrap_err().to_string();
+    assert!(
+        error.starts_with("the table has columns that no task has: `Owner`, `cost`; "),
+        "{error}"
+    );
+    assert!(error.ends_with(", duplicates, extra"), "{error}");
+    let batch = table::read(text, Separator::Comma, OtherColumns::Ignore).unwrap();
+    assert_eq!(batch.rows[0].task.tags, ["a"]);
+    let twice = table::read("title,Title\n", Separator::Comma, OtherColumns::Ignore);
+    assert_eq!(twice.unwrap_err().to_string(), "the table has the column `title` twice");
+}
+
+#[test]
+fn what_nobody_knows_stays_to_the_letter() {
+    let more = r#"{"n":[1.10,-0,1E+05,123456789012345678901234567890],"nothing":null}"#;
+    let text = format!(
+        r#"{{"title":"x","description":null,"custom_fields":{{"cost":1.10}},"mine":{more},"void":null}}"#
+    );
+    let batch = Batch::from_json(&text).unwrap();
+    let task = &batch.rows[0].task;
+    assert_eq!(task.custom_fields["cost"], "1.10");
+    assert_eq!(
+        (task.extra["mine"].to_string().as_str(), &task.extra["void"]),
+        (more, &Value::Null)
+    );
+    let queue = queue();
+    let mut edit = Edit::new(&queue, "2026-01-01T00:00:00Z".parse().unwrap());
+    batch.add(&mut edit, GivenIds::Keep, &IdRules::default(), &Position::Back).unwrap();
+    let text = edit.splice().unwrap().queue.unwrap().text().to_owned();
+    assert!(text.contains(r#""1.10""#) && text.contains("1E+05") && text.contains("-0"), "{text}");
 }
 
 #[test]
@@ -109,7 +167,7 @@ fn ids_that_are_taken() {
 fn a_table_of_0_4_0_is_read() {
     let table = "id,title,status,priority,tags,scope,evidence,plan,notes,request,created_at,updated_at,completed_at,depends_on,custom_fields,parent_id\n\
         RQ-0001,\"One, two\",todo,high,\"a,b\",,e1;e2,,,,2026-01-01T00:00:00Z,,,RQ-2,\"k=v,l=w\",\n";
-    let batch = table::read(table, Separator::Comma).unwrap();
+    let batch = table::read(table, Separator::Comma, OtherColumns::Refuse).unwrap();
     let task = &batch.rows[0].task;
     assert_eq!((task.title.as_str(), task.tags.len(), task.evidence.len()), ("One, two", 2, 2));
     assert_eq!(task.custom_fields["l"], "w");
@@ -144,12 +202,12 @@ proptest! {
             request, description, parent_id: parent, tags, plan, depends_on,
             custom_fields: fields,
             estimated_minutes: minutes,
-            agent: json!({ "model": "m,;" }).as_object().cloned(),
-            extra: [("mine".to_owned(), json!([1.5, null]))].into(),
+            agent: Value::parse(r#"{ "model": "m,;" }"#).unwrap().as_object().cloned(),
+            extra: [("mine".to_owned(), Value::parse("[1.50, null, 123456789012345678901234567890]").unwrap())].into(),
             ..Task::new("RQ-0007".parse().unwrap(), title)
         };
         let written = table::write(&[&task, &task], separator).unwrap();
-        let batch = table::read(&written, separator).unwrap();
+        let batch = table::read(&written, separator, OtherColumns::Refuse).unwrap();
         prop_assert_eq!(batch.bad.len(), 1); // the same id twice
         prop_assert_eq!(&batch.rows[0].task, &task);
     }

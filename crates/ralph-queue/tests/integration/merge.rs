@@ -396,7 +396,7 @@ fn a_task_finished_on_one_branch_and_changed_on_the_other_is_finished_once() {
 
 #[test]
 fn long_numbers_survive_being_written_again() {
-    // A number that `serde_json` reads as the one beside it.
+    // A number that no float holds.
     let long =
         "13333333333333333333333333333333333333333333333333333333333333333333333333333333333333.33";
     let base = text(&[r#""x": {"deep": 1}"#]);
@@ -405,6 +405,6 @@ fn long_numbers_survive_being_written_again() {
     for (ours, theirs) in [(&ours, &theirs), (&theirs, &ours)] {
         let merged = three_way(&base, ours, theirs).unwrap();
         let task = Document::parse(merged.text).unwrap().tasks()[0].clone();
-        assert_eq!(task.extra["x"]["deep"].as_f64(), long.parse().ok());
+        assert_eq!(task.extra["x"].to_string(), format!(r#"{{"deep":{long}}}"#));
     }
 }

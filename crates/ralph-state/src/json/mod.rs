@@ -24,7 +24,7 @@ pub(crate) use same::Same;
 pub use ser::{EncodeError, to_json};
 pub(crate) use ser::{Part, Sink, tell};
 pub(crate) use write::Text;
-pub use write::to_text;
+pub use write::{text_of, to_text};
 
 /// Any JSON value.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
@@ -253,6 +253,16 @@ impl Object {
     /// The members in their order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Json)> {
         self.0.iter().map(|(key, value)| (key.as_str(), value))
+    }
+}
+
+impl IntoIterator for Object {
+    type Item = (String, Json);
+    type IntoIter = std::vec::IntoIter<(String, Json)>;
+
+    /// The members in their order.
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::fmt::{self, Write as _};
 
+use serde::Serialize;
+
 use super::Json;
 use super::node::plain_len;
 use super::ser::{EncodeError, Part, Sink, tell};
@@ -9,9 +11,14 @@ use super::ser::{EncodeError, Part, Sink, tell};
 /// The value as text: two spaces for each level, each member on its own line, no newline at the
 /// end. The same value always gives the same text.
 pub fn to_text(value: &Json) -> String {
+    text_of(value).expect("every JSON value can be told")
+}
+
+/// The text of the JSON value that stands for `value`, laid out in the same way.
+pub fn text_of<T: Serialize + ?Sized>(value: &T) -> Result<String, EncodeError> {
     let mut text = Text::default();
-    tell(value, &mut text).expect("every JSON value can be told");
-    text.written
+    tell(value, &mut text)?;
+    Ok(text.written)
 }
 
 /// Writes what it is told.

@@ -10,6 +10,7 @@ use ralph_queue::settle::{Merges, Take, Undecided};
 use ralph_queue::{Document, IdMarks, Place, Queue, Severity};
 use ralph_state::file::{Durability, FileLock, replace};
 use ralph_state::{Store, TaskId};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::merges::{self, InGit, Unsettled};
@@ -324,11 +325,26 @@ fn print_json(
     unsettled: &[Unsettled],
     dry_run: bool,
 ) -> Result<(), CliError> {
-    let files: Vec<Value> = merged.iter().map(|(path, merged)| document(path, merged)).collect();
-    context.ui.print_json(&json!({
-        "schema": Schema::v1("queue-merge"), "dry_run": dry_run, "files": files,
-        "unsettled": unsettled,
-    }))
+    #[derive(Serialize)]
+    struct Report<'a> {
+        schema: Schema,
+        dry_run: bool,
+        files: Vec<File<'a>>,
+        unsettled: &'a [Unsettled],
+    }
+    #[derive(Serialize)]
+    struct File<'a> {
+        path: &'a Path,
+        conflicts: &'a [Conflict],
+        renumbered: &'a [(TaskId, TaskId)],
+    }
+    let files = merged.iter().map(|(path, Merged { conflicts, renumbered, .. })| File {
+        path,
+        conflicts,
+        renumbered,
+    });
+    let schema = Schema::v1("queue-merge");
+    context.ui.print_json(&Report { schema, dry_run, files: files.collect(), unsettled })
 }
 
 fn tell_renumbered(context: &Context, renumbered: &[(TaskId, TaskId)]) {
@@ -358,7 +374,7 @@ fn tell_conflicts<'c>(
     for (path, undecided) in conflicts {
         count += 1;
         let Undecided { conflict, left, .. } = undecided;
-        let value = |value: &Option<Value>| match value {
+        let value = |value: &Option<ralph_queue::Value>| match value {
             Some(value) => value.to_string(),
             None => "nothing".to_owned(),
         };
@@ -376,20 +392,6 @@ fn tell_conflicts<'c>(
         context.ui.say(text);
     }
     count
-}
-
-fn document(path: &Path, merged: &Merged) -> Value {
-    let conflict = |conflict: &Conflict| {
-        json!({
-            "task": conflict.task, "field": conflict.field,
-            "base": conflict.base, "ours": conflict.ours, "theirs": conflict.theirs,
-        })
-    };
-    json!({
-        "path": path,
-        "conflicts": merged.conflicts.iter().map(conflict).collect::<Vec<_>>(),
-        "renumbered": merged.renumbered,
-    })
 }
 
 pub(crate) fn check(context: &Context, args: &CheckArgs) -> Result<Exit, CliError> {

@@ -6,6 +6,7 @@ use ralph_queue::table::{self, Separator};
 use ralph_queue::{Queue, Task};
 use ralph_state::Timestamp;
 use ralph_state::file::{Durability, replace};
+use ralph_state::json::text_of;
 
 use super::tasks;
 use crate::args::{ExportArgs, ExportFormat};
@@ -30,9 +31,7 @@ pub(crate) fn export(context: &Context, args: &ExportArgs) -> Result<Exit, CliEr
             String::new()
         }
         ExportFormat::Json => {
-            serde_json::to_string_pretty(&chosen)
-                .map_err(|error| CliError::new(ErrorKind::Failed, error))?
-                + "\n"
+            text_of(&chosen).map_err(|error| CliError::new(ErrorKind::Failed, error))? + "\n"
         }
     };
     match &args.output {

@@ -1,10 +1,10 @@
 //! `ralph queue import`.
 
-use ralph_queue::intake::{BadRow, Batch, GivenIds};
-use ralph_queue::table::{self, Separator};
+use ralph_queue::intake::{BadRow, Batch, GivenIds, RowProblem};
+use ralph_queue::table::{self, OtherColumns, Separator, TableError};
 use ralph_queue::{Edit, Position};
 use ralph_state::Clock as _;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::tasks;
 use crate::args::{ImportArgs, ImportFormat, OnDuplicate};
@@ -19,8 +19,8 @@ pub(crate) fn import(context: &Context, args: &ImportArgs) -> Result<Exit, CliEr
     let project = Project::open(context, "ralph queue import")?;
     let text = input::read(args.input.as_deref(), input::TASKS_LIMIT)?;
     let mut batch = match format {
-        ImportFormat::Csv => table::read(&text, Separator::Comma).map_err(unreadable)?,
-        ImportFormat::Tsv => table::read(&text, Separator::Tab).map_err(unreadable)?,
+        ImportFormat::Csv => table(&text, Separator::Comma, args)?,
+        ImportFormat::Tsv => table(&text, Separator::Tab, args)?,
         ImportFormat::Json => Batch::from_json(&text).map_err(unreadable)?,
     };
     let given = match args.on_duplicate {
@@ -40,8 +40,7 @@ pub(crate) fn import(context: &Context, args: &ImportArgs) -> Result<Exit, CliEr
         project.edit(context, change)?
     };
     if context.ui.wants_json() {
-        let row = |row: &BadRow| json!({ "number": row.number, "problems": row.problems });
-        let bad: Vec<_> = bad.iter().map(row).collect();
+        let bad: Vec<_> = bad.iter().map(shown).collect();
         context.ui.print_json(&json!({
             "schema": Schema::v1("queue-import"),
             "rev": project::revision(&project.queue()?),
@@ -68,6 +67,35 @@ pub(crate) fn import(context: &Context, args: &ImportArgs) -> Result<Exit, CliEr
     let verb = if args.dry_run { "would be added" } else { "added" };
     context.ui.say(format!("{} {verb}.", tasks(added.added.len())));
     Ok(Exit::Done)
+}
+
+fn table(text: &str, separator: Separator, args: &ImportArgs) -> Result<Batch, CliError> {
+    let others =
+        if args.ignore_unknown_columns { OtherColumns::Ignore } else { OtherColumns::Refuse };
+    table::read(text, separator, others).map_err(|error| match error {
+        TableError::Unknown { .. } => unreadable(error).hint(
+            "Rename them, or pass over them with `--ignore-unknown-columns`. What else a task is to keep goes \
+             into `custom_fields`, as `key=value,…`.",
+        ),
+        error => unreadable(error),
+    })
+}
+
+fn shown(row: &BadRow) -> Value {
+    let problem = |problem: &RowProblem| {
+        json!({
+            "field": problem.field,
+            "line": problem.at.map(|at| at.line),
+            "column": problem.at.map(|at| at.column),
+            "message": problem.message,
+        })
+    };
+    json!({
+        "number": row.number,
+        "line": row.line,
+        "id": row.id,
+        "problems": row.problems.iter().map(problem).collect::<Vec<_>>(),
+    })
 }
 
 fn format(args: &ImportArgs) -> Result<ImportFormat, CliError> {

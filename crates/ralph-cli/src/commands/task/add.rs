@@ -1,10 +1,11 @@
 //! `ralph task add`.
 
 use ralph_queue::intake::{Batch, GivenIds};
+use ralph_queue::value::{Map, Value};
 use ralph_queue::{Position, Task};
 use ralph_state::TaskId;
 use serde::Serialize;
-use serde_json::{Map, Value, json};
+use serde_json::json;
 
 use crate::args::TaskAddArgs;
 use crate::commands::input::{self, BadRows, Texts};
@@ -53,7 +54,7 @@ fn add_all(
     })?;
     if context.ui.wants_json() {
         let task = |(id, title): (&TaskId, String)| json!({ "id": id, "title": title });
-        let names: Map<String, Value> =
+        let names: serde_json::Map<String, serde_json::Value> =
             added.renamed.iter().map(|(name, id)| (name.to_string(), json!(id))).collect();
         context.ui.print_json(&json!({
             "schema": Schema::v1("tasks-added"),
@@ -118,14 +119,14 @@ fn task(id: TaskId, args: &TaskAddArgs, long: Long) -> Task {
     }
 }
 
-fn agent(args: &TaskAddArgs) -> Option<Map<String, Value>> {
+fn agent(args: &TaskAddArgs) -> Option<Map> {
     let fields = [
         ("runner", args.runner.clone().map(Value::from)),
         ("model", args.model.clone().map(Value::from)),
         ("model_effort", args.effort.clone().map(Value::from)),
-        ("phases", args.phases.map(Value::from)),
+        ("phases", args.phases.map(|phases| Value::from(u32::from(phases)))),
     ];
-    let agent: Map<String, Value> =
+    let agent: Map =
         fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect();
     (!agent.is_empty()).then_some(agent)
 }

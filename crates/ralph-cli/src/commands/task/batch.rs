@@ -1,19 +1,19 @@
 //! `ralph task batch` and `ralph task mutate`: many tasks in one change.
 
 use std::collections::BTreeMap;
-use std::io::Read as _;
 use std::path::Path;
 
 use ralph_queue::pick::Filter;
 use ralph_queue::{Edit, EditError, Problem, UpdateError, when};
 use ralph_state::Clock as _;
+use ralph_state::json::{from_json, parse};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::edit::{auto_archive, copy, into_parts, set_custom};
 use crate::args::{BatchArgs, BatchCommand, MutateArgs, PickArgs, TextOrJson};
 use crate::commands::edited::{self, Failure, Mode, Report};
-use crate::commands::input::Texts;
+use crate::commands::input::{self, Texts};
 use crate::context::Context;
 use crate::error::{CliError, ErrorKind, Exit, problem_line};
 use crate::project::Project;
@@ -197,7 +197,7 @@ struct TaskMutation {
 #[serde(deny_unknown_fields)]
 struct FieldEdit {
     field: String,
-    value: Value,
+    value: ralph_queue::Value,
 }
 
 const fn yes() -> bool {
@@ -235,8 +235,8 @@ fn apply(edit: &mut Edit<'_>, task: &TaskMutation) -> Result<(), EditError> {
     let before = place.map(|index| (index, edit.queue.task(index).clone()));
     let result = task.edits.iter().try_for_each(|FieldEdit { field, value }| {
         let text = match value {
-            Value::String(text) => text.clone(),
-            Value::Null => String::new(),
+            ralph_queue::Value::String(text) => text.clone(),
+            ralph_queue::Value::Null => String::new(),
             other => other.to_string(),
         };
         edit.set_field(&task.task_id, field, &text).map(drop)
@@ -247,15 +247,14 @@ fn apply(edit: &mut Edit<'_>, task: &TaskMutation) -> Result<(), EditError> {
     result
 }
 
+const NO_MUTATIONS: &str = "the document is not one of mutations";
+
 fn read(path: Option<&Path>) -> Result<Mutation, CliError> {
-    let mut bytes = Vec::new();
-    match path.filter(|path| *path != Path::new("-")) {
-        Some(path) => fs_err::File::open(path)?.take(DOCUMENT_LIMIT).read_to_end(&mut bytes)?,
-        None => std::io::stdin().lock().take(DOCUMENT_LIMIT).read_to_end(&mut bytes)?,
-    };
-    let mutation: Mutation = serde_json::from_slice(&bytes).map_err(|error| {
-        CliError::new(ErrorKind::Usage, error).context("the document is not one of mutations")
-    })?;
+    let text = input::read(path, DOCUMENT_LIMIT)?;
+    let document = parse(&text)
+        .map_err(|error| CliError::new(ErrorKind::Usage, error).context(NO_MUTATIONS))?;
+    let mutation: Mutation = from_json(&document.unwrap_or_default())
+        .map_err(|error| CliError::new(ErrorKind::Usage, error).context(NO_MUTATIONS))?;
     if mutation.version != 1 {
         let message = format!("the document has version {}, and 1 is known", mutation.version);
         return Err(CliError::new(ErrorKind::Usage, message));
