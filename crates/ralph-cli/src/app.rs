@@ -35,6 +35,7 @@ pub(crate) fn run(world: World, arguments: Vec<OsString>) -> ExitCode {
     let Cli { global, command } = cli;
     let context = Context::new(world, global);
     install_log(&context);
+    context.heed(&format!("{command:?}"));
     let result = dispatch(&context, &command);
     context.ui.finish(result)
 }

@@ -1,5 +1,6 @@
 //! The world as the process found it, read once and handed down.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::io::{self, IsTerminal as _};
@@ -9,7 +10,7 @@ use std::time::Duration;
 use ralph_agent::Redaction;
 use ralph_git::{GitEnv, Repo};
 use ralph_process::{Cancel, SystemClock};
-use ralph_queue::Terms;
+use ralph_queue::{RequestName, Terms};
 use ralph_state::Clock as _;
 use ralph_state::file::Holder;
 
@@ -77,6 +78,8 @@ pub(crate) struct Context {
     pub(crate) clock: SystemClock,
     directory: io::Result<PathBuf>,
     executable: io::Result<PathBuf>,
+    /// All that decides what a request with a name is about.
+    asked: RefCell<String>,
 }
 
 impl Context {
@@ -97,6 +100,17 @@ impl Context {
             env: world.env,
             directory: world.directory,
             executable: world.executable,
+            asked: RefCell::default(),
+        }
+    }
+
+    /// Takes something for a part of what this command is asked to do: its arguments, what it
+    /// reads.
+    pub(crate) fn heed(&self, asked: &str) {
+        if self.global.request_id.is_some() {
+            let mut all = self.asked.borrow_mut();
+            all.push_str(asked);
+            all.push('\0');
         }
     }
 
@@ -151,7 +165,8 @@ impl Context {
     /// On what terms this command changes the queue.
     pub(crate) fn terms(&self) -> Terms {
         let GlobalArgs { if_rev, request_id, .. } = self.global.clone();
-        Terms { if_rev, request_id }
+        let request = request_id.map(|id| RequestName::new(id, &self.asked.borrow()));
+        Terms { if_rev, request }
     }
 
     /// The tokens of the claims that this command writes under.

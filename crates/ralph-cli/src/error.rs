@@ -1,5 +1,5 @@
 //! What can go wrong as the user sees it: the one place that chooses exit
-//! codes, hints and the `kind` words of `--json`.
+//! codes, hints and the `code` words of `--json`.
 
 use std::convert::Infallible;
 use std::error::Error;
@@ -85,6 +85,8 @@ pub(crate) enum ErrorKind {
     Busy,
     /// What is to be changed is not as the caller has seen it.
     Conflict,
+    /// Something else was asked for under the name of this request.
+    RequestReused,
     Interrupted,
     Terminated,
 }
@@ -97,6 +99,7 @@ impl ErrorKind {
             Self::Usage | Self::NotFound => Exit::Usage,
             Self::Refused
             | Self::ClaimLost
+            | Self::RequestReused
             | Self::Invalid
             | Self::Corrupt
             | Self::Newer
@@ -129,14 +132,15 @@ impl ErrorKind {
             Self::NotARepository => "not_a_repository",
             Self::Busy => "busy",
             Self::Conflict => "conflict",
+            Self::RequestReused => "request_reused",
             Self::Interrupted => "interrupted",
             Self::Terminated => "terminated",
         }
     }
 
-    /// Whether the same command may succeed later without anything changed by hand.
+    /// Whether the same command may succeed later as it stands.
     pub(crate) const fn is_retryable(self) -> bool {
-        matches!(self, Self::Busy | Self::Conflict | Self::Interrupted | Self::Terminated)
+        matches!(self, Self::Busy | Self::Interrupted | Self::Terminated)
     }
 }
 
@@ -412,11 +416,13 @@ impl<E: Into<CliError>> From<queue::UpdateError<E>> for CliError {
                     .hint("Nothing was changed. Give other values and repeat the command.")
             }
             UpdateError::Stale { .. } => {
-                let hint = "Read the queue again, then repeat the command with its new `rev`.";
+                let hint = "`ralph queue list --json` tells its `rev` now; look at it, then repeat the command with that.";
                 Self::new(ErrorKind::Conflict, error.to_string()).hint(hint)
             }
-            UpdateError::OtherRequest { .. } => Self::new(ErrorKind::Usage, error.to_string())
-                .hint("Give every request a name of its own."),
+            UpdateError::OtherRequest { .. } => {
+                Self::new(ErrorKind::RequestReused, error.to_string())
+                    .hint("Nothing was changed. Give every request a name of its own.")
+            }
             UpdateError::Journal(JournalWriteError::Append(error)) => {
                 Self::from(error).context("the queue was not changed")
             }

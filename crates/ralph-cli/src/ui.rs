@@ -156,7 +156,7 @@ impl Ui {
     fn report(&self, error: &CliError) {
         if self.json {
             let mut object = json!({
-                "kind": error.kind.name(),
+                "code": error.kind.name(),
                 "message": error.chain().join(": "),
                 "hint": error.hints().join("\n"),
                 "retryable": error.kind.is_retryable(),

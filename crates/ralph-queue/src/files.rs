@@ -11,7 +11,7 @@ use ralph_state::{SaveError, TaskId, Timestamp};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::delta::Touched;
+use crate::delta::{Touched, fingerprint};
 use crate::document::{Document, ParseError, Reading, SpliceError, decode};
 use crate::edit::{Edit, Spliced};
 use crate::ids::HeldMarks;
@@ -52,7 +52,32 @@ pub struct Terms {
     pub if_rev: Option<String>,
     /// Once under this name: asked again, the edit is not made again, and the answer is the
     /// first one. Needs a journal, and lasts as long as that remembers.
-    pub request_id: Option<String>,
+    pub request: Option<RequestName>,
+}
+
+/// A name for what a caller asks for, that says whether the same is asked for again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestName {
+    id: String,
+    /// Of all that was asked for.
+    fingerprint: String,
+}
+
+impl RequestName {
+    /// The name `id` for `asked`, all that decides what is done, in any words.
+    pub fn new(id: impl Into<String>, asked: &str) -> Self {
+        Self { id: id.into(), fingerprint: fingerprint(asked) }
+    }
+
+    /// The name as the caller gave it.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The same for what was asked for, and for nothing else that has the name.
+    pub fn fingerprint(&self) -> &str {
+        &self.fingerprint
+    }
 }
 
 /// The directory that 0.4.0 makes while it changes a queue or runs.
@@ -140,12 +165,12 @@ pub enum UpdateError<E> {
         /// What it is.
         found: String,
     },
-    /// Another command had that name for a request.
-    #[error("the request `{id}` was one for `{operation}`")]
+    /// Something else was asked for under that name before. Nothing is changed.
+    #[error("the request `{id}` was another one, for `{operation}`")]
     OtherRequest {
         /// The name.
         id: String,
-        /// The command.
+        /// The command that it was for.
         operation: String,
     },
     /// The edit could not be written down, and so was not made.
@@ -354,8 +379,8 @@ impl QueueFiles {
             }
         }
         locked.commit(now, Some(undoes), change, |value| {
-            let id = terms.request_id.clone()?;
-            Some(Request { id, reply: serde_json::to_value(value).ok()? })
+            let RequestName { id, fingerprint } = terms.request.clone()?;
+            Some(Request { id, asked: fingerprint, reply: serde_json::to_value(value).ok()? })
         })
     }
 
@@ -552,11 +577,12 @@ impl Locked<'_> {
         &self,
         terms: &Terms,
     ) -> Result<Option<Edited<R>>, UpdateError<E>> {
-        let Some(id) = &terms.request_id else { return Ok(None) };
+        let Some(RequestName { id, fingerprint }) = &terms.request else { return Ok(None) };
         let found = self.journal.as_ref().and_then(|journal| journal.find_request(id));
-        let Some((operation, reply)) = found else { return Ok(None) };
+        let Some((operation, Request { asked, reply, .. })) = found else { return Ok(None) };
+        let is_same = asked == *fingerprint && operation.operation == self.files.holder.command;
         match serde_json::from_value(reply) {
-            Ok(value) if operation.operation == self.files.holder.command => Ok(Some(Edited {
+            Ok(value) if is_same => Ok(Some(Edited {
                 value,
                 queue: Saved::Unchanged,
                 done: Saved::Unchanged,

@@ -58,6 +58,9 @@ pub struct Operation {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Request {
     pub(crate) id: String,
+    /// The fingerprint of all that was asked for.
+    #[serde(default)]
+    pub(crate) asked: String,
     pub(crate) reply: Value,
 }
 
@@ -368,7 +371,7 @@ impl Tail {
     }
 
     /// The operation that was asked for under that name.
-    pub(crate) fn find_request(&self, id: &str) -> Option<(Operation, Value)> {
+    pub(crate) fn find_request(&self, id: &str) -> Option<(Operation, Request)> {
         let quoted = Value::from(id).to_string();
         let found = lines(&self.bytes).rev().find_map(|line| {
             // Parsing is dear; most lines are not it.
@@ -377,8 +380,8 @@ impl Tail {
             let is_it = operation.request.as_ref().is_some_and(|request| request.id == id);
             (is_it && Some(operation.id) != self.never_happened).then_some(operation)
         })?;
-        let reply = found.request.clone()?.reply;
-        Some((found, reply))
+        let request = found.request.clone()?;
+        Some((found, request))
     }
 
     /// Writes the entry down and returns the revision it leads to. A file that is no journal is

@@ -326,6 +326,22 @@ impl Leases {
         });
     }
 
+    /// Lets the lease of a token last `ttl` after each use, this one included; nothing happens to
+    /// one that has ended.
+    pub fn prolong(
+        &mut self,
+        token: &str,
+        ttl: Duration,
+        now: Timestamp,
+    ) -> Result<(), LeaseError> {
+        let expires_at = now.checked_add(ttl).ok_or(LeaseError::TooLong { ttl })?;
+        let is_it = |lease: &&mut Lease| lease.token == token && lease.finished_at.is_none();
+        if let Some(lease) = self.leases.iter_mut().find(is_it) {
+            (lease.ttl_seconds, lease.expires_at) = (ttl.as_secs(), expires_at);
+        }
+        Ok(())
+    }
+
     /// Whether [`Self::settle`] has anything to do.
     pub fn concern(&self, touched: &[Touched], tokens: &[String]) -> bool {
         let reopens = |lease: &Lease| {

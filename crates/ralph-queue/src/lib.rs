@@ -87,7 +87,9 @@ pub mod when;
 
 pub use document::{Document, Draft, ParseError, decode};
 pub use edit::{Edit, EditError, Finish, Position};
-pub use files::{Edited, LegacyLock, LoadError, Previewed, QueueFiles, Terms, UpdateError};
+pub use files::{
+    Edited, LegacyLock, LoadError, Previewed, QueueFiles, RequestName, Terms, UpdateError,
+};
 pub use ids::{IdMarks, IdRules};
 pub use queue::{Listed, Place, Queue};
 pub use runnability::Selection;

@@ -39,7 +39,7 @@ pub(crate) struct ReadyArgs {
 Examples:
   ralph queue claim --next --owner agent-7 --json
   ralph queue claim --id RQ-0007 --ttl 2h
-  ralph queue claim --claim 12-9f3a0c1e      Renew this one
+  ralph queue claim --claim 12-9f3a0c1e      Renew this one (with --ttl, for another time)
   ralph task done RQ-0007 --claim 12-9f3a0c1e")]
 pub(crate) struct ClaimArgs {
     /// This task
@@ -51,9 +51,9 @@ pub(crate) struct ClaimArgs {
     /// Who takes it, for others to read (default: user and host)
     #[arg(long, value_name = "NAME")]
     pub(crate) owner: Option<String>,
-    /// How long it lasts after each use, such as `90s`, `30m` or `2h`
-    #[arg(long, value_name = "TIME", default_value = "30m", value_parser = duration)]
-    pub(crate) ttl: Duration,
+    /// How long it lasts after each use, such as `90s` or `2h` (default: 30m, or as before)
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub(crate) ttl: Option<Duration>,
     /// Take a draft too
     #[arg(long)]
     pub(crate) include_draft: bool,

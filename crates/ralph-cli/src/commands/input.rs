@@ -36,16 +36,32 @@ pub(crate) fn read(path: Option<&Path>, limit: u64) -> Result<String, CliError> 
     })
 }
 
+/// [`read`], as a part of what the command is asked for.
+pub(crate) fn read_asked(
+    context: &Context,
+    path: Option<&Path>,
+    limit: u64,
+) -> Result<String, CliError> {
+    let text = read(path, limit)?;
+    context.heed(&text);
+    Ok(text)
+}
+
 /// A text longer than this is a mistake, such as a file piped in.
 const TEXT_LIMIT: u64 = 16 << 20;
 
 /// The texts of one command, of which one may come from stdin.
-#[derive(Debug, Default)]
-pub(crate) struct Texts {
+#[derive(Debug)]
+pub(crate) struct Texts<'c> {
+    context: &'c Context,
     stdin_is_read: bool,
 }
 
-impl Texts {
+impl<'c> Texts<'c> {
+    pub(crate) fn of(context: &'c Context) -> Self {
+        Self { context, stdin_is_read: false }
+    }
+
     /// What was given; for `-`, what stdin has, without the line breaks at its end.
     pub(crate) fn read(&mut self, given: &str) -> Result<String, CliError> {
         if given != "-" {
@@ -56,7 +72,7 @@ impl Texts {
                 .hint("Give the others as they are."));
         }
         self.stdin_is_read = true;
-        Ok(read(None, TEXT_LIMIT)?.trim_end_matches(['\n', '\r']).to_owned())
+        Ok(read_asked(self.context, None, TEXT_LIMIT)?.trim_end_matches(['\n', '\r']).to_owned())
     }
 
     pub(crate) fn read_all(&mut self, given: &[String]) -> Result<Vec<String>, CliError> {
@@ -72,7 +88,7 @@ impl Texts {
         match &args.note_file {
             None => self.read_some(args.note.as_deref()),
             Some(path) => {
-                let text = read(Some(path), TEXT_LIMIT)?;
+                let text = read_asked(self.context, Some(path), TEXT_LIMIT)?;
                 Ok(Some(text.trim_end_matches(['\n', '\r']).to_owned()))
             }
         }

@@ -14,7 +14,7 @@ const HOW: &str = "\
 
 They stand in `.ralph/queue.jsonc` and are kept by `ralph`; the order of the file is the order
 of work. Add `--json` to any command for one JSON document on stdout. An error is then one object
-on stderr: `{\"error\":{\"kind\",\"message\",\"hint\",\"retryable\",\"next\"?,\"similar\"?}}`; `next` is a
+on stderr: `{\"error\":{\"code\",\"message\",\"hint\",\"retryable\",\"next\"?,\"similar\"?}}`; `next` is a
 command that can be run as it stands. Exit codes: 0 done, also when there is nothing to do;
 1 failed; 2 wrong usage; 3 refused; 4 busy, try again later.
 

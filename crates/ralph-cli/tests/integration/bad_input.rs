@@ -29,7 +29,7 @@ fn check(file: &str, text: &[u8], kind: &str, what: &str) {
     desk.write(file, text);
     for command in COMMANDS {
         let error = desk.error(command, 3);
-        assert_eq!(error["kind"], kind, "{command:?}: {error}");
+        assert_eq!(error["code"], kind, "{command:?}: {error}");
         let message = error["message"].as_str().expect("text");
         assert!(message.contains(what), "{command:?}: {message}");
         assert!(error["path"].as_str().expect("text").ends_with(file), "{error}");
@@ -76,7 +76,7 @@ fn fields_of_the_wrong_kind() {
     let desk = Desk::with_queue(text);
     for command in COMMANDS.iter().filter(|command| command[1] != "validate") {
         let error = desk.error(command, 3);
-        assert_eq!((&error["kind"], &error["next"]), (&"invalid".into(), &VALIDATE.into()));
+        assert_eq!((&error["code"], &error["next"]), (&"invalid".into(), &VALIDATE.into()));
         let message = error["message"].as_str().expect("text");
         assert!(message.contains("RQ-0001: `title` must be a text at line 1"), "{message}");
     }
@@ -120,7 +120,7 @@ fn a_missing_queue() {
     for command in COMMANDS {
         let error = desk.error(command, 3);
         assert_eq!(
-            (&error["kind"], &error["hint"]),
+            (&error["code"], &error["hint"]),
             (&"missing".into(), &"`ralph init` makes one.".into())
         );
         assert!(!desk.path(QUEUE).exists(), "{command:?}");
@@ -136,7 +136,7 @@ fn no_repository() {
     for command in COMMANDS {
         let ran = desk.sandbox.run(RALPH, desk.sandbox.root(), [command, &["--json"][..]].concat());
         let error = parse(&ran.exited(3).stderr)["error"].clone();
-        assert_eq!(error["kind"], "not_a_repository");
+        assert_eq!(error["code"], "not_a_repository");
         assert!(error["hint"].as_str().expect("text").contains("`git init`, then `ralph init`"));
     }
     let ran = desk.sandbox.run(RALPH, desk.sandbox.root(), ["-C", "nowhere", "queue", "list"]);
@@ -159,7 +159,7 @@ fn a_held_lock_names_its_holder() {
     for command in [["task", "add", "x"], ["task", "done", "RQ-0001"]] {
         let ran = desk.ralph_with("RALPH_LOCK_WAIT", "0", &[&command[..], &["--json"]].concat());
         let error = parse(&ran.exited(4).stderr)["error"].clone();
-        assert_eq!((&error["kind"], &error["retryable"]), (&"busy".into(), &true.into()));
+        assert_eq!((&error["code"], &error["retryable"]), (&"busy".into(), &true.into()));
         let message = error["message"].as_str().expect("text");
         assert!(message.contains("process 4242 on elsewhere (`ralph run loop`"), "{message}");
         assert_eq!(message.matches("4242").count(), 1, "once: {message}");
@@ -198,7 +198,7 @@ fn a_directory_in_place_of_the_queue() {
     fs_err::remove_file(desk.path(QUEUE)).expect("removable");
     fs_err::create_dir(desk.path(QUEUE)).expect("writable");
     let error = desk.error(&["task", "add", "x"], 1);
-    assert_eq!(error["kind"], "io");
+    assert_eq!(error["code"], "io");
 }
 
 #[cfg(unix)]
@@ -217,7 +217,7 @@ fn a_read_only_directory() {
     let is_root = fs_err::write(desk.path(".ralph/probe"), "").is_ok();
     if !is_root {
         let error = desk.error(&["task", "add", "x"], 1);
-        assert_eq!(error["kind"], "io");
+        assert_eq!(error["code"], "io");
         desk.ralph(&["queue", "list"]).success();
     }
     set(0o755);

@@ -101,7 +101,7 @@ fn conflict_markers_are_resolved() {
     let marked = desk.read(".ralph/queue.jsonc");
     let error = desk.error(&["queue", "list"], 3);
     assert_eq!(
-        (&error["kind"], &error["next"]),
+        (&error["code"], &error["next"]),
         (&json!("corrupt"), &json!("ralph queue resolve --dry-run"))
     );
     let dry = desk.ralph(&["queue", "resolve", "--dry-run"]);

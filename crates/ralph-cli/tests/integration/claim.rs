@@ -70,11 +70,11 @@ fn a_claimed_task_changes_under_its_token_alone() {
     let (id, token) = claim(&desk, &["--id", "RQ-0002", "--owner", "me"]);
     assert_eq!(desk.json(&["task", "show", &id])["task"]["status"], "doing");
     let error = desk.error(&["task", "done", &id], 4);
-    assert_eq!((&error["kind"], &error["retryable"]), (&json!("busy"), &json!(true)));
+    assert_eq!((&error["code"], &error["retryable"]), (&json!("busy"), &json!(true)));
     assert_eq!(error["next"], "ralph queue claim --next");
     assert!(error["message"].as_str().expect("text").contains("claimed by `me`"), "{error}");
     assert_eq!(
-        desk.error(&["task", "done", &id, "--claim", "1-00000000"], 3)["kind"],
+        desk.error(&["task", "done", &id, "--claim", "1-00000000"], 3)["code"],
         "claim_lost"
     );
     // Other tasks are free to change.
@@ -108,7 +108,7 @@ fn a_lapsed_claim_is_taken_over_and_the_old_token_is_lost() {
         ran.code == Some(0)
     });
     assert_ne!(new.1, old);
-    assert_eq!(desk.error(&["task", "done", &id, "--claim", &old], 3)["kind"], "claim_lost");
+    assert_eq!(desk.error(&["task", "done", &id, "--claim", &old], 3)["code"], "claim_lost");
 }
 
 #[test]
@@ -201,7 +201,7 @@ fn an_end_that_is_undone_is_no_end_for_what_waits() {
     desk.ralph(&["undo"]).success();
     assert!(waits());
     // The claim is as it was.
-    assert_eq!(desk.error(&["task", "done", &id], 4)["kind"], "busy");
+    assert_eq!(desk.error(&["task", "done", &id], 4)["code"], "busy");
     desk.ralph(&["task", "done", &id, "--claim", &token]).success();
 }
 
@@ -216,10 +216,16 @@ fn a_claim_asked_for_again_is_the_same_one() {
         (&json!("RQ-0001"), &json!("RQ-0002"))
     );
     let token = first["claim"]["token"].as_str().expect("text");
+    // Under the name of another request nothing is given, and nothing is lost.
+    let else_asked = ["queue", "claim", "--next", "--owner", "me", "--request-id", "q1"];
+    assert_eq!(desk.error(&else_asked, 3)["code"], "request_reused");
+    assert_eq!(ask("q1")["claim"]["token"], token);
+    let longer = desk.json(&["queue", "claim", "--claim", token, "--ttl", "3h"]);
+    assert_eq!(longer["claim"]["ttl_seconds"], 10_800);
     desk.ralph(&["queue", "release", "--claim", token]).success();
     // The answer it got has ended; another would be one that nobody works under.
     assert_eq!(
-        desk.error(&["queue", "claim", "--next", "--request-id", "q1"], 3)["kind"],
+        desk.error(&["queue", "claim", "--next", "--request-id", "q1"], 3)["code"],
         "refused"
     );
     assert_eq!(claim(&desk, &[]).0, "RQ-0001");

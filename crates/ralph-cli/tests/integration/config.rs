@@ -33,7 +33,7 @@ fn a_profile_is_laid_over() {
     let desk = Desk::new();
     let shown = desk.json(&["config", "show", "--profile", "safe"]);
     assert_eq!(shown["config"]["agent"]["git_publish_mode"], "off");
-    assert_eq!(desk.error(&["config", "show", "--profile", "nope"], 2)["kind"], "not_found");
+    assert_eq!(desk.error(&["config", "show", "--profile", "nope"], 2)["code"], "not_found");
 }
 
 #[test]
@@ -65,7 +65,7 @@ fn profiles_are_listed_and_shown() {
     assert_eq!((&quick["source"], &quick["patch"]), (&json!("config"), &rows[2]["patch"]));
     assert_eq!(quick["patch"]["phases"], 1);
     let error = desk.error(&["config", "profiles", "show", "nope"], 2);
-    assert_eq!(error["kind"], "not_found");
+    assert_eq!(error["code"], "not_found");
 }
 
 #[test]
@@ -112,7 +112,7 @@ fn a_wrong_value_is_named_with_its_place_and_range() {
     assert!(ran.exited(3).stderr.contains("config.jsonc:2:"), "{ran}");
     assert!(ran.stderr.contains("`agent.phases` is `9`, expected"), "{ran}");
     let error = desk.error(&["config", "show"], 3);
-    assert_eq!(error["kind"], "invalid");
+    assert_eq!(error["code"], "invalid");
     assert!(error["path"].as_str().expect("text").ends_with(".ralph/config.jsonc"));
 }
 
@@ -126,11 +126,11 @@ fn a_newer_or_broken_configuration_is_refused() {
         ("{\"version\":2,\"agent\":3}", "invalid"),
     ] {
         desk.write(".ralph/config.jsonc", text);
-        assert_eq!(desk.error(&["queue", "list"], 3)["kind"], kind, "{text:?}");
+        assert_eq!(desk.error(&["queue", "list"], 3)["code"], kind, "{text:?}");
         assert_eq!(desk.read(".ralph/config.jsonc"), text);
     }
     desk.write(".ralph/config.jsonc", b"{\"version\":2} \xff");
-    assert_eq!(desk.error(&["task", "add", "x"], 3)["kind"], "corrupt");
+    assert_eq!(desk.error(&["task", "add", "x"], 3)["code"], "corrupt");
 }
 
 #[test]

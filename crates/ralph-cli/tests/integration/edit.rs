@@ -253,8 +253,8 @@ fn a_document_of_mutations_is_all_or_nothing() {
     let ran = mutate(&json!({ "version": 1, "tasks": tasks }), "--json");
     let error = parse(&ran.exited(4).stderr)["error"].clone();
     assert_eq!(
-        (&error["kind"], &error["retryable"]),
-        (&json!("conflict"), &json!(true)),
+        (&error["code"], &error["retryable"]),
+        (&json!("conflict"), &json!(false)),
         "{error}"
     );
     assert_eq!(desk.read(".ralph/queue.jsonc"), before);
@@ -306,7 +306,7 @@ fn a_batch_changes_all_or_none() {
     changed(&batch(&["split", "-n", "3", "RQ-0005"]), "added", &["RQ-0006", "RQ-0007", "RQ-0008"]);
     changed(&batch(&["archive", "--status-filter", "rejected"]), "changed", &["RQ-0005"]);
     assert_eq!(
-        desk.error(&["task", "batch", "status", "todo", "--older-than", "1d"], 2)["kind"],
+        desk.error(&["task", "batch", "status", "todo", "--older-than", "1d"], 2)["code"],
         "not_found"
     );
     desk.ralph(&["task", "batch", "status", "todo"]).exited(2);

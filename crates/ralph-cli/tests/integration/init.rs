@@ -175,7 +175,7 @@ fn a_queue_under_its_old_name_is_noticed_not_shadowed() {
     desk.write(".ralph/queue.json", r#"{"version":1,"tasks":[]}"#);
     for args in [["init"].as_slice(), &["queue", "list"]] {
         let error = desk.error(args, 3);
-        assert_eq!(error["kind"], "refused");
+        assert_eq!(error["code"], "refused");
         assert!(
             error["hint"]
                 .as_str()

@@ -26,7 +26,7 @@ fn wrong_usage_exits_with_2_and_is_an_object_with_json() {
         assert_eq!(ran.exited(2).stdout, "", "{ran}");
     }
     let error = desk.error(&["queue", "lst"], 2);
-    assert_eq!(error["kind"], "usage");
+    assert_eq!(error["code"], "usage");
     assert_eq!(error["message"], "unrecognized subcommand 'lst'");
     assert!(error["hint"].as_str().expect("text").contains("list"), "{error}");
     let ran = desk.ralph(&["task", "add", "--", "--json"]);
@@ -88,5 +88,5 @@ fn an_error_has_its_causes_and_its_hint_on_lines_of_their_own() {
     assert!(lines[2].starts_with("hint: "), "{ran}");
     let object = parse(&desk.ralph(&["queue", "list", "--json"]).exited(3).stderr);
     let keys: Vec<&String> = object["error"].as_object().expect("an object").keys().collect();
-    assert_eq!(keys, ["hint", "kind", "message", "path", "retryable"]);
+    assert_eq!(keys, ["code", "hint", "message", "path", "retryable"]);
 }

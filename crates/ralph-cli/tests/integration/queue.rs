@@ -62,7 +62,7 @@ fn a_list_says_what_was_cut_and_how_to_go_on() {
     let last = desk.json(&["queue", "list", "--limit", "2", "--cursor", "RQ-0004"]);
     assert_eq!(last["rev"], page["rev"]);
     assert_eq!((&last["truncated"], &last["next_cursor"]), (&json!(false), &json!(null)));
-    assert_eq!(desk.error(&["queue", "list", "--cursor", "RQ-0099"], 2)["kind"], "not_found");
+    assert_eq!(desk.error(&["queue", "list", "--cursor", "RQ-0099"], 2)["code"], "not_found");
 
     let ran = desk.ralph(&["queue", "list", "--limit", "2"]);
     assert_eq!(ran.success().stdout, "RQ-0001\ttodo\tlow\tone\nRQ-0002\ttodo\tcritical\ttwo\n");

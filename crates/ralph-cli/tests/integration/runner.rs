@@ -38,7 +38,7 @@ fn a_stream_is_judged_as_after_a_turn() {
     let ran = desk.ralph(&["runner", "parse", "--runner", "codex", "--exit", "-15", "out.jsonl"]);
     assert_eq!(parse(&ran.success().stdout)["outcome"], "interrupted");
     assert_eq!(
-        desk.error(&["runner", "parse", "--runner", "cluade", "out.jsonl"], 2)["kind"],
+        desk.error(&["runner", "parse", "--runner", "cluade", "out.jsonl"], 2)["code"],
         "not_found"
     );
 }
@@ -132,7 +132,7 @@ fn a_plugin_of_the_repository_is_looked_at_there() {
     let judged = desk.json(&["runner", "parse", "--runner", "mine", "out.jsonl"]);
     assert_eq!((&judged["outcome"], &judged["final_text"]), (&json!("succeeded"), &json!("hi")));
     assert!(desk.ralph(&["runner", "probe"]).success().stdout.contains("mine 3"));
-    assert_eq!(desk.error(&["runner", "probe", "gone"], 3)["kind"], "missing");
+    assert_eq!(desk.error(&["runner", "probe", "gone"], 3)["code"], "missing");
     let error = desk.error(&["run", "one", "--runner", "kimi-cli"], 3);
     assert!(error["hint"].to_string().contains("agent.kimi_cli_bin"), "{error}");
 }
@@ -244,5 +244,5 @@ fn a_run_is_recorded_and_played_again_without_its_agent() {
     assert_eq!(four.git(&["show", "HEAD:link"]), "nowhere");
     assert_eq!(four.git(&["ls-tree", "--name-only", "HEAD", "hello.txt"]), "");
     let error = two.error(&["run", "one", "--runner", "scripted:nothing.json"], 3);
-    assert_eq!(error["kind"], "invalid");
+    assert_eq!(error["code"], "invalid");
 }

@@ -207,7 +207,7 @@ fn a_task_moves_through_its_life() {
     desk.ralph(&["queue", "validate"]).success();
 
     let error = desk.error(&["task", "start", "RQ-0001"], 3);
-    assert_eq!(error["kind"], "refused");
+    assert_eq!(error["code"], "refused");
 }
 
 #[test]
@@ -229,7 +229,7 @@ fn status_takes_several_tasks_or_a_tag() {
     assert_eq!(document["tasks"].as_array().map(Vec::len), Some(2));
     assert_eq!(show(&desk, "RQ-0002")["status"], "todo");
     assert_eq!(
-        desk.error(&["task", "status", "todo", "--tag-filter", "none"], 2)["kind"],
+        desk.error(&["task", "status", "todo", "--tag-filter", "none"], 2)["code"],
         "not_found"
     );
     desk.ralph(&["task", "status", "todo"]).exited(2);
@@ -241,7 +241,7 @@ fn an_unknown_id_is_answered_with_similar_ones() {
     let desk = Desk::with_queue(COMMENTED);
     for args in [["task", "show", "rq-1"], ["task", "done", "1"], ["queue", "show", "RQ-00001"]] {
         let error = desk.error(&args, 2);
-        assert_eq!(error["kind"], "not_found");
+        assert_eq!(error["code"], "not_found");
         assert_eq!(error["hint"], "Did you mean `RQ-0001`?");
         assert_eq!(error["retryable"], false);
     }
@@ -267,7 +267,7 @@ fn a_change_that_would_break_the_queue_is_refused() {
         assert!(ran.code == Some(3) || ran.code == Some(2), "{ran}");
         assert!(ran.stderr.starts_with("error: "), "{ran}");
     }
-    assert_eq!(desk.error(&["task", "add", "x", "--depends-on", "RQ-9999"], 3)["kind"], "refused");
-    assert_eq!(desk.error(&["task", "done", "RQ-0002"], 3)["kind"], "refused");
+    assert_eq!(desk.error(&["task", "add", "x", "--depends-on", "RQ-9999"], 3)["code"], "refused");
+    assert_eq!(desk.error(&["task", "done", "RQ-0002"], 3)["code"], "refused");
     assert_eq!(desk.read(".ralph/queue.jsonc"), COMMENTED);
 }

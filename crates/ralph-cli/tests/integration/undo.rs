@@ -36,7 +36,7 @@ fn undo_brings_back_what_was_there_with_its_comments() {
     assert_eq!((&list["total"], &list["items"][0]["id"]), (&json!(8), &json!(8)));
     assert_eq!(list["items"][4]["operation"], "ralph task edit");
     assert_eq!(list["items"][4]["undone"], false);
-    assert_eq!(desk.error(&["undo", "--id", "99"], 2)["kind"], "not_found");
+    assert_eq!(desk.error(&["undo", "--id", "99"], 2)["code"], "not_found");
     let text = desk.ralph(&["undo", "--list"]);
     assert!(text.success().stdout.contains("ralph task done  RQ-0001"), "{text}");
 }
@@ -48,7 +48,24 @@ fn a_retried_command_is_carried_out_once() {
     assert_eq!(desk.ralph(&add).success().stdout, "RQ-0001\n");
     assert_eq!(desk.ralph(&add).success().stdout, "RQ-0001\n");
     assert_eq!(desk.json(&["queue", "list"])["total"], 1);
-    assert_eq!(desk.error(&["task", "done", "RQ-0001", "--request-id", "r1"], 2)["kind"], "usage");
+    for other in [
+        ["task", "done", "RQ-0001", "--request-id", "r1"],
+        ["task", "add", "another", "--request-id", "r1"],
+    ] {
+        let error = desk.error(&other, 3);
+        assert_eq!(
+            (&error["code"], &error["retryable"]),
+            (&json!("request_reused"), &json!(false))
+        );
+    }
+    // What is read counts.
+    let read = |text: &str| {
+        desk.sh(&format!("printf '{text}' | \"$RALPH\" task edit --request-id r2 notes - RQ-0001"))
+    };
+    read("a").success();
+    read("a").success();
+    read("b").exited(3);
+    assert_eq!(desk.json(&["queue", "list"])["total"], 1);
     // As of a variable that is not set: it would stand for every request.
     desk.ralph(&["task", "add", "two", "--request-id", ""]).exited(2);
 
@@ -59,12 +76,14 @@ fn a_retried_command_is_carried_out_once() {
     let first = edit("x");
     desk.ralph(&first.each_ref().map(String::as_str)).success();
     let error = desk.error(&edit("y").each_ref().map(String::as_str), 4);
-    assert_eq!((&error["kind"], &error["retryable"]), (&json!("conflict"), &json!(true)));
+    assert_eq!((&error["code"], &error["retryable"]), (&json!("conflict"), &json!(false)));
+
+    assert_eq!(error["next"], "ralph queue list --json");
 
     let changes = desk.json(&["queue", "changes", "--since", &rev]);
     assert_eq!((&changes["total"], &changes["complete"]), (&json!(1), &json!(true)));
     assert_eq!(changes["items"][0]["tasks"], json!([{ "id": "RQ-0001", "fate": "changed" }]));
-    assert_eq!(desk.error(&["queue", "changes", "--since", "nothing"], 2)["kind"], "not_found");
+    assert_eq!(desk.error(&["queue", "changes", "--since", "nothing"], 2)["code"], "not_found");
 }
 
 #[test]

@@ -7,7 +7,8 @@ use proptest::prelude::*;
 use ralph_queue::edit::{End, Restart};
 use ralph_queue::journal::{Direction, UndoError, Which};
 use ralph_queue::{
-    Edit, EditError, Finish, IdRules, Position, QueueFiles, Status, Task, Terms, UpdateError,
+    Edit, EditError, Finish, IdRules, Position, QueueFiles, RequestName, Status, Task, Terms,
+    UpdateError,
 };
 
 use super::files::files;
@@ -179,14 +180,15 @@ fn a_request_is_carried_out_once() {
     let root = tempfile::tempdir().unwrap();
     let files = journaled(root.path());
     fs::write(&files.queue, QUEUE).unwrap();
-    let add = |files: &QueueFiles, request: &str, if_rev: Option<String>| {
-        let terms = Terms { if_rev, request_id: Some(request.to_owned()) };
+    let ask = |files: &QueueFiles, request: &str, asked: &str, if_rev: Option<String>| {
+        let terms = Terms { if_rev, request: Some(RequestName::new(request, asked)) };
         files.edit_on(now(), &terms, |edit| {
             let id = edit.next_id(&IdRules::default())?;
             edit.add(Task::new(id.clone(), "new"), &Position::Back)?;
             Ok::<_, EditError>(id)
         })
     };
+    let add = |files: &QueueFiles, request: &str, if_rev| ask(files, request, "add", if_rev);
     let rev = files.load().unwrap().revision();
     let first = add(&files, "a", Some(rev.clone())).unwrap();
     let again = add(&files, "a", Some(rev.clone())).unwrap();
@@ -201,6 +203,8 @@ fn a_request_is_carried_out_once() {
     let mut other = files.clone();
     other.holder.command = "another".to_owned();
     assert!(matches!(add(&other, "a", None), Err(UpdateError::OtherRequest { .. })));
+    let refused = ask(&files, "a", "add another", None);
+    assert!(matches!(refused, Err(UpdateError::OtherRequest { .. })));
 
     // A crash between the journal and the files: the edit never happened.
     let before = texts(&files).0;

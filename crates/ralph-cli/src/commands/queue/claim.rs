@@ -1,5 +1,7 @@
 //! `ralph queue claim` and `ralph queue release`.
 
+use std::time::Duration;
+
 use ralph_queue::edit::Restart;
 use ralph_queue::lease::{Lease, LeaseError, Request};
 use ralph_queue::runnability::Drafts;
@@ -16,6 +18,9 @@ use crate::project::{self, Project};
 use crate::render::envelope::Schema;
 use crate::standing;
 use crate::ui::{BOLD, Text};
+
+/// How long a claim lasts after each use, if nothing is said.
+const TTL: Duration = Duration::from_mins(30);
 
 /// How often a task that was given may turn out to be gone before that counts as a fault.
 const TRIES: usize = 16;
@@ -63,15 +68,17 @@ fn is_dead(project: &Project, lease: &Lease) -> Result<bool, CliError> {
 /// the queue: what a crash leaves lapses.
 fn take(context: &Context, project: &Project, args: &ClaimArgs) -> Result<Option<Lease>, CliError> {
     let owner = args.owner.clone().unwrap_or_else(|| owner(context, project));
-    // Names of requests are those of one work tree, as its journal has them.
-    let request_id = context.terms().request_id;
-    let name = request_id.map(|id| format!("{id} in {}", project.root.display()));
+    // Names of requests are those of one work tree, as its journal has them. What else was asked
+    // for under a name must not get its lease: the queue refuses it.
+    let name = context.terms().request.map(|request| {
+        format!("{} {} in {}", request.id(), request.fingerprint(), project.root.display())
+    });
     let taken = project.leases.update(|leases| {
         let queue = project.queue()?;
         let request = Request {
             task: args.id.as_deref(),
             owner: &owner,
-            ttl: args.ttl,
+            ttl: args.ttl.unwrap_or(TTL),
             drafts: if args.include_draft { Drafts::Include } else { Drafts::Exclude },
             exclude: &standing::of_parallel_run(project, &queue)?.exclude,
             name: name.as_deref(),
@@ -105,7 +112,14 @@ fn renewed(
     }
     project.read_leases()?.permit(&[], &project.claims, context.clock.now())?;
     project.settle(context, &[])?;
-    Ok(project.read_leases()?.leases.iter().find(wanted).cloned())
+    let lease = project.read_leases()?.leases.iter().find(wanted).cloned();
+    let Some((lease, ttl)) = lease.clone().zip(args.ttl) else { return Ok(lease) };
+    let prolonged = project.leases.update(|leases| {
+        leases.prolong(&lease.token, ttl, context.clock.now())?;
+        Ok::<_, CliError>(leases.leases.iter().find(wanted).cloned())
+    })?;
+    context.ui.saved(prolonged.saved);
+    Ok(prolonged.value)
 }
 
 fn owner(context: &Context, project: &Project) -> String {
@@ -166,7 +180,7 @@ pub(crate) fn release(context: &Context, args: &ReleaseArgs) -> Result<Exit, Cli
     if context.global.force {
         give_back(context, &project, &id)?;
     }
-    let note = Texts::default().note(&args.note)?;
+    let note = Texts::of(context).note(&args.note)?;
     let status = project.edit(context, |edit| {
         let status = edit.find(id.as_str()).map(|(_, task)| task.status);
         if status == Some(Status::Doing) {

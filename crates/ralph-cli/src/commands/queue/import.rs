@@ -17,7 +17,7 @@ use crate::render::envelope::Schema;
 pub(crate) fn import(context: &Context, args: &ImportArgs) -> Result<Exit, CliError> {
     let format = format(args)?;
     let project = Project::open(context, "ralph queue import")?;
-    let text = input::read(args.input.as_deref(), input::TASKS_LIMIT)?;
+    let text = input::read_asked(context, args.input.as_deref(), input::TASKS_LIMIT)?;
     let mut batch = match format {
         ImportFormat::Csv => table(&text, Separator::Comma, args)?,
         ImportFormat::Tsv => table(&text, Separator::Tab, args)?,

@@ -20,7 +20,7 @@ pub(crate) fn add(context: &Context, args: &TaskAddArgs) -> Result<Exit, CliErro
     if args.input.is_some() || args.title.as_deref() == Some("-") {
         return add_all(context, &project, args, &position);
     }
-    let mut texts = Texts::default();
+    let mut texts = Texts::of(context);
     let long = Long {
         description: texts.read_some(args.description.as_deref())?,
         request: texts.read_some(args.request.as_deref())?,
@@ -43,7 +43,7 @@ fn add_all(
     args: &TaskAddArgs,
     position: &Position,
 ) -> Result<Exit, CliError> {
-    let text = input::read(args.input.as_deref(), input::TASKS_LIMIT)?;
+    let text = input::read_asked(context, args.input.as_deref(), input::TASKS_LIMIT)?;
     let mut batch = Batch::from_json(&text).map_err(|error| {
         CliError::new(ErrorKind::Usage, error).context("the tasks are not JSON")
     })?;

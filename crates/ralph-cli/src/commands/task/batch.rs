@@ -31,7 +31,7 @@ pub(crate) fn batch(context: &Context, args: &BatchArgs) -> Result<Exit, CliErro
     }
     let failing = if args.continue_on_error { Failing::Skip } else { Failing::Stop };
     let ids: Vec<(String, ())> = ids.into_iter().map(|id| (id, ())).collect();
-    let given = given(&args.command)?;
+    let given = given(context, &args.command)?;
     carry_out(context, &project, (mode, failing), &ids, |edit, (id, ())| {
         one(&project, edit, id, (&args.command, &given))
     })?
@@ -39,8 +39,8 @@ pub(crate) fn batch(context: &Context, args: &BatchArgs) -> Result<Exit, CliErro
 }
 
 /// The texts of a command, read: a note, a value or steps.
-fn given(command: &BatchCommand) -> Result<Vec<String>, CliError> {
-    let mut texts = Texts::default();
+fn given(context: &Context, command: &BatchCommand) -> Result<Vec<String>, CliError> {
+    let mut texts = Texts::of(context);
     match command {
         BatchCommand::Status { note, .. } => Ok(texts.note(note)?.into_iter().collect()),
         BatchCommand::Field { value, .. } | BatchCommand::Edit { value, .. } => {
@@ -206,7 +206,7 @@ const fn yes() -> bool {
 
 pub(crate) fn mutate(context: &Context, args: &MutateArgs) -> Result<Exit, CliError> {
     let project = Project::open(context, "ralph task mutate")?;
-    let mutation = read(args.input.as_deref())?;
+    let mutation = read(context, args.input.as_deref())?;
     let failing = if mutation.atomic { Failing::Stop } else { Failing::Skip };
     let atomic = mutation.atomic;
     let tasks: Vec<(String, TaskMutation)> =
@@ -249,8 +249,8 @@ fn apply(edit: &mut Edit<'_>, task: &TaskMutation) -> Result<(), EditError> {
 
 const NO_MUTATIONS: &str = "the document is not one of mutations";
 
-fn read(path: Option<&Path>) -> Result<Mutation, CliError> {
-    let text = input::read(path, DOCUMENT_LIMIT)?;
+fn read(context: &Context, path: Option<&Path>) -> Result<Mutation, CliError> {
+    let text = input::read_asked(context, path, DOCUMENT_LIMIT)?;
     let document = parse(&text)
         .map_err(|error| CliError::new(ErrorKind::Usage, error).context(NO_MUTATIONS))?;
     let mutation: Mutation = from_json(&document.unwrap_or_default())

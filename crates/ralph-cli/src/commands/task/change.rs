@@ -35,7 +35,7 @@ pub(crate) fn reject(context: &Context, args: &NoteArgs) -> Result<Exit, CliErro
 }
 
 pub(crate) fn ready(context: &Context, args: &NoteArgs) -> Result<Exit, CliError> {
-    let note = Texts::default().note(&args.note)?;
+    let note = Texts::of(context).note(&args.note)?;
     change(context, "ralph task ready", &args.task_id, |_, edit, id| {
         edit.ready(id, note.as_deref())
     })
@@ -48,7 +48,7 @@ pub(crate) fn status(context: &Context, args: &StatusArgs) -> Result<Exit, CliEr
     } else {
         with_tag(&project, &args.tag_filter)?
     };
-    let note = Texts::default().note(&args.note)?;
+    let note = Texts::of(context).note(&args.note)?;
     let made = make(context, &project, |edit| {
         ids.iter()
             .map(|id| Ok((id.clone(), edit.set_status(id, args.status, note.as_deref())?)))
@@ -70,7 +70,7 @@ pub(super) fn with_tag(project: &Project, tags: &[String]) -> Result<Vec<String>
 }
 
 fn finish(context: &Context, command: &str, args: &NoteArgs, end: End) -> Result<Exit, CliError> {
-    let note = Texts::default().note(&args.note)?;
+    let note = Texts::of(context).note(&args.note)?;
     change(context, command, &args.task_id, |project, edit, id| {
         edit.finish(id, end, project.finish(), note.as_deref())
     })

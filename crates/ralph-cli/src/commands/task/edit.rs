@@ -19,7 +19,7 @@ use crate::project::Project;
 pub(crate) fn edit(context: &Context, args: &EditArgs) -> Result<Exit, CliError> {
     let project = Project::open(context, "ralph task edit")?;
     let ids = ids(&project, &args.on)?;
-    let value = Texts::default().read(&args.value)?;
+    let value = Texts::of(context).read(&args.value)?;
     edited::edit(context, &project, Mode::of(args.on.dry_run), |edit| {
         for id in &ids {
             edit.set_field(id, &args.field, &value)?;
@@ -34,7 +34,7 @@ pub(crate) fn edit(context: &Context, args: &EditArgs) -> Result<Exit, CliError>
 pub(crate) fn field(context: &Context, args: &FieldArgs) -> Result<Exit, CliError> {
     let project = Project::open(context, "ralph task field")?;
     let ids = ids(&project, &args.on)?;
-    let value = Texts::default().read(&args.value)?;
+    let value = Texts::of(context).read(&args.value)?;
     edited::edit(context, &project, Mode::of(args.on.dry_run), |edit| {
         ids.iter().try_for_each(|id| set_custom(edit, id, &args.key, &value))?;
         auto_archive(&project, edit);
