@@ -1,5 +1,6 @@
 //! What happens in a run, told to whoever shows it.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -161,6 +162,9 @@ pub struct RunSummary {
     pub behind: Option<String>,
     /// Tasks of earlier runs that failed or are blocked, and wait for the user.
     pub kept: usize,
+    /// Files below `.ralph` of the user's checkout that changed in a serial run, and that its
+    /// commits leave out.
+    pub left_out: BTreeSet<PathBuf>,
 }
 
 impl RunSummary {

@@ -62,6 +62,7 @@ pub mod retention;
 pub mod retry;
 pub mod select;
 pub mod serial;
+mod settings;
 pub mod status;
 pub mod target;
 pub mod turn;

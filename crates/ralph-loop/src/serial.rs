@@ -28,9 +28,9 @@ use crate::gate::{self, GateError, GateFailure, Verdict};
 use crate::landing;
 use crate::layout::{Layout, runtime_paths};
 use crate::preflight::{self, PreflightError};
-use crate::project::Project;
+use crate::project::{CheckoutPolicy, Project};
 use crate::turn::{self, Failure, TakeTurnError, TurnPlace};
-use crate::{living, prompt, retention, select, target, worker};
+use crate::{living, prompt, retention, select, settings, target, worker};
 
 /// Which tasks to work on.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -143,6 +143,9 @@ const UNSTABLE_GATES: u32 = 3;
 const FIXES: &str = "fix_turns";
 /// The field of the session file that says which tree the gate was green on.
 const GREEN: &str = "gate_green";
+/// The field of the session file with the work tree at the beginning of the run, as
+/// [`settings::tree`] has it.
+const BEGAN: &str = "run_tree";
 /// The field of the session file that names the branch the task is worked on.
 const BRANCH: &str = "branch";
 
@@ -170,6 +173,7 @@ pub fn run(project: &Project, wanted: &Wanted) -> Result<RunSummary, SerialError
         has_begun: false,
         attempted: BTreeSet::new(),
         left_by_us: None,
+        began: None,
         spending: RefCell::new(allowance::begin(None, project.now())),
         summary: RunSummary::default(),
     };
@@ -187,6 +191,8 @@ struct Serial<'a> {
     attempted: BTreeSet<TaskId>,
     /// The work tree as the last finished task left it uncommitted.
     left_by_us: Option<Sha>,
+    /// The whole work tree when the run began, or the one whose session it goes on with.
+    began: Option<Sha>,
     spending: RefCell<Spending>,
     summary: RunSummary,
 }
@@ -278,6 +284,8 @@ impl Serial<'_> {
                 let (task, was) = (session.task_id.clone(), was.to_owned());
                 return Err(SerialError::OtherBranch { task, was, now: self.branch.clone() });
             }
+            let began = session.extra.get(BEGAN).and_then(|tree| tree.as_str());
+            self.began = began.and_then(|tree| tree.parse().ok());
             let is_past =
                 matches!(session.step, Some(SessionStep::Finishing | SessionStep::Committed));
             let task = queue.find(&session.task_id).map(|(_, task)| task);
@@ -360,6 +368,9 @@ impl Serial<'_> {
         if self.left_by_us.as_ref() != Some(&tree) {
             preflight::clean(self.project)?;
         }
+        if self.began.is_none() {
+            self.began = Some(settings::tree(&self.project.repo)?);
+        }
         let now = self.project.now();
         let claim = format!("{:x}-{:x}", now.as_unix_nanos(), ralph_process::own_pid());
         let mut session = SessionFile::new(claim.clone(), task.id.as_str(), now);
@@ -371,6 +382,9 @@ impl Serial<'_> {
         session.step = Some(SessionStep::Working);
         session.base_tree = Some(tree.to_string());
         session.extra.set(BRANCH, self.branch.as_str());
+        if let Some(began) = &self.began {
+            session.extra.set(BEGAN, began.as_str());
+        }
         let new = session.clone();
         self.record(|session| *session = new)?;
         self.announce();
@@ -398,11 +412,33 @@ impl Serial<'_> {
         if let Some(ended) = self.gate(&claim, tally)? {
             return Ok(ended);
         }
+        if let Some(ended) = self.own_settings(session)? {
+            return Ok(ended);
+        }
         self.record(|session| reach(session, SessionStep::Finishing))?;
         self.project.faults.point("serial", "finishing", "");
         self.finish_in_queue(tally)?;
         self.project.faults.point("serial", "finished", "");
         self.publish(&claim, tally)
+    }
+
+    /// Stops before anything lands when somebody has committed a change of Ralph's own settings
+    /// to the branch since the task began.
+    fn own_settings(&self, session: &SessionFile) -> Result<Option<Ended>, SerialError> {
+        if self.project.options.checkout == CheckoutPolicy::Accept {
+            return Ok(None);
+        }
+        let before = session.git_head_commit.as_deref().and_then(|sha| sha.parse::<Sha>().ok());
+        let books = checkout::queue_files(self.project);
+        let began = self.began.as_ref();
+        let changed = settings::committed(&self.project.repo, began, before.as_ref(), &books)?;
+        Ok((!changed.is_empty()).then(|| {
+            Ended::Blocked(format!(
+                "{} was changed by a commit since the task began; take that back, or go on with \
+                 `--force`",
+                settings::named(&changed)
+            ))
+        }))
     }
 
     /// Whether a run that was cut short already made the commit.
@@ -610,13 +646,17 @@ impl Serial<'_> {
                 self.branch
             )));
         }
-        let runtime = runtime_paths(repo.root());
+        let mut exclude = runtime_paths(repo.root());
+        let books = checkout::queue_files(self.project);
+        let left_out = settings::left_out(repo, self.began.as_ref(), &books)?;
+        exclude.extend(left_out.iter().cloned());
         let message = landing::message(&tally.task, claim, &[]);
         // A commit that is there already has the task's work, and only that.
         tally.commit = match self.own_commit(claim)? {
             Some(commit) => Some(commit),
-            None => repo.commit_all_but(&runtime, &message)?,
+            None => repo.commit_all_but(&exclude, &message)?,
         };
+        self.summary.left_out.extend(left_out);
         self.record(|session| reach(session, SessionStep::Committed))?;
         self.project.faults.point("serial", "committed", "");
         let (GitPublishMode::CommitAndPush, Some(commit)) = (mode, &tally.commit) else {
@@ -872,8 +912,8 @@ impl Serial<'_> {
 
     /// Paths that say nothing about whether an agent changed anything.
     fn left_out(&self) -> Vec<PathBuf> {
-        let mut paths = runtime_paths(self.project.repo.root());
-        paths.extend(checkout::queue_files(self.project));
+        let mut paths = checkout::queue_files(self.project);
+        paths.push(PathBuf::from(".ralph"));
         paths
     }
 }

@@ -55,6 +55,9 @@ impl Coordinator<'_> {
                 self.project.tell(Event::Step { task, step, attempt });
             }
             if record.is_terminal() {
+                if let Some(note) = record.extra.get(worker::LEFT_OUT).and_then(|it| it.as_str()) {
+                    self.project.tell(Event::Note(format!("{}: {note}", record.task_id)));
+                }
                 let summary = summarise(record, title, self.began, self.project.now());
                 self.seen.remove(&record.task_id);
                 self.summary.tasks.push(self.project.tell_finished(summary));

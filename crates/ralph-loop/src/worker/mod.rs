@@ -31,7 +31,7 @@ use crate::turn::{TakeTurnError, TurnPlace};
 use crate::{landing, living, recover, target};
 
 pub(crate) use land::settle;
-pub(crate) use work::{FOLLOW_UPS, phases};
+pub(crate) use work::{FOLLOW_UPS, LEFT_OUT, phases};
 
 /// How a worker ended. The record says the same, durably.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -13,7 +13,7 @@ use crate::books::Books;
 use crate::event::Event;
 use crate::layout::runtime_paths;
 use crate::turn::{self, Failure};
-use crate::{landing, prompt, target};
+use crate::{landing, prompt, settings, target};
 
 /// What came of the work.
 pub(super) enum Worked {
@@ -361,6 +361,7 @@ impl Worker<'_> {
         // The configuration decides what a run does (its gate, say): an agent
         // that the run started has no say in it.
         left_out.push(PathBuf::from(".ralph"));
+        self.keep_settings(workspace, seen, &books.paths())?;
         if let Books::Tracked { queue, done } = &books {
             self.note_follow_ups(workspace, seen, [queue.as_path(), done.as_path()])?;
         }
@@ -370,6 +371,31 @@ impl Worker<'_> {
         };
         let message = landing::message(&self.task, self.claim.id(), &subjects);
         Ok(workspace.commit_work(&left_out, &message, onto)?)
+    }
+
+    /// Keeps what the agent changed of Ralph's own settings, which does not land.
+    fn keep_settings(
+        &self,
+        workspace: &Workspace,
+        seen: &Sha,
+        books: &[PathBuf],
+    ) -> Result<(), WorkerError> {
+        let now = settings::tree(workspace)?;
+        let changed = settings::changed(workspace, seen, &now, books)?;
+        if changed.is_empty() {
+            return Ok(());
+        }
+        let names = settings::named(&changed);
+        let message = format!("Left out of {}: {names}", self.task.id);
+        let commit = workspace.commit_tree(&now, std::slice::from_ref(seen), &message)?;
+        let name = landing::free_rescue_ref(&self.project.repo, &self.task.id)?;
+        self.project.repo.fetch_from(workspace.root(), &commit, &name)?;
+        let note = format!("the agent's change of {names} does not land; it is kept as {name}");
+        self.project.tell(Event::Note(format!("{}: {note}", self.task.id)));
+        self.claim.update(|record| {
+            record.extra.set(LEFT_OUT, note);
+        })?;
+        Ok(())
     }
 
     /// Notes in the record which tasks the agent added to the queue of its workspace.
@@ -422,6 +448,9 @@ impl Worker<'_> {
         Ok(())
     }
 }
+
+/// Where the record says what of the agent's work was left out, and where that is kept.
+pub(crate) const LEFT_OUT: &str = "left_out";
 
 /// Where the record keeps tasks that the agent added: the text of a queue file.
 pub(crate) const FOLLOW_UPS: &str = "follow_ups";

@@ -62,6 +62,7 @@ fn document(summary: &RunSummary) -> Value {
         "waiting": summary.waiting,
         "kept": summary.kept,
         "checkout_behind": summary.behind,
+        "left_out": summary.left_out,
         "stopped": summary.stopped.map(stop_word),
         "tokens": spent.tokens,
         "cost_usd": dollars(spent.micro_usd),
@@ -111,6 +112,14 @@ fn print(context: &Context, summary: &RunSummary) -> Result<(), CliError> {
     if let Some(why) = &summary.behind {
         context.ui.warn(format!("your checkout does not have what landed: {why}"));
         context.ui.hint("See `git status`; `git pull --rebase` brings it up to date.");
+    }
+    if !summary.left_out.is_empty() {
+        let names: Vec<String> =
+            summary.left_out.iter().map(|path| format!("`{}`", path.display())).collect();
+        context
+            .ui
+            .warn(format!("not committed, since it decides what Ralph does: {}", names.join(", ")));
+        context.ui.hint("`git diff -- .ralph` shows it; commit it yourself, or take it back.");
     }
     if summary.kept > 0 {
         context.ui.say(format!("{} task(s) of earlier runs failed or are blocked.", summary.kept));

@@ -15,6 +15,7 @@ mod refused;
 mod secrets;
 mod serial;
 mod sessions;
+mod settings;
 mod stop;
 
 use std::collections::BTreeMap;
