@@ -569,6 +569,8 @@ impl From<UndoError> for CliError {
                 .hint("`ralph undo --list` shows what was done and undone."),
             UndoError::AlreadyUndone { .. } => Self::new(ErrorKind::Refused, error)
                 .hint("`ralph redo --dry-run` shows what would come back."),
+            UndoError::NotAsked { .. } => Self::new(ErrorKind::Refused, error)
+                .hint("The next change would do it again. `--force` undoes it all the same."),
             UndoError::ChangedSince { .. } => Self::new(ErrorKind::Refused, error).hint(
                 "Undo what came after it first, newest first: `ralph undo --list` shows it. A \
                  change by hand is yours to take back.",

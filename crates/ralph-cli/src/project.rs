@@ -7,11 +7,12 @@ use std::sync::Arc;
 use ralph_config::trust::TrustStore;
 use ralph_config::{Config, Overrides, Resolved, Sources};
 use ralph_git::{GitEnv, Repo};
+use ralph_loop::landing::TASK_TRAILER;
 use ralph_loop::select::Standing;
 use ralph_process::Cancel;
 use ralph_queue::delta::Touched;
 use ralph_queue::document::Reading;
-use ralph_queue::journal::Which;
+use ralph_queue::journal::{Origin, UndoError, Which};
 use ralph_queue::lease::Leases;
 use ralph_queue::runnability::{DoingFirst, Drafts, Selection, TaskReport};
 use ralph_queue::settle::{Take, Undecided};
@@ -131,9 +132,51 @@ impl Project {
     /// Takes back an edit or an undo, as [`QueueFiles::undo`].
     pub(crate) fn undo(&self, context: &Context, which: Which) -> Result<Edited<u64>, CliError> {
         let now = context.clock.now();
-        let permit = |touched: &[TaskId]| self.permit(touched, now);
-        let edited = self.files.undo(now, which, &context.terms(), permit)?;
-        self.saved(context, edited)
+        let permit = |touched: &[TaskId]| self.permit(touched, now).map_err(Refusal::Claim);
+        let undone = self.files.undo(now, which, &context.terms(), permit);
+        self.saved(context, undone.map_err(|error| self.not_undone(context, error))?)
+    }
+
+    fn not_undone(&self, context: &Context, error: UpdateError<Refusal>) -> CliError {
+        match error {
+            UpdateError::Refused(Refusal::Undo(UndoError::NotAsked {
+                id,
+                operation,
+                origin: Origin::Run,
+                tasks,
+            })) => {
+                let landed: Vec<String> =
+                    tasks.iter().map(|task| self.with_commit(context, task)).collect();
+                let message = format!(
+                    "operation {id} is what `{operation}` made of {}: without it, the work would be \
+                     done again",
+                    landed.join(", ")
+                );
+                CliError::new(ErrorKind::Refused, message)
+                    .hint("`ralph task status todo ID` opens a task again; `--force` undoes it all the same.")
+            }
+            UpdateError::Invalid { .. } => CliError::from(error).instead(
+                "Nothing was changed. `--force` brings it back all the same; `ralph undo --list` \
+                     shows what else can be undone, `--id` undoes that.",
+            ),
+            error => error.into(),
+        }
+    }
+
+    /// A task, with the commit that it landed as.
+    fn with_commit(&self, context: &Context, task: &TaskId) -> String {
+        let find = |repo: Repo| repo.find_trailer("HEAD", TASK_TRAILER, task.as_str()).ok()?;
+        match context.repo(&self.root).ok().and_then(find) {
+            Some(commit) => format!("{task} (landed as {})", commit.short()),
+            None => task.to_string(),
+        }
+    }
+
+    /// Puts in order what a merge left; of no request, and nothing to undo.
+    pub(crate) fn mend(&self, context: &Context) -> Result<(), CliError> {
+        let files = QueueFiles { origin: Origin::Merge, ..self.files.clone() };
+        let mended = files.edit(context.clock.now(), |_| Ok::<_, EditError>(()))?;
+        self.saved(context, mended).map(drop)
     }
 
     /// Settles places in conflict, as [`QueueFiles::settle`].
@@ -268,13 +311,21 @@ impl Project {
 /// Why a change was not made.
 pub(crate) enum Refusal {
     Edit(EditError),
+    Undo(UndoError),
     Claim(CliError),
+}
+
+impl From<UndoError> for Refusal {
+    fn from(error: UndoError) -> Self {
+        Self::Undo(error)
+    }
 }
 
 impl From<Refusal> for CliError {
     fn from(refusal: Refusal) -> Self {
         match refusal {
             Refusal::Edit(error) => error.into(),
+            Refusal::Undo(error) => error.into(),
             Refusal::Claim(error) => error,
         }
     }

@@ -83,6 +83,14 @@ pub(crate) fn fingerprint(text: &str) -> String {
 }
 
 impl Spliced {
+    /// The revision of the queue that it makes of `before`.
+    pub(crate) fn revision_after(&self, before: &Queue) -> String {
+        crate::queue::revision(
+            self.queue.as_ref().unwrap_or(before.document()),
+            self.done.as_ref().unwrap_or(before.done_document()),
+        )
+    }
+
     /// What it does to each task of `before`.
     pub(crate) fn touched(&self, before: &Queue) -> Vec<Touched> {
         touched(&[

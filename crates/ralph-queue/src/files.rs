@@ -15,7 +15,7 @@ use crate::delta::{Touched, fingerprint};
 use crate::document::{Document, ParseError, Reading, SpliceError, decode};
 use crate::edit::{Edit, Spliced};
 use crate::ids::HeldMarks;
-use crate::journal::{Entry, JournalWriteError, Request, Tail};
+use crate::journal::{Entry, JournalWriteError, Origin, Request, Tail};
 use crate::queue::{Place, Queue};
 use crate::saves;
 use crate::validate::{self, Problem, Rules};
@@ -43,6 +43,8 @@ pub struct QueueFiles {
     pub journal: Option<PathBuf>,
     /// Where the highest ids are remembered: one file for all work trees of a repository.
     pub id_marks: Option<PathBuf>,
+    /// On whose behalf the journal says that edits are made.
+    pub origin: Origin,
 }
 
 /// On what terms an edit is made, for callers that retry.
@@ -242,6 +244,7 @@ impl QueueFiles {
             legacy_lock: None,
             journal: None,
             id_marks: None,
+            origin: Origin::Asked,
         }
     }
 
@@ -331,8 +334,8 @@ impl QueueFiles {
         now: Timestamp,
         change: impl FnOnce(&mut Edit<'_>) -> Result<R, E>,
     ) -> Result<Edited<R>, UpdateError<E>> {
-        let locked = self.locked(now)?;
-        locked.commit(now, None, |before, high| edited(before, now, high, change), |_| None)
+        let change = |before: &Queue, high| edited(before, now, high, change);
+        self.locked(now)?.commit(now, self.origin, change, |_| None)
     }
 
     /// [`Self::edit`] on terms.
@@ -342,7 +345,7 @@ impl QueueFiles {
         terms: &Terms,
         change: impl FnOnce(&mut Edit<'_>) -> Result<R, E>,
     ) -> Result<Edited<R>, UpdateError<E>> {
-        self.transact(now, terms, &|| None, |before, high| edited(before, now, high, change))
+        self.transact(now, terms, |before, high| edited(before, now, high, change))
     }
 
     /// What [`Self::edit`] would do; takes no lock and writes nothing.
@@ -365,8 +368,7 @@ impl QueueFiles {
         &self,
         now: Timestamp,
         terms: &Terms,
-        undoes: &dyn Fn() -> Option<u64>,
-        change: impl FnOnce(&Queue, u64) -> Result<(R, Spliced), UpdateError<E>>,
+        change: impl FnOnce(&Queue, u64) -> Result<Proposal<R>, UpdateError<E>>,
     ) -> Result<Edited<R>, UpdateError<E>> {
         let locked = self.locked(now)?;
         if let Some(edited) = locked.recall(terms)? {
@@ -378,7 +380,7 @@ impl QueueFiles {
                 return Err(UpdateError::Stale { expected: expected.clone(), found });
             }
         }
-        locked.commit(now, Some(undoes), change, |value| {
+        locked.commit(now, self.origin, change, |value| {
             let RequestName { id, fingerprint } = terms.request.clone()?;
             Some(Request { id, asked: fingerprint, reply: serde_json::to_value(value).ok()? })
         })
@@ -386,12 +388,12 @@ impl QueueFiles {
 
     pub(crate) fn previewed<R, E>(
         &self,
-        change: impl FnOnce(&Queue, u64) -> Result<(R, Spliced), UpdateError<E>>,
+        change: impl FnOnce(&Queue, u64) -> Result<Proposal<R>, UpdateError<E>>,
     ) -> Result<Previewed<R>, UpdateError<E>> {
         let before = self.load().map_err(UpdateError::Load)?;
         let high = self.high_water().map_err(|error| UpdateError::IdMarks(error.into()))?;
-        let (value, spliced) = change(&before, high)?;
-        let tasks = self.check(&before, &spliced)?;
+        let Proposal { value, spliced, validity, .. } = change(&before, high)?;
+        let tasks = self.check(&before, &spliced, validity)?;
         let done =
             spliced.done.or_else(|| before.has_done_file().then(|| before.done_document().clone()));
         let queue = spliced.queue.unwrap_or_else(|| before.document().clone());
@@ -408,7 +410,7 @@ impl QueueFiles {
         let change = |before: &Queue, high| {
             edited(before, now, high, |edit| Ok(edit.part_namesakes(before, &self.rules.ids)))
         };
-        let parted = locked.commit(now, None, change, |_| None)?;
+        let parted = locked.commit(now, Origin::Merge, change, |_| None)?;
         let renumbered = parted.value;
         Ok(Locked { renumbered, ..self.lock_and_load()? })
     }
@@ -432,7 +434,12 @@ impl QueueFiles {
     }
 
     /// The tasks that a change touches, if it may be made.
-    fn check<E>(&self, before: &Queue, after: &Spliced) -> Result<Vec<Touched>, UpdateError<E>> {
+    fn check<E>(
+        &self,
+        before: &Queue,
+        after: &Spliced,
+        validity: Validity,
+    ) -> Result<Vec<Touched>, UpdateError<E>> {
         let Spliced { queue, done } = after;
         if queue.is_none() && done.is_none() {
             return Ok(Vec::new());
@@ -446,7 +453,9 @@ impl QueueFiles {
             Place::Done => same_done[index],
         };
         // What was wrong before does not count, but it takes long to tell.
-        if !validate::is_free_of_errors(queue, done, &self.rules, is_known) {
+        if validity == Validity::Needed
+            && !validate::is_free_of_errors(queue, done, &self.rules, is_known)
+        {
             let problems = validate::added_errors(
                 before.validate(&self.rules),
                 validate::documents(queue, done, &self.rules),
@@ -554,11 +563,34 @@ fn edited<R, E>(
     now: Timestamp,
     high_water: u64,
     change: impl FnOnce(&mut Edit<'_>) -> Result<R, E>,
-) -> Result<(R, Spliced), UpdateError<E>> {
+) -> Result<Proposal<R>, UpdateError<E>> {
     let mut edit = Edit::new(before, now);
     edit.raise_high_water(high_water);
     let value = change(&mut edit).map_err(UpdateError::Refused)?;
-    Ok((value, edit.splice().map_err(UpdateError::Splice)?))
+    Ok(Proposal::new(value, edit.splice().map_err(UpdateError::Splice)?))
+}
+
+/// What a change comes to, before it is made.
+pub(crate) struct Proposal<R> {
+    pub(crate) value: R,
+    pub(crate) spliced: Spliced,
+    /// The operation that it takes back.
+    pub(crate) undoes: Option<u64>,
+    pub(crate) validity: Validity,
+}
+
+impl<R> Proposal<R> {
+    pub(crate) fn new(value: R, spliced: Spliced) -> Self {
+        Self { value, spliced, undoes: None, validity: Validity::Needed }
+    }
+}
+
+/// Whether a change may add errors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Validity {
+    Needed,
+    /// It leads back to what was there, errors and all.
+    AsItWas,
 }
 
 /// A queue that nobody else changes.
@@ -601,15 +633,15 @@ impl Locked<'_> {
     fn commit<R, E>(
         self,
         now: Timestamp,
-        undoes: Option<&dyn Fn() -> Option<u64>>,
-        change: impl FnOnce(&Queue, u64) -> Result<(R, Spliced), UpdateError<E>>,
+        origin: Origin,
+        change: impl FnOnce(&Queue, u64) -> Result<Proposal<R>, UpdateError<E>>,
         request: impl FnOnce(&R) -> Option<Request>,
     ) -> Result<Edited<R>, UpdateError<E>> {
         let Self { files, before, mut marks, journal, renumbered, _lock } = self;
         let ids = &files.rules.ids;
         let high_water = marks.as_ref().map_or(0, |marks| marks.mark(ids));
-        let (value, spliced) = change(&before, high_water)?;
-        let tasks = files.check(&before, &spliced)?;
+        let Proposal { value, spliced, undoes, validity } = change(&before, high_water)?;
+        let tasks = files.check(&before, &spliced, validity)?;
         files.writable(&spliced)?;
         if let Some(marks) = &mut marks {
             let open = spliced.queue.as_ref().unwrap_or(before.document());
@@ -620,9 +652,8 @@ impl Locked<'_> {
         let request = request(&value);
         let (rev, set_aside) = match journal {
             Some(journal) if request.is_some() || spliced != Spliced::default() => {
-                let undoes = undoes.and_then(|undoes| undoes());
-                let entry =
-                    Entry { before: &before, spliced: &spliced, tasks: &tasks, undoes, request };
+                let (before, spliced, tasks) = (&before, &spliced, &tasks);
+                let entry = Entry { before, spliced, tasks, undoes, request, origin };
                 journal.append(now, entry).map_err(UpdateError::Journal)?
             }
             _ => (before.revision(), None),

@@ -17,7 +17,9 @@ use serde_json::Value;
 use crate::delta::{Fate, Patch, Touched};
 use crate::document::{Document, ParseError};
 use crate::edit::{Edit, Spliced};
-use crate::files::{Edited, LoadError, Previewed, QueueFiles, Terms, UpdateError};
+use crate::files::{
+    Edited, LoadError, Previewed, Proposal, QueueFiles, Terms, UpdateError, Validity,
+};
 use crate::queue::Queue;
 
 /// The journal is cut to half of this when it has grown past it, the oldest entries first. The
@@ -40,6 +42,9 @@ pub struct Operation {
     pub rev: String,
     /// The tasks it touched.
     pub tasks: Vec<Touched>,
+    /// On whose behalf.
+    #[serde(default, skip_serializing_if = "Origin::is_asked")]
+    pub origin: Origin,
     /// The operation that this one takes back: an edit, or an undo of one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub undoes: Option<u64>,
@@ -52,6 +57,27 @@ pub struct Operation {
     queue: Option<Patch>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     done: Option<Patch>,
+}
+
+/// On whose behalf an edit was made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Origin {
+    /// Somebody asked for it.
+    #[default]
+    Asked,
+    /// A run told what has become of a task. Without it, the task would be worked on again.
+    Run,
+    /// A merge left two tasks with one id, which the next edit parts. Without it, the edit after
+    /// that would do it again.
+    Merge,
+}
+
+impl Origin {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
+    fn is_asked(&self) -> bool {
+        *self == Self::Asked
+    }
 }
 
 /// What was asked for under a name, and answered.
@@ -80,6 +106,9 @@ pub struct Which {
     pub direction: Direction,
     /// This one.
     pub id: Option<u64>,
+    /// Also one that nobody asked for, and one without which the queue would be invalid. The
+    /// newest is else looked for among those that somebody asked for.
+    pub force: bool,
 }
 
 /// Why nothing was undone or redone. Nothing is changed then.
@@ -103,6 +132,18 @@ pub enum UndoError {
     AlreadyUndone {
         /// The operation asked for.
         id: u64,
+    },
+    /// Nobody asked for it, see [`Origin`].
+    #[error("operation {id} (`{operation}`) was made by {}", match origin { Origin::Run => "a run", _ => "itself, after a merge" })]
+    NotAsked {
+        /// The operation.
+        id: u64,
+        /// The command that made it.
+        operation: String,
+        /// On whose behalf.
+        origin: Origin,
+        /// The tasks it touched.
+        tasks: Vec<TaskId>,
     },
     /// What it changed has changed again.
     #[error("the queue has changed since operation {id} (`{operation}`) where it would be undone")]
@@ -187,32 +228,37 @@ impl QueueFiles {
         terms: &Terms,
         permit: impl FnOnce(&[TaskId]) -> Result<(), E>,
     ) -> Result<Edited<u64>, UpdateError<E>> {
-        let undoes = std::cell::Cell::new(None);
-        self.transact(now, terms, &|| undoes.get(), |before, _| {
-            let (id, spliced) = self.taken_back(which, before)?;
-            undoes.set(Some(id));
+        self.transact(now, terms, |before, _| {
+            let (id, spliced, validity) = self.taken_back(which, before)?;
             let touched = spliced.touched(before).into_iter().map(|task| task.id);
             permit(&touched.collect::<Vec<_>>()).map_err(UpdateError::Refused)?;
-            Ok((id, spliced))
+            Ok(Proposal { value: id, spliced, undoes: Some(id), validity })
         })
     }
 
     /// What [`Self::undo`] would do.
     pub fn preview_undo(&self, which: Which) -> Result<Previewed<u64>, UpdateError<UndoError>> {
-        self.previewed(|before, _| self.taken_back(which, before))
+        self.previewed(|before, _| {
+            let (id, spliced, validity) = self.taken_back(which, before)?;
+            Ok(Proposal { value: id, spliced, undoes: Some(id), validity })
+        })
     }
 
     fn taken_back<E: From<UndoError>>(
         &self,
         which: Which,
         before: &Queue,
-    ) -> Result<(u64, Spliced), UpdateError<E>> {
+    ) -> Result<(u64, Spliced, Validity), UpdateError<E>> {
         let refused = |error: UndoError| UpdateError::Refused(error.into());
         let history = self.history(before).map_err(|error| refused(error.into()))?;
         let target = history.target(which).map_err(refused)?;
         let mended = Edit::mended(before).map_err(UpdateError::Splice)?;
+        let forced = if which.force { Validity::AsItWas } else { Validity::Needed };
         if mended == Spliced::default() {
-            return Ok((target.id, target.taken_back(before).map_err(refused)?));
+            let back = target.taken_back(before).map_err(refused)?;
+            let is_as_it_was = target.from == back.revision_after(before);
+            let validity = if is_as_it_was { Validity::AsItWas } else { forced };
+            return Ok((target.id, back, validity));
         }
         let done = || before.has_done_file().then(|| before.done_document().clone());
         let whole = Queue::new(
@@ -222,7 +268,7 @@ impl QueueFiles {
         let back = target.taken_back(&whole).map_err(refused)?;
         let spliced =
             Spliced { queue: back.queue.or(mended.queue), done: back.done.or(mended.done) };
-        Ok((target.id, spliced))
+        Ok((target.id, spliced, forced))
     }
 
     /// What happened since the queue had that revision.
@@ -275,12 +321,20 @@ impl QueueFiles {
 }
 
 impl History {
-    fn target(&self, Which { direction, id }: Which) -> Result<&Operation, UndoError> {
+    fn target(&self, Which { direction, id, force }: Which) -> Result<&Operation, UndoError> {
         if let Some(id) = id {
             let found = self.operations.iter().find(|operation| operation.id == id);
             let found = found.ok_or(UndoError::Unknown { id })?;
             if self.undone.contains(&id) {
                 return Err(UndoError::AlreadyUndone { id });
+            }
+            if found.origin != Origin::Asked && !force {
+                return Err(UndoError::NotAsked {
+                    id,
+                    operation: found.operation.clone(),
+                    origin: found.origin,
+                    tasks: found.tasks.iter().map(|task| task.id.clone()).collect(),
+                });
             }
             return Ok(found);
         }
@@ -301,6 +355,7 @@ impl History {
             .rev()
             .filter(|operation| !self.undone.contains(&operation.id))
             .filter(|operation| operation.queue.is_some() || operation.done.is_some())
+            .filter(|operation| force || operation.origin == Origin::Asked)
             .find(|operation| is_undo(operation) == (direction == Direction::Redo))
             .ok_or(UndoError::Nothing { direction })
     }
@@ -352,6 +407,7 @@ pub(crate) struct Entry<'a> {
     pub(crate) tasks: &'a [Touched],
     pub(crate) undoes: Option<u64>,
     pub(crate) request: Option<Request>,
+    pub(crate) origin: Origin,
 }
 
 impl Tail {
@@ -391,15 +447,12 @@ impl Tail {
         at: Timestamp,
         entry: Entry<'_>,
     ) -> Result<(String, Option<PathBuf>), JournalWriteError> {
-        let Entry { before, spliced, tasks, undoes, request } = entry;
+        let Entry { before, spliced, tasks, undoes, request, origin } = entry;
         let patch =
             |old: &Document, new: &Option<Document>| new.as_ref().map(|new| Patch::back(old, new));
         let queue = patch(before.document(), &spliced.queue);
         let done = patch(before.done_document(), &spliced.done);
-        let rev = crate::queue::revision(
-            spliced.queue.as_ref().unwrap_or(before.document()),
-            spliced.done.as_ref().unwrap_or(before.done_document()),
-        );
+        let rev = spliced.revision_after(before);
         let operation = Operation {
             id: self.last.as_ref().map_or(0, |last| last.id) + 1,
             at,
@@ -407,6 +460,7 @@ impl Tail {
             from: before.revision(),
             rev: rev.clone(),
             tasks: tasks.to_vec(),
+            origin,
             undoes,
             never_happened: self.never_happened,
             request,

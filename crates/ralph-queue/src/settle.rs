@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::document::{Document, Draft};
 use crate::edit::{Edit, Spliced};
-use crate::files::{Edited, QueueFiles, Terms, UpdateError};
+use crate::files::{Edited, Proposal, QueueFiles, Terms, UpdateError};
 use crate::merge::{Conflict, Merged};
 use crate::queue::{Place, Queue};
 use crate::task::Task;
@@ -97,11 +97,11 @@ impl QueueFiles {
         (asked, side): (&[(Place, Undecided)], Take),
         permit: impl FnOnce(&[TaskId]) -> Result<(), E>,
     ) -> Result<Edited<()>, UpdateError<E>> {
-        self.transact(now, terms, &|| None, |before, _| {
+        self.transact(now, terms, |before, _| {
             let spliced = settled(before, now, asked, side)?;
             let touched = spliced.touched(before).into_iter().map(|task| task.id);
             permit(&touched.collect::<Vec<_>>()).map_err(UpdateError::Refused)?;
-            Ok(((), spliced))
+            Ok(Proposal::new((), spliced))
         })
     }
 }

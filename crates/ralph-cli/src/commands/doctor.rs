@@ -1,6 +1,6 @@
 //! `ralph doctor`: whether everything is in place that a run needs.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
 use ralph_agent::{Login, Surroundings};
@@ -188,7 +188,7 @@ fn look(context: &Context, project: &Project, repo: Option<&Repo>, checks: &mut 
     if let Some(repo) = repo {
         let usable = preflight::usable_workspace_root(repo, workspaces.clone());
         checks.push(Check::of("workspaces", usable.map(|root| root.display().to_string())));
-        checks.push(merge_driver(project, repo));
+        checks.push(merge_driver(project, repo, path));
     }
     checks.push(if lacks_ignore_lines(&project.root) {
         let message = "`.gitignore` lacks lines for Ralph's own files";
@@ -265,7 +265,7 @@ fn schemas(project: &Project) -> Check {
 
 /// Whether git merges the queue files by task: attributes name the driver, and the settings of
 /// the clone, which no commit brings along, say what it is.
-fn merge_driver(project: &Project, repo: &Repo) -> Check {
+fn merge_driver(project: &Project, repo: &Repo, path: Option<&OsStr>) -> Check {
     const NAME: &str = "merge driver";
     let files = [&project.files.queue, &project.files.done];
     let inside = files.into_iter().filter_map(|path| path.strip_prefix(repo.root()).ok());
@@ -280,8 +280,15 @@ fn merge_driver(project: &Project, repo: &Repo) -> Check {
         return Check::ok(NAME, "not installed (`ralph init --merge-driver`)");
     }
     let next = "`ralph init --merge-driver` sets it up in this clone.";
-    if driver.is_none_or(|command| command.trim().is_empty()) {
+    let Some(program) = driver.as_deref().and_then(merge_driver::program_of) else {
         let message = "git's attributes name it, and the configuration of this clone lacks it";
+        return Check::warning(NAME, message, next);
+    };
+    // A path that git's shell would look up from the work tree is not ours to judge.
+    let is_judged = !program.contains('/') || Path::new(&program).is_absolute();
+    if is_judged && ralph_process::find_program(program.as_ref(), path).is_none() {
+        let message = format!("`{program}`, which git is to run, is not there; it leaves markers");
+        let next = "Put `ralph` on PATH; or `ralph init --merge-driver` names this program.";
         return Check::warning(NAME, message, next);
     }
     if !named.iter().all(is_ours) {

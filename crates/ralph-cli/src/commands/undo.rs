@@ -1,6 +1,7 @@
 //! `ralph undo` and `ralph redo`.
 
-use ralph_queue::journal::{Direction, Operation, Which};
+use ralph_queue::Severity;
+use ralph_queue::journal::{Direction, Operation, Origin, Which};
 use serde::Serialize;
 
 use crate::args::{RedoArgs, UndoArgs};
@@ -30,13 +31,53 @@ fn take_back(
     args: &RedoArgs,
 ) -> Result<Exit, CliError> {
     let project = Project::open(context, command)?;
-    let which = Which { direction, id: args.id };
-    let report = if args.dry_run {
-        Report::shown(&project, project.files.preview_undo(which)?)
+    let which = Which { direction, id: args.id, force: context.global.force };
+    let (report, id) = if args.dry_run {
+        let shown = project.files.preview_undo(which)?;
+        let id = shown.value;
+        (Report::shown(&project, shown), id)
     } else {
-        Report::made(project.undo(context, which)?)
+        let made = project.undo(context, which)?;
+        let id = made.value;
+        (Report::made(made), id)
     };
-    report.tell(context)
+    let exit = report.tell(context)?;
+    tell_passed_over(context, &project, which, id)?;
+    if !args.dry_run {
+        tell_errors(context, &project)?;
+    }
+    Ok(exit)
+}
+
+/// What is newer than the operation that was taken back, and was left since nobody asked for it.
+fn tell_passed_over(
+    context: &Context,
+    project: &Project,
+    which: Which,
+    id: u64,
+) -> Result<(), CliError> {
+    if which.id.is_some() || which.force {
+        return Ok(());
+    }
+    for (operation, undone) in project.files.operations()? {
+        if operation.id > id && !undone && operation.origin == Origin::Run {
+            let text = Text::new().plain("Kept, since it tells what became of a task:");
+            context.ui.say(line(text, &operation));
+        }
+    }
+    Ok(())
+}
+
+/// What was wrong before a repair is wrong again without it.
+fn tell_errors(context: &Context, project: &Project) -> Result<(), CliError> {
+    let problems = project.queue()?.validate(&project.files.rules);
+    let errors = problems.iter().filter(|problem| problem.severity == Severity::Error).count();
+    if errors > 0 {
+        let s = if errors == 1 { "" } else { "s" };
+        context.ui.warn(format_args!("the queue has {errors} error{s} now"));
+        context.ui.hint("`ralph queue validate` names them.");
+    }
+    Ok(())
 }
 
 #[derive(Serialize)]

@@ -382,3 +382,27 @@ fn an_id_that_a_merge_gave_is_given_by_no_other_work_tree() {
     let ran = desk.ralph(&["task", "add", "x", "-C", second.to_str().expect("text")]);
     assert_eq!(ran.success().stdout, "RQ-0003\n");
 }
+
+#[test]
+fn git_runs_a_program_that_is_there_or_leaves_markers() {
+    let desk = branched(&["--merge-driver"]);
+    let driver = || desk.git(&["config", "merge.ralph-queue.driver"]);
+    // None is on the `PATH` of a sandbox.
+    assert!(driver().starts_with(&format!("{RALPH} queue merge-driver ")), "{}", driver());
+    assert_eq!(desk.sh("git merge -q --no-edit other").code, Some(0));
+    check_merged(&desk);
+    desk.git(&["reset", "-q", "--hard", "HEAD~1"]);
+    assert_eq!(with_ralph(&desk, "ralph init --merge-driver"), Some(0));
+    assert!(driver().starts_with("ralph queue merge-driver "), "{}", driver());
+    let doctor = desk.ralph(&["doctor"]).stdout;
+    assert!(doctor.contains("`ralph`, which git is to run, is not there"), "{doctor}");
+    let markers = || desk.read(".ralph/queue.jsonc").contains("<<<<<<< ");
+    assert_eq!(desk.sh("git merge -q --no-edit other").code, Some(1));
+    assert!(markers());
+    desk.git(&["merge", "--abort"]);
+    // One that knows no merge driver must not pass ours off as the result.
+    desk.write("old/ralph", "#!/bin/sh\nexit 2\n");
+    desk.sh("chmod +x old/ralph").success();
+    assert_eq!(desk.sh("PATH=\"$PWD/old:$PATH\" git merge -q --no-edit other").code, Some(1));
+    assert!(markers());
+}

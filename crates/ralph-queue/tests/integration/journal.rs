@@ -5,7 +5,7 @@ use std::path::Path;
 use fs_err as fs;
 use proptest::prelude::*;
 use ralph_queue::edit::{End, Restart};
-use ralph_queue::journal::{Direction, UndoError, Which};
+use ralph_queue::journal::{Direction, Origin, UndoError, Which};
 use ralph_queue::{
     Edit, EditError, Finish, IdRules, Position, QueueFiles, RequestName, Status, Task, Terms,
     UpdateError,
@@ -28,11 +28,11 @@ fn texts(files: &QueueFiles) -> (String, String) {
 }
 
 fn undo(files: &QueueFiles, direction: Direction) -> Result<u64, UpdateError<UndoError>> {
-    take_back(files, Which { direction, id: None })
+    take_back(files, Which { direction, id: None, force: false })
 }
 
 fn undo_one(files: &QueueFiles, id: u64) -> Result<u64, UpdateError<UndoError>> {
-    take_back(files, Which { direction: Direction::Undo, id: Some(id) })
+    take_back(files, Which { direction: Direction::Undo, id: Some(id), force: false })
 }
 
 fn take_back(files: &QueueFiles, which: Which) -> Result<u64, UpdateError<UndoError>> {
@@ -322,4 +322,58 @@ fn give_out_ids(each: usize) {
     undo(&trees[0], Direction::Undo).unwrap();
     assert_eq!(add(&trees[0]).as_str(), format!("RQ-{:04}", 2 * each + 1));
     assert_eq!(trees[1].high_water().unwrap(), 2 * each as u64 + 1);
+}
+
+#[test]
+fn what_nobody_asked_for_is_passed_over() {
+    let root = tempfile::tempdir().unwrap();
+    let files = journaled(root.path());
+    fs::write(&files.queue, QUEUE).unwrap();
+    let note = |files: &QueueFiles, id: &str, note: &str| {
+        let change = |edit: &mut Edit<'_>| edit.modify(id, |task| task.notes.push(note.to_owned()));
+        files.edit(now(), change).unwrap();
+    };
+    note(&files, "RQ-0001", "asked for");
+    let before = texts(&files).0;
+    let run = QueueFiles { origin: Origin::Run, ..files.clone() };
+    note(&run, "RQ-0002", "of a run");
+    let refused = undo_one(&files, 2);
+    assert!(matches!(
+        refused,
+        Err(UpdateError::Refused(UndoError::NotAsked { id: 2, origin: Origin::Run, .. }))
+    ));
+    assert_eq!(undo(&files, Direction::Undo).unwrap(), 1);
+    assert!(texts(&files).0.contains("of a run") && !texts(&files).0.contains("asked for"));
+    assert_eq!(undo(&files, Direction::Redo).unwrap(), 3);
+    let force = Which { direction: Direction::Undo, id: Some(2), force: true };
+    assert_eq!(take_back(&files, force).unwrap(), 2);
+    assert_eq!(texts(&files).0, before);
+}
+
+#[test]
+fn an_undo_of_a_repair_brings_its_errors_back() {
+    let root = tempfile::tempdir().unwrap();
+    let files = journaled(root.path());
+    let broken = QUEUE.replace("\"RQ-0002\"", "\"RQ-0001\"");
+    assert_ne!(broken, QUEUE);
+    fs::write(&files.queue, &broken).unwrap();
+    let rules = files.rules.clone();
+    files.edit(now(), |edit| edit.repair(&rules)).unwrap();
+    let mended = texts(&files).0;
+    assert_ne!(mended, broken);
+    undo(&files, Direction::Undo).unwrap();
+    assert_eq!(texts(&files).0, broken);
+    undo(&files, Direction::Redo).unwrap();
+    assert_eq!(texts(&files).0, mended);
+
+    // With another edit in between it is not as it was, and has to be insisted on.
+    let add = |edit: &mut Edit<'_>| {
+        let id = edit.next_id(&IdRules::default())?;
+        edit.add(Task::new(id, "new"), &Position::Back)
+    };
+    files.edit(now(), add).unwrap();
+    assert!(matches!(undo_one(&files, 1), Err(UpdateError::Invalid { .. })));
+    let force = Which { direction: Direction::Undo, id: Some(1), force: true };
+    take_back(&files, force).unwrap();
+    assert!(texts(&files).0.contains("\"new\""));
 }

@@ -14,10 +14,38 @@ use crate::error::CliError;
 
 const BEGIN: &str = "# >>> ralph: queue files are merged by task";
 
-/// Where the program is missing, git merges as it always did, and leaves markers.
-const DRIVER: &str = "if command -v ralph >/dev/null; \
-    then ralph queue merge-driver %O %A %B %P; \
-    else git merge-file -L ours -L base -L theirs %A %O %B; fi";
+/// What git runs. Where the program is missing, older or fails, git merges as it always did, and
+/// leaves markers: what git takes for a result would else be ours alone.
+fn driver(program: &str) -> String {
+    format!(
+        "{program} queue merge-driver %O %A %B %P; e=$?; test $e -lt 2 && exit $e; \
+         git merge-file -L ours -L base -L theirs %A %O %B"
+    )
+}
+
+/// `ralph` as git's shell finds it, now and after an update, or else the program that runs. The
+/// setting is of this clone alone, so that it may hold a path of this machine.
+fn program(context: &Context) -> Result<String, CliError> {
+    if ralph_process::find_program("ralph".as_ref(), context.env.get("PATH")).is_some() {
+        return Ok("ralph".to_owned());
+    }
+    let path = context.executable()?.display().to_string();
+    // Git has a meaning for `%`, and the shell for all but these.
+    let is_plain = |c: char| c.is_alphanumeric() || "/._-+".contains(c);
+    let quoted = path.replace('\'', r"'\''").replace('%', "%%");
+    Ok(if path.chars().all(is_plain) { path } else { format!("'{quoted}'") })
+}
+
+/// The program that a driver begins with.
+pub(crate) fn program_of(driver: &str) -> Option<String> {
+    match driver.trim_start().strip_prefix('\'') {
+        Some(quoted) => {
+            let path = quoted.replace(r"'\''", "\0");
+            Some(path.split('\'').next()?.replace('\0', "'").replace("%%", "%"))
+        }
+        None => driver.split_whitespace().next().map(str::to_owned),
+    }
+}
 
 /// The driver's name in attributes.
 pub(crate) const NAME: &str = "ralph-queue";
@@ -25,43 +53,44 @@ pub(crate) const NAME: &str = "ralph-queue";
 /// The setting that says what the driver runs.
 pub(crate) const SETTING: &str = "merge.ralph-queue.driver";
 
-const SETTINGS: [(&str, &str); 2] =
-    [("merge.ralph-queue.name", "Ralph's queue, task by task"), (SETTING, DRIVER)];
-
-/// Sets it up when the user agrees; whether it is set up now.
+/// Sets it up when the user agrees; the program that git runs from now on.
 pub(super) fn install(
     context: &Context,
     root: &Path,
     files: &QueueFiles,
     args: &InitArgs,
-) -> Result<bool, CliError> {
+) -> Result<Option<String>, CliError> {
     let attribute = |path: &Path| {
         let inside = path.strip_prefix(root).ok()?.to_str().filter(|name| !name.contains(' '))?;
         Some(format!("/{inside} merge={NAME}"))
     };
     let lines: Vec<String> =
         [&files.queue, &files.done].into_iter().filter_map(|path| attribute(path)).collect();
+    let program = program(context)?;
+    let driver = driver(&program);
+    let settings =
+        [("merge.ralph-queue.name", "Ralph's queue, task by task"), (SETTING, driver.as_str())];
     if !args.merge_driver {
         if !args.interactive {
-            return Ok(false);
+            return Ok(None);
         }
         context.ui.say("Git can merge the queue files task by task. It takes, in .gitattributes:");
         for line in &lines {
             context.ui.say(format!("  {line}"));
         }
         context.ui.say("and in this clone's configuration:");
-        for (key, value) in SETTINGS {
+        for (key, value) in &settings {
             context.ui.say(format!("  {key} = {value}"));
         }
         context.ui.say("Set it up? [y/N]");
         let mut answer = String::new();
         io::stdin().read_line(&mut answer)?;
         if !answer.trim().to_lowercase().starts_with('y') {
-            return Ok(false);
+            return Ok(None);
         }
     }
     let repo = context.repo(root)?;
-    for (key, value) in SETTINGS {
+    for (key, value) in &settings {
         repo.set_local(key, value)?;
     }
     let path = root.join(".gitattributes");
@@ -69,5 +98,22 @@ pub(super) fn install(
     if let Some(bytes) = with_block(&read(&path)?.unwrap_or_default(), BEGIN, &lines) {
         context.ui.saved(replace(&path, &bytes, Durability::Full)?);
     }
-    Ok(true)
+    Ok(Some(program))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_program_of_a_driver_is_read_from_it() {
+        for (written, program) in [
+            ("ralph", "ralph"),
+            ("/opt/ralph/bin/ralph", "/opt/ralph/bin/ralph"),
+            (r"'/home/o'\''hara/100%% mine/ralph'", "/home/o'hara/100% mine/ralph"),
+        ] {
+            assert_eq!(program_of(&driver(written)).as_deref(), Some(program));
+        }
+        assert_eq!(program_of(""), None);
+    }
 }

@@ -46,9 +46,12 @@ pub(crate) fn init(context: &Context, args: &InitArgs) -> Result<Exit, CliError>
         plan
     };
     let is_trusted = (plan.writes_config || args.trust_project_commands) && trust(context, &root)?;
-    let merges = merge_driver::install(context, &root, &queue, args)?;
-    if merges {
-        context.ui.say("Git merges the queue files of this clone by task.");
+    match merge_driver::install(context, &root, &queue, args)?.as_deref() {
+        None => {}
+        Some("ralph") => context.ui.say("Git merges the queue files of this clone by task."),
+        Some(path) => context.ui.say(format!(
+            "Git merges the queue files of this clone by task, with {path}: no `ralph` is on PATH."
+        )),
     }
     report(context, &root, &plan, is_trusted)
 }

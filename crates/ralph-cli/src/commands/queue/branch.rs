@@ -22,7 +22,15 @@ use crate::project::{Project, RALPH_DIR, find_root, shared_dir};
 use crate::render::envelope::Schema;
 use crate::ui::{BOLD, RED, Text};
 
+/// A conflict is exit code 1, and any failure another, after which git merges on its own.
 pub(crate) fn merge_driver(context: &Context, args: &MergeDriverArgs) -> Result<Exit, CliError> {
+    drive(context, args).map_err(|error| match error.kind {
+        ErrorKind::Failed | ErrorKind::Io => error.because(ErrorKind::Refused),
+        _ => error,
+    })
+}
+
+fn drive(context: &Context, args: &MergeDriverArgs) -> Result<Exit, CliError> {
     let read = |path| input::read(Some(path), input::TASKS_LIMIT);
     let [base, ours, theirs] = [read(&args.base)?, read(&args.ours)?, read(&args.theirs)?];
     let name = args.name.as_deref().unwrap_or(&args.ours);
@@ -208,7 +216,7 @@ fn mend(context: &Context, project: &Project) -> Result<bool, CliError> {
     if finished.is_empty() && queue.namesakes().next().is_none() {
         return Ok(false);
     }
-    project.edit(context, |_| Ok(()))?;
+    project.mend(context)?;
     for id in finished {
         let text = Text::new().style(BOLD, id);
         context

@@ -319,12 +319,17 @@ fn can_mend(context: &Context, project: &Project, errors: usize) -> bool {
 
 fn line(project: &Project, problem: &Problem) -> Text {
     let style = if problem.severity == Severity::Error { RED } else { YELLOW };
-    let path = project.shown(project.files.path(problem.place));
     Text::new()
-        .plain(format_args!("{path}:{}:{}: ", problem.line, problem.column))
+        .plain(place(project, problem))
         .style(style, problem.severity.as_str())
         .plain(": ")
         .plain(crate::error::problem_line(problem))
+}
+
+/// Where a problem is, as editors read it.
+fn place(project: &Project, problem: &Problem) -> String {
+    let path = project.shown(project.files.path(problem.place));
+    format!("{path}:{}:{}: ", problem.line, problem.column)
 }
 
 fn row(project: &Project, problem: &Problem) -> serde_json::Value {

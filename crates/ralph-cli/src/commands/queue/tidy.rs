@@ -1,7 +1,10 @@
 //! `ralph queue prune|sort|repair|changes`.
 
 use ralph_queue::tidy::{Prune, Urgent};
-use ralph_queue::{Edit, Severity, Status};
+use std::path::PathBuf;
+
+use ralph_queue::document::Reading;
+use ralph_queue::{Edit, LoadError, ParseError, Severity, Status};
 use serde::Serialize;
 
 use crate::args::{ChangesArgs, Order, PruneArgs, RepairArgs, SortArgs};
@@ -44,6 +47,11 @@ pub(crate) fn sort(context: &Context, args: &SortArgs) -> Result<Exit, CliError>
 pub(crate) fn repair(context: &Context, args: &RepairArgs) -> Result<Exit, CliError> {
     let project = Project::open(context, "ralph queue repair")?;
     let repair = |edit: &mut Edit<'_>| edit.repair(&project.files.rules);
+    if let Err(LoadError::Parse { source: ParseError::Shape { .. }, path, .. }) =
+        project.files.load_for(Reading::Whole)
+    {
+        return Err(unreadable(&project, path));
+    }
     // The difference is shown in either case: nobody reads a repair line by line beforehand.
     let shown = edited::make(context, &project, Mode::Show, repair)?;
     if args.dry_run {
@@ -62,6 +70,24 @@ pub(crate) fn repair(context: &Context, args: &RepairArgs) -> Result<Exit, CliEr
     }
     context.ui.hint("Correct the rest by hand; `ralph queue validate` says where it is.");
     Ok(Exit::Refused)
+}
+
+/// Every field of the wrong kind, and all else that is wrong: what such a field was to say, nobody
+/// can tell, and it is not for a repair to throw it away.
+fn unreadable(project: &Project, path: PathBuf) -> CliError {
+    let problems = match project.files.problems() {
+        Ok(problems) => problems,
+        Err(error) => return project.load_error(error),
+    };
+    let lines: Vec<String> = problems
+        .iter()
+        .filter(|problem| problem.severity == Severity::Error)
+        .map(|problem| super::place(project, problem) + &problem_line(problem))
+        .collect();
+    CliError::new(ErrorKind::Invalid, lines.join("\n"))
+        .context("nothing can be repaired before these fields have values of the right kind")
+        .hint("Correct them by hand, then repeat the command.")
+        .at(path)
 }
 
 pub(crate) fn changes(context: &Context, args: &ChangesArgs) -> Result<Exit, CliError> {

@@ -14,6 +14,7 @@ use ralph_loop::fault::Faults;
 use ralph_loop::project::{CheckoutPolicy, Options, Project};
 use ralph_process::{Interrupts, SystemClock};
 use ralph_queue::QueueFiles;
+use ralph_queue::journal::Origin;
 use ralph_queue::runnability::Drafts;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -136,6 +137,7 @@ fn assemble(
     events: Box<dyn Fn(Event) + Send + Sync>,
 ) -> Result<Run, CliError> {
     let World { root, files, programs, runner, options } = world;
+    let files = QueueFiles { origin: Origin::Run, ..files };
     let path = context.env.get("PATH").map(OsString::from);
     let interrupts = ralph_process::listen()?;
     // Once for the run: its workers find out by themselves.

@@ -264,3 +264,22 @@ fn a_login_that_is_missing_holds_the_task_and_ends_the_run() {
     scene.ralph(&["run", "loop"]).success();
     scene.all_landed(2);
 }
+
+#[test]
+fn an_undo_leaves_what_a_run_wrote() {
+    let scene = scene(1);
+    scene.ralph(&["run", "loop"]).success();
+    let list = scene.ralph(&["undo", "--list"]).stdout;
+    let newest = list.trim_start().split(' ').next().expect("an id").to_owned();
+    let status = || scene.ralph(&["queue", "list", "--include-done"]).stdout;
+    let before = status();
+    let ran = scene.ralph(&["undo", "--id", &newest]);
+    assert!(ran.exited(3).stderr.contains("RQ-0001 (landed as "), "{ran}");
+    assert_eq!(status(), before);
+    // Nobody asked for anything that is left to take back.
+    let ran = scene.ralph(&["undo"]);
+    assert!(!ran.stderr.contains("is changed"), "{ran}");
+    assert_eq!(status(), before);
+    scene.ralph(&["undo", "--force"]).success();
+    assert_ne!(status(), before);
+}
