@@ -86,7 +86,8 @@ pub enum Outcome {
     Blocked,
     /// No work came of it.
     Failed,
-    /// A limit of the provider or of the agent ended it.
+    /// A limit of the run, of the task, of the provider or of the agent ended it, or keeps it
+    /// waiting.
     Limited,
     /// It waits for something that the user has to mend, and goes on next time.
     Held,
@@ -149,13 +150,27 @@ impl TaskSummary {
     }
 }
 
+/// Where the agents of a run work.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum WorkPlace {
+    /// In the user's checkout, one after the other.
+    #[default]
+    Checkout,
+    /// Each in a workspace of its own.
+    Workspaces,
+}
+
 /// What came of a run.
 #[derive(Clone, Debug, Default)]
 pub struct RunSummary {
     /// The tasks that ended, in the order they did.
     pub tasks: Vec<TaskSummary>,
+    /// Where it worked.
+    pub place: WorkPlace,
     /// Why it stopped early, if it did.
     pub stopped: Option<StopReason>,
+    /// Which limit it stopped at, in a sentence, if it was one.
+    pub limit: Option<String>,
     /// What is left in the queue that could not be started.
     pub waiting: usize,
     /// Why the checkout does not have what landed, if it does not.

@@ -45,6 +45,18 @@ pub struct GateFailure {
     pub excerpt: String,
 }
 
+/// Lines of the end that go with the reason why a task did not land.
+const LAST: usize = 5;
+
+impl GateFailure {
+    /// The last lines it wrote.
+    pub fn last_lines(&self) -> Vec<&str> {
+        let lines: Vec<&str> =
+            self.excerpt.lines().filter(|line| !line.trim().is_empty()).collect();
+        lines[lines.len().saturating_sub(LAST)..].to_vec()
+    }
+}
+
 /// Why the gate gave no answer.
 #[derive(Debug, Error)]
 #[non_exhaustive]
@@ -185,4 +197,16 @@ fn excerpt(finished: &Finished) -> String {
         }
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_lines_are_those_that_say_something() {
+        let excerpt = "--- stdout\n1\n2\n\n3\n--- stderr\n4\n  \n5\n".to_owned();
+        let failure = GateFailure { command: String::new(), exit: String::new(), excerpt };
+        assert_eq!(failure.last_lines(), ["2", "3", "--- stderr", "4", "5"]);
+    }
 }

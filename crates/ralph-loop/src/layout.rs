@@ -96,6 +96,11 @@ impl Layout {
         self.root.join(".ralph/logs/parallel").join(format!("{task}.log"))
     }
 
+    /// What the gate wrote when it was last red on the work of a task.
+    pub fn gate_log(&self, task: &TaskId) -> PathBuf {
+        self.root.join(".ralph/logs/gate").join(format!("{task}.log"))
+    }
+
     /// The turns of a task: a directory for each claim, with one for each turn.
     pub fn turns(&self, task: &TaskId) -> PathBuf {
         self.all_turns().join(task.as_str())

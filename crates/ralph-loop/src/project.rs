@@ -15,11 +15,12 @@ use ralph_queue::runnability::Drafts;
 use ralph_queue::task::AgentOverrides;
 use ralph_queue::{Finish, Queue, QueueFiles, Task};
 use ralph_state::file::Holder;
-use ralph_state::{Clock, LoadError, ParallelStateFile, Store, Timestamp};
+use ralph_state::{Clock, LoadError, ParallelStateFile, Store, TaskId, Timestamp};
 
 use crate::books::BookRules;
 use crate::event::{Event, TaskSummary};
 use crate::fault::Faults;
+use crate::gate::GateFailure;
 use crate::layout::Layout;
 use crate::worker::WorkerError;
 
@@ -126,6 +127,30 @@ impl Project {
         task.reason = task.reason.map(|reason| self.redaction.text(&reason).into_owned());
         self.tell(Event::Finished(task.clone()));
         task
+    }
+
+    /// Why a red gate keeps the work of `task` from landing: how it ended, where all that it wrote
+    /// is kept, and the last lines of that.
+    pub(crate) fn red_gate(&self, task: &TaskId, failure: &GateFailure) -> String {
+        let GateFailure { command, exit, excerpt } = failure;
+        let reason = format!("the gate `{command}` is red: {exit}");
+        if excerpt.is_empty() {
+            return reason;
+        }
+        let log = self.layout().gate_log(task);
+        let text = self.redaction.text(excerpt);
+        let written = fs_err::create_dir_all(log.parent().unwrap_or(&log))
+            .and_then(|()| fs_err::write(&log, text.as_bytes()));
+        let place = match written {
+            Ok(()) => format!("; see `{}`", log.display()),
+            // The lines below are what there is of it then.
+            Err(error) => {
+                tracing::warn!(%error, "what the gate wrote is not kept");
+                String::new()
+            }
+        };
+        let lines = failure.last_lines().join("\n");
+        format!("{reason}{place}\n{lines}")
     }
 
     /// How often a task may be tried before it counts as failed.

@@ -24,7 +24,7 @@ use crate::allowance::{self, Answer, Asked, Refusal};
 use crate::checkout::{self, CheckoutError};
 use crate::coordinator::{self, RunError};
 use crate::event::{Event, Outcome, RunSummary, StopReason, TaskSummary};
-use crate::gate::{self, GateError, GateFailure, Verdict};
+use crate::gate::{self, GateError, Verdict};
 use crate::landing;
 use crate::layout::{Layout, runtime_paths};
 use crate::preflight::{self, PreflightError};
@@ -250,7 +250,10 @@ impl Serial<'_> {
                 Err(SerialError::Refused(Refusal::Stopped)) => Ended::Stopped,
                 Err(SerialError::Refused(refusal)) => {
                     if refusal.is_everybodys() {
-                        self.stop(StopReason::Limit);
+                        self.stop_at_limit(&refusal);
+                    }
+                    if !is_resumed && tally.turns == 0 {
+                        self.take_back(&tally)?;
                     }
                     Ended::Limited(refusal.to_string())
                 }
@@ -328,9 +331,20 @@ impl Serial<'_> {
             Wanted::Next | Wanted::All => queue.next(&selection).cloned(),
         };
         let Some(task) = task else {
-            self.summary.waiting = queue.tasks().filter(|task| !task.status.is_terminal()).count();
+            self.summary.waiting = waiting(&queue);
             return Ok(None);
         };
+        // A task that could not have a turn is not begun.
+        let account = self.project.account(&self.project.runner_for(&task)?, &task);
+        let none = Amount::default();
+        let answer = allowance::ask(&self.asked(&account), &self.spending.borrow(), none, none);
+        if let Answer::No(refusal) = answer
+            && refusal.is_everybodys()
+        {
+            self.stop_at_limit(&refusal);
+            self.summary.waiting = waiting(&queue);
+            return Ok(None);
+        }
         let session = self.begin(&task)?;
         Ok(Some((task, session)))
     }
@@ -353,6 +367,11 @@ impl Serial<'_> {
             // A stop file that cannot be removed is removed by the next run.
             drop(coordinator::clear_stop(&self.layout));
         }
+    }
+
+    fn stop_at_limit(&mut self, refusal: &Refusal) {
+        self.summary.limit = Some(refusal.to_string());
+        self.stop(StopReason::Limit);
     }
 
     fn announce(&mut self) {
@@ -575,8 +594,8 @@ impl Serial<'_> {
                 Verdict::Red(failure) => failure,
             };
             if fixes >= budget {
-                let GateFailure { command, exit, .. } = failure;
-                return Ok(Some(Ended::Blocked(format!("the gate `{command}` is red: {exit}"))));
+                let reason = self.project.red_gate(&tally.task.id, &failure);
+                return Ok(Some(Ended::Blocked(reason)));
             }
             self.record(|session| {
                 session.extra.set(FIXES, u64::from(fixes) + 1);
@@ -916,6 +935,11 @@ impl Serial<'_> {
         paths.push(PathBuf::from(".ralph"));
         paths
     }
+}
+
+/// Tasks that are open.
+fn waiting(queue: &ralph_queue::Queue) -> usize {
+    queue.tasks().filter(|task| !task.status.is_terminal()).count()
 }
 
 /// Records how far the task is. Once it is finishing there is no way back: the

@@ -227,7 +227,8 @@ fn line(event: &Event) -> Option<Text> {
             let mut line = text
                 .style(style, format!("{:<10} ", summary.outcome.as_str()))
                 .plain(format!("{}  {} in {}", summary.task, summary.title, time(summary.wall)));
-            if let Some(reason) = summary.reason_to_tell() {
+            // The summary has the rest.
+            if let Some(reason) = summary.reason_to_tell().and_then(|it| it.lines().next()) {
                 line = line.plain(format!(": {reason}"));
             }
             line

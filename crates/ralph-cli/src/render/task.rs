@@ -117,7 +117,7 @@ pub(crate) fn reason(reason: &Reason) -> String {
     };
     match reason {
         Reason::Begun { error: None } => "was begun by a parallel run".to_owned(),
-        Reason::Begun { error } => format!("is held in a parallel run{}", why(error)),
+        Reason::Begun { error } => format!("waits in a parallel run{}", why(error)),
         Reason::Failed { error } => format!("failed in a parallel run{}", why(error)),
         Reason::Unlanded { error } => format!("is finished, but could not land{}", why(error)),
         Reason::DraftExcluded => "is a draft".to_owned(),

@@ -25,7 +25,7 @@ use ralph_state::{
 use thiserror::Error;
 
 use crate::checkout::{self, CheckoutError};
-use crate::event::{Event, Outcome, RunSummary, StopReason};
+use crate::event::{Event, Outcome, RunSummary, StopReason, WorkPlace};
 use crate::layout::Layout;
 use crate::living::LivingError;
 use crate::preflight::{self, Ground, PreflightError};
@@ -182,7 +182,7 @@ pub fn run(project: &Project, workers: usize) -> Result<RunSummary, RunError> {
         looked_for: BTreeSet::new(),
         looked_at_queue: None,
         queue_trouble: None,
-        summary: RunSummary::default(),
+        summary: RunSummary { place: WorkPlace::Workspaces, ..RunSummary::default() },
     };
     coordinator.run(&queue)
 }
@@ -321,8 +321,11 @@ impl Coordinator<'_> {
     /// Whether the task of `action` waits for something that the user has to mend.
     fn is_waiting(&mut self, state: &ParallelStateFile, action: &Action) -> bool {
         let starts = matches!(action, Action::Land { .. } | Action::Restart { .. });
-        let held = state.get_worker(action.task()).and_then(Held::of).filter(|_| starts);
-        let Some(held) = held else { return false };
+        let record = state.get_worker(action.task()).filter(|_| starts);
+        let Some((held, record)) = record.and_then(|record| Some((Held::of(record)?, record)))
+        else {
+            return false;
+        };
         if !self.is_held() {
             let reason = match held {
                 Held::TargetRed => StopReason::TargetRed,
@@ -330,6 +333,7 @@ impl Coordinator<'_> {
                 Held::Limit => StopReason::Limit,
             };
             self.summary.stopped = Some(reason);
+            self.summary.limit = record.last_error.clone().filter(|_| held == Held::Limit);
             self.project.tell(Event::Stopping(reason));
         }
         true

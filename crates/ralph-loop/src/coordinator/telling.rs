@@ -96,6 +96,7 @@ pub fn summarise(
         WorkerLifecycle::Failed => Outcome::Failed,
         WorkerLifecycle::BlockedPush => Outcome::Blocked,
         _ if stuck.is_some() => Outcome::Blocked,
+        _ if Held::of(record) == Some(Held::Limit) => Outcome::Limited,
         _ if Held::of(record).is_some() => Outcome::Held,
         _ => Outcome::Interrupted,
     };

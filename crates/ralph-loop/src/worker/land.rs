@@ -341,10 +341,8 @@ impl Worker<'_> {
             record.extra.set(RED, key);
             record.extra.set(RED_EXIT, failure.exit.as_str());
         })?;
-        let reason = format!(
-            "the gate `{}` is red on `{}` itself, without this work: {}",
-            failure.command, self.branch, failure.exit
-        );
+        let told = self.project.red_gate(&self.task.id, failure);
+        let reason = format!("`{}` is red itself, without this work: {told}", self.branch);
         self.held(Held::TargetRed, &reason)
     }
 
@@ -551,7 +549,7 @@ impl Worker<'_> {
         let record = self.claim.update(|record| add_one(&mut record.red_gates))?;
         let budget = self.project.config.agent.gate_fix_turns;
         if record.red_gates.unwrap_or(0) > budget {
-            let reason = format!("the gate `{}` is red: {}", failure.command, failure.exit);
+            let reason = self.project.red_gate(&self.task.id, failure);
             return self.blocked(workspace, &reason).map(Some);
         }
         let record = self.step(&WorkerStep::Fixing, |_| {})?;

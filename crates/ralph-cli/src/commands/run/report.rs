@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, Table};
-use ralph_loop::event::{Outcome, RunSummary, StopReason, TaskSummary};
+use ralph_loop::event::{Outcome, RunSummary, StopReason, TaskSummary, WorkPlace};
 use ralph_process::{Interrupts, Signal};
 use ralph_state::Amount;
 use serde_json::{Value, json};
@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use crate::context::Context;
 use crate::error::{CliError, Exit};
 use crate::render::envelope::Schema;
+use crate::render::task::retry;
 use crate::ui::{BOLD, GREEN, RED, Text, YELLOW};
 
 use super::failure::commit_or_absolute;
@@ -64,6 +65,7 @@ fn document(summary: &RunSummary) -> Value {
         "checkout_behind": summary.behind,
         "left_out": summary.left_out,
         "stopped": summary.stopped.map(stop_word),
+        "limit": summary.limit,
         "tokens": spent.tokens,
         "cost_usd": dollars(spent.micro_usd),
         "tasks": summary.tasks.iter().map(row).collect::<Vec<_>>(),
@@ -111,7 +113,9 @@ fn row(task: &TaskSummary) -> Value {
 fn print(context: &Context, summary: &RunSummary) -> Result<(), CliError> {
     if let Some(why) = &summary.behind {
         context.ui.warn(format!("your checkout does not have what landed: {why}"));
-        context.ui.hint("See `git status`; `git pull --rebase` brings it up to date.");
+        context.ui.hint(
+            "See `git status`; commit or stash what is in the way, then `git pull --rebase`.",
+        );
     }
     if !summary.left_out.is_empty() {
         let names: Vec<String> =
@@ -124,6 +128,13 @@ fn print(context: &Context, summary: &RunSummary) -> Result<(), CliError> {
     if summary.kept > 0 {
         context.ui.say(format!("{} task(s) of earlier runs failed or are blocked.", summary.kept));
         context.ui.hint("`ralph run parallel status` shows them.");
+    }
+    if summary.tasks.is_empty() && summary.stopped == Some(StopReason::Limit) {
+        context
+            .ui
+            .say(format!("No task was begun: {}.", summary.limit.as_deref().unwrap_or("a limit")));
+        context.ui.hint(AT_LIMIT);
+        return Ok(());
     }
     if summary.tasks.is_empty() {
         context.ui.say(if summary.waiting == 0 && summary.kept > 0 {
@@ -145,21 +156,16 @@ fn print(context: &Context, summary: &RunSummary) -> Result<(), CliError> {
     }
     for task in &summary.tasks {
         if let Some(reason) = task.reason_to_tell() {
-            context.ui.say(format!("{}: {reason}", task.task));
+            context.ui.say(Text::new().plain(&task.task).plain(": ").block("    ", reason));
         }
     }
-    let blocked = summary.tasks.iter().any(|task| task.outcome == Outcome::Blocked);
-    let failed = summary.tasks.iter().any(|task| task.outcome == Outcome::Failed);
-    if blocked || failed {
-        context
-            .ui
-            .hint("`ralph run parallel status` and `ralph rescue list` show what is kept of them.");
+    if let Some(limit) = &summary.limit
+        && !summary.tasks.iter().any(|task| task.reason.as_ref() == Some(limit))
+    {
+        context.ui.say(limit.as_str());
     }
-    if summary.tasks.iter().any(|task| task.outcome == Outcome::Held) {
-        if let Some(program) = summary.tasks.iter().find_map(|it| it.not_in_workspace.as_ref()) {
-            context.ui.hint(commit_or_absolute(program));
-        }
-        context.ui.hint("Mend that, then start the run again: it goes on with what is held.");
+    for hint in hints(summary) {
+        context.ui.hint(hint);
     }
     if summary.waiting > 0 && summary.stopped.is_none() {
         context.ui.say(format!(
@@ -168,6 +174,56 @@ fn print(context: &Context, summary: &RunSummary) -> Result<(), CliError> {
         ));
     }
     Ok(())
+}
+
+const AT_LIMIT: &str = "Run it again to go on, with limits of its own; a higher one \
+                        (`agent.limits`, `--max-turns` and the like) lets it do more.";
+
+/// What to do about what did not land.
+fn hints(summary: &RunSummary) -> Vec<String> {
+    let of = |outcome| summary.tasks.iter().filter(move |task| task.outcome == outcome);
+    let mut hints = Vec::new();
+    let unlanded = || of(Outcome::Blocked).chain(of(Outcome::Failed));
+    match summary.place {
+        WorkPlace::Workspaces => {
+            if let Some(first) = unlanded().next() {
+                hints.push(format!(
+                    "`ralph run parallel status` shows what is kept; `{}` tries again.",
+                    retry(&first.task)
+                ));
+            }
+        }
+        WorkPlace::Checkout => {
+            if of(Outcome::Failed).next().is_some() {
+                hints.push(
+                    "Its changes are in your checkout (`git status`), and a copy is kept (`ralph \
+                     rescue list`). Commit or drop them before the next run."
+                        .to_owned(),
+                );
+            }
+            if of(Outcome::Blocked).next().is_some() {
+                hints.push("Mend that, then `ralph run resume` goes on with it.".to_owned());
+            }
+        }
+    }
+    if of(Outcome::Held).next().is_some() {
+        if let Some(program) = summary.tasks.iter().find_map(|it| it.not_in_workspace.as_ref()) {
+            hints.push(commit_or_absolute(program));
+        }
+        hints.push("Mend that, then start the run again: it goes on with what is held.".to_owned());
+    }
+    match (of(Outcome::Limited).next(), summary.place) {
+        _ if summary.stopped == Some(StopReason::Limit) => hints.push(AT_LIMIT.to_owned()),
+        (None, _) => {}
+        (Some(first), WorkPlace::Workspaces) => hints.push(format!(
+            "With a higher limit, `{}` lets the next run go on with it.",
+            retry(&first.task)
+        )),
+        (Some(_), WorkPlace::Checkout) => {
+            hints.push("With a higher limit, `ralph run resume` goes on with it.".to_owned());
+        }
+    }
+    hints
 }
 
 /// Task, outcome, attempts, time, agent turns, gate runs and commit, one line each.

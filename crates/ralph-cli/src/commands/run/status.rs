@@ -223,6 +223,7 @@ fn print(
         let alive = match (record.is_terminal(), view.alive) {
             (true, _) => "",
             (false, true) => ", worker alive",
+            (false, false) if view.held() == Some(Held::Limit) => ", at a limit",
             (false, false) if view.held().is_some() => ", held",
             (false, false) => ", no worker",
         };

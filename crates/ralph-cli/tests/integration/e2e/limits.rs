@@ -59,11 +59,25 @@ fn turns_tokens_and_minutes_are_limits_too() {
         assert_eq!(summary["landed"], 1, "{summary}");
         let summary = run(&scene, &[way, &["--max-tokens", "1999"]].concat(), 5);
         assert_eq!(summary["landed"], 1, "{summary}");
-        let reasons = summary["tasks"].to_string();
-        assert!(reasons.contains("1000 of 1999 tokens are used"), "{reasons}");
+        let limit = summary["limit"].to_string();
+        assert!(limit.contains("1000 of 1999 tokens are used"), "{limit}");
+        assert_eq!((&summary["held"], &summary["failed"]), (&0.into(), &0.into()), "{summary}");
         run(&scene, &[way, &["--max-minutes", "60"]].concat(), 0);
         scene.all_landed(3);
     }
+}
+
+#[test]
+fn a_serial_run_at_its_limit_begins_no_task_and_is_in_nobodys_way() {
+    let scene = scene(3, COSTLY, "");
+    let run_once = ["run", "loop", "--runner", "mine", "--max-turns", "1"];
+    let ran = scene.ralph(&run_once);
+    assert!(ran.exited(5).stderr.contains("Run it again to go on"), "{ran}");
+    assert!(!scene.dir.join(".ralph/cache/session.jsonc").exists());
+    let queue = fs_err::read_to_string(scene.dir.join(".ralph/queue.jsonc")).expect("a queue");
+    assert!(!queue.contains("doing"), "{queue}");
+    run(&scene, &["--parallel", "2"], 0);
+    scene.all_landed(3);
 }
 
 #[test]

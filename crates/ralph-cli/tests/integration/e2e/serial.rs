@@ -101,6 +101,30 @@ fn a_red_gate_is_given_to_the_agent() {
 }
 
 #[test]
+fn what_a_red_gate_wrote_is_shown_and_kept() {
+    for way in [&["--parallel", "1"][..], &[]] {
+        let scene = scene(1);
+        let gate = fs_err::read_to_string(scene.sandbox.path("bin/gate.sh")).expect("written");
+        let red = "[ ! -e work/RQ-0001.txt ] || { echo sk-ant-api03-abcdefghijklmnopqrstuvwxyz; \
+                   echo 'two of three fail' >&2; exit 7; }";
+        scene.sandbox.write("bin/gate.sh", format!("{gate}\n{red}\n"));
+        let ran = scene.ralph(&[&["run", "loop"], way].concat());
+        let log = ".ralph/logs/gate/RQ-0001.log";
+        let told = &ran.exited(1).stderr;
+        assert!(told.contains("two of three fail") && told.contains(log), "{ran}");
+        let next = if way.is_empty() { "ralph run resume" } else { "retry --task RQ-0001" };
+        assert!(told.contains(next), "{ran}");
+        let text = fs_err::read_to_string(scene.dir.join(log)).expect("kept");
+        assert!(text.contains("two of three fail") && !text.contains("abcdefghij"), "{text}");
+        assert!(!told.contains("abcdefghij"), "{ran}");
+        if !way.is_empty() {
+            let explained = scene.ralph(&["queue", "explain"]);
+            assert!(explained.success().stdout.contains(log), "{explained}");
+        }
+    }
+}
+
+#[test]
 fn an_agent_that_fails_leaves_its_work_in_the_checkout_and_a_copy() {
     let scene = scene(2);
     scene.act(&[("RQ-0001", "echo half > half.txt; exit 9")]);
