@@ -611,7 +611,9 @@ impl From<ConfigError> for CliError {
             ConfigError::Newer { path, .. } => (ErrorKind::Newer, Some(path), NEWER),
             ConfigError::Invalid { violations } => {
                 let place = violations.iter().find_map(|wrong| wrong.place.as_ref());
-                (ErrorKind::Invalid, place.map(|place| &place.path), "Correct the value.")
+                // What no file says is said by the command.
+                let kind = if place.is_some() { ErrorKind::Invalid } else { ErrorKind::Usage };
+                (kind, place.map(|place| &place.path), "Correct the value.")
             }
             ConfigError::UnknownProfile { .. } => {
                 (ErrorKind::NotFound, None, "`profiles` in the configuration defines one.")

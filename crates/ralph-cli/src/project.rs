@@ -27,7 +27,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::context::Context;
-use crate::error::{CliError, ErrorKind};
+use crate::error::{CliError, ErrorKind, problem_line};
 use crate::standing;
 
 /// The directory of Ralph's files in a repository.
@@ -233,6 +233,14 @@ impl Project {
                 }
             }
             UpdateError::Load(error) => self.load_error(error),
+            UpdateError::Invalid { problems }
+                if problems.iter().all(|problem| problem.code == "unknown_task") =>
+            {
+                let lines: Vec<String> = problems.iter().map(problem_line).collect();
+                CliError::new(ErrorKind::NotFound, lines.join("\n"))
+                    .context("nothing was changed")
+                    .hint("`ralph queue list --include-done` shows all tasks.")
+            }
             error => error.into(),
         }
     }
@@ -287,6 +295,10 @@ impl Project {
             _ => None,
         };
         let is_missing = matches!(error, LoadError::Missing { .. });
+        let elsewhere = match &error {
+            LoadError::Missing { path } => self.elsewhere(path),
+            _ => None,
+        };
         let error = CliError::from(error);
         match known {
             Some((path, true)) if is_missing => error.instead(format!(
@@ -295,8 +307,21 @@ impl Project {
             Some((_, false)) if !is_missing && error.kind == ErrorKind::Corrupt => {
                 error.instead("Correct it by hand; git has no copy of it.")
             }
+            _ if let Some(found) = elsewhere => error.instead(found),
             _ => error,
         }
+    }
+
+    /// What to do where the queue is missing and a file of its name stands in another place.
+    fn elsewhere(&self, missing: &Path) -> Option<String> {
+        let places = [self.root.clone(), self.root.join(RALPH_DIR)];
+        let files =
+            places.iter().flat_map(|dir| ["queue.jsonc", "queue.json"].map(|name| dir.join(name)));
+        let found = files.into_iter().find(|path| path != missing && path.is_file())?;
+        let (found, missing) = (self.shown(&found), self.shown(missing));
+        Some(format!(
+            "`{found}` may be it: move it to `{missing}`, or set `queue.file` to where it is."
+        ))
     }
 
     /// A file of the repository as git calls it, and whether git tracks it.

@@ -322,6 +322,20 @@ pub(crate) fn clip(text: &str, width: Option<usize>) -> String {
     clipped + "…"
 }
 
+/// A text of several lines that a person will read, with what a terminal would act on made visible.
+/// Line breaks and tabs stay.
+pub(crate) fn harmless(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for c in text.replace("\r\n", "\n").chars() {
+        if is_hazard(c) && !matches!(c, '\n' | '\t') {
+            shown.extend(c.escape_default());
+        } else {
+            shown.push(c);
+        }
+    }
+    shown
+}
+
 /// Writes text with its control characters made visible.
 struct Shown<'a>(&'a mut String);
 
@@ -370,6 +384,14 @@ mod tests {
             &Text::new().style(BOLD, "RQ-0001").plain(" \x1b[2J\u{9b}31m\r\n\u{202e}evil"),
             "RQ-0001 \\u{1b}[2J\\u{9b}31m\\r\\n\\u{202e}evil",
             "\u{1b}[1mRQ-0001\u{1b}[0m \\u{1b}[2J\\u{9b}31m\\r\\n\\u{202e}evil",
+        );
+    }
+
+    #[test]
+    fn what_people_read_cannot_act() {
+        assert_eq!(
+            harmless("a\r\n\tb\u{1b}[2J\u{9b}\u{202e}\r\n"),
+            "a\n\tb\\u{1b}[2J\\u{9b}\\u{202e}\n"
         );
     }
 

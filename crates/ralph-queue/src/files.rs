@@ -281,17 +281,16 @@ impl QueueFiles {
         Ok(Queue::new(queue, done))
     }
 
-    /// Every problem of both files, also where fields of the wrong kind hinder [`Self::load`].
+    /// Every problem of both files, also of those that [`Self::load`] cannot read.
     pub fn problems(&self) -> Result<Vec<Problem>, LoadError> {
         match self.load_for(Reading::Whole) {
-            Err(LoadError::Parse { source: ParseError::Shape { .. }, .. }) => {}
+            Err(LoadError::Parse { .. }) => {}
             loaded => return Ok(loaded?.validate(&self.rules)),
         }
         let (queue, done) = self.open_both()?;
         let queue = self.text(Place::Queue, &queue)?;
         let done = done.map(|done| self.text(Place::Done, &done)).transpose()?;
-        validate::texts(&queue, done.as_deref(), &self.rules)
-            .map_err(|(place, source)| self.unreadable(place, source))
+        Ok(validate::texts(&queue, done.as_deref(), &self.rules))
     }
 
     /// Both files as they are at one moment: a file is only ever replaced, so that an open one

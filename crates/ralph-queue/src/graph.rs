@@ -119,9 +119,9 @@ impl<'q> Graph<'q> {
         forest(&ids.collect::<Vec<_>>(), &self.waiting(direction), max_depth)
     }
 
-    /// The longest chain of tasks of which each waits for the next; of several the first. Tasks
-    /// that wait in a circle are in none.
-    pub fn critical_path(&self) -> Vec<&'q str> {
+    /// The longest chains of tasks of which each waits for the next. Tasks that wait in a circle
+    /// are in none.
+    pub fn critical(&self) -> Critical<'q> {
         let next = self.waiting(Direction::Dependencies);
         let back = self.waiting(Direction::Dependents);
         // From the ends of the chains, so that each task comes after all it waits for.
@@ -131,13 +131,11 @@ impl<'q> Graph<'q> {
         }
         let mut open: Vec<&str> =
             left.iter().filter(|(_, left)| **left == 0).map(|(id, _)| *id).collect();
-        let mut longest: BTreeMap<&str, (usize, Option<&str>)> = BTreeMap::new();
+        let mut length: BTreeMap<&str, usize> = BTreeMap::new();
         while let Some(id) = open.pop() {
             let below = next.get(id).into_iter().flatten();
-            let below = below.filter_map(|id| Some((longest.get(id)?.0, *id)));
-            // `rev` on equals: the first of the file.
-            let best = below.reduce(|best, other| if other.0 > best.0 { other } else { best });
-            longest.insert(id, best.map_or((1, None), |(length, id)| (length + 1, Some(id))));
+            let below = below.filter_map(|id| length.get(id)).max();
+            length.insert(id, below.map_or(1, |length| length + 1));
             for waiting in back.get(id).into_iter().flatten() {
                 if let Some(count) = left.get_mut(waiting) {
                     *count -= 1;
@@ -147,18 +145,22 @@ impl<'q> Graph<'q> {
                 }
             }
         }
-        let in_order = self.tasks.iter().filter_map(|task| {
-            let id = task.id.as_str();
-            Some((longest.get(id)?.0, id))
-        });
-        let start = in_order.reduce(|best, other| if other.0 > best.0 { other } else { best });
-        let mut path = Vec::new();
-        let mut at = start.map(|(_, id)| id);
-        while let Some(id) = at {
-            path.push(id);
-            at = longest.get(id).and_then(|(_, next)| *next);
+        let longest = length.values().copied().max().unwrap_or_default();
+        let ids = self.tasks.iter().map(|task| task.id.as_str());
+        let starts: Vec<&str> = ids.filter(|id| length.get(id) == Some(&longest)).collect();
+        let mut steps: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        let mut open = starts.clone();
+        while let Some(id) = open.pop() {
+            if steps.contains_key(id) {
+                continue;
+            }
+            let below = next.get(id).into_iter().flatten().copied();
+            let is_next = |below: &&str| length.get(below).map(|it| it + 1) == Some(length[id]);
+            let below: Vec<&str> = below.filter(is_next).collect();
+            open.extend(&below);
+            steps.insert(id, below);
         }
-        path
+        Critical { starts, steps }
     }
 
     /// By task, in the order of the file and each once: whom it waits for, or who waits for it.
@@ -267,6 +269,49 @@ impl<'q> Forest<'_, 'q> {
     }
 }
 
+/// The longest chains of a graph.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Critical<'q> {
+    /// The tasks that begin one, in the order of the file.
+    starts: Vec<&'q str>,
+    /// By each task of one: the next ones.
+    steps: BTreeMap<&'q str, Vec<&'q str>>,
+}
+
+impl<'q> Critical<'q> {
+    /// Whether the task is in one.
+    pub fn has(&self, id: &str) -> bool {
+        self.steps.contains_key(id)
+    }
+
+    /// Whether the one task follows the other in one.
+    pub fn has_step(&self, from: &str, to: &str) -> bool {
+        self.steps.get(from).is_some_and(|next| next.contains(&to))
+    }
+
+    /// The chains, at most so many, and whether there are more: branches that meet again make their
+    /// number grow beyond every list.
+    pub fn paths(&self, most: usize) -> (Vec<Vec<&'q str>>, bool) {
+        let mut paths = Vec::new();
+        let mut path: Vec<&str> = Vec::new();
+        // What to look at, with how much of the path is before it; the last one first.
+        let mut open: Vec<(usize, &str)> = self.starts.iter().rev().map(|id| (0, *id)).collect();
+        while let Some((depth, id)) = open.pop() {
+            path.truncate(depth);
+            path.push(id);
+            let next = &self.steps[id];
+            if next.is_empty() {
+                if paths.len() == most {
+                    return (paths, true);
+                }
+                paths.push(path.clone());
+            }
+            open.extend(next.iter().rev().map(|id| (depth + 1, *id)));
+        }
+        (paths, false)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -302,15 +347,30 @@ mod tests {
         let tasks = tasks(lines);
         let graph = Graph::new(tasks.iter().collect());
         assert_eq!(draw(&graph.forest(Direction::Dependencies, 9)), expected);
-        assert_eq!(graph.critical_path().join(" "), critical);
+        let (paths, _) = graph.critical().paths(9);
+        let paths: Vec<String> = paths.iter().map(|path| path.join(" ")).collect();
+        assert_eq!(paths.join(", "), critical);
     }
 
     #[test]
     fn who_waits_for_whom() {
         check("a b>a c>a,b", "c -a -b --a", "c b a");
-        check("a>b b>c c d>b", "a -b --c d -bAbove", "a b c");
+        check("a>b b>c c d>b", "a -b --c d -bAbove", "a b c, d b c");
         check("a>a b>c c>b d", "d a -aCycle b -c --bCycle", "d");
         check("a>missing", "a", "a");
+        check("a b>a c>a d>b e>c f>a", "d -b --a e -c --a f -a", "d b a, e c a");
+    }
+
+    #[test]
+    fn chains_that_part_and_meet_are_counted_up_to_a_limit() {
+        let diamonds = (1..64).map(|n| format!("x{n}>l{n},r{n} l{n}>x{0} r{n}>x{0}", n + 1));
+        let lines: Vec<String> = diamonds.collect();
+        let tasks = tasks(&lines.join(" "));
+        let critical = Graph::new(tasks.iter().collect()).critical();
+        let (paths, is_cut) = critical.paths(100);
+        assert_eq!((paths.len(), is_cut), (100, true));
+        assert!(critical.has("r40") && critical.has_step("r40", "x41"));
+        assert!(!critical.has_step("x41", "r40"));
     }
 
     #[test]
@@ -339,7 +399,7 @@ mod tests {
         let lines: Vec<String> = (1..20_000).map(|n| format!("t{n}>t{}", n + 1)).collect();
         let tasks = tasks(&lines.join(" "));
         let graph = Graph::new(tasks.iter().collect());
-        assert_eq!(graph.critical_path().len(), tasks.len());
+        assert_eq!(graph.critical().paths(1).0[0].len(), tasks.len());
         assert_eq!(graph.forest(Direction::Dependencies, usize::MAX).len(), tasks.len());
     }
 }

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
-use crate::value::{Map, Value};
 use ralph_state::json::{FieldError, from_json, to_json};
 use ralph_state::{TaskId, Timestamp};
 use serde::ser::SerializeMap as _;
 use serde::{Deserialize, Serialize, Serializer};
 
 use crate::document::{Document, ParseError};
+use crate::value::{Map, Value};
 
 /// One task, as a queue file holds it.
 ///

@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use crate::value::{Map, Value};
 use ralph_state::TaskId;
 use serde::Serialize;
 
 use crate::document::ParseError;
 use crate::task::Task;
+use crate::value::{Map, Value};
 
 /// A task without id and times.
 #[derive(Clone, Debug, PartialEq, Serialize)]

@@ -10,7 +10,7 @@ use super::which::PartArgs;
 Examples:
   ralph queue graph
   ralph queue graph --task RQ-0007 --reverse   What waits for it
-  ralph queue graph --critical                 The longest chain
+  ralph queue graph --critical                 The longest chains
   ralph queue graph --format dot | dot -Tsvg > graph.svg")]
 pub(crate) struct GraphArgs {
     /// Only what this task waits for
@@ -22,7 +22,7 @@ pub(crate) struct GraphArgs {
     /// The finished tasks too
     #[arg(long)]
     pub(crate) include_done: bool,
-    /// Only the longest chain of tasks of which each waits for the next
+    /// Only the longest chains of tasks of which each waits for the next
     #[arg(short, long)]
     pub(crate) critical: bool,
     /// From who is waited for to who waits

@@ -85,6 +85,9 @@ pub(crate) struct TaskAddArgs {
     /// What is wanted, at length; `-` reads it from stdin
     #[arg(long, value_name = "TEXT")]
     pub(crate) description: Option<String>,
+    /// Take what is wanted, at length, from this file
+    #[arg(long, value_name = "FILE", conflicts_with = "description")]
+    pub(crate) description_file: Option<PathBuf>,
     /// `draft` is not worked on until `ralph task ready`
     #[arg(long, default_value = "todo", hide_default_value = true,
         value_parser = PossibleValuesParser::new(["draft", "todo"]).try_map(|word| word.parse::<Status>()))]

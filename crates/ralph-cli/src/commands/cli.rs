@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use crate::args::Cli;
 use crate::context::Context;
-use crate::error::{CliError, Exit};
+use crate::error::{CliError, ErrorKind, Exit};
 use crate::render::envelope::Schema;
 use crate::ui::{BOLD, Text};
 
@@ -15,6 +15,13 @@ use crate::ui::{BOLD, Text};
 const SPEC_VERSION: u32 = 2;
 
 pub(crate) fn completions(context: &Context, shell: Shell) -> Result<Exit, CliError> {
+    if context.ui.wants_json() {
+        return Err(CliError::new(
+            ErrorKind::Usage,
+            "completions are a script for a shell, not JSON",
+        )
+        .hint("`ralph cli-spec` tells all commands and flags as JSON."));
+    }
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "ralph", &mut script);
     context.ui.print_data(&String::from_utf8_lossy(&script))?;

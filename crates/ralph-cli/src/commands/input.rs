@@ -85,8 +85,18 @@ impl<'c> Texts<'c> {
 
     /// A note, or the file that holds it.
     pub(crate) fn note(&mut self, args: &NoteText) -> Result<Option<String>, CliError> {
-        match &args.note_file {
-            None => self.read_some(args.note.as_deref()),
+        self.read_or_file(args.note.as_deref(), args.note_file.as_deref())
+    }
+
+    /// What was given, or what that file has, without the line breaks at its end.
+    pub(crate) fn read_or_file(
+        &mut self,
+        given: Option<&str>,
+        file: Option<&Path>,
+    ) -> Result<Option<String>, CliError> {
+        match file {
+            None => self.read_some(given),
+            Some(path) if path == Path::new("-") => self.read("-").map(Some),
             Some(path) => {
                 let text = read_asked(self.context, Some(path), TEXT_LIMIT)?;
                 Ok(Some(text.trim_end_matches(['\n', '\r']).to_owned()))

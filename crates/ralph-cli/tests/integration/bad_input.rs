@@ -359,3 +359,58 @@ fn demo_without_git_says_so_and_makes_the_directories_it_is_given() {
     ran.success();
     assert!(desk.path("k 2/x/project/.git").exists());
 }
+
+#[test]
+fn what_is_named_and_is_not_there_is_wrong_usage() {
+    let desk = Desk::new();
+    desk.add("one", &[]);
+    let before = desk.read(".ralph/queue.jsonc");
+    for args in [
+        ["task", "add", "two", "--depends-on", "RQ-0999"].as_slice(),
+        &["task", "edit", "depends_on", "RQ-0999", "RQ-0001"],
+        &["task", "relate", "RQ-0001", "blocks", "RQ-0999"],
+    ] {
+        let error = desk.error(args, 2);
+        assert_eq!(error["code"], "not_found", "{error}");
+        assert!(error["message"].as_str().expect("text").contains("`RQ-0999`"), "{error}");
+    }
+    assert_eq!(desk.read(".ralph/queue.jsonc"), before);
+    assert_eq!(desk.error(&["run", "one", "--max-turns", "0"], 2)["code"], "usage");
+    desk.write("there/file", "");
+    assert_eq!(desk.error(&["demo", "--keep", "there"], 2)["code"], "usage");
+}
+
+#[test]
+fn a_queue_in_another_place_is_named() {
+    let desk = Desk::new();
+    let queue = desk.read(".ralph/queue.jsonc");
+    desk.write("queue.jsonc", queue);
+    fs_err::remove_file(desk.path(".ralph/queue.jsonc")).expect("removed");
+    let error = desk.error(&["queue", "list"], 3);
+    let hint = error["hint"].as_str().expect("text");
+    assert!(hint.starts_with("`queue.jsonc` may be it: move it to `.ralph/queue.jsonc`"), "{hint}");
+}
+
+#[test]
+fn both_files_are_validated_also_when_neither_can_be_read() {
+    let desk = Desk::new();
+    desk.write(".ralph/queue.jsonc", "{\"tasks\": [\n  {\"title\": 1},\n]}");
+    desk.write(".ralph/done.jsonc", "{\"tasks\": [,]}");
+    let ran = desk.ralph(&["queue", "validate"]);
+    let lines = &ran.exited(3).stdout;
+    for part in [
+        ".ralph/queue.jsonc:2:3: error: `id` is missing",
+        ".ralph/queue.jsonc:2:3: error: `created_at` is missing",
+        ".ralph/queue.jsonc:2:13: error: `title` must be a text",
+        ".ralph/done.jsonc:1:12: error: ",
+    ] {
+        assert!(lines.contains(part), "{part} in {lines}");
+    }
+    desk.write(".ralph/queue.jsonc", "{");
+    let ran = desk.ralph(&["queue", "validate"]);
+    let lines = &ran.exited(3).stdout;
+    assert!(
+        lines.contains(".ralph/queue.jsonc:1:") && lines.contains(".ralph/done.jsonc:1:"),
+        "{lines}"
+    );
+}

@@ -131,7 +131,7 @@ fn a_value_that_does_not_fit_changes_nothing() {
         ("agent", "[]", 2),
         ("custom_fields", "a", 2),
         ("tags", "[1]", 2),
-        ("depends_on", "RQ-0099", 3),
+        ("depends_on", "RQ-0099", 2),
         ("depends_on", "RQ-0002", 3),
         ("created_at", "", 3),
     ] {

@@ -170,6 +170,27 @@ fn an_import_names_every_problem_of_every_row_at_once() {
 }
 
 #[test]
+fn what_people_read_of_an_export_cannot_act_on_a_terminal() {
+    let desk = Desk::new();
+    let title = "red \\u001b[31m \\u009b \\u202e";
+    let task = format!(
+        r#"{{"id":"RQ-0001","title":"{title}","description":"a\tb\u001b]0;x\u0007","created_at":"2026-01-01T00:00:00Z","updated_at":"2026-01-01T00:00:00Z"}}"#
+    );
+    desk.write(".ralph/queue.jsonc", format!(r#"{{"version":1,"tasks":[{task}]}}"#));
+    let export = |format: &str| {
+        desk.ralph(&["queue", "export", "--format", format]).success().stdout.clone()
+    };
+    for format in ["md", "gh"] {
+        let text = export(format);
+        assert!(!text.contains(['\u{1b}', '\u{9b}', '\u{202e}', '\u{7}']), "{text:?}");
+        assert!(text.contains(r"red \u{1b}[31m \u{9b} \u{202e}"), "{text:?}");
+    }
+    assert!(export("csv").contains("red \u{1b}[31m \u{9b} \u{202e}"), "data stays as it is");
+    desk.ralph(&["queue", "export", "--json"]).exited(2);
+    desk.ralph(&["completions", "bash", "--json"]).exited(2);
+}
+
+#[test]
 fn an_export_is_filtered() {
     let desk = Desk::new();
     desk.write(".ralph/config.jsonc", r#"{"version":2}"#);

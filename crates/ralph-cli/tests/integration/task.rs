@@ -267,7 +267,18 @@ fn a_change_that_would_break_the_queue_is_refused() {
         assert!(ran.code == Some(3) || ran.code == Some(2), "{ran}");
         assert!(ran.stderr.starts_with("error: "), "{ran}");
     }
-    assert_eq!(desk.error(&["task", "add", "x", "--depends-on", "RQ-9999"], 3)["code"], "refused");
     assert_eq!(desk.error(&["task", "done", "RQ-0002"], 3)["code"], "refused");
     assert_eq!(desk.read(".ralph/queue.jsonc"), COMMENTED);
+}
+
+#[test]
+fn a_description_comes_from_a_file_too() {
+    let desk = Desk::new();
+    desk.write("wanted.md", "@one\n\ntwo\n");
+    desk.ralph(&["task", "add", "x", "--description-file", "wanted.md"]).success();
+    let shown = desk.json(&["task", "show", "RQ-0001"]);
+    assert_eq!(shown["task"]["description"], "@one\n\ntwo");
+    let both = ["task", "add", "x", "--description", "y", "--description-file", "wanted.md"];
+    desk.ralph(&both).exited(2);
+    desk.ralph(&["task", "add", "x", "--description-file", "none.md"]).exited(1);
 }

@@ -96,8 +96,9 @@ fn a_graph_in_every_form() {
     let dot = graph(&["--format", "dot"]);
     assert!(dot.contains("  \"RQ-0003\" -> \"RQ-0001\" [style=dashed];\n"), "{dot}");
     assert!(!dot.contains('\u{1b}'), "{dot}");
+    assert!(dot.contains(r"\\u{1b}two"), "{dot}");
     let document = desk.json(&["queue", "graph"]);
-    assert_eq!(document["critical_path"], json!(["RQ-0003", "RQ-0002", "RQ-0001"]));
+    assert_eq!(document["critical_paths"], json!([["RQ-0003", "RQ-0002", "RQ-0001"]]));
     let page = desk.json(&["queue", "graph", "--cursor", "RQ-0002"]);
     assert_eq!((&page["total"], &page["items"][0]["id"]), (&json!(4), &json!("RQ-0003")));
     assert_eq!(page["edges"].as_array().map(Vec::len), Some(2), "those of what is shown");

@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 
-use crate::value::Value;
 use jsonc_parser::ast::Value as Node;
 use ralph_state::TaskId;
 
@@ -11,6 +10,7 @@ use super::sequence::{NewItem, Sequence, Slot};
 use super::style::{Style, indentation_at};
 use super::{Document, SpliceError, syntax};
 use crate::task::{Status, Task};
+use crate::value::Value;
 
 /// Changes to a [`Document`], not yet made.
 ///

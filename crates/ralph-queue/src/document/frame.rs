@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-use crate::value::{Map, Value};
 use jsonc_parser::ast::Value as Node;
 use jsonc_parser::common::Ranged as _;
 use ralph_state::TaskId;
@@ -12,6 +11,7 @@ use super::draft::{Piece, pieces};
 use super::patch::Patch;
 use super::style::{Style, indentation_at};
 use super::{Document, SpliceError, syntax};
+use crate::value::{Map, Value};
 
 /// Where a comment stands that belongs to no task.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -20,7 +20,7 @@ use ralph_state::document::{Format, Newer};
 
 pub use draft::{Block, Draft};
 pub(crate) use frame::{Counts, FloatingChange};
-pub(crate) use read::{NewEntry, NewTask};
+pub(crate) use read::{Lenient, NewEntry, NewTask, locate};
 pub use tasks::{TaskIter, Tasks};
 
 use crate::delta::fingerprint;
@@ -188,16 +188,13 @@ impl Document {
 
     fn parse_slowly(text: String, place: Place) -> Result<Self, ParseError> {
         match read::read(text, place)? {
-            (document, problems) if problems.is_empty() => Ok(document),
-            (_, problems) => Err(ParseError::Shape { problems }),
+            Lenient { document, problems, .. } if problems.is_empty() => Ok(document),
+            Lenient { problems, .. } => Err(ParseError::Shape { problems }),
         }
     }
 
     /// Reads what can be read, with a problem for everything else.
-    pub(crate) fn parse_leniently(
-        text: String,
-        place: Place,
-    ) -> Result<(Self, Vec<Problem>), ParseError> {
+    pub(crate) fn parse_leniently(text: String, place: Place) -> Result<Lenient, ParseError> {
         read::read(text, place)
     }
 

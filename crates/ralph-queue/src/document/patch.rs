@@ -1,11 +1,11 @@
 //! One value in a text becomes another, with as few bytes changed as the values allow.
 
-use crate::value::{Map, Value};
 use jsonc_parser::ast::{self, Value as Node};
 use jsonc_parser::common::Ranged as _;
 
 use super::sequence::{NewItem, Sequence, Slot};
 use super::style::{Style, indentation_at, name_end};
+use crate::value::{Map, Value};
 
 /// Changes values in `text`, whose first line begins with `indent` in the text it is cut from.
 pub(super) struct Patch<'t> {

@@ -5,7 +5,6 @@ use std::ops::Range;
 use std::str::FromStr;
 use std::sync::OnceLock;
 
-use crate::value::{Map, Value};
 use jsonc_parser::ast::{self, Value as Node};
 use jsonc_parser::common::Ranged as _;
 use ralph_state::document::DecodeError;
@@ -18,10 +17,20 @@ use super::{Document, ParseError};
 use crate::queue::Place;
 use crate::task::{Slot, Task};
 use crate::validate::{Problem, Severity};
+use crate::value::{Map, Value};
 
-/// Reads a text as far as it goes: the document without what has the wrong kind, and the list of
-/// that. An error is a text of which nothing can be made.
-pub(super) fn read(text: String, place: Place) -> Result<(Document, Vec<Problem>), ParseError> {
+/// A text, as far as it goes.
+pub(crate) struct Lenient {
+    /// Without what has the wrong kind.
+    pub(crate) document: Document,
+    /// What has the wrong kind.
+    pub(crate) problems: Vec<Problem>,
+    /// Tasks without an id that can be used, and where they are.
+    pub(crate) nameless: Vec<(Task, Range<usize>)>,
+}
+
+/// Reads a text as far as it goes. An error is a text of which nothing can be made.
+pub(super) fn read(text: String, place: Place) -> Result<Lenient, ParseError> {
     let bom = text.len() - text.trim_start_matches('\u{feff}').len();
     let root = syntax::parse(&text[bom..])?;
     let mut reader = Reader { base: bom, task: None, faults: Vec::new() };
@@ -49,6 +58,7 @@ pub(super) fn read(text: String, place: Place) -> Result<(Document, Vec<Problem>
             reader.fault(Document::FORMAT.version_key, at, "version", error.to_string());
         }
     }
+    let mut nameless = Vec::new();
     match root.get("tasks").map(|property| &property.value) {
         Some(Node::Array(array)) => {
             document.array = Some(array.start() + bom..array.end() + bom);
@@ -57,9 +67,12 @@ pub(super) fn read(text: String, place: Place) -> Result<(Document, Vec<Problem>
                 let span = element.start() + bom..element.end() + bom;
                 match element {
                     Node::Object(object) => {
-                        if let Some(task) = reader.task(object) {
+                        let task = reader.task(object);
+                        if reader.task.is_some() {
                             document.heads.push(Head::read(task));
                             document.spans.push(span);
+                        } else {
+                            nameless.push((task, span));
                         }
                     }
                     other => reader.fault(
@@ -78,14 +91,14 @@ pub(super) fn read(text: String, place: Place) -> Result<(Document, Vec<Problem>
     }
     let problems = reader.problems(&text, place);
     document.text = text;
-    Ok((document, problems))
+    Ok(Lenient { document, problems, nameless })
 }
 
 /// Reads the object of one task.
 pub(super) fn read_task(text: &str) -> Result<Task, ParseError> {
     let mut reader = Reader { base: 0, task: None, faults: Vec::new() };
     let task = match syntax::parse(text)? {
-        Node::Object(object) => reader.task(&object),
+        Node::Object(object) => Some(reader.task(&object)),
         other => {
             reader.fault("", other.start(), "wrong_type", "a task must be an object".to_owned());
             None
@@ -294,8 +307,8 @@ impl Reader {
         NewTask { id: id.and_then(|(_, id)| id.ok()), task, has_id }
     }
 
-    /// A task, unless it has no id.
-    fn task(&mut self, object: &ast::Object<'_>) -> Option<Task> {
+    /// A task. Without an id it is read for what is wrong with it alone.
+    fn task(&mut self, object: &ast::Object<'_>) -> Task {
         self.unique_keys("", object);
         let id = match object.get("id") {
             Some(property) => text("id", &property.value)
@@ -307,15 +320,14 @@ impl Reader {
             self.fault("id", at, "id_format", message.clone());
         }
         self.task = id.as_ref().ok().cloned();
-        // Without an id the rest is read for its faults alone.
-        let mut task = Task::new(id.clone().unwrap_or_else(|_| placeholder()), "");
+        let mut task = Task::new(id.unwrap_or_else(|_| placeholder()), "");
         for property in &object.properties {
             self.field(&mut task, property.name.as_str(), &property.value);
         }
         if object.get("title").is_none() {
             self.fault("title", object.start(), "missing_field", "`title` is missing".to_owned());
         }
-        id.ok().map(|_| task)
+        task
     }
 
     fn field(&mut self, task: &mut Task, name: &str, node: &Node<'_>) {
@@ -433,7 +445,7 @@ fn optional<T>(
 
 /// Where a field of the task in `span` stands: `name`, `name[index]` or `name.key`; the task
 /// itself if it has no such field.
-pub(super) fn locate(text: &str, span: &Range<usize>, field: &str) -> usize {
+pub(crate) fn locate(text: &str, span: &Range<usize>, field: &str) -> usize {
     let Ok(Node::Object(object)) = syntax::parse(&text[span.clone()]) else { return span.start };
     let (name, rest) = field.split_at(field.find(['[', '.']).unwrap_or(field.len()));
     let Some(property) = object.get(name) else { return span.start };

@@ -9,13 +9,13 @@ use std::ops::Range;
 use std::str::FromStr as _;
 use std::sync::OnceLock;
 
-use crate::value::{Map, Value};
 use ralph_state::TaskId;
 use ralph_state::json::Number;
 
 use super::tasks::Head;
 use super::{Document, Reading};
 use crate::task::{Slot, Task};
+use crate::value::{Map, Value};
 
 /// Deeper values are left to the parser, which has a limit of its own.
 const MAX_DEPTH: usize = 64;

@@ -1,8 +1,9 @@
 //! How a text is laid out, so that what is added looks like what is there.
 
-use crate::value::Value;
 use jsonc_parser::ast;
 use jsonc_parser::common::Ranged as _;
+
+use crate::value::Value;
 
 /// How new values are written.
 #[derive(Clone, Debug, PartialEq, Eq)]

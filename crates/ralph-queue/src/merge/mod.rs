@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::value::{Map, Value};
 use ralph_state::{TaskId, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -11,6 +10,7 @@ use crate::ids::IdRules;
 use crate::landing::Texts;
 use crate::queue::Place;
 use crate::task::{Status, Task};
+use crate::value::{Map, Value};
 
 mod sequence;
 

@@ -8,14 +8,12 @@ use crate::queue::Place;
 use crate::task::Task;
 
 pub(super) fn check(located: &Located<'_>, ids: &IdRules, report: &mut dyn FnMut(Fault)) {
-    let Located { place, left, .. } = *located;
-    let task = located.task();
-    if left {
+    if located.left {
         let message = "the task is finished and in the done file, too; the next change takes over what is new \
              here, and removes it";
         return report(warning("left_behind", "id", message));
     }
-    let id = task.id.as_str();
+    let id = located.id();
     if !has_form(id, ids) {
         let message = format!(
             "the id must be `{}-` and {} digits or more, not `{id}`",
@@ -23,6 +21,11 @@ pub(super) fn check(located: &Located<'_>, ids: &IdRules, report: &mut dyn FnMut
         );
         report(error("id_format", "id", message));
     }
+    all_but_id(located.task(), located.place, report);
+}
+
+/// What is wrong with a task, whatever its id.
+pub(super) fn all_but_id(task: &Task, place: Place, report: &mut dyn FnMut(Fault)) {
     if task.title.trim().is_empty() {
         report(error("blank", "title", "the title is blank"));
     }

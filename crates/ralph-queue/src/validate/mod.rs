@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ralph_state::TaskId;
 
-use crate::document::{Document, Lines, ParseError};
+use crate::document::{Document, Lenient, Lines, ParseError, locate};
 use crate::ids::IdRules;
 use crate::queue::{Place, Shared};
 use crate::task::{Status, Task};
@@ -77,34 +77,67 @@ impl Problem {
 
 /// Every problem of two texts, of shape and of sense, even where [`crate::Document::parse`] would
 /// give up. What cannot be read is left out when the rest is checked.
-///
-/// Errors: which text cannot be read at all.
-pub fn texts(
-    queue: &str,
-    done: Option<&str>,
-    rules: &Rules,
-) -> Result<Vec<Problem>, (Place, ParseError)> {
-    let read = |text: &str, place| match Document::parse_leniently(text.to_owned(), place) {
-        Ok((document, problems)) => Ok((Some(document), problems)),
-        Err(ParseError::Shape { problems }) => Ok((None, problems)),
-        Err(error) => Err((place, error)),
+pub fn texts(queue: &str, done: Option<&str>, rules: &Rules) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    let mut read = |text: &str, place| match Document::parse_leniently(text.to_owned(), place) {
+        Ok(Lenient { document, problems: shape, nameless }) => {
+            problems.extend(shape);
+            for (task, span) in nameless {
+                let mut faults = Vec::new();
+                fields::all_but_id(&task, place, &mut |fault| faults.push(fault));
+                let lines = Lines::new(text);
+                problems.extend(faults.into_iter().map(|fault| {
+                    let at = lines.position(locate(text, &span, &fault.field));
+                    fault.at(place, at, None)
+                }));
+            }
+            Some(document)
+        }
+        Err(ParseError::Shape { problems: shape }) => {
+            problems.extend(shape);
+            None
+        }
+        Err(error) => {
+            problems.push(unreadable(place, &error));
+            None
+        }
     };
-    let (queue, mut problems) = read(queue, Place::Queue)?;
-    let (done, done_problems) = match done {
-        Some(done) => read(done, Place::Done)?,
-        None => (Some(Document::empty()), Vec::new()),
+    let queue = read(queue, Place::Queue);
+    let done = match done {
+        Some(done) => read(done, Place::Done),
+        None => Some(Document::empty()),
     };
-    problems.extend(done_problems);
+    // What a field of the wrong kind was replaced with says nothing about the field, and it may be
+    // told as missing besides.
+    let mut known = BTreeSet::new();
+    problems.retain(|problem| known.insert(problem.spot()));
     // Without all tasks of one file, those of the other would seem to name what is not there.
     if let (Some(queue), Some(done)) = (queue, done) {
-        // What a field of the wrong kind was replaced with says nothing about the field.
-        let known: BTreeSet<(Place, usize, usize, Option<String>)> =
-            problems.iter().map(Problem::spot).collect();
         let problems_of_sense = documents(&queue, &done, rules).into_iter();
         problems.extend(problems_of_sense.filter(|problem| !known.contains(&problem.spot())));
     }
     sort(&mut problems);
-    Ok(problems)
+    problems
+}
+
+/// A file of which nothing can be made, as a problem.
+fn unreadable(place: Place, error: &ParseError) -> Problem {
+    let (line, column, message) = match error {
+        ParseError::Syntax { line, column, message } => (*line, *column, message.clone()),
+        ParseError::NotUtf8 { line, column } => (*line, *column, "not UTF-8".to_owned()),
+        ParseError::ConflictMarkers { line } => (*line, 1, "conflict markers of git".to_owned()),
+        other => (1, 1, other.to_string()),
+    };
+    Problem {
+        severity: Severity::Error,
+        code: "unreadable",
+        place,
+        task: None,
+        field: None,
+        line,
+        column,
+        message,
+    }
 }
 
 /// Every problem of two documents.
@@ -125,18 +158,8 @@ pub(crate) fn documents(queue: &Document, done: &Document, rules: &Rules) -> Vec
             Place::Queue => &lines[0],
             Place::Done => &lines[1],
         };
-        let (line, column) = lines.position(document.locate(index, &fault.field));
-        let Fault { severity, code, field, message } = fault;
-        Problem {
-            severity,
-            code,
-            place,
-            task: Some(tasks[at].task().id.clone()),
-            field: Some(field),
-            line,
-            column,
-            message,
-        }
+        let spot = lines.position(document.locate(index, &fault.field));
+        fault.at(place, spot, Some(tasks[at].task().id.clone()))
     };
     let mut problems: Vec<Problem> = faults.into_iter().map(problem).collect();
     sort(&mut problems);
@@ -241,6 +264,13 @@ struct Fault {
     code: &'static str,
     field: String,
     message: String,
+}
+
+impl Fault {
+    fn at(self, place: Place, (line, column): (usize, usize), task: Option<TaskId>) -> Problem {
+        let Self { severity, code, field, message } = self;
+        Problem { severity, code, place, task, field: Some(field), line, column, message }
+    }
 }
 
 fn error(code: &'static str, field: impl Into<String>, message: impl Into<String>) -> Fault {

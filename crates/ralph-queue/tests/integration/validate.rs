@@ -6,7 +6,7 @@ use ralph_queue::{Document, IdRules, Place, Queue, Rules, Severity, Task, valida
 use super::text;
 
 fn check(queue: &str, done: Option<&str>, expected: &Expect) {
-    let problems = validate::texts(queue, done, &Rules::default()).unwrap();
+    let problems = validate::texts(queue, done, &Rules::default());
     let lines: Vec<String> = problems
         .iter()
         .map(|problem| {
@@ -58,6 +58,22 @@ fn a_field_of_the_wrong_kind_is_told_once_and_hides_no_other() {
         queue:3:35 error RQ-0002 created_at wrong_type: `created_at` must be a text
         queue:3:91 error RQ-0002 depends_on[0] unknown_task: `depends_on` names `RQ-0009`, which is in neither file
     "#]],
+    );
+}
+
+#[test]
+fn a_task_without_an_id_is_looked_at_like_any_other() {
+    check(
+        "{\"version\": 1, \"tasks\": [\n  {\"title\": \" \", \"tags\": [\"\"], \"updated_at\": 7},\n]}",
+        Some("{\"tasks\": [\n"),
+        &expect![[r#"
+            queue:2:3 error - id id_format: `id` is missing
+            queue:2:3 error - created_at missing_field: `created_at` is missing
+            queue:2:13 error - title blank: the title is blank
+            queue:2:27 error - tags[0] blank: an entry of `tags` is blank
+            queue:2:46 error - updated_at wrong_type: `updated_at` must be a text
+            done:1:11 error - - unreadable: unterminated array
+        "#]],
     );
 }
 
@@ -156,12 +172,12 @@ fn a_chain_of_100_000_fits_the_stack() {
     }
     text.push_str("]}");
     let rules = Rules { ids: IdRules { width: 6, ..IdRules::default() }, ..Rules::default() };
-    let problems = validate::texts(&text, None, &rules).unwrap();
+    let problems = validate::texts(&text, None, &rules);
     assert_eq!(problems.len(), 1);
     assert_eq!((problems[0].severity, problems[0].code), (Severity::Warning, "deep_dependencies"));
 
     let closed = text.replacen("\"depends_on\":[]", "\"depends_on\":[\"RQ-000001\"]", 1);
-    let problems = validate::texts(&closed, None, &rules).unwrap();
+    let problems = validate::texts(&closed, None, &rules);
     assert_eq!(problems.iter().map(|problem| problem.code).collect::<Vec<_>>(), ["cycle"]);
 }
 

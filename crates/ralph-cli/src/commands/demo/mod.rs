@@ -51,8 +51,12 @@ pub(crate) fn demo(context: &Context, args: &DemoArgs) -> Result<Exit, CliError>
     if let Some(parent) = directory.parent() {
         fs_err::create_dir_all(parent)?;
     }
-    fs_err::create_dir(&directory).map_err(|error| {
-        CliError::from(error).hint("Name a directory that does not exist yet.").at(dir)
+    fs_err::create_dir(&directory).map_err(|error| match error.kind() {
+        std::io::ErrorKind::AlreadyExists => {
+            CliError::new(ErrorKind::Usage, format!("`{}` is there already", dir.display()))
+                .hint("Name a directory that does not exist yet.")
+        }
+        _ => CliError::from(error).at(dir),
     })?;
     let dir = fs_err::canonicalize(&directory)?;
     let exit = play(context, args, &dir)?;

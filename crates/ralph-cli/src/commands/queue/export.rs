@@ -13,8 +13,13 @@ use crate::args::{ExportArgs, ExportFormat};
 use crate::context::Context;
 use crate::error::{CliError, ErrorKind, Exit};
 use crate::project::Project;
+use crate::ui::harmless;
 
 pub(crate) fn export(context: &Context, args: &ExportArgs) -> Result<Exit, CliError> {
+    if context.ui.wants_json() {
+        return Err(CliError::new(ErrorKind::Usage, "an export has a format of its own")
+            .hint("`ralph queue export --format json` is a list of whole tasks, `ralph queue list --json` one that says what was cut."));
+    }
     let project = Project::open(context, "ralph queue export")?;
     let queue = project.whole_queue()?;
     let chosen = chosen(&queue, args)?;
@@ -22,9 +27,10 @@ pub(crate) fn export(context: &Context, args: &ExportArgs) -> Result<Exit, CliEr
     let text = match args.format {
         ExportFormat::Csv => table::write(&chosen, Separator::Comma).map_err(cannot)?,
         ExportFormat::Tsv => table::write(&chosen, Separator::Tab).map_err(cannot)?,
-        ExportFormat::Md => markdown(&chosen),
+        ExportFormat::Md => harmless(&markdown(&chosen)),
         ExportFormat::Gh => {
-            chosen.iter().map(|task| issue(task)).collect::<Vec<_>>().join("\n---\n\n")
+            let issues: Vec<String> = chosen.iter().map(|task| issue(task)).collect();
+            harmless(&issues.join("\n---\n\n"))
         }
         ExportFormat::Json if args.output.is_none() => {
             context.ui.print_json(&chosen)?;
@@ -72,7 +78,8 @@ fn markdown(tasks: &[&Task]) -> String {
     let row = |task: &&Task| {
         let (tags, title) = (task.tags.join(", "), &task.title);
         let cells = [task.id.as_str(), task.status.as_str(), task.priority.as_str(), title, &tags];
-        let cells = cells.map(|cell| cell.replace('|', "\\|").replace(['\n', '\r'], " "));
+        let cells = cells
+            .map(|cell| cell.replace('|', "\\|").replace("\r\n", " ").replace(['\n', '\r'], " "));
         format!("| {} |\n", cells.join(" | "))
     };
     heading + &tasks.iter().map(row).collect::<Vec<_>>().concat()

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ralph_queue::graph::{self, Branch, Direction, Edge, Graph, Mark};
+use ralph_queue::graph::{self, Branch, Critical, Direction, Edge, Graph, Mark};
 use ralph_queue::{Queue, Status, Task};
 use ralph_state::TaskId;
 use serde::Serialize;
@@ -14,10 +14,13 @@ use crate::error::{CliError, Exit};
 use crate::project::{self, Project};
 use crate::render::envelope::{Budget, Cut, List, Schema};
 use crate::render::task::status_word;
-use crate::ui::{BOLD, DIM, Text, YELLOW, clip};
+use crate::ui::{BOLD, DIM, Text, YELLOW, clip, harmless};
 
 /// Deeper than any person reads; a chain of 100,000 would fill a disk with spaces.
 const MAX_DEPTH: usize = 200;
+
+/// More chains of one length than anybody looks at.
+const MAX_PATHS: usize = 100;
 
 pub(crate) fn graph(context: &Context, args: &GraphArgs) -> Result<Exit, CliError> {
     let project = Project::open(context, "ralph queue graph")?;
@@ -33,9 +36,9 @@ pub(crate) fn graph(context: &Context, args: &GraphArgs) -> Result<Exit, CliErro
     if let Some(task) = around {
         graph = graph.around(task.id.as_str(), direction);
     }
-    let critical = graph.critical_path();
+    let critical = graph.critical();
     if args.format == GraphFormat::Json && !context.ui.wants_json() {
-        let critical = if args.critical { critical.as_slice() } else { &[] };
+        let critical = args.critical.then_some(&critical);
         context.ui.print_json(&match around {
             Some(task) => related(task, &graph, critical, direction),
             None => whole(&queue, &graph, critical),
@@ -44,10 +47,8 @@ pub(crate) fn graph(context: &Context, args: &GraphArgs) -> Result<Exit, CliErro
     }
     let is_empty = graph.tasks.is_empty();
     if args.critical {
-        let on_path: BTreeSet<&str> = critical.iter().copied().collect();
-        let steps: BTreeSet<_> = critical.windows(2).map(|pair| (pair[0], pair[1])).collect();
-        graph.tasks.retain(|task| on_path.contains(task.id.as_str()));
-        graph.edges.retain(|edge| steps.contains(&(edge.from, edge.to)));
+        graph.tasks.retain(|task| critical.has(task.id.as_str()));
+        graph.edges.retain(|edge| critical.has_step(edge.from, edge.to));
     }
     if context.ui.wants_json() {
         print_json(context, &queue, &graph, &critical, &args.part)?;
@@ -88,7 +89,7 @@ fn print_json(
     context: &Context,
     queue: &Queue,
     graph: &Graph<'_>,
-    critical: &[&str],
+    critical: &Critical<'_>,
     part: &PartArgs,
 ) -> Result<(), CliError> {
     #[derive(Serialize)]
@@ -97,8 +98,11 @@ fn print_json(
         list: List<'a, Node<'a>>,
         /// Of the tasks that are in `items`.
         edges: Vec<&'a Edge<'a>>,
-        critical_path: &'a [&'a str],
+        critical_paths: &'a [Vec<&'a str>],
+        /// There are more of them.
+        critical_paths_truncated: bool,
     }
+    let (paths, is_cut) = critical.paths(MAX_PATHS);
     let tasks = graph.tasks.iter();
     let nodes: Vec<Node<'_>> =
         tasks.map(|task| Node { id: &task.id, title: &task.title, status: task.status }).collect();
@@ -108,11 +112,16 @@ fn print_json(
     let list = List::part(Schema::v1("queue-graph"), project::revision(queue), &nodes, &cut);
     let shown: BTreeSet<&str> = list.items.iter().map(|node| node.id.as_str()).collect();
     let edges = graph.edges.iter().filter(|edge| shown.contains(edge.from)).collect();
-    context.ui.print_json(&Document { list, edges, critical_path: critical })
+    context.ui.print_json(&Document {
+        list,
+        edges,
+        critical_paths: &paths,
+        critical_paths_truncated: is_cut,
+    })
 }
 
 /// The whole graph as 0.4.0 has it; but a task that another one blocks waits for it here too.
-fn whole(queue: &Queue, graph: &Graph<'_>, critical: &[&str]) -> Value {
+fn whole(queue: &Queue, graph: &Graph<'_>, critical: Option<&Critical<'_>>) -> Value {
     let everything = Graph::new(tasks(queue, true));
     let by_id: BTreeMap<&str, &Task> =
         everything.tasks.iter().map(|task| (task.id.as_str(), *task)).collect();
@@ -142,15 +151,17 @@ fn whole(queue: &Queue, graph: &Graph<'_>, critical: &[&str]) -> Value {
             "status": task.status,
             "dependencies": before.get(id).cloned().unwrap_or_default(),
             "dependents": after.get(id).cloned().unwrap_or_default(),
-            "critical": critical.contains(&id),
+            "critical": critical.is_some_and(|critical| critical.has(id)),
         })
     };
-    let path = |path: &[&str]| {
+    let path = |path: &Vec<&str>| {
         let is_open = |id: &&str| by_id.get(*id).is_some_and(|task| !task.status.is_terminal());
         json!({ "path": path, "length": path.len(), "blocked": path.iter().any(is_open) })
     };
-    let paths: Vec<Value> = (!critical.is_empty()).then(|| path(critical)).into_iter().collect();
-    json!({
+    let (paths, is_cut) =
+        critical.map_or((Vec::new(), false), |critical| critical.paths(MAX_PATHS));
+    let paths: Vec<Value> = paths.iter().map(path).collect();
+    let mut document = json!({
         "summary": {
             "total_tasks": everything.tasks.len(),
             "runnable_tasks": runnable,
@@ -158,12 +169,21 @@ fn whole(queue: &Queue, graph: &Graph<'_>, critical: &[&str]) -> Value {
         },
         "critical_paths": paths,
         "tasks": visible.iter().map(node).collect::<Vec<_>>(),
-    })
+    });
+    if is_cut {
+        document["critical_paths_truncated"] = true.into();
+    }
+    document
 }
 
 /// What a task waits for, or who waits for it, as 0.4.0 has it.
-fn related(task: &Task, graph: &Graph<'_>, critical: &[&str], direction: Direction) -> Value {
-    let is_critical = |task: &Task| critical.contains(&task.id.as_str());
+fn related(
+    task: &Task,
+    graph: &Graph<'_>,
+    critical: Option<&Critical<'_>>,
+    direction: Direction,
+) -> Value {
+    let is_critical = |task: &Task| critical.is_some_and(|critical| critical.has(task.id.as_str()));
     let mut others: Vec<&Task> =
         graph.tasks.iter().copied().filter(|other| other.id != task.id).collect();
     others.sort_by_key(|task| &task.id);
@@ -248,15 +268,14 @@ fn draw(context: &Context, tasks: &[&Task], branches: &[Branch<'_>]) -> Result<(
     context.ui.print(text)
 }
 
-fn dot(graph: &Graph<'_>, critical: &[&str]) -> String {
+fn dot(graph: &Graph<'_>, critical: &Critical<'_>) -> String {
     // A JSON string is a DOT string.
-    let quoted = |text: &str| Value::from(text).to_string();
-    let critical: BTreeSet<&str> = critical.iter().copied().collect();
+    let quoted = |text: &str| Value::from(harmless(text)).to_string();
     let mut lines = vec!["digraph queue {".to_owned(), "  node [shape=box];".to_owned()];
     for task in &graph.tasks {
         let id = task.id.as_str();
         let label = quoted(&format!("{id} ({})\n{}", task.status, task.title));
-        let bold = if critical.contains(id) { ", style=bold" } else { "" };
+        let bold = if critical.has(id) { ", style=bold" } else { "" };
         lines.push(format!("  {} [label={label}{bold}];", quoted(id)));
     }
     for edge in &graph.edges {

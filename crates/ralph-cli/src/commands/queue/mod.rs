@@ -17,7 +17,7 @@ use ralph_loop::layout::Layout;
 use ralph_queue::document::Reading;
 use ralph_queue::runnability::{DoingFirst, Drafts, Reason, Report, Selected, Summary, TaskReport};
 use ralph_queue::stats::Estimates;
-use ralph_queue::{Listed, LoadError, ParseError, Place, Problem, Queue, Severity, Status, Task};
+use ralph_queue::{Listed, LoadError, Place, Problem, Queue, Severity, Status, Task};
 use ralph_state::file::{Durability, is_locked, replace};
 use ralph_state::{Clock as _, TaskId, Timestamp};
 use serde::Serialize;
@@ -257,14 +257,19 @@ fn reasons(queue: &Queue, report: &Report) -> Text {
 
 fn validate(context: &Context) -> Result<Exit, CliError> {
     let project = Project::open(context, "ralph queue validate")?;
-    // Nothing but fields of the wrong kind leaves problems to tell without a queue.
-    let queue = match project.files.load_for(Reading::Whole) {
-        Err(LoadError::Parse { source: ParseError::Shape { .. }, .. }) => None,
-        loaded => Some(loaded.map_err(|error| project.load_error(error))?),
-    };
-    let problems = match &queue {
-        Some(queue) => queue.validate(&project.files.rules),
-        None => project.files.problems()?,
+    let (queue, problems) = match project.files.load_for(Reading::Whole) {
+        Ok(queue) => {
+            let problems = queue.validate(&project.files.rules);
+            (Some(queue), problems)
+        }
+        Err(error @ LoadError::Parse { .. }) => match project.files.problems()? {
+            // What a file is that is none is best told with what to do about it.
+            problems if problems.len() == 1 && problems[0].code == "unreadable" => {
+                return Err(project.load_error(error));
+            }
+            problems => (None, problems),
+        },
+        Err(error) => return Err(project.load_error(error)),
     };
     let (errors, warnings): (Vec<&Problem>, Vec<&Problem>) =
         problems.iter().partition(|problem| problem.severity == Severity::Error);

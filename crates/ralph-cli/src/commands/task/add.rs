@@ -22,7 +22,8 @@ pub(crate) fn add(context: &Context, args: &TaskAddArgs) -> Result<Exit, CliErro
     }
     let mut texts = Texts::of(context);
     let long = Long {
-        description: texts.read_some(args.description.as_deref())?,
+        description: texts
+            .read_or_file(args.description.as_deref(), args.description_file.as_deref())?,
         request: texts.read_some(args.request.as_deref())?,
         evidence: texts.read_all(&args.evidence)?,
         plan: texts.read_all(&args.plan)?,
