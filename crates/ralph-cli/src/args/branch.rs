@@ -22,7 +22,7 @@ pub(crate) enum Side {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  ralph queue merge-driver %O %A %B %P     As git has it in `merge.ralph-queue.driver`")]
+  ralph queue merge-driver %O %A %B %P %Y     As git has it in `merge.ralph-queue.driver`")]
 pub(crate) struct MergeDriverArgs {
     /// The common ancestor
     pub(crate) base: PathBuf,
@@ -33,6 +33,9 @@ pub(crate) struct MergeDriverArgs {
     /// The file's name in the repository
     #[arg(value_name = "PATH")]
     pub(crate) name: Option<PathBuf>,
+    /// What git calls the other side; its done file tells which of its tasks are finished
+    #[arg(value_name = "LABEL")]
+    pub(crate) label: Option<String>,
 }
 
 /// Finish a merge of the queue

@@ -29,6 +29,44 @@ pub struct Merged {
     pub ids: BTreeSet<TaskId>,
 }
 
+impl Merged {
+    /// Whether one side removed a task that the other changed: that may be since it finished it.
+    pub fn has_removals(&self) -> bool {
+        self.conflicts.iter().any(Conflict::is_removal)
+    }
+
+    /// Of a queue file: leaves out the conflicts about tasks that the side that removed them has
+    /// in its done file, and says which. Such a task stays in the text, for what the other side
+    /// did to it: every reader of both files takes it for finished, and the next edit takes over
+    /// what is new (see [`crate::Queue::leftovers`]).
+    pub fn settle_finished(
+        &mut self,
+        ours: Option<&Document>,
+        theirs: Option<&Document>,
+    ) -> Vec<TaskId> {
+        let finished = |conflict: &Conflict| {
+            let done = if conflict.ours.is_none() { ours } else { theirs }?;
+            let kept = conflict.ours.as_ref().or(conflict.theirs.as_ref())?;
+            let kept = Task::parse(&kept.to_string()).ok()?;
+            let is_it = |task: &&Task| task.id == kept.id && task.is_version_of(&kept);
+            done.tasks().iter().find(is_it).map(|task| task.id.clone())
+        };
+        let mut settled = Vec::new();
+        self.conflicts.retain(|conflict| {
+            let id = finished(conflict).filter(|_| conflict.is_removal());
+            settled.extend(id.clone());
+            id.is_none()
+        });
+        settled
+    }
+}
+
+impl Conflict {
+    fn is_removal(&self) -> bool {
+        self.task.is_some() && self.field.is_none()
+    }
+}
+
 /// Both files merged, and what could not be decided.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MergedFiles {

@@ -85,6 +85,28 @@ fn a_true_conflict_is_valid_and_reported() {
 }
 
 #[test]
+fn what_a_side_finished_into_its_done_file_is_no_removal() {
+    let changed = BASE.replace("\"n1\"", "\"n2\"").replace("\"Two\"", "\"Due\"");
+    let done = r#"{"version": 1, "tasks": [{"id": "RQ-0001", "title": "One", "status": "done"}]}"#;
+    let done = Document::parse(done).unwrap();
+    let empty = r#"{"version": 1, "tasks": []}"#;
+    for is_ours in [true, false] {
+        let (ours, theirs) = if is_ours { (empty, &*changed) } else { (&*changed, empty) };
+        let mut merged = three_way(BASE, ours, theirs).unwrap();
+        assert!(merged.has_removals());
+        let files = if is_ours { (Some(&done), None) } else { (None, Some(&done)) };
+        // The other side's done file tells nothing.
+        assert_eq!(merged.settle_finished(files.1, files.0), []);
+        let finished = merged.settle_finished(files.0, files.1);
+        assert_eq!(finished.iter().map(|id| id.as_str()).collect::<Vec<_>>(), ["RQ-0001"]);
+        let left: Vec<_> = merged.conflicts.iter().map(|conflict| &conflict.task).collect();
+        assert_eq!(left, [&Some("RQ-0002".parse().unwrap())]);
+        let queue = Queue::new(Document::parse(merged.text).unwrap(), Some(done.clone()));
+        assert_eq!(queue.leftovers().count(), 1);
+    }
+}
+
+#[test]
 fn added_and_removed_tasks() {
     let base = text(&["", "", ""]);
     let without_first = {

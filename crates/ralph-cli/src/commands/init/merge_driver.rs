@@ -18,7 +18,7 @@ const BEGIN: &str = "# >>> ralph: queue files are merged by task";
 /// leaves markers: what git takes for a result would else be ours alone.
 fn driver(program: &str) -> String {
     format!(
-        "{program} queue merge-driver %O %A %B %P; e=$?; test $e -lt 2 && exit $e; \
+        "{program} queue merge-driver %O %A %B %P %Y; e=$?; test $e -lt 2 && exit $e; \
          git merge-file -L ours -L base -L theirs %A %O %B"
     )
 }

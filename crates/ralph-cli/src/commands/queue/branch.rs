@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use ralph_config::Overrides;
 use ralph_git::Repo;
 use ralph_queue::conflict::{self, Loss};
 use ralph_queue::merge::{Conflict, Merged};
@@ -18,7 +19,7 @@ use crate::args::{CheckArgs, MergeDriverArgs, ResolveArgs, Side};
 use crate::commands::input;
 use crate::context::Context;
 use crate::error::{CliError, ErrorKind, Exit};
-use crate::project::{Project, RALPH_DIR, find_root, shared_dir};
+use crate::project::{Project, RALPH_DIR, find_root, shared_dir, sources};
 use crate::render::envelope::Schema;
 use crate::ui::{BOLD, RED, Text};
 
@@ -35,11 +36,19 @@ fn drive(context: &Context, args: &MergeDriverArgs) -> Result<Exit, CliError> {
     let [base, ours, theirs] = [read(&args.base)?, read(&args.ours)?, read(&args.theirs)?];
     let name = args.name.as_deref().unwrap_or(&args.ours);
     let (text, exit) = match conflict::drive(&base, &ours, &theirs) {
-        Ok(merged) => {
+        Ok(mut merged) => {
+            let finished = finished(context, args, &theirs, &mut merged);
             if context.ui.wants_json() {
                 print_json(context, &[(name, &merged)], &[], false)?;
             }
             tell_renumbered(context, &merged.renumbered);
+            for id in finished {
+                let text = Text::new().style(BOLD, id).plain(
+                    " was finished on one side: the next change of the queue takes over what the \
+                     other did.",
+                );
+                context.ui.say(text);
+            }
             let undecided = merged.undecided();
             if !undecided.is_empty() {
                 let names = Names::of(context, &context.directory()?);
@@ -68,6 +77,56 @@ fn drive(context: &Context, args: &MergeDriverArgs) -> Result<Exit, CliError> {
     };
     context.ui.saved(replace(&args.ours, text.as_bytes(), Durability::None)?);
     Ok(exit)
+}
+
+/// The tasks that one side finished into its done file, of which the queue file is merged here.
+/// What cannot be read leaves a conflict.
+fn finished(
+    context: &Context,
+    args: &MergeDriverArgs,
+    theirs: &str,
+    merged: &mut Merged,
+) -> Vec<TaskId> {
+    let (true, Some(name)) = (merged.has_removals(), &args.name) else { return Vec::new() };
+    let Ok(directory) = context.directory() else { return Vec::new() };
+    let done_name = done_beside(context, &directory, name);
+    // Git has not touched the work tree yet: what is there is ours.
+    let ours = input::read(Some(&directory.join(&done_name)), input::TASKS_LIMIT).ok();
+    let theirs = their_done(context, &directory, args, (theirs, &done_name));
+    let parse = |text: Option<String>| Document::parse(text?).ok();
+    merged.settle_finished(parse(ours).as_ref(), parse(theirs).as_ref())
+}
+
+/// The done file that goes with a queue file, as git names them. The configuration may be in
+/// conflict itself.
+fn done_beside(context: &Context, directory: &Path, queue: &Path) -> PathBuf {
+    let root = find_root(directory.join(queue).parent().unwrap_or(directory)).map(Path::to_owned);
+    let config = root
+        .as_ref()
+        .and_then(|root| ralph_config::load(&sources(context, root), &Overrides::default()).ok());
+    let configured = root.zip(config).and_then(|(root, settings)| {
+        let path = root.join(settings.config.queue.done_file);
+        path.strip_prefix(directory).ok().map(Path::to_owned)
+    });
+    configured.unwrap_or_else(|| queue.with_file_name("done.jsonc"))
+}
+
+/// The done file of the commit that the other side is: the first that git may mean whose queue
+/// file is the one that is merged.
+fn their_done(
+    context: &Context,
+    directory: &Path,
+    args: &MergeDriverArgs,
+    (queue, done_name): (&str, &Path),
+) -> Option<String> {
+    let repo = context.repo(directory).ok()?;
+    let label = args.label.as_deref().and_then(|label| label.split_whitespace().next());
+    let known = ["refs/stash", "MERGE_HEAD", "CHERRY_PICK_HEAD", "REBASE_HEAD"];
+    let text = |rev: &str, name| text_of(&repo, rev, name).ok().flatten();
+    let name = args.name.as_deref()?;
+    let mut revs = label.into_iter().filter(|label| !label.starts_with('-')).chain(known);
+    let rev = revs.find(|rev| text(rev, name).is_some_and(|found| found == queue))?;
+    text(rev, done_name)
 }
 
 /// Notes the ids that a merge brought, for no other task to get them, and that there are

@@ -111,7 +111,14 @@ pub(crate) fn unsettled(
             Place::Queue => queue.document(),
             Place::Done => queue.done_document(),
         };
-        let open = settle::unsettled(undecided.unwrap_or_default(), document, memory);
+        // What one side finished is finished: the next change takes over what the other did.
+        let is_finished = |undecided: &Undecided| {
+            let task = undecided.conflict.task.as_ref().and_then(|id| queue.find(id.as_str()));
+            undecided.conflict.field.is_none() && task.is_some_and(|(at, _)| at == Place::Done)
+        };
+        let mut undecided = undecided.unwrap_or_default();
+        undecided.retain(|undecided| place == Place::Done || !is_finished(undecided));
+        let open = settle::unsettled(undecided, document, memory);
         unsettled.extend(open.into_iter().map(|undecided| {
             let (path, merge) = (path.clone(), merge.clone());
             Unsettled { place, path, merge, undecided }
