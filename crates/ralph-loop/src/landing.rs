@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use ralph_git::{GitError, Repo};
+use ralph_git::{GitError, Repo, Sha};
 use ralph_queue::Task;
 use ralph_state::TaskId;
 
@@ -29,13 +29,17 @@ pub fn message(task: &Task, claim: &str, subjects: &[String]) -> String {
     text
 }
 
-/// A rescue ref for `task` that does not exist yet: numbered, oldest first.
+/// The rescue ref for `commit`, work on `task`: the one that has it already, else one that does not
+/// exist yet. They are numbered, oldest first.
 ///
 /// # Errors
 /// When git cannot list the refs.
-pub fn free_rescue_ref(repo: &Repo, task: &TaskId) -> Result<String, GitError> {
+pub fn rescue_ref(repo: &Repo, task: &TaskId, commit: &Sha) -> Result<String, GitError> {
     let prefix = format!("{RESCUE_REFS}{task}/");
     let taken = repo.refs(&prefix)?;
+    if let Some((name, _)) = taken.iter().find(|(_, kept)| kept == commit) {
+        return Ok(name.clone());
+    }
     let last = taken.iter().filter_map(|(name, _)| name.strip_prefix(&prefix)?.parse::<u32>().ok());
     Ok(format!("{prefix}{}", last.max().unwrap_or(0) + 1))
 }

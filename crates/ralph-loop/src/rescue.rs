@@ -1,9 +1,13 @@
 //! Work that did not land: where it is kept, and how to get at it.
 
-use ralph_git::{DiffStat, GitError, Repo, Sha, UpdateRef};
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use ralph_git::{DiffStat, GitError, Head, Repo, Sha, UpdateRef};
 use thiserror::Error;
 
-use crate::landing::RESCUE_REFS;
+use crate::landing::{ATTEMPT_TRAILER, RESCUE_REFS};
+use crate::target;
 
 /// Work under a rescue ref of the user's repository.
 #[derive(Clone, Debug)]
@@ -18,6 +22,8 @@ pub struct Kept {
     pub subject: String,
     /// How much it differs from its base.
     pub change: DiffStat,
+    /// Whether the branch that is checked out, or its remote one, has it by now.
+    pub has_landed: bool,
 }
 
 /// Why kept work could not be given back. Nothing was changed.
@@ -30,6 +36,14 @@ pub enum RescueError {
         /// The name asked for.
         name: String,
     },
+    /// Several are kept of that task.
+    #[error("more than one is kept of {task}: {}", names.join(", "))]
+    Ambiguous {
+        /// The task.
+        task: String,
+        /// Their names, oldest first.
+        names: Vec<String>,
+    },
     /// The branch it would be on exists.
     #[error("the branch `{branch}` exists already")]
     BranchExists {
@@ -41,14 +55,20 @@ pub enum RescueError {
     Git(#[from] GitError),
 }
 
-/// Everything kept in `repo`, by name.
+/// Everything kept in `repo`, by name. Changes of the queue files `books` are not looked for on
+/// the branch: every landing changes them.
 ///
 /// # Errors
 /// When git cannot be asked.
-pub fn list(repo: &Repo) -> Result<Vec<Kept>, GitError> {
+pub fn list(repo: &Repo, books: &[PathBuf]) -> Result<Vec<Kept>, GitError> {
     let mut kept = Vec::new();
+    let refs = repo.refs(RESCUE_REFS)?;
+    if refs.is_empty() {
+        return Ok(kept);
+    }
+    let target = Target::of(repo, books)?;
     let head = repo.head()?.commit().cloned();
-    for (name, commit) in repo.refs(RESCUE_REFS)? {
+    for (name, commit) in refs {
         let subject = repo.log_lines(commit.as_str(), 1)?.pop().map(|line| line.subject);
         let left = match &head {
             Some(head) => repo.merge_base(head, &commit)?.filter(|left| *left != commit),
@@ -63,18 +83,96 @@ pub fn list(repo: &Repo) -> Result<Vec<Kept>, GitError> {
             None => DiffStat::default(),
         };
         let name = name.strip_prefix(RESCUE_REFS).unwrap_or(&name).to_owned();
-        kept.push(Kept { name, commit, base, subject: subject.unwrap_or_default(), change });
+        let has_landed = target.has(repo, &commit, base.as_ref())?;
+        let subject = subject.unwrap_or_default();
+        kept.push(Kept { name, commit, base, subject, change, has_landed });
     }
     Ok(kept)
+}
+
+/// Where work lands, as far as this repository knows.
+struct Target<'a> {
+    tips: Vec<Sha>,
+    /// The claims under which something landed there.
+    claims: BTreeSet<String>,
+    books: &'a [PathBuf],
+}
+
+impl<'a> Target<'a> {
+    fn of(repo: &Repo, books: &'a [PathBuf]) -> Result<Self, GitError> {
+        let head = repo.head()?;
+        let mut tips: Vec<Sha> = head.commit().cloned().into_iter().collect();
+        if let Head::Branch { name, .. } = &head {
+            tips.extend(repo.resolve(&format!("refs/remotes/{}/{name}", target::REMOTE))?);
+        }
+        let mut claims = BTreeSet::new();
+        for tip in &tips {
+            let trailers = repo.trailers(tip.as_str(), ATTEMPT_TRAILER)?;
+            claims.extend(trailers.into_iter().map(|(_, claim)| claim));
+        }
+        Ok(Self { tips, claims, books })
+    }
+
+    /// Whether `commit` is there itself, or landed under its claim, or changes nothing that is not
+    /// the same there.
+    fn has(&self, repo: &Repo, commit: &Sha, base: Option<&Sha>) -> Result<bool, GitError> {
+        let Some(base) = base else { return Ok(false) };
+        let claims = repo.trailers(&format!("{base}..{commit}"), ATTEMPT_TRAILER)?;
+        if claims.iter().any(|(of, claim)| of == commit && self.claims.contains(claim)) {
+            return Ok(true);
+        }
+        let is_work = |path: &PathBuf| !self.books.contains(path);
+        let mut changed = repo.changed_paths(base, commit)?;
+        changed.retain(is_work);
+        for tip in &self.tips {
+            if repo.is_ancestor(commit, tip)? {
+                return Ok(true);
+            }
+            let differs = repo.changed_paths(commit, tip)?;
+            if !changed.is_empty() && !changed.iter().any(|path| differs.contains(path)) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}
+
+/// The names of everything kept of `task`, oldest first.
+fn names_of(repo: &Repo, task: &str) -> Result<Vec<String>, GitError> {
+    let prefix = format!("{RESCUE_REFS}{task}/");
+    let number = |name: &str| name.strip_prefix(&prefix)?.parse::<u32>().ok();
+    let mut numbers: Vec<u32> =
+        repo.refs(&prefix)?.iter().filter_map(|(name, _)| number(name)).collect();
+    numbers.sort_unstable();
+    Ok(numbers.into_iter().map(|number| format!("{task}/{number}")).collect())
+}
+
+/// What `asked` names: one piece of kept work, by its short name or its ref, or all that is kept
+/// of a task, oldest first. Never empty.
+///
+/// # Errors
+/// When nothing is kept under that name, or git cannot be asked.
+pub fn find(repo: &Repo, asked: &str) -> Result<Vec<String>, RescueError> {
+    let name = asked.strip_prefix(RESCUE_REFS).unwrap_or(asked);
+    if repo.resolve(&format!("{RESCUE_REFS}{name}"))?.is_some() {
+        return Ok(vec![name.to_owned()]);
+    }
+    let names = names_of(repo, name)?;
+    if names.is_empty() { Err(RescueError::Unknown { name: asked.to_owned() }) } else { Ok(names) }
 }
 
 /// Makes a branch `rescue/<name>` of kept work; the checkout is not touched.
 ///
 /// # Errors
-/// When nothing is kept under that name, or the branch exists.
+/// When nothing, or more than one, is kept under that name, or the branch exists.
 pub fn restore(repo: &Repo, name: &str) -> Result<String, RescueError> {
+    let mut names = find(repo, name)?;
+    let (Some(name), true) = (names.pop(), names.is_empty()) else {
+        let names = names_of(repo, name)?;
+        return Err(RescueError::Ambiguous { task: name.to_owned(), names });
+    };
     let Some(commit) = repo.resolve(&format!("{RESCUE_REFS}{name}"))? else {
-        return Err(RescueError::Unknown { name: name.to_owned() });
+        return Err(RescueError::Unknown { name });
     };
     let branch = format!("rescue/{name}");
     match repo.update_ref(&format!("refs/heads/{branch}"), &commit, None)? {

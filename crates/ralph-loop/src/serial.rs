@@ -783,8 +783,10 @@ impl Serial<'_> {
         let message = format!("Rescued: {task} {title}");
         let head = repo.head()?.commit().cloned();
         let snapshot = repo.snapshot(&runtime, &message, head.as_ref())?;
-        let name = landing::free_rescue_ref(repo, task)?;
-        if repo.update_ref(&name, &snapshot, None)? == UpdateRef::Stale {
+        let name = landing::rescue_ref(repo, task, &snapshot)?;
+        if repo.resolve(&name)?.is_none()
+            && repo.update_ref(&name, &snapshot, None)? == UpdateRef::Stale
+        {
             tracing::warn!(name, "the rescue ref was taken meanwhile");
         }
         self.project.tell(Event::Note(format!(

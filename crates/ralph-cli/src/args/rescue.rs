@@ -19,16 +19,12 @@ pub(crate) struct RescueArgs {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum RescueCommand {
-    /// List what is kept
-    #[command(after_help = "\
-Examples:
-  ralph rescue list
-  ralph rescue list --json")]
-    List,
+    List(RescueListArgs),
     /// Show the message and the change of one
     #[command(after_help = "\
 Examples:
-  ralph rescue show RQ-0007/1")]
+  ralph rescue show RQ-0007/1
+  ralph rescue show RQ-0007          The newest of that task")]
     Show(RescueNameArgs),
     /// Make a branch of one; your checkout stays as it is
     #[command(after_help = "\
@@ -37,10 +33,23 @@ Examples:
     Restore(RescueNameArgs),
 }
 
+/// List what is kept and has not landed since
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ralph rescue list
+  ralph rescue list --all            What has landed by now, too
+  ralph rescue list --json")]
+pub(crate) struct RescueListArgs {
+    /// Also what your branch has by now
+    #[arg(long)]
+    pub(crate) all: bool,
+}
+
 /// One piece of kept work.
 #[derive(Debug, Args)]
 pub(crate) struct RescueNameArgs {
-    /// Its name, as `ralph rescue list` prints it
+    /// Its name, as `ralph rescue list` prints it; a task alone is the newest of it
     #[arg(value_name = "NAME")]
     pub(crate) name: String,
 }

@@ -1,5 +1,7 @@
 //! `ralph rescue …`.
 
+use std::path::{Path, PathBuf};
+
 use ralph_git::{GitEnv, Repo};
 use ralph_loop::rescue::{self, Kept, RescueError};
 use ralph_process::Cancel;
@@ -8,6 +10,7 @@ use serde_json::{Value, json};
 use crate::args::{RescueArgs, RescueCommand};
 use crate::context::Context;
 use crate::error::{CliError, ErrorKind, Exit};
+use crate::project::Project;
 use crate::render::envelope::Schema;
 use crate::ui::{BOLD, DIM, Text};
 
@@ -16,14 +19,24 @@ pub(crate) fn rescue(context: &Context, args: &RescueArgs) -> Result<Exit, CliEr
     let env = GitEnv { path, ..GitEnv::default() };
     let repo = Repo::discover(&context.directory()?, env, Cancel::new())?;
     match &args.command {
-        RescueCommand::List => list(context, &repo),
+        RescueCommand::List(args) => list(context, &repo, args.all),
         RescueCommand::Show(args) => show(context, &repo, &args.name),
         RescueCommand::Restore(args) => restore(context, &repo, &args.name),
     }
 }
 
-fn list(context: &Context, repo: &Repo) -> Result<Exit, CliError> {
-    let kept = rescue::list(repo)?;
+/// The queue files, where there is a project that can be read.
+fn books(context: &Context) -> Vec<PathBuf> {
+    let Ok(project) = Project::open(context, "ralph rescue") else { return Vec::new() };
+    let files = [&project.files.queue, &project.files.done];
+    let inside = files.into_iter().filter_map(|path| path.strip_prefix(&project.root).ok());
+    inside.map(Path::to_owned).collect()
+}
+
+fn list(context: &Context, repo: &Repo, all: bool) -> Result<Exit, CliError> {
+    let mut kept = rescue::list(repo, &books(context))?;
+    let landed = kept.iter().filter(|kept| kept.has_landed).count();
+    kept.retain(|kept| all || !kept.has_landed);
     if context.ui.wants_json() {
         let items: Vec<Value> = kept.iter().map(row).collect();
         context.ui.print_json(&json!({
@@ -37,12 +50,18 @@ fn list(context: &Context, repo: &Repo) -> Result<Exit, CliError> {
         return Ok(Exit::Done);
     }
     if kept.is_empty() {
-        context.ui.say("Nothing is kept: all work has landed.");
+        context.ui.say("Nothing is kept that has not landed.");
+        if landed > 0 {
+            context.ui.hint(format!("`ralph rescue list --all` shows {landed} that landed since."));
+        }
         return Ok(Exit::Done);
     }
     let mut text = Text::new();
     for kept in &kept {
         text = text.style(BOLD, &kept.name).plain("  ").plain(&kept.subject).style(DIM, size(kept));
+        if kept.has_landed {
+            text = text.style(DIM, ", landed since");
+        }
         text = text.line();
     }
     context.ui.print(text)?;
@@ -65,11 +84,14 @@ fn row(kept: &Kept) -> Value {
         "files": kept.change.files,
         "insertions": kept.change.insertions,
         "deletions": kept.change.deletions,
+        "landed": kept.has_landed,
     })
 }
 
 fn show(context: &Context, repo: &Repo, name: &str) -> Result<Exit, CliError> {
-    let kept = rescue::list(repo)?.into_iter().find(|kept| kept.name == name);
+    let names = rescue::find(repo, name)?;
+    let newest = names.last().map_or(name, String::as_str);
+    let kept = rescue::list(repo, &books(context))?.into_iter().find(|kept| kept.name == newest);
     let Some(kept) = kept else {
         return Err(RescueError::Unknown { name: name.to_owned() }.into());
     };
@@ -83,6 +105,13 @@ fn show(context: &Context, repo: &Repo, name: &str) -> Result<Exit, CliError> {
     }
     context.ui.print(Text::new().style(BOLD, &kept.name).plain("  ").plain(&kept.commit))?;
     context.ui.print(Text::new().block("", &patch))?;
+    if let [older @ .., _] = names.as_slice()
+        && !older.is_empty()
+    {
+        context
+            .ui
+            .say(format!("This is the newest of that task; also kept: {}.", older.join(", ")));
+    }
     Ok(Exit::Done)
 }
 
@@ -108,6 +137,10 @@ impl From<RescueError> for CliError {
             RescueError::BranchExists { ref branch } => {
                 let hint = format!("`git switch {branch}` goes there.");
                 Self::new(ErrorKind::Refused, error).hint(hint)
+            }
+            RescueError::Ambiguous { ref names, .. } => {
+                let names = names.clone();
+                Self::new(ErrorKind::Usage, error).hint("Name one of them.").similar(names)
             }
             error => Self::new(ErrorKind::NotFound, error)
                 .hint("`ralph rescue list` shows what is kept."),

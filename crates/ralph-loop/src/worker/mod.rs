@@ -300,8 +300,8 @@ pub(crate) fn keep_work(project: &Project, record: &WorkerRecord) {
         if unchanged {
             return Ok(None);
         }
-        let name = landing::free_rescue_ref(&project.repo, &task)?;
         let work = unwrapped(&workspace, snapshot, head)?;
+        let name = landing::rescue_ref(&project.repo, &task, &work)?;
         project.repo.fetch_from(workspace.root(), &work, &name)?;
         Ok(Some(name))
     };
@@ -450,7 +450,7 @@ impl Worker<'_> {
 
     /// Puts `commit` of the workspace under a rescue ref of the main repository.
     fn rescue(&self, workspace: &Workspace, commit: &Sha) -> Result<String, WorkerError> {
-        let name = landing::free_rescue_ref(&self.project.repo, self.claim.task())?;
+        let name = landing::rescue_ref(&self.project.repo, self.claim.task(), commit)?;
         self.project.repo.fetch_from(workspace.root(), commit, &name)?;
         let kept = name.clone();
         self.claim.update(|record| record.rescue_ref = Some(kept))?;

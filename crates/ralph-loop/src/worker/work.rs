@@ -388,7 +388,7 @@ impl Worker<'_> {
         let names = settings::named(&changed);
         let message = format!("Left out of {}: {names}", self.task.id);
         let commit = workspace.commit_tree(&now, std::slice::from_ref(seen), &message)?;
-        let name = landing::free_rescue_ref(&self.project.repo, &self.task.id)?;
+        let name = landing::rescue_ref(&self.project.repo, &self.task.id, &commit)?;
         self.project.repo.fetch_from(workspace.root(), &commit, &name)?;
         let note = format!("the agent's change of {names} does not land; it is kept as {name}");
         self.project.tell(Event::Note(format!("{}: {note}", self.task.id)));

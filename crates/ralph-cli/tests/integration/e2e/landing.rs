@@ -233,6 +233,37 @@ fn a_conflict_that_is_never_resolved_blocks_and_keeps_the_work() {
     scene.run(2, 0);
     scene.all_landed(2);
     assert_eq!(scene.log("turns").len(), turns.len() + 1, "only the conflict is asked about");
+    // What was kept is still there, and no longer what one has to look after.
+    let rescued = |args: &[&str]| {
+        let ran = scene.ralph(&[&["rescue", "list", "--json"], args].concat());
+        super::super::parse(&ran.success().stdout)
+    };
+    assert_eq!(rescued(&[])["total"], 0);
+    let all = rescued(&["--all"]);
+    assert_eq!((&all["total"], &all["items"][0]["landed"]), (&1.into(), &true.into()), "{all}");
+}
+
+#[test]
+fn kept_work_is_found_by_its_task() {
+    let scene = Scene::new(Remote::None, Books::Tracked);
+    scene.tasks(1);
+    scene.act(&[("RQ-0001", "echo \"$RALPH_ATTEMPT\" > half.txt; exit 9")]);
+    scene.run(1, 1);
+    let count = || scene.git(&["for-each-ref", "refs/ralph/rescue/RQ-0001/"]).lines().count();
+    let before = count();
+    assert!(before > 1, "one for each attempt");
+    let newest = format!("RQ-0001/{before}");
+    let shown = scene.ralph(&["rescue", "show", "RQ-0001"]);
+    assert!(shown.success().stdout.starts_with(&newest), "{shown}");
+    assert!(shown.stderr.contains("also kept: RQ-0001/1"), "{shown}");
+    scene.ralph(&["rescue", "show", &format!("refs/ralph/rescue/{newest}")]).success();
+    let ran = scene.ralph(&["rescue", "restore", "RQ-0001"]);
+    assert!(ran.exited(2).stderr.contains("RQ-0001/1, RQ-0001/2"), "{ran}");
+    scene.ralph(&["rescue", "show", "RQ-0099"]).exited(2);
+    // A commit that the user's branch has is nothing that did not land.
+    scene.git(&["update-ref", "refs/ralph/rescue/RQ-0009/1", "HEAD"]);
+    let list = scene.ralph(&["rescue", "list"]);
+    assert!(!list.success().stdout.contains("RQ-0009"), "{list}");
 }
 
 #[test]
