@@ -109,6 +109,7 @@ fn conflict_markers_are_resolved() {
     assert_eq!(desk.read(".ralph/queue.jsonc"), marked);
     desk.ralph(&["queue", "resolve"]).success();
     check_merged(&desk);
+    assert_eq!(desk.read(".ralph/cache/queue.marked"), marked);
 
     // Without git's index, from between the markers.
     desk.git(&["add", "-A"]);

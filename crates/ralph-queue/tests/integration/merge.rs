@@ -4,6 +4,7 @@ use expect_test::expect;
 use ralph_queue::landing::{Texts, finish_task};
 use ralph_queue::merge::{three_way, three_way_files};
 use ralph_queue::{Document, Edit, Finish, Queue, Status};
+use ralph_state::TaskId;
 
 use super::text;
 
@@ -98,7 +99,7 @@ fn what_a_side_finished_into_its_done_file_is_no_removal() {
         // The other side's done file tells nothing.
         assert_eq!(merged.settle_finished(files.1, files.0), []);
         let finished = merged.settle_finished(files.0, files.1);
-        assert_eq!(finished.iter().map(|id| id.as_str()).collect::<Vec<_>>(), ["RQ-0001"]);
+        assert_eq!(finished.iter().map(TaskId::as_str).collect::<Vec<_>>(), ["RQ-0001"]);
         let left: Vec<_> = merged.conflicts.iter().map(|conflict| &conflict.task).collect();
         assert_eq!(left, [&Some("RQ-0002".parse().unwrap())]);
         let queue = Queue::new(Document::parse(merged.text).unwrap(), Some(done.clone()));

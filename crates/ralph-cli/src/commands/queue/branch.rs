@@ -251,6 +251,9 @@ fn resolved(
         let result = conflict::resolve(&sides.unwrap_or(between))
             .map_err(|error| CliError::from(error).context("cannot resolve").at(path))?;
         if !args.dry_run {
+            if is_in_git {
+                keep_marked(context, project, path, &text)?;
+            }
             context.ui.saved(replace(path, result.text.as_bytes(), Durability::Full)?);
             let undecided = if is_in_git { Vec::new() } else { result.undecided() };
             let noted = merges::store(project).update(|merges| {
@@ -266,6 +269,23 @@ fn resolved(
         merged.push((name, result));
     }
     Ok(merged)
+}
+
+/// Keeps a file with its markers: git's versions do not have what was edited there since.
+fn keep_marked(
+    context: &Context,
+    project: &Project,
+    path: &Path,
+    text: &str,
+) -> Result<(), CliError> {
+    let Some(name) = path.file_name() else { return Ok(()) };
+    let copy = project.root.join(RALPH_DIR).join("cache").join(name).with_extension("marked");
+    context.ui.saved(replace(&copy, text.as_bytes(), Durability::Full)?);
+    context.ui.say(format!(
+        "The versions that git keeps are merged; the file with its markers is kept as {}.",
+        project.shown(&copy)
+    ));
+    Ok(())
 }
 
 /// Puts in order what only both files together show; whether there was anything.
