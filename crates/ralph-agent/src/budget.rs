@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ralph_state::Amount;
 
-use crate::{Cost, Usage};
+use crate::{Capabilities, Cost, Outcome, Usage};
 
 /// How much of each may be spent; `None` is no limit.
 ///
@@ -141,17 +141,47 @@ impl Limits {
             micro_usd: wanted(Counter::MicroUsd),
             // A turn has a limit of its own.
             seconds: u64::from(self.seconds.is_some()),
+            ..Amount::default()
+        }
+    }
+
+    /// What is limited and cannot be counted, as an agent that can be asked for `can` does not
+    /// tell it; with `priced` tokens their number tells what they cost.
+    pub const fn blind(&self, can: Capabilities, priced: bool) -> Option<Counter> {
+        if self.tokens.is_some() && !can.tokens {
+            Some(Counter::Tokens)
+        } else if self.micro_usd.is_some() && !(can.cost || (priced && can.tokens)) {
+            Some(Counter::MicroUsd)
+        } else {
+            None
+        }
+    }
+
+    /// What is limited and was not told of a turn, though its agent was heard to its end; of one
+    /// that was cut short nothing is told in any case.
+    pub fn untold(&self, outcome: &Outcome, usage: Option<&Usage>) -> Option<Counter> {
+        let is_whole = usage.is_some() || *outcome == Outcome::Succeeded;
+        if self.tokens.is_some() && usage.is_none() && is_whole {
+            Some(Counter::Tokens)
+        } else if self.micro_usd.is_some() && is_whole {
+            usage.and_then(|usage| usage.cost.usd()).is_none().then_some(Counter::MicroUsd)
+        } else {
+            None
         }
     }
 }
 
-/// What a turn is charged with: what it used; what nobody knows as it was `reserved`.
+/// What a turn is charged with: what it used; what nobody knows as it was `reserved`, and marked
+/// as not known.
 pub fn charge(usage: Option<&Usage>, wall: Duration, reserved: Amount) -> Amount {
+    let cost = usage.and_then(|usage| micro_usd(usage.cost));
     Amount {
         turns: 1,
         tokens: usage.map_or(reserved.tokens, Usage::tokens),
-        micro_usd: usage.and_then(|usage| micro_usd(usage.cost)).unwrap_or(reserved.micro_usd),
+        micro_usd: cost.unwrap_or(reserved.micro_usd),
         seconds: wall.as_secs(),
+        uncounted: u64::from(usage.is_none()),
+        unpriced: u64::from(cost.is_none()),
     }
 }
 
@@ -169,7 +199,7 @@ mod tests {
     use super::*;
 
     fn amount(turns: u64, tokens: u64, micro_usd: u64) -> Amount {
-        Amount { turns, tokens, micro_usd, seconds: 0 }
+        Amount { turns, tokens, micro_usd, ..Amount::default() }
     }
 
     #[test]
@@ -192,7 +222,44 @@ mod tests {
         let refused = limits.admit(spent, Amount::default(), amount(0, 76, 0)).unwrap_err();
         assert_eq!(refused.what, Counter::Tokens);
         // Nobody knows what it cost: what was set aside is gone.
-        assert_eq!(charge(None, Duration::from_secs(9), first).micro_usd, 500_000);
+        let charged = charge(None, Duration::from_secs(9), first);
+        assert_eq!((charged.micro_usd, charged.known_micro_usd()), (500_000, None));
+    }
+
+    #[test]
+    fn a_limit_that_nobody_can_count_is_none() {
+        let none = Limits::default();
+        let money = Limits { micro_usd: Some(1), ..none };
+        let tokens = Limits { tokens: Some(1), ..none };
+        let all = Capabilities { cost: true, ..Capabilities::ALL };
+        let counts = Capabilities { cost: false, ..all };
+        let mute = Capabilities { tokens: false, ..counts };
+        for (limits, can, priced, blind) in [
+            (none, mute, false, None),
+            (money, all, false, None),
+            (money, counts, false, Some(Counter::MicroUsd)),
+            (money, counts, true, None),
+            (money, mute, true, Some(Counter::MicroUsd)),
+            (tokens, counts, false, None),
+            (tokens, mute, true, Some(Counter::Tokens)),
+        ] {
+            assert_eq!(limits.blind(can, priced), blind, "{limits:?} {can:?} {priced}");
+        }
+        let counted = Usage { input: 1, ..Usage::default() };
+        let priced = Usage { cost: Cost::Measured { usd: 0.1 }, ..counted };
+        let cut = Outcome::Truncated { reason: String::new() };
+        for (limits, outcome, usage, untold) in [
+            (none, &Outcome::Succeeded, None, None),
+            (money, &Outcome::Succeeded, Some(&priced), None),
+            (money, &Outcome::Succeeded, Some(&counted), Some(Counter::MicroUsd)),
+            (money, &Outcome::Succeeded, None, Some(Counter::MicroUsd)),
+            (money, &cut, None, None),
+            (tokens, &Outcome::Succeeded, Some(&counted), None),
+            (tokens, &Outcome::Succeeded, None, Some(Counter::Tokens)),
+            (tokens, &cut, None, None),
+        ] {
+            assert_eq!(limits.untold(outcome, usage), untold, "{limits:?} {outcome} {usage:?}");
+        }
     }
 
     #[test]

@@ -88,14 +88,16 @@ impl Pauses {
                 }
                 known.count += u32::from(again);
             }
-            Outcome::OutOfQuota { .. } => {
-                let known = self.accounts.entry(account.to_owned()).or_default();
-                known.closed = Some(outcome.to_string());
-            }
+            Outcome::OutOfQuota { .. } => self.close(account, outcome.to_string()),
             Outcome::Succeeded => drop(self.accounts.remove(account)),
             // A missing login is the user's to mend.
             _ => {}
         }
+    }
+
+    /// No turn on `account` may begin in this run any more.
+    pub fn close(&mut self, account: &str, reason: String) {
+        self.accounts.entry(account.to_owned()).or_default().closed = Some(reason);
     }
 
     /// Whether a turn on `account` may begin at `now`.

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use ralph_agent::{Limits, Pauses, Permit, TurnReport};
+use ralph_agent::{Capabilities, Counter, Limits, Pauses, Permit, TurnReport};
 use ralph_config::SpendingLimit;
 use ralph_state::{Amount, Spending, Timestamp};
 
@@ -16,6 +16,8 @@ pub struct Asked<'a> {
     pub limits: &'a ralph_config::Limits,
     /// The provider's account that the turn would use: see [`Pauses::account`].
     pub account: &'a str,
+    /// What is limited and the agent does not tell: see [`blind`].
+    pub blind: Option<Counter>,
     /// When.
     pub now: Timestamp,
 }
@@ -72,7 +74,10 @@ impl Refusal {
 /// Whether a turn may begin, for a task that has `spent` so much, while so much is `reserved`
 /// for turns that run.
 pub fn ask(asked: &Asked<'_>, spending: &Spending, spent: Amount, reserved: Amount) -> Answer {
-    let Asked { limits, account, now } = asked;
+    let Asked { limits, account, blind, now } = asked;
+    if let Some(what) = blind {
+        return Answer::No(Refusal::Task(unseen(*what)));
+    }
     let expected = Amount {
         tokens: limits.turn.tokens.unwrap_or(0),
         micro_usd: micro(limits.turn.usd).unwrap_or(0),
@@ -99,7 +104,12 @@ pub fn ask(asked: &Asked<'_>, spending: &Spending, spent: Amount, reserved: Amou
         return Answer::Wait(Waiting::Others);
     }
     match Pauses::new(spending.pauses.clone()).permit(account, *now) {
-        Permit::Go => Answer::Go(wanted),
+        // What only the task limits is set aside for it, too.
+        Permit::Go => Answer::Go(Amount {
+            tokens: run.tokens.map_or(of_task.tokens, |_| wanted.tokens),
+            micro_usd: run.micro_usd.map_or(of_task.micro_usd, |_| wanted.micro_usd),
+            ..wanted
+        }),
         Permit::Wait { until } => Answer::Wait(Waiting::Provider(until)),
         Permit::Stop { reason } => Answer::No(Refusal::Provider(reason)),
     }
@@ -113,13 +123,19 @@ pub fn settle(
     reserved: Amount,
     report: &TurnReport,
 ) -> Amount {
-    let used = ralph_agent::charge(report.usage.as_ref(), report.wall, reserved);
+    let usage = report.usage.as_ref();
+    let used = ralph_agent::charge(usage, report.wall, reserved);
     spending.spent = spending.spent.plus(used);
-    if report.usage.is_some() {
-        spending.largest = spending.largest.max(used);
+    if usage.is_some() {
+        // What was only set aside says nothing about the size of a turn.
+        let told = ralph_agent::charge(usage, report.wall, Amount::default());
+        spending.largest = spending.largest.max(told);
     }
     let mut pauses = Pauses::new(std::mem::take(&mut spending.pauses));
     pauses.observe(asked.account, &report.outcome, asked.now);
+    if let Some(what) = limited(asked.limits).untold(&report.outcome, usage) {
+        pauses.close(asked.account, unseen(what));
+    }
     spending.pauses = pauses.into_accounts();
     used
 }
@@ -133,6 +149,26 @@ pub fn begin(earlier: Option<Spending>, now: Timestamp) -> Spending {
     // The user may have bought more meanwhile.
     spending.pauses.retain(|_, pause| pause.closed.is_none());
     spending
+}
+
+/// What is limited, for the run or for a task, and cannot be counted: an agent that can be asked
+/// for `can`, with a model that has a price or none, does not tell it.
+pub fn blind(limits: &ralph_config::Limits, can: Capabilities, priced: bool) -> Option<Counter> {
+    limited(limits).blind(can, priced)
+}
+
+/// What is limited at all.
+fn limited(limits: &ralph_config::Limits) -> Limits {
+    let (run, task) = (bounds(&limits.run), bounds(&limits.task));
+    Limits {
+        tokens: run.tokens.or(task.tokens),
+        micro_usd: run.micro_usd.or(task.micro_usd),
+        ..Limits::default()
+    }
+}
+
+fn unseen(what: Counter) -> String {
+    format!("the agent does not tell its {what}, so a limit of them cannot hold it")
 }
 
 fn bounds(limit: &SpendingLimit) -> Limits {
@@ -166,7 +202,7 @@ mod tests {
     fn the_first_turn_of_which_nothing_is_known_runs_alone() {
         let mut limits = ralph_config::Limits::default();
         limits.run.tokens = Some(100);
-        let asked = Asked { limits: &limits, account: "a", now: NOW };
+        let asked = Asked { limits: &limits, account: "a", blind: None, now: NOW };
         let mut spending = begin(None, NOW);
         let none = Amount::default();
         assert_eq!(ask(&asked, &spending, none, none), Answer::Go(amount(1, 100)));
@@ -175,7 +211,8 @@ mod tests {
         let usage = Usage { input: 30, ..Usage::default() };
         let mut report = TurnReport::new(Outcome::Succeeded);
         report.usage = Some(usage);
-        assert_eq!(settle(&asked, &mut spending, amount(1, 100), &report), amount(1, 30));
+        let used = Amount { unpriced: 1, ..amount(1, 30) };
+        assert_eq!(settle(&asked, &mut spending, amount(1, 100), &report), used);
         // Two of that size fit, a third does not; in the end no further one does.
         assert_eq!(ask(&asked, &spending, none, amount(1, 30)), Answer::Go(amount(1, 30)));
         assert_eq!(ask(&asked, &spending, none, amount(2, 60)), others);
@@ -189,11 +226,36 @@ mod tests {
     }
 
     #[test]
+    fn a_limit_that_cannot_hold_an_agent_lets_it_have_no_turn() {
+        let mut limits = ralph_config::Limits::default();
+        limits.task.usd = Some(1.0);
+        let asked =
+            Asked { limits: &limits, account: "a", blind: Some(Counter::MicroUsd), now: NOW };
+        let mut spending = begin(None, NOW);
+        let none = Amount::default();
+        let Answer::No(refusal) = ask(&asked, &spending, none, none) else { panic!("refused") };
+        assert!(!refusal.is_everybodys(), "{refusal}");
+        // One that was said to tell, and does not.
+        let asked = Asked { blind: None, ..asked };
+        let reserved = Amount { micro_usd: 1_000_000, ..amount(1, 0) };
+        assert_eq!(ask(&asked, &spending, none, none), Answer::Go(reserved));
+        let report = TurnReport::new(Outcome::Succeeded);
+        let used = settle(&asked, &mut spending, reserved, &report);
+        assert_eq!(used.known_micro_usd(), None);
+        assert_eq!(spending.largest, none);
+        let Answer::No(refusal) = ask(&asked, &spending, none, none) else { panic!("refused") };
+        assert_eq!(
+            refusal.to_string(),
+            "the agent does not tell its dollars, so a limit of them cannot hold it"
+        );
+    }
+
+    #[test]
     fn minutes_of_a_run_are_those_of_the_clock_and_of_a_task_those_of_its_agent() {
         let mut limits = ralph_config::Limits::default();
         limits.run.minutes = Some(1);
         let later = NOW.checked_add(Duration::from_mins(1)).unwrap();
-        let asked = |now| Asked { limits: &limits, account: "a", now };
+        let asked = |now| Asked { limits: &limits, account: "a", blind: None, now };
         let spending = begin(None, NOW);
         let none = Amount::default();
         assert!(matches!(ask(&asked(NOW), &spending, none, none), Answer::Go(_)));
@@ -201,7 +263,7 @@ mod tests {
         assert_eq!(over, Answer::No(Refusal::Run("its 1 minutes are over".to_owned())));
         let mut limits = ralph_config::Limits::default();
         limits.task.minutes = Some(1);
-        let asked = Asked { limits: &limits, account: "a", now: later };
+        let asked = Asked { limits: &limits, account: "a", blind: None, now: later };
         let spent = Amount { seconds: 60, ..none };
         assert!(matches!(ask(&asked, &spending, none, none), Answer::Go(_)));
         assert!(matches!(ask(&asked, &spending, spent, none), Answer::No(Refusal::Task(_))));
@@ -210,7 +272,7 @@ mod tests {
     #[test]
     fn a_limit_that_one_meets_holds_all_of_the_account_back() {
         let limits = ralph_config::Limits::default();
-        let asked = Asked { limits: &limits, account: "claude:opus", now: NOW };
+        let asked = Asked { limits: &limits, account: "claude:opus", blind: None, now: NOW };
         let mut spending = begin(None, NOW);
         let until = NOW.checked_add(Duration::from_mins(1));
         let outcome = Outcome::RateLimited { until };

@@ -156,6 +156,7 @@ impl Claim {
                     }
                     Some(amount) => {
                         record.reserved = None;
+                        let amount = amount.unknown();
                         record.spent = Some(record.spent.unwrap_or_default().plus(amount));
                         spending.spent = spending.spent.plus(amount);
                     }
@@ -319,7 +320,7 @@ mod tests {
 
         let claim = Claim::new(store(), "RQ-1".parse().unwrap(), "c");
         let ask = |spending: &Spending, _, reserved| {
-            assert_eq!((spending.spent, reserved), (tokens(5), tokens(10)));
+            assert_eq!((spending.spent, reserved), (tokens(5).unknown(), tokens(10)));
             Answer::Go(tokens(3))
         };
         assert_eq!(claim.reserve(ask, |_| {}).unwrap(), Answer::Go(tokens(3)));
@@ -327,7 +328,7 @@ mod tests {
         let of = |task| state.get_worker(task).map(|record| (record.reserved, record.spent));
         assert_eq!(of("RQ-1"), Some((Some(tokens(3)), None)));
         assert_eq!(of("RQ-2"), Some((Some(tokens(10)), None)));
-        assert_eq!(of("RQ-3"), Some((None, Some(tokens(5)))));
+        assert_eq!(of("RQ-3"), Some((None, Some(tokens(5).unknown()))));
         claim.settle(|_, reserved| reserved, |_| {}).unwrap();
         assert_eq!(claim.read().unwrap().spent, Some(tokens(3)));
     }

@@ -3,6 +3,7 @@
 use std::ffi::OsStr;
 use std::path::{Component, Path, PathBuf};
 
+use ralph_agent::Counter;
 use ralph_config::CiGate;
 use ralph_git::{
     Change, ChangeKind, FetchError, GitError, Head, IdentityError, RemoteUrls, Repo, Sha,
@@ -93,6 +94,16 @@ pub enum PreflightError {
         /// The program of the agent or the gate, seen from the root of the repository.
         program: PathBuf,
     },
+    /// A limit was set of what the agent does not tell.
+    #[error("a limit of {what} cannot hold `{runner}`, which does not tell how many it used")]
+    Blind {
+        /// The agent.
+        runner: String,
+        /// What is limited.
+        what: Counter,
+        /// Whether it tells its tokens, so that a price would do.
+        counts_tokens: bool,
+    },
     /// git does not know who commits.
     #[error(transparent)]
     Identity(#[from] IdentityError),
@@ -119,6 +130,7 @@ pub struct Ground {
 pub fn parallel(project: &Project) -> Result<Ground, PreflightError> {
     let (branch, commit) = branch(project)?;
     let Some(commit) = commit else { return Err(PreflightError::NoCommit { branch }) };
+    limits_hold(project)?;
     clean(project)?;
     project.repo.identity()?;
     gate_exists(project)?;
@@ -129,6 +141,23 @@ pub fn parallel(project: &Project) -> Result<Ground, PreflightError> {
         pushed(project, &branch, &commit)?;
     }
     Ok(Ground { branch, remote, workspace_root })
+}
+
+/// Whether what is limited can be counted. A task may name another agent, of which its first
+/// turn asks the same.
+///
+/// # Errors
+/// When the agent does not tell it.
+pub fn limits_hold(project: &Project) -> Result<(), PreflightError> {
+    let runner = &project.runner;
+    match project.blind(runner, project.config.agent.model.as_deref()) {
+        None => Ok(()),
+        Some(what) => Err(PreflightError::Blind {
+            runner: runner.name().to_owned(),
+            what,
+            counts_tokens: runner.capabilities().tokens,
+        }),
+    }
 }
 
 /// The branch that is checked out and its commit, if it has one.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ralph_agent::{Pauses, Programs, Redaction, Runner, RunnerError};
+use ralph_agent::{Counter, Pauses, Programs, Redaction, Runner, RunnerError};
 use ralph_config::Config;
 use ralph_git::{GitEnv, Repo};
 use ralph_process::Cancel;
@@ -17,6 +17,7 @@ use ralph_queue::{Finish, Queue, QueueFiles, Task};
 use ralph_state::file::Holder;
 use ralph_state::{Clock, LoadError, ParallelStateFile, Store, TaskId, Timestamp};
 
+use crate::allowance;
 use crate::books::BookRules;
 use crate::event::{Event, TaskSummary};
 use crate::fault::Faults;
@@ -205,6 +206,13 @@ impl Project {
     /// The provider's account that `runner` uses for `task`.
     pub fn account(&self, runner: &Runner, task: &Task) -> String {
         Pauses::account(runner.name(), self.model_for(task).0.as_deref())
+    }
+
+    /// What is limited and `runner` with this model does not tell, so that no limit can hold it.
+    pub fn blind(&self, runner: &Runner, model: Option<&str>) -> Option<Counter> {
+        let agent = &self.config.agent;
+        let priced = model.is_some_and(|model| agent.prices.contains_key(model));
+        allowance::blind(&agent.limits, runner.capabilities(), priced)
     }
 
     /// The number of phases for `task`, by the same order.

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use ralph_agent::{Phase, Progress, RunnerError};
+use ralph_agent::{Counter, Phase, Progress, RunnerError};
 use ralph_config::GitPublishMode;
 use ralph_git::{GitError, Push, Sha, UpdateRef};
 use ralph_queue::edit::{End, Restart};
@@ -158,6 +158,7 @@ pub fn run(project: &Project, wanted: &Wanted) -> Result<RunSummary, SerialError
     let _run = coordinator::run_lock(project)?;
     checkout::finish_set_aside(project)?;
     let (branch, _) = preflight::branch(project)?;
+    preflight::limits_hold(project)?;
     preflight::gate_exists(project)?;
     if project.config.agent.git_publish_mode != GitPublishMode::Off {
         project.repo.identity().map_err(PreflightError::from)?;
@@ -337,7 +338,8 @@ impl Serial<'_> {
         // A task that could not have a turn is not begun.
         let account = self.project.account(&self.project.runner_for(&task)?, &task);
         let none = Amount::default();
-        let answer = allowance::ask(&self.asked(&account), &self.spending.borrow(), none, none);
+        let answer =
+            allowance::ask(&self.asked(&account, None), &self.spending.borrow(), none, none);
         if let Answer::No(refusal) = answer
             && refusal.is_everybodys()
         {
@@ -831,7 +833,9 @@ impl Serial<'_> {
     ) -> Result<ralph_agent::TurnReport, SerialError> {
         let runner = self.project.runner_for(&tally.task)?;
         let account = self.project.account(&runner, &tally.task);
-        let reserved = self.leave(&account, tally)?;
+        let model = self.project.model_for(&tally.task).0;
+        let blind = self.project.blind(&runner, model.as_deref());
+        let reserved = self.leave(&self.asked(&account, blind), tally)?;
         tally.turns += 1;
         let turns = tally.turns;
         self.record(|session| {
@@ -866,7 +870,7 @@ impl Serial<'_> {
         }
         if let Ok(report) = &report {
             let mut spending = self.spending.borrow_mut();
-            let asked = self.asked(&account);
+            let asked = self.asked(&account, blind);
             let used = allowance::settle(&asked, &mut spending, reserved, report);
             tally.spent = tally.spent.plus(used);
         }
@@ -884,17 +888,19 @@ impl Serial<'_> {
         Ok(report?)
     }
 
-    fn asked<'a>(&'a self, account: &'a str) -> Asked<'a> {
-        Asked { limits: &self.project.config.agent.limits, account, now: self.project.now() }
+    fn asked<'a>(&'a self, account: &'a str, blind: Option<Counter>) -> Asked<'a> {
+        let limits = &self.project.config.agent.limits;
+        Asked { limits, account, blind, now: self.project.now() }
     }
 
     /// Waits until the agent may have another turn; returns what is set aside for it.
-    fn leave(&self, account: &str, tally: &Tally) -> Result<Amount, SerialError> {
+    fn leave(&self, asked: &Asked<'_>, tally: &Tally) -> Result<Amount, SerialError> {
         let mut told = None;
         loop {
             let spending = self.spending.borrow();
             let none = Amount::default();
-            match allowance::ask(&self.asked(account), &spending, tally.spent, none) {
+            let asked = Asked { now: self.project.now(), ..*asked };
+            match allowance::ask(&asked, &spending, tally.spent, none) {
                 Answer::Go(amount) => return Ok(amount),
                 Answer::No(refusal) => return Err(refusal.into()),
                 Answer::Wait(waiting) if told != Some(waiting) => {

@@ -19,6 +19,18 @@ pub struct Amount {
     pub micro_usd: u64,
     /// Seconds that agents worked.
     pub seconds: u64,
+    /// Turns of which nobody knows the tokens: those above are what was set aside for them.
+    #[serde(skip_serializing_if = "is_none")]
+    pub uncounted: u64,
+    /// Turns of which nobody knows the cost: the money above is what was set aside for them.
+    #[serde(skip_serializing_if = "is_none")]
+    pub unpriced: u64,
+}
+
+/// Few turns are unknown, and no older version knows of them.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+fn is_none(turns: &u64) -> bool {
+    *turns == 0
 }
 
 impl Amount {
@@ -30,7 +42,25 @@ impl Amount {
             tokens: self.tokens.saturating_add(other.tokens),
             micro_usd: self.micro_usd.saturating_add(other.micro_usd),
             seconds: self.seconds.saturating_add(other.seconds),
+            uncounted: self.uncounted.saturating_add(other.uncounted),
+            unpriced: self.unpriced.saturating_add(other.unpriced),
         }
+    }
+
+    /// What was set aside for turns, charged because nobody knows what they used.
+    #[must_use]
+    pub const fn unknown(self) -> Self {
+        Self { uncounted: self.turns, unpriced: self.turns, ..self }
+    }
+
+    /// Tokens, if those of all turns are known.
+    pub fn known_tokens(self) -> Option<u64> {
+        (self.uncounted == 0).then_some(self.tokens)
+    }
+
+    /// Millionths of a US dollar, if the cost of all turns is known.
+    pub fn known_micro_usd(self) -> Option<u64> {
+        (self.unpriced == 0).then_some(self.micro_usd)
     }
 
     /// The larger of each.
@@ -41,6 +71,8 @@ impl Amount {
             tokens: self.tokens.max(other.tokens),
             micro_usd: self.micro_usd.max(other.micro_usd),
             seconds: self.seconds.max(other.seconds),
+            uncounted: self.uncounted.max(other.uncounted),
+            unpriced: self.unpriced.max(other.unpriced),
         }
     }
 }

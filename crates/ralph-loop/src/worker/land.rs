@@ -631,7 +631,10 @@ impl Worker<'_> {
     }
 
     fn asked<'a>(&'a self, account: &'a str) -> Asked<'a> {
-        Asked { limits: &self.project.config.agent.limits, account, now: self.project.now() }
+        let limits = &self.project.config.agent.limits;
+        let blind =
+            self.project.blind(&self.runner, self.project.model_for(&self.task).0.as_deref());
+        Asked { limits, account, blind, now: self.project.now() }
     }
 
     /// Waits until the agent may have another turn, and records that it has it.

@@ -140,6 +140,18 @@ impl From<PreflightError> for CliError {
                  `agent.ci_gate.enabled` to false."
                     .to_owned(),
             ),
+            PreflightError::Blind { counts_tokens: false, .. } => (
+                ErrorKind::Usage,
+                "Limit turns (`--max-turns`) or minutes (`--max-minutes`) instead, or take \
+                 another agent."
+                    .to_owned(),
+            ),
+            PreflightError::Blind { .. } => (
+                ErrorKind::Usage,
+                "Set `agent.model` and give its prices in `agent.prices`, or limit tokens \
+                 (`--max-tokens`) or turns (`--max-turns`) instead."
+                    .to_owned(),
+            ),
             PreflightError::Identity(_) => {
                 let PreflightError::Identity(error) = error else { unreachable!("just matched") };
                 return error.into();

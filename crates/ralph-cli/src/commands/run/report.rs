@@ -66,8 +66,8 @@ fn document(summary: &RunSummary) -> Value {
         "left_out": summary.left_out,
         "stopped": summary.stopped.map(stop_word),
         "limit": summary.limit,
-        "tokens": spent.tokens,
-        "cost_usd": dollars(spent.micro_usd),
+        "tokens": spent.known_tokens(),
+        "cost_usd": spent.known_micro_usd().map(dollars),
         "tasks": summary.tasks.iter().map(row).collect::<Vec<_>>(),
     })
 }
@@ -103,8 +103,8 @@ fn row(task: &TaskSummary) -> Value {
         "seconds": task.wall.as_secs_f64(),
         "agent_turns": task.agent_turns,
         "gate_runs": task.gate_runs,
-        "tokens": task.spent.tokens,
-        "cost_usd": dollars(task.spent.micro_usd),
+        "tokens": task.spent.known_tokens(),
+        "cost_usd": task.spent.known_micro_usd().map(dollars),
         "commit": task.commit,
         "reason": task.reason,
     })
@@ -271,14 +271,16 @@ fn table(tasks: &[TaskSummary]) -> Text {
 
 /// What agents used, as a person reads it; nothing when they did not tell.
 pub(super) fn used(spent: Amount) -> Option<String> {
-    if spent.tokens == 0 && spent.micro_usd == 0 {
-        return None;
-    }
-    let money = match spent.micro_usd {
-        0 => String::new(),
-        micro_usd => format!(", ${:.2}", dollars(micro_usd)),
+    let tokens = match spent.known_tokens() {
+        None => "tokens unknown".to_owned(),
+        Some(tokens) => format!("{tokens} tokens"),
     };
-    Some(format!("{} tokens{money}", spent.tokens))
+    match (spent.known_tokens(), spent.known_micro_usd()) {
+        (None, None) | (Some(0), Some(0)) => None,
+        (_, None) => Some(format!("{tokens}, cost unknown")),
+        (_, Some(0)) => Some(tokens),
+        (_, Some(micro_usd)) => Some(format!("{tokens}, ${:.2}", dollars(micro_usd))),
+    }
 }
 
 /// A duration as a person reads it.

@@ -7,11 +7,14 @@ use ralph_loop::status::{self, Headline, WorkerView, World};
 use ralph_loop::worker::Held;
 use ralph_state::json::{Json, Object, to_json};
 use ralph_state::parallel::Salvaged;
-use ralph_state::{Clock as _, LoadError, ParallelStateFile, Store, WorkerLifecycle, WorkerRecord};
+use ralph_state::{
+    Amount, Clock as _, LoadError, ParallelStateFile, Store, WorkerLifecycle, WorkerRecord,
+};
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::failure::commit_or_absolute;
+use super::report::dollars;
 use crate::args::RetryArgs;
 use crate::context::Context;
 use crate::error::{CliError, ErrorKind, Exit};
@@ -43,6 +46,8 @@ pub(super) fn status(context: &Context) -> Result<Exit, CliError> {
     if context.ui.wants_json() {
         let mut document = document(headline, &world)?;
         if let Some(found) = &found {
+            let spent = found.state.spending.as_ref().map(|spending| used(spending.spent));
+            document.set("used", exact(&spent)?);
             document.set("damage", exact(&damage(found).collect::<Vec<_>>())?);
             print_document(context, document, &found.state, &legacy)?;
         } else {
@@ -112,6 +117,7 @@ fn document(headline: Headline, world: &World) -> Result<Object, CliError> {
                 "worker_alive": view.alive,
                 "workspace_exists": view.workspace,
                 "held": view.held().map(Held::as_str),
+                "used": used(view.record.spent.unwrap_or_default()),
             })
         })
         .chain(without_record)
@@ -138,6 +144,14 @@ fn document(headline: Headline, world: &World) -> Result<Object, CliError> {
         Json::Object(document) => Ok(document),
         _ => Ok(Object::new()),
     }
+}
+
+/// What is known of what was used; the file has what was set aside, too.
+fn used(spent: Amount) -> Value {
+    json!({
+        "tokens": spent.known_tokens(),
+        "cost_usd": spent.known_micro_usd().map(dollars),
+    })
 }
 
 /// Adds the state as its file has it, numbers to the letter, and prints.

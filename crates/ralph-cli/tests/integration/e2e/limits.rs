@@ -122,6 +122,62 @@ echo '{"type":"final","outcome":"succeeded","text":"done"}'"#;
     scene.all_landed(2);
 }
 
+#[test]
+fn a_limit_that_cannot_hold_is_refused_before_any_turn() {
+    let scene = Scene::new(Remote::None, Books::Tracked);
+    let codex = scene.sandbox.script(
+        "bin/codex",
+        r#"cat > /dev/null
+echo x > "$RALPH_TASK_ID"
+echo '{"type":"item.completed","item":{"type":"agent_message","text":"done"}}'
+echo '{"type":"turn.completed","usage":{"input_tokens":900,"output_tokens":100}}'"#,
+    );
+    let configure = |more: &str| {
+        let bin = codex.display();
+        scene.configure(&format!(r#""codex_bin": "{bin}", "model": "big"{more}"#));
+        scene.ralph(&["config", "trust", "init"]).success();
+    };
+    configure("");
+    scene.tasks(1);
+    for way in WAYS {
+        for (more, hint) in [
+            (&["--runner", "codex", "--max-usd", "5"][..], "agent.prices"),
+            (&["--runner", "command", "--max-usd", "5"], "--max-turns"),
+            (&["--runner", "command", "--max-tokens", "5"], "--max-turns"),
+        ] {
+            let all = [&["run", "loop", "--json"], way, more].concat();
+            let ran = scene.start(&all).wait(PATIENCE);
+            ran.exited(2);
+            let error = &super::super::parse(&ran.stderr)["error"];
+            assert_eq!(error["kind"], "usage", "{error}");
+            assert!(error["hint"].to_string().contains(hint), "{error}");
+        }
+    }
+    configure(r#", "prices": { "big": { "input": 1, "output": 1 } }"#);
+    let all = ["run", "loop", "--json", "--runner", "codex", "--max-usd", "5"];
+    let ran = scene.start(&all).wait(PATIENCE);
+    ran.exited(0);
+    assert_eq!(super::super::parse(&ran.stdout)["cost_usd"], 0.001);
+}
+
+#[test]
+fn a_cost_that_turns_out_to_be_unknown_is_told_as_unknown_and_ends_a_limited_run() {
+    let silent = COSTLY.replace(r#","cost":{"kind":"measured","usd":0.4}"#, "");
+    for way in WAYS {
+        let scene = scene(3, &silent, r#""limits": { "turn": { "usd": 0.5 } }"#);
+        let summary = run(&scene, &[way, &["--max-usd", "5"]].concat(), 5);
+        assert_eq!(summary["stopped"], "limit", "{summary}");
+        assert_eq!(summary["cost_usd"], Value::Null, "{summary}");
+        let turns = scene.log("turns").len();
+        assert!((1..=3).contains(&turns), "those that ran already: {turns}");
+        let summary = run(&scene, way, 0);
+        assert_eq!(
+            (&summary["tokens"], &summary["cost_usd"]),
+            (&((3 - turns) * 1000).into(), &Value::Null)
+        );
+    }
+}
+
 /// A project with two tasks whose agent is a `claude` that says what `$LOG/says` holds, as the
 /// text of a failed result, and does its task where that is empty.
 fn claude(says: &str) -> Scene {
