@@ -4,7 +4,7 @@ use std::fmt;
 
 use ralph_process::Exit;
 use ralph_state::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::Redaction;
 
@@ -199,7 +199,7 @@ impl From<Exit> for Ending {
 }
 
 /// What was used.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Usage {
     /// What the numbers count.
     pub counted: Counted,
@@ -218,7 +218,7 @@ pub struct Usage {
 }
 
 /// What the numbers of a [`Usage`] count.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Counted {
     /// This turn.
@@ -231,7 +231,7 @@ pub enum Counted {
 }
 
 /// What something cost, and how that is known.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Cost {
     /// Nobody knows.

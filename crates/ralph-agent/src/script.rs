@@ -144,14 +144,20 @@ pub enum ScriptError {
         /// The runner it names.
         runner: String,
     },
+    /// Its turns are those of several agents, and one language is all that a script has.
+    #[error("the recording has turns of `{}` and of `{}`", runners[0], runners[1])]
+    Mixed {
+        /// Two of them.
+        runners: [String; 2],
+    },
     /// None of its turns is the one at hand.
     #[error("the script has no turn for {when}")]
     NoTurn {
         /// The turn at hand.
         when: When,
     },
-    /// It names a file outside of the work tree.
-    #[error("`{}` is not below the work tree", path.display())]
+    /// It names a file that is not of the work tree: one outside, behind a symlink, or git's own.
+    #[error("`{}` is no file of the work tree", path.display())]
     Outside {
         /// The path.
         path: PathBuf,
@@ -195,10 +201,13 @@ pub fn play(path: &Path, stage: &mut Stage<'_>) -> Result<i32, ScriptError> {
             Step::Print(file) => print(&scene.base.join(file), stage.out).map_err(failed)?,
             Step::PrintErr(file) => print(&scene.base.join(file), stage.err).map_err(failed)?,
             Step::Write { path, text } => {
-                let path = inside(stage.dir, path)?;
-                make_parent(&path).and_then(|()| fs_err::write(path, text)).map_err(failed)?;
+                let place = inside(stage.dir, path)?;
+                if is_symlink(&place) {
+                    return Err(ScriptError::Outside { path: path.clone() });
+                }
+                make_parent(&place).and_then(|()| fs_err::write(place, text)).map_err(failed)?;
             }
-            Step::Copy(from) => copy(&scene.base.join(from), stage.dir).map_err(failed)?,
+            Step::Copy(from) => copy(&scene.base.join(from), stage.dir, Path::new(""))?,
             Step::Remove(path) => {
                 remove(stage.dir, &inside(stage.dir, path)?).map_err(failed)?;
             }
@@ -232,6 +241,8 @@ pub struct Taken<'a> {
     pub runner: &'a Runner,
     /// Which turn it was.
     pub when: When,
+    /// What all turns have in common that go on with one another's work.
+    pub claim: Option<&'a str>,
     /// The turn's own files.
     pub files: &'a Path,
     /// How its process ended.
@@ -247,7 +258,7 @@ pub struct Taken<'a> {
 ///
 /// A crash may leave such a directory half made; without its `turn.json` it is passed over.
 pub fn record(recording: &Path, taken: Taken<'_>) -> io::Result<()> {
-    let Taken { runner, when, files, ending, dir, changed } = taken;
+    let Taken { runner, when, claim, files, ending, dir, changed } = taken;
     fs_err::create_dir_all(recording)?;
     let place = (fs_err::read_dir(recording)?.count() + 1..)
         .map(|number| recording.join(format!("{number:04}")))
@@ -282,7 +293,8 @@ pub fn record(recording: &Path, taken: Taken<'_>) -> io::Result<()> {
     let runner = Some(runner.language().to_owned());
     let interrupted = matches!(ending, Ending::Cancelled | Ending::Unseen);
     let turn = Scene { when, steps, base: place.clone() };
-    let scene = Recorded { version: VERSION, runner, interrupted, turn };
+    let claim = claim.map(str::to_owned);
+    let scene = Recorded { version: VERSION, runner, claim, interrupted, turn };
     let text = serde_json::to_vec_pretty(&scene).map_err(io::Error::other)?;
     fs_err::write(place.join(TURN), text)
 }
@@ -293,6 +305,8 @@ pub fn record(recording: &Path, taken: Taken<'_>) -> io::Result<()> {
 struct Recorded {
     version: u32,
     runner: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    claim: Option<String>,
     /// The run was stopped in it.
     #[serde(default)]
     interrupted: bool,
@@ -317,7 +331,13 @@ fn load(path: &Path) -> Result<Script, ScriptError> {
     for place in places.into_iter().filter(|place| place.join(TURN).is_file()) {
         let mut one: Recorded = parse(&place.join(TURN))?;
         script.version = script.version.max(one.version);
-        script.runner.clone_from(&one.runner);
+        match (&script.runner, &one.runner) {
+            (Some(runner), Some(other)) if runner != other => {
+                let runners = [runner.clone(), other.clone()];
+                return Err(ScriptError::Mixed { runners });
+            }
+            _ => script.runner.clone_from(&one.runner),
+        }
         one.turn.base = place;
         recorded.push(one);
     }
@@ -327,33 +347,35 @@ fn load(path: &Path) -> Result<Script, ScriptError> {
 
 /// The turns as those of a run that begins each task anew: of a task that was begun again
 /// only the latest go, a turn in which the run was stopped is as good as the one that went
-/// on with it, and what came before the recording is not counted.
+/// on with it, and turns count from 1. Which attempt one was does not matter: another attempt
+/// goes on counting.
 fn as_a_fresh_run(recorded: Vec<Recorded>) -> Vec<Scene> {
     let mut tasks: BTreeMap<Option<String>, Vec<Recorded>> = BTreeMap::new();
     for one in recorded {
-        let of = |it: &Recorded| (it.turn.when.attempt, it.turn.when.turn);
         let turns = tasks.entry(one.turn.when.task.clone()).or_default();
-        if turns.last().is_some_and(|last| of(&one) <= of(last)) {
+        if turns.last().is_some_and(|last| one.begins_anew(last)) {
             turns.clear();
         }
         turns.pop_if(|last| last.interrupted);
         turns.push(one);
     }
-    let mut scenes = Vec::new();
-    for turns in tasks.into_values() {
-        let (mut before, mut attempt, mut number) = (None, 0, 0);
-        for Recorded { turn: mut scene, .. } in turns {
-            if before.replace(scene.when.attempt) == Some(scene.when.attempt) {
-                number += 1;
-            } else {
-                (attempt, number) = (attempt + 1, 1);
-            }
-            scene.when.attempt = scene.when.attempt.map(|_| attempt);
+    let numbered = tasks.into_values().flat_map(|turns| (1..).zip(turns));
+    numbered
+        .map(|(number, Recorded { turn: mut scene, .. })| {
+            scene.when.attempt = None;
             scene.when.turn = scene.when.turn.map(|_| number);
-            scenes.push(scene);
-        }
+            scene
+        })
+        .collect()
+}
+
+impl Recorded {
+    /// Whether the work on the task began anew with this turn, so that `last` led to nothing. A
+    /// worker that follows one that died begins anew, unless it has only to land the work.
+    fn begins_anew(&self, last: &Self) -> bool {
+        let is_first = matches!(self.turn.when.phase.as_deref(), None | Some("plan" | "implement"));
+        (is_first && self.claim != last.claim) || self.turn.when.turn <= last.turn.when.turn
     }
-    scenes
 }
 
 fn parse<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<T, ScriptError> {
@@ -412,19 +434,20 @@ fn print(file: &Path, to: &mut dyn Write) -> io::Result<()> {
     io::copy(&mut fs_err::File::open(file)?, to).map(drop)
 }
 
-/// Every file below `from`, to the same place below `to`.
-fn copy(from: &Path, to: &Path) -> io::Result<()> {
+/// Every file below `from`, to the same place below the directory `below` of the work tree.
+fn copy(from: &Path, dir: &Path, below: &Path) -> Result<(), ScriptError> {
+    let failed = |source| ScriptError::Step { source };
     let entries = match fs_err::read_dir(from) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        entries => entries?,
+        entries => entries.map_err(failed)?,
     };
     for entry in entries {
-        let entry = entry?;
-        let there = to.join(entry.file_name());
-        if entry.file_type()?.is_dir() {
-            copy(&entry.path(), &there)?;
+        let entry = entry.map_err(failed)?;
+        let there = below.join(entry.file_name());
+        if entry.file_type().map_err(failed)?.is_dir() {
+            copy(&entry.path(), dir, &there)?;
         } else {
-            copy_one(&entry.path(), &there)?;
+            copy_one(&entry.path(), &inside(dir, &there)?).map_err(failed)?;
         }
     }
     Ok(())
@@ -442,7 +465,7 @@ fn copy_one(from: &Path, to: &Path) -> io::Result<bool> {
         return Ok(false);
     }
     make_parent(to)?;
-    if fs_err::symlink_metadata(to).is_ok_and(|there| there.is_symlink() || kind.is_symlink()) {
+    if is_symlink(to) || (kind.is_symlink() && fs_err::symlink_metadata(to).is_ok()) {
         fs_err::remove_file(to)?;
     }
     if kind.is_symlink() {
@@ -474,12 +497,27 @@ fn make_parent(path: &Path) -> io::Result<()> {
     path.parent().map_or(Ok(()), fs_err::create_dir_all)
 }
 
+/// Where a file of the work tree is. It may be a symlink, but is behind none, and is not git's.
 fn inside(dir: &Path, path: &Path) -> Result<PathBuf, ScriptError> {
-    if path.components().all(|part| matches!(part, Component::Normal(_))) {
-        Ok(dir.join(path))
-    } else {
-        Err(ScriptError::Outside { path: path.to_owned() })
+    let outside = || ScriptError::Outside { path: path.to_owned() };
+    let mut place = dir.to_owned();
+    for (depth, part) in path.components().enumerate() {
+        match part {
+            // Some file systems do not tell small letters from others.
+            Component::Normal(name) if !name.eq_ignore_ascii_case(".git") => {
+                if depth > 0 && is_symlink(&place) {
+                    return Err(outside());
+                }
+                place.push(name);
+            }
+            _ => return Err(outside()),
+        }
     }
+    if place == dir { Err(outside()) } else { Ok(place) }
+}
+
+fn is_symlink(path: &Path) -> bool {
+    fs_err::symlink_metadata(path).is_ok_and(|there| there.is_symlink())
 }
 
 fn leave_orphan(stage: &Stage<'_>) -> Result<(), ScriptError> {

@@ -18,6 +18,8 @@ use ralph_queue::runnability::Reason;
 use ralph_queue::{EditError, LoadError as QueueLoadError, Selection, Status, Task};
 use ralph_state::session::{SessionFile, SessionStep, session_file_path};
 use ralph_state::{Amount, LoadError, SaveError, Spending, Store, TaskId, UpdateError};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use thiserror::Error;
 
 use crate::allowance::{self, Answer, Asked, Refusal};
@@ -29,7 +31,7 @@ use crate::landing;
 use crate::layout::{Layout, runtime_paths};
 use crate::preflight::{self, PreflightError};
 use crate::project::{CheckoutPolicy, Project};
-use crate::turn::{self, Failure, TakeTurnError, TurnPlace};
+use crate::turn::{self, AgentSession, Failure, TakeTurnError, TurnPlace};
 use crate::{living, prompt, retention, select, settings, target, worker};
 
 /// Which tasks to work on.
@@ -146,6 +148,10 @@ const GREEN: &str = "gate_green";
 /// The field of the session file with the work tree at the beginning of the run, as
 /// [`settings::tree`] has it.
 const BEGAN: &str = "run_tree";
+/// The field of the session file with what the agent's session used so far.
+const AGENT_USED: &str = "agent_used";
+/// The field of the session file with the providers that are to be left alone for a while.
+const PAUSES: &str = "pauses";
 /// The field of the session file that names the branch the task is worked on.
 const BRANCH: &str = "branch";
 
@@ -166,6 +172,9 @@ pub fn run(project: &Project, wanted: &Wanted) -> Result<RunSummary, SerialError
     let layout = project.layout();
     coordinator::clear_stop(&layout)?;
     retention::clean(project, &project.queue.load()?)?;
+    // A state file that cannot be read is told where it matters.
+    let parallel = project.store().load().ok().flatten();
+    let earlier = parallel.and_then(|loaded| loaded.value.spending);
     let mut serial = Serial {
         project,
         sessions: Store::new(session_file_path(layout.root()), project.holder.clone()),
@@ -175,7 +184,7 @@ pub fn run(project: &Project, wanted: &Wanted) -> Result<RunSummary, SerialError
         attempted: BTreeSet::new(),
         left_by_us: None,
         began: None,
-        spending: RefCell::new(allowance::begin(None, project.now())),
+        spending: RefCell::new(allowance::begin(earlier, project.now())),
         summary: RunSummary::default(),
     };
     serial.work(wanted)?;
@@ -223,6 +232,12 @@ struct Tally {
 impl Serial<'_> {
     fn work(&mut self, wanted: &Wanted) -> Result<(), SerialError> {
         let mut session = self.sessions.load()?.map(|loaded| loaded.value);
+        if let Some(pauses) = session.as_ref().and_then(|session| kept(session, PAUSES)) {
+            let mut earlier = Spending::default();
+            earlier.pauses = pauses;
+            let spending = self.spending.get_mut();
+            spending.pauses.extend(allowance::begin(Some(earlier), self.project.now()).pauses);
+        }
         if let (Some(open), Wanted::Task(task)) = (&session, wanted)
             && open.task_id != task.as_str()
         {
@@ -481,15 +496,16 @@ impl Serial<'_> {
         tally: &mut Tally,
     ) -> Result<Option<Ended>, SerialError> {
         let mut plan = None;
-        let mut resume = session.runner_session_id.clone();
-        let mut session_usage = None;
+        let mut resume = session
+            .runner_session_id
+            .clone()
+            .map(|id| AgentSession { id, used: kept(session, AGENT_USED) });
         for &phase in worker::phases(self.project.phases_for(&tally.task)) {
             let mut earlier: Option<String> = None;
             let mut waits = 0;
             loop {
                 let mut place = self.place(claim, tally, phase);
                 place.resume = resume.take();
-                place.session_usage = session_usage;
                 let report = self.turn(&place, SessionStep::Working, tally, |brief| {
                     let mut text = prompt::work(brief, phase, plan.as_deref());
                     if let Some(reason) = &earlier {
@@ -502,7 +518,6 @@ impl Serial<'_> {
                     self.project.tell(Event::Note(format!("{task}: {}", report.outcome)));
                     continue;
                 }
-                session_usage = turn::session_usage(&report, &place);
                 let reason = match turn::failure(&report.outcome, &self.project.cancel) {
                     None => {
                         if phase == Phase::Plan {
@@ -519,7 +534,7 @@ impl Serial<'_> {
                     Some(Failure::Provider(reason)) if waits < turn::PROVIDER_WAITS => {
                         waits += 1;
                         self.project.tell(Event::Note(format!("{}: {reason}", tally.task.id)));
-                        resume = report.session_id;
+                        resume = turn::session(&report, &place);
                         earlier = Some(reason);
                         continue;
                     }
@@ -537,7 +552,7 @@ impl Serial<'_> {
                 if self.project.cancel.wait_timeout(pause) {
                     return Ok(Some(Ended::Stopped));
                 }
-                resume = report.session_id;
+                resume = turn::session(&report, &place);
                 earlier = Some(reason);
             }
         }
@@ -853,7 +868,12 @@ impl Serial<'_> {
                 }
                 Progress::Session(id) => {
                     let id = id.to_owned();
-                    self.record(|session| session.runner_session_id = Some(id))
+                    self.record(|session| {
+                        if session.runner_session_id.as_ref() != Some(&id) {
+                            session.extra.remove(AGENT_USED);
+                        }
+                        session.runner_session_id = Some(id);
+                    })
                 }
                 _ => Ok(()),
             };
@@ -875,10 +895,16 @@ impl Serial<'_> {
             tally.spent = tally.spent.plus(used);
         }
         let (turns, spent) = (tally.turns, tally.spent);
+        let used = report.as_ref().ok().and_then(|report| turn::session(report, place)?.used);
+        let pauses = self.spending.borrow().pauses.clone();
         self.record(|session| {
             session.agent = None;
             session.agent_turns = Some(turns);
             session.spent = Some(spent).filter(|spent| *spent != Amount::default());
+            keep(session, PAUSES, Some(pauses).filter(|pauses| !pauses.is_empty()));
+            if used.is_some() {
+                keep(session, AGENT_USED, used);
+            }
             if let Ok(report) = &report
                 && (report.session_id.is_some() || turn::lost_its_session(report, place))
             {
@@ -923,7 +949,6 @@ impl Serial<'_> {
             attempt: tally.attempt,
             phase,
             resume: None,
-            session_usage: None,
         }
     }
 
@@ -948,6 +973,19 @@ impl Serial<'_> {
 /// Tasks that are open.
 fn waiting(queue: &ralph_queue::Queue) -> usize {
     queue.tasks().filter(|task| !task.status.is_terminal()).count()
+}
+
+/// Keeps a value in a field of the session file, as the text of its JSON.
+fn keep(session: &mut SessionFile, field: &str, value: Option<impl Serialize>) {
+    match value.and_then(|value| serde_json::to_string(&value).ok()) {
+        Some(text) => drop(session.extra.set(field, text)),
+        None => drop(session.extra.remove(field)),
+    }
+}
+
+/// What was kept so; `None` for what cannot be read, too.
+fn kept<T: DeserializeOwned>(session: &SessionFile, field: &str) -> Option<T> {
+    serde_json::from_str(session.extra.get(field)?.as_str()?).ok()
 }
 
 /// Records how far the task is. Once it is finishing there is no way back: the

@@ -1,7 +1,7 @@
 //! One agent turn on behalf of a task: its files, its environment, its record.
 
 use std::collections::BTreeSet;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -32,9 +32,16 @@ pub struct TurnPlace {
     /// What the turn is for.
     pub phase: Phase,
     /// The agent's session to go on with.
-    pub resume: Option<String>,
-    /// What earlier turns used of that session, for an agent that adds them up.
-    pub session_usage: Option<Usage>,
+    pub resume: Option<AgentSession>,
+}
+
+/// A session of an agent that a turn may go on with.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AgentSession {
+    /// Its id.
+    pub id: String,
+    /// What its turns used so far, for an agent that adds them up; `None` when nobody knows.
+    pub used: Option<Usage>,
 }
 
 /// Why a turn could not be taken at all.
@@ -92,7 +99,7 @@ pub fn take(
     let mut turn = Turn::new(prompt(&brief), &place.dir, &place.files, &place.marker);
     turn.env = environment(task, place, &task_file, &no_change);
     (turn.model, turn.effort) = project.model_for(task);
-    turn.resume.clone_from(&place.resume);
+    turn.resume = place.resume.as_ref().map(|session| session.id.clone());
     turn.access = if agent.full_access(runner.name()) { Access::Full } else { Access::Edits };
     let minutes = u64::from(agent.turn_timeout_minutes);
     turn.limit = (minutes > 0).then(|| Duration::from_secs(minutes * 60));
@@ -107,9 +114,10 @@ pub fn take(
         ralph_agent::Price { input, cache_read, cache_write, output }
     });
     let recording = project.options.record.as_deref();
-    let before = recording.map(|_| Before::of(project, place)).transpose()?;
+    let tree = recording.map(|_| Before::of(project, place)).transpose()?;
     let mut report = ralph_agent::run_turn(runner, &turn, &project.cancel, progress)?;
-    report.usage = report.usage.map(|usage| match (usage.counted, place.session_usage) {
+    let before = place.resume.as_ref().and_then(|session| session.used);
+    report.usage = report.usage.map(|usage| match (usage.counted, before) {
         (Counted::Session, Some(before)) => usage.since(before),
         _ => usage,
     });
@@ -119,8 +127,8 @@ pub fn take(
         let text = format!("{}: process {} of the agent does not end", task.id, survivor.pid);
         project.tell(Event::Note(text));
     }
-    if let (Some(recording), Some(before)) = (recording, before) {
-        record(runner, recording, (task, place), &before, report.ending)?;
+    if let (Some(recording), Some(tree)) = (recording, tree) {
+        record(runner, recording, (task, place), &tree, report.ending)?;
     }
     Ok(report)
 }
@@ -171,7 +179,9 @@ fn record(
         turn: ordinal(place),
     };
     let files = &place.files;
-    let taken = Taken { runner, when, files, ending, dir: before.repo.root(), changed: &changed };
+    let claim = files.parent().and_then(Path::file_name).and_then(OsStr::to_str);
+    let dir = before.repo.root();
+    let taken = Taken { runner, when, claim, files, ending, dir, changed: &changed };
     ralph_agent::record(recording, taken)
 }
 
@@ -195,12 +205,15 @@ pub fn task_environment(task: &Task, attempt: u32) -> Vec<(OsString, OsString)> 
     ]
 }
 
-/// What the turns of the session used, this one included.
-pub fn session_usage(report: &TurnReport, place: &TurnPlace) -> Option<Usage> {
-    match (place.session_usage.filter(|_| place.resume.is_some()), report.usage) {
+/// The session that another turn may go on with, this turn's use included.
+pub fn session(report: &TurnReport, place: &TurnPlace) -> Option<AgentSession> {
+    let id = report.session_id.clone()?;
+    let before = place.resume.as_ref().and_then(|session| session.used);
+    let used = match (before, report.usage) {
         (Some(before), Some(usage)) => Some(before.plus(usage)),
         (before, usage) => usage.or(before),
-    }
+    };
+    Some(AgentSession { id, used })
 }
 
 /// Whether the turn did nothing but find that the session to go on with is gone: a fresh
@@ -297,5 +310,33 @@ mod tests {
         let reason = "overloaded".to_owned();
         let failed = failure(&Outcome::Unavailable { reason }, &cancel);
         assert!(matches!(failed, Some(Failure::Provider(_))), "{failed:?}");
+    }
+
+    /// codex adds up what all turns of a session used; each turn is charged its own part.
+    #[test]
+    fn what_a_session_used_counts_for_that_session_alone() {
+        let place = |resume| TurnPlace {
+            dir: PathBuf::new(),
+            files: PathBuf::new(),
+            marker: String::new(),
+            attempt: 1,
+            phase: Phase::Implement,
+            resume,
+        };
+        let report = |id: &str, input| {
+            let mut report = TurnReport::new(Outcome::Succeeded);
+            report.session_id = Some(id.to_owned());
+            report.usage = Some(Usage { input, ..Usage::default() });
+            report
+        };
+        let used =
+            |session: Option<&AgentSession>| session.and_then(|it| it.used).map(|it| it.input);
+        let first = session(&report("a", 100), &place(None));
+        assert_eq!(used(first.as_ref()), Some(100));
+        let second = session(&report("a", 50), &place(first));
+        assert_eq!(used(second.as_ref()), Some(150));
+        // A fresh session owes nothing to an older one, and without an id there is none.
+        assert_eq!(used(session(&report("b", 70), &place(None)).as_ref()), Some(70));
+        assert_eq!(session(&TurnReport::new(Outcome::Stalled), &place(second)), None);
     }
 }

@@ -28,5 +28,5 @@ fn invocation(turn: &Turn) -> Invocation {
     };
     let approval: &[&str] =
         if turn.access == Access::Full { &["--dangerously-allow-all"] } else { &[] };
-    invocation.args(&["-x", "--stream-json"]).args(approval)
+    invocation.args(&["-x", "--stream-json"]).args(approval).switches(&["AMP_SKIP_UPDATE_CHECK"])
 }

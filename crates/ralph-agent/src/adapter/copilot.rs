@@ -26,7 +26,8 @@ fn invocation(turn: &Turn) -> Invocation {
         Access::Full => invocation.arg("--allow-all-tools"),
         Access::Edits => invocation.option("--allow-tool", Some("write")),
     };
-    let invocation = invocation.option("--model", turn.model.as_deref());
+    let invocation =
+        invocation.option("--model", turn.model.as_deref()).env("COPILOT_AUTO_UPDATE", "false");
     invocation.session(turn, "--resume", "--session-id")
 }
 

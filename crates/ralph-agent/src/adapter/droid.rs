@@ -28,6 +28,7 @@ fn invocation(turn: &Turn) -> Invocation {
         .option("--model", turn.model.as_deref())
         .option("--reasoning-effort", turn.effort.as_deref())
         .option("--session-id", turn.resume.as_deref())
+        .env("FACTORY_DROID_AUTO_UPDATE_ENABLED", "false")
 }
 
 fn fold(fold: &mut Fold<'_>, event: &Json<'_>) {

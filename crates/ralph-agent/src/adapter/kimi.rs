@@ -56,6 +56,7 @@ fn invocation(turn: &Turn) -> Invocation {
         .option("-m", turn.model.as_deref())
         .option("-S", turn.resume.as_deref())
         .option("-p", Some(&prompt))
+        .switches(&["KIMI_CODE_NO_AUTO_UPDATE", "KIMI_DISABLE_TELEMETRY"])
 }
 
 fn legacy(turn: &Turn) -> Invocation {
@@ -65,6 +66,7 @@ fn legacy(turn: &Turn) -> Invocation {
         .option("--model", turn.model.as_deref())
         // It never tells its session: the one to resume was chosen.
         .option("--session", turn.resume.as_deref().or(turn.session.as_deref()))
+        .switches(&["KIMI_CLI_NO_AUTO_UPDATE"])
 }
 
 /// It prints no event for a failure: the last try says what the provider answered, and stderr

@@ -350,9 +350,13 @@ mod tests {
     fn the_others() {
         let line = |agent: &str, turn: &Turn| {
             let invocation = (find(agent).unwrap().invocation)(turn);
+            let env = invocation.env.iter();
+            let mut words: Vec<_> =
+                env.map(|(name, value)| format!("{name}={}", value.display())).collect();
+            words.push(agent.to_owned());
             let args = [invocation.args, invocation.last].concat();
-            let args: Vec<_> = args.iter().map(|arg| arg.display().to_string()).collect();
-            format!("{agent} {}\n", args.join(" "))
+            words.extend(args.iter().map(|arg| arg.display().to_string()));
+            words.join(" ") + "\n"
         };
         let agents =
             ["opencode2", "cursor", "copilot", "amp", "droid", "agy", "kimi", "kimi-cli", "pi"];
@@ -360,24 +364,24 @@ mod tests {
         let lines: String =
             agents.iter().flat_map(|agent| [line(agent, &fresh), line(agent, &full())]).collect();
         expect![[r"
-            opencode2 run --standalone --format json --auto
-            opencode2 run --standalone --format json --model big --session 0199
+            OPENCODE_DISABLE_AUTOUPDATE=1 OPENCODE_DISABLE_LSP_DOWNLOAD=1 OPENCODE_DISABLE_MODELS_FETCH=1 opencode2 run --standalone --format json --auto
+            OPENCODE_DISABLE_AUTOUPDATE=1 OPENCODE_DISABLE_LSP_DOWNLOAD=1 OPENCODE_DISABLE_MODELS_FETCH=1 opencode2 run --standalone --format json --model big --session 0199
             cursor -p --output-format stream-json --force --trust
             cursor -p --output-format stream-json --force --trust --sandbox enabled --model big --resume 0199
-            copilot --output-format json --no-ask-user --allow-all-tools --session-id=0188
-            copilot --output-format json --no-ask-user --allow-tool write --model big --resume=0199
-            amp -x --stream-json --dangerously-allow-all
-            amp threads continue 0199 -x --stream-json
-            droid exec --output-format stream-json --skip-permissions-unsafe
-            droid exec --output-format stream-json --auto low --model big --reasoning-effort high --session-id 0199
+            COPILOT_AUTO_UPDATE=false copilot --output-format json --no-ask-user --allow-all-tools --session-id=0188
+            COPILOT_AUTO_UPDATE=false copilot --output-format json --no-ask-user --allow-tool write --model big --resume=0199
+            AMP_SKIP_UPDATE_CHECK=1 amp -x --stream-json --dangerously-allow-all
+            AMP_SKIP_UPDATE_CHECK=1 amp threads continue 0199 -x --stream-json
+            FACTORY_DROID_AUTO_UPDATE_ENABLED=false droid exec --output-format stream-json --skip-permissions-unsafe
+            FACTORY_DROID_AUTO_UPDATE_ENABLED=false droid exec --output-format stream-json --auto low --model big --reasoning-effort high --session-id 0199
             agy --input-format stream-json --output-format stream-json --dangerously-skip-permissions --print-timeout 1440m --add-dir /work
             agy --input-format stream-json --output-format stream-json --print-timeout 1440m --add-dir /work --model big --effort high --conversation 0199
-            kimi --output-format stream-json -p Read the file /files/prompt.md and do what it says.
-            kimi --output-format stream-json -m big -S 0199 -p Read the file /files/prompt.md and do what it says.
-            kimi-cli --print --input-format text --output-format stream-json --yolo --session 0188
-            kimi-cli --print --input-format text --output-format stream-json --model big --session 0199
-            pi -p --mode json
-            pi -p --mode json --model big --thinking high --session 0199
+            KIMI_CODE_NO_AUTO_UPDATE=1 KIMI_DISABLE_TELEMETRY=1 kimi --output-format stream-json -p Read the file /files/prompt.md and do what it says.
+            KIMI_CODE_NO_AUTO_UPDATE=1 KIMI_DISABLE_TELEMETRY=1 kimi --output-format stream-json -m big -S 0199 -p Read the file /files/prompt.md and do what it says.
+            KIMI_CLI_NO_AUTO_UPDATE=1 kimi-cli --print --input-format text --output-format stream-json --yolo --session 0188
+            KIMI_CLI_NO_AUTO_UPDATE=1 kimi-cli --print --input-format text --output-format stream-json --model big --session 0199
+            PI_SKIP_VERSION_CHECK=1 PI_TELEMETRY=0 pi -p --mode json
+            PI_SKIP_VERSION_CHECK=1 PI_TELEMETRY=0 pi -p --mode json --model big --thinking high --session 0199
         "]].assert_eq(&lines);
         let agy = (find("agy").unwrap().invocation)(&bare());
         expect![[r#"

@@ -22,6 +22,8 @@ fn invocation(turn: &Turn) -> Invocation {
         .option("--model", turn.model.as_deref())
         .option("--thinking", turn.effort.as_deref())
         .option("--session", turn.resume.as_deref())
+        .switches(&["PI_SKIP_VERSION_CHECK"])
+        .env("PI_TELEMETRY", "0")
 }
 
 fn fold(fold: &mut Fold<'_>, event: &Json<'_>) {

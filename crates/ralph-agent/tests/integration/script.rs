@@ -92,6 +92,7 @@ fn what_was_recorded_is_played_again() {
         let taken = Taken {
             runner: &runner,
             when: turn("RQ-1", number),
+            claim: None,
             files: &files,
             ending: Ending::Code(i32::try_from(number).unwrap() - 1),
             dir: &work,
@@ -133,11 +134,17 @@ impl Recorder {
     }
 
     fn record(&self, when: When, said: &str, ending: Ending, changed: &[&str]) {
+        self.record_of("c1", (when, said, ending), changed);
+    }
+
+    fn record_of(&self, claim: &str, what: (When, &str, Ending), changed: &[&str]) {
+        let (when, said, ending) = what;
         fs_err::write(self.path("files/stdout"), said).unwrap();
         fs_err::write(self.path("files/stderr"), "").unwrap();
         let taken = Taken {
             runner: &codex(),
             when,
+            claim: Some(claim),
             files: &self.path("files"),
             ending,
             dir: &self.path("work"),
@@ -195,19 +202,36 @@ fn attempt(attempt: u32, turn: u32) -> When {
     When { attempt: Some(attempt), turn: Some(turn), ..self::turn("RQ-1", turn) }
 }
 
+fn of_phase(phase: &str, when: When) -> When {
+    When { phase: Some(phase.to_owned()), ..when }
+}
+
+#[test]
+fn a_turn_that_failed_is_played_before_the_one_that_did_not() {
+    let stage = Recorder::new();
+    stage.record(attempt(1, 1), "failed", Ending::Code(1), &[]);
+    stage.record(attempt(2, 2), "did it", Ending::Code(0), &[]);
+    stage.record(of_phase("fix", attempt(2, 3)), "mended", Ending::Code(0), &[]);
+    let said = |when| stage.said(when);
+    assert_eq!(said(attempt(1, 1)).as_deref(), Some("failed"));
+    assert_eq!(said(attempt(2, 2)).as_deref(), Some("did it"));
+    assert_eq!(said(of_phase("fix", attempt(2, 3))).as_deref(), Some("mended"));
+    assert_eq!(said(attempt(2, 3)), None, "of another phase");
+}
+
 #[test]
 fn of_two_nights_in_one_recording_the_later_is_played() {
     let stage = Recorder::new();
-    for night in ["one", "two"] {
-        stage.record(attempt(1, 1), night, Ending::Code(1), &[]);
+    for (night, first) in [("one", "c1"), ("two", "c2")] {
+        stage.record_of(first, (attempt(1, 1), night, Ending::Code(1)), &[]);
         if night == "one" {
-            stage.record(attempt(1, 2), night, Ending::Code(1), &[]);
+            stage.record_of(first, (attempt(2, 2), night, Ending::Code(1)), &[]);
         }
-        stage.record(attempt(2, 1), night, Ending::Code(0), &[]);
+        stage.record_of(first, (attempt(3, 3), night, Ending::Code(0)), &[]);
     }
-    let said = |a, t| stage.said(attempt(a, t));
-    assert_eq!((said(1, 1), said(2, 1)), (Some("two".into()), Some("two".into())));
-    assert_eq!(said(1, 2), None);
+    let said = |turn| stage.said(attempt(1, turn));
+    assert_eq!((said(1), said(2)), (Some("two".into()), Some("two".into())));
+    assert_eq!(said(3), None);
 }
 
 /// What was interrupted, or came before the recording, does not happen in a fresh run.
@@ -216,8 +240,77 @@ fn a_resumed_turn_is_the_first_of_a_fresh_run() {
     let stage = Recorder::new();
     stage.record(attempt(2, 3), "stopped", Ending::Cancelled, &[]);
     stage.record(attempt(2, 4), "resumed", Ending::Code(1), &[]);
-    stage.record(attempt(3, 1), "again", Ending::Code(0), &[]);
+    stage.record(attempt(3, 5), "again", Ending::Code(0), &[]);
     assert_eq!(stage.said(attempt(1, 1)).as_deref(), Some("resumed"));
-    assert_eq!(stage.said(attempt(2, 1)).as_deref(), Some("again"));
+    assert_eq!(stage.said(attempt(2, 2)).as_deref(), Some("again"));
     assert_eq!(stage.said(attempt(2, 3)), None);
+}
+
+/// A worker that died in a turn left nothing that counts; one that died after it left the work.
+#[test]
+fn the_next_worker_begins_anew_or_goes_on() {
+    let stage = Recorder::new();
+    let good = Ending::Code(0);
+    let planned = of_phase("plan", attempt(1, 1));
+    stage.record_of("c1", (planned.clone(), "lost plan", good), &[]);
+    // Its second turn was never over.
+    stage.record_of("c2", (of_phase("plan", attempt(2, 3)), "plan", good), &[]);
+    stage.record_of("c2", (attempt(2, 4), "done", good), &[]);
+    stage.record_of("c3", (of_phase("fix", attempt(2, 5)), "mended", good), &[]);
+    assert_eq!(stage.said(planned).as_deref(), Some("plan"));
+    assert_eq!(stage.said(attempt(1, 2)).as_deref(), Some("done"));
+    assert_eq!(stage.said(of_phase("fix", attempt(1, 3))).as_deref(), Some("mended"));
+}
+
+#[test]
+fn a_recording_of_several_agents_is_not_judged_as_one() {
+    let stage = Recorder::new();
+    stage.record(attempt(1, 1), "done", Ending::Code(0), &[]);
+    stage.record(attempt(1, 2), "done", Ending::Code(0), &[]);
+    let file = stage.path("recording/0002/turn.json");
+    let text = fs_err::read_to_string(&file).unwrap().replace("\"codex\"", "\"claude\"");
+    fs_err::write(file, text).unwrap();
+    let error = perform(&stage.path("recording"), &stage.path("again"), attempt(1, 1)).unwrap_err();
+    assert!(matches!(error, ScriptError::Mixed { .. }), "{error}");
+}
+
+#[test]
+fn no_step_writes_behind_a_link_or_into_git() {
+    let dir = tempfile::tempdir().unwrap();
+    let [work, elsewhere, more] = ["work", "elsewhere", "more"].map(|name| dir.path().join(name));
+    fs_err::create_dir_all(work.join(".git/hooks")).unwrap();
+    fs_err::create_dir(&elsewhere).unwrap();
+    fs_err::write(elsewhere.join("file"), "mine").unwrap();
+    std::os::unix::fs::symlink(&elsewhere, work.join("link")).unwrap();
+    std::os::unix::fs::symlink(elsewhere.join("file"), work.join("to-file")).unwrap();
+    for (place, file) in [("git", ".git/hooks/pre-commit"), ("link", "link/file")] {
+        let file = more.join(place).join(file);
+        fs_err::create_dir_all(file.parent().unwrap()).unwrap();
+        fs_err::write(file, "theirs").unwrap();
+    }
+    let path = dir.path().join("script.json");
+    let write = |path: &str| format!(r#"{{"write":{{"path":"{path}","text":"theirs"}}}}"#);
+    for step in [
+        write("link/file"),
+        write("link/new/file"),
+        write("to-file"),
+        write(".git/hooks/pre-commit"),
+        write(".GIT/hooks/pre-commit"),
+        write("sub/.git/config"),
+        write("../outside"),
+        write("/outside"),
+        write(""),
+        r#"{"remove":"link/file"}"#.to_owned(),
+        r#"{"remove":".git/hooks"}"#.to_owned(),
+        r#"{"copy":"more/git"}"#.to_owned(),
+        r#"{"copy":"more/link"}"#.to_owned(),
+    ] {
+        let text = format!(r#"{{"version":1,"turns":[{{"steps":[{step}]}}]}}"#);
+        fs_err::write(&path, text).unwrap();
+        let error = perform(&path, &work, turn("RQ-1", 1)).unwrap_err();
+        assert!(matches!(error, ScriptError::Outside { .. }), "{step}: {error}");
+        assert_eq!(fs_err::read_to_string(elsewhere.join("file")).unwrap(), "mine", "{step}");
+        let hooks = fs_err::read_dir(work.join(".git/hooks")).unwrap();
+        assert_eq!(hooks.count(), 0, "{step}");
+    }
 }

@@ -404,7 +404,6 @@ impl Worker<'_> {
             attempt: record.attempt.unwrap_or(1),
             phase,
             resume: None,
-            session_usage: None,
         }
     }
 

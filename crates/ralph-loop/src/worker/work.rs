@@ -235,16 +235,14 @@ impl Worker<'_> {
         plan: &mut Option<String>,
     ) -> Result<Turns, WorkerError> {
         let mut earlier: Option<String> = None;
-        let mut resume = None;
-        let mut session_usage = None;
+        let mut session = None;
         let mut waits = 0;
         loop {
             let record = self.step(&WorkerStep::SpawnIntended, |record| {
                 record.attempt.get_or_insert(1);
             })?;
             let mut place = self.place(&record, workspace, phase);
-            place.resume = resume.take();
-            place.session_usage = session_usage;
+            place.resume = session.take();
             let report = self.turn(&place, &WorkerStep::Working, |brief| {
                 let mut text = prompt::work(brief, phase, plan.as_deref());
                 if let Some(reason) = &earlier {
@@ -256,8 +254,7 @@ impl Worker<'_> {
                 self.project.tell(Event::Note(format!("{}: {}", self.task.id, report.outcome)));
                 continue;
             }
-            resume.clone_from(&report.session_id);
-            session_usage = turn::session_usage(&report, &place);
+            session = turn::session(&report, &place);
             let reason = match turn::failure(&report.outcome, &self.project.cancel) {
                 None => {
                     if phase == Phase::Plan {

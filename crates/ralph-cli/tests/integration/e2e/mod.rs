@@ -12,6 +12,7 @@ mod machine;
 mod records;
 mod recover;
 mod refused;
+mod replay;
 mod secrets;
 mod serial;
 mod sessions;
