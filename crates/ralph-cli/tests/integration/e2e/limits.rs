@@ -150,7 +150,7 @@ echo '{"type":"turn.completed","usage":{"input_tokens":900,"output_tokens":100}}
             let ran = scene.start(&all).wait(PATIENCE);
             ran.exited(2);
             let error = &super::super::parse(&ran.stderr)["error"];
-            assert_eq!(error["kind"], "usage", "{error}");
+            assert_eq!(error["code"], "usage", "{error}");
             assert!(error["hint"].to_string().contains(hint), "{error}");
         }
     }
