@@ -67,6 +67,13 @@ impl Ui {
         self.stdout.has_color.then_some(usize::MAX)
     }
 
+    /// The same of the terminal that is talked to on stderr.
+    pub(crate) fn stderr_width(&self) -> Option<usize> {
+        let size = terminal_size::terminal_size_of(io::stderr());
+        let width = size.map_or(80, |(width, _)| usize::from(width.0));
+        self.stderr.is_terminal.then_some(width)
+    }
+
     pub(crate) const fn stderr_has_color(&self) -> bool {
         self.stderr.has_color
     }
@@ -280,6 +287,15 @@ impl Text {
         self
     }
 
+    /// With its lines broken between words where the terminal ends. What goes on is indented like
+    /// what stands behind the first gap of its line, where that leaves room.
+    #[must_use]
+    pub(crate) fn folded(self, width: Option<usize>) -> Self {
+        let Some(width) = width.filter(|width| *width >= NARROWEST) else { return self };
+        let lines: Vec<String> = self.0.split('\n').map(|line| folded(line, width)).collect();
+        Self(lines.join("\n"))
+    }
+
     #[must_use]
     fn ended(self) -> Self {
         if self.0.is_empty() || self.0.ends_with('\n') { self } else { self.line() }
@@ -300,6 +316,65 @@ impl<T: Display> From<T> for Text {
     fn from(text: T) -> Self {
         Self::new().block("", &text.to_string())
     }
+}
+
+/// Below that, folding only makes it worse.
+const NARROWEST: usize = 20;
+
+fn folded(line: &str, width: usize) -> String {
+    if columns(line) <= width {
+        return line.to_owned();
+    }
+    let bare: String = unstyled(line).filter(|(_, is_style)| !is_style).map(|(c, _)| c).collect();
+    let begin = bare.len() - bare.trim_start_matches(' ').len();
+    let gap = bare[begin..].find("  ").map(|at| begin + at);
+    let column = gap.map(|at| {
+        let behind = bare[at..].len() - bare[at..].trim_start_matches(' ').len();
+        columns(&bare[..at + behind])
+    });
+    let indent = column.filter(|column| *column <= width / 2).unwrap_or(begin + 2);
+    let indent = if indent < width / 2 { indent } else { 2 };
+    let (mut out, mut at) = (String::with_capacity(line.len() + 16), 0);
+    let next_line = |out: &mut String| {
+        out.truncate(out.trim_end_matches(' ').len());
+        out.push('\n');
+        out.extend(std::iter::repeat_n(' ', indent));
+        indent
+    };
+    for word in line.split_inclusive(' ') {
+        let room = columns(word.trim_end_matches(' '));
+        if at > indent && at + room > width && room > 0 {
+            at = next_line(&mut out);
+        }
+        for (c, columns) in widths(word) {
+            if columns > 0 && c != ' ' && at + columns > width {
+                at = next_line(&mut out);
+            }
+            out.push(c);
+            at += columns;
+        }
+    }
+    out.truncate(out.trim_end_matches(' ').len());
+    out
+}
+
+fn columns(text: &str) -> usize {
+    widths(text).map(|(_, columns)| columns).sum()
+}
+
+/// The characters of a text with the columns they take; our own styles take none.
+fn widths(text: &str) -> impl Iterator<Item = (char, usize)> {
+    unstyled(text).map(|(c, is_style)| (c, if is_style { 0 } else { c.width().unwrap_or(0) }))
+}
+
+/// The characters of a text, and of each whether it is a part of our own styles.
+fn unstyled(text: &str) -> impl Iterator<Item = (char, bool)> {
+    let mut is_open = false;
+    text.chars().map(move |c| {
+        let is_style = is_open || c == '\u{1b}';
+        is_open = is_style && c != 'm';
+        (c, is_style)
+    })
 }
 
 /// One line of text as it is shown, cut to `width` columns with a mark where it is longer; as it is
@@ -402,6 +477,28 @@ mod tests {
             "a: one\n   two",
             "a: one\n   two",
         );
+    }
+
+    #[test]
+    fn lines_are_folded_between_words() {
+        let folded = |text: Text| text.folded(Some(24)).render(false);
+        let list = Text::new().style(DIM, "  tags  ").plain("very-long-tag, another");
+        assert_eq!(folded(list), "  tags  very-long-tag,\n        another");
+        let row = Text::new().style(BOLD, "RQ-0001").plain("  waits for RQ-0002, RQ-0003  a title");
+        assert_eq!(
+            folded(row.line().plain("short")),
+            "RQ-0001  waits for\n         RQ-0002,\n         RQ-0003  a\n         title\nshort"
+        );
+        assert_eq!(
+            folded(Text::new().plain("漢字".repeat(8))),
+            format!("{}\n  {}", "漢字".repeat(6), "漢字".repeat(2))
+        );
+        assert_eq!(
+            folded(Text::new().plain("one two three four five six")),
+            "one two three four five\n  six"
+        );
+        let long = Text::new().plain("x ".repeat(99));
+        assert!(long.clone().folded(None).0 == long.0 && long.clone().folded(Some(5)).0 == long.0);
     }
 
     #[test]

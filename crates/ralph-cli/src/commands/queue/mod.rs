@@ -33,7 +33,7 @@ use crate::project::{self, Project};
 use crate::render::envelope::{Budget, Cut, List, Schema};
 use crate::render::task::reasons as reasons_of;
 use crate::standing;
-use crate::ui::{BOLD, DIM, GREEN, RED, Text, YELLOW};
+use crate::ui::{BOLD, DIM, GREEN, RED, Text, YELLOW, clip};
 
 pub(crate) fn queue(context: &Context, args: &QueueArgs) -> Result<Exit, CliError> {
     match &args.command {
@@ -121,7 +121,7 @@ fn next(context: &Context, args: &NextArgs) -> Result<Exit, CliError> {
     if args.explain {
         let selection = project::selection(context, Drafts::Exclude, DoingFirst::Prefer, &standing);
         let report = queue.runnability(&selection);
-        context.ui.say(reasons(&queue, &report));
+        context.ui.say(reasons(&queue, &report, context.ui.stderr_width()));
     }
     Ok(Exit::Done)
 }
@@ -164,7 +164,7 @@ pub(crate) fn dry_run(
         let text = Text::new().plain("Would work on ").style(BOLD, &task.id).plain(": ");
         context.ui.print(text.plain(&task.title))?;
     } else {
-        context.ui.print(reasons(&queue, &report))?;
+        context.ui.print(reasons(&queue, &report, context.ui.width()))?;
     }
     Ok(Exit::Done)
 }
@@ -233,12 +233,12 @@ fn explain(context: &Context, args: &ExplainArgs) -> Result<Exit, CliError> {
     } else if args.format == TextOrJson::Json {
         context.ui.print_json(&report)?;
     } else {
-        context.ui.print(reasons(&queue, &report))?;
+        context.ui.print(reasons(&queue, &report, context.ui.width()))?;
     }
     Ok(Exit::Done)
 }
 
-fn reasons(queue: &Queue, report: &Report) -> Text {
+fn reasons(queue: &Queue, report: &Report, width: Option<usize>) -> Text {
     let mut text = match &report.selection.selected_task_id {
         Some(id) => Text::new().plain("Next is ").style(BOLD, id).plain("."),
         None => Text::new().plain("No task can start now."),
@@ -250,9 +250,9 @@ fn reasons(queue: &Queue, report: &Report) -> Text {
         } else {
             text.style(YELLOW, reasons_of(&report.reasons, &report.id))
         };
-        text = text.plain("  ").style(DIM, &task.title);
+        text = text.plain("  ").style(DIM, clip(&task.title, width.map(|width| width / 2)));
     }
-    text
+    text.folded(width)
 }
 
 fn validate(context: &Context) -> Result<Exit, CliError> {
@@ -291,7 +291,7 @@ fn validate(context: &Context) -> Result<Exit, CliError> {
         }))?;
     } else {
         for problem in errors.iter().chain(&warnings) {
-            context.ui.print(line(&project, problem))?;
+            context.ui.print(line(&project, problem).folded(context.ui.width()))?;
         }
         match (&queue, next) {
             (Some(queue), _) if errors.is_empty() => {

@@ -41,12 +41,13 @@ fn print(context: &Context, ready: &Ready<'_>) -> Result<(), CliError> {
     }
     context.ui.print(text)?;
     let mut text = Text::new();
+    let told = context.ui.stderr_width();
     for (task, reasons) in &ready.others {
         text = text.style(BOLD, &task.id).plain("  ");
         text = text.style(YELLOW, task::reasons(reasons, &task.id));
-        text = text.plain("  ").style(DIM, &task.title).line();
+        text = text.plain("  ").style(DIM, clip(&task.title, told.map(|width| width / 2))).line();
     }
-    context.ui.say(text);
+    context.ui.say(text.folded(told));
     Ok(())
 }
 

@@ -15,7 +15,7 @@ use crate::error::{CliError, Exit};
 use crate::project::{self, Project};
 use crate::render::envelope::{List, Schema};
 use crate::render::task::status_column;
-use crate::ui::{BOLD, DIM, Text, YELLOW};
+use crate::ui::{BOLD, DIM, Text, YELLOW, clip};
 
 /// The width of the longest bar of a burndown.
 const BAR: usize = 20;
@@ -89,15 +89,20 @@ pub(crate) fn aging(context: &Context, args: &AgingArgs) -> Result<Exit, CliErro
         context.ui.print_json(&Document { list, totals: aging.totals })?;
         return Ok(Exit::Done);
     }
+    let width = context.ui.width();
     let line = |text: Text, aged: &Aged| {
         let Aged { id, title, status, age, age_human, .. } = aged;
         let style = if *age == Age::Fresh { DIM } else { YELLOW };
+        let left = width.map(|width| width.saturating_sub(id.as_str().len() + 34));
+        // Of a title that has no room, not even a mark.
+        let title = if left.is_some_and(|left| left < 4) { "" } else { title };
         text.style(BOLD, id)
             .plain(format_args!("  {age_human:>11}  "))
             .style(style, format_args!("{:<7}", age.as_str()))
             .plain("  ")
             .append(&status_column(*status))
-            .plain(format_args!("  {title}"))
+            .plain("  ")
+            .plain(clip(title, left))
             .line()
     };
     show(context, &queue, "queue-aging", args.format, &aging, || {
@@ -178,7 +183,7 @@ fn show(
     } else if format == TextOrJson::Json {
         context.ui.print_json(figures)?;
     } else {
-        context.ui.print(text())?;
+        context.ui.print(text().folded(context.ui.width()))?;
     }
     Ok(Exit::Done)
 }
