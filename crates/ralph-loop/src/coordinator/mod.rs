@@ -5,6 +5,7 @@
 //! and fills free places with new tasks. A worker that died a second ago and
 //! one that died with the machine last night are the same case.
 
+mod ending;
 mod take_over;
 mod telling;
 
@@ -13,14 +14,14 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use ralph_git::{GitError, Sha};
-use ralph_process::{Child, Command, EndReport, Exit, Input, Output, SpawnError};
+use ralph_process::{Child, Command, Exit, Input, Output, SpawnError};
 use ralph_queue::{Queue, QueueFiles, Selection};
 use ralph_state::file::{self, FileLock, LockError};
 use ralph_state::parallel::WorkerEvent;
 use ralph_state::session::{SessionFile, session_file_path};
 use ralph_state::{
-    LoadError, ParallelStateFile, ProcessIdentity, Store, TaskId, Timestamp, UpdateError,
-    WorkerLifecycle, WorkerRecord, WorkerStep,
+    LoadError, ParallelStateFile, Store, TaskId, Timestamp, UpdateError, WorkerLifecycle,
+    WorkerRecord, WorkerStep,
 };
 use thiserror::Error;
 
@@ -31,8 +32,9 @@ use crate::living::LivingError;
 use crate::preflight::{self, Ground, PreflightError};
 use crate::project::Project;
 use crate::recover::{self, Action, Observation, Observed};
-use crate::worker::{self, Held, marker};
+use crate::worker::{self, Held};
 use crate::{living, retention, select, target};
+use ending::{orphans, record_marker};
 use telling::Told;
 
 pub use telling::summarise;
@@ -41,10 +43,6 @@ pub use telling::summarise;
 const ROUND: Duration = Duration::from_millis(100);
 /// Time between two looks at a queue that offered nothing.
 const QUEUE_ROUND: Duration = Duration::from_secs(1);
-/// Time between two looks at workers that were asked to stop.
-const STOP_ROUND: Duration = Duration::from_millis(20);
-/// What workers get to stop by themselves before they are killed.
-const STOP_GRACE: Duration = Duration::from_secs(2);
 /// What processes left behind get to stop by themselves before they are killed.
 const ORPHAN_GRACE: Duration = Duration::from_secs(1);
 /// A task whose workers die so often in one run is left for the user.
@@ -720,50 +718,6 @@ impl Coordinator<'_> {
         format!("{:x}-{:x}", self.project.now().as_unix_nanos(), ralph_process::own_pid())
     }
 
-    /// Ends every worker and its agents within three seconds; the records stay.
-    fn interrupt(&mut self) -> Result<(), RunError> {
-        self.project.tell(Event::Stopping(StopReason::Interrupted));
-        self.summary.stopped = Some(StopReason::Interrupted);
-        self.end_workers()?;
-        let state = self.state()?;
-        self.tell_progress(&state);
-        self.sum_up_unfinished(&state);
-        Ok(())
-    }
-
-    /// Ends the workers of this run and those it adopted, and their agents.
-    fn end_workers(&mut self) -> Result<(), RunError> {
-        let mut who: Vec<ProcessIdentity> =
-            self.children.values().map(|child| child.identity().clone()).collect();
-        let state = self.state()?;
-        let unfinished = || state.workers.iter().filter(|record| !record.is_terminal());
-        who.extend(unfinished().filter_map(|record| record.worker.clone()));
-        self.end(who);
-        let left: Vec<ProcessIdentity> = unfinished().flat_map(orphans).collect();
-        if !left.is_empty() {
-            warn_of_survivors(&ralph_process::end(&left, None, Duration::ZERO));
-        }
-        Ok(())
-    }
-
-    /// Asks workers to stop, waits, and kills what is left of them. Only the
-    /// workers are asked: each ends its own agent and records that.
-    fn end(&mut self, mut who: Vec<ProcessIdentity>) {
-        who.sort_by_key(|identity| identity.pid);
-        who.dedup();
-        who.iter().for_each(ralph_process::ask_to_end);
-        let deadline = Instant::now() + STOP_GRACE;
-        while who.iter().any(ralph_process::is_alive) && Instant::now() < deadline {
-            self.reap();
-            std::thread::sleep(STOP_ROUND);
-        }
-        who.retain(ralph_process::is_alive);
-        if !who.is_empty() {
-            warn_of_survivors(&ralph_process::end(&who, None, Duration::ZERO));
-        }
-        self.reap();
-    }
-
     fn finish(&mut self) -> Result<(), RunError> {
         self.sweep()?;
         let state = self.state()?;
@@ -784,28 +738,6 @@ impl Coordinator<'_> {
         }
         Ok(())
     }
-}
-
-fn warn_of_survivors(report: &EndReport) {
-    for survivor in &report.survivors {
-        tracing::warn!(pid = survivor.pid, "a process could not be ended");
-    }
-}
-
-/// Living processes of a claim whose worker is dead.
-fn orphans(record: &WorkerRecord) -> Vec<ProcessIdentity> {
-    let mut who = ralph_process::marked(&record_marker(record));
-    if let Some(agent) = &record.agent
-        && ralph_process::is_alive(agent)
-        && !who.contains(agent)
-    {
-        who.push(agent.clone());
-    }
-    who
-}
-
-fn record_marker(record: &WorkerRecord) -> String {
-    marker(&record.task_id, record.attempt_id.as_deref().unwrap_or_default())
 }
 
 /// Tasks that are neither finished nor have a record, but cannot start now.

@@ -5,6 +5,8 @@
 //! The session file says what is under way; a run that finds one goes on with
 //! it.
 
+mod finish;
+
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -12,8 +14,8 @@ use std::time::Instant;
 
 use ralph_agent::{Counter, Phase, Progress, RunnerError};
 use ralph_config::GitPublishMode;
-use ralph_git::{GitError, Push, Sha, UpdateRef};
-use ralph_queue::edit::{End, Restart};
+use ralph_git::{GitError, Sha};
+use ralph_queue::edit::Restart;
 use ralph_queue::runnability::Reason;
 use ralph_queue::{EditError, LoadError as QueueLoadError, Selection, Status, Task};
 use ralph_state::session::{SessionFile, SessionStep, session_file_path};
@@ -25,14 +27,13 @@ use thiserror::Error;
 use crate::allowance::{self, Answer, Asked, Refusal};
 use crate::checkout::{self, CheckoutError};
 use crate::coordinator::{self, RunError};
-use crate::event::{Event, Outcome, RunSummary, StopReason, TaskSummary};
+use crate::event::{Event, RunSummary, StopReason};
 use crate::gate::{self, GateError, Verdict};
-use crate::landing;
-use crate::layout::{Layout, runtime_paths};
+use crate::layout::Layout;
 use crate::preflight::{self, PreflightError};
-use crate::project::{CheckoutPolicy, Project};
+use crate::project::Project;
 use crate::turn::{self, AgentSession, Failure, TakeTurnError, TurnPlace};
-use crate::{living, prompt, retention, select, settings, target, worker};
+use crate::{living, prompt, retention, select, settings, worker};
 
 /// Which tasks to work on.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -458,36 +459,6 @@ impl Serial<'_> {
         self.publish(&claim, tally)
     }
 
-    /// Stops before anything lands when somebody has committed a change of Ralph's own settings
-    /// to the branch since the task began.
-    fn own_settings(&self, session: &SessionFile) -> Result<Option<Ended>, SerialError> {
-        if self.project.options.checkout == CheckoutPolicy::Accept {
-            return Ok(None);
-        }
-        let before = session.git_head_commit.as_deref().and_then(|sha| sha.parse::<Sha>().ok());
-        let books = checkout::queue_files(self.project);
-        let began = self.began.as_ref();
-        let changed = settings::committed(&self.project.repo, began, before.as_ref(), &books)?;
-        Ok((!changed.is_empty()).then(|| {
-            Ended::Blocked(format!(
-                "{} was changed by a commit since the task began; take that back, or go on with \
-                 `--force`",
-                settings::named(&changed)
-            ))
-        }))
-    }
-
-    /// Whether a run that was cut short already made the commit.
-    fn committed_before(&self, session: &SessionFile, claim: &str) -> Result<bool, SerialError> {
-        let repo = &self.project.repo;
-        let Some(head) = repo.head()?.commit().cloned() else { return Ok(false) };
-        let range = match &session.git_head_commit {
-            Some(before) => format!("{before}..{head}"),
-            None => head.to_string(),
-        };
-        Ok(repo.find_trailer(&range, landing::ATTEMPT_TRAILER, claim)?.is_some())
-    }
-
     /// The agent's turns. `None`: there is work to gate.
     fn agent(
         &self,
@@ -646,197 +617,6 @@ impl Serial<'_> {
 
     fn session(&self) -> Result<SessionFile, SerialError> {
         Ok(self.sessions.load()?.map(|loaded| loaded.value).unwrap_or_default())
-    }
-
-    fn finish_in_queue(&self, tally: &Tally) -> Result<(), SerialError> {
-        let id = tally.task.id.as_str();
-        let how = self.project.finish_mode();
-        let note = tally.reason.as_deref();
-        self.project.queue.edit(self.project.now(), |edit| {
-            match edit.find(id).map(|(_, task)| task.status) {
-                Some(status) if !status.is_terminal() => {
-                    edit.finish(id, End::Done, how, note).map(|_| ())
-                }
-                _ => Ok(()),
-            }
-        })?;
-        Ok(())
-    }
-
-    /// Commits and pushes as far as the configuration says.
-    fn publish(&mut self, claim: &str, tally: &mut Tally) -> Result<Ended, SerialError> {
-        let mode = self.project.config.agent.git_publish_mode;
-        let repo = &self.project.repo;
-        if mode == GitPublishMode::Off {
-            self.left_by_us = Some(repo.work_tree_hash(&self.left_out())?);
-            self.project.tell(Event::Note(format!(
-                "{}: its changes are left uncommitted (`agent.git_publish_mode` is off)",
-                tally.task.id
-            )));
-            return Ok(Ended::Done);
-        }
-        let (branch, _) = preflight::branch(self.project)?;
-        if branch != self.branch {
-            return Ok(Ended::Blocked(format!(
-                "`{branch}` is checked out now, and the work is for `{}`",
-                self.branch
-            )));
-        }
-        let mut exclude = runtime_paths(repo.root());
-        let books = checkout::queue_files(self.project);
-        let left_out = settings::left_out(repo, self.began.as_ref(), &books)?;
-        exclude.extend(left_out.iter().cloned());
-        let message = landing::message(&tally.task, claim, &[]);
-        // A commit that is there already has the task's work, and only that.
-        tally.commit = match self.own_commit(claim)? {
-            Some(commit) => Some(commit),
-            None => repo.commit_all_but(&exclude, &message)?,
-        };
-        self.summary.left_out.extend(left_out);
-        self.record(|session| reach(session, SessionStep::Committed))?;
-        self.project.faults.point("serial", "committed", "");
-        let (GitPublishMode::CommitAndPush, Some(commit)) = (mode, &tally.commit) else {
-            return Ok(Ended::Done);
-        };
-        let before = match repo.fetch(target::REMOTE, &self.branch) {
-            Ok(fetched) => fetched.tip,
-            Err(error) => return Ok(Ended::Blocked(worker::chain(&error))),
-        };
-        if let Some(before) = &before
-            && repo.is_ancestor(commit, before)?
-        {
-            return Ok(Ended::Done);
-        }
-        Ok(match repo.push(target::REMOTE, commit, &self.branch, before.as_ref())? {
-            Push::Pushed => Ended::Done,
-            Push::Raced => Ended::Blocked(format!(
-                "committed, but `{}/{}` has commits that your branch lacks",
-                target::REMOTE,
-                self.branch
-            )),
-            Push::Refused { reason }
-            | Push::RemoteGone { reason }
-            | Push::Transient { reason }
-            | Push::Unknown { reason } => {
-                Ended::Blocked(format!("committed, not pushed: {reason}"))
-            }
-        })
-    }
-
-    fn own_commit(&self, claim: &str) -> Result<Option<Sha>, SerialError> {
-        Ok(match self.project.repo.head()?.commit() {
-            Some(head) => {
-                self.project.repo.find_trailer(head.as_str(), landing::ATTEMPT_TRAILER, claim)?
-            }
-            None => None,
-        })
-    }
-
-    fn end(&mut self, ended: Ended, mut tally: Tally) -> Result<(), SerialError> {
-        let is_committed = self.project.config.agent.git_publish_mode != GitPublishMode::Off;
-        let outcome = match ended {
-            Ended::Done if is_committed => Outcome::Landed,
-            Ended::Done => Outcome::Done,
-            Ended::Stopped => Outcome::Interrupted,
-            Ended::Failed(reason) => {
-                tally.reason = Some(reason);
-                Outcome::Failed
-            }
-            Ended::Blocked(reason) => {
-                tally.reason = Some(reason);
-                Outcome::Blocked
-            }
-            Ended::Limited(reason) => {
-                tally.reason = Some(reason);
-                Outcome::Limited
-            }
-            Ended::Held(reason) => {
-                tally.reason = Some(reason);
-                self.stop(StopReason::Machine);
-                Outcome::Held
-            }
-        };
-        if outcome == Outcome::Interrupted {
-            self.record(|session| session.agent = None)?;
-            self.stop(StopReason::Interrupted);
-        } else {
-            if !matches!(outcome, Outcome::Landed | Outcome::Done) && tally.commit.is_none() {
-                self.keep(&tally.task.id, &tally.task.title)?;
-            }
-            if outcome == Outcome::Failed {
-                self.offer_again(&tally)?;
-            }
-            // A blocked task keeps its session: the next run begins at its gate
-            // or its push. One that met a limit, or a fault of the machine, goes
-            // on where it was.
-            if !matches!(outcome, Outcome::Blocked | Outcome::Limited | Outcome::Held) {
-                self.sessions.remove()?;
-            }
-        }
-        let summary = TaskSummary {
-            not_in_workspace: None,
-            task: tally.task.id.to_string(),
-            title: tally.task.title,
-            outcome,
-            attempts: tally.attempt,
-            wall: tally.started.elapsed(),
-            agent_turns: tally.turns,
-            gate_runs: tally.gates,
-            spent: tally.spent,
-            commit: tally.commit.map(|commit| commit.to_string()),
-            reason: tally.reason,
-        };
-        self.summary.tasks.push(self.project.tell_finished(summary));
-        Ok(())
-    }
-
-    /// A copy of the work tree under a rescue ref; the files stay as they are.
-    fn keep(&self, task: &TaskId, title: &str) -> Result<(), SerialError> {
-        let repo = &self.project.repo;
-        if preflight::foreign_changes(self.project)?.is_empty() {
-            return Ok(());
-        }
-        let runtime = runtime_paths(repo.root());
-        let message = format!("Rescued: {task} {title}");
-        let head = repo.head()?.commit().cloned();
-        let snapshot = repo.snapshot(&runtime, &message, head.as_ref())?;
-        let name = landing::rescue_ref(repo, task, &snapshot)?;
-        if repo.resolve(&name)?.is_none()
-            && repo.update_ref(&name, &snapshot, None)? == UpdateRef::Stale
-        {
-            tracing::warn!(name, "the rescue ref was taken meanwhile");
-        }
-        self.project.tell(Event::Note(format!(
-            "{task}: its changes stay in your checkout, with a copy in {name}"
-        )));
-        Ok(())
-    }
-
-    /// No agent was started: the task is as open as it was, and no session is left.
-    fn take_back(&self, tally: &Tally) -> Result<(), SerialError> {
-        let (id, before) = (tally.task.id.as_str(), tally.task.status);
-        self.project.queue.edit(self.project.now(), |edit| {
-            match edit.find(id).map(|(_, task)| task.status) {
-                Some(Status::Doing) if before != Status::Doing => {
-                    edit.set_status(id, before, None).map(|_| ())
-                }
-                _ => Ok(()),
-            }
-        })?;
-        self.sessions.remove()?;
-        Ok(())
-    }
-
-    /// A task that failed is an open one again, not one that is being worked on.
-    fn offer_again(&self, tally: &Tally) -> Result<(), SerialError> {
-        let id = tally.task.id.as_str();
-        self.project.queue.edit(self.project.now(), |edit| {
-            match edit.find(id).map(|(_, task)| task.status) {
-                Some(Status::Doing) => edit.set_status(id, Status::Todo, None).map(|_| ()),
-                _ => Ok(()),
-            }
-        })?;
-        Ok(())
     }
 
     fn turn(
