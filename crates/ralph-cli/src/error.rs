@@ -573,7 +573,7 @@ impl From<UndoError> for CliError {
                 .hint("The next change would do it again. `--force` undoes it all the same."),
             UndoError::ChangedSince { .. } => Self::new(ErrorKind::Refused, error).hint(
                 "Undo what came after it first, newest first: `ralph undo --list` shows it. A \
-                 change by hand is yours to take back.",
+                 change by hand is yours to take back. `--id` takes back another one.",
             ),
             _ => Self::new(ErrorKind::Refused, error)
                 .hint("Nothing was changed. `ralph undo --list` shows what else can be undone."),

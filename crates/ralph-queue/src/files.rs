@@ -347,6 +347,18 @@ impl QueueFiles {
         self.transact(now, terms, |before, high| edited(before, now, high, change))
     }
 
+    /// Whether [`Self::edit_on`] would answer without an edit, for a caller that looks at the queue
+    /// before: what it asked for may be there, since it was done.
+    pub fn is_answered(&self, terms: &Terms) -> Result<bool, UpdateError<Infallible>> {
+        let (Some(path), Some(request)) = (&self.journal, &terms.request) else {
+            return Ok(false);
+        };
+        let queue = self.load().map_err(UpdateError::Load)?;
+        let journal = Tail::read(path, &self.holder, &queue)
+            .map_err(|error| UpdateError::Journal(error.into()))?;
+        Ok(journal.find_request(request.id()).is_some())
+    }
+
     /// What [`Self::edit`] would do; takes no lock and writes nothing.
     pub fn preview<R, E>(
         &self,

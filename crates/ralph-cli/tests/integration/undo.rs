@@ -69,6 +69,13 @@ fn a_retried_command_is_carried_out_once() {
     // As of a variable that is not set: it would stand for every request.
     desk.ralph(&["task", "add", "two", "--request-id", ""]).exited(2);
 
+    // An import finds its own tasks there the second time.
+    desk.write("in.json", r#"[{"id": "RQ-0007", "title": "imported"}]"#);
+    for _ in 0..2 {
+        let import = ["queue", "import", "--input", "in.json", "--request-id", "r3"];
+        assert_eq!(desk.ralph(&import).success().stdout, "RQ-0007\n");
+    }
+
     let rev = desk.json(&["queue", "list"])["rev"].as_str().expect("text").to_owned();
     let edit = |title: &str| {
         ["task", "edit", "title", title, "RQ-0001", "--if-rev", &rev].map(str::to_owned)

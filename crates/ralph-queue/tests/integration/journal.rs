@@ -190,7 +190,13 @@ fn a_request_is_carried_out_once() {
     };
     let add = |files: &QueueFiles, request: &str, if_rev| ask(files, request, "add", if_rev);
     let rev = files.load().unwrap().revision();
+    let is_answered = |name: &str| {
+        let request = Some(RequestName::new(name, "add"));
+        files.is_answered(&Terms { if_rev: None, request }).unwrap()
+    };
+    assert!(!is_answered("a"));
     let first = add(&files, "a", Some(rev.clone())).unwrap();
+    assert!(is_answered("a") && !is_answered("b"));
     let again = add(&files, "a", Some(rev.clone())).unwrap();
     assert_eq!((first.value.as_str(), &first.rev), ("RQ-0003", &again.rev));
     assert_eq!((first.value, first.tasks), (again.value, again.tasks));
