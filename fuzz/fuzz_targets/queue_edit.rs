@@ -15,6 +15,9 @@ fuzz_target!(|bytes: &[u8]| {
     assert_eq!(document.text(), text);
     let queue = Queue::new(document, None);
     let problems = queue.validate(&Rules::default());
+    // What was read quickly, the parser reads in the same way.
+    let parsed = ralph_queue::validate::texts(text, None, &Rules::default());
+    assert_eq!(parsed, problems);
     let document = queue.document();
     let mut edit = Edit::new(&queue, Timestamp::UNIX_EPOCH);
     for order in orders {

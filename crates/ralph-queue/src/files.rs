@@ -283,7 +283,7 @@ impl QueueFiles {
 
     /// Every problem of both files, also of those that [`Self::load`] cannot read.
     pub fn problems(&self) -> Result<Vec<Problem>, LoadError> {
-        match self.load_for(Reading::Whole) {
+        match self.load() {
             Err(LoadError::Parse { .. }) => {}
             loaded => return Ok(loaded?.validate(&self.rules)),
         }

@@ -1,6 +1,6 @@
 //! How tasks hang together: who waits for whom, who is a part of whom.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use serde::Serialize;
 
@@ -164,10 +164,10 @@ impl<'q> Graph<'q> {
     }
 
     /// By task, in the order of the file and each once: whom it waits for, or who waits for it.
-    fn waiting(&self, direction: Direction) -> BTreeMap<&'q str, Vec<&'q str>> {
-        let known: BTreeSet<&str> = self.tasks.iter().map(|task| task.id.as_str()).collect();
-        let mut waiting: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-        let mut seen = BTreeSet::new();
+    fn waiting(&self, direction: Direction) -> HashMap<&'q str, Vec<&'q str>> {
+        let known: HashSet<&str> = self.tasks.iter().map(|task| task.id.as_str()).collect();
+        let mut waiting: HashMap<&str, Vec<&str>> = HashMap::new();
+        let mut seen = HashSet::new();
         for edge in self.edges.iter().filter(|edge| edge.relation.is_waiting()) {
             let is_new = seen.insert((edge.from, edge.to));
             if is_new && known.contains(edge.from) && known.contains(edge.to) {
@@ -194,8 +194,8 @@ pub enum Direction {
 
 /// Trees of parents and their parts.
 pub fn parts<'q>(tasks: &[&'q Task], max_depth: usize) -> Vec<Branch<'q>> {
-    let known: BTreeSet<&str> = tasks.iter().map(|task| task.id.as_str()).collect();
-    let mut below: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    let known: HashSet<&str> = tasks.iter().map(|task| task.id.as_str()).collect();
+    let mut below: HashMap<&str, Vec<&str>> = HashMap::new();
     let mut ids = Vec::new();
     for task in tasks {
         let parent = task.parent_id.as_deref().map(str::trim).filter(|id| !id.is_empty());
@@ -211,16 +211,12 @@ pub fn parts<'q>(tasks: &[&'q Task], max_depth: usize) -> Vec<Branch<'q>> {
 /// Every id with what is below it, roots in the order given.
 fn forest<'q>(
     ids: &[(&'q str, Option<Mark>)],
-    below: &BTreeMap<&'q str, Vec<&'q str>>,
+    below: &HashMap<&'q str, Vec<&'q str>>,
     max_depth: usize,
 ) -> Vec<Branch<'q>> {
-    let known: BTreeSet<&str> = ids.iter().map(|(id, _)| *id).collect();
-    let inner: BTreeSet<&str> = below
-        .iter()
-        .filter(|(id, _)| known.contains(*id))
-        .flat_map(|(_, below)| below.iter().copied())
-        .collect();
-    let mut forest = Forest { below, max_depth, seen: BTreeSet::new(), branches: Vec::new() };
+    let inner: HashSet<&str> =
+        ids.iter().filter_map(|(id, _)| below.get(id)).flatten().copied().collect();
+    let mut forest = Forest { below, max_depth, seen: HashSet::new(), branches: Vec::new() };
     for (id, mark) in ids.iter().filter(|(id, _)| !inner.contains(id)) {
         forest.grow(id, *mark);
     }
@@ -235,9 +231,9 @@ fn forest<'q>(
 }
 
 struct Forest<'f, 'q> {
-    below: &'f BTreeMap<&'q str, Vec<&'q str>>,
+    below: &'f HashMap<&'q str, Vec<&'q str>>,
     max_depth: usize,
-    seen: BTreeSet<&'q str>,
+    seen: HashSet<&'q str>,
     branches: Vec<Branch<'q>>,
 }
 
@@ -245,7 +241,7 @@ impl<'q> Forest<'_, 'q> {
     /// A loop, not a recursion: a chain may be as long as the file.
     fn grow(&mut self, root: &'q str, mark: Option<Mark>) {
         let mut path: Vec<&str> = Vec::new();
-        let mut on_path: BTreeSet<&str> = BTreeSet::new();
+        let mut on_path: HashSet<&str> = HashSet::new();
         let mut open = vec![(0, root)];
         while let Some((depth, id)) = open.pop() {
             for left in path.drain(depth.min(path.len())..) {

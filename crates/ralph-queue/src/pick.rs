@@ -29,13 +29,14 @@ impl Filter {
     }
 
     /// Whether it lets this one through.
-    pub fn matches(&self, task: &Task) -> bool {
-        let has_tag = |tag: &String| task.tags.iter().any(|own| own.eq_ignore_ascii_case(tag));
+    pub fn matches<W: AsRef<str>>(&self, task: &Task<W>) -> bool {
+        let has_tag =
+            |tag: &String| task.tags.iter().any(|own| own.as_ref().eq_ignore_ascii_case(tag));
         let in_scope = |wanted: &String| {
             let wanted = wanted.to_lowercase();
-            task.scope.iter().any(|scope| scope.to_lowercase().contains(&wanted))
+            task.scope.iter().any(|scope| scope.as_ref().to_lowercase().contains(&wanted))
         };
-        let changed = || task.updated_at.as_ref().and_then(|time| time.parse::<Timestamp>().ok());
+        let changed = || task.updated_at.as_ref()?.as_ref().parse::<Timestamp>().ok();
         (self.tags.is_empty() || self.tags.iter().any(has_tag))
             && (self.statuses.is_empty() || self.statuses.contains(&task.status))
             && (self.priorities.is_empty() || self.priorities.contains(&task.priority))

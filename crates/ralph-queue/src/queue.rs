@@ -8,7 +8,7 @@ use crate::delta::fingerprint;
 use crate::document::{Document, Tasks};
 use crate::ids::IdRules;
 use crate::runnability::{Readiness, Report, Selection, TaskReport};
-use crate::task::{Status, Task};
+use crate::task::{Glance, Status, Task};
 use crate::validate::{self, Problem, Rules};
 
 /// Which file a task is in.
@@ -116,6 +116,16 @@ impl Queue {
         };
         let open = open.into_iter().flatten().map(|index| Listed { document: &self.open, index });
         open.chain(done.map(|index| Listed { document: &self.done, index }))
+    }
+
+    /// The tasks of one file, as [`Self::list`] has them, made for a look at each and not kept:
+    /// what goes through a large file needs little memory.
+    pub fn glances(&self, place: Place) -> impl Iterator<Item = Glance<'_>> {
+        let (document, indices): (_, Vec<usize>) = match place {
+            Place::Queue => (&self.open, self.indices().collect()),
+            Place::Done => (&self.done, (0..self.done.len()).collect()),
+        };
+        document.glances(indices).map(|(_, task)| task)
     }
 
     /// The tasks of both files, those of the queue file first.

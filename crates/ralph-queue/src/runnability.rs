@@ -304,7 +304,7 @@ impl<'q, 's> Readiness<'q, 's> {
         Self { queue, selection, statuses, blockers }
     }
 
-    fn status(&self, task: &Task) -> Status {
+    fn status<W>(&self, task: &Task<W>) -> Status {
         if self.selection.regard_as_done.contains(&task.id) { Status::Done } else { task.status }
     }
 
@@ -331,28 +331,31 @@ impl<'q, 's> Readiness<'q, 's> {
     pub(crate) fn report(&self) -> Report {
         let mut summary = Summary::default();
         let mut tasks = Vec::new();
-        let mut first_start: Option<(i64, &'q str)> = None;
-        for task in self.queue.tasks() {
-            let reasons = self.reasons(task);
+        let mut first_start: Option<(i64, String)> = None;
+        for task in self.queue.glances(Place::Queue) {
+            let reasons = self.reasons(&task);
             let runnable = reasons.is_empty();
             summary.total_active += 1;
-            if self.is_candidate(self.status(task)) {
+            if self.is_candidate(self.status(&task)) {
                 summary.candidates_total += 1;
                 summary.runnable_candidates += usize::from(runnable);
                 for reason in &reasons {
                     match reason {
                         Reason::UnmetDependencies { .. } => summary.blocked_by_dependencies += 1,
-                        Reason::ScheduledStartInFuture { seconds_until_runnable: wait, .. } => {
+                        Reason::ScheduledStartInFuture {
+                            scheduled_start,
+                            seconds_until_runnable,
+                            ..
+                        } => {
                             summary.blocked_by_schedule += 1;
-                            let start =
-                                (*wait, task.scheduled_start.as_deref().unwrap_or_default());
-                            first_start = Some(first_start.map_or(start, |first| first.min(start)));
+                            let start = (*seconds_until_runnable, scheduled_start.clone());
+                            first_start = first_start.into_iter().chain([start]).min();
                         }
                         _ => {}
                     }
                 }
             }
-            tasks.push(TaskReport { id: task.id.clone(), status: task.status, runnable, reasons });
+            tasks.push(TaskReport { id: task.id, status: task.status, runnable, reasons });
         }
         summary.blocking = self.blocking(&summary, first_start);
         let next = self.next();
@@ -365,7 +368,7 @@ impl<'q, 's> Readiness<'q, 's> {
         Report { version: 1, now: self.selection.now, selection, summary, tasks }
     }
 
-    fn blocking(&self, summary: &Summary, first_start: Option<(i64, &str)>) -> Option<Blocking> {
+    fn blocking(&self, summary: &Summary, first_start: Option<(i64, String)>) -> Option<Blocking> {
         if summary.runnable_candidates > 0 {
             return None;
         }
@@ -389,8 +392,8 @@ impl<'q, 's> Readiness<'q, 's> {
                 "waiting",
                 BlockingReason::ScheduleBlocked {
                     blocked_tasks,
-                    next_runnable_at: first_start.map(|(_, at)| at.to_owned()),
-                    seconds_until_next_runnable: first_start.map(|(seconds, _)| seconds),
+                    seconds_until_next_runnable: first_start.as_ref().map(|(seconds, _)| *seconds),
+                    next_runnable_at: first_start.map(|(_, at)| at),
                 },
                 "Ralph waits for the time of scheduled tasks.",
             ),
@@ -419,7 +422,7 @@ impl<'q, 's> Readiness<'q, 's> {
     }
 
     /// In the order of 0.4.0, which also looks at a task that is `doing`.
-    fn reasons(&self, task: &Task) -> Vec<Reason> {
+    fn reasons<W: AsRef<str>>(&self, task: &Task<W>) -> Vec<Reason> {
         let mut reasons = Vec::new();
         let status = self.status(task);
         if let (false, Some(reason)) = (status.is_terminal(), self.selection.exclude.get(&task.id))
@@ -443,7 +446,7 @@ impl<'q, 's> Readiness<'q, 's> {
         let now = self.selection.now;
         // A time that cannot be read holds nothing back; validation reports it.
         if let Some(start) = task.scheduled().filter(|start| *start > now) {
-            let scheduled_start = task.scheduled_start.clone().unwrap_or_default();
+            let scheduled_start = task.scheduled_start.as_ref().map_or("", W::as_ref).to_owned();
             let seconds_until_runnable = start.seconds_since(now);
             reasons.push(Reason::ScheduledStartInFuture {
                 scheduled_start,
@@ -454,10 +457,11 @@ impl<'q, 's> Readiness<'q, 's> {
         reasons
     }
 
-    fn unmet(&self, task: &Task) -> Vec<UnmetDependency> {
+    fn unmet<W: AsRef<str>>(&self, task: &Task<W>) -> Vec<UnmetDependency> {
         let mut unmet: Vec<UnmetDependency> = Vec::new();
         let blockers = self.blockers.get(task.id.as_str()).into_iter().flatten();
-        let needed = task.depends_on.iter().map(|id| id.trim()).filter(|id| !id.is_empty());
+        let needed =
+            task.depends_on.iter().map(|id| id.as_ref().trim()).filter(|id| !id.is_empty());
         for id in needed.chain(blockers.map(|task| task.id.as_str())) {
             let dependency = match self.statuses.get(id) {
                 None => UnmetDependency::Missing { id: id.to_owned() },

@@ -104,8 +104,10 @@ fn fuzzy_score(wanted: &[char], text: &str, match_case: bool) -> Option<u32> {
 }
 
 fn folded(c: char, match_case: bool) -> impl Iterator<Item = char> {
-    let lower = (!match_case).then(|| c.to_lowercase()).into_iter().flatten();
-    lower.chain(match_case.then_some(c))
+    let is_one = match_case || c.is_ascii();
+    let one = is_one.then_some(if match_case { c } else { c.to_ascii_lowercase() });
+    let lower = (!is_one).then(|| c.to_lowercase()).into_iter().flatten();
+    one.into_iter().chain(lower)
 }
 
 #[cfg(test)]

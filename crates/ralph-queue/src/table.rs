@@ -4,11 +4,14 @@
 //! between their entries, custom fields as `key=value`. Where it cannot, because an entry holds
 //! the separator say, the cell is JSON.
 
+use std::borrow::Borrow;
+use std::collections::BTreeMap;
+
 use serde::de::IgnoredAny;
 
 use crate::intake::{Batch, Cells, RowProblem};
 use crate::task::Task;
-use crate::value::{Map, Value};
+use crate::value::Value;
 
 /// The columns: those of 0.4.0 in its order, then those it loses.
 const COLUMNS: &[&str] = &[
@@ -64,18 +67,21 @@ impl Separator {
 /// The table of these tasks, with a line of headings.
 ///
 /// Errors: an entry cannot be written, which no task causes.
-pub fn write(tasks: &[&Task], separator: Separator) -> Result<String, csv::Error> {
+pub fn write<W: AsRef<str>>(
+    tasks: impl IntoIterator<Item = impl Borrow<Task<W>>>,
+    separator: Separator,
+) -> Result<String, csv::Error> {
     let mut writer = csv::WriterBuilder::new().delimiter(separator.byte()).from_writer(Vec::new());
     writer.write_record(COLUMNS)?;
     for task in tasks {
-        let mut fields: Map =
-            task.fields().into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-        fields.insert(EXTRA.to_owned(), Value::Object(task.extra.clone()));
-        let cell = |column: &&str| fields.get(*column).map(|value| write_cell(column, value));
+        let task = task.borrow();
+        let mut fields: BTreeMap<&str, Value> = task.fields().into_iter().collect();
+        fields.insert(EXTRA, Value::Object(task.extra.clone()));
+        let cell = |column: &&str| fields.get(column).map(|value| write_cell(column, value));
         writer.write_record(COLUMNS.iter().map(|column| cell(column).unwrap_or_default()))?;
     }
     let bytes = writer.into_inner().map_err(csv::IntoInnerError::into_error)?;
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
+    Ok(String::from_utf8(bytes).expect("its cells are texts"))
 }
 
 /// What becomes of the columns that a table should not have.

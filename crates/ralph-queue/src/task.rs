@@ -1,5 +1,6 @@
 //! The task: what one element of a queue file means.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
@@ -17,72 +18,99 @@ use crate::value::{Map, Value};
 /// Times stay text, because a file may hold one that is no time; [`crate::validate`] says so.
 /// Serialises to the JSON object of Ralph 0.4.0: its order of keys, lists always there, absent
 /// options left out, unknown fields last.
+///
+/// `W` is what holds its texts: a task has its own, unless somebody only looks at it for a moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Task {
+pub struct Task<W = String> {
     /// Its name, never given to another task.
     pub id: TaskId,
     /// Where it stands.
     pub status: Status,
     /// One line that says what is wanted.
-    pub title: String,
+    pub title: W,
     /// What is wanted, at length.
-    pub description: Option<String>,
+    pub description: Option<W>,
     /// How urgent; says nothing about order, which is that of the file.
     pub priority: Priority,
     /// Words to find it by.
-    pub tags: Vec<String>,
+    pub tags: Vec<W>,
     /// Paths and areas it touches.
-    pub scope: Vec<String>,
+    pub scope: Vec<W>,
     /// What shows that it is needed, or done.
-    pub evidence: Vec<String>,
+    pub evidence: Vec<W>,
     /// Steps.
-    pub plan: Vec<String>,
+    pub plan: Vec<W>,
     /// What was learnt on the way, oldest first.
-    pub notes: Vec<String>,
+    pub notes: Vec<W>,
     /// The words it was asked for in.
-    pub request: Option<String>,
+    pub request: Option<W>,
     /// How its agent is to be run; see [`Task::agent_overrides`].
     pub agent: Option<Map>,
     /// When it was written, RFC 3339 in UTC.
-    pub created_at: Option<String>,
+    pub created_at: Option<W>,
     /// When it last changed, RFC 3339 in UTC.
-    pub updated_at: Option<String>,
+    pub updated_at: Option<W>,
     /// When it was done or rejected, RFC 3339 in UTC.
-    pub completed_at: Option<String>,
+    pub completed_at: Option<W>,
     /// When work began, RFC 3339.
-    pub started_at: Option<String>,
+    pub started_at: Option<W>,
     /// Guessed work, in minutes.
     pub estimated_minutes: Option<u32>,
     /// Work spent, in minutes.
     pub actual_minutes: Option<u32>,
     /// Not to be started before, RFC 3339.
-    pub scheduled_start: Option<String>,
+    pub scheduled_start: Option<W>,
     /// Ids of tasks that must be finished first.
-    pub depends_on: Vec<String>,
+    pub depends_on: Vec<W>,
     /// Ids of tasks that must wait for this one.
-    pub blocks: Vec<String>,
+    pub blocks: Vec<W>,
     /// Ids of tasks worth reading beside it.
-    pub relates_to: Vec<String>,
+    pub relates_to: Vec<W>,
     /// Id of the task that this one repeats.
-    pub duplicates: Option<String>,
+    pub duplicates: Option<W>,
     /// Free text by name.
-    pub custom_fields: BTreeMap<String, String>,
+    pub custom_fields: BTreeMap<String, W>,
     /// Id of the task that this one is a part of.
-    pub parent_id: Option<String>,
+    pub parent_id: Option<W>,
     /// Fields this version does not know. Ralph 0.4.0 refuses a file that has any.
     pub extra: Map,
+}
+
+/// A task that is looked at for a moment: its texts are those of the document.
+pub type Glance<'t> = Task<Cow<'t, str>>;
+
+/// What holds the texts of a task.
+pub(crate) trait Words<'t>: Default {
+    fn of(text: Cow<'t, str>) -> Self;
+}
+
+impl<'t> Words<'t> for String {
+    fn of(text: Cow<'t, str>) -> Self {
+        text.into_owned()
+    }
+}
+
+impl<'t> Words<'t> for Cow<'t, str> {
+    fn of(text: Cow<'t, str>) -> Self {
+        text
+    }
+}
+
+/// For who wants to know of a text only that it is there.
+impl<'t> Words<'t> for () {
+    fn of(_: Cow<'t, str>) {}
 }
 
 /// The custom field with the ids that a task had before, separated by commas. They still find it.
 pub const FORMER_IDS: &str = "former_ids";
 
-impl Task {
-    /// A `todo` of medium priority with nothing else in it.
-    pub fn new(id: TaskId, title: impl Into<String>) -> Self {
+impl<W> Task<W> {
+    /// [`Task::new`], with whatever holds the texts.
+    pub(crate) fn plain(id: TaskId, title: W) -> Self {
         Self {
             id,
             status: Status::Todo,
-            title: title.into(),
+            title,
             description: None,
             priority: Priority::Medium,
             tags: Vec::new(),
@@ -109,13 +137,6 @@ impl Task {
         }
     }
 
-    /// Reads one task from a JSON or JSONC object.
-    ///
-    /// Places in the error are those in `json`.
-    pub fn parse(json: &str) -> Result<Self, ParseError> {
-        Document::parse_task(json)
-    }
-
     /// What [`Task::agent`] says, typed.
     ///
     /// Errors: the field is there and its shape is not that of 0.4.0.
@@ -124,6 +145,104 @@ impl Task {
             .as_ref()
             .map(|agent| from_json(&to_json(agent).expect("every JSON value can be told")))
             .transpose()
+    }
+
+    /// Whether it names other tasks.
+    pub(crate) fn is_related(&self) -> bool {
+        [&self.depends_on, &self.blocks, &self.relates_to].iter().any(|ids| !ids.is_empty())
+            || [&self.duplicates, &self.parent_id].iter().any(|id| id.is_some())
+    }
+
+    /// Where the value of a field goes.
+    pub(crate) fn slot(&mut self, field: Field) -> Slot<'_, W> {
+        match field {
+            Field::Id => Slot::Id(&mut self.id),
+            Field::Status => Slot::Status(&mut self.status),
+            Field::Title => Slot::Title(&mut self.title),
+            Field::Description => Slot::Text(&mut self.description),
+            Field::Priority => Slot::Priority(&mut self.priority),
+            Field::Tags => Slot::List(&mut self.tags),
+            Field::Scope => Slot::List(&mut self.scope),
+            Field::Evidence => Slot::List(&mut self.evidence),
+            Field::Plan => Slot::List(&mut self.plan),
+            Field::Notes => Slot::List(&mut self.notes),
+            Field::Request => Slot::Text(&mut self.request),
+            Field::Agent => Slot::Object(&mut self.agent),
+            Field::CreatedAt => Slot::Text(&mut self.created_at),
+            Field::UpdatedAt => Slot::Text(&mut self.updated_at),
+            Field::CompletedAt => Slot::Text(&mut self.completed_at),
+            Field::StartedAt => Slot::Text(&mut self.started_at),
+            Field::EstimatedMinutes => Slot::Minutes(&mut self.estimated_minutes),
+            Field::ActualMinutes => Slot::Minutes(&mut self.actual_minutes),
+            Field::ScheduledStart => Slot::Text(&mut self.scheduled_start),
+            Field::DependsOn => Slot::List(&mut self.depends_on),
+            Field::Blocks => Slot::List(&mut self.blocks),
+            Field::RelatesTo => Slot::List(&mut self.relates_to),
+            Field::Duplicates => Slot::Text(&mut self.duplicates),
+            Field::CustomFields => Slot::Map(&mut self.custom_fields),
+            Field::ParentId => Slot::Text(&mut self.parent_id),
+        }
+    }
+}
+
+impl<W: AsRef<str>> Task<W> {
+    /// Every field that is written, in the order of 0.4.0.
+    pub(crate) fn fields(&self) -> Vec<(&str, Value)> {
+        let list =
+            |items: &[W]| Some(items.iter().map(|item| Value::from(item.as_ref())).collect());
+        let text = |text: &Option<W>| text.as_ref().map(|text| Value::from(text.as_ref()));
+        let custom = self
+            .custom_fields
+            .iter()
+            .map(|(key, value)| (key.clone(), Value::from(value.as_ref())));
+        let known = [
+            ("id", Some(Value::from(self.id.as_str()))),
+            ("status", Some(Value::from(self.status.as_str()))),
+            ("title", Some(Value::from(self.title.as_ref()))),
+            ("description", text(&self.description)),
+            ("priority", Some(Value::from(self.priority.as_str()))),
+            ("tags", list(&self.tags)),
+            ("scope", list(&self.scope)),
+            ("evidence", list(&self.evidence)),
+            ("plan", list(&self.plan)),
+            ("notes", list(&self.notes)),
+            ("request", text(&self.request)),
+            ("agent", self.agent.clone().map(Value::Object)),
+            ("created_at", text(&self.created_at)),
+            ("updated_at", text(&self.updated_at)),
+            ("completed_at", text(&self.completed_at)),
+            ("started_at", text(&self.started_at)),
+            ("estimated_minutes", self.estimated_minutes.map(Value::from)),
+            ("actual_minutes", self.actual_minutes.map(Value::from)),
+            ("scheduled_start", text(&self.scheduled_start)),
+            ("depends_on", list(&self.depends_on)),
+            ("blocks", list(&self.blocks)),
+            ("relates_to", list(&self.relates_to)),
+            ("duplicates", text(&self.duplicates)),
+            ("custom_fields", Some(Value::Object(custom.collect()))),
+            ("parent_id", text(&self.parent_id)),
+        ];
+        let known = known.into_iter().filter_map(|(name, value)| Some((name, value?)));
+        known.chain(self.extra.iter().map(|(name, value)| (name.as_str(), value.clone()))).collect()
+    }
+
+    /// When it may start, if it says so in a way that can be read.
+    pub fn scheduled(&self) -> Option<Timestamp> {
+        self.scheduled_start.as_ref()?.as_ref().parse().ok()
+    }
+}
+
+impl Task {
+    /// A `todo` of medium priority with nothing else in it.
+    pub fn new(id: TaskId, title: impl Into<String>) -> Self {
+        Self::plain(id, title.into())
+    }
+
+    /// Reads one task from a JSON or JSONC object.
+    ///
+    /// Places in the error are those in `json`.
+    pub fn parse(json: &str) -> Result<Self, ParseError> {
+        Document::parse_task(json)
     }
 
     /// Sets the status as 0.4.0 does: `updated_at` is now; a terminal status sets `completed_at`
@@ -196,97 +315,89 @@ impl Task {
         let ids = self.custom_fields.get(FORMER_IDS).map_or("", String::as_str);
         ids.split(',').map(str::trim).filter(|id| !id.is_empty())
     }
+}
 
-    /// When it may start, if it says so in a way that can be read.
-    pub fn scheduled(&self) -> Option<Timestamp> {
-        self.scheduled_start.as_deref()?.parse().ok()
-    }
+/// The fields that a task may have, in the order of 0.4.0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Field {
+    Id,
+    Status,
+    Title,
+    Description,
+    Priority,
+    Tags,
+    Scope,
+    Evidence,
+    Plan,
+    Notes,
+    Request,
+    Agent,
+    CreatedAt,
+    UpdatedAt,
+    CompletedAt,
+    StartedAt,
+    EstimatedMinutes,
+    ActualMinutes,
+    ScheduledStart,
+    DependsOn,
+    Blocks,
+    RelatesTo,
+    Duplicates,
+    CustomFields,
+    ParentId,
+}
 
-    /// Where the value of a field goes, with a number for each known field; `None` for one that is
-    /// not known. The id has no place: it is needed before the rest.
-    pub(crate) fn slot(&mut self, name: &str) -> Option<(u32, Slot<'_>)> {
+impl Field {
+    /// The last one.
+    pub(crate) const LAST: Self = Self::ParentId;
+
+    /// The one with that name.
+    pub(crate) fn named(name: &str) -> Option<Self> {
         Some(match name {
-            "status" => (0, Slot::Status(&mut self.status)),
-            "title" => (1, Slot::Title(&mut self.title)),
-            "description" => (2, Slot::Text(&mut self.description)),
-            "priority" => (3, Slot::Priority(&mut self.priority)),
-            "tags" => (4, Slot::List(&mut self.tags)),
-            "scope" => (5, Slot::List(&mut self.scope)),
-            "evidence" => (6, Slot::List(&mut self.evidence)),
-            "plan" => (7, Slot::List(&mut self.plan)),
-            "notes" => (8, Slot::List(&mut self.notes)),
-            "request" => (9, Slot::Text(&mut self.request)),
-            "agent" => (10, Slot::Object(&mut self.agent)),
-            "created_at" => (11, Slot::Text(&mut self.created_at)),
-            "updated_at" => (12, Slot::Text(&mut self.updated_at)),
-            "completed_at" => (13, Slot::Text(&mut self.completed_at)),
-            "started_at" => (14, Slot::Text(&mut self.started_at)),
-            "estimated_minutes" => (15, Slot::Minutes(&mut self.estimated_minutes)),
-            "actual_minutes" => (16, Slot::Minutes(&mut self.actual_minutes)),
-            "scheduled_start" => (17, Slot::Text(&mut self.scheduled_start)),
-            "depends_on" => (18, Slot::List(&mut self.depends_on)),
-            "blocks" => (19, Slot::List(&mut self.blocks)),
-            "relates_to" => (20, Slot::List(&mut self.relates_to)),
-            "duplicates" => (21, Slot::Text(&mut self.duplicates)),
-            "custom_fields" => (22, Slot::Map(&mut self.custom_fields)),
-            "parent_id" => (23, Slot::Text(&mut self.parent_id)),
+            "id" => Self::Id,
+            "status" => Self::Status,
+            "title" => Self::Title,
+            "description" => Self::Description,
+            "priority" => Self::Priority,
+            "tags" => Self::Tags,
+            "scope" => Self::Scope,
+            "evidence" => Self::Evidence,
+            "plan" => Self::Plan,
+            "notes" => Self::Notes,
+            "request" => Self::Request,
+            "agent" => Self::Agent,
+            "created_at" => Self::CreatedAt,
+            "updated_at" => Self::UpdatedAt,
+            "completed_at" => Self::CompletedAt,
+            "started_at" => Self::StartedAt,
+            "estimated_minutes" => Self::EstimatedMinutes,
+            "actual_minutes" => Self::ActualMinutes,
+            "scheduled_start" => Self::ScheduledStart,
+            "depends_on" => Self::DependsOn,
+            "blocks" => Self::Blocks,
+            "relates_to" => Self::RelatesTo,
+            "duplicates" => Self::Duplicates,
+            "custom_fields" => Self::CustomFields,
+            "parent_id" => Self::ParentId,
             _ => return None,
         })
-    }
-
-    /// Every field that is written, in the order of 0.4.0.
-    pub(crate) fn fields(&self) -> Vec<(&str, Value)> {
-        let list = |items: &[String]| Some(Value::from(items.to_vec()));
-        let text = |text: &Option<String>| text.clone().map(Value::from);
-        let custom = self
-            .custom_fields
-            .iter()
-            .map(|(key, value)| (key.clone(), Value::from(value.as_str())));
-        let known = [
-            ("id", Some(Value::from(self.id.as_str()))),
-            ("status", Some(Value::from(self.status.as_str()))),
-            ("title", Some(Value::from(self.title.as_str()))),
-            ("description", text(&self.description)),
-            ("priority", Some(Value::from(self.priority.as_str()))),
-            ("tags", list(&self.tags)),
-            ("scope", list(&self.scope)),
-            ("evidence", list(&self.evidence)),
-            ("plan", list(&self.plan)),
-            ("notes", list(&self.notes)),
-            ("request", text(&self.request)),
-            ("agent", self.agent.clone().map(Value::Object)),
-            ("created_at", text(&self.created_at)),
-            ("updated_at", text(&self.updated_at)),
-            ("completed_at", text(&self.completed_at)),
-            ("started_at", text(&self.started_at)),
-            ("estimated_minutes", self.estimated_minutes.map(Value::from)),
-            ("actual_minutes", self.actual_minutes.map(Value::from)),
-            ("scheduled_start", text(&self.scheduled_start)),
-            ("depends_on", list(&self.depends_on)),
-            ("blocks", list(&self.blocks)),
-            ("relates_to", list(&self.relates_to)),
-            ("duplicates", text(&self.duplicates)),
-            ("custom_fields", Some(Value::Object(custom.collect()))),
-            ("parent_id", text(&self.parent_id)),
-        ];
-        let known = known.into_iter().filter_map(|(name, value)| Some((name, value?)));
-        known.chain(self.extra.iter().map(|(name, value)| (name.as_str(), value.clone()))).collect()
     }
 }
 
 /// The place of a field in a [`Task`], by the kind of its value.
-pub(crate) enum Slot<'a> {
-    Title(&'a mut String),
+pub(crate) enum Slot<'a, W> {
+    Id(&'a mut TaskId),
+    Title(&'a mut W),
     Status(&'a mut Status),
     Priority(&'a mut Priority),
-    Text(&'a mut Option<String>),
+    Text(&'a mut Option<W>),
     Minutes(&'a mut Option<u32>),
-    List(&'a mut Vec<String>),
-    Map(&'a mut BTreeMap<String, String>),
+    List(&'a mut Vec<W>),
+    Map(&'a mut BTreeMap<String, W>),
     Object(&'a mut Option<Map>),
 }
 
-impl Serialize for Task {
+impl<W: AsRef<str>> Serialize for Task<W> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let fields = self.fields();
         let mut map = serializer.serialize_map(Some(fields.len()))?;

@@ -12,7 +12,7 @@ use super::{in_turns, median, shortest, this_program};
 use crate::cargo;
 
 /// Commands that only read.
-const READS: [&[&str]; 8] = [
+const READS: [&[&str]; 14] = [
     &["queue", "next"],
     &["queue", "list", "--limit", "20"],
     &["queue", "show", "RQ-0500"],
@@ -21,6 +21,12 @@ const READS: [&[&str]; 8] = [
     &["queue", "tree"],
     &["queue", "aging"],
     &["queue", "export", "--format", "csv"],
+    &["queue", "export", "--format", "json"],
+    &["queue", "search", "forum", "--fuzzy"],
+    &["queue", "ready"],
+    &["queue", "graph"],
+    &["queue", "graph", "--format", "json"],
+    &["queue", "stats"],
 ];
 /// What 0.4.0 is asked, too, at a size that its ids reach.
 const COMPARED: usize = 4;

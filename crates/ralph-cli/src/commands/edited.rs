@@ -1,5 +1,7 @@
 //! Changes to the queue that are made, or only shown, and told in one way.
 
+use std::time::Duration;
+
 use ralph_queue::delta::{Fate, Touched};
 use ralph_queue::{Edit, EditError, Edited, Place, Previewed, Queue};
 use ralph_state::TaskId;
@@ -198,6 +200,9 @@ impl Report {
     }
 }
 
+/// How long the lines of a file are compared.
+const DIFF_TIME: Duration = Duration::from_millis(300);
+
 /// The difference between two versions of both files, as `diff -u` writes it.
 fn diff(project: &Project, before: &Queue, after: &Queue) -> String {
     let files = [
@@ -206,7 +211,10 @@ fn diff(project: &Project, before: &Queue, after: &Queue) -> String {
     ];
     let one = |(place, before, after): (_, &ralph_queue::Document, &ralph_queue::Document)| {
         let name = project.shown(project.files.path(place)).to_string();
-        let diff = TextDiff::from_lines(before.text(), after.text());
+        // What has not been compared by then is told as removed and added: nobody reads it line by
+        // line, and the comparison of a large queue in another order would take half a minute.
+        let mut diff = TextDiff::configure();
+        let diff = diff.timeout(DIFF_TIME).diff_lines(before.text(), after.text());
         let mut diff = diff.unified_diff();
         diff.header(&name, &name).to_string()
     };

@@ -1,5 +1,6 @@
 //! From syntax to tasks; what has the wrong kind is reported, all of it.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::str::FromStr;
@@ -15,7 +16,7 @@ use super::syntax::{self, Lines};
 use super::tasks::Head;
 use super::{Document, ParseError};
 use crate::queue::Place;
-use crate::task::{Slot, Task};
+use crate::task::{Field, Slot, Task, Words};
 use crate::validate::{Problem, Severity};
 use crate::value::{Map, Value};
 
@@ -92,6 +93,15 @@ pub(super) fn read(text: String, place: Place) -> Result<Lenient, ParseError> {
     let problems = reader.problems(&text, place);
     document.text = text;
     Ok(Lenient { document, problems, nameless })
+}
+
+/// A task of a document that has been read, from its text.
+pub(super) fn reread<'t, W: Words<'t>>(text: &'t str) -> Option<Task<W>> {
+    let mut reader = Reader { base: 0, task: None, faults: Vec::new() };
+    match syntax::parse(text).ok()? {
+        Node::Object(object) => Some(reader.task(&object)),
+        _ => None,
+    }
 }
 
 /// Reads the object of one task.
@@ -278,7 +288,7 @@ impl Reader {
             let node = object.get(name).map(|property| &property.value);
             node.filter(|node| !matches!(node, Node::NullKeyword(_)))
         };
-        let id = given("id").map(|node| (node, text("id", node)));
+        let id = given("id").map(|node| (node, text::<String>("id", node)));
         let parsed = id.as_ref().map(|(_, id)| {
             let id = id.clone()?;
             id.parse::<TaskId>().map_err(|error| error.to_string())
@@ -290,7 +300,7 @@ impl Reader {
         let mut task = Task::new(parsed.and_then(Result::ok).unwrap_or_else(placeholder), "");
         for property in &object.properties {
             let name = property.name.as_str();
-            if task.slot(name).is_none() || given(name).is_some() {
+            if Field::named(name).is_none() || given(name).is_some() {
                 self.field(&mut task, name, &property.value);
             }
         }
@@ -308,10 +318,10 @@ impl Reader {
     }
 
     /// A task. Without an id it is read for what is wrong with it alone.
-    fn task(&mut self, object: &ast::Object<'_>) -> Task {
+    fn task<'t, W: Words<'t>>(&mut self, object: &ast::Object<'t>) -> Task<W> {
         self.unique_keys("", object);
         let id = match object.get("id") {
-            Some(property) => text("id", &property.value)
+            Some(property) => text::<Cow<'_, str>>("id", &property.value)
                 .and_then(|id| id.parse().map_err(|error: TaskIdError| error.to_string())),
             None => Err("`id` is missing".to_owned()),
         };
@@ -320,7 +330,7 @@ impl Reader {
             self.fault("id", at, "id_format", message.clone());
         }
         self.task = id.as_ref().ok().cloned();
-        let mut task = Task::new(id.unwrap_or_else(|_| placeholder()), "");
+        let mut task = Task::plain(id.unwrap_or_else(|_| placeholder()), W::default());
         for property in &object.properties {
             self.field(&mut task, property.name.as_str(), &property.value);
         }
@@ -330,8 +340,8 @@ impl Reader {
         task
     }
 
-    fn field(&mut self, task: &mut Task, name: &str, node: &Node<'_>) {
-        match task.slot(name).map(|(_, slot)| slot) {
+    fn field<'t, W: Words<'t>>(&mut self, task: &mut Task<W>, name: &str, node: &Node<'t>) {
+        match Field::named(name).map(|field| task.slot(field)) {
             Some(Slot::Title(title)) => self.put(title, name, node, text),
             Some(Slot::Status(status)) => self.put(status, name, node, word),
             Some(Slot::Priority(priority)) => self.put(priority, name, node, word),
@@ -343,7 +353,8 @@ impl Reader {
                 self.unique_keys_inside(name, node);
                 self.put(field, name, node, optional(object));
             }
-            None if name == "id" => {}
+            // It was needed before the rest.
+            Some(Slot::Id(_)) => {}
             None => {
                 self.unique_keys_inside(name, node);
                 task.extra.insert(name.to_owned(), syntax::value(node));
@@ -351,12 +362,12 @@ impl Reader {
         }
     }
 
-    fn put<T>(
+    fn put<'t, T>(
         &mut self,
         field: &mut T,
         name: &str,
-        node: &Node<'_>,
-        read: impl FnOnce(&str, &Node<'_>) -> Result<T, String>,
+        node: &Node<'t>,
+        read: impl FnOnce(&str, &Node<'t>) -> Result<T, String>,
     ) {
         match read(name, node) {
             Ok(value) => *field = value,
@@ -364,7 +375,7 @@ impl Reader {
         }
     }
 
-    fn list(&mut self, field: &mut Vec<String>, name: &str, node: &Node<'_>) {
+    fn list<'t, W: Words<'t>>(&mut self, field: &mut Vec<W>, name: &str, node: &Node<'t>) {
         let message = || format!("`{name}` must be a list of texts");
         let Some(array) = node.as_array() else {
             return self.fault(name, node.start(), "wrong_type", message());
@@ -374,14 +385,18 @@ impl Reader {
             let Some(lit) = node.as_string_lit() else {
                 self.fault(&format!("{name}[{index}]"), node.start(), "wrong_type", message());
                 // So that the entries after it keep their index; nobody edits what has faults.
-                field.push("?".to_owned());
+                field.push(W::of(Cow::Borrowed("?")));
                 continue;
             };
-            field.push(lit.value.clone().into_owned());
+            field.push(W::of(lit.value.clone()));
         }
     }
 
-    fn custom_fields(&mut self, fields: &mut BTreeMap<String, String>, node: &Node<'_>) {
+    fn custom_fields<'t, W: Words<'t>>(
+        &mut self,
+        fields: &mut BTreeMap<String, W>,
+        node: &Node<'t>,
+    ) {
         let Some(object) = node.as_object() else {
             let message = "`custom_fields` must be an object".to_owned();
             return self.fault("custom_fields", node.start(), "wrong_type", message);
@@ -405,7 +420,7 @@ impl Reader {
                     continue;
                 }
             };
-            fields.insert(name.to_owned(), value);
+            fields.insert(name.to_owned(), W::of(Cow::Owned(value)));
         }
     }
 }
@@ -414,14 +429,14 @@ fn placeholder() -> TaskId {
     TaskId::from_str("new").expect("`new` is an id")
 }
 
-fn text(name: &str, node: &Node<'_>) -> Result<String, String> {
+fn text<'t, W: Words<'t>>(name: &str, node: &Node<'t>) -> Result<W, String> {
     node.as_string_lit()
-        .map(|lit| lit.value.clone().into_owned())
+        .map(|lit| W::of(lit.value.clone()))
         .ok_or_else(|| format!("`{name}` must be a text"))
 }
 
 fn word<T: FromStr<Err: ToString>>(name: &str, node: &Node<'_>) -> Result<T, String> {
-    text(name, node)?.parse().map_err(|error: T::Err| error.to_string())
+    text::<Cow<'_, str>>(name, node)?.parse().map_err(|error: T::Err| error.to_string())
 }
 
 fn minutes(name: &str, node: &Node<'_>) -> Result<u32, String> {
@@ -434,9 +449,9 @@ fn object(name: &str, node: &Node<'_>) -> Result<Map, String> {
 }
 
 /// `null` is as good as nothing.
-fn optional<T>(
-    read: impl FnOnce(&str, &Node<'_>) -> Result<T, String>,
-) -> impl FnOnce(&str, &Node<'_>) -> Result<Option<T>, String> {
+fn optional<'t, T>(
+    read: impl FnOnce(&str, &Node<'t>) -> Result<T, String>,
+) -> impl FnOnce(&str, &Node<'t>) -> Result<Option<T>, String> {
     |name, node| match node {
         Node::NullKeyword(_) => Ok(None),
         node => read(name, node).map(Some),

@@ -14,20 +14,17 @@ use ralph_state::json::Number;
 
 use super::tasks::Head;
 use super::{Document, Reading};
-use crate::task::{Slot, Task};
+use crate::task::{Field, Glance, Slot, Task, Words};
 use crate::value::{Map, Value};
 
 /// Deeper values are left to the parser, which has a limit of its own.
 const MAX_DEPTH: usize = 64;
 
-/// The number of the id among the fields; see [`Task::slot`].
-const ID: u32 = 31;
-
 /// Reads a text, or gives it back.
 pub(super) fn scan(text: String, reading: Reading) -> Result<Document, String> {
     let document = match reading {
-        Reading::Whole => document::<WHOLE>(&text),
-        Reading::AsNeeded => document::<SKIM>(&text),
+        Reading::Whole => document(&text, Scanner::read),
+        Reading::AsNeeded => document(&text, Scanner::skim),
     };
     match document {
         Some(document) => Ok(Document { text, ..document }),
@@ -46,13 +43,26 @@ pub(super) fn rescan(old: &Document, text: String) -> Result<Document, String> {
 
 /// The task that begins there.
 pub(super) fn task(text: &str, at: usize) -> Option<Task> {
-    Scanner::<WHOLE>::at(text, at)?.task().map(|(task, _)| task)
+    Scanner::at(text, at)?.task().map(|(task, _)| task)
+}
+
+/// Reads tasks by where they begin, one after the other.
+pub(super) fn glances<'t>(text: &'t str) -> impl FnMut(usize) -> Option<Glance<'t>> {
+    let mut scanner = Scanner::at(text, 0);
+    move |at| {
+        let scanner = scanner.as_mut()?;
+        scanner.at = at;
+        scanner.task().map(|(task, _)| task)
+    }
 }
 
 /// A document without its text.
-fn document<const IS_WHOLE: bool>(text: &str) -> Option<Document> {
+fn document<'t>(
+    text: &'t str,
+    head: impl Fn(&mut Scanner<'t>) -> Option<(Head, Range<usize>)>,
+) -> Option<Document> {
     let start = text.len() - text.trim_start_matches('\u{feff}').len();
-    let mut scanner = Scanner::<IS_WHOLE>::at(text, start)?;
+    let mut scanner = Scanner::at(text, start)?;
     scanner.trivia()?;
     let root = scanner.at;
     let mut document = Document {
@@ -73,7 +83,7 @@ fn document<const IS_WHOLE: bool>(text: &str) -> Option<Document> {
         "tasks" if document.array.is_none() => {
             let start = scanner.at;
             scanner.list(|scanner| {
-                let (head, span) = scanner.head()?;
+                let (head, span) = head(scanner)?;
                 document.heads.push(head);
                 document.spans.push(span);
                 Some(())
@@ -106,7 +116,7 @@ fn differing(old: &Document, text: &str) -> Option<Document> {
         return None;
     }
     let start = before.checked_sub(1).map_or(array.start + 1, |last| old.spans[last].end);
-    let mut scanner = Scanner::<SKIM>::at(text, start)?;
+    let mut scanner = Scanner::at(text, start)?;
     let (mut spans, mut heads) = (old.spans[..before].to_vec(), old.heads[..before].to_vec());
     let mut wants_comma = before > 0;
     loop {
@@ -118,7 +128,7 @@ fn differing(old: &Document, text: &str) -> Option<Document> {
         if wants_comma {
             scanner.eat(b',').then_some(())?;
         } else {
-            let (head, span) = scanner.head()?;
+            let (head, span) = scanner.skim()?;
             heads.push(head);
             spans.push(span);
         }
@@ -195,21 +205,55 @@ fn zeros(eight: u64) -> u64 {
     eight.wrapping_sub(EACH) & !eight & (EACH << 7)
 }
 
-/// Makes tasks.
-const WHOLE: bool = true;
-/// Only looks at tasks, in the same way: their texts stay empty.
-const SKIM: bool = false;
-
-struct Scanner<'t, const IS_WHOLE: bool> {
+struct Scanner<'t> {
     text: &'t str,
     at: usize,
     /// Stands for the id of a task until that is read.
     nameless: TaskId,
+    /// By what was before: what led from there to the next field the last time. Most tasks of a
+    /// file are written alike: it is there again, and need not be taken apart.
+    leads: [Lead<'t>; Behind::COUNT],
 }
 
-impl<'t, const IS_WHOLE: bool> Scanner<'t, IS_WHOLE> {
+/// What is between two values of a task.
+#[derive(Clone, Copy, Default)]
+struct Lead<'t> {
+    text: &'t str,
+    /// Nothing if it is the end of the task.
+    field: Option<Field>,
+}
+
+/// How far one is in a task.
+#[derive(Clone, Copy)]
+enum Behind {
+    Bracket,
+    Unknown,
+    Field(Field),
+}
+
+impl Behind {
+    const COUNT: usize = Field::LAST as usize + 3;
+
+    fn index(self) -> usize {
+        match self {
+            Self::Bracket => 0,
+            Self::Unknown => 1,
+            Self::Field(field) => field as usize + 2,
+        }
+    }
+}
+
+/// What comes next in a task.
+enum Next<'t> {
+    Field(Field),
+    Unknown(Cow<'t, str>),
+    End,
+}
+
+impl<'t> Scanner<'t> {
     fn at(text: &'t str, at: usize) -> Option<Self> {
-        Some(Self { text, at, nameless: TaskId::from_str("x").ok()? })
+        let nameless = TaskId::from_str("x").ok()?;
+        Some(Self { text, at, nameless, leads: [Lead::default(); Behind::COUNT] })
     }
 
     fn peek(&self) -> Option<u8> {
@@ -223,24 +267,28 @@ impl<'t, const IS_WHOLE: bool> Scanner<'t, IS_WHOLE> {
     }
 
     /// White space and comments.
+    #[inline]
     fn trivia(&mut self) -> Option<()> {
         loop {
-            let rest = &self.text.as_bytes()[self.at..];
-            match rest.first() {
+            match self.peek() {
                 // Most of it is the ends of lines with the indentation of the next.
-                Some(b'\n') => self.at += 1 + spaces(&rest[1..]),
+                Some(b'\n') => self.at += 1 + spaces(&self.text.as_bytes()[self.at + 1..]),
                 Some(b' ' | b'\t' | b'\r') => self.at += 1,
-                Some(b'/') => {
-                    let rest = &self.text[self.at..];
-                    self.at += match rest.as_bytes().get(1)? {
-                        b'/' => rest.find(['\n', '\r']).unwrap_or(rest.len()),
-                        b'*' => rest[2..].find("*/")? + 4,
-                        _ => return None,
-                    };
-                }
+                Some(b'/') => self.comment()?,
                 _ => return Some(()),
             }
         }
+    }
+
+    #[cold]
+    fn comment(&mut self) -> Option<()> {
+        let rest = &self.text[self.at..];
+        self.at += match rest.as_bytes().get(1)? {
+            b'/' => rest.find(['\n', '\r']).unwrap_or(rest.len()),
+            b'*' => rest[2..].find("*/")? + 4,
+            _ => return None,
+        };
+        Some(())
     }
 
     /// What is between brackets, with a comma after each but perhaps the last; from the opening
@@ -283,27 +331,25 @@ impl<'t, const IS_WHOLE: bool> Scanner<'t, IS_WHOLE> {
 
     fn string(&mut self) -> Option<Cow<'t, str>> {
         self.eat(b'"').then_some(())?;
-        let start = self.at;
-        let rest = &self.text.as_bytes()[start..];
-        let end = start + string_end(rest)?;
-        let plain = &self.text[start..end];
+        let (start, text) = (self.at, self.text);
+        let end = start + string_end(&text.as_bytes()[start..])?;
+        if text.as_bytes()[end] != b'"' {
+            return self.escaped(start, end).map(Cow::Owned);
+        }
         self.at = end + 1;
-        if rest[end - start] == b'"' {
-            return Some(Cow::Borrowed(plain));
-        }
-        // The parser's rules are those of JSON, but for control characters, which it lets through.
-        let mut len = end - start + 2;
-        while rest.get(len).is_some_and(|byte| *byte != b'"') {
-            len += if rest[len] == b'\\' { 2 } else { 1 };
-        }
-        self.at = start + len + 1;
-        serde_json::from_str(self.text.get(start - 1..self.at)?).ok().map(Cow::Owned)
+        Some(Cow::Borrowed(&text[start..end]))
     }
 
-    /// A string that nobody looks at unless the task is made.
-    fn words(&mut self) -> Option<String> {
-        let words = self.string()?;
-        Some(if IS_WHOLE { words.into_owned() } else { String::new() })
+    /// A string that has its first escape at `end`.
+    #[cold]
+    fn escaped(&mut self, start: usize, mut end: usize) -> Option<String> {
+        // The parser's rules are those of JSON, but for control characters, which it lets through.
+        let bytes = self.text.as_bytes();
+        while bytes.get(end).is_some_and(|byte| *byte != b'"') {
+            end += if bytes[end] == b'\\' { 2 } else { 1 };
+        }
+        self.at = end + 1;
+        serde_json::from_str(self.text.get(start - 1..self.at)?).ok()
     }
 
     /// The text of a number.
@@ -353,64 +399,112 @@ impl<'t, const IS_WHOLE: bool> Scanner<'t, IS_WHOLE> {
         Some(map)
     }
 
-    /// What is known of a task, and where it is.
-    fn head(&mut self) -> Option<(Head, Range<usize>)> {
+    /// What is known of a task without making it, and where it is.
+    fn skim(&mut self) -> Option<(Head, Range<usize>)> {
         let start = self.at;
-        let (task, id) = self.task()?;
-        let head = if IS_WHOLE { Head::read(task) } else { Head::of(&task, id) };
-        Some((head, start..self.at))
+        let (task, id) = self.task::<()>()?;
+        Some((Head::of(&task, id), start..self.at))
+    }
+
+    /// A task that is made, and where it is.
+    fn read(&mut self) -> Option<(Head, Range<usize>)> {
+        let start = self.at;
+        let (task, _) = self.task()?;
+        Some((Head::read(task), start..self.at))
     }
 
     /// A task, and where its id is.
-    fn task(&mut self) -> Option<(Task, Range<usize>)> {
+    fn task<W: Words<'t>>(&mut self) -> Option<(Task<W>, Range<usize>)> {
         let mut id = 0..0;
-        let mut task = Task::new(self.nameless.clone(), "");
+        let mut task = Task::plain(self.nameless.clone(), W::default());
         let mut seen = 0u32;
-        // Each known field once.
-        let mut first = |number: u32| {
-            let before = seen;
-            seen |= 1 << number;
-            (seen != before).then_some(())
-        };
-        self.object(|scanner, key| {
-            if key == "id" {
-                first(ID)?;
-                // Elsewhere the id is looked up in the text, as it stands there.
-                let Cow::Borrowed(name) = scanner.string()? else { return None };
-                id = scanner.at - 1 - name.len()..scanner.at - 1;
-                task.id = name.parse().ok()?;
-                return Some(());
-            }
-            let Some((number, slot)) = task.slot(&key) else {
-                let value = scanner.value(0)?;
-                return task.extra.insert(key.into_owned(), value).is_none().then_some(());
-            };
-            first(number)?;
-            match slot {
-                Slot::Title(title) => *title = scanner.words()?,
-                Slot::Status(status) => *status = scanner.string()?.parse().ok()?,
-                Slot::Priority(priority) => *priority = scanner.string()?.parse().ok()?,
-                Slot::Text(text) => *text = Some(scanner.words()?),
-                Slot::Minutes(minutes) => {
-                    *minutes = Some(serde_json::from_str(scanner.number()?).ok()?);
+        let mut behind = Behind::Bracket;
+        self.eat(b'{').then_some(())?;
+        loop {
+            let field = match self.next(behind)? {
+                Next::Field(field) => field,
+                Next::Unknown(key) => {
+                    behind = Behind::Unknown;
+                    let value = self.value(0)?;
+                    task.extra.insert(key.into_owned(), value).is_none().then_some(())?;
+                    continue;
                 }
-                Slot::Object(object) => *object = Some(scanner.map(0)?),
-                Slot::List(list) => scanner.list(|scanner| {
-                    let words = scanner.words()?;
-                    // Of a list that is only looked at, it counts whether it has anything.
-                    if IS_WHOLE || list.is_empty() {
-                        list.push(words);
+                Next::End => break,
+            };
+            behind = Behind::Field(field);
+            // Each known field once.
+            let before = seen;
+            seen |= 1 << field as u32;
+            (seen != before).then_some(())?;
+            match task.slot(field) {
+                Slot::Id(name) => {
+                    // Elsewhere the id is looked up in the text, as it stands there.
+                    let Cow::Borrowed(plain) = self.string()? else { return None };
+                    id = self.at - 1 - plain.len()..self.at - 1;
+                    *name = plain.parse().ok()?;
+                }
+                Slot::Title(title) => *title = W::of(self.string()?),
+                Slot::Status(status) => *status = self.string()?.parse().ok()?,
+                Slot::Priority(priority) => *priority = self.string()?.parse().ok()?,
+                Slot::Text(text) => *text = Some(W::of(self.string()?)),
+                Slot::Minutes(minutes) => {
+                    *minutes = Some(serde_json::from_str(self.number()?).ok()?);
+                }
+                Slot::Object(object) => *object = Some(self.map(0)?),
+                Slot::List(list) => self.list(|scanner| {
+                    // Many have one entry, and room for four would stay empty.
+                    if list.is_empty() {
+                        list.reserve_exact(1);
                     }
+                    list.push(W::of(scanner.string()?));
                     Some(())
                 })?,
-                Slot::Map(map) => scanner.object(|scanner, key| {
-                    let value = scanner.words()?;
+                Slot::Map(map) => self.object(|scanner, key| {
+                    let value = W::of(scanner.string()?);
                     map.insert(key.into_owned(), value).is_none().then_some(())
                 })?,
             }
-            Some(())
-        })?;
-        let needed = 1 << ID | 1 << task.slot("title")?.0;
+        }
+        let needed = 1 << Field::Id as u32 | 1 << Field::Title as u32;
         (seen & needed == needed).then_some((task, id))
+    }
+
+    /// Goes on to the value of the next field, or behind the closing bracket.
+    fn next(&mut self, behind: Behind) -> Option<Next<'t>> {
+        let start = self.at;
+        let lead = &self.leads[behind.index()];
+        if !lead.text.is_empty() && self.text.as_bytes()[start..].starts_with(lead.text.as_bytes())
+        {
+            self.at += lead.text.len();
+            let Some(field) = lead.field else { return Some(Next::End) };
+            // There may be more of it than the last time.
+            self.trivia()?;
+            return Some(Next::Field(field));
+        }
+        let next = self.other_next(behind)?;
+        let field = match next {
+            Next::Field(field) => Some(field),
+            Next::End => None,
+            Next::Unknown(_) => return Some(next),
+        };
+        self.leads[behind.index()] = Lead { text: &self.text[start..self.at], field };
+        Some(next)
+    }
+
+    fn other_next(&mut self, behind: Behind) -> Option<Next<'t>> {
+        self.trivia()?;
+        if !matches!(behind, Behind::Bracket) && self.eat(b',') {
+            self.trivia()?;
+        } else if !matches!(behind, Behind::Bracket) {
+            return self.eat(b'}').then_some(Next::End);
+        }
+        if self.eat(b'}') {
+            return Some(Next::End);
+        }
+        let key = self.string()?;
+        self.trivia()?;
+        self.eat(b':').then_some(())?;
+        self.trivia()?;
+        Some(Field::named(&key).map_or(Next::Unknown(key), Next::Field))
     }
 }

@@ -4,8 +4,8 @@ use std::iter::FusedIterator;
 use std::ops::{Index, Range};
 use std::sync::{Arc, OnceLock};
 
-use super::{Document, scan};
-use crate::task::{FORMER_IDS, Status, Task};
+use super::{Document, read, scan};
+use crate::task::{FORMER_IDS, Glance, Status, Task};
 
 /// What is known of a task without reading all of it.
 #[derive(Clone, Debug)]
@@ -25,11 +25,11 @@ pub(super) struct Head {
 
 impl Head {
     /// Of a task that may lack its texts.
-    pub(super) fn of(task: &Task, id: Range<usize>) -> Self {
+    pub(super) fn of<W>(task: &Task<W>, id: Range<usize>) -> Self {
         Self {
             id,
             status: task.status,
-            is_related: task.references().next().is_some(),
+            is_related: task.is_related(),
             is_blocking: !task.blocks.is_empty(),
             is_renamed: task.custom_fields.contains_key(FORMER_IDS),
             task: OnceLock::new(),
@@ -80,6 +80,21 @@ impl Document {
         self.heads[index].task.get_or_init(|| {
             let task = scan::task(&self.text, self.spans[index].start);
             Arc::new(task.expect("the same bytes have been read before"))
+        })
+    }
+}
+
+impl Document {
+    /// The tasks with these indices, to be looked at once.
+    pub(crate) fn glances(
+        &self,
+        indices: impl IntoIterator<Item = usize>,
+    ) -> impl Iterator<Item = (usize, Glance<'_>)> {
+        let mut glance = scan::glances(&self.text);
+        indices.into_iter().map(move |index| {
+            let span = self.span(index);
+            let task = glance(span.start).or_else(|| read::reread(&self.text[span]));
+            (index, task.expect("the same bytes have been read before"))
         })
     }
 }

@@ -883,6 +883,40 @@ fn what_differs_is_read_anew() {
     }
 }
 
+/// What stands between the fields of a task is expected in the next one, and never taken for there.
+#[test]
+fn what_a_task_is_like_says_nothing_of_the_next() {
+    let first = r#"{"id": "RQ-0001", "title": "t", "status": "todo", "vendor": 1, "tags": []}"#;
+    for second in [
+        first,
+        r#"{"id":  "RQ-0002", "title": "t", "status": /* c */ "todo", "vendor": 1, "tags": []}"#,
+        r#"{"id": "RQ-0002", "title": "t", "status": "todo", "vendor": 1, "tags": [],}"#,
+        r#"{"id": "RQ-0002", "title": "t", "status": "todo", "vendor": 1}"#,
+        r#"{"id": "RQ-0002", "status": "todo", "title": "t", "tags": [], "vendor": 1}"#,
+        r#"{"vendor": 1, "id": "RQ-0002", "title": "t", "status": "todo", "tags": []}"#,
+        r#"{"id": "RQ-0002", "title": "t", "title": "t", "status": "todo"}"#,
+        r#"{"id": "RQ-0002", "title": "t", "status": "todo", "vendor": 1, "vendor": 1}"#,
+        r#"{"id": "RQ-0002", "title": "t", "status": "todo", "status": "todo"}"#,
+        r#"{"id": "RQ-0002", "title": "t" "status": "todo"}"#,
+        r#"{"id": "RQ-0002", "title": "t",, "status": "todo"}"#,
+        r#"{"id": "RQ-0002", "title": "t", "status": , "vendor": 1}"#,
+        r#"{, "id": "RQ-0002", "title": "t"}"#,
+        r#"{"id": "RQ-0002", "title": "t", "status": "todo""#,
+        r#"{"title": "t", "status": "todo", "vendor": 1, "tags": []}"#,
+        r#"{}"#,
+    ] {
+        let text = format!("{{\"version\": 1, \"tasks\": [{first}, {second}, {first}]}}");
+        let slow = match read::read(text.clone(), Place::Queue) {
+            Ok(read) if read.problems.is_empty() => Some(read.document),
+            _ => None,
+        };
+        match (scan::scan(text, Reading::AsNeeded), slow) {
+            (Ok(quick), Some(slow)) => same(&quick, &slow).unwrap(),
+            (quick, slow) => assert!(quick.is_err() && slow.is_none(), "{second}"),
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -891,6 +925,9 @@ proptest! {
         let text = Noise::new(&bytes).document(&tasks);
         let document = Document::parse(text.as_str()).map_err(|error| TestCaseError::fail(format!("{error}: {text:?}")))?;
         prop_assert_eq!(document.tasks().to_vec(), tasks);
+        for (index, glance) in document.glances(0..document.len()) {
+            prop_assert_eq!(glance.fields(), document.task(index).fields());
+        }
         prop_assert_eq!(document.text(), text);
         prop_assert_eq!(document.draft().splice().unwrap(), None);
     }

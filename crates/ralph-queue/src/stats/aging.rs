@@ -1,5 +1,7 @@
 //! How long tasks have been waiting.
 
+use std::borrow::Borrow;
+
 use ralph_state::{TaskId, Timestamp};
 use serde::Serialize;
 
@@ -127,16 +129,19 @@ pub struct Aged {
 /// How old those of these tasks are that have one of the statuses, and each of them whose age is
 /// known, the oldest first. A task waits since work on it began, since it ended, or since it was
 /// made.
-pub fn aging(
-    tasks: &[&Task],
+pub fn aging<W: AsRef<str>>(
+    tasks: impl IntoIterator<Item = impl Borrow<Task<W>>>,
     statuses: &[Status],
     thresholds: Thresholds,
     now: Timestamp,
 ) -> (Aging, Vec<Aged>) {
-    let tasks = tasks.iter().filter(|task| statuses.contains(&task.status));
     let mut totals = AgingTotals::default();
     let mut all: Vec<Aged> = Vec::new();
     for task in tasks {
+        let task = task.borrow();
+        if !statuses.contains(&task.status) {
+            continue;
+        }
         totals.total += 1;
         match aged(task, thresholds, now) {
             Some(aged) => all.push(aged),
@@ -168,7 +173,7 @@ pub fn aging(
     (Aging { as_of: now, thresholds, filters, totals, buckets }, all)
 }
 
-fn aged(task: &Task, thresholds: Thresholds, now: Timestamp) -> Option<Aged> {
+fn aged<W: AsRef<str>>(task: &Task<W>, thresholds: Thresholds, now: Timestamp) -> Option<Aged> {
     let made = ("created_at", task.created_at.as_ref());
     let fields = match task.status {
         Status::Doing => [("started_at", task.started_at.as_ref()), made, made],
@@ -180,6 +185,7 @@ fn aged(task: &Task, thresholds: Thresholds, now: Timestamp) -> Option<Aged> {
         Status::Draft | Status::Todo => [made; 3],
     };
     let (basis, text) = fields.into_iter().find_map(|(name, text)| Some((name, text?)))?;
+    let text = text.as_ref();
     let since = text.parse::<Timestamp>().ok().filter(|since| *since <= now)?;
     let age_seconds = now.seconds_since(since);
     // A day that has only begun counts.
@@ -195,12 +201,12 @@ fn aged(task: &Task, thresholds: Thresholds, now: Timestamp) -> Option<Aged> {
     };
     Some(Aged {
         id: task.id.clone(),
-        title: task.title.clone(),
+        title: task.title.as_ref().to_owned(),
         status: task.status,
         age_seconds,
         age_human: span(age_seconds),
         basis,
-        anchor_ts: text.clone(),
+        anchor_ts: text.to_owned(),
         age,
     })
 }

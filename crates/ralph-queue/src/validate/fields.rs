@@ -5,9 +5,14 @@ use ralph_state::Timestamp;
 use super::{CONTROL_CHARACTER, Fault, Located, error, warning};
 use crate::ids::IdRules;
 use crate::queue::Place;
-use crate::task::Task;
+use crate::task::{Glance, Task};
 
-pub(super) fn check(located: &Located<'_>, ids: &IdRules, report: &mut dyn FnMut(Fault)) {
+pub(super) fn check(
+    located: &Located<'_>,
+    task: &Glance<'_>,
+    ids: &IdRules,
+    report: &mut dyn FnMut(Fault),
+) {
     if located.left {
         let message = "the task is finished and in the done file, too; the next change takes over what is new \
              here, and removes it";
@@ -21,22 +26,26 @@ pub(super) fn check(located: &Located<'_>, ids: &IdRules, report: &mut dyn FnMut
         );
         report(error("id_format", "id", message));
     }
-    all_but_id(located.task(), located.place, report);
+    all_but_id(task, located.place, report);
 }
 
 /// What is wrong with a task, whatever its id.
-pub(super) fn all_but_id(task: &Task, place: Place, report: &mut dyn FnMut(Fault)) {
-    if task.title.trim().is_empty() {
+pub(super) fn all_but_id<W: AsRef<str>>(
+    task: &Task<W>,
+    place: Place,
+    report: &mut dyn FnMut(Fault),
+) {
+    if is_blank(task.title.as_ref()) {
         report(error("blank", "title", "the title is blank"));
     }
-    one_line("title", &task.title, report);
+    one_line(|| "title".to_owned(), task.title.as_ref(), report);
     for (name, list) in [("tags", &task.tags), ("scope", &task.scope)] {
         for (index, entry) in list.iter().enumerate() {
-            one_line(&format!("{name}[{index}]"), entry, report);
+            one_line(|| format!("{name}[{index}]"), entry.as_ref(), report);
         }
     }
     for key in task.custom_fields.keys() {
-        one_line(&format!("custom_fields.{key}"), key, report);
+        one_line(|| format!("custom_fields.{key}"), key, report);
     }
     let lists = [
         ("tags", &task.tags),
@@ -45,7 +54,7 @@ pub(super) fn all_but_id(task: &Task, place: Place, report: &mut dyn FnMut(Fault
         ("plan", &task.plan),
     ];
     for (name, list) in lists {
-        for (index, _) in list.iter().enumerate().filter(|(_, entry)| entry.trim().is_empty()) {
+        for (index, _) in list.iter().enumerate().filter(|(_, entry)| is_blank(entry.as_ref())) {
             report(error(
                 "blank",
                 format!("{name}[{index}]"),
@@ -68,8 +77,16 @@ pub(super) fn all_but_id(task: &Task, place: Place, report: &mut dyn FnMut(Fault
     agent(task, report);
 }
 
-fn one_line(field: &str, text: &str, report: &mut dyn FnMut(Fault)) {
+fn is_blank(text: &str) -> bool {
+    text.chars().all(char::is_whitespace)
+}
+
+fn one_line(field: impl FnOnce() -> String, text: &str, report: &mut dyn FnMut(Fault)) {
+    if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        return;
+    }
     let Some((index, c)) = text.chars().enumerate().find(|(_, c)| c.is_control()) else { return };
+    let field = field();
     let message = match c {
         '\n' | '\r' => format!("`{field}` has a line break at character {}", index + 1),
         c => format!(
@@ -88,7 +105,7 @@ fn has_form(id: &str, ids: &IdRules) -> bool {
     ids.number_of(id).is_some() && (digits.len() == ids.width || grown)
 }
 
-fn times(task: &Task, report: &mut dyn FnMut(Fault)) {
+fn times<W: AsRef<str>>(task: &Task<W>, report: &mut dyn FnMut(Fault)) {
     let times = [
         ("created_at", &task.created_at, true, true),
         ("updated_at", &task.updated_at, true, true),
@@ -97,7 +114,7 @@ fn times(task: &Task, report: &mut dyn FnMut(Fault)) {
         ("scheduled_start", &task.scheduled_start, false, false),
     ];
     for (name, time, needed, utc) in times {
-        match time {
+        match time.as_ref().map(W::as_ref) {
             None if needed => report(error("missing_field", name, format!("`{name}` is missing"))),
             Some(time) if time.parse::<Timestamp>().is_err() => {
                 report(error("bad_time", name, format!("`{name}` is no RFC 3339 time: `{time}`")));
@@ -116,7 +133,7 @@ fn is_utc(time: &str) -> bool {
     time.ends_with(['Z', 'z']) || time.ends_with("+00:00") || time.ends_with("-00:00")
 }
 
-fn agent(task: &Task, report: &mut dyn FnMut(Fault)) {
+fn agent<W>(task: &Task<W>, report: &mut dyn FnMut(Fault)) {
     match task.agent_overrides() {
         Ok(None) => {}
         Ok(Some(agent)) => {

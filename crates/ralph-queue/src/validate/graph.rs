@@ -1,20 +1,44 @@
 //! What is wrong between tasks: ids, references, cycles.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
 use super::{Fault, Located, error, warning};
-use crate::task::{Status, Task};
+use crate::task::{Glance, Status, Task};
 
-pub(super) fn check(tasks: &[Located<'_>], max_depth: usize, report: &mut dyn FnMut(usize, Fault)) {
-    let by_id = index(tasks, report);
-    let is_related =
-        |located: &Located<'_>| !located.left && located.document.is_related(located.index);
-    for (at, located) in tasks.iter().enumerate().filter(|(_, located)| is_related(located)) {
-        let status = |id: &str| by_id.get(id).map(|at| tasks[*at].status());
-        references(located.task(), status, &mut |fault| report(at, fault));
+/// The tasks that a task names.
+pub(super) struct Relations<'a> {
+    /// Where the task is among all.
+    at: usize,
+    depends_on: Vec<Cow<'a, str>>,
+    blocks: Vec<Cow<'a, str>>,
+    relates_to: Vec<Cow<'a, str>>,
+    duplicates: Option<Cow<'a, str>>,
+    parent_id: Option<Cow<'a, str>>,
+}
+
+impl<'a> Relations<'a> {
+    /// Those of the task that is there, if it has any.
+    pub(super) fn of(at: usize, task: Glance<'a>) -> Option<Self> {
+        let is_related = task.is_related();
+        let Task { depends_on, blocks, relates_to, duplicates, parent_id, .. } = task;
+        is_related.then_some(Self { at, depends_on, blocks, relates_to, duplicates, parent_id })
     }
-    cycles_and_depth(tasks, &by_id, max_depth, report);
+}
+
+pub(super) fn check(
+    tasks: &[Located<'_>],
+    relations: &[Relations<'_>],
+    max_depth: usize,
+    report: &mut dyn FnMut(usize, Fault),
+) {
+    let by_id = index(tasks, report);
+    for named in relations.iter().filter(|named| !tasks[named.at].left) {
+        let status = |id: &str| by_id.get(id).map(|at| tasks[*at].status());
+        references(tasks[named.at].id(), named, status, &mut |fault| report(named.at, fault));
+    }
+    cycles_and_depth(tasks, relations, &by_id, max_depth, report);
 }
 
 /// What an id means: the first task with it, one that is not rejected before one that is, which
@@ -55,12 +79,17 @@ fn index<'a>(
     by_id
 }
 
-fn references(task: &Task, find: impl Fn(&str) -> Option<Status>, report: &mut dyn FnMut(Fault)) {
+fn references(
+    own: &str,
+    named: &Relations<'_>,
+    find: impl Fn(&str) -> Option<Status>,
+    report: &mut dyn FnMut(Fault),
+) {
     let lists = [
-        ("depends_on", task.depends_on.as_slice()),
-        ("blocks", &task.blocks),
-        ("relates_to", &task.relates_to),
-        ("duplicates", task.duplicates.as_slice()),
+        ("depends_on", named.depends_on.as_slice()),
+        ("blocks", &named.blocks),
+        ("relates_to", &named.relates_to),
+        ("duplicates", named.duplicates.as_slice()),
     ];
     let entries = lists.into_iter().flat_map(|(name, ids)| {
         ids.iter().enumerate().map(move |(index, id)| (name, index, id.trim()))
@@ -69,9 +98,7 @@ fn references(task: &Task, find: impl Fn(&str) -> Option<Status>, report: &mut d
     for (name, index, id) in entries.filter(|(_, _, id)| !id.is_empty()) {
         let (code, message, fault): (_, _, fn(_, String, String) -> Fault) = match (name, find(id))
         {
-            _ if id == task.id.as_str() => {
-                ("self_reference", format!("`{name}` names the task itself"), error)
-            }
+            _ if id == own => ("self_reference", format!("`{name}` names the task itself"), error),
             (_, None) => {
                 ("unknown_task", format!("`{name}` names `{id}`, which is in neither file"), error)
             }
@@ -88,8 +115,8 @@ fn references(task: &Task, find: impl Fn(&str) -> Option<Status>, report: &mut d
         let field = if name == "duplicates" { name.to_owned() } else { format!("{name}[{index}]") };
         report(fault(code, field, message));
     }
-    match task.parent_id.as_deref().map(str::trim) {
-        Some(parent) if parent == task.id.as_str() => {
+    match named.parent_id.as_deref().map(str::trim) {
+        Some(parent) if parent == own => {
             report(warning("self_reference", "parent_id", "the task is its own parent"));
         }
         Some(parent) if find(parent).is_none() => {
@@ -106,24 +133,22 @@ fn references(task: &Task, find: impl Fn(&str) -> Option<Status>, report: &mut d
 /// References to nothing and to the task itself are reported elsewhere.
 fn cycles_and_depth(
     tasks: &[Located<'_>],
+    relations: &[Relations<'_>],
     by_id: &HashMap<&str, usize>,
     max_depth: usize,
     report: &mut dyn FnMut(usize, Fault),
 ) {
-    let edges = |ids: fn(&Task) -> &[String]| -> Vec<Vec<usize>> {
-        let targets = |(at, located): (usize, &Located<'_>)| {
-            if !located.document.is_related(located.index) {
-                return Vec::new();
-            }
-            let ids = ids(located.task()).iter();
-            let targets = ids.filter_map(|id| by_id.get(id.trim()).copied());
-            targets.filter(|target| *target != at).collect()
-        };
-        tasks.iter().enumerate().map(targets).collect()
+    let edges = |ids: for<'r> fn(&'r Relations<'_>) -> &'r [Cow<'r, str>]| -> Vec<Vec<usize>> {
+        let mut edges = vec![Vec::new(); tasks.len()];
+        for named in relations {
+            let targets = ids(named).iter().filter_map(|id| by_id.get(id.trim()).copied());
+            edges[named.at] = targets.filter(|target| *target != named.at).collect();
+        }
+        edges
     };
-    let depends_on = edges(|task| &task.depends_on);
-    let blocks = edges(|task| &task.blocks);
-    let parents = edges(|task| task.parent_id.as_slice());
+    let depends_on = edges(|named| &named.depends_on);
+    let blocks = edges(|named| &named.blocks);
+    let parents = edges(|named| named.parent_id.as_slice());
     let dependencies = walk(&depends_on);
     let mut cycles = vec![
         ("depends_on", "cycle", "depends on itself", dependencies.cycles),

@@ -10,7 +10,8 @@ use ralph_state::TaskId;
 use crate::document::{Document, Lenient, Lines, ParseError, locate};
 use crate::ids::IdRules;
 use crate::queue::{Place, Shared};
-use crate::task::{Status, Task};
+use crate::task::{Glance, Status, Task};
+use graph::Relations;
 
 /// What to check against.
 #[derive(Clone, Debug)]
@@ -144,10 +145,13 @@ fn unreadable(place: Place, error: &ParseError) -> Problem {
 pub(crate) fn documents(queue: &Document, done: &Document, rules: &Rules) -> Vec<Problem> {
     let mut faults = Vec::new();
     let tasks = located(queue, done);
-    for (at, located) in tasks.iter().enumerate() {
-        fields::check(located, &rules.ids, &mut |fault| faults.push((at, fault)));
+    let mut relations = Vec::new();
+    for (at, task) in glances(queue, done, &tasks, |_| true) {
+        fields::check(&tasks[at], &task, &rules.ids, &mut |fault| faults.push((at, fault)));
+        relations.extend(Relations::of(at, task));
     }
-    graph::check(&tasks, rules.max_dependency_depth, &mut |at, fault| faults.push((at, fault)));
+    let depth = rules.max_dependency_depth;
+    graph::check(&tasks, &relations, depth, &mut |at, fault| faults.push((at, fault)));
     if faults.is_empty() {
         return Vec::new();
     }
@@ -159,7 +163,7 @@ pub(crate) fn documents(queue: &Document, done: &Document, rules: &Rules) -> Vec
             Place::Done => &lines[1],
         };
         let spot = lines.position(document.locate(index, &fault.field));
-        fault.at(place, spot, Some(tasks[at].task().id.clone()))
+        fault.at(place, spot, tasks[at].id().parse().ok())
     };
     let mut problems: Vec<Problem> = faults.into_iter().map(problem).collect();
     sort(&mut problems);
@@ -215,10 +219,17 @@ pub(crate) fn is_free_of_errors(
     let tasks = located(queue, done);
     let mut is_free = true;
     let mut see = |fault: Fault| is_free &= !may_not_be_added(fault.severity, fault.code);
-    for located in tasks.iter().filter(|located| !is_known(located.place, located.index)) {
-        fields::check(located, &rules.ids, &mut see);
+    let mut relations = Vec::new();
+    let is_new = |located: &Located<'_>| !is_known(located.place, located.index);
+    let is_wanted =
+        |located: &Located<'_>| is_new(located) || located.document.is_related(located.index);
+    for (at, task) in glances(queue, done, &tasks, is_wanted) {
+        if is_new(&tasks[at]) {
+            fields::check(&tasks[at], &task, &rules.ids, &mut see);
+        }
+        relations.extend(Relations::of(at, task));
     }
-    graph::check(&tasks, rules.max_dependency_depth, &mut |_, fault| see(fault));
+    graph::check(&tasks, &relations, rules.max_dependency_depth, &mut |_, fault| see(fault));
     is_free
 }
 
@@ -232,6 +243,21 @@ fn located<'a>(queue: &'a Document, done: &'a Document) -> Vec<Located<'a>> {
         }
     }
     tasks
+}
+
+/// Those of `tasks` that are wanted, with their places among them.
+fn glances<'a>(
+    queue: &'a Document,
+    done: &'a Document,
+    tasks: &[Located<'a>],
+    is_wanted: impl Fn(&Located<'a>) -> bool,
+) -> impl Iterator<Item = (usize, Glance<'a>)> {
+    let (open, ended) = tasks.split_at(queue.len());
+    let wanted = |tasks: &[Located<'a>]| -> Vec<usize> {
+        tasks.iter().filter(|located| is_wanted(located)).map(|located| located.index).collect()
+    };
+    let ended = done.glances(wanted(ended)).map(|(index, task)| (queue.len() + index, task));
+    queue.glances(wanted(open)).chain(ended)
 }
 
 /// A task, by where it is.

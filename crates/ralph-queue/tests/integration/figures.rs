@@ -37,7 +37,8 @@ fn figures_are_those_of_0_4_0() {
     check(&stats::history(&tasks, now, 7), include_str!("../goldens/history.json"));
     check(&stats::burndown(&tasks, now, 7), include_str!("../goldens/burndown.json"));
     let limits = Thresholds { warning_days: 7, stale_days: 14, rotten_days: 30 };
-    let (aging, aged) = stats::aging(&tasks, &[Status::Todo, Status::Doing], limits, now);
+    let (aging, aged) =
+        stats::aging(tasks.iter().copied(), &[Status::Todo, Status::Doing], limits, now);
     check(&aging, include_str!("../goldens/aging.json"));
     assert_eq!(aged.len() + aging.totals.unknown, aging.totals.total);
 }

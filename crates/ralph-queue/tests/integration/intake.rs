@@ -172,7 +172,7 @@ fn a_table_of_0_4_0_is_read() {
     assert_eq!((task.title.as_str(), task.tags.len(), task.evidence.len()), ("One, two", 2, 2));
     assert_eq!(task.custom_fields["l"], "w");
     // And written so, where it can be.
-    let written = table::write(&[task], Separator::Comma).unwrap();
+    let written = table::write([task], Separator::Comma).unwrap();
     assert!(
         written.contains(",\"a,b\",,e1;e2,,,,2026-01-01T00:00:00Z,,,RQ-2,\"k=v,l=w\",,"),
         "{written}"
@@ -206,7 +206,7 @@ proptest! {
             extra: [("mine".to_owned(), Value::parse("[1.50, null, 123456789012345678901234567890]").unwrap())].into(),
             ..Task::new("RQ-0007".parse().unwrap(), title)
         };
-        let written = table::write(&[&task, &task], separator).unwrap();
+        let written = table::write([&task, &task], separator).unwrap();
         let batch = table::read(&written, separator, OtherColumns::Refuse).unwrap();
         prop_assert_eq!(batch.bad.len(), 1); // the same id twice
         prop_assert_eq!(&batch.rows[0].task, &task);

@@ -3,7 +3,8 @@
 use ralph_queue::pick::Filter;
 use ralph_queue::search::Pattern;
 use ralph_queue::table::{self, Separator};
-use ralph_queue::{Queue, Task};
+use ralph_queue::task::{Glance, Task};
+use ralph_queue::{Place, Queue};
 use ralph_state::Timestamp;
 use ralph_state::file::{Durability, replace};
 use ralph_state::json::text_of;
@@ -21,23 +22,23 @@ pub(crate) fn export(context: &Context, args: &ExportArgs) -> Result<Exit, CliEr
             .hint("`ralph queue export --format json` is a list of whole tasks, `ralph queue list --json` one that says what was cut."));
     }
     let project = Project::open(context, "ralph queue export")?;
-    let queue = project.whole_queue()?;
-    let chosen = chosen(&queue, args)?;
+    let queue = project.queue()?;
+    let mut count = 0;
+    let chosen = chosen(&queue, args)?.inspect(|_| count += 1);
     let cannot = |error| CliError::new(ErrorKind::Failed, error);
     let text = match args.format {
-        ExportFormat::Csv => table::write(&chosen, Separator::Comma).map_err(cannot)?,
-        ExportFormat::Tsv => table::write(&chosen, Separator::Tab).map_err(cannot)?,
-        ExportFormat::Md => harmless(&markdown(&chosen)),
-        ExportFormat::Gh => {
-            let issues: Vec<String> = chosen.iter().map(|task| issue(task)).collect();
-            harmless(&issues.join("\n---\n\n"))
-        }
+        ExportFormat::Csv => table::write(chosen, Separator::Comma).map_err(cannot)?,
+        ExportFormat::Tsv => table::write(chosen, Separator::Tab).map_err(cannot)?,
+        ExportFormat::Md => harmless(&markdown(chosen)),
+        ExportFormat::Gh => harmless(&issues(chosen)),
         ExportFormat::Json if args.output.is_none() => {
-            context.ui.print_json(&chosen)?;
+            context.ui.print_json(&chosen.collect::<Vec<_>>())?;
             String::new()
         }
         ExportFormat::Json => {
-            text_of(&chosen).map_err(|error| CliError::new(ErrorKind::Failed, error))? + "\n"
+            text_of(&chosen.collect::<Vec<_>>())
+                .map_err(|error| CliError::new(ErrorKind::Failed, error))?
+                + "\n"
         }
     };
     match &args.output {
@@ -45,12 +46,15 @@ pub(crate) fn export(context: &Context, args: &ExportArgs) -> Result<Exit, CliEr
         None => context.ui.print_data(&text)?,
     }
     if !args.quiet {
-        context.ui.say(format!("{} exported.", tasks(chosen.len())));
+        context.ui.say(format!("{} exported.", tasks(count)));
     }
     Ok(Exit::Done)
 }
 
-fn chosen<'q>(queue: &'q Queue, args: &ExportArgs) -> Result<Vec<&'q Task>, CliError> {
+fn chosen<'q>(
+    queue: &'q Queue,
+    args: &'q ExportArgs,
+) -> Result<impl Iterator<Item = Glance<'q>>, CliError> {
     let filter = Filter {
         tags: args.tag.clone(),
         statuses: args.status.clone(),
@@ -59,7 +63,7 @@ fn chosen<'q>(queue: &'q Queue, args: &ExportArgs) -> Result<Vec<&'q Task>, CliE
     };
     let pattern =
         args.id_pattern.as_deref().map(|regex| Pattern::regex(regex, false)).transpose()?;
-    let fits = |task: &&Task| {
+    let fits = move |task: &Glance<'_>| {
         let created: Option<Timestamp> =
             task.created_at.as_ref().and_then(|time| time.parse().ok());
         filter.matches(task)
@@ -67,25 +71,32 @@ fn chosen<'q>(queue: &'q Queue, args: &ExportArgs) -> Result<Vec<&'q Task>, CliE
             && args.created_after.is_none_or(|after| created.is_some_and(|time| time > after))
             && args.created_before.is_none_or(|before| created.is_some_and(|time| time < before))
     };
-    let open = queue.tasks().filter(|_| !args.only_archive);
-    let has_done = args.only_archive || args.include_archive;
-    let done = queue.done_tasks().iter().filter(|_| has_done);
-    Ok(open.chain(done).filter(fits).collect())
+    let open = (!args.only_archive).then_some(Place::Queue);
+    let done = (args.only_archive || args.include_archive).then_some(Place::Done);
+    Ok(open.into_iter().chain(done).flat_map(|place| queue.glances(place)).filter(fits))
 }
 
-fn markdown(tasks: &[&Task]) -> String {
+fn markdown<'q>(tasks: impl Iterator<Item = Glance<'q>>) -> String {
     let heading = "| id | status | priority | title | tags |\n|---|---|---|---|---|\n".to_owned();
-    let row = |task: &&Task| {
-        let (tags, title) = (task.tags.join(", "), &task.title);
+    let row = |text: String, task: Glance<'_>| {
+        let (tags, title) = (task.tags.join(", "), task.title.as_ref());
         let cells = [task.id.as_str(), task.status.as_str(), task.priority.as_str(), title, &tags];
         let cells = cells
             .map(|cell| cell.replace('|', "\\|").replace("\r\n", " ").replace(['\n', '\r'], " "));
-        format!("| {} |\n", cells.join(" | "))
+        text + "| " + &cells.join(" | ") + " |\n"
     };
-    heading + &tasks.iter().map(row).collect::<Vec<_>>().concat()
+    tasks.fold(heading, row)
 }
 
-fn issue(task: &Task) -> String {
+fn issues<'q>(tasks: impl Iterator<Item = Glance<'q>>) -> String {
+    let one = |text: String, task: Glance<'_>| {
+        let rule = if text.is_empty() { "" } else { "\n---\n\n" };
+        text + rule + &issue(&task)
+    };
+    tasks.fold(String::new(), one)
+}
+
+fn issue(task: &Glance<'_>) -> String {
     let Task { id, title, status, priority, .. } = task;
     let mut lines = vec![
         format!("## {id}: {title}"),
@@ -96,7 +107,7 @@ fn issue(task: &Task) -> String {
     let words = words.iter().filter(|(_, words)| !words.is_empty());
     lines.extend(words.map(|(name, words)| format!("{name}: {}", words.join(", "))));
     let paragraphs = [&task.description, &task.request].into_iter().flatten();
-    lines.extend(paragraphs.flat_map(|text| [String::new(), text.clone()]));
+    lines.extend(paragraphs.flat_map(|text| [String::new(), text.to_string()]));
     for (name, items) in
         [("Plan", &task.plan), ("Evidence", &task.evidence), ("Notes", &task.notes)]
     {

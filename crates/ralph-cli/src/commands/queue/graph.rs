@@ -1,6 +1,6 @@
 //! `ralph queue graph` and `ralph queue tree`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use ralph_queue::graph::{self, Branch, Critical, Direction, Edge, Graph, Mark};
 use ralph_queue::{Queue, Status, Task};
@@ -39,10 +39,10 @@ pub(crate) fn graph(context: &Context, args: &GraphArgs) -> Result<Exit, CliErro
     let critical = graph.critical();
     if args.format == GraphFormat::Json && !context.ui.wants_json() {
         let critical = args.critical.then_some(&critical);
-        context.ui.print_json(&match around {
-            Some(task) => related(task, &graph, critical, direction),
-            None => whole(&queue, &graph, critical),
-        })?;
+        match around {
+            Some(task) => context.ui.print_json(&related(task, &graph, critical, direction))?,
+            None => context.ui.print_json(&whole(&queue, &graph, critical))?,
+        }
         return Ok(Exit::Done);
     }
     let is_empty = graph.tasks.is_empty();
@@ -120,8 +120,28 @@ fn print_json(
     })
 }
 
-/// The whole graph as 0.4.0 has it; but a task that another one blocks waits for it here too.
-fn whole(queue: &Queue, graph: &Graph<'_>, critical: Option<&Critical<'_>>) -> Value {
+/// The whole graph as 0.4.0 has it.
+#[derive(Serialize)]
+struct Whole<'a> {
+    critical_paths: Vec<Value>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    critical_paths_truncated: bool,
+    summary: Value,
+    tasks: Vec<WholeNode<'a>>,
+}
+
+#[derive(Serialize)]
+struct WholeNode<'a> {
+    critical: bool,
+    dependencies: Vec<&'a str>,
+    dependents: Vec<&'a str>,
+    id: &'a TaskId,
+    status: Status,
+    title: &'a str,
+}
+
+/// A task that another one blocks waits for it here, too, other than in 0.4.0.
+fn whole<'a>(queue: &'a Queue, graph: &Graph<'a>, critical: Option<&Critical<'_>>) -> Whole<'a> {
     let everything = Graph::new(tasks(queue, true));
     let by_id: BTreeMap<&str, &Task> =
         everything.tasks.iter().map(|task| (task.id.as_str(), *task)).collect();
@@ -143,16 +163,17 @@ fn whole(queue: &Queue, graph: &Graph<'_>, critical: Option<&Critical<'_>>) -> V
         with(&[Status::Todo, Status::Doing]).into_iter().filter(|it| !is_free(it)).count();
     let mut visible = graph.tasks.clone();
     visible.sort_by_key(|task| &task.id);
-    let node = |task: &&Task| {
+    let nobody = BTreeSet::new();
+    let node = |task: &&'a Task| {
         let id = task.id.as_str();
-        json!({
-            "id": id,
-            "title": task.title,
-            "status": task.status,
-            "dependencies": before.get(id).cloned().unwrap_or_default(),
-            "dependents": after.get(id).cloned().unwrap_or_default(),
-            "critical": critical.is_some_and(|critical| critical.has(id)),
-        })
+        WholeNode {
+            critical: critical.is_some_and(|critical| critical.has(id)),
+            dependencies: before.get(id).unwrap_or(&nobody).iter().copied().collect(),
+            dependents: after.get(id).unwrap_or(&nobody).iter().copied().collect(),
+            id: &task.id,
+            status: task.status,
+            title: &task.title,
+        }
     };
     let path = |path: &Vec<&str>| {
         let is_open = |id: &&str| by_id.get(*id).is_some_and(|task| !task.status.is_terminal());
@@ -160,20 +181,16 @@ fn whole(queue: &Queue, graph: &Graph<'_>, critical: Option<&Critical<'_>>) -> V
     };
     let (paths, is_cut) =
         critical.map_or((Vec::new(), false), |critical| critical.paths(MAX_PATHS));
-    let paths: Vec<Value> = paths.iter().map(path).collect();
-    let mut document = json!({
-        "summary": {
+    Whole {
+        critical_paths: paths.iter().map(path).collect(),
+        critical_paths_truncated: is_cut,
+        summary: json!({
             "total_tasks": everything.tasks.len(),
             "runnable_tasks": runnable,
             "blocked_tasks": blocked,
-        },
-        "critical_paths": paths,
-        "tasks": visible.iter().map(node).collect::<Vec<_>>(),
-    });
-    if is_cut {
-        document["critical_paths_truncated"] = true.into();
+        }),
+        tasks: visible.iter().map(node).collect(),
     }
-    document
 }
 
 /// What a task waits for, or who waits for it, as 0.4.0 has it.
@@ -244,7 +261,7 @@ fn tasks(queue: &Queue, include_done: bool) -> Vec<&Task> {
 }
 
 fn draw(context: &Context, tasks: &[&Task], branches: &[Branch<'_>]) -> Result<(), CliError> {
-    let by_id: BTreeMap<&str, &Task> = tasks.iter().map(|task| (task.id.as_str(), *task)).collect();
+    let by_id: HashMap<&str, &Task> = tasks.iter().map(|task| (task.id.as_str(), *task)).collect();
     let width = context.ui.width();
     let mut text = Text::new();
     for branch in branches {

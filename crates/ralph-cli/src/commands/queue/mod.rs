@@ -14,7 +14,6 @@ mod tidy;
 mod unlock;
 
 use ralph_loop::layout::Layout;
-use ralph_queue::document::Reading;
 use ralph_queue::runnability::{DoingFirst, Drafts, Reason, Report, Selected, Summary, TaskReport};
 use ralph_queue::stats::Estimates;
 use ralph_queue::{Listed, LoadError, Place, Problem, Queue, Severity, Status, Task};
@@ -91,13 +90,14 @@ fn next(context: &Context, args: &NextArgs) -> Result<Exit, CliError> {
             #[serde(skip_serializing_if = "Option::is_none")]
             eta_seconds: Option<i64>,
         }
-        let is_doing = |task: &&Task| task.status == Status::Doing;
+        let is_doing = |listed: &Listed<'_>| listed.status() == Status::Doing;
+        let doing = queue.list(Place::Queue).filter(is_doing).map(Listed::task);
         context.ui.print_json(&Next {
             schema: Schema::v1("queue-next"),
             rev: project::revision(&queue),
             found: task.is_some(),
             task,
-            doing: queue.tasks().filter(is_doing).map(|task| &task.id).collect(),
+            doing: doing.map(|task| &task.id).collect(),
             eta_seconds: task.zip(estimates).and_then(|(task, estimates)| estimates.of(task)),
         })?;
         return Ok(Exit::Done);
@@ -206,7 +206,7 @@ fn startable<'q>(
 
 fn explain(context: &Context, args: &ExplainArgs) -> Result<Exit, CliError> {
     let project = Project::open(context, "ralph queue explain")?;
-    let queue = project.whole_queue()?;
+    let queue = project.queue()?;
     let drafts = if args.include_draft { Drafts::Include } else { Drafts::Exclude };
     let standing = standing::shown(context, &project, &queue)?;
     let selection = project::selection(context, drafts, DoingFirst::Prefer, &standing);
@@ -243,7 +243,7 @@ fn reasons(queue: &Queue, report: &Report, width: Option<usize>) -> Text {
         Some(id) => Text::new().plain("Next is ").style(BOLD, id).plain("."),
         None => Text::new().plain("No task can start now."),
     };
-    for (task, report) in queue.tasks().zip(&report.tasks) {
+    for (task, report) in queue.glances(Place::Queue).zip(&report.tasks) {
         text = text.line().style(BOLD, &report.id).plain("  ");
         text = if report.runnable {
             text.style(GREEN, "can start")
@@ -257,7 +257,7 @@ fn reasons(queue: &Queue, report: &Report, width: Option<usize>) -> Text {
 
 fn validate(context: &Context) -> Result<Exit, CliError> {
     let project = Project::open(context, "ralph queue validate")?;
-    let (queue, problems) = match project.files.load_for(Reading::Whole) {
+    let (queue, problems) = match project.files.load() {
         Ok(queue) => {
             let problems = queue.validate(&project.files.rules);
             (Some(queue), problems)

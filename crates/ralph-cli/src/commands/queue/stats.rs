@@ -4,7 +4,7 @@ use ralph_queue::stats::{
     self, Age, Aged, AgingTotals, Burndown, Day, History, Left, Pace, Productivity, Slow, Spread,
     Stats, Thresholds, Velocity, span,
 };
-use ralph_queue::{Queue, Status};
+use ralph_queue::{Place, Queue, Status};
 use ralph_state::{Clock as _, Timestamp};
 use serde::Serialize;
 
@@ -57,7 +57,7 @@ pub(crate) fn burndown(context: &Context, args: &DaysArgs) -> Result<Exit, CliEr
 
 pub(crate) fn aging(context: &Context, args: &AgingArgs) -> Result<Exit, CliError> {
     let project = Project::open(context, "ralph queue aging")?;
-    let queue = project.whole_queue()?;
+    let queue = project.queue()?;
     let statuses = if args.status.is_empty() {
         vec![Status::Todo, Status::Doing]
     } else {
@@ -69,7 +69,8 @@ pub(crate) fn aging(context: &Context, args: &AgingArgs) -> Result<Exit, CliErro
         stale_days: limits.stale_days,
         rotten_days: limits.rotten_days,
     };
-    let (aging, aged) = stats::aging(&all(&queue), &statuses, limits, context.clock.now());
+    let tasks = queue.glances(Place::Queue).chain(queue.glances(Place::Done));
+    let (aging, aged) = stats::aging(tasks, &statuses, limits, context.clock.now());
     if context.ui.wants_json() {
         #[derive(Serialize)]
         struct Item<'a> {
