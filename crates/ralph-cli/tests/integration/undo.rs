@@ -69,6 +69,11 @@ fn a_retried_command_is_carried_out_once() {
     // As of a variable that is not set: it would stand for every request.
     desk.ralph(&["task", "add", "two", "--request-id", ""]).exited(2);
 
+    // So does what passes a filter once only, failures and all.
+    let reject = ["task", "batch", "--continue-on-error", "status", "rejected"];
+    let reject = [&reject[..], &["--status-filter", "todo", "--request-id", "r4"]].concat();
+    assert_eq!(desk.ralph(&reject).success().stderr, desk.ralph(&reject).success().stderr);
+    desk.ralph(&["undo"]).success();
     // An import finds its own tasks there the second time.
     desk.write("in.json", r#"[{"id": "RQ-0007", "title": "imported"}]"#);
     for _ in 0..2 {

@@ -101,7 +101,8 @@ fn picked(context: &Context, project: &Project, pick: &PickArgs) -> Result<Vec<S
         .filter(|task| named(task.id.as_str()) && filter.matches(task))
         .map(|task| task.id.to_string())
         .collect();
-    if ids.is_empty() {
+    // Asked for again, it has made them pass no longer.
+    if ids.is_empty() && !project.files.is_answered(&context.terms())? {
         return Err(CliError::new(ErrorKind::NotFound, "no task passes the filters"));
     }
     Ok(ids)
@@ -124,7 +125,8 @@ fn carry_out<T>(
     changes: &[(String, T)],
     apply: impl Fn(&mut Edit<'_>, &(String, T)) -> Result<(), EditError>,
 ) -> Result<Report, CliError> {
-    let mut failed: BTreeMap<usize, String> = BTreeMap::new();
+    // With its id: a first answer may be about other tasks than the filters find now.
+    let mut failed: BTreeMap<usize, (String, String)> = BTreeMap::new();
     loop {
         let attempt = |edit: &mut Edit<'_>| {
             let mut failed = failed.clone();
@@ -137,7 +139,8 @@ fn carry_out<T>(
                     continue;
                 }
                 if let Err(error) = apply(edit, change) {
-                    failed.insert(index, CliError::from(error).chain().join(": "));
+                    let message = CliError::from(error).chain().join(": ");
+                    failed.insert(index, (change.0.clone(), message));
                 }
             }
             auto_archive(project, edit);
@@ -153,8 +156,7 @@ fn carry_out<T>(
         };
         let problems = match outcome {
             Ok((failed, report)) => {
-                let failure =
-                    |(index, message)| Failure { index, id: changes[index].0.clone(), message };
+                let failure = |(index, (id, message))| Failure { index, id, message };
                 return Ok(Report { failed: failed.into_iter().map(failure).collect(), ..report });
             }
             Err(UpdateError::Invalid { problems }) if failing == Failing::Skip => problems,
@@ -165,7 +167,7 @@ fn carry_out<T>(
             let is_own =
                 |problem: &&Problem| problem.task.as_ref().is_some_and(|task| task.as_str() == id);
             if let Some(problem) = problems.iter().find(is_own) {
-                failed.entry(index).or_insert_with(|| problem_line(problem));
+                failed.entry(index).or_insert_with(|| (id.clone(), problem_line(problem)));
             }
         }
         if failed.len() == known {
