@@ -24,6 +24,20 @@ impl Mode {
     }
 }
 
+/// Prints what became of the golden cases of released formats, in the lines that `cargo xtask
+/// test-migrations` reads and counts.
+///
+/// # Panics
+///
+/// When one failed, or there is none that passed.
+#[expect(clippy::print_stdout, reason = "`cargo xtask test-migrations` reads it")]
+#[track_caller]
+pub fn tell_cases<T: fmt::Debug>(lines: &str, passed: usize, failed: &[T]) {
+    // What the runner of the tests has printed so far is no whole line.
+    println!("\n{lines}");
+    assert!(failed.is_empty() && passed > 0, "{failed:?}");
+}
+
 /// The golden and what was produced differ.
 #[derive(Clone, Debug)]
 pub struct Mismatch {

@@ -7,7 +7,7 @@ use ralph_queue::{Document as QueueFile, IdMarks, decode};
 use ralph_state::Document;
 use ralph_state::document::MigrationReport;
 use ralph_state::golden::{self, Accepted, Outputs, Summary, chain};
-use ralph_testkit::golden::Mode;
+use ralph_testkit::golden::{Mode, tell_cases};
 
 fn dir(kind: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata").join(kind)
@@ -20,14 +20,10 @@ fn outputs() -> Outputs {
     }
 }
 
-#[expect(clippy::print_stdout, reason = "`cargo xtask test-migrations` reads it")]
 #[track_caller]
 fn check(kind: &str, summary: std::io::Result<Summary>) {
     let summary = summary.unwrap();
-    // What the runner of the tests has printed so far is no whole line.
-    println!("\n{}", summary.lines(kind));
-    let Summary { passed, failed, .. } = summary;
-    assert!(failed.is_empty() && !passed.is_empty(), "{failed:?}");
+    tell_cases(&summary.lines(kind), summary.passed.len(), &summary.failed);
 }
 
 fn check_document<D: Document>(kind: &str) {

@@ -1,5 +1,5 @@
 //! What the crate promises, seen from outside.
-#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "tests")]
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 mod frozen;
 mod goldens;

@@ -11,7 +11,7 @@ use ralph_state::Store;
 use ralph_state::document::MigrationReport;
 use ralph_state::file::Holder;
 use ralph_state::golden::{self, Accepted, Outputs, Summary, chain};
-use ralph_testkit::golden::Mode;
+use ralph_testkit::golden::{Mode, tell_cases};
 use serde_json::{Map, Value};
 
 fn dir(kind: &str) -> PathBuf {
@@ -25,14 +25,10 @@ fn outputs() -> Outputs {
     }
 }
 
-#[expect(clippy::print_stdout, reason = "`cargo xtask test-migrations` reads it")]
 #[track_caller]
 fn check(kind: &str, summary: std::io::Result<Summary>) {
     let summary = summary.unwrap();
-    // What the runner of the tests has printed so far is no whole line.
-    println!("\n{}", summary.lines(kind));
-    let Summary { passed, failed, .. } = summary;
-    assert!(failed.is_empty() && !passed.is_empty(), "{failed:?}");
+    tell_cases(&summary.lines(kind), summary.passed.len(), &summary.failed);
 }
 
 fn check_document<D: Document>(kind: &str) {
