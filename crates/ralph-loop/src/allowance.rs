@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use ralph_agent::{Capabilities, Counter, Limits, Pauses, Permit, TurnReport};
-use ralph_config::SpendingLimit;
+use ralph_config::{AgentConfig, SpendingLimit};
 use ralph_state::{Amount, Spending, Timestamp};
 
 /// Who asks for a turn.
@@ -152,9 +152,10 @@ pub fn begin(earlier: Option<Spending>, now: Timestamp) -> Spending {
 }
 
 /// What is limited, for the run or for a task, and cannot be counted: an agent that can be asked
-/// for `can`, with a model that has a price or none, does not tell it.
-pub fn blind(limits: &ralph_config::Limits, can: Capabilities, priced: bool) -> Option<Counter> {
-    limited(limits).blind(can, priced)
+/// for `can`, with this model, does not tell it.
+pub fn blind(agent: &AgentConfig, can: Capabilities, model: Option<&str>) -> Option<Counter> {
+    let priced = model.is_some_and(|model| agent.prices.contains_key(model));
+    limited(&agent.limits).blind(can, priced)
 }
 
 /// What is limited at all.

@@ -3,13 +3,14 @@
 use std::ffi::OsStr;
 use std::path::{Component, Path, PathBuf};
 
-use ralph_agent::Counter;
-use ralph_config::CiGate;
+use ralph_agent::{Counter, Runner};
+use ralph_config::{AgentConfig, CiGate};
 use ralph_git::{
     Change, ChangeKind, FetchError, GitError, Head, IdentityError, RemoteUrls, Repo, Sha,
 };
 use thiserror::Error;
 
+use crate::allowance;
 use crate::layout::{self, Layout};
 use crate::project::{CheckoutPolicy, Project};
 use crate::target;
@@ -130,7 +131,7 @@ pub struct Ground {
 pub fn parallel(project: &Project) -> Result<Ground, PreflightError> {
     let (branch, commit) = branch(project)?;
     let Some(commit) = commit else { return Err(PreflightError::NoCommit { branch }) };
-    limits_hold(project)?;
+    limits_hold(&project.config.agent, &project.runner)?;
     clean(project)?;
     project.repo.identity()?;
     gate_exists(project)?;
@@ -143,14 +144,13 @@ pub fn parallel(project: &Project) -> Result<Ground, PreflightError> {
     Ok(Ground { branch, remote, workspace_root })
 }
 
-/// Whether what is limited can be counted. A task may name another agent, of which its first
-/// turn asks the same.
+/// Whether what is limited can be counted with this agent. A task may name another one, of which
+/// its first turn asks the same.
 ///
 /// # Errors
 /// When the agent does not tell it.
-pub fn limits_hold(project: &Project) -> Result<(), PreflightError> {
-    let runner = &project.runner;
-    match project.blind(runner, project.config.agent.model.as_deref()) {
+pub fn limits_hold(agent: &AgentConfig, runner: &Runner) -> Result<(), PreflightError> {
+    match allowance::blind(agent, runner.capabilities(), agent.model.as_deref()) {
         None => Ok(()),
         Some(what) => Err(PreflightError::Blind {
             runner: runner.name().to_owned(),

@@ -210,9 +210,7 @@ impl Project {
 
     /// What is limited and `runner` with this model does not tell, so that no limit can hold it.
     pub fn blind(&self, runner: &Runner, model: Option<&str>) -> Option<Counter> {
-        let agent = &self.config.agent;
-        let priced = model.is_some_and(|model| agent.prices.contains_key(model));
-        allowance::blind(&agent.limits, runner.capabilities(), priced)
+        allowance::blind(&self.config.agent, runner.capabilities(), model)
     }
 
     /// The number of phases for `task`, by the same order.

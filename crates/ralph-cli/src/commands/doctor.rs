@@ -326,7 +326,7 @@ fn not_for_workspaces(name: &'static str, error: PreflightError) -> Check {
     Check { verdict: Verdict::Warning, ..Check::problem(name, error) }
 }
 
-/// Whether the agent is there and logged in. Its version is asked for, nothing else, and only
+/// Whether the agent is there, tells what is limited, and is logged in. Its version is asked for, nothing else, and only
 /// when the user trusts what is named here.
 fn runner(context: &Context, project: &Project, repo: Option<&Repo>, is_trusted: bool) -> Check {
     let found = super::runner::programs(context, &project.root, &project.settings.config)
@@ -335,6 +335,9 @@ fn runner(context: &Context, project: &Project, repo: Option<&Repo>, is_trusted:
         Ok(runner) => runner,
         Err(error) => return Check::problem("runner", error),
     };
+    if let Err(error) = preflight::limits_hold(&project.settings.config.agent, &runner) {
+        return Check::problem("runner", error);
+    }
     let name = runner.name().to_owned();
     if let Some(Err(error)) = repo.map(|repo| preflight::in_workspaces(repo, runner.program())) {
         return not_for_workspaces("runner", error);

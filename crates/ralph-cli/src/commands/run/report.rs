@@ -176,8 +176,8 @@ fn print(context: &Context, summary: &RunSummary) -> Result<(), CliError> {
     Ok(())
 }
 
-const AT_LIMIT: &str = "Run it again to go on, with limits of its own; a higher one \
-                        (`agent.limits`, `--max-turns` and the like) lets it do more.";
+const AT_LIMIT: &str = "Run it again to go on. A limit of the run begins anew then (`agent.limits`, \
+                        `--max-turns` and the like raise it); one of the provider is its to lift.";
 
 /// What to do about what did not land.
 fn hints(summary: &RunSummary) -> Vec<String> {
@@ -216,7 +216,8 @@ fn hints(summary: &RunSummary) -> Vec<String> {
         _ if summary.stopped == Some(StopReason::Limit) => hints.push(AT_LIMIT.to_owned()),
         (None, _) => {}
         (Some(first), WorkPlace::Workspaces) => hints.push(format!(
-            "With a higher limit, `{}` lets the next run go on with it.",
+            "`{}` lets the next run go on with it, its own limit unspent; raise that \
+             (`agent.limits`) if it needs more.",
             retry(&first.task)
         )),
         (Some(_), WorkPlace::Checkout) => {

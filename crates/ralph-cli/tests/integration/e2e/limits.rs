@@ -154,6 +154,10 @@ echo '{"type":"turn.completed","usage":{"input_tokens":900,"output_tokens":100}}
             assert!(error["hint"].to_string().contains(hint), "{error}");
         }
     }
+    configure(r#", "runner": "codex", "limits": { "run": { "usd": 5 } }"#);
+    let checked = scene.ralph(&["doctor"]);
+    checked.exited(3);
+    assert!(checked.stdout.contains("cannot hold `codex`"), "{}", checked.stdout);
     configure(r#", "prices": { "big": { "input": 1, "output": 1 } }"#);
     let all = ["run", "loop", "--json", "--runner", "codex", "--max-usd", "5"];
     let ran = scene.start(&all).wait(PATIENCE);
