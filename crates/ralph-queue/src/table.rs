@@ -108,7 +108,8 @@ pub fn read(text: &str, separator: Separator, others: OtherColumns) -> Result<Ba
     };
     let columns: Vec<Option<&str>> = headings.iter().map(column).collect();
     if !columns.contains(&Some("title")) {
-        return Err(TableError::NoTitle);
+        let found = headings.iter().map(str::to_owned).collect();
+        return Err(TableError::NoTitle { found });
     }
     let known = columns.iter().flatten();
     if let Some(twice) =
@@ -166,8 +167,11 @@ pub enum TableError {
     #[error("the table cannot be read")]
     Csv(#[from] csv::Error),
     /// The first line is not that of the headings.
-    #[error("the table has no column `title`")]
-    NoTitle,
+    #[error("the table has no column `title`{}", only(found))]
+    NoTitle {
+        /// What stands there.
+        found: Vec<String>,
+    },
     /// Which of two counts is not known.
     #[error("the table has the column `{column}` twice")]
     Twice {
@@ -184,6 +188,13 @@ pub enum TableError {
         /// Their headings.
         columns: Vec<String>,
     },
+}
+
+fn only(headings: &[String]) -> String {
+    match headings {
+        [] => String::new(),
+        headings => format!(", only {}", quoted(headings.iter().map(String::as_str))),
+    }
 }
 
 fn quoted<'a>(names: impl Iterator<Item = &'a str>) -> String {

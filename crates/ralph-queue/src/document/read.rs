@@ -194,7 +194,7 @@ fn values(text: &str) -> Result<Vec<Range<usize>>, ParseError> {
             Err(error) => {
                 let reason = error.to_string();
                 let message = reason.split(" at line ").next().unwrap_or_default().to_owned();
-                let (line, column) = (error.line(), error.column());
+                let (line, column) = (error.line(), error.column().max(1));
                 return Err(ParseError::Syntax { line, column, message });
             }
         }

@@ -124,6 +124,11 @@ fn a_table_loses_no_column_in_silence() {
     assert!(error.ends_with(", duplicates, extra"), "{error}");
     let batch = table::read(text, Separator::Comma, OtherColumns::Ignore).unwrap();
     assert_eq!(batch.rows[0].task.tags, ["a"]);
+    let other = table::read("title;status\nx;todo\n", Separator::Comma, OtherColumns::Ignore);
+    assert_eq!(
+        other.unwrap_err().to_string(),
+        "the table has no column `title`, only `title;status`"
+    );
     let twice = table::read("title,Title\n", Separator::Comma, OtherColumns::Ignore);
     assert_eq!(twice.unwrap_err().to_string(), "the table has the column `title` twice");
 }
