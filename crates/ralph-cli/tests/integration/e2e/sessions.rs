@@ -11,7 +11,7 @@ case "$*" in *resume*)
 esac
 echo '{"type":"thread.started","thread_id":"1"}'
 if [ "$(wc -l < "$LOG")" = 1 ]; then
-    echo '{"type":"turn.failed","error":{"message":"stream disconnected"}}'
+    echo '{"type":"turn.failed","error":{"message":"it broke"}}'
     exit 1
 fi
 mkdir -p work; echo done > work/done.txt
@@ -23,7 +23,7 @@ const CLAUDE: &str = r#"{ "version": 1, "runner": "claude", "turns": [
   { "when": { "turn": 1 }, "steps": [
     { "event": { "type": "system", "subtype": "init", "session_id": "s1" } },
     { "event": { "type": "result", "subtype": "success", "is_error": true, "session_id": "s1",
-                 "result": "API Error: 500" } },
+                 "result": "It broke" } },
     { "exit": 1 } ] },
   { "when": { "turn": 2 }, "steps": [
     { "event": { "type": "result", "subtype": "error_during_execution", "is_error": true,
