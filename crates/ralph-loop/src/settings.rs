@@ -36,8 +36,9 @@ pub(crate) fn changed(
 /// The settings in the user's checkout that a commit of a run leaves out, where `began` is the
 /// [`tree`] at the beginning of the run.
 ///
-/// What git tracks is the user's to commit. What it does not track yet (`ralph init` was the last
-/// thing before the run) is committed as it was when the run began, and not otherwise.
+/// They are the user's to commit, but for the first time: where git knows neither the queue nor
+/// the configuration yet (`ralph init` was the last thing before the run) they are committed as
+/// they were when the run began.
 pub(crate) fn left_out(
     repo: &Repo,
     began: Option<&Sha>,
@@ -50,14 +51,22 @@ pub(crate) fn left_out(
         None => BTreeSet::new(),
     };
     let Some(head) = head else { return Ok(since) };
-    let mut left_out = BTreeSet::new();
-    for path in changed(repo, &head, &now, books)? {
-        let is_tracked = repo.read_blob(head.as_str(), &path)?.is_some();
-        if is_tracked || began.is_none() || since.contains(&path) {
-            left_out.insert(path);
-        }
+    let mut left_out = changed(repo, &head, &now, books)?;
+    if began.is_some() && !knows(repo, &head, books)? {
+        left_out.retain(|path| since.contains(path));
     }
     Ok(left_out)
+}
+
+/// Whether `commit` has anything of Ralph's that a user commits.
+fn knows(repo: &Repo, commit: &Sha, books: &[PathBuf]) -> Result<bool, GitError> {
+    let config = PathBuf::from(".ralph/config.jsonc");
+    for path in books.iter().chain([&config]) {
+        if repo.read_blob(commit.as_str(), path)?.is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// The settings that commits on the user's branch have changed since the task began at `before`.

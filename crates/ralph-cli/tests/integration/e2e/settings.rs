@@ -34,8 +34,11 @@ fn a_serial_run_leaves_it_in_the_checkout_and_says_so() {
     scene.ralph(&["task", "add", "More"]).success();
     let ran = scene.ralph(&["run", "loop", "--json"]);
     let summary = crate::parse(&ran.success().stdout);
-    assert!(summary["left_out"].to_string().contains("config.jsonc"), "{summary}");
+    for path in ["config.jsonc", "prompts/worker.md"] {
+        assert!(summary["left_out"].to_string().contains(path), "{summary}");
+    }
     assert_eq!(scene.git(&["show", "HEAD:.ralph/config.jsonc"]), before);
+    assert_eq!(scene.git(&["ls-tree", "-r", "--name-only", "HEAD", ".ralph/prompts"]), "");
 }
 
 #[test]
