@@ -196,8 +196,8 @@ fn hints(summary: &RunSummary) -> Vec<String> {
         WorkPlace::Checkout => {
             if of(Outcome::Failed).next().is_some() {
                 hints.push(
-                    "Its changes are in your checkout (`git status`), and a copy is kept (`ralph \
-                     rescue list`). Commit or drop them before the next run."
+                    "What it changed, if anything, is in your checkout (`git status`), with a copy in \
+                     `ralph rescue list`. Commit or drop it before the next run."
                         .to_owned(),
                 );
             }
@@ -293,5 +293,30 @@ pub(crate) fn time(wall: Duration) -> String {
         format!("{}m{:02}s", seconds / 60, seconds % 60)
     } else {
         format!("{}h{:02}m", seconds / 3600, seconds % 3600 / 60)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failed_task_of_a_serial_run_is_not_said_to_have_changed_something() {
+        let task = TaskSummary {
+            task: "RQ-0001".to_owned(),
+            title: String::new(),
+            outcome: Outcome::Failed,
+            attempts: 1,
+            wall: Duration::ZERO,
+            agent_turns: 1,
+            gate_runs: 0,
+            spent: Amount::default(),
+            commit: None,
+            reason: None,
+            not_in_workspace: None,
+        };
+        let summary = RunSummary { tasks: vec![task], ..RunSummary::default() };
+        let hints = hints(&summary);
+        assert!(hints[0].starts_with("What it changed, if anything,"), "{hints:?}");
     }
 }
