@@ -37,6 +37,12 @@ pub enum PreflightError {
         /// The changed files.
         files: Vec<PathBuf>,
     },
+    /// A merge, cherry-pick or revert of the user's is under way: a commit would conclude it.
+    #[error("a merge is under way in your checkout{}", in_conflict(.unmerged))]
+    MergeUnderWay {
+        /// The files in conflict; none when all are settled and the commit is not made yet.
+        unmerged: Vec<PathBuf>,
+    },
     /// The branch has commits that the remote does not have.
     #[error("`{branch}` has {commits} commit(s) that `{remote}/{branch}` lacks")]
     Unpushed {
@@ -244,13 +250,29 @@ pub fn gate_program(gate: &CiGate, path: Option<&OsStr>) -> Result<(), Preflight
 /// Whether the work tree is clean but for Ralph's own files.
 ///
 /// # Errors
-/// When it is not, unless that is accepted.
+/// When it is not, unless that is accepted; when a merge is under way, in any case.
 pub fn clean(project: &Project) -> Result<(), PreflightError> {
+    no_merge(project)?;
     if project.options.checkout == CheckoutPolicy::Accept {
         return Ok(());
     }
     let files = foreign_changes(project)?;
     if files.is_empty() { Ok(()) } else { Err(PreflightError::Dirty { files }) }
+}
+
+/// That no merge of the user's is under way, also where changes are accepted: what it has not
+/// settled would be committed as it is, or be dropped.
+fn no_merge(project: &Project) -> Result<(), PreflightError> {
+    let changes = project.repo.changes()?.into_iter();
+    let unmerged: Vec<PathBuf> = changes
+        .filter(|change| change.kind == ChangeKind::Unmerged)
+        .map(|change| change.path)
+        .collect();
+    let mut is_under_way = !unmerged.is_empty();
+    for head in ["MERGE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD"] {
+        is_under_way = is_under_way || project.repo.resolve(head)?.is_some();
+    }
+    if is_under_way { Err(PreflightError::MergeUnderWay { unmerged }) } else { Ok(()) }
 }
 
 /// Changes in the work tree that are not Ralph's own.
@@ -364,6 +386,10 @@ fn pushed(project: &Project, branch: &str, commit: &Sha) -> Result<(), Preflight
         return Ok(());
     }
     Err(PreflightError::Unpushed { branch: branch.to_owned(), remote, commits })
+}
+
+fn in_conflict(files: &[PathBuf]) -> String {
+    if files.is_empty() { String::new() } else { format!(", in conflict: {}", list(files)) }
 }
 
 fn list(files: &[PathBuf]) -> String {

@@ -31,6 +31,7 @@ use crate::layout::Layout;
 use crate::living::LivingError;
 use crate::preflight::{self, Ground, PreflightError};
 use crate::project::Project;
+use crate::rebuild::{self, SurveyError};
 use crate::recover::{self, Action, Observation, Observed};
 use crate::worker::{self, Held};
 use crate::{living, retention, select, target};
@@ -74,6 +75,20 @@ pub enum RunError {
         /// The task.
         task: String,
     },
+    /// The state file is gone, and what it told of is not: what is done could be done again.
+    #[error(
+        "the state file of parallel runs is gone, and {workers} living workers and {workspaces} \
+         workspaces are left of them"
+    )]
+    StateLost {
+        /// How many workers live.
+        workers: usize,
+        /// How many workspaces there are.
+        workspaces: usize,
+    },
+    /// What a lost state file may have told of cannot be looked for.
+    #[error(transparent)]
+    Survey(#[from] SurveyError),
     /// The run lock cannot be used.
     #[error("cannot take the run lock")]
     Lock(#[source] LockError),
@@ -157,6 +172,7 @@ pub fn run(project: &Project, workers: usize) -> Result<RunSummary, RunError> {
     }
     project.queue.load()?;
     let ground = preflight::parallel(project)?;
+    state_is_known(project, &ground)?;
     // What another machine finished is not to be worked on here.
     if let checkout::Advanced::Left(why) = checkout::advance(project, &ground.branch)? {
         project.tell(Event::Note(format!("your checkout stays as it is: {why}")));
@@ -208,6 +224,20 @@ pub fn run_lock_of(layout: &Layout, queue: &QueueFiles) -> Result<FileLock, RunE
         Some(held) => Ok(held),
         None => Err(RunError::Busy { holder: file::lock_holder(&lock), lock }),
     }
+}
+
+/// That no state file was lost with work that only it told of.
+fn state_is_known(project: &Project, ground: &Ground) -> Result<(), RunError> {
+    if project.store().load()?.is_some() {
+        return Ok(());
+    }
+    let workers = living::tasks(&project.layout())?.len();
+    let root = &ground.workspace_root;
+    let workspaces = rebuild::workspaces(&project.repo, &project.git_env, root)?.len();
+    if workers + workspaces == 0 {
+        return Ok(());
+    }
+    Err(RunError::StateLost { workers, workspaces })
 }
 
 /// The task that a serial run left unfinished.

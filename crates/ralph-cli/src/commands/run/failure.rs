@@ -98,6 +98,12 @@ impl From<PreflightError> for CliError {
                 ErrorKind::DirtyTree,
                 "Commit or stash them. With `--force` the run goes on all the same.".to_owned(),
             ),
+            PreflightError::MergeUnderWay { .. } => (
+                ErrorKind::DirtyTree,
+                "Conclude it (`git status` says how; `ralph queue resolve` settles the queue), or \
+                 give it up: `git merge --abort`."
+                    .to_owned(),
+            ),
             PreflightError::Unpushed { branch, remote, .. } => (
                 ErrorKind::Refused,
                 format!(
@@ -209,6 +215,9 @@ impl From<RunError> for CliError {
             }
             RunError::SerialSession { .. } => Self::new(ErrorKind::Refused, error)
                 .hint("Go on with it first: `ralph run resume`."),
+            RunError::StateLost { .. } => Self::new(ErrorKind::Refused, error)
+                .hint("Rebuild it from them: `ralph run parallel recover`."),
+            RunError::Survey(error) => error.into(),
             RunError::Lock(error) => error.into(),
             RunError::Preflight(error) => error.into(),
             RunError::State(error) => error.into(),

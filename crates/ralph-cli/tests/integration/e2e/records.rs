@@ -90,13 +90,14 @@ fn a_task_whose_worker_lives_is_not_started_though_its_record_is_gone() {
     let state = scene.dir.join(".ralph/cache/parallel/state.json");
     fs_err::remove_file(state).expect("removable");
     let turns = || scene.log("turns").iter().filter(|turn| turn.starts_with("RQ-0001")).count();
-    scene.run(2, 0);
+    let ran = scene.ralph(&["run", "loop", "--parallel", "2"]);
+    assert!(ran.exited(3).stderr.contains("1 living workers and 1 workspaces"), "{ran}");
     scene.ralph(&["run", "one", "--id", "RQ-0001"]).exited(3);
     assert_eq!(turns(), 1, "nobody else works on it");
-    assert_eq!(scene.landed().len(), 1);
+    scene.ralph(&["run", "parallel", "recover"]).success();
     scene.sandbox.write("log/go", "");
-    wait_until(PATIENCE, "the worker to end", || scene.sandbox.processes().is_empty());
     scene.run(2, 0);
+    assert_eq!(turns(), 1, "its worker was adopted");
     scene.all_landed(2);
 }
 

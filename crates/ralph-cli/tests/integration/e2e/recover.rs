@@ -131,6 +131,14 @@ fn workspaces_without_a_state_file_are_told() {
         let told = format!("{}{}", ran.success().stdout, ran.stderr);
         assert!(told.contains("left") && told.contains("ralph run parallel recover"), "{ran}");
     }
+    let turns = scene.log("turns").len();
+    let ran = scene.ralph(&["run", "loop", "--parallel", "2"]);
+    assert!(ran.exited(3).stderr.contains("ralph run parallel recover"), "{ran}");
+    assert_eq!(scene.log("turns").len(), turns, "nothing is done twice unasked");
+    scene.recover();
+    scene.sandbox.write("go", "");
+    scene.run(2, 0);
+    scene.all_landed(3);
 }
 
 #[test]

@@ -178,3 +178,34 @@ fn a_gate_that_is_not_executable() {
     scene.publish("Configure");
     refused(&scene, 3, "is not executable", &format!("chmod +x {gate}"));
 }
+
+#[test]
+fn a_merge_of_the_users_is_never_concluded_by_a_run() {
+    let scene = Scene::new(Remote::None, Books::Tracked);
+    scene.tasks(1);
+    scene.git(&["switch", "--quiet", "--create", "side"]);
+    scene.ralph(&["task", "edit", "title", "Theirs", "RQ-0001"]).success();
+    scene.commit("Theirs");
+    scene.git(&["switch", "--quiet", scene.branch]);
+    scene.ralph(&["task", "edit", "title", "Ours", "RQ-0001"]).success();
+    scene.commit("Ours");
+    let head = scene.git(&["rev-parse", "HEAD"]);
+    scene.sandbox.run("git", &scene.dir, ["merge", "--quiet", "side"]).exited(1);
+    // Valid again, and not settled: what a merge driver leaves.
+    let ours = scene.git(&["show", "HEAD:.ralph/queue.jsonc"]);
+    scene.sandbox.write(scene.dir.join(".ralph/queue.jsonc"), format!("{ours}\n"));
+    for settled in [false, true] {
+        if settled {
+            scene.git(&["add", "--all"]);
+        }
+        for args in
+            [&["run", "loop"][..], &["run", "loop", "--force"], &["run", "loop", "--parallel", "1"]]
+        {
+            let ran = scene.ralph(args);
+            assert!(ran.exited(3).stderr.contains("a merge is under way"), "{ran}");
+        }
+        assert_eq!(scene.git(&["rev-parse", "HEAD"]), head);
+        assert!(scene.dir.join(".git/MERGE_HEAD").exists());
+    }
+    assert_eq!(scene.log("turns"), Vec::<String>::new());
+}
