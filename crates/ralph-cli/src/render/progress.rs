@@ -262,11 +262,18 @@ fn line(event: &Event) -> Option<Text> {
     })
 }
 
+fn processes(count: usize) -> String {
+    match count {
+        1 => "1 process".to_owned(),
+        count => format!("{count} processes"),
+    }
+}
+
 fn recovery(action: &Action) -> String {
     match action {
         Action::Adopt { task } => format!("{task}  its worker is still at it"),
         Action::EndOrphans { task, who } => {
-            format!("{task}  ending {} process(es) left behind", who.len())
+            format!("{task}  ending {} left behind", processes(who.len()))
         }
         Action::RecordLanded { task } => format!("{task}  it had landed already"),
         Action::Land { task } => format!("{task}  landing its finished work"),
@@ -275,5 +282,16 @@ fn recovery(action: &Action) -> String {
         Action::GiveUp { task, attempts } => {
             format!("{task}  given up after {attempts} attempts")
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_process_is_told_in_the_singular() {
+        assert_eq!(processes(1), "1 process");
+        assert_eq!(processes(2), "2 processes");
     }
 }
