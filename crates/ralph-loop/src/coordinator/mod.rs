@@ -77,8 +77,8 @@ pub enum RunError {
     },
     /// The state file is gone, and what it told of is not: what is done could be done again.
     #[error(
-        "the state file of parallel runs is gone, and {workers} living workers and {workspaces} \
-         workspaces are left of them"
+        "the state file of parallel runs is gone, and not all that it told of (living workers: \
+         {workers}, workspaces: {workspaces})"
     )]
     StateLost {
         /// How many workers live.

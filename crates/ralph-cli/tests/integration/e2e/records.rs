@@ -91,7 +91,7 @@ fn a_task_whose_worker_lives_is_not_started_though_its_record_is_gone() {
     fs_err::remove_file(state).expect("removable");
     let turns = || scene.log("turns").iter().filter(|turn| turn.starts_with("RQ-0001")).count();
     let ran = scene.ralph(&["run", "loop", "--parallel", "2"]);
-    assert!(ran.exited(3).stderr.contains("1 living workers and 1 workspaces"), "{ran}");
+    assert!(ran.exited(3).stderr.contains("living workers: 1, workspaces: 1"), "{ran}");
     scene.ralph(&["run", "one", "--id", "RQ-0001"]).exited(3);
     assert_eq!(turns(), 1, "nobody else works on it");
     scene.ralph(&["run", "parallel", "recover"]).success();
