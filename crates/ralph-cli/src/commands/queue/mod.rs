@@ -126,18 +126,27 @@ fn next(context: &Context, args: &NextArgs) -> Result<Exit, CliError> {
     Ok(Exit::Done)
 }
 
-/// Says which task a run would take, or why it would not take the one asked for.
-pub(crate) fn dry_run(
+/// The queue as a run that starts now would see it.
+pub(crate) fn outlook(
     context: &Context,
-    id: Option<&str>,
     include_draft: bool,
-) -> Result<Exit, CliError> {
+) -> Result<(Project, Queue, Report), CliError> {
     let project = Project::open(context, "ralph run --dry-run")?;
     let queue = project.queue()?;
     let standing = standing::of_run(context, &project, &queue)?;
     let drafts = if include_draft { Drafts::Include } else { Drafts::Exclude };
     let selection = project::selection(context, drafts, DoingFirst::Prefer, &standing);
     let report = queue.runnability(&selection);
+    Ok((project, queue, report))
+}
+
+/// Says which task a run would take, or why it would not take the one asked for.
+pub(crate) fn dry_run(
+    context: &Context,
+    id: Option<&str>,
+    include_draft: bool,
+) -> Result<Exit, CliError> {
+    let (project, queue, report) = outlook(context, include_draft)?;
     let task = match id {
         Some(id) => {
             unclaimed(context, &project, id)?;

@@ -2,15 +2,15 @@
 
 use ralph_loop::select::{self, Forecast};
 use ralph_queue::Task;
-use ralph_queue::runnability::{DoingFirst, Drafts, Reason, Report};
+use ralph_queue::runnability::{Reason, Report};
 use serde::Serialize;
 
+use crate::commands::queue::outlook;
 use crate::context::Context;
 use crate::error::{CliError, Exit};
-use crate::project::{self, Project};
+use crate::project;
 use crate::render::envelope::Schema;
 use crate::render::task::reasons;
-use crate::standing;
 use crate::ui::{BOLD, DIM, GREEN, Text, YELLOW};
 
 #[derive(Serialize)]
@@ -44,12 +44,7 @@ pub(super) fn print(
     max_tasks: Option<u32>,
     include_draft: bool,
 ) -> Result<Exit, CliError> {
-    let project = Project::open(context, "ralph run --dry-run")?;
-    let queue = project.queue()?;
-    let standing = standing::of_run(context, &project, &queue)?;
-    let drafts = if include_draft { Drafts::Include } else { Drafts::Exclude };
-    let selection = project::selection(context, drafts, DoingFirst::Prefer, &standing);
-    let report = queue.runnability(&selection);
+    let (_, queue, report) = outlook(context, include_draft)?;
     let most = max_tasks.map(|most| usize::try_from(most).unwrap_or(usize::MAX));
     let forecast = select::forecast(&queue, &report, workers.into(), most);
     if context.ui.wants_json() {
