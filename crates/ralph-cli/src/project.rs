@@ -10,7 +10,7 @@ use ralph_git::{GitEnv, Repo};
 use ralph_loop::landing::TASK_TRAILER;
 use ralph_loop::select::Standing;
 use ralph_process::Cancel;
-use ralph_queue::delta::Touched;
+use ralph_queue::delta::{Fate, Touched};
 use ralph_queue::document::Reading;
 use ralph_queue::journal::{Origin, UndoError, Which};
 use ralph_queue::lease::Leases;
@@ -112,7 +112,7 @@ impl Project {
         let now = context.clock.now();
         let guarded = |edit: &mut Edit<'_>| {
             let value = change(edit).map_err(Refusal::Edit)?;
-            self.permit(&edit.touched(), now).map_err(Refusal::Claim)?;
+            self.may_change(context, &edit.touched(), now).map_err(Refusal::Claim)?;
             Ok(value)
         };
         let edited = self.files.edit_on(now, &context.terms(), guarded)?;
@@ -132,7 +132,8 @@ impl Project {
     /// Takes back an edit or an undo, as [`QueueFiles::undo`].
     pub(crate) fn undo(&self, context: &Context, which: Which) -> Result<Edited<u64>, CliError> {
         let now = context.clock.now();
-        let permit = |touched: &[TaskId]| self.permit(touched, now).map_err(Refusal::Claim);
+        let permit =
+            |touched: &[Touched]| self.may_change(context, touched, now).map_err(Refusal::Claim);
         let undone = self.files.undo(now, which, &context.terms(), permit);
         self.saved(context, undone.map_err(|error| self.not_undone(context, error))?)
     }
@@ -187,7 +188,7 @@ impl Project {
         side: Take,
     ) -> Result<Edited<()>, CliError> {
         let now = context.clock.now();
-        let permit = |touched: &[TaskId]| self.permit(touched, now);
+        let permit = |touched: &[Touched]| self.may_change(context, touched, now);
         let edited = self.files.settle(now, &context.terms(), (asked, side), permit)?;
         self.saved(context, edited)
     }
@@ -248,6 +249,26 @@ impl Project {
     /// Every lease of the repository, as it is now.
     pub(crate) fn read_leases(&self) -> Result<Leases, CliError> {
         Ok(self.leases.load()?.map(|loaded| loaded.value).unwrap_or_default())
+    }
+
+    /// Whether tasks may become what a change makes of them: they are claimed by nobody else, and
+    /// how those end that a run has in hand is for that run to write. An agent may say it of the
+    /// task of its own turn.
+    fn may_change(
+        &self,
+        context: &Context,
+        touched: &[Touched],
+        now: Timestamp,
+    ) -> Result<(), CliError> {
+        let ids: Vec<TaskId> = touched.iter().map(|touched| touched.id.clone()).collect();
+        self.permit(&ids, now)?;
+        let own = context.env.text("RALPH_TASK_ID");
+        let ends = |touched: &&Touched| {
+            let becomes_another = touched.status.is_some() || touched.fate == Fate::Removed;
+            becomes_another && own != Some(touched.id.as_str())
+        };
+        let ends = touched.iter().filter(ends).map(|touched| touched.id.clone()).collect();
+        standing::in_nobodys_hand(self, &ends)
     }
 
     /// Asked under the lock of the queue: who takes a lease over has to pass it

@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 
 use ralph_git::GitEnv;
+use ralph_loop::event::WorkPlace;
+use ralph_loop::in_hand::{self, InHand};
 use ralph_loop::layout::Layout;
 use ralph_loop::select::Standing;
 use ralph_loop::{living, rebuild, select};
@@ -11,7 +13,7 @@ use ralph_queue::runnability::Reason;
 use ralph_state::{Clock as _, ParallelStateFile, TaskId};
 
 use crate::context::Context;
-use crate::error::CliError;
+use crate::error::{CliError, ErrorKind, by};
 use crate::project::Project;
 
 /// What to do about workers without a record.
@@ -34,6 +36,33 @@ pub(crate) fn of_parallel_run(project: &Project, queue: &Queue) -> Result<Standi
     let state = ralph_loop::project::store(&layout, &project.files.holder).load()?;
     let state = state.map(|loaded| loaded.value).unwrap_or_default();
     Ok(select::standing(&state, queue, &living::open_tasks(&layout, queue)?))
+}
+
+/// That no run has any of `tasks` in hand.
+pub(crate) fn in_nobodys_hand(project: &Project, tasks: &BTreeSet<TaskId>) -> Result<(), CliError> {
+    if tasks.is_empty() {
+        return Ok(());
+    }
+    let layout = Layout::new(&project.root);
+    let Some(found) = in_hand::find(&layout, &project.files.holder, tasks)? else { return Ok(()) };
+    let InHand { task, place, run } = found;
+    let kind = match (place, &run) {
+        (WorkPlace::Checkout, _) => "a run in your checkout",
+        (WorkPlace::Workspaces, Some(_)) => "a parallel run",
+        (WorkPlace::Workspaces, None) => "a worker that outlived its run",
+    };
+    let by = run.as_ref().map(|run| format!(": {}", by(run))).unwrap_or_default();
+    let message = format!("{task} is in the hands of {kind}{by}");
+    let error = CliError::new(ErrorKind::Busy, message)
+        .context("nothing was changed")
+        .hint(format!("Wait until it is done: `ralph task show {task}` says so."));
+    Err(match run {
+        None => error,
+        Some(_) => error.hint(
+            "`ralph queue stop` ends the run after the tasks at hand; Ctrl-C ends it at once, and \
+             their work is kept.",
+        ),
+    })
 }
 
 /// What a run would leave alone as far as that can be read: enough to show, not to take a task by.

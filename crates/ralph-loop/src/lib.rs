@@ -47,6 +47,7 @@ pub mod coordinator;
 pub mod event;
 pub mod fault;
 pub mod gate;
+pub mod in_hand;
 pub mod landing;
 pub mod lane;
 pub mod layout;

@@ -54,6 +54,14 @@ pub fn open_tasks(layout: &Layout, queue: &Queue) -> Result<BTreeSet<TaskId>, Li
     held(layout, |task| open.contains(task))
 }
 
+/// Those of `tasks` that a worker has now.
+pub(crate) fn among(
+    layout: &Layout,
+    tasks: &BTreeSet<TaskId>,
+) -> Result<BTreeSet<TaskId>, LivingError> {
+    held(layout, |task| tasks.contains(task))
+}
+
 /// The workers among `living` of which `state` knows nothing: it was lost, or cannot be read.
 pub fn unrecorded(living: &BTreeSet<TaskId>, state: &ParallelStateFile) -> BTreeSet<TaskId> {
     living.iter().filter(|task| !state.has_worker(task.as_str())).cloned().collect()

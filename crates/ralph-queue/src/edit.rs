@@ -3,6 +3,7 @@
 use ralph_state::{TaskId, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::delta::{Fate, Touched};
 use crate::document::{Block, Document, Draft, SpliceError};
 use crate::ids::IdRules;
 use crate::merge::fold;
@@ -480,8 +481,19 @@ impl<'a> Edit<'a> {
 
     /// The tasks of the queue file that are no longer there as they were: changed, moved to the
     /// done file or removed.
-    pub fn touched(&self) -> Vec<TaskId> {
-        self.queue.touched()
+    pub fn touched(&self) -> Vec<Touched> {
+        let touched = |old: &Task| {
+            let new = self.find(old.id.as_str()).map(|(_, new)| new);
+            let (fate, status) = match new {
+                None => (Fate::Removed, None),
+                Some(new) if new == old => (Fate::Moved, None),
+                Some(new) => {
+                    (Fate::Changed, Some(new.status).filter(|status| *status != old.status))
+                }
+            };
+            Touched { id: old.id.clone(), fate, status }
+        };
+        self.queue.touched().into_iter().map(touched).collect()
     }
 
     /// Both documents with the changes, each only if it differs, and checked against what was

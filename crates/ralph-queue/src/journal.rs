@@ -226,12 +226,11 @@ impl QueueFiles {
         now: Timestamp,
         which: Which,
         terms: &Terms,
-        permit: impl FnOnce(&[TaskId]) -> Result<(), E>,
+        permit: impl FnOnce(&[Touched]) -> Result<(), E>,
     ) -> Result<Edited<u64>, UpdateError<E>> {
         self.transact(now, terms, |before, _| {
             let (id, spliced, validity) = self.taken_back(which, before)?;
-            let touched = spliced.touched(before).into_iter().map(|task| task.id);
-            permit(&touched.collect::<Vec<_>>()).map_err(UpdateError::Refused)?;
+            permit(&spliced.touched(before)).map_err(UpdateError::Refused)?;
             Ok(Proposal { value: id, spliced, undoes: Some(id), validity })
         })
     }

@@ -13,6 +13,7 @@ use ralph_state::json::Object;
 use ralph_state::{TaskId, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::delta::Touched;
 use crate::document::{Document, Draft};
 use crate::edit::{Edit, Spliced};
 use crate::files::{Edited, Proposal, QueueFiles, Terms, UpdateError};
@@ -95,12 +96,11 @@ impl QueueFiles {
         now: Timestamp,
         terms: &Terms,
         (asked, side): (&[(Place, Undecided)], Take),
-        permit: impl FnOnce(&[TaskId]) -> Result<(), E>,
+        permit: impl FnOnce(&[Touched]) -> Result<(), E>,
     ) -> Result<Edited<()>, UpdateError<E>> {
         self.transact(now, terms, |before, _| {
             let spliced = settled(before, now, asked, side)?;
-            let touched = spliced.touched(before).into_iter().map(|task| task.id);
-            permit(&touched.collect::<Vec<_>>()).map_err(UpdateError::Refused)?;
+            permit(&spliced.touched(before)).map_err(UpdateError::Refused)?;
             Ok(Proposal::new((), spliced))
         })
     }

@@ -229,6 +229,10 @@ fn go_on(
     let task = task.clone();
     let runner = project.runner_for(&task)?;
     let worker = Worker { project, layout, claim, task, runner, branch, remote };
+    if worker.task.status.is_terminal() && !recover::has_committed_work(record) {
+        // Ended between the choice of the task and its claim.
+        return worker.superseded_before_work();
+    }
     let workspace = if recover::has_committed_work(record) {
         let workspace = worker.reopen(record)?;
         if workspace.is_none() {

@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 
 use jsonc_parser::ast::Value as Node;
-use ralph_state::TaskId;
 
 use super::patch::Patch;
 use super::sequence::{NewItem, Sequence, Slot};
@@ -260,8 +259,8 @@ impl<'a> Draft<'a> {
         self.entries.insert(to, entry);
     }
 
-    /// Ids of the document's tasks that are changed or gone.
-    pub(crate) fn touched(&self) -> Vec<TaskId> {
+    /// The document's tasks that are changed or gone, as they were.
+    pub(crate) fn touched(&self) -> Vec<&Task> {
         let mut kept = vec![false; self.document.len()];
         for entry in &self.entries {
             if let Origin::Here(index) = entry.origin {
@@ -270,7 +269,7 @@ impl<'a> Draft<'a> {
             }
         }
         let gone = kept.into_iter().enumerate().filter(|(_, kept)| !kept);
-        gone.map(|(index, _)| self.document.task(index).id.clone()).collect()
+        gone.map(|(index, _)| self.document.task(index)).collect()
     }
 
     /// The document with the changes, or `None` when nothing changed. It has been read again and

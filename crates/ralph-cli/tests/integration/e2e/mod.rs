@@ -5,6 +5,7 @@
 
 mod crash;
 mod hostile;
+mod in_hand;
 mod landing;
 mod leftovers;
 mod limits;
