@@ -87,6 +87,7 @@ impl Context {
         let stream = |is_terminal| Stream {
             is_terminal,
             has_color: has_color(&global, &world.env, is_terminal),
+            can_repaint: is_terminal && world.env.text("TERM") != Some("dumb"),
         };
         let ui = Ui::new(
             global.json,

@@ -39,6 +39,8 @@ pub(crate) struct Ui {
 pub(crate) struct Stream {
     pub(crate) is_terminal: bool,
     pub(crate) has_color: bool,
+    /// Whether a line on it can be painted over.
+    pub(crate) can_repaint: bool,
 }
 
 impl Ui {
@@ -48,7 +50,7 @@ impl Ui {
 
     /// No terminal, no colour: before anything is known about the streams.
     pub(crate) fn plain(json: bool) -> Self {
-        let stream = Stream { is_terminal: false, has_color: false };
+        let stream = Stream { is_terminal: false, has_color: false, can_repaint: false };
         Self::new(json, stream, stream)
     }
 
@@ -78,12 +80,18 @@ impl Ui {
         self.stderr.has_color
     }
 
-    pub(crate) const fn stderr_is_terminal(&self) -> bool {
-        self.stderr.is_terminal
+    pub(crate) const fn stderr_can_repaint(&self) -> bool {
+        self.stderr.can_repaint
     }
 
-    /// Writes text for people to stdout, with a line break at its end.
+    /// Writes text for people to stdout, with a line break at its end; on a terminal its lines
+    /// break between words.
     pub(crate) fn print(&self, text: impl Into<Text>) -> Result<(), CliError> {
+        self.print_as_it_is(text.into().folded(self.width()))
+    }
+
+    /// The same with the lines it has, such as those of a difference.
+    pub(crate) fn print_as_it_is(&self, text: impl Into<Text>) -> Result<(), CliError> {
         self.to_stdout(&text.into().ended().render(self.stdout.has_color))
     }
 
@@ -99,7 +107,7 @@ impl Ui {
 
     /// Writes text to stdout for another program, byte for byte; on a terminal it is shown.
     pub(crate) fn print_data(&self, text: &str) -> Result<(), CliError> {
-        if self.stdout.is_terminal { self.print(text) } else { self.to_stdout(text) }
+        if self.stdout.is_terminal { self.print_as_it_is(text) } else { self.to_stdout(text) }
     }
 
     /// Writes the text of one JSON document to stdout, on one line.
@@ -124,7 +132,7 @@ impl Ui {
     /// Says something on stderr. With `--json` it is silent: the document says it.
     pub(crate) fn say(&self, text: impl Into<Text>) {
         if !self.json {
-            self.to_stderr(&text.into().ended().render(self.stderr.has_color));
+            self.to_stderr(text.into());
         }
     }
 
@@ -178,7 +186,7 @@ impl Ui {
                 object["path"] = path.to_string_lossy().into();
             }
             let text = json_text(&json!({ "error": object })).unwrap_or_default();
-            return self.to_stderr(&(text + "\n"));
+            return self.write_stderr(&(text + "\n"));
         }
         let mut text = Text::new();
         for (depth, message) in error.chain().iter().enumerate() {
@@ -191,7 +199,7 @@ impl Ui {
         for message in error.hints() {
             text = text.append(&hint(message)).ended();
         }
-        self.to_stderr(&text.render(self.stderr.has_color));
+        self.to_stderr(text);
     }
 
     fn to_stdout(&self, text: &str) -> Result<(), CliError> {
@@ -201,7 +209,12 @@ impl Ui {
             .map_err(|error| CliError::from(error).context("cannot write to standard output"))
     }
 
-    fn to_stderr(&self, text: &str) {
+    fn to_stderr(&self, text: Text) {
+        let text = text.folded(self.stderr_width()).ended();
+        self.write_stderr(&text.render(self.stderr.has_color));
+    }
+
+    fn write_stderr(&self, text: &str) {
         // Nobody is left to tell when stderr is closed.
         self.err.lock().write_all(text.as_bytes()).ok();
     }
@@ -287,8 +300,9 @@ impl Text {
         self
     }
 
-    /// With its lines broken between words where the terminal ends. What goes on is indented like
-    /// what stands behind the first gap of its line, where that leaves room.
+    /// With its lines broken between words where the terminal ends; a command in backticks stays
+    /// in one piece. What goes on is indented like what stands behind the first gap of its line,
+    /// where that leaves room.
     #[must_use]
     pub(crate) fn folded(self, width: Option<usize>) -> Self {
         let Some(width) = width.filter(|width| *width >= NARROWEST) else { return self };
@@ -341,7 +355,7 @@ fn folded(line: &str, width: usize) -> String {
         out.extend(std::iter::repeat_n(' ', indent));
         indent
     };
-    for word in line.split_inclusive(' ') {
+    for word in words(line, width - indent) {
         let room = columns(word.trim_end_matches(' '));
         if at > indent && at + room > width && room > 0 {
             at = next_line(&mut out);
@@ -358,7 +372,22 @@ fn folded(line: &str, width: usize) -> String {
     out
 }
 
-fn columns(text: &str) -> usize {
+/// The words of a line with the spaces behind them. One that begins with a backtick goes on to the
+/// next backtick, if it takes no more than `most` columns then.
+fn words(line: &str, most: usize) -> impl Iterator<Item = &str> {
+    let mut left = line;
+    std::iter::from_fn(move || {
+        let quoted = left.find('`').filter(|at| !left[..*at].contains(' '));
+        let quoted = quoted.and_then(|at| Some(at + 2 + left[at + 1..].find('`')?));
+        let begin = quoted.filter(|end| columns(&left[..*end]) <= most).unwrap_or(0);
+        let end = left[begin..].find(' ').map_or(left.len(), |at| begin + at + 1);
+        let (word, rest) = left.split_at(end);
+        left = rest;
+        (!word.is_empty()).then_some(word)
+    })
+}
+
+pub(crate) fn columns(text: &str) -> usize {
     widths(text).map(|(_, columns)| columns).sum()
 }
 
@@ -496,6 +525,13 @@ mod tests {
         assert_eq!(
             folded(Text::new().plain("one two three four five six")),
             "one two three four five\n  six"
+        );
+        assert_eq!(
+            folded(
+                Text::new()
+                    .plain("Next: `ralph run one`, or look into `a very long command line`.")
+            ),
+            "Next: `ralph run one`,\n  or look into `a very\n  long command line`."
         );
         let long = Text::new().plain("x ".repeat(99));
         assert!(long.clone().folded(None).0 == long.0 && long.clone().folded(Some(5)).0 == long.0);

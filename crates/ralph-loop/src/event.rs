@@ -76,8 +76,10 @@ pub enum StopReason {
 /// How one task ended.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Outcome {
-    /// On the target branch (or recorded done without a change, with a reason).
+    /// On the target branch.
     Landed,
+    /// Recorded done without a change, with a reason; the gate is green on the tree as it is.
+    NoChange,
     /// Done in the user's checkout, and left uncommitted there, as configured.
     Done,
     /// Someone else finished it meanwhile; the work is kept.
@@ -96,10 +98,11 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// The word for people and for JSON.
+    /// The word for JSON.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Landed => "landed",
+            Self::NoChange => "no_change",
             Self::Done => "done",
             Self::Superseded => "superseded",
             Self::Blocked => "blocked",
@@ -139,13 +142,9 @@ pub struct TaskSummary {
 }
 
 impl TaskSummary {
-    /// The reason, unless a commit says enough.
+    /// The reason, unless the change says enough.
     pub fn reason_to_tell(&self) -> Option<&str> {
-        let is_plain = match self.outcome {
-            Outcome::Landed => self.commit.is_some(),
-            Outcome::Done => true,
-            _ => false,
-        };
+        let is_plain = matches!(self.outcome, Outcome::Landed | Outcome::Done);
         self.reason.as_deref().filter(|_| !is_plain)
     }
 }

@@ -59,7 +59,7 @@ fn show(context: &Context, args: &ConfigShowArgs) -> Result<Exit, CliError> {
             Origin::Profile(name) => Some(format!("profile {name}")),
             Origin::CommandLine => Some("command line".to_owned()),
         };
-        context.ui.print(yaml(Text::new(), &[], document, &origin))?;
+        context.ui.print_as_it_is(yaml(Text::new(), &[], document, &origin))?;
         if let Trust::Untrusted { .. } = trust_of(context, &project)? {
             context.ui.warn("the programs that this repository names are not trusted yet");
             context.ui.hint("Look at them above, then run `ralph config trust init`.");
@@ -147,7 +147,7 @@ fn profiles(context: &Context, command: &ProfilesCommand) -> Result<Exit, CliErr
                 let head = Text::new().plain(format_args!("Profile: {name}")).line();
                 let head = head.plain(format_args!("Source: {}", source_word(profile)));
                 let head = head.line().line();
-                context.ui.print(yaml(head, &[], &profile.patch, &|_| None))?;
+                context.ui.print_as_it_is(yaml(head, &[], &profile.patch, &|_| None))?;
             }
         }
     }

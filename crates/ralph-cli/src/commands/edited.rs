@@ -155,7 +155,7 @@ impl Report {
             return Ok(exit);
         }
         if !self.diff.is_empty() {
-            context.ui.print(colored(&self.diff))?;
+            context.ui.print_as_it_is(colored(&self.diff))?;
         }
         for id in self.ids(Fate::Added) {
             if !dry_run {

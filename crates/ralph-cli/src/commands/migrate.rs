@@ -311,7 +311,7 @@ fn print_plan(
         }
         return Ok(());
     }
-    context.ui.print(text)?;
+    context.ui.print_as_it_is(text)?;
     context.ui.hint("`ralph migrate --apply` does it and keeps the bytes from before.");
     Ok(())
 }

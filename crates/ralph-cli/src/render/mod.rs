@@ -3,3 +3,4 @@
 pub(crate) mod envelope;
 pub(crate) mod progress;
 pub(crate) mod task;
+pub(crate) mod worker;

@@ -2,6 +2,7 @@
 //! status line that follows the time.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -11,8 +12,9 @@ use ralph_loop::recover::Action;
 use ralph_process::Cancel;
 use ralph_state::WorkerStep;
 
+use super::worker::{Doing, doing, outcome};
 use crate::commands::run::time;
-use crate::ui::{CYAN, DIM, GREEN, RED, Text, YELLOW};
+use crate::ui::{CYAN, DIM, GREEN, RED, Text, YELLOW, clip, columns};
 
 /// Time between two repaints of the status line.
 const REPAINT: Duration = Duration::from_millis(200);
@@ -38,10 +40,25 @@ pub(crate) struct Progress {
 #[derive(Default)]
 struct Board {
     started: Option<Instant>,
-    active: BTreeMap<String, (String, Instant)>,
+    active: BTreeMap<String, Active>,
     landed: usize,
+    unchanged: usize,
     unlanded: usize,
-    painted: bool,
+    /// The columns of the status line that is shown.
+    painted: usize,
+}
+
+/// What a task is doing.
+struct Active {
+    long: String,
+    short: String,
+    since: Instant,
+}
+
+impl Active {
+    fn now(Doing { long, short }: Doing<'_>) -> Self {
+        Self { long: long.to_owned(), short: short.to_owned(), since: Instant::now() }
+    }
 }
 
 impl Progress {
@@ -57,11 +74,13 @@ impl Progress {
         let mut board = self.board();
         board.started.get_or_insert_with(Instant::now);
         board.apply(event);
+        let width = width();
+        let mut out = String::new();
         if let Some(line) = line(event) {
-            board.wipe();
-            self.write(&line);
+            board.wipe(&mut out, width);
+            out += &line.folded(width).line().render(self.has_color);
         }
-        self.paint(&mut board);
+        self.paint(&mut board, out);
     }
 
     /// Repaints the status line until `done`.
@@ -70,9 +89,11 @@ impl Progress {
             return;
         }
         while !done.wait_timeout(REPAINT) {
-            self.paint(&mut self.board());
+            self.paint(&mut self.board(), String::new());
         }
-        self.board().wipe();
+        let mut out = String::new();
+        self.board().wipe(&mut out, width());
+        write(&out);
     }
 
     fn board(&self) -> MutexGuard<'_, Board> {
@@ -80,21 +101,17 @@ impl Progress {
         self.board.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn paint(&self, board: &mut Board) {
-        if self.detail != Detail::Live {
-            return;
+    /// Writes `out`, and the status line below it.
+    fn paint(&self, board: &mut Board, mut out: String) {
+        if self.detail == Detail::Live {
+            let width = width();
+            board.wipe(&mut out, width);
+            // A line that fills the last column would wrap.
+            let line = board.status(width.unwrap_or(80).saturating_sub(1));
+            board.painted = columns(&line);
+            out += &Text::new().style(DIM, line).render(self.has_color);
         }
-        let line = board.status();
-        board.wipe();
-        let text = Text::new().style(DIM, line).render(self.has_color);
-        // A terminal that is gone takes its status line with it.
-        drop(write!(io::stderr(), "{text}"));
-        drop(io::stderr().flush());
-        board.painted = true;
-    }
-
-    fn write(&self, text: &Text) {
-        drop(writeln!(io::stderr(), "{}", text.render(self.has_color)));
+        write(&out);
     }
 }
 
@@ -102,13 +119,14 @@ impl Board {
     fn apply(&mut self, event: &Event) {
         match event {
             Event::Claimed { task, .. } => {
-                self.active.insert(task.clone(), ("starting".to_owned(), Instant::now()));
+                self.active.extend(
+                    doing(&WorkerStep::Claimed).map(|doing| (task.clone(), Active::now(doing))),
+                );
             }
-            Event::Step { task, step, .. } => match word(step) {
-                Some(word) => {
-                    let changed = self.active.get(task).is_none_or(|(old, _)| old != word);
-                    if changed {
-                        self.active.insert(task.clone(), (word.to_owned(), Instant::now()));
+            Event::Step { task, step, .. } => match doing(step) {
+                Some(doing) => {
+                    if self.active.get(task).is_none_or(|active| active.long != doing.long) {
+                        self.active.insert(task.clone(), Active::now(doing));
                     }
                 }
                 None => {
@@ -119,6 +137,7 @@ impl Board {
                 self.active.remove(&summary.task);
                 match summary.outcome {
                     Outcome::Landed => self.landed += 1,
+                    Outcome::NoChange => self.unchanged += 1,
                     Outcome::Done => {}
                     _ => self.unlanded += 1,
                 }
@@ -127,53 +146,56 @@ impl Board {
         }
     }
 
-    fn status(&self) -> String {
+    /// The status line: of what there is to tell of the tasks the most that `width` has room for.
+    fn status(&self, width: usize) -> String {
         let elapsed = self.started.map_or(Duration::ZERO, |start| start.elapsed());
-        let mut parts = vec![format!("{}  landed {}", time(elapsed), self.landed)];
-        if self.unlanded > 0 {
-            parts.push(format!("not landed {}", self.unlanded));
+        let mut head = format!("{}  landed {}", time(elapsed), self.landed);
+        for (word, count) in [("no change", self.unchanged), ("not landed", self.unlanded)] {
+            if count > 0 {
+                // A string takes every write.
+                write!(head, "  {word} {count}").ok();
+            }
         }
-        parts.extend(
-            self.active
-                .iter()
-                .map(|(task, (word, since))| format!("{task} {word} {}", time(since.elapsed()))),
-        );
-        let line = parts.join("  ");
-        line.chars().take(columns()).collect()
+        let mut at = BTreeMap::<&str, usize>::new();
+        for active in self.active.values() {
+            *at.entry(&active.short).or_default() += 1;
+        }
+        let timed = self.active.iter().map(|(task, active)| {
+            format!("  {task} {} {}", active.long, time(active.since.elapsed()))
+        });
+        let named =
+            self.active.iter().map(|(task, Active { short, .. })| format!("  {task} {short}"));
+        let counted = at.iter().map(|(word, count)| format!("  {word} {count}"));
+        let lines: [String; 3] = [timed.collect(), named.collect(), counted.collect()];
+        let fits = |line: &&String| columns(&head) + columns(line) <= width;
+        let tasks = lines.iter().find(fits).unwrap_or(&lines[2]);
+        clip(&format!("{head}{tasks}"), Some(width))
     }
 
     /// Removes the status line, so that a line of text can take its place.
-    fn wipe(&mut self) {
-        if self.painted {
-            drop(write!(io::stderr(), "\r\x1b[K"));
-            self.painted = false;
+    fn wipe(&mut self, out: &mut String, width: Option<usize>) {
+        let painted = std::mem::take(&mut self.painted);
+        if painted == 0 {
+            return;
+        }
+        // A terminal that became narrower has broken the line.
+        let above = width.filter(|width| *width > 0).map_or(0, |width| (painted - 1) / width);
+        match above {
+            0 => out.push_str("\r\x1b[K"),
+            rows => write!(out, "\r\x1b[{rows}A\x1b[J").unwrap_or_default(),
         }
     }
 }
 
-/// The width of the terminal, less the last column: a full line would wrap.
-fn columns() -> usize {
-    let width = terminal_size::terminal_size_of(io::stderr()).map(|(width, _)| width.0);
-    usize::from(width.unwrap_or(80)).saturating_sub(1)
+/// The columns of the terminal, if there is one.
+fn width() -> Option<usize> {
+    terminal_size::terminal_size_of(io::stderr()).map(|(width, _)| usize::from(width.0))
 }
 
-/// What a task is doing; `None` when it is done.
-fn word(step: &WorkerStep) -> Option<&str> {
-    Some(match step {
-        WorkerStep::Claimed | WorkerStep::WorkspaceReady | WorkerStep::SpawnIntended => "starting",
-        WorkerStep::Working => "agent",
-        WorkerStep::Committed => "committed",
-        WorkerStep::Waiting => "waiting to land",
-        WorkerStep::Rebased => "rebased",
-        WorkerStep::Resolving => "agent: conflict",
-        WorkerStep::Gating => "gate",
-        WorkerStep::GateGreen => "gate green",
-        WorkerStep::Fixing => "agent: red gate",
-        WorkerStep::PushIntended => "pushing",
-        WorkerStep::Pushed => "pushed",
-        WorkerStep::Recorded => return None,
-        other => other.as_str(),
-    })
+fn write(text: &str) {
+    let mut err = io::stderr().lock();
+    // A terminal that is gone takes its lines with it.
+    err.write_all(text.as_bytes()).and_then(|()| err.flush()).ok();
 }
 
 /// The line for an event, if it is worth one.
@@ -221,11 +243,11 @@ fn line(event: &Event) -> Option<Text> {
         },
         Event::Finished(summary) => {
             let style = match summary.outcome {
-                Outcome::Landed | Outcome::Done => GREEN,
+                Outcome::Landed | Outcome::NoChange | Outcome::Done => GREEN,
                 _ => RED,
             };
             let mut line = text
-                .style(style, format!("{:<10} ", summary.outcome.as_str()))
+                .style(style, format!("{:<10} ", outcome(summary.outcome)))
                 .plain(format!("{}  {} in {}", summary.task, summary.title, time(summary.wall)));
             // The summary has the rest.
             if let Some(reason) = summary.reason_to_tell().and_then(|it| it.lines().next()) {
@@ -288,6 +310,33 @@ fn recovery(action: &Action) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_status_line_tells_as_much_as_there_is_room_for() {
+        let mut board = Board::default();
+        let step = |number, step| Event::Step { task: format!("RQ-000{number}"), step, attempt: 1 };
+        board.apply(&step(1, WorkerStep::Waiting));
+        board.apply(&step(2, WorkerStep::Fixing));
+        board.apply(&step(3, WorkerStep::Waiting));
+        let line = |width| board.status(width);
+        assert!(line(200).starts_with("0.0s  landed 0  RQ-0001 waiting to land "), "{}", line(200));
+        assert_eq!(line(70), "0.0s  landed 0  RQ-0001 waits  RQ-0002 red gate  RQ-0003 waits");
+        assert_eq!(line(50), "0.0s  landed 0  red gate 1  waits 2");
+        assert_eq!(line(20), "0.0s  landed 0  red…");
+    }
+
+    #[test]
+    fn a_status_line_that_a_narrower_terminal_has_broken_is_wiped_whole() {
+        let wiped = |painted, width| {
+            let mut out = String::new();
+            Board { painted, ..Board::default() }.wipe(&mut out, width);
+            out
+        };
+        assert_eq!(wiped(0, Some(80)), "");
+        assert_eq!(wiped(79, Some(80)), "\r\u{1b}[K");
+        assert_eq!(wiped(79, Some(30)), "\r\u{1b}[2A\u{1b}[J");
+        assert_eq!(wiped(79, None), "\r\u{1b}[K");
+    }
 
     #[test]
     fn one_process_is_told_in_the_singular() {

@@ -26,7 +26,7 @@ use ralph_state::{
 use thiserror::Error;
 
 use crate::checkout::{self, CheckoutError};
-use crate::event::{Event, Outcome, RunSummary, StopReason, WorkPlace};
+use crate::event::{Event, Outcome, RunSummary, StopReason, TaskSummary, WorkPlace};
 use crate::layout::Layout;
 use crate::living::LivingError;
 use crate::preflight::{self, Ground, PreflightError};
@@ -752,7 +752,10 @@ impl Coordinator<'_> {
         self.sweep()?;
         let state = self.state()?;
         self.sum_up_unfinished(&state);
-        if self.summary.tasks.iter().any(|task| task.outcome == Outcome::Landed)
+        // What needed no change is marked done in the queue, which may be on the target too.
+        let may_have_moved =
+            |task: &TaskSummary| matches!(task.outcome, Outcome::Landed | Outcome::NoChange);
+        if self.summary.tasks.iter().any(may_have_moved)
             && let checkout::Advanced::Left(why) =
                 checkout::advance(self.project, &self.ground.branch)?
         {

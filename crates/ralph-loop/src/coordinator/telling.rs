@@ -91,6 +91,7 @@ pub fn summarise(
         {
             Outcome::Superseded
         }
+        WorkerLifecycle::Completed if record.no_change.is_some() => Outcome::NoChange,
         WorkerLifecycle::Completed => Outcome::Landed,
         WorkerLifecycle::Failed if record.extra.contains(worker::LIMITED) => Outcome::Limited,
         WorkerLifecycle::Failed => Outcome::Failed,

@@ -135,6 +135,7 @@ impl Serial<'_> {
     pub(super) fn end(&mut self, ended: Ended, mut tally: Tally) -> Result<(), SerialError> {
         let is_committed = self.project.config.agent.git_publish_mode != GitPublishMode::Off;
         let outcome = match ended {
+            Ended::Done if tally.reason.is_some() => Outcome::NoChange,
             Ended::Done if is_committed => Outcome::Landed,
             Ended::Done => Outcome::Done,
             Ended::Stopped => Outcome::Interrupted,
@@ -160,7 +161,8 @@ impl Serial<'_> {
             self.record(|session| session.agent = None)?;
             self.stop(StopReason::Interrupted);
         } else {
-            if !matches!(outcome, Outcome::Landed | Outcome::Done) && tally.commit.is_none() {
+            let is_done = matches!(outcome, Outcome::Landed | Outcome::NoChange | Outcome::Done);
+            if !is_done && tally.commit.is_none() {
                 self.keep(&tally.task.id, &tally.task.title)?;
             }
             if outcome == Outcome::Failed {

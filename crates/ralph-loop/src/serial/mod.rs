@@ -528,7 +528,9 @@ impl Serial<'_> {
             }
         }
         let tree = self.project.repo.work_tree_hash(&self.left_out())?;
-        if session.base_tree.as_deref() == Some(tree.as_str()) && tally.reason.is_none() {
+        if session.base_tree.as_deref() != Some(tree.as_str()) {
+            tally.reason = None;
+        } else if tally.reason.is_none() {
             let reason = "the agent ended without a change and without a reason for none";
             return Ok(Some(Ended::Failed(reason.to_owned())));
         }
@@ -588,6 +590,8 @@ impl Serial<'_> {
             self.record(|session| {
                 session.extra.set(FIXES, u64::from(fixes) + 1);
             })?;
+            // What mends the gate is a change.
+            tally.reason = None;
             let place = self.place(claim, tally, Phase::Fix);
             let report = self
                 .turn(&place, SessionStep::Fixing, tally, |brief| prompt::fix(brief, &failure))?;

@@ -140,7 +140,7 @@ pub(super) fn eta(estimates: &Estimates, task: &Task) -> String {
 fn print_paragraphs(context: &Context, page: &Page<'_>) -> Result<(), CliError> {
     let paragraphs = page.tasks.iter().map(|task| long(task));
     let text = paragraphs.reduce(|text, paragraph| text.line().line().append(&paragraph));
-    context.ui.print(text.unwrap_or_default().folded(context.ui.width()))
+    context.ui.print(text.unwrap_or_default())
 }
 
 /// A line for each task, as wide as the terminal.

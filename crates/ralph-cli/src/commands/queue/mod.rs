@@ -261,7 +261,7 @@ fn reasons(queue: &Queue, report: &Report, width: Option<usize>) -> Text {
         };
         text = text.plain("  ").style(DIM, clip(&task.title, width.map(|width| width / 2)));
     }
-    text.folded(width)
+    text
 }
 
 fn validate(context: &Context) -> Result<Exit, CliError> {
@@ -300,7 +300,7 @@ fn validate(context: &Context) -> Result<Exit, CliError> {
         }))?;
     } else {
         for problem in errors.iter().chain(&warnings) {
-            context.ui.print(line(&project, problem).folded(context.ui.width()))?;
+            context.ui.print(line(&project, problem))?;
         }
         match (&queue, next) {
             (Some(queue), _) if errors.is_empty() => {

@@ -47,7 +47,7 @@ fn print(context: &Context, ready: &Ready<'_>) -> Result<(), CliError> {
         text = text.style(YELLOW, task::reasons(reasons, &task.id));
         text = text.plain("  ").style(DIM, clip(&task.title, told.map(|width| width / 2))).line();
     }
-    context.ui.say(text.folded(told));
+    context.ui.say(text);
     Ok(())
 }
 

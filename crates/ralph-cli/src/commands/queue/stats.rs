@@ -184,7 +184,7 @@ fn show(
     } else if format == TextOrJson::Json {
         context.ui.print_json(figures)?;
     } else {
-        context.ui.print(text().folded(context.ui.width()))?;
+        context.ui.print(text())?;
     }
     Ok(Exit::Done)
 }

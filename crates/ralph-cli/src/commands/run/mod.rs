@@ -122,7 +122,7 @@ pub(crate) fn with_progress(
     }
     let detail = if context.ui.wants_json() || agent.no_progress {
         Detail::Silent
-    } else if context.ui.stderr_is_terminal() {
+    } else if context.ui.stderr_can_repaint() {
         Detail::Live
     } else {
         Detail::Lines

@@ -15,6 +15,7 @@ use crate::context::Context;
 use crate::error::{CliError, Exit};
 use crate::project::Project;
 use crate::render::envelope::Schema;
+use crate::render::worker;
 use crate::ui::{BOLD, Text};
 
 pub(super) fn recover(context: &Context, args: &RecoverArgs) -> Result<Exit, CliError> {
@@ -115,10 +116,10 @@ fn story(Entry { record, origin }: &Entry) -> String {
     let commit = commit.map_or("", |commit| commit.get(..9).unwrap_or(commit));
     let workspace = record.workspace_path.display();
     match origin {
-        Origin::File => format!("{}, as the file says", record.lifecycle.as_str()),
+        Origin::File => format!("{}, as the file says", worker::recorded(record)),
         Origin::Legacy => {
             let why = record.last_error.as_deref().unwrap_or("adopted from an older version");
-            format!("{}, {why}", record.lifecycle.as_str())
+            format!("{}, {why}", worker::recorded(record))
         }
         Origin::Worker => "its worker lives; the next run waits for it".to_owned(),
         Origin::Target => format!("it has landed as {commit}"),

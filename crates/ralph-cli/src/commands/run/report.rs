@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use comfy_table::presets::NOTHING;
-use comfy_table::{CellAlignment, Table};
 use ralph_loop::event::{Outcome, RunSummary, StopReason, TaskSummary, WorkPlace};
 use ralph_process::{Interrupts, Signal};
 use ralph_state::Amount;
@@ -13,7 +11,8 @@ use crate::context::Context;
 use crate::error::{CliError, Exit};
 use crate::render::envelope::Schema;
 use crate::render::task::retry;
-use crate::ui::{BOLD, GREEN, RED, Text, YELLOW};
+use crate::render::worker::outcome;
+use crate::ui::{BOLD, GREEN, RED, Text, YELLOW, clip, columns};
 
 use super::failure::commit_or_absolute;
 
@@ -55,6 +54,7 @@ fn document(summary: &RunSummary) -> Value {
     json!({
         "schema": Schema::v1("run-summary"),
         "landed": count(Outcome::Landed),
+        "no_change": count(Outcome::NoChange),
         "done": count(Outcome::Done),
         "blocked": count(Outcome::Blocked),
         "failed": count(Outcome::Failed),
@@ -149,13 +149,13 @@ fn print(context: &Context, summary: &RunSummary) -> Result<(), CliError> {
         });
         return Ok(());
     }
-    context.ui.print(table(&summary.tasks))?;
+    context.ui.print(table(&summary.tasks, context.ui.width()))?;
     let spent = total(&summary.tasks);
     if let Some(used) = used(spent) {
         context.ui.say(used);
     }
     for task in &summary.tasks {
-        if let Some(reason) = task.reason_to_tell() {
+        if let (false, Some(reason)) = (task.outcome == Outcome::NoChange, task.reason_to_tell()) {
             context.ui.say(Text::new().plain(&task.task).plain(": ").block("    ", reason));
         }
     }
@@ -227,47 +227,80 @@ fn hints(summary: &RunSummary) -> Vec<String> {
     hints
 }
 
-/// Task, outcome, attempts, time, agent turns, gate runs and commit, one line each.
-fn table(tasks: &[TaskSummary]) -> Text {
-    let mut table = Table::new();
-    table.load_style(NOTHING);
-    table.set_header(["TASK", "OUTCOME", "ATTEMPTS", "TIME", "TURNS", "GATES", "COMMIT", "TITLE"]);
-    for task in tasks {
-        table.add_row([
-            task.task.clone(),
-            task.outcome.as_str().to_owned(),
-            task.attempts.to_string(),
-            time(task.wall),
-            task.agent_turns.to_string(),
-            task.gate_runs.to_string(),
-            task.commit
-                .as_deref()
-                .map_or("-", |commit| commit.get(..9).unwrap_or(commit))
-                .to_owned(),
-            task.title.chars().take(48).collect(),
-        ]);
-    }
-    for column in [2, 3, 4, 5] {
-        if let Some(column) = table.column_mut(column) {
-            column.set_cell_alignment(CellAlignment::Right);
+/// The columns of the table before the title, and whether they hold numbers.
+const COLUMNS: [(&str, bool); 7] = [
+    ("TASK", false),
+    ("OUTCOME", false),
+    ("ATTEMPTS", true),
+    ("TIME", true),
+    ("TURNS", true),
+    ("GATES", true),
+    ("COMMIT", false),
+];
+
+/// What a narrow terminal is spared, in this order: commit, gates, turns, attempts.
+const SPARED: [usize; 4] = [6, 5, 4, 2];
+
+/// A title that is cut shorter tells nothing.
+const SHORTEST_TITLE: usize = 12;
+
+/// Between two columns.
+const GAP: &str = "  ";
+
+/// Task, outcome, attempts, time, agent turns, gate runs, commit and title, one line each; what
+/// does not fit in `width` is left out or cut.
+fn table(tasks: &[TaskSummary], width: Option<usize>) -> Text {
+    let rows: Vec<_> = tasks.iter().map(cells).collect();
+    let wide: [usize; 7] = std::array::from_fn(|column| {
+        let widest = rows.iter().map(|cells| columns(&cells[column])).max().unwrap_or_default();
+        widest.max(COLUMNS[column].0.len())
+    });
+    let mut shown: Vec<usize> = (0..COLUMNS.len()).collect();
+    let taken = |shown: &[usize]| shown.iter().map(|at| wide[*at] + GAP.len()).sum::<usize>();
+    for column in SPARED {
+        if width.is_some_and(|width| taken(&shown) - GAP.len() > width) {
+            shown.retain(|at| *at != column);
         }
     }
-    let lines = table.to_string();
-    let mut text = Text::new();
-    for (number, line) in lines.lines().enumerate() {
-        let outcome = number.checked_sub(1).and_then(|index| tasks.get(index));
-        let line = line.trim_end();
-        text = match outcome.map(|task| task.outcome) {
-            None => text.style(BOLD, line),
-            Some(Outcome::Landed | Outcome::Done) => text.style(GREEN, line),
-            Some(Outcome::Blocked | Outcome::Failed) => text.style(RED, line),
-            Some(Outcome::Superseded | Outcome::Limited | Outcome::Held | Outcome::Interrupted) => {
-                text.style(YELLOW, line)
-            }
+    let left = width.map(|width| width.saturating_sub(taken(&shown)));
+    let has_titles = left.is_none_or(|left| left >= SHORTEST_TITLE);
+    let line = |cells: &[String; 7], title: &str| {
+        let mut line = String::new();
+        for at in &shown {
+            let (cell, padding) = (&cells[*at], " ".repeat(wide[*at] - columns(&cells[*at])));
+            let (before, behind) = if COLUMNS[*at].1 { (&*padding, "") } else { ("", &*padding) };
+            line.extend([before, cell, behind, GAP]);
         }
-        .line();
+        if has_titles {
+            line += &clip(title.trim(), left);
+        }
+        line.truncate(line.trim_end().len());
+        line
+    };
+    let heading = line(&COLUMNS.map(|(name, _)| name.to_owned()), "TITLE");
+    let mut text = Text::new().style(BOLD, heading).line();
+    for (cells, task) in rows.iter().zip(tasks) {
+        let style = match task.outcome {
+            Outcome::Landed | Outcome::NoChange | Outcome::Done => GREEN,
+            Outcome::Blocked | Outcome::Failed => RED,
+            Outcome::Superseded | Outcome::Limited | Outcome::Held | Outcome::Interrupted => YELLOW,
+        };
+        text = text.style(style, line(cells, &task.title)).line();
     }
     text
+}
+
+fn cells(task: &TaskSummary) -> [String; 7] {
+    let commit = task.commit.as_deref().map_or("-", |commit| commit.get(..9).unwrap_or(commit));
+    [
+        clip(&task.task, None),
+        outcome(task.outcome).to_owned(),
+        task.attempts.to_string(),
+        time(task.wall),
+        task.agent_turns.to_string(),
+        task.gate_runs.to_string(),
+        commit.to_owned(),
+    ]
 }
 
 /// What agents used, as a person reads it; nothing when they did not tell.
@@ -300,23 +333,56 @@ pub(crate) fn time(wall: Duration) -> String {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_failed_task_of_a_serial_run_is_not_said_to_have_changed_something() {
-        let task = TaskSummary {
+    fn task(outcome: Outcome, title: &str) -> TaskSummary {
+        TaskSummary {
             task: "RQ-0001".to_owned(),
-            title: String::new(),
-            outcome: Outcome::Failed,
+            title: title.to_owned(),
+            outcome,
             attempts: 1,
             wall: Duration::ZERO,
-            agent_turns: 1,
+            agent_turns: 12,
             gate_runs: 0,
             spent: Amount::default(),
-            commit: None,
+            commit: Some("0123456789abcdef".to_owned()),
             reason: None,
             not_in_workspace: None,
-        };
+        }
+    }
+
+    #[test]
+    fn a_failed_task_of_a_serial_run_is_not_said_to_have_changed_something() {
+        let task = TaskSummary { commit: None, ..task(Outcome::Failed, "") };
         let summary = RunSummary { tasks: vec![task], ..RunSummary::default() };
         let hints = hints(&summary);
         assert!(hints[0].starts_with("What it changed, if anything,"), "{hints:?}");
+    }
+
+    #[test]
+    fn the_table_fits_the_terminal() {
+        let tasks = [
+            task(Outcome::NoChange, "Praise the pictures\u{1b}[2J\non the title page"),
+            task(Outcome::Landed, "漢字漢字漢字漢字漢字漢字漢字 🦀🦀"),
+        ];
+        let shown = |width| table(&tasks, width).render(false);
+        assert_eq!(
+            shown(Some(80)),
+            "\
+TASK     OUTCOME    ATTEMPTS  TIME  TURNS  GATES  COMMIT     TITLE
+RQ-0001  no change         1  0.0s     12      0  012345678  Praise the picture…
+RQ-0001  landed            1  0.0s     12      0  012345678  漢字漢字漢字漢字漢…
+"
+        );
+        let lines = "\
+TASK     OUTCOME    ATTEMPTS  TIME  TURNS  GATES
+RQ-0001  no change         1  0.0s     12      0
+RQ-0001  landed            1  0.0s     12      0
+";
+        assert_eq!(shown(Some(48)), lines);
+        for width in 30..100 {
+            let shown = shown(Some(width));
+            assert!(shown.lines().all(|line| columns(line) <= width), "{width}\n{shown}");
+        }
+        let whole = shown(None);
+        assert!(whole.contains("  Praise the pictures\\u{1b}[2J\\non the title page\n"), "{whole}");
     }
 }

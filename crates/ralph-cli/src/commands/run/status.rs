@@ -21,6 +21,7 @@ use crate::error::{CliError, ErrorKind, Exit};
 use crate::project::Project;
 use crate::render::envelope::Schema;
 use crate::render::task::retry as retry_command;
+use crate::render::worker;
 use crate::standing;
 use crate::ui::{BOLD, Text};
 
@@ -222,7 +223,7 @@ fn print(
         text = spending(text, context, &found.state);
     }
     for task in &world.unrecorded {
-        text = text.plain(format!("{task}  running  worker alive, without a record")).line();
+        text = text.plain(format!("{task}  running, without a record")).line();
     }
     let left = world
         .left
@@ -233,18 +234,8 @@ fn print(
     }
     for view in &world.views {
         let record = &view.record;
-        let step = record.step.as_ref().map_or("", |step| step.as_str());
-        let alive = match (record.is_terminal(), view.alive) {
-            (true, _) => "",
-            (false, true) => ", worker alive",
-            (false, false) if view.held() == Some(Held::Limit) => ", at a limit",
-            (false, false) if view.held().is_some() => ", held",
-            (false, false) => ", no worker",
-        };
-        text = text
-            .plain(format!("{}  {}  {step}{alive}", record.task_id, record.lifecycle.as_str()))
-            .line();
-        if let Some(error) = &record.last_error {
+        text = text.plain(format!("{}  {}", record.task_id, worker::standing(view))).line();
+        if let Some(error) = record.last_error.as_ref().or(record.no_change.as_ref()) {
             text = text.plain("    ").block("    ", error).line();
         }
         if let Some(used) = record.spent.and_then(super::report::used) {
@@ -292,7 +283,7 @@ fn print_legacy(
     }
     let mut text = Text::new().plain(format!("Left by version {}:", found.report.from)).line();
     for record in legacy {
-        text = text.plain(format!("{}  {}", record.task_id, record.lifecycle.as_str())).line();
+        text = text.plain(format!("{}  {}", record.task_id, worker::recorded(record))).line();
         if let Some(story) = &record.last_error {
             text = text.plain("    ").block("    ", story).line();
         }

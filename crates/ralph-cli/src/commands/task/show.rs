@@ -37,7 +37,7 @@ pub(crate) fn show(context: &Context, args: &ShowArgs) -> Result<Exit, CliError>
     match args.format {
         ShowFormat::Json => context.ui.print_json(task)?,
         ShowFormat::Compact => context.ui.print_fields([compact_fields(task).as_slice()])?,
-        ShowFormat::Text => context.ui.print(task::long(task).folded(context.ui.width()))?,
+        ShowFormat::Text => context.ui.print(task::long(task))?,
     }
     Ok(Exit::Done)
 }

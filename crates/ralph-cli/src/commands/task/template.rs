@@ -31,7 +31,7 @@ pub(crate) fn template(context: &Context, args: &TemplateArgs) -> Result<Exit, C
             for Template { name, description, .. } in &templates {
                 text = text.style(BOLD, format_args!("{name:<22}")).plain(description).line();
             }
-            context.ui.print(text.folded(context.ui.width()))?;
+            context.ui.print(text)?;
         }
     }
     Ok(Exit::Done)

@@ -191,8 +191,16 @@ fn no_change_with_a_reason_is_done_and_without_one_is_not() {
         ("RQ-0002", ":"),
     ]);
     let summary = scene.run(1, 1);
-    assert_eq!((&summary["landed"], &summary["failed"]), (&1.into(), &1.into()), "{summary}");
+    let ended = ["no_change", "landed", "failed"].map(|word| summary[word].as_u64());
+    assert_eq!(ended, [Some(1), Some(0), Some(1)], "{summary}");
     assert_eq!(scene.landed().get("RQ-0001"), Some(&1));
+    let status = scene.ralph(&["run", "parallel", "status"]);
+    assert!(
+        status.success().stdout.contains("RQ-0001  no change needed\n    It is so already.\n"),
+        "{status}"
+    );
+    let kept = scene.git(&["status", "--porcelain"]);
+    assert_eq!(kept, "", "the checkout has what is on the target");
     assert!(scene.on_target(".ralph/queue.jsonc").contains("It is so already."));
 }
 
@@ -328,7 +336,7 @@ fn a_change_that_the_target_has_already_is_green_or_waits() {
     scene.sandbox.git(&other, ["push", "-q", "origin", "main"]);
     let summary = scene.run(1, 0);
     let task = &summary["tasks"][0];
-    assert_eq!((&task["outcome"], &task["commit"]), (&"landed".into(), &().into()), "{summary}");
+    assert_eq!((&task["outcome"], &task["commit"]), (&"no_change".into(), &().into()), "{summary}");
     assert!(task["reason"].to_string().contains("already"), "{summary}");
     assert_eq!(scene.log("turns").len(), 1);
 }

@@ -65,7 +65,7 @@ fn an_agent_that_vanishes_blocks_no_task() {
     assert_eq!(record["lifecycle"], "running", "the work waits: {record}");
     let shown = scene.ralph(&["run", "parallel", "status"]);
     let text = &shown.success().stdout;
-    assert!(text.contains("has to be mended") && text.contains(", held"), "{shown}");
+    assert!(text.contains("has to be mended") && text.contains("  held\n"), "{shown}");
     assert!(text.contains("is not an executable file"), "it says why: {shown}");
     assert!(shown.stderr.contains("Mend that, then: `ralph run loop --parallel`"), "{shown}");
     let status = parse(&scene.ralph(&["run", "parallel", "status", "--json"]).success().stdout);
