@@ -69,6 +69,8 @@ pub enum StopReason {
     Machine,
     /// A limit of the run (`agent.limits.run`) or of the provider is reached.
     Limit,
+    /// A task did not get done in the user's checkout, and what is left of it comes first.
+    WorkLeft,
     /// A signal.
     Interrupted,
 }
@@ -137,6 +139,8 @@ pub struct TaskSummary {
     pub commit: Option<String>,
     /// Why, if it did not land; or the reason given for no change.
     pub reason: Option<String>,
+    /// Whether it did not land and what it changed is in the user's own files.
+    pub in_checkout: bool,
     /// The program that its workspace lacks, if that is what holds it: a path in there.
     pub not_in_workspace: Option<PathBuf>,
 }
@@ -172,6 +176,9 @@ pub struct RunSummary {
     pub limit: Option<String>,
     /// What is left in the queue that could not be started.
     pub waiting: usize,
+    /// What is left in the queue that could have been, had it not stopped with
+    /// [`StopReason::WorkLeft`].
+    pub unstarted: usize,
     /// Why the checkout does not have what landed, if it does not.
     pub behind: Option<String>,
     /// Tasks of earlier runs that failed or are blocked, and wait for the user.

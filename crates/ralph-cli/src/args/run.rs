@@ -54,6 +54,9 @@ pub(crate) struct OneArgs {
 }
 
 /// Work through the queue, one task after the other or several at once
+///
+/// A task that fails is not tried again in this run. Without `--parallel`, changes that it left in
+/// your checkout end the run: they are yours to look at first. If it left none the run goes on.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

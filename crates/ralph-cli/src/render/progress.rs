@@ -276,6 +276,9 @@ fn line(event: &Event) -> Option<Text> {
             "A limit of the run or of the provider is reached; no further turn begins. The \
              work waits, and the next run goes on with it.",
         ),
+        Event::Stopping(StopReason::WorkLeft) => {
+            text.style(RED, "What is left of it comes first: no other task begins beside it.")
+        }
         Event::Stopping(StopReason::Interrupted) => {
             text.plain("Stopping; all work is kept, and the next run goes on with it.")
         }

@@ -118,6 +118,7 @@ pub fn summarise(
         gate_runs: record.gate_runs.unwrap_or(0),
         spent: record.spent.unwrap_or_default(),
         commit: record.landed_commit.clone(),
+        in_checkout: false,
         not_in_workspace: worker::not_in_workspace(record).map(PathBuf::from),
         reason: stuck.or_else(|| record.last_error.clone().or_else(|| record.no_change.clone())),
     }

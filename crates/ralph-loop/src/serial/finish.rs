@@ -1,7 +1,9 @@
 //! The end of a task: its commit, its place in the queue, and what is kept when it did not land.
 
+use std::collections::BTreeSet;
+
 use ralph_config::GitPublishMode;
-use ralph_git::{Push, Sha, UpdateRef};
+use ralph_git::{Head, Push, Sha, UpdateRef};
 use ralph_queue::Status;
 use ralph_queue::edit::End;
 use ralph_state::TaskId;
@@ -132,7 +134,13 @@ impl Serial<'_> {
         })
     }
 
-    pub(super) fn end(&mut self, ended: Ended, mut tally: Tally) -> Result<(), SerialError> {
+    /// Puts a task that ended where it belongs; whether another one may begin.
+    pub(super) fn end(
+        &mut self,
+        ended: Ended,
+        mut tally: Tally,
+        session: &SessionFile,
+    ) -> Result<bool, SerialError> {
         let is_committed = self.project.config.agent.git_publish_mode != GitPublishMode::Off;
         let outcome = match ended {
             Ended::Done if tally.reason.is_some() => Outcome::NoChange,
@@ -157,12 +165,16 @@ impl Serial<'_> {
                 Outcome::Held
             }
         };
+        let mut in_checkout = false;
         if outcome == Outcome::Interrupted {
             self.record(|session| session.agent = None)?;
             self.stop(StopReason::Interrupted);
         } else {
             let is_done = matches!(outcome, Outcome::Landed | Outcome::NoChange | Outcome::Done);
-            if !is_done && tally.commit.is_none() {
+            if !is_done {
+                in_checkout = !self.is_untouched(session)?;
+            }
+            if in_checkout && tally.commit.is_none() {
                 self.keep(&tally.task.id, &tally.task.title)?;
             }
             if outcome == Outcome::Failed {
@@ -176,6 +188,7 @@ impl Serial<'_> {
             }
         }
         let summary = TaskSummary {
+            in_checkout,
             not_in_workspace: None,
             task: tally.task.id.to_string(),
             title: tally.task.title,
@@ -189,7 +202,31 @@ impl Serial<'_> {
             reason: tally.reason,
         };
         self.summary.tasks.push(self.project.tell_finished(summary));
-        Ok(())
+        Ok(match outcome {
+            Outcome::Landed | Outcome::NoChange | Outcome::Done => true,
+            // What would meet every task is no failure of one.
+            Outcome::Failed => !in_checkout,
+            _ => false,
+        })
+    }
+
+    /// Whether the checkout is as it was when the task of `session` began.
+    fn is_untouched(&self, session: &SessionFile) -> Result<bool, SerialError> {
+        let repo = &self.project.repo;
+        let head = repo.head()?;
+        let is_where_it_was = matches!(&head, Head::Branch { name, .. } if *name == self.branch)
+            && head.commit().map(Sha::as_str) == session.git_head_commit.as_deref();
+        let tree = repo.work_tree_hash(&self.left_out())?;
+        let settings = match &self.began {
+            Some(began) => {
+                let books = checkout::queue_files(self.project);
+                settings::changed(repo, began, &settings::tree(repo)?, &books)?
+            }
+            None => BTreeSet::new(),
+        };
+        Ok(is_where_it_was
+            && session.base_tree.as_deref() == Some(tree.as_str())
+            && settings.is_subset(&self.summary.left_out))
     }
 
     /// A copy of the work tree under a rescue ref; the files stay as they are.

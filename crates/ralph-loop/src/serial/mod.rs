@@ -17,7 +17,7 @@ use ralph_config::GitPublishMode;
 use ralph_git::{GitError, Sha};
 use ralph_queue::edit::Restart;
 use ralph_queue::runnability::Reason;
-use ralph_queue::{EditError, LoadError as QueueLoadError, Selection, Status, Task};
+use ralph_queue::{EditError, LoadError as QueueLoadError, Queue, Selection, Status, Task};
 use ralph_state::session::{SessionFile, SessionStep, session_file_path};
 use ralph_state::{Amount, LoadError, SaveError, Spending, Store, TaskId, UpdateError};
 use serde::Serialize;
@@ -32,6 +32,7 @@ use crate::gate::{self, GateError, Verdict};
 use crate::layout::Layout;
 use crate::preflight::{self, PreflightError};
 use crate::project::Project;
+use crate::select::Standing;
 use crate::turn::{self, AgentSession, Failure, TakeTurnError, TurnPlace};
 use crate::{living, prompt, retention, select, settings, worker};
 
@@ -156,8 +157,11 @@ const PAUSES: &str = "pauses";
 /// The field of the session file that names the branch the task is worked on.
 const BRANCH: &str = "branch";
 
-/// Works on the `wanted` tasks, one after the other, until one fails, a stop
-/// was asked for, or nothing can be started.
+/// Works on the `wanted` tasks, one after the other, until a stop was asked for, nothing can be
+/// started, or something ends it that would meet every task.
+///
+/// A task that fails is not tried again in the run. It ends the run if it left anything in the
+/// checkout, which is for the user to look at before another agent works there.
 ///
 /// # Errors
 /// See [`SerialError`]. A task that fails is part of the summary.
@@ -281,10 +285,12 @@ impl Serial<'_> {
                     return Err(error);
                 }
             };
-            let go_on = matches!(ended, Ended::Done);
-            self.end(ended, tally)?;
-            if !go_on || *wanted != Wanted::All {
+            let may_go_on = self.end(ended, tally, &session)?;
+            if *wanted != Wanted::All {
                 return Ok(());
+            }
+            if !may_go_on {
+                return self.stop_beside_work();
             }
         }
     }
@@ -330,25 +336,14 @@ impl Serial<'_> {
             self.stop(reason);
             return Ok(None);
         }
-        // What parallel runs landed, keep or still work on is not for this run.
-        let state = self.project.store().load()?.map(|loaded| loaded.value).unwrap_or_default();
-        let living = living::open_tasks(&self.layout, &queue).map_err(RunError::Living)?;
-        let mut standing = select::standing(&state, &queue, &living);
-        standing.heed(self.project.leases(&queue)?);
-        standing.exclude.extend(self.attempted.iter().map(|id| (id.clone(), Reason::Underway)));
-        let selection = Selection {
-            now: self.project.now(),
-            drafts: self.project.options.drafts,
-            doing: ralph_queue::runnability::DoingFirst::Prefer,
-            exclude: &standing.exclude,
-            regard_as_done: &standing.done,
-        };
+        let standing = self.standing(&queue)?;
+        let selection = self.selection(&standing);
         let task = match wanted {
             Wanted::Task(id) => Some(asked_for(&queue, &selection, id)?),
             Wanted::Next | Wanted::All => queue.next(&selection).cloned(),
         };
         let Some(task) = task else {
-            self.summary.waiting = waiting(&queue);
+            self.summary.waiting = self.waiting(&queue);
             return Ok(None);
         };
         // A task that could not have a turn is not begun.
@@ -360,11 +355,53 @@ impl Serial<'_> {
             && refusal.is_everybodys()
         {
             self.stop_at_limit(&refusal);
-            self.summary.waiting = waiting(&queue);
+            self.summary.waiting = self.waiting(&queue);
             return Ok(None);
         }
         let session = self.begin(&task)?;
         Ok(Some((task, session)))
+    }
+
+    /// What is not for this run: what parallel runs landed, keep or still work on, what is
+    /// claimed, and what it has had already.
+    fn standing(&self, queue: &Queue) -> Result<Standing, SerialError> {
+        let state = self.project.store().load()?.map(|loaded| loaded.value).unwrap_or_default();
+        let living = living::open_tasks(&self.layout, queue).map_err(RunError::Living)?;
+        let mut standing = select::standing(&state, queue, &living);
+        standing.heed(self.project.leases(queue)?);
+        standing.exclude.extend(self.attempted.iter().map(|id| (id.clone(), Reason::Underway)));
+        Ok(standing)
+    }
+
+    fn selection<'s>(&self, standing: &'s Standing) -> Selection<'s> {
+        Selection {
+            now: self.project.now(),
+            drafts: self.project.options.drafts,
+            doing: ralph_queue::runnability::DoingFirst::Prefer,
+            exclude: &standing.exclude,
+            regard_as_done: &standing.done,
+        }
+    }
+
+    /// Tasks that are open, and that this run has not had.
+    fn waiting(&self, queue: &Queue) -> usize {
+        let is_left =
+            |task: &&Task| !task.status.is_terminal() && !self.attempted.contains(&task.id);
+        queue.tasks().filter(is_left).count()
+    }
+
+    /// Ends the run beside what the last task left, unless something else ended it.
+    fn stop_beside_work(&mut self) -> Result<(), SerialError> {
+        if self.summary.stopped.is_some() {
+            return Ok(());
+        }
+        let queue = self.project.queue.load()?;
+        let standing = self.standing(&queue)?;
+        let report = queue.runnability(&self.selection(&standing));
+        let startable = select::forecast(&queue, &report, usize::MAX, None).starts;
+        self.summary.unstarted = startable.len();
+        self.stop(StopReason::WorkLeft);
+        Ok(())
     }
 
     fn reason_to_stop(&self) -> Option<StopReason> {
@@ -754,11 +791,6 @@ impl Serial<'_> {
     }
 }
 
-/// Tasks that are open.
-fn waiting(queue: &ralph_queue::Queue) -> usize {
-    queue.tasks().filter(|task| !task.status.is_terminal()).count()
-}
-
 /// Keeps a value in a field of the session file, as the text of its JSON.
 fn keep(session: &mut SessionFile, field: &str, value: Option<impl Serialize>) {
     match value.and_then(|value| serde_json::to_string(&value).ok()) {
@@ -782,11 +814,7 @@ fn reach(session: &mut SessionFile, step: SessionStep) {
 }
 
 /// The task with that id, if it may start now.
-fn asked_for(
-    queue: &ralph_queue::Queue,
-    selection: &Selection<'_>,
-    id: &TaskId,
-) -> Result<Task, SerialError> {
+fn asked_for(queue: &Queue, selection: &Selection<'_>, id: &TaskId) -> Result<Task, SerialError> {
     let Some((_, task)) = queue.find(id.as_str()) else {
         return Err(SerialError::NoSuchTask { task: id.clone() });
     };

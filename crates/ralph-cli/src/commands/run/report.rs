@@ -61,6 +61,7 @@ fn document(summary: &RunSummary) -> Value {
         "limited": count(Outcome::Limited),
         "held": count(Outcome::Held),
         "waiting": summary.waiting,
+        "unstarted": summary.unstarted,
         "kept": summary.kept,
         "checkout_behind": summary.behind,
         "left_out": summary.left_out,
@@ -90,6 +91,7 @@ fn stop_word(reason: StopReason) -> &'static str {
         StopReason::TargetRed => "target_red",
         StopReason::Machine => "machine",
         StopReason::Limit => "limit",
+        StopReason::WorkLeft => "work_left",
         StopReason::Interrupted => "interrupted",
     }
 }
@@ -106,6 +108,7 @@ fn row(task: &TaskSummary) -> Value {
         "tokens": task.spent.known_tokens(),
         "cost_usd": task.spent.known_micro_usd().map(dollars),
         "commit": task.commit,
+        "in_checkout": task.in_checkout,
         "reason": task.reason,
     })
 }
@@ -167,6 +170,9 @@ fn print(context: &Context, summary: &RunSummary) -> Result<(), CliError> {
     for hint in hints(summary) {
         context.ui.hint(hint);
     }
+    if summary.unstarted > 0 {
+        context.ui.say(format!("{} more could have started.", summary.unstarted));
+    }
     if summary.waiting > 0 && summary.stopped.is_none() {
         context.ui.say(format!(
             "{} more cannot start yet; `ralph queue explain` says why.",
@@ -194,10 +200,15 @@ fn hints(summary: &RunSummary) -> Vec<String> {
             }
         }
         WorkPlace::Checkout => {
-            if of(Outcome::Failed).next().is_some() {
+            if let Some(task) = of(Outcome::Failed).find(|task| task.in_checkout) {
+                hints.push(format!(
+                    "What {} changed is in your checkout (`git status`), with a copy in \
+                     `ralph rescue list`. Commit or drop it before the next run.",
+                    task.task
+                ));
+            } else if of(Outcome::Failed).next().is_some() {
                 hints.push(
-                    "What it changed, if anything, is in your checkout (`git status`), with a copy in \
-                     `ralph rescue list`. Commit or drop it before the next run."
+                    "What failed left nothing in your checkout; the next run tries it again."
                         .to_owned(),
                 );
             }
@@ -345,16 +356,21 @@ mod tests {
             spent: Amount::default(),
             commit: Some("0123456789abcdef".to_owned()),
             reason: None,
+            in_checkout: false,
             not_in_workspace: None,
         }
     }
 
     #[test]
-    fn a_failed_task_of_a_serial_run_is_not_said_to_have_changed_something() {
+    fn a_failed_task_of_a_serial_run_is_told_as_what_it_left() {
         let task = TaskSummary { commit: None, ..task(Outcome::Failed, "") };
-        let summary = RunSummary { tasks: vec![task], ..RunSummary::default() };
-        let hints = hints(&summary);
-        assert!(hints[0].starts_with("What it changed, if anything,"), "{hints:?}");
+        let untouched = RunSummary { tasks: vec![task.clone()], ..RunSummary::default() };
+        let told = hints(&untouched).join("\n");
+        assert!(!told.contains("git status") && told.contains("left nothing"), "{told}");
+        let left = TaskSummary { in_checkout: true, task: "RQ-0002".to_owned(), ..task.clone() };
+        let summary = RunSummary { tasks: vec![task, left], ..RunSummary::default() };
+        let told = hints(&summary).join("\n");
+        assert!(told.contains("RQ-0002 changed is in your checkout"), "{told}");
     }
 
     #[test]

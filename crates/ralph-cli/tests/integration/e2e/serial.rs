@@ -139,6 +139,54 @@ fn an_agent_that_fails_leaves_its_work_in_the_checkout_and_a_copy() {
 }
 
 #[test]
+fn a_failed_task_that_changed_nothing_costs_no_other() {
+    for mode in ["commit", "off"] {
+        let scene = scene(4);
+        scene.act(&[("RQ-0002", "exit 9")]);
+        scene.ralph(&["task", "edit", "depends_on", "RQ-0002", "RQ-0003"]).success();
+        scene.publish("One waits for another");
+        let run = ["run", "loop", "--json", "--git-publish-mode", mode];
+        let summary = super::super::parse(&scene.ralph(&run).exited(1).stdout);
+        let outcome = |index: usize| summary["tasks"][index]["outcome"].clone();
+        let done = if mode == "off" { "done" } else { "landed" };
+        assert_eq!([outcome(0), outcome(1), outcome(2)], [done, "failed", done], "{summary}");
+        assert_eq!(summary["tasks"][1]["in_checkout"], false, "{summary}");
+        assert_eq!(
+            (&summary["stopped"], &summary["waiting"]),
+            (&().into(), &1.into()),
+            "{summary}"
+        );
+        let turns = scene.log("turns");
+        let tried = turns.iter().filter(|turn| turn.starts_with("RQ-0002")).count();
+        assert_eq!((turns.len(), tried), (5, 3), "it is begun once in a run: {turns:?}");
+        assert_eq!(scene.git(&["for-each-ref", "refs/ralph/rescue/"]), "", "nothing to keep");
+    }
+}
+
+#[test]
+fn a_failed_task_that_left_something_ends_the_run() {
+    // A file, a commit of its own, another branch, a setting of Ralph's.
+    let left = [
+        "echo half > half.txt",
+        "git -c user.name=a -c user.email=a@b commit --quiet --allow-empty -m x",
+        "git checkout --quiet -b elsewhere",
+        "mkdir -p .ralph/prompts; echo x > .ralph/prompts/worker.md",
+    ];
+    for act in left {
+        let scene = scene(4);
+        scene.act(&[("RQ-0002", &format!("[ $RALPH_ATTEMPT = 1 ] && {act}; exit 9"))]);
+        scene.ralph(&["task", "edit", "depends_on", "RQ-0002", "RQ-0003"]).success();
+        scene.publish("One waits for another");
+        let summary =
+            super::super::parse(&scene.ralph(&["run", "loop", "--json"]).exited(1).stdout);
+        assert_eq!(summary["stopped"], "work_left", "{act}: {summary}");
+        assert_eq!(summary["unstarted"], 1, "{act}: {summary}");
+        assert_eq!(summary["tasks"][1]["in_checkout"], true, "{act}: {summary}");
+        assert_eq!(scene.log("turns").len(), 4, "{act}: no other task is begun");
+    }
+}
+
+#[test]
 fn commit_and_push_pushes() {
     let scene = Scene::new(Remote::Bare, Books::Tracked);
     scene.tasks(1);
