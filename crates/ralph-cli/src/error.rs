@@ -505,9 +505,13 @@ impl From<LeaseError> for CliError {
                 ErrorKind::Busy,
                 "Take another: `ralph queue claim --next`. If the claim is yours, add `--claim TOKEN`.",
             ),
-            LeaseError::Lost { .. } => (
+            LeaseError::Lost(_) => (
                 ErrorKind::ClaimLost,
                 "Stop working on its task: somebody else may have it. `ralph queue claim --next` gets another.",
+            ),
+            LeaseError::Unknown { .. } => (
+                ErrorKind::NotFound,
+                "Give the token as it was printed; `ralph queue ready` shows what is claimed, and by whom.",
             ),
             LeaseError::NotFound { .. } => {
                 (ErrorKind::NotFound, "`ralph queue ready` shows what can start.")

@@ -103,6 +103,14 @@ impl Project {
         Ok(edited.value)
     }
 
+    /// What [`Self::edit`] answered to this request before.
+    pub(crate) fn answer<R: DeserializeOwned>(
+        &self,
+        context: &Context,
+    ) -> Result<Option<R>, CliError> {
+        Ok(self.files.answer(&context.terms())?)
+    }
+
     /// [`Self::edit`], with all that there is to know about what came of it.
     pub(crate) fn change<R: Serialize + DeserializeOwned>(
         &self,
@@ -208,7 +216,14 @@ impl Project {
                 "after a merge, `{old}` was the id of two tasks; the one that is not finished is {new} now"
             ));
         }
-        self.settle(context, &edited.tasks)?;
+        if edited.is_repeated {
+            // A crash may have come between the edit and what follows it; or others have gone on.
+            let queue = self.queue()?;
+            let standing = edited.tasks.iter().filter(|touched| touched.stands_in(&queue));
+            self.settle(context, &standing.cloned().collect::<Vec<_>>())?;
+        } else {
+            self.settle(context, &edited.tasks)?;
+        }
         Ok(Edited { queue: Saved::Unchanged, done: Saved::Unchanged, set_aside: None, ..edited })
     }
 

@@ -11,6 +11,21 @@ pub fn host_name() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
+/// The name of this user, as far as the list of this machine's own users has it; else the number.
+pub fn user_name() -> String {
+    let uid = rustix::process::getuid().as_raw();
+    let users = fs_err::read_to_string("/etc/passwd").unwrap_or_default();
+    listed(&users, uid).map_or_else(|| format!("uid {uid}"), str::to_owned)
+}
+
+fn listed(users: &str, uid: u32) -> Option<&str> {
+    users.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let (name, number) = (fields.next()?, fields.nth(1)?);
+        (number.parse() == Ok(uid) && !name.is_empty()).then_some(name)
+    })
+}
+
 /// Bytes that this user may still write on the file system of `path`.
 ///
 /// # Errors
@@ -58,6 +73,15 @@ mod tests {
         assert_eq!(find_program("tool".as_ref(), None), None);
         assert_eq!(find_program(tool.as_os_str(), None), Some(tool));
         assert_eq!(find_program(sandbox.path("a/tool").as_os_str(), None), None);
+    }
+
+    #[test]
+    fn a_user_is_found_by_number() {
+        let users = "root:x:0:0:root:/root:/bin/sh\n# none\n\nada:x:1000:1000::/home/ada:/bin/sh\n";
+        assert_eq!(
+            [0, 1000, 1001].map(|uid| listed(users, uid)),
+            [Some("root"), Some("ada"), None]
+        );
     }
 
     #[test]

@@ -44,7 +44,7 @@ pub use clock::SystemClock;
 pub use command::{Command, Inherit, Input, Leftovers, Output, SpawnError};
 pub use drain::Captured;
 pub use end::{EndReport, end};
-pub use host::{find_program, free_space, host_name};
+pub use host::{find_program, free_space, host_name, user_name};
 pub use identity::{identity_of, is_alive, marked, own_identity, own_pid};
 pub use interrupt::{Interrupts, Signal, listen};
 

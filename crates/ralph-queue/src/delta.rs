@@ -39,6 +39,17 @@ pub struct Touched {
     pub status: Option<Status>,
 }
 
+impl Touched {
+    /// Whether the task has the status, or is gone, as the change left it.
+    pub fn stands_in(&self, queue: &Queue) -> bool {
+        let now = queue.find(self.id.as_str()).map(|(_, task)| task.status);
+        match self.fate {
+            Fate::Removed => now.is_none(),
+            _ => self.status.is_none() || self.status == now,
+        }
+    }
+}
+
 /// The way back from a new text to the old one, in as few bytes as the tasks allow.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Patch {

@@ -15,7 +15,7 @@ use crate::delta::{Touched, fingerprint};
 use crate::document::{Document, ParseError, Reading, SpliceError, decode};
 use crate::edit::{Edit, Spliced};
 use crate::ids::HeldMarks;
-use crate::journal::{Entry, JournalWriteError, Origin, Request, Tail};
+use crate::journal::{Entry, JournalWriteError, Operation, Origin, Request, Tail};
 use crate::queue::{Place, Queue};
 use crate::saves;
 use crate::validate::{self, Problem, Rules};
@@ -216,6 +216,8 @@ pub struct Edited<R> {
     pub rev: String,
     /// Where a journal that could not be read was moved to, for this edit to be written down.
     pub set_aside: Option<PathBuf>,
+    /// Whether it was made before, under the name of its request, and only told again.
+    pub is_repeated: bool,
 }
 
 /// What an edit would do.
@@ -350,13 +352,48 @@ impl QueueFiles {
     /// Whether [`Self::edit_on`] would answer without an edit, for a caller that looks at the queue
     /// before: what it asked for may be there, since it was done.
     pub fn is_answered(&self, terms: &Terms) -> Result<bool, UpdateError<Infallible>> {
+        Ok(self.asked_before(terms)?.is_some())
+    }
+
+    /// What [`Self::edit_on`] would answer without an edit, for a caller whose answer also depends
+    /// on what is not in the queue.
+    pub fn answer<R: DeserializeOwned>(
+        &self,
+        terms: &Terms,
+    ) -> Result<Option<R>, UpdateError<Infallible>> {
+        let (Some(name), Some(found)) = (&terms.request, self.asked_before(terms)?) else {
+            return Ok(None);
+        };
+        self.recalled(name, found).map(|(value, _)| Some(value))
+    }
+
+    fn asked_before(
+        &self,
+        terms: &Terms,
+    ) -> Result<Option<(Operation, Request)>, UpdateError<Infallible>> {
         let (Some(path), Some(request)) = (&self.journal, &terms.request) else {
-            return Ok(false);
+            return Ok(None);
         };
         let queue = self.load().map_err(UpdateError::Load)?;
         let journal = Tail::read(path, &self.holder, &queue)
             .map_err(|error| UpdateError::Journal(error.into()))?;
-        Ok(journal.find_request(request.id()).is_some())
+        Ok(journal.find_request(request.id()))
+    }
+
+    /// The answer to what was asked for under a name, if it is asked for again.
+    fn recalled<R: DeserializeOwned, E>(
+        &self,
+        RequestName { id, fingerprint }: &RequestName,
+        (operation, Request { asked, reply, .. }): (Operation, Request),
+    ) -> Result<(R, Operation), UpdateError<E>> {
+        let is_same = asked == *fingerprint && operation.operation == self.holder.command;
+        match serde_json::from_value(reply) {
+            Ok(value) if is_same => Ok((value, operation)),
+            _ => {
+                let operation = operation.operation;
+                Err(UpdateError::OtherRequest { id: id.clone(), operation })
+            }
+        }
     }
 
     /// What [`Self::edit`] would do; takes no lock and writes nothing.
@@ -620,25 +657,20 @@ impl Locked<'_> {
         &self,
         terms: &Terms,
     ) -> Result<Option<Edited<R>>, UpdateError<E>> {
-        let Some(RequestName { id, fingerprint }) = &terms.request else { return Ok(None) };
-        let found = self.journal.as_ref().and_then(|journal| journal.find_request(id));
-        let Some((operation, Request { asked, reply, .. })) = found else { return Ok(None) };
-        let is_same = asked == *fingerprint && operation.operation == self.files.holder.command;
-        match serde_json::from_value(reply) {
-            Ok(value) if is_same => Ok(Some(Edited {
-                value,
-                queue: Saved::Unchanged,
-                done: Saved::Unchanged,
-                tasks: operation.tasks,
-                renumbered: self.renumbered.clone(),
-                rev: operation.rev,
-                set_aside: None,
-            })),
-            _ => {
-                let operation = operation.operation;
-                Err(UpdateError::OtherRequest { id: id.clone(), operation })
-            }
-        }
+        let Some(name) = &terms.request else { return Ok(None) };
+        let found = self.journal.as_ref().and_then(|journal| journal.find_request(name.id()));
+        let Some(found) = found else { return Ok(None) };
+        let (value, operation) = self.files.recalled(name, found)?;
+        Ok(Some(Edited {
+            value,
+            queue: Saved::Unchanged,
+            done: Saved::Unchanged,
+            tasks: operation.tasks,
+            renumbered: self.renumbered.clone(),
+            rev: operation.rev,
+            set_aside: None,
+            is_repeated: true,
+        }))
     }
 
     fn commit<R, E>(
@@ -683,7 +715,8 @@ impl Locked<'_> {
                 file::remove_leftovers(files.path(place));
             }
         }
-        Ok(Edited { value, queue, done, tasks, renumbered, rev, set_aside })
+        let is_repeated = false;
+        Ok(Edited { value, queue, done, tasks, renumbered, rev, set_aside, is_repeated })
     }
 }
 

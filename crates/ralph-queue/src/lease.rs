@@ -24,6 +24,9 @@ use crate::task::Status;
 /// Finished leases kept: other work trees learn from them what is done.
 const FINISHED_KEPT: usize = 500;
 
+/// Leases kept that ended before their tasks did.
+const ENDED_KEPT: usize = 200;
+
 /// Every lease of a repository; a [`ralph_state::Store`] keeps it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -38,6 +41,10 @@ pub struct Leases {
     /// oldest first.
     #[serde(default)]
     pub leases: Vec<Lease>,
+    /// The last that ended before their tasks did, oldest first: whoever still has such a token
+    /// is told what became of it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ended: Vec<Ended>,
     /// Fields that this version of the program does not know, kept as they are.
     #[serde(flatten)]
     pub extra: Object,
@@ -68,6 +75,19 @@ pub struct Lease {
     /// Fields that this version of the program does not know, kept as they are.
     #[serde(flatten)]
     pub extra: Object,
+}
+
+/// A lease that ended before its task did.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Ended {
+    /// The token that it had.
+    pub token: String,
+    /// Its task.
+    pub task: TaskId,
+    /// Who took the task over after it had lapsed; it was given back if nobody did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub taken_over_by: Option<String>,
 }
 
 /// What is asked for.
@@ -117,8 +137,14 @@ pub enum LeaseError {
         expires_at: Timestamp,
     },
     /// The token belongs to no lease any more.
-    #[error("the claim `{token}` is no longer yours")]
-    Lost {
+    #[error("the claim `{}` of task `{}` has ended: {}", .0.token, .0.task, match &.0.taken_over_by {
+        Some(owner) => format!("`{owner}` has taken the task over"),
+        None => "the task was given back".to_owned(),
+    })]
+    Lost(Ended),
+    /// No lease is known that ever had the token.
+    #[error("no claim `{token}` is known")]
+    Unknown {
         /// The token.
         token: String,
     },
@@ -157,6 +183,10 @@ impl Lease {
     /// Whether it keeps others away at `now`.
     pub fn is_held(&self, now: Timestamp) -> bool {
         self.finished_at.is_none() && self.expires_at > now
+    }
+
+    fn ended(&self, taken_over_by: Option<String>) -> Ended {
+        Ended { token: self.token.clone(), task: self.task.clone(), taken_over_by }
     }
 
     fn renew(&mut self, now: Timestamp) {
@@ -226,7 +256,10 @@ impl Leases {
             },
         };
         let expires_at = now.checked_add(ttl).ok_or(LeaseError::TooLong { ttl })?;
-        self.leases.retain(|lease| lease.task != task);
+        for old in self.leases.extract_if(.., |lease| lease.task == task) {
+            self.ended.push(old.ended(Some(request.owner.to_owned())));
+        }
+        self.forget_oldest();
         self.given += 1;
         let lease = Lease {
             token: token(self.given, &task, request),
@@ -284,7 +317,11 @@ impl Leases {
     ) -> Result<(), LeaseError> {
         let is_known = |token: &&String| self.leases.iter().any(|lease| lease.token == **token);
         if let Some(token) = tokens.iter().find(|token| !is_known(token)) {
-            return Err(LeaseError::Lost { token: token.clone() });
+            let ended = self.ended.iter().find(|ended| ended.token == *token).cloned();
+            return Err(match ended {
+                Some(ended) => LeaseError::Lost(ended),
+                None => LeaseError::Unknown { token: token.clone() },
+            });
         }
         for lease in self.leases.iter().filter(|lease| lease.is_held(now)) {
             if tasks.contains(&lease.task) && !tokens.contains(&lease.token) {
@@ -301,22 +338,29 @@ impl Leases {
     ///
     /// A task that goes on after all, because its end was undone, is as it was: leased.
     pub fn settle(&mut self, touched: &[Touched], tokens: &[String], now: Timestamp) {
-        self.leases.retain_mut(|lease| {
+        let ends = |lease: &mut Lease| {
             let touched = touched.iter().find(|touched| touched.id == lease.task);
             let status = touched.and_then(|touched| touched.status);
             let is_gone = touched.is_some_and(|touched| touched.fate == Fate::Removed);
             let is_own = tokens.contains(&lease.token);
             match status {
                 Some(Status::Doing) if lease.finished_at.is_some() => lease.finished_at = None,
-                _ if lease.finished_at.is_some() => return !is_reopened(status),
+                _ if lease.finished_at.is_some() => return is_reopened(status),
                 _ if !is_own => {}
-                Some(Status::Todo | Status::Draft) => return false,
+                Some(Status::Todo | Status::Draft) => return true,
                 Some(Status::Done | Status::Rejected) => lease.finished_at = Some(now),
                 None if is_gone => lease.finished_at = Some(now),
                 Some(Status::Doing) | None => lease.renew(now),
             }
-            true
-        });
+            false
+        };
+        let ended = self.leases.extract_if(.., ends);
+        self.ended.extend(ended.map(|lease| lease.ended(None)));
+        self.forget_oldest();
+    }
+
+    fn forget_oldest(&mut self) {
+        self.ended.drain(..self.ended.len().saturating_sub(ENDED_KEPT));
         let finished = self.leases.iter().filter(|lease| lease.finished_at.is_some()).count();
         let mut surplus = finished.saturating_sub(FINISHED_KEPT);
         self.leases.retain(|lease| {
@@ -353,9 +397,11 @@ impl Leases {
 
     /// Gives up the lease on a task; whether there was one.
     pub fn release(&mut self, task: &TaskId) -> bool {
-        let before = self.leases.len();
-        self.leases.retain(|lease| lease.task != *task || lease.finished_at.is_some());
-        self.leases.len() < before
+        let is_it = |lease: &mut Lease| lease.task == *task && lease.finished_at.is_none();
+        let released: Vec<Lease> = self.leases.extract_if(.., is_it).collect();
+        self.ended.extend(released.iter().map(|lease| lease.ended(None)));
+        self.forget_oldest();
+        !released.is_empty()
     }
 }
 

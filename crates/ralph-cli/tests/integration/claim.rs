@@ -73,9 +73,14 @@ fn a_claimed_task_changes_under_its_token_alone() {
     assert_eq!((&error["code"], &error["retryable"]), (&json!("busy"), &json!(true)));
     assert_eq!(error["next"], "ralph queue claim --next");
     assert!(error["message"].as_str().expect("text").contains("claimed by `me`"), "{error}");
+    let unknown = desk.error(&["task", "done", &id, "--claim", "1-00000000"], 2);
     assert_eq!(
-        desk.error(&["task", "done", &id, "--claim", "1-00000000"], 3)["code"],
-        "claim_lost"
+        (&unknown["code"], &unknown["message"], &unknown["next"]),
+        (
+            &json!("not_found"),
+            &json!("no claim `1-00000000` is known"),
+            &json!("ralph queue ready")
+        )
     );
     // Other tasks are free to change.
     desk.ralph(&["task", "status", "draft", "RQ-0001"]).success();
@@ -108,7 +113,12 @@ fn a_lapsed_claim_is_taken_over_and_the_old_token_is_lost() {
         ran.code == Some(0)
     });
     assert_ne!(new.1, old);
-    assert_eq!(desk.error(&["task", "done", &id, "--claim", &old], 3)["code"], "claim_lost");
+    for args in [&["task", "done", &id][..], &["queue", "release"]] {
+        let error = desk.error(&[args, &["--claim", &old]].concat(), 3);
+        let message = error["message"].as_str().expect("text");
+        assert_eq!(error["code"], "claim_lost");
+        assert!(message.ends_with("has taken the task over"), "{error}");
+    }
 }
 
 #[test]
@@ -229,6 +239,61 @@ fn a_claim_asked_for_again_is_the_same_one() {
         "refused"
     );
     assert_eq!(claim(&desk, &[]).0, "RQ-0001");
+}
+
+#[test]
+fn a_claim_asked_for_again_is_told_as_it_was_and_lasts_no_longer() {
+    let desk = desk();
+    let ask = || desk.json(&["queue", "claim", "--request-id", "q"]);
+    let first = ask();
+    let told: Vec<&str> =
+        first["claim"].as_object().expect("an object").keys().map(String::as_str).collect();
+    assert_eq!(told, ["expires_at", "owner", "taken_at", "task", "token", "ttl_seconds"]);
+    let leases = desk.read(".git/ralph/leases.json");
+    assert_eq!(ask(), first);
+    assert_eq!(desk.read(".git/ralph/leases.json"), leases);
+}
+
+#[test]
+fn a_release_asked_for_again_is_answered_as_it_was() {
+    let desk = desk();
+    let (id, token) = claim(&desk, &[]);
+    let release = ["queue", "release", "--claim", &token, "--note", "no", "--request-id", "q"];
+    let first = desk.json(&release);
+    assert_eq!((&first["task"]["id"], &first["task"]["status"]), (&json!(id), &json!("todo")));
+    assert_eq!(desk.json(&release), first);
+    // Without the name it is another request, of one who has no claim.
+    assert_eq!(desk.error(&release[..4], 3)["code"], "claim_lost");
+    let from_stdin = |request: &str| {
+        let (_, token) = claim(&desk, &["--request-id", request]);
+        desk.sh(&format!(
+            "for n in 1 2; do echo later | \"$RALPH\" queue release --claim {token} --note - \
+             --request-id {request}-back || exit; done"
+        ))
+    };
+    from_stdin("r").success();
+}
+
+#[test]
+fn a_start_asked_for_again_leaves_what_was_finished_since() {
+    let desk = desk();
+    let (id, token) = claim(&desk, &[]);
+    let start = ["task", "start", &id, "--claim", &token, "--request-id", "s"];
+    desk.ralph(&start).success();
+    desk.ralph(&["task", "done", &id, "--claim", &token]).success();
+    let leases = desk.read(".git/ralph/leases.json");
+    desk.ralph(&start).success();
+    assert_eq!(desk.read(".git/ralph/leases.json"), leases);
+}
+
+#[test]
+fn an_owner_without_a_name_is_found_by_number() {
+    let desk = desk();
+    let line = "env -u USER -u LOGNAME \"$RALPH\" queue claim --json; echo \"$(id -un)\"";
+    let ran = desk.sh(line);
+    let (claimed, user) = ran.success().stdout.trim_end().rsplit_once('\n').expect("two parts");
+    let owner = parse(claimed)["claim"]["owner"].as_str().expect("text").to_owned();
+    assert!(owner.starts_with(&format!("{user}@")) || owner.starts_with("uid "), "{ran}");
 }
 
 #[test]

@@ -100,8 +100,10 @@ fn a_lapsed_lease_goes_to_the_next_and_fences_the_last() {
 
     let new = claim(&mut leases, &doing, None, 61).unwrap().unwrap();
     assert_eq!(new.task.as_str(), "RQ-1");
-    let lost = LeaseError::Lost { token: old.token };
-    assert_eq!(leases.permit(&touched, &tokens, time(62)), Err(lost));
+    let lost = leases.permit(&touched, &tokens, time(62)).unwrap_err().to_string();
+    assert!(lost.ends_with("has ended: `me` has taken the task over"), "{lost}");
+    let never = leases.permit(&touched, &["7-00000000".to_owned()], time(62)).unwrap_err();
+    assert_eq!(never, LeaseError::Unknown { token: "7-00000000".to_owned() });
     assert!(matches!(leases.permit(&touched, &[], time(62)), Err(LeaseError::Held { .. })));
     assert_eq!(leases.permit(&[id("RQ-0")], &[], time(62)), Ok(()));
 }
@@ -164,8 +166,15 @@ fn a_task_that_is_put_back_is_free() {
     assert_eq!(leases.leases.len(), 1);
     leases.settle(&came_to(Some(Status::Todo)), &tokens, time(1));
     assert_eq!(leases.leases, []);
+    let lost = leases.permit(&[], &tokens, time(1)).unwrap_err().to_string();
+    assert!(lost.ends_with("has ended: the task was given back"), "{lost}");
     claim(&mut leases, &todo, None, 2).unwrap().unwrap();
     assert!(leases.release(&id("RQ-1")) && !leases.release(&id("RQ-1")));
+    for minute in 3..300 {
+        claim(&mut leases, &todo, None, minute).unwrap().unwrap();
+        leases.release(&id("RQ-1"));
+    }
+    assert_eq!(leases.ended.len(), 200);
 }
 
 #[track_caller]

@@ -1,12 +1,13 @@
 //! `ralph queue claim` and `ralph queue release`.
 
+use std::slice;
 use std::time::Duration;
 
 use ralph_queue::edit::Restart;
 use ralph_queue::lease::{Lease, LeaseError, Request};
 use ralph_queue::runnability::Drafts;
 use ralph_queue::{Status, Task};
-use ralph_state::{Clock as _, TaskId};
+use ralph_state::{Clock as _, TaskId, Timestamp};
 use serde::Serialize;
 use serde_json::json;
 
@@ -27,6 +28,11 @@ const TRIES: usize = 16;
 
 pub(crate) fn claim(context: &Context, args: &ClaimArgs) -> Result<Exit, CliError> {
     let mut project = Project::open(context, "ralph queue claim")?;
+    if let Some(lease) = project.answer::<Lease>(context)? {
+        let leases = project.read_leases()?;
+        leases.permit(&[], slice::from_ref(&lease.token), context.clock.now()).map_err(ended)?;
+        return report(context, &project, Some(&lease));
+    }
     if let Some(lease) = renewed(context, &project, args)? {
         return report(context, &project, Some(&lease));
     }
@@ -35,15 +41,12 @@ pub(crate) fn claim(context: &Context, args: &ClaimArgs) -> Result<Exit, CliErro
             return report(context, &project, None);
         };
         project.claims.push(lease.token.clone());
-        let id = lease.task.as_str();
-        match project.edit(context, |edit| edit.start(id, Restart::Keep)) {
-            Ok(_) if is_dead(&project, &lease)? => {
-                give_back(context, &project, &lease.task)?;
-                let message = "the claim that this request got has ended";
-                return Err(CliError::new(ErrorKind::Refused, message)
-                    .hint("Ask under another `--request-id`."));
-            }
-            Ok(_) => return report(context, &project, Some(&lease)),
+        let started = project.edit(context, |edit| {
+            edit.start(lease.task.as_str(), Restart::Keep)?;
+            Ok(lease.clone())
+        });
+        match started {
+            Ok(lease) => return report(context, &project, Some(&lease)),
             Err(error) => {
                 // Finished or gone since it was looked at, or the queue cannot be written.
                 give_back(context, &project, &lease.task)?;
@@ -57,11 +60,12 @@ pub(crate) fn claim(context: &Context, args: &ClaimArgs) -> Result<Exit, CliErro
     Err(CliError::new(ErrorKind::Busy, "the queue changes faster than a task can be taken"))
 }
 
-/// Whether a request that was answered before got a lease anew: its task is not begun then.
-fn is_dead(project: &Project, lease: &Lease) -> Result<bool, CliError> {
-    let queue = project.queue()?;
-    let status = queue.find(lease.task.as_str()).map(|(_, task)| task.status);
-    Ok(lease.finished_at.is_none() && lease.request.is_some() && status != Some(Status::Doing))
+/// That the claim which was the answer is none any more. Another would be one that nobody works
+/// under.
+fn ended(error: LeaseError) -> CliError {
+    CliError::new(ErrorKind::Refused, error)
+        .context("this request was answered before")
+        .hint("Ask under another `--request-id`.")
 }
 
 /// Under the lock of the lease file, which all work trees share. It is written before
@@ -123,7 +127,8 @@ fn renewed(
 }
 
 fn owner(context: &Context, project: &Project) -> String {
-    let user = context.env.text("USER").unwrap_or("somebody");
+    let user = ["USER", "LOGNAME"].iter().find_map(|name| context.env.text(name));
+    let user = user.map_or_else(ralph_process::user_name, str::to_owned);
     format!("{user}@{}", project.files.holder.host)
 }
 
@@ -131,6 +136,38 @@ fn give_back(context: &Context, project: &Project, task: &TaskId) -> Result<(), 
     let released = project.leases.update(|leases| Ok::<_, CliError>(leases.release(task)))?;
     context.ui.saved(released.saved);
     Ok(())
+}
+
+#[derive(Serialize)]
+struct Claimed<'a> {
+    schema: Schema,
+    rev: String,
+    found: bool,
+    claim: Claim<'a>,
+    task: Option<&'a Task>,
+}
+
+/// A lease as its owner is told of it.
+#[derive(Serialize)]
+struct Claim<'a> {
+    task: &'a TaskId,
+    token: &'a str,
+    owner: &'a str,
+    taken_at: Timestamp,
+    ttl_seconds: u64,
+    expires_at: Timestamp,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    finished_at: Option<Timestamp>,
+}
+
+impl<'a> Claim<'a> {
+    fn of(lease: &'a Lease) -> Self {
+        let Lease { task, token, owner, taken_at, ttl_seconds, expires_at, finished_at, .. } =
+            lease;
+        let (taken_at, ttl_seconds) = (*taken_at, *ttl_seconds);
+        let (expires_at, finished_at) = (*expires_at, *finished_at);
+        Self { task, token, owner, taken_at, ttl_seconds, expires_at, finished_at }
+    }
 }
 
 fn report(context: &Context, project: &Project, lease: Option<&Lease>) -> Result<Exit, CliError> {
@@ -149,19 +186,11 @@ fn report(context: &Context, project: &Project, lease: Option<&Lease>) -> Result
         return Ok(Exit::Done);
     };
     if context.ui.wants_json() {
-        #[derive(Serialize)]
-        struct Claimed<'a> {
-            schema: Schema,
-            rev: String,
-            found: bool,
-            claim: &'a Lease,
-            task: Option<&'a Task>,
-        }
         context.ui.print_json(&Claimed {
             schema: Schema::v1("queue-claim"),
             rev: project::revision(&queue),
             found: true,
-            claim: lease,
+            claim: Claim::of(lease),
             task: queue.find(lease.task.as_str()).map(|(_, task)| task),
         })?;
         return Ok(Exit::Done);
@@ -176,18 +205,12 @@ fn report(context: &Context, project: &Project, lease: Option<&Lease>) -> Result
 
 pub(crate) fn release(context: &Context, args: &ReleaseArgs) -> Result<Exit, CliError> {
     let project = Project::open(context, "ralph queue release")?;
-    let id = released(&project, args)?;
-    if context.global.force {
-        give_back(context, &project, &id)?;
-    }
+    // A part of what is asked for, and so of whether it was asked for before.
     let note = Texts::of(context).note(&args.note)?;
-    let status = project.edit(context, |edit| {
-        let status = edit.find(id.as_str()).map(|(_, task)| task.status);
-        if status == Some(Status::Doing) {
-            edit.set_status(id.as_str(), Status::Todo, note.as_deref())?;
-        }
-        Ok(status)
-    })?;
+    let (id, status) = match project.answer(context)? {
+        Some(answered) => answered,
+        None => put_back(context, &project, args, note.as_deref())?,
+    };
     let refused = match status {
         Some(Status::Done | Status::Rejected) => Some("there is nothing to take again"),
         Some(Status::Todo | Status::Draft) if !context.global.force => {
@@ -213,15 +236,35 @@ pub(crate) fn release(context: &Context, args: &ReleaseArgs) -> Result<Exit, Cli
     Ok(Exit::Done)
 }
 
-fn released(project: &Project, args: &ReleaseArgs) -> Result<TaskId, CliError> {
+/// The task that was to be put back, and the status that it had.
+fn put_back(
+    context: &Context,
+    project: &Project,
+    args: &ReleaseArgs,
+    note: Option<&str>,
+) -> Result<(TaskId, Option<Status>), CliError> {
+    let id = released(context, project, args)?;
+    if context.global.force {
+        give_back(context, project, &id)?;
+    }
+    project.edit(context, |edit| {
+        let status = edit.find(id.as_str()).map(|(_, task)| task.status);
+        if status == Some(Status::Doing) {
+            edit.set_status(id.as_str(), Status::Todo, note)?;
+        }
+        Ok((id, status))
+    })
+}
+
+fn released(context: &Context, project: &Project, args: &ReleaseArgs) -> Result<TaskId, CliError> {
     if let Some(id) = &args.task_id {
         return Ok(project.find(&project.queue()?, id)?.1.id.clone());
     }
-    let leases = project.read_leases()?.leases;
-    let own = leases.into_iter().find(|lease| project.claims.contains(&lease.token));
-    own.map(|lease| lease.task).ok_or_else(|| match project.claims.first() {
-        Some(token) => LeaseError::Lost { token: token.clone() }.into(),
-        None => CliError::new(ErrorKind::Usage, "neither a task nor its claim was given")
-            .hint("Name the task, or give `--claim TOKEN`."),
+    let leases = project.read_leases()?;
+    leases.permit(&[], &project.claims, context.clock.now())?;
+    let own = leases.leases.into_iter().find(|lease| project.claims.contains(&lease.token));
+    own.map(|lease| lease.task).ok_or_else(|| {
+        CliError::new(ErrorKind::Usage, "neither a task nor its claim was given")
+            .hint("Name the task, or give `--claim TOKEN`.")
     })
 }
