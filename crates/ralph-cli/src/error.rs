@@ -554,6 +554,10 @@ impl From<JournalError> for CliError {
             _ => ErrorKind::Io,
         };
         let hint = match &error {
+            JournalError::Header { source: DecodeError::Newer { .. }, .. } => Some(NEWER),
+            JournalError::Header { .. } => Some(
+                "Only undo needs it. The next change of the queue keeps it as it is beside a new one.",
+            ),
             JournalError::Io { source, .. } => mend(source),
             _ => None,
         };

@@ -44,7 +44,10 @@ pub enum PreflightError {
         unmerged: Vec<PathBuf>,
     },
     /// The branch has commits that the remote does not have.
-    #[error("`{branch}` has {commits} commit(s) that `{remote}/{branch}` lacks")]
+    #[error(
+        "`{branch}` has {commits} commit{} that `{remote}/{branch}` lacks",
+        if *commits == 1 { "" } else { "s" }
+    )]
     Unpushed {
         /// The branch.
         branch: String,

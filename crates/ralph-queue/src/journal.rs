@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use ralph_state::document::DecodeError;
 use ralph_state::file::{self, Durability, Holder, ReplaceError};
-use ralph_state::journal::{Entries, Journal, JournalError};
+use ralph_state::journal::{BadLine, BadLineReason, Entries, Journal, JournalError};
 use ralph_state::{TaskId, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -215,6 +215,16 @@ impl QueueFiles {
                 (operation, is_undone)
             })
             .collect())
+    }
+
+    /// The lines of the journal that cannot be read, so that what they told of cannot be undone.
+    /// One without an end at the end of the file is none of them: it may be written just now.
+    pub fn unreadable_lines(&self) -> Result<Vec<BadLine>, JournalError> {
+        let Some(path) = &self.journal else { return Ok(Vec::new()) };
+        let journal = Journal::new(path, self.holder.clone());
+        let Entries { mut bad, .. } = journal.read::<Operation>()?;
+        bad.retain(|line| line.reason != BadLineReason::Torn);
+        Ok(bad)
     }
 
     /// Takes back an edit or an undo. What was changed elsewhere since stays. `permit` is asked

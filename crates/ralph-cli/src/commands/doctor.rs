@@ -20,10 +20,12 @@ use serde_json::json;
 use super::init::{lacks_ignore_lines, merge_driver, schema};
 use super::queue::merges;
 use super::run::setup;
+use super::undo;
 use crate::args::DoctorArgs;
 use crate::context::Context;
-use crate::error::{CliError, Exit, by};
+use crate::error::{CliError, ErrorKind, Exit, by};
 use crate::project::{self, Project};
+use crate::render::counted;
 use crate::render::envelope::Schema;
 use crate::standing;
 use crate::ui::{GREEN, RED, Text, YELLOW};
@@ -166,6 +168,7 @@ fn look(context: &Context, project: &Project, repo: Option<&Repo>, checks: &mut 
     let is_trusted = trusted.is_ok();
     checks.push(Check::of("trust", trusted.map(|()| "the programs named here may run".into())));
     checks.push(queue(context, project));
+    checks.push(journal(project));
     checks.push(runner(context, project, repo, is_trusted));
     let path = context.env.get("PATH");
     checks.push(if config.agent.ci_gate.enabled {
@@ -235,12 +238,14 @@ fn parallel_runs(context: &Context, layout: &Layout, project: &Project) -> Check
         return Check::warning(NAME, standing::unrecorded(&unrecorded), standing::RECOVER);
     }
     if let Some(state) = state {
-        return Check::ok(NAME, format!("{} records", state.workers.len()));
+        return Check::ok(NAME, counted(state.workers.len(), "record"));
     }
     match standing::workspaces(context, project).len() {
         0 => Check::ok(NAME, "none so far"),
         count => {
-            let message = format!("the state file is gone, and {count} workspaces are left");
+            let are = if count == 1 { "is" } else { "are" };
+            let left = counted(count, "workspace");
+            let message = format!("the state file is gone, and {left} {are} left");
             Check::warning(NAME, message, standing::RECOVER)
         }
     }
@@ -306,7 +311,7 @@ fn queue(context: &Context, project: &Project) -> Check {
     let errors = problems.iter().filter(|problem| problem.severity == Severity::Error).count();
     if errors > 0 {
         let next = Some("`ralph queue validate` names them.".to_owned());
-        let message = format!("{errors} errors");
+        let message = counted(errors, "error");
         return Check { name: "queue", verdict: Verdict::Problem, message, next };
     }
     match merges::unsettled(context, project, &queue) {
@@ -318,7 +323,21 @@ fn queue(context: &Context, project: &Project) -> Check {
         Ok(_) => {}
     }
     let open = queue.tasks().filter(|task| !task.status.is_terminal()).count();
-    Check::ok("queue", format!("valid, {open} open tasks"))
+    Check::ok("queue", format!("valid, {}", counted(open, "open task")))
+}
+
+/// Whether what was done to the queue can be undone.
+fn journal(project: &Project) -> Check {
+    const NAME: &str = "journal";
+    match undo::unreadable_lines(project) {
+        Ok(None) => Check::ok(NAME, "what was done to the queue can be undone"),
+        Ok(Some(message)) => Check::warning(NAME, message, undo::UNREADABLE),
+        // It holds no edit up.
+        Err(error) if error.kind == ErrorKind::Corrupt => {
+            Check { verdict: Verdict::Warning, ..Check::problem(NAME, error) }
+        }
+        Err(error) => Check::problem(NAME, error),
+    }
 }
 
 /// What a serial run can do with, and a parallel run cannot.
@@ -339,6 +358,13 @@ fn runner(context: &Context, project: &Project, repo: Option<&Repo>, is_trusted:
         return Check::problem("runner", error);
     }
     let name = runner.name().to_owned();
+    if !runner.is_there(&project.root) {
+        // A path that is meant from the work tree is looked for where the agent is started.
+        let program = runner.program().display();
+        let message = format!("the program `{program}` of the runner `{name}` is not there");
+        let next = format!("Make it, or name another in `{}`.", setup::program_key(&name));
+        return Check { name: "runner", verdict: Verdict::Problem, message, next: Some(next) };
+    }
     if let Some(Err(error)) = repo.map(|repo| preflight::in_workspaces(repo, runner.program())) {
         return not_for_workspaces("runner", error);
     }
@@ -397,13 +423,13 @@ fn migrations(context: &Context) -> Check {
         Ok((0, 0)) => Check::ok("versions", "every file is of its present version"),
         Ok((pending, 0)) => Check::warning(
             "versions",
-            format!("{pending} files of older versions"),
+            format!("{} of an older version", counted(pending, "file")),
             "`ralph migrate` shows what they become.",
         ),
         Ok((_, refused)) => Check {
             name: "versions",
             verdict: Verdict::Problem,
-            message: format!("{refused} files that cannot be used as they are"),
+            message: format!("{} that cannot be used", counted(refused, "file")),
             next: Some("`ralph migrate --list` shows which.".to_owned()),
         },
     }

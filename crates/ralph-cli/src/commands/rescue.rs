@@ -11,6 +11,7 @@ use crate::args::{RescueArgs, RescueCommand};
 use crate::context::Context;
 use crate::error::{CliError, ErrorKind, Exit};
 use crate::project::Project;
+use crate::render::counted;
 use crate::render::envelope::Schema;
 use crate::ui::{BOLD, DIM, Text};
 
@@ -73,7 +74,8 @@ fn list(context: &Context, repo: &Repo, all: bool) -> Result<Exit, CliError> {
 
 fn size(kept: &Kept) -> String {
     let change = kept.change;
-    format!("  {} file(s), +{} -{}", change.files, change.insertions, change.deletions)
+    let files = counted(change.files, "file");
+    format!("  {files}, +{} -{}", change.insertions, change.deletions)
 }
 
 fn row(kept: &Kept) -> Value {

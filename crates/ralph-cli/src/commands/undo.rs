@@ -2,6 +2,7 @@
 
 use ralph_queue::Severity;
 use ralph_queue::journal::{Direction, Operation, Origin, Which};
+use ralph_state::journal::BadLine;
 use serde::Serialize;
 
 use crate::args::{RedoArgs, UndoArgs};
@@ -9,6 +10,7 @@ use crate::commands::edited::Report;
 use crate::context::Context;
 use crate::error::{CliError, Exit};
 use crate::project::Project;
+use crate::render::counted;
 use crate::render::envelope::{List, Schema};
 use crate::ui::{BOLD, DIM, Text};
 
@@ -42,11 +44,52 @@ fn take_back(
         (Report::made(made), id)
     };
     let exit = report.tell(context)?;
+    tell_unreadable(context, &project)?;
     tell_passed_over(context, &project, which, id)?;
     if !args.dry_run {
         tell_errors(context, &project)?;
     }
     Ok(exit)
+}
+
+/// A line of the journal that cannot be read.
+#[derive(Serialize)]
+struct Unreadable {
+    line: usize,
+    reason: String,
+}
+
+fn unreadable(project: &Project) -> Result<Vec<Unreadable>, CliError> {
+    let lines = project.files.unreadable_lines()?;
+    let told = |BadLine { line, reason, .. }| Unreadable { line, reason: reason.to_string() };
+    Ok(lines.into_iter().map(told).collect())
+}
+
+/// What the journal says where it cannot be read may be newer than what it says elsewhere.
+fn tell_unreadable(context: &Context, project: &Project) -> Result<(), CliError> {
+    if let Some(message) = unreadable_lines(project)? {
+        context.ui.warn(message);
+        context.ui.hint(UNREADABLE);
+    }
+    Ok(())
+}
+
+/// What to do about lines of the journal that cannot be read.
+pub(crate) const UNREADABLE: &str =
+    "What such a line told of cannot be undone, the rest can: `ralph undo --list` shows it.";
+
+/// Which lines of the journal cannot be read, and why.
+pub(crate) fn unreadable_lines(project: &Project) -> Result<Option<String>, CliError> {
+    let (Some(path), lines) = (&project.files.journal, unreadable(project)?) else {
+        return Ok(None);
+    };
+    let [Unreadable { line, reason }, rest @ ..] = lines.as_slice() else { return Ok(None) };
+    let more = match rest.len() {
+        0 => String::new(),
+        count => format!(", nor can {}", counted(count, "more line")),
+    };
+    let path = project.shown(path);
+    Ok(Some(format!("line {line} of `{path}` cannot be read{more}: {reason}")))
 }
 
 /// What is newer than the operation that was taken back, and was left since nobody asked for it.
@@ -73,8 +116,7 @@ fn tell_errors(context: &Context, project: &Project) -> Result<(), CliError> {
     let problems = project.queue()?.validate(&project.files.rules);
     let errors = problems.iter().filter(|problem| problem.severity == Severity::Error).count();
     if errors > 0 {
-        let s = if errors == 1 { "" } else { "s" };
-        context.ui.warn(format_args!("the queue has {errors} error{s} now"));
+        context.ui.warn(format_args!("the queue has {} now", counted(errors, "error")));
         context.ui.hint("`ralph queue validate` names them.");
     }
     Ok(())
@@ -85,6 +127,15 @@ struct Item<'a> {
     #[serde(flatten)]
     operation: Told<'a>,
     undone: bool,
+}
+
+#[derive(Serialize)]
+struct Operations<'a> {
+    #[serde(flatten)]
+    list: List<'a, Item<'a>>,
+    /// Lines of the journal that cannot be read.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    unreadable: Vec<Unreadable>,
 }
 
 /// An operation without the bytes it replaced.
@@ -123,7 +174,10 @@ fn list(context: &Context) -> Result<Exit, CliError> {
             .map(|(operation, undone)| Item { operation: operation.into(), undone: *undone })
             .collect();
         let rev = project.queue()?.revision();
-        context.ui.print_json(&List::all(Schema::v1("operation-list"), rev, &items))?;
+        context.ui.print_json(&Operations {
+            list: List::all(Schema::v1("operation-list"), rev, &items),
+            unreadable: unreadable(&project)?,
+        })?;
         return Ok(Exit::Done);
     }
     let mut text = Text::new();
@@ -132,6 +186,7 @@ fn list(context: &Context) -> Result<Exit, CliError> {
         text = if *undone { text.style(DIM, "  undone").line() } else { text.line() };
     }
     context.ui.print(text)?;
+    tell_unreadable(context, &project)?;
     if operations.is_empty() {
         context.ui.say("No change is remembered.");
     }

@@ -4,3 +4,8 @@ pub(crate) mod envelope;
 pub(crate) mod progress;
 pub(crate) mod task;
 pub(crate) mod worker;
+
+/// So many of what `noun` names, which ends in `s` where it is not one.
+pub(crate) fn counted(count: usize, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}

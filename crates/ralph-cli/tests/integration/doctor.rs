@@ -66,6 +66,54 @@ fn each_thing_that_is_wrong_says_what_to_do() {
 }
 
 #[test]
+fn a_runner_of_the_work_tree_that_is_not_there_is_a_problem() {
+    let desk = Desk::new();
+    let config = r#"{ "version": 2, "agent": { "command": { "argv": ["./agent.sh"] } } }"#;
+    desk.write(".ralph/config.jsonc", config);
+    for args in [&["config", "show"][..], &["config", "trust", "init"]] {
+        desk.ralph(args).success();
+        let document = doctor(&desk, 3);
+        let runner = check(&document, "runner");
+        assert_eq!(runner["verdict"], "problem", "{runner}");
+        assert!(runner["next"].as_str().expect("text").contains("agent.command.argv"), "{runner}");
+    }
+}
+
+#[test]
+fn a_journal_that_cannot_be_read_is_told_and_left_as_it_is() {
+    let desk = Desk::new();
+    for title in ["one", "two", "three"] {
+        desk.add(title, &[]);
+    }
+    let file = ".ralph/cache/queue-journal.jsonl";
+    let text = desk.read(file);
+    let lines: Vec<&str> = text.lines().collect();
+    let broken = [lines[0], lines[1], "{ broken", lines[3], ""].join("\n");
+    let told = |line: &str, undoable: &[&str]| {
+        let document = parse(&desk.ralph(&["doctor", "--json"]).stdout);
+        let journal = check(&document, "journal");
+        let message = journal["message"].as_str().expect("text");
+        assert_eq!(journal["verdict"], "warning", "{journal}");
+        assert!(message.contains(line) && message.contains(file), "{journal}");
+        let ran = desk.ralph(&["undo", "--list"]);
+        assert!(ran.stderr.contains(line) && ran.stderr.contains(file), "{ran}");
+        assert!(undoable.iter().all(|id| ran.stdout.contains(id)), "{ran}");
+    };
+    desk.write(file, &broken);
+    told("line 3", &["RQ-0001", "RQ-0003"]);
+    assert_eq!(desk.json(&["undo", "--list"])["unreadable"][0]["line"], 3);
+    let ran = desk.ralph(&["undo"]);
+    assert!(ran.success().stderr.contains("line 3 of `.ralph/cache/"), "{ran}");
+    assert!(desk.read(file).starts_with(&broken), "what cannot be read is kept");
+    let headless = broken.replacen(lines[0], "no header", 1);
+    desk.write(file, &headless);
+    told("line 1", &[]);
+    desk.add("four", &[]);
+    let kept = ".ralph/cache/queue-journal.corrupt.jsonl.bak";
+    assert_eq!(desk.read(kept), headless);
+}
+
+#[test]
 fn a_look_makes_no_workspace_root_and_asks_git_for_the_merge_driver() {
     let desk = Desk::new();
     let look = || parse(&desk.ralph(&["doctor", "--json"]).stdout);

@@ -132,7 +132,9 @@ pub enum RunError {
 pub enum Refused {
     /// Unfinished work belongs to another branch.
     #[error(
-        "{unfinished} unfinished task(s) of an earlier run belong to the branch `{was}`, not to `{now}`"
+        "{unfinished} unfinished task{} of an earlier run belong{} to the branch `{was}`, not to `{now}`",
+        if *unfinished == 1 { "" } else { "s" },
+        if *unfinished == 1 { "s" } else { "" }
     )]
     OtherBranch {
         /// The branch of the earlier run.

@@ -29,6 +29,7 @@ use crate::commands::task;
 use crate::context::Context;
 use crate::error::{CliError, ErrorKind, Exit};
 use crate::project::{self, Project};
+use crate::render::counted;
 use crate::render::envelope::{Budget, Cut, List, Schema};
 use crate::render::task::reasons as reasons_of;
 use crate::standing;
@@ -456,5 +457,5 @@ fn next_id(context: &Context, args: &NextIdArgs) -> Result<Exit, CliError> {
 }
 
 fn tasks(count: usize) -> String {
-    if count == 1 { "1 task".to_owned() } else { format!("{count} tasks") }
+    counted(count, "task")
 }

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::context::Context;
 use crate::error::{CliError, Exit};
+use crate::render::counted;
 use crate::render::envelope::Schema;
 use crate::render::task::retry;
 use crate::render::worker::outcome;
@@ -129,7 +130,9 @@ fn print(context: &Context, summary: &RunSummary) -> Result<(), CliError> {
         context.ui.hint("`git diff -- .ralph` shows it; commit it yourself, or take it back.");
     }
     if summary.kept > 0 {
-        context.ui.say(format!("{} task(s) of earlier runs failed or are blocked.", summary.kept));
+        let (kept, are) =
+            (counted(summary.kept, "task"), if summary.kept == 1 { "is" } else { "are" });
+        context.ui.say(format!("{kept} of earlier runs failed or {are} blocked."));
         context.ui.hint("`ralph run parallel status` shows them.");
     }
     if summary.tasks.is_empty() && summary.stopped == Some(StopReason::Limit) {

@@ -295,7 +295,7 @@ pub(crate) fn runner(
 }
 
 /// The key of the configuration that names the program of a runner.
-fn program_key(name: &str) -> String {
+pub(crate) fn program_key(name: &str) -> String {
     match name {
         "command" => "agent.command.argv".to_owned(),
         _ if Runner::known().contains(&name) => {
