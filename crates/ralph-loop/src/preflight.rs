@@ -271,11 +271,18 @@ fn no_merge(project: &Project) -> Result<(), PreflightError> {
         .filter(|change| change.kind == ChangeKind::Unmerged)
         .map(|change| change.path)
         .collect();
-    let mut is_under_way = !unmerged.is_empty();
-    for head in ["MERGE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD"] {
-        is_under_way = is_under_way || project.repo.resolve(head)?.is_some();
-    }
+    let is_under_way = !unmerged.is_empty() || is_under_way(&project.repo)?;
     if is_under_way { Err(PreflightError::MergeUnderWay { unmerged }) } else { Ok(()) }
+}
+
+/// Whether a merge, a rebase or the like is not concluded.
+pub(crate) fn is_under_way(repo: &Repo) -> Result<bool, GitError> {
+    for head in ["MERGE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD", "REBASE_HEAD"] {
+        if repo.resolve(head)?.is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Changes in the work tree that are not Ralph's own.
