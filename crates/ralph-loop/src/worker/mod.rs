@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use ralph_agent::{Phase, Runner, RunnerError};
 use ralph_git::{CreateError, FetchError, GitError, OpenError, RemoteUrls, Sha, Workspace};
 use ralph_queue::Task;
-use ralph_state::file::{Holder, LockError};
+use ralph_state::file::{FileLock, Holder, LockError};
 use ralph_state::parallel::WorkerEvent;
 use ralph_state::{ParallelStateFile, Store, TaskId, WorkerRecord, WorkerStep};
 use thiserror::Error;
@@ -219,8 +219,17 @@ fn go_on(
     claim: Claim,
     record: &WorkerRecord,
 ) -> Result<WorkerEnd, WorkerError> {
-    let queue = project.queue.load()?;
+    let mut queue = project.queue.load()?;
     let id = claim.task().clone();
+    if queue.find(id.as_str()).is_none() {
+        // While the checkout is fast-forwarded, what the user added to the queue is set aside.
+        let _lock = FileLock::acquire(
+            &project.queue.lock_path(),
+            &project.holder,
+            project.queue.lock_wait,
+        )?;
+        queue = project.queue.load()?;
+    }
     let Some((_, task)) = queue.find(id.as_str()) else {
         return Err(WorkerError::NoSuchTask { task: id });
     };
