@@ -25,6 +25,19 @@ fn a_new_repository_gets_everything_and_a_second_time_changes_nothing() {
 }
 
 #[test]
+fn the_commands_of_its_last_words_leave_a_clean_tree() {
+    let desk = Desk::bare();
+    let commit = "`git add .ralph .gitignore`, then `git commit -m \"Set up Ralph\"`";
+    let ran = desk.ralph(&["init"]);
+    assert!(ran.success().stderr.contains(commit), "{ran}");
+    desk.git(&["add", ".ralph", ".gitignore"]);
+    desk.git(&["commit", "-m", "Set up Ralph"]);
+    assert_eq!(desk.git(&["status", "--porcelain"]), "");
+    let again = desk.ralph(&["init"]);
+    assert!(!again.success().stderr.contains("git add"), "{again}");
+}
+
+#[test]
 fn what_ralph_writes_for_itself_never_makes_the_tree_dirty() {
     let desk = Desk::new();
     desk.add("a task", &[]);

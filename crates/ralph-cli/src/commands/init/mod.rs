@@ -212,11 +212,30 @@ fn report(context: &Context, root: &Path, plan: &Plan, is_trusted: bool) -> Resu
         None => {}
     }
     if is_trusted {
-        context.ui.say("The programs named in .ralph/config.jsonc are trusted.");
+        context.ui.say(
+            "The programs named in .ralph/config.jsonc are trusted. After a change of them: \
+             `ralph config trust init`.",
+        );
     }
     if plan.files.is_empty() {
         context.ui.say("Everything was in place already.");
     }
     context.ui.hint("`ralph task add \"What is to be done\"`, then `ralph run loop`.");
+    let names = uncommitted(context, root);
+    if !names.is_empty() {
+        context.ui.hint(format!(
+            "Commit it, so that every clone and worker has it: `git add {}`, then \
+             `git commit -m \"Set up Ralph\"`.",
+            names.join(" ")
+        ));
+    }
     Ok(Exit::Done)
+}
+
+/// What `ralph init` makes or changes and git has not got as it is.
+fn uncommitted(context: &Context, root: &Path) -> Vec<&'static str> {
+    let changes = context.repo(root).ok().and_then(|repo| repo.changes().ok()).unwrap_or_default();
+    let mut names = vec![RALPH_DIR, ".gitignore", ".gitattributes"];
+    names.retain(|name| changes.iter().any(|change| change.path.starts_with(name)));
+    names
 }

@@ -79,11 +79,29 @@ fn run_loop(context: &Context, args: &LoopArgs) -> Result<Exit, CliError> {
                 );
             }
             with_progress(context, "ralph run loop", &args.agent, max_tasks, |project| {
+                warn_of_unknown_queue(context, project)?;
                 Ok(coordinator::run(project, workers.into())?)
             })
         }
         None => serial(context, "ralph run loop", &args.agent, max_tasks, &Wanted::All),
     }
+}
+
+/// A queue that git does not know is edited here alone. Where git ignores it, that is meant so.
+fn warn_of_unknown_queue(context: &Context, project: &project::Project) -> Result<(), CliError> {
+    let Ok(queue) = project.queue.queue.strip_prefix(project.repo.root()) else { return Ok(()) };
+    if project.repo.is_tracked(queue)? || project.repo.is_ignored(queue)? {
+        return Ok(());
+    }
+    context.ui.warn(format!(
+        "git does not know `{}`: what lands does not say which tasks are done, and no other \
+         clone has them",
+        queue.display()
+    ));
+    context.ui.hint(
+        "`git add .ralph` and a commit change that; a line in `.gitignore` says that it is meant.",
+    );
+    Ok(())
 }
 
 fn resume(context: &Context, args: &ResumeArgs) -> Result<Exit, CliError> {

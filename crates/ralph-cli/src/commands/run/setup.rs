@@ -252,7 +252,9 @@ pub(crate) fn trusted(
     for (key, value) in &executables.entries {
         error = error.hint(format!("{key}: {value}"));
     }
-    Err(error.hint("Look at them, then run `ralph config trust init`."))
+    Err(error.hint(
+        "They would run on this machine as you. Look at them, then run `ralph config trust init`.",
+    ))
 }
 
 /// The runner asked for, or the first agent on PATH; that choice is said.
