@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use ralph_state::{Amount, WorkerStep};
 
-use crate::checkout::Behind;
 use crate::recover::Action;
 
 /// Something worth telling. The engine prints nothing; its caller renders these.
@@ -181,7 +180,7 @@ pub struct RunSummary {
     /// [`StopReason::WorkLeft`].
     pub unstarted: usize,
     /// Why the checkout does not have what landed, if it does not.
-    pub behind: Option<Behind>,
+    pub behind: Option<String>,
     /// Tasks of earlier runs that failed or are blocked, and wait for the user.
     pub kept: usize,
     /// Files below `.ralph` of the user's checkout that changed in a serial run, and that its

@@ -6,7 +6,7 @@ use std::path::{Component, Path, PathBuf};
 use ralph_agent::{Counter, Runner};
 use ralph_config::{AgentConfig, CiGate};
 use ralph_git::{
-    Change, ChangeKind, FetchError, GitError, Head, IdentityError, RemoteUrls, Repo, Sha,
+    Change, ChangeKind, FetchError, GitError, Head, IdentityError, Operation, RemoteUrls, Repo, Sha,
 };
 use thiserror::Error;
 
@@ -32,16 +32,24 @@ pub enum PreflightError {
         branch: String,
     },
     /// The checkout has changes that agents would not see or would mix with theirs.
-    #[error("the work tree has uncommitted changes: {}", list(.files))]
+    #[error("the work tree has uncommitted changes: {}", list(.changes))]
     Dirty {
-        /// The changed files.
-        files: Vec<PathBuf>,
+        /// What is changed.
+        changes: Vec<Change>,
     },
-    /// A merge, cherry-pick or revert of the user's is under way: a commit would conclude it.
-    #[error("a merge is under way in your checkout{}", in_conflict(.unmerged))]
-    MergeUnderWay {
+    /// A merge, rebase or the like of the user's is under way: a commit would conclude it.
+    #[error("`git {operation}` is under way in your checkout{}", in_conflict(.unmerged))]
+    UnderWay {
+        /// What it is.
+        operation: Operation,
         /// The files in conflict; none when all are settled and the commit is not made yet.
-        unmerged: Vec<PathBuf>,
+        unmerged: Vec<Change>,
+    },
+    /// Files are in conflict though no merge is under way, as `git stash pop` leaves them.
+    #[error("files of your checkout are in conflict: {}", list(.unmerged))]
+    Unmerged {
+        /// These.
+        unmerged: Vec<Change>,
     },
     /// The branch has commits that the remote does not have.
     #[error(
@@ -138,7 +146,7 @@ pub struct Ground {
 /// # Errors
 /// The first thing that is not right.
 pub fn parallel(project: &Project) -> Result<Ground, PreflightError> {
-    let (branch, commit) = branch(project)?;
+    let (branch, commit) = branch(&project.repo)?;
     let Some(commit) = commit else { return Err(PreflightError::NoCommit { branch }) };
     limits_hold(&project.config.agent, &project.runner)?;
     clean(project)?;
@@ -173,11 +181,15 @@ pub fn limits_hold(agent: &AgentConfig, runner: &Runner) -> Result<(), Preflight
 ///
 /// # Errors
 /// When HEAD is detached or git fails.
-pub fn branch(project: &Project) -> Result<(String, Option<Sha>), PreflightError> {
-    match project.repo.head()? {
-        Head::Branch { name, commit } => Ok((name, commit)),
-        Head::Detached { commit } => Err(PreflightError::DetachedHead { commit }),
-    }
+pub fn branch(repo: &Repo) -> Result<(String, Option<Sha>), PreflightError> {
+    let commit = match repo.head()? {
+        Head::Branch { name, commit } => return Ok((name, commit)),
+        Head::Detached { commit } => commit,
+    };
+    Err(match repo.operation()? {
+        Some(operation) => PreflightError::UnderWay { operation, unmerged: unmerged(repo)? },
+        None => PreflightError::DetachedHead { commit },
+    })
 }
 
 /// Whether the gate's program is there; asked before agents work, not after.
@@ -255,56 +267,53 @@ pub fn gate_program(gate: &CiGate, path: Option<&OsStr>) -> Result<(), Preflight
 /// # Errors
 /// When it is not, unless that is accepted; when a merge is under way, in any case.
 pub fn clean(project: &Project) -> Result<(), PreflightError> {
-    no_merge(project)?;
+    nothing_under_way(&project.repo)?;
     if project.options.checkout == CheckoutPolicy::Accept {
         return Ok(());
     }
-    let files = foreign_changes(project)?;
-    if files.is_empty() { Ok(()) } else { Err(PreflightError::Dirty { files }) }
+    let changes = foreign_changes(project)?;
+    if changes.is_empty() { Ok(()) } else { Err(PreflightError::Dirty { changes }) }
 }
 
 /// That no merge of the user's is under way, also where changes are accepted: what it has not
 /// settled would be committed as it is, or be dropped.
-fn no_merge(project: &Project) -> Result<(), PreflightError> {
-    let changes = project.repo.changes()?.into_iter();
-    let unmerged: Vec<PathBuf> = changes
-        .filter(|change| change.kind == ChangeKind::Unmerged)
-        .map(|change| change.path)
-        .collect();
-    let is_under_way = !unmerged.is_empty() || is_under_way(&project.repo)?;
-    if is_under_way { Err(PreflightError::MergeUnderWay { unmerged }) } else { Ok(()) }
+///
+/// # Errors
+/// When one is, or files are in conflict without one.
+pub fn nothing_under_way(repo: &Repo) -> Result<(), PreflightError> {
+    let unmerged = unmerged(repo)?;
+    match repo.operation()? {
+        // On a branch it is only looked at, and nothing of it is in the way.
+        None | Some(Operation::Bisect) if unmerged.is_empty() => Ok(()),
+        None => Err(PreflightError::Unmerged { unmerged }),
+        Some(operation) => Err(PreflightError::UnderWay { operation, unmerged }),
+    }
 }
 
-/// Whether a merge, a rebase or the like is not concluded.
-pub(crate) fn is_under_way(repo: &Repo) -> Result<bool, GitError> {
-    for head in ["MERGE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD", "REBASE_HEAD"] {
-        if repo.resolve(head)?.is_some() {
-            return Ok(true);
-        }
-    }
-    Ok(false)
+fn unmerged(repo: &Repo) -> Result<Vec<Change>, GitError> {
+    let mut changes = repo.changes()?;
+    changes.retain(|change| change.kind == ChangeKind::Unmerged);
+    Ok(changes)
 }
 
 /// Changes in the work tree that are not Ralph's own.
 ///
 /// # Errors
 /// When git fails.
-pub fn foreign_changes(project: &Project) -> Result<Vec<PathBuf>, GitError> {
+pub fn foreign_changes(project: &Project) -> Result<Vec<Change>, GitError> {
     let own = own_files(project);
     let is_own = |change: &Change| {
         own.contains(&change.path)
             || layout::is_runtime(&change.path)
             || (change.path.starts_with(".ralph") && change.kind == ChangeKind::Untracked)
     };
-    let changes = project.repo.changes()?;
-    let mut files = Vec::new();
-    for change in changes {
-        if is_own(&change) || is_own_ignore_edit(project, &change)? {
-            continue;
+    let mut foreign = Vec::new();
+    for change in project.repo.changes()? {
+        if !is_own(&change) && !is_own_ignore_edit(project, &change)? {
+            foreign.push(change);
         }
-        files.push(change.path);
     }
-    Ok(files)
+    Ok(foreign)
 }
 
 /// Files of the user that Ralph edits on the user's behalf.
@@ -398,16 +407,16 @@ fn pushed(project: &Project, branch: &str, commit: &Sha) -> Result<(), Preflight
     Err(PreflightError::Unpushed { branch: branch.to_owned(), remote, commits })
 }
 
-fn in_conflict(files: &[PathBuf]) -> String {
-    if files.is_empty() { String::new() } else { format!(", in conflict: {}", list(files)) }
+fn in_conflict(changes: &[Change]) -> String {
+    if changes.is_empty() { String::new() } else { format!(", in conflict: {}", list(changes)) }
 }
 
-fn list(files: &[PathBuf]) -> String {
+fn list(changes: &[Change]) -> String {
     const SHOWN: usize = 5;
     let mut text: Vec<String> =
-        files.iter().take(SHOWN).map(|file| file.display().to_string()).collect();
-    if files.len() > SHOWN {
-        text.push(format!("and {} more", files.len() - SHOWN));
+        changes.iter().take(SHOWN).map(|change| change.path.display().to_string()).collect();
+    if changes.len() > SHOWN {
+        text.push(format!("and {} more", changes.len() - SHOWN));
     }
     text.join(", ")
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use ralph_agent::{Login, Surroundings};
 use ralph_config::Overrides;
-use ralph_git::{Head, Repo};
+use ralph_git::Repo;
 use ralph_loop::layout::Layout;
 use ralph_loop::preflight::PreflightError;
 use ralph_loop::{living, preflight, target};
@@ -140,14 +140,11 @@ fn git(context: &Context, root: &Path, args: &DoctorArgs, checks: &mut Vec<Check
     let version = repo.git_version();
     checks.push(Check::of("git", version.map(|it| format!("{it}, repository `{shown}`"))));
     checks.push(Check::of("identity", repo.identity().map(|()| "git knows who commits".into())));
-    checks.push(match repo.head() {
-        Ok(Head::Branch { name, commit: Some(_) }) => Check::ok("branch", name),
-        Ok(Head::Branch { name: branch, commit: None }) => {
-            Check::problem("branch", PreflightError::NoCommit { branch })
+    checks.push(match preflight::branch(&repo) {
+        Ok((name, Some(_))) => {
+            Check::of("branch", preflight::nothing_under_way(&repo).map(|()| name))
         }
-        Ok(Head::Detached { commit }) => {
-            Check::problem("branch", PreflightError::DetachedHead { commit })
-        }
+        Ok((branch, None)) => Check::problem("branch", PreflightError::NoCommit { branch }),
         Err(error) => Check::problem("branch", error),
     });
     checks.push(match repo.remote_url(target::REMOTE) {

@@ -2,6 +2,7 @@
 
 mod fast_forward;
 mod history;
+mod operation;
 mod rebase;
 mod remote;
 mod repo;

@@ -77,7 +77,7 @@ impl Serial<'_> {
             )));
             return Ok(Ended::Done);
         }
-        let (branch, _) = preflight::branch(self.project)?;
+        let (branch, _) = preflight::branch(&self.project.repo)?;
         if branch != self.branch {
             return Ok(Ended::Blocked(format!(
                 "`{branch}` is checked out now, and the work is for `{}`",

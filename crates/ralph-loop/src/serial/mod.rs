@@ -168,7 +168,7 @@ const BRANCH: &str = "branch";
 pub fn run(project: &Project, wanted: &Wanted) -> Result<RunSummary, SerialError> {
     let _run = coordinator::run_lock(project)?;
     checkout::finish_set_aside(project)?;
-    let (branch, _) = preflight::branch(project)?;
+    let (branch, _) = preflight::branch(&project.repo)?;
     preflight::limits_hold(&project.config.agent, &project.runner)?;
     preflight::gate_exists(project)?;
     if project.config.agent.git_publish_mode != GitPublishMode::Off {

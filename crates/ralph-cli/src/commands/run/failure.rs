@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use ralph_agent::TurnError;
-use ralph_git::{DiscoverError, GitError, IdentityError};
+use ralph_git::{Change, ChangeKind, DiscoverError, GitError, IdentityError, Operation};
 use ralph_loop::checkout::CheckoutError;
 use ralph_loop::coordinator::{Refused, RunError};
 use ralph_loop::living::LivingError;
@@ -22,6 +22,34 @@ pub(super) fn commit_or_absolute(program: &Path) -> String {
         "Commit `{}`, or give an absolute path to it in `.ralph/config.jsonc`.",
         program.display()
     )
+}
+
+/// How a work tree gets clean.
+fn put_aside(changes: &[Change]) -> &'static str {
+    // What git does not know is not stashed by `git stash` alone.
+    let is_new =
+        |change: &Change| matches!(change.kind, ChangeKind::Untracked | ChangeKind::Repository);
+    if changes.iter().any(is_new) {
+        "Commit them, name what is not the project's in `.gitignore`, or put them aside with \
+         `git stash --include-untracked`."
+    } else {
+        "Commit them, or put them aside with `git stash`."
+    }
+}
+
+/// How what git is in the middle of is ended.
+fn end(operation: Operation) -> String {
+    match operation {
+        Operation::Merge => {
+            "Conclude it (`git status` says how; `ralph queue resolve` settles the \
+                             queue), or give it up: `git merge --abort`."
+                .to_owned()
+        }
+        Operation::Bisect => "End it: `git bisect reset`.".to_owned(),
+        other => {
+            format!("Finish it, `git {other} --continue`, or give it up: `git {other} --abort`.")
+        }
+    }
 }
 
 impl From<DiscoverError> for CliError {
@@ -94,14 +122,14 @@ impl From<PreflightError> for CliError {
                 ErrorKind::Refused,
                 "Make a first commit: `git add -A`, then `git commit -m \"Start\"`.".to_owned(),
             ),
-            PreflightError::Dirty { .. } => (
+            PreflightError::Dirty { changes } => (
                 ErrorKind::DirtyTree,
-                "Commit or stash them. With `--force` the run goes on all the same.".to_owned(),
+                format!("{} With `--force` the run goes on all the same.", put_aside(changes)),
             ),
-            PreflightError::MergeUnderWay { .. } => (
+            PreflightError::UnderWay { operation, .. } => (ErrorKind::DirtyTree, end(*operation)),
+            PreflightError::Unmerged { .. } => (
                 ErrorKind::DirtyTree,
-                "Conclude it (`git status` says how; `ralph queue resolve` settles the queue), or \
-                 give it up: `git merge --abort`."
+                "Settle them, then `git add` each; `ralph queue resolve` settles the queue."
                     .to_owned(),
             ),
             PreflightError::Unpushed { branch, remote, .. } => (

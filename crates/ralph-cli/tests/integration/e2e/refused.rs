@@ -180,6 +180,75 @@ fn a_gate_that_is_not_executable() {
 }
 
 #[test]
+fn what_git_is_in_the_middle_of_is_named_and_how_to_end_it() {
+    let scene = Scene::new(Remote::None, Books::Tracked);
+    scene.tasks(1);
+    scene.git(&["switch", "--quiet", "--create", "side"]);
+    scene.sandbox.write(scene.dir.join("shared.txt"), "theirs\n");
+    scene.commit("Theirs");
+    scene.git(&["switch", "--quiet", scene.branch]);
+    scene.sandbox.write(scene.dir.join("shared.txt"), "ours\n");
+    scene.commit("Ours");
+    let begun: [(&[&str], &str, &[&str]); 3] = [
+        (&["rebase", "side"], "`git rebase` is under way", &["rebase", "--abort"]),
+        (&["cherry-pick", "side"], "`git cherry-pick` is under way", &["cherry-pick", "--abort"]),
+        (&["bisect", "start", "HEAD", "HEAD~2"], "`git bisect` is under way", &["bisect", "reset"]),
+    ];
+    for (begin, told, end) in begun {
+        drop(scene.sandbox.run("git", &scene.dir, begin));
+        for args in [&["run", "loop"][..], &["run", "loop", "--parallel", "1"], &["doctor"]] {
+            let ran = scene.ralph(args);
+            let text = format!("{}{}", ran.exited(3).stdout, ran.stderr);
+            assert!(text.contains(told), "{ran}");
+            assert!(text.contains(&format!("`git {}`", end.join(" "))), "{ran}");
+        }
+        scene.git(end);
+    }
+    // Files in conflict, and nothing to abort.
+    scene.sandbox.write(scene.dir.join("shared.txt"), "stashed\n");
+    scene.git(&["stash", "--quiet"]);
+    scene.sandbox.write(scene.dir.join("shared.txt"), "later\n");
+    scene.commit("Later");
+    scene.sandbox.run("git", &scene.dir, ["stash", "pop"]).exited(1);
+    let ran = scene.ralph(&["run", "loop"]);
+    assert!(ran.exited(3).stderr.contains("in conflict: shared.txt"), "{ran}");
+    assert!(!ran.stderr.contains("--abort"), "{ran}");
+    assert_eq!(scene.log("turns"), Vec::<String>::new());
+}
+
+#[test]
+fn a_queue_that_git_neither_knows_nor_ignores_is_told() {
+    let scene = Scene::new(Remote::Bare, Books::Tracked);
+    scene.tasks(1);
+    let told = "git does not know `.ralph/queue.jsonc`";
+    scene.git(&["rm", "--cached", "--quiet", ".ralph/queue.jsonc"]);
+    scene.git(&["commit", "--quiet", "--message", "Forget the queue"]);
+    scene.git(&["push", "--quiet", "origin", "HEAD"]);
+    let ran = scene.ralph(&["run", "loop", "--parallel", "1"]);
+    assert!(ran.success().stderr.contains(told), "{ran}");
+    scene.ralph(&["task", "add", "Another"]).success();
+    let ignored = scene.dir.join(".git/info/exclude");
+    scene.sandbox.write(ignored, "/.ralph/queue.jsonc\n");
+    let ran = scene.ralph(&["run", "loop", "--parallel", "1"]);
+    assert!(!ran.success().stderr.contains(told), "{ran}");
+}
+
+#[test]
+fn the_hint_for_changes_works_for_files_that_git_does_not_know() {
+    let scene = Scene::new(Remote::None, Books::Tracked);
+    scene.tasks(1);
+    scene.sandbox.write(scene.dir.join("shared.txt"), "changed\n");
+    let ran = scene.ralph(&["run", "loop"]);
+    assert!(ran.exited(3).stderr.contains("`git stash`"), "{ran}");
+    scene.sandbox.write(scene.dir.join("notes"), "new\n");
+    let ran = scene.ralph(&["run", "loop"]);
+    let aside = ["stash", "--include-untracked"];
+    assert!(ran.exited(3).stderr.contains(&format!("`git {}`", aside.join(" "))), "{ran}");
+    scene.git(&aside);
+    scene.ralph(&["run", "loop"]).success();
+}
+
+#[test]
 fn a_merge_of_the_users_is_never_concluded_by_a_run() {
     let scene = Scene::new(Remote::None, Books::Tracked);
     scene.tasks(1);
@@ -202,7 +271,7 @@ fn a_merge_of_the_users_is_never_concluded_by_a_run() {
             [&["run", "loop"][..], &["run", "loop", "--force"], &["run", "loop", "--parallel", "1"]]
         {
             let ran = scene.ralph(args);
-            assert!(ran.exited(3).stderr.contains("a merge is under way"), "{ran}");
+            assert!(ran.exited(3).stderr.contains("`git merge` is under way"), "{ran}");
         }
         assert_eq!(scene.git(&["rev-parse", "HEAD"]), head);
         assert!(scene.dir.join(".git/MERGE_HEAD").exists());
