@@ -17,30 +17,49 @@ const TARGETS: [(&str, &str, u32); 8] = [
     ("agent_stream", "fuzz/seeds/agent_stream", 4096),
 ];
 
-/// `cargo xtask fuzz [TARGET] [--runs N]`, so many for each target.
-pub(crate) fn run(args: &[String]) -> ExitCode {
-    let (only, runs) = match args {
-        [] => (None, 50_000),
-        [flag, runs] if flag == "--runs" => (None, runs.parse().unwrap_or(0)),
-        [target, flag, runs] if flag == "--runs" => (Some(target), runs.parse().unwrap_or(0)),
-        [target] => (Some(target), 50_000),
-        _ => (None, 0),
-    };
-    let known = only.is_none_or(|only| TARGETS.iter().any(|(name, ..)| name == only));
-    if runs == 0_u64 || !known {
-        eprintln!("Usage: cargo xtask fuzz [TARGET] [--runs N]");
-        return ExitCode::from(2);
+const USAGE: &str = "Usage: cargo xtask fuzz [TARGET] [--runs N] [--seed N]";
+
+/// What was asked for.
+#[derive(Debug, PartialEq, Eq)]
+struct Wanted<'a> {
+    only: Option<&'a str>,
+    /// For each target.
+    runs: u64,
+    /// Of the random numbers; each run has its own if there is none.
+    seed: Option<u32>,
+}
+
+fn parse(args: &[String]) -> Option<Wanted<'_>> {
+    let mut wanted = Wanted { only: None, runs: 50_000, seed: None };
+    let mut args = args.iter();
+    while let Some(arg) = args.next() {
+        match arg.as_str() {
+            "--runs" => wanted.runs = args.next()?.parse().ok().filter(|runs| *runs > 0)?,
+            "--seed" => wanted.seed = Some(args.next()?.parse().ok()?),
+            target => {
+                wanted.only = Some(TARGETS.iter().find(|(name, ..)| *name == target)?.0);
+            }
+        }
     }
+    Some(wanted)
+}
+
+/// Runs the targets, or the one that is named.
+pub(crate) fn run(args: &[String]) -> ExitCode {
+    let Some(wanted) = parse(args) else {
+        eprintln!("{USAGE}");
+        return ExitCode::from(2);
+    };
     if !cargo::has("fuzz") {
         println!("SKIPPED: this machine has no `cargo fuzz`");
         return ExitCode::SUCCESS;
     }
     let mut total = Counts::default();
     for (target, seeds, size) in TARGETS {
-        if only.is_some_and(|only| only != target) {
+        if wanted.only.is_some_and(|only| only != target) {
             continue;
         }
-        match fuzz(target, seeds, size, runs) {
+        match fuzz(target, seeds, size, &wanted) {
             Ok(figures) => {
                 println!("{target}: {figures}");
                 total.passed += 1;
@@ -55,7 +74,7 @@ pub(crate) fn run(args: &[String]) -> ExitCode {
     if total.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-fn fuzz(target: &str, seeds: &str, size: u32, runs: u64) -> Result<String, String> {
+fn fuzz(target: &str, seeds: &str, size: u32, wanted: &Wanted<'_>) -> Result<String, String> {
     let root = cargo::root();
     let corpus = root.join("fuzz/corpus").join(target);
     fs_err::create_dir_all(&corpus).map_err(|error| error.to_string())?;
@@ -64,7 +83,8 @@ fn fuzz(target: &str, seeds: &str, size: u32, runs: u64) -> Result<String, Strin
     let mut command = cargo::command(["fuzz", "run", "--sanitizer", "none", target]);
     command.arg(&corpus).arg(root.join(seeds)).arg("--");
     command
-        .arg(format!("-runs={runs}"))
+        .args(wanted.seed.map(|seed| format!("-seed={seed}")))
+        .arg(format!("-runs={}", wanted.runs))
         .arg(format!("-max_len={size}"))
         .arg("-print_final_stats=1");
     let mut child = command.stderr(Stdio::piped()).spawn().map_err(|error| error.to_string())?;
@@ -82,4 +102,22 @@ fn fuzz(target: &str, seeds: &str, size: u32, runs: u64) -> Result<String, Strin
     }
     let status = child.wait().map_err(|error| error.to_string())?;
     if status.success() { Ok(figures.join(", ")) } else { Err(last.join("\n")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_asked_for_is_done_or_refused() {
+        let parsed = |args: &str| {
+            let args: Vec<String> = args.split_whitespace().map(str::to_owned).collect();
+            parse(&args).map(|Wanted { only, runs, seed }| (only.map(str::to_owned), runs, seed))
+        };
+        assert_eq!(parsed(""), Some((None, 50_000, None)));
+        assert_eq!(parsed("json --seed 7 --runs 10"), Some((Some("json".to_owned()), 10, Some(7))));
+        for refused in ["toml", "--runs", "--runs 0", "--runs many", "--seed x"] {
+            assert_eq!(parsed(refused), None, "{refused}");
+        }
+    }
 }

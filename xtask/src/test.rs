@@ -35,10 +35,12 @@ const STEPS: &[Step] = &[
         env: Some(("RUSTDOCFLAGS", "-D warnings")),
         needs: None,
     },
+    // The same inputs each time, so that what passed once passes again; CONTRIBUTING.md says how to
+    // look further.
     Step {
         name: "tests",
         args: &["test", "--workspace", "--all-features", "--no-fail-fast"],
-        env: None,
+        env: Some(("PROPTEST_RNG_SEED", "1")),
         needs: None,
     },
     // In a workspace of its own, so that other features of serde_json are on.
@@ -58,7 +60,7 @@ const STEPS: &[Step] = &[
     },
     Step {
         name: "fuzz",
-        args: &["xtask", "fuzz", "--runs", "20000"],
+        args: &["xtask", "fuzz", "--runs", "20000", "--seed", "1"],
         env: None,
         needs: Some("fuzz"),
     },

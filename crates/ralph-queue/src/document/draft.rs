@@ -1,9 +1,11 @@
 //! Changes to a document: tasks changed, added, moved and removed, then one new text.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use jsonc_parser::ast::Value as Node;
 
+use super::frame::identity;
 use super::patch::Patch;
 use super::sequence::{NewItem, Sequence, Slot};
 use super::style::{Style, indentation_at};
@@ -82,12 +84,33 @@ impl Block {
 
     /// Adds the comments of a copy that are not here, above the task; whether there were any.
     pub(crate) fn absorb_comments(&mut self, copy: &Self) -> bool {
+        let own: BTreeSet<_> = self.comments().map(identity).collect();
         let missing: Vec<&str> =
-            copy.comments().filter(|comment| !self.comments().any(|own| own == *comment)).collect();
+            copy.comments().filter(|comment| !own.contains(&identity(comment))).collect();
         for comment in &missing {
             self.add_comment(comment);
         }
         !missing.is_empty()
+    }
+
+    /// Puts the comments behind the task that stand on its line behind it, and those on further
+    /// lines, which belong to it where its comma comes after them, above it.
+    fn add_trail(&mut self, text: &str) {
+        // Behind a comment up to the end of its line there is room for none.
+        let last = pieces(&self.trail).last();
+        let mut is_line = last.is_none_or(|(_, comment)| !comment.starts_with("//"));
+        for (kind, piece) in pieces(text) {
+            match kind {
+                Piece::Comment if is_line => {
+                    if !self.trail.is_empty() {
+                        self.trail.push(' ');
+                    }
+                    self.trail.push_str(piece.trim_end());
+                }
+                Piece::Comment => self.add_comment(piece.trim_end()),
+                Piece::Other | Piece::String => is_line &= !piece.contains(['\n', '\r']),
+            }
+        }
     }
 
     /// Puts a comment on a line of its own above the task.
@@ -226,20 +249,17 @@ impl<'a> Draft<'a> {
         let item = self.document.sequence().item(index);
         let before_comma = item.comma.unwrap_or(item.core.end);
         let after_comma = item.comma.map_or(item.core.end, |at| at + 1);
-        let trail =
-            [&text[item.core.end..before_comma], &text[after_comma..item.end]].map(str::trim);
-        Block {
+        let mut block = Block {
             lead: text[item.lead..item.core.start].trim().to_owned(),
             text: text[item.core.clone()].to_owned(),
-            trail: match trail {
-                ["", trail] | [trail, ""] => trail.to_owned(),
-                // The first may end in a comment that only the end of its line ends.
-                [before, after] => format!("{before}\n{after}"),
-            },
+            trail: String::new(),
             indent: indentation_at(text, item.core.start, "").to_owned(),
             task: self.document.task(index).clone(),
             changed: changed.clone(),
-        }
+        };
+        block.add_trail(&text[item.core.end..before_comma]);
+        block.add_trail(&text[after_comma..item.end]);
+        block
     }
 
     /// The text of the task at `index` with its comments, if it is as its document has it.

@@ -1,5 +1,6 @@
 //! What a file holds besides its tasks: other keys, and the comments that belong to no task.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
@@ -38,8 +39,19 @@ pub(crate) struct Floating<'t> {
     range: Range<usize>,
 }
 
-/// How often each comment occurs.
-pub(crate) type Counts<'t> = BTreeMap<&'t str, usize>;
+/// How often each comment occurs, by its [`identity`].
+pub(crate) type Counts<'t> = BTreeMap<Cow<'t, str>, usize>;
+
+/// What tells a comment from others: its text without the indentation of its lines, which follows
+/// the place where it stands.
+pub(crate) fn identity(comment: &str) -> Cow<'_, str> {
+    let comment = comment.trim();
+    if comment.contains('\n') {
+        comment.lines().map(str::trim).collect::<Vec<_>>().join("\n").into()
+    } else {
+        comment.into()
+    }
+}
 
 /// The comments to take out of a document, and those of another that go into it.
 pub(crate) struct FloatingChange<'a> {
@@ -149,7 +161,7 @@ impl Document {
         let mut stays: Vec<&Floating<'_>> = Vec::new();
         let mut edits: Vec<(Range<usize>, String)> = Vec::new();
         for comment in &own {
-            match gone.get_mut(comment.text) {
+            match gone.get_mut(&identity(comment.text)) {
                 Some(left) if *left > 0 => {
                     *left -= 1;
                     edits.push((self.without(&comment.range), String::new()));
@@ -168,7 +180,9 @@ impl Document {
                 if let Some((_, place)) = last.filter(|(last, _)| *last == at) {
                     return Some(place);
                 }
-                let same = |own: &&&Floating<'_>| own.spot == *spot && own.text == other.text;
+                let same = |own: &&&Floating<'_>| {
+                    own.spot == *spot && identity(own.text) == identity(other.text)
+                };
                 stays.iter().find(same).map(|own| (own.range.end, true))
             });
             let place = before.unwrap_or_else(|| (self.place(spot), false));

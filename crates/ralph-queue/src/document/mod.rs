@@ -19,7 +19,7 @@ use std::sync::OnceLock;
 use ralph_state::document::{Format, Newer};
 
 pub use draft::{Block, Draft};
-pub(crate) use frame::{Counts, FloatingChange};
+pub(crate) use frame::{Counts, FloatingChange, identity};
 pub(crate) use read::{Lenient, NewEntry, NewTask, locate};
 pub use tasks::{TaskIter, Tasks};
 

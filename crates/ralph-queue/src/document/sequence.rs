@@ -190,6 +190,7 @@ impl Sequence<'_> {
         let mut at = self.open();
         let any_kept = kept.contains(&true);
         for (item, kept) in items.iter().zip(&kept) {
+            writer.keep_apart(at..item.lead);
             writer.float(&self.text[at..item.lead], dropped);
             at = item.end;
             dropped = !kept;
@@ -209,6 +210,7 @@ impl Sequence<'_> {
                 }
             }
         }
+        writer.keep_apart(at..self.close());
         writer.last_float(&self.text[at..self.close()], slots.filter_map(Slot::new_item), dropped)
     }
 }
@@ -264,7 +266,21 @@ impl Writer<'_> {
         self.out.push_str(&text[item.lead..item.core.start]);
         self.out.push_str(changed.map_or(&text[item.core.clone()], |core| core));
         let after = &text[item.core.end..item.end];
+        // What comes next on the line would take the comments behind the comma for its own.
+        let is_open = !after.ends_with(['\n', '\r']);
+        let behind = item.comma.map_or(item.core.end, |comma| comma + 1);
+        let is_open = is_open && text[behind..item.end].contains('/');
         match (item.comma, self.wants_comma()) {
+            (_, true) if is_open && self.left > 0 => {
+                let before = item.comma.map_or("", |comma| &text[item.core.end..comma]);
+                self.out.push_str(before);
+                self.out.push_str(&text[behind..item.end]);
+                self.out.push(',');
+            }
+            // Without the comma, the comments on lines before it would be nobody's.
+            (Some(comma), false) if text[item.core.end..comma].contains(['\n', '\r']) => {
+                self.out.push_str(after);
+            }
             (Some(_), true) | (None, false) => self.out.push_str(after),
             (None, true) => {
                 self.out.push(',');
@@ -328,6 +344,16 @@ impl Writer<'_> {
         }
     }
 
+    /// Starts a line for comments that are nobody's, if they began one: behind the item that is now
+    /// before them, they would be that item's.
+    fn keep_apart(&mut self, float: Range<usize>) {
+        let text = self.sequence.text;
+        let has_comment = text[float.clone()].contains('/');
+        if has_comment && text[..float.start].ends_with(['\n', '\r']) && !self.out.is_empty() {
+            self.begin_line();
+        }
+    }
+
     /// What is between items. After a dropped one, two blank lines become one.
     fn float(&mut self, float: &str, dropped: bool) {
         let blank_before = self.ends_blank();
@@ -361,6 +387,11 @@ impl Writer<'_> {
         let kept = float.trim_end_matches([' ', '\t', '\n', '\r']);
         self.out.push_str(kept);
         if kept.len() < float.len() && !kept.is_empty() {
+            self.out.push_str(self.style.newline);
+        }
+        // A comment on a line directly above an item would be the item's.
+        if kept.contains(['\n', '\r']) {
+            self.begin_line();
             self.out.push_str(self.style.newline);
         }
         for new in news {

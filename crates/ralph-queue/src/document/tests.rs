@@ -1,6 +1,8 @@
 //! What edits do to texts, by example and at random.
 #![expect(clippy::needless_raw_string_hashes, reason = "expect-test writes them")]
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use expect_test::{Expect, expect};
 use proptest::prelude::*;
 use ralph_state::TaskId;
@@ -389,6 +391,7 @@ fn a_fresh_file_gets_the_house_style() {
               "version": 1,
               "tasks": [
                 // nothing yet
+
                 {
                   "id": "RQ-0001",
                   "status": "todo",
@@ -444,6 +447,54 @@ fn tasks_change_places_without_their_sections() {
         }
     "#]],
     );
+}
+
+/// The comments of each task and, under `None`, those of no task.
+fn owners(document: &Document) -> BTreeMap<Option<TaskId>, BTreeSet<String>> {
+    let own = |comment: &str| identity(comment).into_owned();
+    let draft = document.draft();
+    let mut owners: BTreeMap<_, _> = (0..draft.len())
+        .map(|index| {
+            let block = draft.block(index);
+            (Some(block.task().id.clone()), block.comments().map(own).collect())
+        })
+        .collect();
+    owners.insert(None, document.floating().iter().map(|comment| own(comment.text)).collect());
+    owners
+}
+
+/// Whether every comment belongs to the same task after the edit, if that is left, and what is
+/// new has none.
+fn check_owners(text: &str, edit: impl FnOnce(&mut Draft<'_>)) {
+    let before = Document::parse(text).unwrap();
+    let after = Document::parse(edited(text, edit)).unwrap();
+    let (mut before, after) = (owners(&before), owners(&after));
+    before.retain(|id, _| after.contains_key(id));
+    for id in after.keys() {
+        before.entry(id.clone()).or_default();
+    }
+    assert_eq!(after, before, "in {text}");
+}
+
+#[test]
+fn comments_of_odd_places_keep_their_task() {
+    const ONE: &str = r#"{"id":"RQ-0001","title":"One"}"#;
+    const TWO: &str = r#"{"id":"RQ-0002","title":"Two"}"#;
+    let new = || Task::new(id(3), "Three".to_owned());
+    let list = |items: &str| format!(r#"{{"version":1,"tasks":[{items}]}}"#);
+    // The line after one that goes is not the end of the line before it.
+    let text = list(&format!("{ONE},{TWO}\n/* end */"));
+    check_owners(&text, |draft| drop(draft.take(1)));
+    check_owners(&text, |draft| draft.insert(2, new()));
+    // Behind the task on a line of its own, but before its comma.
+    let text = list(&format!("{ONE}/* a */\n\n// b\n, // c\n{TWO}"));
+    check_owners(&text, |draft| draft.shift(0, 1));
+    // Before the comma, or behind the last one, and the next task on the same line.
+    for text in [format!("{ONE},{TWO}/* a */"), format!("{ONE},{TWO}, /* a */")] {
+        let text = list(&text);
+        check_owners(&text, |draft| draft.insert(2, new()));
+        check_owners(&text, |draft| draft.shift(1, 0));
+    }
 }
 
 #[test]
@@ -971,6 +1022,18 @@ proptest! {
         } else {
             prop_assert_eq!(document.tasks().to_vec(), model);
         }
+    }
+
+    #[test]
+    fn comments_stay_with_their_tasks(tasks in tasks(), bytes in noise(), changes in prop::collection::vec(change(), 1..5)) {
+        let text = Noise::new(&bytes).document(&tasks);
+        check_owners(&text, |draft| {
+            let mut model = tasks;
+            let moves = |change: &Change| !matches!(change, Change::Set(..));
+            for change in changes.into_iter().filter(moves) {
+                change.apply(draft, &mut model);
+            }
+        });
     }
 
     #[test]

@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use ralph_state::{TaskId, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::document::{Block, Counts, Document, Draft, FloatingChange, ParseError, SpliceError};
+use crate::document::{
+    Block, Counts, Document, Draft, FloatingChange, ParseError, SpliceError, identity,
+};
 use crate::ids::IdRules;
 use crate::landing::Texts;
 use crate::queue::Place;
@@ -289,7 +291,7 @@ fn merge_frame(
     let [base, ours, theirs] = [&floating[0], &floating[1], &floating[2]].map(|comments| {
         let mut counts = Counts::new();
         for comment in comments {
-            *counts.entry(comment.text).or_default() += 1;
+            *counts.entry(identity(comment.text)).or_default() += 1;
         }
         counts
     });
@@ -305,15 +307,15 @@ fn merge_frame(
             ours.max(theirs)
         };
         if wanted < ours {
-            gone.insert(*text, ours - wanted);
+            gone.insert(text.clone(), ours - wanted);
         } else if wanted > ours {
-            missing.insert(*text, wanted - ours);
+            missing.insert(text.clone(), wanted - ours);
         }
     }
     let other = &floating[2];
     let mut added = BTreeSet::new();
     for (index, comment) in other.iter().enumerate().rev() {
-        if let Some(left) = missing.get_mut(comment.text).filter(|left| **left > 0) {
+        if let Some(left) = missing.get_mut(&identity(comment.text)).filter(|left| **left > 0) {
             *left -= 1;
             added.insert(index);
         }
@@ -477,10 +479,10 @@ impl Merge<'_> {
             .iter()
             .flat_map(Block::comments)
             .chain(ours.comments())
-            .map(str::to_owned)
+            .map(|comment| identity(comment).into_owned())
             .collect();
         let added: Vec<&str> =
-            theirs.comments().filter(|comment| !known.contains(*comment)).collect();
+            theirs.comments().filter(|comment| !known.contains(&*identity(comment))).collect();
         if !added.is_empty() {
             for comment in added {
                 ours.add_comment(comment);
@@ -722,6 +724,31 @@ pub(crate) mod tests {
             .map(|comment| comment.text)
             .chain(blocks.iter().flat_map(Block::comments));
         all.map(|comment| comment.split_whitespace().collect()).collect()
+    }
+
+    #[test]
+    fn a_comment_with_another_indentation_is_the_same() {
+        let base = r#"{
+  "version": 1,
+  "tasks": [
+    /* Of nobody,
+       on two lines. */
+
+    /* Of one,
+       on two lines. */
+    {"id": "RQ-0001", "title": "One", "status": "todo"}
+  ]
+}
+"#;
+        // Ours has the house style of another editor.
+        let ours = base.replace("  ", "\t").replace("One", "First");
+        let theirs = base.replace("todo", "doing");
+        for (ours, theirs) in [(&ours, &theirs), (&theirs, &ours)] {
+            let merged = three_way(base, ours, theirs).unwrap().text;
+            for once in ["Of nobody", "Of one", "First", "doing"] {
+                assert_eq!(merged.matches(once).count(), 1, "{once} in {merged}");
+            }
+        }
     }
 
     proptest! {
