@@ -18,8 +18,8 @@ use ralph_queue::runnability::{DoingFirst, Drafts, Selection, TaskReport};
 use ralph_queue::settle::{Take, Undecided};
 use ralph_queue::validate::Rules;
 use ralph_queue::{
-    Edit, EditError, Edited, IdMarks, IdRules, LegacyLock, LoadError, Place, Previewed, Queue,
-    QueueFiles, Task, UpdateError,
+    Document, Edit, EditError, Edited, IdMarks, IdRules, LegacyLock, LoadError, Place, Previewed,
+    Queue, QueueFiles, Task, UpdateError,
 };
 use ralph_state::file::Saved;
 use ralph_state::{Clock as _, Store, TaskId, Timestamp};
@@ -350,10 +350,7 @@ impl Project {
 
     /// What to do where the queue is missing and a file of its name stands in another place.
     fn elsewhere(&self, missing: &Path) -> Option<String> {
-        let places = [self.root.clone(), self.root.join(RALPH_DIR)];
-        let files =
-            places.iter().flat_map(|dir| ["queue.jsonc", "queue.json"].map(|name| dir.join(name)));
-        let found = files.into_iter().find(|path| path != missing && path.is_file())?;
+        let found = strays(&self.root, &self.files).into_iter().find(|path| path != missing)?;
         let (found, missing) = (self.shown(&found), self.shown(missing));
         Some(format!(
             "`{found}` may be it: move it to `{missing}`, or set `queue.file` to where it is."
@@ -489,6 +486,27 @@ pub(crate) fn reports(
 ) -> Vec<TaskReport> {
     let standing = standing::glanced(context, project, queue);
     queue.reports(&selection(context, Drafts::Exclude, DoingFirst::Prefer, &standing), tasks)
+}
+
+/// What to do about a queue file that is not read.
+pub(crate) const STRAY: &str =
+    "If it is your queue, move it there, or set `queue.file` to where it is; else remove it.";
+
+/// Files that may be the queue, by name and content, and are not where it is looked for.
+pub(crate) fn strays(root: &Path, files: &QueueFiles) -> Vec<PathBuf> {
+    let own = root.join(RALPH_DIR);
+    let paths = [&own, root]
+        .into_iter()
+        .flat_map(|dir| ["queue.jsonc", "queue.json"].map(|it| dir.join(it)));
+    let is_queue = |path: &PathBuf| {
+        let Ok(text) = fs_err::read_to_string(path) else { return false };
+        match Document::parse(text) {
+            Ok(document) => Queue::new(document, None).tasks().next().is_some(),
+            // What has the name elsewhere may be anything.
+            Err(_) => path.starts_with(&own),
+        }
+    };
+    paths.filter(|path| ![&files.queue, &files.done].contains(&path) && is_queue(path)).collect()
 }
 
 /// The name that a file of the queue had in old versions, if it still has it.

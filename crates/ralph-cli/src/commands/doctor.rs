@@ -17,7 +17,8 @@ use ralph_state::{ParallelStateFile, Store};
 use serde::Serialize;
 use serde_json::json;
 
-use super::init::{lacks_ignore_lines, merge_driver, schema};
+use super::init::schema::{self, State};
+use super::init::{lacks_ignore_lines, merge_driver};
 use super::queue::merges;
 use super::run::setup;
 use super::undo;
@@ -248,20 +249,30 @@ fn parallel_runs(context: &Context, layout: &Layout, project: &Project) -> Check
     }
 }
 
-/// Whether the files by which editors complete are of this version. A project may do without.
+/// Whether the files by which editors complete are there and of this version.
 fn schemas(project: &Project) -> Check {
     const NAME: &str = "schemas";
-    let outdated = match schema::outdated(&project.root) {
-        Ok(outdated) => outdated,
+    let states = match schema::states(&project.root) {
+        Ok(states) => states,
         Err(error) => return Check::problem(NAME, error),
     };
-    match outdated.iter().find(|(_, state)| *state == schema::State::Stale) {
-        Some((path, _)) => {
-            let message = format!("`{}` is of another version", project.shown(path));
-            Check::warning(NAME, message, "`ralph init` brings it up to date.")
+    let (mut wrong, mut next) = (Vec::new(), None);
+    for (path, state) in &states {
+        let (what, mend) = match state {
+            State::Current | State::Foreign => continue,
+            State::Broken => ("is no JSON, and so of no use to editors", schema::BROKEN),
+            State::Missing => ("is missing", "`ralph init` writes it."),
+            State::Stale => ("is of another version", "`ralph init` brings it up to date."),
+        };
+        wrong.push(format!("`{}` {what}", project.shown(path)));
+        next.get_or_insert(mend);
+    }
+    match next {
+        Some(next) => Check::warning(NAME, wrong.join("\n"), next),
+        None if states.iter().any(|(_, state)| *state == State::Foreign) => {
+            Check::ok(NAME, "editors have those of this version, or yours")
         }
-        None if outdated.is_empty() => Check::ok(NAME, "editors have those of this version"),
-        None => Check::ok(NAME, "not there (`ralph init` writes them)"),
+        None => Check::ok(NAME, "editors have those of this version"),
     }
 }
 
@@ -318,6 +329,11 @@ fn queue(context: &Context, project: &Project) -> Check {
             return Check::warning("queue", merges::told(unsettled.len()), next);
         }
         Ok(_) => {}
+    }
+    if let Some(stray) = project::strays(&project.root, &project.files).first() {
+        let (stray, queue) = (project.shown(stray), project.shown(&project.files.queue));
+        let message = format!("valid; but `{stray}` is not read, since the queue is `{queue}`");
+        return Check::warning("queue", message, project::STRAY);
     }
     let open = queue.tasks().filter(|task| !task.status.is_terminal()).count();
     Check::ok("queue", format!("valid, {}", counted(open, "open task")))

@@ -1,6 +1,6 @@
 //! `ralph init` makes what is missing and touches nothing else.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::Desk;
 
@@ -88,6 +88,88 @@ fn an_existing_configuration_is_neither_changed_nor_trusted_unasked() {
     assert_eq!(desk.json(&["init", "--trust-project-commands"])["trusted"], true);
     assert_eq!(desk.json(&["config", "show"])["trust"], "trusted");
     assert_eq!(desk.read(".ralph/config.jsonc"), config);
+}
+
+#[test]
+fn the_document_of_init_tells_what_happened() {
+    let desk = Desk::bare();
+    desk.write("Makefile", "ci:\n\ttrue\n");
+    desk.write(".gitignore", "target/\n");
+    let init = |args: &[&str]| desk.json(&[&["init"], args].concat());
+    let names = |list: &Value| -> Vec<String> {
+        let root = format!("{}/", desk.dir.display());
+        let paths = list.as_array().expect("a list").iter();
+        let name = |path: &Value| path.as_str().expect("text").replacen(&root, "", 1);
+        let mut names: Vec<String> = paths.map(name).collect();
+        names.sort();
+        names
+    };
+    let mut all = vec![
+        ".gitignore",
+        ".ralph/README.md",
+        ".ralph/config.jsonc",
+        ".ralph/done.jsonc",
+        ".ralph/queue.jsonc",
+        ".ralph/schema/config.json",
+        ".ralph/schema/queue.json",
+    ];
+    let first = init(&[]);
+    assert_eq!((names(&first["written"]), names(&first["kept"])), (texts(&all), vec![]));
+    assert_eq!((&first["trusted"], &first["merge_driver"]), (&json!(true), &json!(null)));
+    let second = init(&[]);
+    assert_eq!((names(&second["written"]), names(&second["kept"])), (vec![], texts(&all)));
+    for field in ["gate", "trusted", "merge_driver", "warnings"] {
+        assert_eq!(second[field], first[field], "{field}");
+    }
+    let driver = init(&["--merge-driver"]);
+    assert_eq!(names(&driver["written"]), [".gitattributes"]);
+    assert!(driver["merge_driver"].as_str().is_some_and(|it| it.ends_with("ralph")), "{driver}");
+    all.insert(0, ".gitattributes");
+    assert_eq!(names(&init(&["--merge-driver"])["kept"]), texts(&all));
+    let config = r#"{ "version": 2, "agent": { "ci_gate": { "argv": ["./other"] } } }"#;
+    desk.write(".ralph/config.jsonc", config);
+    let other = init(&[]);
+    assert_eq!((&other["gate"], &other["trusted"]), (&json!(["./other"]), &json!(false)));
+    desk.write(".ralph/config.jsonc", r#"{ "agent": { "ci_gate": { "enabled": false } } }"#);
+    assert_eq!(init(&[])["gate"], json!(null));
+}
+
+fn texts(list: &[&str]) -> Vec<String> {
+    list.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn a_schema_that_is_none_and_a_queue_that_is_not_read_are_told_and_left() {
+    let desk = Desk::new();
+    let schema = ".ralph/schema/config.json";
+    desk.write(schema, "{");
+    let check = desk.ralph(&["init", "--check"]);
+    assert!(check.exited(1).stderr.contains(&format!("`{schema}` is no JSON")), "{check}");
+    let ran = desk.ralph(&["init"]);
+    assert!(ran.success().stderr.contains(&format!("`{schema}` is no JSON")), "{ran}");
+    assert!(!ran.stderr.contains("Everything"), "{ran}");
+    assert_eq!(desk.read(schema), "{");
+    let doctor = || desk.ralph(&["doctor"]).stdout;
+    assert!(doctor().contains(&format!("warning schemas        `{schema}` is no JSON")));
+    fs_err::remove_file(desk.path(schema)).expect("there");
+    assert!(doctor().contains(&format!("warning schemas        `{schema}` is missing")));
+    desk.ralph(&["init"]).success();
+
+    let task = r#"{ "version": 1, "tasks": [{ "id": "RQ-0001", "title": "old" }] }"#;
+    for (stray, text) in [(".ralph/queue.json", "{"), ("queue.json", task)] {
+        desk.write("queue.json", r#"{ "not": "ours" }"#);
+        desk.write(stray, text);
+        let told = format!("`{stray}` is not read, since the queue is `.ralph/queue.jsonc`");
+        let ran = desk.ralph(&["init"]);
+        assert!(ran.success().stderr.contains(&told), "{ran}");
+        assert_eq!(desk.json(&["init"])["warnings"], json!([told]));
+        assert!(doctor().contains(&format!("valid; but {told}")), "{}", doctor());
+        fs_err::remove_file(desk.path(stray)).expect("there");
+    }
+    desk.add("a task", &[]);
+    desk.write(".ralph/config.jsonc", r#"{ "queue": { "file": "tasks/queue.jsonc" } }"#);
+    let told = "`.ralph/queue.jsonc` is not read, since the queue is `tasks/queue.jsonc`";
+    assert_eq!(desk.json(&["init"])["warnings"], json!([told]));
 }
 
 #[test]

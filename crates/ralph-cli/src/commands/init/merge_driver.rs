@@ -53,13 +53,24 @@ pub(crate) const NAME: &str = "ralph-queue";
 /// The setting that says what the driver runs.
 pub(crate) const SETTING: &str = "merge.ralph-queue.driver";
 
-/// Sets it up when the user agrees; the program that git runs from now on.
+/// Where the driver's attributes stand.
+pub(super) const ATTRIBUTES: &str = ".gitattributes";
+
+/// What was set up.
+pub(super) struct Installed {
+    /// The program that git runs from now on.
+    pub(super) program: String,
+    /// Whether its attributes were written, and not there before.
+    pub(super) is_new: bool,
+}
+
+/// Sets it up when the user agrees.
 pub(super) fn install(
     context: &Context,
     root: &Path,
     files: &QueueFiles,
     args: &InitArgs,
-) -> Result<Option<String>, CliError> {
+) -> Result<Option<Installed>, CliError> {
     let attribute = |path: &Path| {
         let inside = path.strip_prefix(root).ok()?.to_str().filter(|name| !name.contains(' '))?;
         Some(format!("/{inside} merge={NAME}"))
@@ -93,12 +104,13 @@ pub(super) fn install(
     for (key, value) in &settings {
         repo.set_local(key, value)?;
     }
-    let path = root.join(".gitattributes");
+    let path = root.join(ATTRIBUTES);
     let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
-    if let Some(bytes) = with_block(&read(&path)?.unwrap_or_default(), BEGIN, &lines) {
-        context.ui.saved(replace(&path, &bytes, Durability::Full)?);
+    let block = with_block(&read(&path)?.unwrap_or_default(), BEGIN, &lines);
+    if let Some(bytes) = &block {
+        context.ui.saved(replace(&path, bytes, Durability::Full)?);
     }
-    Ok(Some(program))
+    Ok(Some(Installed { program, is_new: block.is_some() }))
 }
 
 #[cfg(test)]

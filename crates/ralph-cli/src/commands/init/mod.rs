@@ -8,7 +8,8 @@ pub(super) mod schema;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use ralph_config::{InitChoices, Overrides};
+use ralph_config::trust::Trust;
+use ralph_config::{Executables, InitChoices, Overrides};
 use ralph_queue::{Document, QueueFiles};
 use ralph_state::Clock as _;
 use ralph_state::file::{Durability, FileLock, replace};
@@ -18,8 +19,10 @@ use crate::args::InitArgs;
 use crate::context::Context;
 use crate::error::{CliError, ErrorKind, Exit};
 use crate::project::{self, RALPH_DIR};
+use crate::render::envelope::Schema;
 use crate::ui::{BOLD, GREEN, Text};
 use gate::Gate;
+use merge_driver::Installed;
 use schema::State;
 
 const README: &str = include_str!("readme.md");
@@ -33,10 +36,10 @@ pub(crate) fn init(context: &Context, args: &InitArgs) -> Result<Exit, CliError>
     }
     let queue = project::queue_files(context, "ralph init", &root, &settings.config)?;
     if args.check {
-        return report_check(context, &Plan::make(&root, &queue, args)?);
+        return report_check(context, &root, &queue, &Plan::make(&root, &queue, args)?);
     }
     fs_err::create_dir_all(root.join(RALPH_DIR).join(schema::DIRECTORY))?;
-    let plan = {
+    let mut plan = {
         // Two `ralph init` at once, or one beside a queue edit, wait for each other.
         let _lock = FileLock::acquire(&queue.lock_path(), &queue.holder, queue.lock_wait)?;
         let plan = Plan::make(&root, &queue, args)?;
@@ -45,15 +48,17 @@ pub(crate) fn init(context: &Context, args: &InitArgs) -> Result<Exit, CliError>
         }
         plan
     };
-    let is_trusted = (plan.writes_config || args.trust_project_commands) && trust(context, &root)?;
-    match merge_driver::install(context, &root, &queue, args)?.as_deref() {
-        None => {}
-        Some("ralph") => context.ui.say("Git merges the queue files of this clone by task."),
-        Some(path) => context.ui.say(format!(
-            "Git merges the queue files of this clone by task, with {path}: no `ralph` is on PATH."
-        )),
+    let settings = ralph_config::load(&project::sources(context, &root), &Overrides::default())?;
+    let grants = plan.writes_config || args.trust_project_commands;
+    let trust = trust(context, &root, &settings.executables, grants)?;
+    let driver = merge_driver::install(context, &root, &queue, args)?;
+    if let Some(Installed { is_new, .. }) = driver {
+        let list = if is_new { &mut plan.also_written } else { &mut plan.kept };
+        list.push(root.join(merge_driver::ATTRIBUTES));
     }
-    report(context, &root, &plan, is_trusted)
+    let gate = settings.config.agent.ci_gate;
+    let gate = gate.enabled.then_some(gate.argv);
+    report(context, &root, &Outcome { plan, queue, gate, trust, driver })
 }
 
 /// Where `.ralph` belongs. Outside a git repository nothing could ever land.
@@ -74,9 +79,32 @@ fn repository(context: &Context) -> Result<PathBuf, CliError> {
 /// What is to be written, decided before anything is.
 struct Plan {
     files: Vec<NewFile>,
+    /// What is written besides, when the user agrees.
+    also_written: Vec<PathBuf>,
     kept: Vec<PathBuf>,
+    /// Schema files that are no JSON, and stay.
+    broken: Vec<PathBuf>,
     gate: Option<Gate>,
     writes_config: bool,
+}
+
+/// What has come of it.
+struct Outcome {
+    plan: Plan,
+    queue: QueueFiles,
+    /// What a run will ask.
+    gate: Option<Vec<String>>,
+    trust: Granted,
+    driver: Option<Installed>,
+}
+
+/// Whether the programs that the configuration names may run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Granted {
+    Now,
+    /// Before, or there are none.
+    Before,
+    No,
 }
 
 struct NewFile {
@@ -100,6 +128,7 @@ impl Plan {
         }
 
         let empty = Document::empty().text().as_bytes().to_vec();
+        let mut kept = Vec::new();
         let mut wanted = vec![(queue.clone(), empty.clone()), (done.clone(), empty)];
         if writes_config {
             let choices = InitChoices {
@@ -108,9 +137,18 @@ impl Plan {
                 ..InitChoices::default()
             };
             wanted.push((config, ralph_config::init_text(&choices).into_bytes()));
+        } else {
+            kept.push(project::old_name(&config).filter(|_| !config.exists()).unwrap_or(config));
         }
         let readme = root.join(RALPH_DIR).join("README.md");
-        let mut plan = Self { files: Vec::new(), kept: Vec::new(), gate, writes_config };
+        let mut plan = Self {
+            files: Vec::new(),
+            also_written: Vec::new(),
+            kept,
+            broken: Vec::new(),
+            gate,
+            writes_config,
+        };
         if args.update_readme && read(&readme)?.is_some_and(|text| text != README.as_bytes()) {
             plan.files.push(NewFile { path: readme, bytes: README.into() });
         } else {
@@ -126,6 +164,10 @@ impl Plan {
             match state {
                 State::Missing | State::Stale => plan.files.push(NewFile { path, bytes }),
                 State::Current | State::Foreign => plan.kept.push(path),
+                State::Broken => {
+                    plan.kept.push(path.clone());
+                    plan.broken.push(path);
+                }
             }
         }
         let path = root.join(".gitignore");
@@ -134,6 +176,19 @@ impl Plan {
             None => plan.kept.push(path),
         }
         Ok(plan)
+    }
+
+    /// What is not as it should be, and is the user's to mend, with what to do about it.
+    fn warnings(&self, root: &Path, queue: &QueueFiles) -> Vec<(String, &'static str)> {
+        let shown = |path: &Path| path.strip_prefix(root).unwrap_or(path).display().to_string();
+        let broken = self.broken.iter().map(|path| {
+            (format!("`{}` is no JSON, and so of no use to editors", shown(path)), schema::BROKEN)
+        });
+        let strays = project::strays(root, queue).into_iter().map(|stray| {
+            let (stray, queue) = (shown(&stray), shown(&queue.queue));
+            (format!("`{stray}` is not read, since the queue is `{queue}`"), project::STRAY)
+        });
+        broken.chain(strays).collect()
     }
 }
 
@@ -153,51 +208,97 @@ fn read(path: &Path) -> Result<Option<Vec<u8>>, CliError> {
 
 /// The user who ran `ralph init` agrees to what it wrote, or, when they said
 /// so, to what they found.
-fn trust(context: &Context, root: &Path) -> Result<bool, CliError> {
-    let settings = ralph_config::load(&project::sources(context, root), &Overrides::default())?;
-    if settings.executables.is_empty() {
-        return Ok(false);
+fn trust(
+    context: &Context,
+    root: &Path,
+    executables: &Executables,
+    grants: bool,
+) -> Result<Granted, CliError> {
+    if executables.is_empty() {
+        return Ok(Granted::Before);
     }
     let store = project::trust_store(context, "ralph init")?;
-    context.ui.saved(store.grant(root, &settings.executables, context.clock.now())?);
-    Ok(true)
+    if grants {
+        context.ui.saved(store.grant(root, executables, context.clock.now())?);
+        return Ok(Granted::Now);
+    }
+    match store.status(root, executables)? {
+        Trust::NothingToTrust | Trust::Trusted => Ok(Granted::Before),
+        Trust::Untrusted { .. } => Ok(Granted::No),
+    }
 }
 
-fn report_check(context: &Context, plan: &Plan) -> Result<Exit, CliError> {
+fn report_check(
+    context: &Context,
+    root: &Path,
+    queue: &QueueFiles,
+    plan: &Plan,
+) -> Result<Exit, CliError> {
     let missing: Vec<&PathBuf> = plan.files.iter().map(|file| &file.path).collect();
+    let warnings = plan.warnings(root, queue);
+    let is_complete = missing.is_empty() && plan.broken.is_empty();
     if context.ui.wants_json() {
         context.ui.print_json(&json!({
-            "schema": { "name": "init-check", "version": 1 },
-            "complete": missing.is_empty(),
+            "schema": Schema::v1("init-check"),
+            "complete": is_complete,
             "missing": missing,
+            "broken": plan.broken,
+            "warnings": texts(&warnings),
         }))?;
-    } else if missing.is_empty() {
-        context.ui.say("Everything is in place.");
     } else {
         for path in &missing {
             context.ui.say(format!("`{}` is missing or out of date.", path.display()));
         }
-        context.ui.hint("`ralph init` makes what is missing and overwrites nothing of yours.");
+        if !missing.is_empty() {
+            let hint = "`ralph init` makes what is missing and overwrites nothing of yours.";
+            context.ui.hint(hint);
+        }
+        warn(context, &warnings);
+        if is_complete {
+            context.ui.say("Everything is in place.");
+        }
     }
-    Ok(if missing.is_empty() { Exit::Done } else { Exit::Failed })
+    Ok(if is_complete { Exit::Done } else { Exit::Failed })
 }
 
-fn report(context: &Context, root: &Path, plan: &Plan, is_trusted: bool) -> Result<Exit, CliError> {
-    let written: Vec<&PathBuf> = plan.files.iter().map(|file| &file.path).collect();
+fn texts<'w>(warnings: &'w [(String, &'static str)]) -> Vec<&'w str> {
+    warnings.iter().map(|(message, _)| message.as_str()).collect()
+}
+
+fn warn(context: &Context, warnings: &[(String, &'static str)]) {
+    for (message, hint) in warnings {
+        context.ui.warn(message);
+        context.ui.hint(hint);
+    }
+}
+
+fn report(context: &Context, root: &Path, outcome: &Outcome) -> Result<Exit, CliError> {
+    let Outcome { plan, queue, gate, trust, driver } = outcome;
+    let written = plan.files.iter().map(|file| &file.path).chain(&plan.also_written);
+    let warnings = plan.warnings(root, queue);
     if context.ui.wants_json() {
         context.ui.print_json(&json!({
-            "schema": { "name": "init", "version": 1 },
+            "schema": Schema::v1("init"),
             "root": root,
-            "written": written,
+            "written": written.collect::<Vec<_>>(),
             "kept": plan.kept,
-            "gate": plan.gate.map(|gate| gate.argv),
-            "trusted": is_trusted,
+            "gate": gate,
+            "trusted": *trust != Granted::No,
+            "merge_driver": driver.as_ref().map(|driver| &driver.program),
+            "warnings": texts(&warnings),
         }))?;
         return Ok(Exit::Done);
     }
     let shown = |path: &Path| path.strip_prefix(root).unwrap_or(path).display().to_string();
     for path in written {
         context.ui.say(Text::new().style(GREEN, "wrote").plain(" ").plain(shown(path)));
+    }
+    match driver.as_ref().map(|driver| driver.program.as_str()) {
+        None => {}
+        Some("ralph") => context.ui.say("Git merges the queue files of this clone by task."),
+        Some(path) => context.ui.say(format!(
+            "Git merges the queue files of this clone by task, with {path}: no `ralph` is on PATH."
+        )),
     }
     match plan.gate {
         Some(Gate { argv, because }) => context.ui.say(
@@ -211,13 +312,14 @@ fn report(context: &Context, root: &Path, plan: &Plan, is_trusted: bool) -> Resu
         }
         None => {}
     }
-    if is_trusted {
+    if *trust == Granted::Now {
         context.ui.say(
             "The programs named in .ralph/config.jsonc are trusted. After a change of them: \
              `ralph config trust init`.",
         );
     }
-    if plan.files.is_empty() {
+    warn(context, &warnings);
+    if plan.files.is_empty() && plan.also_written.is_empty() && warnings.is_empty() {
         context.ui.say("Everything was in place already.");
     }
     context.ui.hint("`ralph task add \"What is to be done\"`, then `ralph run loop`.");

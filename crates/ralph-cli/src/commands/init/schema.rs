@@ -25,6 +25,8 @@ pub(crate) enum State {
     Current,
     /// Not what `ralph init` wrote, and so not touched.
     Foreign,
+    /// No JSON, so that no editor can use it, and not touched either.
+    Broken,
 }
 
 /// Each schema file, what stands there, and what belongs there.
@@ -42,12 +44,13 @@ pub(super) fn files(root: &Path) -> Result<Vec<(PathBuf, State, Vec<u8>)>, CliEr
         .collect()
 }
 
-/// The schema files that are not of this version, or not there.
-pub(crate) fn outdated(root: &Path) -> Result<Vec<(PathBuf, State)>, CliError> {
-    let mut files = files(root)?;
-    files.retain(|(_, state, _)| matches!(state, State::Missing | State::Stale));
-    Ok(files.into_iter().map(|(path, state, _)| (path, state)).collect())
+/// Each schema file, and what stands there.
+pub(crate) fn states(root: &Path) -> Result<Vec<(PathBuf, State)>, CliError> {
+    Ok(files(root)?.into_iter().map(|(path, state, _)| (path, state)).collect())
 }
+
+/// What to do about a schema file that is no JSON.
+pub(crate) const BROKEN: &str = "Remove it, then `ralph init` writes it anew.";
 
 fn state(found: Option<&[u8]>, wanted: &[u8]) -> State {
     let Some(found) = found else { return State::Missing };
@@ -57,7 +60,8 @@ fn state(found: Option<&[u8]>, wanted: &[u8]) -> State {
     }
     match serde_json::from_slice::<Value>(found) {
         Ok(schema) if schema["$comment"] == COMMENT => State::Stale,
-        _ => State::Foreign,
+        Ok(_) => State::Foreign,
+        Err(_) => State::Broken,
     }
 }
 
@@ -75,8 +79,8 @@ mod tests {
         check(Some(&ours), State::Current);
         check(Some(&ours.replace('\n', "\r\n")), State::Current);
         check(Some(&ours.replace("new", "old")), State::Stale);
-        check(Some(""), State::Foreign);
-        check(Some(&ours[1..]), State::Foreign);
+        check(Some(""), State::Broken);
+        check(Some(&ours[1..]), State::Broken);
         check(Some("{\"title\": \"new\"}"), State::Foreign);
     }
 }
