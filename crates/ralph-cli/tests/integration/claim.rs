@@ -304,6 +304,10 @@ fn a_task_that_another_works_on_cannot_be_started() {
     assert!(error["message"].as_str().expect("text").contains("claimed by `me`"), "{error}");
     desk.ralph(&["task", "start", &id, "--claim", &token]).success();
     // Nor does a run take it.
+    let agent = desk.sandbox.script("bin/agent", "true");
+    let config = json!({ "agent": { "command": { "argv": [agent] } } });
+    desk.write(".ralph/config.jsonc", config.to_string());
+    desk.ralph(&["config", "trust", "init"]).success();
     let ran = desk.ralph(&["run", "one", "--dry-run"]);
     assert_eq!(ran.success().stdout, "Would work on RQ-0002: two\n");
     for args in [&["run", "one", "--id", &id][..], &["run", "one", "--dry-run", "--id", &id]] {

@@ -141,3 +141,33 @@ fn an_unknown_key_is_a_warning() {
     assert!(ran.success().stderr.contains("warning: "), "{ran}");
     assert!(ran.stderr.contains("phasses"), "{ran}");
 }
+
+#[test]
+fn a_dry_run_is_refused_for_what_a_run_would_be() {
+    let desk = Desk::new();
+    desk.add("a task", &[]);
+    let agent = desk.sandbox.script("bin/agent", "true");
+    let config = json!({ "agent": { "command": { "argv": [agent] } } });
+    desk.write(".ralph/config.jsonc", config.to_string());
+    let runs = [&["run", "one"][..], &["run", "loop"], &["run", "loop", "--parallel", "2"]];
+    let refused = |code: &str, more: &[&str]| {
+        for run in runs {
+            let run = [run, more].concat();
+            let exit = if code == "usage" { 2 } else { 3 };
+            let error = desk.error(&run, exit);
+            assert_eq!(error["code"], code, "{error}");
+            assert_eq!(desk.error(&[&run[..], &["--dry-run"]].concat(), exit), error);
+        }
+    };
+    refused("untrusted", &[]);
+    desk.ralph(&["config", "trust", "init"]).success();
+    let would = || runs.map(|run| desk.ralph(&[run, &["--dry-run"]].concat()).code);
+    assert_eq!(would(), [Some(0); 3]);
+    refused("usage", &["--phases", "3", "--max-tokens", "0"]);
+    refused("missing", &["--runner", "codex"]);
+    let paths = desk.json(&["config", "paths"]);
+    let trust = paths["paths"].as_array().expect("a list");
+    let trust = trust.iter().find(|item| item["name"] == "trust").expect("the trust file");
+    desk.write(trust["path"].as_str().expect("text"), "{");
+    refused("corrupt", &[]);
+}

@@ -216,16 +216,34 @@ pub fn run_lock(project: &Project) -> Result<FileLock, RunError> {
 /// # Errors
 /// As for [`run_lock`].
 pub fn run_lock_of(layout: &Layout, queue: &QueueFiles) -> Result<FileLock, RunError> {
-    if let Some(legacy) = &queue.legacy_lock
-        && let Some((pid, _)) = legacy.living_holder()
-    {
-        return Err(RunError::Legacy { pid, lock: legacy.directory.clone() });
-    }
+    no_legacy_run(queue)?;
     let lock = layout.run_lock();
     match living::take(&lock, &queue.holder).map_err(RunError::Lock)? {
         Some(held) => Ok(held),
         None => Err(RunError::Busy { holder: file::lock_holder(&lock), lock }),
     }
+}
+
+/// Whether a run could begin, for those who only say what it would do.
+///
+/// # Errors
+/// As for [`run_lock`].
+pub fn no_run_is_active(layout: &Layout, queue: &QueueFiles) -> Result<(), RunError> {
+    no_legacy_run(queue)?;
+    let lock = layout.run_lock();
+    if file::is_locked(&lock).map_err(RunError::Lock)? {
+        return Err(RunError::Busy { holder: file::lock_holder(&lock), lock });
+    }
+    Ok(())
+}
+
+fn no_legacy_run(queue: &QueueFiles) -> Result<(), RunError> {
+    if let Some(legacy) = &queue.legacy_lock
+        && let Some((pid, _)) = legacy.living_holder()
+    {
+        return Err(RunError::Legacy { pid, lock: legacy.directory.clone() });
+    }
+    Ok(())
 }
 
 /// That no state file was lost with work that only it told of.

@@ -23,8 +23,9 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::args::{
-    ArchiveArgs, ExplainArgs, NextArgs, NextIdArgs, QueueArgs, QueueCommand, TextOrJson,
+    AgentArgs, ArchiveArgs, ExplainArgs, NextArgs, NextIdArgs, QueueArgs, QueueCommand, TextOrJson,
 };
+use crate::commands::run::setup;
 use crate::commands::task;
 use crate::context::Context;
 use crate::error::{CliError, ErrorKind, Exit};
@@ -130,12 +131,12 @@ fn next(context: &Context, args: &NextArgs) -> Result<Exit, CliError> {
 /// The queue as a run that starts now would see it.
 pub(crate) fn outlook(
     context: &Context,
-    include_draft: bool,
+    agent: &AgentArgs,
 ) -> Result<(Project, Queue, Report), CliError> {
-    let project = Project::open(context, "ralph run --dry-run")?;
+    let project = setup::rehearsed(context, agent)?;
     let queue = project.queue()?;
     let standing = standing::of_run(context, &project, &queue)?;
-    let drafts = if include_draft { Drafts::Include } else { Drafts::Exclude };
+    let drafts = if agent.include_draft { Drafts::Include } else { Drafts::Exclude };
     let selection = project::selection(context, drafts, DoingFirst::Prefer, &standing);
     let report = queue.runnability(&selection);
     Ok((project, queue, report))
@@ -145,9 +146,9 @@ pub(crate) fn outlook(
 pub(crate) fn dry_run(
     context: &Context,
     id: Option<&str>,
-    include_draft: bool,
+    agent: &AgentArgs,
 ) -> Result<Exit, CliError> {
-    let (project, queue, report) = outlook(context, include_draft)?;
+    let (project, queue, report) = outlook(context, agent)?;
     let task = match id {
         Some(id) => {
             unclaimed(context, &project, id)?;

@@ -64,7 +64,7 @@ fn run_loop(context: &Context, args: &LoopArgs) -> Result<Exit, CliError> {
     };
     if args.dry_run {
         return match workers {
-            Some(workers) => plan::print(context, workers, max_tasks, args.agent.include_draft),
+            Some(workers) => plan::print(context, workers, max_tasks, &args.agent),
             None => dry_run(context, &args.agent, None),
         };
     }
@@ -200,7 +200,7 @@ fn work(context: &Context, args: &OneArgs, task: &TaskId, claim: &str) -> Result
 
 /// Says which task would be next, and why the others are not.
 fn dry_run(context: &Context, agent: &AgentArgs, id: Option<&TaskId>) -> Result<Exit, CliError> {
-    super::queue::dry_run(context, id.map(TaskId::as_str), agent.include_draft)
+    super::queue::dry_run(context, id.map(TaskId::as_str), agent)
 }
 
 fn parse_id(id: &str) -> Result<TaskId, CliError> {

@@ -5,6 +5,7 @@ use ralph_queue::Task;
 use ralph_queue::runnability::{Reason, Report};
 use serde::Serialize;
 
+use crate::args::AgentArgs;
 use crate::commands::queue::outlook;
 use crate::context::Context;
 use crate::error::{CliError, Exit};
@@ -42,9 +43,9 @@ pub(super) fn print(
     context: &Context,
     workers: u8,
     max_tasks: Option<u32>,
-    include_draft: bool,
+    agent: &AgentArgs,
 ) -> Result<Exit, CliError> {
-    let (_, queue, report) = outlook(context, include_draft)?;
+    let (_, queue, report) = outlook(context, agent)?;
     let most = max_tasks.map(|most| usize::try_from(most).unwrap_or(usize::MAX));
     let forecast = select::forecast(&queue, &report, workers.into(), most);
     if context.ui.wants_json() {

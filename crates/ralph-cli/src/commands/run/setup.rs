@@ -9,8 +9,10 @@ use ralph_agent::{Programs, Runner, RunnerError};
 use ralph_config::trust::Trust;
 use ralph_config::{Config, Overrides};
 use ralph_git::{GitEnv, Repo};
+use ralph_loop::coordinator;
 use ralph_loop::event::Event;
 use ralph_loop::fault::Faults;
+use ralph_loop::layout::Layout;
 use ralph_loop::project::{CheckoutPolicy, Options, Project};
 use ralph_process::{Interrupts, SystemClock};
 use ralph_queue::QueueFiles;
@@ -64,11 +66,8 @@ pub(super) fn open(
 ) -> Result<Run, CliError> {
     let overrides = overrides(args);
     let overridden = overrides.values.iter().map(|(key, _)| key.clone()).collect();
-    let opened = project::Project::open_with(context, command, &overrides)?;
-    trusted(context, &opened, command)?;
+    let (opened, programs, runner) = chosen(context, command, &overrides)?;
     let config = opened.settings.config;
-    let programs = commands::runner::programs(context, &opened.root, &config)?;
-    let runner = runner(context, &config, &programs)?;
     let name = runner.name().to_owned();
     let handover = Handover { config, runner: name, overridden };
     let worker_input =
@@ -89,6 +88,28 @@ pub(super) fn open(
     let mut run = assemble(context, command, config, world, None, events)?;
     run.project.worker_input = worker_input;
     Ok(run)
+}
+
+/// The repository as a run would find it, for those who only say what it would do. What it would
+/// be refused for is an error here too.
+pub(crate) fn rehearsed(context: &Context, args: &AgentArgs) -> Result<project::Project, CliError> {
+    let (project, ..) = chosen(context, "ralph run --dry-run", &overrides(args))?;
+    coordinator::no_run_is_active(&Layout::new(&project.root), &project.files)?;
+    Ok(project)
+}
+
+/// The repository with what the flags lay over its configuration, and the runner.
+fn chosen(
+    context: &Context,
+    command: &str,
+    overrides: &Overrides,
+) -> Result<(project::Project, Programs, Runner), CliError> {
+    let opened = project::Project::open_with(context, command, overrides)?;
+    trusted(context, &opened, command)?;
+    let config = &opened.settings.config;
+    let programs = commands::runner::programs(context, &opened.root, config)?;
+    let runner = runner(context, config, &programs)?;
+    Ok((opened, programs, runner))
 }
 
 /// Opens the repository for a worker, whose processes carry `marker`.

@@ -32,6 +32,13 @@ fn how_a_task_ends_that_a_run_has_in_hand_is_for_the_run_to_write() {
             assert!(told.contains("RQ-0001") && told.contains(kind), "{ran}");
             assert!(told.contains("`ralph queue stop`"), "{ran}");
         }
+        // What a run would be refused for, its rehearsal is refused for too.
+        for args in [&["run", "one"][..], &["run", "loop"], &["run", "loop", "--parallel", "2"]] {
+            for args in [args, &[args, &["--dry-run"]].concat()] {
+                let ran = scene.ralph(args);
+                assert!(ran.exited(4).stderr.contains("another run is active"), "{ran}");
+            }
+        }
         scene.ralph(&["task", "edit", "title", "Another title", "RQ-0001"]).success();
         scene.ralph(&["task", "status", "draft", "RQ-0002"]).success();
         scene.sandbox.write("log/go", "");
