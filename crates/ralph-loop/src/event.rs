@@ -1,10 +1,11 @@
 //! What happens in a run, told to whoever shows it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use ralph_state::{Amount, WorkerStep};
+use ralph_queue::runnability::Reason;
+use ralph_state::{Amount, TaskId, WorkerStep};
 
 use crate::recover::Action;
 
@@ -179,6 +180,8 @@ pub struct RunSummary {
     /// What is left in the queue that could have been, had it not stopped with
     /// [`StopReason::WorkLeft`].
     pub unstarted: usize,
+    /// Open tasks that others have or left, and how, of a run that found nothing to start.
+    pub taken: BTreeMap<TaskId, Reason>,
     /// Why the checkout does not have what landed, if it does not.
     pub behind: Option<String>,
     /// Tasks of earlier runs that failed or are blocked, and wait for the user.

@@ -29,6 +29,15 @@ impl Standing {
         self.exclude.extend(done.map(|task| (task, DONE)));
         self.done.extend(leases.done);
     }
+
+    /// The open tasks that somebody has or left, and how.
+    pub fn taken(&self, queue: &Queue) -> BTreeMap<TaskId, Reason> {
+        let is_open = |id: &TaskId| {
+            queue.find(id.as_str()).is_some_and(|(_, task)| !task.status.is_terminal())
+        };
+        let taken = self.exclude.iter().filter(|(id, reason)| reason.is_taken() && is_open(id));
+        taken.map(|(id, reason)| (id.clone(), reason.clone())).collect()
+    }
 }
 
 const DONE: Reason = Reason::StatusNotRunnable { status: Status::Done };

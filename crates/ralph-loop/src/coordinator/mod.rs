@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use ralph_git::{GitError, Sha};
 use ralph_process::{Child, Command, Exit, Input, Output, SpawnError};
+use ralph_queue::runnability::Reason;
 use ralph_queue::{Queue, QueueFiles, Selection};
 use ralph_state::file::{self, FileLock, LockError};
 use ralph_state::parallel::WorkerEvent;
@@ -713,6 +714,11 @@ impl Coordinator<'_> {
         let Some(task) = task else {
             self.looked_at_queue = Some(Instant::now());
             self.summary.waiting = waiting(&queue, &standing);
+            self.summary.taken = standing.taken(&queue);
+            // The others are told as what earlier runs left.
+            let is_anothers =
+                |reason: &Reason| matches!(reason, Reason::Claimed { .. } | Reason::Underway);
+            self.summary.taken.retain(|_, reason| is_anothers(reason));
             return Ok(false);
         };
         self.looked_at_queue = None;

@@ -344,6 +344,8 @@ impl Serial<'_> {
         };
         let Some(task) = task else {
             self.summary.waiting = self.waiting(&queue);
+            self.summary.taken = standing.taken(&queue);
+            self.summary.taken.retain(|id, _| !self.attempted.contains(id));
             return Ok(None);
         };
         // A task that could not have a turn is not begun.

@@ -11,7 +11,7 @@ use crate::context::Context;
 use crate::error::{CliError, Exit};
 use crate::render::counted;
 use crate::render::envelope::Schema;
-use crate::render::task::retry;
+use crate::render::task::{reasons, retry};
 use crate::render::worker::outcome;
 use crate::ui::{BOLD, GREEN, RED, Text, YELLOW, clip, columns};
 
@@ -63,6 +63,7 @@ fn document(summary: &RunSummary) -> Value {
         "held": count(Outcome::Held),
         "waiting": summary.waiting,
         "unstarted": summary.unstarted,
+        "taken": summary.taken,
         "kept": summary.kept,
         "checkout_behind": summary.behind,
         "left_out": summary.left_out,
@@ -143,16 +144,7 @@ fn print(context: &Context, summary: &RunSummary) -> Result<(), CliError> {
         return Ok(());
     }
     if summary.tasks.is_empty() {
-        context.ui.say(if summary.waiting == 0 && summary.kept > 0 {
-            "Nothing else can be started.".to_owned()
-        } else if summary.waiting == 0 {
-            "There is nothing to do: no task in the queue is open.".to_owned()
-        } else {
-            format!(
-                "No task can start now; {} wait. `ralph queue explain` says for what.",
-                summary.waiting
-            )
-        });
+        print_nothing_begun(context, summary);
         return Ok(());
     }
     context.ui.print(table(&summary.tasks, context.ui.width()))?;
@@ -183,6 +175,29 @@ fn print(context: &Context, summary: &RunSummary) -> Result<(), CliError> {
         ));
     }
     Ok(())
+}
+
+/// Why a run that began nothing did not.
+fn print_nothing_begun(context: &Context, summary: &RunSummary) {
+    /// More of them are for `queue explain` to list.
+    const SHOWN: usize = 5;
+    context.ui.say(match (summary.waiting, summary.kept) {
+        _ if !summary.taken.is_empty() => "No task can start now.".to_owned(),
+        (0, 0) => "There is nothing to do: no task in the queue is open.".to_owned(),
+        (0, _) => "Nothing else can be started.".to_owned(),
+        (waiting, _) => {
+            format!("No task can start now; {waiting} wait. `ralph queue explain` says for what.")
+        }
+    });
+    for (id, reason) in summary.taken.iter().take(SHOWN) {
+        let why = reasons(std::slice::from_ref(reason), id);
+        context.ui.say(Text::new().style(BOLD, id).plain(" ").plain(why));
+    }
+    if summary.taken.len() > SHOWN
+        || (!summary.taken.is_empty() && summary.waiting > summary.taken.len())
+    {
+        context.ui.hint("`ralph queue explain` says it of every task.");
+    }
 }
 
 const AT_LIMIT: &str = "Run it again to go on. A limit of the run begins anew then (`agent.limits`, \

@@ -274,3 +274,32 @@ fn serial_and_parallel_runs_know_of_each_other() {
     refused.exited(3);
     assert!(refused.stderr.contains("ralph run resume"), "{refused}");
 }
+
+#[test]
+fn a_run_that_begins_nothing_says_who_has_or_left_what() {
+    let scene = Scene::new(Remote::None, Books::Tracked);
+    scene.tasks(3);
+    let lasting = "touch \"$LOG/up\"; while :; do sleep 0.1; done";
+    scene.act(&[("RQ-0001", lasting)]);
+    let run = scene.start(&["run", "loop", "--parallel", "1"]);
+    let up = scene.sandbox.path("log/up");
+    wait_until(PATIENCE, "the agent at work", || up.exists());
+    run.signal(Signal::INT);
+    run.wait(PATIENCE).exited(130);
+    scene.ralph(&["task", "edit", "depends_on", "RQ-0001", "RQ-0002"]).success();
+    scene.ralph(&["queue", "claim", "--id", "RQ-0003"]).success();
+    let ran = scene.ralph(&["run", "loop", "--force"]);
+    let told = &ran.success().stderr;
+    let begun = "RQ-0001 was begun by a parallel run (`ralph run loop --parallel`)";
+    assert!(told.contains(begun) && told.contains("RQ-0003 is claimed by"), "{ran}");
+    let ran = scene.ralph(&["run", "loop", "--force", "--json"]);
+    let taken = super::super::parse(&ran.success().stdout)["taken"].clone();
+    assert_eq!(taken.as_object().map(serde_json::Map::len), Some(2), "{taken}");
+    // Nor is a queue all of which is claimed one without an open task.
+    scene.ralph(&["task", "reject", "RQ-0001"]).success();
+    scene.ralph(&["task", "reject", "RQ-0002"]).success();
+    let run = ["run", "loop", "--parallel", "1", "--force"];
+    assert!(scene.ralph(&run).success().stderr.contains("no longer open in the queue"));
+    let ran = scene.ralph(&run);
+    assert!(ran.success().stderr.contains("RQ-0003 is claimed by"), "{ran}");
+}
