@@ -8,7 +8,7 @@
 
 use std::path::{Path, PathBuf};
 
-use ralph_git::{FastForward, FetchError, GitError, Head, Sha};
+use ralph_git::{FastForward, FetchError, GitError, Head, Operation, Sha};
 use ralph_queue::Place;
 use ralph_queue::landing::Texts;
 use ralph_queue::merge::{self, MergeError};
@@ -29,7 +29,57 @@ pub enum Advanced {
     /// It has what landed.
     Yes,
     /// It stays as it was, for this reason.
-    Left(String),
+    Left(Behind),
+}
+
+/// Why the checkout does not have what landed.
+#[derive(Clone, Debug, Eq, PartialEq, Error)]
+#[non_exhaustive]
+pub enum Behind {
+    /// Another branch is checked out, or none.
+    #[error("`{branch}` is not checked out")]
+    Elsewhere {
+        /// The branch that work lands on.
+        branch: String,
+    },
+    /// A merge, a rebase or the like of the user's is not concluded.
+    #[error("a {operation} is under way in it")]
+    UnderWay {
+        /// What git is in the middle of.
+        operation: Operation,
+    },
+    /// It has commits that the remote lacks.
+    #[error("it has commits that `{upstream}` lacks")]
+    Diverged {
+        /// The remote and its branch.
+        upstream: String,
+    },
+    /// Files of the user's are where others landed. The queue files are none of them: those are
+    /// merged.
+    #[error("local changes in {}", listed(changed, untracked))]
+    InTheWay {
+        /// Files that git knows and that are changed.
+        changed: Vec<PathBuf>,
+        /// Files that git does not know.
+        untracked: Vec<PathBuf>,
+    },
+    /// The remote could not be asked.
+    #[error("{reason}")]
+    Unfetched {
+        /// What git says.
+        reason: String,
+    },
+    /// git refuses for another reason.
+    #[error("{reason}")]
+    Refused {
+        /// What git says.
+        reason: String,
+    },
+}
+
+fn listed(changed: &[PathBuf], untracked: &[PathBuf]) -> String {
+    let names = changed.iter().chain(untracked).map(|file| file.display().to_string());
+    names.collect::<Vec<_>>().join(", ")
 }
 
 /// Why the checkout could not be looked after.
@@ -71,29 +121,44 @@ pub enum CheckoutError {
 /// When git or the files fail; a checkout that may not be touched is an outcome.
 pub fn advance(project: &Project, branch: &str) -> Result<Advanced, CheckoutError> {
     let main = &project.repo;
-    if !matches!(main.head()?, Head::Branch { name, .. } if name == branch) {
-        return Ok(Advanced::Left(format!("`{branch}` is not checked out")));
-    }
+    let is_checked_out = matches!(main.head()?, Head::Branch { name, .. } if name == branch);
+    let elsewhere = || left(project, Behind::Elsewhere { branch: branch.to_owned() });
     if main.remote_url(target::REMOTE)?.is_none() {
-        return Ok(Advanced::Yes);
+        return if is_checked_out { Ok(Advanced::Yes) } else { elsewhere() };
     }
+    // Also for another branch: what is known here need not be kept in a workspace.
     let tip = match main.fetch(target::REMOTE, branch) {
         Ok(fetched) => fetched.tip,
         Err(FetchError::Git(error)) => return Err(error.into()),
-        Err(error) => return Ok(Advanced::Left(error.to_string())),
+        Err(error) => return left(project, Behind::Unfetched { reason: error.to_string() }),
     };
+    if !is_checked_out {
+        return elsewhere();
+    }
     let Some(tip) = tip else { return Ok(Advanced::Yes) };
-    Ok(match fast_forward(project, &tip)? {
-        FastForward::Done | FastForward::AlreadyThere => Advanced::Yes,
-        FastForward::Refused { reason } => Advanced::Left(reason),
+    match fast_forward(project, &tip)? {
+        FastForward::Done | FastForward::AlreadyThere => Ok(Advanced::Yes),
+        FastForward::Refused { reason } => left(project, Behind::Refused { reason }),
         FastForward::NotAFastForward => {
-            Advanced::Left(format!("it has commits that `{}/{branch}` lacks", target::REMOTE))
+            let upstream = format!("{}/{branch}", target::REMOTE);
+            left(project, Behind::Diverged { upstream })
         }
         FastForward::WouldOverwrite { files } => {
-            let files: Vec<_> = files.iter().map(|file| file.display().to_string()).collect();
-            Advanced::Left(format!("local changes in {}", files.join(", ")))
+            let books = queue_files(project);
+            let known = |file: &PathBuf| main.is_tracked(file);
+            let (mut changed, mut untracked) = (Vec::new(), Vec::new());
+            for file in files.into_iter().filter(|file| !books.contains(file)) {
+                if known(&file)? { changed.push(file) } else { untracked.push(file) }
+            }
+            left(project, Behind::InTheWay { changed, untracked })
         }
-    })
+    }
+}
+
+/// What the user has under way there comes before any other reason.
+fn left(project: &Project, why: Behind) -> Result<Advanced, CheckoutError> {
+    let under_way = project.repo.operation()?.map(|operation| Behind::UnderWay { operation });
+    Ok(Advanced::Left(under_way.unwrap_or(why)))
 }
 
 /// Fast-forwards the checkout to `to`; local changes of the queue files alone

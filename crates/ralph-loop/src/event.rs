@@ -7,6 +7,7 @@ use std::time::Duration;
 use ralph_queue::runnability::Reason;
 use ralph_state::{Amount, TaskId, WorkerStep};
 
+use crate::checkout::Behind;
 use crate::recover::Action;
 
 /// Something worth telling. The engine prints nothing; its caller renders these.
@@ -183,7 +184,7 @@ pub struct RunSummary {
     /// Open tasks that others have or left, and how, of a run that found nothing to start.
     pub taken: BTreeMap<TaskId, Reason>,
     /// Why the checkout does not have what landed, if it does not.
-    pub behind: Option<String>,
+    pub behind: Option<Behind>,
     /// Tasks of earlier runs that failed or are blocked, and wait for the user.
     pub kept: usize,
     /// Files below `.ralph` of the user's checkout that changed in a serial run, and that its

@@ -786,7 +786,7 @@ fn content(path: &Path) -> Option<Vec<u8>> {
 pub(crate) fn settle(project: &Project, branch: &str, task: &Task, record: &WorkerRecord) {
     let left = match checkout::advance(project, branch) {
         Ok(Advanced::Yes) => None,
-        Ok(Advanced::Left(why)) => Some(why),
+        Ok(Advanced::Left(why)) => Some(why.to_string()),
         Err(error) => Some(super::chain(&error)),
     };
     if let Some(why) = left {

@@ -38,7 +38,7 @@ fn put_aside(changes: &[Change]) -> &'static str {
 }
 
 /// How what git is in the middle of is ended.
-fn end(operation: Operation) -> String {
+pub(super) fn end(operation: Operation) -> String {
     match operation {
         Operation::Merge => {
             "Conclude it (`git status` says how; `ralph queue resolve` settles the \

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use ralph_git::Operation;
+use ralph_loop::checkout::Behind;
 use ralph_loop::event::{Outcome, RunSummary, StopReason, TaskSummary, WorkPlace};
 use ralph_process::{Interrupts, Signal};
 use ralph_state::Amount;
@@ -15,7 +17,7 @@ use crate::render::task::{reasons, retry};
 use crate::render::worker::outcome;
 use crate::ui::{BOLD, GREEN, RED, Text, YELLOW, clip, columns};
 
-use super::failure::commit_or_absolute;
+use super::failure::{commit_or_absolute, end};
 
 /// Prints the summary and chooses the exit code.
 pub(super) fn finish(
@@ -65,7 +67,7 @@ fn document(summary: &RunSummary) -> Value {
         "unstarted": summary.unstarted,
         "taken": summary.taken,
         "kept": summary.kept,
-        "checkout_behind": summary.behind,
+        "checkout_behind": summary.behind.as_ref().map(behind),
         "left_out": summary.left_out,
         "stopped": summary.stopped.map(stop_word),
         "limit": summary.limit,
@@ -73,6 +75,48 @@ fn document(summary: &RunSummary) -> Value {
         "cost_usd": spent.known_micro_usd().map(dollars),
         "tasks": summary.tasks.iter().map(row).collect::<Vec<_>>(),
     })
+}
+
+/// Why the checkout is behind, for scripts.
+fn behind(why: &Behind) -> Value {
+    let (reason, files) = match why {
+        Behind::Elsewhere { .. } => ("elsewhere", Vec::new()),
+        Behind::UnderWay { .. } => ("under_way", Vec::new()),
+        Behind::Diverged { .. } => ("diverged", Vec::new()),
+        Behind::InTheWay { changed, untracked } => {
+            ("in_the_way", changed.iter().chain(untracked).collect())
+        }
+        Behind::Unfetched { .. } => ("unfetched", Vec::new()),
+        _ => ("refused", Vec::new()),
+    };
+    json!({ "reason": reason, "files": files, "detail": why.to_string() })
+}
+
+/// How the checkout gets what landed. `--autostash` takes along what is not committed: at the
+/// least the queue, which the user may have edited.
+fn catch_up(why: &Behind) -> String {
+    let pull = "`git pull --rebase --autostash`";
+    match why {
+        Behind::Elsewhere { branch } => format!("`git switch {branch}`, then {pull}."),
+        // A rebase would take a merge apart again.
+        Behind::UnderWay { operation: operation @ Operation::Merge } => {
+            format!("{} Then `git pull --no-rebase --autostash`.", end(*operation))
+        }
+        Behind::UnderWay { operation } => format!("{} Then {pull}.", end(*operation)),
+        Behind::Diverged { .. } => {
+            format!("{pull} puts them on top of it, and `git push` publishes them.")
+        }
+        Behind::InTheWay { untracked, .. } if !untracked.is_empty() => {
+            let names: Vec<String> =
+                untracked.iter().map(|file| format!("`{}`", file.display())).collect();
+            format!("Move {} away, which git does not know; then {pull}.", names.join(", "))
+        }
+        Behind::InTheWay { .. } => format!("{pull} puts your changes on top of it."),
+        Behind::Unfetched { .. } => {
+            format!("See that the remote can be reached: `git fetch origin`. Then {pull}.")
+        }
+        _ => format!("`git status` shows what is in the way; then {pull}."),
+    }
 }
 
 /// What the tasks used, all together.
@@ -118,9 +162,8 @@ fn row(task: &TaskSummary) -> Value {
 fn print(context: &Context, summary: &RunSummary) -> Result<(), CliError> {
     if let Some(why) = &summary.behind {
         context.ui.warn(format!("your checkout does not have what landed: {why}"));
-        context.ui.hint(
-            "See `git status`; commit or stash what is in the way, then `git pull --rebase`.",
-        );
+        context.ui.hint(catch_up(why));
+        context.ui.hint("A conflict in the queue that git meets then: `ralph queue resolve`.");
     }
     if !summary.left_out.is_empty() {
         let names: Vec<String> =
