@@ -6,9 +6,11 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, UNIX_EPOCH};
 
 use ralph_queue::Queue;
+use ralph_state::file;
 use ralph_state::session::{SessionFile, session_file_path};
-use ralph_state::{LoadError, Store, Timestamp};
+use ralph_state::{LoadError, Store, TaskId, Timestamp};
 
+use crate::layout::Layout;
 use crate::project::Project;
 
 /// The turns of one claim of a finished task.
@@ -37,7 +39,7 @@ pub fn expired(kept: &[Kept], now: Timestamp, age: Duration, total: u64) -> Vec<
 }
 
 /// Removes the files of turns that nobody will ask for again: see [`expired`]. For the holder
-/// of the run lock.
+/// of the run lock. Those that a crash leaves of a claim go the next time.
 ///
 /// # Errors
 /// When the state of a run cannot be read. What cannot be removed stays until the next time.
@@ -51,12 +53,18 @@ pub fn clean(project: &Project, queue: &Queue) -> Result<(), LoadError> {
             || state.get_worker(task).is_some_and(|record| !record.is_terminal())
             || session.as_deref() == Some(task)
     };
-    let mut kept = Vec::new();
-    for task in entries(&project.layout().all_turns()) {
-        if !task.file_name().and_then(|name| name.to_str()).is_none_or(is_open) {
-            kept.extend(entries(&task).into_iter().filter_map(look));
-        }
-    }
+    let layout = project.layout();
+    // The record of a worker that lives may be lost. What cannot be looked at may live.
+    let is_living = |task: &str| {
+        let lock = task.parse().map(|task: TaskId| file::is_locked(&layout.worker_lock(&task)));
+        !matches!(lock, Ok(Ok(false)))
+    };
+    let mut tasks = entries(&layout.all_turns());
+    tasks.retain(|task| {
+        let name = task.file_name().and_then(|name| name.to_str());
+        name.is_some_and(|name| !is_open(name) && !is_living(name))
+    });
+    let kept: Vec<Kept> = tasks.iter().flat_map(|task| entries(task)).map(look).collect();
     let agent = &project.config.agent;
     let age = Duration::from_hours(24 * u64::from(agent.turn_files_days));
     let total = u64::from(agent.turn_files_mb) << 20;
@@ -64,23 +72,32 @@ pub fn clean(project: &Project, queue: &Queue) -> Result<(), LoadError> {
         if let Err(error) = fs_err::remove_dir_all(dir) {
             tracing::warn!(%error, "cannot remove the files of old turns");
         }
-        // The directory of the task goes with its last claim.
-        dir.parent().map(fs_err::remove_dir);
+    }
+    for task in tasks {
+        // It goes with its last claim; one that is not empty stays.
+        fs_err::remove_dir(task).ok();
     }
     Ok(())
 }
 
-fn look(dir: PathBuf) -> Option<Kept> {
+/// How much the files of all turns take, in bytes, those of unfinished tasks included.
+pub fn taken(layout: &Layout) -> u64 {
+    let tasks = entries(&layout.all_turns());
+    let claims = tasks.iter().flat_map(|task| entries(task));
+    claims.map(|claim| look(claim).bytes).sum()
+}
+
+fn look(dir: PathBuf) -> Kept {
     let turns = entries(&dir);
     let begun = |turn: &PathBuf| {
         let modified = fs_err::metadata(turn).ok()?.modified().ok()?;
         let since = modified.duration_since(UNIX_EPOCH).ok()?;
         Timestamp::UNIX_EPOCH.checked_add(since)
     };
-    let last = turns.iter().filter_map(begun).max()?;
+    let last = turns.iter().filter_map(begun).max().unwrap_or(Timestamp::UNIX_EPOCH);
     let files = turns.iter().flat_map(|turn| entries(turn));
     let bytes = files.filter_map(|file| Some(fs_err::metadata(file).ok()?.len())).sum();
-    Some(Kept { dir, last, bytes })
+    Kept { dir, last, bytes }
 }
 
 fn entries(dir: &Path) -> Vec<PathBuf> {

@@ -4,11 +4,11 @@ use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
 use ralph_agent::{Login, Surroundings};
-use ralph_config::Overrides;
+use ralph_config::{AgentConfig, Overrides};
 use ralph_git::Repo;
 use ralph_loop::layout::Layout;
 use ralph_loop::preflight::PreflightError;
-use ralph_loop::{living, preflight, target};
+use ralph_loop::{living, preflight, retention, target};
 use ralph_process::Cancel;
 use ralph_queue::Severity;
 use ralph_state::file::{is_locked, lock_holder};
@@ -198,6 +198,7 @@ fn look(context: &Context, project: &Project, repo: Option<&Repo>, checks: &mut 
         Check::ok(".gitignore", "leaves out Ralph's own files")
     });
     checks.push(schemas(project));
+    checks.push(turns(&layout, &config.agent));
     checks.push(locks(&layout, project));
     let path = session_file_path(&project.root);
     let session = Store::<SessionFile>::new(path, project.files.holder.clone());
@@ -274,6 +275,19 @@ fn schemas(project: &Project) -> Check {
         }
         None => Check::ok(NAME, "editors have those of this version"),
     }
+}
+
+/// What the files of agents' turns take, and for how long.
+fn turns(layout: &Layout, agent: &AgentConfig) -> Check {
+    let taken = retention::taken(layout).div_ceil(1 << 20);
+    let days = counted(usize::try_from(agent.turn_files_days).unwrap_or(usize::MAX), "day");
+    let most = agent.turn_files_mb;
+    Check::ok(
+        "turns",
+        format!(
+            "{taken} MB of files; a finished task's go after {days}, or above {most} MB in all"
+        ),
+    )
 }
 
 /// Whether git merges the queue files by task: attributes name the driver, and the settings of

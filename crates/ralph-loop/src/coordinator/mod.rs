@@ -329,6 +329,11 @@ impl Coordinator<'_> {
     fn work(&mut self) -> Result<(), RunError> {
         loop {
             let left = self.reap();
+            if !left.is_empty()
+                && let Ok(queue) = self.project.queue.load()
+            {
+                retention::clean(self.project, &queue)?;
+            }
             self.hold_unbegun(left)?;
             let state = self.state()?;
             self.tell_progress(&state);

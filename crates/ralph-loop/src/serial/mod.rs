@@ -176,7 +176,6 @@ pub fn run(project: &Project, wanted: &Wanted) -> Result<RunSummary, SerialError
     }
     let layout = project.layout();
     coordinator::clear_stop(&layout)?;
-    retention::clean(project, &project.queue.load()?)?;
     // A state file that cannot be read is told where it matters.
     let parallel = project.store().load().ok().flatten();
     let earlier = parallel.and_then(|loaded| loaded.value.spending);
@@ -302,6 +301,7 @@ impl Serial<'_> {
         wanted: &Wanted,
     ) -> Result<Option<(Task, SessionFile)>, SerialError> {
         let queue = self.project.queue.load()?;
+        retention::clean(self.project, &queue)?;
         if let Some(mut session) = session {
             end_orphans(&session)?;
             if let Some(was) = session.extra.get(BRANCH).and_then(|branch| branch.as_str())

@@ -183,6 +183,27 @@ fn follow_up_tasks_of_an_agent_reach_the_target() {
 }
 
 #[test]
+fn the_files_of_turns_go_with_their_task_and_stay_with_one_that_is_not_done() {
+    for parallel in [&["--parallel", "2"][..], &[]] {
+        let scene = Scene::new(Remote::None, Books::Tracked);
+        scene.configure("\"turn_files_mb\": 0");
+        scene.tasks(3);
+        scene.act(&[("RQ-0002", "exit 9")]);
+        let ran = scene.ralph(&[&["run", "loop"], parallel].concat());
+        ran.exited(1);
+        let turns = scene.dir.join(".ralph/cache/turns");
+        let left: Vec<_> = fs_err::read_dir(turns)
+            .expect("there were turns")
+            .map(|entry| entry.expect("readable").file_name())
+            .collect();
+        assert_eq!(left, ["RQ-0002"], "{ran}");
+        let doctor = scene.ralph(&["doctor"]);
+        let told = "1 MB of files; a finished task's go after 14 days, or above 0 MB in all";
+        assert!(doctor.success().stdout.contains(told), "{doctor}");
+    }
+}
+
+#[test]
 fn no_change_with_a_reason_is_done_and_without_one_is_not() {
     let scene = Scene::new(Remote::Bare, Books::Tracked);
     scene.tasks(2);
