@@ -429,10 +429,12 @@ impl<E: Into<CliError>> From<queue::UpdateError<E>> for CliError {
             UpdateError::Journal(error) => Self::new(ErrorKind::Io, error),
             UpdateError::IdMarks(error) => Self::from(error).context("the queue was not changed"),
             UpdateError::ReadOnly { path } => {
-                let message = format!("`{}` is read-only", path.display());
+                let shown = path.display();
+                let message = format!("`{shown}` is read-only");
+                let hint = format!("If it may change, make it writable: `chmod u+w {shown}`.");
                 Self::about(ErrorKind::Refused, Some(path), message)
                     .context("the queue was not changed")
-                    .hint("If it may change, make it writable: `chmod u+w FILE`.")
+                    .hint(hint)
             }
             UpdateError::Save { source, .. } => {
                 Self::from(source).context("cannot change the queue")

@@ -148,9 +148,10 @@ pub struct TaskSummary {
 }
 
 impl TaskSummary {
-    /// The reason, unless the change says enough.
+    /// The reason, unless the change says enough, or the user's own signal.
     pub fn reason_to_tell(&self) -> Option<&str> {
-        let is_plain = matches!(self.outcome, Outcome::Landed | Outcome::Done);
+        let is_plain =
+            matches!(self.outcome, Outcome::Landed | Outcome::Done | Outcome::Interrupted);
         self.reason.as_deref().filter(|_| !is_plain)
     }
 }

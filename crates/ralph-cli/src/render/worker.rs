@@ -9,6 +9,7 @@ use ralph_state::{WorkerLifecycle, WorkerRecord, WorkerStep};
 pub(crate) fn outcome(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::NoChange => "no change",
+        Outcome::Interrupted => "stopped",
         other => other.as_str(),
     }
 }

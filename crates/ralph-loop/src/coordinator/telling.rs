@@ -35,7 +35,9 @@ impl Coordinator<'_> {
             let Some(title) = self.seen.get(&record.task_id) else { continue };
             let now = Told::of(record);
             let before = self.told.insert(record.task_id.clone(), now.clone());
-            let is_over = record.is_terminal() || Held::of(record).is_some();
+            let is_over = record.is_terminal()
+                || Held::of(record).is_some()
+                || self.project.cancel.is_cancelled();
             if let (false, Some(before), Some(reason)) = (is_over, &before, &now.trouble)
                 && (before.trouble != now.trouble || before.attempt < now.attempt)
             {
