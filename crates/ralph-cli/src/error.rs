@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use ralph_config::trust::TrustError;
-use ralph_config::{ConfigError, Place};
+use ralph_config::{ConfigError, Place, Violation};
 use ralph_queue::journal::{ChangesError, JournalWriteError, UndoError};
 use ralph_queue::lease::LeaseError;
 use ralph_queue::merge::MergeError;
@@ -22,6 +22,7 @@ use ralph_state::file::{Holder, LockError, ReplaceError};
 use ralph_state::journal::JournalError;
 use ralph_state::{self as state, ParallelStateFile, TaskId};
 
+use crate::commands::run::setup::flag_of;
 use crate::render::task::{advice, reason};
 
 /// How the process ends. The numbers are a contract with scripts.
@@ -212,8 +213,12 @@ impl CliError {
     /// The first command of the hints that can be run as it stands.
     pub(crate) fn next_command(&self) -> Option<&str> {
         let is_placeholder = |word: &str| word.chars().all(|c| c.is_ascii_uppercase());
-        let quoted = self.hints.iter().flat_map(|hint| hint.split('`').skip(1).step_by(2));
-        quoted
+        // What follows a command of git's presupposes that.
+        let commands = self.hints.iter().flat_map(|hint| {
+            let quoted = hint.split('`').skip(1).step_by(2);
+            quoted.take_while(|text| !text.starts_with("git "))
+        });
+        commands
             .filter(|text| text.starts_with("ralph "))
             .find(|text| !text.split(' ').any(is_placeholder))
     }
@@ -622,8 +627,12 @@ impl From<ConfigError> for CliError {
             ConfigError::Invalid { violations } => {
                 let place = violations.iter().find_map(|wrong| wrong.place.as_ref());
                 // What no file says is said by the command.
-                let kind = if place.is_some() { ErrorKind::Invalid } else { ErrorKind::Usage };
-                (kind, place.map(|place| &place.path), "Correct the value.")
+                if place.is_none() {
+                    let typed: Vec<String> = violations.iter().map(typed).collect();
+                    return Self::new(ErrorKind::Usage, typed.join("\n"))
+                        .hint("Correct the value.");
+                }
+                (ErrorKind::Invalid, place.map(|place| &place.path), "Correct the value.")
             }
             ConfigError::UnknownProfile { .. } => {
                 (ErrorKind::NotFound, None, "`profiles` in the configuration defines one.")
@@ -641,6 +650,13 @@ impl From<ConfigError> for CliError {
         };
         Self::about(kind, path.cloned(), error).hint(hint)
     }
+}
+
+/// What is wrong with a value of the command line, by the flag that the user typed.
+fn typed(violation: &Violation) -> String {
+    let Some(flag) = flag_of(&violation.key) else { return violation.to_string() };
+    let value = violation.value.as_str().map_or_else(|| violation.value.to_string(), str::to_owned);
+    format!("`{flag}` is `{value}`, expected {}", violation.expected)
 }
 
 impl From<TrustError> for CliError {

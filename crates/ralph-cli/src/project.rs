@@ -350,7 +350,7 @@ impl Project {
 
     /// What to do where the queue is missing and a file of its name stands in another place.
     fn elsewhere(&self, missing: &Path) -> Option<String> {
-        let found = strays(&self.root, &self.files).into_iter().find(|path| path != missing)?;
+        let found = named_queue(&self.root, &self.files).find(|path| path != missing)?;
         let (found, missing) = (self.shown(&found), self.shown(missing));
         Some(format!(
             "`{found}` may be it: move it to `{missing}`, or set `queue.file` to where it is."
@@ -495,9 +495,6 @@ pub(crate) const STRAY: &str =
 /// Files that may be the queue, by name and content, and are not where it is looked for.
 pub(crate) fn strays(root: &Path, files: &QueueFiles) -> Vec<PathBuf> {
     let own = root.join(RALPH_DIR);
-    let paths = [&own, root]
-        .into_iter()
-        .flat_map(|dir| ["queue.jsonc", "queue.json"].map(|it| dir.join(it)));
     let is_queue = |path: &PathBuf| {
         let Ok(text) = fs_err::read_to_string(path) else { return false };
         match Document::parse(text) {
@@ -506,7 +503,15 @@ pub(crate) fn strays(root: &Path, files: &QueueFiles) -> Vec<PathBuf> {
             Err(_) => path.starts_with(&own),
         }
     };
-    paths.filter(|path| ![&files.queue, &files.done].contains(&path) && is_queue(path)).collect()
+    named_queue(root, files).filter(is_queue).collect()
+}
+
+/// Files that are called what a queue is, and are not where it is looked for.
+fn named_queue(root: &Path, files: &QueueFiles) -> impl Iterator<Item = PathBuf> {
+    let places = [root.join(RALPH_DIR), root.to_owned()];
+    let names = ["queue.jsonc", "queue.json"];
+    let paths = places.into_iter().flat_map(move |dir| names.map(|name| dir.join(name)));
+    paths.filter(|path| ![&files.queue, &files.done].contains(&path) && path.is_file())
 }
 
 /// The name that a file of the queue had in old versions, if it still has it.

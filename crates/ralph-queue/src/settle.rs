@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::delta::Touched;
 use crate::document::{Document, Draft};
 use crate::edit::{Edit, Spliced};
-use crate::files::{Edited, Proposal, QueueFiles, Terms, UpdateError};
+use crate::files::{Edited, Previewed, Proposal, QueueFiles, Terms, UpdateError};
 use crate::merge::{Conflict, Merged};
 use crate::queue::{Place, Queue};
 use crate::task::Task;
@@ -103,6 +103,16 @@ impl QueueFiles {
             permit(&spliced.touched(before)).map_err(UpdateError::Refused)?;
             Ok(Proposal::new((), spliced))
         })
+    }
+
+    /// What [`Self::settle`] would do.
+    pub fn preview_settle(
+        &self,
+        now: Timestamp,
+        asked: &[(Place, Undecided)],
+        side: Take,
+    ) -> Result<Previewed<()>, UpdateError<SettleError>> {
+        self.previewed(|before, _| Ok(Proposal::new((), settled(before, now, asked, side)?)))
     }
 }
 

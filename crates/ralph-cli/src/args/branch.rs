@@ -55,13 +55,13 @@ Examples:
   ralph queue resolve --take ours              What this side had, wherever both changed something
   ralph queue resolve --take theirs RQ-0007    For that task, what the other side had")]
 pub(crate) struct ResolveArgs {
-    /// Settle what is listed for these tasks only
-    #[arg(value_name = "TASK_ID", requires = "take")]
+    /// List, or settle, what is in conflict of these tasks only
+    #[arg(value_name = "TASK_ID")]
     pub(crate) tasks: Vec<String>,
 
     /// Settle what is listed by the values of that side; nothing else changes, and `ralph undo`
     /// takes it back
-    #[arg(long, value_name = "SIDE", conflicts_with = "dry_run")]
+    #[arg(long, value_name = "SIDE")]
     pub(crate) take: Option<Side>,
 
     /// Print the result; change nothing

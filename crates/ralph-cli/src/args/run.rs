@@ -67,7 +67,7 @@ Examples:
   ralph queue stop                   End the loop after the task at hand")]
 pub(crate) struct LoopArgs {
     /// Stop after so many tasks (0: no limit)
-    #[arg(long, value_name = "N", default_value_t = 0)]
+    #[arg(long, value_name = "N", default_value_t = 0, allow_negative_numbers = true)]
     pub(crate) max_tasks: u32,
     /// Run so many workers at once, each in a workspace of its own (2 when N is left out
     /// and the configuration says nothing)
@@ -197,16 +197,16 @@ pub(crate) struct AgentArgs {
     #[arg(long, value_name = "MODE")]
     pub(crate) git_publish_mode: Option<String>,
     /// Begin at most so many turns of agents in this run
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub(crate) max_turns: Option<u64>,
     /// Begin no turn that could bring the run above so many tokens
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub(crate) max_tokens: Option<u64>,
     /// Begin no turn that could bring the run above so many US dollars
-    #[arg(long, value_name = "USD")]
+    #[arg(long, value_name = "USD", allow_negative_numbers = true)]
     pub(crate) max_usd: Option<f64>,
     /// Begin no turn so many minutes after the run began
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub(crate) max_minutes: Option<u64>,
     /// Ask nothing, even on a terminal
     #[arg(long)]

@@ -375,7 +375,25 @@ fn what_is_named_and_is_not_there_is_wrong_usage() {
         assert!(error["message"].as_str().expect("text").contains("`RQ-0999`"), "{error}");
     }
     assert_eq!(desk.read(".ralph/queue.jsonc"), before);
-    assert_eq!(desk.error(&["run", "one", "--max-turns", "0"], 2)["code"], "usage");
+    for (flag, value) in [
+        ("--max-turns", "0"),
+        ("--max-usd", "-1"),
+        ("--max-minutes", "-1"),
+        ("--effort", "enormous"),
+        ("--phases", "9"),
+    ] {
+        let error = desk.error(&["run", "one", flag, value], 2);
+        let message = error["message"].as_str().expect("text");
+        assert_eq!(error["code"], "usage");
+        assert!(message.contains(flag) && message.contains(value), "{error}");
+        assert!(!message.contains("agent."), "{error}");
+    }
+    // Nothing can be made of a directory that is in no repository.
+    let error = desk.error(&["-C", "/", "queue", "list"], 3);
+    assert_eq!(
+        (&error["code"], &error["next"]),
+        (&"not_a_repository".into(), &serde_json::Value::Null)
+    );
     desk.write("there/file", "");
     assert_eq!(desk.error(&["demo", "--keep", "there"], 2)["code"], "usage");
 }

@@ -170,6 +170,40 @@ fn title(desk: &Desk) -> serde_json::Value {
 
 const NOTHING: &str = "There is nothing to resolve.\n";
 
+/// The same where git waits to be told so.
+const NOT_ADDED: &str = "There is nothing to resolve.\n\
+                         hint: Look at it, then tell git: `git add .ralph/queue.jsonc`.\n";
+
+#[test]
+fn what_is_in_conflict_of_a_task_is_listed_and_settling_it_is_foreseen() {
+    let desk = in_conflict();
+    desk.add("two", &[]);
+    let of_one = desk.ralph(&["queue", "resolve", "RQ-0001"]);
+    assert!(of_one.exited(1).stderr.contains("RQ-0001: title"), "{of_one}");
+    let of_two = desk.error(&["queue", "resolve", "RQ-0002"], 3);
+    assert_eq!(of_two["message"], "nothing of `RQ-0002` is in conflict, or not any more");
+    desk.ralph(&["queue", "resolve", "RQ-0009"]).exited(2);
+    let before = desk.read(".ralph/queue.jsonc");
+    let take = ["queue", "resolve", "--take", "theirs", "RQ-0001"];
+    let shown = desk.ralph(&[&take[..], &["--dry-run"]].concat());
+    assert!(shown.success().stdout.contains("+      \"title\": \"uno\""), "{shown}");
+    assert_eq!(desk.json(&[&take[..], &["--dry-run"]].concat())["changed"], json!(["RQ-0001"]));
+    assert_eq!(desk.read(".ralph/queue.jsonc"), before);
+    let settled = desk.ralph(&take);
+    assert!(settled.success().stderr.contains("`git add .ralph/queue.jsonc`"), "{settled}");
+    desk.git(&["add", "-A"]);
+    let ran = desk.ralph(&["queue", "resolve"]);
+    assert_eq!(ran.success().stderr, NOTHING);
+}
+
+#[test]
+fn settling_is_foreseen_only_when_the_file_is_merged() {
+    let desk = branched(&[]);
+    assert_eq!(merge(&desk), Some(1));
+    let error = desk.error(&["queue", "resolve", "--take", "ours", "--dry-run"], 3);
+    assert_eq!(error["next"], "ralph queue resolve");
+}
+
 #[test]
 fn a_value_that_lost_is_kept_until_it_is_settled() {
     let desk = in_conflict();
@@ -187,14 +221,14 @@ fn a_value_that_lost_is_kept_until_it_is_settled() {
     desk.ralph(&["queue", "resolve", "--take", "theirs", "RQ-0002"]).exited(2);
     desk.ralph(&["queue", "resolve", "--take", "theirs", "RQ-0001"]).success();
     assert_eq!(title(&desk), "uno");
-    assert_eq!(desk.ralph(&["queue", "resolve"]).success().stderr, NOTHING);
+    assert_eq!(desk.ralph(&["queue", "resolve"]).success().stderr, NOT_ADDED);
     // Undo brings back the conflict, too.
     desk.ralph(&["undo"]).success();
     assert_eq!(title(&desk), "eins");
     desk.ralph(&["queue", "resolve"]).exited(1);
     // What stands is said to be right.
     desk.ralph(&["queue", "resolve", "--take", "ours"]).success();
-    assert_eq!(desk.ralph(&["queue", "resolve"]).success().stderr, NOTHING);
+    assert_eq!(desk.ralph(&["queue", "resolve"]).success().stderr, NOT_ADDED);
     assert_eq!(desk.json(&["queue", "validate"])["unsettled"], 0);
     desk.ralph(&["queue", "resolve", "--take", "theirs"]).success();
     assert_eq!(title(&desk), "eins");
@@ -206,7 +240,7 @@ fn a_conflict_that_was_settled_by_hand_is_settled() {
     desk.ralph(&["task", "edit", "title", "one of both", "RQ-0001"]).success();
     let error = desk.error(&["queue", "resolve", "--take", "theirs", "RQ-0001"], 3);
     assert_eq!(error["message"], "nothing of `RQ-0001` is in conflict, or not any more");
-    assert_eq!(desk.ralph(&["queue", "resolve", "--take", "theirs"]).success().stderr, NOTHING);
+    assert_eq!(desk.ralph(&["queue", "resolve", "--take", "theirs"]).success().stderr, NOT_ADDED);
     assert_eq!(title(&desk), "one of both");
 }
 
@@ -247,7 +281,7 @@ fn a_task_that_was_deleted_here_and_edited_there_can_be_either() {
     desk.ralph(&["queue", "resolve"]).exited(1);
     desk.ralph(&["queue", "resolve", "--take", "theirs"]).success();
     assert_eq!(title(&desk), "uno");
-    assert_eq!(desk.ralph(&["queue", "resolve"]).success().stderr, NOTHING);
+    assert_eq!(desk.ralph(&["queue", "resolve"]).success().stderr, NOT_ADDED);
 }
 
 #[test]
@@ -287,7 +321,7 @@ fn a_picked_commit_and_a_stash_are_merged_by_task() {
     assert_eq!(with_ralph(&desk, "git stash pop -q"), Some(1));
     desk.ralph(&["queue", "resolve", "--take", "theirs"]).success();
     assert_eq!(title(&desk), "stashed");
-    assert_eq!(desk.ralph(&["queue", "resolve"]).success().stderr, NOTHING);
+    assert_eq!(desk.ralph(&["queue", "resolve"]).success().stderr, NOT_ADDED);
 }
 
 #[test]

@@ -109,7 +109,8 @@ fn an_import_says_what_becomes_of_ids_that_are_taken() {
     let import = |args: &[&str]| {
         desk.ralph(&[&["queue", "import", "-i", "in.csv", "--json"], args].concat())
     };
-    import(&[]).exited(3);
+    let taken = import(&[]);
+    assert!(taken.exited(3).stderr.contains("`--on-duplicate skip`"), "{taken}");
     let dry = parse(&import(&["--on-duplicate", "rename", "--dry-run"]).success().stdout);
     assert_eq!(dry["added"], json!(["RQ-0006", "RQ-0005", "RQ-0007"]));
     assert_eq!(dry["renamed"], json!([["RQ-0001", "RQ-0006"]]));
@@ -119,7 +120,8 @@ fn an_import_says_what_becomes_of_ids_that_are_taken() {
     assert_eq!(skipped["added"], json!(["RQ-0005", "RQ-0006"]));
     // A reference to nothing is refused, and nothing is added.
     desk.write("in.csv", "title,depends_on\nx,RQ-0099\n");
-    import(&[]).exited(3);
+    let other = import(&[]);
+    assert!(!other.exited(3).stderr.contains("--on-duplicate"), "{other}");
     desk.write("in.csv", "title,estimated_minutes\nx,1\ny,soon\n");
     let error = parse(&import(&[]).exited(3).stderr);
     assert!(

@@ -10,12 +10,13 @@ use ralph_queue::merge::{Conflict, Merged};
 use ralph_queue::settle::{Merges, Take, Undecided};
 use ralph_queue::{Document, IdMarks, Place, Queue, Severity};
 use ralph_state::file::{Durability, FileLock, replace};
-use ralph_state::{Store, TaskId};
+use ralph_state::{Clock as _, Store, TaskId};
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::merges::{self, InGit, Unsettled};
 use crate::args::{CheckArgs, MergeDriverArgs, ResolveArgs, Side};
+use crate::commands::edited::Report;
 use crate::commands::input;
 use crate::context::Context;
 use crate::error::{CliError, ErrorKind, Exit};
@@ -177,16 +178,23 @@ pub(crate) fn resolve(context: &Context, args: &ResolveArgs) -> Result<Exit, Cli
     }
     let names = Names::of(context, &project.root);
     if args.dry_run {
-        return dry_run(context, &project, &shown, names);
+        return match args.take {
+            Some(side) => foresee(context, &project, side, (&shown, &args.tasks)),
+            None => dry_run(context, &project, &shown, (names, &args.tasks)),
+        };
     }
     let is_mended = mend(context, &project)?;
     let is_settled = match args.take {
         Some(side) => settle(context, &project, side, &args.tasks)?,
         None => false,
     };
-    let left = merges::unsettled(context, &project, &project.queue()?)?;
+    let queue = project.queue()?;
+    let mut left = merges::unsettled(context, &project, &queue)?;
     if left.is_empty() {
         forget(context, &project)?;
+    }
+    if args.take.is_none() {
+        only_of(&project, &queue, &mut left, &args.tasks)?;
     }
     if context.ui.wants_json() {
         print_json(context, &shown, &left, false)?;
@@ -200,9 +208,19 @@ pub(crate) fn resolve(context: &Context, args: &ResolveArgs) -> Result<Exit, Cli
         );
         return Ok(Exit::Failed);
     }
-    if shown.is_empty() && !is_mended && !is_settled {
+    let is_untouched = shown.is_empty() && !is_mended && !is_settled;
+    if is_untouched {
         context.ui.say("There is nothing to resolve.");
-    } else {
+    }
+    let open: Vec<String> = merges::in_git(context, &project)?
+        .into_iter()
+        .filter(|file| file.is_unmerged)
+        .map(|file| project.shown(project.files.path(file.place)).to_string())
+        .collect();
+    if !open.is_empty() {
+        let files = open.join(" ");
+        context.ui.hint(format!("Look at it, then tell git: `git add {files}`."));
+    } else if !is_untouched {
         context.ui.hint("Look at it, then `git add` it.");
     }
     Ok(Exit::Done)
@@ -212,14 +230,27 @@ fn dry_run(
     context: &Context,
     project: &Project,
     shown: &[(&Path, &Merged)],
-    names: Names,
+    (names, tasks): (Names, &[String]),
 ) -> Result<Exit, CliError> {
+    let is_asked = |undecided: &Undecided| {
+        tasks.is_empty() || undecided.conflict.task.as_ref().is_some_and(|id| is_in(tasks, id))
+    };
+    let of_these = |merged: &Merged| {
+        let mut undecided = merged.undecided();
+        undecided.retain(is_asked);
+        undecided
+    };
     let undecided: Vec<(&Path, Vec<Undecided>)> =
-        shown.iter().map(|(path, merged)| (*path, merged.undecided())).collect();
+        shown.iter().map(|(path, merged)| (*path, of_these(merged))).collect();
     let found = undecided.iter().flat_map(|(path, list)| list.iter().map(|one| (*path, one)));
     // With markers in a file there is no queue to look at.
     let left = match shown {
-        [] => merges::unsettled(context, project, &project.queue()?)?,
+        [] => {
+            let queue = project.queue()?;
+            let mut left = merges::unsettled(context, project, &queue)?;
+            only_of(project, &queue, &mut left, tasks)?;
+            left
+        }
         _ => Vec::new(),
     };
     let places = left.iter().map(|left| (Path::new(&left.path), &left.undecided));
@@ -232,6 +263,63 @@ fn dry_run(
     Ok(if is_clean { Exit::Done } else { Exit::Failed })
 }
 
+/// Shows what settling by a side would change.
+fn foresee(
+    context: &Context,
+    project: &Project,
+    side: Side,
+    (shown, tasks): (&[(&Path, &Merged)], &[String]),
+) -> Result<Exit, CliError> {
+    if let Some((path, _)) = shown.first() {
+        let message = format!("`{}` holds conflict markers", path.display());
+        return Err(CliError::new(ErrorKind::Refused, message)
+            .hint("`ralph queue resolve` merges it first; what is left then can be settled."));
+    }
+    let queue = project.queue()?;
+    let mut asked = merges::unsettled(context, project, &queue)?;
+    only_of(project, &queue, &mut asked, tasks)?;
+    let places: Vec<(Place, Undecided)> =
+        asked.into_iter().map(|open| (open.place, open.undecided)).collect();
+    let previewed = project.files.preview_settle(context.clock.now(), &places, side.into())?;
+    Report::shown(project, previewed).tell(context)
+}
+
+/// Keeps what is in conflict of these tasks, of all without any.
+fn only_of(
+    project: &Project,
+    queue: &Queue,
+    open: &mut Vec<Unsettled>,
+    tasks: &[String],
+) -> Result<(), CliError> {
+    if tasks.is_empty() {
+        return Ok(());
+    }
+    let task = |open: &Unsettled| open.undecided.conflict.task.clone();
+    for id in tasks {
+        if !open.iter().any(|open| task(open).is_some_and(|task| task.as_str() == id)) {
+            project.find(queue, id)?;
+            let message = format!("nothing of `{id}` is in conflict, or not any more");
+            return Err(CliError::new(ErrorKind::Refused, message)
+                .hint("`ralph queue resolve` lists what is."));
+        }
+    }
+    open.retain(|open| task(open).is_some_and(|task| is_in(tasks, &task)));
+    Ok(())
+}
+
+fn is_in(tasks: &[String], task: &TaskId) -> bool {
+    tasks.iter().any(|id| task.as_str() == id)
+}
+
+impl From<Side> for Take {
+    fn from(side: Side) -> Self {
+        match side {
+            Side::Ours => Self::Ours,
+            Side::Theirs => Self::Theirs,
+        }
+    }
+}
+
 /// Merges the files that hold conflict markers.
 fn resolved(
     context: &Context,
@@ -239,7 +327,7 @@ fn resolved(
     args: &ResolveArgs,
 ) -> Result<Vec<(PathBuf, Merged)>, CliError> {
     let mut merged = Vec::new();
-    for InGit { place, name, merge, sides } in merges::in_git(context, project)? {
+    for InGit { place, name, merge, sides, .. } in merges::in_git(context, project)? {
         let path = project.files.path(place);
         let text = match input::read(Some(path), input::TASKS_LIMIT) {
             Ok(text) => text,
@@ -314,27 +402,11 @@ fn settle(
 ) -> Result<bool, CliError> {
     let queue = project.queue()?;
     let mut asked = merges::unsettled(context, project, &queue)?;
-    let task = |open: &Unsettled| open.undecided.conflict.task.clone();
-    for id in tasks {
-        if !asked.iter().any(|open| task(open).is_some_and(|task| task.as_str() == id)) {
-            project.find(&queue, id)?;
-            let message = format!("nothing of `{id}` is in conflict, or not any more");
-            return Err(CliError::new(ErrorKind::Refused, message)
-                .hint("`ralph queue resolve` lists what is."));
-        }
-    }
-    if !tasks.is_empty() {
-        asked.retain(|open| {
-            task(open).is_some_and(|task| tasks.iter().any(|id| task.as_str() == id))
-        });
-    }
+    only_of(project, &queue, &mut asked, tasks)?;
     if asked.is_empty() {
         return Ok(false);
     }
-    let side = match side {
-        Side::Ours => Take::Ours,
-        Side::Theirs => Take::Theirs,
-    };
+    let side = Take::from(side);
     let places: Vec<(Place, Undecided)> =
         asked.iter().map(|open| (open.place, open.undecided.clone())).collect();
     let edited = project.settle_conflicts(context, &places, side)?;

@@ -2,7 +2,7 @@
 
 use ralph_queue::intake::{BadRow, Batch, GivenIds, RowProblem};
 use ralph_queue::table::{self, OtherColumns, Separator, TableError};
-use ralph_queue::{Edit, Position};
+use ralph_queue::{Edit, Position, Queue};
 use ralph_state::Clock as _;
 use serde_json::{Value, json};
 
@@ -29,8 +29,9 @@ pub(crate) fn import(context: &Context, args: &ImportArgs) -> Result<Exit, CliEr
         OnDuplicate::Rename => GivenIds::RenameTaken,
     };
     let bad = if args.skip_bad { BadRows::Skip } else { BadRows::Refuse };
-    input::sift(context, &project, &mut batch, given, bad)
-        .map_err(|error| error.hint("`--skip-bad` adds the others."))?;
+    if let Err(error) = input::sift(context, &project, &mut batch, given, bad) {
+        return Err(refused(&project.queue()?, &batch, error));
+    }
     let bad = std::mem::take(&mut batch.bad);
     let change =
         |edit: &mut Edit<'_>| batch.add(edit, given, &project.files.rules.ids, &Position::Back);
@@ -67,6 +68,20 @@ pub(crate) fn import(context: &Context, args: &ImportArgs) -> Result<Exit, CliEr
     let verb = if args.dry_run { "would be added" } else { "added" };
     context.ui.say(format!("{} {verb}.", tasks(added.added.len())));
     Ok(Exit::Done)
+}
+
+/// What can be done about rows that cannot be added.
+fn refused(queue: &Queue, batch: &Batch, error: CliError) -> CliError {
+    let ids = batch.bad.iter().filter_map(|row| row.id.as_deref());
+    let is_taken = ids.into_iter().any(|id| queue.find(id).is_some());
+    let error = error.hint("`--skip-bad` adds the others.");
+    if !is_taken {
+        return error;
+    }
+    error.hint(
+        "Where an id is taken, `--on-duplicate skip` leaves the row out, and `--on-duplicate rename` \
+         gives it another.",
+    )
 }
 
 fn table(text: &str, separator: Separator, args: &ImportArgs) -> Result<Batch, CliError> {

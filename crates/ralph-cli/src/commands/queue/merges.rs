@@ -21,7 +21,9 @@ pub(crate) struct InGit {
     /// Tells its merge from others: the versions that git merges, or else the commit that is
     /// checked out.
     pub(crate) merge: String,
-    /// The versions, while the file is in conflict.
+    /// Whether it is in conflict, until the user tells git that it is not.
+    pub(crate) is_unmerged: bool,
+    /// The versions, while the file is in conflict and both sides have it.
     pub(crate) sides: Option<Sides>,
 }
 
@@ -53,11 +55,12 @@ pub(crate) fn in_git(context: &Context, project: &Project) -> Result<Vec<InGit>,
         let versions = unmerged.iter().find(|file| file.path == name);
         let Some((repo, versions)) = repo.as_ref().zip(versions) else {
             let merge = head.clone().unwrap_or_default();
-            return Ok(InGit { place, name, merge, sides: None });
+            return Ok(InGit { place, name, merge, is_unmerged: false, sides: None });
         };
         let ConflictFile { base, ours, theirs, .. } = versions;
         let shas = [base, ours, theirs].map(|sha| sha.as_ref().map_or("-", |sha| sha.as_str()));
-        Ok(InGit { place, merge: shas.join(" "), sides: sides(repo, versions)?, name })
+        let (merge, sides) = (shas.join(" "), sides(repo, versions)?);
+        Ok(InGit { place, name, merge, is_unmerged: true, sides })
     };
     [Place::Queue, Place::Done].into_iter().map(file).collect()
 }
@@ -99,7 +102,7 @@ pub(crate) fn unsettled(
 ) -> Result<Vec<Unsettled>, CliError> {
     let merges = store(project).load()?.map(|loaded| loaded.value).unwrap_or_default();
     let mut unsettled = Vec::new();
-    for InGit { place, name, merge, sides } in in_git(context, project)? {
+    for InGit { place, name, merge, sides, .. } in in_git(context, project)? {
         let path = name.to_string_lossy().into_owned();
         let memory = merges.find(&path, &merge);
         let undecided = match sides {

@@ -218,6 +218,25 @@ pub(super) fn configured_workers(context: &Context) -> Result<Option<u8>, CliErr
     Ok(settings.config.parallel.workers)
 }
 
+/// The flags that lay a value over the configuration, and its keys.
+const FLAGS: &[(&str, &str)] = &[
+    ("--runner", "agent.runner"),
+    ("--model", "agent.model"),
+    ("--effort", "agent.reasoning_effort"),
+    ("--phases", "agent.phases"),
+    ("--git-revert-mode", "agent.git_revert_mode"),
+    ("--git-publish-mode", "agent.git_publish_mode"),
+    ("--max-turns", "agent.limits.run.turns"),
+    ("--max-tokens", "agent.limits.run.tokens"),
+    ("--max-usd", "agent.limits.run.usd"),
+    ("--max-minutes", "agent.limits.run.minutes"),
+];
+
+/// The flag that lays over a key, and the user typed.
+pub(crate) fn flag_of(key: &str) -> Option<&'static str> {
+    FLAGS.iter().find(|(_, known)| *known == key).map(|(flag, _)| *flag)
+}
+
 /// What the flags lay over the configuration.
 fn overrides(args: &AgentArgs) -> Overrides {
     let mut values: Vec<(String, Value)> = Vec::new();
