@@ -548,9 +548,11 @@ impl From<LeaseError> for CliError {
 
 impl From<JournalError> for CliError {
     fn from(error: JournalError) -> Self {
-        if let JournalError::Lock(error) = error {
-            return error.into();
-        }
+        let error = match error {
+            JournalError::Lock(error) => return error.into(),
+            JournalError::Replace(error) => return error.into(),
+            error => error,
+        };
         let path = match &error {
             JournalError::Header { path, .. } | JournalError::Io { path, .. } => Some(path.clone()),
             _ => None,

@@ -11,9 +11,10 @@ use std::path::Path;
 use crate::document::decode;
 use crate::file::replace::remove_on;
 use crate::file::simulated::{Fault, SimulatedDisk, State, Without};
-use crate::file::{Durability, LockError, Saved};
+use crate::file::{Durability, Holder, LockError, Saved};
+use crate::journal::{Journal, JournalError};
 use crate::store::{Others, Place, rebuild_on, set_aside_on, update_on};
-use crate::{MigrationReport, ParallelStateFile, SaveError, Unusable, UpdateError};
+use crate::{MigrationReport, ParallelStateFile, SaveError, Timestamp, Unusable, UpdateError};
 
 const DIR: &str = "/repo/.ralph/cache/parallel";
 const FILE: &str = "/repo/.ralph/cache/parallel/state.json";
@@ -228,6 +229,82 @@ fn no_power_cut_loses_what_is_set_aside_or_brings_it_back() {
             "figure power cut, {name}: {} calls, {states} states, 0 violations",
             history.len() - 1
         );
+    }
+}
+
+const JOURNAL: &str = "/repo/.ralph/cache/journal.jsonl";
+
+fn append(disk: &SimulatedDisk, entry: &str) -> Result<Saved, JournalError> {
+    let since = Timestamp::UNIX_EPOCH;
+    let holder = Holder { pid: 1, host: "here".to_owned(), command: "a test".to_owned(), since };
+    let journal = Journal::new(JOURNAL, holder);
+    journal.append_on(disk, &format!("\"{entry}\"\n"))
+}
+
+/// The entries of the journal: its lines but the header, torn ones and what a disk made up.
+fn whole(state: &State) -> Vec<String> {
+    let text = state.file(Path::new(JOURNAL)).map(String::from_utf8_lossy).unwrap_or_default();
+    let is_whole = |line: &&str| {
+        line.len() > 1 && line.starts_with('"') && line.ends_with('"') && !line.contains('\0')
+    };
+    text.lines().filter(is_whole).map(str::to_owned).collect()
+}
+
+/// Appends to what a first append leaves when it is killed before any call, and to what a power cut
+/// leaves of a second one; cuts the power before every call of that.
+fn cut_appends(without: Option<Without>) -> Seen {
+    let first = SimulatedDisk::new(State::empty());
+    assert!(matches!(append(&first, "first").unwrap(), Saved::Durable));
+    // Nobody was told that these entries are there.
+    let mut starts: Vec<(Vec<String>, State)> =
+        first.history().into_iter().map(|(_, state)| (Vec::new(), state)).collect();
+    let second = SimulatedDisk::new(starts.last().unwrap().1.clone());
+    assert!(matches!(append(&second, "second").unwrap(), Saved::Durable));
+    for (_, state) in second.history() {
+        starts.extend(state.after_power_cut().into_iter().map(|cut| (whole(&cut), cut)));
+    }
+    let mut seen = Seen::default();
+    for (durable, state) in starts {
+        let before = whole(&state);
+        let mut disk = SimulatedDisk::new(state);
+        disk.without = without;
+        assert!(matches!(append(&disk, "new").unwrap(), Saved::Durable));
+        let history = disk.history();
+        for (at, (call, state)) in history.iter().enumerate() {
+            seen.calls += 1;
+            let mut wanted = durable.clone();
+            if at == history.len() - 1 {
+                wanted = before.iter().cloned().chain(["\"new\"".to_owned()]).collect();
+            }
+            for state in state.after_power_cut() {
+                seen.states += 1;
+                let left = whole(&state);
+                if wanted.iter().any(|line| !left.contains(line)) {
+                    let lost = format!("power cut before {call}: {wanted:?} became {left:?}");
+                    seen.violations.insert(lost);
+                }
+                if without.is_none() {
+                    let disk = SimulatedDisk::new(state);
+                    assert!(matches!(append(&disk, "next").unwrap(), Saved::Durable), "{call}");
+                    assert_eq!(whole(&disk.state()).last().unwrap(), "\"next\"", "{call}");
+                }
+            }
+        }
+    }
+    seen
+}
+
+/// An entry that was acknowledged outlives every power cut and every later writer, also one that
+/// was killed, and a journal can always be gone on with.
+#[test]
+fn no_power_cut_loses_an_entry_of_a_journal() {
+    let Seen { calls, states, violations } = cut_appends(None);
+    assert!(violations.is_empty(), "{violations:#?}");
+    println!("figure journal: {calls} calls, {states} states after a power cut, 0 violations");
+    for without in [Without::FileSync, Without::DirectorySync] {
+        let violations = cut_appends(Some(without)).violations.len();
+        println!("figure control, journal without {without:?}: {violations} kinds reported");
+        assert!(violations > 0);
     }
 }
 

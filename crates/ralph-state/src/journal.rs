@@ -4,7 +4,7 @@
 //! the start of a line; the next one ends that line first, and readers tell of it as torn. So a
 //! journal never has to be repaired, and what was appended before stays readable.
 
-use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -13,10 +13,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::document::{DecodeError, Document, Upgrades, decode};
-use crate::file::disk::{Disk as _, Synced, SystemDisk};
-use crate::file::replace::{keep_copy_on, make_directories, remove_on};
-use crate::file::target::resolve;
-use crate::file::{Durability, FileLock, Holder, LockError, Saved};
+use crate::file::disk::{Disk, Synced, SystemDisk};
+use crate::file::replace::{keep_copy_on, make_directories, remove_on, replace_on};
+use crate::file::target::{Target, resolve};
+use crate::file::{Durability, FileLock, Holder, LockError, ReplaceError, Saved};
 use crate::json::{EncodeError, FieldError, SyntaxError, from_json, parse, to_json};
 use crate::open_struct::open_struct;
 
@@ -35,6 +35,9 @@ impl Document for JournalHeader {
 }
 
 const HEADER: &str = "{\"journal_version\": 1}\n";
+
+/// In bytes: far more than a header, far less than a journal.
+const LONGEST_HEADER: u64 = 4096;
 
 /// A journal that can be appended to, also by several processes.
 #[derive(Clone, Debug)]
@@ -97,6 +100,9 @@ pub enum JournalError {
     /// The entry cannot be written as JSON.
     #[error("cannot write an entry of the journal as JSON")]
     Encode(#[from] EncodeError),
+    /// The file, or a copy of it, cannot be made.
+    #[error(transparent)]
+    Replace(#[from] ReplaceError),
     /// The file cannot be read or written.
     #[error("cannot {step} the journal `{}`", path.display())]
     Io {
@@ -128,57 +134,69 @@ impl Journal {
 
     /// Appends one entry. On return it is there, as durably as was asked and the answer says; on
     /// an error it may be there as well. A crash leaves all of it, a part of it that readers tell
-    /// apart, or nothing.
+    /// apart, or nothing, and every entry that was there before.
     pub fn append<T: Serialize>(&self, entry: &T) -> Result<Saved, JournalError> {
         let line = format!("{}\n", to_json(entry)?);
-        let fail = |step| move |source| JournalError::Io { step, path: self.path.clone(), source };
-        let target = resolve(&SystemDisk, &self.path).map_err(fail("find"))?;
+        let target = resolve(&SystemDisk, &self.path).map_err(self.fail("find"))?;
         let sidecar = target.beside(".", ".lock");
         let _lock = FileLock::acquire(&sidecar, &self.holder, Duration::from_secs(10))?;
-        let is_new = target.old.is_none();
-        let mut confirmed = Synced::Fully;
-        if is_new {
-            confirmed = make_directories(&SystemDisk, &target, self.durability)
-                .map_err(|error| fail("make the directory of")(io::Error::other(error)))?;
+        self.append_on(&SystemDisk, &line)
+    }
+
+    /// The same for one who holds the lock.
+    pub(crate) fn append_on<D: Disk>(&self, disk: &D, line: &str) -> Result<Saved, JournalError> {
+        let target = resolve(disk, &self.path).map_err(self.fail("find"))?;
+        let mut saved = Saved::Durable;
+        if target.old.is_none() {
+            saved = replace_on(disk, &self.path, HEADER.as_bytes(), self.durability)?;
+        } else if target.old.as_ref().is_some_and(|old| old.size <= HEADER.len() as u64) {
+            // Who began it may have been killed before its name was on the disk.
+            saved = self.confirm_name(disk, &target)?;
         }
-        let mut options = fs::OpenOptions::new();
-        let file = options.read(true).append(true).create(true).open(&target.path);
-        let mut file = file.map_err(fail("open"))?;
-        let start = self.start_of_line(&mut file)?;
+        let mut file = disk.open_to_append(&target.path).map_err(self.fail("open"))?;
+        let (start, last) = disk.ends(&target.path, LONGEST_HEADER).map_err(self.fail("read"))?;
+        let begin = self.start_of_line(&start, last)?;
         // One call, so that a line of another writer without the lock does not come in between.
-        file.write_all(format!("{start}{line}").as_bytes()).map_err(fail("append to"))?;
+        let text = format!("{begin}{line}");
+        disk.write_all(&mut file, text.as_bytes()).map_err(self.fail("append to"))?;
         if self.durability != Durability::None
-            && let Synced::Unconfirmed(reason) = SystemDisk.sync(&file).map_err(fail("sync"))?
+            && let Synced::Unconfirmed(reason) = disk.sync(&file).map_err(self.fail("sync"))?
         {
-            confirmed = Synced::Unconfirmed(reason);
+            saved = Saved::Unconfirmed { reason };
         }
-        if is_new
-            && self.durability == Durability::Full
-            && let Err(reason) = SystemDisk.sync_dir(&target.dir)
-        {
-            confirmed = Synced::Unconfirmed(reason);
+        Ok(saved)
+    }
+
+    /// Syncs every directory that leads to the file.
+    fn confirm_name<D: Disk>(&self, disk: &D, target: &Target) -> Result<Saved, JournalError> {
+        if self.durability != Durability::Full {
+            return Ok(Saved::Durable);
         }
-        Ok(match confirmed {
-            Synced::Fully => Saved::Durable,
-            Synced::Unconfirmed(reason) => Saved::Unconfirmed { reason },
+        let above = make_directories(disk, target, self.durability)?;
+        Ok(match (above, disk.sync_dir(&target.dir)) {
+            (Synced::Fully, Ok(())) => Saved::Durable,
+            (Synced::Unconfirmed(reason), _) | (_, Err(reason)) => Saved::Unconfirmed { reason },
         })
+    }
+
+    fn fail(&self, step: &'static str) -> impl FnOnce(io::Error) -> JournalError {
+        let path = self.path.clone();
+        move |source| JournalError::Io { step, path, source }
     }
 
     /// Moves the file out of the way, whatever is in it, and returns where it is kept,
     /// `{name}.corrupt.{extension}.bak` or the next such name that is free; `None` when there is no
     /// file. The next entry begins a new journal.
     pub fn set_aside(&self) -> Result<Option<PathBuf>, JournalError> {
-        let fail = |step| move |source| JournalError::Io { step, path: self.path.clone(), source };
-        let target = resolve(&SystemDisk, &self.path).map_err(fail("find"))?;
+        let target = resolve(&SystemDisk, &self.path).map_err(self.fail("find"))?;
         let sidecar = target.beside(".", ".lock");
         let _lock = FileLock::acquire(&sidecar, &self.holder, Duration::from_secs(10))?;
         if target.old.is_none() {
             return Ok(None);
         }
-        let bytes = fs::read(&target.path).map_err(fail("read"))?;
-        let (aside, _) = keep_copy_on(&SystemDisk, &self.path, "corrupt", &bytes, self.durability)
-            .map_err(|error| fail("keep a copy of")(io::Error::other(error)))?;
-        remove_on(&SystemDisk, &self.path, self.durability).map_err(fail("set aside"))?;
+        let bytes = fs::read(&target.path).map_err(self.fail("read"))?;
+        let (aside, _) = keep_copy_on(&SystemDisk, &self.path, "corrupt", &bytes, self.durability)?;
+        remove_on(&SystemDisk, &self.path, self.durability).map_err(self.fail("set aside"))?;
         Ok(Some(aside))
     }
 
@@ -188,9 +206,7 @@ impl Journal {
         let bytes = match fs::read(&self.path) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(read),
-            Err(source) => {
-                return Err(JournalError::Io { step: "read", path: self.path.clone(), source });
-            }
+            Err(error) => return Err(self.fail("read")(error)),
         };
         for (index, line) in bytes.split_inclusive(|byte| *byte == b'\n').enumerate() {
             let outcome = match line.strip_suffix(b"\n") {
@@ -210,21 +226,14 @@ impl Journal {
     }
 
     /// What has to come before the next entry: the header or the rest of it, or the end of a line
-    /// that has none.
-    fn start_of_line(&self, file: &mut fs::File) -> Result<String, JournalError> {
-        let fail = |source| JournalError::Io { step: "read", path: self.path.clone(), source };
-        let mut start = Vec::new();
-        // Far more than a header, far less than a journal.
-        (&mut *file).take(4096).read_to_end(&mut start).map_err(fail)?;
-        if let Some(rest) = HEADER.strip_prefix(&*String::from_utf8_lossy(&start)) {
-            return Ok(rest.to_owned());
+    /// that has none. `start` and `last` are the ends of the file.
+    fn start_of_line(&self, start: &[u8], last: Option<u8>) -> Result<&'static str, JournalError> {
+        if let Some(rest) = HEADER.strip_prefix(&*String::from_utf8_lossy(start)) {
+            return Ok(rest);
         }
         let end = start.iter().position(|byte| *byte == b'\n').unwrap_or(start.len());
         self.check_header(&start[..end])?;
-        file.seek(SeekFrom::End(-1)).map_err(fail)?;
-        let mut last = [0];
-        file.read_exact(&mut last).map_err(fail)?;
-        Ok(if last == [b'\n'] { String::new() } else { "\n".to_owned() })
+        Ok(if last == Some(b'\n') { "" } else { "\n" })
     }
 
     fn check_header(&self, line: &[u8]) -> Result<(), JournalError> {

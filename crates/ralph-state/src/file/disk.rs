@@ -1,10 +1,10 @@
 //! The calls that a crash can come between.
 //!
-//! Everything that [`super::replace`] does to a disk goes through [`Disk`], so that a test can put
-//! a disk in its place that forgets what was not synced.
+//! Everything that [`super::replace`] and the journal do to a disk goes through [`Disk`], so that a
+//! test can put a disk in its place that forgets what was not synced.
 
 use std::ffi::OsString;
-use std::io;
+use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -21,6 +21,10 @@ pub(crate) trait Disk {
     fn list(&self, dir: &Path) -> io::Result<Vec<OsString>>;
     fn create_dir(&self, dir: &Path) -> io::Result<()>;
     fn create_new(&self, path: &Path, access: Access) -> io::Result<Self::File>;
+    /// A file that is there.
+    fn open_to_append(&self, path: &Path) -> io::Result<Self::File>;
+    /// The first bytes of a file, at most `len`, and its last one.
+    fn ends(&self, path: &Path, len: u64) -> io::Result<(Vec<u8>, Option<u8>)>;
     fn write_all(&self, file: &mut Self::File, bytes: &[u8]) -> io::Result<()>;
     fn set_owner_and_mode(&self, file: &Self::File, like: &Stat) -> io::Result<()>;
     fn sync(&self, file: &Self::File) -> io::Result<Synced>;
@@ -108,6 +112,23 @@ impl Disk for SystemDisk {
         options.write(true).create_new(true);
         system::restrict(&mut options, access);
         options.open(path)
+    }
+
+    fn open_to_append(&self, path: &Path) -> io::Result<fs::File> {
+        fs::OpenOptions::new().append(true).open(path)
+    }
+
+    fn ends(&self, path: &Path, len: u64) -> io::Result<(Vec<u8>, Option<u8>)> {
+        let mut file = fs::File::open(path)?;
+        let mut start = Vec::new();
+        (&mut file).take(len).read_to_end(&mut start)?;
+        if start.is_empty() {
+            return Ok((start, None));
+        }
+        file.seek(SeekFrom::End(-1))?;
+        let mut last = [0];
+        file.read_exact(&mut last)?;
+        Ok((start, Some(last[0])))
     }
 
     fn write_all(&self, file: &mut fs::File, bytes: &[u8]) -> io::Result<()> {

@@ -1,9 +1,9 @@
 //! A disk in memory that forgets what was not synced.
 //!
 //! The model is weaker than any file system in use. Until its file is synced, each third of what
-//! was written may be on the disk or not, in any combination, and so may the length. Until its
-//! directory is synced, each creation, removal and renaming in it may be there or not, in any
-//! combination. Only a single renaming is whole.
+//! was written may be on the disk or not, in any combination, and so may the length; what was synced
+//! before and is only appended to stays. Until its directory is synced, each creation, removal and
+//! renaming in it may be there or not, in any combination. Only a single renaming is whole.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -186,12 +186,14 @@ impl Node {
 
 fn surviving_bytes(shown: &[u8], durable: &[u8]) -> Vec<Vec<u8>> {
     const PARTS: usize = 3;
-    let part = shown.len().div_ceil(PARTS).max(1);
-    let mut all = vec![durable.to_vec(), shown.to_vec(), Vec::new()];
+    let safe = if shown.starts_with(durable) { durable.len() } else { 0 };
+    let part = (shown.len() - safe).div_ceil(PARTS).max(1);
+    let mut all = vec![durable.to_vec(), shown.to_vec(), shown[..safe].to_vec()];
     for subset in subsets(PARTS) {
         let mut bytes = durable.to_vec();
         for at in subset {
-            let range = (at * part).min(shown.len())..((at + 1) * part).min(shown.len());
+            let from = |at: usize| (safe + at * part).min(shown.len());
+            let range = from(at)..from(at + 1);
             bytes.resize(bytes.len().max(range.end), 0);
             bytes[range.clone()].copy_from_slice(&shown[range]);
         }
@@ -305,6 +307,17 @@ impl Disk for SimulatedDisk {
         self.call("create", path)?;
         let mode = if access == Access::Private { 0o600 } else { 0o644 };
         self.add(path, Node::File { shown: Vec::new(), durable: Vec::new(), mode })
+    }
+
+    fn open_to_append(&self, path: &Path) -> io::Result<usize> {
+        self.call("open", path)?;
+        self.found(path)
+    }
+
+    fn ends(&self, path: &Path, len: u64) -> io::Result<(Vec<u8>, Option<u8>)> {
+        let bytes = self.read(path)?;
+        let last = bytes.last().copied();
+        Ok((bytes.into_iter().take(usize::try_from(len).unwrap_or(usize::MAX)).collect(), last))
     }
 
     fn write_all(&self, file: &mut usize, bytes: &[u8]) -> io::Result<()> {
