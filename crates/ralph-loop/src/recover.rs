@@ -256,6 +256,11 @@ pub fn is_unbegun(record: &WorkerRecord) -> bool {
     !record.is_terminal() && record.worker.is_none() && record.interrupted.is_none()
 }
 
+/// Whether the user asked for it to be tried again and no worker has taken it up since.
+pub fn is_reopened(record: &WorkerRecord) -> bool {
+    !record.is_terminal() && record.worker.is_none() && record.interrupted == Some(true)
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

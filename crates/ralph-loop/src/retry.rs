@@ -124,6 +124,8 @@ fn reopen(record: &mut WorkerRecord) -> Result<Retried, RetryError> {
     record.spent = None;
     record.ticket = None;
     record.interrupted = Some(true);
+    // So that it is told from what was cut short: see `recover::is_reopened`.
+    record.worker = None;
     record.extra.remove(worker::LIMITED);
     if has_work {
         return Ok(Retried::Land);
@@ -156,6 +158,7 @@ mod tests {
         assert_eq!(record.work_commit.as_deref(), Some("abc"));
         assert_eq!((record.conflicts, record.push_attempts), (None, 0));
         assert!(!record.is_terminal() && record.completed_at.is_none());
+        assert!(recover::is_reopened(&record));
     }
 
     #[test]

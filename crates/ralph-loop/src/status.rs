@@ -3,11 +3,13 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use ralph_queue::{Queue, Status};
 use ralph_state::parallel::Salvaged;
-use ralph_state::{ParallelStateFile, TaskId, WorkerLifecycle, WorkerRecord};
+use ralph_state::{Amount, ParallelStateFile, TaskId, WorkerLifecycle, WorkerRecord, file};
 
 use crate::layout::Layout;
 use crate::living::{self, LivingError};
+use crate::recover;
 use crate::worker::{self, Held};
 
 /// A record and what the world says of it.
@@ -19,6 +21,8 @@ pub struct WorkerView {
     pub alive: bool,
     /// Whether its workspace exists.
     pub workspace: bool,
+    /// How its task ended, if it is not open in the queue any more.
+    pub closed: Option<Status>,
 }
 
 impl WorkerView {
@@ -27,6 +31,18 @@ impl WorkerView {
         // A worker that lives has gone on, whatever its record said before.
         let waits = !self.record.is_terminal() && !self.alive;
         Held::of(&self.record).filter(|_| waits)
+    }
+
+    /// Whether it ended without landing, and the user has not ended its task since.
+    pub fn needs_user(&self, lifecycle: &WorkerLifecycle) -> bool {
+        self.record.lifecycle == *lifecycle && self.closed.is_none()
+    }
+
+    /// What its turns used, as far as they are over: unknown while none is.
+    pub fn spent(&self) -> Amount {
+        let begun =
+            Amount { turns: self.record.agent_turns.unwrap_or(0).into(), ..Amount::default() };
+        self.record.spent.unwrap_or(begun.unknown())
     }
 
     /// The program that its workspace lacks, if that is what it waits for: a path in there.
@@ -65,10 +81,14 @@ pub enum Headline {
     Left,
     /// Workers are at it.
     InProgress,
+    /// Workers are at it, and the run that started them is gone: nobody follows them.
+    Orphaned,
     /// Unfinished work waits until the user mended something, or for a further run.
     Held(Held),
     /// Unfinished records without a living worker: the next run goes on with them.
     Interrupted,
+    /// What the user wants tried again waits for the next run.
+    Reopened,
     /// Finished work needs the user before it can land.
     Blocked,
     /// Tasks failed.
@@ -92,6 +112,9 @@ impl Headline {
                 "The state file of parallel runs is gone, and workspaces of them are left."
             }
             Self::InProgress => "A parallel run is in progress.",
+            Self::Orphaned => {
+                "Workers are at it, and their run is gone: the next one goes on with them."
+            }
             Self::Held(Held::TargetRed) => {
                 "A parallel run is held: the gate is red on the target itself. Mend that first."
             }
@@ -102,6 +125,7 @@ impl Headline {
                 "A parallel run reached a limit, its own or the provider's; the next one goes on."
             }
             Self::Interrupted => "A parallel run was interrupted; the next run goes on with it.",
+            Self::Reopened => "What is to be tried again waits for the next run.",
             Self::Blocked => "Finished work is kept, but could not land.",
             Self::Failed => "Some tasks failed.",
             Self::Legacy => "An older version left work here; the next parallel run adopts it.",
@@ -130,8 +154,8 @@ pub fn counts(world: &World) -> Counts {
 
 /// What matters most in a state file, if there is one, and in the world.
 pub fn headline(found: Option<&Salvaged>, world: &World) -> Headline {
-    let World { views, unrecorded, left } = world;
-    let any = |wanted: &dyn Fn(&WorkerView) -> bool| views.iter().any(wanted);
+    let World { views, unrecorded, left, .. } = world;
+    let any = |lifecycle| views.iter().any(|view| view.needs_user(&lifecycle));
     let is_damaged = found.is_some_and(|found| found.refused.is_some());
     let Some(found) = found.filter(|_| unrecorded.is_empty() && !is_damaged) else {
         return match (is_damaged, unrecorded.is_empty()) {
@@ -141,11 +165,11 @@ pub fn headline(found: Option<&Salvaged>, world: &World) -> Headline {
             (false, true) => Headline::NotStarted,
         };
     };
-    if let Some(headline) = unfinished(views) {
+    if let Some(headline) = unfinished(world) {
         headline
-    } else if any(&|view| view.record.lifecycle == WorkerLifecycle::BlockedPush) {
+    } else if any(WorkerLifecycle::BlockedPush) {
         Headline::Blocked
-    } else if any(&|view| view.record.lifecycle == WorkerLifecycle::Failed) {
+    } else if any(WorkerLifecycle::Failed) {
         Headline::Failed
     } else if !ralph_state::legacy_work(&found.report).is_empty() {
         Headline::Legacy
@@ -155,13 +179,26 @@ pub fn headline(found: Option<&Salvaged>, world: &World) -> Headline {
 }
 
 /// What matters most of the records that have not ended, if there are any.
-fn unfinished(views: &[WorkerView]) -> Option<Headline> {
-    let open = || views.iter().filter(|view| !view.record.is_terminal());
+fn unfinished(world: &World) -> Option<Headline> {
+    let open = || world.views.iter().filter(|view| !view.record.is_terminal());
     if open().any(|view| view.alive) {
-        return Some(Headline::InProgress);
+        let is_followed = world.is_run_active;
+        return Some(if is_followed { Headline::InProgress } else { Headline::Orphaned });
     }
     let held = open().filter_map(WorkerView::held).min();
-    held.map(Headline::Held).or_else(|| open().next().map(|_| Headline::Interrupted))
+    let rest = open().next().map(|_| {
+        let are_reopened = open().all(|view| recover::is_reopened(&view.record));
+        if are_reopened { Headline::Reopened } else { Headline::Interrupted }
+    });
+    held.map(Headline::Held).or(rest)
+}
+
+/// The field of the state file that says how many workers the latest run had.
+pub(crate) const LAST_WORKERS: &str = "last_workers";
+
+/// How many workers the latest run had, as far as that is known.
+pub fn last_workers(state: &ParallelStateFile) -> Option<u64> {
+    state.extra.get(LAST_WORKERS)?.as_u64()
 }
 
 /// What locks and workspaces show of parallel runs.
@@ -173,22 +210,35 @@ pub struct World {
     pub unrecorded: BTreeSet<TaskId>,
     /// Tasks that have a workspace though there is no state file.
     pub left: BTreeSet<String>,
+    /// Whether a run hands out tasks now.
+    pub is_run_active: bool,
 }
 
 /// Looks at the locks and workspaces behind the records of `state`, and for workers besides.
+/// A queue that cannot be read says nothing of their tasks.
 ///
 /// # Errors
-/// When a worker lock cannot be looked at.
-pub fn observe(layout: &Layout, state: &ParallelStateFile) -> Result<World, LivingError> {
+/// When a lock cannot be looked at.
+pub fn observe(
+    layout: &Layout,
+    state: &ParallelStateFile,
+    queue: Option<&Queue>,
+) -> Result<World, LivingError> {
     let living = living::tasks(layout)?;
+    let is_run_active = file::is_locked(&layout.run_lock())?;
+    let closed = |task: &str| {
+        let (_, task) = queue?.find(task)?;
+        Some(task.status).filter(|status| status.is_terminal())
+    };
     let views = state.workers.iter().map(|record| {
         let task = record.task_id.parse::<TaskId>();
         let alive = task.is_ok_and(|task| living.contains(&task));
         let workspace = record.workspace_path.is_dir();
-        WorkerView { record: record.clone(), alive, workspace }
+        let closed = closed(&record.task_id);
+        WorkerView { record: record.clone(), alive, workspace, closed }
     });
     let unrecorded = living::unrecorded(&living, state);
-    Ok(World { views: views.collect(), unrecorded, left: BTreeSet::new() })
+    Ok(World { views: views.collect(), unrecorded, left: BTreeSet::new(), is_run_active })
 }
 
 #[cfg(test)]
@@ -200,12 +250,16 @@ mod tests {
         if let Some(held) = held {
             held.set(&mut record, "why");
         }
-        WorkerView { record, alive: false, workspace: true }
+        WorkerView { record, alive: false, workspace: true, closed: None }
     }
 
     #[test]
     fn what_is_held_needs_the_user_until_a_worker_goes_on_with_it() {
         let held = |held| view(Some(held));
+        let unfinished = |views: &[WorkerView]| {
+            let views = views.to_vec();
+            super::unfinished(&World { views, is_run_active: true, ..World::default() })
+        };
         assert_eq!(unfinished(&[]), None);
         assert_eq!(unfinished(&[view(None)]), Some(Headline::Interrupted));
         let machine = [view(None), held(Held::Machine)];
@@ -215,6 +269,36 @@ mod tests {
         let adopted = WorkerView { alive: true, ..held(Held::Machine) };
         assert_eq!(adopted.held(), None);
         assert_eq!(unfinished(&[adopted]), Some(Headline::InProgress));
+    }
+
+    #[test]
+    fn what_waits_is_told_from_what_was_cut_short_and_from_what_nobody_follows() {
+        let unfinished = |views: &[WorkerView]| {
+            super::unfinished(&World { views: views.to_vec(), ..World::default() })
+        };
+        let mut reopened = view(None);
+        reopened.record.interrupted = Some(true);
+        assert_eq!(unfinished(&[reopened.clone()]), Some(Headline::Reopened));
+        assert_eq!(unfinished(&[reopened, view(None)]), Some(Headline::Interrupted));
+        let living = WorkerView { alive: true, ..view(None) };
+        assert_eq!(unfinished(&[living]), Some(Headline::Orphaned));
+    }
+
+    #[test]
+    fn work_on_a_task_that_the_user_ended_needs_nobody() {
+        let mut blocked = view(None);
+        blocked.record.lifecycle = WorkerLifecycle::BlockedPush;
+        assert!(blocked.needs_user(&WorkerLifecycle::BlockedPush));
+        let ended = WorkerView { closed: Some(Status::Rejected), ..blocked };
+        assert!(!ended.needs_user(&WorkerLifecycle::BlockedPush));
+    }
+
+    #[test]
+    fn what_no_turn_has_told_yet_is_unknown() {
+        let mut view = view(None);
+        assert_eq!(view.spent().known_tokens(), Some(0));
+        view.record.agent_turns = Some(1);
+        assert_eq!((view.spent().known_tokens(), view.spent().known_micro_usd()), (None, None));
     }
 
     #[test]

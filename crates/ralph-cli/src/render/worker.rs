@@ -1,6 +1,7 @@
 //! Where a task of a parallel run stands, in words for people.
 
 use ralph_loop::event::Outcome;
+use ralph_loop::recover;
 use ralph_loop::status::WorkerView;
 use ralph_loop::worker::Held;
 use ralph_state::{WorkerLifecycle, WorkerRecord, WorkerStep};
@@ -66,6 +67,9 @@ pub(crate) fn standing(view: &WorkerView) -> String {
         (true, _) => "running",
         (false, Some(Held::Limit)) => return "waits at a limit".to_owned(),
         (false, Some(_)) => return "held".to_owned(),
+        (false, None) if recover::is_reopened(record) => {
+            return "waits for the next run".to_owned();
+        }
         (false, None) => "interrupted",
     };
     match record.step.as_ref().and_then(doing) {
@@ -86,7 +90,7 @@ mod tests {
             let mut record = WorkerRecord::new("RQ-0001", "/w".into(), String::new());
             record.lifecycle = lifecycle;
             record.step = step;
-            standing(&WorkerView { record, alive, workspace: true })
+            standing(&WorkerView { record, alive, workspace: true, closed: None })
         };
         assert_eq!(told(Failed, Some(WorkerStep::Working), false), "failed");
         assert_eq!(told(BlockedPush, Some(WorkerStep::Gating), false), "could not land");

@@ -792,8 +792,14 @@ impl Coordinator<'_> {
         {
             self.summary.behind = Some(why);
         }
+        let queue = self.project.queue.load().ok();
+        let is_closed = |task: &str| {
+            let task = queue.as_ref().and_then(|queue| queue.find(task));
+            task.is_some_and(|(_, task)| task.status.is_terminal())
+        };
         let ended_before = |record: &&WorkerRecord| {
             matches!(record.lifecycle, WorkerLifecycle::Failed | WorkerLifecycle::BlockedPush)
+                && !is_closed(&record.task_id)
                 && !self.summary.tasks.iter().any(|task| task.task == record.task_id)
         };
         self.summary.kept = state.workers.iter().filter(ended_before).count();

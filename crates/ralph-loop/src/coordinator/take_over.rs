@@ -7,6 +7,7 @@ use ralph_state::{ParallelStateFile, WorkerLifecycle, WorkerRecord};
 
 use super::{Coordinator, Refused, RunError};
 use crate::event::Event;
+use crate::status::LAST_WORKERS;
 use crate::{allowance, migrate, recover, select, target, worker};
 
 impl Coordinator<'_> {
@@ -22,6 +23,7 @@ impl Coordinator<'_> {
         let branch = &self.ground.branch;
         let has_worker =
             |record: &WorkerRecord| record.worker.as_ref().is_some_and(ralph_process::is_alive);
+        let workers = u64::try_from(self.workers).unwrap_or(u64::MAX);
         let before = fs_err::read(self.store.path()).unwrap_or_default();
         let upgraded = self.store.update_reported(|state: &mut ParallelStateFile, report| {
             let upgraded = report.filter(|report| report.migrated());
@@ -37,6 +39,7 @@ impl Coordinator<'_> {
                 }
                 state.target_branch.clone_from(branch);
             }
+            state.extra.set(LAST_WORKERS, workers);
             // A turn of the last run is not charged to this one.
             state.spending = Some(allowance::begin(state.spending.take(), now));
             for record in &mut state.workers {

@@ -37,7 +37,8 @@ pub(super) fn status(context: &Context) -> Result<Exit, CliError> {
     };
     let nothing = ParallelStateFile::default();
     let state = found.as_ref().map_or(&nothing, |found| &found.state);
-    let mut world = status::observe(&layout, state)?;
+    // What is wrong with the queue is told where it is asked for.
+    let mut world = status::observe(&layout, state, project.queue().ok().as_ref())?;
     if found.is_none() {
         world.left = standing::workspaces(context, &project);
     }
@@ -45,7 +46,7 @@ pub(super) fn status(context: &Context) -> Result<Exit, CliError> {
     let legacy = found.as_ref().map(|found| ralph_state::legacy_work(&found.report));
     let legacy = ralph_state::adopt_legacy(&legacy.unwrap_or_default(), context.clock.now());
     if context.ui.wants_json() {
-        let mut document = document(headline, &world)?;
+        let mut document = document(headline, &world, state)?;
         if let Some(found) = &found {
             let spent = found.state.spending.as_ref().map(|spending| used(spending.spent));
             document.set("used", exact(&spent)?);
@@ -71,7 +72,7 @@ pub(super) fn status(context: &Context) -> Result<Exit, CliError> {
     if let Some(program) = world.views.iter().find_map(WorkerView::not_in_workspace) {
         context.ui.hint(commit_or_absolute(program));
     }
-    if let Some(command) = next_command(headline, &world.views)
+    if let Some(command) = next_command(headline, &world.views, state)
         && headline != Headline::NotStarted
     {
         let mended = match headline {
@@ -100,10 +101,14 @@ fn unreadable(layout: &Layout, error: LoadError) -> CliError {
 }
 
 /// The shape of 0.4.0, version 3, with what the world says of each worker added.
-fn document(headline: Headline, world: &World) -> Result<Object, CliError> {
+fn document(
+    headline: Headline,
+    world: &World,
+    state: &ParallelStateFile,
+) -> Result<Object, CliError> {
     let World { views, unrecorded, .. } = world;
     let counts = status::counts(world);
-    let next: Vec<Value> = next_command(headline, views)
+    let next: Vec<Value> = next_command(headline, views, state)
         .map(|command| json!({ "title": "Go on", "command": command, "detail": headline.sentence() }))
         .into_iter()
         .collect();
@@ -118,7 +123,7 @@ fn document(headline: Headline, world: &World) -> Result<Object, CliError> {
                 "worker_alive": view.alive,
                 "workspace_exists": view.workspace,
                 "held": view.held().map(Held::as_str),
-                "used": used(view.record.spent.unwrap_or_default()),
+                "used": used(view.spent()),
             })
         })
         .chain(without_record)
@@ -191,16 +196,30 @@ fn detail(headline: Headline, views: &[WorkerView]) -> &str {
     view.and_then(|view| view.record.last_error.as_deref()).unwrap_or_default()
 }
 
+/// The command of a parallel run like the latest one.
+fn run_again(state: &ParallelStateFile) -> String {
+    match status::last_workers(state) {
+        Some(workers) => format!("ralph run loop --parallel {workers}"),
+        None => "ralph run loop --parallel".to_owned(),
+    }
+}
+
 /// The command that comes next, with the task that needs it.
-fn next_command(headline: Headline, views: &[WorkerView]) -> Option<String> {
+fn next_command(
+    headline: Headline,
+    views: &[WorkerView],
+    state: &ParallelStateFile,
+) -> Option<String> {
     let of = |lifecycle| {
-        let view = views.iter().find(|view| view.record.lifecycle == lifecycle)?;
+        let view = views.iter().find(|view| view.needs_user(&lifecycle))?;
         Some(retry_command(&view.record.task_id))
     };
     match headline {
-        Headline::NotStarted | Headline::Held(_) | Headline::Interrupted => {
-            Some("ralph run loop --parallel".to_owned())
-        }
+        Headline::NotStarted
+        | Headline::Held(_)
+        | Headline::Interrupted
+        | Headline::Reopened
+        | Headline::Orphaned => Some(run_again(state)),
         Headline::Blocked => of(WorkerLifecycle::BlockedPush),
         Headline::Failed => of(WorkerLifecycle::Failed),
         Headline::Damaged | Headline::Unrecorded | Headline::Left => {
@@ -247,6 +266,10 @@ fn print(
         let landed = record.landed_commit.is_some();
         if let Some(rescue) = record.rescue_ref.as_ref().filter(|_| !landed) {
             text = text.plain(format!("    work kept in {rescue}")).line();
+        }
+        if let (Some(status), false) = (view.closed, record.lifecycle == WorkerLifecycle::Completed)
+        {
+            text = text.plain(format!("    its task is {status} in the queue")).line();
         }
         if view.workspace && record.is_terminal() {
             text = text.plain(format!("    workspace {}", record.workspace_path.display())).line();
@@ -322,11 +345,14 @@ pub(super) fn retry(context: &Context, args: &RetryArgs) -> Result<Exit, CliErro
         Retried::Anew => format!("The next run starts {task} again."),
         Retried::Nothing => format!("`{task}` is no task: its record is gone, nothing else."),
     });
-    context.ui.hint(GO_ON);
+    context.ui.hint(go_on(&store));
     Ok(Exit::Done)
 }
 
-const GO_ON: &str = "`ralph run loop --parallel` goes on with it.";
+fn go_on(store: &Store<ParallelStateFile>) -> String {
+    let state = store.load().ok().flatten().map(|loaded| loaded.value).unwrap_or_default();
+    format!("`{}` goes on with it.", run_again(&state))
+}
 
 fn retry_all(context: &Context, store: &Store<ParallelStateFile>) -> Result<Exit, CliError> {
     let RetriedAll { land, anew } = retry::retry_all(store)?;
@@ -348,6 +374,6 @@ fn retry_all(context: &Context, store: &Store<ParallelStateFile>) -> Result<Exit
     if !anew.is_empty() {
         context.ui.say(format!("The next run starts {} again.", anew.join(", ")));
     }
-    context.ui.hint(GO_ON);
+    context.ui.hint(go_on(store));
     Ok(Exit::Done)
 }

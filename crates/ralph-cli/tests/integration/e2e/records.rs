@@ -149,4 +149,19 @@ fn a_task_that_failed_is_told_the_same_way_everywhere() {
     let reason = |row: usize| plan["waits"][row]["reasons"][0]["kind"].clone();
     assert_eq!((reason(0), reason(1)), ("failed".into(), "unmet_dependencies".into()), "{plan}");
     assert_eq!(scene.log("turns").len(), 3, "a dry run asks no agent");
+    // Nothing was cut short of what the user wants tried again, and a run is named as it was.
+    let status = || scene.ralph(&["run", "parallel", "status"]);
+    scene.ralph(&["run", "parallel", "retry", "--task", "RQ-0001"]).success();
+    let ran = status();
+    assert!(ran.stdout.contains("RQ-0001  waits for the next run"), "{ran}");
+    assert!(ran.stderr.contains("`ralph run loop --parallel 1`"), "{ran}");
+    scene.ralph(&["run", "loop", "--parallel", "1", "--max-tasks", "1"]).exited(1);
+    // What the user ended needs nobody, and is no failure of a later run.
+    for task in ["RQ-0001", "RQ-0003"] {
+        scene.ralph(&["task", "reject", task]).success();
+    }
+    let ran = status();
+    assert!(!ran.stderr.contains("retry") && ran.stdout.contains("nothing needs you"), "{ran}");
+    assert!(ran.stdout.contains("its task is rejected in the queue"), "{ran}");
+    scene.ralph(&["run", "loop", "--parallel", "1"]).success();
 }
