@@ -17,9 +17,9 @@ pub const RESCUE_REFS: &str = "refs/ralph/rescue/";
 /// own commits, and under which claim it was made.
 pub fn message(task: &Task, claim: &str, subjects: &[String]) -> String {
     let title = task.title.lines().next().unwrap_or_default();
-    let mut text = format!("{}: {title}\n\n", task.id);
+    let mut text = format!("{}: {}\n\n", task.id, harmless(title));
     for subject in subjects {
-        writeln!(text, "- {subject}").expect("writing to a String cannot fail");
+        writeln!(text, "- {}", harmless(subject)).expect("writing to a String cannot fail");
     }
     if !subjects.is_empty() {
         text.push('\n');
@@ -27,6 +27,16 @@ pub fn message(task: &Task, claim: &str, subjects: &[String]) -> String {
     write!(text, "{TASK_TRAILER}: {}\n{ATTEMPT_TRAILER}: {claim}\n", task.id)
         .expect("writing to a String cannot fail");
     text
+}
+
+/// The message of a commit that keeps what did not land of a task.
+pub(crate) fn rescue_message(task: &TaskId, title: &str) -> String {
+    format!("Rescued: {task} {}", harmless(title))
+}
+
+/// A line without what a terminal would obey, or git refuse.
+fn harmless(line: &str) -> String {
+    line.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 /// The rescue ref for `commit`, work on `task`: the one that has it already, else one that does not
@@ -42,4 +52,21 @@ pub fn rescue_ref(repo: &Repo, task: &TaskId, commit: &Sha) -> Result<String, Gi
     }
     let last = taken.iter().filter_map(|(name, _)| name.strip_prefix(&prefix)?.parse::<u32>().ok());
     Ok(format!("{prefix}{}", last.max().unwrap_or(0) + 1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_has_no_control_characters_but_its_line_breaks() {
+        let id = "RQ-0001".parse().expect("an id");
+        let task = Task::new(id, "red\u{1b}[31m\0\nmore");
+        let message = message(&task, "c1", &["bell\u{7}".to_owned()]);
+        assert_eq!(
+            message,
+            "RQ-0001: red [31m \n\n- bell \n\nRalph-Task: RQ-0001\nRalph-Attempt: c1\n"
+        );
+        assert_eq!(rescue_message(&task.id, &task.title), "Rescued: RQ-0001 red [31m  more");
+    }
 }

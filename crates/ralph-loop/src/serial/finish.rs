@@ -236,7 +236,7 @@ impl Serial<'_> {
             return Ok(());
         }
         let runtime = runtime_paths(repo.root());
-        let message = format!("Rescued: {task} {title}");
+        let message = landing::rescue_message(task, title);
         let head = repo.head()?.commit().cloned();
         let snapshot = repo.snapshot(&runtime, &message, head.as_ref())?;
         let name = landing::rescue_ref(repo, task, &snapshot)?;

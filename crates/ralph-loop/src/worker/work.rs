@@ -199,7 +199,7 @@ impl Worker<'_> {
     ) -> Result<(), WorkerError> {
         let runtime = runtime_paths(workspace.root());
         let head = workspace.head()?.commit().cloned();
-        let message = format!("Rescued: {} {}", self.task.id, self.task.title);
+        let message = landing::rescue_message(&self.task.id, &self.task.title);
         let snapshot = workspace.snapshot(&runtime, &message, head.as_ref().or(Some(base)))?;
         if workspace.tree_of(snapshot.as_str())? != workspace.tree_of(base.as_str())? {
             let work = super::unwrapped(workspace, snapshot, head)?;

@@ -23,7 +23,7 @@ use crate::render::envelope::Schema;
 use crate::render::task::retry as retry_command;
 use crate::render::worker;
 use crate::standing;
-use crate::ui::{BOLD, Text};
+use crate::ui::{BOLD, DIM, Text};
 
 /// Shows the records of parallel runs and what they need. Of a damaged file all that can be read
 /// is shown; the exit code says that it is damaged.
@@ -251,17 +251,21 @@ fn print(
     for task in left {
         text = text.plain(format!("{task}  a workspace, without a record")).line();
     }
-    for view in &world.views {
+    // What is over is least asked for.
+    let is_over = |view: &&WorkerView| view.record.lifecycle == WorkerLifecycle::Completed;
+    let (over, open): (Vec<_>, Vec<_>) = world.views.iter().partition(is_over);
+    for view in open.into_iter().chain(over) {
         let record = &view.record;
-        text = text.plain(format!("{}  {}", record.task_id, worker::standing(view))).line();
+        text = text.plain(format!("{}  {}", record.task_id, worker::standing(view)));
+        if let Some(commit) = &record.landed_commit {
+            text = text.plain("  ").style(DIM, commit.get(..9).unwrap_or(commit));
+        }
+        text = text.line();
         if let Some(error) = record.last_error.as_ref().or(record.no_change.as_ref()) {
             text = text.plain("    ").block("    ", error).line();
         }
         if let Some(used) = record.spent.and_then(super::report::used) {
             text = text.plain(format!("    {used}")).line();
-        }
-        if let Some(commit) = &record.landed_commit {
-            text = text.plain(format!("    commit {commit}")).line();
         }
         let landed = record.landed_commit.is_some();
         if let Some(rescue) = record.rescue_ref.as_ref().filter(|_| !landed) {
