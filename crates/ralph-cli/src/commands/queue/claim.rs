@@ -219,9 +219,12 @@ pub(crate) fn release(context: &Context, args: &ReleaseArgs) -> Result<Exit, Cli
         _ => None,
     };
     if let Some((why, status)) = refused.zip(status) {
-        let message = format!("task `{id}` is {status} here, {why}");
-        return Err(CliError::new(ErrorKind::Refused, message)
-            .hint("`--force` gives up the claim, whatever the task is."));
+        let error =
+            CliError::new(ErrorKind::Refused, format!("task `{id}` is {status} here, {why}"));
+        return Err(match context.global.force {
+            true => error,
+            false => error.hint("`--force` gives up the claim, whatever the task is."),
+        });
     }
     if context.ui.wants_json() {
         let queue = project.queue()?;

@@ -6,6 +6,7 @@ use ralph_git::{GitEnv, Head, Repo};
 use ralph_process::Cancel;
 use ralph_queue::Position;
 use ralph_queue::templates::{self, Template};
+use serde::Serialize;
 
 use crate::args::{FromArgs, FromCommand, FromTemplateArgs, TemplateArgs, TemplateCommand};
 use crate::commands::edited::{self, Mode};
@@ -18,7 +19,11 @@ use crate::ui::{BOLD, Text};
 pub(crate) fn template(context: &Context, args: &TemplateArgs) -> Result<Exit, CliError> {
     let project = Project::open(context, "ralph task template")?;
     match &args.command {
-        TemplateCommand::Show { name } => context.ui.print_json(&find(&project, name)?)?,
+        TemplateCommand::Show { name } => {
+            let template = find(&project, name)?;
+            let schema = context.ui.wants_json().then_some(Schema::v1("template"));
+            context.ui.print_json(&Shown { schema, template: &template })?;
+        }
         TemplateCommand::List => {
             let templates = all(&project)?;
             if context.ui.wants_json() {
@@ -35,6 +40,15 @@ pub(crate) fn template(context: &Context, args: &TemplateArgs) -> Result<Exit, C
         }
     }
     Ok(Exit::Done)
+}
+
+/// A template as its file has it, which is what is printed without `--json` as well.
+#[derive(Serialize)]
+struct Shown<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    schema: Option<Schema>,
+    #[serde(flatten)]
+    template: &'a Template,
 }
 
 pub(crate) fn from(context: &Context, args: &FromArgs) -> Result<Exit, CliError> {
