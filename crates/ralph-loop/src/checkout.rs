@@ -328,7 +328,7 @@ fn decoded(
     let places = [Place::Queue, Place::Done];
     let decode = |(bytes, place): (Option<Vec<u8>>, Place)| {
         let text = bytes.map(ralph_queue::decode).transpose();
-        text.map_err(|source| MergeError::Parse { side, place, source })
+        text.map_err(|source| MergeError::Parse { side, place: Some(place), source })
     };
     files.into_iter().zip(places).map(decode).collect()
 }
@@ -372,7 +372,7 @@ mod tests {
             file(ours),
             file(theirs),
         ) {
-            Err(MergeError::Parse { side, place: Place::Queue, .. }) => Some(side),
+            Err(MergeError::Parse { side, place: Some(Place::Queue), .. }) => Some(side),
             _ => None,
         };
         assert_eq!(refused(good, good, good), None);

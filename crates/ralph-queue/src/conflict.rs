@@ -6,7 +6,7 @@ use ralph_state::TaskId;
 
 use crate::document::Document;
 use crate::merge::{MergeError, Merged, three_way};
-use crate::queue::{Place, Queue};
+use crate::queue::Queue;
 use crate::task::{Status, Task};
 use crate::value::{Map, Value};
 
@@ -101,8 +101,7 @@ pub fn resolve(sides: &Sides) -> Result<Merged, MergeError> {
         return three_way(base, &sides.ours, &sides.theirs);
     }
     let parse = |text: &str, side| {
-        let place = Place::Queue;
-        Document::parse(text).map_err(|source| MergeError::Parse { side, place, source })
+        Document::parse(text).map_err(|source| MergeError::Parse { side, place: None, source })
     };
     let (ours, theirs) = (parse(&sides.ours, "ours")?, parse(&sides.theirs, "theirs")?);
     let ours = without_doubles(ours, "ours", &theirs)?;

@@ -15,14 +15,14 @@ use ralph_state::file::{is_locked, lock_holder};
 use ralph_state::session::{SessionFile, session_file_path};
 use ralph_state::{ParallelStateFile, Store};
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::init::schema::{self, State};
 use super::init::{lacks_ignore_lines, merge_driver};
 use super::queue::merges;
 use super::run::setup;
 use super::undo;
-use crate::args::DoctorArgs;
+use crate::args::{DoctorArgs, TextOrJson};
 use crate::context::Context;
 use crate::error::{CliError, ErrorKind, Exit, by};
 use crate::project::{self, Project};
@@ -101,6 +101,8 @@ pub(crate) fn doctor(context: &Context, args: &DoctorArgs) -> Result<Exit, CliEr
             "healthy": !worst,
             "checks": checks,
         }))?;
+    } else if args.format == TextOrJson::Json {
+        context.ui.print_json(&json!({ "success": !worst, "checks": legacy(&checks) }))?;
     } else {
         context.ui.print(shown(&checks))?;
     }
@@ -109,6 +111,30 @@ pub(crate) fn doctor(context: &Context, args: &DoctorArgs) -> Result<Exit, CliEr
 
 fn more(count: usize) -> String {
     if count == 0 { String::new() } else { format!(" (and {count} more)") }
+}
+
+/// The checks as 0.4.0 told its own.
+fn legacy(checks: &[Check]) -> Vec<Value> {
+    let row = |Check { name, verdict, message, next }: &Check| {
+        let check = name.trim_start_matches('.').replace(' ', "_");
+        let severity = match verdict {
+            Verdict::Ok => "Success",
+            Verdict::Warning => "Warning",
+            Verdict::Problem => "Error",
+        };
+        let mut row = json!({
+            "category": check,
+            "check": check,
+            "severity": severity,
+            "message": message,
+            "fix_available": false,
+        });
+        if let Some(next) = next {
+            row["suggested_fix"] = next.as_str().into();
+        }
+        row
+    };
+    checks.iter().map(row).collect()
 }
 
 fn shown(checks: &[Check]) -> Text {

@@ -88,7 +88,9 @@ fn a_true_conflict_leaves_a_valid_file_and_is_told() {
     assert!(!ran.stderr.contains('\u{1b}'));
     assert!(desk.read("a").contains("\"title\":\"y\""));
     desk.write("b", "{");
-    desk.ralph(&["queue", "merge-driver", "o", "a", "b"]).exited(1);
+    let ran = desk.ralph(&["queue", "merge-driver", "o", "a", "b", ".ralph/done.jsonc"]);
+    let told = "`.ralph/done.jsonc` cannot be merged: cannot read the version of theirs";
+    assert!(ran.exited(1).stderr.contains(told), "{ran}");
     let text = desk.read("a");
     assert!(text.starts_with("<<<<<<< ours\n") && text.ends_with(">>>>>>> theirs\n"), "{text}");
 }

@@ -34,6 +34,11 @@ fn a_repository_that_is_ready() {
     for name in ["git", "identity", "branch", "queue", "runner", "gate", "workspaces", "versions"] {
         assert_eq!(check(&document, name)["verdict"], "ok", "{name}: {document}");
     }
+    let legacy = desk.ralph(&["doctor", "--format", "json"]);
+    let legacy = parse(&legacy.success().stdout);
+    assert_eq!(legacy["success"], true);
+    let row = &legacy["checks"][0];
+    assert_eq!((&row["category"], &row["severity"]), (&"git".into(), &"Success".into()), "{row}");
     let text = desk.ralph(&["doctor"]);
     assert!(text.success().stdout.contains("ok      branch"), "{text}");
 }

@@ -105,12 +105,15 @@ pub struct Conflict {
 #[non_exhaustive]
 pub enum MergeError {
     /// One of the versions cannot be read.
-    #[error("cannot read the {} file of {side}", place.as_str())]
+    #[error("cannot read {} of {side}", match place {
+        Some(place) => format!("the {} file", place.as_str()),
+        None => "the version".to_owned(),
+    })]
     Parse {
         /// `base`, `ours` or `theirs`.
         side: &'static str,
-        /// Which file.
-        place: Place,
+        /// Which file, if more than one is merged.
+        place: Option<Place>,
         /// What is wrong.
         source: ParseError,
     },
@@ -142,11 +145,7 @@ pub enum MergeError {
 /// that name it follow.
 pub fn three_way(base: &str, ours: &str, theirs: &str) -> Result<Merged, MergeError> {
     let parse = |side, text: &str| {
-        Document::parse(text).map_err(|source| MergeError::Parse {
-            side,
-            place: Place::Queue,
-            source,
-        })
+        Document::parse(text).map_err(|source| MergeError::Parse { side, place: None, source })
     };
     let base = [parse("base", base)?];
     let (mut ours, mut theirs) = ([parse("ours", ours)?], [parse("theirs", theirs)?]);
@@ -169,7 +168,7 @@ pub fn three_way_files(
     let parse = |side, texts: Texts<'_>| -> Result<[Document; 2], MergeError> {
         let read = |text: &str, place| {
             let document = Document::parse_as(text.to_owned(), place);
-            document.map_err(|source| MergeError::Parse { side, place, source })
+            document.map_err(|source| MergeError::Parse { side, place: Some(place), source })
         };
         let done =
             texts.done.map_or_else(|| Ok(Document::empty()), |text| read(text, Place::Done))?;

@@ -221,10 +221,8 @@ pub(crate) fn release(context: &Context, args: &ReleaseArgs) -> Result<Exit, Cli
     if let Some((why, status)) = refused.zip(status) {
         let error =
             CliError::new(ErrorKind::Refused, format!("task `{id}` is {status} here, {why}"));
-        return Err(match context.global.force {
-            true => error,
-            false => error.hint("`--force` gives up the claim, whatever the task is."),
-        });
+        let hint = "`--force` gives up the claim, whatever the task is.";
+        return Err(if context.global.force { error } else { error.hint(hint) });
     }
     if context.ui.wants_json() {
         let queue = project.queue()?;
