@@ -52,12 +52,13 @@ struct Board {
 struct Active {
     long: String,
     short: String,
+    attempt: u32,
     since: Instant,
 }
 
 impl Active {
-    fn now(Doing { long, short }: Doing<'_>) -> Self {
-        Self { long: long.to_owned(), short: short.to_owned(), since: Instant::now() }
+    fn now(Doing { long, short }: Doing<'_>, attempt: u32) -> Self {
+        Self { long: long.to_owned(), short: short.to_owned(), attempt, since: Instant::now() }
     }
 }
 
@@ -73,10 +74,10 @@ impl Progress {
         }
         let mut board = self.board();
         board.started.get_or_insert_with(Instant::now);
-        board.apply(event);
+        let is_news = board.apply(event);
         let width = width();
         let mut out = String::new();
-        if let Some(line) = line(event) {
+        if let Some(line) = line(event).filter(|_| is_news) {
             board.wipe(&mut out, width);
             out += &line.folded(width).line().render(self.has_color);
         }
@@ -116,18 +117,21 @@ impl Progress {
 }
 
 impl Board {
-    fn apply(&mut self, event: &Event) {
+    /// Takes an event up; whether it says anything new. A turn may follow another one of the same
+    /// attempt.
+    fn apply(&mut self, event: &Event) -> bool {
         match event {
             Event::Claimed { task, .. } => {
-                self.active.extend(
-                    doing(&WorkerStep::Claimed).map(|doing| (task.clone(), Active::now(doing))),
-                );
+                let active = doing(&WorkerStep::Claimed).map(|doing| Active::now(doing, 1));
+                self.active.extend(active.map(|active| (task.clone(), active)));
             }
-            Event::Step { task, step, .. } => match doing(step) {
+            Event::Step { task, step, attempt } => match doing(step) {
                 Some(doing) => {
-                    if self.active.get(task).is_none_or(|active| active.long != doing.long) {
-                        self.active.insert(task.clone(), Active::now(doing));
+                    let before = self.active.get(task);
+                    if before.is_some_and(|it| it.long == doing.long && it.attempt == *attempt) {
+                        return false;
                     }
+                    self.active.insert(task.clone(), Active::now(doing, *attempt));
                 }
                 None => {
                     self.active.remove(task);
@@ -144,6 +148,7 @@ impl Board {
             }
             _ => {}
         }
+        true
     }
 
     /// The status line: of what there is to tell of the tasks the most that `width` has room for.
@@ -326,6 +331,10 @@ mod tests {
         assert_eq!(line(70), "0.0s  landed 0  RQ-0001 waits  RQ-0002 red gate  RQ-0003 waits");
         assert_eq!(line(50), "0.0s  landed 0  red gate 1  waits 2");
         assert_eq!(line(20), "0.0s  landed 0  red…");
+        assert!(!board.apply(&step(2, WorkerStep::Fixing)), "another turn of the same kind");
+        let again =
+            Event::Step { task: "RQ-0002".to_owned(), step: WorkerStep::Fixing, attempt: 2 };
+        assert!(board.apply(&again));
     }
 
     #[test]

@@ -6,8 +6,8 @@ use ralph_config::GitPublishMode;
 use ralph_git::{Head, Push, Sha, UpdateRef};
 use ralph_queue::Status;
 use ralph_queue::edit::End;
-use ralph_state::TaskId;
 use ralph_state::session::{SessionFile, SessionStep};
+use ralph_state::{TaskId, WorkerStep};
 
 use super::{Ended, Serial, SerialError, Tally, reach};
 use crate::event::{Event, Outcome, StopReason, TaskSummary};
@@ -77,6 +77,7 @@ impl Serial<'_> {
             )));
             return Ok(Ended::Done);
         }
+        self.tell_step(tally, WorkerStep::PushIntended);
         let (branch, _) = preflight::branch(&self.project.repo)?;
         if branch != self.branch {
             return Ok(Ended::Blocked(format!(

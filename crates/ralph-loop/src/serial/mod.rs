@@ -19,7 +19,7 @@ use ralph_queue::edit::Restart;
 use ralph_queue::runnability::Reason;
 use ralph_queue::{EditError, LoadError as QueueLoadError, Queue, Selection, Status, Task};
 use ralph_state::session::{SessionFile, SessionStep, session_file_path};
-use ralph_state::{Amount, LoadError, SaveError, Spending, Store, TaskId, UpdateError};
+use ralph_state::{Amount, LoadError, SaveError, Spending, Store, TaskId, UpdateError, WorkerStep};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use thiserror::Error;
@@ -598,6 +598,7 @@ impl Serial<'_> {
                 reach(session, SessionStep::Gating);
                 session.gate_runs = Some(gates);
             })?;
+            self.tell_step(tally, WorkerStep::Gating);
             self.project.faults.point("serial", "gating", "");
             let env = turn::task_environment(&tally.task, tally.attempt);
             let marker = worker::marker(tally.task.id.as_str(), claim);
@@ -651,6 +652,11 @@ impl Serial<'_> {
         }
     }
 
+    fn tell_step(&self, tally: &Tally, step: WorkerStep) {
+        let (task, attempt) = (tally.task.id.to_string(), tally.attempt);
+        self.project.tell(Event::Step { task, step, attempt });
+    }
+
     /// Turns on a red gate so far, also in earlier runs.
     fn fixes(&self) -> Result<u32, SerialError> {
         let session = self.session()?;
@@ -676,6 +682,10 @@ impl Serial<'_> {
         let reserved = self.leave(&self.asked(&account, blind), tally)?;
         tally.turns += 1;
         let turns = tally.turns;
+        self.tell_step(
+            tally,
+            if step == SessionStep::Fixing { WorkerStep::Fixing } else { WorkerStep::Working },
+        );
         self.record(|session| {
             reach(session, step);
             session.agent_turns = Some(turns);

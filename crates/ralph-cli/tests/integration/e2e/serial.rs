@@ -95,7 +95,8 @@ fn run_one_takes_the_task_it_is_given() {
 fn a_red_gate_is_given_to_the_agent() {
     let scene = scene(1);
     scene.act(&[("RQ-0001", "echo UNFINISHED > red.txt")]);
-    scene.ralph(&["run", "loop"]).success();
+    let ran = scene.ralph(&["run", "loop"]);
+    assert!(ran.success().stderr.contains("red gate   RQ-0001  asking the agent\n"), "{ran}");
     scene.all_landed(1);
     assert_eq!((scene.log("turns").len(), scene.log("gates").len()), (2, 2));
 }
