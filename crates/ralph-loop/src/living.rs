@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use ralph_queue::Queue;
 use ralph_state::file::{self, FileLock, Holder, LockError};
-use ralph_state::{ParallelStateFile, TaskId};
+use ralph_state::{ParallelStateFile, ProcessIdentity, TaskId};
 use thiserror::Error;
 
 use crate::layout::{self, Layout};
@@ -42,6 +42,13 @@ pub(crate) fn take(lock: &Path, holder: &Holder) -> Result<Option<FileLock>, Loc
 /// When the locks cannot be looked at.
 pub fn tasks(layout: &Layout) -> Result<BTreeSet<TaskId>, LivingError> {
     held(layout, |_| true)
+}
+
+/// The processes of the workers that live now, as far as their locks tell.
+pub(crate) fn workers(layout: &Layout) -> Result<Vec<ProcessIdentity>, LivingError> {
+    let locks = tasks(layout)?.into_iter().map(|task| layout.worker_lock(&task));
+    let holders = locks.filter_map(|lock| file::lock_holder(&lock));
+    Ok(holders.filter_map(|holder| ralph_process::identity_of(holder.pid)).collect())
 }
 
 /// Those of them that are open in `queue`; the locks of all that ever landed are not looked at.

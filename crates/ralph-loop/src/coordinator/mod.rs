@@ -87,6 +87,12 @@ pub enum RunError {
         /// How many workspaces there are.
         workspaces: usize,
     },
+    /// The state file of this run is gone: which task is whose is not known any more.
+    #[error(
+        "the state file of this run is gone; its workers are stopped, and what they made is in \
+         their workspaces"
+    )]
+    StateVanished,
     /// What a lost state file may have told of cannot be looked for.
     #[error(transparent)]
     Survey(#[from] SurveyError),
@@ -153,6 +159,9 @@ pub enum Refused {
         /// The cause.
         source: ralph_state::parallel::Refused,
     },
+    /// There is no state file any more.
+    #[error("the state file is gone")]
+    Vanished,
     /// The record changed meanwhile.
     #[error("the record of {task} changed meanwhile")]
     Changed {
@@ -189,6 +198,7 @@ pub fn run(project: &Project, workers: usize) -> Result<RunSummary, RunError> {
         ground,
         workers,
         children: BTreeMap::new(),
+        is_recorded: false,
         began: project.now(),
         spawns: BTreeMap::new(),
         started: 0,
@@ -283,6 +293,8 @@ struct Coordinator<'a> {
     ground: Ground,
     workers: usize,
     children: BTreeMap<String, Child>,
+    /// Whether the state file is this run's by now, so that there has to be one.
+    is_recorded: bool,
     /// When this run began.
     began: Timestamp,
     /// Workers started for each task.
@@ -304,8 +316,12 @@ struct Coordinator<'a> {
 }
 
 impl Coordinator<'_> {
-    fn state(&self) -> Result<ParallelStateFile, LoadError> {
-        Ok(self.store.load()?.map(|loaded| loaded.value).unwrap_or_default())
+    fn state(&self) -> Result<ParallelStateFile, RunError> {
+        match self.store.load()? {
+            Some(loaded) => Ok(loaded.value),
+            None if self.is_recorded => Err(RunError::StateVanished),
+            None => Ok(ParallelStateFile::default()),
+        }
     }
 
     /// The whole run. An error ends it like a stop: workers are ended, their work is kept.
@@ -319,8 +335,13 @@ impl Coordinator<'_> {
             workers: self.workers,
         });
         if let Err(error) = self.work() {
-            let own = self.children.values().map(|child| child.identity().clone()).collect();
-            self.end(own);
+            let mut who: Vec<_> =
+                self.children.values().map(|child| child.identity().clone()).collect();
+            if matches!(error, RunError::StateVanished) {
+                // Nothing but its lock tells of a worker that this run has adopted.
+                who.extend(living::workers(&self.layout).unwrap_or_default());
+            }
+            self.end(who);
             return Err(error);
         }
         Ok(self.summary)
@@ -742,10 +763,17 @@ impl Coordinator<'_> {
         })?;
         record.branch = Some(format!("ralph/{}", task.id));
         self.told.insert(record.task_id.clone(), Told::of(&record));
-        self.store.update(|state: &mut ParallelStateFile| {
+        let claimed = self.store.update_reported(|state: &mut ParallelStateFile, report| {
+            if report.is_none() {
+                return Err(Refused::Vanished);
+            }
             state.upsert_worker(record);
-            Ok::<(), Refused>(())
-        })?;
+            Ok(())
+        });
+        match claimed {
+            Err(UpdateError::Change(Refused::Vanished)) => return Err(RunError::StateVanished),
+            claimed => claimed?,
+        };
         self.project.tell(Event::Claimed { task: task.id.to_string(), title: task.title.clone() });
         self.project.faults.point("coordinator", "claimed", "");
         self.seen.insert(task.id.to_string(), task.title.clone());

@@ -57,6 +57,7 @@ impl Coordinator<'_> {
             });
             Ok(upgraded)
         })?;
+        self.is_recorded = true;
         if let Some((from, adopted)) = upgraded.value {
             let adopted: Vec<String> = adopted.into_iter().map(|record| record.task_id).collect();
             let backup = migrate::kept_copy(self.store.path(), from, &before)?;

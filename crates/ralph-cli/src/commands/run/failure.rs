@@ -243,8 +243,10 @@ impl From<RunError> for CliError {
             }
             RunError::SerialSession { .. } => Self::new(ErrorKind::Refused, error)
                 .hint("Go on with it first: `ralph run resume`."),
-            RunError::StateLost { .. } => Self::new(ErrorKind::Refused, error)
-                .hint("Rebuild it from them: `ralph run parallel recover`."),
+            RunError::StateLost { .. } | RunError::StateVanished => {
+                Self::new(ErrorKind::Refused, error)
+                    .hint("Rebuild it from them: `ralph run parallel recover`.")
+            }
             RunError::Survey(error) => error.into(),
             RunError::Lock(error) => error.into(),
             RunError::Preflight(error) => error.into(),

@@ -282,3 +282,33 @@ fn status_shows_what_an_older_version_left_and_numbers_to_the_letter() {
     let text = &shown.success().stdout;
     assert!(text.contains("1e400") && text.contains("12345678901234567890123"), "{shown}");
 }
+
+#[test]
+fn a_state_file_that_is_lost_under_a_living_run_ends_it_and_its_workers() {
+    let scene = Scene::new(Remote::None, Books::Ignored);
+    scene.tasks(3);
+    let waits = "echo half > half.txt; touch \"$LOG/up-$ID\"; \
+                 while [ ! -e \"$LOG/go\" ]; do sleep 0.05; done; rm half.txt; echo $ID > $ID.txt";
+    scene.act(&[("RQ-0001", waits), ("RQ-0002", waits)]);
+    let run = scene.start(&["run", "loop", "--parallel", "2"]);
+    for task in ["RQ-0001", "RQ-0002"] {
+        let up = scene.sandbox.path("log").join(format!("up-{task}"));
+        wait_until(PATIENCE, "the agents at work", || up.exists());
+    }
+    // After that nobody writes a record, which would bring the file back.
+    wait_until(PATIENCE, "both agents recorded", || {
+        scene.records().iter().all(|record| record["agent"].is_object())
+    });
+    fs_err::remove_file(scene.state_file()).expect("it is there");
+    let ran = run.wait(PATIENCE);
+    let told = &ran.exited(3).stderr;
+    assert!(told.contains("is gone") && told.contains("`ralph run parallel recover`"), "{ran}");
+    scene.sandbox.nothing_runs();
+    assert!(!scene.state_file().exists(), "no other one takes its place");
+    let recovered = scene.recover();
+    let workspace = |task: &str| (task.to_owned(), "workspace".to_owned());
+    assert_eq!(Scene::origins(&recovered), [workspace("RQ-0001"), workspace("RQ-0002")]);
+    scene.sandbox.write("log/go", "");
+    scene.run(2, 0);
+    scene.all_landed(3);
+}
