@@ -3,11 +3,11 @@
 //! Text of tasks, files and other programs reaches a terminal only through
 //! [`Text`], which shows control characters instead of obeying them.
 
+use std::borrow::Cow;
 use std::fmt::{self, Display};
 use std::io::{self, Stderr, Stdout, Write as _};
 use std::process::ExitCode;
 
-use anstream::ColorChoice;
 use anstyle::{AnsiColor, Style};
 use ralph_state::file::Saved;
 use ralph_state::json::{Json, text_of, to_text};
@@ -122,8 +122,10 @@ impl Ui {
     ) -> Result<(), CliError> {
         let mut text = String::new();
         for fields in lines {
-            let shown = fields.iter().map(|field| Text::new().plain(field).render(false));
-            text += &shown.collect::<Vec<_>>().join("\t");
+            for (number, field) in fields.iter().enumerate() {
+                text.push_str(if number == 0 { "" } else { "\t" });
+                push(&mut Shown(&mut text), format_args!("{field}"));
+            }
             text.push('\n');
         }
         self.to_stdout(&text)
@@ -315,14 +317,18 @@ impl Text {
         if self.0.is_empty() || self.0.ends_with('\n') { self } else { self.line() }
     }
 
-    pub(crate) fn render(&self, has_color: bool) -> String {
-        if has_color {
-            return self.0.clone();
+    pub(crate) fn render(&self, has_color: bool) -> Cow<'_, str> {
+        if has_color || !self.0.contains(ESCAPE) {
+            return Cow::Borrowed(&self.0);
         }
-        let mut out = anstream::AutoStream::new(Vec::new(), ColorChoice::Never);
-        // A vector takes every write.
-        out.write_all(self.0.as_bytes()).ok();
-        String::from_utf8_lossy(&out.into_inner()).into_owned()
+        let mut bare = String::with_capacity(self.0.len());
+        for (number, part) in self.0.split(ESCAPE).enumerate() {
+            // Only our own styles begin like that.
+            let behind =
+                if number == 0 { 0 } else { part.find('m').map_or(part.len(), |at| at + 1) };
+            bare.push_str(&part[behind..]);
+        }
+        Cow::Owned(bare)
     }
 }
 
@@ -331,6 +337,9 @@ impl<T: Display> From<T> for Text {
         Self::new().block("", &text.to_string())
     }
 }
+
+/// What a style begins with; it ends with an `m`.
+const ESCAPE: char = '\u{1b}';
 
 /// Below that, folding only makes it worse.
 const NARROWEST: usize = 20;
@@ -400,7 +409,7 @@ fn widths(text: &str) -> impl Iterator<Item = (char, usize)> {
 fn unstyled(text: &str) -> impl Iterator<Item = (char, bool)> {
     let mut is_open = false;
     text.chars().map(move |c| {
-        let is_style = is_open || c == '\u{1b}';
+        let is_style = is_open || c == ESCAPE;
         is_open = is_style && c != 'm';
         (c, is_style)
     })
@@ -428,7 +437,10 @@ pub(crate) fn clip(text: &str, width: Option<usize>) -> String {
 
 /// A text of several lines that a person will read, with what a terminal would act on made visible.
 /// Line breaks and tabs stay.
-pub(crate) fn harmless(text: &str) -> String {
+pub(crate) fn harmless(text: String) -> String {
+    if !is_hazardous(&text) {
+        return text;
+    }
     let mut shown = String::with_capacity(text.len());
     for c in text.replace("\r\n", "\n").chars() {
         if is_hazard(c) && !matches!(c, '\n' | '\t') {
@@ -445,6 +457,10 @@ struct Shown<'a>(&'a mut String);
 
 impl fmt::Write for Shown<'_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
+        if is_plain(text) {
+            self.0.push_str(text);
+            return Ok(());
+        }
         for c in text.chars() {
             if is_hazard(c) {
                 self.0.extend(c.escape_default());
@@ -458,7 +474,15 @@ impl fmt::Write for Shown<'_> {
 
 /// Whether a terminal would act on more of a text than its line breaks.
 pub(crate) fn is_hazardous(text: &str) -> bool {
-    text.chars().any(|c| c != '\n' && is_hazard(c))
+    text.split('\n').any(|line| !is_plain(line) && line.chars().any(is_hazard))
+}
+
+/// Whether a text is of printable ASCII alone, as most are: that is told of many bytes at once.
+fn is_plain(text: &str) -> bool {
+    let (pieces, rest) = text.as_bytes().as_chunks::<32>();
+    let is_printable =
+        |bytes: &[u8]| bytes.iter().fold(true, |all, byte| all & matches!(byte, b' '..=b'~'));
+    pieces.iter().all(|piece| is_printable(piece)) && is_printable(rest)
 }
 
 /// Whether a terminal would act on this character: controls, and the marks
@@ -494,7 +518,7 @@ mod tests {
     #[test]
     fn what_people_read_cannot_act() {
         assert_eq!(
-            harmless("a\r\n\tb\u{1b}[2J\u{9b}\u{202e}\r\n"),
+            harmless("a\r\n\tb\u{1b}[2J\u{9b}\u{202e}\r\n".to_owned()),
             "a\n\tb\\u{1b}[2J\\u{9b}\\u{202e}\n"
         );
     }
@@ -510,7 +534,7 @@ mod tests {
 
     #[test]
     fn lines_are_folded_between_words() {
-        let folded = |text: Text| text.folded(Some(24)).render(false);
+        let folded = |text: Text| text.folded(Some(24)).render(false).into_owned();
         let list = Text::new().style(DIM, "  tags  ").plain("very-long-tag, another");
         assert_eq!(folded(list), "  tags  very-long-tag,\n        another");
         let row = Text::new().style(BOLD, "RQ-0001").plain("  waits for RQ-0002, RQ-0003  a title");

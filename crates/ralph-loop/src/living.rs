@@ -1,10 +1,10 @@
 //! Workers that live, as their locks say: with a record in the state file or without one.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::path::Path;
 use std::time::Duration;
 
-use ralph_queue::Queue;
+use ralph_queue::{Listed, Place, Queue};
 use ralph_state::file::{self, FileLock, Holder, LockError};
 use ralph_state::{ParallelStateFile, ProcessIdentity, TaskId};
 use thiserror::Error;
@@ -41,7 +41,7 @@ pub(crate) fn take(lock: &Path, holder: &Holder) -> Result<Option<FileLock>, Loc
 /// # Errors
 /// When the locks cannot be looked at.
 pub fn tasks(layout: &Layout) -> Result<BTreeSet<TaskId>, LivingError> {
-    held(layout, |_| true)
+    held(layout, &locks(layout)?)
 }
 
 /// The processes of the workers that live now, as far as their locks tell.
@@ -56,9 +56,11 @@ pub(crate) fn workers(layout: &Layout) -> Result<Vec<ProcessIdentity>, LivingErr
 /// # Errors
 /// As for [`tasks`].
 pub fn open_tasks(layout: &Layout, queue: &Queue) -> Result<BTreeSet<TaskId>, LivingError> {
-    let open: BTreeSet<&TaskId> =
-        queue.tasks().filter(|task| !task.status.is_terminal()).map(|task| &task.id).collect();
-    held(layout, |task| open.contains(task))
+    let locks = locks(layout)?;
+    let locked: HashSet<&str> = locks.iter().map(TaskId::as_str).collect();
+    let open = queue.list(Place::Queue).filter(|listed| !listed.status().is_terminal());
+    let wanted: HashSet<&str> = open.map(Listed::id).filter(|id| locked.contains(id)).collect();
+    held(layout, locks.iter().filter(|task| wanted.contains(task.as_str())))
 }
 
 /// Those of `tasks` that a worker has now.
@@ -66,7 +68,7 @@ pub(crate) fn among(
     layout: &Layout,
     tasks: &BTreeSet<TaskId>,
 ) -> Result<BTreeSet<TaskId>, LivingError> {
-    held(layout, |task| tasks.contains(task))
+    held(layout, locks(layout)?.iter().filter(|task| tasks.contains(task)))
 }
 
 /// The workers among `living` of which `state` knows nothing: it was lost, or cannot be read.
@@ -80,14 +82,14 @@ pub(crate) fn locks(layout: &Layout) -> std::io::Result<Vec<TaskId>> {
     Ok(names.iter().filter_map(|name| name.strip_suffix(".lock")?.parse().ok()).collect())
 }
 
-fn held(
+fn held<'t>(
     layout: &Layout,
-    is_wanted: impl Fn(&TaskId) -> bool,
+    tasks: impl IntoIterator<Item = &'t TaskId>,
 ) -> Result<BTreeSet<TaskId>, LivingError> {
     let mut held = BTreeSet::new();
-    for task in locks(layout)?.into_iter().filter(is_wanted) {
-        if file::is_locked(&layout.worker_lock(&task))? {
-            held.insert(task);
+    for task in tasks {
+        if file::is_locked(&layout.worker_lock(task))? {
+            held.insert(task.clone());
         }
     }
     Ok(held)

@@ -68,6 +68,9 @@ pub enum Reading {
     AsNeeded,
     /// All at once, which is quicker for all.
     Whole,
+    /// Each is looked through and not kept: for [`crate::Queue::validate`], which then need not
+    /// make those that are right.
+    Checked,
 }
 
 /// Why a text is no queue file.
@@ -171,7 +174,7 @@ impl Document {
         place: Place,
         reading: Reading,
     ) -> Result<Self, ParseError> {
-        match scan::scan(text, reading) {
+        match scan::scan(text, place, reading) {
             Ok(document) => Ok(document),
             Err(text) => Self::parse_slowly(text, place),
         }

@@ -14,15 +14,18 @@ use ralph_state::json::Number;
 
 use super::tasks::Head;
 use super::{Document, Reading};
+use crate::queue::Place;
 use crate::task::{Field, Glance, Slot, Task, Words};
+use crate::validate;
 use crate::value::{Map, Value};
 
 /// Deeper values are left to the parser, which has a limit of its own.
 const MAX_DEPTH: usize = 64;
 
 /// Reads a text, or gives it back.
-pub(super) fn scan(text: String, reading: Reading) -> Result<Document, String> {
+pub(super) fn scan(text: String, place: Place, reading: Reading) -> Result<Document, String> {
     let document = match reading {
+        Reading::Checked => document(&text, |scanner| scanner.check(place)),
         Reading::Whole => document(&text, Scanner::read),
         Reading::AsNeeded => document(&text, Scanner::skim),
     };
@@ -404,6 +407,14 @@ impl<'t> Scanner<'t> {
         let start = self.at;
         let (task, id) = self.task::<()>()?;
         Some((Head::of(&task, id), start..self.at))
+    }
+
+    /// The same, and whether something is wrong with it.
+    fn check(&mut self, place: Place) -> Option<(Head, Range<usize>)> {
+        let start = self.at;
+        let (task, id) = self.task::<Cow<'t, str>>()?;
+        let is_sound = validate::is_sound(&task, place);
+        Some((Head { is_sound, ..Head::of(&task, id) }, start..self.at))
     }
 
     /// A task that is made, and where it is.

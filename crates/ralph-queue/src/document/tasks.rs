@@ -13,14 +13,34 @@ pub(super) struct Head {
     /// Where its id is, written plainly; of no meaning once it is read.
     pub(super) id: Range<usize>,
     pub(super) status: Status,
-    /// It names other tasks.
-    pub(super) is_related: bool,
-    /// It holds others back.
-    pub(super) is_blocking: bool,
+    pub(super) ties: Ties,
     /// It had another id before.
     pub(super) is_renamed: bool,
+    /// Nothing is wrong with it by itself, as far as that has been looked at; its id is not.
+    pub(super) is_sound: bool,
     /// Once it is read.
     pub(super) task: OnceLock<Arc<Task>>,
+}
+
+/// What binds a task to others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ties {
+    /// It names none.
+    None,
+    /// It names some.
+    Related,
+    /// It names some, and holds them back.
+    Blocking,
+}
+
+impl Ties {
+    fn of<W>(task: &Task<W>) -> Self {
+        match (task.is_related(), task.blocks.is_empty()) {
+            (false, _) => Self::None,
+            (true, true) => Self::Related,
+            (true, false) => Self::Blocking,
+        }
+    }
 }
 
 impl Head {
@@ -29,9 +49,9 @@ impl Head {
         Self {
             id,
             status: task.status,
-            is_related: task.is_related(),
-            is_blocking: !task.blocks.is_empty(),
+            ties: Ties::of(task),
             is_renamed: task.custom_fields.contains_key(FORMER_IDS),
+            is_sound: false,
             task: OnceLock::new(),
         }
     }
@@ -62,17 +82,22 @@ impl Document {
 
     /// Whether it names other tasks.
     pub(crate) fn is_related(&self, index: usize) -> bool {
-        self.heads[index].is_related
+        self.heads[index].ties != Ties::None
     }
 
     /// Whether it says that others wait for it.
     pub(crate) fn is_blocking(&self, index: usize) -> bool {
-        self.heads[index].is_blocking
+        self.heads[index].ties == Ties::Blocking
     }
 
     /// Whether it had another id before.
     pub(crate) fn is_renamed(&self, index: usize) -> bool {
         self.heads[index].is_renamed
+    }
+
+    /// Whether it is known that nothing is wrong with it by itself, but perhaps with its id.
+    pub(crate) fn is_sound(&self, index: usize) -> bool {
+        self.heads[index].is_sound
     }
 
     /// The task with that index.

@@ -9,7 +9,9 @@ use ralph_state::TaskId;
 use ralph_state::json::to_json;
 
 use super::*;
+use crate::queue::Queue;
 use crate::task::{Priority, Status};
+use crate::validate::Rules;
 
 fn id(number: usize) -> TaskId {
     format!("RQ-{number:04}").parse().unwrap()
@@ -538,11 +540,14 @@ fn what_is_written_is_read_quickly() {
     for text in
         [COMMENTED.to_owned(), Document::empty().text().to_owned(), COMMENTED.replace('\n', "\r\n")]
     {
-        assert!(scan::scan(text, Reading::AsNeeded).is_ok());
+        assert!(scan::scan(text, Place::Queue, Reading::AsNeeded).is_ok());
     }
     let text =
         COMMENTED.replace("short", "\"").replace("\"Two\"", "\"Tw\\u00f6 \\\"\\n \\ud83d\\ude00\"");
-    assert_eq!(scan::scan(text, Reading::AsNeeded).unwrap().tasks()[1].title, "Twö \"\n \u{1f600}");
+    assert_eq!(
+        scan::scan(text, Place::Queue, Reading::AsNeeded).unwrap().tasks()[1].title,
+        "Twö \"\n \u{1f600}"
+    );
 }
 
 #[test]
@@ -891,6 +896,28 @@ fn same(one: &Document, other: &Document) -> Result<(), TestCaseError> {
     Ok(())
 }
 
+fn problems(document: &Document) -> Vec<Problem> {
+    Queue::new(document.clone(), None).validate(&Rules::default())
+}
+
+#[test]
+fn what_is_checked_while_it_is_read_has_the_same_problems() {
+    let times = r#""created_at": "2026-01-01T00:00:00Z", "updated_at": "2026-01-01T00:00:00Z""#;
+    let text = format!(
+        r#"{{"version": 1, "tasks": [
+  {{"id": "RQ-0001", "title": "sound", {times}}},
+  {{"id": "RQ-2", "title": "but for its id and whom it names", {times}, "depends_on": ["RQ-0009"]}},
+  {{"id": "RQ-0003", "title": "", "created_at": "yesterday"}}
+]}}"#
+    );
+    let read = |reading| scan::scan(text.clone(), Place::Queue, reading).unwrap();
+    let (checked, unchecked) = (read(Reading::Checked), read(Reading::AsNeeded));
+    assert_eq!([0, 1, 2].map(|index| checked.is_sound(index)), [true, true, false]);
+    assert_eq!([0, 1, 2].map(|index| unchecked.is_sound(index)), [false; 3]);
+    assert_eq!(problems(&checked), problems(&unchecked));
+    assert_eq!(problems(&checked).len(), 5);
+}
+
 /// The document with that text, read from what a document before it differs in.
 #[test]
 fn what_differs_is_read_anew() {
@@ -961,7 +988,7 @@ fn what_a_task_is_like_says_nothing_of_the_next() {
             Ok(read) if read.problems.is_empty() => Some(read.document),
             _ => None,
         };
-        match (scan::scan(text, Reading::AsNeeded), slow) {
+        match (scan::scan(text, Place::Queue, Reading::AsNeeded), slow) {
             (Ok(quick), Some(slow)) => same(&quick, &slow).unwrap(),
             (quick, slow) => assert!(quick.is_err() && slow.is_none(), "{second}"),
         }
@@ -985,9 +1012,13 @@ proptest! {
 
     #[test]
     fn the_quick_reader_reads_what_the_parser_reads(text in broken()) {
-        let quick = scan::scan(text.clone(), Reading::AsNeeded);
-        prop_assert_eq!(scan::scan(text.clone(), Reading::Whole).is_ok(), quick.is_ok());
-        if let Ok(quick) = quick {
+        let quick = scan::scan(text.clone(), Place::Queue, Reading::AsNeeded);
+        prop_assert_eq!(scan::scan(text.clone(), Place::Queue, Reading::Whole).is_ok(), quick.is_ok());
+        let checked = scan::scan(text.clone(), Place::Queue, Reading::Checked);
+        prop_assert_eq!(checked.is_ok(), quick.is_ok());
+        if let (Ok(quick), Ok(checked)) = (quick, checked) {
+            same(&quick, &checked)?;
+            prop_assert_eq!(problems(&quick), problems(&checked));
             let Lenient { document: slow, problems, .. } = read::read(text.clone(), Place::Queue).map_err(|error| TestCaseError::fail(format!("{error}: {text:?}")))?;
             prop_assert_eq!(problems, []);
             same(&quick, &slow)?;

@@ -5,14 +5,10 @@ use ralph_state::Timestamp;
 use super::{CONTROL_CHARACTER, Fault, Located, error, warning};
 use crate::ids::IdRules;
 use crate::queue::Place;
-use crate::task::{Glance, Task};
+use crate::task::Task;
 
-pub(super) fn check(
-    located: &Located<'_>,
-    task: &Glance<'_>,
-    ids: &IdRules,
-    report: &mut dyn FnMut(Fault),
-) {
+/// What is wrong with the id of a task, or with its being there.
+pub(super) fn id(located: &Located<'_>, ids: &IdRules, report: &mut dyn FnMut(Fault)) {
     if located.left {
         let message = "the task is finished and in the done file, too; the next change takes over what is new \
              here, and removes it";
@@ -26,7 +22,6 @@ pub(super) fn check(
         );
         report(error("id_format", "id", message));
     }
-    all_but_id(task, located.place, report);
 }
 
 /// What is wrong with a task, whatever its id.

@@ -211,13 +211,14 @@ fn walk(edges: &[Vec<usize>]) -> Walk {
     }
     let mut seen = vec![Seen::No; edges.len()];
     let mut walk = Walk { cycles: Vec::new(), depths: vec![0; edges.len()] };
+    // A task, and how many of its edges have been taken.
+    let mut stack = Vec::new();
     for root in 0..edges.len() {
         if seen[root] != Seen::No {
             continue;
         }
         seen[root] = Seen::Open;
-        // A task, and how many of its edges have been taken.
-        let mut stack = vec![(root, 0)];
+        stack.push((root, 0));
         while let Some((at, taken)) = stack.last_mut() {
             let at = *at;
             if let Some(&to) = edges[at].get(*taken) {

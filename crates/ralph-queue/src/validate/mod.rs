@@ -141,13 +141,29 @@ fn unreadable(place: Place, error: &ParseError) -> Problem {
     }
 }
 
+/// Whether nothing is wrong with a task by itself, but perhaps with its id.
+pub(crate) fn is_sound<W: AsRef<str>>(task: &Task<W>, place: Place) -> bool {
+    let mut is_sound = true;
+    fields::all_but_id(task, place, &mut |_| is_sound = false);
+    is_sound
+}
+
 /// Every problem of two documents.
 pub(crate) fn documents(queue: &Document, done: &Document, rules: &Rules) -> Vec<Problem> {
     let mut faults = Vec::new();
     let tasks = located(queue, done);
     let mut relations = Vec::new();
-    for (at, task) in glances(queue, done, &tasks, |_| true) {
-        fields::check(&tasks[at], &task, &rules.ids, &mut |fault| faults.push((at, fault)));
+    for (at, located) in tasks.iter().enumerate() {
+        fields::id(located, &rules.ids, &mut |fault| faults.push((at, fault)));
+    }
+    let is_sound = |located: &Located<'_>| located.document.is_sound(located.index);
+    let is_wanted =
+        |located: &Located<'_>| !is_sound(located) || located.document.is_related(located.index);
+    for (at, task) in glances(queue, done, &tasks, is_wanted) {
+        let located = &tasks[at];
+        if !located.left && !is_sound(located) {
+            fields::all_but_id(&task, located.place, &mut |fault| faults.push((at, fault)));
+        }
         relations.extend(Relations::of(at, task));
     }
     let depth = rules.max_dependency_depth;
@@ -224,8 +240,12 @@ pub(crate) fn is_free_of_errors(
     let is_wanted =
         |located: &Located<'_>| is_new(located) || located.document.is_related(located.index);
     for (at, task) in glances(queue, done, &tasks, is_wanted) {
-        if is_new(&tasks[at]) {
-            fields::check(&tasks[at], &task, &rules.ids, &mut see);
+        let located = &tasks[at];
+        if is_new(located) {
+            fields::id(located, &rules.ids, &mut see);
+            if !located.left {
+                fields::all_but_id(&task, located.place, &mut see);
+            }
         }
         relations.extend(Relations::of(at, task));
     }

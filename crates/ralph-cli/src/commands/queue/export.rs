@@ -29,8 +29,8 @@ pub(crate) fn export(context: &Context, args: &ExportArgs) -> Result<Exit, CliEr
     let text = match args.format {
         ExportFormat::Csv => table::write(chosen, Separator::Comma).map_err(cannot)?,
         ExportFormat::Tsv => table::write(chosen, Separator::Tab).map_err(cannot)?,
-        ExportFormat::Md => harmless(&markdown(chosen)),
-        ExportFormat::Gh => harmless(&issues(chosen)),
+        ExportFormat::Md => harmless(markdown(chosen)),
+        ExportFormat::Gh => harmless(issues(chosen)),
         ExportFormat::Json if args.output.is_none() => {
             context.ui.print_json(&chosen.collect::<Vec<_>>())?;
             String::new()

@@ -287,7 +287,7 @@ fn draw(context: &Context, tasks: &[&Task], branches: &[Branch<'_>]) -> Result<(
 
 fn dot(graph: &Graph<'_>, critical: &Critical<'_>) -> String {
     // A JSON string is a DOT string.
-    let quoted = |text: &str| Value::from(harmless(text)).to_string();
+    let quoted = |text: &str| Value::from(harmless(text.to_owned())).to_string();
     let mut lines = vec!["digraph queue {".to_owned(), "  node [shape=box];".to_owned()];
     for task in &graph.tasks {
         let id = task.id.as_str();

@@ -14,6 +14,7 @@ mod tidy;
 mod unlock;
 
 use ralph_loop::layout::Layout;
+use ralph_queue::document::Reading;
 use ralph_queue::runnability::{DoingFirst, Drafts, Reason, Report, Selected, Summary, TaskReport};
 use ralph_queue::stats::Estimates;
 use ralph_queue::{Listed, LoadError, Place, Problem, Queue, Severity, Status, Task};
@@ -268,7 +269,7 @@ fn reasons(queue: &Queue, report: &Report, width: Option<usize>) -> Text {
 
 fn validate(context: &Context) -> Result<Exit, CliError> {
     let project = Project::open(context, "ralph queue validate")?;
-    let (queue, problems) = match project.files.load() {
+    let (queue, problems) = match project.files.load_for(Reading::Checked) {
         Ok(queue) => {
             let problems = queue.validate(&project.files.rules);
             (Some(queue), problems)

@@ -440,7 +440,7 @@ mod tests {
             task(Outcome::NoChange, "Praise the pictures\u{1b}[2J\non the title page"),
             task(Outcome::Landed, "漢字漢字漢字漢字漢字漢字漢字 🦀🦀"),
         ];
-        let shown = |width| table(&tasks, width).render(false);
+        let shown = |width| table(&tasks, width).render(false).into_owned();
         assert_eq!(
             shown(Some(80)),
             "\
