@@ -478,11 +478,11 @@ pub(crate) fn selection<'a>(
 }
 
 /// Which of these tasks can start now, and why the others cannot.
-pub(crate) fn reports(
+pub(crate) fn reports<'t, W: AsRef<str> + 't>(
     context: &Context,
     project: &Project,
     queue: &Queue,
-    tasks: &[&Task],
+    tasks: impl IntoIterator<Item = &'t Task<W>>,
 ) -> Vec<TaskReport> {
     let standing = standing::glanced(context, project, queue);
     queue.reports(&selection(context, Drafts::Exclude, DoingFirst::Prefer, &standing), tasks)

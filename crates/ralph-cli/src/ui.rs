@@ -116,13 +116,13 @@ impl Ui {
     }
 
     /// Writes lines of fields to stdout, with tabs between them.
-    pub(crate) fn print_fields<'f>(
+    pub(crate) fn print_fields(
         &self,
-        lines: impl IntoIterator<Item = &'f [String]>,
+        lines: impl IntoIterator<Item: AsRef<[String]>>,
     ) -> Result<(), CliError> {
         let mut text = String::new();
         for fields in lines {
-            for (number, field) in fields.iter().enumerate() {
+            for (number, field) in fields.as_ref().iter().enumerate() {
                 text.push_str(if number == 0 { "" } else { "\t" });
                 push(&mut Shown(&mut text), format_args!("{field}"));
             }

@@ -33,29 +33,37 @@ impl Place {
 /// A task that is only read when it is asked for.
 #[derive(Clone, Copy, Debug)]
 pub struct Listed<'q> {
-    document: &'q Document,
+    queue: &'q Queue,
+    place: Place,
     index: usize,
 }
 
 impl<'q> Listed<'q> {
+    fn document(self) -> &'q Document {
+        match self.place {
+            Place::Queue => &self.queue.open,
+            Place::Done => &self.queue.done,
+        }
+    }
+
     /// Its id.
     pub fn id(self) -> &'q str {
-        self.document.id(self.index)
+        self.document().id(self.index)
     }
 
     /// Its status.
     pub fn status(self) -> Status {
-        self.document.status(self.index)
+        self.document().status(self.index)
     }
 
     /// Whether it says that others wait for it.
     pub(crate) fn is_blocking(self) -> bool {
-        self.document.is_blocking(self.index)
+        self.document().is_blocking(self.index)
     }
 
     /// All of it.
     pub fn task(self) -> &'q Task {
-        self.document.task(self.index)
+        self.document().task(self.index)
     }
 }
 
@@ -114,18 +122,26 @@ impl Queue {
             Place::Queue => (Some(self.indices()), 0..0),
             Place::Done => (None, 0..self.done.len()),
         };
-        let open = open.into_iter().flatten().map(|index| Listed { document: &self.open, index });
-        open.chain(done.map(|index| Listed { document: &self.done, index }))
+        let indices = open.into_iter().flatten().chain(done);
+        indices.map(move |index| Listed { queue: self, place, index })
     }
 
-    /// The tasks of one file, as [`Self::list`] has them, made for a look at each and not kept:
-    /// what goes through a large file needs little memory.
+    /// These tasks, made for a look at each and not kept: what goes through a large file needs
+    /// little memory, and less time.
+    pub fn look_at<'q>(
+        &'q self,
+        tasks: impl IntoIterator<Item = Listed<'q>>,
+    ) -> impl Iterator<Item = (Listed<'q>, Glance<'q>)> {
+        let (mut open, mut done) = (self.open.glance(), self.done.glance());
+        tasks.into_iter().map(move |listed| match listed.place {
+            Place::Queue => (listed, open(listed.index)),
+            Place::Done => (listed, done(listed.index)),
+        })
+    }
+
+    /// The tasks of one file, as [`Self::list`] has them, and looked at like that.
     pub fn glances(&self, place: Place) -> impl Iterator<Item = Glance<'_>> {
-        let (document, indices): (_, Vec<usize>) = match place {
-            Place::Queue => (&self.open, self.indices().collect()),
-            Place::Done => (&self.done, (0..self.done.len()).collect()),
-        };
-        document.glances(indices).map(|(_, task)| task)
+        self.look_at(self.list(place)).map(|(_, task)| task)
     }
 
     /// The tasks of both files, those of the queue file first.
@@ -168,7 +184,7 @@ impl Queue {
         let mut found = self.places().filter(|(_, listed)| listed.id() == id);
         let read = |(place, listed): (Place, Listed<'q>)| (place, listed.task());
         let Some(first) = found.next() else {
-            let is_renamed = |(_, it): &(Place, Listed<'_>)| it.document.is_renamed(it.index);
+            let is_renamed = |(_, it): &(Place, Listed<'_>)| it.document().is_renamed(it.index);
             let mut renamed = self.places().filter(is_renamed).map(read);
             return renamed.find(|(_, task)| task.former_ids().any(|old| old == id));
         };
@@ -195,9 +211,13 @@ impl Queue {
     }
 
     /// Which of these tasks can start now, and why the others cannot.
-    pub fn reports(&self, selection: &Selection<'_>, tasks: &[&Task]) -> Vec<TaskReport> {
+    pub fn reports<'t, W: AsRef<str> + 't>(
+        &self,
+        selection: &Selection<'_>,
+        tasks: impl IntoIterator<Item = &'t Task<W>>,
+    ) -> Vec<TaskReport> {
         let readiness = Readiness::new(self, selection);
-        tasks.iter().map(|task| readiness.report_on(task)).collect()
+        tasks.into_iter().map(|task| readiness.report_on(task)).collect()
     }
 
     /// The task to work on next.

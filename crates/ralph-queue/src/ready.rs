@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use ralph_state::{TaskId, Timestamp};
 
 use crate::lease::Leases;
-use crate::queue::Queue;
+use crate::queue::{Listed, Place, Queue};
 use crate::runnability::{DoingFirst, Drafts, Reason, Selection};
 use crate::task::{Status, Task};
 
@@ -27,9 +27,9 @@ pub struct Question<'a> {
 #[derive(Clone, Debug)]
 pub struct Ready<'q> {
     /// What can start.
-    pub tasks: Vec<&'q Task>,
+    pub tasks: Vec<Listed<'q>>,
     /// What cannot, or was not chosen, with every reason.
-    pub others: Vec<(&'q Task, Vec<Reason>)>,
+    pub others: Vec<(Listed<'q>, Vec<Reason>)>,
 }
 
 /// Tells what can start and what cannot.
@@ -49,10 +49,10 @@ pub fn ready<'q>(queue: &'q Queue, leases: &Leases, question: &Question<'_>) -> 
         regard_as_done: &standing.done,
     });
     let (mut candidates, mut others) = (Vec::new(), Vec::new());
-    for (place, (task, report)) in queue.tasks().zip(report.tasks).enumerate() {
+    for (place, (task, report)) in queue.list(Place::Queue).zip(report.tasks).enumerate() {
         let is_taken = report.reasons.iter().any(Reason::is_taken);
-        let reasons = if task.status == Status::Doing && !is_taken {
-            let is_left = standing.lapsed.contains(&task.id);
+        let reasons = if report.status == Status::Doing && !is_taken {
+            let is_left = standing.lapsed.contains(&report.id);
             if is_left { Vec::new() } else { vec![Reason::Underway] }
         } else {
             report.reasons
@@ -65,12 +65,12 @@ pub fn ready<'q>(queue: &'q Queue, leases: &Leases, question: &Question<'_>) -> 
     }
     let mut tasks = Vec::new();
     let busy = others.iter().filter(|(_, _, reasons)| reasons.iter().any(Reason::is_busy));
-    let mut taken: Vec<&Task> = busy.map(|(_, task, _)| *task).collect();
+    let mut taken: Vec<Listed<'_>> = busy.map(|(_, task, _)| *task).collect();
     for (place, task) in candidates {
         let reason = match parallel {
             None => None,
             Some(room) => {
-                let overlap = taken.iter().find_map(|other| overlap(task, other));
+                let overlap = taken.iter().find_map(|other| overlap(task.task(), other.task()));
                 overlap.or_else(|| (tasks.len() >= room).then_some(Reason::NoRoom))
             }
         };

@@ -322,7 +322,7 @@ impl<'q, 's> Readiness<'q, 's> {
     }
 
     /// Whether the task is one of those that can start now, and why not.
-    pub(crate) fn report_on(&self, task: &Task) -> TaskReport {
+    pub(crate) fn report_on<W: AsRef<str>>(&self, task: &Task<W>) -> TaskReport {
         let reasons = self.reasons(task);
         let runnable = reasons.is_empty();
         TaskReport { id: task.id.clone(), status: task.status, runnable, reasons }

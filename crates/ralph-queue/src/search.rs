@@ -66,16 +66,17 @@ impl Pattern {
     }
 
     /// The best score among everything that a task says.
-    pub fn score_of(&self, task: &Task) -> Option<u32> {
+    pub fn score_of<W: AsRef<str>>(&self, task: &Task<W>) -> Option<u32> {
         let texts = [&task.description, &task.request].into_iter().flatten();
         let lists = [&task.tags, &task.scope, &task.evidence, &task.plan, &task.notes];
-        let fields = task.custom_fields.iter().flat_map(|(key, value)| [key, value]);
+        let fields = &task.custom_fields;
+        let fields = fields.iter().flat_map(|(key, value)| [key.as_str(), value.as_ref()]);
         [&task.title]
             .into_iter()
             .chain(texts)
             .chain(lists.into_iter().flatten())
+            .map(W::as_ref)
             .chain(fields)
-            .map(String::as_str)
             .chain([task.id.as_str()])
             .filter_map(|text| self.score(text))
             .max()

@@ -4,13 +4,12 @@
 //! between their entries, custom fields as `key=value`. Where it cannot, because an entry holds
 //! the separator say, the cell is JSON.
 
-use std::borrow::Borrow;
-use std::collections::BTreeMap;
+use std::borrow::{Borrow, Cow};
 
 use serde::de::IgnoredAny;
 
 use crate::intake::{Batch, Cells, RowProblem};
-use crate::task::Task;
+use crate::task::{Content, Field, Task};
 use crate::value::Value;
 
 /// The columns: those of 0.4.0 in its order, then those it loses.
@@ -73,12 +72,18 @@ pub fn write<W: AsRef<str>>(
 ) -> Result<String, csv::Error> {
     let mut writer = csv::WriterBuilder::new().delimiter(separator.byte()).from_writer(Vec::new());
     writer.write_record(COLUMNS)?;
+    let columns: Vec<_> = COLUMNS.iter().map(|column| (*column, Field::named(column))).collect();
     for task in tasks {
         let task = task.borrow();
-        let mut fields: BTreeMap<&str, Value> = task.fields().into_iter().collect();
-        fields.insert(EXTRA, Value::Object(task.extra.clone()));
-        let cell = |column: &&str| fields.get(column).map(|value| write_cell(column, value));
-        writer.write_record(COLUMNS.iter().map(|column| cell(column).unwrap_or_default()))?;
+        for (column, field) in &columns {
+            let content = match field {
+                Some(field) => task.content(*field),
+                None => Some(Content::Object(&task.extra)),
+            };
+            let cell = content.map(|content| write_cell(column, content)).unwrap_or_default();
+            writer.write_field(cell.as_ref())?;
+        }
+        writer.write_record(None::<&[u8]>)?;
     }
     let bytes = writer.into_inner().map_err(csv::IntoInnerError::into_error)?;
     Ok(String::from_utf8(bytes).expect("its cells are texts"))
@@ -201,7 +206,25 @@ fn quoted<'a>(names: impl Iterator<Item = &'a str>) -> String {
     names.map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }
 
-fn write_cell(column: &str, value: &Value) -> String {
+fn write_cell<'a, W: AsRef<str>>(column: &str, content: Content<'a, W>) -> Cow<'a, str> {
+    match content {
+        // Most are read again as they are written, and that need not be tried.
+        Content::Text(text) if !text.trim().is_empty() && !text.starts_with('"') => text.into(),
+        Content::List(items) if items.iter().all(|item| is_plain_entry(column, item.as_ref())) => {
+            let items: Vec<&str> = items.iter().map(W::as_ref).collect();
+            items.join(list_separator(column)).into()
+        }
+        other => write_value(column, &other.into()).into(),
+    }
+}
+
+/// Whether an entry of a list is surely read again as it is, wherever it stands.
+fn is_plain_entry(column: &str, entry: &str) -> bool {
+    let is_bare = !entry.is_empty() && entry.trim().len() == entry.len();
+    is_bare && !entry.starts_with('[') && !entry.contains(list_separator(column))
+}
+
+fn write_value(column: &str, value: &Value) -> String {
     let plain = match value {
         Value::String(text) => text.clone(),
         Value::Array(items) => {

@@ -7,7 +7,6 @@ use std::str::FromStr;
 
 use ralph_state::json::{FieldError, from_json, to_json};
 use ralph_state::{TaskId, Timestamp};
-use serde::ser::SerializeMap as _;
 use serde::{Deserialize, Serialize, Serializer};
 
 use crate::document::{Document, ParseError};
@@ -188,42 +187,44 @@ impl<W> Task<W> {
 impl<W: AsRef<str>> Task<W> {
     /// Every field that is written, in the order of 0.4.0.
     pub(crate) fn fields(&self) -> Vec<(&str, Value)> {
-        let list =
-            |items: &[W]| Some(items.iter().map(|item| Value::from(item.as_ref())).collect());
-        let text = |text: &Option<W>| text.as_ref().map(|text| Value::from(text.as_ref()));
-        let custom = self
-            .custom_fields
-            .iter()
-            .map(|(key, value)| (key.clone(), Value::from(value.as_ref())));
-        let known = [
-            ("id", Some(Value::from(self.id.as_str()))),
-            ("status", Some(Value::from(self.status.as_str()))),
-            ("title", Some(Value::from(self.title.as_ref()))),
-            ("description", text(&self.description)),
-            ("priority", Some(Value::from(self.priority.as_str()))),
-            ("tags", list(&self.tags)),
-            ("scope", list(&self.scope)),
-            ("evidence", list(&self.evidence)),
-            ("plan", list(&self.plan)),
-            ("notes", list(&self.notes)),
-            ("request", text(&self.request)),
-            ("agent", self.agent.clone().map(Value::Object)),
-            ("created_at", text(&self.created_at)),
-            ("updated_at", text(&self.updated_at)),
-            ("completed_at", text(&self.completed_at)),
-            ("started_at", text(&self.started_at)),
-            ("estimated_minutes", self.estimated_minutes.map(Value::from)),
-            ("actual_minutes", self.actual_minutes.map(Value::from)),
-            ("scheduled_start", text(&self.scheduled_start)),
-            ("depends_on", list(&self.depends_on)),
-            ("blocks", list(&self.blocks)),
-            ("relates_to", list(&self.relates_to)),
-            ("duplicates", text(&self.duplicates)),
-            ("custom_fields", Some(Value::Object(custom.collect()))),
-            ("parent_id", text(&self.parent_id)),
-        ];
-        let known = known.into_iter().filter_map(|(name, value)| Some((name, value?)));
-        known.chain(self.extra.iter().map(|(name, value)| (name.as_str(), value.clone()))).collect()
+        self.contents().map(|(name, content)| (name, content.into())).collect()
+    }
+
+    /// The same, and nothing of it is copied.
+    fn contents(&self) -> impl Iterator<Item = (&str, Content<'_, W>)> {
+        let known = Field::ALL.iter().filter_map(|it| Some((it.name(), self.content(*it)?)));
+        known.chain(self.extra.iter().map(|(name, value)| (name.as_str(), Content::Other(value))))
+    }
+
+    /// What one of the fields holds; nothing for one that is not written.
+    pub(crate) fn content(&self, field: Field) -> Option<Content<'_, W>> {
+        Some(match field {
+            Field::Id => Content::Text(self.id.as_str()),
+            Field::Status => Content::Text(self.status.as_str()),
+            Field::Title => Content::Text(self.title.as_ref()),
+            Field::Description => return Content::text(self.description.as_ref()),
+            Field::Priority => Content::Text(self.priority.as_str()),
+            Field::Tags => Content::List(&self.tags),
+            Field::Scope => Content::List(&self.scope),
+            Field::Evidence => Content::List(&self.evidence),
+            Field::Plan => Content::List(&self.plan),
+            Field::Notes => Content::List(&self.notes),
+            Field::Request => return Content::text(self.request.as_ref()),
+            Field::Agent => return self.agent.as_ref().map(Content::Object),
+            Field::CreatedAt => return Content::text(self.created_at.as_ref()),
+            Field::UpdatedAt => return Content::text(self.updated_at.as_ref()),
+            Field::CompletedAt => return Content::text(self.completed_at.as_ref()),
+            Field::StartedAt => return Content::text(self.started_at.as_ref()),
+            Field::EstimatedMinutes => return self.estimated_minutes.map(Content::Minutes),
+            Field::ActualMinutes => return self.actual_minutes.map(Content::Minutes),
+            Field::ScheduledStart => return Content::text(self.scheduled_start.as_ref()),
+            Field::DependsOn => Content::List(&self.depends_on),
+            Field::Blocks => Content::List(&self.blocks),
+            Field::RelatesTo => Content::List(&self.relates_to),
+            Field::Duplicates => return Content::text(self.duplicates.as_ref()),
+            Field::CustomFields => Content::Texts(&self.custom_fields),
+            Field::ParentId => return Content::text(self.parent_id.as_ref()),
+        })
     }
 
     /// When it may start, if it says so in a way that can be read.
@@ -317,70 +318,109 @@ impl Task {
     }
 }
 
-/// The fields that a task may have, in the order of 0.4.0.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Field {
-    Id,
-    Status,
-    Title,
-    Description,
-    Priority,
-    Tags,
-    Scope,
-    Evidence,
-    Plan,
-    Notes,
-    Request,
-    Agent,
-    CreatedAt,
-    UpdatedAt,
-    CompletedAt,
-    StartedAt,
-    EstimatedMinutes,
-    ActualMinutes,
-    ScheduledStart,
-    DependsOn,
-    Blocks,
-    RelatesTo,
-    Duplicates,
-    CustomFields,
-    ParentId,
+macro_rules! fields {
+    ($($field:ident = $name:literal,)+) => {
+        /// The fields that a task may have, in the order of 0.4.0.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub(crate) enum Field {
+            $($field,)+
+        }
+
+        impl Field {
+            /// Every one, in order.
+            pub(crate) const ALL: &[Self] = &[$(Self::$field),+];
+
+            /// What it is called in the file.
+            pub(crate) const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$field => $name,)+
+                }
+            }
+
+            /// The one with that name.
+            pub(crate) fn named(name: &str) -> Option<Self> {
+                match name {
+                    $($name => Some(Self::$field),)+
+                    _ => None,
+                }
+            }
+        }
+    };
 }
 
-impl Field {
-    /// The last one.
-    pub(crate) const LAST: Self = Self::ParentId;
+fields! {
+    Id = "id",
+    Status = "status",
+    Title = "title",
+    Description = "description",
+    Priority = "priority",
+    Tags = "tags",
+    Scope = "scope",
+    Evidence = "evidence",
+    Plan = "plan",
+    Notes = "notes",
+    Request = "request",
+    Agent = "agent",
+    CreatedAt = "created_at",
+    UpdatedAt = "updated_at",
+    CompletedAt = "completed_at",
+    StartedAt = "started_at",
+    EstimatedMinutes = "estimated_minutes",
+    ActualMinutes = "actual_minutes",
+    ScheduledStart = "scheduled_start",
+    DependsOn = "depends_on",
+    Blocks = "blocks",
+    RelatesTo = "relates_to",
+    Duplicates = "duplicates",
+    CustomFields = "custom_fields",
+    ParentId = "parent_id",
+}
 
-    /// The one with that name.
-    pub(crate) fn named(name: &str) -> Option<Self> {
-        Some(match name {
-            "id" => Self::Id,
-            "status" => Self::Status,
-            "title" => Self::Title,
-            "description" => Self::Description,
-            "priority" => Self::Priority,
-            "tags" => Self::Tags,
-            "scope" => Self::Scope,
-            "evidence" => Self::Evidence,
-            "plan" => Self::Plan,
-            "notes" => Self::Notes,
-            "request" => Self::Request,
-            "agent" => Self::Agent,
-            "created_at" => Self::CreatedAt,
-            "updated_at" => Self::UpdatedAt,
-            "completed_at" => Self::CompletedAt,
-            "started_at" => Self::StartedAt,
-            "estimated_minutes" => Self::EstimatedMinutes,
-            "actual_minutes" => Self::ActualMinutes,
-            "scheduled_start" => Self::ScheduledStart,
-            "depends_on" => Self::DependsOn,
-            "blocks" => Self::Blocks,
-            "relates_to" => Self::RelatesTo,
-            "duplicates" => Self::Duplicates,
-            "custom_fields" => Self::CustomFields,
-            "parent_id" => Self::ParentId,
-            _ => return None,
-        })
+/// What a field holds, as its task has it.
+pub(crate) enum Content<'a, W> {
+    Text(&'a str),
+    List(&'a [W]),
+    Minutes(u32),
+    Texts(&'a BTreeMap<String, W>),
+    Object(&'a Map),
+    /// Of a field that this version does not know.
+    Other(&'a Value),
+}
+
+impl<'a, W: AsRef<str>> Content<'a, W> {
+    fn text(text: Option<&'a W>) -> Option<Self> {
+        text.map(|text| Self::Text(text.as_ref()))
+    }
+}
+
+impl<W: AsRef<str>> From<Content<'_, W>> for Value {
+    fn from(content: Content<'_, W>) -> Self {
+        match content {
+            Content::Text(text) => text.into(),
+            Content::List(items) => items.iter().map(W::as_ref).collect(),
+            Content::Minutes(minutes) => minutes.into(),
+            Content::Texts(texts) => {
+                let text = |(name, text): (&String, &W)| (name.clone(), text.as_ref().into());
+                Self::Object(texts.iter().map(text).collect())
+            }
+            Content::Object(members) => Self::Object(members.clone()),
+            Content::Other(value) => value.clone(),
+        }
+    }
+}
+
+impl<W: AsRef<str>> Serialize for Content<'_, W> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Text(text) => text.serialize(serializer),
+            Self::List(items) => serializer.collect_seq(items.iter().map(W::as_ref)),
+            Self::Minutes(minutes) => minutes.serialize(serializer),
+            Self::Texts(texts) => {
+                serializer.collect_map(texts.iter().map(|(name, text)| (name, text.as_ref())))
+            }
+            Self::Object(members) => members.serialize(serializer),
+            Self::Other(value) => value.serialize(serializer),
+        }
     }
 }
 
@@ -399,12 +439,7 @@ pub(crate) enum Slot<'a, W> {
 
 impl<W: AsRef<str>> Serialize for Task<W> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let fields = self.fields();
-        let mut map = serializer.serialize_map(Some(fields.len()))?;
-        for (name, value) in fields {
-            map.serialize_entry(name, &value)?;
-        }
-        map.end()
+        serializer.collect_map(self.contents())
     }
 }
 

@@ -1,8 +1,9 @@
 //! The frame of our own JSON documents.
 
+use std::cell::Cell;
 use std::ops::Range;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::error::{CliError, ErrorKind};
 
@@ -55,6 +56,22 @@ impl<'a, T> List<'a, T> {
             next_cursor: cut.next.clone(),
             items,
         }
+    }
+}
+
+/// A list of which no more than one entry is there at a time, made as it is told. It can be told
+/// once.
+pub(crate) struct AsMade<I>(Cell<Option<I>>);
+
+impl<I> AsMade<I> {
+    pub(crate) const fn new(entries: I) -> Self {
+        Self(Cell::new(Some(entries)))
+    }
+}
+
+impl<I: Iterator<Item: Serialize>> Serialize for AsMade<I> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.take().into_iter().flatten())
     }
 }
 

@@ -1,5 +1,8 @@
 //! A task as text for people.
 
+use std::borrow::Borrow;
+use std::fmt::Display;
+
 use anstyle::Style;
 use ralph_queue::runnability::{Reason, UnmetDependency};
 use ralph_queue::{Priority, Status, Task};
@@ -11,8 +14,8 @@ use crate::ui::{BOLD, CYAN, DIM, GREEN, Text, YELLOW, clip};
 const NARROW: usize = 48;
 
 /// The end of a line on a terminal with so many columns left; one without a priority is short.
-pub(crate) fn status_priority_title(task: &Task, left: usize) -> Text {
-    let title = |left: usize| clip(task.title.trim(), Some(left));
+pub(crate) fn status_priority_title<W: Borrow<str> + Display>(task: &Task<W>, left: usize) -> Text {
+    let title = |left: usize| clip(task.title.borrow().trim(), Some(left));
     let text = Text::new().append(&status_column(task.status)).plain("  ");
     // The urgency gives way to the title.
     if left < NARROW {
@@ -40,18 +43,18 @@ pub(crate) fn status_word(status: Status) -> Text {
 
 /// The fields of one line for scripts, as 0.4.0 has them, with tabs between: id, status, priority,
 /// title.
-pub(crate) fn compact_fields(task: &Task) -> Vec<String> {
-    let title = task.title.trim().to_owned();
+pub(crate) fn compact_fields<W: Borrow<str> + Display>(task: &Task<W>) -> Vec<String> {
+    let title = task.title.borrow().trim().to_owned();
     vec![task.id.to_string(), task.status.to_string(), task.priority.to_string(), title]
 }
 
 /// The same, and tags, scope, when it was changed and ended, and the custom fields.
-pub(crate) fn long_fields(task: &Task) -> Vec<String> {
-    let words = |words: &[String]| {
-        let words = words.iter().map(|word| word.trim()).filter(|word| !word.is_empty());
+pub(crate) fn long_fields<W: Borrow<str> + Display>(task: &Task<W>) -> Vec<String> {
+    let words = |words: &[W]| {
+        let words = words.iter().map(|word| word.borrow().trim()).filter(|word| !word.is_empty());
         words.collect::<Vec<_>>().join(",")
     };
-    let time = |time: &Option<String>| time.as_deref().unwrap_or_default().trim().to_owned();
+    let time = |time: &Option<W>| time.as_ref().map_or("", W::borrow).trim().to_owned();
     let custom = task.custom_fields.iter().map(|(name, value)| format!("{name}={value}"));
     let mut fields = compact_fields(task);
     fields.extend([
@@ -65,7 +68,7 @@ pub(crate) fn long_fields(task: &Task) -> Vec<String> {
 }
 
 /// Every field that says something, one a line.
-pub(crate) fn long(task: &Task) -> Text {
+pub(crate) fn long<W: Borrow<str> + Display>(task: &Task<W>) -> Text {
     let mut text = Text::new()
         .style(BOLD, &task.id)
         .plain("  ")
@@ -74,7 +77,8 @@ pub(crate) fn long(task: &Task) -> Text {
         .plain("  ")
         .style(color(task.status), task.status)
         .plain(format_args!(", {} priority", task.priority));
-    let words = |words: &[String]| (!words.is_empty()).then(|| words.join(", "));
+    let words = |words: &[W]| (!words.is_empty()).then(|| words.join(", "));
+    let own = |text: &Option<W>| text.as_ref().map(W::to_string);
     let number = |minutes: Option<u32>| minutes.map(|minutes| format!("{minutes} minutes"));
     let fields = [
         ("tags", words(&task.tags)),
@@ -82,17 +86,17 @@ pub(crate) fn long(task: &Task) -> Text {
         ("depends on", words(&task.depends_on)),
         ("blocks", words(&task.blocks)),
         ("relates to", words(&task.relates_to)),
-        ("duplicates", task.duplicates.clone()),
-        ("part of", task.parent_id.clone()),
-        ("not before", task.scheduled_start.clone()),
+        ("duplicates", own(&task.duplicates)),
+        ("part of", own(&task.parent_id)),
+        ("not before", own(&task.scheduled_start)),
         ("estimated", number(task.estimated_minutes)),
         ("took", number(task.actual_minutes)),
-        ("created", task.created_at.clone()),
-        ("updated", task.updated_at.clone()),
-        ("started", task.started_at.clone()),
-        ("completed", task.completed_at.clone()),
-        ("request", task.request.clone()),
-        ("description", task.description.clone()),
+        ("created", own(&task.created_at)),
+        ("updated", own(&task.updated_at)),
+        ("started", own(&task.started_at)),
+        ("completed", own(&task.completed_at)),
+        ("request", own(&task.request)),
+        ("description", own(&task.description)),
         ("plan", bullets(&task.plan)),
         ("evidence", bullets(&task.evidence)),
         ("notes", bullets(&task.notes)),
@@ -103,7 +107,10 @@ pub(crate) fn long(task: &Task) -> Text {
             text.line().style(DIM, format_args!("  {name:<13}")).block("               ", &value);
     }
     for (name, value) in &task.custom_fields {
-        text = text.line().style(DIM, format_args!("  {name:<13}")).block("               ", value);
+        text = text
+            .line()
+            .style(DIM, format_args!("  {name:<13}"))
+            .block("               ", value.borrow());
     }
     text
 }
@@ -181,7 +188,7 @@ fn dependency(dependency: &UnmetDependency) -> String {
     }
 }
 
-fn bullets(lines: &[String]) -> Option<String> {
+fn bullets<W: Display>(lines: &[W]) -> Option<String> {
     (!lines.is_empty())
         .then(|| lines.iter().map(|line| format!("- {line}")).collect::<Vec<_>>().join("\n"))
 }

@@ -235,7 +235,7 @@ enum Behind {
 }
 
 impl Behind {
-    const COUNT: usize = Field::LAST as usize + 3;
+    const COUNT: usize = Field::ALL.len() + 2;
 
     fn index(self) -> usize {
         match self {

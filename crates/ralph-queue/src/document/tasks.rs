@@ -115,12 +115,18 @@ impl Document {
         &self,
         indices: impl IntoIterator<Item = usize>,
     ) -> impl Iterator<Item = (usize, Glance<'_>)> {
+        let mut glance = self.glance();
+        indices.into_iter().map(move |index| (index, glance(index)))
+    }
+
+    /// Makes tasks by their indices, to be looked at once.
+    pub(crate) fn glance<'t>(&'t self) -> impl FnMut(usize) -> Glance<'t> {
         let mut glance = scan::glances(&self.text);
-        indices.into_iter().map(move |index| {
+        move |index| {
             let span = self.span(index);
             let task = glance(span.start).or_else(|| read::reread(&self.text[span]));
-            (index, task.expect("the same bytes have been read before"))
-        })
+            task.expect("the same bytes have been read before")
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use ralph_state::Timestamp;
 use serde::Serialize;
 
+use crate::queue::{Place, Queue};
 use crate::task::{Status, Task};
 pub use aging::{Age, Aged, Aging, AgingTotals, Bucket, Statuses, Thresholds, aging};
 pub use days::{Burndown, Day, History, Left, Legend, Window, burndown, history};
@@ -203,13 +204,15 @@ pub struct Estimates {
 }
 
 impl Estimates {
-    /// Learnt from those of these tasks that are done.
-    pub fn new(tasks: &[&Task]) -> Self {
+    /// Learnt from the tasks of both files that are done.
+    pub fn new(queue: &Queue) -> Self {
         let (mut of_all, mut by_runner) = (Vec::new(), BTreeMap::<String, Vec<i64>>::new());
-        for task in tasks.iter().filter(|task| task.status == Status::Done) {
+        let all = queue.list(Place::Queue).chain(queue.list(Place::Done));
+        let done = all.filter(|listed| listed.status() == Status::Done);
+        for (_, task) in queue.look_at(done) {
             let took = elapsed(task.started_at.as_ref(), task.completed_at.as_ref());
             of_all.extend(took);
-            if let (Some(took), Some(runner)) = (took, runner(task)) {
+            if let (Some(took), Some(runner)) = (took, runner(&task)) {
                 by_runner.entry(runner).or_default().push(took);
             }
         }
@@ -221,7 +224,7 @@ impl Estimates {
 
     /// In seconds: half of the done tasks with its runner took no longer; half of all done tasks,
     /// if it asks for no runner. Nothing for a task that is being worked on or has ended.
-    pub fn of(&self, task: &Task) -> Option<i64> {
+    pub fn of<W: AsRef<str>>(&self, task: &Task<W>) -> Option<i64> {
         match task.status {
             Status::Draft | Status::Todo => match runner(task) {
                 Some(runner) => self.by_runner.get(&runner).copied(),
@@ -294,8 +297,8 @@ fn slow(groups: BTreeMap<String, Group>) -> Vec<Slow> {
 }
 
 /// The runner that ran a task, as 0.4.0 notes it, or the one it asks for.
-fn runner(task: &Task) -> Option<String> {
-    let ran = task.custom_fields.get("runner_used").map(|name| name.trim());
+fn runner<W: AsRef<str>>(task: &Task<W>) -> Option<String> {
+    let ran = task.custom_fields.get("runner_used").map(|name| name.as_ref().trim());
     let asked = || task.agent.as_ref().and_then(|agent| agent.get("runner")?.as_str());
     ran.filter(|name| !name.is_empty()).or_else(asked).map(str::to_ascii_lowercase)
 }
@@ -310,7 +313,7 @@ fn spread(mut seconds: Vec<i64>) -> Option<Spread> {
 }
 
 /// Whole seconds between two times of which the second is later.
-fn elapsed(from: Option<&String>, to: Option<&String>) -> Option<i64> {
+fn elapsed<W: AsRef<str>>(from: Option<&W>, to: Option<&W>) -> Option<i64> {
     let (from, to) = (time(from)?, time(to)?);
     (to > from).then(|| to.seconds_since(from))
 }
@@ -320,8 +323,8 @@ fn percent(part: usize, all: usize) -> f64 {
     if all == 0 { 0.0 } else { part as f64 / all as f64 * 100.0 }
 }
 
-pub(crate) fn time(text: Option<&String>) -> Option<Timestamp> {
-    text?.parse().ok()
+pub(crate) fn time<W: AsRef<str>>(text: Option<&W>) -> Option<Timestamp> {
+    text?.as_ref().parse().ok()
 }
 
 /// Days since 1970-01-01.

@@ -73,8 +73,7 @@ fn what_is_done_is_counted_by_day() {
 #[test]
 fn an_estimate_is_learnt_from_tasks_with_the_same_runner() {
     let queue = queue();
-    let tasks = all(&queue);
-    let estimates = Estimates::new(&tasks);
+    let estimates = Estimates::new(&queue);
     let of = |id: &str| estimates.of(queue.find(id).unwrap().1);
     assert_eq!(of("RQ-0002"), Some(324_000), "codex");
     assert_eq!(of("RQ-0001"), Some(324_000), "any");

@@ -189,9 +189,9 @@ fn check(
     let question = Question { now: time(1), drafts: Drafts::Exclude, exclude: &exclude, parallel };
     let ready = ready(&queue, leases, &question);
     let kind = |reasons: &[Reason]| serde_json::to_value(reasons).unwrap()[0]["kind"].clone();
-    let tasks: Vec<&str> = ready.tasks.iter().map(|task| task.id.as_str()).collect();
+    let tasks: Vec<&str> = ready.tasks.iter().map(|task| task.id()).collect();
     let others: Vec<_> =
-        ready.others.iter().map(|(task, reasons)| (task.id.as_str(), kind(reasons))).collect();
+        ready.others.iter().map(|(task, reasons)| (task.id(), kind(reasons))).collect();
     let others: Vec<(&str, &str)> =
         others.iter().map(|(task, kind)| (*task, kind.as_str().unwrap())).collect();
     assert_eq!((tasks.as_slice(), others.as_slice()), expected);

@@ -14,6 +14,7 @@ use crate::args::{ExportArgs, ExportFormat};
 use crate::context::Context;
 use crate::error::{CliError, ErrorKind, Exit};
 use crate::project::Project;
+use crate::render::envelope::AsMade;
 use crate::ui::harmless;
 
 pub(crate) fn export(context: &Context, args: &ExportArgs) -> Result<Exit, CliError> {
@@ -32,11 +33,11 @@ pub(crate) fn export(context: &Context, args: &ExportArgs) -> Result<Exit, CliEr
         ExportFormat::Md => harmless(markdown(chosen)),
         ExportFormat::Gh => harmless(issues(chosen)),
         ExportFormat::Json if args.output.is_none() => {
-            context.ui.print_json(&chosen.collect::<Vec<_>>())?;
+            context.ui.print_json(&AsMade::new(chosen))?;
             String::new()
         }
         ExportFormat::Json => {
-            text_of(&chosen.collect::<Vec<_>>())
+            text_of(&AsMade::new(chosen))
                 .map_err(|error| CliError::new(ErrorKind::Failed, error))?
                 + "\n"
         }

@@ -1,12 +1,14 @@
 //! `ralph queue list`.
 
+use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use ralph_queue::pick::Filter;
 use ralph_queue::runnability::{Reason, TaskReport, UnmetDependency};
 use ralph_queue::stats::{Estimates, span};
-use ralph_queue::{Listed, Place, Priority, Queue, Status, Task};
+use ralph_queue::task::{Glance, Task};
+use ralph_queue::{Listed, Place, Priority, Queue, Status};
 use ralph_state::{TaskId, Timestamp};
 use serde::Serialize;
 
@@ -14,7 +16,7 @@ use crate::args::{ListArgs, ListFormat, Order, PageArgs, SortBy, WhichArgs};
 use crate::context::Context;
 use crate::error::{CliError, Exit};
 use crate::project::{self, Project};
-use crate::render::envelope::{Budget, List, Schema, lost};
+use crate::render::envelope::{AsMade, Budget, List, Schema, lost};
 use crate::render::task::{compact_fields, long, long_fields, status_priority_title};
 use crate::ui::{BOLD, Text};
 
@@ -29,19 +31,22 @@ pub(crate) fn list(context: &Context, args: &ListArgs) -> Result<Exit, CliError>
         }
         None => None,
     };
-    tasks.retain(|listed| {
-        fits_schedule(*listed, args) && waiting.as_ref().is_none_or(|ids| ids.contains(listed.id()))
-    });
-    if let Some(by) = args.sort_by {
-        // Both ways, equals stay in the order of work.
-        match args.order {
-            Order::Ascending => tasks.sort_by_cached_key(|listed| SortKey::of(listed.task(), by)),
-            Order::Descending => {
-                tasks.sort_by_cached_key(|listed| Reverse(SortKey::of(listed.task(), by)));
-            }
-        }
+    tasks.retain(|listed| waiting.as_ref().is_none_or(|ids| ids.contains(listed.id())));
+    if args.scheduled_after.is_some() || args.scheduled_before.is_some() {
+        let fitting = queue.look_at(tasks).filter(|(_, task)| fits_schedule(task, args));
+        tasks = fitting.map(|(listed, _)| listed).collect();
     }
-    let estimates = args.with_eta.then(|| Estimates::new(&all(&queue)));
+    if let Some(by) = args.sort_by {
+        let keyed = queue.look_at(tasks).map(|(listed, task)| (SortKey::of(&task, by), listed));
+        let mut keyed: Vec<(SortKey, Listed<'_>)> = keyed.collect();
+        // Both ways, equals stay in the order of work.
+        keyed.sort_by(|(a, _), (b, _)| match args.order {
+            Order::Ascending => a.cmp(b),
+            Order::Descending => b.cmp(a),
+        });
+        tasks = keyed.into_iter().map(|(_, listed)| listed).collect();
+    }
+    let estimates = args.with_eta.then(|| Estimates::new(&queue));
     show_page(
         context,
         Source { project: &project, queue: &queue },
@@ -51,23 +56,23 @@ pub(crate) fn list(context: &Context, args: &ListArgs) -> Result<Exit, CliError>
     )
 }
 
-/// The tasks of both files.
-pub(super) fn all(queue: &Queue) -> Vec<&Task> {
-    queue.tasks().chain(queue.done_tasks()).collect()
-}
-
 /// The tasks of the files that were asked for, without those that were not.
 pub(super) fn which<'q>(queue: &'q Queue, args: &WhichArgs) -> Vec<Listed<'q>> {
     let filter = Filter { tags: args.tag.clone(), scopes: args.scope.clone(), ..Filter::default() };
     let open = queue.list(Place::Queue).filter(|_| !args.only_done);
     let has_done = args.only_done || args.include_done;
     let done = queue.list(Place::Done).filter(|_| has_done);
-    let is_wanted = |listed: &Listed<'_>| {
-        (args.status.is_empty() || args.status.contains(&listed.status()))
-            && (filter.is_empty() || filter.matches(listed.task()))
-            && (!args.scheduled || listed.task().scheduled_start.is_some())
+    let has_status =
+        |listed: &Listed<'_>| args.status.is_empty() || args.status.contains(&listed.status());
+    let listed = open.chain(done).filter(has_status);
+    if filter.is_empty() && !args.scheduled {
+        return listed.collect();
+    }
+    let is_wanted = |task: &Glance<'_>| {
+        filter.matches(task) && (!args.scheduled || task.scheduled_start.is_some())
     };
-    open.chain(done).filter(is_wanted).collect()
+    let wanted = queue.look_at(listed).filter(|(_, task)| is_wanted(task));
+    wanted.map(|(listed, _)| listed).collect()
 }
 
 /// Where listed tasks come from.
@@ -85,7 +90,7 @@ pub(super) fn show_page(
     args: &PageArgs,
     estimates: Option<&Estimates>,
 ) -> Result<Exit, CliError> {
-    let page = Page::cut(tasks, args)?;
+    let page = Page::cut(source.queue, tasks, args)?;
     print_page(context, source, &page, args.format, estimates)?;
     if !args.quiet && args.format != ListFormat::Json {
         say_rest(context, source.queue, &page);
@@ -97,7 +102,7 @@ pub(super) fn show_page(
 pub(crate) fn print(
     context: &Context,
     source: Source<'_>,
-    tasks: Vec<&Task>,
+    tasks: Vec<Listed<'_>>,
     format: ListFormat,
 ) -> Result<Exit, CliError> {
     let page = Page { total: tasks.len(), tasks, is_cut: false, next_cursor: None };
@@ -115,30 +120,32 @@ fn print_page(
     if context.ui.wants_json() {
         return print_json(context, source, page, estimates);
     }
+    let tasks = source.queue.look_at(page.tasks.iter().copied()).map(|(_, task)| task);
     match (format, context.ui.width()) {
-        (ListFormat::Json, _) => context.ui.print_json(&page.tasks),
-        (ListFormat::Text, _) | (ListFormat::Long, Some(_)) => print_paragraphs(context, page),
-        (ListFormat::Compact, Some(width)) => print_table(context, page, estimates, width),
+        (ListFormat::Json, _) => context.ui.print_json(&AsMade::new(tasks)),
+        (ListFormat::Text, _) | (ListFormat::Long, Some(_)) => print_paragraphs(context, tasks),
+        (ListFormat::Compact, Some(width)) => print_table(context, source, page, estimates, width),
         (ListFormat::Compact | ListFormat::Long, None) => {
             let fields = if format == ListFormat::Long { long_fields } else { compact_fields };
-            let line = |task: &&Task| {
-                let mut line = fields(task);
-                line.extend(estimates.map(|estimates| eta(estimates, task)));
+            context.ui.print_fields(tasks.map(|task| {
+                let mut line = fields(&task);
+                line.extend(estimates.map(|estimates| eta(estimates, &task)));
                 line
-            };
-            let lines: Vec<Vec<String>> = page.tasks.iter().map(line).collect();
-            context.ui.print_fields(lines.iter().map(Vec::as_slice))
+            }))
         }
     }
 }
 
 /// How long the work on a task may take, in words.
-pub(super) fn eta(estimates: &Estimates, task: &Task) -> String {
+pub(super) fn eta<W: AsRef<str>>(estimates: &Estimates, task: &Task<W>) -> String {
     estimates.of(task).map_or("n/a".to_owned(), span)
 }
 
-fn print_paragraphs(context: &Context, page: &Page<'_>) -> Result<(), CliError> {
-    let paragraphs = page.tasks.iter().map(|task| long(task));
+fn print_paragraphs<'q>(
+    context: &Context,
+    tasks: impl Iterator<Item = Glance<'q>>,
+) -> Result<(), CliError> {
+    let paragraphs = tasks.map(|task| long(&task));
     let text = paragraphs.reduce(|text, paragraph| text.line().line().append(&paragraph));
     context.ui.print(text.unwrap_or_default())
 }
@@ -146,37 +153,35 @@ fn print_paragraphs(context: &Context, page: &Page<'_>) -> Result<(), CliError> 
 /// A line for each task, as wide as the terminal.
 fn print_table(
     context: &Context,
+    source: Source<'_>,
     page: &Page<'_>,
     estimates: Option<&Estimates>,
     width: usize,
 ) -> Result<(), CliError> {
-    let id_width = page.tasks.iter().map(|task| task.id.as_str().len()).max().unwrap_or(0);
+    let id_width = page.tasks.iter().map(|listed| listed.id().len()).max().unwrap_or(0);
     let mut text = Text::new();
-    for task in &page.tasks {
-        let eta = estimates.map(|estimates| format!("{:>9}  ", eta(estimates, task)));
+    for (_, task) in source.queue.look_at(page.tasks.iter().copied()) {
+        let eta = estimates.map(|estimates| format!("{:>9}  ", eta(estimates, &task)));
         let eta = eta.unwrap_or_default();
         let left = width.saturating_sub(id_width + eta.len());
         text = text.style(BOLD, format_args!("{:<id_width$}", task.id.as_str())).plain("  ");
-        text = text.plain(eta).append(&status_priority_title(task, left)).line();
+        text = text.plain(eta).append(&status_priority_title(&task, left)).line();
     }
     context.ui.print(text)
 }
 
-fn fits_schedule(listed: Listed<'_>, args: &ListArgs) -> bool {
-    if args.scheduled_after.is_none() && args.scheduled_before.is_none() {
-        return true;
-    }
-    let start = listed.task().scheduled();
+fn fits_schedule(task: &Glance<'_>, args: &ListArgs) -> bool {
+    let start = task.scheduled();
     args.scheduled_after.is_none_or(|after| start.is_some_and(|start| start > after))
         && args.scheduled_before.is_none_or(|before| start.is_some_and(|start| start < before))
 }
 
 /// The tasks that wait for `id`, directly or through others.
 fn dependants<'q>(queue: &'q Queue, id: &'q str) -> BTreeSet<&'q str> {
-    let mut waiting: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for task in queue.tasks().chain(queue.done_tasks()) {
-        for wanted in &task.depends_on {
-            waiting.entry(wanted).or_default().push(task.id.as_str());
+    let mut waiting: BTreeMap<Cow<'_, str>, Vec<&str>> = BTreeMap::new();
+    for (listed, task) in queue.look_at(queue.list(Place::Queue).chain(queue.list(Place::Done))) {
+        for wanted in task.depends_on {
+            waiting.entry(wanted).or_default().push(listed.id());
         }
     }
     let mut found = BTreeSet::new();
@@ -199,9 +204,9 @@ enum SortKey {
 }
 
 impl SortKey {
-    fn of(task: &Task, by: SortBy) -> Self {
+    fn of(task: &Glance<'_>, by: SortBy) -> Self {
         let time =
-            |time: &Option<String>| Self::Time(time.as_ref().and_then(|time| time.parse().ok()));
+            |time: &Option<Cow<'_, str>>| Self::Time(time.as_ref().and_then(|it| it.parse().ok()));
         match by {
             SortBy::Priority => Self::Urgency(Reverse(task.priority)),
             SortBy::Status => Self::Status(task.status),
@@ -216,14 +221,18 @@ impl SortKey {
 
 /// What is shown of a list.
 struct Page<'a> {
-    tasks: Vec<&'a Task>,
+    tasks: Vec<Listed<'a>>,
     total: usize,
     is_cut: bool,
     next_cursor: Option<String>,
 }
 
 impl<'a> Page<'a> {
-    fn cut(tasks: Vec<Listed<'a>>, args: &PageArgs) -> Result<Self, CliError> {
+    fn cut(
+        queue: &'a Queue,
+        mut tasks: Vec<Listed<'a>>,
+        args: &PageArgs,
+    ) -> Result<Self, CliError> {
         let total = tasks.len();
         let begin = match &args.cursor {
             None => 0,
@@ -233,19 +242,18 @@ impl<'a> Page<'a> {
             }
         };
         let limit = if args.all || args.limit == 0 { total } else { args.limit };
-        let mut budget = Budget::new(args.max_tokens);
-        let tasks: Vec<&Task> = tasks
-            .into_iter()
-            .skip(begin)
-            .take(limit)
-            .map(Listed::task)
-            .take_while(|task| match args.format {
+        tasks.drain(..begin);
+        tasks.truncate(limit);
+        if args.max_tokens.is_some() {
+            let mut budget = Budget::new(args.max_tokens);
+            let fits = |(_, task): &(Listed<'_>, Glance<'_>)| match args.format {
                 ListFormat::Compact => budget.takes(&Item::of(task, None, None)),
                 ListFormat::Json | ListFormat::Long | ListFormat::Text => budget.takes(task),
-            })
-            .collect();
+            };
+            tasks.truncate(queue.look_at(tasks.iter().copied()).take_while(fits).count());
+        }
         let is_cut = begin + tasks.len() < total;
-        let last = tasks.last().map(|task| task.id.to_string());
+        let last = tasks.last().map(|listed| listed.id().to_owned());
         let next_cursor = last.or_else(|| args.cursor.clone()).filter(|_| is_cut);
         Ok(Self { tasks, total, is_cut, next_cursor })
     }
@@ -274,7 +282,7 @@ struct Item<'a> {
     title: &'a str,
     status: Status,
     priority: Priority,
-    tags: &'a [String],
+    tags: &'a [Cow<'a, str>],
     /// It can start now.
     ready: bool,
     /// Ids of the tasks it still waits for.
@@ -287,7 +295,11 @@ struct Item<'a> {
 }
 
 impl<'a> Item<'a> {
-    fn of(task: &'a Task, report: Option<&TaskReport>, estimates: Option<&Estimates>) -> Self {
+    fn of(
+        task: &'a Glance<'_>,
+        report: Option<&TaskReport>,
+        estimates: Option<&Estimates>,
+    ) -> Self {
         let report = report.filter(|_| !task.status.is_terminal());
         Self {
             id: &task.id,
@@ -311,8 +323,10 @@ fn print_json(
     estimates: Option<&Estimates>,
 ) -> Result<(), CliError> {
     let Source { project, queue } = source;
-    let reports = project::reports(context, project, queue, &page.tasks);
-    let items = page.tasks.iter().zip(&reports);
+    let tasks = queue.look_at(page.tasks.iter().copied()).map(|(_, task)| task);
+    let tasks: Vec<Glance<'_>> = tasks.collect();
+    let reports = project::reports(context, project, queue, &tasks);
+    let items = tasks.iter().zip(&reports);
     let items: Vec<Item<'_>> =
         items.map(|(task, report)| Item::of(task, Some(report), estimates)).collect();
     context.ui.print_json(&List {

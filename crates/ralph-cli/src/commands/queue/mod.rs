@@ -80,7 +80,7 @@ fn next(context: &Context, args: &NextArgs) -> Result<Exit, CliError> {
     let standing = standing::shown(context, &project, &queue)?;
     let task =
         queue.next(&project::selection(context, Drafts::Exclude, DoingFirst::Ignore, &standing));
-    let estimates = args.with_eta.then(|| Estimates::new(&list::all(&queue)));
+    let estimates = args.with_eta.then(|| Estimates::new(&queue));
     if context.ui.wants_json() {
         #[derive(Serialize)]
         struct Next<'a> {

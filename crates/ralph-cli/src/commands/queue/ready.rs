@@ -1,8 +1,11 @@
 //! `ralph queue ready`.
 
+use std::borrow::Cow;
+
 use ralph_queue::ready::{Question, Ready};
 use ralph_queue::runnability::{Drafts, Reason};
-use ralph_queue::{Priority, Queue, Status, Task};
+use ralph_queue::task::{Glance, Task};
+use ralph_queue::{Priority, Queue, Status};
 use ralph_state::{Clock as _, TaskId};
 use serde::Serialize;
 
@@ -17,7 +20,7 @@ use crate::ui::{BOLD, DIM, Text, YELLOW, clip};
 
 pub(crate) fn ready(context: &Context, args: &ReadyArgs) -> Result<Exit, CliError> {
     let project = Project::open(context, "ralph queue ready")?;
-    let queue = project.whole_queue()?;
+    let queue = project.queue()?;
     let leases = project.read_leases()?;
     let standing = standing::shown(context, &project, &queue)?;
     let drafts = if args.include_draft { Drafts::Include } else { Drafts::Exclude };
@@ -27,22 +30,23 @@ pub(crate) fn ready(context: &Context, args: &ReadyArgs) -> Result<Exit, CliErro
     if context.ui.wants_json() {
         print_json(context, &queue, &ready, &args.part)?;
     } else {
-        print(context, &ready)?;
+        print(context, &queue, &ready)?;
     }
     Ok(Exit::Done)
 }
 
-fn print(context: &Context, ready: &Ready<'_>) -> Result<(), CliError> {
+fn print(context: &Context, queue: &Queue, ready: &Ready<'_>) -> Result<(), CliError> {
     let width = context.ui.width();
     let mut text = Text::new();
-    for task in &ready.tasks {
+    for (_, task) in queue.look_at(ready.tasks.iter().copied()) {
         let left = width.map(|width| width.saturating_sub(task.id.as_str().len() + 2));
         text = text.style(BOLD, &task.id).plain("  ").plain(clip(&task.title, left)).line();
     }
     context.ui.print(text)?;
     let mut text = Text::new();
     let told = context.ui.stderr_width();
-    for (task, reasons) in &ready.others {
+    let others = queue.look_at(ready.others.iter().map(|(task, _)| *task));
+    for ((_, task), (_, reasons)) in others.zip(&ready.others) {
         text = text.style(BOLD, &task.id).plain("  ");
         text = text.style(YELLOW, task::reasons(reasons, &task.id));
         text = text.plain("  ").style(DIM, clip(&task.title, told.map(|width| width / 2))).line();
@@ -57,11 +61,11 @@ struct Item<'a> {
     title: &'a str,
     status: Status,
     priority: Priority,
-    scope: &'a [String],
+    scope: &'a [Cow<'a, str>],
 }
 
 impl<'a> Item<'a> {
-    fn of(task: &'a Task) -> Self {
+    fn of(task: &'a Glance<'_>) -> Self {
         let Task { id, title, status, priority, scope, .. } = task;
         Self { id, title, status: *status, priority: *priority, scope }
     }
@@ -70,8 +74,8 @@ impl<'a> Item<'a> {
 /// A task that cannot start, or was not chosen.
 #[derive(Serialize)]
 struct Other<'a> {
-    id: &'a TaskId,
-    title: &'a str,
+    id: TaskId,
+    title: Cow<'a, str>,
     reasons: &'a [Reason],
 }
 
@@ -92,14 +96,15 @@ fn print_json(
     ready: &Ready<'_>,
     part: &PartArgs,
 ) -> Result<(), CliError> {
-    let items: Vec<Item<'_>> = ready.tasks.iter().map(|task| Item::of(task)).collect();
+    let tasks: Vec<_> = queue.look_at(ready.tasks.iter().copied()).collect();
+    let items: Vec<Item<'_>> = tasks.iter().map(|(_, task)| Item::of(task)).collect();
     let mut budget = Budget::new(part.max_tokens);
     let key = |index: usize| items[index].id.to_string();
     let cut = Cut::new(&items, part.cursor.as_deref(), &mut budget, key)?;
-    let others: Vec<Other<'_>> = ready
-        .others
-        .iter()
-        .map(|(task, reasons)| Other { id: &task.id, title: &task.title, reasons })
+    let others: Vec<Other<'_>> = queue
+        .look_at(ready.others.iter().map(|(task, _)| *task))
+        .zip(&ready.others)
+        .map(|((_, task), (_, reasons))| Other { id: task.id, title: task.title, reasons })
         .take_while(|other| budget.takes(other))
         .collect();
     context.ui.print_json(&Document {

@@ -17,10 +17,10 @@ pub(crate) fn search(context: &Context, args: &SearchArgs) -> Result<Exit, CliEr
         (_, true) => Pattern::fuzzy(&args.query, args.match_case),
         _ => Pattern::substring(&args.query, args.match_case)?,
     };
-    let queue = project.whole_queue()?;
+    let queue = project.queue()?;
     let mut found = Vec::new();
-    for listed in list::which(&queue, &args.which) {
-        found.extend(pattern.score_of(listed.task()).map(|score| (score, listed)));
+    for (listed, task) in queue.look_at(list::which(&queue, &args.which)) {
+        found.extend(pattern.score_of(&task).map(|score| (score, listed)));
     }
     // Equals stay in the order of work.
     found.sort_by_key(|(score, _)| Reverse(*score));

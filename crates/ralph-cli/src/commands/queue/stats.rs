@@ -4,11 +4,10 @@ use ralph_queue::stats::{
     self, Age, Aged, AgingTotals, Burndown, Day, History, Left, Pace, Productivity, Slow, Spread,
     Stats, Thresholds, Velocity, span,
 };
-use ralph_queue::{Place, Queue, Status};
+use ralph_queue::{Place, Queue, Status, Task};
 use ralph_state::{Clock as _, Timestamp};
 use serde::Serialize;
 
-use super::list::all;
 use crate::args::{AgingArgs, DashboardArgs, DaysArgs, StatsArgs, TextOrJson};
 use crate::context::Context;
 use crate::error::{CliError, Exit};
@@ -235,4 +234,9 @@ fn group(lately: Option<&Velocity>, took: Option<&Slow>) -> Text {
         text = text.plain(format_args!(", median work {}", span(*median_seconds)));
     }
     text
+}
+
+/// The tasks of both files.
+fn all(queue: &Queue) -> Vec<&Task> {
+    queue.tasks().chain(queue.done_tasks()).collect()
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ralph_queue::{Queue, Task};
+use ralph_queue::{Listed, Place, Queue, Task};
 use serde_json::json;
 
 use crate::args::{ChildrenArgs, KinArgs, ListFormat};
@@ -15,24 +15,24 @@ pub(crate) fn children(context: &Context, args: &ChildrenArgs) -> Result<Exit, C
     let project = Project::open(context, "ralph task children")?;
     let queue = project.queue()?;
     let (_, root) = project.find(&queue, &args.of.task_id)?;
-    let mut parts: BTreeMap<&str, Vec<&Task>> = BTreeMap::new();
-    for task in all(&queue, &args.of) {
-        if let Some(parent) = parent_of(task) {
-            parts.entry(parent).or_default().push(task);
+    let mut parts: BTreeMap<String, Vec<Listed<'_>>> = BTreeMap::new();
+    for (listed, task) in queue.look_at(all(&queue, &args.of)) {
+        if let Some(parent) = parent_of(&task) {
+            parts.entry(parent.to_owned()).or_default().push(listed);
         }
     }
     let parts_of = |id: &str| parts.get(id).map_or(&[][..], Vec::as_slice);
     // A task that is its own ancestor is met once.
     let mut seen = BTreeSet::from([root.id.as_str()]);
     let mut found = Vec::new();
-    let mut open: Vec<&Task> = parts_of(root.id.as_str()).iter().rev().copied().collect();
+    let mut open: Vec<Listed<'_>> = parts_of(root.id.as_str()).iter().rev().copied().collect();
     while let Some(task) = open.pop() {
-        if !seen.insert(task.id.as_str()) {
+        if !seen.insert(task.id()) {
             continue;
         }
         found.push(task);
         if args.recursive {
-            open.extend(parts_of(task.id.as_str()).iter().rev());
+            open.extend(parts_of(task.id()).iter().rev());
         }
     }
     list::print(context, list::Source { project: &project, queue: &queue }, found, args.of.format)
@@ -43,7 +43,7 @@ pub(crate) fn parent(context: &Context, args: &KinArgs) -> Result<Exit, CliError
     let queue = project.queue()?;
     let (_, task) = project.find(&queue, &args.task_id)?;
     let parent = parent_of(task);
-    let found = all(&queue, args).find(|task| Some(task.id.as_str()) == parent);
+    let found = all(&queue, args).find(|task| Some(task.id()) == parent);
     if args.format == ListFormat::Json && !context.ui.wants_json() {
         context.ui.print_json(&as_0_4_0(&queue, args, task, found))?;
         return Ok(Exit::Done);
@@ -62,13 +62,19 @@ pub(crate) fn parent(context: &Context, args: &KinArgs) -> Result<Exit, CliError
     )
 }
 
-fn as_0_4_0(queue: &Queue, args: &KinArgs, task: &Task, found: Option<&Task>) -> serde_json::Value {
+fn as_0_4_0(
+    queue: &Queue,
+    args: &KinArgs,
+    task: &Task,
+    found: Option<Listed<'_>>,
+) -> serde_json::Value {
     match (parent_of(task), found) {
         (Some(id), Some(parent)) => {
-            let parts = all(queue, args).filter(|task| parent_of(task) == Some(id)).count();
+            let all = queue.look_at(all(queue, args));
+            let parts = all.filter(|(_, task)| parent_of(task) == Some(id)).count();
             json!({
                 "task_id": task.id,
-                "parent": parent,
+                "parent": parent.task(),
                 "parent_found": true,
                 "siblings": parts.saturating_sub(1),
             })
@@ -80,10 +86,12 @@ fn as_0_4_0(queue: &Queue, args: &KinArgs, task: &Task, found: Option<&Task>) ->
     }
 }
 
-fn parent_of(task: &Task) -> Option<&str> {
-    task.parent_id.as_deref().map(str::trim).filter(|id| !id.is_empty())
+fn parent_of<W: AsRef<str>>(task: &Task<W>) -> Option<&str> {
+    let parent = task.parent_id.as_ref().map(|id| id.as_ref().trim());
+    parent.filter(|id| !id.is_empty())
 }
 
-fn all<'q>(queue: &'q Queue, args: &KinArgs) -> impl Iterator<Item = &'q Task> {
-    queue.tasks().chain(queue.done_tasks().iter().filter(|_| args.include_done))
+fn all<'q>(queue: &'q Queue, args: &KinArgs) -> impl Iterator<Item = Listed<'q>> {
+    let done = args.include_done.then(|| queue.list(Place::Done));
+    queue.list(Place::Queue).chain(done.into_iter().flatten())
 }

@@ -18,7 +18,7 @@ pub(crate) fn show(context: &Context, args: &ShowArgs) -> Result<Exit, CliError>
     let queue = project.queue()?;
     let (place, task) = project.find(&queue, &args.task_id)?;
     if context.ui.wants_json() {
-        let open: &[&Task] = if place == Place::Queue { &[task] } else { &[] };
+        let open = (place == Place::Queue).then_some(task);
         let report = project::reports(context, &project, &queue, open).pop();
         let mut short = task.clone();
         let cut = shorten(&mut short, Budget::new(args.max_tokens));
