@@ -457,7 +457,7 @@ struct Shown<'a>(&'a mut String);
 
 impl fmt::Write for Shown<'_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        if is_plain(text) {
+        if is_all(text, is_printable) {
             self.0.push_str(text);
             return Ok(());
         }
@@ -474,15 +474,19 @@ impl fmt::Write for Shown<'_> {
 
 /// Whether a terminal would act on more of a text than its line breaks.
 pub(crate) fn is_hazardous(text: &str) -> bool {
-    text.split('\n').any(|line| !is_plain(line) && line.chars().any(is_hazard))
+    !is_all(text, |byte| byte == b'\n' || is_printable(byte))
+        && text.chars().any(|c| c != '\n' && is_hazard(c))
 }
 
-/// Whether a text is of printable ASCII alone, as most are: that is told of many bytes at once.
-fn is_plain(text: &str) -> bool {
+fn is_printable(byte: u8) -> bool {
+    matches!(byte, b' '..=b'~')
+}
+
+/// Whether all bytes of a text are like that, which is asked of many at once.
+fn is_all(text: &str, is_fine: impl Fn(u8) -> bool) -> bool {
     let (pieces, rest) = text.as_bytes().as_chunks::<32>();
-    let is_printable =
-        |bytes: &[u8]| bytes.iter().fold(true, |all, byte| all & matches!(byte, b' '..=b'~'));
-    pieces.iter().all(|piece| is_printable(piece)) && is_printable(rest)
+    let all = |bytes: &[u8]| bytes.iter().fold(true, |all, byte| all & is_fine(*byte));
+    pieces.iter().all(|piece| all(piece)) && all(rest)
 }
 
 /// Whether a terminal would act on this character: controls, and the marks

@@ -1,29 +1,64 @@
 //! How tasks hang together: who waits for whom, who is a part of whom.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
 
 use serde::Serialize;
 
-use crate::task::Task;
+use crate::queue::{Listed, Queue};
+use crate::task::{Status, Task};
 
 /// Tasks and what binds them.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Graph<'q> {
     /// The tasks, in the order given.
-    pub tasks: Vec<&'q Task>,
-    /// What binds them, in the order of the tasks. An end may be no task of these.
-    pub edges: Vec<Edge<'q>>,
+    pub tasks: Vec<Node<'q>>,
+    bonds: Vec<Bond>,
+    /// The ids of the tasks by their numbers; two tasks of one id have one number.
+    ids: Vec<&'q str>,
+    /// What else tasks name, as written; the numbers go on.
+    others: Vec<Cow<'q, str>>,
+}
+
+/// A task in a graph.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Node<'q> {
+    /// Its id.
+    pub id: &'q str,
+    /// Its title.
+    pub title: Cow<'q, str>,
+    /// Its status.
+    pub status: Status,
+    number: usize,
+    parent: Parent,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Parent {
+    None,
+    Task(usize),
+    /// It is no task of the graph.
+    Missing,
+}
+
+/// An edge by the numbers of its ends.
+#[derive(Clone, Copy, Debug)]
+struct Bond {
+    from: usize,
+    to: usize,
+    relation: Relation,
 }
 
 /// One bond.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
-pub struct Edge<'q> {
+pub struct Edge<'g> {
     /// Who waits, or points.
-    pub from: &'q str,
+    pub from: &'g str,
     /// Who is waited for, or pointed at.
-    pub to: &'q str,
+    pub to: &'g str,
     /// What it means.
     pub relation: Relation,
 }
@@ -44,6 +79,16 @@ pub enum Relation {
 }
 
 impl Relation {
+    /// `depends_on`, `blocked_by`, `relates_to` or `duplicates`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::DependsOn => "depends_on",
+            Self::BlockedBy => "blocked_by",
+            Self::RelatesTo => "relates_to",
+            Self::Duplicates => "duplicates",
+        }
+    }
+
     /// Whether it makes one wait for the other.
     pub fn is_waiting(self) -> bool {
         matches!(self, Self::DependsOn | Self::BlockedBy)
@@ -80,19 +125,64 @@ pub enum Mark {
 
 impl<'q> Graph<'q> {
     /// The graph of these tasks.
-    pub fn new(tasks: Vec<&'q Task>) -> Self {
-        let mut edges = Vec::new();
-        for task in &tasks {
-            let own = task.id.as_str();
-            let mut add = |from: &'q str, to: &'q str, relation| {
-                edges.push(Edge { from: from.trim(), to: to.trim(), relation });
-            };
-            task.depends_on.iter().for_each(|to| add(own, to, Relation::DependsOn));
-            task.blocks.iter().for_each(|from| add(from, own, Relation::BlockedBy));
-            task.relates_to.iter().for_each(|to| add(own, to, Relation::RelatesTo));
-            task.duplicates.iter().for_each(|to| add(own, to, Relation::Duplicates));
+    pub fn new(queue: &'q Queue, tasks: impl IntoIterator<Item = Listed<'q>>) -> Self {
+        let tasks: Vec<Listed<'q>> = tasks.into_iter().collect();
+        let mut graph = Self {
+            tasks: Vec::with_capacity(tasks.len()),
+            bonds: Vec::new(),
+            ids: Vec::with_capacity(tasks.len()),
+            others: Vec::new(),
+        };
+        let mut numbers: HashMap<&str, usize> = HashMap::with_capacity(tasks.len());
+        for listed in &tasks {
+            numbers.entry(listed.id()).or_insert_with(|| {
+                graph.ids.push(listed.id());
+                graph.ids.len() - 1
+            });
         }
-        Self { tasks, edges }
+        for (listed, task) in queue.look_at(tasks) {
+            let id = listed.id();
+            let number = numbers[id];
+            let Task { depends_on, blocks, relates_to, duplicates, parent_id, .. } = task;
+            let named = [
+                (Relation::DependsOn, depends_on),
+                (Relation::BlockedBy, blocks),
+                (Relation::RelatesTo, relates_to),
+                (Relation::Duplicates, duplicates.into_iter().collect()),
+            ];
+            for (relation, ids) in named {
+                for id in ids {
+                    let other = numbers.get(id.trim()).copied().unwrap_or_else(|| {
+                        graph.others.push(id);
+                        graph.ids.len() + graph.others.len() - 1
+                    });
+                    let (from, to) = match relation {
+                        Relation::BlockedBy => (other, number),
+                        _ => (number, other),
+                    };
+                    graph.bonds.push(Bond { from, to, relation });
+                }
+            }
+            let parent = match parent_id.as_deref().map(str::trim) {
+                None | Some("") => Parent::None,
+                Some(id) => numbers.get(id).map_or(Parent::Missing, |number| Parent::Task(*number)),
+            };
+            let (title, status) = (task.title, task.status);
+            graph.tasks.push(Node { id, title, status, number, parent });
+        }
+        graph
+    }
+
+    /// What binds them, in the order of the tasks. An end may be no task of these.
+    pub fn edges(&self) -> impl Iterator<Item = Edge<'_>> {
+        let name = |number: usize| match self.ids.get(number) {
+            Some(id) => id,
+            None => self.others[number - self.ids.len()].trim(),
+        };
+        self.bonds.iter().map(move |bond| {
+            let Bond { from, to, relation } = *bond;
+            Edge { from: name(from), to: name(to), relation }
+        })
     }
 
     /// The part of it that `id` waits for, directly or not, with itself; or the part that waits
@@ -100,23 +190,76 @@ impl<'q> Graph<'q> {
     #[must_use]
     pub fn around(self, id: &str, direction: Direction) -> Self {
         let next = self.waiting(direction);
-        let mut found: BTreeSet<&str> = BTreeSet::new();
-        let mut open = vec![id];
-        while let Some(id) = open.pop() {
-            if found.insert(id) {
-                open.extend(next.get(id).into_iter().flatten());
+        let mut found = vec![false; self.ids.len()];
+        let mut open: Vec<usize> = self.ids.iter().position(|own| *own == id).into_iter().collect();
+        while let Some(number) = open.pop() {
+            if !std::mem::replace(&mut found[number], true) {
+                open.extend(&next[number]);
             }
         }
-        let found: BTreeSet<String> = found.into_iter().map(str::to_owned).collect();
-        let tasks = self.tasks.into_iter().filter(|task| found.contains(task.id.as_str()));
-        let is_inside = |edge: &Edge<'_>| found.contains(edge.from) && found.contains(edge.to);
-        Self { tasks: tasks.collect(), edges: self.edges.into_iter().filter(is_inside).collect() }
+        let has = |number: usize| found.get(number).is_some_and(|found| *found);
+        self.part(|node| has(node.number), |bond| has(bond.from) && has(bond.to))
+    }
+
+    /// The part of it that is in one of the longest chains.
+    #[must_use]
+    pub fn within(self, critical: &Critical<'q>) -> Self {
+        self.part(|node| critical.has(node), |bond| critical.has_step(*bond))
+    }
+
+    fn part(mut self, node: impl Fn(&Node<'q>) -> bool, bond: impl Fn(&Bond) -> bool) -> Self {
+        self.tasks.retain(node);
+        self.bonds.retain(bond);
+        self
     }
 
     /// Trees of what waits for what, from the tasks that nobody waits for; or the other way round.
     pub fn forest(&self, direction: Direction, max_depth: usize) -> Vec<Branch<'q>> {
-        let ids = self.tasks.iter().map(|task| (task.id.as_str(), None));
-        forest(&ids.collect::<Vec<_>>(), &self.waiting(direction), max_depth)
+        self.trees(&self.waiting(direction), max_depth, |_| None)
+    }
+
+    /// Trees of parents and their parts.
+    pub fn parts(&self, max_depth: usize) -> Vec<Branch<'q>> {
+        let mut below = vec![Vec::new(); self.ids.len()];
+        for task in &self.tasks {
+            if let Parent::Task(parent) = task.parent {
+                below[parent].push(task.number);
+            }
+        }
+        self.trees(&below, max_depth, |task| {
+            (task.parent == Parent::Missing).then_some(Mark::Orphan)
+        })
+    }
+
+    /// Every task with what is below it, roots in the order of the tasks.
+    fn trees(
+        &self,
+        below: &[Vec<usize>],
+        max_depth: usize,
+        mark: impl Fn(&Node<'q>) -> Option<Mark>,
+    ) -> Vec<Branch<'q>> {
+        let mut is_inner = vec![false; self.ids.len()];
+        let inner = self.tasks.iter().flat_map(|task| &below[task.number]);
+        inner.for_each(|number| is_inner[*number] = true);
+        let mut forest = Forest {
+            ids: &self.ids,
+            below,
+            max_depth,
+            seen: vec![false; self.ids.len()],
+            is_on_path: vec![false; self.ids.len()],
+            branches: Vec::with_capacity(self.tasks.len()),
+        };
+        for task in self.tasks.iter().filter(|task| !is_inner[task.number]) {
+            forest.grow(task.number, mark(task));
+        }
+        // What is left is below itself, or below what was too deep.
+        let is_deep = forest.branches.iter().any(|branch| branch.mark == Some(Mark::TooDeep));
+        for task in self.tasks.iter().filter(|_| !is_deep) {
+            if !forest.seen[task.number] {
+                forest.grow(task.number, None);
+            }
+        }
+        forest.branches
     }
 
     /// The longest chains of tasks of which each waits for the next. Tasks that wait in a circle
@@ -124,58 +267,54 @@ impl<'q> Graph<'q> {
     pub fn critical(&self) -> Critical<'q> {
         let next = self.waiting(Direction::Dependencies);
         let back = self.waiting(Direction::Dependents);
+        let mut is_task = vec![false; self.ids.len()];
+        self.tasks.iter().for_each(|task| is_task[task.number] = true);
         // From the ends of the chains, so that each task comes after all it waits for.
-        let mut left: BTreeMap<&str, usize> = BTreeMap::new();
-        for task in &self.tasks {
-            left.insert(task.id.as_str(), next.get(task.id.as_str()).map_or(0, Vec::len));
-        }
-        let mut open: Vec<&str> =
-            left.iter().filter(|(_, left)| **left == 0).map(|(id, _)| *id).collect();
-        let mut length: BTreeMap<&str, usize> = BTreeMap::new();
-        while let Some(id) = open.pop() {
-            let below = next.get(id).into_iter().flatten();
-            let below = below.filter_map(|id| length.get(id)).max();
-            length.insert(id, below.map_or(1, |length| length + 1));
-            for waiting in back.get(id).into_iter().flatten() {
-                if let Some(count) = left.get_mut(waiting) {
-                    *count -= 1;
-                    if *count == 0 {
-                        open.push(waiting);
-                    }
+        let mut left: Vec<usize> = next.iter().map(Vec::len).collect();
+        let ends = (0..left.len()).filter(|number| is_task[*number] && left[*number] == 0);
+        let mut open: Vec<usize> = ends.collect();
+        // In tasks; nothing for those in a circle.
+        let mut length = vec![0; self.ids.len()];
+        while let Some(number) = open.pop() {
+            let below = next[number].iter().map(|number| length[*number]).max();
+            length[number] = below.unwrap_or(0) + 1;
+            for waiting in &back[number] {
+                left[*waiting] -= 1;
+                if left[*waiting] == 0 {
+                    open.push(*waiting);
                 }
             }
         }
-        let longest = length.values().copied().max().unwrap_or_default();
-        let ids = self.tasks.iter().map(|task| task.id.as_str());
-        let starts: Vec<&str> = ids.filter(|id| length.get(id) == Some(&longest)).collect();
-        let mut steps: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        let longest = length.iter().copied().max().unwrap_or_default();
+        let is_start = |number: &usize| longest > 0 && length[*number] == longest;
+        let starts: Vec<usize> = (0..length.len()).filter(is_start).collect();
+        let mut steps: Vec<Option<Vec<usize>>> = vec![None; length.len()];
         let mut open = starts.clone();
-        while let Some(id) = open.pop() {
-            if steps.contains_key(id) {
+        while let Some(number) = open.pop() {
+            if steps[number].is_some() {
                 continue;
             }
-            let below = next.get(id).into_iter().flatten().copied();
-            let is_next = |below: &&str| length.get(below).map(|it| it + 1) == Some(length[id]);
-            let below: Vec<&str> = below.filter(is_next).collect();
+            let is_next = |below: &usize| length[*below] + 1 == length[number];
+            let below: Vec<usize> = next[number].iter().copied().filter(is_next).collect();
             open.extend(&below);
-            steps.insert(id, below);
+            steps[number] = Some(below);
         }
-        Critical { starts, steps }
+        Critical { ids: self.ids.clone(), starts, steps }
     }
 
-    /// By task, in the order of the file and each once: whom it waits for, or who waits for it.
-    fn waiting(&self, direction: Direction) -> HashMap<&'q str, Vec<&'q str>> {
-        let known: HashSet<&str> = self.tasks.iter().map(|task| task.id.as_str()).collect();
-        let mut waiting: HashMap<&str, Vec<&str>> = HashMap::new();
+    /// By the number of a task, in the order of the file and each once: whom it waits for, or who
+    /// waits for it.
+    fn waiting(&self, direction: Direction) -> Vec<Vec<usize>> {
+        let mut waiting = vec![Vec::new(); self.ids.len()];
         let mut seen = HashSet::new();
-        for edge in self.edges.iter().filter(|edge| edge.relation.is_waiting()) {
-            let is_new = seen.insert((edge.from, edge.to));
-            if is_new && known.contains(edge.from) && known.contains(edge.to) {
+        for Bond { from, to, relation } in &self.bonds {
+            let is_among_tasks = *from.max(to) < self.ids.len();
+            if relation.is_waiting() && is_among_tasks && seen.insert((*from, *to)) {
                 let (from, to) = match direction {
-                    Direction::Dependencies => (edge.from, edge.to),
-                    Direction::Dependents => (edge.to, edge.from),
+                    Direction::Dependencies => (from, to),
+                    Direction::Dependents => (to, from),
                 };
-                waiting.entry(from).or_default().push(to);
+                waiting[*from].push(*to);
             }
         }
         waiting
@@ -192,75 +331,43 @@ pub enum Direction {
     Dependents,
 }
 
-/// Trees of parents and their parts.
-pub fn parts<'q>(tasks: &[&'q Task], max_depth: usize) -> Vec<Branch<'q>> {
-    let known: HashSet<&str> = tasks.iter().map(|task| task.id.as_str()).collect();
-    let mut below: HashMap<&str, Vec<&str>> = HashMap::new();
-    let mut ids = Vec::new();
-    for task in tasks {
-        let parent = task.parent_id.as_deref().map(str::trim).filter(|id| !id.is_empty());
-        let is_orphan = parent.is_some_and(|id| !known.contains(id));
-        if let Some(parent) = parent {
-            below.entry(parent).or_default().push(task.id.as_str());
-        }
-        ids.push((task.id.as_str(), is_orphan.then_some(Mark::Orphan)));
-    }
-    forest(&ids, &below, max_depth)
-}
-
-/// Every id with what is below it, roots in the order given.
-fn forest<'q>(
-    ids: &[(&'q str, Option<Mark>)],
-    below: &HashMap<&'q str, Vec<&'q str>>,
-    max_depth: usize,
-) -> Vec<Branch<'q>> {
-    let inner: HashSet<&str> =
-        ids.iter().filter_map(|(id, _)| below.get(id)).flatten().copied().collect();
-    let mut forest = Forest { below, max_depth, seen: HashSet::new(), branches: Vec::new() };
-    for (id, mark) in ids.iter().filter(|(id, _)| !inner.contains(id)) {
-        forest.grow(id, *mark);
-    }
-    // What is left is below itself, or below what was too deep.
-    let is_deep = forest.branches.iter().any(|branch| branch.mark == Some(Mark::TooDeep));
-    for (id, _) in ids.iter().filter(|_| !is_deep) {
-        if !forest.seen.contains(id) {
-            forest.grow(id, None);
-        }
-    }
-    forest.branches
-}
-
 struct Forest<'f, 'q> {
-    below: &'f HashMap<&'q str, Vec<&'q str>>,
+    ids: &'f [&'q str],
+    below: &'f [Vec<usize>],
     max_depth: usize,
-    seen: HashSet<&'q str>,
+    seen: Vec<bool>,
+    /// Above the one that is looked at.
+    is_on_path: Vec<bool>,
     branches: Vec<Branch<'q>>,
 }
 
-impl<'q> Forest<'_, 'q> {
+impl Forest<'_, '_> {
     /// A loop, not a recursion: a chain may be as long as the file.
-    fn grow(&mut self, root: &'q str, mark: Option<Mark>) {
-        let mut path: Vec<&str> = Vec::new();
-        let mut on_path: HashSet<&str> = HashSet::new();
+    fn grow(&mut self, root: usize, mark: Option<Mark>) {
+        let mut path: Vec<usize> = Vec::new();
         let mut open = vec![(0, root)];
-        while let Some((depth, id)) = open.pop() {
+        while let Some((depth, number)) = open.pop() {
             for left in path.drain(depth.min(path.len())..) {
-                on_path.remove(left);
+                self.is_on_path[left] = false;
             }
-            let parts = self.below.get(id).map_or(&[][..], Vec::as_slice);
-            let is_new = !on_path.contains(id) && self.seen.insert(id);
+            let parts = &self.below[number];
+            let is_cycle = self.is_on_path[number];
+            let is_new = !is_cycle && !std::mem::replace(&mut self.seen[number], true);
             let mark = match () {
-                () if on_path.contains(id) => Some(Mark::Cycle),
+                () if is_cycle => Some(Mark::Cycle),
                 () if !is_new && !parts.is_empty() => Some(Mark::Above),
                 () if depth >= self.max_depth && !parts.is_empty() => Some(Mark::TooDeep),
                 () => mark.filter(|_| depth == 0),
             };
-            self.branches.push(Branch { depth, id, mark });
+            self.branches.push(Branch { depth, id: self.ids[number], mark });
             if is_new && depth < self.max_depth {
-                path.push(id);
-                on_path.insert(id);
+                path.push(number);
+                self.is_on_path[number] = true;
                 open.extend(parts.iter().rev().map(|part| (depth + 1, *part)));
             }
+        }
+        for left in path {
+            self.is_on_path[left] = false;
         }
     }
 }
@@ -268,21 +375,22 @@ impl<'q> Forest<'_, 'q> {
 /// The longest chains of a graph.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Critical<'q> {
+    ids: Vec<&'q str>,
     /// The tasks that begin one, in the order of the file.
-    starts: Vec<&'q str>,
-    /// By each task of one: the next ones.
-    steps: BTreeMap<&'q str, Vec<&'q str>>,
+    starts: Vec<usize>,
+    /// For each task of one, the next ones.
+    steps: Vec<Option<Vec<usize>>>,
 }
 
 impl<'q> Critical<'q> {
     /// Whether the task is in one.
-    pub fn has(&self, id: &str) -> bool {
-        self.steps.contains_key(id)
+    pub fn has(&self, task: &Node<'_>) -> bool {
+        self.steps[task.number].is_some()
     }
 
     /// Whether the one task follows the other in one.
-    pub fn has_step(&self, from: &str, to: &str) -> bool {
-        self.steps.get(from).is_some_and(|next| next.contains(&to))
+    fn has_step(&self, Bond { from, to, .. }: Bond) -> bool {
+        self.steps.get(from).and_then(Option::as_ref).is_some_and(|next| next.contains(&to))
     }
 
     /// The chains, at most so many, and whether there are more: branches that meet again make their
@@ -291,18 +399,19 @@ impl<'q> Critical<'q> {
         let mut paths = Vec::new();
         let mut path: Vec<&str> = Vec::new();
         // What to look at, with how much of the path is before it; the last one first.
-        let mut open: Vec<(usize, &str)> = self.starts.iter().rev().map(|id| (0, *id)).collect();
-        while let Some((depth, id)) = open.pop() {
+        let mut open: Vec<(usize, usize)> =
+            self.starts.iter().rev().map(|number| (0, *number)).collect();
+        while let Some((depth, number)) = open.pop() {
             path.truncate(depth);
-            path.push(id);
-            let next = &self.steps[id];
+            path.push(self.ids[number]);
+            let next = self.steps[number].as_deref().unwrap_or_default();
             if next.is_empty() {
                 if paths.len() == most {
                     return (paths, true);
                 }
                 paths.push(path.clone());
             }
-            open.extend(next.iter().rev().map(|id| (depth + 1, *id)));
+            open.extend(next.iter().rev().map(|number| (depth + 1, *number)));
         }
         (paths, false)
     }
@@ -311,9 +420,11 @@ impl<'q> Critical<'q> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::document::Document;
+    use crate::queue::Place;
 
     /// Tasks as `id>what it depends on`, with what they are a part of after `^`.
-    fn tasks(lines: &str) -> Vec<Task> {
+    fn queue(lines: &str) -> Queue {
         let task = |line: &str| {
             let (line, parent) = line.split_once('^').map_or((line, None), |(l, p)| (l, Some(p)));
             let (id, waits) = line.split_once('>').unwrap_or((line, ""));
@@ -327,7 +438,20 @@ mod tests {
                 ..Task::new(id.parse().unwrap(), id)
             }
         };
-        lines.split(' ').map(task).collect()
+        let empty = Document::empty();
+        let mut draft = empty.draft();
+        for (index, line) in lines.split(' ').enumerate() {
+            draft.insert(index, task(line));
+        }
+        Queue::new(draft.splice().unwrap().unwrap(), None)
+    }
+
+    fn graph(queue: &Queue) -> Graph<'_> {
+        Graph::new(queue, queue.list(Place::Queue))
+    }
+
+    fn ids(graph: &Graph<'_>) -> String {
+        graph.tasks.iter().map(|task| task.id).collect()
     }
 
     fn draw(branches: &[Branch<'_>]) -> String {
@@ -340,8 +464,8 @@ mod tests {
 
     #[track_caller]
     fn check(lines: &str, expected: &str, critical: &str) {
-        let tasks = tasks(lines);
-        let graph = Graph::new(tasks.iter().collect());
+        let queue = queue(lines);
+        let graph = graph(&queue);
         assert_eq!(draw(&graph.forest(Direction::Dependencies, 9)), expected);
         let (paths, _) = graph.critical().paths(9);
         let paths: Vec<String> = paths.iter().map(|path| path.join(" ")).collect();
@@ -361,41 +485,52 @@ mod tests {
     fn chains_that_part_and_meet_are_counted_up_to_a_limit() {
         let diamonds = (1..64).map(|n| format!("x{n}>l{n},r{n} l{n}>x{0} r{n}>x{0}", n + 1));
         let lines: Vec<String> = diamonds.collect();
-        let tasks = tasks(&lines.join(" "));
-        let critical = Graph::new(tasks.iter().collect()).critical();
+        let queue = queue(&lines.join(" "));
+        let graph = graph(&queue);
+        let critical = graph.critical();
         let (paths, is_cut) = critical.paths(100);
         assert_eq!((paths.len(), is_cut), (100, true));
-        assert!(critical.has("r40") && critical.has_step("r40", "x41"));
-        assert!(!critical.has_step("x41", "r40"));
+        let within = graph.within(&critical);
+        let has = |from, to| within.edges().any(|edge| (edge.from, edge.to) == (from, to));
+        assert!(has("r40", "x41") && !has("x41", "r40"));
+        assert_eq!(within.tasks.len(), queue.document().len());
     }
 
     #[test]
     fn the_other_way_round_and_around_one() {
-        let tasks = tasks("a b>a c>b d");
-        let graph = Graph::new(tasks.iter().collect());
+        let queue = queue("a b>a c>b d");
+        let graph = graph(&queue);
         assert_eq!(draw(&graph.forest(Direction::Dependents, 9)), "a -b --c d");
         assert_eq!(draw(&graph.forest(Direction::Dependents, 1)), "a -bTooDeep d");
         let around = graph.clone().around("b", Direction::Dependencies);
-        assert_eq!(
-            around.tasks.iter().map(|task| task.id.as_str()).collect::<String>(),
-            "ba".chars().rev().collect::<String>()
-        );
-        assert_eq!(graph.around("b", Direction::Dependents).tasks.len(), 2);
+        assert_eq!((ids(&around), around.edges().count()), ("ab".to_owned(), 1));
+        assert_eq!(around.critical().paths(9).0, [["b", "a"]]);
+        assert_eq!(ids(&graph.around("b", Direction::Dependents)), "bc");
     }
 
     #[test]
     fn who_is_a_part_of_whom() {
-        let tasks = tasks("a b^a c^b d^gone e^f f^e");
-        let tasks: Vec<&Task> = tasks.iter().collect();
-        assert_eq!(draw(&parts(&tasks, 9)), "a -b --c dOrphan e -f --eCycle");
+        let queue = queue("a b^a c^b d^gone e^f f^e");
+        assert_eq!(draw(&graph(&queue).parts(9)), "a -b --c dOrphan e -f --eCycle");
+    }
+
+    #[test]
+    fn what_is_named_need_not_be_there_and_is_told_as_the_tasks_say_it() {
+        let task = r#"{"id": "a", "title": "t", "depends_on": [" b", "\u0062", "gone "], "blocks": ["b"]}"#;
+        let text = format!(r#"{{"version": 1, "tasks": [{task}, {{"id": "b", "title": "t"}}]}}"#);
+        let queue = Queue::new(Document::parse(text).unwrap(), None);
+        let graph = graph(&queue);
+        let edges: Vec<_> = graph.edges().map(|edge| (edge.from, edge.to)).collect();
+        assert_eq!(edges, [("a", "b"), ("a", "b"), ("a", "gone"), ("b", "a")]);
+        assert_eq!(draw(&graph.forest(Direction::Dependencies, 9)), "a -b --aCycle");
     }
 
     #[test]
     fn a_long_chain_needs_no_stack() {
         let lines: Vec<String> = (1..20_000).map(|n| format!("t{n}>t{}", n + 1)).collect();
-        let tasks = tasks(&lines.join(" "));
-        let graph = Graph::new(tasks.iter().collect());
-        assert_eq!(graph.critical().paths(1).0[0].len(), tasks.len());
-        assert_eq!(graph.forest(Direction::Dependencies, usize::MAX).len(), tasks.len());
+        let queue = queue(&lines.join(" "));
+        let graph = graph(&queue);
+        assert_eq!(graph.critical().paths(1).0[0].len(), graph.tasks.len());
+        assert_eq!(graph.forest(Direction::Dependencies, usize::MAX).len(), graph.tasks.len());
     }
 }

@@ -1,10 +1,9 @@
 //! `ralph queue graph` and `ralph queue tree`.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
-use ralph_queue::graph::{self, Branch, Critical, Direction, Edge, Graph, Mark};
-use ralph_queue::{Queue, Status, Task};
-use ralph_state::TaskId;
+use ralph_queue::graph::{Branch, Critical, Direction, Edge, Graph, Mark, Node};
+use ralph_queue::{Listed, Place, Queue, Status, Task};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -24,10 +23,9 @@ const MAX_PATHS: usize = 100;
 
 pub(crate) fn graph(context: &Context, args: &GraphArgs) -> Result<Exit, CliError> {
     let project = Project::open(context, "ralph queue graph")?;
-    let queue = project.whole_queue()?;
-    let mut tasks = tasks(&queue, args.include_done);
-    tasks.retain(|task| args.include_done || !task.status.is_terminal());
-    let mut graph = Graph::new(tasks);
+    let queue = project.queue()?;
+    let is_shown = |task: &Listed<'_>| args.include_done || !task.status().is_terminal();
+    let mut graph = Graph::new(&queue, tasks(&queue, args.include_done).filter(is_shown));
     let direction = if args.reverse { Direction::Dependents } else { Direction::Dependencies };
     let around = match &args.task {
         Some(id) => Some(project.find(&queue, id)?.1),
@@ -47,8 +45,7 @@ pub(crate) fn graph(context: &Context, args: &GraphArgs) -> Result<Exit, CliErro
     }
     let is_empty = graph.tasks.is_empty();
     if args.critical {
-        graph.tasks.retain(|task| critical.has(task.id.as_str()));
-        graph.edges.retain(|edge| critical.has_step(edge.from, edge.to));
+        graph = graph.within(&critical);
     }
     if context.ui.wants_json() {
         print_json(context, &queue, &graph, &critical, &args.part)?;
@@ -57,13 +54,11 @@ pub(crate) fn graph(context: &Context, args: &GraphArgs) -> Result<Exit, CliErro
     match args.format {
         GraphFormat::Dot => context.ui.print_data(&dot(&graph, &critical))?,
         GraphFormat::List => {
-            let line = |edge: &Edge<'_>| {
-                let relation = serde_json::to_value(edge.relation).unwrap_or_default();
-                let relation = relation.as_str().unwrap_or_default().to_owned();
-                Text::new().style(BOLD, edge.from).plain(format_args!(" {relation} {}", edge.to))
+            let line = |text: Text, Edge { from, to, relation, .. }: Edge<'_>| {
+                let relation = relation.as_str();
+                text.style(BOLD, from).plain(format_args!(" {relation} {to}")).line()
             };
-            let lines = graph.edges.iter().map(line);
-            context.ui.print(lines.fold(Text::new(), |text, line| text.append(&line).line()))?;
+            context.ui.print(graph.edges().fold(Text::new(), line))?;
         }
         GraphFormat::Tree | GraphFormat::Json => {
             draw(context, &graph.tasks, &graph.forest(direction, MAX_DEPTH))?;
@@ -79,8 +74,8 @@ pub(crate) fn graph(context: &Context, args: &GraphArgs) -> Result<Exit, CliErro
 }
 
 #[derive(Serialize)]
-struct Node<'a> {
-    id: &'a TaskId,
+struct Item<'a> {
+    id: &'a str,
     title: &'a str,
     status: Status,
 }
@@ -95,23 +90,23 @@ fn print_json(
     #[derive(Serialize)]
     struct Document<'a> {
         #[serde(flatten)]
-        list: List<'a, Node<'a>>,
+        list: List<'a, Item<'a>>,
         /// Of the tasks that are in `items`.
-        edges: Vec<&'a Edge<'a>>,
+        edges: Vec<Edge<'a>>,
         critical_paths: &'a [Vec<&'a str>],
         /// There are more of them.
         critical_paths_truncated: bool,
     }
     let (paths, is_cut) = critical.paths(MAX_PATHS);
     let tasks = graph.tasks.iter();
-    let nodes: Vec<Node<'_>> =
-        tasks.map(|task| Node { id: &task.id, title: &task.title, status: task.status }).collect();
+    let items: Vec<Item<'_>> =
+        tasks.map(|task| Item { id: task.id, title: &task.title, status: task.status }).collect();
     let mut budget = Budget::new(part.max_tokens);
-    let key = |index: usize| nodes[index].id.to_string();
-    let cut = Cut::new(&nodes, part.cursor.as_deref(), &mut budget, key)?;
-    let list = List::part(Schema::v1("queue-graph"), project::revision(queue), &nodes, &cut);
-    let shown: BTreeSet<&str> = list.items.iter().map(|node| node.id.as_str()).collect();
-    let edges = graph.edges.iter().filter(|edge| shown.contains(edge.from)).collect();
+    let key = |index: usize| items[index].id.to_owned();
+    let cut = Cut::new(&items, part.cursor.as_deref(), &mut budget, key)?;
+    let list = List::part(Schema::v1("queue-graph"), project::revision(queue), &items, &cut);
+    let shown: HashSet<&str> = list.items.iter().map(|item| item.id).collect();
+    let edges = graph.edges().filter(|edge| shown.contains(edge.from)).collect();
     context.ui.print_json(&Document {
         list,
         edges,
@@ -133,50 +128,50 @@ struct Whole<'a> {
 #[derive(Serialize)]
 struct WholeNode<'a> {
     critical: bool,
-    dependencies: Vec<&'a str>,
-    dependents: Vec<&'a str>,
-    id: &'a TaskId,
+    dependencies: Vec<String>,
+    dependents: Vec<String>,
+    id: &'a str,
     status: Status,
     title: &'a str,
 }
 
 /// A task that another one blocks waits for it here, too, other than in 0.4.0.
-fn whole<'a>(queue: &'a Queue, graph: &Graph<'a>, critical: Option<&Critical<'_>>) -> Whole<'a> {
-    let everything = Graph::new(tasks(queue, true));
-    let by_id: BTreeMap<&str, &Task> =
-        everything.tasks.iter().map(|task| (task.id.as_str(), *task)).collect();
-    let (mut before, mut after): (BTreeMap<&str, BTreeSet<&str>>, BTreeMap<_, BTreeSet<&str>>) =
-        Default::default();
-    for edge in everything.edges.iter().filter(|edge| edge.relation.is_waiting()) {
-        before.entry(edge.from).or_default().insert(edge.to);
-        after.entry(edge.to).or_default().insert(edge.from);
+fn whole<'a>(queue: &'a Queue, graph: &'a Graph<'a>, critical: Option<&Critical<'_>>) -> Whole<'a> {
+    let everything = Graph::new(queue, tasks(queue, true));
+    let statuses: HashMap<&str, Status> =
+        everything.tasks.iter().map(|task| (task.id, task.status)).collect();
+    let is_over = |id: &str| statuses.get(id).is_some_and(|status| status.is_terminal());
+    let (mut before, mut after) = (HashMap::new(), HashMap::new());
+    for edge in everything.edges().filter(|edge| edge.relation.is_waiting()) {
+        before.entry(edge.from).or_insert_with(BTreeSet::new).insert(edge.to);
+        after.entry(edge.to).or_insert_with(BTreeSet::new).insert(edge.from);
     }
-    let is_free = |task: &&&Task| {
-        let is_over = |id: &&str| by_id.get(*id).is_some_and(|task| task.status.is_terminal());
-        before.get(task.id.as_str()).is_none_or(|ids| ids.iter().all(is_over))
+    let is_free = |id: &str| {
+        before.get(id).is_none_or(|ids: &BTreeSet<&str>| ids.iter().all(|id| is_over(id)))
     };
-    let with = |statuses: &[Status]| -> Vec<&&Task> {
-        everything.tasks.iter().filter(|task| statuses.contains(&task.status)).collect()
-    };
-    let runnable = with(&[Status::Todo]).into_iter().filter(is_free).count();
-    let blocked =
-        with(&[Status::Todo, Status::Doing]).into_iter().filter(|it| !is_free(it)).count();
-    let mut visible = graph.tasks.clone();
-    visible.sort_by_key(|task| &task.id);
-    let nobody = BTreeSet::new();
-    let node = |task: &&'a Task| {
-        let id = task.id.as_str();
-        WholeNode {
-            critical: critical.is_some_and(|critical| critical.has(id)),
-            dependencies: before.get(id).unwrap_or(&nobody).iter().copied().collect(),
-            dependents: after.get(id).unwrap_or(&nobody).iter().copied().collect(),
-            id: &task.id,
-            status: task.status,
-            title: &task.title,
+    let (mut runnable, mut blocked) = (0, 0);
+    for task in &everything.tasks {
+        match task.status {
+            Status::Todo | Status::Doing if !is_free(task.id) => blocked += 1,
+            Status::Todo => runnable += 1,
+            Status::Draft | Status::Doing | Status::Done | Status::Rejected => {}
         }
+    }
+    let mut visible: Vec<&Node<'_>> = graph.tasks.iter().collect();
+    visible.sort_by_key(|task| task.id);
+    let named = |ids: &HashMap<&str, BTreeSet<&str>>, id: &str| -> Vec<String> {
+        ids.get(id).into_iter().flatten().map(|id| (*id).to_owned()).collect()
+    };
+    let node = |task: &&'a Node<'a>| WholeNode {
+        critical: critical.is_some_and(|critical| critical.has(task)),
+        dependencies: named(&before, task.id),
+        dependents: named(&after, task.id),
+        id: task.id,
+        status: task.status,
+        title: &task.title,
     };
     let path = |path: &Vec<&str>| {
-        let is_open = |id: &&str| by_id.get(*id).is_some_and(|task| !task.status.is_terminal());
+        let is_open = |id: &&str| statuses.contains_key(id) && !is_over(id);
         json!({ "path": path, "length": path.len(), "blocked": path.iter().any(is_open) })
     };
     let (paths, is_cut) =
@@ -200,11 +195,11 @@ fn related(
     critical: Option<&Critical<'_>>,
     direction: Direction,
 ) -> Value {
-    let is_critical = |task: &Task| critical.is_some_and(|critical| critical.has(task.id.as_str()));
-    let mut others: Vec<&Task> =
-        graph.tasks.iter().copied().filter(|other| other.id != task.id).collect();
-    others.sort_by_key(|task| &task.id);
-    let node = |task: &&Task| {
+    let is_critical = |task: &Node<'_>| critical.is_some_and(|critical| critical.has(task));
+    let (own, mut others): (Vec<&Node<'_>>, Vec<&Node<'_>>) =
+        graph.tasks.iter().partition(|node| node.id == task.id.as_str());
+    others.sort_by_key(|task| task.id);
+    let node = |task: &&Node<'_>| {
         json!({
             "id": task.id,
             "title": task.title,
@@ -216,7 +211,7 @@ fn related(
         "task": task.id,
         "title": task.title,
         "status": task.status,
-        "critical": is_critical(task),
+        "critical": own.into_iter().any(is_critical),
         "relationship": match direction {
             Direction::Dependencies => "depends_on",
             Direction::Dependents => "blocked_by",
@@ -227,9 +222,9 @@ fn related(
 
 pub(crate) fn tree(context: &Context, args: &TreeArgs) -> Result<Exit, CliError> {
     let project = Project::open(context, "ralph queue tree")?;
-    let queue = project.whole_queue()?;
-    let tasks = tasks(&queue, args.include_done);
-    let mut branches = graph::parts(&tasks, args.max_depth.min(MAX_DEPTH));
+    let queue = project.queue()?;
+    let graph = Graph::new(&queue, tasks(&queue, args.include_done));
+    let mut branches = graph.parts(args.max_depth.min(MAX_DEPTH));
     if let Some(id) = &args.root {
         let (_, root) = project.find(&queue, id)?;
         let begin = branches.iter().position(|branch| branch.id == root.id.as_str());
@@ -251,17 +246,17 @@ pub(crate) fn tree(context: &Context, args: &TreeArgs) -> Result<Exit, CliError>
         context.ui.print_json(&list)?;
         return Ok(Exit::Done);
     }
-    draw(context, &tasks, &branches)?;
+    draw(context, &graph.tasks, &branches)?;
     Ok(Exit::Done)
 }
 
-fn tasks(queue: &Queue, include_done: bool) -> Vec<&Task> {
-    let done = queue.done_tasks().iter().filter(|_| include_done);
-    queue.tasks().chain(done).collect()
+fn tasks(queue: &Queue, include_done: bool) -> impl Iterator<Item = Listed<'_>> {
+    let done = include_done.then(|| queue.list(Place::Done));
+    queue.list(Place::Queue).chain(done.into_iter().flatten())
 }
 
-fn draw(context: &Context, tasks: &[&Task], branches: &[Branch<'_>]) -> Result<(), CliError> {
-    let by_id: HashMap<&str, &Task> = tasks.iter().map(|task| (task.id.as_str(), *task)).collect();
+fn draw(context: &Context, tasks: &[Node<'_>], branches: &[Branch<'_>]) -> Result<(), CliError> {
+    let by_id: HashMap<&str, &Node<'_>> = tasks.iter().map(|task| (task.id, task)).collect();
     let width = context.ui.width();
     let mut text = Text::new();
     for branch in branches {
@@ -290,12 +285,12 @@ fn dot(graph: &Graph<'_>, critical: &Critical<'_>) -> String {
     let quoted = |text: &str| Value::from(harmless(text.to_owned())).to_string();
     let mut lines = vec!["digraph queue {".to_owned(), "  node [shape=box];".to_owned()];
     for task in &graph.tasks {
-        let id = task.id.as_str();
+        let id = task.id;
         let label = quoted(&format!("{id} ({})\n{}", task.status, task.title));
-        let bold = if critical.has(id) { ", style=bold" } else { "" };
+        let bold = if critical.has(task) { ", style=bold" } else { "" };
         lines.push(format!("  {} [label={label}{bold}];", quoted(id)));
     }
-    for edge in &graph.edges {
+    for edge in graph.edges() {
         let style = if edge.relation.is_waiting() { "solid" } else { "dashed" };
         lines.push(format!("  {} -> {} [style={style}];", quoted(edge.from), quoted(edge.to)));
     }
