@@ -10,7 +10,7 @@ use twox_hash::XxHash3_64;
 use crate::document::Document;
 use crate::edit::Spliced;
 use crate::queue::Queue;
-use crate::task::{Status, Task};
+use crate::task::Status;
 
 /// What became of a task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -111,20 +111,54 @@ impl Spliced {
     }
 }
 
+/// A task in one of two versions, read only when its text does not tell enough.
+#[derive(Clone, Copy)]
+struct Version<'d> {
+    document: &'d Document,
+    index: usize,
+}
+
+impl<'d> Version<'d> {
+    fn id(self) -> &'d str {
+        self.document.id(self.index)
+    }
+
+    fn status(self) -> Status {
+        self.document.status(self.index)
+    }
+
+    fn says_what(self, other: Self) -> bool {
+        let text = |version: Self| &version.document.text()[version.document.span(version.index)];
+        text(self) == text(other)
+            || self.document.task(self.index) == other.document.task(other.index)
+    }
+
+    /// The id it had before.
+    fn former_id(self) -> Option<&'d str> {
+        let is_renamed = self.document.is_renamed(self.index);
+        is_renamed.then(|| self.document.task(self.index).former_ids().last()).flatten()
+    }
+}
+
 /// What happened to each task between two versions of both files: first those that changed where
 /// they stand, then those that came or moved, then those that are gone.
 fn touched(files: &[(&Document, &Document); 2]) -> Vec<Touched> {
     let (mut gone, mut new, mut found) = (Vec::new(), Vec::new(), Vec::new());
-    let touched = |old: Option<&Task>, task: &Task, fate| {
-        let status = old.filter(|old| old.status != task.status).map(|_| task.status);
-        Touched { id: task.id.clone(), fate, status }
+    let touched = |old: Option<Version<'_>>, task: Version<'_>, fate| {
+        let status = old.filter(|old| old.status() != task.status()).map(|_| task.status());
+        Touched { id: task.document.task_id(task.index), fate, status }
     };
     for &(old, new_document) in files {
         for Step { old: from, new: to } in steps(old, new_document) {
-            let old = old.tasks().get(from.start).filter(|_| !from.is_empty());
-            let task = new_document.tasks().get(to.start).filter(|_| !to.is_empty());
+            let version = |document: &'_ Document, at: &Range<usize>| {
+                let is_task = !at.is_empty() && at.start < document.len();
+                is_task.then_some(at.start)
+            };
+            let old = version(old, &from).map(|index| Version { document: old, index });
+            let task =
+                version(new_document, &to).map(|index| Version { document: new_document, index });
             match (old, task) {
-                (Some(old), Some(task)) if old == task => {}
+                (Some(old), Some(task)) if old.says_what(task) => {}
                 (Some(old), Some(task)) => found.push(touched(Some(old), task, Fate::Changed)),
                 (Some(old), None) => gone.push(old),
                 (None, Some(task)) => new.push(task),
@@ -132,15 +166,13 @@ fn touched(files: &[(&Document, &Document); 2]) -> Vec<Touched> {
             }
         }
     }
-    let mut gone_by_id: HashMap<&str, &Task> =
-        gone.iter().map(|task| (task.id.as_str(), *task)).collect();
+    let mut gone_by_id: HashMap<&str, Version<'_>> =
+        gone.iter().map(|task| (task.id(), *task)).collect();
     for task in new {
-        let old = gone_by_id
-            .remove(task.id.as_str())
-            .or_else(|| gone_by_id.remove(task.former_ids().last()?));
+        let old = gone_by_id.remove(task.id()).or_else(|| gone_by_id.remove(task.former_id()?));
         let fate = match old {
             None => Fate::Added,
-            Some(old) if old == task => Fate::Moved,
+            Some(old) if old.says_what(task) => Fate::Moved,
             Some(_) => Fate::Changed,
         };
         found.push(touched(old, task, fate));
@@ -151,13 +183,14 @@ fn touched(files: &[(&Document, &Document); 2]) -> Vec<Touched> {
     let after: HashSet<&str> = files.iter().flat_map(|(_, new)| new.ids()).collect();
     let told: HashSet<TaskId> = found.iter().map(|touched| touched.id.clone()).collect();
     for task in gone {
-        if gone_by_id.remove(task.id.as_str()).is_none() {
+        if gone_by_id.remove(task.id()).is_none() {
             continue;
         }
         // A copy of it may have stayed.
-        let fate = if after.contains(task.id.as_str()) { Fate::Moved } else { Fate::Removed };
-        if !told.contains(&task.id) {
-            found.push(Touched { id: task.id.clone(), fate, status: None });
+        let fate = if after.contains(task.id()) { Fate::Moved } else { Fate::Removed };
+        let id = task.document.task_id(task.index);
+        if !told.contains(&id) {
+            found.push(Touched { id, fate, status: None });
         }
     }
     found

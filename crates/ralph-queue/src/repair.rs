@@ -1,13 +1,14 @@
 //! What is wrong with a queue, mended as far as that can be done without guessing.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use ralph_state::{TaskId, Timestamp};
 
+use crate::document::Document;
 use crate::edit::{Edit, EditError};
-use crate::queue::{Place, Queue};
+use crate::queue::Place;
 use crate::task::{Status, Task};
-use crate::validate::Rules;
+use crate::validate::{self, Problem, Rules};
 
 impl Edit<'_> {
     /// Mends what [`Queue::validate`] finds, and touches nothing else. What it takes out of a task
@@ -19,26 +20,22 @@ impl Edit<'_> {
     pub fn repair(&mut self, rules: &Rules) -> Result<(), EditError> {
         self.separate(rules)?;
         let spliced = self.splice().map_err(EditError::Splice)?;
-        let mended = Queue::new(
-            spliced.queue.unwrap_or_else(|| self.queue.document().clone()),
-            Some(spliced.done.unwrap_or_else(|| self.done.document().clone())),
-        );
-        let problems = mended.validate(rules);
-        let known = Known::of(&mended);
+        let queue = spliced.queue.as_ref().unwrap_or(self.queue.document());
+        let done = spliced.done.as_ref().unwrap_or(self.done.document());
+        let problems = validate::documents(queue, done, rules);
+        let known = Known::of([queue, done]);
         let now = self.now();
-        for problem in &problems {
-            let (Some(id), Some(field)) = (&problem.task, &problem.field) else { continue };
+        for (problem, places) in problems.iter().zip(self.places(&problems)) {
+            let Some(field) = &problem.field else { continue };
             let draft = match problem.place {
                 Place::Queue => &mut self.queue,
                 Place::Done => &mut self.done,
             };
-            for index in 0..draft.len() {
-                if draft.task(index).id == *id {
-                    let mut task = draft.task(index).clone();
-                    mend(&mut task, problem.code, field, &known, now);
-                    if *draft.task(index) != task {
-                        *draft.task_mut(index) = task;
-                    }
+            for index in places {
+                let mut task = draft.task(index).clone();
+                mend(&mut task, problem.code, field, &known, now);
+                if *draft.task(index) != task {
+                    *draft.task_mut(index) = task;
                 }
             }
         }
@@ -54,18 +51,40 @@ impl Edit<'_> {
         Ok(())
     }
 
-    /// Sees to it that no two tasks have one id. Rejected ones may.
-    fn separate(&mut self, rules: &Rules) -> Result<(), EditError> {
-        let mut by_id: BTreeMap<TaskId, Vec<(Place, usize)>> = BTreeMap::new();
+    /// For each problem where the tasks are that it may be about.
+    fn places(&self, problems: &[Problem]) -> Vec<Vec<usize>> {
+        let key = |problem: &'_ Problem| Some((problem.place, problem.task.clone()?));
+        let mut places: HashMap<(Place, TaskId), Vec<usize>> =
+            problems.iter().filter_map(|problem| Some((key(problem)?, Vec::new()))).collect();
+        if places.is_empty() {
+            return vec![Vec::new(); problems.len()];
+        }
         for (place, draft) in [(Place::Queue, &self.queue), (Place::Done, &self.done)] {
-            for (index, task) in draft.tasks().enumerate() {
-                if task.status != Status::Rejected {
-                    by_id.entry(task.id.clone()).or_default().push((place, index));
+            for (index, id) in draft.ids().enumerate() {
+                let Ok(id) = id.parse() else { continue };
+                if let Some(places) = places.get_mut(&(place, id)) {
+                    places.push(index);
                 }
             }
         }
+        let of = |problem| places.get(&key(problem)?).cloned();
+        problems.iter().map(|problem| of(problem).unwrap_or_default()).collect()
+    }
+
+    /// Sees to it that no two tasks have one id. Rejected ones may.
+    fn separate(&mut self, rules: &Rules) -> Result<(), EditError> {
+        let mut by_id: BTreeMap<&str, Vec<(Place, usize)>> = BTreeMap::new();
+        for (place, draft) in [(Place::Queue, &self.queue), (Place::Done, &self.done)] {
+            for (index, (id, status)) in draft.ids_and_statuses().enumerate() {
+                if status != Status::Rejected {
+                    by_id.entry(id).or_default().push((place, index));
+                }
+            }
+        }
+        let shared = by_id.into_values().filter(|places| places.len() > 1);
+        let shared: Vec<Vec<(Place, usize)>> = shared.collect();
         let mut superfluous = BTreeMap::new();
-        for mut places in by_id.into_values().filter(|places| places.len() > 1) {
+        for mut places in shared {
             let task = |(place, index): (Place, usize)| match place {
                 Place::Queue => self.queue.task(index),
                 Place::Done => self.done.task(index),
@@ -134,8 +153,9 @@ impl Edit<'_> {
 
     /// Moves a task that is not finished from the done file to the queue.
     fn reopen(&mut self, id: &TaskId) {
-        let unfinished = |task: &Task| task.id == *id && !task.status.is_terminal();
-        let index = self.done.tasks().position(unfinished);
+        let unfinished =
+            |(own, status): (&str, Status)| own == id.as_str() && !status.is_terminal();
+        let index = self.done.ids_and_statuses().position(unfinished);
         if let Some(index) = index {
             let block = self.done.take(index);
             self.queue.insert_block(self.queue.len(), block);
@@ -150,12 +170,16 @@ struct Known {
 }
 
 impl Known {
-    fn of(queue: &Queue) -> Self {
-        let tasks = || queue.tasks().chain(queue.done_tasks());
-        let renamed = tasks()
-            .flat_map(|task| task.former_ids().map(|old| (old.to_owned(), task.id.to_string())))
-            .collect();
-        Self { ids: tasks().map(|task| task.id.to_string()).collect(), renamed }
+    fn of(documents: [&Document; 2]) -> Self {
+        let (mut ids, mut renamed) = (BTreeSet::new(), BTreeMap::new());
+        for document in documents {
+            ids.extend(document.ids().map(str::to_owned));
+            for index in (0..document.len()).filter(|index| document.is_renamed(*index)) {
+                let task = document.task(index);
+                renamed.extend(task.former_ids().map(|old| (old.to_owned(), task.id.to_string())));
+            }
+        }
+        Self { ids, renamed }
     }
 }
 

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use ralph_state::{TaskId, Timestamp};
 
 use crate::edit::Edit;
-use crate::task::{Status, Task};
+use crate::task::{Priority, Status, Task};
 
 /// Which tasks of the done file are pruned.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -73,9 +73,11 @@ impl Edit<'_> {
 
     /// Sorts the queue file by priority. Tasks of one priority stay in the order they were put in.
     pub fn sort(&mut self, urgent: Urgent) {
-        self.queue.sort_by(|a, b| {
-            let order = a.priority.cmp(&b.priority);
-            if urgent == Urgent::First { order } else { order.reverse() }
-        });
+        let rank = |priority| match urgent {
+            Urgent::First => priority as usize,
+            Urgent::Last => Priority::ALL.len() - priority as usize,
+        };
+        let ranks: Vec<usize> = self.queue.priorities().map(rank).collect();
+        self.queue.arrange(&ranks);
     }
 }

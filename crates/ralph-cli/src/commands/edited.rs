@@ -209,6 +209,7 @@ fn diff(project: &Project, before: &Queue, after: &Queue) -> String {
         (Place::Queue, before.document(), after.document()),
         (Place::Done, before.done_document(), after.done_document()),
     ];
+    let changed = files.into_iter().filter(|(_, before, after)| before != after);
     let one = |(place, before, after): (_, &ralph_queue::Document, &ralph_queue::Document)| {
         let name = project.shown(project.files.path(place)).to_string();
         // What has not been compared by then is told as removed and added: nobody reads it line by
@@ -218,7 +219,7 @@ fn diff(project: &Project, before: &Queue, after: &Queue) -> String {
         let mut diff = diff.unified_diff();
         diff.header(&name, &name).to_string()
     };
-    files.into_iter().map(one).collect()
+    changed.map(one).collect()
 }
 
 fn colored(diff: &str) -> Text {

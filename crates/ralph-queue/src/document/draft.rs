@@ -10,7 +10,7 @@ use super::patch::Patch;
 use super::sequence::{NewItem, Sequence, Slot};
 use super::style::{Style, indentation_at};
 use super::{Document, SpliceError, syntax};
-use crate::task::{Status, Task};
+use crate::task::{Priority, Status, Task};
 use crate::value::Value;
 
 /// Changes to a [`Document`], not yet made.
@@ -197,7 +197,20 @@ impl<'a> Draft<'a> {
 
     /// The ids of the tasks as they are now, in order.
     pub(crate) fn ids(&self) -> impl Iterator<Item = &str> {
-        self.entries.iter().map(|entry| entry.id_and_status(self.document).0)
+        self.ids_and_statuses().map(|(id, _)| id)
+    }
+
+    /// The same, with the statuses.
+    pub(crate) fn ids_and_statuses(&self) -> impl Iterator<Item = (&str, Status)> {
+        self.entries.iter().map(|entry| entry.id_and_status(self.document))
+    }
+
+    /// How urgent the tasks are, in order.
+    pub(crate) fn priorities(&self) -> impl Iterator<Item = Priority> {
+        self.entries.iter().map(|entry| match (&entry.changed, &entry.origin) {
+            (None, Origin::Here(index)) => self.document.priority(*index),
+            _ => entry.task(self.document).priority,
+        })
     }
 
     /// Where the task is that had that id before.
@@ -368,7 +381,7 @@ impl Document {
     }
 
     fn render(&self, entries: &[Entry]) -> String {
-        let Some(array) = self.array.clone() else { return self.text.clone() };
+        let Some(array) = self.array.clone() else { return self.text().to_owned() };
         let sequence = self.sequence();
         // A new task looks like the one before it, or the one behind.
         let kept = |entry: &Entry| match entry.origin {

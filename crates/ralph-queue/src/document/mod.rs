@@ -14,7 +14,7 @@ pub(crate) mod tests;
 
 use std::collections::HashMap;
 use std::ops::Range;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use ralph_state::document::{Format, Newer};
 
@@ -39,7 +39,8 @@ use tasks::Head;
 /// kept through every change.
 #[derive(Clone, Debug)]
 pub struct Document {
-    text: String,
+    /// Shared with its copies.
+    text: Arc<String>,
     /// The outermost object.
     root: Range<usize>,
     /// The list of tasks with its brackets; an absent one counts as empty.

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::str::FromStr;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use jsonc_parser::ast::{self, Value as Node};
 use jsonc_parser::common::Ranged as _;
@@ -46,7 +46,7 @@ pub(super) fn read(text: String, place: Place) -> Result<Lenient, ParseError> {
         spans: Vec::new(),
         heads: Vec::new(),
         fingerprint: OnceLock::new(),
-        text: String::new(),
+        text: Arc::default(),
     };
     let version = root.get(Document::FORMAT.version_key).map(|property| &property.value);
     let found = version.map(|node| json::parse(&text[bom..][node.start()..node.end()]));
@@ -91,7 +91,7 @@ pub(super) fn read(text: String, place: Place) -> Result<Lenient, ParseError> {
         None => {}
     }
     let problems = reader.problems(&text, place);
-    document.text = text;
+    document.text = Arc::new(text);
     Ok(Lenient { document, problems, nameless })
 }
 

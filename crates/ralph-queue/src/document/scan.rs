@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 use std::str::FromStr as _;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use ralph_state::TaskId;
 use ralph_state::json::Number;
@@ -30,7 +30,7 @@ pub(super) fn scan(text: String, place: Place, reading: Reading) -> Result<Docum
         Reading::AsNeeded => document(&text, Scanner::skim),
     };
     match document {
-        Some(document) => Ok(Document { text, ..document }),
+        Some(document) => Ok(Document { text: Arc::new(text), ..document }),
         None => Err(text),
     }
 }
@@ -39,7 +39,7 @@ pub(super) fn scan(text: String, place: Place, reading: Reading) -> Result<Docum
 /// all of it has to be read.
 pub(super) fn rescan(old: &Document, text: String) -> Result<Document, String> {
     match differing(old, &text) {
-        Some(document) => Ok(Document { text, ..document }),
+        Some(document) => Ok(Document { text: Arc::new(text), ..document }),
         None => Err(text),
     }
 }
@@ -69,7 +69,7 @@ fn document<'t>(
     scanner.trivia()?;
     let root = scanner.at;
     let mut document = Document {
-        text: String::new(),
+        text: Arc::default(),
         root: 0..0,
         array: None,
         spans: Vec::new(),
@@ -144,7 +144,7 @@ fn differing(old: &Document, text: &str) -> Option<Document> {
         ..head.clone()
     }));
     Some(Document {
-        text: String::new(),
+        text: Arc::default(),
         root: old.root.start..moved(old.root.end),
         array: Some(array.start..moved(array.end)),
         spans,

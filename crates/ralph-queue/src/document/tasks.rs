@@ -4,8 +4,10 @@ use std::iter::FusedIterator;
 use std::ops::{Index, Range};
 use std::sync::{Arc, OnceLock};
 
+use ralph_state::TaskId;
+
 use super::{Document, read, scan};
-use crate::task::{FORMER_IDS, Glance, Status, Task};
+use crate::task::{FORMER_IDS, Glance, Priority, Status, Task};
 
 /// What is known of a task without reading all of it.
 #[derive(Clone, Debug)]
@@ -13,6 +15,7 @@ pub(super) struct Head {
     /// Where its id is, written plainly; of no meaning once it is read.
     pub(super) id: Range<usize>,
     pub(super) status: Status,
+    pub(super) priority: Priority,
     pub(super) ties: Ties,
     /// It had another id before.
     pub(super) is_renamed: bool,
@@ -49,6 +52,7 @@ impl Head {
         Self {
             id,
             status: task.status,
+            priority: task.priority,
             ties: Ties::of(task),
             is_renamed: task.custom_fields.contains_key(FORMER_IDS),
             is_sound: false,
@@ -70,6 +74,11 @@ impl Document {
         head.task.get().map_or_else(|| &self.text[head.id.clone()], |task| task.id.as_str())
     }
 
+    /// The same to keep.
+    pub(crate) fn task_id(&self, index: usize) -> TaskId {
+        self.id(index).parse().expect("it has been read as one before")
+    }
+
     /// All ids, in order.
     pub(crate) fn ids(&self) -> impl Iterator<Item = &str> {
         (0..self.len()).map(|index| self.id(index))
@@ -78,6 +87,11 @@ impl Document {
     /// Its status.
     pub(crate) fn status(&self, index: usize) -> Status {
         self.heads[index].status
+    }
+
+    /// How urgent it is.
+    pub(crate) fn priority(&self, index: usize) -> Priority {
+        self.heads[index].priority
     }
 
     /// Whether it names other tasks.
