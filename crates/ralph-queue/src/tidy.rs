@@ -55,7 +55,7 @@ impl Edit<'_> {
         }
         let staying = self.done.tasks().enumerate().filter(|(index, _)| !gone.contains(index));
         let mut open: Vec<&Task> =
-            self.queue.tasks().chain(staying.map(|(_, task)| task)).collect();
+            self.queue.related_tasks().chain(staying.map(|(_, task)| task)).collect();
         let mut kept = BTreeSet::new();
         while let Some(task) = open.pop() {
             let named = task.references().filter_map(|id| by_id.get(id)).flatten();

@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde::Deserialize;
 
@@ -12,7 +12,7 @@ use super::{in_turns, median, shortest, this_program};
 use crate::cargo;
 
 /// Commands that only read.
-const READS: [&[&str]; 14] = [
+const READS: [&[&str]; 18] = [
     &["queue", "next"],
     &["queue", "list", "--limit", "20"],
     &["queue", "show", "RQ-0500"],
@@ -22,10 +22,14 @@ const READS: [&[&str]; 14] = [
     &["queue", "aging"],
     &["queue", "export", "--format", "csv"],
     &["queue", "export", "--format", "json"],
+    &["queue", "list", "--limit", "0"],
     &["queue", "search", "forum", "--fuzzy"],
     &["queue", "ready"],
     &["queue", "graph"],
     &["queue", "graph", "--format", "json"],
+    &["queue", "repair", "--dry-run"],
+    &["queue", "sort", "--dry-run"],
+    &["task", "children", "RQ-0001"],
     &["queue", "stats"],
 ];
 /// What 0.4.0 is asked, too, at a size that its ids reach.
@@ -47,10 +51,22 @@ pub(super) fn run(args: &[String]) -> Result<(), String> {
         Ok(old) => compare(&ralph, &old)?,
         Err(why) => println!("NOT COMPARED with 0.4.0: {why}"),
     }
-    for tasks in [1_000, 10_000, 100_000] {
-        grow(&ralph, tasks)?;
+    let sizes: Vec<Vec<Cost>> = [1_000, 10_000, 100_000]
+        .into_iter()
+        .map(|tasks| grow(&ralph, tasks))
+        .collect::<Result<_, _>>()?;
+    println!("microseconds a task, with 1,000, 10,000 and 100,000 of them");
+    for (at, Cost { what, .. }) in sizes[0].iter().enumerate() {
+        let costs = sizes.iter().map(|costs| format!("{:8.1}", costs[at].micros_a_task));
+        println!("  {what:<28} {}", costs.collect::<Vec<_>>().join(" "));
     }
     Ok(())
+}
+
+/// What a command takes on a queue of one size.
+struct Cost {
+    what: String,
+    micros_a_task: f64,
 }
 
 /// 0.4.0, built once.
@@ -73,7 +89,7 @@ fn compare(ralph: &Path, old: &Path) -> Result<(), String> {
     println!("{COMPARED_TASKS} tasks, {}; this Ralph, 0.4.0", size(ours.path())?);
     for args in [&["--version"][..]].iter().chain(&READS[..COMPARED]) {
         let [one, two] = in_turns(
-            9,
+            15,
             || succeeds(in_dir(ralph, ours.path(), args)),
             || succeeds(in_dir(old, theirs.path(), args)),
         );
@@ -95,7 +111,7 @@ fn start(program: &Path, dir: &Path, number: Option<u32>) {
     succeeds(in_dir(program, dir, &["task", "start", &id]));
 }
 
-fn grow(ralph: &Path, tasks: usize) -> Result<(), String> {
+fn grow(ralph: &Path, tasks: usize) -> Result<Vec<Cost>, String> {
     let dir = repository(tasks)?;
     let bytes = fs_err::read(queue_in(dir.path())).map_err(text)?;
     let [parse, _] = in_turns(
@@ -110,25 +126,22 @@ fn grow(ralph: &Path, tasks: usize) -> Result<(), String> {
         ms(parse)
     );
     let start: &[&str] = &["task", "start", "RQ-0500", "--reset"];
+    let mut costs = Vec::new();
     for args in READS.iter().copied().chain([start]) {
-        let mut times = Vec::new();
-        let mut most = 0;
-        for _ in 0..5 {
-            let begin = Instant::now();
-            most = most.max(peak(in_dir(ralph, dir.path(), args))?);
-            times.push(begin.elapsed());
-        }
-        times.sort_unstable();
-        let time = if args[0] == "task" { median(&times) } else { shortest(&times) };
+        // To look for the peak takes a processor of its own.
+        let most = peak(in_dir(ralph, dir.path(), args))?;
+        let [times, _] = in_turns(7, || succeeds(in_dir(ralph, dir.path(), args)), || ());
+        let time = if args == start { median(&times) } else { shortest(&times) };
+        let what = args.join(" ");
+        let micros_a_task = ms(time) * 1e3 / u32::try_from(tasks).map_or(f64::NAN, f64::from);
         println!(
-            "  {:<28} {:8.1} ms, {:6.1} us a task, {:5.2} of the parse, {most:4} MB",
-            args.join(" "),
+            "  {what:<28} {:8.1} ms, {:5.2} of the parse, {most:4} MB",
             ms(time),
-            ms(time) * 1e3 / u32::try_from(tasks).map_or(f64::NAN, f64::from),
             time.as_secs_f64() / parse.as_secs_f64(),
         );
+        costs.push(Cost { what, micros_a_task });
     }
-    Ok(())
+    Ok(costs)
 }
 
 fn beside(args: &[&str], ours: Duration, theirs: Duration) {

@@ -205,6 +205,15 @@ impl<'a> Draft<'a> {
         self.entries.iter().map(|entry| entry.id_and_status(self.document))
     }
 
+    /// Those of the tasks that name others, and perhaps more of them.
+    pub(crate) fn related_tasks(&self) -> impl Iterator<Item = &Task> {
+        let may_be_related = |entry: &&Entry| match (&entry.changed, &entry.origin) {
+            (None, Origin::Here(index)) => self.document.is_related(*index),
+            _ => true,
+        };
+        self.entries.iter().filter(may_be_related).map(|entry| entry.task(self.document))
+    }
+
     /// How urgent the tasks are, in order.
     pub(crate) fn priorities(&self) -> impl Iterator<Item = Priority> {
         self.entries.iter().map(|entry| match (&entry.changed, &entry.origin) {

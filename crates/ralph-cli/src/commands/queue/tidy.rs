@@ -3,7 +3,6 @@
 use ralph_queue::tidy::{Prune, Urgent};
 use std::path::PathBuf;
 
-use ralph_queue::document::Reading;
 use ralph_queue::{Edit, LoadError, ParseError, Severity, Status};
 use serde::Serialize;
 
@@ -48,7 +47,7 @@ pub(crate) fn repair(context: &Context, args: &RepairArgs) -> Result<Exit, CliEr
     let project = Project::open(context, "ralph queue repair")?;
     let repair = |edit: &mut Edit<'_>| edit.repair(&project.files.rules);
     if let Err(LoadError::Parse { source: ParseError::Shape { .. }, path, .. }) =
-        project.files.load_for(Reading::Whole)
+        project.files.load()
     {
         return Err(unreadable(&project, path));
     }
