@@ -355,6 +355,10 @@ fn demo_without_git_says_so_and_makes_the_directories_it_is_given() {
     let desk = Desk::bare();
     let ran = desk.ralph_with("PATH", "/nowhere", &["demo"]);
     assert!(ran.exited(3).stderr.contains("Install git, or put it on PATH."), "{ran}");
+    let gone = desk.sandbox.path("gone").display().to_string();
+    let ran = desk.ralph_with("TMPDIR", &gone, &["demo"]);
+    assert!(ran.exited(1).stderr.contains("no throwaway repository can be made"), "{ran}");
+    assert!(ran.stderr.contains("`--keep DIR`"), "{ran}");
     let ran = desk.ralph(&["demo", "--keep", "k 2/x", "--workers", "4", "--no-progress"]);
     ran.success();
     assert!(desk.path("k 2/x/project/.git").exists());

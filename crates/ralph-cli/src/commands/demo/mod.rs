@@ -38,7 +38,12 @@ pub(crate) fn demo(context: &Context, args: &DemoArgs) -> Result<Exit, CliError>
         return Err(DiscoverError::GitMissing.into());
     }
     let Some(dir) = &args.keep else {
-        let temporary = tempfile::Builder::new().prefix("ralph-demo-").tempdir()?;
+        let temporary = tempfile::Builder::new().prefix("ralph-demo-").tempdir();
+        let temporary = temporary.map_err(|error| {
+            CliError::from(error)
+                .context("no throwaway repository can be made")
+                .hint("Set `TMPDIR` to a directory that you may write to, or use `--keep DIR`.")
+        })?;
         let dir = fs_err::canonicalize(temporary.path())?;
         let exit = play(context, args, &dir)?;
         context.ui.say(format!(
@@ -87,7 +92,12 @@ fn play(context: &Context, args: &DemoArgs, dir: &Path) -> Result<Exit, CliError
         cancel: interrupts.cancel().clone(),
     };
     context.ui.say(format!("Making a repository with a remote and {} tasks ...", TASKS.len()));
-    stage.set()?;
+    let set = stage.set();
+    // Whatever was cut short by a signal failed because of it.
+    if let Some(signal) = interrupts.first() {
+        return Ok(stopped(signal));
+    }
+    set?;
     let workers = args.workers.to_string();
     context.ui.say(format!("Running `ralph run loop --parallel {workers}`:"));
     let mut run: Vec<&str> = vec!["run", "loop", "--parallel", &workers];
@@ -99,19 +109,21 @@ fn play(context: &Context, args: &DemoArgs, dir: &Path) -> Result<Exit, CliError
     }
     let exit = stage.ralph(&run, Output::Inherit)?;
     // The signal reaches the run too, which may end before us.
-    let stopped = match (exit, interrupts.first()) {
-        (ChildExit::Code(130), _) | (_, Some(Signal::Interrupt)) => Some(Exit::Interrupted),
-        (ChildExit::Code(143), _) | (_, Some(_)) => Some(Exit::Terminated),
-        _ => None,
-    };
-    if let Some(stopped) = stopped {
-        return Ok(stopped);
+    match (exit, interrupts.first()) {
+        (_, Some(signal)) => return Ok(stopped(signal)),
+        (ChildExit::Code(130), None) => return Ok(Exit::Interrupted),
+        (ChildExit::Code(143), None) => return Ok(Exit::Terminated),
+        _ => {}
     }
     if !context.ui.wants_json() {
         context.ui.say("The target branch of the remote:");
         stage.git(&["--no-pager", "log", "--oneline", "origin/main"], Output::Inherit)?;
     }
     Ok(if exit.success() { Exit::Done } else { Exit::Failed })
+}
+
+fn stopped(by: Signal) -> Exit {
+    if by == Signal::Interrupt { Exit::Interrupted } else { Exit::Terminated }
 }
 
 impl Stage<'_> {

@@ -160,12 +160,14 @@ pub(crate) fn with_progress(
         Ok(summary) => report::finish(context, &summary, &opened.interrupts),
         // Whatever was cut short by a signal failed because of it.
         Err(error) => Err(match opened.interrupts.first() {
-            Some(Signal::Interrupt) => error.because(ErrorKind::Interrupted),
-            Some(_) => error.because(ErrorKind::Terminated),
+            Some(Signal::Interrupt) => error.because(ErrorKind::Interrupted).instead(REPEAT),
+            Some(_) => error.because(ErrorKind::Terminated).instead(REPEAT),
             None => error,
         }),
     }
 }
+
+const REPEAT: &str = "Repeat the command to go on.";
 
 /// The process of one parallel worker: its stdout and stderr are its log.
 fn work(context: &Context, args: &OneArgs, task: &TaskId, claim: &str) -> Result<Exit, CliError> {

@@ -87,14 +87,18 @@ fn two_runs_at_once_are_one_too_many() {
 
 #[test]
 fn a_demo_that_is_stopped_says_where_it_was_and_ends_as_it_was_told() {
-    for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
+    // While the repository is made, and while it is worked in.
+    let moments = ["Making a repository", "Landing on"];
+    let signals = [(Signal::INT, 130), (Signal::TERM, 143)];
+    for (moment, (signal, code)) in moments.into_iter().flat_map(|at| signals.map(|it| (at, it))) {
         let sandbox = ralph_testkit::Sandbox::new();
         let demo = sandbox.start(super::super::RALPH, sandbox.root(), ["demo"]);
-        wait_until(PATIENCE, "the run of the demo", || demo.stderr().contains("Landing on"));
+        wait_until(PATIENCE, "the run of the demo", || demo.stderr().contains(moment));
         demo.signal(signal);
         let ran = demo.wait(STOPPED_WITHIN);
         ran.exited(code);
         assert!(ran.stderr.contains("and is gone; `ralph demo --keep DIR`"), "{ran}");
+        assert!(!ran.stderr.contains("error:"), "{ran}");
         sandbox.nothing_runs();
     }
 }
