@@ -254,7 +254,7 @@ pub struct Taken<'a> {
 }
 
 /// Keeps a turn so that [`play`] can play it again: makes a directory below `recording` with
-/// what its agent printed, the files it changed, and how it ended.
+/// what its agent printed, the files it changed, and how it ended. Git takes no notice of it.
 ///
 /// A crash may leave such a directory half made; without its `turn.json` it is passed over.
 pub fn record(recording: &Path, taken: Taken<'_>) -> io::Result<()> {
@@ -269,6 +269,8 @@ pub fn record(recording: &Path, taken: Taken<'_>) -> io::Result<()> {
             Err(error) => Some(Err(error)),
         })
         .expect("numbers do not end")?;
+    // In a repository what an agent printed is no work of its, and nobody's business.
+    fs_err::write(place.join(".gitignore"), "*\n")?;
     let mut steps = Vec::new();
     for (name, step) in
         [(turn::STDOUT, Step::Print as fn(PathBuf) -> Step), (turn::STDERR, Step::PrintErr)]

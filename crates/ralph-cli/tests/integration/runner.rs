@@ -246,3 +246,21 @@ fn a_run_is_recorded_and_played_again_without_its_agent() {
     let error = two.error(&["run", "one", "--runner", "scripted:nothing.json"], 3);
     assert_eq!(error["code"], "invalid");
 }
+
+/// What is kept there is not the agent's work: it does not land, and does not pass for a change.
+#[test]
+fn a_recording_in_the_repository_is_no_work() {
+    let desk = Desk::new();
+    desk.add("Say nothing", &[]);
+    desk.git(&["add", "--all"]);
+    desk.git(&["commit", "--quiet", "-m", "Begin"]);
+    let script = desk.sandbox.path("script.json");
+    let turn = r#"{"event":{"type":"text","text":"secret"}},{"event":{"type":"final","outcome":"succeeded"}}"#;
+    let steps = format!(r#"{{"version":1,"turns":[{{"steps":[{turn}]}}]}}"#);
+    desk.sandbox.write(&script, steps);
+    let runner = format!("scripted:{}", script.display());
+    desk.ralph(&["run", "one", "--runner", &runner, "--record", "night"]).exited(1);
+    assert!(desk.path("night/0001/turn.json").exists());
+    assert_eq!(desk.git(&["status", "--porcelain", "night"]), "");
+    assert_eq!(desk.git(&["log", "-1", "--format=%s"]), "Begin");
+}
