@@ -1,12 +1,13 @@
 //! Tasks written elsewhere: read as JSON or as a table, every bad one named, then given their ids.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 use ralph_state::json::Position;
 use ralph_state::{TaskId, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::document::{Document, NewEntry, NewTask, ParseError};
+use crate::document::{Document, Lines, NewEntry, NewTask, ParseError, locate};
 use crate::edit::{self, Edit, EditError, Spliced};
 use crate::ids::IdRules;
 use crate::queue::Queue;
@@ -22,6 +23,8 @@ pub struct Batch {
     pub rows: Vec<Row>,
     /// What cannot.
     pub bad: Vec<BadRow>,
+    /// The text that the spans of rows are in.
+    text: String,
 }
 
 /// One task to be.
@@ -36,6 +39,8 @@ pub struct Row {
     pub task: Task,
     /// Whether it came with an id.
     pub has_id: bool,
+    /// Where it is in the text of the batch, if that is JSON.
+    span: Option<Range<usize>>,
 }
 
 /// One that is none.
@@ -53,6 +58,8 @@ pub struct BadRow {
     pub problems: Vec<RowProblem>,
     /// What of it could be read, so that the rest is looked at too.
     read: Option<NewTask>,
+    /// Where it is in the text of the batch, if that is JSON.
+    span: Option<Range<usize>>,
 }
 
 /// One thing that is wrong with a row.
@@ -122,7 +129,7 @@ impl Batch {
     /// Reads JSON: one task, several after each other, a list of them, or a queue file's
     /// `{"tasks": [...]}`. Only `title` is needed.
     pub fn from_json(text: &str) -> Result<Self, ParseError> {
-        let mut batch = Self::default();
+        let mut batch = Self { text: text.to_owned(), ..Self::default() };
         let mut ids = BTreeMap::new();
         for (number, entry) in (1..).zip(Document::parse_new(text)?) {
             batch.take(number, Some(entry.line), entry.into(), &mut ids);
@@ -148,7 +155,7 @@ impl Batch {
         read: ReadRow,
         ids: &mut BTreeMap<TaskId, usize>,
     ) {
-        let ReadRow { mut new, mut problems } = read;
+        let ReadRow { mut new, mut problems, span } = read;
         let id = new.as_ref().and_then(|new| new.id.clone());
         if let Some(new) = new.as_mut().filter(|new| new.has_id) {
             let first = *ids.entry(new.task.id.clone()).or_insert(number);
@@ -160,9 +167,9 @@ impl Batch {
         }
         match new {
             Some(NewTask { task, has_id, .. }) if problems.is_empty() => {
-                self.rows.push(Row { number, line, task, has_id });
+                self.rows.push(Row { number, line, task, has_id, span });
             }
-            read => self.bad.push(BadRow { number, line, id, problems, read }),
+            read => self.bad.push(BadRow { number, line, id, problems, read, span }),
         }
     }
 
@@ -200,8 +207,20 @@ impl Batch {
 
     /// Notes what is wrong with rows, by their numbers.
     fn blame(&mut self, mut found: BTreeMap<usize, Vec<RowProblem>>) {
+        let lines = Lines::new(&self.text);
+        let mut of = |number: usize, span: &Option<Range<usize>>| {
+            let mut problems = found.remove(&number)?;
+            for problem in &mut problems {
+                problem.at = span.as_ref().map(|span| {
+                    let field = problem.field.as_deref().unwrap_or_default();
+                    let (line, column) = lines.position(locate(&self.text, span, field));
+                    Position { line, column }
+                });
+            }
+            Some(problems)
+        };
         for row in &mut self.bad {
-            let problems = found.remove(&row.number).unwrap_or_default();
+            let problems = of(row.number, &row.span).unwrap_or_default();
             // What a field that cannot be read was replaced with says nothing about the field.
             let is_known =
                 |field: &Option<String>| row.problems.iter().any(|known| known.field == *field);
@@ -210,13 +229,13 @@ impl Batch {
             row.problems.extend(news);
         }
         for row in std::mem::take(&mut self.rows) {
-            match found.remove(&row.number) {
+            match of(row.number, &row.span) {
                 None => self.rows.push(row),
                 Some(problems) => {
-                    let Row { number, line, task, has_id } = row;
+                    let Row { number, line, task, has_id, span } = row;
                     let id = has_id.then(|| task.id.to_string());
                     let read = Some(NewTask { id: id.clone(), task, has_id });
-                    self.bad.push(BadRow { number, line, id, problems, read });
+                    self.bad.push(BadRow { number, line, id, problems, read, span });
                 }
             }
         }
@@ -278,7 +297,8 @@ impl Batch {
 impl BadRow {
     fn as_far_as_read(&self) -> Option<Row> {
         let NewTask { task, has_id, .. } = self.read.clone()?;
-        Some(Row { number: self.number, line: self.line, task, has_id })
+        let span = self.span.clone();
+        Some(Row { number: self.number, line: self.line, task, has_id, span })
     }
 }
 
@@ -306,7 +326,7 @@ fn trial(
     let names: Vec<(usize, TaskId)> =
         rows.iter().map(|row| (row.number, row.task.id.clone())).collect();
     let mut edit = Edit::new(queue, now);
-    let batch = Batch { rows, bad: Vec::new() };
+    let batch = Batch { rows, ..Batch::default() };
     let added = batch.add(&mut edit, given, &rules.ids, &edit::Position::Back)?;
     let numbers: BTreeMap<TaskId, usize> = names
         .into_iter()
@@ -341,6 +361,7 @@ pub(crate) struct Cells {
 struct ReadRow {
     new: Option<NewTask>,
     problems: Vec<RowProblem>,
+    span: Option<Range<usize>>,
 }
 
 impl From<NewEntry> for ReadRow {
@@ -350,7 +371,11 @@ impl From<NewEntry> for ReadRow {
             at: Some(Position { line: problem.line, column: problem.column }),
             message: problem.message,
         };
-        Self { new: entry.new, problems: entry.problems.into_iter().map(problem).collect() }
+        Self {
+            new: entry.new,
+            problems: entry.problems.into_iter().map(problem).collect(),
+            span: Some(entry.span),
+        }
     }
 }
 
@@ -358,7 +383,7 @@ impl From<Cells> for ReadRow {
     fn from(Cells { fields, mut problems, .. }: Cells) -> Self {
         // A line that is no row.
         if fields.is_empty() && !problems.is_empty() {
-            return Self { new: None, problems };
+            return Self { new: None, problems, span: None };
         }
         let read = Document::parse_new(&Value::Object(fields).to_string());
         match read.map(|mut entries| entries.pop()) {
@@ -369,11 +394,11 @@ impl From<Cells> for ReadRow {
                 // Their places are those in a text that nobody has seen.
                 let shape = shape.into_iter().map(|problem| RowProblem { at: None, ..problem });
                 problems.extend(shape);
-                Self { new, problems }
+                Self { new, problems, span: None }
             }
             Err(error) => {
                 problems.push(RowProblem::new(None, error.to_string()));
-                Self { new: None, problems }
+                Self { new: None, problems, span: None }
             }
         }
     }

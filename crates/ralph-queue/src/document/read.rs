@@ -135,6 +135,8 @@ pub(crate) struct NewTask {
 pub(crate) struct NewEntry {
     /// The line it begins on.
     pub(crate) line: usize,
+    /// Where it is in the text.
+    pub(crate) span: Range<usize>,
     /// The task, if it is an object.
     pub(crate) new: Option<NewTask>,
     /// All that is wrong with it.
@@ -167,8 +169,10 @@ pub(super) fn read_new(text: &str) -> Result<Vec<NewEntry>, ParseError> {
                     None
                 }
             };
-            let (line, _) = lines.position(base + node.start());
-            entries.push(NewEntry { line, new, problems: reader.problems(text, Place::Queue) });
+            let span = base + node.start()..base + node.end();
+            let (line, _) = lines.position(span.start);
+            let problems = reader.problems(text, Place::Queue);
+            entries.push(NewEntry { line, span, new, problems });
         }
     }
     Ok(entries)

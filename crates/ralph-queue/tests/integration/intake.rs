@@ -42,6 +42,18 @@ fn json_comes_in_every_shape() {
 }
 
 #[test]
+fn a_rule_that_a_row_breaks_is_told_with_its_place() {
+    let text = "[{\"title\": \"x\"},\n  {\"title\": \"y\", \"depends_on\": [\"RQ-0099\"]}]";
+    let mut batch = Batch::from_json(text).unwrap();
+    let now = "2026-01-01T00:00:00Z".parse().unwrap();
+    batch.check(&queue(), GivenIds::Keep, &Rules::default(), now).unwrap();
+    let [bad] = batch.bad.as_slice() else { panic!("{:?}", batch.bad) };
+    let at = bad.problems[0].at.unwrap();
+    assert_eq!((bad.number, at.line, at.column), (2, 2, 33));
+    assert!(bad.to_string().ends_with("(line 2, column 33)"), "{bad}");
+}
+
+#[test]
 fn every_bad_row_is_named() {
     let text = r#"[{"title":" ","status":"soon"},{"title":"x","priority":"urgent"},7,{"id":"a","title":"x"},{"id":"a","title":"y"},{"titel":"z"}]"#;
     let batch = Batch::from_json(text).unwrap();
@@ -79,10 +91,10 @@ fn what_would_break_a_rule_is_bad_too() {
     batch.check(&queue, GivenIds::Keep, &rules, now).unwrap();
     let bad: Vec<String> = batch.bad.iter().map(ToString::to_string).collect();
     expect_test::expect![[r#"
-        number 1 (`nope`, line 1): the id must be `RQ-` and 4 digits or more, not `nope`; `created_at` is no RFC 3339 time: `soon`
-        number 2 (`RQ-0001`, line 1): the id `RQ-0001` is taken
-        number 3 (`RQ-0005`, line 2): `depends_on` names `RQ-0099`, which is in neither file
-        number 4 (`RQ-0006`, line 3): `title` has a line break at character 5; `tags[0]` has the control character U+001B at character 2"#]].assert_eq(&bad.join("\n"));
+        number 1 (`nope`, line 1): the id must be `RQ-` and 4 digits or more, not `nope` (line 1, column 8); `created_at` is no RFC 3339 time: `soon` (line 1, column 43)
+        number 2 (`RQ-0001`, line 1): the id `RQ-0001` is taken (line 1, column 57)
+        number 3 (`RQ-0005`, line 2): `depends_on` names `RQ-0099`, which is in neither file (line 2, column 59)
+        number 4 (`RQ-0006`, line 3): `title` has a line break at character 5 (line 3, column 37); `tags[0]` has the control character U+001B at character 2 (line 3, column 59)"#]].assert_eq(&bad.join("\n"));
     // Once those are left out, so is who names one of them.
     assert!(batch.sift(&queue, GivenIds::Keep, &rules, now).unwrap());
     assert_eq!(batch.bad.iter().map(|row| row.number).collect::<Vec<_>>(), [1, 2, 3, 4, 5]);
@@ -104,9 +116,9 @@ fn what_cannot_be_read_hides_nothing_else() {
     json.check(&queue, GivenIds::Keep, &rules, now).unwrap();
     let bad: Vec<String> = json.bad.iter().map(ToString::to_string).collect();
     expect_test::expect![[r#"
-        number 1 (`RQ-0001`, line 1): the title is blank (line 1, column 26); the id `RQ-0001` is taken; `created_at` is no RFC 3339 time: `soon`; `relates_to` names `RQ-0099`, which is in neither file
+        number 1 (`RQ-0001`, line 1): the title is blank (line 1, column 26); the id `RQ-0001` is taken (line 1, column 8); `created_at` is no RFC 3339 time: `soon` (line 1, column 43); `relates_to` names `RQ-0099`, which is in neither file (line 1, column 64)
         number 2 (line 2): the key `title` is there twice (line 2, column 35); the key `a` is there twice (line 2, column 28)
-        number 4 (`RQ-0003`, line 4): unknown status `soon`, known are draft, todo, doing, done, rejected (line 4, column 38); `agent.phases` must be 1, 2 or 3"#]].assert_eq(&bad.join("\n"));
+        number 4 (`RQ-0003`, line 4): unknown status `soon`, known are draft, todo, doing, done, rejected (line 4, column 38); `agent.phases` must be 1, 2 or 3 (line 4, column 54)"#]].assert_eq(&bad.join("\n"));
     let text = "Title,status,estimated_minutes,created_at,agent\nx,soon,long,later,{}\n";
     let mut table = table::read(text, Separator::Comma, OtherColumns::Refuse).unwrap();
     table.check(&queue, GivenIds::Keep, &rules, now).unwrap();
