@@ -34,10 +34,6 @@ pub struct Limits {
 
 /// There is no room for another turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "{} of {} are used, {} are reserved, and the next turn may need {}",
-    what.amount(*spent), what.named(*limit), what.amount(*reserved), what.amount(*wanted)
-)]
 pub struct Exhausted {
     /// What there is too little of.
     pub what: Counter,
@@ -45,10 +41,31 @@ pub struct Exhausted {
     pub limit: u64,
     /// How much was.
     pub spent: u64,
+    /// Of how many turns nobody knows how much: what was set aside for them is in `spent`.
+    pub unknown: u64,
     /// How much turns that still run may use.
     pub reserved: u64,
     /// How much was asked for.
     pub wanted: u64,
+}
+
+impl fmt::Display for Exhausted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { what, limit, spent, unknown, reserved, wanted } = *self;
+        write!(f, "{} of {} are used", what.amount(spent), what.named(limit))?;
+        match unknown {
+            0 => {}
+            1 => f.write_str(" or were set aside for a turn that did not tell")?,
+            turns => write!(f, " or were set aside for {turns} turns that did not tell")?,
+        }
+        if reserved > 0 {
+            write!(f, ", {} are reserved", what.amount(reserved))?;
+        }
+        if spent.saturating_add(reserved) < limit {
+            write!(f, ", and the next turn may need {}", what.amount(wanted))?;
+        }
+        Ok(())
+    }
 }
 
 /// What is counted.
@@ -73,6 +90,15 @@ impl Counter {
             Self::Tokens => amount.tokens,
             Self::MicroUsd => amount.micro_usd,
             Self::Seconds => amount.seconds,
+        }
+    }
+
+    /// How many turns did not tell it.
+    const fn unknown(self, amount: Amount) -> u64 {
+        match self {
+            Self::Turns | Self::Seconds => 0,
+            Self::Tokens => amount.uncounted,
+            Self::MicroUsd => amount.unpriced,
         }
     }
 
@@ -116,9 +142,10 @@ impl Limits {
     pub fn admit(&self, spent: Amount, reserved: Amount, wanted: Amount) -> Result<(), Exhausted> {
         for what in Counter::ALL {
             let Some(limit) = what.limit(self) else { continue };
+            let unknown = what.unknown(spent);
             let [spent, reserved, wanted] = [spent, reserved, wanted].map(|it| what.of(it));
             if spent.saturating_add(reserved).saturating_add(wanted) > limit {
-                return Err(Exhausted { what, limit, spent, reserved, wanted });
+                return Err(Exhausted { what, limit, spent, unknown, reserved, wanted });
             }
         }
         Ok(())
@@ -224,6 +251,11 @@ mod tests {
         // Nobody knows what it cost: what was set aside is gone.
         let charged = charge(None, Duration::from_secs(9), first);
         assert_eq!((charged.micro_usd, charged.known_micro_usd()), (500_000, None));
+        let refused = limits.admit(charged.plus(charged), Amount::default(), first).unwrap_err();
+        assert_eq!(
+            refused.to_string(),
+            "100 of 100 tokens are used or were set aside for 2 turns that did not tell"
+        );
     }
 
     #[test]

@@ -78,6 +78,12 @@ pub fn ask(asked: &Asked<'_>, spending: &Spending, spent: Amount, reserved: Amou
     if let Some(what) = blind {
         return Answer::No(Refusal::Task(unseen(*what)));
     }
+    // Before the limits: of an agent that does not tell what it used, they know no figure.
+    let until = match Pauses::new(spending.pauses.clone()).permit(account, *now) {
+        Permit::Go => None,
+        Permit::Wait { until } => Some(until),
+        Permit::Stop { reason } => return Answer::No(Refusal::Provider(reason)),
+    };
     let expected = Amount {
         tokens: limits.turn.tokens.unwrap_or(0),
         micro_usd: micro(limits.turn.usd).unwrap_or(0),
@@ -103,15 +109,14 @@ pub fn ask(asked: &Asked<'_>, spending: &Spending, spent: Amount, reserved: Amou
     if run.admit(spending.spent, reserved, wanted).is_err() {
         return Answer::Wait(Waiting::Others);
     }
-    match Pauses::new(spending.pauses.clone()).permit(account, *now) {
+    match until {
         // What only the task limits is set aside for it, too.
-        Permit::Go => Answer::Go(Amount {
+        None => Answer::Go(Amount {
             tokens: run.tokens.map_or(of_task.tokens, |_| wanted.tokens),
             micro_usd: run.micro_usd.map_or(of_task.micro_usd, |_| wanted.micro_usd),
             ..wanted
         }),
-        Permit::Wait { until } => Answer::Wait(Waiting::Provider(until)),
-        Permit::Stop { reason } => Answer::No(Refusal::Provider(reason)),
+        Some(until) => Answer::Wait(Waiting::Provider(until)),
     }
 }
 
@@ -221,15 +226,15 @@ mod tests {
         let Answer::No(refusal) = ask(&asked, &spending, none, none) else { panic!("refused") };
         assert_eq!(
             refusal.to_string(),
-            "limit of the run (`agent.limits.run`): 90 of 100 tokens are used, 0 are reserved, \
-             and the next turn may need 30"
+            "limit of the run (`agent.limits.run`): 90 of 100 tokens are used, and the next \
+             turn may need 30"
         );
     }
 
     #[test]
     fn a_limit_that_cannot_hold_an_agent_lets_it_have_no_turn() {
         let mut limits = ralph_config::Limits::default();
-        limits.task.usd = Some(1.0);
+        (limits.task.usd, limits.run.usd) = (Some(1.0), Some(1.0));
         let asked =
             Asked { limits: &limits, account: "a", blind: Some(Counter::MicroUsd), now: NOW };
         let mut spending = begin(None, NOW);
