@@ -141,6 +141,8 @@ pub enum Origin {
     Workspace,
     /// A rescue ref: `ralph run parallel retry` lands it.
     Rescue,
+    /// Work on a task that is not open any more: it is kept, or the next run keeps it.
+    Ended,
 }
 
 /// A record of the new state.
@@ -289,22 +291,40 @@ fn found(task: &str, trace: &Trace, root: &Path, now: Timestamp) -> Option<Entry
         Origin::Target
     } else if let Some(work) = work {
         commit(&mut record, work);
-        Origin::Commit
+        // Finished work gets a rescue ref when its worker gives it up.
+        let kept = trace.rescued.as_ref().filter(|kept| kept.work.claim == work.claim);
+        record.rescue_ref = kept.map(|kept| kept.name.clone());
+        match (is_open, kept) {
+            (true, None) => Origin::Commit,
+            (true, Some(_)) => {
+                record.mark_blocked(now.to_string(), LOST);
+                Origin::Rescue
+            }
+            (false, None) => Origin::Ended,
+            (false, Some(_)) => {
+                record.mark_completed(now.to_string());
+                record.last_error = Some("it was ended while it was worked on".to_owned());
+                Origin::Ended
+            }
+        }
     } else if place.is_some() {
         record.step = Some(WorkerStep::Working);
         // No attempt is used up by a file that was lost.
         record.interrupted = Some(true);
-        Origin::Workspace
+        if is_open { Origin::Workspace } else { Origin::Ended }
     } else if let (true, None, Some(rescued)) = (is_open, &trace.landed, &trace.rescued) {
         commit(&mut record, &rescued.work);
         record.rescue_ref = Some(rescued.name.clone());
-        record.mark_blocked(now.to_string(), "its record was lost; its work is kept");
+        record.mark_blocked(now.to_string(), LOST);
         Origin::Rescue
     } else {
         return None;
     };
     Some(Entry { record, origin })
 }
+
+/// Why work is blocked of which only its rescue ref tells.
+const LOST: &str = "its record was lost, and why it did not land; its work is kept";
 
 /// The landing of a task that was not opened again since.
 fn still_landed(trace: &Trace) -> Option<&Landed> {
@@ -488,7 +508,8 @@ mod tests {
     #[test]
     fn committed_work_is_landed_and_an_edit_beside_it_is_kept_first() {
         for (settled, step) in [(true, WorkerStep::Committed), (false, WorkerStep::Fixing)] {
-            let trace = Trace { workspace: Some(place(Some(work(settled)))), ..Trace::default() };
+            let workspace = Some(place(Some(work(settled))));
+            let trace = Trace { queue: open(""), workspace, ..Trace::default() };
             let (origin, record) = decide(trace).expect("a record");
             assert_eq!((origin, record.step.clone()), (Origin::Commit, Some(step)));
             assert!(recover::has_committed_work(&record));
@@ -497,8 +518,8 @@ mod tests {
 
     #[test]
     fn a_workspace_without_a_commit_is_a_task_to_start_again_at_no_cost() {
-        let (origin, record) =
-            decide(Trace { workspace: Some(place(None)), ..Trace::default() }).expect("a record");
+        let trace = Trace { queue: open(""), workspace: Some(place(None)), ..Trace::default() };
+        let (origin, record) = decide(trace).expect("a record");
         assert_eq!(origin, Origin::Workspace);
         assert!(!record.is_terminal() && !recover::died_working(&record));
     }
@@ -516,6 +537,28 @@ mod tests {
         assert!(recover::has_committed_work(&record), "`retry` lands it");
         let done = Trace { queue: Queued::Finished, rescued, ..Trace::default() };
         assert_eq!(decide(done), None);
+    }
+
+    /// A worker that gives finished work up keeps it first; nothing is spent on that again unasked.
+    #[test]
+    fn work_that_did_not_land_is_not_landed_by_the_next_run() {
+        use WorkerLifecycle::{BlockedPush, Completed, Integrating};
+
+        let rescued = |claim: &str| {
+            let work = Work { claim: claim.to_owned(), ..work(true) };
+            Some(Rescued { name: "refs/ralph/rescue/RQ-1/1".to_owned(), work })
+        };
+        let decide = |queue, claim| {
+            let workspace = Some(place(Some(work(true))));
+            let trace = Trace { queue, workspace, rescued: rescued(claim), ..Trace::default() };
+            let (origin, record) = decide(trace).expect("a record");
+            (origin, record.lifecycle.clone(), record.rescue_ref.is_some())
+        };
+        assert_eq!(decide(open(""), "c1"), (Origin::Rescue, BlockedPush, true));
+        assert_eq!(decide(open(""), "c0"), (Origin::Commit, Integrating, false), "an earlier one");
+        assert_eq!(decide(Queued::Finished, "c1"), (Origin::Ended, Completed, true));
+        // The next run keeps it, since nobody wants it landed.
+        assert_eq!(decide(Queued::Finished, "c0"), (Origin::Ended, Integrating, false));
     }
 
     #[test]

@@ -15,6 +15,7 @@ use crate::context::Context;
 use crate::error::{CliError, Exit};
 use crate::project::Project;
 use crate::render::envelope::Schema;
+use crate::render::task::retry;
 use crate::render::worker;
 use crate::ui::{BOLD, Text};
 
@@ -89,6 +90,7 @@ const fn word(origin: Origin) -> &'static str {
         Origin::Commit => "commit",
         Origin::Workspace => "workspace",
         Origin::Rescue => "rescue_ref",
+        Origin::Ended => "ended",
     }
 }
 
@@ -131,8 +133,13 @@ fn story(Entry { record, origin }: &Entry) -> String {
         }
         Origin::Rescue => {
             let name = record.rescue_ref.as_deref().unwrap_or_default();
-            format!("its work is kept as {name}; `ralph run parallel retry` lands it")
+            let retry = retry(&record.task_id);
+            format!("its work did not land and is kept as {name}; `{retry}` tries again")
         }
+        Origin::Ended => match &record.rescue_ref {
+            Some(name) => format!("it is not open any more; its work is kept as {name}"),
+            None => format!("it is not open any more; the next run keeps what is in `{workspace}`"),
+        },
     }
 }
 
