@@ -386,8 +386,8 @@ fn folded(line: &str, width: usize) -> String {
 fn words(line: &str, most: usize) -> impl Iterator<Item = &str> {
     let mut left = line;
     std::iter::from_fn(move || {
-        let quoted = left.find('`').filter(|at| !left[..*at].contains(' '));
-        let quoted = quoted.and_then(|at| Some(at + 2 + left[at + 1..].find('`')?));
+        let word = left.split(' ').next().unwrap_or_default();
+        let quoted = word.find('`').and_then(|at| Some(at + 2 + left[at + 1..].find('`')?));
         let begin = quoted.filter(|end| columns(&left[..*end]) <= most).unwrap_or(0);
         let end = left[begin..].find(' ').map_or(left.len(), |at| begin + at + 1);
         let (word, rest) = left.split_at(end);

@@ -253,10 +253,15 @@ fn hints(summary: &RunSummary) -> Vec<String> {
     let unlanded = || of(Outcome::Blocked).chain(of(Outcome::Failed));
     match summary.place {
         WorkPlace::Workspaces => {
-            if let Some(first) = unlanded().next() {
+            let mut tasks = unlanded();
+            if let Some(first) = tasks.next() {
+                let again = match tasks.next() {
+                    None => retry(&first.task),
+                    Some(_) => "ralph run parallel retry --all".to_owned(),
+                };
                 hints.push(format!(
-                    "`ralph run parallel status` shows what is kept; `{}` tries again.",
-                    retry(&first.task)
+                    "`ralph run parallel status` shows what is kept; after `{again}` the next run \
+                     tries again."
                 ));
             }
         }
@@ -432,6 +437,16 @@ mod tests {
         let summary = RunSummary { tasks: vec![task, left], ..RunSummary::default() };
         let told = hints(&summary).join("\n");
         assert!(told.contains("RQ-0002 changed is in your checkout"), "{told}");
+    }
+
+    #[test]
+    fn one_task_is_retried_by_its_id_and_several_together() {
+        let place = WorkPlace::Workspaces;
+        let mut summary = RunSummary { place, ..RunSummary::default() };
+        summary.tasks.push(task(Outcome::Failed, ""));
+        assert!(hints(&summary)[0].contains("`ralph run parallel retry --task RQ-0001`"));
+        summary.tasks.push(task(Outcome::Blocked, ""));
+        assert!(hints(&summary)[0].contains("`ralph run parallel retry --all`"));
     }
 
     #[test]
