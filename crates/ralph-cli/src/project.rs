@@ -18,8 +18,8 @@ use ralph_queue::runnability::{DoingFirst, Drafts, Selection, TaskReport};
 use ralph_queue::settle::{Take, Undecided};
 use ralph_queue::validate::Rules;
 use ralph_queue::{
-    Document, Edit, EditError, Edited, IdMarks, IdRules, LegacyLock, LoadError, Place, Previewed,
-    Queue, QueueFiles, Task, UpdateError,
+    Document, Edit, EditError, Edited, IdMarks, IdRules, LegacyLock, LoadError, ParseError, Place,
+    Previewed, Queue, QueueFiles, Task, UpdateError,
 };
 use ralph_state::file::Saved;
 use ralph_state::{Clock as _, Store, TaskId, Timestamp};
@@ -327,6 +327,8 @@ impl Project {
             return renamed(self.shown(&old), self.shown(path)).at(old.clone());
         }
         let known = match &error {
+            // What becomes of both versions is for `queue resolve` to say, whatever git has.
+            LoadError::Parse { source: ParseError::ConflictMarkers { .. }, .. } => None,
             LoadError::Missing { path } | LoadError::Parse { path, .. } => self.known_to_git(path),
             _ => None,
         };

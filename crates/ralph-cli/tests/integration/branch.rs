@@ -87,6 +87,11 @@ fn a_true_conflict_leaves_a_valid_file_and_is_told() {
     );
     assert!(!ran.stderr.contains('\u{1b}'));
     assert!(desk.read("a").contains("\"title\":\"y\""));
+    // Git need not know a file for its markers to be resolved.
+    desk.write(".ralph/queue.jsonc", "<<<<<<< ours\n{}\n=======\n{}\n>>>>>>> theirs\n");
+    for args in [&["queue", "list"][..], &["task", "add", "x"], &["queue", "repair"]] {
+        assert_eq!(desk.error(args, 3)["next"], "ralph queue resolve --dry-run");
+    }
     desk.write("b", "{");
     let ran = desk.ralph(&["queue", "merge-driver", "o", "a", "b", ".ralph/done.jsonc"]);
     let told = "`.ralph/done.jsonc` cannot be merged: cannot read the version of theirs";
