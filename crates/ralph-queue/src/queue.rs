@@ -126,7 +126,7 @@ impl Queue {
         indices.map(move |index| Listed { queue: self, place, index })
     }
 
-    /// These tasks, made for a look at each and not kept: what goes through a large file needs
+    /// These tasks of this queue, made for a look at each and not kept: what goes through a large file needs
     /// little memory, and less time.
     pub fn look_at<'q>(
         &'q self,
