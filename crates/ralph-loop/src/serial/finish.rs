@@ -236,10 +236,13 @@ impl Serial<'_> {
         if preflight::foreign_changes(self.project)?.is_empty() {
             return Ok(());
         }
-        let runtime = runtime_paths(repo.root());
+        // The queue stays the user's: a copy of it as it is now would be in the way of their edits
+        // when the work is brought back.
+        let mut exclude = runtime_paths(repo.root());
+        exclude.extend(checkout::queue_files(self.project));
         let message = landing::rescue_message(task, title);
         let head = repo.head()?.commit().cloned();
-        let snapshot = repo.snapshot(&runtime, &message, head.as_ref())?;
+        let snapshot = repo.snapshot(&exclude, &message, head.as_ref())?;
         let name = landing::rescue_ref(repo, task, &snapshot)?;
         if repo.resolve(&name)?.is_none()
             && repo.update_ref(&name, &snapshot, None)? == UpdateRef::Stale

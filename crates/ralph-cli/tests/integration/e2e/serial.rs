@@ -137,6 +137,14 @@ fn an_agent_that_fails_leaves_its_work_in_the_checkout_and_a_copy() {
     assert!(scene.landed().is_empty());
     let task = scene.ralph(&["task", "show", "RQ-0001"]).stdout;
     assert!(task.contains("\"todo\""), "{task}");
+    // Brought back, it leaves the queue to the user, who has changed it meanwhile.
+    fs_err::remove_file(scene.dir.join("half.txt")).expect("it is there");
+    scene.ralph(&["task", "edit", "title", "Another title", "RQ-0001"]).success();
+    scene.ralph(&["rescue", "restore", "RQ-0001"]).success();
+    scene.git(&["cherry-pick", "rescue/RQ-0001/1"]);
+    assert_eq!(scene.git(&["show", "HEAD:half.txt"]), "half");
+    let task = super::super::parse(&scene.ralph(&["task", "show", "RQ-0001"]).stdout);
+    assert_eq!((&task["title"], &task["status"]), (&"Another title".into(), &"todo".into()));
 }
 
 #[test]
