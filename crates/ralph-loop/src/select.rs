@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ralph_queue::runnability::{Reason, Report, UnmetDependency};
+use ralph_queue::runnability::{Reason, Report, TaskReport, UnmetDependency};
 use ralph_queue::{Queue, Status, Task, lease};
 use ralph_state::{ParallelStateFile, TaskId, Timestamp, WorkerLifecycle, WorkerRecord};
 
@@ -131,18 +131,7 @@ pub fn forecast<'q>(
         known.any(|known| known.id == task.id)
     };
     let mut rest: Vec<_> = rows().filter(|(task, _)| !is_known(&forecast, task)).collect();
-    // Those that wait for nothing but what comes; each may be what another waits for.
-    loop {
-        let before = coming.len();
-        for (task, row) in &rest {
-            if row.reasons.iter().all(|reason| waits_only_for(reason, &coming)) {
-                coming.insert(task.id.as_str());
-            }
-        }
-        if coming.len() == before {
-            break;
-        }
-    }
+    spread(&rest, &mut coming);
     let mut begun = forecast.starts.len();
     for (task, row) in rest.drain(..) {
         let reasons =
@@ -157,12 +146,45 @@ pub fn forecast<'q>(
     forecast
 }
 
-fn waits_only_for(reason: &Reason, coming: &BTreeSet<&str>) -> bool {
-    let Reason::UnmetDependencies { dependencies } = reason else { return false };
-    dependencies.iter().all(|dependency| match dependency {
-        UnmetDependency::NotComplete { id, .. } => coming.contains(id.as_str()),
-        _ => false,
-    })
+/// Adds the tasks that wait for nothing but what comes; each may be what another waits for.
+fn spread<'q>(rest: &[(&'q Task, &'q TaskReport)], coming: &mut BTreeSet<&'q str>) {
+    let mut missing = vec![0_usize; rest.len()];
+    let mut waiting: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    let mut ready = Vec::new();
+    for (index, (_, row)) in rest.iter().enumerate() {
+        let Some(mut awaited) = awaited(&row.reasons) else { continue };
+        awaited.retain(|id| !coming.contains(id));
+        missing[index] = awaited.len();
+        if awaited.is_empty() {
+            ready.push(index);
+        }
+        for id in awaited {
+            waiting.entry(id).or_default().push(index);
+        }
+    }
+    while let Some(index) = ready.pop() {
+        let id = rest[index].0.id.as_str();
+        coming.insert(id);
+        for follower in waiting.remove(id).unwrap_or_default() {
+            missing[follower] -= 1;
+            if missing[follower] == 0 {
+                ready.push(follower);
+            }
+        }
+    }
+}
+
+/// The tasks that have to be complete first; `None` when something else is in the way, too.
+fn awaited(reasons: &[Reason]) -> Option<Vec<&str>> {
+    let mut awaited = Vec::new();
+    for reason in reasons {
+        let Reason::UnmetDependencies { dependencies } = reason else { return None };
+        for dependency in dependencies {
+            let UnmetDependency::NotComplete { id, .. } = dependency else { return None };
+            awaited.push(id.as_str());
+        }
+    }
+    Some(awaited)
 }
 
 /// Whether a finished record says nothing any more that the queue does not.
