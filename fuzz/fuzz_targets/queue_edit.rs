@@ -30,7 +30,8 @@ fuzz_target!(|bytes: &[u8]| {
     assert_eq!(Document::parse(after.text()).as_ref(), Ok(&after));
     let ids: Vec<_> = document.tasks().iter().map(|task| &task.id).collect();
     for (index, id) in ids.iter().enumerate() {
-        if touched.contains(id) || ids.iter().filter(|other| *other == id).count() > 1 {
+        let is_touched = touched.iter().any(|task| task.id == **id);
+        if is_touched || ids.iter().filter(|other| *other == id).count() > 1 {
             continue;
         }
         let at = after.tasks().iter().position(|task| task.id == **id);
