@@ -620,6 +620,8 @@ pub struct LoopConfig {
     pub wait_timeout_seconds: u64,
     /// Notify when a task became free.
     pub notify_when_unblocked: bool,
+    /// After so many tasks in a row that did not land, a run begins no further one; 0 is never.
+    pub stop_after_failures: u32,
 }
 
 /// `plugins.*`

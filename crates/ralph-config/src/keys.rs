@@ -178,6 +178,7 @@ pub(crate) const KEYS: &[(&str, Kind, &str)] = &[
     ("loop.wait_poll_ms", Whole(50, EVER), "1000"),
     ("loop.wait_timeout_seconds", Whole(0, EVER), "0"),
     ("loop.notify_when_unblocked", Switch, "false"),
+    ("loop.stop_after_failures", Whole(0, 10_000), "5"),
     ("plugins.plugins.*.enabled", Switch, ""),
     ("plugins.plugins.*.config", Any, ""),
 ];

@@ -73,6 +73,9 @@ pub enum StopReason {
     Limit,
     /// A task did not get done in the user's checkout, and what is left of it comes first.
     WorkLeft,
+    /// As many tasks in a row did not land as `loop.stop_after_failures` allows: what ails them
+    /// may ail the others.
+    Failures,
     /// A signal.
     Interrupted,
 }
@@ -102,6 +105,11 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// Whether it did not land, for a reason of its own.
+    pub fn is_failure(self) -> bool {
+        matches!(self, Self::Blocked | Self::Failed)
+    }
+
     /// The word for JSON.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -201,6 +209,48 @@ impl RunSummary {
 
     /// Whether any task failed or was blocked.
     pub fn any_unlanded(&self) -> bool {
-        self.tasks.iter().any(|task| matches!(task.outcome, Outcome::Blocked | Outcome::Failed))
+        self.tasks.iter().any(|task| task.outcome.is_failure())
+    }
+
+    /// Whether the last tasks that were worked on failed or were blocked, as many as that; never
+    /// for none.
+    pub fn has_failures_in_a_row(&self, many: u32) -> bool {
+        let worked = self.tasks.iter().rev().map(|task| task.outcome).filter(|outcome| {
+            !matches!(outcome, Outcome::Limited | Outcome::Held | Outcome::Interrupted)
+        });
+        let failures = worked.take_while(|outcome| outcome.is_failure()).count();
+        many > 0 && failures >= usize::try_from(many).unwrap_or(usize::MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failures_count_up_to_the_last_success() {
+        let summary = |outcomes: &[Outcome]| {
+            let task = |outcome: &Outcome| TaskSummary {
+                task: "RQ-0001".to_owned(),
+                title: String::new(),
+                outcome: *outcome,
+                attempts: 1,
+                wall: Duration::ZERO,
+                agent_turns: 1,
+                gate_runs: 0,
+                spent: Amount::default(),
+                commit: None,
+                reason: None,
+                in_checkout: false,
+                not_in_workspace: None,
+            };
+            RunSummary { tasks: outcomes.iter().map(task).collect(), ..RunSummary::default() }
+        };
+        let has = |outcomes: &[Outcome], many| summary(outcomes).has_failures_in_a_row(many);
+        assert!(!has(&[], 1) && !has(&[], 0) && !has(&[Outcome::Failed], 0));
+        assert!(has(&[Outcome::Landed, Outcome::Failed, Outcome::Blocked], 2));
+        assert!(!has(&[Outcome::Failed, Outcome::NoChange, Outcome::Failed], 2));
+        // What was stopped, or waits, says nothing of the tasks.
+        assert!(has(&[Outcome::Failed, Outcome::Interrupted, Outcome::Failed, Outcome::Held], 2));
     }
 }

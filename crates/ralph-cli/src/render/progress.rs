@@ -284,6 +284,11 @@ fn line(event: &Event) -> Option<Text> {
         Event::Stopping(StopReason::WorkLeft) => {
             text.style(RED, "What is left of it comes first: no other task begins beside it.")
         }
+        Event::Stopping(StopReason::Failures) => text.style(
+            RED,
+            "So many tasks in a row did not land (`loop.stop_after_failures`) that no other \
+             begins: what ails them may ail the others.",
+        ),
         Event::Stopping(StopReason::Interrupted) => {
             text.plain("Stopping; all work is kept, and the next run goes on with it.")
         }

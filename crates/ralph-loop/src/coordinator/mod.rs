@@ -687,6 +687,11 @@ impl Coordinator<'_> {
             StopReason::Requested
         } else if self.project.options.max_tasks.is_some_and(|max| self.started >= max) {
             StopReason::MaxTasks
+        } else if self
+            .summary
+            .has_failures_in_a_row(self.project.config.run_loop.stop_after_failures)
+        {
+            StopReason::Failures
         } else {
             return self.looked_at_queue.is_none_or(|when| when.elapsed() >= QUEUE_ROUND);
         };

@@ -412,6 +412,11 @@ impl Serial<'_> {
             Some(StopReason::Requested)
         } else if self.project.options.max_tasks.is_some_and(|max| finished >= max) {
             Some(StopReason::MaxTasks)
+        } else if self
+            .summary
+            .has_failures_in_a_row(self.project.config.run_loop.stop_after_failures)
+        {
+            Some(StopReason::Failures)
         } else {
             None
         }

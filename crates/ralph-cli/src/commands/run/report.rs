@@ -138,6 +138,7 @@ fn stop_word(reason: StopReason) -> &'static str {
         StopReason::Machine => "machine",
         StopReason::Limit => "limit",
         StopReason::WorkLeft => "work_left",
+        StopReason::Failures => "failures",
         StopReason::Interrupted => "interrupted",
     }
 }

@@ -195,6 +195,25 @@ fn a_failed_task_that_left_something_ends_the_run() {
     }
 }
 
+/// Alone or in parallel, a run does not go through the whole queue with an agent that cannot do it.
+#[test]
+fn a_run_ends_when_one_task_after_the_other_fails() {
+    for run in [vec!["run", "loop"], vec!["run", "loop", "--parallel", "2"]] {
+        let scene = scene(9);
+        let fails: Vec<String> = (3..=9).map(|number| format!("RQ-{number:04}")).collect();
+        let acts: Vec<(&str, &str)> = fails.iter().map(|id| (id.as_str(), "exit 9")).collect();
+        scene.act(&acts);
+        let ran = scene.ralph(&[&run[..], &["--json"]].concat());
+        let summary = super::super::parse(&ran.exited(1).stdout);
+        assert_eq!(summary["stopped"], "failures", "{summary}");
+        assert_eq!(summary["landed"], 2, "{summary}");
+        let failed = summary["failed"].as_u64().expect("a number");
+        // What the other worker has begun meanwhile comes to its end.
+        assert!((5..=6).contains(&failed), "{summary}");
+        assert!(failed == 5 || run.len() > 2, "{summary}");
+    }
+}
+
 #[test]
 fn commit_and_push_pushes() {
     let scene = Scene::new(Remote::Bare, Books::Tracked);
