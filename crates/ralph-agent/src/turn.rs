@@ -20,6 +20,9 @@ use crate::{
 const LINGER: Duration = Duration::from_secs(10);
 /// Time from SIGTERM to SIGKILL.
 const GRACE: Duration = Duration::from_secs(1);
+/// How long is read at once of what an agent prints faster than it can be read, before limits and
+/// the user are heard again.
+const LOOK: Duration = Duration::from_millis(250);
 /// How much of the end of stderr is looked at.
 const STDERR_TAIL: u64 = 64 << 10;
 
@@ -241,11 +244,11 @@ pub fn run_turn(
     progress(Progress::Spawned(child.identity()));
     let finished = child.finish_watched(turn.limit, cancel, &mut || {
         // What cannot be read now is tried again at the end, and told then.
-        output.look(progress).ok();
+        output.look(Some(LOOK), progress).ok();
         stopped = watch.judge(&output, &turn.files);
         if stopped.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });
-    output.look(progress).map_err(read_error)?;
+    output.look(None, progress).map_err(read_error)?;
     let ending = match (finished.exit, stopped) {
         (Exit::Cancelled, Some(ending)) => ending,
         (exit, _) => exit.into(),
@@ -269,7 +272,7 @@ pub fn run_turn(
 /// Judges a turn by the files it left, when this process did not see its end.
 pub fn read_turn(runner: &Runner, files: &Path, ending: Ending) -> Result<Verdict, TurnError> {
     let mut output = Follow::open(runner, files)?;
-    output.look(&mut |_| {}).map_err(read_error)?;
+    output.look(None, &mut |_| {}).map_err(read_error)?;
     output.finish(ending, files, &mut |_| {})
 }
 
@@ -309,6 +312,9 @@ struct Follow {
     file: fs_err::File,
     parser: Parser,
     buffer: Vec<u8>,
+    /// How much there was when it was looked at last.
+    printed: u64,
+    /// How much of it was read.
     read: u64,
     /// Bytes of it that were read with nothing but news of failed requests.
     complaints: u64,
@@ -325,15 +331,23 @@ impl Follow {
             file,
             parser,
             buffer: vec![0; 64 << 10],
+            printed: 0,
             read: 0,
             complaints: 0,
             complains: false,
         })
     }
 
-    /// Takes in what is there now.
-    fn look(&mut self, progress: &mut dyn FnMut(Progress<'_>)) -> io::Result<()> {
-        self.parser.printed(Moment::of(&self.file.metadata()?));
+    /// Takes in what is there now, or as much of it as can be read in about such a time.
+    fn look(
+        &mut self,
+        time: Option<Duration>,
+        progress: &mut dyn FnMut(Progress<'_>),
+    ) -> io::Result<()> {
+        let begun = Instant::now();
+        let metadata = self.file.metadata()?;
+        self.printed = metadata.len();
+        self.parser.printed(Moment::of(&metadata));
         loop {
             let read = match self.file.read(&mut self.buffer) {
                 Ok(0) => return Ok(()),
@@ -350,6 +364,9 @@ impl Follow {
             // A line that is no event tells of an agent that lives.
             self.complains = told.unwrap_or(false);
             self.complaints += if self.complains { read as u64 } else { 0 };
+            if time.is_some_and(|time| begun.elapsed() >= time) {
+                return Ok(());
+            }
         }
     }
 
@@ -397,7 +414,9 @@ impl Watch {
     fn judge(&mut self, output: &Follow, files: &Path) -> Option<Ending> {
         let now = Instant::now();
         let errors = fs_err::metadata(stderr_path(files)).map_or(0, |file| file.len());
-        if self.log_limit.is_some_and(|limit| output.read + errors > limit) {
+        // All of it, also what nobody had the time to read yet.
+        let printed = output.printed.max(output.read);
+        if self.log_limit.is_some_and(|limit| printed + errors > limit) {
             return Some(Ending::Overflowed);
         }
         // Who complains does so on stderr too.
@@ -432,4 +451,28 @@ fn stderr_tail(files: &Path) -> Result<String, TurnError> {
 
 fn read_error(source: io::Error) -> TurnError {
     TurnError::Read { source }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Programs;
+
+    /// It may print for ever, and faster than anybody reads.
+    #[test]
+    fn an_agent_that_is_not_kept_up_with_is_ended_all_the_same() {
+        let dir = tempfile::tempdir().unwrap();
+        let command = Some(vec!["./agent".to_owned()]);
+        let programs = Programs { command, ..Programs::default() };
+        let runner = Runner::resolve("command", &programs).unwrap();
+        fs_err::write(stdout_path(dir.path()), vec![b'x'; 1 << 20]).unwrap();
+        let mut output = Follow::open(&runner, dir.path()).unwrap();
+        output.look(Some(Duration::ZERO), &mut |_| {}).unwrap();
+        assert!(0 < output.read && output.read < 1 << 20, "{} bytes", output.read);
+        let turn = Turn { log_limit: Some((1 << 20) - 1), ..Turn::new("", dir.path(), "", "") };
+        let judged = Watch::new(&turn).judge(&output, dir.path());
+        assert_eq!(judged, Some(Ending::Overflowed));
+        output.look(None, &mut |_| {}).unwrap();
+        assert_eq!(output.read, 1 << 20);
+    }
 }
