@@ -23,6 +23,9 @@ const GRACE: Duration = Duration::from_secs(1);
 /// How long is read at once of what an agent prints faster than it can be read, before limits and
 /// the user are heard again.
 const LOOK: Duration = Duration::from_millis(250);
+/// How long is read on in what was printed by an agent that was ended for the user or for
+/// printing too much.
+const LAST_LOOK: Duration = Duration::from_secs(2);
 /// How much of the end of stderr is looked at.
 const STDERR_TAIL: u64 = 64 << 10;
 
@@ -248,11 +251,12 @@ pub fn run_turn(
         stopped = watch.judge(&output, &turn.files);
         if stopped.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });
-    output.look(None, progress).map_err(read_error)?;
     let ending = match (finished.exit, stopped) {
         (Exit::Cancelled, Some(ending)) => ending,
         (exit, _) => exit.into(),
     };
+    let rest = matches!(ending, Ending::Overflowed | Ending::Cancelled).then_some(LAST_LOOK);
+    output.look(rest, progress).map_err(read_error)?;
     let Verdict { outcome, session_id, final_text, usage } =
         output.finish(ending, &turn.files, progress)?;
     tracing::debug!(runner = runner.name(), ?ending, outcome = outcome.as_str(), "turn");
