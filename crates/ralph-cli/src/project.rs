@@ -216,6 +216,15 @@ impl Project {
                 "after a merge, `{old}` was the id of two tasks; the one that is not finished is {new} now"
             ));
         }
+        for Touched { id, released, .. } in &edited.tasks {
+            if !released.is_empty() {
+                let released: Vec<&str> = released.iter().map(TaskId::as_str).collect();
+                context.ui.warn(format_args!(
+                    "{id} is rejected, which counts as finished; no longer waiting for it: {}",
+                    released.join(", ")
+                ));
+            }
+        }
         if edited.is_repeated {
             // A crash may have come between the edit and what follows it; or others have gone on.
             let queue = self.queue()?;

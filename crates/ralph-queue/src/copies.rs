@@ -36,7 +36,8 @@ impl Edit<'_> {
     }
 
     /// Splits a task that is not finished into `parts` new ones, which follow it and name it as
-    /// their parent. It is rejected itself, where it stands.
+    /// their parent. It is rejected itself, where it stands, and what waited for it waits for all
+    /// of them, as they wait for what held it back.
     pub fn split(
         &mut self,
         id: &str,
@@ -46,10 +47,12 @@ impl Edit<'_> {
         plan: Plan,
     ) -> Result<Vec<TaskId>, EditError> {
         let index = self.open(id)?;
-        let source = self.queue.task(index).clone();
+        let mut source = self.queue.task(index).clone();
         if source.status.is_terminal() {
             return Err(self.wrong_status(index, "split", "draft, todo or doing"));
         }
+        let held = self.held_back_by(&source);
+        source.blocks.retain(|id| !held.iter().any(|held| held.as_str() == id.trim()));
         let mut made = Vec::new();
         for part in 0..parts {
             let steps = match plan {
@@ -67,8 +70,39 @@ impl Edit<'_> {
         let names: Vec<&str> = made.iter().map(TaskId::as_str).collect();
         let note = format!("Split into {}.", names.join(", "));
         self.end(index, End::Rejected, Finish::InPlace, Some(&note));
-        self.queue.task_mut(index).custom_fields.insert("split".to_owned(), "true".to_owned());
+        let task = self.queue.task_mut(index);
+        task.custom_fields.insert("split".to_owned(), "true".to_owned());
+        task.blocks = source.blocks;
+        self.wait_for_parts(&source.id, &made, &held);
         Ok(made)
+    }
+
+    /// The open tasks that the `blocks` of a task names.
+    fn held_back_by(&self, task: &Task) -> Vec<TaskId> {
+        let open = self.queue.ids_and_statuses().filter(|(_, status)| !status.is_terminal());
+        let held = open.filter(|(id, _)| task.blocks.iter().any(|named| named.trim() == *id));
+        held.filter_map(|(id, _)| id.parse().ok()).collect()
+    }
+
+    /// Puts the parts of a task that was split in its place where an open task names it to say
+    /// what waits for what; `held` are those that it named itself.
+    fn wait_for_parts(&mut self, whole: &TaskId, parts: &[TaskId], held: &[TaskId]) {
+        for index in 0..self.queue.len() {
+            let task = self.queue.task(index);
+            if task.status.is_terminal() {
+                continue;
+            }
+            let mut changed = task.clone();
+            replace(&mut changed.depends_on, whole, parts);
+            replace(&mut changed.blocks, whole, parts);
+            if held.contains(&task.id) {
+                put(&mut changed.depends_on, parts);
+            }
+            if changed != *task {
+                changed.updated_at = Some(self.now().to_string());
+                *self.queue.task_mut(index) = changed;
+            }
+        }
     }
 
     fn put_copy(
@@ -94,5 +128,22 @@ impl Edit<'_> {
         task.set_status(how.status, self.now());
         self.add_at(task, index)?;
         Ok(id)
+    }
+}
+
+/// Puts the parts where the list names the whole.
+fn replace(ids: &mut Vec<String>, whole: &TaskId, parts: &[TaskId]) {
+    let Some(at) = ids.iter().position(|id| id.trim() == whole.as_str()) else { return };
+    let behind = ids.split_off(at);
+    put(ids, parts);
+    ids.extend(behind.into_iter().filter(|id| id.trim() != whole.as_str()));
+}
+
+/// Adds to the list what it lacks.
+fn put(ids: &mut Vec<String>, parts: &[TaskId]) {
+    for part in parts {
+        if !ids.iter().any(|id| id.trim() == part.as_str()) {
+            ids.push(part.to_string());
+        }
     }
 }

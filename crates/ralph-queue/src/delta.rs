@@ -37,9 +37,20 @@ pub struct Touched {
     /// The status that it came to, if it had another.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<Status>,
+    /// What it depends on, and did not before.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub depends_on: Vec<String>,
+    /// Once it is rejected: the open tasks that waited for it and, since a rejected task counts as
+    /// finished, wait no longer.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub released: Vec<TaskId>,
 }
 
 impl Touched {
+    pub(crate) fn new(id: TaskId, fate: Fate, status: Option<Status>) -> Self {
+        Self { id, fate, status, depends_on: Vec::new(), released: Vec::new() }
+    }
+
     /// Whether the task has the status, or is gone, as the change left it.
     pub fn stands_in(&self, queue: &Queue) -> bool {
         let now = queue.find(self.id.as_str()).map(|(_, task)| task.status);
@@ -104,10 +115,53 @@ impl Spliced {
 
     /// What it does to each task of `before`.
     pub(crate) fn touched(&self, before: &Queue) -> Vec<Touched> {
-        touched(&[
-            (before.document(), self.queue.as_ref().unwrap_or(before.document())),
-            (before.done_document(), self.done.as_ref().unwrap_or(before.done_document())),
-        ])
+        let queue = self.queue.as_ref().unwrap_or(before.document());
+        let done = self.done.as_ref().unwrap_or(before.done_document());
+        let files = [(before.document(), queue), (before.done_document(), done)];
+        let mut touched = touched(&files);
+        release(&mut touched, before.document(), &[queue, done]);
+        touched
+    }
+}
+
+/// Says of each task that was open and is rejected which others waited for it.
+fn release(touched: &mut [Touched], before: &Document, after: &[&Document; 2]) {
+    let rejected = touched.iter_mut().filter(|task| task.status == Some(Status::Rejected));
+    let rejected = rejected.map(|task| (task.id.clone(), &mut task.released));
+    let mut rejected: HashMap<TaskId, &mut Vec<TaskId>> = rejected.collect();
+    if rejected.is_empty() {
+        return;
+    }
+    let open = |document: &&Document, index: &usize| !document.status(*index).is_terminal();
+    let was_open: HashSet<&str> =
+        (0..before.len()).filter(|index| open(&before, index)).map(|i| before.id(i)).collect();
+    rejected.retain(|id, _| was_open.contains(id.as_str()));
+    let mut held: HashMap<String, Vec<TaskId>> = HashMap::new();
+    for document in after {
+        for index in (0..document.len()).filter(|index| document.is_blocking(*index)) {
+            let task = document.task(index);
+            if rejected.contains_key(&task.id) {
+                for id in &task.blocks {
+                    held.entry(id.trim().to_owned()).or_default().push(task.id.clone());
+                }
+            }
+        }
+    }
+    let queue = after[0];
+    for index in (0..queue.len()).filter(|index| open(&queue, index)) {
+        let mut waited_for = held.remove(queue.id(index)).unwrap_or_default();
+        if queue.is_related(index) {
+            let depends_on = queue.task(index).depends_on.iter();
+            waited_for.extend(depends_on.filter_map(|id| id.trim().parse().ok()));
+        }
+        for id in waited_for {
+            if let Some(released) = rejected.get_mut(&id) {
+                let id = queue.task_id(index);
+                if !released.contains(&id) {
+                    released.push(id);
+                }
+            }
+        }
     }
 }
 
@@ -133,6 +187,16 @@ impl<'d> Version<'d> {
             || self.document.task(self.index) == other.document.task(other.index)
     }
 
+    /// What it depends on, and the older version does not.
+    fn new_dependencies(self, older: Self) -> Vec<String> {
+        if !self.document.is_related(self.index) {
+            return Vec::new();
+        }
+        let known = &older.document.task(older.index).depends_on;
+        let depends_on = self.document.task(self.index).depends_on.iter();
+        depends_on.filter(|id| !known.contains(id)).cloned().collect()
+    }
+
     /// The id it had before.
     fn former_id(self) -> Option<&'d str> {
         let is_renamed = self.document.is_renamed(self.index);
@@ -146,7 +210,10 @@ fn touched(files: &[(&Document, &Document); 2]) -> Vec<Touched> {
     let (mut gone, mut new, mut found) = (Vec::new(), Vec::new(), Vec::new());
     let touched = |old: Option<Version<'_>>, task: Version<'_>, fate| {
         let status = old.filter(|old| old.status() != task.status()).map(|_| task.status());
-        Touched { id: task.document.task_id(task.index), fate, status }
+        Touched {
+            depends_on: old.map_or_else(Vec::new, |old| task.new_dependencies(old)),
+            ..Touched::new(task.document.task_id(task.index), fate, status)
+        }
     };
     for &(old, new_document) in files {
         for Step { old: from, new: to } in steps(old, new_document) {
@@ -190,7 +257,7 @@ fn touched(files: &[(&Document, &Document); 2]) -> Vec<Touched> {
         let fate = if after.contains(task.id()) { Fate::Moved } else { Fate::Removed };
         let id = task.document.task_id(task.index);
         if !told.contains(&id) {
-            found.push(Touched { id, fate, status: None });
+            found.push(Touched::new(id, fate, None));
         }
     }
     found

@@ -491,7 +491,7 @@ impl<'a> Edit<'a> {
                     (Fate::Changed, Some(new.status).filter(|status| *status != old.status))
                 }
             };
-            Touched { id: old.id.clone(), fate, status }
+            Touched::new(old.id.clone(), fate, status)
         };
         self.queue.touched().into_iter().map(touched).collect()
     }

@@ -207,8 +207,8 @@ pub(crate) struct CopyArgs {
 
 /// Split a task into parts
 ///
-/// The parts follow the task and name it as their parent; the task itself is rejected. Prints
-/// their ids.
+/// The parts follow the task and name it as their parent; the task itself is rejected, and what
+/// waited for it waits for all of them. Prints their ids.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

@@ -62,6 +62,12 @@ struct Document<'a> {
     changed: Vec<&'a TaskId>,
     moved: Vec<&'a TaskId>,
     removed: Vec<&'a TaskId>,
+    /// What tasks depend on that they did not depend on before.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    depends_on: Vec<Dependent<'a>>,
+    /// Tasks that wait no longer for one that was rejected.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    released: Vec<&'a TaskId>,
     failed: &'a [Failure],
     /// Tasks that were to go, and are still named by others.
     #[serde(skip_serializing_if = "<[TaskId]>::is_empty")]
@@ -69,6 +75,12 @@ struct Document<'a> {
     /// Of the texts of both files, of a dry run or a repair.
     #[serde(skip_serializing_if = "str::is_empty")]
     diff: &'a str,
+}
+
+#[derive(Serialize)]
+struct Dependent<'a> {
+    id: &'a TaskId,
+    depends_on: &'a [String],
 }
 
 /// Makes or shows a change, and tells it.
@@ -126,6 +138,11 @@ impl Report {
         self.tasks.iter().filter(|task| task.fate == fate).map(|task| &task.id).collect()
     }
 
+    fn dependents(&self) -> impl Iterator<Item = Dependent<'_>> {
+        let gained = self.tasks.iter().filter(|task| !task.depends_on.is_empty());
+        gained.map(|Touched { id, depends_on, .. }| Dependent { id, depends_on })
+    }
+
     /// Whether it changed anything, or would.
     pub(crate) fn is_empty(&self) -> bool {
         self.tasks.is_empty()
@@ -148,6 +165,8 @@ impl Report {
                 changed: self.ids(Fate::Changed),
                 moved: self.ids(Fate::Moved),
                 removed: self.ids(Fate::Removed),
+                depends_on: self.dependents().collect(),
+                released: released(&self.tasks),
                 failed: &self.failed,
                 kept: &self.kept,
                 diff: &self.diff,
@@ -170,6 +189,10 @@ impl Report {
             context.ui.say(format!("Kept, since other tasks name them: {}.", kept.join(", ")));
         }
         context.ui.say(self.summary());
+        for Dependent { id, depends_on } in self.dependents() {
+            let verb = if dry_run { "would depend" } else { "depends" };
+            context.ui.say(format!("{id} {verb} on {} now.", depends_on.join(", ")));
+        }
         Ok(exit)
     }
 
@@ -198,6 +221,11 @@ impl Report {
         }
         if self.is_empty() { Text::new().plain("Nothing to change.") } else { text }
     }
+}
+
+/// The tasks that wait no longer for one that was rejected.
+pub(crate) fn released(touched: &[Touched]) -> Vec<&TaskId> {
+    touched.iter().flat_map(|task| &task.released).collect()
 }
 
 /// How long the lines of a file are compared.

@@ -226,6 +226,37 @@ fn clones_and_parts() {
 }
 
 #[test]
+fn a_split_and_a_rejection_name_the_tasks_that_waited() {
+    let desk = desk();
+    desk.ralph(&["task", "edit", "depends_on", "RQ-0003", "RQ-0002"]).success();
+    let before = desk.read(".ralph/queue.jsonc");
+    let split = desk.ralph(&["task", "split", "RQ-0003"]);
+    let told = &split.success().stderr;
+    assert!(told.contains("RQ-0002 depends on RQ-0004, RQ-0005 now."), "{told}");
+    desk.ralph(&["queue", "validate"]).success();
+    desk.ralph(&["undo"]).success();
+    assert_eq!(desk.read(".ralph/queue.jsonc"), before);
+
+    let split = desk.json(&["task", "split", "RQ-0003", "--dry-run"]);
+    assert_eq!(split["depends_on"][0]["id"], "RQ-0002");
+    assert_eq!(split["released"], Value::Null);
+    let ways: [&[&str]; 4] = [
+        &["task", "reject", "RQ-0003"],
+        &["task", "status", "rejected", "RQ-0003"],
+        &["task", "edit", "status", "rejected", "RQ-0003"],
+        &["task", "batch", "status", "rejected", "RQ-0003"],
+    ];
+    for way in ways {
+        let ran = desk.ralph(way);
+        let told = &ran.success().stderr;
+        assert!(told.contains("no longer waiting for it: RQ-0002"), "{way:?}: {told}");
+        desk.ralph(&["undo"]).success();
+        assert_eq!(desk.json(way)["released"], json!(["RQ-0002"]), "{way:?}");
+        desk.ralph(&["undo"]).success();
+    }
+}
+
+#[test]
 fn a_document_of_mutations_is_all_or_nothing() {
     let desk = desk();
     let mutate = |document: &Value, args: &str| {

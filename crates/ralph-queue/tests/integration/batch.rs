@@ -152,6 +152,40 @@ fn copies_keep_what_the_task_says_and_drop_what_it_went_through() {
 }
 
 #[test]
+fn what_waits_for_a_task_waits_for_its_parts_once_it_is_split() {
+    let related = text(&[
+        r#""blocks": ["RQ-0004"]"#,
+        r#""depends_on": ["RQ-0003", "RQ-0001", " RQ-0003 "]"#,
+        r#""blocks": ["RQ-0005", "RQ-0002"]"#,
+        r#""status": "done", "depends_on": ["RQ-0003"]"#,
+        "",
+        r#""blocks": ["RQ-0003"]"#,
+    ]);
+    let queue = Queue::new(Document::parse(related).unwrap(), None);
+    let mut edit = Edit::new(&queue, now());
+    edit.split("RQ-0003", &IdRules::default(), 2, &Copy::default(), Plan::Drop).unwrap();
+    let relations = edit.queue.tasks().map(|task| {
+        format!("{} needs {:?}, blocks {:?}", &task.id.as_str()[6..], task.depends_on, task.blocks)
+    });
+    let relations: Vec<String> =
+        relations.map(|line| line.replace("RQ-000", "").replace('"', "")).collect();
+    assert_eq!(
+        relations,
+        [
+            "1 needs [], blocks [4]",
+            "2 needs [7, 8, 1], blocks []",
+            "3 needs [], blocks []",
+            "7 needs [], blocks []",
+            "8 needs [], blocks []",
+            "4 needs [3], blocks []",
+            "5 needs [7, 8], blocks []",
+            "6 needs [], blocks [7, 8]",
+        ]
+    );
+    assert!(edit.splice().is_ok());
+}
+
+#[test]
 fn prune_goes_by_age_status_and_number() {
     let done = text(&["", "", "", ""]).replace(
         "\"updated_at\"",

@@ -7,6 +7,7 @@ use ralph_state::{Clock as _, TaskId};
 use serde::{Deserialize, Serialize};
 
 use crate::args::{NoteArgs, StartArgs, StatusArgs};
+use crate::commands::edited::released;
 use crate::commands::input::Texts;
 use crate::context::Context;
 use crate::error::{CliError, ErrorKind, Exit};
@@ -92,6 +93,9 @@ struct Report<'a> {
     schema: Schema,
     rev: &'a str,
     tasks: &'a [Line],
+    /// Tasks that wait no longer for one that was rejected.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    released: Vec<&'a TaskId>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -130,7 +134,9 @@ fn make(
 fn tell(context: &Context, made: &Edited<Vec<Line>>) -> Result<Exit, CliError> {
     let Edited { value: tasks, rev, .. } = made;
     if context.ui.wants_json() {
-        context.ui.print_json(&Report { schema: Schema::v1("task-changed"), rev, tasks })?;
+        let schema = Schema::v1("task-changed");
+        let released = released(&made.tasks);
+        context.ui.print_json(&Report { schema, rev, tasks, released })?;
         return Ok(Exit::Done);
     }
     for Line { id, status, archived, changed } in tasks {
