@@ -9,9 +9,9 @@
 use std::path::{Path, PathBuf};
 
 use ralph_git::{FastForward, FetchError, GitError, Head, Operation, Sha};
-use ralph_queue::Place;
 use ralph_queue::landing::Texts;
 use ralph_queue::merge::{self, MergeError};
+use ralph_queue::{Place, QueueFiles};
 use ralph_state::file::{self, Durability, FileLock, LockError, ReplaceError};
 use thiserror::Error;
 
@@ -204,9 +204,14 @@ pub fn finish_set_aside(project: &Project) -> Result<(), CheckoutError> {
 
 /// The tracked queue files, relative to the work tree.
 pub(crate) fn queue_files(project: &Project) -> Vec<PathBuf> {
-    [&project.queue.queue, &project.queue.done]
+    books(project.repo.root(), &project.queue)
+}
+
+/// The queue files below `root`, relative to it.
+pub(crate) fn books(root: &Path, queue: &QueueFiles) -> Vec<PathBuf> {
+    [&queue.queue, &queue.done]
         .into_iter()
-        .filter_map(|path| path.strip_prefix(project.repo.root()).ok())
+        .filter_map(|path| path.strip_prefix(root).ok())
         .map(Path::to_owned)
         .collect()
 }

@@ -76,6 +76,11 @@ impl Layout {
         self.cache().join("stop_requested")
     }
 
+    /// What agents' turns made of the settings in this checkout.
+    pub fn changed_settings(&self) -> PathBuf {
+        self.cache().join("changed-settings.jsonc")
+    }
+
     /// Held by the worker that is landing: one at a time.
     pub fn lane_lock(&self) -> PathBuf {
         self.cache().join("parallel/lane.lock")

@@ -67,4 +67,5 @@ mod settings;
 pub mod status;
 pub mod target;
 pub mod turn;
+pub mod unseen;
 pub mod worker;

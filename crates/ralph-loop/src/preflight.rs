@@ -8,12 +8,15 @@ use ralph_config::{AgentConfig, CiGate};
 use ralph_git::{
     Change, ChangeKind, FetchError, GitError, Head, IdentityError, Operation, RemoteUrls, Repo, Sha,
 };
+use ralph_queue::QueueFiles;
 use thiserror::Error;
 
 use crate::allowance;
+use crate::event::Event;
 use crate::layout::{self, Layout};
 use crate::project::{CheckoutPolicy, Project};
 use crate::target;
+use crate::unseen::{self, Unseen, UnseenError};
 
 /// Why a run is refused before it starts. Nothing was changed.
 #[derive(Debug, Error)]
@@ -51,6 +54,15 @@ pub enum PreflightError {
         /// These.
         unmerged: Vec<Change>,
     },
+    /// Settings are as an agent's turn left them.
+    #[error("{}, and not committed", as_left(.changed))]
+    Unseen {
+        /// Which, and by whose turn.
+        changed: Vec<Unseen>,
+    },
+    /// It cannot be told whether they are.
+    #[error(transparent)]
+    Settings(#[from] UnseenError),
     /// The branch has commits that the remote does not have.
     #[error(
         "`{branch}` has {commits} commit{} that `{remote}/{branch}` lacks",
@@ -198,6 +210,29 @@ pub fn branch(repo: &Repo) -> Result<(String, Option<Sha>), PreflightError> {
 /// When it is not.
 pub fn gate_exists(project: &Project) -> Result<(), PreflightError> {
     gate_program(&project.config.agent.ci_gate, project.path.as_deref())
+}
+
+/// Whether the settings are what the user made of them: an agent that changed them has not said
+/// what the next run does.
+pub(crate) fn settings_seen(project: &Project) -> Result<(), PreflightError> {
+    match seen(&project.repo, &project.queue) {
+        Err(error @ PreflightError::Unseen { .. })
+            if project.options.checkout == CheckoutPolicy::Accept =>
+        {
+            project.tell(Event::Note(error.to_string()));
+            Ok(())
+        }
+        answer => answer,
+    }
+}
+
+/// The same for those who only say what a run would do.
+///
+/// # Errors
+/// When settings are as an agent's turn left them, or that cannot be told.
+pub fn seen(repo: &Repo, queue: &QueueFiles) -> Result<(), PreflightError> {
+    let changed = unseen::find(repo, queue)?;
+    if changed.is_empty() { Ok(()) } else { Err(PreflightError::Unseen { changed }) }
 }
 
 /// Whether the programs of agent and gate will be in a workspace.
@@ -409,6 +444,14 @@ fn pushed(project: &Project, branch: &str, commit: &Sha) -> Result<(), Preflight
 
 fn in_conflict(changes: &[Change]) -> String {
     if changes.is_empty() { String::new() } else { format!(", in conflict: {}", list(changes)) }
+}
+
+fn as_left(changed: &[Unseen]) -> String {
+    let files: Vec<String> = changed
+        .iter()
+        .map(|file| format!("`{}` is as the agent of {} left it", file.path.display(), file.task))
+        .collect();
+    files.join(", ")
 }
 
 fn list(changes: &[Change]) -> String {

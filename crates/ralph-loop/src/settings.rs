@@ -11,7 +11,7 @@ use ralph_git::{GitError, Head, Repo, Sha};
 use crate::layout::{self, runtime_paths};
 
 /// Whether `path`, relative to a work tree with the queue files `books`, is one of them.
-fn is_setting(path: &Path, books: &[PathBuf]) -> bool {
+pub(crate) fn is_setting(path: &Path, books: &[PathBuf]) -> bool {
     path.starts_with(".ralph")
         && !layout::is_runtime(path)
         && !books.iter().any(|book| book == path)

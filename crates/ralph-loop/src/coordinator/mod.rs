@@ -182,6 +182,7 @@ pub fn run(project: &Project, workers: usize) -> Result<RunSummary, RunError> {
     if let Some(session) = open_session(project)? {
         return Err(RunError::SerialSession { task: session });
     }
+    preflight::settings_seen(project)?;
     project.queue.load()?;
     let ground = preflight::parallel(project)?;
     state_is_known(project, &ground)?;

@@ -34,6 +34,7 @@ use crate::preflight::{self, PreflightError};
 use crate::project::Project;
 use crate::select::Standing;
 use crate::turn::{self, AgentSession, Failure, TakeTurnError, TurnPlace};
+use crate::unseen::{self, Settings, UnseenError};
 use crate::{living, prompt, retention, select, settings, worker};
 
 /// Which tasks to work on.
@@ -136,6 +137,9 @@ pub enum SerialError {
     /// The checkout could not be looked after.
     #[error(transparent)]
     Checkout(#[from] CheckoutError),
+    /// It cannot be told what an agent made of the settings.
+    #[error(transparent)]
+    Unseen(#[from] UnseenError),
     /// The run's own files cannot be used.
     #[error("cannot use the run's own files")]
     Io(#[from] std::io::Error),
@@ -247,6 +251,10 @@ impl Serial<'_> {
         {
             return Err(SerialError::OtherSession { open: open.task_id.clone() });
         }
+        if let Some(session) = &mut session {
+            self.settle_turn(session)?;
+        }
+        preflight::settings_seen(self.project)?;
         loop {
             if self.project.cancel.is_cancelled() {
                 self.stop(StopReason::Interrupted);
@@ -294,6 +302,25 @@ impl Serial<'_> {
         }
     }
 
+    /// Ends what the turn of a dead run left running, and records what it made of the settings.
+    fn settle_turn(&self, session: &mut SessionFile) -> Result<(), SerialError> {
+        end_orphans(session)?;
+        if let Some(found) = kept::<Settings>(session, unseen::FOUND) {
+            unseen::record(&self.project.repo, &self.project.queue, &session.task_id, &found)?;
+            session.extra.remove(unseen::FOUND);
+            self.record(|session| drop(session.extra.remove(unseen::FOUND)))?;
+        }
+        Ok(())
+    }
+
+    /// Records what an agent's turn, or the gate with what the agent wrote, made of the settings.
+    fn note_settings(&self, tally: &Tally, found: &Settings) -> Result<(), SerialError> {
+        let task = tally.task.id.as_str();
+        unseen::record(&self.project.repo, &self.project.queue, task, found)?;
+        self.project.faults.point("serial", "noted", "");
+        Ok(())
+    }
+
     /// The session to go on with, or a new one for the next task.
     fn next(
         &mut self,
@@ -303,7 +330,6 @@ impl Serial<'_> {
         let queue = self.project.queue.load()?;
         retention::clean(self.project, &queue)?;
         if let Some(mut session) = session {
-            end_orphans(&session)?;
             if let Some(was) = session.extra.get(BRANCH).and_then(|branch| branch.as_str())
                 && was != self.branch
             {
@@ -599,16 +625,21 @@ impl Serial<'_> {
             }
             tally.gates += 1;
             let gates = tally.gates;
+            let found = unseen::read(self.project.repo.root(), &self.project.queue)?;
             self.record(|session| {
                 reach(session, SessionStep::Gating);
                 session.gate_runs = Some(gates);
+                keep(session, unseen::FOUND, Some(&found));
             })?;
             self.tell_step(tally, WorkerStep::Gating);
             self.project.faults.point("serial", "gating", "");
             let env = turn::task_environment(&tally.task, tally.attempt);
             let marker = worker::marker(tally.task.id.as_str(), claim);
             let root = self.project.repo.root();
-            let failure = match gate::run(gate, root, &env, &marker, &self.project.cancel)? {
+            let verdict = gate::run(gate, root, &env, &marker, &self.project.cancel);
+            self.note_settings(tally, &found)?;
+            self.record(|session| drop(session.extra.remove(unseen::FOUND)))?;
+            let failure = match verdict? {
                 Verdict::Green { .. } => {
                     // What a gate changes (a formatter) has to pass it too.
                     if self.project.repo.work_tree_hash(&self.left_out())? == before {
@@ -691,9 +722,11 @@ impl Serial<'_> {
             tally,
             if step == SessionStep::Fixing { WorkerStep::Fixing } else { WorkerStep::Working },
         );
+        let found = unseen::read(self.project.repo.root(), &self.project.queue)?;
         self.record(|session| {
             reach(session, step);
             session.agent_turns = Some(turns);
+            keep(session, unseen::FOUND, Some(&found));
         })?;
         let mut recorded = Ok(());
         let mut was_started = false;
@@ -722,6 +755,8 @@ impl Serial<'_> {
         };
         let report = turn::take(self.project, &runner, &tally.task, place, prompt, &mut progress);
         recorded?;
+        self.project.faults.point("serial", "turned", "");
+        self.note_settings(tally, &found)?;
         if report.is_err() && !was_started {
             // A turn that no agent took is none.
             tally.turns -= 1;
@@ -737,6 +772,7 @@ impl Serial<'_> {
         let pauses = self.spending.borrow().pauses.clone();
         self.record(|session| {
             session.agent = None;
+            session.extra.remove(unseen::FOUND);
             session.agent_turns = Some(turns);
             session.spent = Some(spent).filter(|spent| *spent != Amount::default());
             keep(session, PAUSES, Some(pauses).filter(|pauses| !pauses.is_empty()));
@@ -817,7 +853,7 @@ fn keep(session: &mut SessionFile, field: &str, value: Option<impl Serialize>) {
 }
 
 /// What was kept so; `None` for what cannot be read, too.
-fn kept<T: DeserializeOwned>(session: &SessionFile, field: &str) -> Option<T> {
+pub(crate) fn kept<T: DeserializeOwned>(session: &SessionFile, field: &str) -> Option<T> {
     serde_json::from_str(session.extra.get(field)?.as_str()?).ok()
 }
 

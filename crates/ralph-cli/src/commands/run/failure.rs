@@ -12,6 +12,7 @@ use ralph_loop::rebuild::SurveyError;
 use ralph_loop::retry::RetryError;
 use ralph_loop::serial::SerialError;
 use ralph_loop::turn::TakeTurnError;
+use ralph_loop::unseen::{Unseen, UnseenError};
 use ralph_loop::worker::WorkerError;
 
 use crate::error::{CliError, ErrorKind, by, is_dead};
@@ -35,6 +36,30 @@ fn put_aside(changes: &[Change]) -> &'static str {
     } else {
         "Commit them, or put them aside with `git stash`."
     }
+}
+
+/// How a user says of settings that an agent changed whether they are wanted.
+fn look_at(changed: &[Unseen]) -> String {
+    let names = |is_tracked| {
+        let files = changed.iter().filter(move |file: &&Unseen| file.is_tracked == is_tracked);
+        let names: Vec<String> = files.map(|file| file.path.display().to_string()).collect();
+        names.join(" ")
+    };
+    let (known, new) = (names(true), names(false));
+    let mut hints = Vec::new();
+    if !known.is_empty() {
+        hints.push(format!(
+            "`git diff HEAD -- {known}` shows what it did. Commit it, or \
+             `git checkout HEAD -- {known}` takes it back."
+        ));
+    }
+    if !new.is_empty() {
+        hints.push(format!(
+            "Git has no other version of `{new}`: look at it, then commit or edit it."
+        ));
+    }
+    hints.push("With `--force` the run obeys it as it is.".to_owned());
+    hints.join(" ")
 }
 
 /// How what git is in the middle of is ended.
@@ -126,6 +151,7 @@ impl From<PreflightError> for CliError {
                 ErrorKind::DirtyTree,
                 format!("{} With `--force` the run goes on all the same.", put_aside(changes)),
             ),
+            PreflightError::Unseen { changed } => (ErrorKind::Refused, look_at(changed)),
             PreflightError::UnderWay { operation, .. } => (ErrorKind::DirtyTree, end(*operation)),
             PreflightError::Unmerged { .. } => (
                 ErrorKind::DirtyTree,
@@ -186,6 +212,10 @@ impl From<PreflightError> for CliError {
                  (`--max-tokens`) or turns (`--max-turns`) instead."
                     .to_owned(),
             ),
+            PreflightError::Settings(_) => {
+                let PreflightError::Settings(error) = error else { unreachable!("just matched") };
+                return error.into();
+            }
             PreflightError::Identity(_) => {
                 let PreflightError::Identity(error) = error else { unreachable!("just matched") };
                 return error.into();
@@ -198,6 +228,17 @@ impl From<PreflightError> for CliError {
             }
         };
         Self::new(kind, error).hint(hint)
+    }
+}
+
+impl From<UnseenError> for CliError {
+    fn from(error: UnseenError) -> Self {
+        match error {
+            UnseenError::Git(error) => error.into(),
+            UnseenError::Load(error) => error.into(),
+            UnseenError::Record(error) => error.into(),
+            error => Self::new(ErrorKind::Io, error),
+        }
     }
 }
 
@@ -286,6 +327,7 @@ impl From<SerialError> for CliError {
             SerialError::Git(error) => error.into(),
             SerialError::Checkout(error) => error.into(),
             SerialError::Runner(error) => error.into(),
+            SerialError::Unseen(error) => error.into(),
             SerialError::Turn(TakeTurnError::Agent(TurnError::Spawn { .. }))
             | SerialError::Gate(_) => Self::new(ErrorKind::Missing, error)
                 .hint("`ralph config show` says what is run. Mend that, then repeat the command."),

@@ -9,11 +9,11 @@ use ralph_agent::{Programs, Runner, RunnerError};
 use ralph_config::trust::Trust;
 use ralph_config::{Config, Overrides};
 use ralph_git::{GitEnv, Repo};
-use ralph_loop::coordinator;
 use ralph_loop::event::Event;
 use ralph_loop::fault::Faults;
 use ralph_loop::layout::Layout;
 use ralph_loop::project::{CheckoutPolicy, Options, Project};
+use ralph_loop::{coordinator, preflight};
 use ralph_process::{Interrupts, SystemClock};
 use ralph_queue::QueueFiles;
 use ralph_queue::journal::Origin;
@@ -95,6 +95,12 @@ pub(super) fn open(
 pub(crate) fn rehearsed(context: &Context, args: &AgentArgs) -> Result<project::Project, CliError> {
     let (project, ..) = chosen(context, "ralph run --dry-run", &overrides(args))?;
     coordinator::no_run_is_active(&Layout::new(&project.root), &project.files)?;
+    // Where there is no git, no agent has ever worked.
+    if !context.global.force
+        && let Ok(repo) = context.repo(&project.root)
+    {
+        preflight::seen(&repo, &project.files)?;
+    }
     Ok(project)
 }
 

@@ -264,7 +264,7 @@ fn killed_at_any_point_every_task_lands_once() {
 
 /// A run that dies when it comes to `step`.
 #[track_caller]
-fn killed_at(scene: &Scene, step: &str) {
+pub(super) fn killed_at(scene: &Scene, step: &str) {
     scene.sandbox.write(format!("faults/serial.{step}"), "self\n");
     let mut command = scene.sandbox.command(super::super::RALPH, &scene.dir);
     command.args(["run", "loop"]).env("RALPH_FAULT_DIR", scene.sandbox.path("faults"));

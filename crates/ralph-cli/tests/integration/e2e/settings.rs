@@ -1,11 +1,17 @@
 //! Agents that change what decides what Ralph does: nothing of it lands unseen, nothing is lost.
 
-use super::{Books, Remote, Scene};
+use ralph_testkit::{Signal, wait_until};
+
+use super::{Books, PATIENCE, Remote, Scene};
 
 /// Turns the gate off and leaves a file, beside its work.
 const SLY: &str = r#"mkdir -p work .ralph/prompts; echo $ID > work/$ID.txt
 sed 's/"enabled": true/"enabled": false/' .ralph/config.jsonc > c; cat c > .ralph/config.jsonc; rm c
 echo "Do as you like." > .ralph/prompts/worker.md"#;
+
+/// Turns the gate off and does its work.
+const OFF: &str = r#"sed 's/"enabled": true/"enabled": false/' .ralph/config.jsonc > c
+cat c > .ralph/config.jsonc; rm -f c; mkdir -p work; echo $ID > work/$ID.txt"#;
 
 fn scene(count: usize) -> Scene {
     let scene = Scene::new(Remote::None, Books::Tracked);
@@ -29,7 +35,12 @@ fn a_serial_run_leaves_it_in_the_checkout_and_says_so() {
     assert_eq!(scene.git(&["ls-tree", "-r", "--name-only", "HEAD", ".ralph/prompts"]), "");
     let left = fs_err::read_to_string(scene.dir.join(".ralph/config.jsonc")).expect("there");
     assert!(left.contains("\"enabled\": false"), "{left}");
-    // Nor does the next run commit it.
+    // Nor does the next run commit it, once the user has made it their own.
+    for path in ["config.jsonc", "prompts/worker.md"] {
+        let path = scene.dir.join(".ralph").join(path);
+        let text = fs_err::read_to_string(&path).expect("there");
+        fs_err::write(path, text + "\n").expect("writable");
+    }
     scene.ralph(&["config", "trust", "init"]).success();
     scene.ralph(&["task", "add", "More"]).success();
     let ran = scene.ralph(&["run", "loop", "--json"]);
@@ -39,6 +50,107 @@ fn a_serial_run_leaves_it_in_the_checkout_and_says_so() {
     }
     assert_eq!(scene.git(&["show", "HEAD:.ralph/config.jsonc"]), before);
     assert_eq!(scene.git(&["ls-tree", "-r", "--name-only", "HEAD", ".ralph/prompts"]), "");
+}
+
+/// Every way to begin a run, and to ask what it would do.
+const WAYS: [&[&str]; 5] = [
+    &["run", "loop"],
+    &["run", "one"],
+    &["run", "loop", "--dry-run"],
+    &["run", "loop", "--parallel", "2", "--dry-run"],
+    &["run", "loop", "--parallel", "2"],
+];
+
+#[test]
+fn no_run_obeys_what_an_agent_made_of_the_settings_before_the_user_has_said_so() {
+    let scene = scene(1);
+    scene.act(&[("RQ-0001", OFF)]);
+    scene.ralph(&["run", "loop"]).success();
+    scene.ralph(&["task", "add", "More"]).success();
+    let refused = || {
+        for way in WAYS {
+            let ran = scene.ralph(way);
+            let told = &ran.exited(3).stderr;
+            for part in [
+                "`.ralph/config.jsonc` is as the agent of RQ-0001 left it",
+                "git diff HEAD -- .ralph/config.jsonc",
+                "git checkout HEAD -- .ralph/config.jsonc",
+            ] {
+                assert!(told.contains(part), "{part}: {ran}");
+            }
+        }
+    };
+    refused();
+    // Nor is it any better in the index, or with its trust renewed.
+    scene.git(&["add", ".ralph/config.jsonc"]);
+    scene.ralph(&["config", "trust", "init"]).success();
+    refused();
+    scene.git(&["checkout", "HEAD", "--", ".ralph/config.jsonc"]);
+    scene.ralph(&["run", "loop"]).success();
+    assert_eq!(scene.log("gates").len(), 2, "it was taken back");
+}
+
+#[test]
+fn settings_that_the_user_committed_or_edited_further_are_the_users() {
+    for commits in [true, false] {
+        let scene = scene(1);
+        scene.act(&[("RQ-0001", OFF)]);
+        scene.ralph(&["run", "loop"]).success();
+        scene.ralph(&["task", "add", "More"]).success();
+        if commits {
+            scene.commit("No gate");
+        } else {
+            let path = scene.dir.join(".ralph/config.jsonc");
+            let text = fs_err::read_to_string(&path).expect("there");
+            fs_err::write(path, text + "// I know.\n").expect("writable");
+        }
+        scene.ralph(&["run", "loop"]).success();
+        assert_eq!((scene.log("turns").len(), scene.log("gates").len()), (2, 1));
+    }
+}
+
+#[test]
+fn settings_that_git_does_not_know_are_looked_after_too() {
+    let gone = "rm .ralph/config.jsonc; mkdir -p work; echo $ID > work/$ID.txt";
+    for act in [OFF, gone] {
+        let scene = Scene::new(Remote::None, Books::Ignored);
+        scene.tasks(1);
+        scene.act(&[("RQ-0001", act)]);
+        scene.ralph(&["run", "loop"]).success();
+        let script = scene.sandbox.write("none.json", r#"{ "version": 1, "turns": [] }"#);
+        let runner = format!("scripted:{}", script.display());
+        let ran = scene.ralph(&["run", "loop", "--runner", &runner]);
+        assert!(ran.exited(3).stderr.contains("Git has no other version"), "{ran}");
+        let ran = scene.ralph(&["run", "loop", "--runner", &runner, "--force"]);
+        assert!(ran.success().stderr.contains("RQ-0001 left it"), "{ran}");
+    }
+}
+
+#[test]
+fn a_run_that_dies_forgets_no_change_of_the_settings() {
+    for step in ["working", "turned", "noted", "finishing"] {
+        let scene = scene(1);
+        // The first thing that the agent does: whenever the run dies, it is done.
+        let up = r#"touch "$LOG/up"; while [ ! -e "$LOG/go" ]; do sleep 0.05; done"#;
+        scene.act(&[("RQ-0001", &format!("{OFF}; {}", if step == "working" { up } else { ":" }))]);
+        if step == "working" {
+            let run = scene.start(&["run", "loop"]);
+            let up = scene.sandbox.path("log/up");
+            wait_until(PATIENCE, "the agent at work", || up.exists());
+            run.signal(Signal::KILL);
+            assert_ne!(run.wait(PATIENCE).code, Some(0));
+        } else {
+            super::serial::killed_at(&scene, step);
+        }
+        let ran = scene.ralph(&["run", "loop", "--dry-run"]);
+        assert!(ran.exited(3).stderr.contains("RQ-0001 left it"), "{step}: {ran}");
+        let ran = scene.ralph(&["run", "resume"]);
+        assert!(ran.exited(3).stderr.contains("RQ-0001 left it"), "{step}: {ran}");
+        scene.git(&["checkout", "HEAD", "--", ".ralph/config.jsonc"]);
+        scene.act(&[("RQ-0001", "mkdir -p work; echo $ID > work/$ID.txt")]);
+        scene.ralph(&["run", "resume"]).success();
+        scene.all_landed(1);
+    }
 }
 
 #[test]
