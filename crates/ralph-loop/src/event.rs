@@ -95,9 +95,10 @@ pub enum Outcome {
     Blocked,
     /// No work came of it.
     Failed,
-    /// A limit of the run, of the task, of the provider or of the agent ended it, or keeps it
-    /// waiting.
+    /// A limit of the run or of the provider keeps it waiting, as it does every other.
     Limited,
+    /// A limit of its own ended it, that of a task or of the agent; only the user gives it more.
+    TaskLimit,
     /// It waits for something that the user has to mend, and goes on next time.
     Held,
     /// Stopped by the user; it goes on next time.
@@ -120,6 +121,7 @@ impl Outcome {
             Self::Blocked => "blocked",
             Self::Failed => "failed",
             Self::Limited => "limited",
+            Self::TaskLimit => "task_limit",
             Self::Held => "held",
             Self::Interrupted => "interrupted",
         }
@@ -204,7 +206,8 @@ pub struct RunSummary {
 impl RunSummary {
     /// Whether a limit kept any task from landing.
     pub fn any_limited(&self) -> bool {
-        self.tasks.iter().any(|task| task.outcome == Outcome::Limited)
+        let is_limit = |outcome| matches!(outcome, Outcome::Limited | Outcome::TaskLimit);
+        self.tasks.iter().any(|task| is_limit(task.outcome))
     }
 
     /// Whether any task failed or was blocked.
@@ -216,7 +219,8 @@ impl RunSummary {
     /// for none.
     pub fn has_failures_in_a_row(&self, many: u32) -> bool {
         let worked = self.tasks.iter().rev().map(|task| task.outcome).filter(|outcome| {
-            !matches!(outcome, Outcome::Limited | Outcome::Held | Outcome::Interrupted)
+            use Outcome::{Held, Interrupted, Limited, TaskLimit};
+            !matches!(outcome, Limited | TaskLimit | Held | Interrupted)
         });
         let failures = worked.take_while(|outcome| outcome.is_failure()).count();
         many > 0 && failures >= usize::try_from(many).unwrap_or(usize::MAX)

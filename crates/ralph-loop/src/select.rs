@@ -6,7 +6,7 @@ use ralph_queue::runnability::{Reason, Report, TaskReport, UnmetDependency};
 use ralph_queue::{Queue, Status, Task, lease};
 use ralph_state::{ParallelStateFile, TaskId, Timestamp, WorkerLifecycle, WorkerRecord};
 
-use crate::worker::Held;
+use crate::worker::{Held, is_at_task_limit};
 use crate::{living, recover};
 
 /// What the records of parallel runs, living workers and claims mean for choosing the next task.
@@ -77,6 +77,7 @@ pub fn kept(record: &WorkerRecord, is_alive: bool) -> Reason {
     let error = record.last_error.clone();
     match record.lifecycle {
         _ if is_alive => Reason::Underway,
+        WorkerLifecycle::Failed if is_at_task_limit(record) => Reason::TaskLimit { error },
         WorkerLifecycle::Failed => Reason::Failed { error },
         WorkerLifecycle::BlockedPush => Reason::Unlanded { error },
         _ => match recover::stuck(record) {

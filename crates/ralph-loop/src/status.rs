@@ -93,6 +93,8 @@ pub enum Headline {
     Blocked,
     /// Tasks failed.
     Failed,
+    /// Tasks used up limits of their own.
+    TaskLimit,
     /// An older version left records that the next run adopts.
     Legacy,
     /// Nothing to do.
@@ -128,6 +130,9 @@ impl Headline {
             Self::Reopened => "What is to be tried again waits for the next run.",
             Self::Blocked => "Finished work is kept, but could not land.",
             Self::Failed => "Some tasks failed.",
+            Self::TaskLimit => {
+                "Some tasks used up their own limit; no run goes on with them by itself."
+            }
             Self::Legacy => "An older version left work here; the next parallel run adopts it.",
             Self::Idle => "Nothing is running, and nothing needs you.",
         }
@@ -169,13 +174,23 @@ pub fn headline(found: Option<&Salvaged>, world: &World) -> Headline {
         headline
     } else if any(WorkerLifecycle::BlockedPush) {
         Headline::Blocked
-    } else if any(WorkerLifecycle::Failed) {
-        Headline::Failed
+    } else if let Some(failed) = failed(views) {
+        failed
     } else if !ralph_state::legacy_work(&found.report).is_empty() {
         Headline::Legacy
     } else {
         Headline::Idle
     }
+}
+
+/// What matters most of the tasks that ended without work that could land, if there are any.
+fn failed(views: &[WorkerView]) -> Option<Headline> {
+    let failed = views.iter().filter(|view| view.needs_user(&WorkerLifecycle::Failed));
+    let word = |view: &WorkerView| match worker::is_at_task_limit(&view.record) {
+        true => Headline::TaskLimit,
+        false => Headline::Failed,
+    };
+    failed.map(word).min_by_key(|headline| *headline == Headline::TaskLimit)
 }
 
 /// What matters most of the records that have not ended, if there are any.

@@ -200,6 +200,11 @@ pub enum Reason {
         /// Why.
         error: Option<String>,
     },
+    /// It used up a limit of its own in a parallel run; it waits for the user.
+    TaskLimit {
+        /// Which, and how much of it.
+        error: Option<String>,
+    },
     /// A parallel run finished it, but could not land it; the work is kept, and waits for the user.
     Unlanded {
         /// Why.
@@ -224,6 +229,7 @@ impl Reason {
             | Self::Underway
             | Self::Begun { .. }
             | Self::Failed { .. }
+            | Self::TaskLimit { .. }
             | Self::Unlanded { .. } => true,
             Self::StatusNotRunnable { .. }
             | Self::DraftExcluded

@@ -126,6 +126,7 @@ pub(crate) fn reason(reason: &Reason) -> String {
         Reason::Begun { error: None } => "was begun by a parallel run".to_owned(),
         Reason::Begun { error } => format!("waits in a parallel run{}", why(error)),
         Reason::Failed { error } => format!("failed in a parallel run{}", why(error)),
+        Reason::TaskLimit { error } => format!("is at its own limit{}", why(error)),
         Reason::Unlanded { error } => format!("is finished, but could not land{}", why(error)),
         Reason::DraftExcluded => "is a draft".to_owned(),
         Reason::UnmetDependencies { dependencies } => {
@@ -161,7 +162,9 @@ pub(crate) fn reasons(reasons: &[Reason], id: &TaskId) -> String {
 fn next(reason: &Reason, id: &TaskId) -> Option<String> {
     match reason {
         Reason::Begun { .. } => Some("ralph run loop --parallel".to_owned()),
-        Reason::Failed { .. } | Reason::Unlanded { .. } => Some(retry(id.as_str())),
+        Reason::Failed { .. } | Reason::TaskLimit { .. } | Reason::Unlanded { .. } => {
+            Some(retry(id.as_str()))
+        }
         _ => None,
     }
 }

@@ -3,7 +3,7 @@
 use ralph_loop::event::Outcome;
 use ralph_loop::recover;
 use ralph_loop::status::WorkerView;
-use ralph_loop::worker::Held;
+use ralph_loop::worker::{Held, is_at_task_limit};
 use ralph_state::{WorkerLifecycle, WorkerRecord, WorkerStep};
 
 /// How a task ended in a run.
@@ -11,6 +11,7 @@ pub(crate) fn outcome(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::NoChange => "no change",
         Outcome::Interrupted => "stopped",
+        Outcome::TaskLimit => "task limit",
         other => other.as_str(),
     }
 }
@@ -51,6 +52,7 @@ pub(crate) fn recorded(record: &WorkerRecord) -> &str {
         WorkerLifecycle::Completed if record.no_change.is_some() => "no change needed",
         WorkerLifecycle::Completed if record.landed_commit.is_some() => "landed",
         WorkerLifecycle::Completed => "finished",
+        WorkerLifecycle::Failed if is_at_task_limit(record) => "at its own limit",
         WorkerLifecycle::Failed => "failed",
         WorkerLifecycle::BlockedPush => "could not land",
         other => other.as_str(),

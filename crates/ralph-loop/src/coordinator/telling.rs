@@ -95,7 +95,7 @@ pub fn summarise(
         }
         WorkerLifecycle::Completed if record.no_change.is_some() => Outcome::NoChange,
         WorkerLifecycle::Completed => Outcome::Landed,
-        WorkerLifecycle::Failed if record.extra.contains(worker::LIMITED) => Outcome::Limited,
+        WorkerLifecycle::Failed if worker::is_at_task_limit(record) => Outcome::TaskLimit,
         WorkerLifecycle::Failed => Outcome::Failed,
         WorkerLifecycle::BlockedPush => Outcome::Blocked,
         _ if stuck.is_some() => Outcome::Blocked,

@@ -160,6 +160,10 @@ impl Serial<'_> {
                 tally.reason = Some(reason);
                 Outcome::Limited
             }
+            Ended::TaskLimit(reason) => {
+                tally.reason = Some(reason);
+                Outcome::TaskLimit
+            }
             Ended::Held(reason) => {
                 tally.reason = Some(reason);
                 self.stop(StopReason::Machine);
@@ -184,7 +188,11 @@ impl Serial<'_> {
             // A blocked task keeps its session: the next run begins at its gate
             // or its push. One that met a limit, or a fault of the machine, goes
             // on where it was.
-            if !matches!(outcome, Outcome::Blocked | Outcome::Limited | Outcome::Held) {
+            let goes_on = matches!(
+                outcome,
+                Outcome::Blocked | Outcome::Limited | Outcome::TaskLimit | Outcome::Held
+            );
+            if !goes_on {
                 self.sessions.remove()?;
             }
         }

@@ -220,7 +220,10 @@ enum Ended {
     Done,
     Failed(String),
     Blocked(String),
+    /// At a limit of the run or of the provider.
     Limited(String),
+    /// At a limit of its own.
+    TaskLimit(String),
     Held(String),
     Stopped,
 }
@@ -277,13 +280,15 @@ impl Serial<'_> {
                 Ok(ended) => ended,
                 Err(SerialError::Refused(Refusal::Stopped)) => Ended::Stopped,
                 Err(SerialError::Refused(refusal)) => {
-                    if refusal.is_everybodys() {
-                        self.stop_at_limit(&refusal);
-                    }
                     if !is_resumed && tally.turns == 0 {
                         self.take_back(&tally)?;
                     }
-                    Ended::Limited(refusal.to_string())
+                    if refusal.is_everybodys() {
+                        self.stop_at_limit(&refusal);
+                        Ended::Limited(refusal.to_string())
+                    } else {
+                        Ended::TaskLimit(refusal.to_string())
+                    }
                 }
                 Err(error) => {
                     if !is_resumed && tally.turns == 0 {
@@ -571,7 +576,7 @@ impl Serial<'_> {
                     Some(Failure::Interrupted) => return Ok(Some(Ended::Stopped)),
                     Some(Failure::Final(reason)) => return Ok(Some(Ended::Failed(reason))),
                     Some(Failure::Machine(reason)) => return Ok(Some(Ended::Held(reason))),
-                    Some(Failure::Limit(reason)) => return Ok(Some(Ended::Limited(reason))),
+                    Some(Failure::Limit(reason)) => return Ok(Some(Ended::TaskLimit(reason))),
                     Some(Failure::Provider(reason)) if waits < turn::PROVIDER_WAITS => {
                         waits += 1;
                         self.project.tell(Event::Note(format!("{}: {reason}", tally.task.id)));
@@ -675,7 +680,7 @@ impl Serial<'_> {
                 Some(Failure::Interrupted) => return Ok(Some(Ended::Stopped)),
                 Some(Failure::Final(reason)) => return Ok(Some(Ended::Failed(reason))),
                 Some(Failure::Machine(reason)) => return Ok(Some(Ended::Held(reason))),
-                Some(Failure::Limit(reason)) => return Ok(Some(Ended::Limited(reason))),
+                Some(Failure::Limit(reason)) => return Ok(Some(Ended::TaskLimit(reason))),
                 Some(Failure::Provider(reason)) => {
                     self.project.tell(Event::Note(format!("{}: {reason}", tally.task.id)));
                     // The turn that was counted did nothing.

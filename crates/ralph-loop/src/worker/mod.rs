@@ -15,7 +15,7 @@ use ralph_git::{CreateError, FetchError, GitError, OpenError, RemoteUrls, Sha, W
 use ralph_queue::Task;
 use ralph_state::file::{FileLock, Holder, LockError};
 use ralph_state::parallel::WorkerEvent;
-use ralph_state::{ParallelStateFile, Store, TaskId, WorkerRecord, WorkerStep};
+use ralph_state::{ParallelStateFile, Store, TaskId, WorkerLifecycle, WorkerRecord, WorkerStep};
 use thiserror::Error;
 
 use crate::allowance::Refusal;
@@ -502,6 +502,11 @@ fn stopped(claim: &Claim) -> Result<WorkerEnd, WorkerError> {
 
 /// The field of a record that says that a limit made it fail.
 pub(crate) const LIMITED: &str = "limited";
+
+/// Whether the task ended at a limit of its own, that of a task or of its agent.
+pub fn is_at_task_limit(record: &WorkerRecord) -> bool {
+    record.lifecycle == WorkerLifecycle::Failed && record.extra.contains(LIMITED)
+}
 
 /// The field of an unfinished record that says what the user has to mend
 /// before any task can go on: see [`Held`].

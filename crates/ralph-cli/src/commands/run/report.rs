@@ -62,6 +62,7 @@ fn document(summary: &RunSummary) -> Value {
         "blocked": count(Outcome::Blocked),
         "failed": count(Outcome::Failed),
         "limited": count(Outcome::Limited),
+        "task_limit": count(Outcome::TaskLimit),
         "held": count(Outcome::Held),
         "waiting": summary.waiting,
         "unstarted": summary.unstarted,
@@ -290,17 +291,21 @@ fn hints(summary: &RunSummary) -> Vec<String> {
         }
         hints.push("Mend that, then start the run again: it goes on with what is held.".to_owned());
     }
-    match (of(Outcome::Limited).next(), summary.place) {
-        _ if summary.stopped == Some(StopReason::Limit) => hints.push(AT_LIMIT.to_owned()),
-        (None, _) => {}
-        (Some(first), WorkPlace::Workspaces) => hints.push(format!(
-            "`{}` lets the next run go on with it, its own limit unspent; raise that \
-             (`agent.limits`) if it needs more.",
-            retry(&first.task)
-        )),
-        (Some(_), WorkPlace::Checkout) => {
-            hints.push("With a higher limit, `ralph run resume` goes on with it.".to_owned());
-        }
+    if of(Outcome::Limited).next().is_some() || summary.stopped == Some(StopReason::Limit) {
+        hints.push(AT_LIMIT.to_owned());
+    }
+    if let Some(first) = of(Outcome::TaskLimit).next() {
+        hints.push(match summary.place {
+            WorkPlace::Workspaces => format!(
+                "No run goes on with {0} by itself. `{1}` lets the next one, with the limit of \
+                 the task unspent; raise that (`agent.limits.task`) if it needs more.",
+                first.task,
+                retry(&first.task)
+            ),
+            WorkPlace::Checkout => "With a higher limit of the task (`agent.limits.task`), \
+                                    `ralph run resume` goes on with it."
+                .to_owned(),
+        });
     }
     hints
 }
@@ -361,7 +366,11 @@ fn table(tasks: &[TaskSummary], width: Option<usize>) -> Text {
         let style = match task.outcome {
             Outcome::Landed | Outcome::NoChange | Outcome::Done => GREEN,
             Outcome::Blocked | Outcome::Failed => RED,
-            Outcome::Superseded | Outcome::Limited | Outcome::Held | Outcome::Interrupted => YELLOW,
+            Outcome::Superseded
+            | Outcome::Limited
+            | Outcome::TaskLimit
+            | Outcome::Held
+            | Outcome::Interrupted => YELLOW,
         };
         text = text.style(style, line(cells, &task.title)).line();
     }
@@ -448,6 +457,26 @@ mod tests {
         assert!(hints(&summary)[0].contains("`ralph run parallel retry --task RQ-0001`"));
         summary.tasks.push(task(Outcome::Blocked, ""));
         assert!(hints(&summary)[0].contains("`ralph run parallel retry --all`"));
+    }
+
+    #[test]
+    fn a_limit_of_a_task_is_not_told_as_one_of_the_run() {
+        let told = |outcome, place, stopped| {
+            let tasks = vec![task(outcome, "")];
+            hints(&RunSummary { tasks, place, stopped, ..RunSummary::default() }).join("\n")
+        };
+        let own = told(Outcome::TaskLimit, WorkPlace::Workspaces, None);
+        assert!(own.contains("`ralph run parallel retry --task RQ-0001`"), "{own}");
+        assert!(!own.contains(AT_LIMIT), "{own}");
+        let both = told(Outcome::TaskLimit, WorkPlace::Workspaces, Some(StopReason::Limit));
+        assert!(both.contains("retry --task RQ-0001") && both.contains(AT_LIMIT), "{both}");
+        let run = told(Outcome::Limited, WorkPlace::Workspaces, Some(StopReason::Limit));
+        assert_eq!(run, AT_LIMIT);
+        let serial = told(Outcome::TaskLimit, WorkPlace::Checkout, None);
+        assert!(
+            serial.contains("`agent.limits.task`") && serial.contains("run resume"),
+            "{serial}"
+        );
     }
 
     #[test]

@@ -221,7 +221,7 @@ fn next_command(
         | Headline::Reopened
         | Headline::Orphaned => Some(run_again(state)),
         Headline::Blocked => of(WorkerLifecycle::BlockedPush),
-        Headline::Failed => of(WorkerLifecycle::Failed),
+        Headline::Failed | Headline::TaskLimit => of(WorkerLifecycle::Failed),
         Headline::Damaged | Headline::Unrecorded | Headline::Left => {
             Some("ralph run parallel recover".to_owned())
         }

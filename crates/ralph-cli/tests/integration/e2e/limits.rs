@@ -88,7 +88,14 @@ fn a_task_that_used_up_its_turns_ends_and_others_go_on() {
 echo '{"type":"final","outcome":"failed","reason":"no"}'"#;
     let scene = scene(2, fails, r#""limits": { "task": { "turns": 2 } }"#);
     let summary = run(&scene, &["--parallel", "2"], 5);
-    assert_eq!((&summary["landed"], &summary["limited"]), (&1.into(), &1.into()), "{summary}");
+    assert_eq!((&summary["landed"], &summary["task_limit"]), (&1.into(), &1.into()), "{summary}");
+    let status = scene.ralph(&["run", "parallel", "status"]).success().stdout.clone();
+    assert!(status.contains("used up their own limit"), "{status}");
+    assert!(status.contains("RQ-0001  at its own limit"), "{status}");
+    let explained = scene.ralph(&["queue", "explain"]).success().stdout.clone();
+    assert!(
+        explained.contains("is at its own limit") && explained.contains("retry --task RQ-0001")
+    );
     assert_eq!(scene.log("turns").iter().filter(|task| *task == "RQ-0001").count(), 2);
 }
 
