@@ -44,6 +44,7 @@ pub mod books;
 pub mod checkout;
 pub mod claim;
 pub mod coordinator;
+pub mod ending;
 pub mod event;
 pub mod fault;
 pub mod gate;

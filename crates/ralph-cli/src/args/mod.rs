@@ -46,7 +46,7 @@ pub(crate) use init::InitArgs;
 pub(crate) use migrate::MigrateArgs;
 pub(crate) use queue::{
     ArchiveArgs, ExplainArgs, ListArgs, NextArgs, NextIdArgs, Order, QueueArgs, QueueCommand,
-    SortBy, TextOrJson,
+    SortBy, StopArgs, TextOrJson,
 };
 pub(crate) use rescue::{RescueArgs, RescueCommand};
 pub(crate) use run::{

@@ -68,16 +68,26 @@ Examples:
     Burndown(DaysArgs),
     Aging(AgingArgs),
     Dashboard(DashboardArgs),
-    /// Ask a running loop to end after the tasks at hand
-    #[command(after_help = "\
-Examples:
-  ralph queue stop")]
-    Stop,
+    Stop(StopArgs),
     NextId(NextIdArgs),
     Prune(PruneArgs),
     Sort(SortArgs),
     Repair(RepairArgs),
     Changes(ChangesArgs),
+}
+
+/// Ask a running loop to end after the tasks at hand
+///
+/// Workers whose run is gone end by themselves, after they landed what they have.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ralph queue stop
+  ralph queue stop --now")]
+pub(crate) struct StopArgs {
+    /// End workers whose run is gone at once; the next run goes on with their tasks
+    #[arg(long)]
+    pub(crate) now: bool,
 }
 
 /// List tasks in the order of work

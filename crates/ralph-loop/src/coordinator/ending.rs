@@ -1,18 +1,13 @@
 //! How a run ends its workers and what they leave running.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use ralph_process::EndReport;
 use ralph_state::{ProcessIdentity, WorkerRecord};
 
 use super::{Coordinator, RunError};
+use crate::ending;
 use crate::event::{Event, StopReason};
 use crate::worker::marker;
-
-/// Time between two looks at workers that were asked to stop.
-const STOP_ROUND: Duration = Duration::from_millis(20);
-/// What workers get to stop by themselves before they are killed.
-const STOP_GRACE: Duration = Duration::from_secs(2);
 
 impl Coordinator<'_> {
     /// Ends every worker and its agents within three seconds; the records stay.
@@ -36,33 +31,15 @@ impl Coordinator<'_> {
         self.end(who);
         let left: Vec<ProcessIdentity> = unfinished().flat_map(orphans).collect();
         if !left.is_empty() {
-            warn_of_survivors(&ralph_process::end(&left, None, Duration::ZERO));
+            ending::warn_of_survivors(&ralph_process::end(&left, None, Duration::ZERO));
         }
         Ok(())
     }
 
-    /// Asks workers to stop, waits, and kills what is left of them. Only the
-    /// workers are asked: each ends its own agent and records that.
-    pub(super) fn end(&mut self, mut who: Vec<ProcessIdentity>) {
-        who.sort_by_key(|identity| identity.pid);
-        who.dedup();
-        who.iter().for_each(ralph_process::ask_to_end);
-        let deadline = Instant::now() + STOP_GRACE;
-        while who.iter().any(ralph_process::is_alive) && Instant::now() < deadline {
-            self.reap();
-            std::thread::sleep(STOP_ROUND);
-        }
-        who.retain(ralph_process::is_alive);
-        if !who.is_empty() {
-            warn_of_survivors(&ralph_process::end(&who, None, Duration::ZERO));
-        }
+    /// Asks workers to stop, waits, and kills what is left of them.
+    pub(super) fn end(&mut self, who: Vec<ProcessIdentity>) {
+        ending::end(who, || drop(self.reap()));
         self.reap();
-    }
-}
-
-fn warn_of_survivors(report: &EndReport) {
-    for survivor in &report.survivors {
-        tracing::warn!(pid = survivor.pid, "a process could not be ended");
     }
 }
 

@@ -14,6 +14,7 @@ mod tidy;
 mod unlock;
 
 use ralph_loop::layout::Layout;
+use ralph_loop::{ending, living};
 use ralph_queue::document::Reading;
 use ralph_queue::runnability::{DoingFirst, Drafts, Reason, Report, Selected, Summary, TaskReport};
 use ralph_queue::stats::Estimates;
@@ -24,7 +25,8 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::args::{
-    AgentArgs, ArchiveArgs, ExplainArgs, NextArgs, NextIdArgs, QueueArgs, QueueCommand, TextOrJson,
+    AgentArgs, ArchiveArgs, ExplainArgs, NextArgs, NextIdArgs, QueueArgs, QueueCommand, StopArgs,
+    TextOrJson,
 };
 use crate::commands::run::setup;
 use crate::commands::task;
@@ -63,7 +65,7 @@ pub(crate) fn queue(context: &Context, args: &QueueArgs) -> Result<Exit, CliErro
         QueueCommand::Burndown(args) => stats::burndown(context, args),
         QueueCommand::Aging(args) => stats::aging(context, args),
         QueueCommand::Dashboard(args) => stats::dashboard(context, args),
-        QueueCommand::Stop => stop(context),
+        QueueCommand::Stop(args) => stop(context, args),
         QueueCommand::NextId(args) => next_id(context, args),
         QueueCommand::Prune(args) => tidy::prune(context, args),
         QueueCommand::Sort(args) => tidy::sort(context, args),
@@ -401,20 +403,13 @@ fn archive(context: &Context, args: &ArchiveArgs) -> Result<Exit, CliError> {
     Ok(Exit::Done)
 }
 
-fn stop(context: &Context) -> Result<Exit, CliError> {
+fn stop(context: &Context, args: &StopArgs) -> Result<Exit, CliError> {
     let project = Project::open(context, "ralph queue stop")?;
     let layout = Layout::new(&project.root);
     let path = layout.stop_file();
     let is_running = is_locked(&layout.run_lock())?;
     if !is_running {
-        if context.ui.wants_json() {
-            context.ui.print_json(
-                &json!({ "schema": Schema::v1("queue-stop"), "path": null, "running": false }),
-            )?;
-        } else {
-            context.ui.say("No run is active here: there is nothing to stop.");
-        }
-        return Ok(Exit::Done);
+        return stop_outlived(context, &layout, args);
     }
     let directory = path.parent().expect("the stop file is in the cache directory");
     fs_err::create_dir_all(directory)?;
@@ -426,6 +421,52 @@ fn stop(context: &Context) -> Result<Exit, CliError> {
         )?;
     } else {
         context.ui.say("A running loop ends after the tasks at hand.");
+        if args.now {
+            context.ui.hint("Ctrl-C, or SIGTERM, ends it at once.");
+        }
+    }
+    Ok(Exit::Done)
+}
+
+/// What is left to stop where no run is active: workers that outlived theirs.
+fn stop_outlived(context: &Context, layout: &Layout, args: &StopArgs) -> Result<Exit, CliError> {
+    let workers = if args.now {
+        let ended = ending::end_outlived(layout, &context.holder("ralph queue stop"))?;
+        ended.ok_or_else(|| {
+            CliError::new(ErrorKind::Busy, "a run began meanwhile")
+                .hint("`ralph queue stop` ends it after the tasks at hand.")
+        })?
+    } else {
+        living::tasks(layout)?
+    };
+    if context.ui.wants_json() {
+        context.ui.print_json(&json!({
+            "schema": Schema::v1("queue-stop"),
+            "path": null,
+            "running": false,
+            "workers": workers,
+            "ended": args.now && !workers.is_empty(),
+        }))?;
+        return Ok(Exit::Done);
+    }
+    if workers.is_empty() {
+        context.ui.say("No run is active here: there is nothing to stop.");
+        return Ok(Exit::Done);
+    }
+    let count = counted(workers.len(), "worker");
+    let tasks: Vec<&str> = workers.iter().map(TaskId::as_str).collect();
+    let tasks = tasks.join(", ");
+    if args.now {
+        context.ui.say(format!("{count} that outlived a run, now ended: {tasks}."));
+        context.ui.hint("`ralph run parallel status` shows how they stand.");
+    } else {
+        context.ui.say(format!(
+            "No run is active here, but {count} of one that is gone: {tasks}. Each lands what it \
+             has and ends by itself."
+        ));
+        context.ui.hint(
+            "`ralph queue stop --now` ends them at once; the next run goes on with their tasks.",
+        );
     }
     Ok(Exit::Done)
 }

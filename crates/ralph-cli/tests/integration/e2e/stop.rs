@@ -102,3 +102,26 @@ fn a_demo_that_is_stopped_says_where_it_was_and_ends_as_it_was_told() {
         sandbox.nothing_runs();
     }
 }
+
+#[test]
+fn workers_that_outlived_their_run_are_told_and_ended_when_asked() {
+    let scene = Scene::new(Remote::Bare, Books::Tracked);
+    scene.tasks(2);
+    scene.act(&[("RQ-0001", LASTING)]);
+    let run = scene.start(&["run", "loop", "--parallel", "1"]);
+    let up = scene.sandbox.path("log/up.RQ-0001");
+    wait_until(PATIENCE, "the agent at work", || up.exists());
+    run.signal(Signal::KILL);
+    assert_eq!(run.wait(PATIENCE).code, None);
+    let ran = scene.ralph(&["queue", "stop"]);
+    assert!(ran.success().stderr.contains("1 worker of one that is gone: RQ-0001"), "{ran}");
+    let ran = scene.ralph(&["queue", "stop", "--now", "--json"]);
+    assert!(ran.success().stdout.contains("RQ-0001") && ran.stdout.contains(r#""ended": true"#));
+    scene.sandbox.nothing_runs();
+    assert!(scene.landed().is_empty());
+    let ran = scene.ralph(&["queue", "stop", "--now"]);
+    assert!(ran.success().stderr.contains("nothing to stop"), "{ran}");
+    scene.sandbox.write("log/go", "");
+    scene.run(1, 0);
+    scene.all_landed(2);
+}
