@@ -168,6 +168,7 @@ impl Project {
                 "Nothing was changed. `--force` brings it back all the same; `ralph undo --list` \
                      shows what else can be undone, `--id` undoes that.",
             ),
+            UpdateError::Load(error) => self.load_error(error),
             error => error.into(),
         }
     }
@@ -265,6 +266,16 @@ impl Project {
                 CliError::new(ErrorKind::NotFound, lines.join("\n"))
                     .context("nothing was changed")
                     .hint("`ralph queue list --include-done` shows all tasks.")
+            }
+            UpdateError::Invalid { problems }
+                if problems
+                    .iter()
+                    .all(|problem| matches!(problem.code, "unknown_task" | "self_reference")) =>
+            {
+                let lines: Vec<String> = problems.iter().map(problem_line).collect();
+                CliError::new(ErrorKind::Usage, lines.join("\n"))
+                    .context("nothing was changed")
+                    .hint("Name another task.")
             }
             error => error.into(),
         }

@@ -23,6 +23,13 @@ pub enum Event {
         /// Workers at a time.
         workers: usize,
     },
+    /// The remote has no such branch; the first landing creates it there.
+    NewBranch {
+        /// The remote.
+        remote: String,
+        /// The branch.
+        branch: String,
+    },
     /// An earlier run left something to deal with.
     Recovering(Action),
     /// The state file was of an older version and is of the present one now.

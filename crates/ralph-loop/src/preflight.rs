@@ -149,6 +149,8 @@ pub struct Ground {
     pub branch: String,
     /// The remote, if there is one.
     pub remote: Option<RemoteUrls>,
+    /// Whether the remote has no such branch, so that the first landing creates it there.
+    pub is_new_branch: bool,
     /// Where workspaces go.
     pub workspace_root: PathBuf,
 }
@@ -167,10 +169,8 @@ pub fn parallel(project: &Project) -> Result<Ground, PreflightError> {
     programs_are_tracked(project)?;
     let workspace_root = workspace_root(project)?;
     let remote = project.repo.remote_url(target::REMOTE)?;
-    if remote.is_some() {
-        pushed(project, &branch, &commit)?;
-    }
-    Ok(Ground { branch, remote, workspace_root })
+    let is_new_branch = remote.is_some() && !pushed(project, &branch, &commit)?;
+    Ok(Ground { branch, remote, is_new_branch, workspace_root })
 }
 
 /// Whether what is limited can be counted with this agent. A task may name another one, of which
@@ -423,21 +423,21 @@ fn probe(root: &Path) -> std::io::Result<()> {
     fs_err::remove_dir(&probe)
 }
 
-/// Whether the remote has every commit of the branch.
-fn pushed(project: &Project, branch: &str, commit: &Sha) -> Result<(), PreflightError> {
+/// Sees to it that the remote has every commit of the branch, and says whether it has the branch.
+fn pushed(project: &Project, branch: &str, commit: &Sha) -> Result<bool, PreflightError> {
     let remote = target::REMOTE;
     let fetched = project.repo.fetch(remote, branch).map_err(|source| PreflightError::Remote {
         branch: branch.to_owned(),
         remote,
         source,
     })?;
-    let Some(tip) = fetched.tip else { return Ok(()) };
+    let Some(tip) = fetched.tip else { return Ok(false) };
     if project.options.checkout == CheckoutPolicy::Accept {
-        return Ok(());
+        return Ok(true);
     }
     let commits = project.repo.commits_since(&tip, commit)?.len();
     if commits == 0 {
-        return Ok(());
+        return Ok(true);
     }
     Err(PreflightError::Unpushed { branch: branch.to_owned(), remote, commits })
 }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::{ArgGroup, Args, Subcommand};
 
 /// Work on tasks: one, all in turn, or several at once
 #[derive(Debug, Args)]
@@ -132,13 +132,13 @@ Examples:
 ///
 /// The work kept from the earlier attempt is where the next one begins.
 #[derive(Debug, Args)]
-#[command(after_help = "\
+#[command(group = ArgGroup::new("which").args(["task", "all"]).required(true), after_help = "\
 Examples:
   ralph run parallel retry --task RQ-0007
   ralph run parallel retry --all")]
 pub(crate) struct RetryArgs {
     /// The task to try again
-    #[arg(long, value_name = "ID", required_unless_present = "all")]
+    #[arg(long, value_name = "ID")]
     pub(crate) task: Option<String>,
     /// Try every task again that failed or is blocked
     #[arg(long, conflicts_with = "task")]

@@ -383,6 +383,11 @@ fn queue(context: &Context, project: &Project) -> Check {
 fn journal(project: &Project) -> Check {
     const NAME: &str = "journal";
     match undo::unreadable_lines(project) {
+        Ok(None) if project.queue().is_err() => Check::warning(
+            NAME,
+            "whole; but nothing can be undone while the queue cannot be read",
+            "Mend the queue first.",
+        ),
         Ok(None) => Check::ok(NAME, "what was done to the queue can be undone"),
         Ok(Some(message)) => Check::warning(NAME, message, undo::UNREADABLE),
         // It holds no edit up.

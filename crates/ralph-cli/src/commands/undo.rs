@@ -1,7 +1,7 @@
 //! `ralph undo` and `ralph redo`.
 
-use ralph_queue::Severity;
 use ralph_queue::journal::{Direction, Operation, Origin, Which};
+use ralph_queue::{Severity, UpdateError};
 use ralph_state::journal::BadLine;
 use serde::Serialize;
 
@@ -35,7 +35,10 @@ fn take_back(
     let project = Project::open(context, command)?;
     let which = Which { direction, id: args.id, force: context.global.force };
     let (report, id) = if args.dry_run {
-        let shown = project.files.preview_undo(which)?;
+        let shown = project.files.preview_undo(which).map_err(|error| match error {
+            UpdateError::Load(error) => project.load_error(error),
+            error => error.into(),
+        })?;
         let id = shown.value;
         (Report::shown(&project, shown), id)
     } else {

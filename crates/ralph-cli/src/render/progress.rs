@@ -218,6 +218,9 @@ fn line(event: &Event) -> Option<Text> {
             };
             text.plain(format!("Landing on {place}, {workers}."))
         }
+        Event::NewBranch { remote, branch } => text.style(YELLOW, "warning:").plain(format!(
+            " {remote} has no branch `{branch}`: the first task that lands creates it there."
+        )),
         Event::Recovering(action) => text.style(YELLOW, "recover    ").plain(recovery(action)),
         Event::Upgraded { from, adopted, backup } => {
             let what = match adopted.as_slice() {

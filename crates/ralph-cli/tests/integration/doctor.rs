@@ -144,3 +144,19 @@ fn a_look_makes_no_workspace_root_and_asks_git_for_the_merge_driver() {
     let driver = check(&commented, "merge driver")["message"].as_str().expect("text").to_owned();
     assert!(driver.starts_with("not installed"), "{driver}");
 }
+
+#[test]
+fn a_queue_that_cannot_be_read_is_not_said_to_be_undone_and_undo_says_what_all_say() {
+    let desk = Desk::new();
+    desk.add("one", &[]);
+    desk.write(".ralph/queue.jsonc", "{\"version\": 1, \"tasks\": [");
+    let told = desk.ralph(&["doctor"]).exited(3).stdout.clone();
+    assert!(told.contains("nothing can be undone while the queue cannot be read"), "{told}");
+    let hint = |args: &[&str]| {
+        let told = desk.ralph(args).stderr;
+        told.lines().find(|line| line.starts_with("hint:")).map(str::to_owned)
+    };
+    let expected = hint(&["queue", "list"]);
+    assert!(expected.is_some());
+    assert_eq!((hint(&["undo"]), hint(&["undo", "--dry-run"])), (expected.clone(), expected));
+}

@@ -282,3 +282,12 @@ fn a_description_comes_from_a_file_too() {
     desk.ralph(&both).exited(2);
     desk.ralph(&["task", "add", "x", "--description-file", "none.md"]).exited(1);
 }
+
+#[test]
+fn a_relation_to_itself_or_to_no_task_is_wrong_usage() {
+    let desk = Desk::new();
+    desk.add("one", &[]);
+    let own = desk.ralph(&["task", "edit", "depends_on", "RQ-0001", "RQ-0001"]);
+    assert!(own.exited(2).stderr.contains("names the task itself"), "{own}");
+    desk.ralph(&["task", "add", "two", "--depends-on", "RQ-0099"]).exited(2);
+}

@@ -330,6 +330,10 @@ impl Coordinator<'_> {
         self.take_over(queue)?;
         retention::clean(self.project, queue)?;
         // Nothing that could refuse the run is left.
+        if self.ground.is_new_branch {
+            let (remote, branch) = (target::REMOTE.to_owned(), self.ground.branch.clone());
+            self.project.tell(Event::NewBranch { remote, branch });
+        }
         self.project.tell(Event::Started {
             target: self.ground.branch.clone(),
             remote: self.ground.remote.as_ref().map(|_| target::REMOTE.to_owned()),

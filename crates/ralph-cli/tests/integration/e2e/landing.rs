@@ -557,3 +557,19 @@ fn a_remote_that_does_not_answer_holds_the_work() {
     scene.all_landed(2);
     assert_eq!(scene.log("turns").len(), 2, "the work that waited was landed");
 }
+
+#[test]
+fn a_branch_that_the_remote_lacks_is_named_before_it_is_created_there() {
+    let scene = Scene::new(Remote::Bare, Books::Tracked);
+    scene.tasks(1);
+    scene.run(1, 0);
+    scene.git(&["checkout", "--quiet", "-b", "private"]);
+    let begin = || scene.ralph(&["run", "loop", "--parallel", "1"]);
+    let told = begin().success().stderr.clone();
+    assert!(told.contains("origin has no branch `private`"), "{told}");
+    let id = scene.ralph(&["task", "add", "another"]).success().stdout.clone();
+    scene.commit(&format!("Add {}", id.trim()));
+    scene.git(&["push", "--quiet", "origin", "private"]);
+    let told = begin().success().stderr.clone();
+    assert!(!told.contains("has no branch"), "{told}");
+}
