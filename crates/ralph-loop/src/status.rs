@@ -186,9 +186,9 @@ pub fn headline(found: Option<&Salvaged>, world: &World) -> Headline {
 /// What matters most of the tasks that ended without work that could land, if there are any.
 fn failed(views: &[WorkerView]) -> Option<Headline> {
     let failed = views.iter().filter(|view| view.needs_user(&WorkerLifecycle::Failed));
-    let word = |view: &WorkerView| match worker::is_at_task_limit(&view.record) {
-        true => Headline::TaskLimit,
-        false => Headline::Failed,
+    let word = |view: &WorkerView| {
+        let is_limit = worker::is_at_task_limit(&view.record);
+        if is_limit { Headline::TaskLimit } else { Headline::Failed }
     };
     failed.map(word).min_by_key(|headline| *headline == Headline::TaskLimit)
 }
