@@ -1,10 +1,11 @@
 //! What parallel runs and claims keep from everybody else.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use ralph_git::GitEnv;
+use ralph_git::{GitEnv, Sha};
 use ralph_loop::event::WorkPlace;
 use ralph_loop::in_hand::{self, InHand};
+use ralph_loop::landed::Landings;
 use ralph_loop::layout::Layout;
 use ralph_loop::select::Standing;
 use ralph_loop::{living, rebuild, select};
@@ -25,17 +26,35 @@ pub(crate) fn of_run(
     project: &Project,
     queue: &Queue,
 ) -> Result<Standing, CliError> {
-    let mut standing = of_parallel_run(project, queue)?;
+    let mut standing = of_parallel_run(context, project, queue)?;
     standing.heed(project.read_leases()?.standing(queue, context.clock.now()));
     Ok(standing)
 }
 
 /// The same without what is claimed.
-pub(crate) fn of_parallel_run(project: &Project, queue: &Queue) -> Result<Standing, CliError> {
+pub(crate) fn of_parallel_run(
+    context: &Context,
+    project: &Project,
+    queue: &Queue,
+) -> Result<Standing, CliError> {
     let layout = Layout::new(&project.root);
     let state = ralph_loop::project::store(&layout, &project.files.holder).load()?;
     let state = state.map(|loaded| loaded.value).unwrap_or_default();
-    Ok(select::standing(&state, queue, &living::open_tasks(&layout, queue)?))
+    let mut standing = select::standing(&state, queue, &living::open_tasks(&layout, queue)?);
+    standing.heed_landed(landed(context, project, queue)?);
+    Ok(standing)
+}
+
+/// The tasks that the queue has open and the checked out branch has landed. Where there is no git
+/// nothing has.
+pub(crate) fn landed(
+    context: &Context,
+    project: &Project,
+    queue: &Queue,
+) -> Result<BTreeMap<TaskId, Sha>, CliError> {
+    let Ok(repo) = context.repo(&project.root) else { return Ok(BTreeMap::new()) };
+    let tip = repo.resolve("HEAD")?;
+    Ok(Landings::for_queue(&repo, &project.settings.config.queue, tip, queue)?.among(queue)?)
 }
 
 /// That no run has any of `tasks` in hand.
@@ -71,6 +90,13 @@ pub(crate) fn shown(
     project: &Project,
     queue: &Queue,
 ) -> Result<Standing, CliError> {
+    let mut standing = recorded(context, project, queue)?;
+    standing.heed_landed(landed(context, project, queue)?);
+    Ok(standing)
+}
+
+/// The same without what git's history says.
+fn recorded(context: &Context, project: &Project, queue: &Queue) -> Result<Standing, CliError> {
     let layout = Layout::new(&project.root);
     let found = ralph_loop::project::store(&layout, &project.files.holder).salvage()?;
     let living = living::open_tasks(&layout, queue)?;
@@ -96,7 +122,7 @@ pub(crate) fn shown(
 
 /// The same for those who show tasks, whatever is wrong with the state file.
 pub(crate) fn glanced(context: &Context, project: &Project, queue: &Queue) -> Standing {
-    shown(context, project, queue).unwrap_or_else(|error| {
+    recorded(context, project, queue).unwrap_or_else(|error| {
         context.ui.warn(error.chain().join(": "));
         let living = living::open_tasks(&Layout::new(&project.root), queue).unwrap_or_default();
         let mut standing = select::standing(&ParallelStateFile::default(), queue, &living);

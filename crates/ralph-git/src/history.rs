@@ -1,5 +1,6 @@
 //! Commits: their messages, trailers and size.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use crate::command::{Call, path_from, records};
@@ -12,6 +13,20 @@ pub struct LogLine {
     pub sha: Sha,
     /// The first line of its message.
     pub subject: String,
+}
+
+/// A commit with the values of one trailer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trailed {
+    /// Its name.
+    pub sha: Sha,
+    /// When its change was made, in seconds since 1970. Whoever rebases or amends the commit leaves
+    /// that as it is.
+    pub authored: i64,
+    /// The first line of its message.
+    pub subject: String,
+    /// What the trailer says in it; at least once.
+    pub values: Vec<String>,
 }
 
 /// How much two trees differ.
@@ -149,6 +164,46 @@ impl Repo {
         self.trailers_like(range, key, &format!("{key}:"))
     }
 
+    /// The commits up to `tip` that have the trailer `key`, newest first; with `since` (in seconds
+    /// since 1970), none that was committed before.
+    ///
+    /// # Errors
+    /// When `tip` names no commit, or git gives no answer.
+    pub fn trailed(
+        &self,
+        tip: &str,
+        key: &str,
+        since: Option<i64>,
+    ) -> Result<Vec<Trailed>, GitError> {
+        let answer = self.run(
+            Call::new(["log", "-z", "--fixed-strings", "--regexp-ignore-case"])
+                .args(since.map(|since| format!("--since=@{since}")))
+                .arg(format!("--grep={key}:"))
+                .arg(format!(
+                    "--format=%H%x1f%at%x1f%(trailers:key={key},valueonly,unfold,separator=%x1e)%x1f%s"
+                ))
+                .arg("--end-of-options")
+                .arg(tip)
+                .arg("--"),
+        )?;
+        parse_trailed(&answer.stdout).ok_or_else(|| answer.unreadable())
+    }
+
+    /// The commits that others up to `tip` say to take back, as `git revert` has it say.
+    ///
+    /// # Errors
+    /// When `tip` names no commit, or git gives no answer.
+    pub fn reverted(&self, tip: &str) -> Result<BTreeSet<Sha>, GitError> {
+        let answer = self.run(
+            Call::new(["log", "-z", "--fixed-strings", "--format=%b"])
+                .arg(format!("--grep={REVERTS}"))
+                .arg("--end-of-options")
+                .arg(tip)
+                .arg("--"),
+        )?;
+        Ok(parse_reverted(&answer.text()))
+    }
+
     /// The trailers `key` of the commits with `text` in their message: a quick filter, because
     /// taking every message of a long history apart is slow.
     fn trailers_like(
@@ -171,6 +226,18 @@ impl Repo {
     }
 }
 
+/// What `git revert` writes before the name of the commit.
+const REVERTS: &str = "This reverts commit ";
+
+fn parse_reverted(text: &str) -> BTreeSet<Sha> {
+    let named = text.split(REVERTS).skip(1);
+    let name = |rest: &str| {
+        let end = rest.find(|c: char| !c.is_ascii_hexdigit()).unwrap_or(rest.len());
+        rest.get(..end)?.parse().ok()
+    };
+    named.filter_map(name).collect()
+}
+
 fn parse_numstat(output: &[u8]) -> Option<DiffStat> {
     let mut stat = DiffStat::default();
     for record in records(output) {
@@ -184,6 +251,24 @@ fn parse_numstat(output: &[u8]) -> Option<DiffStat> {
         stat.files += 1;
     }
     Some(stat)
+}
+
+fn parse_trailed(output: &[u8]) -> Option<Vec<Trailed>> {
+    let mut found = Vec::new();
+    for record in records(output) {
+        let text = String::from_utf8_lossy(record);
+        let mut fields = text.splitn(4, '\x1f');
+        let sha = fields.next()?.parse().ok()?;
+        let authored = fields.next()?.parse().ok()?;
+        let values = fields.next()?.split('\x1e').map(str::trim).filter(|value| !value.is_empty());
+        let values: Vec<String> = values.map(str::to_owned).collect();
+        let subject = fields.next()?.to_owned();
+        // The text may stand in a message without being a trailer.
+        if !values.is_empty() {
+            found.push(Trailed { sha, authored, subject, values });
+        }
+    }
+    Some(found)
 }
 
 fn parse_trailers(output: &[u8]) -> Option<Vec<(Sha, String)>> {
@@ -220,5 +305,33 @@ mod tests {
         let expected = vec![(one.clone(), "T-1".to_owned()), (one, "T-2".to_owned())];
         assert_eq!(parse_trailers(output.as_bytes()), Some(expected));
         assert_eq!(parse_trailers(b"no sha"), None);
+    }
+
+    #[test]
+    fn commits_with_a_trailer_and_what_they_say() {
+        let (one, two) = ("1".repeat(40), "2".repeat(40));
+        let output =
+            format!("{one}\x1f1700000000\x1fT-1\x1eT-2 \x1fT-1: a\x1fb\0{two}\x1f-5\x1f\x1fnone\0");
+        let one = Trailed {
+            sha: one.parse().unwrap(),
+            authored: 1_700_000_000,
+            subject: "T-1: a\x1fb".to_owned(),
+            values: vec!["T-1".to_owned(), "T-2".to_owned()],
+        };
+        assert_eq!(parse_trailed(output.as_bytes()), Some(vec![one]));
+        assert_eq!(parse_trailed(b"no sha"), None);
+    }
+
+    #[test]
+    fn commits_that_were_taken_back() {
+        let (one, two) = ("1".repeat(40), "2".repeat(40));
+        let text =
+            format!("This reverts commit {one}.\n\0why\nThis reverts commit {two}, reversing");
+        let expected = BTreeSet::from([one.parse().unwrap(), two.parse().unwrap()]);
+        assert_eq!(parse_reverted(&text), expected);
+        assert_eq!(
+            parse_reverted("This reverts commit é and This reverts commit "),
+            BTreeSet::new()
+        );
     }
 }

@@ -47,7 +47,7 @@ mod workspace;
 pub use command::{GitEnv, GitError, Signing};
 pub use common_dir::common_dir;
 pub use fast_forward::FastForward;
-pub use history::{DiffStat, LogLine};
+pub use history::{DiffStat, LogLine, Trailed};
 pub use operation::Operation;
 pub use rebase::{ConflictFile, Rebase, conflict_markers};
 pub use remote::{FetchError, Fetched, Push, RemoteUrls};

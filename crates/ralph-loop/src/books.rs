@@ -144,8 +144,6 @@ pub fn enter(
 
 /// Whether the queue files of the commit `at` have `task` as finished.
 ///
-/// Files that cannot be read say nothing; landing has the word on them.
-///
 /// # Errors
 /// When git cannot read the commit.
 pub fn is_finished(
@@ -154,16 +152,46 @@ pub fn is_finished(
     at: &Sha,
     task: &TaskId,
 ) -> Result<bool, GitError> {
-    let Books::Tracked { queue, done } = Books::at(repo, config, at)? else { return Ok(false) };
+    Ok(matches!(entered(repo, config, at, task)?, Entered::Finished(_)))
+}
+
+/// What the queue files of a commit say of a task.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Entered {
+    /// It is done or rejected in them.
+    Finished(Box<Task>),
+    /// It is not, as far as they can be read.
+    Unfinished,
+    /// The commit has no queue files.
+    Nothing,
+}
+
+/// What the queue files of the commit `at` say of `task`.
+///
+/// Files that cannot be read say nothing; landing has the word on them.
+///
+/// # Errors
+/// When git cannot read the commit.
+pub fn entered(
+    repo: &Repo,
+    config: &QueueConfig,
+    at: &Sha,
+    task: &TaskId,
+) -> Result<Entered, GitError> {
+    let Books::Tracked { queue, done } = Books::at(repo, config, at)? else {
+        return Ok(Entered::Nothing);
+    };
     for file in [queue, done] {
         let Some(bytes) = repo.read_blob(at.as_str(), &file)? else { continue };
         let document = String::from_utf8(bytes).ok().and_then(|text| Document::parse(text).ok());
         let found = document.as_ref().and_then(|it| it.tasks().iter().find(|it| it.id == *task));
         if let Some(found) = found {
-            return Ok(found.status.is_terminal());
+            let is_finished = found.status.is_terminal();
+            let finished = is_finished.then(|| Entered::Finished(Box::new(found.clone())));
+            return Ok(finished.unwrap_or(Entered::Unfinished));
         }
     }
-    Ok(false)
+    Ok(Entered::Unfinished)
 }
 
 fn blob(repo: &Repo, at: &Sha, path: &Path) -> Result<Option<String>, BooksError> {

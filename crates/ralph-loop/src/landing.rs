@@ -16,8 +16,7 @@ pub const RESCUE_REFS: &str = "refs/ralph/rescue/";
 /// The message of the commit that lands: the task, the subjects of the agent's
 /// own commits, and under which claim it was made.
 pub fn message(task: &Task, claim: &str, subjects: &[String]) -> String {
-    let title = task.title.lines().next().unwrap_or_default();
-    let mut text = format!("{}: {}\n\n", task.id, harmless(title));
+    let mut text = format!("{}\n\n", subject(task));
     for subject in subjects {
         writeln!(text, "- {}", harmless(subject)).expect("writing to a String cannot fail");
     }
@@ -27,6 +26,12 @@ pub fn message(task: &Task, claim: &str, subjects: &[String]) -> String {
     write!(text, "{TASK_TRAILER}: {}\n{ATTEMPT_TRAILER}: {claim}\n", task.id)
         .expect("writing to a String cannot fail");
     text
+}
+
+/// The first line of [`message`].
+pub(crate) fn subject(task: &Task) -> String {
+    let title = task.title.lines().next().unwrap_or_default();
+    format!("{}: {}", task.id, harmless(title))
 }
 
 /// The message of a commit that keeps what did not land of a task.

@@ -17,7 +17,8 @@
 //!   task; [`lane`] lets one worker land at a time; [`serial`] does the same work in the user's own
 //!   checkout, one task after the other.
 //! - What is decided is decided by pure functions: [`recover::plan`] what a dead or living record
-//!   needs, [`rebuild::plan`] what a lost state file said, [`select::standing`] which tasks may start, [`status::headline`] what a user has to do.
+//!   needs, [`rebuild::plan`] what a lost state file said, [`select::standing`] which tasks may start, [`landed::has_landed`] which have been done
+//!   before, [`status::headline`] what a user has to do.
 //! - [`project::Project`] is the world handed in; [`event::Event`] is what is told to the outside.
 //!
 //! ```
@@ -49,6 +50,7 @@ pub mod event;
 pub mod fault;
 pub mod gate;
 pub mod in_hand;
+pub mod landed;
 pub mod landing;
 pub mod lane;
 pub mod layout;

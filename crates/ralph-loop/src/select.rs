@@ -1,7 +1,9 @@
 //! Which tasks may be started, given what the state file knows: a pure decision.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
+use ralph_git::Sha;
 use ralph_queue::runnability::{Reason, Report, TaskReport, UnmetDependency};
 use ralph_queue::{Queue, Status, Task, lease};
 use ralph_state::{ParallelStateFile, TaskId, Timestamp, WorkerLifecycle, WorkerRecord};
@@ -28,6 +30,17 @@ impl Standing {
         let done = leases.done.iter().cloned();
         self.exclude.extend(done.map(|task| (task, DONE)));
         self.done.extend(leases.done);
+    }
+
+    /// Leaves alone what has landed though the queue has it open, and counts it as done.
+    pub fn heed_landed(&mut self, landed: BTreeMap<TaskId, Sha>) {
+        for (task, commit) in landed {
+            // A record knows better what it waits for.
+            if let Entry::Vacant(slot) = self.exclude.entry(task.clone()) {
+                slot.insert(Reason::Landed { commit: commit.to_string() });
+                self.done.insert(task);
+            }
+        }
     }
 
     /// The open tasks that somebody has or left, and how.
@@ -57,7 +70,8 @@ pub fn standing(state: &ParallelStateFile, queue: &Queue, living: &BTreeSet<Task
             WorkerLifecycle::Completed if is_changed => continue,
             WorkerLifecycle::Completed => {
                 standing.done.insert(id.clone());
-                DONE
+                let landed = record.landed_commit.clone();
+                landed.map_or(DONE, |commit| Reason::Landed { commit })
             }
             WorkerLifecycle::Failed if is_changed && !recover::has_committed_work(record) => {
                 continue;

@@ -210,6 +210,12 @@ pub enum Reason {
         /// Why.
         error: Option<String>,
     },
+    /// A commit landed it, though the queue has it open: it is not done again unless it is asked
+    /// for again.
+    Landed {
+        /// That commit.
+        commit: String,
+    },
     /// It touches what a task that was chosen before it, or is being worked on, touches.
     ScopeOverlaps {
         /// That task.
@@ -222,7 +228,8 @@ pub enum Reason {
 }
 
 impl Reason {
-    /// Whether somebody has the task, so that nobody else may begin it, whatever its status is.
+    /// Whether somebody has the task or had it to the end, so that nobody else may begin it, whatever
+    /// its status is.
     pub fn is_taken(&self) -> bool {
         match self {
             Self::Claimed { .. }
@@ -230,7 +237,8 @@ impl Reason {
             | Self::Begun { .. }
             | Self::Failed { .. }
             | Self::TaskLimit { .. }
-            | Self::Unlanded { .. } => true,
+            | Self::Unlanded { .. }
+            | Self::Landed { .. } => true,
             Self::StatusNotRunnable { .. }
             | Self::DraftExcluded
             | Self::UnmetDependencies { .. }
@@ -430,11 +438,12 @@ impl<'q, 's> Readiness<'q, 's> {
     /// In the order of 0.4.0, which also looks at a task that is `doing`.
     fn reasons<W: AsRef<str>>(&self, task: &Task<W>) -> Vec<Reason> {
         let mut reasons = Vec::new();
-        let status = self.status(task);
-        if let (false, Some(reason)) = (status.is_terminal(), self.selection.exclude.get(&task.id))
-        {
+        // Also of what is regarded as done: it says why.
+        let excluded = self.selection.exclude.get(&task.id);
+        if let (false, Some(reason)) = (task.status.is_terminal(), excluded) {
             return vec![reason.clone()];
         }
+        let status = self.status(task);
         match status {
             Status::Done | Status::Rejected => {
                 return vec![Reason::StatusNotRunnable { status }];

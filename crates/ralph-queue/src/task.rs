@@ -302,7 +302,7 @@ impl Task {
 
     /// Whether two tasks of one id are versions of one task: made at the same time, and with the
     /// same title, unless the time is one that only the same moment has.
-    pub(crate) fn is_version_of(&self, other: &Self) -> bool {
+    pub fn is_version_of(&self, other: &Self) -> bool {
         let is_exact = |time: &String| {
             let nanos = time.parse().ok().map(Timestamp::as_unix_nanos);
             nanos.is_some_and(|nanos| nanos % 1_000_000 != 0)

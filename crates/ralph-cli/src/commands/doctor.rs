@@ -5,7 +5,7 @@ use std::path::Path;
 
 use ralph_agent::{Login, Surroundings};
 use ralph_config::{AgentConfig, Overrides};
-use ralph_git::Repo;
+use ralph_git::{Repo, Sha};
 use ralph_loop::layout::Layout;
 use ralph_loop::preflight::PreflightError;
 use ralph_loop::{living, preflight, retention, target};
@@ -13,7 +13,7 @@ use ralph_process::Cancel;
 use ralph_queue::Severity;
 use ralph_state::file::{is_locked, lock_holder};
 use ralph_state::session::{SessionFile, session_file_path};
-use ralph_state::{ParallelStateFile, Store};
+use ralph_state::{ParallelStateFile, Store, TaskId};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -192,6 +192,7 @@ fn look(context: &Context, project: &Project, repo: Option<&Repo>, checks: &mut 
     let is_trusted = trusted.is_ok();
     checks.push(Check::of("trust", trusted.map(|()| "the programs named here may run".into())));
     checks.push(queue(context, project));
+    checks.push(landed(context, project));
     checks.push(journal(project));
     checks.push(runner(context, project, repo, is_trusted));
     let path = context.env.get("PATH");
@@ -377,6 +378,36 @@ fn queue(context: &Context, project: &Project) -> Check {
     }
     let open = queue.tasks().filter(|task| !task.status.is_terminal()).count();
     Check::ok("queue", format!("valid, {}", counted(open, "open task")))
+}
+
+/// Whether the queue has tasks open that the branch has.
+fn landed(context: &Context, project: &Project) -> Check {
+    const NAME: &str = "landed";
+    /// The command names all of them.
+    const SHOWN: usize = 5;
+    let Ok(queue) = project.queue() else {
+        return Check::ok(NAME, "not looked at: the queue cannot be read");
+    };
+    let found = match standing::landed(context, project, &queue) {
+        Ok(found) => found,
+        Err(error) => return Check::problem(NAME, error),
+    };
+    let line = |(task, commit): (&TaskId, &Sha)| {
+        format!("{task} is open, and has landed as {}", commit.short())
+    };
+    let lines: Vec<String> = found.iter().take(SHOWN).map(line).collect();
+    let Some(first) = found.keys().next() else {
+        return Check::ok(NAME, "the queue has nothing open that the branch has");
+    };
+    let message = format!("{}{}", lines.join("\n"), more(found.len() - lines.len()));
+    let ids: Vec<&str> = found.keys().map(TaskId::as_str).collect();
+    let done = if ids.len() == 1 { "done" } else { "status done" };
+    let next = format!(
+        "`ralph task {done} {}` says so in the queue; `ralph task status todo {first} --note WHY` \
+         asks for it once more.",
+        ids.join(" ")
+    );
+    Check { name: NAME, verdict: Verdict::Problem, message, next: Some(next) }
 }
 
 /// Whether what was done to the queue can be undone.

@@ -128,6 +128,9 @@ pub(crate) fn reason(reason: &Reason) -> String {
         Reason::Failed { error } => format!("failed in a parallel run{}", why(error)),
         Reason::TaskLimit { error } => format!("is at its own limit{}", why(error)),
         Reason::Unlanded { error } => format!("is finished, but could not land{}", why(error)),
+        Reason::Landed { commit } => {
+            format!("has landed as {}, though the queue has it open", short(commit))
+        }
         Reason::DraftExcluded => "is a draft".to_owned(),
         Reason::UnmetDependencies { dependencies } => {
             let names: Vec<String> = dependencies.iter().map(dependency).collect();
@@ -147,6 +150,11 @@ pub(crate) fn reason(reason: &Reason) -> String {
         Reason::NoRoom => "comes later".to_owned(),
         other => format!("{other:?}"),
     }
+}
+
+/// As much of a commit's name as people read.
+fn short(commit: &str) -> &str {
+    commit.get(..9).unwrap_or(commit)
 }
 
 /// Every reason why the task `id` cannot start, and what the user can do about it.
@@ -171,6 +179,12 @@ fn next(reason: &Reason, id: &TaskId) -> Option<String> {
 
 /// What the user can do about a task that a parallel run left.
 pub(crate) fn advice(reason: &Reason, id: &TaskId) -> Option<String> {
+    if matches!(reason, Reason::Landed { .. }) {
+        return Some(format!(
+            "`ralph task done {id}` says so in the queue, where `git pull` does not; `ralph task \
+             status todo {id} --note WHY` asks for it once more."
+        ));
+    }
     let command = next(reason, id)?;
     Some(match reason {
         Reason::Begun { .. } => format!("`{command}` goes on with it."),

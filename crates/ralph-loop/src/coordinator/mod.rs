@@ -28,6 +28,7 @@ use thiserror::Error;
 
 use crate::checkout::{self, CheckoutError};
 use crate::event::{Event, Outcome, RunSummary, StopReason, TaskSummary, WorkPlace};
+use crate::landed::Landings;
 use crate::layout::Layout;
 use crate::living::LivingError;
 use crate::preflight::{self, Ground, PreflightError};
@@ -193,6 +194,7 @@ pub fn run(project: &Project, workers: usize) -> Result<RunSummary, RunError> {
     let queue = project.queue.load()?;
     clear_stop(&layout)?;
     let coordinator = Coordinator {
+        landings: Landings::all(&project.repo, &project.config.queue, tip(project, &ground)?)?,
         project,
         layout,
         store: project.store(),
@@ -272,6 +274,18 @@ fn state_is_known(project: &Project, ground: &Ground) -> Result<(), RunError> {
     Err(RunError::StateLost { workers, workspaces })
 }
 
+/// Where the target is, as far as it is known here: preflight has asked the remote.
+fn tip(project: &Project, ground: &Ground) -> Result<Option<Sha>, GitError> {
+    let Ground { branch, remote, .. } = ground;
+    if remote.is_some()
+        && let Some(tip) =
+            project.repo.resolve(&format!("refs/remotes/{}/{branch}", target::REMOTE))?
+    {
+        return Ok(Some(tip));
+    }
+    project.repo.resolve(&format!("refs/heads/{branch}"))
+}
+
 /// The task that a serial run left unfinished.
 fn open_session(project: &Project) -> Result<Option<String>, RunError> {
     let path = session_file_path(project.repo.root());
@@ -289,6 +303,8 @@ pub(crate) fn clear_stop(layout: &Layout) -> std::io::Result<()> {
 
 struct Coordinator<'a> {
     project: &'a Project,
+    /// What the target had of landed tasks when the run began; of later ones there are records.
+    landings: Landings<'a>,
     layout: Layout,
     store: Store<ParallelStateFile>,
     ground: Ground,
@@ -733,6 +749,7 @@ impl Coordinator<'_> {
         let living = living::open_tasks(&self.layout, &queue)?;
         let mut standing = select::standing(&state, &queue, &living);
         standing.heed(self.project.leases(&queue)?);
+        standing.heed_landed(self.landings.among(&queue)?);
         for task in &standing.unrecorded {
             if self.unrecorded.insert(task.clone()) {
                 self.project.tell(Event::Note(format!(
@@ -752,9 +769,10 @@ impl Coordinator<'_> {
             self.summary.waiting = waiting(&queue, &standing);
             self.summary.taken = standing.taken(&queue);
             // The others are told as what earlier runs left.
-            let is_anothers =
-                |reason: &Reason| matches!(reason, Reason::Claimed { .. } | Reason::Underway);
-            self.summary.taken.retain(|_, reason| is_anothers(reason));
+            let is_told_here = |reason: &Reason| {
+                matches!(reason, Reason::Claimed { .. } | Reason::Underway | Reason::Landed { .. })
+            };
+            self.summary.taken.retain(|_, reason| is_told_here(reason));
             return Ok(false);
         };
         self.looked_at_queue = None;

@@ -29,6 +29,7 @@ use crate::checkout::{self, CheckoutError};
 use crate::coordinator::{self, RunError};
 use crate::event::{Event, RunSummary, StopReason};
 use crate::gate::{self, GateError, Verdict};
+use crate::landed::Landings;
 use crate::layout::Layout;
 use crate::preflight::{self, PreflightError};
 use crate::project::Project;
@@ -183,8 +184,10 @@ pub fn run(project: &Project, wanted: &Wanted) -> Result<RunSummary, SerialError
     // A state file that cannot be read is told where it matters.
     let parallel = project.store().load().ok().flatten();
     let earlier = parallel.and_then(|loaded| loaded.value.spending);
+    let tip = project.repo.head()?.commit().cloned();
     let mut serial = Serial {
         project,
+        landings: RefCell::new(Landings::all(&project.repo, &project.config.queue, tip)?),
         sessions: Store::new(session_file_path(layout.root()), project.holder.clone()),
         layout,
         branch,
@@ -201,6 +204,8 @@ pub fn run(project: &Project, wanted: &Wanted) -> Result<RunSummary, SerialError
 
 struct Serial<'a> {
     project: &'a Project,
+    /// What the branch had of landed tasks when the run began.
+    landings: RefCell<Landings<'a>>,
     sessions: Store<SessionFile>,
     layout: Layout,
     branch: String,
@@ -374,7 +379,7 @@ impl Serial<'_> {
             Wanted::Next | Wanted::All => queue.next(&selection).cloned(),
         };
         let Some(task) = task else {
-            self.summary.waiting = self.waiting(&queue);
+            self.summary.waiting = self.waiting(&queue, &standing);
             self.summary.taken = standing.taken(&queue);
             self.summary.taken.retain(|id, _| !self.attempted.contains(id));
             return Ok(None);
@@ -388,7 +393,7 @@ impl Serial<'_> {
             && refusal.is_everybodys()
         {
             self.stop_at_limit(&refusal);
-            self.summary.waiting = self.waiting(&queue);
+            self.summary.waiting = self.waiting(&queue, &standing);
             return Ok(None);
         }
         let session = self.begin(&task)?;
@@ -396,12 +401,13 @@ impl Serial<'_> {
     }
 
     /// What is not for this run: what parallel runs landed, keep or still work on, what is
-    /// claimed, and what it has had already.
+    /// claimed, what has landed on the branch, and what it has had already.
     fn standing(&self, queue: &Queue) -> Result<Standing, SerialError> {
         let state = self.project.store().load()?.map(|loaded| loaded.value).unwrap_or_default();
         let living = living::open_tasks(&self.layout, queue).map_err(RunError::Living)?;
         let mut standing = select::standing(&state, queue, &living);
         standing.heed(self.project.leases(queue)?);
+        standing.heed_landed(self.landings.borrow_mut().among(queue)?);
         standing.exclude.extend(self.attempted.iter().map(|id| (id.clone(), Reason::Underway)));
         Ok(standing)
     }
@@ -416,10 +422,13 @@ impl Serial<'_> {
         }
     }
 
-    /// Tasks that are open, and that this run has not had.
-    fn waiting(&self, queue: &Queue) -> usize {
-        let is_left =
-            |task: &&Task| !task.status.is_terminal() && !self.attempted.contains(&task.id);
+    /// Tasks that are open, that this run has not had, and that have not landed.
+    fn waiting(&self, queue: &Queue, standing: &Standing) -> usize {
+        let is_left = |task: &&Task| {
+            !task.status.is_terminal()
+                && !self.attempted.contains(&task.id)
+                && !standing.done.contains(&task.id)
+        };
         queue.tasks().filter(is_left).count()
     }
 

@@ -84,7 +84,7 @@ fn take(context: &Context, project: &Project, args: &ClaimArgs) -> Result<Option
             owner: &owner,
             ttl: args.ttl.unwrap_or(TTL),
             drafts: if args.include_draft { Drafts::Include } else { Drafts::Exclude },
-            exclude: &standing::of_parallel_run(project, &queue)?.exclude,
+            exclude: &standing::of_parallel_run(context, project, &queue)?.exclude,
             name: name.as_deref(),
             holder: &project.files.holder,
             now: context.clock.now(),

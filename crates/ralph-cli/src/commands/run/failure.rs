@@ -387,6 +387,13 @@ impl From<RetryError> for CliError {
                 .hint("`ralph run parallel status` shows the tasks that can be tried again."),
             RetryError::Active { .. } => Self::new(ErrorKind::Refused, error)
                 .hint("`ralph run loop --parallel` goes on with it."),
+            RetryError::Completed { task } => {
+                let hint = format!(
+                    "Where the queue has it open all the same: `ralph task done {task}` says so, \
+                     `ralph task status todo {task} --note WHY` asks for it once more."
+                );
+                Self::new(ErrorKind::Refused, error).hint(hint)
+            }
             _ => Self::new(ErrorKind::Refused, error),
         }
     }

@@ -6,14 +6,15 @@ use ralph_git::Operation;
 use ralph_loop::checkout::Behind;
 use ralph_loop::event::{Outcome, RunSummary, StopReason, TaskSummary, WorkPlace};
 use ralph_process::{Interrupts, Signal};
-use ralph_state::Amount;
+use ralph_queue::runnability::Reason;
+use ralph_state::{Amount, TaskId};
 use serde_json::{Value, json};
 
 use crate::context::Context;
 use crate::error::{CliError, Exit};
 use crate::render::counted;
 use crate::render::envelope::Schema;
-use crate::render::task::{reasons, retry};
+use crate::render::task::{advice, reasons, retry};
 use crate::render::worker::outcome;
 use crate::ui::{BOLD, GREEN, RED, Text, YELLOW, clip, columns};
 
@@ -213,6 +214,7 @@ fn print(context: &Context, summary: &RunSummary) -> Result<(), CliError> {
     if summary.unstarted > 0 {
         context.ui.say(format!("{} more could have started.", summary.unstarted));
     }
+    print_landed_before(context, summary);
     if summary.waiting > 0 && summary.stopped.is_none() {
         context.ui.say(format!(
             "{} more cannot start yet; `ralph queue explain` says why.",
@@ -220,6 +222,25 @@ fn print(context: &Context, summary: &RunSummary) -> Result<(), CliError> {
         ));
     }
     Ok(())
+}
+
+/// The tasks that the queue has open and the branch has, and what to do about them.
+fn print_landed_before(context: &Context, summary: &RunSummary) {
+    for (id, reason) in landed_before(summary) {
+        let why = reasons(std::slice::from_ref(reason), id);
+        context.ui.say(Text::new().style(BOLD, id).plain(" ").plain(why));
+    }
+    hint_landed_before(context, summary);
+}
+
+fn landed_before(summary: &RunSummary) -> impl Iterator<Item = (&TaskId, &Reason)> {
+    summary.taken.iter().filter(|(_, reason)| matches!(reason, Reason::Landed { .. }))
+}
+
+fn hint_landed_before(context: &Context, summary: &RunSummary) {
+    if let Some(advice) = landed_before(summary).find_map(|(id, reason)| advice(reason, id)) {
+        context.ui.hint(advice);
+    }
 }
 
 /// Why a run that began nothing did not.
@@ -238,6 +259,7 @@ fn print_nothing_begun(context: &Context, summary: &RunSummary) {
         let why = reasons(std::slice::from_ref(reason), id);
         context.ui.say(Text::new().style(BOLD, id).plain(" ").plain(why));
     }
+    hint_landed_before(context, summary);
     if summary.taken.len() > SHOWN
         || (!summary.taken.is_empty() && summary.waiting > summary.taken.len())
     {

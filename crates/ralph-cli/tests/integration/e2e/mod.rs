@@ -3,6 +3,7 @@
 //! Every scene counts what it cost: agent turns and gate runs are lines that
 //! the scripts append to files, landings are commits on the target.
 
+mod again;
 mod behind;
 mod crash;
 mod hostile;
