@@ -288,7 +288,7 @@ impl Project {
 
     /// Whether tasks may become what a change makes of them: they are claimed by nobody else, and
     /// how those end that a run has in hand is for that run to write. An agent may say it of the
-    /// task of its own turn.
+    /// task of its own turn, and of no other.
     fn may_change(
         &self,
         context: &Context,
@@ -303,7 +303,11 @@ impl Project {
             becomes_another && own != Some(touched.id.as_str())
         };
         let ends = touched.iter().filter(ends).map(|touched| touched.id.clone()).collect();
-        standing::in_nobodys_hand(self, &ends)
+        standing::in_nobodys_hand(self, &ends)?;
+        match own.and_then(|own| own.parse().ok()) {
+            Some(own) => standing::in_no_turn(self, &own, &ends),
+            None => Ok(()),
+        }
     }
 
     /// Asked under the lock of the queue: who takes a lease over has to pass it

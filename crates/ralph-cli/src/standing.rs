@@ -84,6 +84,25 @@ pub(crate) fn in_nobodys_hand(project: &Project, tasks: &BTreeSet<TaskId>) -> Re
     })
 }
 
+/// That `tasks` are not ended from within a turn of the task `own`. One that no run has in hand is
+/// of a turn elsewhere, in another repository say.
+pub(crate) fn in_no_turn(
+    project: &Project,
+    own: &TaskId,
+    tasks: &BTreeSet<TaskId>,
+) -> Result<(), CliError> {
+    let Some(task) = tasks.first() else { return Ok(()) };
+    let layout = Layout::new(&project.root);
+    let turn = BTreeSet::from([own.clone()]);
+    if in_hand::find(&layout, &project.files.holder, &turn)?.is_none() {
+        return Ok(());
+    }
+    let message = format!("a turn of {own} ends no other task, and gives none another status");
+    Err(CliError::new(ErrorKind::Refused, message)
+        .context("nothing was changed")
+        .hint(format!("Leave word for the user instead: `ralph task edit notes \"...\" {task}`.")))
+}
+
 /// What a run would leave alone as far as that can be read: enough to show, not to take a task by.
 pub(crate) fn shown(
     context: &Context,

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use ralph_queue::Status;
 use ralph_queue::runnability::Reason;
 use ralph_state::{Amount, TaskId, WorkerStep};
 
@@ -208,6 +209,30 @@ pub struct RunSummary {
     /// Files below `.ralph` of the user's checkout that changed in a serial run, and that its
     /// commits leave out.
     pub left_out: BTreeSet<PathBuf>,
+    /// What became of tasks in a serial run otherwise than by the run.
+    pub beside: Vec<Beside>,
+}
+
+/// A task that got another status, or was removed, while a task was worked on in the same
+/// checkout. Whether the agent did it or the user cannot be told.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Beside {
+    /// Its id.
+    pub task: TaskId,
+    /// Its status before.
+    pub from: Status,
+    /// Its status now; none when it is gone.
+    pub to: Option<Status>,
+    /// The task that was worked on.
+    pub during: TaskId,
+}
+
+impl std::fmt::Display for Beside {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { task, from, to, during } = self;
+        let to = to.map_or("removed", Status::as_str);
+        write!(f, "{task}: {from} -> {to} while the agent of {during} worked")
+    }
 }
 
 impl RunSummary {

@@ -55,6 +55,10 @@ pub(crate) struct OneArgs {
 
 /// Work through the queue, one task after the other or several at once
 ///
+/// Without `--parallel` the agents work in your checkout, and whatever else changes there is
+/// committed with their work: hands off until the run ends. With `--parallel` you can go on
+/// working meanwhile.
+///
 /// A task that fails is not tried again in this run. Without `--parallel`, changes that it left in
 /// your checkout end the run: they are yours to look at first. If it left none the run goes on.
 #[derive(Debug, Args)]

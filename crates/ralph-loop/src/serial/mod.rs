@@ -5,6 +5,7 @@
 //! The session file says what is under way; a run that finds one goes on with
 //! it.
 
+mod beside;
 mod finish;
 
 use std::cell::RefCell;
@@ -281,6 +282,7 @@ impl Serial<'_> {
                 reason: None,
                 task,
             };
+            let before = beside::statuses(&self.project.queue.load()?);
             let ended = match self.one(&session, &mut tally) {
                 Ok(ended) => ended,
                 Err(SerialError::Refused(Refusal::Stopped)) => Ended::Stopped,
@@ -302,7 +304,9 @@ impl Serial<'_> {
                     return Err(error);
                 }
             };
+            let during = tally.task.id.clone();
             let may_go_on = self.end(ended, tally, &session)?;
+            self.tell_beside(&before, &during)?;
             if *wanted != Wanted::All {
                 return Ok(());
             }

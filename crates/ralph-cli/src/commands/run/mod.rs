@@ -7,8 +7,10 @@ mod report;
 pub(crate) mod setup;
 mod status;
 
+use std::path::Path;
 use std::sync::Arc;
 
+use ralph_config::GitPublishMode;
 use ralph_loop::event::RunSummary;
 use ralph_loop::layout::Layout;
 use ralph_loop::serial::{self, Wanted};
@@ -89,10 +91,7 @@ fn run_loop(context: &Context, args: &LoopArgs) -> Result<Exit, CliError> {
 
 /// A queue that git does not know is edited here alone. Where git ignores it, that is meant so.
 fn warn_of_unknown_queue(context: &Context, project: &project::Project) -> Result<(), CliError> {
-    let Ok(queue) = project.queue.queue.strip_prefix(project.repo.root()) else { return Ok(()) };
-    if project.repo.is_tracked(queue)? || project.repo.is_ignored(queue)? {
-        return Ok(());
-    }
+    let Some(queue) = unknown_queue(project)? else { return Ok(()) };
     context.ui.warn(format!(
         "git does not know `{}`: what lands does not say which tasks are done, and no other \
          clone has them",
@@ -102,6 +101,13 @@ fn warn_of_unknown_queue(context: &Context, project: &project::Project) -> Resul
         "`git add .ralph` and a commit change that; a line in `.gitignore` says that it is meant.",
     );
     Ok(())
+}
+
+/// The queue file, if git neither knows nor ignores it.
+fn unknown_queue(project: &project::Project) -> Result<Option<&Path>, CliError> {
+    let Ok(queue) = project.queue.queue.strip_prefix(project.repo.root()) else { return Ok(None) };
+    let is_settled = project.repo.is_tracked(queue)? || project.repo.is_ignored(queue)?;
+    Ok(Some(queue).filter(|_| !is_settled))
 }
 
 fn resume(context: &Context, args: &ResumeArgs) -> Result<Exit, CliError> {
@@ -116,7 +122,24 @@ fn serial(
     wanted: &Wanted,
 ) -> Result<Exit, CliError> {
     adopt_orphans();
-    with_progress(context, command, agent, max_tasks, |project| Ok(serial::run(project, wanted)?))
+    with_progress(context, command, agent, max_tasks, |project| {
+        warn_of_first_commit(context, project)?;
+        Ok(serial::run(project, wanted)?)
+    })
+}
+
+/// The first commit takes along what `ralph init` wrote, if nobody has committed that.
+fn warn_of_first_commit(context: &Context, project: &project::Project) -> Result<(), CliError> {
+    let Some(queue) = unknown_queue(project)? else { return Ok(()) };
+    if project.config.agent.git_publish_mode == GitPublishMode::Off {
+        return Ok(());
+    }
+    context.ui.warn(format!(
+        "git does not know `{}`: the commit of the first task takes along what `ralph init` wrote",
+        queue.display()
+    ));
+    context.ui.hint("`git add .ralph .gitignore` and a commit before the run keep them apart.");
+    Ok(())
 }
 
 /// For a process that runs turns: what an agent leaves behind ends with the turn.

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use ralph_git::Operation;
 use ralph_loop::checkout::Behind;
-use ralph_loop::event::{Outcome, RunSummary, StopReason, TaskSummary, WorkPlace};
+use ralph_loop::event::{Beside, Outcome, RunSummary, StopReason, TaskSummary, WorkPlace};
 use ralph_process::{Interrupts, Signal};
+use ralph_queue::Status;
 use ralph_queue::runnability::Reason;
 use ralph_state::{Amount, TaskId};
 use serde_json::{Value, json};
@@ -71,6 +72,7 @@ fn document(summary: &RunSummary) -> Value {
         "kept": summary.kept,
         "checkout_behind": summary.behind.as_ref().map(behind),
         "left_out": summary.left_out,
+        "beside": summary.beside.iter().map(beside).collect::<Vec<_>>(),
         "stopped": summary.stopped.map(stop_word),
         "limit": summary.limit,
         "tokens": spent.known_tokens(),
@@ -145,6 +147,15 @@ fn stop_word(reason: StopReason) -> &'static str {
     }
 }
 
+fn beside(change: &Beside) -> Value {
+    json!({
+        "task_id": change.task,
+        "from": change.from,
+        "to": change.to,
+        "during": change.during,
+    })
+}
+
 fn row(task: &TaskSummary) -> Value {
     json!({
         "task_id": task.task,
@@ -175,6 +186,18 @@ fn print(context: &Context, summary: &RunSummary) -> Result<(), CliError> {
             .ui
             .warn(format!("not committed, since it decides what Ralph does: {}", names.join(", ")));
         context.ui.hint("`git diff -- .ralph` shows it; commit it yourself, or take it back.");
+    }
+    if !summary.beside.is_empty() {
+        let changes: Vec<String> = summary.beside.iter().map(Beside::to_string).collect();
+        context.ui.warn(format!("not by the run: {}", changes.join("; ")));
+        if let Some(change) = summary.beside.iter().find(|change| change.to.is_some()) {
+            // What was in hand is open again, and not under way.
+            let from = if change.from == Status::Doing { Status::Todo } else { change.from };
+            context.ui.hint(format!(
+                "If it was not you either: `ralph task status {from} {}` takes it back.",
+                change.task
+            ));
+        }
     }
     if summary.kept > 0 {
         let (kept, are) =
@@ -274,6 +297,8 @@ const AT_LIMIT: &str = "Run it again to go on. A limit of the run begins anew th
 fn hints(summary: &RunSummary) -> Vec<String> {
     let of = |outcome| summary.tasks.iter().filter(move |task| task.outcome == outcome);
     let mut hints = Vec::new();
+    let was_ended =
+        |task: &TaskSummary| summary.beside.iter().any(|change| change.task.as_str() == task.task);
     let unlanded = || of(Outcome::Blocked).chain(of(Outcome::Failed));
     match summary.place {
         WorkPlace::Workspaces => {
@@ -296,9 +321,17 @@ fn hints(summary: &RunSummary) -> Vec<String> {
                      `ralph rescue list`. Commit or drop it before the next run.",
                     task.task
                 ));
-            } else if of(Outcome::Failed).next().is_some() {
+            } else if of(Outcome::Failed).any(|task| !was_ended(task)) {
                 hints.push(
                     "What failed left nothing in your checkout; the next run tries it again."
+                        .to_owned(),
+                );
+            }
+            if of(Outcome::Done).next().is_some() {
+                hints.push(
+                    "What is done is not committed: `git add -A && git commit` does that. With \
+                     `\"git_publish_mode\": \"commit\"` in `agent` of `.ralph/config.jsonc` a run \
+                     commits each task."
                         .to_owned(),
                 );
             }

@@ -5,8 +5,10 @@ use ralph_loop::living;
 use ralph_loop::retry::{self, Retried, RetriedAll};
 use ralph_loop::status::{self, Headline, WorkerView, World};
 use ralph_loop::worker::Held;
+use ralph_state::file;
 use ralph_state::json::{Json, Object, to_json};
 use ralph_state::parallel::Salvaged;
+use ralph_state::session::{SessionFile, session_file_path};
 use ralph_state::{
     Amount, Clock as _, LoadError, ParallelStateFile, Store, WorkerLifecycle, WorkerRecord,
 };
@@ -45,8 +47,10 @@ pub(super) fn status(context: &Context) -> Result<Exit, CliError> {
     let headline = status::headline(found.as_ref(), &world);
     let legacy = found.as_ref().map(|found| ralph_state::legacy_work(&found.report));
     let legacy = ralph_state::adopt_legacy(&legacy.unwrap_or_default(), context.clock.now());
+    let waits = serial_session(&project, &layout)?;
     if context.ui.wants_json() {
         let mut document = document(headline, &world, state)?;
+        document.set("serial_session", exact(&waits)?);
         if let Some(found) = &found {
             let spent = found.state.spending.as_ref().map(|spending| used(spending.spent));
             document.set("used", exact(&spent)?);
@@ -81,7 +85,24 @@ pub(super) fn status(context: &Context) -> Result<Exit, CliError> {
         };
         context.ui.hint(format!("{mended}: `{command}`"));
     }
+    if let Some(task) = waits {
+        context.ui.say(format!(
+            "A run in your checkout left {task} unfinished, whatever the queue says of it."
+        ));
+        context.ui.hint("`ralph run resume` goes on with it.");
+    }
     Ok(exit(found.as_ref()))
+}
+
+/// The task that a run in the checkout left, and that the next one goes on with. A session that
+/// cannot be read is for `ralph doctor` to tell.
+fn serial_session(project: &Project, layout: &Layout) -> Result<Option<String>, CliError> {
+    if file::is_locked(&layout.run_lock())? {
+        return Ok(None);
+    }
+    let path = session_file_path(&project.root);
+    let session = Store::<SessionFile>::new(path, project.files.holder.clone()).load();
+    Ok(session.ok().flatten().map(|open| open.value.task_id))
 }
 
 fn exit(found: Option<&Salvaged>) -> Exit {

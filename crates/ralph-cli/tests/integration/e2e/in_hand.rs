@@ -61,3 +61,56 @@ fn an_agent_may_end_the_task_of_its_own_turn() {
     scene.ralph(&["run", "loop"]).success();
     scene.all_landed(1);
 }
+
+#[test]
+fn an_agent_ends_no_other_task_than_that_of_its_turn() {
+    let scene = Scene::new(Remote::None, Books::Tracked);
+    let ralph = super::super::RALPH;
+    let tries = [
+        "task done RQ-0002",
+        "task reject RQ-0002",
+        "task status draft RQ-0002",
+        "task edit status done RQ-0002",
+        "task batch delete RQ-0002",
+    ];
+    let refused = tries.map(|args| {
+        format!("code=0; {ralph} {args} 2>> \"$LOG/told\" || code=$?; echo $code >> \"$LOG/codes\"")
+    });
+    // A word for the user, and a task of its own, are welcome.
+    let welcome = format!("{ralph} task edit notes 'Look at this' RQ-0002; {ralph} task add Found");
+    let act = format!("{}\n{welcome}\necho x > x.txt", refused.join("\n"));
+    scene.act(&[("RQ-0001", &act)]).tasks(2);
+    let ran = scene.ralph(&["run", "loop", "--max-tasks", "1", "--json"]);
+    let summary = super::super::parse(&ran.success().stdout);
+    assert_eq!(scene.log("codes"), ["3"; 5], "{ran}");
+    let told = scene.log("told").join("\n");
+    assert!(told.contains("a turn of RQ-0001 ends no other task"), "{told}");
+    assert_eq!(summary["beside"], serde_json::json!([]));
+    let listed = scene.ralph(&["queue", "list", "--format", "compact"]).stdout;
+    assert!(listed.contains("RQ-0002\ttodo") && listed.contains("RQ-0003\ttodo"), "{listed}");
+    assert!(scene.ralph(&["task", "show", "RQ-0002"]).stdout.contains("Look at this"));
+    // The variable alone is no turn.
+    let mut command = scene.sandbox.command(ralph, &scene.dir);
+    command.args(["task", "done", "RQ-0002"]).env("RALPH_TASK_ID", "RQ-0001");
+    scene.sandbox.start_command(command).wait(PATIENCE).success();
+}
+
+#[test]
+fn what_became_of_other_tasks_behind_the_back_of_a_run_is_told() {
+    let edit = r#"sed 's/"todo"/"done"/' .ralph/queue.jsonc > q; cat q > .ralph/queue.jsonc; rm q"#;
+    let scene = Scene::new(Remote::None, Books::Tracked);
+    scene.act(&[("RQ-0001", &format!("{edit}; echo x > x.txt"))]).tasks(2);
+    let ran = scene.ralph(&["run", "loop"]);
+    let told = "RQ-0002: todo -> done while the agent of RQ-0001 worked";
+    assert_eq!(ran.success().stderr.matches(told).count(), 2, "at once and at the end: {ran}");
+    assert!(ran.stderr.contains("`ralph task status todo RQ-0002`"), "{ran}");
+    scene.ralph(&["task", "status", "todo", "RQ-0002"]).success();
+    // Nor is a failure said to be tried again that the agent made a success of.
+    let own = r#"sed 's/"doing"/"done"/' .ralph/queue.jsonc > q; cat q > .ralph/queue.jsonc; rm q"#;
+    scene.commit("Again");
+    scene.act(&[("RQ-0002", &format!("{own}; exit 9"))]);
+    let ran = scene.ralph(&["run", "loop"]);
+    let told = "RQ-0002: doing -> done while the agent of RQ-0002 worked";
+    assert!(ran.exited(1).stderr.contains(told), "{ran}");
+    assert!(!ran.stderr.contains("tries it again"), "{ran}");
+}

@@ -41,6 +41,7 @@ echo '{"type":"result","subtype":"success","is_error":false,"result":"done","ses
     let ran = ralph(&["run", "loop"]);
     ran.success();
     assert!(ran.stderr.contains("claude"), "the choice is said: {ran}");
+    assert!(ran.stderr.contains("takes along what `ralph init` wrote"), "{ran}");
     assert_eq!(sandbox.git(&dir, ["show", "HEAD:hello.txt"]), "hello");
     assert_eq!(sandbox.git(&dir, ["status", "--porcelain"]), "");
     let files = sandbox.git(&dir, ["ls-files"]);
@@ -232,6 +233,26 @@ fn publish_off_leaves_the_changes_and_goes_on() {
     for task in ["RQ-0001", "RQ-0002"] {
         assert!(scene.dir.join(format!("work/{task}.txt")).is_file());
     }
+    scene.commit("By hand");
+    scene.ralph(&["task", "add", "More"]).success();
+    let ran = scene.ralph(&["run", "loop", "--git-publish-mode", "off"]);
+    let told = &ran.success().stderr;
+    assert!(told.contains("`git add -A && git commit`"), "{ran}");
+    assert!(told.contains("\"git_publish_mode\": \"commit\""), "{ran}");
+}
+
+#[test]
+fn a_task_that_waits_for_its_branch_is_told_by_the_status_of_runs() {
+    let scene = scene(1);
+    let status = || scene.ralph(&["run", "parallel", "status"]);
+    assert!(!status().success().stderr.contains("ralph run resume"));
+    scene.act(&[("RQ-0001", "echo x > x.txt; git switch --quiet --create other")]);
+    scene.ralph(&["run", "loop"]).exited(1);
+    let ran = status();
+    let told = &ran.success().stderr;
+    assert!(told.contains("left RQ-0001 unfinished") && told.contains("ralph run resume"), "{ran}");
+    let ran = scene.ralph(&["run", "parallel", "status", "--json"]);
+    assert_eq!(super::super::parse(&ran.success().stdout)["serial_session"], "RQ-0001");
 }
 
 #[test]

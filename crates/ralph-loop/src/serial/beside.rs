@@ -1,0 +1,97 @@
+//! What became of tasks while another one was worked on, and not by the run.
+
+use std::collections::BTreeMap;
+
+use ralph_queue::{Queue, Status};
+use ralph_state::TaskId;
+
+use super::{Serial, SerialError};
+use crate::event::{Beside, Event, Outcome};
+
+/// The status of each task.
+pub(super) type Statuses = BTreeMap<TaskId, Status>;
+
+pub(super) fn statuses(queue: &Queue) -> Statuses {
+    queue.tasks().map(|task| (task.id.clone(), task.status)).collect()
+}
+
+/// The tasks that have another status than `before`, or are gone, while `during` was worked on.
+/// Its own end is the run's to write, and counts only where the run left it open and it is finished
+/// all the same.
+fn beside(before: &Statuses, now: &Statuses, during: &TaskId, end: RunsEnd) -> Vec<Beside> {
+    let is_other = |task: &TaskId, to: Option<Status>| match end {
+        _ if task != during => true,
+        RunsEnd::Done => false,
+        RunsEnd::Open => to.is_none_or(Status::is_terminal),
+    };
+    before
+        .iter()
+        .map(|(task, from)| (task, *from, now.get(task).copied()))
+        .filter(|(task, from, to)| *to != Some(*from) && is_other(task, *to))
+        .map(|(task, from, to)| Beside { task: task.clone(), from, to, during: during.clone() })
+        .collect()
+}
+
+/// How the run left its own task.
+#[derive(Clone, Copy)]
+enum RunsEnd {
+    Done,
+    Open,
+}
+
+impl Serial<'_> {
+    /// Tells how tasks ended, other than by the run, since their statuses were `before`.
+    pub(super) fn tell_beside(
+        &mut self,
+        before: &Statuses,
+        during: &TaskId,
+    ) -> Result<(), SerialError> {
+        let outcome = self.summary.tasks.last().map(|task| task.outcome);
+        let end = match outcome {
+            Some(Outcome::Landed | Outcome::NoChange | Outcome::Done) => RunsEnd::Done,
+            _ => RunsEnd::Open,
+        };
+        let now = statuses(&self.project.queue.load()?);
+        let beside = beside(before, &now, during, end);
+        for change in &beside {
+            self.project.tell(Event::Note(change.to_string()));
+        }
+        self.summary.beside.extend(beside);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_happened_to_others_is_told_and_the_runs_own_end_is_not() {
+        let id = |id: &str| id.parse::<TaskId>().expect("an id");
+        let of = |tasks: &[(&str, Status)]| -> Statuses {
+            tasks.iter().map(|(task, status)| (id(task), *status)).collect()
+        };
+        let before = of(&[
+            ("RQ-0001", Status::Doing),
+            ("RQ-0002", Status::Todo),
+            ("RQ-0003", Status::Todo),
+            ("RQ-0004", Status::Todo),
+        ]);
+        let now = of(&[
+            ("RQ-0001", Status::Done),
+            ("RQ-0002", Status::Done),
+            ("RQ-0004", Status::Todo),
+            ("RQ-0005", Status::Done),
+        ]);
+        let told = |end| -> Vec<String> {
+            beside(&before, &now, &id("RQ-0001"), end).iter().map(Beside::to_string).collect()
+        };
+        let others = [
+            "RQ-0002: todo -> done while the agent of RQ-0001 worked",
+            "RQ-0003: todo -> removed while the agent of RQ-0001 worked",
+        ];
+        assert_eq!(told(RunsEnd::Done), others);
+        let own = "RQ-0001: doing -> done while the agent of RQ-0001 worked";
+        assert_eq!(told(RunsEnd::Open), [own, others[0], others[1]]);
+    }
+}
