@@ -114,12 +114,24 @@ pub struct Forecast<'q> {
     pub waits: Vec<(&'q Task, Vec<Reason>)>,
 }
 
-/// Foresees what `run loop --parallel` would do with the open tasks of `queue`, of which at most
-/// `max_tasks` begin. Every task is expected to land.
+/// Who would do the work.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Hands<'s> {
+    /// So many workers at a time, which also go on with what earlier ones began.
+    Workers(usize),
+    /// One agent in the checkout, which leaves alone what workers began.
+    Checkout {
+        /// The task of the session that is open, which comes first.
+        session: Option<&'s str>,
+    },
+}
+
+/// Foresees what `run loop` would do with the open tasks of `queue`, of which at most `max_tasks`
+/// begin. Every task is expected to land.
 pub fn forecast<'q>(
     queue: &'q Queue,
     report: &Report,
-    workers: usize,
+    hands: Hands<'_>,
     max_tasks: Option<usize>,
 ) -> Forecast<'q> {
     let mut forecast = Forecast::default();
@@ -129,15 +141,28 @@ pub fn forecast<'q>(
     let is_doing = |task: &Task| task.status == Status::Doing;
     let doing_first = rows().filter(|(task, _)| is_doing(task));
     for (task, row) in doing_first.chain(rows().filter(|(task, _)| !is_doing(task))) {
-        let goes_on = |reason: &Reason| matches!(reason, Reason::Begun { .. } | Reason::Underway);
-        if row.reasons.iter().any(goes_on) {
+        let is_begun = |reason: &Reason| matches!(reason, Reason::Begun { .. } | Reason::Underway);
+        let goes_on = match hands {
+            Hands::Workers(_) => row.reasons.iter().any(is_begun),
+            Hands::Checkout { session } => session == Some(task.id.as_str()),
+        };
+        if goes_on {
             forecast.goes_on.push(task);
         } else if row.runnable || (is_doing(task) && !row.reasons.iter().any(Reason::is_taken)) {
             candidates.push(task);
         }
     }
+    let workers = match hands {
+        Hands::Workers(workers) => workers,
+        Hands::Checkout { .. } => 1,
+    };
     let room = workers.saturating_sub(forecast.goes_on.len());
-    let limit = max_tasks.unwrap_or(usize::MAX);
+    let limit = match (max_tasks, hands) {
+        (None, _) => usize::MAX,
+        (Some(most), Hands::Workers(_)) => most,
+        // What a session goes on with counts as well.
+        (Some(most), Hands::Checkout { .. }) => most.saturating_sub(forecast.goes_on.len()),
+    };
     let mut coming: BTreeSet<&str> =
         forecast.goes_on.iter().chain(&candidates).map(|task| task.id.as_str()).collect();
     forecast.starts.extend(candidates.iter().take(room.min(limit)));
@@ -346,17 +371,25 @@ mod tests {
             exclude: &standing.exclude,
             regard_as_done: &standing.done,
         });
-        let shown = |max_tasks| {
+        let by = |hands, max_tasks| {
             let Forecast { goes_on, starts, follows, waits } =
-                forecast(&queue, &report, 3, max_tasks);
+                forecast(&queue, &report, hands, max_tasks);
             let first = |rows: Vec<(&Task, Vec<Reason>)>| {
                 ids(rows.iter().map(|(task, _)| &task.id)).join(" ")
             };
             let names = |tasks: Vec<&Task>| ids(tasks.iter().map(|task| &task.id)).join(" ");
             [names(goes_on), names(starts), first(follows), first(waits)]
         };
+        let shown = |max_tasks| by(Hands::Workers(3), max_tasks);
         assert_eq!(shown(None), ["RQ-9", "RQ-2 RQ-5", "RQ-1 RQ-3 RQ-7", "RQ-4 RQ-6 RQ-8"]);
         assert_eq!(shown(Some(1)), ["RQ-9", "RQ-2", "", "RQ-1 RQ-3 RQ-4 RQ-5 RQ-6 RQ-7 RQ-8"]);
+        // In the checkout one comes after the other, and what workers began is theirs.
+        let serial = |session| by(Hands::Checkout { session }, None);
+        assert_eq!(serial(None), ["", "RQ-2", "RQ-1 RQ-3 RQ-5 RQ-7", "RQ-4 RQ-6 RQ-8 RQ-9"]);
+        assert_eq!(
+            serial(Some("RQ-5")),
+            ["RQ-5", "", "RQ-1 RQ-2 RQ-3 RQ-7", "RQ-4 RQ-6 RQ-8 RQ-9"]
+        );
     }
 
     #[test]

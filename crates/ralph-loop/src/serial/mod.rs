@@ -34,7 +34,7 @@ use crate::landed::Landings;
 use crate::layout::Layout;
 use crate::preflight::{self, PreflightError};
 use crate::project::Project;
-use crate::select::Standing;
+use crate::select::{Hands, Standing};
 use crate::turn::{self, AgentSession, Failure, TakeTurnError, TurnPlace};
 use crate::unseen::{self, Settings, UnseenError};
 use crate::{living, prompt, retention, select, settings, worker};
@@ -444,7 +444,7 @@ impl Serial<'_> {
         let queue = self.project.queue.load()?;
         let standing = self.standing(&queue)?;
         let report = queue.runnability(&self.selection(&standing));
-        let startable = select::forecast(&queue, &report, usize::MAX, None).starts;
+        let startable = select::forecast(&queue, &report, Hands::Workers(usize::MAX), None).starts;
         self.summary.unstarted = startable.len();
         self.stop(StopReason::WorkLeft);
         Ok(())

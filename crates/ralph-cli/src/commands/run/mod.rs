@@ -65,10 +65,7 @@ fn run_loop(context: &Context, args: &LoopArgs) -> Result<Exit, CliError> {
         None => configured()?.filter(|workers| *workers >= 2),
     };
     if args.dry_run {
-        return match workers {
-            Some(workers) => plan::print(context, workers, max_tasks, &args.agent),
-            None => dry_run(context, &args.agent, None),
-        };
+        return plan::print(context, workers, max_tasks, &args.agent);
     }
     match workers {
         Some(workers) => {

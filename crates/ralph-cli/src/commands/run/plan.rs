@@ -1,15 +1,17 @@
-//! `ralph run loop --parallel N --dry-run`: what would start, what would follow, and what waits.
+//! `ralph run loop --dry-run`: what would start, what would follow, and what waits.
 
-use ralph_loop::select::{self, Forecast};
+use ralph_loop::select::{self, Forecast, Hands};
 use ralph_queue::Task;
 use ralph_queue::runnability::{Reason, Report};
+use ralph_state::Store;
+use ralph_state::session::{SessionFile, session_file_path};
 use serde::Serialize;
 
 use crate::args::AgentArgs;
 use crate::commands::queue::outlook;
 use crate::context::Context;
 use crate::error::{CliError, Exit};
-use crate::project;
+use crate::project::{self, Project};
 use crate::render::envelope::Schema;
 use crate::render::task::reasons;
 use crate::ui::{BOLD, DIM, GREEN, Text, YELLOW};
@@ -18,7 +20,7 @@ use crate::ui::{BOLD, DIM, GREEN, Text, YELLOW};
 struct Document<'a> {
     schema: Schema,
     rev: String,
-    /// The first that would start.
+    /// The first that would start, or that a serial run goes on with.
     task: Option<&'a Task>,
     report: &'a Report,
     plan: Plan<'a>,
@@ -26,7 +28,9 @@ struct Document<'a> {
 
 #[derive(Serialize)]
 struct Plan<'a> {
-    workers: u8,
+    /// Of a parallel run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    workers: Option<u8>,
     goes_on: Vec<&'a str>,
     starts: Vec<&'a str>,
     follows: Vec<Row<'a>>,
@@ -41,18 +45,23 @@ struct Row<'a> {
 
 pub(super) fn print(
     context: &Context,
-    workers: u8,
+    workers: Option<u8>,
     max_tasks: Option<u32>,
     agent: &AgentArgs,
 ) -> Result<Exit, CliError> {
-    let (_, queue, report) = outlook(context, agent)?;
+    let (project, queue, report) = outlook(context, agent)?;
+    let session = session(&project)?;
+    let hands = match workers {
+        Some(workers) => Hands::Workers(workers.into()),
+        None => Hands::Checkout { session: session.as_deref() },
+    };
     let most = max_tasks.map(|most| usize::try_from(most).unwrap_or(usize::MAX));
-    let forecast = select::forecast(&queue, &report, workers.into(), most);
+    let forecast = select::forecast(&queue, &report, hands, most);
     if context.ui.wants_json() {
         context.ui.print_json(&Document {
             schema: Schema::v1("run-dry-run"),
             rev: project::revision(&queue),
-            task: forecast.starts.first().copied(),
+            task: first(&forecast, workers),
             report: &report,
             plan: Plan {
                 workers,
@@ -69,6 +78,19 @@ pub(super) fn print(
         }
     }
     Ok(Exit::Done)
+}
+
+/// The task of the session that a run in the checkout would go on with.
+fn session(project: &Project) -> Result<Option<String>, CliError> {
+    let path = session_file_path(&project.root);
+    let session = Store::<SessionFile>::new(path, project.files.holder.clone()).load()?;
+    Ok(session.map(|session| session.value.task_id))
+}
+
+/// What the next agent turn is about: what a serial run goes on with, else what starts.
+fn first<'q>(forecast: &Forecast<'q>, workers: Option<u8>) -> Option<&'q Task> {
+    let goes_on = forecast.goes_on.first().filter(|_| workers.is_none());
+    goes_on.or(forecast.starts.first()).copied()
 }
 
 fn ids<'a>(tasks: &[&'a Task]) -> Vec<&'a str> {

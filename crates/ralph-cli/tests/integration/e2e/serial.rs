@@ -404,3 +404,20 @@ fn an_undo_leaves_what_a_run_wrote() {
     scene.ralph(&["undo", "--force"]).success();
     assert_ne!(status(), before);
 }
+
+#[test]
+fn a_dry_run_says_in_order_what_a_run_would_do_and_what_it_goes_on_with() {
+    let scene = scene(3);
+    let plan = || scene.ralph(&["run", "loop", "--dry-run"]).success().stdout.clone();
+    let ids = |told: &str| {
+        let words = |line: &str| line.split("  ").take(2).collect::<Vec<_>>().join(" ");
+        told.lines().map(words).collect::<Vec<_>>()
+    };
+    let first = ["RQ-0001 starts at once", "RQ-0002 follows: comes later"];
+    assert_eq!(ids(&plan())[..2], first);
+    killed_at(&scene, "working");
+    assert_eq!(ids(&plan())[..2], ["RQ-0001 goes on", "RQ-0002 follows: comes later"]);
+    let most = scene.ralph(&["run", "loop", "--dry-run", "--max-tasks", "1"]);
+    let most = ids(&most.success().stdout);
+    assert_eq!(most[..2], ["RQ-0001 goes on", "RQ-0002 not in this run: comes later"]);
+}
