@@ -142,19 +142,6 @@ pub fn enter(
     Ok(Booked::Done)
 }
 
-/// Whether the queue files of the commit `at` have `task` as finished.
-///
-/// # Errors
-/// When git cannot read the commit.
-pub fn is_finished(
-    repo: &Repo,
-    config: &QueueConfig,
-    at: &Sha,
-    task: &TaskId,
-) -> Result<bool, GitError> {
-    Ok(matches!(entered(repo, config, at, task)?, Entered::Finished(_)))
-}
-
 /// What the queue files of a commit say of a task.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Entered {
@@ -168,8 +155,6 @@ pub enum Entered {
 
 /// What the queue files of the commit `at` say of `task`.
 ///
-/// Files that cannot be read say nothing; landing has the word on them.
-///
 /// # Errors
 /// When git cannot read the commit.
 pub fn entered(
@@ -178,20 +163,56 @@ pub fn entered(
     at: &Sha,
     task: &TaskId,
 ) -> Result<Entered, GitError> {
-    let Books::Tracked { queue, done } = Books::at(repo, config, at)? else {
+    let books = Books::at(repo, config, at)?;
+    if books == Books::Local {
         return Ok(Entered::Nothing);
-    };
+    }
+    let finished = task_at(repo, &books, at, task)?.filter(|task| task.status.is_terminal());
+    Ok(finished.map_or(Entered::Unfinished, |task| Entered::Finished(Box::new(task))))
+}
+
+/// The task with that id in the queue files of the commit `at`.
+///
+/// Files that cannot be read say nothing; landing has the word on them.
+///
+/// # Errors
+/// When git cannot read the commit.
+pub fn task_at(
+    repo: &Repo,
+    books: &Books,
+    at: &Sha,
+    task: &TaskId,
+) -> Result<Option<Task>, GitError> {
+    let Books::Tracked { queue, done } = books else { return Ok(None) };
     for file in [queue, done] {
-        let Some(bytes) = repo.read_blob(at.as_str(), &file)? else { continue };
+        let Some(bytes) = repo.read_blob(at.as_str(), file)? else { continue };
         let document = String::from_utf8(bytes).ok().and_then(|text| Document::parse(text).ok());
         let found = document.as_ref().and_then(|it| it.tasks().iter().find(|it| it.id == *task));
-        if let Some(found) = found {
-            let is_finished = found.status.is_terminal();
-            let finished = is_finished.then(|| Entered::Finished(Box::new(found.clone())));
-            return Ok(finished.unwrap_or(Entered::Unfinished));
+        if found.is_some() {
+            return Ok(found.cloned());
         }
     }
-    Ok(Entered::Unfinished)
+    Ok(None)
+}
+
+/// `task`, which the target did not have, with the id that it has or gets in the queue files of the
+/// commit `onto`: see [`landing::under_own_id`].
+///
+/// # Errors
+/// When the target's files cannot be read.
+pub fn under_own_id(
+    repo: &Repo,
+    books: &Books,
+    onto: &Sha,
+    task: &Task,
+    ids: &IdRules,
+) -> Result<Task, BooksError> {
+    let Books::Tracked { queue, done } = books else { return Ok(task.clone()) };
+    let queue_text = blob(repo, onto, queue)?.unwrap_or_default();
+    let done_text = blob(repo, onto, done)?;
+    let texts = Texts { queue: &queue_text, done: done_text.as_deref() };
+    landing::under_own_id(texts, task, ids)
+        .map_err(|source| BooksError::Edit { path: queue.clone(), source })
 }
 
 fn blob(repo: &Repo, at: &Sha, path: &Path) -> Result<Option<String>, BooksError> {

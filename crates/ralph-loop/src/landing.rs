@@ -34,6 +34,14 @@ pub(crate) fn subject(task: &Task) -> String {
     format!("{}: {}", task.id, harmless(title))
 }
 
+/// `message`, made for the task `was`, for the same task under another id.
+pub(crate) fn renumbered(message: &str, was: &TaskId, id: &TaskId) -> String {
+    let trailer = |id| format!("\n{TASK_TRAILER}: {id}\n");
+    let rest = message.strip_prefix(&format!("{was}: "));
+    let message = rest.map_or_else(|| message.to_owned(), |rest| format!("{id}: {rest}"));
+    message.replace(&trailer(was), &trailer(id))
+}
+
 /// The message of a commit that keeps what did not land of a task.
 pub(crate) fn rescue_message(task: &TaskId, title: &str) -> String {
     format!("Rescued: {task} {}", harmless(title))
@@ -71,6 +79,11 @@ mod tests {
         assert_eq!(
             message,
             "RQ-0001: red [31m \n\n- bell \n\nRalph-Task: RQ-0001\nRalph-Attempt: c1\n"
+        );
+        let other = "RQ-0010".parse().expect("an id");
+        assert_eq!(
+            renumbered(&message, &task.id, &other),
+            "RQ-0010: red [31m \n\n- bell \n\nRalph-Task: RQ-0010\nRalph-Attempt: c1\n"
         );
         assert_eq!(rescue_message(&task.id, &task.title), "Rescued: RQ-0001 red [31m  more");
     }

@@ -56,6 +56,7 @@ pub mod lane;
 pub mod layout;
 pub mod living;
 pub mod migrate;
+mod own;
 pub mod preflight;
 pub mod project;
 pub mod prompt;

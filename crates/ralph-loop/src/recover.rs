@@ -10,7 +10,7 @@ use ralph_state::{
 };
 use thiserror::Error;
 
-use crate::worker;
+use crate::{own, worker};
 
 /// What was found out about the world, by task id.
 pub type Observed = BTreeMap<String, Observation>;
@@ -161,6 +161,7 @@ pub fn start_over(record: &mut WorkerRecord) {
     record.ticket = None;
     record.agent = None;
     record.extra.remove(worker::FOLLOW_UPS);
+    own::remember(record, None);
 }
 
 /// Why nothing that this version does would be right for a record. It is left as it is.

@@ -9,7 +9,7 @@ use ralph_queue::{Queue, Status, Task, lease};
 use ralph_state::{ParallelStateFile, TaskId, Timestamp, WorkerLifecycle, WorkerRecord};
 
 use crate::worker::{Held, is_at_task_limit};
-use crate::{living, recover};
+use crate::{living, own, recover};
 
 /// What the records of parallel runs, living workers and claims mean for choosing the next task.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -64,20 +64,29 @@ pub fn standing(state: &ParallelStateFile, queue: &Queue, living: &BTreeSet<Task
         Standing { unrecorded: living::unrecorded(living, state), ..Standing::default() };
     for record in &state.workers {
         let Ok(id) = record.task_id.parse::<TaskId>() else { continue };
-        let task = queue.find(id.as_str()).map(|(_, task)| task);
+        let task = own::find(record, queue);
         let is_changed = task.is_some_and(|task| changed_since(task, record));
         let reason = match record.lifecycle {
             WorkerLifecycle::Completed if is_changed => continue,
             WorkerLifecycle::Completed => {
-                standing.done.insert(id.clone());
-                let landed = record.landed_commit.clone();
-                landed.map_or(DONE, |commit| Reason::Landed { commit })
+                let id = task.map_or(id, |task| task.id.clone());
+                // What has the id now may be another task.
+                if task.is_some() || queue.find(id.as_str()).is_none() {
+                    standing.done.insert(id.clone());
+                    let landed = record.landed_commit.clone();
+                    let reason = landed.map_or(DONE, |commit| Reason::Landed { commit });
+                    standing.exclude.insert(id, reason);
+                }
+                continue;
             }
             WorkerLifecycle::Failed if is_changed && !recover::has_committed_work(record) => {
                 continue;
             }
             _ => kept(record, living.contains(&id)),
         };
+        if let Some(task) = task.filter(|task| task.id != id) {
+            standing.exclude.insert(task.id.clone(), reason.clone());
+        }
         standing.exclude.insert(id, reason);
     }
     for task in living {
@@ -232,9 +241,9 @@ pub fn is_spent(record: &WorkerRecord, queue: &Queue) -> bool {
     if record.lifecycle != WorkerLifecycle::Completed {
         return false;
     }
-    match queue.find(&record.task_id) {
+    match own::find(record, queue) {
         None => true,
-        Some((_, task)) => task.status.is_terminal() || changed_since(task, record),
+        Some(task) => task.status.is_terminal() || changed_since(task, record),
     }
 }
 

@@ -131,6 +131,37 @@ pub fn finish_task(
     Ok(Finished { queue, done, outcome })
 }
 
+/// `task`, which the target did not have when it was taken up, with the id that it has or gets in
+/// these texts: its own, unless they have that for another task meanwhile.
+///
+/// ```
+/// use ralph_queue::landing::{Texts, under_own_id};
+/// use ralph_queue::{Document, IdRules};
+///
+/// let task = |title: &str| format!(r#"{{"version": 1, "tasks": [{{"id": "RQ-0001", "title": "{title}"}}]}}"#);
+/// let mine = Document::parse(task("mine"))?.tasks()[0].clone();
+/// let theirs = task("theirs");
+/// let landing = under_own_id(Texts { queue: &theirs, done: None }, &mine, &IdRules::default())?;
+/// assert_eq!(landing.id, "RQ-0002".parse()?);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn under_own_id(texts: Texts<'_>, task: &Task, ids: &IdRules) -> Result<Task, TextError> {
+    let queue = texts.read()?;
+    let tasks = || queue.tasks().chain(queue.done_tasks());
+    let mut own = task.clone();
+    let mut holders = tasks().filter(|other| other.id == task.id).peekable();
+    if holders.peek().is_none() || holders.any(|holder| holder.is_version_of(task)) {
+        return Ok(own);
+    }
+    let was = |other: &&Task| other.former_ids().any(|old| old == task.id.as_str());
+    let id = match tasks().find(|other| was(other) && other.is_version_of(task)) {
+        Some(renumbered) => renumbered.id.clone(),
+        None => ids.id(queue.highest_number(ids) + 1).map_err(EditError::Id)?,
+    };
+    own.rename(&[(task.id.clone(), id)]);
+    Ok(own)
+}
+
 /// The tasks of `edited` whose ids `base` does not have, in order: what an agent added.
 pub fn new_tasks(base: &str, edited: &str) -> Result<Vec<Task>, ParseError> {
     let base = Document::parse(base)?;

@@ -36,7 +36,7 @@ use crate::project::Project;
 use crate::rebuild::{self, SurveyError};
 use crate::recover::{self, Action, Observation, Observed};
 use crate::worker::{self, Held};
-use crate::{living, retention, select, target};
+use crate::{living, own, retention, select, target};
 use ending::{orphans, record_marker};
 use telling::Told;
 
@@ -511,7 +511,7 @@ impl Coordinator<'_> {
                 seen.orphans = orphans(record);
                 if seen.orphans.is_empty() {
                     seen.landed = self.has_landed(record)?;
-                    seen.unwanted = self.is_unwanted(&id);
+                    seen.unwanted = self.is_unwanted(record);
                 }
             }
             observed.insert(record.task_id.clone(), seen);
@@ -521,9 +521,9 @@ impl Coordinator<'_> {
 
     /// Whether the queue has the task no longer as open. A queue that cannot be
     /// read says nothing.
-    fn is_unwanted(&self, task: &TaskId) -> bool {
+    fn is_unwanted(&self, record: &WorkerRecord) -> bool {
         self.project.queue.load().is_ok_and(|queue| {
-            queue.find(task.as_str()).is_none_or(|(_, task)| task.status.is_terminal())
+            own::find(record, &queue).is_none_or(|task| task.status.is_terminal())
         })
     }
 
@@ -685,9 +685,8 @@ impl Coordinator<'_> {
     }
 
     fn record_landed(&self, record: &WorkerRecord) -> Result<(), RunError> {
-        let Ok(id) = record.task_id.parse::<TaskId>() else { return Ok(()) };
         let queue = self.project.queue.load()?;
-        if let Some((_, task)) = queue.find(id.as_str()) {
+        if let Some(task) = own::find(record, &queue) {
             worker::settle(self.project, &self.ground.branch, task, record);
         }
         let landed = record.landing_commit.clone();

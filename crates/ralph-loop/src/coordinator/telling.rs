@@ -7,6 +7,7 @@ use ralph_state::{ParallelStateFile, Timestamp, WorkerLifecycle, WorkerRecord, W
 
 use super::Coordinator;
 use crate::event::{Event, Outcome, TaskSummary};
+use crate::own::LANDED_AS;
 use crate::recover;
 use crate::worker::{self, Held};
 
@@ -59,6 +60,14 @@ impl Coordinator<'_> {
             if record.is_terminal() {
                 if let Some(note) = record.extra.get(worker::LEFT_OUT).and_then(|it| it.as_str()) {
                     self.project.tell(Event::Note(format!("{}: {note}", record.task_id)));
+                }
+                if let Some(id) = record.extra.get(LANDED_AS).and_then(|it| it.as_str())
+                    && record.lifecycle == WorkerLifecycle::Completed
+                {
+                    self.project.tell(Event::Note(format!(
+                        "{} landed as {id}: `{}` has another task with its id",
+                        record.task_id, self.ground.branch
+                    )));
                 }
                 let summary = summarise(record, title, self.began, self.project.now());
                 self.seen.remove(&record.task_id);

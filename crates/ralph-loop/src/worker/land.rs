@@ -22,6 +22,7 @@ use crate::checkout::{self, Advanced};
 use crate::event::Event;
 use crate::gate::{self, GateFailure, Verdict};
 use crate::landing::{self, ATTEMPT_TRAILER, TASK_TRAILER};
+use crate::own::{self, LANDED_AS};
 use crate::project::Project;
 use crate::prompt::{self, Brief, ConflictBrief};
 use crate::turn::{self, Failure, TurnPlace};
@@ -187,8 +188,29 @@ impl Worker<'_> {
         if let Some(commit) = workspace.find_trailer(&range, ATTEMPT_TRAILER, self.claim.id())? {
             return Ok(Some(Pass::Landed(Some(commit))));
         }
-        let theirs = workspace.find_trailer(&range, TASK_TRAILER, self.task.id.as_str())?;
+        let task = self.as_target_has_it(workspace, record, tip)?;
+        let theirs = workspace.find_trailer(&range, TASK_TRAILER, task.id.as_str())?;
         Ok(theirs.map(|commit| Pass::Superseded(format!("by commit {commit}"))))
+    }
+
+    /// The task with the id that it has or gets on the target, which may have given its own to
+    /// another task since the work began.
+    fn as_target_has_it(
+        &self,
+        workspace: &Workspace,
+        record: &WorkerRecord,
+        tip: &Sha,
+    ) -> Result<Task, WorkerError> {
+        if own::remembered(record).is_none() {
+            return Ok(self.task.clone());
+        }
+        let books = Books::at(workspace, &self.project.config.queue, tip)?;
+        // The checkout may have renumbered it by now, and has ids that the target lacks.
+        let here = self.project.queue.load()?;
+        let task = own::find(record, &here).unwrap_or(&self.task);
+        let mut ids = self.project.book_rules().ids;
+        ids.high_water = here.highest_number(&ids);
+        Ok(books::under_own_id(workspace, &books, tip, task, &ids)?)
     }
 
     fn enter_and_push(
@@ -200,8 +222,9 @@ impl Worker<'_> {
     ) -> Result<Pass, WorkerError> {
         let books = Books::at(workspace, &self.project.config.queue, tip)?;
         let follow_ups = follow_ups(record);
+        let task = self.as_target_has_it(workspace, record, tip)?;
         let entry = Entry {
-            task: &self.task,
+            task: &task,
             follow_ups: &follow_ups,
             now: self.project.now(),
             note: record.no_change.as_deref(),
@@ -214,6 +237,7 @@ impl Worker<'_> {
             Some(work) => workspace.message_of(work)?,
             None => landing::message(&self.task, self.claim.id(), &[]),
         };
+        let message = landing::renumbered(&message, &self.task.id, &task.id);
         let left_out = crate::layout::runtime_paths(workspace.root());
         let landing = workspace.commit_work(&left_out, &message, tip)?;
         let tree = workspace.tree_of(landing.as_str())?;
@@ -226,6 +250,10 @@ impl Worker<'_> {
         self.step(&WorkerStep::PushIntended, |record| {
             record.target_before = Some(tip.to_string());
             record.landing_commit = Some(landing.to_string());
+            record.extra.remove(LANDED_AS);
+            if task.id != self.task.id {
+                record.extra.set(LANDED_AS, task.id.as_str());
+            }
         })?;
         self.push(workspace, &landing, tip, fetched)
     }

@@ -28,7 +28,7 @@ use crate::lane::LaneError;
 use crate::layout::Layout;
 use crate::project::Project;
 use crate::turn::{TakeTurnError, TurnPlace};
-use crate::{landing, living, recover, target};
+use crate::{landing, living, own, recover, target};
 
 pub(crate) use land::settle;
 pub(crate) use work::{FOLLOW_UPS, LEFT_OUT, phases};
@@ -235,7 +235,9 @@ fn go_on(
     };
     let branch = claim.state().map_err(ClaimError::from)?.target_branch;
     let remote = project.repo.remote_url(target::REMOTE)?;
-    let task = task.clone();
+    // Committed work is that of the task it was made for, whatever has its id by now.
+    let made_for = own::remembered(record).filter(|_| recover::has_committed_work(record));
+    let task = made_for.filter(|own| !own.is_version_of(task)).unwrap_or_else(|| task.clone());
     let runner = project.runner_for(&task)?;
     let worker = Worker { project, layout, claim, task, runner, branch, remote };
     if worker.task.status.is_terminal() && !recover::has_committed_work(record) {

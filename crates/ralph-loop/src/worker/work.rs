@@ -9,11 +9,11 @@ use ralph_state::parallel::WorkerEvent;
 use ralph_state::{WorkerRecord, WorkerStep};
 
 use super::{Worker, WorkerError};
-use crate::books::Books;
+use crate::books::{self, Books};
 use crate::event::Event;
 use crate::layout::runtime_paths;
 use crate::turn::{self, Failure};
-use crate::{landing, prompt, settings, target};
+use crate::{landing, own, prompt, settings, target};
 
 /// What came of the work.
 pub(super) enum Worked {
@@ -124,14 +124,45 @@ impl Worker<'_> {
             known => known,
         };
         self.keep_leftovers(&workspace, started_from.as_ref().unwrap_or(&tip))?;
-        if crate::books::is_finished(&workspace, &self.project.config.queue, &tip, &self.task.id)? {
+        let books = Books::at(&workspace, &self.project.config.queue, &tip)?;
+        let known = books::task_at(&workspace, &books, &tip, &self.task.id)?;
+        let is_new = books != Books::Local && !self.is_known(&workspace, &tip, known.as_ref())?;
+        if !is_new && known.is_some_and(|known| known.status.is_terminal()) {
             return Ok(Err(NoPlace::Superseded));
         }
         workspace.reset_clean(&tip)?;
         self.copy_env_files(&workspace)?;
         let base = tip.to_string();
-        self.step(&WorkerStep::WorkspaceReady, |record| record.base_commit = Some(base))?;
+        self.step(&WorkerStep::WorkspaceReady, |record| {
+            record.base_commit = Some(base);
+            own::remember(record, is_new.then_some(&self.task));
+        })?;
         Ok(Ok((workspace, tip)))
+    }
+
+    /// Whether `known`, what the target has under the id of the task, is the task.
+    fn is_known(
+        &self,
+        workspace: &Workspace,
+        tip: &Sha,
+        known: Option<&Task>,
+    ) -> Result<bool, WorkerError> {
+        let Some(known) = known else { return Ok(false) };
+        if known.is_version_of(&self.task) {
+            return Ok(true);
+        }
+        if known.created_at != self.task.created_at {
+            return Ok(false);
+        }
+        // It may have another title here, or there: then both come from one that they had.
+        let main = &self.project.repo;
+        let Some(head) = main.head()?.commit().cloned() else { return Ok(false) };
+        if workspace.resolve(head.as_str())?.is_none() {
+            return Ok(false);
+        }
+        let Some(base) = workspace.merge_base(&head, tip)? else { return Ok(false) };
+        let books = Books::at(workspace, &self.project.config.queue, &base)?;
+        Ok(books::task_at(workspace, &books, &base, &self.task.id)?.is_some())
     }
 
     /// Another place for the workspace: what is at `taken` is none, or no longer

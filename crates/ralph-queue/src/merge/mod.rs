@@ -149,7 +149,7 @@ pub fn three_way(base: &str, ours: &str, theirs: &str) -> Result<Merged, MergeEr
     };
     let base = [parse("base", base)?];
     let (mut ours, mut theirs) = ([parse("ours", ours)?], [parse("theirs", theirs)?]);
-    let renumbered = renumber(&base, &mut ours, &mut theirs)?;
+    let renumbered = renumber(&base, &mut ours, &mut theirs, is_older)?;
     let mut conflicts = Vec::new();
     let text = merge(&base[0], &ours[0], &theirs[0], &mut conflicts)?;
     let all = [&base, &ours, &theirs].into_iter().flatten().flat_map(Document::tasks);
@@ -158,7 +158,8 @@ pub fn three_way(base: &str, ours: &str, theirs: &str) -> Result<Merged, MergeEr
 }
 
 /// Merges both files of a queue at once: as [`three_way`] for each, but a task that one side moved
-/// to the done file is moved, with what the other side did to it meanwhile.
+/// to the done file is moved, with what the other side did to it meanwhile. Theirs is what others
+/// have seen: of two different tasks with one id, it is ours that gets another.
 pub fn three_way_files(
     base: Texts<'_>,
     ours: Texts<'_>,
@@ -176,7 +177,7 @@ pub fn three_way_files(
     };
     let (mut base, mut ours, mut theirs) =
         (parse("base", base)?, parse("ours", ours)?, parse("theirs", theirs)?);
-    let renumbered = renumber(&base, &mut ours, &mut theirs)?;
+    let renumbered = renumber(&base, &mut ours, &mut theirs, |_, _| false)?;
 
     let known: BTreeMap<&TaskId, &Task> =
         base[0].tasks().iter().map(|task| (&task.id, task)).collect();
@@ -620,12 +621,20 @@ fn progress(status: &Value) -> usize {
     order.iter().position(|known| Some(known.as_str()) == status.as_str()).unwrap_or(0)
 }
 
-/// Gives one of two different tasks with the same new id another one. The slices are the files of
-/// each side.
+/// Whether the first of two tasks was made earlier; of two made at once, whether its JSON is less.
+fn is_older(one: &Task, other: &Task) -> bool {
+    let age = |task: &Task| (task.created_at.clone(), json(task).to_string());
+    age(one) <= age(other)
+}
+
+/// Gives one of two different tasks with the same new id another one: that of ours unless `keeps`
+/// says that it stays. One that the other side has under another id already gets that. The slices
+/// are the files of each side.
 fn renumber(
     base: &[Document],
     ours: &mut [Document],
     theirs: &mut [Document],
+    keeps: impl Fn(&Task, &Task) -> bool,
 ) -> Result<Vec<(TaskId, TaskId)>, SpliceError> {
     let known: BTreeSet<&TaskId> =
         base.iter().flat_map(Document::tasks).map(|task| &task.id).collect();
@@ -640,6 +649,18 @@ fn renumber(
         let Some(other) = added_theirs.get(id).filter(|other| !one.is_version_of(other)) else {
             continue;
         };
+        if let Some(new) =
+            renumbered(one, &added_theirs).filter(|new| !added_ours.contains_key(new))
+        {
+            of_ours.push((id.clone(), new));
+            continue;
+        }
+        if let Some(new) =
+            renumbered(other, &added_ours).filter(|new| !added_theirs.contains_key(new))
+        {
+            of_theirs.push((id.clone(), new));
+            continue;
+        }
         let Some((prefix, digits)) = id.as_str().rsplit_once('-') else { continue };
         let rules = IdRules { prefix: prefix.to_owned(), width: digits.len(), high_water: 0 };
         let number = next.entry(prefix.to_owned()).or_insert_with(|| {
@@ -648,8 +669,7 @@ fn renumber(
         });
         *number += 1;
         let Ok(new) = rules.id(*number) else { continue };
-        let age = |task: &Task| (task.created_at.clone(), json(task).to_string());
-        let list = if age(one) > age(other) { &mut of_ours } else { &mut of_theirs };
+        let list = if keeps(one, other) { &mut of_theirs } else { &mut of_ours };
         list.push((id.clone(), new));
     }
     for (files, ids) in [(ours, &of_ours), (theirs, &of_theirs)] {
@@ -666,6 +686,13 @@ fn renumber(
     of_ours.extend(of_theirs);
     of_ours.sort();
     Ok(of_ours)
+}
+
+/// The id that the other side gave to its version of `task`, which had the same id before.
+fn renumbered(task: &Task, others: &BTreeMap<TaskId, Task>) -> Option<TaskId> {
+    let was = |other: &&Task| other.former_ids().any(|old| old == task.id.as_str());
+    let mut renumbered = others.values().filter(was).filter(|other| other.is_version_of(task));
+    renumbered.next().map(|other| other.id.clone())
 }
 
 #[cfg(test)]

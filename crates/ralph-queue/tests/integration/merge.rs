@@ -3,7 +3,7 @@
 use expect_test::expect;
 use ralph_queue::landing::{Texts, finish_task};
 use ralph_queue::merge::{three_way, three_way_files};
-use ralph_queue::{Document, Edit, Finish, Queue, Status};
+use ralph_queue::{Document, Edit, Finish, Queue, Status, Task};
 use ralph_state::TaskId;
 
 use super::text;
@@ -245,6 +245,42 @@ fn a_task_moved_by_one_side_keeps_what_the_other_did_to_it() {
     }
     let same = three_way_files(base, base, base).unwrap();
     assert_eq!((same.queue.as_str(), same.done), (base.queue, None));
+}
+
+#[test]
+fn what_others_have_seen_keeps_its_id_and_is_not_renumbered_twice() {
+    let queue = |tasks: &[&str]| format!(r#"{{"version": 1, "tasks": [{}]}}"#, tasks.join(", "));
+    let task = |id: &str, title: &str, day: u32, more: &str| {
+        let time = format!("2026-01-0{day}T00:00:00.000001Z");
+        format!(r#"{{"id": "{id}", "title": "{title}", "created_at": "{time}"{more}}}"#)
+    };
+    let base = queue(&[]);
+    // Ours is the older one, and stands nowhere else.
+    let mine = task("RQ-0001", "mine", 1, "");
+    let theirs = task("RQ-0001", "theirs", 2, "");
+    let former = r#", "status": "done", "custom_fields": {"former_ids": "RQ-0001"}"#;
+    let landed = task("RQ-0007", "mine", 1, former);
+    let shown = |text: String| {
+        let queue = Document::parse(text).unwrap();
+        let line = |task: &Task| format!("{} {} {}", task.id, task.title, task.status.as_str());
+        let mut lines: Vec<String> = queue.tasks().iter().map(line).collect();
+        lines.sort();
+        lines
+    };
+    let merged = |ours: &str, theirs: &str| {
+        let side = |queue| Texts { queue, done: None };
+        shown(three_way_files(side(&base), side(ours), side(theirs)).unwrap().queue)
+    };
+    let mine = queue(&[&mine]);
+    let wanted = ["RQ-0001 theirs todo", "RQ-0002 mine todo"];
+    assert_eq!(merged(&mine, &queue(&[&theirs])), wanted);
+    let both = queue(&[&theirs, &landed]);
+    let wanted = ["RQ-0001 theirs todo", "RQ-0007 mine done"];
+    assert_eq!(merged(&mine, &both), wanted);
+    // So do the branches of a merge, whichever is ours.
+    for (ours, theirs) in [(&mine, &both), (&both, &mine)] {
+        assert_eq!(shown(three_way(&base, ours, theirs).unwrap().text), wanted);
+    }
 }
 
 const FRAMED: &str = r#"// head

@@ -12,6 +12,7 @@ mod landing;
 mod leftovers;
 mod limits;
 mod machine;
+mod one_id;
 mod records;
 mod recover;
 mod refused;

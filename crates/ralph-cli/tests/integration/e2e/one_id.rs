@@ -1,0 +1,88 @@
+//! Two checkouts give one id to two tasks while a run is on.
+
+use ralph_testkit::wait_until;
+use serde_json::Value;
+
+use super::super::{RALPH, parse};
+use super::{Books, PATIENCE, Remote, Scene};
+
+/// Waits for `go`, then keeps which task it was given.
+const KEEPS: &str = r#"touch "$LOG/up-$ID"; while [ ! -e "$LOG/go-$ID" ]; do sleep 0.05; done
+mkdir -p work; cp "$RALPH_TASK_JSON" "work/$(ls work | wc -l | tr -d ' ')-$ID.json""#;
+
+/// The id, status and title of each task of a queue file.
+fn shown(queue: &str) -> Vec<String> {
+    let queue: Value = parse(queue);
+    let tasks = queue["tasks"].as_array().expect("a list");
+    let word = |task: &Value, field: &str| task[field].as_str().unwrap_or_default().to_owned();
+    let line = |task| ["id", "status", "title"].map(|field| word(task, field)).join(" ");
+    let mut lines: Vec<String> = tasks.iter().map(line).collect();
+    lines.sort();
+    lines
+}
+
+/// `is_merged`: the checkout has the other task before the one of this run lands.
+fn both_are_done(is_merged: bool) {
+    let scene = Scene::new(Remote::Bare, Books::Tracked);
+    let act = &[("RQ-0001", KEEPS), ("RQ-0002", KEEPS)];
+    scene.act(act).tasks(1);
+    let other = scene.sandbox.path("other");
+    let remote = scene.remote.as_ref().expect("a remote").display().to_string();
+    let (from, to) = (scene.dir.as_path(), other.display().to_string());
+    scene.sandbox.git(from, ["clone", "--quiet", &remote, &to]);
+    let up = |task: &str| {
+        let up = scene.sandbox.path(format!("log/up-{task}"));
+        wait_until(PATIENCE, "the agent at work", || up.exists());
+    };
+    let go = |task: &str| scene.sandbox.write(format!("log/go-{task}"), "");
+
+    let run = scene.start(&["run", "loop", "--parallel", "2", "--max-tasks", "2"]);
+    scene.ralph(&["task", "add", "mine"]).success();
+    up("RQ-0001");
+    up("RQ-0002");
+    scene.sandbox.run(RALPH, &other, ["task", "add", "theirs"]).success();
+    scene.sandbox.git(&other, ["commit", "--quiet", "--all", "--message", "theirs"]);
+    scene.sandbox.git(&other, ["push", "--quiet"]);
+    let [first, second] = if is_merged { ["RQ-0001", "RQ-0002"] } else { ["RQ-0002", "RQ-0001"] };
+    go(first);
+    wait_until(PATIENCE, "the first to land", || scene.landed().len() == 1);
+    if is_merged {
+        // git takes the file away before it writes it anew.
+        let queue = scene.dir.join(".ralph/queue.jsonc");
+        let here = || fs_err::read_to_string(&queue).unwrap_or_default();
+        wait_until(PATIENCE, "the other task here", || here().contains("theirs"));
+    }
+    go(second);
+    let ran = run.wait(PATIENCE);
+    let told = &ran.success().stderr;
+    assert!(told.contains("RQ-0002 landed as RQ-0003"), "{ran}");
+    let queue = scene.on_target(".ralph/queue.jsonc");
+    let wanted = ["RQ-0001 done Task 1", "RQ-0002 todo theirs", "RQ-0003 done mine"];
+    assert_eq!(shown(&queue), wanted, "{ran}");
+    let here = fs_err::read_to_string(scene.dir.join(".ralph/queue.jsonc")).expect("a queue");
+    assert_eq!(shown(&here), wanted, "{ran}");
+    let subjects = scene.git(&["log", "--format=%s", "-4", "origin/main"]);
+    assert!(subjects.contains("RQ-0003: mine"), "{subjects}");
+
+    scene.run(2, 0);
+    assert!(scene.landed().values().eq(&[1, 1, 1]), "{:?}", scene.landed());
+    let wanted = ["RQ-0001 done Task 1", "RQ-0002 done theirs", "RQ-0003 done mine"];
+    assert_eq!(shown(&scene.on_target(".ralph/queue.jsonc")), wanted);
+    let here = fs_err::read_to_string(scene.dir.join(".ralph/queue.jsonc")).expect("a queue");
+    assert_eq!(shown(&here), wanted);
+    // What was added stands here where it was, so that the order may be another one.
+    scene.git(&["checkout", "--quiet", "--", ".ralph/queue.jsonc"]);
+    scene.nothing_left();
+    // Each was given to an agent once.
+    assert_eq!(scene.log("turns").len(), 3);
+}
+
+#[test]
+fn a_task_whose_id_was_given_away_lands_under_another() {
+    both_are_done(false);
+}
+
+#[test]
+fn a_task_that_the_checkout_renumbers_meanwhile_lands_once() {
+    both_are_done(true);
+}
