@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::path::{Component, Path, PathBuf};
 
 use ralph_agent::{Counter, Runner};
-use ralph_config::{AgentConfig, CiGate};
+use ralph_config::{AgentConfig, CiGate, GitPublishMode};
 use ralph_git::{
     Change, ChangeKind, FetchError, GitError, Head, IdentityError, Operation, RemoteUrls, Repo, Sha,
 };
@@ -69,6 +69,20 @@ pub enum PreflightError {
         if *commits == 1 { "" } else { "s" }
     )]
     Unpushed {
+        /// The branch.
+        branch: String,
+        /// The remote.
+        remote: &'static str,
+        /// How many.
+        commits: usize,
+    },
+    /// The remote has commits that the branch does not have: what is committed on it could not be
+    /// pushed.
+    #[error(
+        "`{branch}` lacks {commits} commit{} of `{remote}/{branch}`",
+        if *commits == 1 { "" } else { "s" }
+    )]
+    Behind {
         /// The branch.
         branch: String,
         /// The remote.
@@ -171,6 +185,90 @@ pub fn parallel(project: &Project) -> Result<Ground, PreflightError> {
     let remote = project.repo.remote_url(target::REMOTE)?;
     let is_new_branch = remote.is_some() && !pushed(project, &branch, &commit)?;
     Ok(Ground { branch, remote, is_new_branch, workspace_root })
+}
+
+/// Checks everything a serial run needs before it looks for a task, and says what branch it is on.
+///
+/// # Errors
+/// The first thing that is not right.
+pub fn serial(project: &Project) -> Result<String, PreflightError> {
+    let (branch, _) = branch(&project.repo)?;
+    limits_hold(&project.config.agent, &project.runner)?;
+    gate_exists(project)?;
+    if project.config.agent.git_publish_mode != GitPublishMode::Off {
+        project.repo.identity()?;
+    }
+    Ok(branch)
+}
+
+/// Whether a push of what is to be committed on `branch` can go through, asked of the remote.
+///
+/// # Errors
+/// When the remote has commits that the branch lacks, unless that is accepted, or does not answer.
+pub fn pushable(project: &Project, branch: &str) -> Result<(), PreflightError> {
+    if project.options.checkout == CheckoutPolicy::Accept {
+        return Ok(());
+    }
+    let remote = target::REMOTE;
+    let fetched = project.repo.fetch(remote, branch).map_err(|source| PreflightError::Remote {
+        branch: branch.to_owned(),
+        remote,
+        source,
+    })?;
+    up_to(&project.repo, branch, fetched.tip.as_ref())
+}
+
+/// Whether `branch` has everything that the remote had when it was last asked.
+///
+/// # Errors
+/// When it has not, or git fails.
+pub fn has_what_is_known(repo: &Repo, branch: &str) -> Result<(), PreflightError> {
+    up_to(repo, branch, known_tip(repo, branch)?.as_ref())
+}
+
+/// Whether the remote had everything of `branch` when it was last asked.
+///
+/// # Errors
+/// When it had not, or git fails.
+pub fn is_known_there(repo: &Repo, branch: &str) -> Result<(), PreflightError> {
+    let commit = repo.resolve(&format!("refs/heads/{branch}"))?;
+    match (known_tip(repo, branch)?, commit) {
+        (Some(tip), Some(commit)) => nothing_unpushed(repo, branch, &commit, &tip),
+        _ => Ok(()),
+    }
+}
+
+/// Where the remote's branch was when it was last asked.
+fn known_tip(repo: &Repo, branch: &str) -> Result<Option<Sha>, GitError> {
+    repo.resolve(&format!("refs/remotes/{}/{branch}", target::REMOTE))
+}
+
+fn up_to(repo: &Repo, branch: &str, tip: Option<&Sha>) -> Result<(), PreflightError> {
+    let (Some(tip), Some(commit)) = (tip, repo.resolve(&format!("refs/heads/{branch}"))?) else {
+        return Ok(());
+    };
+    match repo.commits_since(&commit, tip)?.len() {
+        0 => Ok(()),
+        commits => {
+            let branch = branch.to_owned();
+            Err(PreflightError::Behind { branch, remote: target::REMOTE, commits })
+        }
+    }
+}
+
+fn nothing_unpushed(
+    repo: &Repo,
+    branch: &str,
+    commit: &Sha,
+    tip: &Sha,
+) -> Result<(), PreflightError> {
+    match repo.commits_since(tip, commit)?.len() {
+        0 => Ok(()),
+        commits => {
+            let branch = branch.to_owned();
+            Err(PreflightError::Unpushed { branch, remote: target::REMOTE, commits })
+        }
+    }
 }
 
 /// Whether what is limited can be counted with this agent. A task may name another one, of which
@@ -306,7 +404,15 @@ pub fn clean(project: &Project) -> Result<(), PreflightError> {
     if project.options.checkout == CheckoutPolicy::Accept {
         return Ok(());
     }
-    let changes = foreign_changes(project)?;
+    unchanged(&project.repo, &project.queue)
+}
+
+/// Whether the work tree has no changes but those of Ralph's own files.
+///
+/// # Errors
+/// When it has.
+pub fn unchanged(repo: &Repo, queue: &QueueFiles) -> Result<(), PreflightError> {
+    let changes = foreign_changes(repo, queue)?;
     if changes.is_empty() { Ok(()) } else { Err(PreflightError::Dirty { changes }) }
 }
 
@@ -335,16 +441,16 @@ fn unmerged(repo: &Repo) -> Result<Vec<Change>, GitError> {
 ///
 /// # Errors
 /// When git fails.
-pub fn foreign_changes(project: &Project) -> Result<Vec<Change>, GitError> {
-    let own = own_files(project);
+pub fn foreign_changes(repo: &Repo, queue: &QueueFiles) -> Result<Vec<Change>, GitError> {
+    let own = own_files(repo, queue);
     let is_own = |change: &Change| {
         own.contains(&change.path)
             || layout::is_runtime(&change.path)
             || (change.path.starts_with(".ralph") && change.kind == ChangeKind::Untracked)
     };
     let mut foreign = Vec::new();
-    for change in project.repo.changes()? {
-        if !is_own(&change) && !is_own_ignore_edit(project, &change)? {
+    for change in repo.changes()? {
+        if !is_own(&change) && !is_own_ignore_edit(repo, &change)? {
             foreign.push(change);
         }
     }
@@ -352,10 +458,10 @@ pub fn foreign_changes(project: &Project) -> Result<Vec<Change>, GitError> {
 }
 
 /// Files of the user that Ralph edits on the user's behalf.
-fn own_files(project: &Project) -> Vec<PathBuf> {
-    let root = project.repo.root();
+fn own_files(repo: &Repo, queue: &QueueFiles) -> Vec<PathBuf> {
+    let root = repo.root();
     let mut files = vec![PathBuf::from(".ralph/config.jsonc")];
-    for path in [&project.queue.queue, &project.queue.done] {
+    for path in [&queue.queue, &queue.done] {
         if let Ok(inside) = path.strip_prefix(root) {
             files.push(inside.to_owned());
         }
@@ -364,16 +470,16 @@ fn own_files(project: &Project) -> Vec<PathBuf> {
 }
 
 /// Whether the change is `ralph init`'s block in a file of the user's and nothing else.
-fn is_own_ignore_edit(project: &Project, change: &Change) -> Result<bool, GitError> {
+fn is_own_ignore_edit(repo: &Repo, change: &Change) -> Result<bool, GitError> {
     let with_blocks = [".gitignore", ".gitattributes"];
     if !with_blocks.iter().any(|name| change.path == Path::new(name)) {
         return Ok(false);
     }
-    let committed = match project.repo.head()?.commit() {
-        Some(head) => project.repo.read_blob(head.as_str(), &change.path)?.unwrap_or_default(),
+    let committed = match repo.head()?.commit() {
+        Some(head) => repo.read_blob(head.as_str(), &change.path)?.unwrap_or_default(),
         None => Vec::new(),
     };
-    let now = fs_err::read(project.repo.root().join(&change.path)).unwrap_or_default();
+    let now = fs_err::read(repo.root().join(&change.path)).unwrap_or_default();
     Ok(outside_blocks(&now).eq(outside_blocks(&committed)))
 }
 
@@ -435,11 +541,7 @@ fn pushed(project: &Project, branch: &str, commit: &Sha) -> Result<bool, Preflig
     if project.options.checkout == CheckoutPolicy::Accept {
         return Ok(true);
     }
-    let commits = project.repo.commits_since(&tip, commit)?.len();
-    if commits == 0 {
-        return Ok(true);
-    }
-    Err(PreflightError::Unpushed { branch: branch.to_owned(), remote, commits })
+    nothing_unpushed(&project.repo, branch, commit, &tip).map(|()| true)
 }
 
 fn in_conflict(changes: &[Change]) -> String {

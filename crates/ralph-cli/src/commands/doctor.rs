@@ -4,16 +4,17 @@ use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
 use ralph_agent::{Login, Surroundings};
-use ralph_config::{AgentConfig, Overrides};
+use ralph_config::{AgentConfig, Config, GitPublishMode, Overrides};
 use ralph_git::{Repo, Sha};
 use ralph_loop::layout::Layout;
 use ralph_loop::preflight::PreflightError;
+use ralph_loop::status::{self, WorkerView};
 use ralph_loop::{living, preflight, retention, target};
 use ralph_process::Cancel;
 use ralph_queue::Severity;
 use ralph_state::file::{is_locked, lock_holder};
 use ralph_state::session::{SessionFile, session_file_path};
-use ralph_state::{ParallelStateFile, Store, TaskId};
+use ralph_state::{ParallelStateFile, Store, TaskId, WorkerLifecycle};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -64,6 +65,11 @@ impl Check {
         let error = error.into();
         let next = (!error.hints().is_empty()).then(|| error.hints().join(" "));
         Self { name, verdict: Verdict::Problem, message: error.chain().join(": "), next }
+    }
+
+    /// The same of what stands in the way of some runs only, or at this moment only.
+    fn warned(name: &'static str, error: impl Into<CliError>) -> Self {
+        Self { verdict: Verdict::Warning, ..Self::problem(name, error) }
     }
 
     fn of<E: Into<CliError>>(name: &'static str, result: Result<String, E>) -> Self {
@@ -201,7 +207,7 @@ fn look(context: &Context, project: &Project, repo: Option<&Repo>, checks: &mut 
         let program = gate.argv.first().zip(repo);
         let inside = program.map(|(name, repo)| preflight::in_workspaces(repo, name.as_ref()));
         match (preflight::gate_program(gate, path), inside) {
-            (Ok(()), Some(Err(error))) => not_for_workspaces("gate", error),
+            (Ok(()), Some(Err(error))) => Check::warned("gate", error),
             (found, _) => Check::of("gate", found.map(|()| gate.argv.join(" "))),
         }
     } else {
@@ -217,6 +223,12 @@ fn look(context: &Context, project: &Project, repo: Option<&Repo>, checks: &mut 
         let usable = preflight::usable_workspace_root(repo, workspaces.clone());
         checks.push(Check::of("workspaces", usable.map(|root| root.display().to_string())));
         checks.push(merge_driver(project, repo, path));
+        checks.push(match preflight::unchanged(repo, &project.files) {
+            Ok(()) => Check::ok("work tree", "has no changes that agents would not see"),
+            Err(error @ PreflightError::Dirty { .. }) => Check::warned("work tree", error),
+            Err(error) => Check::problem("work tree", error),
+        });
+        checks.extend(in_step(config, repo));
     }
     checks.push(if lacks_ignore_lines(&project.root) {
         let message = "`.gitignore` lacks lines for Ralph's own files";
@@ -239,6 +251,37 @@ fn look(context: &Context, project: &Project, repo: Option<&Repo>, checks: &mut 
         Err(error) => Check::problem("session", error),
     });
     checks.push(parallel_runs(context, &layout, project));
+}
+
+/// How the branch stands to the remote's as it was when git last asked, where there is one.
+fn in_step(config: &Config, repo: &Repo) -> Option<Check> {
+    const NAME: &str = "in step";
+    let (branch, _) = preflight::branch(repo).ok()?;
+    repo.remote_url(target::REMOTE).ok()??;
+    let is_pushed = config.agent.git_publish_mode == GitPublishMode::CommitAndPush;
+    let told = |error: PreflightError, refused: &str| {
+        let mut check = Check::warned(NAME, error);
+        check.message = format!("{}: {refused}", check.message);
+        check
+    };
+    Some(match preflight::has_what_is_known(repo, &branch) {
+        Err(error @ PreflightError::Behind { .. }) if is_pushed => {
+            told(error, "a run that is not parallel is refused")
+        }
+        Err(error @ PreflightError::Behind { .. }) => {
+            told(error, "a run that is not parallel may do again what was done there")
+        }
+        Err(error) => Check::problem(NAME, error),
+        Ok(()) => match preflight::is_known_there(repo, &branch) {
+            Err(error @ PreflightError::Unpushed { .. }) => {
+                told(error, "a parallel run is refused")
+            }
+            known => {
+                let there = format!("with `{}`, as far as is known here", target::REMOTE);
+                Check::of(NAME, known.map(|()| there))
+            }
+        },
+    })
 }
 
 /// What the state file says, and whether it knows of every worker that lives.
@@ -264,7 +307,10 @@ fn parallel_runs(context: &Context, layout: &Layout, project: &Project) -> Check
         return Check::warning(NAME, standing::unrecorded(&unrecorded), standing::RECOVER);
     }
     if let Some(state) = state {
-        return Check::ok(NAME, counted(state.workers.len(), "record"));
+        return match status::observe(layout, &state, project.queue().ok().as_ref()) {
+            Ok(world) => left(NAME, &world.views),
+            Err(error) => Check::problem(NAME, error),
+        };
     }
     match standing::workspaces(context, project).len() {
         0 => Check::ok(NAME, "none so far"),
@@ -275,6 +321,26 @@ fn parallel_runs(context: &Context, layout: &Layout, project: &Project) -> Check
             Check::warning(NAME, message, standing::RECOVER)
         }
     }
+}
+
+/// What the records say that is for the user to do something about.
+fn left(name: &'static str, views: &[WorkerView]) -> Check {
+    let of = |view: &WorkerView| {
+        Some(match view.held() {
+            Some(_) => "is held",
+            None if view.needs_user(&WorkerLifecycle::Failed) => "failed",
+            None if view.needs_user(&WorkerLifecycle::BlockedPush) => "could not land",
+            None => return None,
+        })
+    };
+    let left = views.iter().filter_map(|view| Some((view.record.task_id.as_str(), of(view)?)));
+    let left: Vec<String> = left.map(|(task, how)| format!("{task} {how}")).collect();
+    let records = counted(views.len(), "record");
+    if left.is_empty() {
+        return Check::ok(name, records);
+    }
+    let message = format!("{records}\n{}", left.join("\n"));
+    Check::warning(name, message, "`ralph run parallel status` says why.")
 }
 
 /// Whether the files by which editors complete are there and of this version.
@@ -422,16 +488,9 @@ fn journal(project: &Project) -> Check {
         Ok(None) => Check::ok(NAME, "what was done to the queue can be undone"),
         Ok(Some(message)) => Check::warning(NAME, message, undo::UNREADABLE),
         // It holds no edit up.
-        Err(error) if error.kind == ErrorKind::Corrupt => {
-            Check { verdict: Verdict::Warning, ..Check::problem(NAME, error) }
-        }
+        Err(error) if error.kind == ErrorKind::Corrupt => Check::warned(NAME, error),
         Err(error) => Check::problem(NAME, error),
     }
-}
-
-/// What a serial run can do with, and a parallel run cannot.
-fn not_for_workspaces(name: &'static str, error: PreflightError) -> Check {
-    Check { verdict: Verdict::Warning, ..Check::problem(name, error) }
 }
 
 /// Whether the agent is there, tells what is limited, and is logged in. Its version is asked for, nothing else, and only
@@ -455,7 +514,7 @@ fn runner(context: &Context, project: &Project, repo: Option<&Repo>, is_trusted:
         return Check { name: "runner", verdict: Verdict::Problem, message, next: Some(next) };
     }
     if let Some(Err(error)) = repo.map(|repo| preflight::in_workspaces(repo, runner.program())) {
-        return not_for_workspaces("runner", error);
+        return Check::warned("runner", error);
     }
     if !is_trusted || name == "command" {
         return Check::ok("runner", format!("`{name}`: {}", runner.program().display()));

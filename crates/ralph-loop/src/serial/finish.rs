@@ -241,7 +241,7 @@ impl Serial<'_> {
     /// A copy of the work tree under a rescue ref; the files stay as they are.
     pub(super) fn keep(&self, task: &TaskId, title: &str) -> Result<(), SerialError> {
         let repo = &self.project.repo;
-        if preflight::foreign_changes(self.project)?.is_empty() {
+        if preflight::foreign_changes(repo, &self.project.queue)?.is_empty() {
             return Ok(());
         }
         // The queue stays the user's: a copy of it as it is now would be in the way of their edits

@@ -174,12 +174,7 @@ const BRANCH: &str = "branch";
 pub fn run(project: &Project, wanted: &Wanted) -> Result<RunSummary, SerialError> {
     let _run = coordinator::run_lock(project)?;
     checkout::finish_set_aside(project)?;
-    let (branch, _) = preflight::branch(&project.repo)?;
-    preflight::limits_hold(&project.config.agent, &project.runner)?;
-    preflight::gate_exists(project)?;
-    if project.config.agent.git_publish_mode != GitPublishMode::Off {
-        project.repo.identity().map_err(PreflightError::from)?;
-    }
+    let branch = preflight::serial(project)?;
     let layout = project.layout();
     coordinator::clear_stop(&layout)?;
     // A state file that cannot be read is told where it matters.
@@ -480,6 +475,23 @@ impl Serial<'_> {
         self.stop(StopReason::Limit);
     }
 
+    /// Compares the branch with the remote's before the first turn: what cannot be pushed is not
+    /// begun, and what is not to be pushed may be done elsewhere already.
+    fn ask_remote(&self) -> Result<(), SerialError> {
+        let Project { repo, config, .. } = self.project;
+        if config.agent.git_publish_mode == GitPublishMode::CommitAndPush {
+            return Ok(preflight::pushable(self.project, &self.branch)?);
+        }
+        match preflight::has_what_is_known(repo, &self.branch) {
+            Err(behind @ PreflightError::Behind { .. }) => {
+                let note = format!("{behind}: what was done there may be done here again");
+                self.project.tell(Event::Note(note));
+                Ok(())
+            }
+            known => Ok(known?),
+        }
+    }
+
     fn announce(&mut self) {
         if !std::mem::replace(&mut self.has_begun, true) {
             let target = self.branch.clone();
@@ -492,6 +504,9 @@ impl Serial<'_> {
         let tree = self.project.repo.work_tree_hash(&self.left_out())?;
         if self.left_by_us.as_ref() != Some(&tree) {
             preflight::clean(self.project)?;
+        }
+        if !self.has_begun {
+            self.ask_remote()?;
         }
         if self.began.is_none() {
             self.began = Some(settings::tree(&self.project.repo)?);

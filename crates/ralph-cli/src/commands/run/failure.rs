@@ -165,6 +165,13 @@ impl From<PreflightError> for CliError {
                      `{remote}/{branch}` all the same."
                 ),
             ),
+            PreflightError::Behind { branch, remote, .. } => (
+                ErrorKind::Refused,
+                format!(
+                    "`git pull --rebase {remote} {branch}`, with `--autostash` where your queue is \
+                     changed."
+                ),
+            ),
             PreflightError::WorkspaceNotIgnored { inside, .. } => (
                 ErrorKind::Refused,
                 if inside.as_os_str().is_empty() {

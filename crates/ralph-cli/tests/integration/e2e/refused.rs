@@ -278,3 +278,37 @@ fn a_merge_of_the_users_is_never_concluded_by_a_run() {
     }
     assert_eq!(scene.log("turns"), Vec::<String>::new());
 }
+
+#[test]
+fn doctor_tells_what_a_run_would_be_refused_for() {
+    let told = |scene: &Scene, what: &str| {
+        let ran = scene.ralph(&["doctor"]);
+        assert!(ran.success().stdout.contains(what), "`{what}` in {ran}");
+    };
+    let scene = scene();
+    told(&scene, "ok      work tree");
+    told(&scene, "ok      in step");
+    scene.sandbox.write(scene.dir.join("new.txt"), "new\n");
+    told(&scene, "warning work tree      the work tree has uncommitted changes: new.txt");
+    refused(&scene, 3, "uncommitted changes: new.txt", "--force");
+    scene.commit("A commit of the user's");
+    told(&scene, "`main` has 1 commit that `origin/main` lacks: a parallel run is refused");
+    refused(&scene, 3, "`main` has 1 commit that `origin/main` lacks", "git push");
+}
+
+#[test]
+fn doctor_tells_what_parallel_runs_left() {
+    let scene = Scene::new(Remote::Bare, Books::Tracked);
+    scene.tasks(2);
+    scene.act(&[("RQ-0001", "exit 9")]);
+    scene.run(1, 1);
+    let doctor = scene.ralph(&["doctor"]);
+    assert!(doctor.success().stdout.contains("2 records\n"), "{doctor}");
+    assert!(doctor.stdout.contains("RQ-0001 failed"), "{doctor}");
+    assert!(doctor.stdout.contains("`ralph run parallel status`"), "{doctor}");
+    let scene = self::scene();
+    scene.sandbox.write("bin/gate.sh", "exit 1");
+    scene.ralph(&["run", "loop", "--parallel", "1"]).exited(1);
+    let doctor = scene.ralph(&["doctor"]);
+    assert!(doctor.success().stdout.contains("RQ-0001 is held"), "{doctor}");
+}

@@ -224,6 +224,45 @@ fn commit_and_push_pushes() {
 }
 
 #[test]
+fn what_could_not_be_pushed_is_not_begun() {
+    let scene = Scene::new(Remote::Bare, Books::Tracked);
+    scene.tasks(2);
+    let push = ["run", "loop", "--git-publish-mode", "commit_and_push"];
+    let other = scene.sandbox.path("other");
+    let url = scene.git(&["remote", "get-url", "origin"]);
+    scene.git(&["clone", "--quiet", &url, &other.display().to_string()]);
+    let elsewhere = |args: &[&str]| scene.sandbox.run(super::super::RALPH, &other, args);
+    elsewhere(&["config", "trust", "init"]).success();
+    elsewhere(&[&push[..], &["--max-tasks", "1"]].concat()).success();
+    let refused = |what: &str, next: &str| {
+        let ran = scene.ralph(&push);
+        let told = &ran.exited(3).stderr;
+        assert!(told.contains(what) && told.contains(next), "{ran}");
+        assert_eq!(scene.log("turns").len(), 1, "no agent was asked: {ran}");
+        assert_eq!(scene.git(&["status", "--porcelain"]), "", "nothing was changed");
+    };
+    refused("`main` lacks 1 commit of `origin/main`", "`git pull --rebase origin main`");
+    let doctor = scene.ralph(&["doctor"]);
+    assert!(doctor.success().stdout.contains("warning in step"), "{doctor}");
+    // Without a push it is the user's to know.
+    scene.act(&[("RQ-0001", "exit 9")]);
+    let ran = scene.ralph(&["run", "one"]);
+    assert!(ran.exited(1).stderr.contains("may be done here again"), "{ran}");
+    scene.git(&["checkout", "--quiet", "--", "."]);
+    fs_err::remove_file(scene.sandbox.path("log/turns")).expect("written");
+    scene.sandbox.write("log/turns", "one\n");
+    scene.sandbox.write(scene.dir.join("own.txt"), "own\n");
+    scene.commit("A commit of the user's");
+    refused("lacks 1 commit", "`git pull --rebase origin main`");
+    scene.git(&["pull", "--quiet", "--rebase", "origin", "main"]);
+    scene.git(&["remote", "set-url", "origin", &scene.sandbox.path("gone").display().to_string()]);
+    refused("cannot fetch", "`git fetch origin`");
+    scene.git(&["remote", "set-url", "origin", &url]);
+    scene.ralph(&push).success();
+    assert_eq!(scene.landed().into_values().collect::<Vec<_>>(), [1, 1]);
+}
+
+#[test]
 fn publish_off_leaves_the_changes_and_goes_on() {
     let scene = scene(2);
     let ran = scene.ralph(&["run", "loop", "--git-publish-mode", "off", "--json"]);
