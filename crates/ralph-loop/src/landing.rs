@@ -47,6 +47,15 @@ pub(crate) fn rescue_message(task: &TaskId, title: &str) -> String {
     format!("Rescued: {task} {}", harmless(title))
 }
 
+/// The trailer of a commit that keeps what a turn left which resolved a conflict or mended a red
+/// gate; its value is the task. Once that has landed, the turn was a step on the way.
+pub(crate) const LANDING_TURN_TRAILER: &str = "Ralph-Landing-Turn";
+
+/// The message of such a commit.
+pub(crate) fn landing_turn_message(task: &TaskId, title: &str) -> String {
+    format!("{}\n\n{LANDING_TURN_TRAILER}: {task}\n", rescue_message(task, title))
+}
+
 /// A line without what a terminal would obey, or git refuse.
 fn harmless(line: &str) -> String {
     line.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use ralph_git::{DiffStat, GitError, Head, Repo, Sha, UpdateRef};
 use thiserror::Error;
 
-use crate::landing::{ATTEMPT_TRAILER, RESCUE_REFS};
+use crate::landing::{ATTEMPT_TRAILER, LANDING_TURN_TRAILER, RESCUE_REFS, TASK_TRAILER};
 use crate::target;
 
 /// Work under a rescue ref of the user's repository.
@@ -113,13 +113,21 @@ impl<'a> Target<'a> {
         Ok(Self { tips, claims, books })
     }
 
-    /// Whether `commit` is there itself, or landed under its claim, or changes nothing that is not
-    /// the same there.
+    /// Whether `commit` is there itself, or landed under its claim, or is a step of a landing that
+    /// came to its end, or changes nothing that is not the same there.
     fn has(&self, repo: &Repo, commit: &Sha, base: Option<&Sha>) -> Result<bool, GitError> {
         let Some(base) = base else { return Ok(false) };
         let claims = repo.trailers(&format!("{base}..{commit}"), ATTEMPT_TRAILER)?;
         if claims.iter().any(|(of, claim)| of == commit && self.claims.contains(claim)) {
             return Ok(true);
+        }
+        let turns = repo.trailers(&format!("{base}..{commit}"), LANDING_TURN_TRAILER)?;
+        if let Some((_, task)) = turns.iter().find(|(of, _)| of == commit) {
+            for tip in &self.tips {
+                if repo.find_trailer(&format!("{base}..{tip}"), TASK_TRAILER, task)?.is_some() {
+                    return Ok(true);
+                }
+            }
         }
         let is_work = |path: &PathBuf| !self.books.contains(path);
         let mut changed = repo.changed_paths(base, commit)?;

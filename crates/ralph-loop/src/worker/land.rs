@@ -83,7 +83,7 @@ impl Worker<'_> {
         if matches!(record.step, Some(WorkerStep::Resolving | WorkerStep::Fixing)) {
             // A turn was cut short here: the agent's edits are nowhere else.
             if let Some(work) = sha(record.work_commit.as_deref()) {
-                self.keep_leftovers(&workspace, &work)?;
+                self.keep_landing_turn(&workspace, &work)?;
             }
         }
         loop {
@@ -505,7 +505,7 @@ impl Worker<'_> {
         // The next turn starts from the markers again; edits of this one are kept.
         let is_edited = workspace.work_tree_hash(&runtime)? != before;
         if let (true, Some(work)) = (is_edited, sha(record.work_commit.as_deref())) {
-            self.keep_leftovers(workspace, &work)?;
+            self.keep_landing_turn(workspace, &work)?;
         }
         workspace.abort_rebase()?;
         Ok(None)
@@ -593,7 +593,7 @@ impl Worker<'_> {
             self.recommit(&work, onto)?;
         } else {
             // The agent moved HEAD away: its files would undo what landed.
-            self.keep_leftovers(workspace, landing)?;
+            self.keep_landing_turn(workspace, landing)?;
         }
         match failure {
             None => Ok(None),

@@ -228,10 +228,24 @@ impl Worker<'_> {
         workspace: &Workspace,
         base: &Sha,
     ) -> Result<(), WorkerError> {
+        let message = landing::rescue_message(&self.task.id, &self.task.title);
+        self.keep_as(workspace, base, &message)
+    }
+
+    /// The same of a turn that resolved a conflict or mended a red gate.
+    pub(super) fn keep_landing_turn(
+        &self,
+        workspace: &Workspace,
+        base: &Sha,
+    ) -> Result<(), WorkerError> {
+        let message = landing::landing_turn_message(&self.task.id, &self.task.title);
+        self.keep_as(workspace, base, &message)
+    }
+
+    fn keep_as(&self, workspace: &Workspace, base: &Sha, message: &str) -> Result<(), WorkerError> {
         let runtime = runtime_paths(workspace.root());
         let head = workspace.head()?.commit().cloned();
-        let message = landing::rescue_message(&self.task.id, &self.task.title);
-        let snapshot = workspace.snapshot(&runtime, &message, head.as_ref().or(Some(base)))?;
+        let snapshot = workspace.snapshot(&runtime, message, head.as_ref().or(Some(base)))?;
         if workspace.tree_of(snapshot.as_str())? != workspace.tree_of(base.as_str())? {
             let work = super::unwrapped(workspace, snapshot, head)?;
             let name = self.rescue(workspace, &work)?;

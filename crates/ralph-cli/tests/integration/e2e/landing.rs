@@ -273,6 +273,30 @@ fn a_conflict_that_is_never_resolved_blocks_and_keeps_the_work() {
 }
 
 #[test]
+fn what_turns_on_the_way_to_a_landing_left_is_not_listed_once_it_came_about() {
+    let scene = Scene::new(Remote::Bare, Books::Tracked);
+    scene.tasks(2);
+    let together = "sed 's/^two/two by '$ID'/' shared.txt > s && cat s > shared.txt && rm s";
+    scene.act(&[("RQ-0001", together), ("RQ-0002", together)]);
+    let agent = fs_err::read_to_string(scene.sandbox.path("bin/agent.sh")).expect("written");
+    let unfinished = "resolve) echo \"half by $ID\" >> shared.txt; exit 0;; never)";
+    scene.sandbox.write("bin/agent.sh", agent.replace("resolve)", unfinished));
+    let summary = scene.run(2, 1);
+    assert_eq!(summary["blocked"], 1, "{summary}");
+    let rescued = |args: &[&str]| {
+        let ran = scene.ralph(&[&["rescue", "list", "--json"], args].concat());
+        super::super::parse(&ran.success().stdout)["total"].as_u64().expect("a number")
+    };
+    let kept = rescued(&[]);
+    assert!(kept > 1, "the work and what each turn left: {kept}");
+    scene.sandbox.write("bin/agent.sh", agent);
+    scene.ralph(&["run", "parallel", "retry", "--all"]).success();
+    scene.run(2, 0);
+    scene.all_landed(2);
+    assert_eq!((rescued(&[]), rescued(&["--all"])), (0, kept));
+}
+
+#[test]
 fn kept_work_is_found_by_its_task() {
     let scene = Scene::new(Remote::None, Books::Tracked);
     scene.tasks(1);
