@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use ralph_queue::{Queue, Status};
 use ralph_state::TaskId;
 
-use super::{Serial, SerialError};
+use super::Serial;
 use crate::event::{Beside, Event, Outcome};
 
 /// The status of each task.
@@ -40,24 +40,20 @@ enum RunsEnd {
 }
 
 impl Serial<'_> {
-    /// Tells how tasks ended, other than by the run, since their statuses were `before`.
-    pub(super) fn tell_beside(
-        &mut self,
-        before: &Statuses,
-        during: &TaskId,
-    ) -> Result<(), SerialError> {
+    /// Tells how tasks ended, other than by the run, since their statuses were `before`. A queue
+    /// that cannot be read is told where it matters.
+    pub(super) fn tell_beside(&mut self, before: &Statuses, during: &TaskId) {
+        let Ok(queue) = self.project.queue.load() else { return };
         let outcome = self.summary.tasks.last().map(|task| task.outcome);
         let end = match outcome {
             Some(Outcome::Landed | Outcome::NoChange | Outcome::Done) => RunsEnd::Done,
             _ => RunsEnd::Open,
         };
-        let now = statuses(&self.project.queue.load()?);
-        let beside = beside(before, &now, during, end);
+        let beside = beside(before, &statuses(&queue), during, end);
         for change in &beside {
             self.project.tell(Event::Note(change.to_string()));
         }
         self.summary.beside.extend(beside);
-        Ok(())
     }
 }
 

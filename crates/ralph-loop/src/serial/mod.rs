@@ -301,7 +301,7 @@ impl Serial<'_> {
             };
             let during = tally.task.id.clone();
             let may_go_on = self.end(ended, tally, &session)?;
-            self.tell_beside(&before, &during)?;
+            self.tell_beside(&before, &during);
             if *wanted != Wanted::All {
                 return Ok(());
             }
