@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use ralph_git::{GitError, Sha};
+use ralph_git::{GitError, Head, Sha};
 use ralph_process::{Child, Command, Exit, Input, Output, SpawnError};
 use ralph_queue::runnability::Reason;
 use ralph_queue::{Queue, QueueFiles, Selection};
@@ -212,6 +212,7 @@ pub fn run(project: &Project, workers: usize) -> Result<RunSummary, RunError> {
         looked_for: BTreeSet::new(),
         looked_at_queue: None,
         queue_trouble: None,
+        was_elsewhere: false,
         summary: RunSummary { place: WorkPlace::Workspaces, ..RunSummary::default() },
     };
     coordinator.run(&queue)
@@ -329,6 +330,8 @@ struct Coordinator<'a> {
     looked_for: BTreeSet<String>,
     looked_at_queue: Option<Instant>,
     queue_trouble: Option<String>,
+    /// Whether another branch was checked out at the last look at the queue.
+    was_elsewhere: bool,
     summary: RunSummary,
 }
 
@@ -729,6 +732,18 @@ impl Coordinator<'_> {
 
     /// Claims the next task and starts a worker for it; `false` when there is none.
     fn start_next(&mut self) -> Result<bool, RunError> {
+        if self.is_elsewhere()? {
+            if !self.was_elsewhere {
+                self.project.tell(Event::Note(format!(
+                    "`{}` is not checked out: no task begins until it is",
+                    self.ground.branch
+                )));
+            }
+            self.was_elsewhere = true;
+            self.looked_at_queue = Some(Instant::now());
+            return Ok(false);
+        }
+        self.was_elsewhere = false;
         let queue = match self.project.queue.load() {
             Ok(queue) => queue,
             Err(error) if self.children.is_empty() => return Err(error.into()),
@@ -807,6 +822,19 @@ impl Coordinator<'_> {
         self.started += 1;
         self.spawn(&task.id.clone(), &claim)?;
         Ok(true)
+    }
+
+    /// Whether the queue in the checkout is that of another branch, or of none. One that git
+    /// ignores is the same for all.
+    fn is_elsewhere(&self) -> Result<bool, GitError> {
+        let repo = &self.project.repo;
+        if matches!(repo.head()?, Head::Branch { name, .. } if name == self.ground.branch) {
+            return Ok(false);
+        }
+        match self.project.queue.queue.strip_prefix(repo.root()) {
+            Ok(inside) => Ok(!repo.is_ignored(inside)?),
+            Err(_) => Ok(false),
+        }
     }
 
     fn spawn(&mut self, task: &TaskId, claim: &str) -> Result<(), RunError> {

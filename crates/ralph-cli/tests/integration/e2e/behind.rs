@@ -113,3 +113,26 @@ fn another_branch() {
     let left = fs_err::read_dir(workspaces).map(Iterator::count).unwrap_or_default();
     assert_eq!(left, 0, "its workspace is not needed");
 }
+
+#[test]
+fn the_tasks_of_another_branch_are_not_begun() {
+    let scene = Scene::new(Remote::Bare, Books::Tracked);
+    scene.act(&[(
+        "RQ-0001",
+        r#"touch "$LOG/up"; while [ ! -e "$LOG/go" ]; do sleep 0.05; done; echo x > x.txt"#,
+    )]);
+    scene.tasks(1);
+    scene.git(&["switch", "--quiet", "--create", "feature"]);
+    scene.ralph(&["task", "add", "of the feature"]).success();
+    scene.commit("Plan the feature");
+    scene.git(&["switch", "--quiet", "main"]);
+    let run = scene.start(&["run", "loop", "--parallel", "1"]);
+    let up = scene.sandbox.path("log/up");
+    wait_until(PATIENCE, "the agent at work", || up.exists());
+    scene.git(&["switch", "--quiet", "feature"]);
+    scene.sandbox.write("log/go", "");
+    let ran = run.wait(PATIENCE);
+    assert!(ran.success().stderr.contains("`main` is not checked out"), "{ran}");
+    assert_eq!(scene.log("turns").len(), 1, "{ran}");
+    assert_eq!(scene.landed().len(), 1, "{ran}");
+}
