@@ -223,9 +223,12 @@ fn look(context: &Context, project: &Project, repo: Option<&Repo>, checks: &mut 
         let usable = preflight::usable_workspace_root(repo, workspaces.clone());
         checks.push(Check::of("workspaces", usable.map(|root| root.display().to_string())));
         checks.push(merge_driver(project, repo, path));
-        checks.push(match preflight::unchanged(repo, &project.files) {
+        let seen = preflight::seen(repo, &project.files);
+        checks.push(match seen.and_then(|()| preflight::unchanged(repo, &project.files)) {
             Ok(()) => Check::ok("work tree", "has no changes that agents would not see"),
-            Err(error @ PreflightError::Dirty { .. }) => Check::warned("work tree", error),
+            Err(error @ (PreflightError::Dirty { .. } | PreflightError::Unseen { .. })) => {
+                Check::warned("work tree", error)
+            }
             Err(error) => Check::problem("work tree", error),
         });
         checks.extend(in_step(config, repo));

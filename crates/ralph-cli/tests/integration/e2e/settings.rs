@@ -81,6 +81,11 @@ fn no_run_obeys_what_an_agent_made_of_the_settings_before_the_user_has_said_so()
         }
     };
     refused();
+    let doctor = scene.ralph(&["doctor"]);
+    assert!(
+        doctor.stdout.contains("warning work tree      `.ralph/config.jsonc` is as the"),
+        "{doctor}"
+    );
     // Nor is it any better in the index, or with its trust renewed.
     scene.git(&["add", ".ralph/config.jsonc"]);
     scene.ralph(&["config", "trust", "init"]).success();
