@@ -79,7 +79,8 @@ pub(crate) fn queue(context: &Context, args: &QueueArgs) -> Result<Exit, CliErro
 fn next(context: &Context, args: &NextArgs) -> Result<Exit, CliError> {
     let project = Project::open(context, "ralph queue next")?;
     let queue = project.queue()?;
-    let standing = standing::shown(context, &project, &queue)?;
+    // A quick look: git is asked by those who take a task, or explain it.
+    let standing = standing::recorded(context, &project, &queue)?;
     let task =
         queue.next(&project::selection(context, Drafts::Exclude, DoingFirst::Ignore, &standing));
     let estimates = args.with_eta.then(|| Estimates::new(&queue));
