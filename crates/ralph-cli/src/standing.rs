@@ -115,7 +115,11 @@ pub(crate) fn shown(
 }
 
 /// The same without what git's history says.
-pub(crate) fn recorded(context: &Context, project: &Project, queue: &Queue) -> Result<Standing, CliError> {
+pub(crate) fn recorded(
+    context: &Context,
+    project: &Project,
+    queue: &Queue,
+) -> Result<Standing, CliError> {
     let layout = Layout::new(&project.root);
     let found = ralph_loop::project::store(&layout, &project.files.holder).salvage()?;
     let living = living::open_tasks(&layout, queue)?;

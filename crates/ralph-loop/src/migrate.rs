@@ -22,6 +22,8 @@ use ralph_state::{
 };
 use thiserror::Error;
 
+use crate::unseen;
+
 /// Where a repository's documents are.
 #[derive(Clone, Copy, Debug)]
 #[expect(clippy::exhaustive_structs, reason = "made by every caller")]
@@ -111,6 +113,7 @@ enum Kind {
     Leases,
     Ids,
     Trust,
+    ChangedSettings,
 }
 
 /// What [`apply`] did.
@@ -189,6 +192,7 @@ pub fn survey(site: &Site<'_>) -> io::Result<Vec<Item>> {
     if let Some(trust) = site.trust {
         items.extend(stored(trust.store(), Kind::Trust));
     }
+    items.extend(stored(&unseen::store(site.root, site.queue), Kind::ChangedSettings));
     Ok(items)
 }
 
@@ -396,6 +400,7 @@ pub fn apply(site: &Site<'_>, path: &Path, plan: &Pending) -> Result<Applied, Mi
             Some(trust) => upgrade(trust.store(), plan, as_is),
             None => Err(MigrateError::Changed { path: path.to_owned() }),
         },
+        Kind::ChangedSettings => upgrade(&unseen::store(site.root, site.queue), plan, as_is),
     }
 }
 

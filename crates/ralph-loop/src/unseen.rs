@@ -61,7 +61,7 @@ pub enum UnseenError {
 
 /// What agents' turns made of the settings: a file of the runtime.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
-struct Record {
+pub(crate) struct Record {
     #[serde(default)]
     settings: BTreeMap<String, Left>,
     #[serde(flatten)]
@@ -86,7 +86,7 @@ impl Document for Record {
     const UPGRADES: Upgrades = Upgrades::new(1, 1, &[]);
 }
 
-fn store(root: &Path, queue: &QueueFiles) -> Store<Record> {
+pub(crate) fn store(root: &Path, queue: &QueueFiles) -> Store<Record> {
     Store::new(Layout::new(root).changed_settings(), queue.holder.clone())
 }
 

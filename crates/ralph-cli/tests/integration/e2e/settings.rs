@@ -86,6 +86,9 @@ fn no_run_obeys_what_an_agent_made_of_the_settings_before_the_user_has_said_so()
         doctor.stdout.contains("warning work tree      `.ralph/config.jsonc` is as the"),
         "{doctor}"
     );
+    // What says so is a document like the others.
+    let listed = crate::parse(&scene.ralph(&["migrate", "--list", "--json"]).success().stdout);
+    assert!(listed.to_string().contains("record of changed settings"), "{listed}");
     // Nor is it any better in the index, or with its trust renewed.
     scene.git(&["add", ".ralph/config.jsonc"]);
     scene.ralph(&["config", "trust", "init"]).success();
