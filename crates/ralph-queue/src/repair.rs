@@ -11,7 +11,7 @@ use crate::task::{Status, Task};
 use crate::validate::{self, Problem, Rules};
 
 impl Edit<'_> {
-    /// Mends what [`Queue::validate`] finds, and touches nothing else. What it takes out of a task
+    /// Mends what [`crate::Queue::validate`] finds, and touches nothing else. What it takes out of a task
     /// is kept in a note; a task that has to get another id keeps the old one as an alias.
     ///
     /// Of the same task twice the finished version stays, or the one changed last, with what only

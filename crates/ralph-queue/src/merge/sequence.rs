@@ -20,6 +20,13 @@ pub(super) fn union([base, ours, theirs]: Lists<'_>) -> impl Iterator<Item = Val
 /// What both added at one place, or made of the same items, all stays, in an order that does not
 /// depend on which side is ours.
 pub(super) fn merge([base, ours, theirs]: Lists<'_>) -> (Vec<Value>, bool) {
+    // Where neither removed anything and one has what the other added, there is no more to do; with
+    // items that stand there more than once, a match by items could add some of them again.
+    for (less, more) in [(theirs, ours), (ours, theirs)] {
+        if is_part(base, less) && is_part(less, more) {
+            return (more.to_vec(), false);
+        }
+    }
     let (in_ours, in_theirs) = (matches(base, ours), matches(base, theirs));
     let (mut merged, mut is_conflict) = (Vec::new(), false);
     let mut done = [0; 3];
@@ -38,6 +45,12 @@ pub(super) fn merge([base, ours, theirs]: Lists<'_>) -> (Vec<Value>, bool) {
     (merged, is_conflict)
 }
 
+/// Whether the items of `part` stand in `whole`, in their order.
+fn is_part(part: &[Value], whole: &[Value]) -> bool {
+    let mut whole = whole.iter();
+    part.iter().all(|item| whole.any(|other| other == item))
+}
+
 /// Merges a part in which no item of the base is in both; whether that is a conflict.
 fn chunk([base, ours, theirs]: Lists<'_>, merged: &mut Vec<Value>) -> bool {
     if ours == theirs || theirs == base {
@@ -50,7 +63,14 @@ fn chunk([base, ours, theirs]: Lists<'_>, merged: &mut Vec<Value>) -> bool {
     }
     let text = |items: &[Value]| items.iter().map(Value::to_string).collect::<Vec<_>>();
     let (first, second) = if text(ours) <= text(theirs) { (ours, theirs) } else { (theirs, ours) };
-    merged.extend(union([base, first, second]));
+    let stays = |item: &&Value| second.contains(item) || !base.contains(item);
+    merged.extend(first.iter().filter(stays).cloned());
+    // An item may stand there more than once: as often as in the side that has it more often.
+    let count = |items: &[Value], item: &Value| items.iter().filter(|other| *other == item).count();
+    let added = second.iter().enumerate().filter(|(at, item)| {
+        !base.contains(item) && count(&second[..=*at], item) > count(first, item)
+    });
+    merged.extend(added.map(|(_, item)| item.clone()));
     base.iter().any(|item| !ours.contains(item) && !theirs.contains(item))
 }
 
@@ -122,6 +142,10 @@ mod tests {
         check("abc", "cab", "abcd", ("cabd", false));
         check("aa", "aaa", "aa", ("aaa", false));
         check("", "xy", "xz", ("xyz", false));
+        // Once more, with what came of it for ours.
+        check("a", "aa", "baa", ("baa", false));
+        check("a", "aac", "baa", ("baaac", false));
+        check("a", "baaac", "baa", ("baaac", false));
     }
 
     #[test]
