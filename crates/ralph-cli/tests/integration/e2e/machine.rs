@@ -67,7 +67,7 @@ fn an_agent_that_vanishes_blocks_no_task() {
     let text = &shown.success().stdout;
     assert!(text.contains("has to be mended") && text.contains("  held\n"), "{shown}");
     assert!(text.contains("is not an executable file"), "it says why: {shown}");
-    assert!(shown.stderr.contains("Mend that, then: `ralph run loop --parallel`"), "{shown}");
+    assert!(shown.stderr.contains("Mend that, then: `ralph run loop --parallel 1`"), "{shown}");
     let status = parse(&scene.ralph(&["run", "parallel", "status", "--json"]).success().stdout);
     assert_eq!(status["observed"][1]["held"], "machine", "{status}");
     assert_eq!(status["continuation"]["detail"], record["last_error"], "{status}");
