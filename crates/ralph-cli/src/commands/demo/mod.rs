@@ -226,7 +226,9 @@ impl Stage<'_> {
             .stdin(Input::Null)
             .stdout(output.clone())
             .stderr(output)
-            .grace(std::time::Duration::from_secs(4));
+            // A run ends what it started by itself, and within three seconds; asked all at once,
+            // its git would end before it and be told as a failure.
+            .interrupt(std::time::Duration::from_secs(4));
         let finished = ralph_process::run(&command, None, &self.cancel)
             .map_err(|error| CliError::new(ErrorKind::Missing, error))?;
         if !finished.exit.success() {

@@ -98,10 +98,7 @@ fn a_demo_that_is_stopped_says_where_it_was_and_ends_as_it_was_told() {
         let ran = demo.wait(STOPPED_WITHIN);
         ran.exited(code);
         assert!(ran.stderr.contains("and is gone; `ralph demo --keep DIR`"), "{ran}");
-        // A run may be in the middle of a git command then, and tells that it was cut short.
-        let mut told = ran.stderr.lines().filter(|line| line.starts_with("error:"));
-        let is_cut = |line: &str| moment == "Landing on" && line.contains("killed by signal");
-        assert!(told.all(is_cut), "{ran}");
+        assert!(!ran.stderr.contains("error:"), "{ran}");
         sandbox.nothing_runs();
     }
 }
