@@ -37,7 +37,7 @@ mod interrupt;
 mod os;
 
 pub use adopt::adopt_orphans;
-pub use ask::{ask_to_end, kill, parent};
+pub use ask::{ask_to_end, await_end, kill, parent};
 pub use cancel::Cancel;
 pub use child::{Child, Exit, Finished, run, spawn};
 pub use clock::SystemClock;

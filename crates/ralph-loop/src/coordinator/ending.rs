@@ -1,13 +1,10 @@
 //! How a run ends its workers and what they leave running.
 
-use std::time::Duration;
-
-use ralph_state::{ProcessIdentity, WorkerRecord};
+use ralph_state::ProcessIdentity;
 
 use super::{Coordinator, RunError};
 use crate::ending;
 use crate::event::{Event, StopReason};
-use crate::worker::marker;
 
 impl Coordinator<'_> {
     /// Ends every worker and its agents within three seconds; the records stay.
@@ -29,32 +26,13 @@ impl Coordinator<'_> {
         let unfinished = || state.workers.iter().filter(|record| !record.is_terminal());
         who.extend(unfinished().filter_map(|record| record.worker.clone()));
         self.end(who);
-        let left: Vec<ProcessIdentity> = unfinished().flat_map(orphans).collect();
-        if !left.is_empty() {
-            ending::warn_of_survivors(&ralph_process::end(&left, None, Duration::ZERO));
-        }
+        ending::end_orphans(unfinished());
         Ok(())
     }
 
     /// Asks workers to stop, waits, and kills what is left of them.
     pub(super) fn end(&mut self, who: Vec<ProcessIdentity>) {
-        ending::end(who, || drop(self.reap()));
+        ending::end(who);
         self.reap();
     }
-}
-
-/// Living processes of a claim whose worker is dead.
-pub(super) fn orphans(record: &WorkerRecord) -> Vec<ProcessIdentity> {
-    let mut who = ralph_process::marked(&record_marker(record));
-    if let Some(agent) = &record.agent
-        && ralph_process::is_alive(agent)
-        && !who.contains(agent)
-    {
-        who.push(agent.clone());
-    }
-    who
-}
-
-pub(super) fn record_marker(record: &WorkerRecord) -> String {
-    marker(&record.task_id, record.attempt_id.as_deref().unwrap_or_default())
 }

@@ -27,6 +27,7 @@ use ralph_state::{
 use thiserror::Error;
 
 use crate::checkout::{self, CheckoutError};
+use crate::ending::{orphans, record_marker};
 use crate::event::{Event, Outcome, RunSummary, StopReason, TaskSummary, WorkPlace};
 use crate::landed::Landings;
 use crate::layout::Layout;
@@ -37,7 +38,6 @@ use crate::rebuild::{self, SurveyError};
 use crate::recover::{self, Action, Observation, Observed};
 use crate::worker::{self, Held};
 use crate::{living, own, retention, select, target};
-use ending::{orphans, record_marker};
 use telling::Told;
 
 pub use telling::summarise;

@@ -2,14 +2,17 @@
 
 use std::io;
 use std::sync::OnceLock;
+use std::time::Instant;
 
 use ralph_state::ProcessIdentity;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
 use rustix::process::{
     PidfdFlags, Signal, getpid, kill_process, pidfd_open, pidfd_send_signal, set_child_subreaper,
 };
 
 use super::{Entry, pid};
-use crate::MARKER;
+use crate::{MARKER, is_alive};
 
 pub(crate) fn entry(pid: u32) -> Option<Entry> {
     parse_stat(pid, &fs_err::read(format!("/proc/{pid}/stat")).ok()?)
@@ -70,11 +73,32 @@ pub(crate) fn send(who: &ProcessIdentity, signal: Signal) {
             let _ = pidfd_send_signal(&pinned, signal);
         }
         // Linux before 5.3, or a sandbox that forbids it.
-        Err(rustix::io::Errno::NOSYS | rustix::io::Errno::PERM) if same() => {
+        Err(Errno::NOSYS | Errno::PERM) if same() => {
             let _ = kill_process(raw, signal);
         }
         _ => {}
     }
+}
+
+/// Returns when exactly `who` has ended, or at the deadline; an error where that cannot be waited
+/// for.
+pub(crate) fn await_end(who: &ProcessIdentity, deadline: Instant) -> io::Result<()> {
+    let Some(raw) = pid(who.pid) else { return Ok(()) };
+    let pinned = match pidfd_open(raw, PidfdFlags::empty()) {
+        Err(Errno::SRCH) => return Ok(()),
+        pinned => pinned?,
+    };
+    // Compared once it is pinned, as in `send`.
+    while is_alive(who) {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let left = Timespec::try_from(left).map_err(io::Error::other)?;
+        match poll(&mut [PollFd::new(&pinned, PollFlags::IN)], Some(&left)) {
+            Err(Errno::INTR) => {}
+            Ok(0) => return Ok(()),
+            answer => drop(answer?),
+        }
+    }
+    Ok(())
 }
 
 /// Makes this process the parent of its descendants' orphans; tells whether it now is.

@@ -1,7 +1,9 @@
 //! Processes as `ps` shows them: the kernel's own interface cannot be called without `unsafe`.
 
+use std::io;
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
+use std::time::Instant;
 
 use ralph_state::ProcessIdentity;
 use rustix::process::{Signal, kill_process};
@@ -91,6 +93,11 @@ pub(crate) fn send(who: &ProcessIdentity, signal: Signal) {
     }
 }
 
+/// A process that is no child cannot be waited for here without a call of its own for it.
+pub(crate) fn await_end(_: &ProcessIdentity, _: Instant) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
 /// Whether this process was started with SIGHUP ignored; nothing here tells.
 pub(crate) fn ignores_hangup() -> bool {
     false
@@ -146,5 +153,7 @@ mod tests {
         let other =
             ProcessIdentity { pid: own, start_time: shown.start_time + 1, boot_id: String::new() };
         send(&other, Signal::KILL);
+        let waited = await_end(&other, Instant::now()).unwrap_err();
+        assert_eq!(waited.kind(), io::ErrorKind::Unsupported, "there is another way");
     }
 }

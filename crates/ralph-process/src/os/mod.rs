@@ -9,9 +9,13 @@ mod linux;
 mod macos;
 
 #[cfg(target_os = "linux")]
-pub(crate) use linux::{adopt_orphans, boot_id, entry, ignores_hangup, marked, send, table};
+pub(crate) use linux::{
+    adopt_orphans, await_end, boot_id, entry, ignores_hangup, marked, send, table,
+};
 #[cfg(target_os = "macos")]
-pub(crate) use macos::{adopt_orphans, boot_id, entry, ignores_hangup, marked, send, table};
+pub(crate) use macos::{
+    adopt_orphans, await_end, boot_id, entry, ignores_hangup, marked, send, table,
+};
 
 /// One line of the table of processes.
 #[derive(Clone, Debug, PartialEq, Eq)]

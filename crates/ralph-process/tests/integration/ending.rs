@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use ralph_process::{Cancel, Exit, end, identity_of, is_alive, marked, run, spawn};
+use ralph_process::{Cancel, Exit, await_end, end, identity_of, is_alive, marked, run, spawn};
 use ralph_state::ProcessIdentity;
 use ralph_testkit::{Sandbox, wait_until};
 
@@ -143,6 +143,25 @@ fn a_reused_number_is_never_signalled() {
     assert_eq!(child.try_wait().unwrap(), None);
     assert!(is_alive(&now));
     assert!(child.terminate(Duration::ZERO).survivors.is_empty());
+}
+
+#[test]
+fn an_end_is_waited_for_as_long_as_is_wanted() {
+    let sandbox = Sandbox::new();
+    let mut child = spawn(&sh(&sandbox, "echo $$ >pid; exec sleep 600")).unwrap();
+    pid_in(&sandbox.path("pid"));
+    let who = child.identity().clone();
+    await_end(std::slice::from_ref(&who), SHORT);
+    assert!(is_alive(&who), "nobody ended it");
+    // One that is gone, and another life of the number, are not waited for.
+    let earlier = ProcessIdentity { start_time: who.start_time - 1, ..who.clone() };
+    std::thread::scope(|scope| {
+        let waits = scope.spawn(|| await_end(&[earlier, who.clone()], FOR_EVER));
+        ralph_process::kill(&who);
+        waits.join().unwrap();
+    });
+    assert!(!is_alive(&who));
+    assert_eq!(child.wait(), Exit::Signal(9));
 }
 
 #[test]

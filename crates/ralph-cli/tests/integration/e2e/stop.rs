@@ -121,6 +121,17 @@ fn workers_that_outlived_their_run_are_told_and_ended_when_asked() {
     assert!(scene.landed().is_empty());
     let ran = scene.ralph(&["queue", "stop", "--now"]);
     assert!(ran.success().stderr.contains("nothing to stop"), "{ran}");
+    // An agent that has outlived its worker too.
+    fs_err::remove_file(&up).expect("it was there");
+    let run = scene.start(&["run", "loop", "--parallel", "1"]);
+    wait_until(PATIENCE, "the agent at work", || up.exists());
+    run.signal(Signal::KILL);
+    assert_eq!(run.wait(PATIENCE).code, None);
+    let worker = scene.records()[0]["worker"]["pid"].as_u64().expect("a worker").to_string();
+    scene.sandbox.run("kill", &scene.dir, ["-9", &worker]).success();
+    let ran = scene.ralph(&["queue", "stop", "--now", "--json"]);
+    assert!(ran.success().stdout.contains("RQ-0001") && ran.stdout.contains(r#""ended": true"#));
+    scene.sandbox.nothing_runs();
     scene.sandbox.write("log/go", "");
     scene.run(1, 0);
     scene.all_landed(2);
