@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use ralph_config::trust::TrustStore;
 use ralph_config::{Config, Overrides, Resolved, Sources};
-use ralph_git::{GitEnv, Repo};
+use ralph_git::{GitEnv, Head, Repo};
 use ralph_loop::landing::TASK_TRAILER;
 use ralph_loop::select::Standing;
 use ralph_process::Cancel;
@@ -343,53 +343,79 @@ impl Project {
         path.strip_prefix(&self.root).unwrap_or(path).display()
     }
 
-    /// 0.4.0 and older may have left the queue under its old name.
+    /// What to do about a queue that cannot be read.
     pub(crate) fn load_error(&self, error: LoadError) -> CliError {
-        if let LoadError::Missing { path } = &error
-            && let Some(old) = old_name(path)
-        {
-            return renamed(self.shown(&old), self.shown(path)).at(old.clone());
-        }
-        let known = match &error {
-            // What becomes of both versions is for `queue resolve` to say, whatever git has.
-            LoadError::Parse { source: ParseError::ConflictMarkers { .. }, .. } => None,
-            LoadError::Missing { path } | LoadError::Parse { path, .. } => self.known_to_git(path),
-            _ => None,
-        };
-        let is_missing = matches!(error, LoadError::Missing { .. });
-        let elsewhere = match &error {
-            LoadError::Missing { path } => self.elsewhere(path),
-            _ => None,
-        };
-        let error = CliError::from(error);
-        match known {
-            Some((path, true)) if is_missing => error.instead(format!(
-                "`git checkout -- {path}` brings it back; `ralph init` would make an empty one."
-            )),
-            Some((_, false)) if !is_missing && error.kind == ErrorKind::Corrupt => {
-                error.instead("Correct it by hand; git has no copy of it.")
-            }
-            _ if let Some(found) = elsewhere => error.instead(found),
-            _ => error,
-        }
-    }
-
-    /// What to do where the queue is missing and a file of its name stands in another place.
-    fn elsewhere(&self, missing: &Path) -> Option<String> {
-        let found = named_queue(&self.root, &self.files).find(|path| path != missing)?;
-        let (found, missing) = (self.shown(&found), self.shown(missing));
-        Some(format!(
-            "`{found}` may be it: move it to `{missing}`, or set `queue.file` to where it is."
-        ))
-    }
-
-    /// A file of the repository as git calls it, and whether git tracks it.
-    fn known_to_git(&self, path: &Path) -> Option<(String, bool)> {
         let git = GitEnv { path: self.search_path.clone(), ..GitEnv::default() };
-        let repo = Repo::discover(&self.root, git, Cancel::new()).ok()?;
-        let inside = path.strip_prefix(&self.root).ok()?;
-        Some((inside.display().to_string(), repo.is_tracked(inside).ok()?))
+        let repo = Repo::discover(&self.root, git, Cancel::new()).ok();
+        load_error(&self.root, &self.files, repo.as_ref(), error)
     }
+}
+
+/// What to do about a queue below `root` that cannot be read. 0.4.0 and older may have left it
+/// under its old name; git may have it.
+pub(crate) fn load_error(
+    root: &Path,
+    files: &QueueFiles,
+    repo: Option<&Repo>,
+    error: LoadError,
+) -> CliError {
+    let advice = match &error {
+        LoadError::Missing { path } => {
+            let shown = |path: &Path| path.strip_prefix(root).unwrap_or(path).display().to_string();
+            if let Some(old) = old_name(path) {
+                return renamed(shown(&old), shown(path)).at(old);
+            }
+            in_git(root, repo, path).or_else(|| {
+                let found = named_queue(root, files).find(|found| found != path)?;
+                let (found, missing) = (shown(&found), shown(path));
+                Some(format!(
+                    "`{found}` may be it: move it to `{missing}`, or set `queue.file` to where it is."
+                ))
+            })
+        }
+        LoadError::Parse {
+            path,
+            source: ParseError::Empty | ParseError::NotUtf8 { .. } | ParseError::Syntax { .. },
+            ..
+        } => {
+            let inside = repo.zip(path.strip_prefix(root).ok());
+            let is_tracked = inside.and_then(|(repo, path)| repo.is_tracked(path).ok());
+            let is_lost = is_tracked == Some(false);
+            is_lost.then(|| "Correct it by hand; git has no copy of it.".to_owned())
+        }
+        _ => None,
+    };
+    let error = CliError::from(error);
+    match advice {
+        Some(advice) => error.instead(advice),
+        None => error,
+    }
+}
+
+/// How git brings a file back that is missing.
+fn in_git(root: &Path, repo: Option<&Repo>, missing: &Path) -> Option<String> {
+    let repo = repo?;
+    let path = missing.strip_prefix(root).ok()?;
+    let shown = path.display();
+    if repo.is_tracked(path).ok()? {
+        return Some(format!(
+            "`git checkout -- {shown}` brings it back; `ralph init` would make an empty one."
+        ));
+    }
+    let branches = repo.branches_with(path).ok()?;
+    let is_here =
+        |name: &String| matches!(repo.head(), Ok(Head::Branch { name: here, .. }) if here == *name);
+    Some(if branches.iter().any(is_here) {
+        format!(
+            "`git checkout HEAD -- {shown}` brings it back; `ralph init` would make an empty one."
+        )
+    } else {
+        let branch = branches.first()?;
+        format!(
+            "The branch `{branch}` has it: `git switch {branch}`; `ralph init` would make an empty \
+             one here."
+        )
+    })
 }
 
 /// Why a change was not made.

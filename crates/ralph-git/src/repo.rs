@@ -6,11 +6,14 @@ use std::path::{Path, PathBuf};
 use ralph_process::{Cancel, SpawnError};
 use thiserror::Error;
 
-use crate::command::{Answer, Call, Git};
+use crate::command::{Answer, Call, Git, path_bytes};
 use crate::{GitEnv, GitError, Sha};
 
 /// The oldest git that knows every option used here.
 const OLDEST: (u32, u32) = (2, 31);
+
+/// Where the names of branches begin.
+const BRANCHES: &str = "refs/heads/";
 
 /// A work tree, its git and who may stop it. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -373,6 +376,31 @@ impl Repo {
         };
         let refs: Option<_> = answer.text().lines().map(parse).collect();
         refs.ok_or_else(|| answer.unreadable())
+    }
+
+    /// The branches that have a file at `path` (relative to the root), those with the newest
+    /// commit first.
+    ///
+    /// # Errors
+    /// When git gives no answer.
+    pub fn branches_with(&self, path: &Path) -> Result<Vec<String>, GitError> {
+        let format = "--format=%(refname)";
+        let sorted = ["for-each-ref", "--sort=-committerdate", format, BRANCHES];
+        let refs = self.run(Call::new(sorted))?.text();
+        let mut asked = Vec::new();
+        for name in refs.lines() {
+            asked.extend_from_slice(name.as_bytes());
+            asked.push(b':');
+            asked.extend(path_bytes(path));
+            asked.push(b'\n');
+        }
+        let answer =
+            self.run(Call::new(["cat-file", "--batch-check=%(objecttype)"]).stdin(asked))?;
+        let found = answer.text();
+        let has_it = |(name, object): (&str, &str)| {
+            (object == "blob").then(|| name.strip_prefix(BRANCHES).map(str::to_owned))?
+        };
+        Ok(refs.lines().zip(found.lines()).filter_map(has_it).collect())
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use ralph_config::QueueConfig;
 use ralph_git::{GitError, Repo, Sha};
 use ralph_queue::landing::{self, Outcome, TextError, Texts};
-use ralph_queue::{Document, Finish, IdRules, Task};
+use ralph_queue::{Document, Finish, IdRules, Queue, Task};
 use ralph_state::{TaskId, Timestamp};
 use thiserror::Error;
 
@@ -193,6 +193,23 @@ pub fn task_at(
         }
     }
     Ok(None)
+}
+
+/// The queue of the commit `at`, if it has one that can be read.
+///
+/// # Errors
+/// When git cannot read the commit.
+pub fn queue_at(repo: &Repo, config: &QueueConfig, at: &Sha) -> Result<Option<Queue>, GitError> {
+    let Books::Tracked { queue, done } = Books::at(repo, config, at)? else { return Ok(None) };
+    let parsed = |bytes| String::from_utf8(bytes).ok().and_then(|text| Document::parse(text).ok());
+    let Some(queue) = repo.read_blob(at.as_str(), &queue)?.and_then(parsed) else {
+        return Ok(None);
+    };
+    Ok(match repo.read_blob(at.as_str(), &done)?.map(parsed) {
+        None => Some(Queue::new(queue, None)),
+        Some(None) => None,
+        Some(done) => Some(Queue::new(queue, done)),
+    })
 }
 
 /// `task`, which the target did not have, with the id that it has or gets in the queue files of the

@@ -8,6 +8,7 @@ use ralph_queue::Status;
 use ralph_queue::runnability::Reason;
 use ralph_state::{Amount, TaskId, WorkerStep};
 
+use crate::away::Away;
 use crate::checkout::Behind;
 use crate::recover::Action;
 
@@ -84,6 +85,8 @@ pub enum StopReason {
     /// As many tasks in a row did not land as `loop.stop_after_failures` allows: what ails them
     /// may ail the others.
     Failures,
+    /// The queue could not be looked at for as long as a run waits for it.
+    QueueAway,
     /// A signal.
     Interrupted,
 }
@@ -195,6 +198,8 @@ pub struct RunSummary {
     pub stopped: Option<StopReason>,
     /// Which limit it stopped at, in a sentence, if it was one.
     pub limit: Option<String>,
+    /// Why its queue could not be looked at, if it stopped with [`StopReason::QueueAway`].
+    pub queue_away: Option<Away>,
     /// What is left in the queue that could not be started.
     pub waiting: usize,
     /// What is left in the queue that could have been, had it not stopped with

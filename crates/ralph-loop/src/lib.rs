@@ -18,7 +18,7 @@
 //!   checkout, one task after the other.
 //! - What is decided is decided by pure functions: [`recover::plan`] what a dead or living record
 //!   needs, [`rebuild::plan`] what a lost state file said, [`select::standing`] which tasks may start, [`landed::has_landed`] which have been done
-//!   before, [`status::headline`] what a user has to do.
+//!   before, [`away::next`] how long a queue is waited for, [`status::headline`] what a user has to do.
 //! - [`project::Project`] is the world handed in; [`event::Event`] is what is told to the outside.
 //!
 //! ```
@@ -41,6 +41,7 @@
 //! holds anything the target and the rescue refs do not.
 
 pub mod allowance;
+pub mod away;
 pub mod books;
 pub mod checkout;
 pub mod claim;

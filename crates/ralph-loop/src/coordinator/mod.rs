@@ -13,10 +13,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use ralph_git::{GitError, Head, Sha};
+use ralph_git::{GitError, Sha};
 use ralph_process::{Child, Command, Exit, Input, Output, SpawnError};
 use ralph_queue::runnability::Reason;
-use ralph_queue::{Queue, QueueFiles, Selection};
+use ralph_queue::{Queue, QueueFiles, Selection, Task};
 use ralph_state::file::{self, FileLock, LockError};
 use ralph_state::parallel::WorkerEvent;
 use ralph_state::session::{SessionFile, session_file_path};
@@ -26,6 +26,8 @@ use ralph_state::{
 };
 use thiserror::Error;
 
+use crate::away::{self, Away, Next, Sight};
+use crate::books;
 use crate::checkout::{self, CheckoutError};
 use crate::ending::{orphans, record_marker};
 use crate::event::{Event, Outcome, RunSummary, StopReason, TaskSummary, WorkPlace};
@@ -36,16 +38,15 @@ use crate::preflight::{self, Ground, PreflightError};
 use crate::project::Project;
 use crate::rebuild::{self, SurveyError};
 use crate::recover::{self, Action, Observation, Observed};
+use crate::select::{self, Standing};
 use crate::worker::{self, Held};
-use crate::{living, own, retention, select, target};
+use crate::{living, own, retention, target};
 use telling::Told;
 
 pub use telling::summarise;
 
 /// Time between two looks at the workers.
 const ROUND: Duration = Duration::from_millis(100);
-/// Time between two looks at a queue that offered nothing.
-const QUEUE_ROUND: Duration = Duration::from_secs(1);
 /// What processes left behind get to stop by themselves before they are killed.
 const ORPHAN_GRACE: Duration = Duration::from_secs(1);
 /// A task whose workers die so often in one run is left for the user.
@@ -211,8 +212,7 @@ pub fn run(project: &Project, workers: usize) -> Result<RunSummary, RunError> {
         unrecorded: BTreeSet::new(),
         looked_for: BTreeSet::new(),
         looked_at_queue: None,
-        queue_trouble: None,
-        was_elsewhere: false,
+        absence: None,
         summary: RunSummary { place: WorkPlace::Workspaces, ..RunSummary::default() },
     };
     coordinator.run(&queue)
@@ -329,10 +329,18 @@ struct Coordinator<'a> {
     /// Landing commits that were looked for on the target.
     looked_for: BTreeSet<String>,
     looked_at_queue: Option<Instant>,
-    queue_trouble: Option<String>,
-    /// Whether another branch was checked out at the last look at the queue.
-    was_elsewhere: bool,
+    absence: Option<Absence>,
     summary: RunSummary,
+}
+
+/// A time in which the queue cannot be looked at.
+struct Absence {
+    /// Why, at the last look.
+    away: Away,
+    /// When that was.
+    looked: Instant,
+    /// Since when the run has nothing else to wait for.
+    idle_since: Option<Instant>,
 }
 
 impl Coordinator<'_> {
@@ -395,6 +403,14 @@ impl Coordinator<'_> {
                 if self.is_waiting(&state, &action) {
                     continue;
                 }
+                let needs_queue = match action {
+                    Action::RecordLanded { .. } => true,
+                    Action::Land { .. } | Action::Restart { .. } => free > 0,
+                    _ => false,
+                };
+                if needs_queue && self.look()?.is_none() {
+                    continue;
+                }
                 pending += usize::from(!matches!(action, Action::Adopt { .. }));
                 self.act(&state, action, &mut free)?;
             }
@@ -410,8 +426,12 @@ impl Coordinator<'_> {
                 offered = true;
                 free -= 1;
             }
-            if pending == 0 && !offered && self.has_looked() {
+            let is_idle = pending == 0 && !offered;
+            if is_idle && self.has_looked() && !self.waits_for_queue()? {
                 return self.finish();
+            }
+            if let (false, Some(absence)) = (is_idle, &mut self.absence) {
+                absence.idle_since = None;
             }
             self.project.cancel.wait_timeout(ROUND);
         }
@@ -514,7 +534,7 @@ impl Coordinator<'_> {
                 seen.orphans = orphans(record);
                 if seen.orphans.is_empty() {
                     seen.landed = self.has_landed(record)?;
-                    seen.unwanted = self.is_unwanted(record);
+                    seen.unwanted = self.is_unwanted(record)?;
                 }
             }
             observed.insert(record.task_id.clone(), seen);
@@ -523,11 +543,15 @@ impl Coordinator<'_> {
     }
 
     /// Whether the queue has the task no longer as open. A queue that cannot be
-    /// read says nothing.
-    fn is_unwanted(&self, record: &WorkerRecord) -> bool {
-        self.project.queue.load().is_ok_and(|queue| {
-            own::find(record, &queue).is_none_or(|task| task.status.is_terminal())
-        })
+    /// read, or is another branch's, says nothing.
+    fn is_unwanted(&self, record: &WorkerRecord) -> Result<bool, GitError> {
+        let is_open = |task: &Task| !task.status.is_terminal();
+        let is_unwanted = self
+            .project
+            .queue
+            .load()
+            .is_ok_and(|queue| !own::find(record, &queue).is_some_and(is_open));
+        Ok(is_unwanted && !away::is_elsewhere(self.project, &self.ground.branch)?)
     }
 
     /// Whether the commit that a dead worker was about to push is on the target.
@@ -688,7 +712,8 @@ impl Coordinator<'_> {
     }
 
     fn record_landed(&self, record: &WorkerRecord) -> Result<(), RunError> {
-        let queue = self.project.queue.load()?;
+        // One that just went is asked again in the next round.
+        let Ok(queue) = self.project.queue.load() else { return Ok(()) };
         if let Some(task) = own::find(record, &queue) {
             worker::settle(self.project, &self.ground.branch, task, record);
         }
@@ -716,7 +741,7 @@ impl Coordinator<'_> {
         {
             StopReason::Failures
         } else {
-            return self.looked_at_queue.is_none_or(|when| when.elapsed() >= QUEUE_ROUND);
+            return self.looked_at_queue.is_none_or(|when| when.elapsed() >= away::LOOK);
         };
         if self.summary.stopped.is_none() {
             self.summary.stopped = Some(reason);
@@ -732,38 +757,11 @@ impl Coordinator<'_> {
 
     /// Claims the next task and starts a worker for it; `false` when there is none.
     fn start_next(&mut self) -> Result<bool, RunError> {
-        if self.is_elsewhere()? {
-            if !self.was_elsewhere {
-                self.project.tell(Event::Note(format!(
-                    "`{}` is not checked out: no task begins until it is",
-                    self.ground.branch
-                )));
-            }
-            self.was_elsewhere = true;
+        let Some(queue) = self.look()? else {
             self.looked_at_queue = Some(Instant::now());
             return Ok(false);
-        }
-        self.was_elsewhere = false;
-        let queue = match self.project.queue.load() {
-            Ok(queue) => queue,
-            Err(error) if self.children.is_empty() => return Err(error.into()),
-            Err(error) => {
-                // Somebody may be in the middle of an edit: look again later.
-                let trouble = worker::chain(&error);
-                if self.queue_trouble.as_ref() != Some(&trouble) {
-                    self.project.tell(Event::Note(format!("waiting for the queue: {trouble}")));
-                    self.queue_trouble = Some(trouble);
-                }
-                self.looked_at_queue = Some(Instant::now());
-                return Ok(false);
-            }
         };
-        self.queue_trouble = None;
-        let state = self.state()?;
-        let living = living::open_tasks(&self.layout, &queue)?;
-        let mut standing = select::standing(&state, &queue, &living);
-        standing.heed(self.project.leases(&queue)?);
-        standing.heed_landed(self.landings.among(&queue)?);
+        let standing = self.standing(&queue)?;
         for task in &standing.unrecorded {
             if self.unrecorded.insert(task.clone()) {
                 self.project.tell(Event::Note(format!(
@@ -771,14 +769,7 @@ impl Coordinator<'_> {
                 )));
             }
         }
-        let task = queue.next(&Selection {
-            now: self.project.now(),
-            drafts: self.project.options.drafts,
-            doing: ralph_queue::runnability::DoingFirst::Prefer,
-            exclude: &standing.exclude,
-            regard_as_done: &standing.done,
-        });
-        let Some(task) = task else {
+        let Some(task) = queue.next(&self.selection(&standing)) else {
             self.looked_at_queue = Some(Instant::now());
             self.summary.waiting = waiting(&queue, &standing);
             self.summary.taken = standing.taken(&queue);
@@ -824,16 +815,82 @@ impl Coordinator<'_> {
         Ok(true)
     }
 
-    /// Whether the queue in the checkout is that of another branch, or of none. One that git
-    /// ignores is the same for all.
-    fn is_elsewhere(&self) -> Result<bool, GitError> {
-        let repo = &self.project.repo;
-        if matches!(repo.head()?, Head::Branch { name, .. } if name == self.ground.branch) {
+    /// The queue, if it can be looked at. Why it cannot is told once.
+    fn look(&mut self) -> Result<Option<Queue>, RunError> {
+        if self.absence.as_ref().is_some_and(|absence| absence.looked.elapsed() < away::LOOK) {
+            return Ok(None);
+        }
+        let before = self.absence.take();
+        let away = match away::look(self.project, &self.ground.branch)? {
+            Ok(queue) => return Ok(Some(queue)),
+            Err(away) => away,
+        };
+        let kind = std::mem::discriminant(&away);
+        if before.as_ref().is_none_or(|before| std::mem::discriminant(&before.away) != kind) {
+            away::tell(self.project, &away);
+        }
+        let idle_since = before.and_then(|before| before.idle_since);
+        self.absence = Some(Absence { away, looked: Instant::now(), idle_since });
+        Ok(None)
+    }
+
+    /// Whether a run with nothing in hand goes on for the sake of a queue that it cannot look at.
+    fn waits_for_queue(&mut self) -> Result<bool, RunError> {
+        if self.summary.stopped.is_some() {
             return Ok(false);
         }
-        match self.project.queue.queue.strip_prefix(repo.root()) {
-            Ok(inside) => Ok(!repo.is_ignored(inside)?),
-            Err(_) => Ok(false),
+        let is_new_elsewhere = self.absence.as_ref().is_some_and(|absence| {
+            absence.idle_since.is_none() && matches!(absence.away, Away::Elsewhere { .. })
+        });
+        if is_new_elsewhere && !self.target_offers()? {
+            return Ok(false);
+        }
+        let now = Instant::now();
+        let queue = match &mut self.absence {
+            None => Sight::There,
+            Some(absence) => {
+                Sight::Gone { idle_since: Some(*absence.idle_since.get_or_insert(now)) }
+            }
+        };
+        match away::next(queue, now) {
+            Next::GoOn => Ok(false),
+            Next::Wait => Ok(true),
+            Next::GiveUp => {
+                self.summary.stopped = Some(StopReason::QueueAway);
+                self.summary.queue_away = self.absence.take().map(|absence| absence.away);
+                self.project.tell(Event::Stopping(StopReason::QueueAway));
+                Ok(false)
+            }
+        }
+    }
+
+    /// Whether the queue of the target, as git knows it here, has a task to begin. One that it
+    /// does not have or that cannot be read may have.
+    fn target_offers(&mut self) -> Result<bool, RunError> {
+        let Some(tip) = tip(self.project, &self.ground)? else { return Ok(true) };
+        let queue = books::queue_at(&self.project.repo, &self.project.config.queue, &tip)?;
+        let Some(queue) = queue else { return Ok(true) };
+        let standing = self.standing(&queue)?;
+        Ok(queue.next(&self.selection(&standing)).is_some())
+    }
+
+    /// Which tasks of `queue` are not for this run to begin.
+    fn standing(&mut self, queue: &Queue) -> Result<Standing, RunError> {
+        let state = self.state()?;
+        let living = living::open_tasks(&self.layout, queue)?;
+        let mut standing = select::standing(&state, queue, &living);
+        standing.heed(self.project.leases(queue)?);
+        standing.heed_landed(self.landings.among(queue)?);
+        Ok(standing)
+    }
+
+    fn selection<'s>(&self, standing: &'s Standing) -> Selection<'s> {
+        Selection {
+            now: self.project.now(),
+            drafts: self.project.options.drafts,
+            doing: ralph_queue::runnability::DoingFirst::Prefer,
+            exclude: &standing.exclude,
+            regard_as_done: &standing.done,
         }
     }
 
@@ -869,7 +926,13 @@ impl Coordinator<'_> {
         // What needed no change is marked done in the queue, which may be on the target too.
         let may_have_moved =
             |task: &TaskSummary| matches!(task.outcome, Outcome::Landed | Outcome::NoChange);
-        if self.summary.tasks.iter().any(may_have_moved)
+        // A queue that cannot be read cannot be merged with what landed either.
+        let is_mergeable = matches!(
+            self.project.queue.load(),
+            Ok(_) | Err(ralph_queue::LoadError::Missing { .. })
+        );
+        if is_mergeable
+            && self.summary.tasks.iter().any(may_have_moved)
             && let checkout::Advanced::Left(why) =
                 checkout::advance(self.project, &self.ground.branch)?
         {
@@ -894,7 +957,7 @@ impl Coordinator<'_> {
 }
 
 /// Tasks that are neither finished nor have a record, but cannot start now.
-fn waiting(queue: &Queue, standing: &select::Standing) -> usize {
+fn waiting(queue: &Queue, standing: &Standing) -> usize {
     queue
         .tasks()
         .filter(|task| !task.status.is_terminal() && !standing.exclude.contains_key(&task.id))

@@ -11,6 +11,7 @@ mod finish;
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Instant;
 
 use ralph_agent::{Counter, Phase, Progress, RunnerError};
@@ -26,6 +27,7 @@ use serde::de::DeserializeOwned;
 use thiserror::Error;
 
 use crate::allowance::{self, Answer, Asked, Refusal};
+use crate::away::{self, Away};
 use crate::checkout::{self, CheckoutError};
 use crate::coordinator::{self, RunError};
 use crate::event::{Event, RunSummary, StopReason};
@@ -336,7 +338,7 @@ impl Serial<'_> {
         session: Option<SessionFile>,
         wanted: &Wanted,
     ) -> Result<Option<(Task, SessionFile)>, SerialError> {
-        let queue = self.project.queue.load()?;
+        let Some(queue) = self.queue()? else { return Ok(None) };
         retention::clean(self.project, &queue)?;
         if let Some(mut session) = session {
             if let Some(was) = session.extra.get(BRANCH).and_then(|branch| branch.as_str())
@@ -399,6 +401,27 @@ impl Serial<'_> {
         Ok(Some((task, session)))
     }
 
+    /// The queue, which a run that has begun waits for; `None` when it ends without it.
+    fn queue(&mut self) -> Result<Option<Queue>, SerialError> {
+        if !self.has_begun {
+            return Ok(Some(self.project.queue.load()?));
+        }
+        let error = match away::wait(self.project, || self.reason_to_stop().is_some()) {
+            Ok(queue) => return Ok(Some(queue)),
+            Err(error) => error,
+        };
+        let reason = match self.reason_to_stop() {
+            _ if self.project.cancel.is_cancelled() => StopReason::Interrupted,
+            Some(reason) => reason,
+            None => {
+                self.summary.queue_away = Some(Away::Unreadable(Arc::new(error)));
+                StopReason::QueueAway
+            }
+        };
+        self.stop(reason);
+        Ok(None)
+    }
+
     /// What is not for this run: what parallel runs landed, keep or still work on, what is
     /// claimed, what has landed on the branch, and what it has had already.
     fn standing(&self, queue: &Queue) -> Result<Standing, SerialError> {
@@ -436,7 +459,11 @@ impl Serial<'_> {
         if self.summary.stopped.is_some() {
             return Ok(());
         }
-        let queue = self.project.queue.load()?;
+        let Ok(queue) = self.project.queue.load() else {
+            // What cannot be counted keeps no summary back.
+            self.stop(StopReason::WorkLeft);
+            return Ok(());
+        };
         let standing = self.standing(&queue)?;
         let report = queue.runnability(&self.selection(&standing));
         let startable = select::forecast(&queue, &report, Hands::Workers(usize::MAX), None).starts;
@@ -554,6 +581,14 @@ impl Serial<'_> {
         }
         if let Some(ended) = self.own_settings(session)? {
             return Ok(ended);
+        }
+        if let Err(error) = away::wait(self.project, || self.layout.stop_file().exists()) {
+            let is_stopped = self.project.cancel.is_cancelled();
+            return Ok(if is_stopped {
+                Ended::Stopped
+            } else {
+                Ended::Held(worker::chain(&error))
+            });
         }
         self.record(|session| reach(session, SessionStep::Finishing))?;
         self.project.faults.point("serial", "finishing", "");

@@ -26,7 +26,7 @@ use crate::own::{self, LANDED_AS};
 use crate::project::Project;
 use crate::prompt::{self, Brief, ConflictBrief};
 use crate::turn::{self, Failure, TurnPlace};
-use crate::{lane, target};
+use crate::{away, lane, target};
 
 /// What one pass through the lane came to.
 enum Pass {
@@ -50,6 +50,8 @@ enum Pass {
     OutOfReach(String),
     /// The target does not take it.
     Refused(String),
+    /// The queue in the checkout cannot be read.
+    NoQueue,
     /// The run was stopped.
     Stopped,
 }
@@ -78,7 +80,7 @@ fn known_red(state: &ParallelStateFile, key: &str) -> Option<String> {
 impl Worker<'_> {
     /// Lands the committed work of the record, however far it got before.
     pub(super) fn land(&self, workspace: Workspace) -> Result<WorkerEnd, WorkerError> {
-        let ticket = self.claim.take_ticket()?;
+        let mut ticket = self.claim.take_ticket()?;
         let record = self.claim.read()?;
         if matches!(record.step, Some(WorkerStep::Resolving | WorkerStep::Fixing)) {
             // A turn was cut short here: the agent's edits are nowhere else.
@@ -128,6 +130,13 @@ impl Worker<'_> {
                     if let Some(end) = self.fix(&workspace, &onto, &landing, &failure)? {
                         return Ok(end);
                     }
+                }
+                Pass::NoQueue => {
+                    // Others land meanwhile, those that come later too.
+                    self.claim.update(|record| record.ticket = None)?;
+                    drop(lane);
+                    away::wait(self.project, || self.layout.stop_file().exists())?;
+                    ticket = self.claim.take_ticket()?;
                 }
                 Pass::Raced | Pass::Transient(_) | Pass::Unclear(_) => {}
             }
@@ -188,29 +197,38 @@ impl Worker<'_> {
         if let Some(commit) = workspace.find_trailer(&range, ATTEMPT_TRAILER, self.claim.id())? {
             return Ok(Some(Pass::Landed(Some(commit))));
         }
-        let task = self.as_target_has_it(workspace, record, tip)?;
+        let Some(task) = self.as_target_has_it(workspace, record, tip)? else {
+            return Ok(Some(Pass::NoQueue));
+        };
         let theirs = workspace.find_trailer(&range, TASK_TRAILER, task.id.as_str())?;
         Ok(theirs.map(|commit| Pass::Superseded(format!("by commit {commit}"))))
     }
 
     /// The task with the id that it has or gets on the target, which may have given its own to
-    /// another task since the work began.
+    /// another task since the work began. `None`: the checkout's queue says more, and cannot be
+    /// read.
     fn as_target_has_it(
         &self,
         workspace: &Workspace,
         record: &WorkerRecord,
         tip: &Sha,
-    ) -> Result<Task, WorkerError> {
+    ) -> Result<Option<Task>, WorkerError> {
         if own::remembered(record).is_none() {
-            return Ok(self.task.clone());
+            return Ok(Some(self.task.clone()));
         }
         let books = Books::at(workspace, &self.project.config.queue, tip)?;
         // The checkout may have renumbered it by now, and has ids that the target lacks.
-        let here = self.project.queue.load()?;
-        let task = own::find(record, &here).unwrap_or(&self.task);
+        let here = match self.project.queue.load() {
+            Ok(queue) => Some(queue),
+            // Another branch knows nothing of it, or has no queue at all.
+            Err(_) if away::is_elsewhere(self.project, &self.branch)? => None,
+            Err(_) => return Ok(None),
+        };
+        let found = here.as_ref().and_then(|here| own::find(record, here));
+        let task = found.unwrap_or(&self.task);
         let mut ids = self.project.book_rules().ids;
-        ids.high_water = here.highest_number(&ids);
-        Ok(books::under_own_id(workspace, &books, tip, task, &ids)?)
+        ids.high_water = here.as_ref().map_or(ids.high_water, |here| here.highest_number(&ids));
+        Ok(Some(books::under_own_id(workspace, &books, tip, task, &ids)?))
     }
 
     fn enter_and_push(
@@ -222,7 +240,9 @@ impl Worker<'_> {
     ) -> Result<Pass, WorkerError> {
         let books = Books::at(workspace, &self.project.config.queue, tip)?;
         let follow_ups = follow_ups(record);
-        let task = self.as_target_has_it(workspace, record, tip)?;
+        let Some(task) = self.as_target_has_it(workspace, record, tip)? else {
+            return Ok(Pass::NoQueue);
+        };
         let entry = Entry {
             task: &task,
             follow_ups: &follow_ups,

@@ -28,7 +28,7 @@ use crate::lane::LaneError;
 use crate::layout::Layout;
 use crate::project::Project;
 use crate::turn::{TakeTurnError, TurnPlace};
-use crate::{landing, living, own, recover, target};
+use crate::{away, landing, living, own, recover, target};
 
 pub(crate) use land::settle;
 pub(crate) use work::{FOLLOW_UPS, LEFT_OUT, phases};
@@ -219,7 +219,7 @@ fn go_on(
     claim: Claim,
     record: &WorkerRecord,
 ) -> Result<WorkerEnd, WorkerError> {
-    let mut queue = project.queue.load()?;
+    let mut queue = away::wait(project, || layout.stop_file().exists())?;
     let id = claim.task().clone();
     if queue.find(id.as_str()).is_none() {
         // While the checkout is fast-forwarded, what the user added to the queue is set aside.

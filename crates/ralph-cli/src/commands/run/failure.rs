@@ -8,14 +8,17 @@ use ralph_loop::checkout::CheckoutError;
 use ralph_loop::coordinator::{Refused, RunError};
 use ralph_loop::living::LivingError;
 use ralph_loop::preflight::PreflightError;
+use ralph_loop::project::Project;
 use ralph_loop::rebuild::SurveyError;
 use ralph_loop::retry::RetryError;
 use ralph_loop::serial::SerialError;
 use ralph_loop::turn::TakeTurnError;
 use ralph_loop::unseen::{Unseen, UnseenError};
 use ralph_loop::worker::WorkerError;
+use ralph_queue::{LoadError, UpdateError};
 
 use crate::error::{CliError, ErrorKind, by, is_dead};
+use crate::project::load_error;
 
 /// What to do about a program that a workspace lacks, a path in there.
 pub(super) fn commit_or_absolute(program: &Path) -> String {
@@ -23,6 +26,30 @@ pub(super) fn commit_or_absolute(program: &Path) -> String {
         "Commit `{}`, or give an absolute path to it in `.ralph/config.jsonc`.",
         program.display()
     )
+}
+
+/// What to do about a queue that a run cannot read.
+pub(super) fn unreadable(project: &Project, error: LoadError) -> CliError {
+    load_error(project.repo.root(), &project.queue, Some(&project.repo), error)
+}
+
+/// Why a parallel run ended early.
+pub(super) fn parallel(project: &Project, error: RunError) -> CliError {
+    match error {
+        RunError::Queue(error) => unreadable(project, error),
+        error => error.into(),
+    }
+}
+
+/// Why a serial run ended early.
+pub(super) fn serial(project: &Project, error: SerialError) -> CliError {
+    match error {
+        SerialError::Queue(error) | SerialError::QueueEdit(UpdateError::Load(error)) => {
+            unreadable(project, error)
+        }
+        SerialError::Run(error) => parallel(project, error),
+        error => error.into(),
+    }
 }
 
 /// How a work tree gets clean.

@@ -79,7 +79,8 @@ fn run_loop(context: &Context, args: &LoopArgs) -> Result<Exit, CliError> {
             }
             with_progress(context, "ralph run loop", &args.agent, max_tasks, |project| {
                 warn_of_unknown_queue(context, project)?;
-                Ok(coordinator::run(project, workers.into())?)
+                coordinator::run(project, workers.into())
+                    .map_err(|error| failure::parallel(project, error))
             })
         }
         None => serial(context, "ralph run loop", &args.agent, max_tasks, &Wanted::All),
@@ -121,7 +122,7 @@ fn serial(
     adopt_orphans();
     with_progress(context, command, agent, max_tasks, |project| {
         warn_of_first_commit(context, project)?;
-        Ok(serial::run(project, wanted)?)
+        serial::run(project, wanted).map_err(|error| failure::serial(project, error))
     })
 }
 
@@ -177,7 +178,7 @@ pub(crate) fn with_progress(
         result
     });
     match result {
-        Ok(summary) => report::finish(context, &summary, &opened.interrupts),
+        Ok(summary) => report::finish(context, &summary, &opened),
         // Whatever was cut short by a signal failed because of it.
         Err(error) => Err(match opened.interrupts.first() {
             Some(Signal::Interrupt) => error.because(ErrorKind::Interrupted).instead(REPEAT),

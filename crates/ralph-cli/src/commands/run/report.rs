@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use ralph_git::Operation;
+use ralph_loop::away::Away;
 use ralph_loop::checkout::Behind;
 use ralph_loop::event::{Beside, Outcome, RunSummary, StopReason, TaskSummary, WorkPlace};
 use ralph_process::{Interrupts, Signal};
@@ -19,20 +20,20 @@ use crate::render::task::{advice, reasons, retry};
 use crate::render::worker::outcome;
 use crate::ui::{BOLD, GREEN, RED, Text, YELLOW, clip, columns};
 
-use super::failure::{commit_or_absolute, end};
+use super::failure::{commit_or_absolute, end, unreadable};
+use super::setup::Run;
 
 /// Prints the summary and chooses the exit code.
-pub(super) fn finish(
-    context: &Context,
-    summary: &RunSummary,
-    interrupts: &Interrupts,
-) -> Result<Exit, CliError> {
+pub(super) fn finish(context: &Context, summary: &RunSummary, run: &Run) -> Result<Exit, CliError> {
     if context.ui.wants_json() {
         context.ui.print_json(&document(summary))?;
     } else {
+        if let Some(away) = &summary.queue_away {
+            print_away(context, run, away);
+        }
         print(context, summary)?;
     }
-    Ok(exit(summary, interrupts))
+    Ok(exit(summary, &run.interrupts))
 }
 
 fn exit(summary: &RunSummary, interrupts: &Interrupts) -> Exit {
@@ -42,7 +43,7 @@ fn exit(summary: &RunSummary, interrupts: &Interrupts) -> Exit {
         _ if summary.any_unlanded() => Exit::Failed,
         _ => match summary.stopped {
             // As if it had been found before the run began.
-            Some(StopReason::Machine) => Exit::Refused,
+            Some(StopReason::Machine | StopReason::QueueAway) => Exit::Refused,
             Some(StopReason::TargetRed) => Exit::Failed,
             Some(StopReason::Limit) => Exit::Limited,
             _ if summary.any_limited() => Exit::Limited,
@@ -75,10 +76,37 @@ fn document(summary: &RunSummary) -> Value {
         "beside": summary.beside.iter().map(beside).collect::<Vec<_>>(),
         "stopped": summary.stopped.map(stop_word),
         "limit": summary.limit,
+        "queue_away": summary.queue_away.as_ref().map(away),
         "tokens": spent.known_tokens(),
         "cost_usd": spent.known_micro_usd().map(dollars),
         "tasks": summary.tasks.iter().map(row).collect::<Vec<_>>(),
     })
+}
+
+/// Why the queue could not be looked at, for scripts.
+fn away(why: &Away) -> Value {
+    let reason = match why {
+        Away::Unreadable(_) => "unreadable",
+        Away::Elsewhere { .. } => "elsewhere",
+    };
+    json!({ "reason": reason, "detail": why.to_string() })
+}
+
+/// The same for people, with what to do about it.
+fn print_away(context: &Context, run: &Run, why: &Away) {
+    context.ui.warn(format!("the run ended without its queue: {why}"));
+    match why {
+        Away::Elsewhere { branch } => {
+            context.ui.hint(format!("`git switch {branch}`, then run again."));
+        }
+        Away::Unreadable(_) => {
+            // It may be there again by now.
+            let Err(error) = run.project.queue.load() else { return };
+            for hint in unreadable(&run.project, error).hints() {
+                context.ui.hint(hint.as_str());
+            }
+        }
+    }
 }
 
 /// Why the checkout is behind, for scripts.
@@ -143,6 +171,7 @@ fn stop_word(reason: StopReason) -> &'static str {
         StopReason::Limit => "limit",
         StopReason::WorkLeft => "work_left",
         StopReason::Failures => "failures",
+        StopReason::QueueAway => "queue_away",
         StopReason::Interrupted => "interrupted",
     }
 }
@@ -210,6 +239,9 @@ fn print(context: &Context, summary: &RunSummary) -> Result<(), CliError> {
             .ui
             .say(format!("No task was begun: {}.", summary.limit.as_deref().unwrap_or("a limit")));
         context.ui.hint(AT_LIMIT);
+        return Ok(());
+    }
+    if summary.tasks.is_empty() && summary.queue_away.is_some() {
         return Ok(());
     }
     if summary.tasks.is_empty() {
@@ -473,6 +505,10 @@ pub(crate) fn time(wall: Duration) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use ralph_queue::LoadError;
+
     use super::*;
 
     fn task(outcome: Outcome, title: &str) -> TaskSummary {
@@ -512,6 +548,23 @@ mod tests {
         assert!(hints(&summary)[0].contains("`ralph run parallel retry --task RQ-0001`"));
         summary.tasks.push(task(Outcome::Blocked, ""));
         assert!(hints(&summary)[0].contains("`ralph run parallel retry --all`"));
+    }
+
+    #[test]
+    fn a_script_is_told_why_the_queue_was_waited_for_in_vain() {
+        let path = std::path::PathBuf::from("queue.jsonc");
+        let missing = Away::Unreadable(Arc::new(LoadError::Missing { path }));
+        let elsewhere = Away::Elsewhere { branch: "main".to_owned() };
+        for (away, reason, detail) in [
+            (missing, "unreadable", "there is no queue file at `queue.jsonc`"),
+            (elsewhere, "elsewhere", "`main` is not checked out"),
+        ] {
+            let stopped = Some(StopReason::QueueAway);
+            let queue_away = Some(away);
+            let told = document(&RunSummary { stopped, queue_away, ..RunSummary::default() });
+            assert_eq!(told["stopped"], "queue_away");
+            assert_eq!(told["queue_away"], json!({ "reason": reason, "detail": detail }));
+        }
     }
 
     #[test]

@@ -145,9 +145,16 @@ fn half_an_edit_of_the_queue_is_never_lost() {
     let queue = scene.dir.join(".ralph/queue.jsonc");
     // While the agents work the user saves something that is no queue.
     let half = "{ \"version\": 1, \"tasks\": [ // I was just";
-    let act = format!("printf '%s' '{half}' > '{}'; echo $ID > $ID.txt", queue.display());
+    let act = format!(
+        r#"touch "$LOG/up.$ID"
+while [ ! -e "$LOG/up.RQ-0001" ] || [ ! -e "$LOG/up.RQ-0002" ]; do sleep 0.05; done
+printf '%s' '{half}' > '{}'; echo $ID > $ID.txt"#,
+        queue.display()
+    );
     scene.act(&[("RQ-0001", act.as_str()), ("RQ-0002", act.as_str())]);
     let run = scene.start(&["run", "loop", "--parallel", "2"]);
+    wait_until(PATIENCE, "both landings", || scene.landed().len() == 2);
+    scene.ralph(&["queue", "stop"]).success();
     drop(run.wait(PATIENCE));
     let now = fs_err::read_to_string(&queue).expect("still there");
     assert_eq!(now, half, "the user's bytes stand where they were");

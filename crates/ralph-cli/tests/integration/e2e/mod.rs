@@ -4,6 +4,7 @@
 //! the scripts append to files, landings are commits on the target.
 
 mod again;
+mod away;
 mod behind;
 mod crash;
 mod hostile;

@@ -1,0 +1,157 @@
+//! A queue that cannot be looked at for a while: the run waits for it, and goes on.
+
+use std::time::Duration;
+
+use ralph_testkit::{Running, Signal, wait_until};
+
+use super::{Books, PATIENCE, Remote, Scene};
+
+/// As [`super::stop`] promises it: far less than a run waits for its queue.
+const STOPPED_WITHIN: Duration = Duration::from_secs(12);
+
+/// What a run says when it waits.
+const WAITS: &str = "no task begins until that changes";
+
+/// What an editor may have written of a queue.
+const HALF: &str = "{ \"version\": 1, \"tasks\": [";
+
+/// An agent that works until a file says otherwise.
+const LASTING: &str = r#"touch "$LOG/up"; while [ ! -e "$LOG/go" ]; do sleep 0.05; done
+echo agent >> shared.txt"#;
+
+/// A run of three tasks whose first has landed, and that has nothing in hand: while the first was
+/// worked on, `user` did something to the queue.
+fn waiting(user: impl FnOnce(&Scene)) -> (Scene, Running) {
+    let scene = Scene::new(Remote::Bare, Books::Tracked);
+    scene.act(&[("RQ-0001", LASTING)]).tasks(3);
+    scene.git(&["switch", "--quiet", "--create", "without"]);
+    scene.git(&["rm", "--quiet", "-r", ".ralph"]);
+    scene.git(&["commit", "--quiet", "--message", "Without Ralph"]);
+    scene.git(&["switch", "--quiet", "main"]);
+    let run = scene.start(&["run", "loop", "--parallel", "1"]);
+    let up = scene.sandbox.path("log/up");
+    wait_until(PATIENCE, "the agent at work", || up.exists());
+    user(&scene);
+    scene.sandbox.write("log/go", "");
+    wait_until(PATIENCE, "a run that waits", || run.stderr().contains(WAITS));
+    assert_eq!(scene.landed().len(), 1, "what was in hand has landed");
+    assert_eq!(scene.log("turns").len(), 1, "and nothing else was begun");
+    (scene, run)
+}
+
+/// Moves the queue away, with something in the way of a fast-forward, which would bring it back.
+fn move_away(scene: &Scene) {
+    let queue = scene.dir.join(".ralph/queue.jsonc");
+    fs_err::rename(queue, scene.sandbox.path("aside.jsonc")).expect("movable");
+    scene.sandbox.write(scene.dir.join("shared.txt"), "mine\n");
+}
+
+fn save_half(scene: &Scene) {
+    scene.sandbox.write(scene.dir.join(".ralph/queue.jsonc"), HALF);
+}
+
+#[test]
+fn a_queue_that_comes_back_is_worked_through() {
+    let (scene, run) = waiting(move_away);
+    let queue = scene.dir.join(".ralph/queue.jsonc");
+    fs_err::rename(scene.sandbox.path("aside.jsonc"), queue).expect("movable");
+    let ran = run.wait(PATIENCE);
+    assert_eq!(ran.success().stderr.matches(WAITS).count(), 1, "it is told once: {ran}");
+    assert_eq!(scene.landed().len(), 3, "{ran}");
+}
+
+#[test]
+fn half_a_queue_that_is_saved_whole_is_worked_through() {
+    let (scene, run) = waiting(save_half);
+    scene.git(&["checkout", "--quiet", "--", ".ralph/queue.jsonc"]);
+    run.wait(PATIENCE).success();
+    scene.all_landed(3);
+}
+
+#[test]
+fn a_branch_that_is_checked_out_again_is_worked_through() {
+    let switch = |scene: &Scene| drop(scene.git(&["switch", "--quiet", "without"]));
+    let (scene, run) = waiting(switch);
+    assert!(run.stderr().contains("`main` is not checked out"), "{}", run.stderr());
+    scene.git(&["switch", "--quiet", "main"]);
+    run.wait(PATIENCE).success();
+    scene.all_landed(3);
+}
+
+#[test]
+fn the_wait_ends_when_it_is_asked_to() {
+    for (signal, code) in [(Some(Signal::INT), 130), (Some(Signal::TERM), 143), (None, 0)] {
+        let (scene, run) = waiting(save_half);
+        match signal {
+            Some(signal) => run.signal(signal),
+            None => drop(scene.ralph(&["queue", "stop"]).success()),
+        }
+        let ran = run.wait(STOPPED_WITHIN);
+        ran.exited(code);
+        assert!(!ran.stderr.contains("without its queue"), "{ran}");
+        scene.sandbox.nothing_runs();
+    }
+}
+
+/// What the target does not have lands under the id that the checkout's queue gives it.
+#[test]
+fn a_worker_that_waits_holds_up_no_other() {
+    let scene = Scene::new(Remote::Bare, Books::Tracked);
+    let lasting = LASTING.replace("up", "up.$ID").replace("/go", "/go.$ID");
+    scene.act(&[("RQ-0001", lasting.as_str()), ("RQ-0002", lasting.as_str())]).tasks(1);
+    scene.ralph(&["task", "add", "Task 2"]).success();
+    let queue = scene.dir.join(".ralph/queue.jsonc");
+    let whole = fs_err::read_to_string(&queue).expect("a queue");
+    let run = scene.start(&["run", "loop", "--parallel", "2"]);
+    for task in ["RQ-0001", "RQ-0002"] {
+        let up = scene.sandbox.path(format!("log/up.{task}"));
+        wait_until(PATIENCE, "the agent at work", || up.exists());
+    }
+    save_half(&scene);
+    scene.sandbox.write("log/go.RQ-0002", "");
+    let log = scene.dir.join(".ralph/logs/parallel/RQ-0002.log");
+    let said = || fs_err::read_to_string(&log).unwrap_or_default();
+    wait_until(PATIENCE, "a worker that waits", || said().contains("it is waited for"));
+    scene.sandbox.write("log/go.RQ-0001", "");
+    wait_until(PATIENCE, "the other to land", || scene.landed().len() == 1);
+    scene.sandbox.write(&queue, whole);
+    run.wait(PATIENCE).success();
+    assert_eq!(scene.landed().len(), 2);
+    assert_eq!(scene.log("turns").len(), 2, "each agent was asked once");
+    assert_eq!(said().matches("it is waited for").count(), 1, "it is told once");
+}
+
+#[test]
+fn a_serial_run_waits_too() {
+    let scene = Scene::new(Remote::None, Books::Tracked);
+    let aside = scene.sandbox.path("aside.jsonc");
+    let act = format!("mv .ralph/queue.jsonc '{}'; echo x > x.txt", aside.display());
+    scene.act(&[("RQ-0001", act.as_str())]).tasks(2);
+    let run = scene.start(&["run", "loop"]);
+    wait_until(PATIENCE, "a run that waits", || run.stderr().contains("it is waited for"));
+    fs_err::rename(&aside, scene.dir.join(".ralph/queue.jsonc")).expect("movable");
+    run.wait(PATIENCE).success();
+    scene.all_landed(2);
+}
+
+#[test]
+fn a_queue_that_git_has_is_not_to_be_made_anew() {
+    let scene = Scene::new(Remote::None, Books::Tracked);
+    scene.tasks(1);
+    let told = |args: &[&str], hint: &str| {
+        let ran = scene.ralph(args);
+        ran.exited(3);
+        assert!(ran.stderr.contains(hint), "{args:?}: {ran}");
+        assert!(!ran.stderr.contains("`ralph init` makes one"), "{args:?}: {ran}");
+    };
+    let commands = [&["run", "loop", "--parallel", "1"][..], &["run", "loop"], &["queue", "list"]];
+    fs_err::remove_file(scene.dir.join(".ralph/queue.jsonc")).expect("it is there");
+    for args in commands {
+        told(args, "`git checkout -- .ralph/queue.jsonc` brings it back");
+    }
+    scene.git(&["switch", "--quiet", "--create", "without"]);
+    scene.commit("Without a queue");
+    for args in commands {
+        told(args, "The branch `main` has it: `git switch main`");
+    }
+}

@@ -1,0 +1,161 @@
+//! A queue that a run cannot look at, and for how long it is waited for.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use ralph_git::{GitError, Head};
+use ralph_queue::{LoadError, Queue};
+
+use crate::event::Event;
+use crate::project::Project;
+use crate::worker::chain;
+
+/// How long a run that has nothing in hand waits for its queue, and a worker for what it needs
+/// from there: enough for a save, a mistaken `git switch` or a stash, and not for a night.
+pub const PATIENCE: Duration = Duration::from_mins(MINUTES);
+const MINUTES: u64 = 5;
+
+/// Time between two looks at a queue that offers nothing.
+pub(crate) const LOOK: Duration = Duration::from_secs(1);
+
+/// Why a queue cannot be looked at.
+#[derive(Clone, Debug)]
+pub enum Away {
+    /// It is missing, or not what it should be: half saved, say.
+    Unreadable(Arc<LoadError>),
+    /// The branch of the run is not checked out; what is there is another queue, or none.
+    Elsewhere {
+        /// The branch.
+        branch: String,
+    },
+}
+
+impl fmt::Display for Away {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unreadable(error) => f.write_str(&chain(error.as_ref())),
+            Self::Elsewhere { branch } => write!(f, "`{branch}` is not checked out"),
+        }
+    }
+}
+
+/// What there is to see of a queue.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Sight {
+    /// It can be read.
+    There,
+    /// It is [`Away`].
+    Gone {
+        /// Since when there is nothing else to wait for; none while something is in hand.
+        idle_since: Option<Instant>,
+    },
+}
+
+/// What a run does about its queue.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Next {
+    /// It looks for tasks there.
+    GoOn,
+    /// It looks again later.
+    Wait,
+    /// It ends without it.
+    GiveUp,
+}
+
+/// Whether a run goes on, waits for its queue, or ends without it. What is in hand needs no queue
+/// until it lands, so that only a run with nothing in hand gives up.
+pub fn next(queue: Sight, now: Instant) -> Next {
+    match queue {
+        Sight::There => Next::GoOn,
+        Sight::Gone { idle_since: Some(since) }
+            if now.saturating_duration_since(since) >= PATIENCE =>
+        {
+            Next::GiveUp
+        }
+        Sight::Gone { .. } => Next::Wait,
+    }
+}
+
+/// The queue in the checkout, if it can be read and is that of `branch`.
+///
+/// # Errors
+/// When git gives no answer.
+pub(crate) fn look(project: &Project, branch: &str) -> Result<Result<Queue, Away>, GitError> {
+    if is_elsewhere(project, branch)? {
+        return Ok(Err(Away::Elsewhere { branch: branch.to_owned() }));
+    }
+    Ok(project.queue.load().map_err(|error| Away::Unreadable(Arc::new(error))))
+}
+
+/// Whether the queue in the checkout is that of another branch than `branch`, or of none. One
+/// that git ignores is the same for all.
+///
+/// # Errors
+/// When git gives no answer.
+pub(crate) fn is_elsewhere(project: &Project, branch: &str) -> Result<bool, GitError> {
+    let repo = &project.repo;
+    if matches!(repo.head()?, Head::Branch { name, .. } if name == branch) {
+        return Ok(false);
+    }
+    match project.queue.queue.strip_prefix(repo.root()) {
+        Ok(inside) => Ok(!repo.is_ignored(inside)?),
+        Err(_) => Ok(false),
+    }
+}
+
+/// Reads the queue for somebody who has nothing to do without it: looks again until it can be
+/// read, [`PATIENCE`] is over, the run is cancelled, or `is_over` says so.
+///
+/// # Errors
+/// What was wrong at the last look.
+pub(crate) fn wait(project: &Project, is_over: impl Fn() -> bool) -> Result<Queue, LoadError> {
+    let mut since = None;
+    loop {
+        let error = match project.queue.load() {
+            Ok(queue) => return Ok(queue),
+            Err(error) => error,
+        };
+        let now = Instant::now();
+        if since.is_none() {
+            let why = chain(&error);
+            project
+                .tell(Event::Note(format!("{why}: it is waited for, {MINUTES} minutes at most")));
+        }
+        let gone = Sight::Gone { idle_since: Some(*since.get_or_insert(now)) };
+        if next(gone, now) == Next::GiveUp || is_over() || project.cancel.wait_timeout(LOOK) {
+            return Err(error);
+        }
+    }
+}
+
+/// Says why no task begins.
+pub(crate) fn tell(project: &Project, away: &Away) {
+    project.tell(Event::Note(format!(
+        "{away}: no task begins until that changes; with nothing in hand the run waits {MINUTES} \
+         minutes for it, then it ends"
+    )));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_gives_up_on_its_queue_when_it_had_nothing_else_for_long_enough() {
+        let since = Instant::now();
+        let after = |waited: Duration| since + waited;
+        let moment = Duration::from_millis(1);
+        let idle = Sight::Gone { idle_since: Some(since) };
+        let busy = Sight::Gone { idle_since: None };
+        for (queue, now, expected) in [
+            (Sight::There, after(10 * PATIENCE), Next::GoOn),
+            (busy, after(10 * PATIENCE), Next::Wait),
+            (idle, since, Next::Wait),
+            (idle, after(PATIENCE.saturating_sub(moment)), Next::Wait),
+            (idle, after(PATIENCE), Next::GiveUp),
+        ] {
+            assert_eq!(next(queue, now), expected, "{queue:?} at {now:?}");
+        }
+    }
+}
