@@ -157,6 +157,11 @@ fn a_question_shows_the_lines_and_takes_no_for_no() {
 /// A queue of one task that two branches gave different titles, merged by the
 /// driver.
 fn in_conflict() -> Desk {
+    titled_there(&["task", "edit", "title", "eins", "RQ-0001"])
+}
+
+/// The same after something else was done to it here.
+fn titled_there(here: &[&str]) -> Desk {
     let desk = Desk::bare();
     desk.ralph(&["init", "--merge-driver"]).success();
     desk.add("one", &[]);
@@ -165,7 +170,7 @@ fn in_conflict() -> Desk {
     desk.ralph(&["task", "edit", "title", "uno", "RQ-0001"]).success();
     desk.commit_all("theirs");
     desk.git(&["switch", "-q", "main"]);
-    desk.ralph(&["task", "edit", "title", "eins", "RQ-0001"]).success();
+    desk.ralph(here).success();
     desk.commit_all("ours");
     assert_eq!(merge(&desk), Some(1));
     desk
@@ -270,17 +275,7 @@ fn a_conflict_goes_with_its_merge() {
 
 #[test]
 fn a_task_that_was_deleted_here_and_edited_there_can_be_either() {
-    let desk = Desk::bare();
-    desk.ralph(&["init", "--merge-driver"]).success();
-    desk.add("one", &[]);
-    desk.commit_all("base");
-    desk.git(&["switch", "-qc", "other"]);
-    desk.ralph(&["task", "edit", "title", "uno", "RQ-0001"]).success();
-    desk.commit_all("theirs");
-    desk.git(&["switch", "-q", "main"]);
-    desk.ralph(&["task", "batch", "delete", "RQ-0001"]).success();
-    desk.commit_all("ours");
-    assert_eq!(merge(&desk), Some(1));
+    let desk = titled_there(&["task", "batch", "delete", "RQ-0001"]);
     assert_eq!(title(&desk), "uno");
     desk.ralph(&["queue", "resolve", "--take", "ours"]).success();
     assert_eq!(desk.json(&["queue", "list"])["total"], 0);

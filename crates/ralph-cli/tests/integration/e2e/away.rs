@@ -15,9 +15,8 @@ const WAITS: &str = "no task begins until that changes";
 /// What an editor may have written of a queue.
 const HALF: &str = "{ \"version\": 1, \"tasks\": [";
 
-/// An agent that works until a file says otherwise.
-const LASTING: &str = r#"touch "$LOG/up"; while [ ! -e "$LOG/go" ]; do sleep 0.05; done
-echo agent >> shared.txt"#;
+/// An agent that works until it may go on.
+const LASTING: &str = "at_work; echo agent >> shared.txt";
 
 /// A run of three tasks whose first has landed, and that has nothing in hand: while the first was
 /// worked on, `user` did something to the queue.
@@ -29,10 +28,9 @@ fn waiting(user: impl FnOnce(&Scene)) -> (Scene, Running) {
     scene.git(&["commit", "--quiet", "--message", "Without Ralph"]);
     scene.git(&["switch", "--quiet", "main"]);
     let run = scene.start(&["run", "loop", "--parallel", "1"]);
-    let up = scene.sandbox.path("log/up");
-    wait_until(PATIENCE, "the agent at work", || up.exists());
+    scene.wait_for_agent("RQ-0001");
     user(&scene);
-    scene.sandbox.write("log/go", "");
+    scene.go_on();
     wait_until(PATIENCE, "a run that waits", || run.stderr().contains(WAITS));
     assert_eq!(scene.landed().len(), 1, "what was in hand has landed");
     assert_eq!(scene.log("turns").len(), 1, "and nothing else was begun");
@@ -97,22 +95,20 @@ fn the_wait_ends_when_it_is_asked_to() {
 #[test]
 fn a_worker_that_waits_holds_up_no_other() {
     let scene = Scene::new(Remote::Bare, Books::Tracked);
-    let lasting = LASTING.replace("up", "up.$ID").replace("/go", "/go.$ID");
-    scene.act(&[("RQ-0001", lasting.as_str()), ("RQ-0002", lasting.as_str())]).tasks(1);
+    scene.act(&[("RQ-0001", LASTING), ("RQ-0002", LASTING)]).tasks(1);
     scene.ralph(&["task", "add", "Task 2"]).success();
     let queue = scene.dir.join(".ralph/queue.jsonc");
     let whole = fs_err::read_to_string(&queue).expect("a queue");
     let run = scene.start(&["run", "loop", "--parallel", "2"]);
     for task in ["RQ-0001", "RQ-0002"] {
-        let up = scene.sandbox.path(format!("log/up.{task}"));
-        wait_until(PATIENCE, "the agent at work", || up.exists());
+        scene.wait_for_agent(task);
     }
     save_half(&scene);
-    scene.sandbox.write("log/go.RQ-0002", "");
+    scene.let_go("RQ-0002");
     let log = scene.dir.join(".ralph/logs/parallel/RQ-0002.log");
     let said = || fs_err::read_to_string(&log).unwrap_or_default();
     wait_until(PATIENCE, "a worker that waits", || said().contains("it is waited for"));
-    scene.sandbox.write("log/go.RQ-0001", "");
+    scene.let_go("RQ-0001");
     wait_until(PATIENCE, "the other to land", || scene.landed().len() == 1);
     scene.sandbox.write(&queue, whole);
     run.wait(PATIENCE).success();

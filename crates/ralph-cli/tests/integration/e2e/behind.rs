@@ -1,13 +1,11 @@
 //! What a run landed and the user's checkout could not take: why, and that the hint helps.
 
-use ralph_testkit::wait_until;
 use serde_json::json;
 
 use super::{Books, PATIENCE, Remote, Scene};
 
 /// An agent that changes a file and makes one, when it may.
-const WAITS: &str = r#"touch "$LOG/up"; while [ ! -e "$LOG/go" ]; do sleep 0.05; done
-echo agent >> shared.txt; echo new > new.txt"#;
+const WAITS: &str = "at_work; echo agent >> shared.txt; echo new > new.txt";
 
 /// A run during which the user does something; the summary and what was said.
 fn run_beside(user: impl FnOnce(&Scene)) -> (Scene, serde_json::Value) {
@@ -15,12 +13,11 @@ fn run_beside(user: impl FnOnce(&Scene)) -> (Scene, serde_json::Value) {
     scene.git(&["branch", "--set-upstream-to", "origin/main"]);
     scene.act(&[("RQ-0001", WAITS)]).tasks(2);
     let run = scene.start(&["run", "loop", "--parallel", "1", "--max-tasks", "1", "--json"]);
-    let up = scene.sandbox.path("log/up");
-    wait_until(PATIENCE, "the agent at work", || up.exists());
+    scene.wait_for_agent("RQ-0001");
     // Also the queue is edited: never what is in the way.
     scene.ralph(&["task", "edit", "title", "Another title", "RQ-0002"]).success();
     user(&scene);
-    scene.sandbox.write("log/go", "");
+    scene.go_on();
     let ran = run.wait(PATIENCE);
     let summary = super::super::parse(&ran.success().stdout);
     (scene, summary)
@@ -117,20 +114,16 @@ fn another_branch() {
 #[test]
 fn the_tasks_of_another_branch_are_not_begun() {
     let scene = Scene::new(Remote::Bare, Books::Tracked);
-    scene.act(&[(
-        "RQ-0001",
-        r#"touch "$LOG/up"; while [ ! -e "$LOG/go" ]; do sleep 0.05; done; echo x > x.txt"#,
-    )]);
+    scene.act(&[("RQ-0001", "at_work; echo x > x.txt")]);
     scene.tasks(1);
     scene.git(&["switch", "--quiet", "--create", "feature"]);
     scene.ralph(&["task", "add", "of the feature"]).success();
     scene.commit("Plan the feature");
     scene.git(&["switch", "--quiet", "main"]);
     let run = scene.start(&["run", "loop", "--parallel", "1"]);
-    let up = scene.sandbox.path("log/up");
-    wait_until(PATIENCE, "the agent at work", || up.exists());
+    scene.wait_for_agent("RQ-0001");
     scene.git(&["switch", "--quiet", "feature"]);
-    scene.sandbox.write("log/go", "");
+    scene.go_on();
     let ran = run.wait(PATIENCE);
     assert!(ran.success().stderr.contains("`main` is not checked out"), "{ran}");
     assert_eq!(scene.log("turns").len(), 1, "{ran}");

@@ -1,6 +1,6 @@
 //! Every process is killed at every recorded step; every task lands once.
 
-use super::{Books, PATIENCE, Remote, Scene};
+use super::{Books, Remote, Scene};
 
 /// What a worker records, in the order it does.
 const WORKER_STEPS: [&str; 11] = [
@@ -22,14 +22,7 @@ const WORKER_STEPS: [&str; 11] = [
 fn survives(point: &str, victims: &str, remote: Remote, books: Books) {
     let scene = Scene::new(remote, books);
     scene.tasks(3);
-    scene.sandbox.write(format!("faults/{point}"), victims);
-    let mut command = scene.sandbox.command(super::super::RALPH, &scene.dir);
-    command
-        .args(["run", "loop", "--parallel", "2", "--json"])
-        .env("RALPH_FAULT_DIR", scene.sandbox.path("faults"));
-    let ran = scene.sandbox.start_command(command).wait(PATIENCE);
-    let fired = scene.sandbox.path(format!("faults/{point}.fired"));
-    assert!(fired.exists(), "{point} was not reached: {ran}");
+    scene.killed_at(point, victims, &["run", "loop", "--parallel", "2"]);
     let again = scene.run(2, 0);
     scene.all_landed(3);
     let turns = scene.log("turns").len();
@@ -79,14 +72,7 @@ fn killed_while_the_agent_mends_what_cannot_land() {
             let scene = Scene::new(Remote::Bare, Books::Tracked);
             scene.tasks(2);
             scene.act(&acts);
-            scene.sandbox.write(format!("faults/{point}"), victims);
-            let mut command = scene.sandbox.command(super::super::RALPH, &scene.dir);
-            command
-                .args(["run", "loop", "--parallel", "2", "--json"])
-                .env("RALPH_FAULT_DIR", scene.sandbox.path("faults"));
-            let ran = scene.sandbox.start_command(command).wait(PATIENCE);
-            let fired = scene.sandbox.path(format!("faults/{point}.fired"));
-            assert!(fired.exists(), "{point} was not reached: {ran}");
+            scene.killed_at(point, victims, &["run", "loop", "--parallel", "2"]);
             scene.run(2, 0);
             scene.all_landed(2);
             let work =

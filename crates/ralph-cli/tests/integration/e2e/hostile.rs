@@ -2,7 +2,6 @@
 
 use ralph_testkit::{Signal, wait_until};
 
-use super::super::RALPH;
 use super::{Books, PATIENCE, Remote, Scene};
 
 /// Two tasks that change the same line, each with a file of its own besides.
@@ -145,14 +144,12 @@ fn half_an_edit_of_the_queue_is_never_lost() {
     let queue = scene.dir.join(".ralph/queue.jsonc");
     // While the agents work the user saves something that is no queue.
     let half = "{ \"version\": 1, \"tasks\": [ // I was just";
-    let act = format!(
-        r#"touch "$LOG/up.$ID"
-while [ ! -e "$LOG/up.RQ-0001" ] || [ ! -e "$LOG/up.RQ-0002" ]; do sleep 0.05; done
-printf '%s' '{half}' > '{}'; echo $ID > $ID.txt"#,
-        queue.display()
-    );
+    let act = format!("at_work; printf '%s' '{half}' > '{}'; echo $ID > $ID.txt", queue.display());
     scene.act(&[("RQ-0001", act.as_str()), ("RQ-0002", act.as_str())]);
     let run = scene.start(&["run", "loop", "--parallel", "2"]);
+    scene.wait_for_agent("RQ-0001");
+    scene.wait_for_agent("RQ-0002");
+    scene.go_on();
     wait_until(PATIENCE, "both landings", || scene.landed().len() == 2);
     scene.ralph(&["queue", "stop"]).success();
     drop(run.wait(PATIENCE));
@@ -189,12 +186,7 @@ fn a_machine_that_lacks_a_program_stops_the_run_and_loses_nothing() {
 fn a_task_rejected_while_interrupted_is_not_worked_on() {
     let scene = Scene::new(Remote::Bare, Books::Tracked);
     scene.tasks(2);
-    scene.sandbox.write("faults/worker.committed", "parent\nself\n");
-    let mut command = scene.sandbox.command(RALPH, &scene.dir);
-    command
-        .args(["run", "loop", "--parallel", "1"])
-        .env("RALPH_FAULT_DIR", scene.sandbox.path("faults"));
-    drop(scene.sandbox.start_command(command).wait(PATIENCE));
+    scene.killed_at("worker.committed", "parent\nself\n", &["run", "loop", "--parallel", "1"]);
     scene.ralph(&["task", "reject", "RQ-0001"]).success();
     scene.publish("Reject");
     scene.run(1, 0);
@@ -231,15 +223,14 @@ fn what_an_agent_wrote_on_a_red_gate_is_kept_when_the_run_stops() {
     scene.tasks(1);
     scene.act(&[("RQ-0001", "echo UNFINISHED > red.txt")]);
     let agent = fs_err::read_to_string(scene.sandbox.path("bin/agent.sh")).expect("written");
-    let lasting = "fix) if [ ! -e \"$LOG/go\" ]; then echo thoughts > thoughts.txt; \
-                   touch \"$LOG/up\"; while :; do sleep 0.1; done; fi ;;\nesac\ncase $RALPH_PHASE in\nfix)\n";
+    let lasting = "fix) if [ ! -e \"$LOG/go\" ]; then echo thoughts > thoughts.txt; at_work; fi ;;\n\
+                   esac\ncase $RALPH_PHASE in\nfix)\n";
     scene.sandbox.write("bin/agent.sh", agent.replace("fix)\n", lasting));
     let run = scene.start(&["run", "loop", "--parallel", "1"]);
-    let up = scene.sandbox.path("log/up");
-    wait_until(PATIENCE, "the agent at the red gate", || up.exists());
+    scene.wait_for_agent("RQ-0001");
     run.signal(Signal::INT);
     run.wait(PATIENCE).exited(130);
-    scene.sandbox.write("log/go", "");
+    scene.go_on();
     scene.run(1, 0);
     scene.all_landed(1);
     let kept = scene.git(&["for-each-ref", "--format=%(refname)", "refs/ralph/rescue/"]);
@@ -254,18 +245,16 @@ fn serial_and_parallel_runs_know_of_each_other() {
     // The coordinator is killed, its worker lives on: a serial run leaves its task alone.
     let scene = Scene::new(Remote::Bare, Books::Tracked);
     scene.tasks(2);
-    let lasting = "mkdir -p work; echo $ID > work/$ID.txt; touch \"$LOG/up\"; \
-                   while [ ! -e \"$LOG/go\" ]; do sleep 0.1; done";
+    let lasting = "mkdir -p work; echo $ID > work/$ID.txt; at_work";
     scene.act(&[("RQ-0001", lasting)]);
     let run = scene.start(&["run", "loop", "--parallel", "1"]);
-    let up = scene.sandbox.path("log/up");
-    wait_until(PATIENCE, "the agent at work", || up.exists());
+    scene.wait_for_agent("RQ-0001");
     run.signal(Signal::KILL);
     drop(run.wait(PATIENCE));
     scene.ralph(&["run", "one", "--id", "RQ-0001"]).exited(3);
     scene.ralph(&["run", "one"]).success();
     scene.git(&["push", "--quiet", "origin", "main"]);
-    scene.sandbox.write("log/go", "");
+    scene.go_on();
     scene.run(1, 0);
     assert_eq!(scene.landed().values().copied().collect::<Vec<_>>(), [1, 1]);
     // An interrupted serial run keeps parallel ones away from the checkout it works in.
@@ -273,8 +262,7 @@ fn serial_and_parallel_runs_know_of_each_other() {
     scene.tasks(1);
     scene.act(&[("RQ-0001", lasting)]);
     let run = scene.start(&["run", "loop"]);
-    let up = scene.sandbox.path("log/up");
-    wait_until(PATIENCE, "the agent at work", || up.exists());
+    scene.wait_for_agent("RQ-0001");
     run.signal(Signal::INT);
     run.wait(PATIENCE).exited(130);
     let refused = scene.ralph(&["run", "loop", "--parallel", "2"]);
@@ -286,11 +274,9 @@ fn serial_and_parallel_runs_know_of_each_other() {
 fn a_run_that_begins_nothing_says_who_has_or_left_what() {
     let scene = Scene::new(Remote::None, Books::Tracked);
     scene.tasks(3);
-    let lasting = "touch \"$LOG/up\"; while :; do sleep 0.1; done";
-    scene.act(&[("RQ-0001", lasting)]);
+    scene.act(&[("RQ-0001", "at_work")]);
     let run = scene.start(&["run", "loop", "--parallel", "1"]);
-    let up = scene.sandbox.path("log/up");
-    wait_until(PATIENCE, "the agent at work", || up.exists());
+    scene.wait_for_agent("RQ-0001");
     run.signal(Signal::INT);
     run.wait(PATIENCE).exited(130);
     scene.ralph(&["task", "edit", "depends_on", "RQ-0001", "RQ-0002"]).success();

@@ -1,11 +1,9 @@
 //! A task that a run has in hand: what others may change of it.
 
-use ralph_testkit::wait_until;
-
 use super::{Books, PATIENCE, Remote, Scene};
 
 /// An agent that waits for `go`, and before that marks a task done if it is to.
-const WAITS: &str = r#"touch "$LOG/up"; while [ ! -e "$LOG/go" ]; do sleep 0.05; done
+const WAITS: &str = r#"at_work
 if [ -e "$LOG/says" ]; then $(cat "$LOG/says"); fi
 echo x > x.txt"#;
 
@@ -15,8 +13,7 @@ fn how_a_task_ends_that_a_run_has_in_hand_is_for_the_run_to_write() {
         let scene = Scene::new(remote, Books::Tracked);
         scene.act(&[("RQ-0001", WAITS)]).tasks(2);
         let run = scene.start(&[&["run", "loop", "--max-tasks", "1"], way].concat());
-        let up = scene.sandbox.path("log/up");
-        wait_until(PATIENCE, "the agent at work", || up.exists());
+        scene.wait_for_agent("RQ-0001");
         let kind = if way.is_empty() { "a run in your checkout" } else { "a parallel run" };
         let refused = [
             &["task", "reject", "RQ-0001"][..],
@@ -41,7 +38,7 @@ fn how_a_task_ends_that_a_run_has_in_hand_is_for_the_run_to_write() {
         }
         scene.ralph(&["task", "edit", "title", "Another title", "RQ-0001"]).success();
         scene.ralph(&["task", "status", "draft", "RQ-0002"]).success();
-        scene.sandbox.write("log/go", "");
+        scene.go_on();
         run.wait(PATIENCE).success();
         let shown = super::super::parse(&scene.ralph(&["task", "show", "RQ-0001"]).stdout);
         assert_eq!((&shown["status"], &shown["title"]), (&"done".into(), &"Another title".into()));
@@ -56,7 +53,7 @@ fn an_agent_may_end_the_task_of_its_own_turn() {
     let ralph = super::super::RALPH;
     let says = format!("{ralph} task done RQ-0001 --note said");
     scene.sandbox.write("log/says", says);
-    scene.sandbox.write("log/go", "");
+    scene.go_on();
     scene.act(&[("RQ-0001", WAITS)]).tasks(1);
     scene.ralph(&["run", "loop"]).success();
     scene.all_landed(1);

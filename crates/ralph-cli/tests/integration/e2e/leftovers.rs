@@ -1,7 +1,7 @@
 //! Processes that agents leave behind and that no marker tells: they end with the turn.
 
 use ralph_process::identity_of;
-use ralph_testkit::{Signal, wait_until};
+use ralph_testkit::Signal;
 
 use super::{Books, PATIENCE, Remote, Scene};
 
@@ -47,10 +47,9 @@ fn a_run_that_is_stopped_leaves_nothing_either() {
         for signal in [Signal::HUP, Signal::INT, Signal::TERM] {
             let scene = Scene::new(Remote::None, Books::Tracked);
             scene.tasks(1);
-            scene.act(&[("RQ-0001", &format!("{LEAVE}\ntouch \"$LOG/up\"; sleep 600"))]);
+            scene.act(&[("RQ-0001", &format!("{LEAVE}\nat_work"))]);
             let run = scene.start(&[&["run", "loop"], parallel].concat());
-            let up = scene.sandbox.path("log/up");
-            wait_until(PATIENCE, "the agent at work", || up.exists());
+            scene.wait_for_agent("RQ-0001");
             run.signal(signal);
             let ended = run.wait(PATIENCE);
             assert_ne!(ended.code, Some(0), "{ended}");

@@ -1,21 +1,19 @@
 //! What is wrong with the machine, or changes under a run, is no task's fault: the run stops, the
 //! work waits, and the next run goes on.
 
-use ralph_testkit::{Running, wait_until};
+use ralph_testkit::Running;
 
 use super::super::parse;
 use super::{Books, PATIENCE, Remote, Scene};
 
 /// Tells that it is up, then waits to be told to go on.
-const LASTING: &str = "mkdir -p work; echo $ID > work/$ID.txt; touch \"$LOG/up\"; \
-                       while [ ! -e \"$LOG/go\" ]; do sleep 0.05; done";
+const LASTING: &str = "mkdir -p work; echo $ID > work/$ID.txt; at_work";
 
 /// A run of one worker at a time whose first agent is at work.
 fn under_way(scene: &Scene) -> Running {
     scene.act(&[("RQ-0001", LASTING)]);
     let run = scene.start(&["run", "loop", "--parallel", "1", "--json"]);
-    let up = scene.sandbox.path("log/up");
-    wait_until(PATIENCE, "the agent at work", || up.exists());
+    scene.wait_for_agent("RQ-0001");
     run
 }
 
@@ -30,7 +28,7 @@ fn a_run_has_one_configuration_from_start_to_end() {
         let config = scene.dir.join(".ralph/config.jsonc");
         let before = fs_err::read_to_string(&config).expect("written");
         scene.sandbox.write(&config, edit(&before));
-        scene.sandbox.write("log/go", "");
+        scene.go_on();
         run.wait(PATIENCE).success();
         scene.sandbox.write(&config, &before);
         scene.all_landed(3);
@@ -56,7 +54,7 @@ fn an_agent_that_vanishes_blocks_no_task() {
     scene.tasks(4);
     let run = under_way(&scene);
     fs_err::remove_file(&agent).expect("removable");
-    scene.sandbox.write("log/go", "");
+    scene.go_on();
     let ran = run.wait(PATIENCE);
     let summary = parse(&ran.stdout);
     assert_eq!(summary["stopped"], "machine", "{ran}");
@@ -85,7 +83,7 @@ fn a_remote_that_goes_away_holds_the_work() {
     let remote = scene.remote.clone().expect("a remote");
     let away = scene.sandbox.path("away.git");
     fs_err::rename(&remote, &away).expect("renamed");
-    scene.sandbox.write("log/go", "");
+    scene.go_on();
     let ran = run.wait(PATIENCE);
     let summary = parse(&ran.stdout);
     assert_eq!(summary["stopped"], "machine", "{ran}");

@@ -28,7 +28,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use ralph_testkit::{Ran, Running, Sandbox};
+use ralph_testkit::{Ran, Running, Sandbox, wait_until};
 use serde_json::Value;
 
 /// Far more than any run here takes, on any machine.
@@ -57,7 +57,7 @@ struct Scene {
 }
 
 /// What a task's agent does, as lines of shell; `$ID` is the task. Without any
-/// it writes a file of its own.
+/// it writes a file of its own. `at_work` waits for [`Scene::go_on`] or [`Scene::let_go`].
 type Acts<'a> = &'a [(&'a str, &'a str)];
 
 impl Scene {
@@ -130,6 +130,10 @@ impl Scene {
 cat > /dev/null
 ID=$RALPH_TASK_ID
 export LOG="{log}"
+at_work() {{
+    touch "$LOG/up-$ID"
+    until [ -e "$LOG/go" ] || [ -e "$LOG/go-$ID" ]; do sleep 0.05; done
+}}
 echo "$ID $RALPH_PHASE $RALPH_ATTEMPT" >> "{log}/turns"
 case $RALPH_PHASE in
 resolve)
@@ -164,6 +168,23 @@ if grep -rnE 'UNFINISHED|^(<<<<<<<|>>>>>>>) ' --exclude-dir=.git --exclude-dir=.
             self.sandbox.write(format!("acts/{task}.sh"), script);
         }
         self
+    }
+
+    /// Waits until the agent of `task` is `at_work`.
+    #[track_caller]
+    fn wait_for_agent(&self, task: &str) {
+        let up = self.sandbox.path(format!("log/up-{task}"));
+        wait_until(PATIENCE, "the agent at work", || up.exists());
+    }
+
+    /// Lets every agent go on that is `at_work`, now or later.
+    fn go_on(&self) {
+        self.sandbox.write("log/go", "");
+    }
+
+    /// Lets the agent of `task` alone go on.
+    fn let_go(&self, task: &str) {
+        self.sandbox.write(format!("log/go-{task}"), "");
     }
 
     /// Queues `count` tasks and commits the queue, where git knows it.
@@ -203,6 +224,19 @@ if grep -rnE 'UNFINISHED|^(<<<<<<<|>>>>>>>) ' --exclude-dir=.git --exclude-dir=.
         let mut command = self.sandbox.command(super::RALPH, &self.dir);
         command.args(args);
         self.sandbox.start_command(command)
+    }
+
+    /// A run in which `victims` die when it comes to `point`: a line each, `self`, `parent` or
+    /// `agents`. Its exit code.
+    #[track_caller]
+    fn killed_at(&self, point: &str, victims: &str, args: &[&str]) -> Option<i32> {
+        self.sandbox.write(format!("faults/{point}"), victims);
+        let mut command = self.sandbox.command(super::RALPH, &self.dir);
+        command.args(args).env("RALPH_FAULT_DIR", self.sandbox.path("faults"));
+        let ran = self.sandbox.start_command(command).wait(PATIENCE);
+        let fired = self.sandbox.path(format!("faults/{point}.fired"));
+        assert!(fired.exists(), "{point} was not reached: {ran}");
+        ran.code
     }
 
     /// A parallel run to its end, and its summary.

@@ -6,8 +6,8 @@ use serde_json::Value;
 use super::super::{RALPH, parse};
 use super::{Books, PATIENCE, Remote, Scene};
 
-/// Waits for `go`, then keeps which task it was given.
-const KEEPS: &str = r#"touch "$LOG/up-$ID"; while [ ! -e "$LOG/go-$ID" ]; do sleep 0.05; done
+/// Waits to be let go on, then keeps which task it was given.
+const KEEPS: &str = r#"at_work
 mkdir -p work; cp "$RALPH_TASK_JSON" "work/$(ls work | wc -l | tr -d ' ')-$ID.json""#;
 
 /// The id, status and title of each task of a queue file.
@@ -30,21 +30,16 @@ fn both_are_done(is_merged: bool) {
     let remote = scene.remote.as_ref().expect("a remote").display().to_string();
     let (from, to) = (scene.dir.as_path(), other.display().to_string());
     scene.sandbox.git(from, ["clone", "--quiet", &remote, &to]);
-    let up = |task: &str| {
-        let up = scene.sandbox.path(format!("log/up-{task}"));
-        wait_until(PATIENCE, "the agent at work", || up.exists());
-    };
-    let go = |task: &str| scene.sandbox.write(format!("log/go-{task}"), "");
 
     let run = scene.start(&["run", "loop", "--parallel", "2", "--max-tasks", "2"]);
     scene.ralph(&["task", "add", "mine"]).success();
-    up("RQ-0001");
-    up("RQ-0002");
+    scene.wait_for_agent("RQ-0001");
+    scene.wait_for_agent("RQ-0002");
     scene.sandbox.run(RALPH, &other, ["task", "add", "theirs"]).success();
     scene.sandbox.git(&other, ["commit", "--quiet", "--all", "--message", "theirs"]);
     scene.sandbox.git(&other, ["push", "--quiet"]);
     let [first, second] = if is_merged { ["RQ-0001", "RQ-0002"] } else { ["RQ-0002", "RQ-0001"] };
-    go(first);
+    scene.let_go(first);
     wait_until(PATIENCE, "the first to land", || scene.landed().len() == 1);
     if is_merged {
         // git takes the file away before it writes it anew.
@@ -52,7 +47,7 @@ fn both_are_done(is_merged: bool) {
         let here = || fs_err::read_to_string(&queue).unwrap_or_default();
         wait_until(PATIENCE, "the other task here", || here().contains("theirs"));
     }
-    go(second);
+    scene.let_go(second);
     let ran = run.wait(PATIENCE);
     let told = &ran.success().stderr;
     assert!(told.contains("RQ-0002 landed as RQ-0003"), "{ran}");

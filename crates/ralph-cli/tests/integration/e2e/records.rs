@@ -4,7 +4,7 @@
 use ralph_testkit::{Signal, wait_until};
 use serde_json::{Value, json};
 
-use super::super::{RALPH, parse};
+use super::super::parse;
 use super::{Books, PATIENCE, Remote, Scene};
 
 fn scene(count: usize) -> Scene {
@@ -42,12 +42,7 @@ fn two_records_of_one_task_become_one() {
 #[test]
 fn of_two_records_the_one_with_work_lands_it() {
     let scene = scene(1);
-    scene.sandbox.write("faults/worker.committed", "parent\nself\n");
-    let mut command = scene.sandbox.command(RALPH, &scene.dir);
-    command
-        .args(["run", "loop", "--parallel", "1"])
-        .env("RALPH_FAULT_DIR", scene.sandbox.path("faults"));
-    drop(scene.sandbox.start_command(command).wait(PATIENCE));
+    scene.killed_at("worker.committed", "parent\nself\n", &["run", "loop", "--parallel", "1"]);
     let mut records = vec![record("RQ-0001", "failed"), record("RQ-0001", "running")];
     records.extend(scene.records());
     write_records(&scene, &records);
@@ -77,12 +72,10 @@ fn records_that_nobody_can_act_on_are_told_and_have_a_way_out() {
 #[test]
 fn a_task_whose_worker_lives_is_not_started_though_its_record_is_gone() {
     let scene = scene(2);
-    let lasting = "mkdir -p work; echo $ID > work/$ID.txt; touch \"$LOG/up\"; \
-                   while [ ! -e \"$LOG/go\" ]; do sleep 0.05; done";
+    let lasting = "mkdir -p work; echo $ID > work/$ID.txt; at_work";
     scene.act(&[("RQ-0001", lasting)]);
     let run = scene.start(&["run", "loop", "--parallel", "1"]);
-    let up = scene.sandbox.path("log/up");
-    wait_until(PATIENCE, "the agent at work", || up.exists());
+    scene.wait_for_agent("RQ-0001");
     // Else the worker may write the file again that is to be gone.
     wait_until(PATIENCE, "its turn is recorded", || scene.records()[0]["step"] == "working");
     run.signal(Signal::KILL);
@@ -95,7 +88,7 @@ fn a_task_whose_worker_lives_is_not_started_though_its_record_is_gone() {
     scene.ralph(&["run", "one", "--id", "RQ-0001"]).exited(3);
     assert_eq!(turns(), 1, "nobody else works on it");
     scene.ralph(&["run", "parallel", "recover"]).success();
-    scene.sandbox.write("log/go", "");
+    scene.go_on();
     scene.run(2, 0);
     assert_eq!(turns(), 1, "its worker was adopted");
     scene.all_landed(2);

@@ -210,14 +210,8 @@ fn whatever_step_was_reached_every_task_lands_once() {
         let remote = if nth % 3 == 0 { Remote::None } else { Remote::Bare };
         let scene = Scene::new(remote, books);
         scene.tasks(3);
-        scene.sandbox.write(format!("faults/worker.{step}"), "parent\nagents\nself\n");
-        let mut command = scene.sandbox.command(crate::RALPH, &scene.dir);
-        command
-            .args(["run", "loop", "--parallel", "1", "--json"])
-            .env("RALPH_FAULT_DIR", scene.sandbox.path("faults"));
-        let ran = scene.sandbox.start_command(command).wait(PATIENCE);
-        let fired = scene.sandbox.path(format!("faults/worker.{step}.fired"));
-        assert!(fired.exists(), "{step} was not reached: {ran}");
+        let (point, victims) = (format!("worker.{step}"), "parent\nagents\nself\n");
+        scene.killed_at(&point, victims, &["run", "loop", "--parallel", "1"]);
         scene.sandbox.write(scene.state_file(), "{ \"schema_version\": 3, \"started");
         let recovered = scene.recover();
         scene.run(2, 0);
@@ -287,13 +281,11 @@ fn status_shows_what_an_older_version_left_and_numbers_to_the_letter() {
 fn a_state_file_that_is_lost_under_a_living_run_ends_it_and_its_workers() {
     let scene = Scene::new(Remote::None, Books::Ignored);
     scene.tasks(3);
-    let waits = "echo half > half.txt; touch \"$LOG/up-$ID\"; \
-                 while [ ! -e \"$LOG/go\" ]; do sleep 0.05; done; rm half.txt; echo $ID > $ID.txt";
+    let waits = "echo half > half.txt; at_work; rm half.txt; echo $ID > $ID.txt";
     scene.act(&[("RQ-0001", waits), ("RQ-0002", waits)]);
     let run = scene.start(&["run", "loop", "--parallel", "2"]);
     for task in ["RQ-0001", "RQ-0002"] {
-        let up = scene.sandbox.path("log").join(format!("up-{task}"));
-        wait_until(PATIENCE, "the agents at work", || up.exists());
+        scene.wait_for_agent(task);
     }
     // After that nobody writes a record, which would bring the file back.
     wait_until(PATIENCE, "both agents recorded", || {
@@ -308,7 +300,7 @@ fn a_state_file_that_is_lost_under_a_living_run_ends_it_and_its_workers() {
     let recovered = scene.recover();
     let workspace = |task: &str| (task.to_owned(), "workspace".to_owned());
     assert_eq!(Scene::origins(&recovered), [workspace("RQ-0001"), workspace("RQ-0002")]);
-    scene.sandbox.write("log/go", "");
+    scene.go_on();
     scene.run(2, 0);
     scene.all_landed(3);
 }

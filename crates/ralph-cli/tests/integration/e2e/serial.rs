@@ -1,6 +1,6 @@
 //! One task after the other, in the user's checkout.
 
-use ralph_testkit::{Signal, wait_until};
+use ralph_testkit::Signal;
 
 use super::{Books, PATIENCE, Remote, Scene};
 
@@ -297,16 +297,13 @@ fn a_task_that_waits_for_its_branch_is_told_by_the_status_of_runs() {
 #[test]
 fn a_stopped_run_goes_on_with_the_same_task() {
     let scene = scene(2);
-    let lasting = "echo x > x.txt; if [ ! -e \"$LOG/go\" ]; then touch \"$LOG/up\"; \
-                   while :; do sleep 0.1; done; fi";
-    scene.act(&[("RQ-0001", lasting)]);
+    scene.act(&[("RQ-0001", "echo x > x.txt; at_work")]);
     let run = scene.start(&["run", "loop"]);
-    let up = scene.sandbox.path("log/up");
-    wait_until(PATIENCE, "the agent at work", || up.exists());
+    scene.wait_for_agent("RQ-0001");
     run.signal(Signal::INT);
     run.wait(PATIENCE).exited(130);
     scene.sandbox.nothing_runs();
-    scene.sandbox.write("log/go", "");
+    scene.go_on();
     scene.ralph(&["run", "one", "--id", "RQ-0002"]).exited(3);
     scene.ralph(&["run", "resume"]).success();
     scene.all_landed(2);
@@ -325,13 +322,8 @@ fn killed_at_any_point_every_task_lands_once() {
 /// A run that dies when it comes to `step`.
 #[track_caller]
 pub(super) fn killed_at(scene: &Scene, step: &str) {
-    scene.sandbox.write(format!("faults/serial.{step}"), "self\n");
-    let mut command = scene.sandbox.command(super::super::RALPH, &scene.dir);
-    command.args(["run", "loop"]).env("RALPH_FAULT_DIR", scene.sandbox.path("faults"));
-    let ran = scene.sandbox.start_command(command).wait(PATIENCE);
-    let fired = scene.sandbox.path(format!("faults/serial.{step}.fired"));
-    assert!(fired.exists(), "{step} was not reached: {ran}");
-    assert_ne!(ran.code, Some(0), "it was killed at {step}: {ran}");
+    let code = scene.killed_at(&format!("serial.{step}"), "self\n", &["run", "loop"]);
+    assert_ne!(code, Some(0), "it was killed at {step}");
 }
 
 #[test]

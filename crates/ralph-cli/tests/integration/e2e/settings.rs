@@ -1,6 +1,6 @@
 //! Agents that change what decides what Ralph does: nothing of it lands unseen, nothing is lost.
 
-use ralph_testkit::{Signal, wait_until};
+use ralph_testkit::Signal;
 
 use super::{Books, PATIENCE, Remote, Scene};
 
@@ -139,12 +139,11 @@ fn a_run_that_dies_forgets_no_change_of_the_settings() {
     for step in ["working", "turned", "noted", "finishing"] {
         let scene = scene(1);
         // The first thing that the agent does: whenever the run dies, it is done.
-        let up = r#"touch "$LOG/up"; while [ ! -e "$LOG/go" ]; do sleep 0.05; done"#;
-        scene.act(&[("RQ-0001", &format!("{OFF}; {}", if step == "working" { up } else { ":" }))]);
+        let then = if step == "working" { "at_work" } else { ":" };
+        scene.act(&[("RQ-0001", &format!("{OFF}; {then}"))]);
         if step == "working" {
             let run = scene.start(&["run", "loop"]);
-            let up = scene.sandbox.path("log/up");
-            wait_until(PATIENCE, "the agent at work", || up.exists());
+            scene.wait_for_agent("RQ-0001");
             run.signal(Signal::KILL);
             assert_ne!(run.wait(PATIENCE).code, Some(0));
         } else {

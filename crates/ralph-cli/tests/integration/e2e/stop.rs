@@ -12,7 +12,7 @@ const STOPPED_WITHIN: Duration = Duration::from_secs(12);
 
 /// Work that lasts until a file says otherwise, in a process that left its group.
 const LASTING: &str = "mkdir -p work; echo half > work/$ID.txt; \
-    if [ ! -e \"$LOG/go\" ]; then touch \"$LOG/up.$ID\"; \
+    if [ ! -e \"$LOG/go\" ]; then touch \"$LOG/up-$ID\"; \
     setsid sh -c 'trap \"\" TERM INT; while [ ! -e \"$LOG/go\" ]; do sleep 0.1; done' & wait; fi; \
     echo $ID > work/$ID.txt";
 
@@ -22,8 +22,8 @@ fn stopped_by(signal: Signal, code: i32) {
     scene.tasks(3);
     scene.act(&[("RQ-0001", LASTING), ("RQ-0002", LASTING)]);
     let run = scene.start(&["run", "loop", "--parallel", "2"]);
-    let up = |task: &str| scene.sandbox.path("log").join(format!("up.{task}")).exists();
-    wait_until(PATIENCE, "two agents at work", || up("RQ-0001") && up("RQ-0002"));
+    scene.wait_for_agent("RQ-0001");
+    scene.wait_for_agent("RQ-0002");
     let asked = Instant::now();
     run.signal(signal);
     let ran = run.wait(STOPPED_WITHIN);
@@ -31,7 +31,7 @@ fn stopped_by(signal: Signal, code: i32) {
     println!("stopped in {:.1} s", asked.elapsed().as_secs_f64());
     scene.sandbox.nothing_runs();
     assert!(scene.landed().is_empty());
-    scene.sandbox.write("log/go", "");
+    scene.go_on();
     scene.run(2, 0);
     scene.all_landed(3);
     assert_eq!(scene.on_target("work/RQ-0001.txt"), "RQ-0001");
@@ -73,14 +73,13 @@ fn two_runs_at_once_are_one_too_many() {
     scene.tasks(1);
     scene.act(&[("RQ-0001", LASTING)]);
     let run = scene.start(&["run", "loop", "--parallel", "1"]);
-    let up = scene.sandbox.path("log/up.RQ-0001");
-    wait_until(PATIENCE, "the agent at work", || up.exists());
+    scene.wait_for_agent("RQ-0001");
     for args in [&["run", "loop", "--parallel", "2"][..], &["run", "one"], &["run", "loop"]] {
         let second = scene.ralph(args);
         second.exited(4);
         assert!(second.stderr.contains(&run.pid().to_string()), "{second}");
     }
-    scene.sandbox.write("log/go", "");
+    scene.go_on();
     run.wait(PATIENCE).success();
     scene.all_landed(1);
 }
@@ -109,8 +108,7 @@ fn workers_that_outlived_their_run_are_told_and_ended_when_asked() {
     scene.tasks(2);
     scene.act(&[("RQ-0001", LASTING)]);
     let run = scene.start(&["run", "loop", "--parallel", "1"]);
-    let up = scene.sandbox.path("log/up.RQ-0001");
-    wait_until(PATIENCE, "the agent at work", || up.exists());
+    scene.wait_for_agent("RQ-0001");
     run.signal(Signal::KILL);
     assert_eq!(run.wait(PATIENCE).code, None);
     let ran = scene.ralph(&["queue", "stop"]);
@@ -122,9 +120,9 @@ fn workers_that_outlived_their_run_are_told_and_ended_when_asked() {
     let ran = scene.ralph(&["queue", "stop", "--now"]);
     assert!(ran.success().stderr.contains("nothing to stop"), "{ran}");
     // An agent that has outlived its worker too.
-    fs_err::remove_file(&up).expect("it was there");
+    fs_err::remove_file(scene.sandbox.path("log/up-RQ-0001")).expect("it was there");
     let run = scene.start(&["run", "loop", "--parallel", "1"]);
-    wait_until(PATIENCE, "the agent at work", || up.exists());
+    scene.wait_for_agent("RQ-0001");
     run.signal(Signal::KILL);
     assert_eq!(run.wait(PATIENCE).code, None);
     let worker = scene.records()[0]["worker"]["pid"].as_u64().expect("a worker").to_string();
@@ -132,7 +130,7 @@ fn workers_that_outlived_their_run_are_told_and_ended_when_asked() {
     let ran = scene.ralph(&["queue", "stop", "--now", "--json"]);
     assert!(ran.success().stdout.contains("RQ-0001") && ran.stdout.contains(r#""ended": true"#));
     scene.sandbox.nothing_runs();
-    scene.sandbox.write("log/go", "");
+    scene.go_on();
     scene.run(1, 0);
     scene.all_landed(2);
 }
