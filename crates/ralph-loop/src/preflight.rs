@@ -209,13 +209,7 @@ pub fn pushable(project: &Project, branch: &str) -> Result<(), PreflightError> {
     if project.options.checkout == CheckoutPolicy::Accept {
         return Ok(());
     }
-    let remote = target::REMOTE;
-    let fetched = project.repo.fetch(remote, branch).map_err(|source| PreflightError::Remote {
-        branch: branch.to_owned(),
-        remote,
-        source,
-    })?;
-    up_to(&project.repo, branch, fetched.tip.as_ref())
+    up_to(&project.repo, branch, asked_tip(&project.repo, branch)?.as_ref())
 }
 
 /// Whether `branch` has everything that the remote had when it was last asked.
@@ -241,6 +235,15 @@ pub fn is_known_there(repo: &Repo, branch: &str) -> Result<(), PreflightError> {
 /// Where the remote's branch was when it was last asked.
 fn known_tip(repo: &Repo, branch: &str) -> Result<Option<Sha>, GitError> {
     repo.resolve(&format!("refs/remotes/{}/{branch}", target::REMOTE))
+}
+
+/// Where it is now.
+fn asked_tip(repo: &Repo, branch: &str) -> Result<Option<Sha>, PreflightError> {
+    let remote = target::REMOTE;
+    match repo.fetch(remote, branch) {
+        Ok(fetched) => Ok(fetched.tip),
+        Err(source) => Err(PreflightError::Remote { branch: branch.to_owned(), remote, source }),
+    }
 }
 
 fn up_to(repo: &Repo, branch: &str, tip: Option<&Sha>) -> Result<(), PreflightError> {
@@ -531,13 +534,7 @@ fn probe(root: &Path) -> std::io::Result<()> {
 
 /// Sees to it that the remote has every commit of the branch, and says whether it has the branch.
 fn pushed(project: &Project, branch: &str, commit: &Sha) -> Result<bool, PreflightError> {
-    let remote = target::REMOTE;
-    let fetched = project.repo.fetch(remote, branch).map_err(|source| PreflightError::Remote {
-        branch: branch.to_owned(),
-        remote,
-        source,
-    })?;
-    let Some(tip) = fetched.tip else { return Ok(false) };
+    let Some(tip) = asked_tip(&project.repo, branch)? else { return Ok(false) };
     if project.options.checkout == CheckoutPolicy::Accept {
         return Ok(true);
     }
