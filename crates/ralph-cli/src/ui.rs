@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 use std::fmt::{self, Display};
-use std::io::{self, Stderr, Stdout, Write as _};
+use std::io::{self, Stdout, Write as _};
 use std::process::ExitCode;
 
 use anstyle::{AnsiColor, Style};
@@ -29,7 +29,6 @@ pub(crate) const CYAN: Style = AnsiColor::Cyan.on_default();
 pub(crate) struct Ui {
     json: bool,
     out: Stdout,
-    err: Stderr,
     stdout: Stream,
     stderr: Stream,
 }
@@ -45,7 +44,7 @@ pub(crate) struct Stream {
 
 impl Ui {
     pub(crate) fn new(json: bool, stdout: Stream, stderr: Stream) -> Self {
-        Self { json, out: io::stdout(), err: io::stderr(), stdout, stderr }
+        Self { json, out: io::stdout(), stdout, stderr }
     }
 
     /// No terminal, no colour: before anything is known about the streams.
@@ -71,9 +70,7 @@ impl Ui {
 
     /// The same of the terminal that is talked to on stderr.
     pub(crate) fn stderr_width(&self) -> Option<usize> {
-        let size = terminal_size::terminal_size_of(io::stderr());
-        let width = size.map_or(80, |(width, _)| usize::from(width.0));
-        self.stderr.is_terminal.then_some(width)
+        self.stderr.is_terminal.then(|| stderr_columns().unwrap_or(80))
     }
 
     pub(crate) const fn stderr_has_color(&self) -> bool {
@@ -188,7 +185,7 @@ impl Ui {
                 object["path"] = path.to_string_lossy().into();
             }
             let text = json_text(&json!({ "error": object })).unwrap_or_default();
-            return self.write_stderr(&(text + "\n"));
+            return write_stderr(&(text + "\n"));
         }
         let mut text = Text::new();
         for (depth, message) in error.chain().iter().enumerate() {
@@ -213,13 +210,20 @@ impl Ui {
 
     fn to_stderr(&self, text: Text) {
         let text = text.folded(self.stderr_width()).ended();
-        self.write_stderr(&text.render(self.stderr.has_color));
+        write_stderr(&text.render(self.stderr.has_color));
     }
+}
 
-    fn write_stderr(&self, text: &str) {
-        // Nobody is left to tell when stderr is closed.
-        self.err.lock().write_all(text.as_bytes()).ok();
-    }
+/// The columns of the terminal that stderr is at this moment, if it is one.
+pub(crate) fn stderr_columns() -> Option<usize> {
+    terminal_size::terminal_size_of(io::stderr()).map(|(width, _)| usize::from(width.0))
+}
+
+/// Writes to stderr what is rendered already, all at once.
+pub(crate) fn write_stderr(text: &str) {
+    let mut err = io::stderr().lock();
+    // Nobody is left to tell when it is closed.
+    err.write_all(text.as_bytes()).and_then(|()| err.flush()).ok();
 }
 
 fn hint(message: impl Display) -> Text {

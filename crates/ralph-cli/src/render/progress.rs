@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::io::{self, Write as _};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -14,7 +13,7 @@ use ralph_state::WorkerStep;
 
 use super::worker::{Doing, doing, outcome};
 use crate::commands::run::time;
-use crate::ui::{CYAN, DIM, GREEN, RED, Text, YELLOW, clip, columns};
+use crate::ui::{CYAN, DIM, GREEN, RED, Text, YELLOW, clip, columns, stderr_columns, write_stderr};
 
 /// Time between two repaints of the status line.
 const REPAINT: Duration = Duration::from_millis(200);
@@ -75,7 +74,7 @@ impl Progress {
         let mut board = self.board();
         board.started.get_or_insert_with(Instant::now);
         let is_news = board.apply(event);
-        let width = width();
+        let width = stderr_columns();
         let mut out = String::new();
         if let Some(line) = line(event).filter(|_| is_news) {
             board.wipe(&mut out, width);
@@ -93,8 +92,8 @@ impl Progress {
             self.paint(&mut self.board(), String::new());
         }
         let mut out = String::new();
-        self.board().wipe(&mut out, width());
-        write(&out);
+        self.board().wipe(&mut out, stderr_columns());
+        write_stderr(&out);
     }
 
     fn board(&self) -> MutexGuard<'_, Board> {
@@ -105,14 +104,14 @@ impl Progress {
     /// Writes `out`, and the status line below it.
     fn paint(&self, board: &mut Board, mut out: String) {
         if self.detail == Detail::Live {
-            let width = width();
+            let width = stderr_columns();
             board.wipe(&mut out, width);
             // A line that fills the last column would wrap.
             let line = board.status(width.unwrap_or(80).saturating_sub(1));
             board.painted = columns(&line);
             out += &Text::new().style(DIM, line).render(self.has_color);
         }
-        write(&out);
+        write_stderr(&out);
     }
 }
 
@@ -190,17 +189,6 @@ impl Board {
             rows => write!(out, "\r\x1b[{rows}A\x1b[J").unwrap_or_default(),
         }
     }
-}
-
-/// The columns of the terminal, if there is one.
-fn width() -> Option<usize> {
-    terminal_size::terminal_size_of(io::stderr()).map(|(width, _)| usize::from(width.0))
-}
-
-fn write(text: &str) {
-    let mut err = io::stderr().lock();
-    // A terminal that is gone takes its lines with it.
-    err.write_all(text.as_bytes()).and_then(|()| err.flush()).ok();
 }
 
 /// The line for an event, if it is worth one.
