@@ -224,54 +224,35 @@ pub(super) fn configured_workers(context: &Context) -> Result<Option<u8>, CliErr
     Ok(settings.config.parallel.workers)
 }
 
-/// The flags that lay a value over the configuration, and its keys.
-const FLAGS: &[(&str, &str)] = &[
-    ("--runner", "agent.runner"),
-    ("--model", "agent.model"),
-    ("--effort", "agent.reasoning_effort"),
-    ("--phases", "agent.phases"),
-    ("--git-revert-mode", "agent.git_revert_mode"),
-    ("--git-publish-mode", "agent.git_publish_mode"),
-    ("--max-turns", "agent.limits.run.turns"),
-    ("--max-tokens", "agent.limits.run.tokens"),
-    ("--max-usd", "agent.limits.run.usd"),
-    ("--max-minutes", "agent.limits.run.minutes"),
+/// A flag that lays a value over the configuration: its name, its key, and what was typed.
+type Flag = (&'static str, &'static str, fn(&AgentArgs) -> Option<Value>);
+
+const FLAGS: &[Flag] = &[
+    ("--runner", "agent.runner", |args| args.runner.clone().map(Into::into)),
+    ("--model", "agent.model", |args| args.model.clone().map(Into::into)),
+    ("--effort", "agent.reasoning_effort", |args| args.effort.clone().map(Into::into)),
+    ("--phases", "agent.phases", |args| args.quick.then_some(1).or(args.phases).map(Into::into)),
+    ("--git-revert-mode", "agent.git_revert_mode", |args| {
+        args.git_revert_mode.clone().map(Into::into)
+    }),
+    ("--git-publish-mode", "agent.git_publish_mode", |args| {
+        args.git_publish_mode.clone().map(Into::into)
+    }),
+    ("--max-turns", "agent.limits.run.turns", |args| args.max_turns.map(Into::into)),
+    ("--max-tokens", "agent.limits.run.tokens", |args| args.max_tokens.map(Into::into)),
+    ("--max-usd", "agent.limits.run.usd", |args| args.max_usd.map(Into::into)),
+    ("--max-minutes", "agent.limits.run.minutes", |args| args.max_minutes.map(Into::into)),
 ];
 
 /// The flag that lays over a key, and the user typed.
 pub(crate) fn flag_of(key: &str) -> Option<&'static str> {
-    FLAGS.iter().find(|(_, known)| *known == key).map(|(flag, _)| *flag)
+    FLAGS.iter().find(|(_, known, _)| *known == key).map(|(flag, ..)| *flag)
 }
 
 /// What the flags lay over the configuration.
 fn overrides(args: &AgentArgs) -> Overrides {
-    let mut values: Vec<(String, Value)> = Vec::new();
-    let texts = [
-        ("agent.runner", &args.runner),
-        ("agent.model", &args.model),
-        ("agent.reasoning_effort", &args.effort),
-        ("agent.git_revert_mode", &args.git_revert_mode),
-        ("agent.git_publish_mode", &args.git_publish_mode),
-    ];
-    for (key, text) in texts {
-        if let Some(text) = text {
-            values.push((key.to_owned(), text.as_str().into()));
-        }
-    }
-    let phases = if args.quick { Some(1) } else { args.phases };
-    if let Some(phases) = phases {
-        values.push(("agent.phases".to_owned(), phases.into()));
-    }
-    let limits = [
-        ("turns", args.max_turns.map(Value::from)),
-        ("tokens", args.max_tokens.map(Value::from)),
-        ("usd", args.max_usd.map(Value::from)),
-        ("minutes", args.max_minutes.map(Value::from)),
-    ];
-    for (name, limit) in limits {
-        values.extend(limit.map(|limit| (format!("agent.limits.run.{name}"), limit)));
-    }
-    Overrides { profile: args.profile.clone(), values }
+    let value = |(_, key, typed): &Flag| Some(((*key).to_owned(), typed(args)?));
+    Overrides { profile: args.profile.clone(), values: FLAGS.iter().filter_map(value).collect() }
 }
 
 /// Refuses to run programs that a repository names and the user has not seen.
