@@ -165,6 +165,12 @@ impl From<IdentityError> for CliError {
 
 impl From<PreflightError> for CliError {
     fn from(error: PreflightError) -> Self {
+        let error = match error {
+            PreflightError::Settings(error) => return error.into(),
+            PreflightError::Identity(error) => return error.into(),
+            PreflightError::Git(error) => return error.into(),
+            error => error,
+        };
         let (kind, hint) = match &error {
             PreflightError::DetachedHead { .. } => (
                 ErrorKind::Refused,
@@ -246,20 +252,7 @@ impl From<PreflightError> for CliError {
                  (`--max-tokens`) or turns (`--max-turns`) instead."
                     .to_owned(),
             ),
-            PreflightError::Settings(_) => {
-                let PreflightError::Settings(error) = error else { unreachable!("just matched") };
-                return error.into();
-            }
-            PreflightError::Identity(_) => {
-                let PreflightError::Identity(error) = error else { unreachable!("just matched") };
-                return error.into();
-            }
-            _ => {
-                let PreflightError::Git(error) = error else {
-                    return Self::new(ErrorKind::Failed, error);
-                };
-                return error.into();
-            }
+            _ => return Self::new(ErrorKind::Failed, error),
         };
         Self::new(kind, error).hint(hint)
     }
