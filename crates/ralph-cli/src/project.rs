@@ -544,8 +544,9 @@ pub(crate) fn reports<'t, W: AsRef<str> + 't>(
 pub(crate) const STRAY: &str =
     "If it is your queue, move it there, or set `queue.file` to where it is; else remove it.";
 
-/// Files that may be the queue, by name and content, and are not where it is looked for.
-pub(crate) fn strays(root: &Path, files: &QueueFiles) -> Vec<PathBuf> {
+/// What is said of each file that may be the queue, by name and content, and is not where it is
+/// looked for.
+pub(crate) fn strays(root: &Path, files: &QueueFiles) -> Vec<String> {
     let own = root.join(RALPH_DIR);
     let is_queue = |path: &PathBuf| {
         let Ok(text) = fs_err::read_to_string(path) else { return false };
@@ -555,7 +556,12 @@ pub(crate) fn strays(root: &Path, files: &QueueFiles) -> Vec<PathBuf> {
             Err(_) => path.starts_with(&own),
         }
     };
-    named_queue(root, files).filter(is_queue).collect()
+    let shown = |path: &Path| path.strip_prefix(root).unwrap_or(path).display().to_string();
+    let told = |stray: PathBuf| {
+        let (stray, queue) = (shown(&stray), shown(&files.queue));
+        format!("`{stray}` is not read, since the queue is `{queue}`")
+    };
+    named_queue(root, files).filter(is_queue).map(told).collect()
 }
 
 /// Files that are called what a queue is, and are not where it is looked for.

@@ -357,7 +357,7 @@ fn schemas(project: &Project) -> Check {
     for (path, state) in &states {
         let (what, mend) = match state {
             State::Current | State::Foreign => continue,
-            State::Broken => ("is no JSON, and so of no use to editors", schema::BROKEN),
+            State::Broken => (schema::BROKEN, schema::MEND_BROKEN),
             State::Missing => ("is missing", "`ralph init` writes it."),
             State::Stale => ("is of another version", "`ralph init` brings it up to date."),
         };
@@ -440,10 +440,8 @@ fn queue(context: &Context, project: &Project) -> Check {
         }
         Ok(_) => {}
     }
-    if let Some(stray) = project::strays(&project.root, &project.files).first() {
-        let (stray, queue) = (project.shown(stray), project.shown(&project.files.queue));
-        let message = format!("valid; but `{stray}` is not read, since the queue is `{queue}`");
-        return Check::warning("queue", message, project::STRAY);
+    if let Some(told) = project::strays(&project.root, &project.files).first() {
+        return Check::warning("queue", format!("valid; but {told}"), project::STRAY);
     }
     let open = queue.tasks().filter(|task| !task.status.is_terminal()).count();
     Check::ok("queue", format!("valid, {}", counted(open, "open task")))

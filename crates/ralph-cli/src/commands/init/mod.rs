@@ -181,13 +181,11 @@ impl Plan {
     /// What is not as it should be, and is the user's to mend, with what to do about it.
     fn warnings(&self, root: &Path, queue: &QueueFiles) -> Vec<(String, &'static str)> {
         let shown = |path: &Path| path.strip_prefix(root).unwrap_or(path).display().to_string();
-        let broken = self.broken.iter().map(|path| {
-            (format!("`{}` is no JSON, and so of no use to editors", shown(path)), schema::BROKEN)
-        });
-        let strays = project::strays(root, queue).into_iter().map(|stray| {
-            let (stray, queue) = (shown(&stray), shown(&queue.queue));
-            (format!("`{stray}` is not read, since the queue is `{queue}`"), project::STRAY)
-        });
+        let broken = self
+            .broken
+            .iter()
+            .map(|path| (format!("`{}` {}", shown(path), schema::BROKEN), schema::MEND_BROKEN));
+        let strays = project::strays(root, queue).into_iter().map(|told| (told, project::STRAY));
         broken.chain(strays).collect()
     }
 }

@@ -49,8 +49,11 @@ pub(crate) fn states(root: &Path) -> Result<Vec<(PathBuf, State)>, CliError> {
     Ok(files(root)?.into_iter().map(|(path, state, _)| (path, state)).collect())
 }
 
-/// What to do about a schema file that is no JSON.
-pub(crate) const BROKEN: &str = "Remove it, then `ralph init` writes it anew.";
+/// What is wrong with a schema file that is no JSON.
+pub(crate) const BROKEN: &str = "is no JSON, and so of no use to editors";
+
+/// What to do about it.
+pub(crate) const MEND_BROKEN: &str = "Remove it, then `ralph init` writes it anew.";
 
 fn state(found: Option<&[u8]>, wanted: &[u8]) -> State {
     let Some(found) = found else { return State::Missing };
