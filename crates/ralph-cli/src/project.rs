@@ -22,6 +22,7 @@ use ralph_queue::{
     Previewed, Queue, QueueFiles, Task, UpdateError,
 };
 use ralph_state::file::Saved;
+use ralph_state::session::{SessionFile, session_file_path};
 use ralph_state::{Clock as _, Store, TaskId, Timestamp};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -284,6 +285,13 @@ impl Project {
     /// Every lease of the repository, as it is now.
     pub(crate) fn read_leases(&self) -> Result<Leases, CliError> {
         Ok(self.leases.load()?.map(|loaded| loaded.value).unwrap_or_default())
+    }
+
+    /// The task that a run in the checkout has not ended, and that the next one goes on with.
+    pub(crate) fn open_session(&self) -> Result<Option<String>, CliError> {
+        let path = session_file_path(&self.root);
+        let session = Store::<SessionFile>::new(path, self.files.holder.clone()).load()?;
+        Ok(session.map(|session| session.value.task_id))
     }
 
     /// Whether tasks may become what a change makes of them: they are claimed by nobody else, and

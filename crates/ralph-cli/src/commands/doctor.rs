@@ -13,8 +13,7 @@ use ralph_loop::{living, preflight, retention, target};
 use ralph_process::Cancel;
 use ralph_queue::Severity;
 use ralph_state::file::{is_locked, lock_holder};
-use ralph_state::session::{SessionFile, session_file_path};
-use ralph_state::{ParallelStateFile, Store, TaskId, WorkerLifecycle};
+use ralph_state::{ParallelStateFile, TaskId, WorkerLifecycle};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -242,13 +241,11 @@ fn look(context: &Context, project: &Project, repo: Option<&Repo>, checks: &mut 
     checks.push(schemas(project));
     checks.push(turns(&layout, &config.agent));
     checks.push(locks(&layout, project));
-    let path = session_file_path(&project.root);
-    let session = Store::<SessionFile>::new(path, project.files.holder.clone());
-    checks.push(match session.load() {
+    checks.push(match project.open_session() {
         Ok(None) => Check::ok("session", "none is open"),
-        Ok(Some(open)) => Check::warning(
+        Ok(Some(task)) => Check::warning(
             "session",
-            format!("{} was interrupted", open.value.task_id),
+            format!("{task} was interrupted"),
             "`ralph run resume` goes on with it.",
         ),
         Err(error) => Check::problem("session", error),

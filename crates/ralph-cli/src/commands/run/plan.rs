@@ -3,15 +3,13 @@
 use ralph_loop::select::{self, Forecast, Hands};
 use ralph_queue::Task;
 use ralph_queue::runnability::{Reason, Report};
-use ralph_state::Store;
-use ralph_state::session::{SessionFile, session_file_path};
 use serde::Serialize;
 
 use crate::args::AgentArgs;
 use crate::commands::queue::outlook;
 use crate::context::Context;
 use crate::error::{CliError, Exit};
-use crate::project::{self, Project};
+use crate::project;
 use crate::render::envelope::Schema;
 use crate::render::task::reasons;
 use crate::ui::{BOLD, DIM, GREEN, Text, YELLOW};
@@ -50,7 +48,7 @@ pub(super) fn print(
     agent: &AgentArgs,
 ) -> Result<Exit, CliError> {
     let (project, queue, report) = outlook(context, agent)?;
-    let session = session(&project)?;
+    let session = project.open_session()?;
     let hands = match workers {
         Some(workers) => Hands::Workers(workers.into()),
         None => Hands::Checkout { session: session.as_deref() },
@@ -78,13 +76,6 @@ pub(super) fn print(
         }
     }
     Ok(Exit::Done)
-}
-
-/// The task of the session that a run in the checkout would go on with.
-fn session(project: &Project) -> Result<Option<String>, CliError> {
-    let path = session_file_path(&project.root);
-    let session = Store::<SessionFile>::new(path, project.files.holder.clone()).load()?;
-    Ok(session.map(|session| session.value.task_id))
 }
 
 /// What the next agent turn is about: what a serial run goes on with, else what starts.

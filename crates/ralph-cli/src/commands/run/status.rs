@@ -8,7 +8,6 @@ use ralph_loop::worker::Held;
 use ralph_state::file;
 use ralph_state::json::{Json, Object, to_json};
 use ralph_state::parallel::Salvaged;
-use ralph_state::session::{SessionFile, session_file_path};
 use ralph_state::{
     Amount, Clock as _, LoadError, ParallelStateFile, Store, WorkerLifecycle, WorkerRecord,
 };
@@ -100,9 +99,7 @@ fn serial_session(project: &Project, layout: &Layout) -> Result<Option<String>, 
     if file::is_locked(&layout.run_lock())? {
         return Ok(None);
     }
-    let path = session_file_path(&project.root);
-    let session = Store::<SessionFile>::new(path, project.files.holder.clone()).load();
-    Ok(session.ok().flatten().map(|open| open.value.task_id))
+    Ok(project.open_session().ok().flatten())
 }
 
 fn exit(found: Option<&Salvaged>) -> Exit {
