@@ -8,6 +8,7 @@ use ralph_queue::runnability::{Reason, UnmetDependency};
 use ralph_queue::{Priority, Status, Task};
 use ralph_state::TaskId;
 
+use super::short;
 use crate::ui::{BOLD, CYAN, DIM, GREEN, Text, YELLOW, clip};
 
 /// With fewer columns than this, a line has room for a title alone.
@@ -150,11 +151,6 @@ pub(crate) fn reason(reason: &Reason) -> String {
         Reason::NoRoom => "comes later".to_owned(),
         other => format!("{other:?}"),
     }
-}
-
-/// As much of a commit's name as people read.
-fn short(commit: &str) -> &str {
-    commit.get(..9).unwrap_or(commit)
 }
 
 /// Every reason why the task `id` cannot start, and what the user can do about it.

@@ -9,11 +9,11 @@ use ralph_state::Timestamp;
 use ralph_state::file::{Durability, replace};
 use ralph_state::json::text_of;
 
-use super::tasks;
 use crate::args::{ExportArgs, ExportFormat};
 use crate::context::Context;
 use crate::error::{CliError, ErrorKind, Exit};
 use crate::project::Project;
+use crate::render::counted;
 use crate::render::envelope::AsMade;
 use crate::ui::harmless;
 
@@ -47,7 +47,7 @@ pub(crate) fn export(context: &Context, args: &ExportArgs) -> Result<Exit, CliEr
         None => context.ui.print_data(&text)?,
     }
     if !args.quiet {
-        context.ui.say(format!("{} exported.", tasks(count)));
+        context.ui.say(format!("{} exported.", counted(count, "task")));
     }
     Ok(Exit::Done)
 }

@@ -6,12 +6,12 @@ use ralph_queue::{Edit, Position, Queue};
 use ralph_state::Clock as _;
 use serde_json::{Value, json};
 
-use super::tasks;
 use crate::args::{ImportArgs, ImportFormat, OnDuplicate};
 use crate::commands::input::{self, BadRows};
 use crate::context::Context;
 use crate::error::{CliError, ErrorKind, Exit};
 use crate::project::{self, Project};
+use crate::render::counted;
 use crate::render::envelope::Schema;
 
 pub(crate) fn import(context: &Context, args: &ImportArgs) -> Result<Exit, CliError> {
@@ -66,7 +66,7 @@ pub(crate) fn import(context: &Context, args: &ImportArgs) -> Result<Exit, CliEr
         context.ui.warn(row);
     }
     let verb = if args.dry_run { "would be added" } else { "added" };
-    context.ui.say(format!("{} {verb}.", tasks(added.added.len())));
+    context.ui.say(format!("{} {verb}.", counted(added.added.len(), "task")));
     Ok(Exit::Done)
 }
 

@@ -311,7 +311,7 @@ fn validate(context: &Context) -> Result<Exit, CliError> {
         match (&queue, next) {
             (Some(queue), _) if errors.is_empty() => {
                 let (active, done) =
-                    (tasks(queue.list(Place::Queue).count()), queue.done_tasks().len());
+                    (counted(queue.list(Place::Queue).count(), "task"), queue.done_tasks().len());
                 context.ui.say(format!("The queue is valid: {active}, {done} archived."));
             }
             (_, Some(next)) => context
@@ -398,8 +398,8 @@ fn archive(context: &Context, args: &ArchiveArgs) -> Result<Exit, CliError> {
     let done = project.shown(project.files.path(Place::Done));
     context.ui.say(match (moved.len(), args.dry_run) {
         (0, _) => "No task is finished.".to_owned(),
-        (count, true) => format!("{} would move to {done}.", tasks(count)),
-        (count, false) => format!("{} moved to {done}.", tasks(count)),
+        (count, true) => format!("{} would move to {done}.", counted(count, "task")),
+        (count, false) => format!("{} moved to {done}.", counted(count, "task")),
     });
     Ok(Exit::Done)
 }
@@ -498,8 +498,4 @@ fn next_id(context: &Context, args: &NextIdArgs) -> Result<Exit, CliError> {
         }
     }
     Ok(Exit::Done)
-}
-
-fn tasks(count: usize) -> String {
-    counted(count, "task")
 }

@@ -12,6 +12,7 @@ use crate::args::{AgingArgs, DashboardArgs, DaysArgs, StatsArgs, TextOrJson};
 use crate::context::Context;
 use crate::error::{CliError, Exit};
 use crate::project::{self, Project};
+use crate::render::counted;
 use crate::render::envelope::{List, Schema};
 use crate::render::task::status_column;
 use crate::ui::{BOLD, DIM, Text, YELLOW, clip};
@@ -192,7 +193,7 @@ fn figures(stats: &Stats) -> Text {
     let summary = &stats.summary;
     let mut text = Text::new().plain(format_args!(
         "{}: {} active, {} done, {} rejected",
-        super::tasks(summary.total),
+        counted(summary.total, "task"),
         summary.active,
         summary.done,
         summary.rejected

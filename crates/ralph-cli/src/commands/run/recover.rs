@@ -16,7 +16,7 @@ use crate::error::{CliError, Exit};
 use crate::project::Project;
 use crate::render::envelope::Schema;
 use crate::render::task::retry;
-use crate::render::worker;
+use crate::render::{short, worker};
 use crate::ui::{BOLD, Text};
 
 pub(super) fn recover(context: &Context, args: &RecoverArgs) -> Result<Exit, CliError> {
@@ -115,7 +115,7 @@ fn print(context: &Context, survey: &Survey, plan: &Plan) -> Result<(), CliError
 
 fn story(Entry { record, origin }: &Entry) -> String {
     let commit = record.landed_commit.as_ref().or(record.work_commit.as_ref());
-    let commit = commit.map_or("", |commit| commit.get(..9).unwrap_or(commit));
+    let commit = commit.map_or("", |commit| short(commit));
     let workspace = record.workspace_path.display();
     match origin {
         Origin::File => format!("{}, as the file says", worker::recorded(record)),

@@ -14,10 +14,10 @@ use serde_json::{Value, json};
 
 use crate::context::Context;
 use crate::error::{CliError, Exit};
-use crate::render::counted;
 use crate::render::envelope::Schema;
 use crate::render::task::{advice, reasons, retry};
 use crate::render::worker::outcome;
+use crate::render::{counted, short};
 use crate::ui::{BOLD, GREEN, RED, Text, YELLOW, clip, columns};
 
 use super::failure::{commit_or_absolute, end, unreadable};
@@ -465,7 +465,7 @@ fn table(tasks: &[TaskSummary], width: Option<usize>) -> Text {
 }
 
 fn cells(task: &TaskSummary) -> [String; 7] {
-    let commit = task.commit.as_deref().map_or("-", |commit| commit.get(..9).unwrap_or(commit));
+    let commit = task.commit.as_deref().map_or("-", short);
     [
         clip(&task.task, None),
         outcome(task.outcome).to_owned(),

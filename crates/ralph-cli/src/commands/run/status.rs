@@ -22,7 +22,7 @@ use crate::error::{CliError, ErrorKind, Exit};
 use crate::project::Project;
 use crate::render::envelope::Schema;
 use crate::render::task::retry as retry_command;
-use crate::render::worker;
+use crate::render::{short, worker};
 use crate::standing;
 use crate::ui::{BOLD, DIM, Text};
 
@@ -276,7 +276,7 @@ fn print(
         let record = &view.record;
         text = text.plain(format!("{}  {}", record.task_id, worker::standing(view)));
         if let Some(commit) = &record.landed_commit {
-            text = text.plain("  ").style(DIM, commit.get(..9).unwrap_or(commit));
+            text = text.plain("  ").style(DIM, short(commit));
         }
         text = text.line();
         if let Some(error) = record.last_error.as_ref().or(record.no_change.as_ref()) {
