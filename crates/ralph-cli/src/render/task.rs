@@ -102,16 +102,11 @@ pub(crate) fn long<W: Borrow<str> + Display>(task: &Task<W>) -> Text {
         ("evidence", bullets(&task.evidence)),
         ("notes", bullets(&task.notes)),
     ];
-    for (name, value) in fields {
-        let Some(value) = value else { continue };
+    let fields = fields.into_iter().filter_map(|(name, value)| Some((name, value?)));
+    let own = task.custom_fields.iter().map(|(name, value)| (name.as_str(), value.to_string()));
+    for (name, value) in fields.chain(own) {
         text =
             text.line().style(DIM, format_args!("  {name:<13}")).block("               ", &value);
-    }
-    for (name, value) in &task.custom_fields {
-        text = text
-            .line()
-            .style(DIM, format_args!("  {name:<13}"))
-            .block("               ", value.borrow());
     }
     text
 }
