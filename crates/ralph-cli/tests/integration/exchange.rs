@@ -65,6 +65,32 @@ fn a_queue_goes_through_a_table_and_loses_nothing() {
 }
 
 #[test]
+fn an_export_does_not_take_the_place_of_the_queue() {
+    let desk = Desk::new();
+    desk.add("one", &[]);
+    desk.sh("ln -s .ralph/queue.jsonc queue; ln -s .ralph/done.jsonc done; ln -s .ralph dir")
+        .success();
+    let refused = |file: &str| {
+        let ran = desk.ralph(&["queue", "export", "--format", "json", "--output", file]);
+        assert!(ran.exited(2).stderr.contains(&format!("`{file}` is the queue itself")), "{ran}");
+    };
+    let before = desk.read(".ralph/queue.jsonc");
+    for file in [".ralph/queue.jsonc", "queue", "dir/queue.jsonc"] {
+        refused(file);
+        assert_eq!(desk.read(".ralph/queue.jsonc"), before);
+    }
+    // The same of a done file that is still to be made.
+    fs_err::remove_file(desk.path(".ralph/done.jsonc")).ok();
+    for file in [".ralph/../.ralph/done.jsonc", "done"] {
+        refused(file);
+        assert!(!desk.path(".ralph/done.jsonc").exists());
+    }
+    let other = ["queue", "export", "--output", ".ralph/tasks/all.csv"];
+    desk.ralph(&other).success();
+    assert!(desk.read(".ralph/tasks/all.csv").contains("one"));
+}
+
+#[test]
 fn numbers_stay_to_the_letter_on_every_way() {
     let desk = Desk::new();
     let mine = r#"{"a":[123456789012345678901234567890,1E+05,-0],"b":1.10,"n":null}"#;

@@ -1,12 +1,14 @@
 //! `ralph queue export`.
 
+use std::path::{Path, PathBuf};
+
 use ralph_queue::pick::Filter;
 use ralph_queue::search::Pattern;
 use ralph_queue::table::{self, Separator};
 use ralph_queue::task::{Glance, Task};
 use ralph_queue::{Place, Queue};
 use ralph_state::Timestamp;
-use ralph_state::file::{Durability, replace};
+use ralph_state::file::{Durability, replace, sidecar_lock_path};
 use ralph_state::json::text_of;
 
 use crate::args::{ExportArgs, ExportFormat};
@@ -23,6 +25,9 @@ pub(crate) fn export(context: &Context, args: &ExportArgs) -> Result<Exit, CliEr
             .hint("`ralph queue export --format json` is a list of whole tasks, `ralph queue list --json` one that says what was cut."));
     }
     let project = Project::open(context, "ralph queue export")?;
+    if let Some(path) = &args.output {
+        leaves_the_queue(&project, path)?;
+    }
     let queue = project.queue()?;
     let mut count = 0;
     let chosen = chosen(&queue, args)?.inspect(|_| count += 1);
@@ -50,6 +55,24 @@ pub(crate) fn export(context: &Context, args: &ExportArgs) -> Result<Exit, CliEr
         context.ui.say(format!("{} exported.", counted(count, "task")));
     }
     Ok(Exit::Done)
+}
+
+/// That an export does not take the place of what it is made of.
+fn leaves_the_queue(project: &Project, output: &Path) -> Result<(), CliError> {
+    let place = |path: &Path| {
+        fs_err::canonicalize(path).ok().or_else(|| {
+            // Every name of a file leads to one lock, also where the file is still to be made.
+            let lock = sidecar_lock_path(path);
+            Some(fs_err::canonicalize(lock.parent()?).ok()?.join(lock.file_name()?))
+        })
+    };
+    let there = place(output);
+    let is_there = |path: &PathBuf| there.is_some() && place(path) == there;
+    if ![&project.files.queue, &project.files.done].into_iter().any(is_there) {
+        return Ok(());
+    }
+    let message = format!("`{}` is the queue itself", output.display());
+    Err(CliError::new(ErrorKind::Usage, message).hint("Name another file.").at(output))
 }
 
 fn chosen<'q>(
