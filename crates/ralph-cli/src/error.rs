@@ -23,6 +23,7 @@ use ralph_state::journal::JournalError;
 use ralph_state::{self as state, ParallelStateFile, TaskId};
 
 use crate::commands::run::setup::flag_of;
+use crate::render::shell_word;
 use crate::render::task::{advice, reason};
 
 /// How the process ends. The numbers are a contract with scripts.
@@ -377,7 +378,6 @@ impl From<queue::LoadError> for CliError {
         let (kind, path, hint) = match &error {
             Missing { path } => (ErrorKind::Missing, path, "`ralph init` makes one.".to_owned()),
             Parse { path, source, .. } => {
-                let name = path.display();
                 let (kind, hint) = match source {
                     ParseError::Newer { .. } => (ErrorKind::Newer, NEWER.to_owned()),
                     ParseError::Shape { .. } => {
@@ -389,6 +389,7 @@ impl From<queue::LoadError> for CliError {
                         (ErrorKind::Corrupt, hint.to_owned())
                     }
                     _ => {
+                        let name = shell_word(path);
                         let hint = format!("`git log -p -- {name}` shows what it was.");
                         (ErrorKind::Corrupt, format!("Correct it by hand; {hint}"))
                     }
@@ -436,7 +437,8 @@ impl<E: Into<CliError>> From<queue::UpdateError<E>> for CliError {
             UpdateError::ReadOnly { path } => {
                 let shown = path.display();
                 let message = format!("`{shown}` is read-only");
-                let hint = format!("If it may change, make it writable: `chmod u+w {shown}`.");
+                let word = shell_word(&path);
+                let hint = format!("If it may change, make it writable: `chmod u+w {word}`.");
                 Self::about(ErrorKind::Refused, Some(path), message)
                     .context("the queue was not changed")
                     .hint(hint)

@@ -29,6 +29,7 @@ use serde::de::DeserializeOwned;
 
 use crate::context::Context;
 use crate::error::{CliError, ErrorKind, problem_line};
+use crate::render::shell_word;
 use crate::standing;
 
 /// The directory of Ralph's files in a repository.
@@ -404,7 +405,7 @@ pub(crate) fn load_error(
 fn in_git(root: &Path, repo: Option<&Repo>, missing: &Path) -> Option<String> {
     let repo = repo?;
     let path = missing.strip_prefix(root).ok()?;
-    let shown = path.display();
+    let shown = shell_word(path);
     if repo.is_tracked(path).ok()? {
         return Some(format!(
             "`git checkout -- {shown}` brings it back; `ralph init` would make an empty one."
@@ -420,8 +421,9 @@ fn in_git(root: &Path, repo: Option<&Repo>, missing: &Path) -> Option<String> {
     } else {
         let branch = branches.first()?;
         format!(
-            "The branch `{branch}` has it: `git switch {branch}`; `ralph init` would make an empty \
-             one here."
+            "The branch `{branch}` has it: `git switch {}`; `ralph init` would make an empty one \
+             here.",
+            shell_word(branch)
         )
     })
 }
@@ -586,8 +588,10 @@ pub(crate) fn old_name(path: &Path) -> Option<PathBuf> {
 }
 
 pub(crate) fn renamed(old: impl std::fmt::Display, new: impl std::fmt::Display) -> CliError {
-    CliError::new(ErrorKind::Refused, format!("`{old}` bears the name of an older version"))
-        .hint(format!("Rename it, then repeat the command: `git mv {old} {new}` (or `mv`)."))
+    let error =
+        CliError::new(ErrorKind::Refused, format!("`{old}` bears the name of an older version"));
+    let (old, new) = (shell_word(old.to_string()), shell_word(new.to_string()));
+    error.hint(format!("Rename it, then repeat the command: `git mv {old} {new}` (or `mv`)."))
 }
 
 fn no_project(directory: &Path) -> CliError {

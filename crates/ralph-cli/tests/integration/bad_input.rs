@@ -436,3 +436,24 @@ fn both_files_are_validated_also_when_neither_can_be_read() {
         "{lines}"
     );
 }
+
+#[test]
+fn a_command_can_be_copied_from_a_hint_whatever_the_file_is_called() {
+    let desk = Desk::new();
+    let file = "my tasks/it's $HOME.jsonc";
+    desk.write(".ralph/config.jsonc", serde_json::json!({ "queue": { "file": file } }).to_string());
+    desk.write(file, "{ \"version\": 1, \"tasks\": [] }");
+    desk.git(&["add", "--all"]);
+    desk.git(&["commit", "--quiet", "--message", "The queue"]);
+    let hinted = |program: &str| {
+        let ran = desk.ralph(&["queue", "list"]);
+        let mut quoted = ran.exited(3).stderr.split('`');
+        let command = quoted.find(|text| text.starts_with(program)).expect("a command");
+        desk.sh(command).success().stdout.clone()
+    };
+    desk.write(file, "{");
+    assert!(hinted("git log -p").contains("The queue"));
+    fs_err::remove_file(desk.path(file)).expect("it is there");
+    hinted("git checkout");
+    desk.ralph(&["queue", "list"]).success();
+}

@@ -11,6 +11,7 @@ use super::read;
 use crate::args::InitArgs;
 use crate::context::Context;
 use crate::error::CliError;
+use crate::render::shell_word;
 
 const BEGIN: &str = "# >>> ralph: queue files are merged by task";
 
@@ -29,11 +30,9 @@ fn program(context: &Context) -> Result<String, CliError> {
     if ralph_process::find_program("ralph".as_ref(), context.env.get("PATH")).is_some() {
         return Ok("ralph".to_owned());
     }
-    let path = context.executable()?.display().to_string();
-    // Git has a meaning for `%`, and the shell for all but these.
-    let is_plain = |c: char| c.is_alphanumeric() || "/._-+".contains(c);
-    let quoted = path.replace('\'', r"'\''").replace('%', "%%");
-    Ok(if path.chars().all(is_plain) { path } else { format!("'{quoted}'") })
+    let path = context.executable()?;
+    // Git has a meaning for `%`, too.
+    Ok(shell_word(path).replace('%', "%%"))
 }
 
 /// The program that a driver begins with.

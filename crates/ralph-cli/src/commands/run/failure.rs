@@ -19,6 +19,7 @@ use ralph_queue::{LoadError, UpdateError};
 
 use crate::error::{CliError, ErrorKind, by, is_dead};
 use crate::project::load_error;
+use crate::render::shell_word;
 
 /// What to do about a program that a workspace lacks, a path in there.
 pub(super) fn commit_or_absolute(program: &Path) -> String {
@@ -67,12 +68,9 @@ fn put_aside(changes: &[Change]) -> &'static str {
 
 /// How a user says of settings that an agent changed whether they are wanted.
 fn look_at(changed: &[Unseen]) -> String {
-    let names = |is_tracked| {
-        let files = changed.iter().filter(move |file: &&Unseen| file.is_tracked == is_tracked);
-        let names: Vec<String> = files.map(|file| file.path.display().to_string()).collect();
-        names.join(" ")
-    };
-    let (known, new) = (names(true), names(false));
+    let (known, new): (Vec<_>, Vec<_>) = changed.iter().partition(|file| file.is_tracked);
+    let known = known.iter().map(|file| shell_word(&file.path)).collect::<Vec<_>>().join(" ");
+    let new = new.iter().map(|file| format!("`{}`", file.path.display())).collect::<Vec<_>>();
     let mut hints = Vec::new();
     if !known.is_empty() {
         hints.push(format!(
@@ -82,7 +80,8 @@ fn look_at(changed: &[Unseen]) -> String {
     }
     if !new.is_empty() {
         hints.push(format!(
-            "Git has no other version of `{new}`: look at it, then commit or edit it."
+            "Git has no other version of {}: look at it, then commit or edit it.",
+            new.join(", ")
         ));
     }
     hints.push("With `--force` the run obeys it as it is.".to_owned());
@@ -127,7 +126,7 @@ impl From<DiscoverError> for CliError {
             DiscoverError::NotOwned { path } => {
                 let hint = format!(
                     "If you trust it: `git config --global --add safe.directory {}`.",
-                    path.display()
+                    shell_word(path)
                 );
                 let path = path.clone();
                 Self::new(ErrorKind::Refused, error).hint(hint).at(path)
@@ -194,15 +193,17 @@ impl From<PreflightError> for CliError {
             PreflightError::Unpushed { branch, remote, .. } => (
                 ErrorKind::Refused,
                 format!(
-                    "`git push {remote} {branch}`. With `--force` workers start from \
-                     `{remote}/{branch}` all the same."
+                    "`git push {remote} {}`. With `--force` workers start from \
+                     `{remote}/{branch}` all the same.",
+                    shell_word(branch)
                 ),
             ),
             PreflightError::Behind { branch, remote, .. } => (
                 ErrorKind::Refused,
                 format!(
-                    "`git pull --rebase {remote} {branch}`, with `--autostash` where your queue is \
-                     changed."
+                    "`git pull --rebase {remote} {}`, with `--autostash` where your queue is \
+                     changed.",
+                    shell_word(branch)
                 ),
             ),
             PreflightError::WorkspaceNotIgnored { inside, .. } => (
@@ -223,9 +224,10 @@ impl From<PreflightError> for CliError {
                  another."
                     .to_owned(),
             ),
-            PreflightError::GateNotExecutable { program, .. } => {
-                (ErrorKind::Missing, format!("Make it executable: `chmod +x {program}`."))
-            }
+            PreflightError::GateNotExecutable { program, .. } => (
+                ErrorKind::Missing,
+                format!("Make it executable: `chmod +x {}`.", shell_word(program)),
+            ),
             PreflightError::NotInWorkspaces { program } => (
                 ErrorKind::Missing,
                 format!("A workspace has what git tracks. {}", commit_or_absolute(program)),
@@ -333,6 +335,7 @@ impl From<Refused> for CliError {
     fn from(error: Refused) -> Self {
         match &error {
             Refused::OtherBranch { was, .. } => {
+                let was = shell_word(was);
                 let hint = format!("Finish them first: `git switch {was}`, then run again.");
                 Self::new(ErrorKind::Refused, error).hint(hint)
             }
@@ -361,6 +364,7 @@ impl From<SerialError> for CliError {
             SerialError::OtherSession { .. } => Self::new(ErrorKind::Refused, error)
                 .hint("Go on with it first: `ralph run resume`."),
             SerialError::OtherBranch { ref was, .. } => {
+                let was = shell_word(was);
                 let hint =
                     format!("Go on with it there: `git switch {was}`, then `ralph run resume`.");
                 Self::new(ErrorKind::Refused, error).hint(hint)

@@ -17,7 +17,7 @@ use crate::error::{CliError, Exit};
 use crate::render::envelope::Schema;
 use crate::render::task::{advice, reasons, retry};
 use crate::render::worker::outcome;
-use crate::render::{counted, short};
+use crate::render::{counted, shell_word, short};
 use crate::ui::{BOLD, GREEN, RED, Text, YELLOW, clip, columns};
 
 use super::failure::{commit_or_absolute, end, unreadable};
@@ -97,7 +97,7 @@ fn print_away(context: &Context, run: &Run, why: &Away) {
     context.ui.warn(format!("the run ended without its queue: {why}"));
     match why {
         Away::Elsewhere { branch } => {
-            context.ui.hint(format!("`git switch {branch}`, then run again."));
+            context.ui.hint(format!("`git switch {}`, then run again.", shell_word(branch)));
         }
         Away::Unreadable(_) => {
             // It may be there again by now.
@@ -129,7 +129,9 @@ fn behind(why: &Behind) -> Value {
 fn catch_up(why: &Behind) -> String {
     let pull = "`git pull --rebase --autostash`";
     match why {
-        Behind::Elsewhere { branch } => format!("`git switch {branch}`, then {pull}."),
+        Behind::Elsewhere { branch } => {
+            format!("`git switch {}`, then {pull}.", shell_word(branch))
+        }
         // A rebase would take a merge apart again.
         Behind::UnderWay { operation: operation @ Operation::Merge } => {
             format!("{} Then `git pull --no-rebase --autostash`.", end(*operation))
