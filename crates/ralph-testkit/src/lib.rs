@@ -30,10 +30,12 @@ pub mod golden;
 mod process;
 mod repo;
 mod sandbox;
+mod signals;
 mod wait;
 
 pub use process::{Ran, Running};
 pub use repo::Repo;
 pub use rustix::process::Signal;
 pub use sandbox::Sandbox;
+pub use signals::let_children_heed_signals;
 pub use wait::wait_until;

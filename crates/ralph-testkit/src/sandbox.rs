@@ -9,6 +9,7 @@ use rustix::process::Signal;
 
 use crate::process::{self, Ran, Running};
 use crate::repo::Repo;
+use crate::signals::let_children_heed_signals;
 
 /// Long enough for any single command of a test on a loaded machine.
 const RUN_LIMIT: Duration = Duration::from_mins(2);
@@ -50,6 +51,7 @@ impl Sandbox {
     /// Makes an empty sandbox: `home/`, `tmp/` and a git configuration.
     #[track_caller]
     pub fn new() -> Self {
+        let_children_heed_signals();
         let mut dir = tempfile::Builder::new()
             .prefix("ralph-test-")
             .tempdir()

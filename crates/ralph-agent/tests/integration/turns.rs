@@ -20,6 +20,8 @@ struct Stage {
 
 impl Stage {
     fn new() -> Self {
+        // Agents are ended by signals here, also where `nohup` has started the tests.
+        ralph_testkit::let_children_heed_signals();
         let root = tempfile::tempdir().unwrap();
         fs_err::create_dir(root.path().join("bin")).unwrap();
         fs_err::create_dir(root.path().join("work")).unwrap();
