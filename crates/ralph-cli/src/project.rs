@@ -29,7 +29,7 @@ use serde::de::DeserializeOwned;
 
 use crate::context::Context;
 use crate::error::{CliError, ErrorKind, problem_line};
-use crate::render::shell_word;
+use crate::render::{pathspec, shell_word};
 use crate::standing;
 
 /// The directory of Ralph's files in a repository.
@@ -405,7 +405,7 @@ pub(crate) fn load_error(
 fn in_git(root: &Path, repo: Option<&Repo>, missing: &Path) -> Option<String> {
     let repo = repo?;
     let path = missing.strip_prefix(root).ok()?;
-    let shown = shell_word(path);
+    let shown = pathspec(path);
     if repo.is_tracked(path).ok()? {
         return Some(format!(
             "`git checkout -- {shown}` brings it back; `ralph init` would make an empty one."

@@ -6,6 +6,7 @@ pub(crate) mod task;
 pub(crate) mod worker;
 
 use std::ffi::OsStr;
+use std::path::Path;
 
 /// As much of a commit's name as people read.
 pub(crate) fn short(commit: &str) -> &str {
@@ -26,6 +27,11 @@ pub(crate) fn shell_word(word: impl AsRef<OsStr>) -> String {
         return word.into_owned();
     }
     format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+/// The file at `path` below the root of the repository, as git takes it in any directory there.
+pub(crate) fn pathspec(path: &Path) -> String {
+    shell_word(format!(":/{}", path.display()))
 }
 
 #[cfg(test)]

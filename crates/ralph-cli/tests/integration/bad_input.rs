@@ -308,7 +308,7 @@ fn a_queue_that_git_has_is_brought_back_and_not_made_anew() {
     desk.git(&["commit", "--quiet", "--message", "Begin"]);
     fs_err::remove_file(desk.path(QUEUE)).expect("removable");
     let hint = desk.error(&["queue", "list"], 3)["hint"].to_string();
-    assert!(hint.contains("git checkout -- .ralph/queue.jsonc"), "{hint}");
+    assert!(hint.contains("git checkout -- :/.ralph/queue.jsonc"), "{hint}");
 }
 
 #[test]
@@ -438,7 +438,7 @@ fn both_files_are_validated_also_when_neither_can_be_read() {
 }
 
 #[test]
-fn a_command_can_be_copied_from_a_hint_whatever_the_file_is_called() {
+fn a_command_can_be_copied_from_a_hint_whatever_the_file_is_called_and_wherever_one_is() {
     let desk = Desk::new();
     let file = "my tasks/it's $HOME.jsonc";
     desk.write(".ralph/config.jsonc", serde_json::json!({ "queue": { "file": file } }).to_string());
@@ -449,7 +449,7 @@ fn a_command_can_be_copied_from_a_hint_whatever_the_file_is_called() {
         let ran = desk.ralph(&["queue", "list"]);
         let mut quoted = ran.exited(3).stderr.split('`');
         let command = quoted.find(|text| text.starts_with(program)).expect("a command");
-        desk.sh(command).success().stdout.clone()
+        desk.sh(&format!("mkdir -p sub; cd sub; {command}")).success().stdout.clone()
     };
     desk.write(file, "{");
     assert!(hinted("git log -p").contains("The queue"));

@@ -184,7 +184,7 @@ const NOTHING: &str = "There is nothing to resolve.\n";
 
 /// The same where git waits to be told so.
 const NOT_ADDED: &str = "There is nothing to resolve.\n\
-                         hint: Look at it, then tell git: `git add .ralph/queue.jsonc`.\n";
+                         hint: Look at it, then tell git: `git add :/.ralph/queue.jsonc`.\n";
 
 #[test]
 fn what_is_in_conflict_of_a_task_is_listed_and_settling_it_is_foreseen() {
@@ -202,7 +202,7 @@ fn what_is_in_conflict_of_a_task_is_listed_and_settling_it_is_foreseen() {
     assert_eq!(desk.json(&[&take[..], &["--dry-run"]].concat())["changed"], json!(["RQ-0001"]));
     assert_eq!(desk.read(".ralph/queue.jsonc"), before);
     let settled = desk.ralph(&take);
-    assert!(settled.success().stderr.contains("`git add .ralph/queue.jsonc`"), "{settled}");
+    assert!(settled.success().stderr.contains("`git add :/.ralph/queue.jsonc`"), "{settled}");
     desk.git(&["add", "-A"]);
     let ran = desk.ralph(&["queue", "resolve"]);
     assert_eq!(ran.success().stderr, NOTHING);

@@ -22,7 +22,7 @@ use crate::context::Context;
 use crate::error::{CliError, ErrorKind, Exit};
 use crate::project::{Project, RALPH_DIR, find_root, shared_dir, sources};
 use crate::render::envelope::Schema;
-use crate::render::shell_word;
+use crate::render::{pathspec, shell_word};
 use crate::ui::{BOLD, RED, Text};
 
 /// A conflict is exit code 1, and any failure another, after which git merges on its own.
@@ -216,7 +216,7 @@ pub(crate) fn resolve(context: &Context, args: &ResolveArgs) -> Result<Exit, Cli
     let open: Vec<String> = merges::in_git(context, &project)?
         .into_iter()
         .filter(|file| file.is_unmerged)
-        .map(|file| shell_word(project.shown(project.files.path(file.place)).to_string()))
+        .map(|file| pathspec(&file.name))
         .collect();
     if !open.is_empty() {
         let files = open.join(" ");

@@ -19,7 +19,7 @@ use ralph_queue::{LoadError, UpdateError};
 
 use crate::error::{CliError, ErrorKind, by, is_dead};
 use crate::project::load_error;
-use crate::render::shell_word;
+use crate::render::{pathspec, shell_word};
 
 /// What to do about a program that a workspace lacks, a path in there.
 pub(super) fn commit_or_absolute(program: &Path) -> String {
@@ -69,7 +69,7 @@ fn put_aside(changes: &[Change]) -> &'static str {
 /// How a user says of settings that an agent changed whether they are wanted.
 fn look_at(changed: &[Unseen]) -> String {
     let (known, new): (Vec<_>, Vec<_>) = changed.iter().partition(|file| file.is_tracked);
-    let known = known.iter().map(|file| shell_word(&file.path)).collect::<Vec<_>>().join(" ");
+    let known = known.iter().map(|file| pathspec(&file.path)).collect::<Vec<_>>().join(" ");
     let new = new.iter().map(|file| format!("`{}`", file.path.display())).collect::<Vec<_>>();
     let mut hints = Vec::new();
     if !known.is_empty() {

@@ -216,7 +216,7 @@ fn print(context: &Context, summary: &RunSummary) -> Result<(), CliError> {
         context
             .ui
             .warn(format!("not committed, since it decides what Ralph does: {}", names.join(", ")));
-        context.ui.hint("`git diff -- .ralph` shows it; commit it yourself, or take it back.");
+        context.ui.hint("`git diff -- :/.ralph` shows it; commit it yourself, or take it back.");
     }
     if !summary.beside.is_empty() {
         let changes: Vec<String> = summary.beside.iter().map(Beside::to_string).collect();

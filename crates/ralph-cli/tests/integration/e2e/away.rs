@@ -143,7 +143,7 @@ fn a_queue_that_git_has_is_not_to_be_made_anew() {
     let commands = [&["run", "loop", "--parallel", "1"][..], &["run", "loop"], &["queue", "list"]];
     fs_err::remove_file(scene.dir.join(".ralph/queue.jsonc")).expect("it is there");
     for args in commands {
-        told(args, "`git checkout -- .ralph/queue.jsonc` brings it back");
+        told(args, "`git checkout -- :/.ralph/queue.jsonc` brings it back");
     }
     scene.git(&["switch", "--quiet", "--create", "without"]);
     scene.commit("Without a queue");

@@ -26,7 +26,7 @@ fn a_serial_run_leaves_it_in_the_checkout_and_says_so() {
     let before = scene.git(&["show", "HEAD:.ralph/config.jsonc"]);
     let ran = scene.ralph(&["run", "loop"]);
     let told = &ran.success().stderr;
-    for path in [".ralph/config.jsonc", ".ralph/prompts/worker.md", "git diff -- .ralph"] {
+    for path in [".ralph/config.jsonc", ".ralph/prompts/worker.md", "git diff -- :/.ralph"] {
         assert!(told.contains(path), "{path}: {ran}");
     }
     assert_eq!(scene.landed().len(), 2);
@@ -73,8 +73,8 @@ fn no_run_obeys_what_an_agent_made_of_the_settings_before_the_user_has_said_so()
             let told = &ran.exited(3).stderr;
             for part in [
                 "`.ralph/config.jsonc` is as the agent of RQ-0001 left it",
-                "git diff HEAD -- .ralph/config.jsonc",
-                "git checkout HEAD -- .ralph/config.jsonc",
+                "git diff HEAD -- :/.ralph/config.jsonc",
+                "git checkout HEAD -- :/.ralph/config.jsonc",
             ] {
                 assert!(told.contains(part), "{part}: {ran}");
             }
