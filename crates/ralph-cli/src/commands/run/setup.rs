@@ -370,3 +370,27 @@ fn faults(context: &Context) -> Faults {
 fn faults(_: &Context) -> Faults {
     Faults::default()
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::{Args as _, FromArgMatches as _};
+
+    use super::*;
+
+    fn laid_over(typed: &[&str]) -> Vec<(String, String)> {
+        let command = AgentArgs::augment_args(clap::Command::new("run").no_binary_name(true));
+        let matches = command.try_get_matches_from(typed).unwrap();
+        let values = overrides(&AgentArgs::from_arg_matches(&matches).unwrap()).values;
+        values.into_iter().map(|(key, value)| (key, value.to_string())).collect()
+    }
+
+    #[test]
+    fn each_flag_lays_what_was_typed_over_its_own_key() {
+        for (flag, key, _) in FLAGS {
+            let [(laid, value)] = &laid_over(&[flag, "2"])[..] else { panic!("{flag}") };
+            assert!(laid == key && value.contains('2'), "{flag}: {laid} = {value}");
+        }
+        assert_eq!(laid_over(&["--quick"]), [("agent.phases".to_owned(), "1".to_owned())]);
+        assert_eq!(laid_over(&[]), []);
+    }
+}
