@@ -144,6 +144,8 @@ impl Outcome {
 pub struct TaskSummary {
     /// Its id.
     pub task: String,
+    /// The id under which it landed, if the target had another task with its own.
+    pub landed_as: Option<String>,
     /// Its title.
     pub title: String,
     /// How it ended.
@@ -198,7 +200,7 @@ pub struct RunSummary {
     pub stopped: Option<StopReason>,
     /// Which limit it stopped at, in a sentence, if it was one.
     pub limit: Option<String>,
-    /// Why its queue could not be looked at, if it stopped with [`StopReason::QueueAway`].
+    /// Why its queue could not be looked at, if that ended it.
     pub queue_away: Option<Away>,
     /// What is left in the queue that could not be started.
     pub waiting: usize,
@@ -273,6 +275,7 @@ mod tests {
         let summary = |outcomes: &[Outcome]| {
             let task = |outcome: &Outcome| TaskSummary {
                 task: "RQ-0001".to_owned(),
+                landed_as: None,
                 title: String::new(),
                 outcome: *outcome,
                 attempts: 1,

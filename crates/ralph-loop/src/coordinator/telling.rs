@@ -61,15 +61,13 @@ impl Coordinator<'_> {
                 if let Some(note) = record.extra.get(worker::LEFT_OUT).and_then(|it| it.as_str()) {
                     self.project.tell(Event::Note(format!("{}: {note}", record.task_id)));
                 }
-                if let Some(id) = record.extra.get(LANDED_AS).and_then(|it| it.as_str())
-                    && record.lifecycle == WorkerLifecycle::Completed
-                {
+                let summary = summarise(record, title, self.began, self.project.now());
+                if let Some(id) = &summary.landed_as {
                     self.project.tell(Event::Note(format!(
                         "{} landed as {id}: `{}` has another task with its id",
                         record.task_id, self.ground.branch
                     )));
                 }
-                let summary = summarise(record, title, self.began, self.project.now());
                 self.seen.remove(&record.task_id);
                 self.summary.tasks.push(self.project.tell_finished(summary));
             }
@@ -119,8 +117,11 @@ pub fn summarise(
         .map(|start| end.as_unix_nanos().saturating_sub(start.as_unix_nanos()))
         .and_then(|nanos| u64::try_from(nanos).ok())
         .map_or(Duration::ZERO, Duration::from_nanos);
+    let is_completed = record.lifecycle == WorkerLifecycle::Completed;
+    let landed_as = record.extra.get(LANDED_AS).and_then(|id| id.as_str()).filter(|_| is_completed);
     TaskSummary {
         task: record.task_id.clone(),
+        landed_as: landed_as.map(str::to_owned),
         title: title.to_owned(),
         outcome,
         attempts: record.attempt.unwrap_or(1),

@@ -200,6 +200,7 @@ impl Serial<'_> {
             in_checkout,
             not_in_workspace: None,
             task: tally.task.id.to_string(),
+            landed_as: None,
             title: tally.task.title,
             outcome,
             attempts: tally.attempt,

@@ -190,6 +190,7 @@ fn beside(change: &Beside) -> Value {
 fn row(task: &TaskSummary) -> Value {
     json!({
         "task_id": task.task,
+        "landed_as": task.landed_as,
         "title": task.title,
         "outcome": task.outcome.as_str(),
         "attempts": task.attempts,
@@ -256,6 +257,10 @@ fn print(context: &Context, summary: &RunSummary) -> Result<(), CliError> {
         context.ui.say(used);
     }
     for task in &summary.tasks {
+        if let Some(id) = &task.landed_as {
+            let was = &task.task;
+            context.ui.say(format!("{id} was {was}, an id that another task has on the branch."));
+        }
         if let (false, Some(reason)) = (task.outcome == Outcome::NoChange, task.reason_to_tell()) {
             context.ui.say(Text::new().plain(&task.task).plain(": ").block("    ", reason));
         }
@@ -469,7 +474,7 @@ fn table(tasks: &[TaskSummary], width: Option<usize>) -> Text {
 fn cells(task: &TaskSummary) -> [String; 7] {
     let commit = task.commit.as_deref().map_or("-", short);
     [
-        clip(&task.task, None),
+        clip(task.landed_as.as_ref().unwrap_or(&task.task), None),
         outcome(task.outcome).to_owned(),
         task.attempts.to_string(),
         time(task.wall),
@@ -516,6 +521,7 @@ mod tests {
     fn task(outcome: Outcome, title: &str) -> TaskSummary {
         TaskSummary {
             task: "RQ-0001".to_owned(),
+            landed_as: None,
             title: title.to_owned(),
             outcome,
             attempts: 1,

@@ -51,6 +51,10 @@ fn both_are_done(is_merged: bool) {
     let ran = run.wait(PATIENCE);
     let told = &ran.success().stderr;
     assert!(told.contains("RQ-0002 landed as RQ-0003"), "{ran}");
+    // The summary has the id that the queue has by now.
+    let listed = |id: &str| ran.stdout.lines().any(|line| line.starts_with(id));
+    assert!(listed("RQ-0003  landed") && !listed("RQ-0002"), "{ran}");
+    assert!(told.contains("RQ-0003 was RQ-0002, an id that another task has"), "{ran}");
     let queue = scene.on_target(".ralph/queue.jsonc");
     let wanted = ["RQ-0001 done Task 1", "RQ-0002 todo theirs", "RQ-0003 done mine"];
     assert_eq!(shown(&queue), wanted, "{ran}");
