@@ -583,12 +583,12 @@ impl Serial<'_> {
             return Ok(ended);
         }
         if let Err(error) = away::wait(self.project, || self.layout.stop_file().exists()) {
-            let is_stopped = self.project.cancel.is_cancelled();
-            return Ok(if is_stopped {
-                Ended::Stopped
-            } else {
-                Ended::Held(worker::chain(&error))
-            });
+            if self.project.cancel.is_cancelled() {
+                return Ok(Ended::Stopped);
+            }
+            let reason = worker::chain(&error);
+            self.summary.queue_away = Some(Away::Unreadable(Arc::new(error)));
+            return Ok(Ended::Held(reason));
         }
         self.record(|session| reach(session, SessionStep::Finishing))?;
         self.project.faults.point("serial", "finishing", "");

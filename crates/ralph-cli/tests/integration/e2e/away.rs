@@ -18,15 +18,20 @@ const HALF: &str = "{ \"version\": 1, \"tasks\": [";
 /// An agent that works until it may go on.
 const LASTING: &str = "at_work; echo agent >> shared.txt";
 
+/// Makes a branch that has no queue.
+fn make_without(scene: &Scene) {
+    scene.git(&["switch", "--quiet", "--create", "without"]);
+    scene.git(&["rm", "--quiet", "-r", ".ralph"]);
+    scene.git(&["commit", "--quiet", "--message", "Without Ralph"]);
+    scene.git(&["switch", "--quiet", "main"]);
+}
+
 /// A run of three tasks whose first has landed, and that has nothing in hand: while the first was
 /// worked on, `user` did something to the queue.
 fn waiting(user: impl FnOnce(&Scene)) -> (Scene, Running) {
     let scene = Scene::new(Remote::Bare, Books::Tracked);
     scene.act(&[("RQ-0001", LASTING)]).tasks(3);
-    scene.git(&["switch", "--quiet", "--create", "without"]);
-    scene.git(&["rm", "--quiet", "-r", ".ralph"]);
-    scene.git(&["commit", "--quiet", "--message", "Without Ralph"]);
-    scene.git(&["switch", "--quiet", "main"]);
+    make_without(&scene);
     let run = scene.start(&["run", "loop", "--parallel", "1"]);
     scene.wait_for_agent("RQ-0001");
     user(&scene);
@@ -76,6 +81,90 @@ fn a_branch_that_is_checked_out_again_is_worked_through() {
     scene.all_landed(3);
 }
 
+/// The branch is away while the first task lands, and again, with the second one in hand.
+fn away_and_back(remote: Remote, is_back_in_the_end: bool) {
+    let scene = Scene::new(remote, Books::Tracked);
+    scene.act(&[("RQ-0001", LASTING), ("RQ-0002", LASTING)]).tasks(2);
+    make_without(&scene);
+    let switch = |branch: &str| drop(scene.git(&["switch", "--quiet", branch]));
+    let run = scene.start(&["run", "loop", "--parallel", "1"]);
+    scene.wait_for_agent("RQ-0001");
+    switch("without");
+    scene.let_go("RQ-0001");
+    wait_until(PATIENCE, "a run that waits", || run.stderr().contains(WAITS));
+    switch("main");
+    scene.wait_for_agent("RQ-0002");
+    switch("without");
+    if is_back_in_the_end {
+        switch("main");
+    }
+    scene.let_go("RQ-0002");
+    let ran = run.wait(PATIENCE);
+    let is_behind = ran.success().stderr.contains("your checkout does not have what landed");
+    assert_eq!(is_behind, !is_back_in_the_end, "{ran}");
+    if is_behind {
+        switch("main");
+        if remote == Remote::Bare {
+            scene.git(&["pull", "--quiet", "--rebase", "--autostash", "origin", "main"]);
+        }
+    }
+    let shared = fs_err::read_to_string(scene.dir.join("shared.txt")).expect("it is there");
+    assert_eq!(shared.matches("agent").count(), 2, "{shared}{ran}");
+    scene.all_landed(2);
+}
+
+#[test]
+fn a_checkout_that_is_back_has_what_landed_meanwhile() {
+    away_and_back(Remote::Bare, true);
+    away_and_back(Remote::None, true);
+}
+
+#[test]
+fn a_checkout_that_is_still_away_is_told_to_be_behind() {
+    away_and_back(Remote::Bare, false);
+    away_and_back(Remote::None, false);
+}
+
+/// As `git stash pop` leaves the queue, where a task has been edited on both sides.
+fn conflict(scene: &Scene) {
+    scene.ralph(&["task", "edit", "title", "Mine", "RQ-0003"]).success();
+    scene.git(&["stash", "--quiet"]);
+    scene.ralph(&["task", "edit", "title", "Theirs", "RQ-0003"]).success();
+    scene.publish("Edit a task");
+    scene.sandbox.run("git", &scene.dir, ["stash", "pop"]).exited(1);
+}
+
+fn resolve(scene: &Scene) {
+    scene.ralph(&["queue", "resolve", "--take", "ours"]).success();
+    scene.git(&["add", ".ralph/queue.jsonc"]);
+}
+
+#[test]
+fn a_run_on_conflict_markers_is_refused_and_told_how_they_are_resolved() {
+    let scene = Scene::new(Remote::Bare, Books::Tracked);
+    scene.tasks(3);
+    conflict(&scene);
+    for args in [&["run", "loop", "--parallel", "1"][..], &["run", "loop"], &["run", "one"]] {
+        let ran = scene.ralph(args);
+        ran.exited(3);
+        assert!(ran.stderr.contains("conflict markers of git"), "{args:?}: {ran}");
+        assert!(ran.stderr.contains("`ralph queue resolve --dry-run`"), "{args:?}: {ran}");
+    }
+    assert!(scene.log("turns").is_empty(), "nothing was begun");
+    resolve(&scene);
+    scene.run(1, 0);
+    scene.all_landed(3);
+}
+
+#[test]
+fn conflict_markers_that_come_during_a_run_are_waited_for() {
+    let (scene, run) = waiting(conflict);
+    assert!(run.stderr().contains("conflict markers of git"), "{}", run.stderr());
+    resolve(&scene);
+    run.wait(PATIENCE).success();
+    scene.all_landed(3);
+}
+
 #[test]
 fn the_wait_ends_when_it_is_asked_to() {
     for (signal, code) in [(Some(Signal::INT), 130), (Some(Signal::TERM), 143), (None, 0)] {
@@ -109,7 +198,7 @@ fn a_worker_that_waits_holds_up_no_other() {
     let said = || fs_err::read_to_string(&log).unwrap_or_default();
     wait_until(PATIENCE, "a worker that waits", || said().contains("it is waited for"));
     scene.let_go("RQ-0001");
-    wait_until(PATIENCE, "the other to land", || scene.landed().len() == 1);
+    wait_until(PATIENCE, "the other to land", || run.stderr().contains("landed     RQ-0001"));
     scene.sandbox.write(&queue, whole);
     run.wait(PATIENCE).success();
     assert_eq!(scene.landed().len(), 2);
@@ -121,13 +210,28 @@ fn a_worker_that_waits_holds_up_no_other() {
 fn a_serial_run_waits_too() {
     let scene = Scene::new(Remote::None, Books::Tracked);
     let aside = scene.sandbox.path("aside.jsonc");
-    let act = format!("mv .ralph/queue.jsonc '{}'; echo x > x.txt", aside.display());
+    let act = format!("mv .ralph/queue.jsonc '{}'; echo x > $ID.txt", aside.display());
     scene.act(&[("RQ-0001", act.as_str())]).tasks(2);
     let run = scene.start(&["run", "loop"]);
     wait_until(PATIENCE, "a run that waits", || run.stderr().contains("it is waited for"));
-    fs_err::rename(&aside, scene.dir.join(".ralph/queue.jsonc")).expect("movable");
+    let queue = scene.dir.join(".ralph/queue.jsonc");
+    fs_err::rename(&aside, &queue).expect("movable");
     run.wait(PATIENCE).success();
     scene.all_landed(2);
+    // One that is stopped with work in its hands holds it, and says how it gets on.
+    scene.act(&[("RQ-0003", act.as_str())]).ralph(&["task", "add", "Task 3"]).success();
+    scene.commit("Another task");
+    let run = scene.start(&["run", "loop"]);
+    wait_until(PATIENCE, "a run that waits", || run.stderr().contains("it is waited for"));
+    scene.ralph(&["queue", "stop"]).success();
+    let ran = run.wait(STOPPED_WITHIN);
+    ran.exited(3);
+    assert!(ran.stdout.contains("held"), "{ran}");
+    assert!(ran.stderr.contains("`git checkout -- .ralph/queue.jsonc` brings it back"), "{ran}");
+    fs_err::rename(&aside, &queue).expect("movable");
+    scene.ralph(&["run", "loop"]).success();
+    scene.all_landed(3);
+    assert_eq!(scene.log("turns").len(), 3, "each agent was asked once");
 }
 
 #[test]
@@ -144,6 +248,10 @@ fn a_queue_that_git_has_is_not_to_be_made_anew() {
     fs_err::remove_file(scene.dir.join(".ralph/queue.jsonc")).expect("it is there");
     for args in commands {
         told(args, "`git checkout -- :/.ralph/queue.jsonc` brings it back");
+    }
+    scene.git(&["rm", "--quiet", "--cached", ".ralph/queue.jsonc"]);
+    for args in commands {
+        told(args, "`git checkout HEAD -- .ralph/queue.jsonc` brings it back");
     }
     scene.git(&["switch", "--quiet", "--create", "without"]);
     scene.commit("Without a queue");
