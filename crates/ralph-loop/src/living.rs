@@ -68,7 +68,7 @@ pub(crate) fn among(
     layout: &Layout,
     tasks: &BTreeSet<TaskId>,
 ) -> Result<BTreeSet<TaskId>, LivingError> {
-    held(layout, locks(layout)?.iter().filter(|task| tasks.contains(task)))
+    held(layout, locks(layout)?.iter().filter(|task| tasks.contains(*task)))
 }
 
 /// The workers among `living` of which `state` knows nothing: it was lost, or cannot be read.

@@ -126,7 +126,7 @@ impl Edit<'_> {
         };
         task.custom_fields.remove(crate::task::FORMER_IDS);
         task.set_status(how.status, self.now());
-        self.add_at(task, index)?;
+        self.insert_new(task, index);
         Ok(id)
     }
 }

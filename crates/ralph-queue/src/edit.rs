@@ -205,8 +205,7 @@ impl<'a> Edit<'a> {
         };
         let mut block = draft.block(at);
         if block.absorb_comments(copy) {
-            draft.take(at);
-            draft.insert_block(at, block);
+            draft.put_block(at, block);
         }
         let task = fold(draft.task(at), copy.task());
         if task != *draft.task(at) {
@@ -311,7 +310,11 @@ impl<'a> Edit<'a> {
     /// Adds `task`, and fills in `created_at` and `updated_at` when they are empty.
     pub fn add(&mut self, task: Task, position: &Position) -> Result<(), EditError> {
         let index = self.index_of(position)?;
-        self.add_at(task, index)
+        if self.find(task.id.as_str()).is_some() {
+            return Err(EditError::IdTaken { id: task.id });
+        }
+        self.insert_new(task, index);
+        Ok(())
     }
 
     pub(crate) fn index_of(&self, position: &Position) -> Result<usize, EditError> {
@@ -329,15 +332,6 @@ impl<'a> Edit<'a> {
     pub(crate) fn known_ids(&self) -> impl Iterator<Item = &str> {
         let tasks = || self.queue.tasks().chain(self.done.tasks());
         tasks().map(|task| task.id.as_str()).chain(tasks().flat_map(Task::former_ids))
-    }
-
-    /// Adds `task` where the one at `index` is now.
-    pub(crate) fn add_at(&mut self, task: Task, index: usize) -> Result<(), EditError> {
-        if self.find(task.id.as_str()).is_some() {
-            return Err(EditError::IdTaken { id: task.id });
-        }
-        self.insert_new(task, index);
-        Ok(())
     }
 
     /// Adds a task whose id nobody has where the one at `index` is now.

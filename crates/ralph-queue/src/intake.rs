@@ -285,8 +285,9 @@ impl Batch {
             }
         }
         let first = edit.index_of(position)?;
+        let renamed = added.renamed.iter().cloned().collect();
         for (index, (mut row, _)) in (first..).zip(rows) {
-            row.task.rename(&added.renamed);
+            row.task.rename(&renamed);
             added.added.push(row.task.id.clone());
             edit.insert_new(row.task, index);
         }

@@ -1,6 +1,6 @@
 //! Queue changes on texts alone, for a commit that is being made on another version of the files.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ralph_state::{TaskId, Timestamp};
 
@@ -158,7 +158,7 @@ pub fn under_own_id(texts: Texts<'_>, task: &Task, ids: &IdRules) -> Result<Task
         Some(renumbered) => renumbered.id.clone(),
         None => ids.id(queue.highest_number(ids) + 1).map_err(EditError::Id)?,
     };
-    own.rename(&[(task.id.clone(), id)]);
+    own.rename(&BTreeMap::from([(task.id.clone(), id)]));
     Ok(own)
 }
 
@@ -183,16 +183,18 @@ pub fn adopt_tasks(
     // Past the ids of the new tasks, too: one of them may only be free until it is added.
     let mut ids = ids.clone();
     ids.high_water = ids.highest(tasks.iter().map(|task| &task.id));
+    ids.high_water = queue.highest_number(&ids);
     let mut renamed = Vec::new();
     for task in tasks {
         if edit.find(task.id.as_str()).is_some() {
-            ids.high_water = ids.high_water.max(queue.highest_number(&ids)) + 1;
+            ids.high_water += 1;
             renamed.push((task.id.clone(), ids.id(ids.high_water).map_err(EditError::Id)?));
         }
     }
+    let new_ids = renamed.iter().cloned().collect();
     for task in tasks {
         let mut task = task.clone();
-        task.rename(&renamed);
+        task.rename(&new_ids);
         edit.add(task, &Position::Back)?;
     }
     let queue = edit.splice()?.queue;

@@ -76,22 +76,15 @@ impl Edit<'_> {
         for id in ids {
             indices.insert(self.open(id)?);
         }
-        let gone: BTreeSet<String> =
-            indices.iter().map(|index| self.queue.task(*index).id.to_string()).collect();
-        let stays = |task: &&Task| !gone.contains(task.id.as_str());
-        for id in &gone {
-            let names = |task: &&Task| task.references().any(|other| other == id);
-            let by: Vec<TaskId> = self
-                .queue
-                .tasks()
-                .chain(self.done.tasks())
-                .filter(stays)
-                .filter(names)
-                .map(|task| task.id.clone())
-                .collect();
-            if !by.is_empty() {
-                return Err(EditError::Referenced { id: id.clone(), by });
-            }
+        let gone: BTreeSet<TaskId> =
+            indices.iter().map(|index| self.queue.task(*index).id.clone()).collect();
+        let stay =
+            || self.queue.tasks().chain(self.done.tasks()).filter(|it| !gone.contains(&it.id));
+        let first = stay().flat_map(Task::references).filter_map(|id| gone.get(id)).min();
+        if let Some(id) = first {
+            let names = |task: &&Task| task.references().any(|other| other == id.as_str());
+            let by = stay().filter(names).map(|task| task.id.clone()).collect();
+            return Err(EditError::Referenced { id: id.to_string(), by });
         }
         for index in indices.into_iter().rev() {
             self.queue.take(index);

@@ -40,15 +40,12 @@ impl Edit<'_> {
             }
         }
         // Last, since the problems name tasks by the ids they had.
-        for problem in &problems {
-            let Some(id) = &problem.task else { continue };
-            match problem.code {
-                "not_finished" => self.reopen(id),
-                "id_format" => self.renumber(id, rules)?,
-                _ => {}
-            }
-        }
-        Ok(())
+        let with = |code: &'static str| {
+            let such = problems.iter().filter(move |problem| problem.code == code);
+            such.filter_map(|problem| problem.task.as_ref())
+        };
+        self.reopen(&with("not_finished").cloned().collect());
+        self.renumber(with("id_format"), rules)
     }
 
     /// For each problem where the tasks are that it may be about.
@@ -134,30 +131,46 @@ impl Edit<'_> {
         Ok(())
     }
 
-    /// Gives a task an id of the right form; those that name it follow.
-    fn renumber(&mut self, old: &TaskId, rules: &Rules) -> Result<(), EditError> {
-        let new = self.spend_id(&rules.ids)?;
-        let pair = [(old.clone(), new.clone())];
+    /// Gives tasks ids of the right form; those that name them follow.
+    fn renumber<'i>(
+        &mut self,
+        old: impl Iterator<Item = &'i TaskId>,
+        rules: &Rules,
+    ) -> Result<(), EditError> {
+        let mut ids = BTreeMap::new();
+        for id in old {
+            if !ids.contains_key(id) {
+                ids.insert(id.clone(), self.spend_id(&rules.ids)?);
+            }
+        }
+        if ids.is_empty() {
+            return Ok(());
+        }
         for draft in [&mut self.queue, &mut self.done] {
             for index in 0..draft.len() {
                 let task = draft.task(index);
-                if task.id == *old {
-                    draft.task_mut(index).give_id(new.clone());
-                } else if task.references().any(|id| id == old.as_str()) {
-                    draft.task_mut(index).rename(&pair);
+                let mut named = task.references().chain([task.id.as_str()]);
+                let is_concerned = named.any(|id| ids.contains_key(id));
+                drop(named);
+                if is_concerned {
+                    draft.task_mut(index).rename(&ids);
                 }
             }
         }
         Ok(())
     }
 
-    /// Moves a task that is not finished from the done file to the queue.
-    fn reopen(&mut self, id: &TaskId) {
-        let unfinished =
-            |(own, status): (&str, Status)| own == id.as_str() && !status.is_terminal();
-        let index = self.done.ids_and_statuses().position(unfinished);
-        if let Some(index) = index {
-            let block = self.done.take(index);
+    /// Moves the tasks with those ids that are not finished from the done file to the queue.
+    fn reopen(&mut self, ids: &BTreeSet<TaskId>) {
+        let unfinished = |(id, status): (&str, Status)| ids.contains(id) && !status.is_terminal();
+        let places: Vec<usize> = self
+            .done
+            .ids_and_statuses()
+            .enumerate()
+            .filter_map(|(index, task)| unfinished(task).then_some(index))
+            .collect();
+        let blocks: Vec<_> = places.iter().rev().map(|index| self.done.take(*index)).collect();
+        for block in blocks.into_iter().rev() {
             self.queue.insert_block(self.queue.len(), block);
         }
     }

@@ -1,6 +1,6 @@
 //! Which tasks can start now, and why the others cannot.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use ralph_state::{TaskId, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -474,6 +474,7 @@ impl<'q, 's> Readiness<'q, 's> {
 
     fn unmet<W: AsRef<str>>(&self, task: &Task<W>) -> Vec<UnmetDependency> {
         let mut unmet: Vec<UnmetDependency> = Vec::new();
+        let mut seen = HashSet::new();
         let blockers = self.blockers.get(task.id.as_str()).into_iter().flatten();
         let needed =
             task.depends_on.iter().map(|id| id.as_ref().trim()).filter(|id| !id.is_empty());
@@ -483,7 +484,7 @@ impl<'q, 's> Readiness<'q, 's> {
                 Some(status) if status.is_terminal() => continue,
                 Some(status) => UnmetDependency::NotComplete { id: id.to_owned(), status: *status },
             };
-            if !unmet.contains(&dependency) {
+            if seen.insert(id) {
                 unmet.push(dependency);
             }
         }

@@ -279,15 +279,15 @@ impl Task {
         self.custom_fields.insert(FORMER_IDS.to_owned(), ids);
     }
 
-    /// Gives new ids, by pairs of old and new, to the task and to those it names.
-    pub(crate) fn rename(&mut self, ids: &[(TaskId, TaskId)]) {
-        if let Some((_, new)) = ids.iter().find(|(old, _)| *old == self.id) {
+    /// Gives new ids, by their old ones, to the task and to those it names.
+    pub(crate) fn rename(&mut self, ids: &BTreeMap<TaskId, TaskId>) {
+        if let Some(new) = ids.get(&self.id) {
             self.give_id(new.clone());
         }
         let lists =
             [&mut self.depends_on, &mut self.blocks, &mut self.relates_to].into_iter().flatten();
         for reference in lists.chain(&mut self.duplicates).chain(&mut self.parent_id) {
-            if let Some((_, new)) = ids.iter().find(|(old, _)| old.as_str() == reference) {
+            if let Some(new) = ids.get(reference.as_str()) {
                 new.as_str().clone_into(reference);
             }
         }

@@ -1,5 +1,6 @@
 //! Names of tasks.
 
+use std::borrow::Borrow;
 use std::fmt;
 use std::str::FromStr;
 
@@ -100,6 +101,13 @@ impl From<TaskId> for String {
 
 impl AsRef<str> for TaskId {
     fn as_ref(&self) -> &str {
+        &self.0
+    }
+}
+
+/// So that a map by id can be asked for a text.
+impl Borrow<str> for TaskId {
+    fn borrow(&self) -> &str {
         &self.0
     }
 }

@@ -1,9 +1,11 @@
 //! Changes to a document: tasks changed, added, moved and removed, then one new text.
 
 use std::borrow::Cow;
+use std::cell::{Cell, OnceCell};
 use std::collections::BTreeSet;
 
 use jsonc_parser::ast::Value as Node;
+use ralph_state::TaskId;
 
 use super::frame::identity;
 use super::patch::Patch;
@@ -22,7 +24,22 @@ use crate::value::Value;
 pub struct Draft<'a> {
     document: &'a Document,
     entries: Vec<Entry>,
+    by_id: ById,
 }
+
+/// Where tasks are, by their ids: kept once many have been asked for.
+#[derive(Clone, Debug, Default)]
+struct ById {
+    /// How many were asked for since the ids or the order changed.
+    asked: Cell<usize>,
+    /// The places of all tasks, in the order of their ids, those of one id in that of the list.
+    places: OnceCell<Vec<usize>>,
+    /// The task that was lent last to be changed, and its id then.
+    lent: Option<(usize, TaskId)>,
+}
+
+/// So many are looked for one by one: an order costs as much as some of these.
+const ONE_BY_ONE: usize = 16;
 
 #[derive(Clone, Debug)]
 struct Entry {
@@ -127,7 +144,7 @@ impl<'a> Draft<'a> {
     pub(super) fn new(document: &'a Document) -> Self {
         let entries =
             (0..document.len()).map(|index| Entry { origin: Origin::Here(index), changed: None });
-        Self { document, entries: entries.collect() }
+        Self { document, entries: entries.collect(), by_id: ById::default() }
     }
 
     /// What the changes are made to.
@@ -138,12 +155,14 @@ impl<'a> Draft<'a> {
     /// Puts the tasks into an order; those that are equal stay as they stand to each other.
     pub fn sort_by(&mut self, compare: impl Fn(&Task, &Task) -> std::cmp::Ordering) {
         let document = self.document;
+        self.by_id = ById::default();
         self.entries.sort_by(|a, b| compare(a.task(document), b.task(document)));
     }
 
     /// Puts the tasks into the order of their `ranks`, one for each; those of one rank stay as they
     /// stand to each other.
     pub(crate) fn arrange(&mut self, ranks: &[usize]) {
+        self.by_id = ById::default();
         let mut ranked: Vec<(usize, Entry)> =
             ranks.iter().copied().zip(self.entries.drain(..)).collect();
         ranked.sort_by_key(|(rank, _)| *rank);
@@ -172,19 +191,45 @@ impl<'a> Draft<'a> {
 
     /// The task at `index`, to be changed.
     pub fn task_mut(&mut self, index: usize) -> &mut Task {
+        if self.has_new_id() {
+            self.by_id = ById::default();
+        }
         let Entry { origin, changed } = &mut self.entries[index];
-        changed.get_or_insert_with(|| match origin {
+        let task = changed.get_or_insert_with(|| match origin {
             Origin::Here(index) => Box::new(self.document.task(*index).clone()),
             Origin::Block(block) => Box::new(block.task.clone()),
             Origin::New => unreachable!("a new task is made with its value"),
-        })
+        });
+        self.by_id.lent = Some((index, task.id.clone()));
+        task
+    }
+
+    /// Whether the task that was lent last has another id since.
+    fn has_new_id(&self) -> bool {
+        self.by_id.lent.as_ref().is_some_and(|(index, id)| self.task(*index).id != *id)
     }
 
     /// Where the task with that id is now: the first that is not rejected, else the first.
     pub fn position(&self, id: &str) -> Option<usize> {
+        let ById { asked, places, .. } = &self.by_id;
+        asked.set(asked.get() + 1);
+        if asked.get() <= ONE_BY_ONE || self.has_new_id() {
+            return self.first_of(id, 0..self.len());
+        }
+        let own = |index: usize| self.entries[index].id_and_status(self.document).0;
+        let places = places.get_or_init(|| {
+            let mut places: Vec<usize> = (0..self.len()).collect();
+            places.sort_by_key(|index| own(*index));
+            places
+        });
+        let before = places.partition_point(|index| own(*index) < id);
+        self.first_of(id, places[before..].iter().copied().take_while(|index| own(*index) == id))
+    }
+
+    fn first_of(&self, id: &str, places: impl IntoIterator<Item = usize>) -> Option<usize> {
         let mut rejected = None;
-        for (index, entry) in self.entries.iter().enumerate() {
-            let (own, status) = entry.id_and_status(self.document);
+        for index in places {
+            let (own, status) = self.entries[index].id_and_status(self.document);
             if own == id {
                 if status != Status::Rejected {
                     return Some(index);
@@ -236,17 +281,28 @@ impl<'a> Draft<'a> {
     /// Adds a task before the one at `index`, or at the end. Its text takes the style of its
     /// neighbour.
     pub fn insert(&mut self, index: usize, task: Task) {
+        self.by_id = ById::default();
         self.entries.insert(index, Entry { origin: Origin::New, changed: Some(Box::new(task)) });
     }
 
     /// Adds a task that was taken out of a document, with its comments.
     pub fn insert_block(&mut self, index: usize, mut block: Block) {
+        self.by_id = ById::default();
         let changed = block.changed.take();
         self.entries.insert(index, Entry { origin: Origin::Block(Box::new(block)), changed });
     }
 
+    /// Puts a task that was taken out of a document in the place of the one at `index`, with its
+    /// comments.
+    pub fn put_block(&mut self, index: usize, mut block: Block) {
+        self.by_id = ById::default();
+        let changed = block.changed.take();
+        self.entries[index] = Entry { origin: Origin::Block(Box::new(block)), changed };
+    }
+
     /// Takes the task at `index` out, with its comments.
     pub fn take(&mut self, index: usize) -> Block {
+        self.by_id = ById::default();
         let block = self.block(index);
         self.entries.remove(index);
         block
@@ -297,6 +353,7 @@ impl<'a> Draft<'a> {
 
     /// Moves the task at `from` to the place that is `to` once it is taken out.
     pub fn shift(&mut self, from: usize, to: usize) {
+        self.by_id = ById::default();
         let entry = self.entries.remove(from);
         self.entries.insert(to, entry);
     }

@@ -1055,6 +1055,28 @@ proptest! {
         }
     }
 
+    /// However often it was asked before, and whatever changed meanwhile, ids too.
+    #[test]
+    fn a_task_is_found_where_it_is(tasks in tasks(), changes in prop::collection::vec((change(), any::<prop::sample::Index>(), 1..6_usize), 0..12)) {
+        let text = Noise::new(&[]).document(&tasks);
+        let document = Document::parse(text).unwrap();
+        let mut draft = document.draft();
+        let mut model = tasks;
+        for (change, at, number) in changes {
+            change.apply(&mut draft, &mut model);
+            if let Some(at) = (!model.is_empty()).then(|| at.index(model.len())) {
+                draft.task_mut(at).id = id(number);
+                model[at].id = id(number);
+            }
+            for number in (0..6).chain(0..6).chain([50]).chain(0..6) {
+                let of_id = |task: &Task| task.id == id(number);
+                let first = |wanted: &dyn Fn(&Task) -> bool| model.iter().position(wanted);
+                let expected = first(&|task| of_id(task) && task.status != Status::Rejected);
+                prop_assert_eq!(draft.position(id(number).as_str()), expected.or_else(|| first(&of_id)));
+            }
+        }
+    }
+
     #[test]
     fn comments_stay_with_their_tasks(tasks in tasks(), bytes in noise(), changes in prop::collection::vec(change(), 1..5)) {
         let text = Noise::new(&bytes).document(&tasks);

@@ -1,6 +1,6 @@
 //! Three versions of a queue file become one, task by task and field by field.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use ralph_state::{TaskId, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -236,10 +236,15 @@ pub(crate) fn fold(kept: &Task, other: &Task) -> Task {
 fn move_to_done(files: &mut [Document; 2], ids: &BTreeSet<TaskId>) -> Result<(), SpliceError> {
     let [queue, done] = files;
     let (mut from, mut to) = (queue.draft(), done.draft());
-    for id in ids {
-        if let (Some(at), None) = (from.position(id.as_str()), to.position(id.as_str())) {
-            to.insert_block(to.len(), from.take(at));
-        }
+    let is_only_here = |id: &&TaskId| to.position(id.as_str()).is_none();
+    let places = ids.iter().filter(is_only_here).filter_map(|id| from.position(id.as_str()));
+    let mut places: Vec<(usize, usize)> = places.zip(0..).collect();
+    places.sort_unstable();
+    let places = places.into_iter().rev();
+    let mut blocks: Vec<(usize, Block)> = places.map(|(at, rank)| (rank, from.take(at))).collect();
+    blocks.sort_by_key(|(rank, _)| *rank);
+    for (_, block) in blocks {
+        to.insert_block(to.len(), block);
     }
     let spliced = [from.splice()?, to.splice()?];
     for (document, spliced) in files.iter_mut().zip(spliced) {
@@ -264,8 +269,8 @@ fn merge(
     }
     let (base_draft, their_draft) = (base.draft(), theirs.draft());
     let (base_ids, their_ids) = (positions(&base_draft), positions(&their_draft));
-    let mut merge =
-        Merge { base: base_draft, base_ids, merged: ours.draft(), ids: None, conflicts };
+    let (merged, shared_ids) = (ours.draft(), shared_ids(ours));
+    let mut merge = Merge { base: base_draft, base_ids, merged, ids: None, shared_ids, conflicts };
     merge.reorder(&their_ids);
     for index in 0..their_draft.len() {
         merge.take_theirs(&their_draft, index);
@@ -328,11 +333,13 @@ fn merge_frame(
 
 struct Merge<'a> {
     base: Draft<'a>,
-    base_ids: BTreeMap<TaskId, usize>,
+    base_ids: HashMap<TaskId, usize>,
     /// Ours, becoming the result.
     merged: Draft<'a>,
-    /// Where its tasks are; nothing after one came or went.
-    ids: Option<BTreeMap<TaskId, usize>>,
+    /// Where its tasks are; nothing after they were arranged anew.
+    ids: Option<HashMap<TaskId, usize>>,
+    /// Ids that several of them have, as rejected ones may.
+    shared_ids: HashSet<TaskId>,
     conflicts: &'a mut Vec<Conflict>,
 }
 
@@ -341,19 +348,39 @@ impl Merge<'_> {
         self.ids.get_or_insert_with(|| positions(&self.merged)).get(id).copied()
     }
 
+    /// Adds a task whose id nobody has.
+    fn insert(&mut self, at: usize, block: Block) {
+        if let Some(ids) = &mut self.ids {
+            ids.values_mut().filter(|place| **place >= at).for_each(|place| *place += 1);
+            ids.insert(block.task().id.clone(), at);
+        }
+        self.merged.insert_block(at, block);
+    }
+
+    fn remove(&mut self, at: usize) {
+        let id = self.merged.take(at).task().id.clone();
+        if self.shared_ids.contains(&id) {
+            // Another one of them is to be found now.
+            self.ids = None;
+        } else if let Some(ids) = &mut self.ids {
+            ids.remove(&id);
+            ids.values_mut().filter(|place| **place > at).for_each(|place| *place -= 1);
+        }
+    }
+
     /// Puts the tasks that all versions have into the order of the side that changed it. What ours
     /// added stays behind the task that it follows.
-    fn reorder(&mut self, their_ids: &BTreeMap<TaskId, usize>) {
+    fn reorder(&mut self, their_ids: &HashMap<TaskId, usize>) {
         let our_ids = positions(&self.merged);
         let mut base: Vec<(usize, &TaskId)> = self
             .base_ids
             .iter()
-            .filter(|(id, _)| our_ids.contains_key(id) && their_ids.contains_key(id))
+            .filter(|(id, _)| our_ids.contains_key(*id) && their_ids.contains_key(*id))
             .map(|(id, at)| (*at, id))
             .collect();
         base.sort_unstable();
         let base: Vec<&TaskId> = base.into_iter().map(|(_, id)| id).collect();
-        let sorted = |ids: &BTreeMap<TaskId, usize>| {
+        let sorted = |ids: &HashMap<TaskId, usize>| {
             let mut order = base.clone();
             order.sort_by_key(|id| ids[*id]);
             order
@@ -418,7 +445,7 @@ impl Merge<'_> {
     }
 
     /// Removes what theirs removed and ours left as it was.
-    fn remove_gone(&mut self, their_ids: &BTreeMap<TaskId, usize>) {
+    fn remove_gone(&mut self, their_ids: &HashMap<TaskId, usize>) {
         for index in 0..self.base.len() {
             let id = self.base.task(index).id.clone();
             let Some(at) = self.position(&id).filter(|_| !their_ids.contains_key(&id)) else {
@@ -426,8 +453,7 @@ impl Merge<'_> {
             };
             let (base, ours) = (self.base.task(index), self.merged.task(at));
             if base == ours {
-                self.merged.take(at);
-                self.ids = None;
+                self.remove(at);
             } else {
                 self.conflicts.push(removed(&id, [Some(base), Some(ours), None]));
             }
@@ -439,17 +465,16 @@ impl Merge<'_> {
     fn add(&mut self, theirs: &Draft<'_>, index: usize) {
         let before = (0..index).rev().find_map(|index| self.position(&theirs.task(index).id));
         let mut at = before.map_or(0, |at| at + 1);
-        let age = |task: &Task| (task.created_at.clone(), task.id.clone());
         let task = theirs.task(index);
         while at < self.merged.len() {
             let next = self.merged.task(at);
-            if self.base_ids.contains_key(&next.id) || age(next) > age(task) {
+            let is_younger = (&next.created_at, &next.id) > (&task.created_at, &task.id);
+            if is_younger || self.base_ids.contains_key(&next.id) {
                 break;
             }
             at += 1;
         }
-        self.merged.insert_block(at, theirs.block(index));
-        self.ids = None;
+        self.insert(at, theirs.block(index));
     }
 
     /// Merges a task that both have, at `base` and `at`.
@@ -461,8 +486,7 @@ impl Merge<'_> {
         }
         // Comments count as a change.
         if base.as_ref().is_some_and(|base| base.same_text(&ours)) {
-            self.merged.take(at);
-            return self.merged.insert_block(at, theirs.clone());
+            return self.merged.put_block(at, theirs.clone());
         }
         let base_task = base.as_ref().map(Block::task);
         let sides = [base_task, Some(ours.task()), Some(theirs.task())];
@@ -487,8 +511,7 @@ impl Merge<'_> {
             for comment in added {
                 ours.add_comment(comment);
             }
-            self.merged.take(at);
-            self.merged.insert_block(at, ours);
+            self.merged.put_block(at, ours);
         }
     }
 }
@@ -499,9 +522,15 @@ fn removed(task: &TaskId, sides: [Option<&Task>; 3]) -> Conflict {
     Conflict { task: Some(task.clone()), field: None, base, ours, theirs }
 }
 
+/// The ids that several tasks have.
+fn shared_ids(document: &Document) -> HashSet<TaskId> {
+    let mut seen = HashSet::new();
+    document.tasks().iter().map(|task| &task.id).filter(|id| !seen.insert(*id)).cloned().collect()
+}
+
 /// Where each task is, by the rule of [`Draft::position`].
-fn positions(draft: &Draft<'_>) -> BTreeMap<TaskId, usize> {
-    let mut positions = BTreeMap::new();
+fn positions(draft: &Draft<'_>) -> HashMap<TaskId, usize> {
+    let mut positions = HashMap::new();
     for (index, task) in draft.tasks().enumerate() {
         let at = positions.entry(task.id.clone()).or_insert(index);
         if draft.task(*at).status == Status::Rejected && task.status != Status::Rejected {
@@ -643,6 +672,7 @@ fn renumber(
         added.map(|task| (task.id.clone(), task.clone())).collect()
     };
     let (added_ours, added_theirs) = (added(ours), added(theirs));
+    let (former_ours, former_theirs) = (by_former_id(&added_ours), by_former_id(&added_theirs));
     let (mut of_ours, mut of_theirs) = (Vec::new(), Vec::new());
     let mut next = BTreeMap::new();
     for (id, one) in &added_ours {
@@ -650,13 +680,13 @@ fn renumber(
             continue;
         };
         if let Some(new) =
-            renumbered(one, &added_theirs).filter(|new| !added_ours.contains_key(new))
+            renumbered(one, &former_theirs).filter(|new| !added_ours.contains_key(new))
         {
             of_ours.push((id.clone(), new));
             continue;
         }
         if let Some(new) =
-            renumbered(other, &added_ours).filter(|new| !added_theirs.contains_key(new))
+            renumbered(other, &former_ours).filter(|new| !added_theirs.contains_key(new))
         {
             of_theirs.push((id.clone(), new));
             continue;
@@ -673,10 +703,11 @@ fn renumber(
         list.push((id.clone(), new));
     }
     for (files, ids) in [(ours, &of_ours), (theirs, &of_theirs)] {
+        let ids: BTreeMap<TaskId, TaskId> = ids.iter().cloned().collect();
         for document in files.iter_mut().filter(|_| !ids.is_empty()) {
             let mut draft = document.draft();
             for index in 0..draft.len() {
-                draft.task_mut(index).rename(ids);
+                draft.task_mut(index).rename(&ids);
             }
             if let Some(renamed) = draft.splice()? {
                 *document = renamed;
@@ -688,11 +719,21 @@ fn renumber(
     Ok(of_ours)
 }
 
+/// The tasks that had each id before.
+fn by_former_id(tasks: &BTreeMap<TaskId, Task>) -> HashMap<&str, Vec<&Task>> {
+    let mut by_id: HashMap<&str, Vec<&Task>> = HashMap::new();
+    for task in tasks.values() {
+        for id in task.former_ids() {
+            by_id.entry(id).or_default().push(task);
+        }
+    }
+    by_id
+}
+
 /// The id that the other side gave to its version of `task`, which had the same id before.
-fn renumbered(task: &Task, others: &BTreeMap<TaskId, Task>) -> Option<TaskId> {
-    let was = |other: &&Task| other.former_ids().any(|old| old == task.id.as_str());
-    let mut renumbered = others.values().filter(was).filter(|other| other.is_version_of(task));
-    renumbered.next().map(|other| other.id.clone())
+fn renumbered(task: &Task, others: &HashMap<&str, Vec<&Task>>) -> Option<TaskId> {
+    let others = others.get(task.id.as_str())?;
+    others.iter().find(|other| other.is_version_of(task)).map(|other| other.id.clone())
 }
 
 #[cfg(test)]
