@@ -842,7 +842,7 @@ impl Coordinator<'_> {
         let is_new_elsewhere = self.absence.as_ref().is_some_and(|absence| {
             absence.idle_since.is_none() && matches!(absence.away, Away::Elsewhere { .. })
         });
-        if is_new_elsewhere && !self.target_offers()? {
+        if is_new_elsewhere && !self.has_more()? {
             return Ok(false);
         }
         let now = Instant::now();
@@ -864,9 +864,14 @@ impl Coordinator<'_> {
         }
     }
 
-    /// Whether the queue of the target, as git knows it here, has a task to begin. One that it
-    /// does not have or that cannot be read may have.
-    fn target_offers(&mut self) -> Result<bool, RunError> {
+    /// Whether a task waits to be gone on with, or the queue of the target, as git knows it here,
+    /// has one to begin. A queue that it does not have or that cannot be read may have.
+    fn has_more(&mut self) -> Result<bool, RunError> {
+        let goes_on =
+            |record: &WorkerRecord| !record.is_terminal() && recover::stuck(record).is_none();
+        if self.state()?.workers.iter().any(goes_on) {
+            return Ok(true);
+        }
         let Some(tip) = tip(self.project, &self.ground)? else { return Ok(true) };
         let queue = books::queue_at(&self.project.repo, &self.project.config.queue, &tip)?;
         let Some(queue) = queue else { return Ok(true) };

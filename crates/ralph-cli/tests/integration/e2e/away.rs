@@ -81,6 +81,23 @@ fn a_branch_that_is_checked_out_again_is_worked_through() {
     scene.all_landed(3);
 }
 
+#[test]
+fn a_task_whose_worker_dies_while_the_branch_is_away_waits_for_it() {
+    let scene = Scene::new(Remote::Bare, Books::Tracked);
+    scene.act(&[("RQ-0001", LASTING)]).tasks(1);
+    make_without(&scene);
+    let run = scene.start(&["run", "loop", "--parallel", "1"]);
+    scene.wait_for_agent("RQ-0001");
+    scene.git(&["switch", "--quiet", "without"]);
+    let worker = scene.records()[0]["worker"]["pid"].as_u64().expect("a worker").to_string();
+    scene.sandbox.run("kill", &scene.dir, ["-9", &worker]).success();
+    wait_until(PATIENCE, "a run that waits", || run.stderr().contains(WAITS));
+    scene.git(&["switch", "--quiet", "main"]);
+    scene.go_on();
+    run.wait(PATIENCE).success();
+    scene.all_landed(1);
+}
+
 /// The branch is away while the first task lands, and again, with the second one in hand.
 fn away_and_back(remote: Remote, is_back_in_the_end: bool) {
     let scene = Scene::new(remote, Books::Tracked);
@@ -227,7 +244,7 @@ fn a_serial_run_waits_too() {
     let ran = run.wait(STOPPED_WITHIN);
     ran.exited(3);
     assert!(ran.stdout.contains("held"), "{ran}");
-    assert!(ran.stderr.contains("`git checkout -- .ralph/queue.jsonc` brings it back"), "{ran}");
+    assert!(ran.stderr.contains("`git checkout -- :/.ralph/queue.jsonc` brings it back"), "{ran}");
     fs_err::rename(&aside, &queue).expect("movable");
     scene.ralph(&["run", "loop"]).success();
     scene.all_landed(3);
@@ -251,7 +268,7 @@ fn a_queue_that_git_has_is_not_to_be_made_anew() {
     }
     scene.git(&["rm", "--quiet", "--cached", ".ralph/queue.jsonc"]);
     for args in commands {
-        told(args, "`git checkout HEAD -- .ralph/queue.jsonc` brings it back");
+        told(args, "`git checkout HEAD -- :/.ralph/queue.jsonc` brings it back");
     }
     scene.git(&["switch", "--quiet", "--create", "without"]);
     scene.commit("Without a queue");
