@@ -205,15 +205,22 @@ pub fn losses(base: &Queue, now: &Queue) -> Vec<Loss> {
             *known = task;
         }
     }
+    // Who had an id before is that task only as a version of it: another may have come in under
+    // the same id, and been given a new one.
+    let mut by_former: HashMap<&str, Vec<&Task>> = HashMap::new();
     for task in all() {
         for old in task.former_ids() {
-            by_id.entry(old).or_insert(task);
+            by_former.entry(old).or_default().push(task);
         }
     }
+    let is_renamed = |task: &Task| {
+        let had_it = by_former.get(task.id.as_str());
+        had_it.is_some_and(|had_it| had_it.iter().any(|other| other.is_version_of(task)))
+    };
     let open = base.tasks().map(|task| (task, true));
     for (task, is_open) in open.chain(base.done_tasks().iter().map(|task| (task, false))) {
         match by_id.get(task.id.as_str()).copied() {
-            None if is_open => {
+            None if is_open && !is_renamed(task) => {
                 losses.push(Loss::Lost { task: task.id.clone(), title: task.title.clone() });
             }
             Some(other) if !is_same(task, other) => losses.push(Loss::Reused {
@@ -302,5 +309,20 @@ mod tests {
         let other = TWO.replace("two", "zwei").replace("-02T", "-05T");
         let losses = losses(&base, &read(&other));
         assert!(matches!(losses[0], Loss::Lost { .. }) && matches!(losses[1], Loss::Reused { .. }));
+    }
+
+    #[test]
+    fn a_task_with_another_id_is_no_loss_and_another_task_is_no_stand_in() {
+        let read = |tasks: &str| Queue::new(Document::parse(queue(tasks)).unwrap(), None);
+        let former = |task: &str| {
+            task.replace("RQ-2", "RQ-3")
+                .replace("},", r#","custom_fields":{"former_ids":"RQ-2"}},"#)
+        };
+        let base = read(&format!("{ONE}{TWO}"));
+        let renumbered = former(TWO);
+        assert_eq!(losses(&base, &read(&format!("{ONE}{renumbered}"))), []);
+        let other = renumbered.replace("two", "other");
+        let lost = Loss::Lost { task: "RQ-2".parse().unwrap(), title: "two".to_owned() };
+        assert_eq!(losses(&base, &read(&format!("{ONE}{other}"))), [lost]);
     }
 }

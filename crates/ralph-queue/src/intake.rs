@@ -11,7 +11,7 @@ use crate::document::{Document, Lines, NewEntry, NewTask, ParseError, locate};
 use crate::edit::{self, Edit, EditError, Spliced};
 use crate::ids::IdRules;
 use crate::queue::Queue;
-use crate::task::Task;
+use crate::task::{FORMER_IDS, Task};
 use crate::validate::{self, Problem, Rules};
 use crate::value::{Map, Value};
 
@@ -278,16 +278,17 @@ impl Batch {
         edit.raise_high_water(highest);
         for (row, _) in rows.iter_mut().filter(|(_, keeps)| !keeps) {
             let id = edit.spend_id(ids)?;
+            let name = std::mem::replace(&mut row.task.id, id.clone());
+            // Here it never had another id: that may be one of a task that is there, or was.
+            row.task.custom_fields.remove(FORMER_IDS);
             if row.has_id {
-                added.renamed.push((row.task.id.clone(), id));
-            } else {
-                row.task.id = id;
+                added.renamed.push((name, id));
             }
         }
         let first = edit.index_of(position)?;
         let renamed = added.renamed.iter().cloned().collect();
         for (index, (mut row, _)) in (first..).zip(rows) {
-            row.task.rename(&renamed);
+            row.task.follow(&renamed);
             added.added.push(row.task.id.clone());
             edit.insert_new(row.task, index);
         }

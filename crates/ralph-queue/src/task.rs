@@ -284,6 +284,11 @@ impl Task {
         if let Some(new) = ids.get(&self.id) {
             self.give_id(new.clone());
         }
+        self.follow(ids);
+    }
+
+    /// Names tasks by their new ids that it named by their old ones.
+    pub(crate) fn follow(&mut self, ids: &BTreeMap<TaskId, TaskId>) {
         let lists =
             [&mut self.depends_on, &mut self.blocks, &mut self.relates_to].into_iter().flatten();
         for reference in lists.chain(&mut self.duplicates).chain(&mut self.parent_id) {

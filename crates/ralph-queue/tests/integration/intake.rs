@@ -181,6 +181,23 @@ fn ids_that_are_taken() {
 }
 
 #[test]
+fn who_gets_a_new_id_never_had_the_one_it_came_with() {
+    let text = r#"[{"id":"RQ-0001","title":"same","custom_fields":{"former_ids":"RQ-0005"}},{"id":"RQ-0009","title":"other","custom_fields":{"former_ids":"RQ-0008"}}]"#;
+    let queue = queue();
+    for (given, kept) in [(GivenIds::Replace, None), (GivenIds::RenameTaken, Some("RQ-0009"))] {
+        let mut edit = Edit::new(&queue, "2026-01-01T00:00:00Z".parse().unwrap());
+        let batch = Batch::from_json(text).unwrap();
+        let added = batch.add(&mut edit, given, &IdRules::default(), &Position::Back).unwrap();
+        assert_eq!(added.renamed[0].0.as_str(), "RQ-0001");
+        // Also once the task with that id is gone.
+        edit.queue.take(0);
+        assert_eq!(edit.find("RQ-0001"), None);
+        assert_eq!(edit.find("RQ-0005"), None);
+        assert_eq!(edit.find("RQ-0008").map(|(_, task)| task.id.as_str()), kept);
+    }
+}
+
+#[test]
 fn a_table_of_0_4_0_is_read() {
     let table = "id,title,status,priority,tags,scope,evidence,plan,notes,request,created_at,updated_at,completed_at,depends_on,custom_fields,parent_id\n\
         RQ-0001,\"One, two\",todo,high,\"a,b\",,e1;e2,,,,2026-01-01T00:00:00Z,,,RQ-2,\"k=v,l=w\",\n";
