@@ -140,9 +140,10 @@ impl ErrorKind {
         }
     }
 
-    /// Whether the same command may succeed later as it stands.
+    /// Whether the same command may succeed later: as it stands, or with what is there now after a
+    /// conflict.
     pub(crate) const fn is_retryable(self) -> bool {
-        matches!(self, Self::Busy | Self::Interrupted | Self::Terminated)
+        matches!(self, Self::Busy | Self::Conflict | Self::Interrupted | Self::Terminated)
     }
 }
 

@@ -117,15 +117,7 @@ impl Ui {
         &self,
         lines: impl IntoIterator<Item: AsRef<[String]>>,
     ) -> Result<(), CliError> {
-        let mut text = String::new();
-        for fields in lines {
-            for (number, field) in fields.as_ref().iter().enumerate() {
-                text.push_str(if number == 0 { "" } else { "\t" });
-                push(&mut Shown(&mut text), format_args!("{field}"));
-            }
-            text.push('\n');
-        }
-        self.to_stdout(&text)
+        self.print_as_it_is(Text::fields(lines))
     }
 
     /// Says something on stderr. With `--json` it is silent: the document says it.
@@ -293,6 +285,58 @@ impl Text {
         self
     }
 
+    /// Lines of fields, with tabs between them.
+    pub(crate) fn fields(lines: impl IntoIterator<Item: AsRef<[String]>>) -> Self {
+        let mut text = String::new();
+        for fields in lines {
+            for (number, field) in fields.as_ref().iter().enumerate() {
+                text.push_str(if number == 0 { "" } else { "\t" });
+                push(&mut Shown(&mut text), format_args!("{field}"));
+            }
+            text.push('\n');
+        }
+        Self(text)
+    }
+
+    /// The bytes that are seen of it.
+    pub(crate) fn len(&self) -> usize {
+        seen(&self.0)
+    }
+
+    /// With no more than `most` bytes to be seen. A long line ends with a mark and leaves room for
+    /// three others.
+    #[must_use]
+    pub(crate) fn clipped(self, most: usize) -> Self {
+        if self.len() <= most {
+            return self;
+        }
+        let share = most / self.0.lines().count().clamp(1, 4);
+        let (mut out, mut left) = (String::new(), most);
+        for line in self.0.split_inclusive('\n') {
+            let len = seen(line);
+            if len <= left.min(share) {
+                out.push_str(line);
+                left -= len;
+                continue;
+            }
+            let end = "…\n";
+            let Some(mut room) = left.min(share).checked_sub(end.len()) else { break };
+            let mut is_full = false;
+            for (c, is_style) in unstyled(line) {
+                is_full |= !is_style && c.len_utf8() > room;
+                if is_style {
+                    out.push(c);
+                } else if !is_full {
+                    out.push(c);
+                    room -= c.len_utf8();
+                }
+            }
+            out.push_str(end);
+            left -= left.min(share) - room;
+        }
+        Self(out)
+    }
+
     /// Begins a new line.
     #[must_use]
     pub(crate) fn line(mut self) -> Self {
@@ -407,6 +451,11 @@ pub(crate) fn columns(text: &str) -> usize {
 /// The characters of a text with the columns they take; our own styles take none.
 fn widths(text: &str) -> impl Iterator<Item = (char, usize)> {
     unstyled(text).map(|(c, is_style)| (c, if is_style { 0 } else { c.width().unwrap_or(0) }))
+}
+
+/// The bytes of a text without our own styles.
+fn seen(text: &str) -> usize {
+    unstyled(text).filter(|(_, is_style)| !is_style).map(|(c, _)| c.len_utf8()).sum()
 }
 
 /// The characters of a text, and of each whether it is a part of our own styles.

@@ -176,7 +176,7 @@ pub(crate) struct ShowArgs {
     /// How to print it
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: ShowFormat,
-    /// Cut a `--json` answer to about so many tokens, and say which fields were cut
+    /// Cut the answer to about so many tokens, and say which fields were cut
     #[arg(long, value_name = "N")]
     pub(crate) max_tokens: Option<usize>,
 }

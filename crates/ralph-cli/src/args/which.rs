@@ -28,13 +28,13 @@ pub(crate) struct WhichArgs {
     pub(crate) only_done: bool,
 }
 
-/// How much of a `--json` answer.
+/// How much of an answer.
 #[derive(Debug, Args)]
 pub(crate) struct PartArgs {
-    /// Cut a `--json` answer to about so many tokens, and say so
+    /// Cut the answer to about so many tokens, and say so; with `--json` it has one entry at least
     #[arg(long, value_name = "N")]
     pub(crate) max_tokens: Option<usize>,
-    /// Begin after this entry: the `next_cursor` of the answer before
+    /// Begin a `--json` answer after this entry: the `next_cursor` of the answer before
     #[arg(long, value_name = "CURSOR")]
     pub(crate) cursor: Option<String>,
 }
@@ -48,7 +48,7 @@ pub(crate) struct PageArgs {
     /// However many there are
     #[arg(long)]
     pub(crate) all: bool,
-    /// Cut the answer to about so many tokens, and say so
+    /// Cut the answer to about so many tokens, and say so; it has one task at least
     #[arg(long, value_name = "N")]
     pub(crate) max_tokens: Option<usize>,
     /// Begin after this task: the `next_cursor` of the page before

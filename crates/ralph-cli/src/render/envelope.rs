@@ -84,8 +84,8 @@ pub(crate) struct Cut {
 }
 
 impl Cut {
-    /// What follows the entry that `cursor` names, as far as the budget goes. `key` names an
-    /// entry by its index.
+    /// What follows the entry that `cursor` names, as far as the budget goes, and the next entry
+    /// in any case: who reads on comes to the end. `key` names an entry by its index.
     pub(crate) fn new<T: Serialize>(
         items: &[T],
         cursor: Option<&str>,
@@ -99,14 +99,10 @@ impl Cut {
                 1 + last.ok_or_else(|| lost(cursor))?
             }
         };
-        let count = items[begin..].iter().take_while(|item| budget.takes(*item)).count();
-        let end = begin + count;
-        let next = match (end < items.len(), count) {
-            (false, _) => None,
-            // Where nothing fits, the caller is where it was.
-            (true, 0) => Some(cursor.unwrap_or_default().to_owned()),
-            (true, _) => Some(key(end - 1)),
-        };
+        let left = &items[begin..];
+        let fitting = left.iter().take_while(|item| budget.takes(*item)).count();
+        let end = begin + fitting.max(1).min(left.len());
+        let next = (end < items.len()).then(|| key(end - 1));
         Ok(Self { range: begin..end, next })
     }
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod envelope;
 pub(crate) mod progress;
+pub(crate) mod room;
 pub(crate) mod task;
 pub(crate) mod worker;
 

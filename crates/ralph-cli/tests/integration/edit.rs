@@ -195,6 +195,17 @@ fn fields_times_and_relations() {
     let ids = |args: &[&str]| desk.ralph(args).success().stdout.lines().count();
     assert_eq!(ids(&["task", "children", "RQ-0001"]), 1);
     assert_eq!(ids(&["task", "children", "RQ-0001", "--recursive"]), 2);
+    let below = desk.ralph(&["task", "children", "RQ-0001", "--recursive", "--format", "json"]);
+    let below = parse(&below.success().stdout);
+    assert_eq!(
+        below,
+        json!([
+            { "depth": 0, "task": show(&desk, "RQ-0002"), "cycle": false },
+            { "depth": 1, "task": show(&desk, "RQ-0003"), "cycle": false },
+        ])
+    );
+    let ran = desk.ralph(&["task", "children", "RQ-0001", "--format", "json"]);
+    assert_eq!(parse(&ran.success().stdout), json!([show(&desk, "RQ-0002")]));
     assert_eq!(desk.json(&["task", "parent", "RQ-0003"])["items"][0]["id"], "RQ-0002");
     assert_eq!(desk.json(&["task", "parent", "RQ-0001"])["total"], 0);
 }
@@ -285,7 +296,7 @@ fn a_document_of_mutations_is_all_or_nothing() {
     let error = parse(&ran.exited(4).stderr)["error"].clone();
     assert_eq!(
         (&error["code"], &error["retryable"]),
-        (&json!("conflict"), &json!(false)),
+        (&json!("conflict"), &json!(true)),
         "{error}"
     );
     assert_eq!(desk.read(".ralph/queue.jsonc"), before);
@@ -302,6 +313,20 @@ fn a_document_of_mutations_is_all_or_nothing() {
     let failed: Vec<&Value> =
         document["failed"].as_array().expect("a list").iter().map(|task| &task["id"]).collect();
     assert_eq!(failed, ["RQ-0001", "RQ-0003"]);
+    let message = document["failed"][0]["message"].as_str().expect("text");
+    assert!(!message.starts_with("RQ-0001"), "its id stands beside it: {document}");
+
+    let tasks = json!([
+        { "task_id": "RQ-0001", "expected_updated_at": "2020-01-01T00:00:00Z",
+          "edits": [{ "field": "title", "value": "eins" }] },
+        { "task_id": "RQ-0002", "edits": [{ "field": "title", "value": "dos" }] },
+    ]);
+    let document = json!({ "version": 1, "atomic": false, "tasks": tasks });
+    let told = parse(&mutate(&document, "--format json").exited(1).stdout)["tasks"].clone();
+    assert_eq!(told[1], json!({ "task_id": "RQ-0002", "applied_edits": 1 }));
+    assert_eq!((&told[0]["task_id"], &told[0]["applied_edits"]), (&json!("RQ-0001"), &json!(0)));
+    let reason = told[0]["error"].as_str().expect("a reason");
+    assert!(reason.contains("2020-01-01T00:00:00Z"), "{reason}");
     for bad in [
         json!([]),
         json!({ "version": 2, "tasks": [] }),

@@ -88,7 +88,7 @@ fn a_retried_command_is_carried_out_once() {
     let first = edit("x");
     desk.ralph(&first.each_ref().map(String::as_str)).success();
     let error = desk.error(&edit("y").each_ref().map(String::as_str), 4);
-    assert_eq!((&error["code"], &error["retryable"]), (&json!("conflict"), &json!(false)));
+    assert_eq!((&error["code"], &error["retryable"]), (&json!("conflict"), &json!(true)));
 
     assert_eq!(error["next"], "ralph queue list --json");
 

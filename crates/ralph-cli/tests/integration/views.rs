@@ -56,8 +56,59 @@ fn a_list_keeps_to_its_tokens_and_says_how_to_go_on() {
         }
     }
     assert_eq!(seen, 4);
-    let none = desk.json(&["queue", "list", "--max-tokens", "1"]);
-    assert_eq!((&none["returned"], &none["truncated"]), (&json!(0), &json!(true)));
+}
+
+#[test]
+fn with_few_tokens_a_reader_gets_on_one_by_one() {
+    let desk = Desk::new();
+    for title in ["one", "two", "three"] {
+        desk.add(title, &[]);
+    }
+    for what in ["list", "ready", "explain", "graph", "tree"] {
+        let command = ["queue", what, "--max-tokens", "1"];
+        let (mut pages, mut page) = (1, desk.json(&command));
+        while let Some(cursor) = page["next_cursor"].as_str() {
+            assert_eq!((&page["returned"], &page["truncated"]), (&json!(1), &json!(true)));
+            pages += 1;
+            page = desk.json(&[&command[..], &["--cursor", cursor]].concat());
+        }
+        assert_eq!((pages, &page["truncated"]), (3, &json!(false)), "{what}");
+    }
+}
+
+#[test]
+fn text_keeps_to_its_tokens_and_says_what_was_cut() {
+    let desk = Desk::new();
+    let note = "n".repeat(100_000);
+    let id = desk.add(&"t".repeat(50_000), &["--note", &note]);
+    desk.add("two", &["--depends-on", &id]);
+    let limit = ["--max-tokens", "300"];
+    let shows: &[&[&str]] = &[
+        &["task", "show", &id],
+        &["task", "show", &id, "--format", "text"],
+        &["task", "show", &id, "--format", "compact"],
+        &["queue", "list"],
+        &["queue", "list", "--format", "text"],
+        &["queue", "search", "t"],
+        &["queue", "ready"],
+        &["queue", "explain"],
+        &["queue", "tree"],
+        &["queue", "graph"],
+    ];
+    for show in shows {
+        let ran = desk.ralph(&[show, &limit[..]].concat());
+        assert!(ran.success().stdout.len() + ran.stderr.len() <= 900, "{show:?}: {ran}");
+        assert!(
+            ran.stdout.contains("tttt") && ran.stderr.contains("as `--max-tokens` asks"),
+            "{ran}"
+        );
+    }
+    let ran = desk.ralph(&["task", "show", &id, "--max-tokens", "300"]);
+    assert_eq!(parse(&ran.success().stdout)["id"], *id, "what is cut is still JSON");
+    assert_eq!(ran.stderr, "Cut, as `--max-tokens` asks: notes, title.\n");
+    for format in ["dot", "json"] {
+        desk.ralph(&[&["queue", "graph", "--format", format], &limit[..]].concat()).exited(2);
+    }
 }
 
 #[test]

@@ -12,6 +12,7 @@ use crate::context::Context;
 use crate::error::{CliError, Exit};
 use crate::project::{self, Project};
 use crate::render::envelope::{Budget, Cut, List, Schema};
+use crate::render::room::Room;
 use crate::render::task::status_word;
 use crate::ui::{BOLD, DIM, Text, YELLOW, clip, harmless};
 
@@ -35,6 +36,9 @@ pub(crate) fn graph(context: &Context, args: &GraphArgs) -> Result<Exit, CliErro
         graph = graph.around(task.id.as_str(), direction);
     }
     let critical = graph.critical();
+    if matches!(args.format, GraphFormat::Dot | GraphFormat::Json) && !context.ui.wants_json() {
+        super::whole(&args.part)?;
+    }
     if args.format == GraphFormat::Json && !context.ui.wants_json() {
         let critical = args.critical.then_some(&critical);
         match around {
@@ -51,6 +55,7 @@ pub(crate) fn graph(context: &Context, args: &GraphArgs) -> Result<Exit, CliErro
         print_json(context, &queue, &graph, &critical, &args.part)?;
         return Ok(Exit::Done);
     }
+    let mut room = Room::new(args.part.max_tokens);
     match args.format {
         GraphFormat::Dot => context.ui.print_data(&dot(&graph, &critical))?,
         GraphFormat::List => {
@@ -58,12 +63,14 @@ pub(crate) fn graph(context: &Context, args: &GraphArgs) -> Result<Exit, CliErro
                 let relation = relation.as_str();
                 text.style(BOLD, from).plain(format_args!(" {relation} {to}")).line()
             };
-            context.ui.print(graph.edges().fold(Text::new(), line))?;
+            context.ui.print(room.fit(graph.edges().fold(Text::new(), line)))?;
         }
         GraphFormat::Tree | GraphFormat::Json => {
-            draw(context, &graph.tasks, &graph.forest(direction, MAX_DEPTH))?;
+            let branches = graph.forest(direction, MAX_DEPTH);
+            context.ui.print(room.fit(drawn(&graph.tasks, &branches, context.ui.width())))?;
         }
     }
+    room.tell(&context.ui);
     if is_empty {
         context.ui.say("No task is open.");
     } else if graph.tasks.is_empty() {
@@ -97,13 +104,16 @@ fn print_json(
         /// There are more of them.
         critical_paths_truncated: bool,
     }
-    let (paths, is_cut) = critical.paths(MAX_PATHS);
     let tasks = graph.tasks.iter();
     let items: Vec<Item<'_>> =
         tasks.map(|task| Item { id: task.id, title: &task.title, status: task.status }).collect();
     let mut budget = Budget::new(part.max_tokens);
     let key = |index: usize| items[index].id.to_owned();
     let cut = Cut::new(&items, part.cursor.as_deref(), &mut budget, key)?;
+    let (mut paths, more) = critical.paths(MAX_PATHS);
+    let fitting = paths.iter().take_while(|path| budget.takes(path)).count();
+    let is_cut = more || fitting < paths.len();
+    paths.truncate(fitting);
     let list = List::part(Schema::v1("queue-graph"), project::revision(queue), &items, &cut);
     let shown: HashSet<&str> = list.items.iter().map(|item| item.id).collect();
     let edges = graph.edges().filter(|edge| shown.contains(edge.from)).collect();
@@ -246,7 +256,9 @@ pub(crate) fn tree(context: &Context, args: &TreeArgs) -> Result<Exit, CliError>
         context.ui.print_json(&list)?;
         return Ok(Exit::Done);
     }
-    draw(context, &graph.tasks, &branches)?;
+    let mut room = Room::new(args.part.max_tokens);
+    context.ui.print(room.fit(drawn(&graph.tasks, &branches, context.ui.width())))?;
+    room.tell(&context.ui);
     Ok(Exit::Done)
 }
 
@@ -255,9 +267,8 @@ fn tasks(queue: &Queue, include_done: bool) -> impl Iterator<Item = Listed<'_>> 
     queue.list(Place::Queue).chain(done.into_iter().flatten())
 }
 
-fn draw(context: &Context, tasks: &[Node<'_>], branches: &[Branch<'_>]) -> Result<(), CliError> {
+fn drawn(tasks: &[Node<'_>], branches: &[Branch<'_>], width: Option<usize>) -> Text {
     let by_id: HashMap<&str, &Node<'_>> = tasks.iter().map(|task| (task.id, task)).collect();
-    let width = context.ui.width();
     let mut text = Text::new();
     for branch in branches {
         let (style, mark) = match branch.mark {
@@ -277,7 +288,7 @@ fn draw(context: &Context, tasks: &[Node<'_>], branches: &[Branch<'_>]) -> Resul
         }
         text = if mark.is_empty() { text } else { text.style(style, mark) }.line();
     }
-    context.ui.print(text)
+    text
 }
 
 fn dot(graph: &Graph<'_>, critical: &Critical<'_>) -> String {

@@ -17,6 +17,7 @@ use crate::context::Context;
 use crate::error::{CliError, Exit};
 use crate::project::{self, Project};
 use crate::render::envelope::{AsMade, Budget, List, Schema, lost};
+use crate::render::room::Room;
 use crate::render::task::{compact_fields, long, long_fields, status_priority_title};
 use crate::ui::{BOLD, Text};
 
@@ -91,9 +92,11 @@ pub(super) fn show_page(
     estimates: Option<&Estimates>,
 ) -> Result<Exit, CliError> {
     let page = Page::cut(source.queue, tasks, args)?;
-    print_page(context, source, &page, args.format, estimates)?;
-    if !args.quiet && args.format != ListFormat::Json {
-        say_rest(context, source.queue, &page);
+    let mut room = Room::new(args.max_tokens);
+    print_page(context, source, &page, (args.format, estimates), &mut room)?;
+    if !args.quiet {
+        room.tell(&context.ui);
+        say_rest(context, source.queue, &page, args.format);
     }
     Ok(Exit::Done)
 }
@@ -106,7 +109,7 @@ pub(crate) fn print(
     format: ListFormat,
 ) -> Result<Exit, CliError> {
     let page = Page { total: tasks.len(), tasks, is_cut: false, next_cursor: None };
-    print_page(context, source, &page, format, None)?;
+    print_page(context, source, &page, (format, None), &mut Room::new(None))?;
     Ok(Exit::Done)
 }
 
@@ -114,8 +117,8 @@ fn print_page(
     context: &Context,
     source: Source<'_>,
     page: &Page<'_>,
-    format: ListFormat,
-    estimates: Option<&Estimates>,
+    (format, estimates): (ListFormat, Option<&Estimates>),
+    room: &mut Room,
 ) -> Result<(), CliError> {
     if context.ui.wants_json() {
         return print_json(context, source, page, estimates);
@@ -123,15 +126,20 @@ fn print_page(
     let tasks = source.queue.look_at(page.tasks.iter().copied()).map(|(_, task)| task);
     match (format, context.ui.width()) {
         (ListFormat::Json, _) => context.ui.print_json(&AsMade::new(tasks)),
-        (ListFormat::Text, _) | (ListFormat::Long, Some(_)) => print_paragraphs(context, tasks),
-        (ListFormat::Compact, Some(width)) => print_table(context, source, page, estimates, width),
+        (ListFormat::Text, _) | (ListFormat::Long, Some(_)) => {
+            context.ui.print(room.fit(paragraphs(tasks)))
+        }
+        (ListFormat::Compact, Some(width)) => {
+            context.ui.print(room.fit(table(source.queue, page, estimates, width)))
+        }
         (ListFormat::Compact | ListFormat::Long, None) => {
             let fields = if format == ListFormat::Long { long_fields } else { compact_fields };
-            context.ui.print_fields(tasks.map(|task| {
+            let lines = Text::fields(tasks.map(|task| {
                 let mut line = fields(&task);
                 line.extend(estimates.map(|estimates| eta(estimates, &task)));
                 line
-            }))
+            }));
+            context.ui.print_as_it_is(room.fit(lines))
         }
     }
 }
@@ -141,33 +149,24 @@ pub(super) fn eta<W: AsRef<str>>(estimates: &Estimates, task: &Task<W>) -> Strin
     estimates.of(task).map_or("n/a".to_owned(), span)
 }
 
-fn print_paragraphs<'q>(
-    context: &Context,
-    tasks: impl Iterator<Item = Glance<'q>>,
-) -> Result<(), CliError> {
+fn paragraphs<'q>(tasks: impl Iterator<Item = Glance<'q>>) -> Text {
     let paragraphs = tasks.map(|task| long(&task));
     let text = paragraphs.reduce(|text, paragraph| text.line().line().append(&paragraph));
-    context.ui.print(text.unwrap_or_default())
+    text.unwrap_or_default()
 }
 
 /// A line for each task, as wide as the terminal.
-fn print_table(
-    context: &Context,
-    source: Source<'_>,
-    page: &Page<'_>,
-    estimates: Option<&Estimates>,
-    width: usize,
-) -> Result<(), CliError> {
+fn table(queue: &Queue, page: &Page<'_>, estimates: Option<&Estimates>, width: usize) -> Text {
     let id_width = page.tasks.iter().map(|listed| listed.id().len()).max().unwrap_or(0);
     let mut text = Text::new();
-    for (_, task) in source.queue.look_at(page.tasks.iter().copied()) {
+    for (_, task) in queue.look_at(page.tasks.iter().copied()) {
         let eta = estimates.map(|estimates| format!("{:>9}  ", eta(estimates, &task)));
         let eta = eta.unwrap_or_default();
         let left = width.saturating_sub(id_width + eta.len());
         text = text.style(BOLD, format_args!("{:<id_width$}", task.id.as_str())).plain("  ");
         text = text.plain(eta).append(&status_priority_title(&task, left)).line();
     }
-    context.ui.print(text)
+    text
 }
 
 fn fits_schedule(task: &Glance<'_>, args: &ListArgs) -> bool {
@@ -250,7 +249,9 @@ impl<'a> Page<'a> {
                 ListFormat::Compact => budget.takes(&Item::of(task, None, None)),
                 ListFormat::Json | ListFormat::Long | ListFormat::Text => budget.takes(task),
             };
-            tasks.truncate(queue.look_at(tasks.iter().copied()).take_while(fits).count());
+            let fitting = queue.look_at(tasks.iter().copied()).take_while(fits).count();
+            // Whatever its size, so that who reads on comes to the end.
+            tasks.truncate(fitting.max(1));
         }
         let is_cut = begin + tasks.len() < total;
         let last = tasks.last().map(|listed| listed.id().to_owned());
@@ -259,13 +260,13 @@ impl<'a> Page<'a> {
     }
 }
 
-fn say_rest(context: &Context, queue: &Queue, page: &Page<'_>) {
+fn say_rest(context: &Context, queue: &Queue, page: &Page<'_>, format: ListFormat) {
     if let Some(cursor) = &page.next_cursor {
         context.ui.say(format!("{} of {} tasks.", page.tasks.len(), page.total));
         context
             .ui
             .hint(format!("`--all` shows every task, `--cursor {cursor}` those that follow."));
-    } else if page.total == 0 {
+    } else if page.total == 0 && format != ListFormat::Json {
         if queue.list(Place::Queue).next().is_none() {
             context.ui.say("The queue is empty.");
             context.ui.hint("`ralph task add TITLE` puts a task into it.");

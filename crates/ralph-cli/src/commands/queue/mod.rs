@@ -25,8 +25,8 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::args::{
-    AgentArgs, ArchiveArgs, ExplainArgs, NextArgs, NextIdArgs, QueueArgs, QueueCommand, StopArgs,
-    TextOrJson,
+    AgentArgs, ArchiveArgs, ExplainArgs, NextArgs, NextIdArgs, PartArgs, QueueArgs, QueueCommand,
+    StopArgs, TextOrJson,
 };
 use crate::commands::run::setup;
 use crate::commands::task;
@@ -35,6 +35,7 @@ use crate::error::{CliError, ErrorKind, Exit};
 use crate::project::{self, Project};
 use crate::render::counted;
 use crate::render::envelope::{Budget, Cut, List, Schema};
+use crate::render::room::Room;
 use crate::render::task::reasons as reasons_of;
 use crate::standing;
 use crate::ui::{BOLD, DIM, GREEN, RED, Text, YELLOW, clip};
@@ -246,11 +247,23 @@ fn explain(context: &Context, args: &ExplainArgs) -> Result<Exit, CliError> {
             summary: &report.summary,
         })?;
     } else if args.format == TextOrJson::Json {
+        whole(&args.part)?;
         context.ui.print_json(&report)?;
     } else {
-        context.ui.print(reasons(&queue, &report, context.ui.width()))?;
+        let mut room = Room::new(args.part.max_tokens);
+        context.ui.print(room.fit(reasons(&queue, &report, context.ui.width())))?;
+        room.tell(&context.ui);
     }
     Ok(Exit::Done)
+}
+
+/// Refuses to cut a document that is of no use in part.
+fn whole(part: &PartArgs) -> Result<(), CliError> {
+    if part.max_tokens.is_none() {
+        return Ok(());
+    }
+    let message = "what `--format` asks for cannot be cut to `--max-tokens`";
+    Err(CliError::new(ErrorKind::Usage, message).hint("`--json` and text can be."))
 }
 
 fn reasons(queue: &Queue, report: &Report, width: Option<usize>) -> Text {

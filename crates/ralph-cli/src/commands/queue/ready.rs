@@ -14,6 +14,7 @@ use crate::context::Context;
 use crate::error::{CliError, Exit};
 use crate::project::{self, Project};
 use crate::render::envelope::{Budget, Cut, List, Schema};
+use crate::render::room::Room;
 use crate::render::task;
 use crate::standing;
 use crate::ui::{BOLD, DIM, Text, YELLOW, clip};
@@ -30,19 +31,24 @@ pub(crate) fn ready(context: &Context, args: &ReadyArgs) -> Result<Exit, CliErro
     if context.ui.wants_json() {
         print_json(context, &queue, &ready, &args.part)?;
     } else {
-        print(context, &queue, &ready)?;
+        print(context, &queue, &ready, Room::new(args.part.max_tokens))?;
     }
     Ok(Exit::Done)
 }
 
-fn print(context: &Context, queue: &Queue, ready: &Ready<'_>) -> Result<(), CliError> {
+fn print(
+    context: &Context,
+    queue: &Queue,
+    ready: &Ready<'_>,
+    mut room: Room,
+) -> Result<(), CliError> {
     let width = context.ui.width();
     let mut text = Text::new();
     for (_, task) in queue.look_at(ready.tasks.iter().copied()) {
         let left = width.map(|width| width.saturating_sub(task.id.as_str().len() + 2));
         text = text.style(BOLD, &task.id).plain("  ").plain(clip(&task.title, left)).line();
     }
-    context.ui.print(text)?;
+    context.ui.print(room.fit(text))?;
     let mut text = Text::new();
     let told = context.ui.stderr_width();
     let others = queue.look_at(ready.others.iter().map(|(task, _)| *task));
@@ -51,7 +57,8 @@ fn print(context: &Context, queue: &Queue, ready: &Ready<'_>) -> Result<(), CliE
         text = text.style(YELLOW, task::reasons(reasons, &task.id));
         text = text.plain("  ").style(DIM, clip(&task.title, told.map(|width| width / 2))).line();
     }
-    context.ui.say(text);
+    context.ui.say(room.fit(text));
+    room.tell(&context.ui);
     Ok(())
 }
 

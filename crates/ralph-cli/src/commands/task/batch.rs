@@ -15,7 +15,7 @@ use crate::args::{BatchArgs, BatchCommand, MutateArgs, PickArgs, TextOrJson};
 use crate::commands::edited::{self, Failure, Mode, Report};
 use crate::commands::input::{self, Texts};
 use crate::context::Context;
-use crate::error::{CliError, ErrorKind, Exit, problem_line};
+use crate::error::{CliError, ErrorKind, Exit};
 use crate::project::Project;
 
 /// A document longer than this is a mistake.
@@ -167,7 +167,7 @@ fn carry_out<T>(
             let is_own =
                 |problem: &&Problem| problem.task.as_ref().is_some_and(|task| task.as_str() == id);
             if let Some(problem) = problems.iter().find(is_own) {
-                failed.entry(index).or_insert_with(|| (id.clone(), problem_line(problem)));
+                failed.entry(index).or_insert_with(|| (id.clone(), problem.to_string()));
             }
         }
         if failed.len() == known {
@@ -218,9 +218,13 @@ pub(crate) fn mutate(context: &Context, args: &MutateArgs) -> Result<Exit, CliEr
         carry_out(context, &project, (mode, failing), &tasks, |edit, (_, task)| apply(edit, task))?;
     if args.format == TextOrJson::Json && !context.ui.wants_json() {
         let done = tasks.iter().enumerate().map(|(index, (id, task))| {
-            let failed = report.failed.iter().any(|failure| failure.index == index);
-            let applied = if failed { 0 } else { task.edits.len() };
-            json!({ "task_id": id, "applied_edits": applied })
+            match report.failed.iter().find(|failure| failure.index == index) {
+                // 0.4.0 has no word for why.
+                Some(failure) => {
+                    json!({ "task_id": id, "applied_edits": 0, "error": failure.message })
+                }
+                None => json!({ "task_id": id, "applied_edits": task.edits.len() }),
+            }
         });
         let tasks: Vec<Value> = done.collect();
         context.ui.print_json(&json!({ "version": 1, "atomic": atomic, "tasks": tasks }))?;

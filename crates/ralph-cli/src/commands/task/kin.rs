@@ -22,20 +22,40 @@ pub(crate) fn children(context: &Context, args: &ChildrenArgs) -> Result<Exit, C
         }
     }
     let parts_of = |id: &str| parts.get(id).map_or(&[][..], Vec::as_slice);
-    // A task that is its own ancestor is met once.
     let mut seen = BTreeSet::from([root.id.as_str()]);
     let mut found = Vec::new();
-    let mut open: Vec<Listed<'_>> = parts_of(root.id.as_str()).iter().rev().copied().collect();
-    while let Some(task) = open.pop() {
-        if !seen.insert(task.id()) {
-            continue;
-        }
-        found.push(task);
-        if args.recursive {
-            open.extend(parts_of(task.id()).iter().rev());
+    let below = |depth, id: &str| parts_of(id).iter().rev().map(move |part| (depth, *part));
+    let mut open: Vec<(usize, Listed<'_>)> = below(0, root.id.as_str()).collect();
+    while let Some((depth, part)) = open.pop() {
+        let is_new = seen.insert(part.id());
+        found.push(Below { depth, task: part, cycle: !is_new });
+        if args.recursive && is_new {
+            open.extend(below(depth + 1, part.id()));
         }
     }
+    if args.recursive && args.of.format == ListFormat::Json && !context.ui.wants_json() {
+        context.ui.print_json(&found.iter().map(Below::as_0_4_0).collect::<Vec<_>>())?;
+        return Ok(Exit::Done);
+    }
+    // A task that is its own ancestor is listed once.
+    let found = found.iter().filter(|below| !below.cycle).map(|below| below.task).collect();
     list::print(context, list::Source { project: &project, queue: &queue }, found, args.of.format)
+}
+
+/// A task found below another one.
+struct Below<'q> {
+    /// 0 for what is a part of that itself.
+    depth: usize,
+    task: Listed<'q>,
+    /// It was met before: it is its own ancestor.
+    cycle: bool,
+}
+
+impl Below<'_> {
+    fn as_0_4_0(&self) -> serde_json::Value {
+        let Self { depth, task, cycle } = self;
+        json!({ "depth": depth, "task": task.task(), "cycle": cycle })
+    }
 }
 
 pub(crate) fn parent(context: &Context, args: &KinArgs) -> Result<Exit, CliError> {

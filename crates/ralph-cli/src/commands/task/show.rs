@@ -1,6 +1,7 @@
 //! `ralph task show` and `ralph queue show`.
 
-use std::collections::BTreeSet;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ralph_queue::runnability::Reason;
 use ralph_queue::{Place, Task};
@@ -11,7 +12,9 @@ use crate::context::Context;
 use crate::error::{CliError, Exit};
 use crate::project::{self, Project};
 use crate::render::envelope::{Budget, Schema};
+use crate::render::room::Room;
 use crate::render::task::{self, compact_fields};
+use crate::ui::Text;
 
 pub(crate) fn show(context: &Context, args: &ShowArgs) -> Result<Exit, CliError> {
     let project = Project::open(context, "ralph task show")?;
@@ -34,11 +37,24 @@ pub(crate) fn show(context: &Context, args: &ShowArgs) -> Result<Exit, CliError>
         })?;
         return Ok(Exit::Done);
     }
-    match args.format {
-        ShowFormat::Json => context.ui.print_json(task)?,
-        ShowFormat::Compact => context.ui.print_fields([compact_fields(task).as_slice()])?,
-        ShowFormat::Text => context.ui.print(task::long(task))?,
+    let mut room = Room::new(args.max_tokens);
+    let mut short = Cow::Borrowed(task);
+    if args.max_tokens.is_some() && args.format != ShowFormat::Compact {
+        let cut = shorten(short.to_mut(), Budget::new(args.max_tokens));
+        if !cut.is_empty() {
+            let fields: Vec<&str> = cut.into_iter().collect();
+            context.ui.say(format!("Cut, as `--max-tokens` asks: {}.", fields.join(", ")));
+        }
     }
+    match args.format {
+        ShowFormat::Json => context.ui.print_json(&short)?,
+        ShowFormat::Compact => {
+            let line = Text::fields([compact_fields(task).as_slice()]);
+            context.ui.print_as_it_is(room.fit(line))?;
+        }
+        ShowFormat::Text => context.ui.print(room.fit(task::long(&short)))?,
+    }
+    room.tell(&context.ui);
     Ok(Exit::Done)
 }
 
@@ -63,6 +79,13 @@ fn shorten(task: &mut Task, budget: Budget) -> BTreeSet<&'static str> {
     let mut cut = BTreeSet::new();
     while !budget.has_room_for(task) {
         let mut fields = [
+            ("title", Long::Text(&mut task.title)),
+            ("tags", Long::List(&mut task.tags)),
+            ("scope", Long::List(&mut task.scope)),
+            ("depends_on", Long::List(&mut task.depends_on)),
+            ("blocks", Long::List(&mut task.blocks)),
+            ("relates_to", Long::List(&mut task.relates_to)),
+            ("custom_fields", Long::Named(&mut task.custom_fields)),
             ("description", long(task.description.as_mut())),
             ("request", long(task.request.as_mut())),
             ("evidence", Long::List(&mut task.evidence)),
@@ -89,6 +112,7 @@ enum Long<'t> {
     Absent,
     Text(&'t mut String),
     List(&'t mut Vec<String>),
+    Named(&'t mut BTreeMap<String, String>),
 }
 
 fn long(text: Option<&mut String>) -> Long<'_> {
@@ -101,6 +125,7 @@ impl Long<'_> {
             Self::Absent => 0,
             Self::Text(text) => text.len(),
             Self::List(list) => list.iter().map(String::len).sum(),
+            Self::Named(named) => named.iter().map(|(name, text)| name.len() + text.len()).sum(),
         }
     }
 
@@ -109,6 +134,10 @@ impl Long<'_> {
             Self::Absent => return,
             Self::List(list) if list.len() > 1 => return drop(list.drain(..list.len() / 2)),
             Self::List(list) => list.first_mut(),
+            Self::Named(named) => match named.values_mut().max_by_key(|text| text.len()) {
+                Some(text) if text.len() > SHORT => Some(text),
+                _ => return drop(named.pop_last()),
+            },
             Self::Text(text) => Some(&mut **text),
         };
         if let Some(text) = text {
