@@ -14,7 +14,7 @@ pub type Map = BTreeMap<String, Value>;
 /// Two are equal that are spelled the same, however their members are ordered. It serialises to
 /// the letter with [`ralph_state::json::to_json`]; `serde_json` rounds numbers that 64 bits do not
 /// hold.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 #[expect(clippy::exhaustive_enums, reason = "JSON has no more kinds")]
 pub enum Value {
     /// `null`

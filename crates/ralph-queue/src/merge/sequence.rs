@@ -1,9 +1,9 @@
 //! Three versions of a list become one.
 
-use crate::value::Value;
+use std::collections::{HashMap, HashSet};
+use std::iter::successors;
 
-/// Longer lists are compared as a whole, in places rather than by the longest match.
-const LIMIT: usize = 1 << 20;
+use crate::value::Value;
 
 /// Base, ours and theirs.
 type Lists<'a> = [&'a [Value]; 3];
@@ -17,121 +17,181 @@ pub(super) fn union([base, ours, theirs]: Lists<'_>) -> impl Iterator<Item = Val
 
 /// Item by item, in order, and whether both changed the same items differently.
 ///
-/// What both added at one place, or made of the same items, all stays, in an order that does not
-/// depend on which side is ours.
-pub(super) fn merge([base, ours, theirs]: Lists<'_>) -> (Vec<Value>, bool) {
-    // Where neither removed anything and one has what the other added, there is no more to do; with
-    // items that stand there more than once, a match by items could add some of them again.
-    for (less, more) in [(theirs, ours), (ours, theirs)] {
-        if is_part(base, less) && is_part(less, more) {
-            return (more.to_vec(), false);
+/// What either added is there, and what either removed is gone. An item that stands in a list more
+/// than once stands in the merged one as often as in the side that has it more often, if that side
+/// added some, else as often as in the other. Neither the order nor the conflict depends on which
+/// side is ours, and to merge a side again with what came of it changes nothing.
+pub(super) fn merge(lists: Lists<'_>) -> (Vec<Value>, bool) {
+    let lists = lists.map(List::new);
+    let [_, ours, theirs] = &lists;
+    let is_ours = rank(&lists, ours, theirs) <= rank(&lists, theirs, ours);
+    let (lead, other) = if is_ours { (ours, theirs) } else { (theirs, ours) };
+    let is_staying = |token: &&Token<'_>| stays(&lists, token);
+
+    // Each item with its place: that in the lead, and whether it stands before, at or behind it.
+    let mut placed: Vec<((usize, usize), &Token<'_>)> = Vec::new();
+    let own = lead.tokens.iter().enumerate().map(|(at, token)| ((at, 1), token));
+    placed.extend(own.filter(|(_, token)| is_staying(token)));
+    let (gone, mut stretch) = (Gone::of(&lists), 0);
+    let mut is_conflict = false;
+    let mut done = [0, 0];
+    let ends = [lead.tokens.len(), other.tokens.len()];
+    for both in common(lead, other).into_iter().chain([ends]) {
+        let gaps = [&lead.tokens[done[0]..both[0]], &other.tokens[done[1]..both[1]]];
+        if gaps[0] != gaps[1] {
+            let in_gap: HashSet<&Value> = gaps.into_iter().flatten().map(|(it, _)| *it).collect();
+            is_conflict = is_conflict || !gone.stretches[stretch].is_subset(&in_gap);
         }
+        let [own, others] = gaps.map(|gap| texts(gap.iter()));
+        let place = if others < own { done[0] } else { both[0] };
+        for token in gaps[1].iter().filter(|it| !lead.has(it)).filter(is_staying) {
+            // Behind all that are equal to it, so that the first of these stays the first.
+            let equal = lead.last(token.0).filter(|at| *at >= done[0]);
+            placed.push((equal.map_or((place, 0), |at| (at, 2)), token));
+        }
+        let behind = lead.tokens.get(both[0]).and_then(|token| gone.behind.get(token));
+        stretch = behind.copied().unwrap_or(stretch);
+        done = both.map(|at| at + 1);
     }
-    let (in_ours, in_theirs) = (matches(base, ours), matches(base, theirs));
-    let (mut merged, mut is_conflict) = (Vec::new(), false);
-    let mut done = [0; 3];
-    for at in 0..=base.len() {
-        let next = match (in_ours.get(at), in_theirs.get(at)) {
-            (Some(Some(ours)), Some(Some(theirs))) => [at, *ours, *theirs],
-            (Some(_), _) => continue,
-            (None, _) => [base.len(), ours.len(), theirs.len()],
+    placed.sort_by_key(|(place, _)| *place);
+    (placed.into_iter().map(|(_, (item, _))| (*item).clone()).collect(), is_conflict)
+}
+
+/// An item, and how many equal ones stand before it: no list has one of these twice.
+type Token<'a> = (&'a Value, usize);
+
+struct List<'a> {
+    tokens: Vec<Token<'a>>,
+    /// Where each of them is.
+    places: HashMap<Token<'a>, usize>,
+    /// How often each item is there.
+    counts: HashMap<&'a Value, usize>,
+}
+
+impl<'a> List<'a> {
+    fn new(items: &'a [Value]) -> Self {
+        let mut counts = HashMap::new();
+        let token = |item: &'a Value| {
+            let count = counts.entry(item).or_insert(0);
+            *count += 1;
+            (item, *count - 1)
         };
-        let [b, o, t] = [(base, 0), (ours, 1), (theirs, 2)]
-            .map(|(list, side): (&[Value], usize)| &list[done[side]..next[side]]);
-        is_conflict |= chunk([b, o, t], &mut merged);
-        merged.extend(base.get(at).cloned());
-        done = next.map(|at| at + 1);
+        let tokens: Vec<Token<'a>> = items.iter().map(token).collect();
+        let places = tokens.iter().copied().zip(0..).collect();
+        Self { tokens, places, counts }
     }
-    (merged, is_conflict)
+
+    fn count(&self, item: &Value) -> usize {
+        self.counts.get(item).copied().unwrap_or(0)
+    }
+
+    fn has(&self, (item, before): &Token<'_>) -> bool {
+        *before < self.count(item)
+    }
+
+    /// Where the last of the equal items is.
+    fn last(&self, item: &'a Value) -> Option<usize> {
+        self.places.get(&(item, self.count(item).checked_sub(1)?)).copied()
+    }
 }
 
-/// Whether the items of `part` stand in `whole`, in their order.
-fn is_part(part: &[Value], whole: &[Value]) -> bool {
-    let mut whole = whole.iter();
-    part.iter().all(|item| whole.any(|other| other == item))
+/// What neither side has of the base, in stretches between the items that both still have.
+struct Gone<'a> {
+    stretches: Vec<HashSet<&'a Value>>,
+    /// By an item that both have, which of them follows it.
+    behind: HashMap<Token<'a>, usize>,
 }
 
-/// Merges a part in which no item of the base is in both; whether that is a conflict.
-fn chunk([base, ours, theirs]: Lists<'_>, merged: &mut Vec<Value>) -> bool {
-    if ours == theirs || theirs == base {
-        merged.extend_from_slice(ours);
-        return false;
+impl<'a> Gone<'a> {
+    fn of([base, ours, theirs]: &[List<'a>; 3]) -> Self {
+        let mut gone = Self { stretches: vec![HashSet::new()], behind: HashMap::new() };
+        for token in &base.tokens {
+            match (ours.has(token), theirs.has(token)) {
+                (true, true) => {
+                    gone.behind.insert(*token, gone.stretches.len());
+                    gone.stretches.push(HashSet::new());
+                }
+                (false, false) => {
+                    gone.stretches.last_mut().map(|stretch| stretch.insert(token.0));
+                }
+                _ => {}
+            }
+        }
+        gone
     }
-    if ours == base {
-        merged.extend_from_slice(theirs);
-        return false;
-    }
-    let text = |items: &[Value]| items.iter().map(Value::to_string).collect::<Vec<_>>();
-    let (first, second) = if text(ours) <= text(theirs) { (ours, theirs) } else { (theirs, ours) };
-    let stays = |item: &&Value| second.contains(item) || !base.contains(item);
-    merged.extend(first.iter().filter(stays).cloned());
-    // An item may stand there more than once: as often as in the side that has it more often.
-    let count = |items: &[Value], item: &Value| items.iter().filter(|other| *other == item).count();
-    let added = second.iter().enumerate().filter(|(at, item)| {
-        !base.contains(item) && count(&second[..=*at], item) > count(first, item)
-    });
-    merged.extend(added.map(|(_, item)| item.clone()));
-    base.iter().any(|item| !ours.contains(item) && !theirs.contains(item))
 }
 
-/// Where each item of `old` is in `new`, by a longest common subsequence.
-fn matches(old: &[Value], new: &[Value]) -> Vec<Option<usize>> {
-    let head = old.iter().zip(new).take_while(|(old, new)| old == new).count();
-    let most = old.len().min(new.len()) - head;
-    let same = old.iter().rev().zip(new.iter().rev()).take_while(|(old, new)| old == new);
-    let tail = same.count().min(most);
-    let (olds, news) = (&old[head..old.len() - tail], &new[head..new.len() - tail]);
-    let mut found: Vec<Option<usize>> = (0..head).map(Some).collect();
-    found.extend(middle(olds, news).into_iter().map(|at| Some(at? + head)));
-    found.extend((new.len() - tail..new.len()).map(Some));
-    found
+/// Whether it is in the merged list.
+fn stays(lists: &[List<'_>; 3], (item, before): &Token<'_>) -> bool {
+    let [base, ours, theirs] = lists.each_ref().map(|list| list.count(item));
+    let most = ours.max(theirs);
+    *before < if most > base { most } else { ours.min(theirs) }
 }
 
-fn middle(old: &[Value], new: &[Value]) -> Vec<Option<usize>> {
-    let width = new.len() + 1;
-    if old.len().saturating_mul(new.len()) > LIMIT {
-        return vec![None; old.len()];
-    }
-    // How much the rest of both has in common.
-    let mut common = vec![0_usize; (old.len() + 1) * width];
-    for (i, one) in old.iter().enumerate().rev() {
-        for (j, other) in new.iter().enumerate().rev() {
-            common[i * width + j] = if one == other {
-                common[(i + 1) * width + j + 1] + 1
-            } else {
-                common[(i + 1) * width + j].max(common[i * width + j + 1])
-            };
+/// The side whose rank is less has the order: the one that moved what is left of the base, else the
+/// one that has all that stays (as what came of a merge has), else the one whose text is less.
+fn rank(lists: &[List<'_>; 3], side: &List<'_>, other: &List<'_>) -> (bool, bool, Vec<String>) {
+    let is_staying = |token: &&Token<'_>| stays(lists, token);
+    let own: Vec<&Token<'_>> = side.tokens.iter().filter(is_staying).collect();
+    let keeps_order = own.iter().filter_map(|it| lists[0].places.get(*it)).is_sorted();
+    let lacks_some = other.tokens.iter().filter(is_staying).any(|it| !side.has(it));
+    (keeps_order, lacks_some, texts(own))
+}
+
+fn texts<'a>(tokens: impl IntoIterator<Item = &'a Token<'a>>) -> Vec<String> {
+    tokens.into_iter().map(|(item, _)| item.to_string()).collect()
+}
+
+/// Where a longest common subsequence stands in both lists.
+fn common(one: &List<'_>, other: &List<'_>) -> Vec<[usize; 2]> {
+    let both = one.tokens.iter().enumerate();
+    let both = both.filter_map(|(at, token)| Some([at, *other.places.get(token)?]));
+    let both: Vec<[usize; 2]> = both.collect();
+    // Of the subsequences of each length the one that ends first in the other list, by its last
+    // entry, and for each entry the one before it.
+    let (mut lasts, mut before) = (Vec::<usize>::new(), Vec::new());
+    for (entry, [_, place]) in both.iter().enumerate() {
+        let length = lasts.partition_point(|last| both[*last][1] < *place);
+        before.push(length.checked_sub(1).map(|shorter| lasts[shorter]));
+        match lasts.get_mut(length) {
+            Some(last) => *last = entry,
+            None => lasts.push(entry),
         }
     }
-    let mut found = vec![None; old.len()];
-    let (mut i, mut j) = (0, 0);
-    while i < old.len() && j < new.len() {
-        if old[i] == new[j] {
-            found[i] = Some(j);
-            (i, j) = (i + 1, j + 1);
-        } else if common[(i + 1) * width + j] >= common[i * width + j + 1] {
-            i += 1;
-        } else {
-            j += 1;
-        }
-    }
-    found
+    let longest = successors(lasts.last().copied(), |entry| before[*entry]);
+    let mut longest: Vec<[usize; 2]> = longest.map(|entry| both[entry]).collect();
+    longest.reverse();
+    longest
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn list(text: &str) -> Vec<Value> {
+        text.chars().map(|c| c.to_string().into()).collect()
+    }
+
+    /// What comes of a merge: the same in both directions, and with either side once more.
+    #[track_caller]
+    fn merged(base: &str, ours: &str, theirs: &str) -> (String, bool) {
+        let merge = |ours: &str, theirs: &str| {
+            let (merged, is_conflict) = merge([&list(base), &list(ours), &list(theirs)]);
+            (merged.iter().filter_map(Value::as_str).collect::<String>(), is_conflict)
+        };
+        let (text, is_conflict) = merge(ours, theirs);
+        let case = format!("{base}: {ours} and {theirs}");
+        assert_eq!(merge(theirs, ours), (text.clone(), is_conflict), "{case}");
+        for side in [ours, theirs] {
+            assert_eq!(merge(&text, side).0, text, "{case}, then {side}");
+        }
+        (text, is_conflict)
+    }
+
     #[track_caller]
     fn check(base: &str, ours: &str, theirs: &str, expected: (&str, bool)) {
-        let list =
-            |text: &str| -> Vec<Value> { text.chars().map(|c| c.to_string().into()).collect() };
-        let (base, ours, theirs) = (list(base), list(ours), list(theirs));
-        for lists in [[&*base, &*ours, &*theirs], [&*base, &*theirs, &*ours]] {
-            let (merged, is_conflict) = merge(lists);
-            let merged: String = merged.iter().filter_map(Value::as_str).collect();
-            assert_eq!((merged.as_str(), is_conflict), expected);
-        }
+        let (text, is_conflict) = merged(base, ours, theirs);
+        assert_eq!((text.as_str(), is_conflict), expected);
     }
 
     #[test]
@@ -140,12 +200,22 @@ mod tests {
         check("abc", "ac", "abcy", ("acy", false));
         check("n", "ny", "nx", ("nxy", false));
         check("abc", "cab", "abcd", ("cabd", false));
-        check("aa", "aaa", "aa", ("aaa", false));
         check("", "xy", "xz", ("xyz", false));
-        // Once more, with what came of it for ours.
+        check("", "xy", "zx", ("zxy", false));
+        check("a", "ac", "b", ("cb", false));
+    }
+
+    #[test]
+    fn an_item_that_both_added_stands_there_once() {
+        check("aa", "aaa", "aa", ("aaa", false));
         check("a", "aa", "baa", ("baa", false));
-        check("a", "aac", "baa", ("baaac", false));
+        check("a", "aac", "baa", ("baac", false));
         check("a", "baaac", "baa", ("baaac", false));
+        check("b", "aba", "bba", ("abab", false));
+        check("aa", "a", "", ("", false));
+        // What one moved and the other added stays in the order of its equals.
+        check("ab", "bba", "aabb", ("bbaa", false));
+        check("aab", "ba", "abaa", ("abaa", false));
     }
 
     #[test]
@@ -155,5 +225,35 @@ mod tests {
         check("a", "x", "a", ("x", false));
         check("a", "x", "ay", ("yx", false));
         check("abc", "axc", "axc", ("axc", false));
+    }
+
+    /// Every three lists of up to three items of two kinds.
+    #[test]
+    fn nothing_is_lost_and_merging_again_changes_nothing() {
+        let longer = |lists: &[String]| -> Vec<String> {
+            lists.iter().flat_map(|list| ["a", "b"].map(|item| format!("{list}{item}"))).collect()
+        };
+        let mut lists = vec![String::new()];
+        for _ in 0..3 {
+            let all = longer(&lists);
+            lists.extend(all);
+            lists.sort();
+            lists.dedup();
+        }
+        assert_eq!(lists.len(), 15);
+        let count = |text: &str, item: char| text.matches(item).count();
+        for base in &lists {
+            for ours in &lists {
+                for theirs in &lists {
+                    let (text, _) = merged(base, ours, theirs);
+                    for item in ['a', 'b'] {
+                        let [base, ours, theirs] = [base, ours, theirs].map(|it| count(it, item));
+                        let most = ours.max(theirs);
+                        let wanted = if most > base { most } else { ours.min(theirs) };
+                        assert_eq!(count(&text, item), wanted, "{item} in {text}");
+                    }
+                }
+            }
+        }
     }
 }
