@@ -9,6 +9,7 @@ use crate::ids::IdRules;
 use crate::merge::fold;
 use crate::queue::{Place, Queue};
 use crate::task::{Status, Task};
+use crate::validate::Bar;
 
 /// Changes to a queue, not yet written.
 ///
@@ -25,6 +26,7 @@ pub struct Edit<'a> {
     high_water: u64,
     /// Of the last [`Edit::next_id`]: its rules and the highest number then.
     highest: Option<(IdRules, u64)>,
+    bar: Bar,
 }
 
 /// What becomes of a finished task.
@@ -181,6 +183,7 @@ impl<'a> Edit<'a> {
             now,
             high_water: 0,
             highest: None,
+            bar: Bar::ErrorsAndControls,
         };
         for index in queue.leftover_indices().iter().rev() {
             let left = edit.queue.take(*index);
@@ -488,6 +491,16 @@ impl<'a> Edit<'a> {
             Touched::new(old.id.clone(), fate, status)
         };
         self.queue.touched().into_iter().map(touched).collect()
+    }
+
+    /// Lets it bring in what was written elsewhere, with what is only warned of.
+    pub(crate) fn admit_warnings(&mut self) {
+        self.bar = Bar::Errors;
+    }
+
+    /// What it may not bring in.
+    pub(crate) fn bar(&self) -> Bar {
+        self.bar
     }
 
     /// Both documents with the changes, each only if it differs, and checked against what was

@@ -18,7 +18,7 @@ use crate::ids::HeldMarks;
 use crate::journal::{Entry, JournalWriteError, Operation, Origin, Request, Tail};
 use crate::queue::{Place, Queue};
 use crate::saves;
-use crate::validate::{self, Problem, Rules};
+use crate::validate::{self, Bar, Problem, Rules};
 
 /// Where a queue is on disk, and how it is edited.
 ///
@@ -501,12 +501,13 @@ impl QueueFiles {
             Place::Done => same_done[index],
         };
         // What was wrong before does not count, but it takes long to tell.
-        if validity == Validity::Needed
-            && !validate::is_free_of_errors(queue, done, &self.rules, is_known)
+        if let Validity::Needed(bar) = validity
+            && !validate::is_free_of_errors(queue, done, (&self.rules, bar), is_known)
         {
             let problems = validate::added_errors(
                 before.validate(&self.rules),
                 validate::documents(queue, done, &self.rules),
+                bar,
             );
             if !problems.is_empty() {
                 return Err(UpdateError::Invalid { problems });
@@ -615,7 +616,8 @@ fn edited<R, E>(
     let mut edit = Edit::new(before, now);
     edit.raise_high_water(high_water);
     let value = change(&mut edit).map_err(UpdateError::Refused)?;
-    Ok(Proposal::new(value, edit.splice().map_err(UpdateError::Splice)?))
+    let proposal = Proposal::new(value, edit.splice().map_err(UpdateError::Splice)?);
+    Ok(Proposal { validity: Validity::Needed(edit.bar()), ..proposal })
 }
 
 /// What a change comes to, before it is made.
@@ -629,14 +631,15 @@ pub(crate) struct Proposal<R> {
 
 impl<R> Proposal<R> {
     pub(crate) fn new(value: R, spliced: Spliced) -> Self {
-        Self { value, spliced, undoes: None, validity: Validity::Needed }
+        let validity = Validity::Needed(Bar::ErrorsAndControls);
+        Self { value, spliced, undoes: None, validity }
     }
 }
 
 /// Whether a change may add errors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Validity {
-    Needed,
+    Needed(Bar),
     /// It leads back to what was there, errors and all.
     AsItWas,
 }

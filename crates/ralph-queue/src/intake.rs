@@ -39,8 +39,19 @@ pub struct Row {
     pub task: Task,
     /// Whether it came with an id.
     pub has_id: bool,
+    /// What is only dubious about it, once it was checked.
+    pub warnings: Vec<RowProblem>,
     /// Where it is in the text of the batch, if that is JSON.
     span: Option<Range<usize>>,
+}
+
+impl Row {
+    /// What is dubious about it, in words.
+    pub fn warning(&self) -> Option<String> {
+        let Self { number, line, task, has_id, warnings, .. } = self;
+        let whose = whose(has_id.then(|| task.id.as_str()), *line);
+        (!warnings.is_empty()).then(|| format!("number {number}{whose}: {}", join(warnings)))
+    }
 }
 
 /// One that is none.
@@ -100,10 +111,12 @@ fn join(problems: &[RowProblem]) -> String {
     problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
-/// What becomes of the ids that tasks come with.
+/// What becomes of the ids that tasks come with. An id that an earlier task of the batch has is
+/// taken; what names it means that one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GivenIds {
-    /// They are names by which the tasks of one batch refer to each other; each gets a new one.
+    /// They are names by which the tasks of one batch refer to each other; each gets a new one. One
+    /// that two have is refused.
     Replace,
     /// They stay; one that is taken is refused.
     Keep,
@@ -130,9 +143,8 @@ impl Batch {
     /// `{"tasks": [...]}`. Only `title` is needed.
     pub fn from_json(text: &str) -> Result<Self, ParseError> {
         let mut batch = Self { text: text.to_owned(), ..Self::default() };
-        let mut ids = BTreeMap::new();
         for (number, entry) in (1..).zip(Document::parse_new(text)?) {
-            batch.take(number, Some(entry.line), entry.into(), &mut ids);
+            batch.take(number, Some(entry.line), entry.into());
         }
         Ok(batch)
     }
@@ -140,34 +152,18 @@ impl Batch {
     /// Makes tasks of their fields.
     pub(crate) fn from_fields(rows: impl Iterator<Item = Cells>) -> Self {
         let mut batch = Self::default();
-        let mut ids = BTreeMap::new();
         for (number, cells) in (1..).zip(rows) {
-            batch.take(number, cells.line, cells.into(), &mut ids);
+            batch.take(number, cells.line, cells.into());
         }
         batch
     }
 
-    /// Takes a row in; `ids` has the number of the first row with each id.
-    fn take(
-        &mut self,
-        number: usize,
-        line: Option<usize>,
-        read: ReadRow,
-        ids: &mut BTreeMap<TaskId, usize>,
-    ) {
-        let ReadRow { mut new, mut problems, span } = read;
+    fn take(&mut self, number: usize, line: Option<usize>, read: ReadRow) {
+        let ReadRow { new, problems, span } = read;
         let id = new.as_ref().and_then(|new| new.id.clone());
-        if let Some(new) = new.as_mut().filter(|new| new.has_id) {
-            let first = *ids.entry(new.task.id.clone()).or_insert(number);
-            if first != number {
-                let message = format!("number {first} has the id `{}` too", new.task.id);
-                problems.push(RowProblem::new(Some("id"), message));
-                new.has_id = false;
-            }
-        }
         match new {
             Some(NewTask { task, has_id, .. }) if problems.is_empty() => {
-                self.rows.push(Row { number, line, task, has_id, span });
+                self.rows.push(Row { number, line, task, has_id, warnings: Vec::new(), span });
             }
             read => self.bad.push(BadRow { number, line, id, problems, read, span }),
         }
@@ -185,8 +181,8 @@ impl Batch {
         let mut rows = self.rows.clone();
         rows.extend(self.bad.iter().filter_map(BadRow::as_far_as_read));
         rows.sort_by_key(|row| row.number);
-        let found = trial(rows, queue, given, rules, now)?;
-        self.blame(found);
+        let tried = trial(rows, queue, given, rules, now)?;
+        self.blame(tried);
         Ok(())
     }
 
@@ -199,16 +195,16 @@ impl Batch {
         rules: &Rules,
         now: Timestamp,
     ) -> Result<bool, EditError> {
-        let found = trial(self.rows.clone(), queue, given, rules, now)?;
-        let is_any = !found.is_empty();
-        self.blame(found);
+        let tried = trial(self.rows.clone(), queue, given, rules, now)?;
+        let is_any = !tried.errors.is_empty();
+        self.blame(tried);
         Ok(is_any)
     }
 
     /// Notes what is wrong with rows, by their numbers.
-    fn blame(&mut self, mut found: BTreeMap<usize, Vec<RowProblem>>) {
+    fn blame(&mut self, Tried { mut errors, mut warnings }: Tried) {
         let lines = Lines::new(&self.text);
-        let mut of = |number: usize, span: &Option<Range<usize>>| {
+        let of = |found: &mut Found, number: usize, span: &Option<Range<usize>>| {
             let mut problems = found.remove(&number)?;
             for problem in &mut problems {
                 problem.at = span.as_ref().map(|span| {
@@ -220,7 +216,7 @@ impl Batch {
             Some(problems)
         };
         for row in &mut self.bad {
-            let problems = of(row.number, &row.span).unwrap_or_default();
+            let problems = of(&mut errors, row.number, &row.span).unwrap_or_default();
             // What a field that cannot be read was replaced with says nothing about the field.
             let is_known =
                 |field: &Option<String>| row.problems.iter().any(|known| known.field == *field);
@@ -228,11 +224,14 @@ impl Batch {
                 problems.into_iter().filter(|problem| !is_known(&problem.field)).collect();
             row.problems.extend(news);
         }
-        for row in std::mem::take(&mut self.rows) {
-            match of(row.number, &row.span) {
-                None => self.rows.push(row),
+        for mut row in std::mem::take(&mut self.rows) {
+            match of(&mut errors, row.number, &row.span) {
+                None => {
+                    row.warnings = of(&mut warnings, row.number, &row.span).unwrap_or_default();
+                    self.rows.push(row);
+                }
                 Some(problems) => {
-                    let Row { number, line, task, has_id, span } = row;
+                    let Row { number, line, task, has_id, span, .. } = row;
                     let id = has_id.then(|| task.id.to_string());
                     let read = Some(NewTask { id: id.clone(), task, has_id });
                     self.bad.push(BadRow { number, line, id, problems, read, span });
@@ -245,6 +244,8 @@ impl Batch {
     /// Adds the good rows at `position`, in their order.
     ///
     /// With [`GivenIds::Keep`] an id that is taken is an error, and the edit is not to be saved.
+    /// Unless the ids are replaced, the tasks are those of another queue, which may have what
+    /// [`Queue::validate`] only warns of.
     pub fn add(
         self,
         edit: &mut Edit<'_>,
@@ -252,47 +253,70 @@ impl Batch {
         ids: &IdRules,
         position: &edit::Position,
     ) -> Result<Added, EditError> {
+        self.place(edit, given, ids, position).map(|(added, _)| added)
+    }
+
+    /// [`Self::add`], with the numbers of the rows that were added.
+    fn place(
+        self,
+        edit: &mut Edit<'_>,
+        given: GivenIds,
+        ids: &IdRules,
+        position: &edit::Position,
+    ) -> Result<(Added, Vec<usize>), EditError> {
+        if given != GivenIds::Replace {
+            edit.admit_warnings();
+        }
         let mut added = Added::default();
         let mut rows = Vec::new();
         let taken: BTreeSet<String> = edit.known_ids().map(str::to_owned).collect();
         let mut highest = 0;
+        let mut firsts = BTreeSet::new();
         for row in self.rows {
-            let is_taken = taken.contains(row.task.id.as_str());
+            let is_twin = row.has_id && !firsts.insert(row.task.id.clone());
+            let is_taken = row.has_id && (is_twin || taken.contains(row.task.id.as_str()));
             let keeps = match given {
-                GivenIds::Replace => false,
-                GivenIds::Keep if row.has_id && is_taken => {
+                GivenIds::Keep if is_taken => {
                     return Err(EditError::IdTaken { id: row.task.id });
                 }
-                GivenIds::SkipTaken if row.has_id && is_taken => {
+                GivenIds::Replace if is_twin => {
+                    return Err(EditError::IdTaken { id: row.task.id });
+                }
+                GivenIds::Replace => false,
+                GivenIds::SkipTaken if is_taken => {
                     added.skipped.push(row.task.id);
                     continue;
                 }
-                _ => !is_taken,
+                _ => row.has_id && !is_taken,
             };
-            let keeps = keeps && row.has_id;
             if keeps {
                 highest = ids.number_of(row.task.id.as_str()).unwrap_or(0).max(highest);
             }
-            rows.push((row, keeps));
+            rows.push((row, keeps, is_twin));
         }
         edit.raise_high_water(highest);
-        for (row, _) in rows.iter_mut().filter(|(_, keeps)| !keeps) {
+        let mut renamed = BTreeMap::new();
+        for (row, _, is_twin) in rows.iter_mut().filter(|(_, keeps, _)| !keeps) {
             let id = edit.spend_id(ids)?;
             let name = std::mem::replace(&mut row.task.id, id.clone());
             // Here it never had another id: that may be one of a task that is there, or was.
             row.task.custom_fields.remove(FORMER_IDS);
             if row.has_id {
-                added.renamed.push((name, id));
+                added.renamed.push((name.clone(), id.clone()));
+            }
+            if row.has_id && !*is_twin {
+                renamed.insert(name, id);
             }
         }
         let first = edit.index_of(position)?;
-        let renamed = added.renamed.iter().cloned().collect();
-        for (index, (mut row, _)) in (first..).zip(rows) {
+        let mut numbers = Vec::new();
+        for (index, (mut row, ..)) in (first..).zip(rows) {
             row.task.follow(&renamed);
             added.added.push(row.task.id.clone());
+            numbers.push(row.number);
             edit.insert_new(row.task, index);
         }
-        Ok(added)
+        Ok((added, numbers))
     }
 }
 
@@ -300,19 +324,42 @@ impl BadRow {
     fn as_far_as_read(&self) -> Option<Row> {
         let NewTask { task, has_id, .. } = self.read.clone()?;
         let span = self.span.clone();
-        Some(Row { number: self.number, line: self.line, task, has_id, span })
+        let (number, line) = (self.number, self.line);
+        Some(Row { number, line, task, has_id, warnings: Vec::new(), span })
     }
 }
 
-/// What is wrong with rows, by their numbers, once they stand in the queue.
+/// Problems of rows, by their numbers.
+type Found = BTreeMap<usize, Vec<RowProblem>>;
+
+/// What is wrong with rows once they stand in the queue.
+#[derive(Default)]
+struct Tried {
+    errors: Found,
+    warnings: Found,
+}
+
 fn trial(
     mut rows: Vec<Row>,
     queue: &Queue,
     given: GivenIds,
     rules: &Rules,
     now: Timestamp,
-) -> Result<BTreeMap<usize, Vec<RowProblem>>, EditError> {
-    let mut found: BTreeMap<usize, Vec<RowProblem>> = BTreeMap::new();
+) -> Result<Tried, EditError> {
+    let mut tried = Tried::default();
+    if matches!(given, GivenIds::Keep | GivenIds::Replace) {
+        let mut firsts: BTreeMap<TaskId, usize> = BTreeMap::new();
+        for row in rows.iter_mut().filter(|row| row.has_id) {
+            let first = *firsts.entry(row.task.id.clone()).or_insert(row.number);
+            if first != row.number {
+                let message = format!("number {first} has the id `{}` too", row.task.id);
+                let problem = RowProblem::new(Some("id"), message);
+                tried.errors.entry(row.number).or_default().push(problem);
+                // Under another one it shows what else is wrong with it.
+                row.has_id = false;
+            }
+        }
+    }
     if given == GivenIds::Keep {
         let tasks = || queue.tasks().chain(queue.done_tasks());
         let former = tasks().flat_map(Task::former_ids);
@@ -320,35 +367,34 @@ fn trial(
         for row in rows.iter_mut().filter(|row| row.has_id && taken.contains(row.task.id.as_str()))
         {
             let message = format!("the id `{}` is taken", row.task.id);
-            found.entry(row.number).or_default().push(RowProblem::new(Some("id"), message));
-            // Under another one it shows what else is wrong with it.
+            let problem = RowProblem::new(Some("id"), message);
+            tried.errors.entry(row.number).or_default().push(problem);
             row.has_id = false;
         }
     }
-    let names: Vec<(usize, TaskId)> =
-        rows.iter().map(|row| (row.number, row.task.id.clone())).collect();
     let mut edit = Edit::new(queue, now);
     let batch = Batch { rows, ..Batch::default() };
-    let added = batch.add(&mut edit, given, &rules.ids, &edit::Position::Back)?;
-    let numbers: BTreeMap<TaskId, usize> = names
-        .into_iter()
-        .filter(|(_, id)| !added.skipped.contains(id))
-        .zip(added.added)
-        .map(|((number, _), id)| (id, number))
-        .collect();
+    let (added, numbers) = batch.place(&mut edit, given, &rules.ids, &edit::Position::Back)?;
+    let numbers: BTreeMap<TaskId, usize> = added.added.into_iter().zip(numbers).collect();
+    let bar = edit.bar();
     let Spliced { queue: after, done } = edit.splice().map_err(EditError::Splice)?;
     let after = after.as_ref().unwrap_or(queue.document());
     let done = done.as_ref().unwrap_or(queue.done_document());
     let problems = validate::documents(after, done, rules);
-    for problem in validate::added_errors(queue.validate(rules), problems) {
-        // A circle is told of one of its tasks, which may be an old one.
-        let number = problem.task.as_ref().and_then(|id| numbers.get(id));
-        if let Some(number) = number.or(numbers.values().next()) {
-            let problem = RowProblem::new(problem.field.as_deref(), problem.message);
-            found.entry(*number).or_default().push(problem);
+    let of = |problem: &Problem| numbers.get(problem.task.as_ref()?).copied();
+    let in_row = |problem: Problem| RowProblem::new(problem.field.as_deref(), problem.message);
+    for problem in problems.iter().filter(|problem| !bar.keeps_out(problem)) {
+        if let Some(number) = of(problem) {
+            tried.warnings.entry(number).or_default().push(in_row(problem.clone()));
         }
     }
-    Ok(found)
+    for problem in validate::added_errors(queue.validate(rules), problems, bar) {
+        // A circle is told of one of its tasks, which may be an old one.
+        if let Some(number) = of(&problem).or(numbers.values().next().copied()) {
+            tried.errors.entry(number).or_default().push(in_row(problem));
+        }
+    }
+    Ok(tried)
 }
 
 /// What a row of a table says, as far as it could be read.

@@ -21,6 +21,7 @@ use crate::files::{
     Edited, LoadError, Previewed, Proposal, QueueFiles, Terms, UpdateError, Validity,
 };
 use crate::queue::Queue;
+use crate::validate::Bar;
 
 /// The journal is cut to half of this when it has grown past it, the oldest entries first. The
 /// newest entry stays, whatever its length.
@@ -262,7 +263,8 @@ impl QueueFiles {
         let history = self.history(before).map_err(|error| refused(error.into()))?;
         let target = history.target(which).map_err(refused)?;
         let mended = Edit::mended(before).map_err(UpdateError::Splice)?;
-        let forced = if which.force { Validity::AsItWas } else { Validity::Needed };
+        let forced =
+            if which.force { Validity::AsItWas } else { Validity::Needed(Bar::ErrorsAndControls) };
         if mended == Spliced::default() {
             let back = target.taken_back(before).map_err(refused)?;
             let is_as_it_was = target.from == back.revision_after(before);

@@ -8,6 +8,7 @@ use std::borrow::{Borrow, Cow};
 
 use serde::de::IgnoredAny;
 
+use crate::document::Lines;
 use crate::intake::{Batch, Cells, RowProblem};
 use crate::task::{Content, Field, Task};
 use crate::value::Value;
@@ -130,8 +131,13 @@ pub fn read(text: &str, separator: Separator, others: OtherColumns) -> Result<Ba
     if others == OtherColumns::Refuse && !unknown.is_empty() {
         return Err(TableError::Unknown { columns: unknown });
     }
+    let lines = Lines::new(text);
+    let line = |position: &csv::Position| line(text, &lines, position);
     let rows = reader.records().map(|record| match record {
-        Ok(record) => read_row(&columns, &record),
+        Ok(record) => {
+            let line = record.position().and_then(line);
+            Cells { line, ..read_row(&columns, &record) }
+        }
         Err(error) => Cells {
             line: error.position().and_then(line),
             problems: vec![RowProblem::new(None, error.to_string())],
@@ -141,12 +147,16 @@ pub fn read(text: &str, separator: Separator, others: OtherColumns) -> Result<Ba
     Ok(Batch::from_fields(rows))
 }
 
-fn line(position: &csv::Position) -> Option<usize> {
-    position.line().try_into().ok()
+/// The line that a row begins on. The place of one that the reader tells is that behind the end of
+/// the row before, which may be in the middle of a line break or before empty lines.
+fn line(text: &str, lines: &Lines<'_>, position: &csv::Position) -> Option<usize> {
+    let at = usize::try_from(position.byte()).ok()?;
+    let breaks = text.get(at..)?.bytes().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+    Some(lines.position(at + breaks).0)
 }
 
 fn read_row(columns: &[Option<&str>], record: &csv::StringRecord) -> Cells {
-    let mut cells = Cells { line: record.position().and_then(line), ..Cells::default() };
+    let mut cells = Cells::default();
     for (column, cell) in columns.iter().zip(record) {
         let Some(column) = column else { continue };
         match read_cell(column, cell) {

@@ -27,7 +27,7 @@ pub(crate) struct ImportArgs {
     /// Say what would be added; change nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
-    /// What becomes of a task whose id is taken
+    /// What becomes of a task whose id is taken, by another one of the import too
     #[arg(long, value_enum, default_value_t)]
     pub(crate) on_duplicate: OnDuplicate,
     /// Pass over the columns of a table that no task has, instead of refusing it

@@ -175,14 +175,18 @@ fn an_import_names_every_problem_of_every_row_at_once() {
         "number 1 (`RQ-0001`, line 2): the id `RQ-0001` is taken",
         "number 2 (line 3): `estimated_minutes`: `x` is no number of minutes; unknown status `soon`",
         "number 3 (`RQ-7`, line 4): the id must be `RQ-` and 4 digits or more, not `RQ-7`; `depends_on`",
-        "number 5 (line 6): `title` has a line break at character 5",
     ] {
         assert!(message.contains(part), "{part} in {message}");
     }
     assert_eq!(desk.read(".ralph/queue.jsonc"), before);
     let some = desk.json(&["queue", "import", "--input", "in.csv", "--skip-bad"]);
-    assert_eq!(some["added"], json!(["RQ-0002"]));
-    assert_eq!(some["bad"].as_array().map(Vec::len), Some(4));
+    assert_eq!(some["added"], json!(["RQ-0002", "RQ-0003"]));
+    assert_eq!(some["bad"].as_array().map(Vec::len), Some(3));
+    let warning = &some["warnings"][0];
+    assert_eq!(
+        (&warning["number"], &warning["line"], &warning["problems"][0]["message"]),
+        (&json!(5), &json!(6), &json!("`title` has a line break at character 5"))
+    );
     assert_eq!(some["bad"][1]["problems"].as_array().map(Vec::len), Some(2));
     let problem = &some["bad"][1]["problems"][0];
     assert_eq!(
@@ -194,7 +198,65 @@ fn an_import_names_every_problem_of_every_row_at_once() {
     let error = desk.error(&["queue", "import", "--input", "in.csv"], 3);
     assert!(error["message"].as_str().expect("text").contains("`Owner`"), "{error}");
     let args = ["queue", "import", "--input", "in.csv", "--ignore-unknown-columns"];
-    assert_eq!(desk.json(&args)["added"], json!(["RQ-0003"]));
+    assert_eq!(desk.json(&args)["added"], json!(["RQ-0004"]));
+}
+
+#[test]
+fn what_a_valid_queue_has_survives_its_export_and_import() {
+    let task = |id: &str, title: &str| {
+        json!({ "id": id, "title": title, "status": "todo", "created_at": "2026-01-01T00:00:00Z",
+                "updated_at": "2026-01-01T00:00:00Z" })
+    };
+    let tasks = [task("RQ-0001", "tab\there"), task("RQ-0002", "line\nbreak")];
+    let desk = Desk::with_queue(json!({ "version": 1, "tasks": tasks }).to_string());
+    let valid = desk.json(&["queue", "validate"]);
+    for format in ["csv", "tsv", "json"] {
+        let export = ["queue", "export", "--format", format, "-o", "out"];
+        desk.ralph(&export).success();
+        let other = Desk::new();
+        other.write("in", desk.read("out"));
+        let import = ["queue", "import", "--format", format, "-i", "in"];
+        let ran = other.ralph(&import);
+        assert_eq!(ran.success().stdout, "RQ-0001\nRQ-0002\n");
+        let again = other.json(&["queue", "validate"]);
+        for (warning, task) in valid["warnings"].as_array().expect("a list").iter().zip(&tasks) {
+            let message = warning["message"].as_str().expect("text");
+            assert!(ran.stderr.contains(message), "{message} in {ran}");
+            let same = again["warnings"].as_array().expect("a list");
+            assert!(same.iter().any(|other| other["message"] == message), "{again}");
+            let id = task["id"].as_str().expect("text");
+            let shown = parse(&other.ralph(&["task", "show", id]).success().stdout);
+            assert_eq!(shown["title"], task["title"]);
+        }
+        other.ralph(&["undo"]).success();
+        other.ralph(&["redo"]).success();
+        // By hand it stays an error.
+        other.ralph(&["task", "add", "a\tb"]).exited(2);
+    }
+}
+
+#[test]
+fn an_id_that_the_import_has_twice_is_taken_the_second_time() {
+    let import = |args: &[&str]| {
+        let desk = Desk::new();
+        desk.write("in.csv", "id,title\r\nRQ-0001,a\r\nRQ-0001,b\r\n");
+        let ran = desk.ralph(&[&["queue", "import", "-i", "in.csv", "--json"], args].concat());
+        (desk, ran)
+    };
+    let (_, refused) = import(&[]);
+    let error = parse(&refused.exited(3).stderr)["error"].clone();
+    let message = error["message"].as_str().expect("text");
+    assert!(message.contains("(`RQ-0001`, line 3): number 1 has the id `RQ-0001` too"), "{error}");
+    assert!(error["hint"].as_str().expect("text").contains("--on-duplicate skip"), "{error}");
+    let (desk, skipped) = import(&["--on-duplicate", "skip"]);
+    let told = parse(&skipped.success().stdout);
+    assert_eq!((&told["added"], &told["skipped"]), (&json!(["RQ-0001"]), &json!(["RQ-0001"])));
+    assert_eq!(desk.json(&["task", "show", "RQ-0001"])["task"]["title"], "a");
+    let (desk, renamed) = import(&["--on-duplicate", "rename"]);
+    let told = parse(&renamed.success().stdout);
+    assert_eq!(told["added"], json!(["RQ-0001", "RQ-0002"]));
+    assert_eq!(told["renamed"], json!([["RQ-0001", "RQ-0002"]]));
+    assert_eq!(desk.json(&["task", "show", "RQ-0002"])["task"]["title"], "b");
 }
 
 #[test]

@@ -186,9 +186,33 @@ pub(crate) fn documents(queue: &Document, done: &Document, rules: &Rules) -> Vec
     problems
 }
 
-/// What no edit may bring in: the errors of `after` that are not among `before`, each as often as it
-/// is there more. So with control characters, which only old files may have.
-pub(crate) fn added_errors(before: Vec<Problem>, mut after: Vec<Problem>) -> Vec<Problem> {
+/// What an edit may not bring in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Bar {
+    /// Errors.
+    Errors,
+    /// And control characters, which only what was written elsewhere may have.
+    ErrorsAndControls,
+}
+
+impl Bar {
+    fn bars(self, severity: Severity, code: &str) -> bool {
+        severity == Severity::Error || self == Self::ErrorsAndControls && code == CONTROL_CHARACTER
+    }
+
+    /// Whether a problem may not be brought in.
+    pub(crate) fn keeps_out(self, problem: &Problem) -> bool {
+        self.bars(problem.severity, problem.code)
+    }
+}
+
+/// What may not be brought in: such problems of `after` that are not among `before`, each as often
+/// as it is there more.
+pub(crate) fn added_errors(
+    before: Vec<Problem>,
+    mut after: Vec<Problem>,
+    bar: Bar,
+) -> Vec<Problem> {
     let key = |problem: &Problem| {
         let field = problem.field.as_deref().unwrap_or("");
         let name = field.split('[').next().unwrap_or(field);
@@ -201,7 +225,7 @@ pub(crate) fn added_errors(before: Vec<Problem>, mut after: Vec<Problem>) -> Vec
         *known.entry(key(&problem)).or_default() += 1;
     }
     after.retain(|problem| {
-        may_not_be_added(problem.severity, problem.code)
+        bar.keeps_out(problem)
             && match known.get_mut(&key(problem)) {
                 Some(count) if *count > 0 => {
                     *count -= 1;
@@ -211,10 +235,6 @@ pub(crate) fn added_errors(before: Vec<Problem>, mut after: Vec<Problem>) -> Vec
             }
     });
     after
-}
-
-fn may_not_be_added(severity: Severity, code: &str) -> bool {
-    severity == Severity::Error || code == CONTROL_CHARACTER
 }
 
 /// A warning about a field of one line.
@@ -229,12 +249,12 @@ fn sort(problems: &mut [Problem]) {
 pub(crate) fn is_free_of_errors(
     queue: &Document,
     done: &Document,
-    rules: &Rules,
+    (rules, bar): (&Rules, Bar),
     is_known: impl Fn(Place, usize) -> bool,
 ) -> bool {
     let tasks = located(queue, done);
     let mut is_free = true;
-    let mut see = |fault: Fault| is_free &= !may_not_be_added(fault.severity, fault.code);
+    let mut see = |fault: Fault| is_free &= !bar.bars(fault.severity, fault.code);
     let mut relations = Vec::new();
     let is_new = |located: &Located<'_>| !is_known(located.place, located.index);
     let is_wanted =

@@ -1,7 +1,7 @@
 //! Tasks from elsewhere: JSON and tables, bad ones named, ids given.
 
 use proptest::prelude::*;
-use ralph_queue::intake::{Batch, GivenIds};
+use ralph_queue::intake::{Batch, GivenIds, Row};
 use ralph_queue::table::{self, OtherColumns, Separator};
 use ralph_queue::{Document, Edit, EditError, IdRules, Position, Queue, Rules, Task, Value};
 
@@ -56,7 +56,9 @@ fn a_rule_that_a_row_breaks_is_told_with_its_place() {
 #[test]
 fn every_bad_row_is_named() {
     let text = r#"[{"title":" ","status":"soon"},{"title":"x","priority":"urgent"},7,{"id":"a","title":"x"},{"id":"a","title":"y"},{"titel":"z"}]"#;
-    let batch = Batch::from_json(text).unwrap();
+    let mut batch = Batch::from_json(text).unwrap();
+    let now = "2026-01-01T00:00:00Z".parse().unwrap();
+    batch.check(&queue(), GivenIds::Replace, &Rules::default(), now).unwrap();
     let bad: Vec<String> = batch.bad.iter().map(ToString::to_string).collect();
     assert_eq!(batch.rows.len(), 1);
     assert_eq!(bad.len(), 5, "{bad:#?}");
@@ -77,6 +79,44 @@ fn every_bad_row_is_named() {
 }
 
 #[test]
+fn a_row_of_a_table_is_named_by_the_line_it_begins_on() {
+    for end in ["\n", "\r\n", "\r"] {
+        let rows = ["id,title,plan", ",a,", "", "bad,\"two", "lines\",", "bad2,b,", "short"];
+        let text = "\u{feff}".to_owned() + &rows.join(end);
+        let mut batch = table::read(&text, Separator::Comma, OtherColumns::Refuse).unwrap();
+        let now = "2026-01-01T00:00:00Z".parse().unwrap();
+        batch.check(&queue(), GivenIds::Keep, &Rules::default(), now).unwrap();
+        assert_eq!(batch.rows[0].line, Some(2), "{end:?}");
+        let lines: Vec<Option<usize>> = batch.bad.iter().map(|row| row.line).collect();
+        assert_eq!(lines, [Some(4), Some(6), Some(7)], "{end:?}");
+    }
+}
+
+#[test]
+fn an_id_that_two_of_a_batch_have_is_that_of_the_first() {
+    let text = r#"[{"id":"RQ-0003","title":"a"},{"id":"RQ-0003","title":"b","depends_on":["RQ-0003"]},
+        {"id":"RQ-0001","title":"c","depends_on":["RQ-0003"]},{"id":"RQ-0001","title":"d","depends_on":["RQ-0001"]}]"#;
+    let batch = Batch::from_json(text).unwrap();
+    for given in [GivenIds::Keep, GivenIds::Replace] {
+        let refused = add(batch.clone(), given).unwrap_err();
+        assert!(matches!(refused, EditError::IdTaken { id } if id.as_str() == "RQ-0003"));
+    }
+    assert_eq!(add(batch.clone(), GivenIds::SkipTaken).unwrap(), ["RQ-0003 a "]);
+    assert_eq!(
+        add(batch.clone(), GivenIds::RenameTaken).unwrap(),
+        ["RQ-0003 a ", "RQ-0004 b RQ-0003", "RQ-0005 c RQ-0003", "RQ-0006 d RQ-0005"]
+    );
+    let now = "2026-01-01T00:00:00Z".parse().unwrap();
+    for (given, bad) in
+        [(GivenIds::Keep, &[2, 3, 4][..]), (GivenIds::SkipTaken, &[]), (GivenIds::RenameTaken, &[])]
+    {
+        let mut batch = batch.clone();
+        batch.check(&queue(), given, &Rules::default(), now).unwrap();
+        assert_eq!(batch.bad.iter().map(|row| row.number).collect::<Vec<_>>(), bad);
+    }
+}
+
+#[test]
 fn what_would_break_a_rule_is_bad_too() {
     let (queue, rules) = (queue(), Rules::default());
     let now = "2026-01-01T00:00:00Z".parse().unwrap();
@@ -93,13 +133,15 @@ fn what_would_break_a_rule_is_bad_too() {
     expect_test::expect![[r#"
         number 1 (`nope`, line 1): the id must be `RQ-` and 4 digits or more, not `nope` (line 1, column 8); `created_at` is no RFC 3339 time: `soon` (line 1, column 43)
         number 2 (`RQ-0001`, line 1): the id `RQ-0001` is taken (line 1, column 57)
-        number 3 (`RQ-0005`, line 2): `depends_on` names `RQ-0099`, which is in neither file (line 2, column 59)
-        number 4 (`RQ-0006`, line 3): `title` has a line break at character 5 (line 3, column 37); `tags[0]` has the control character U+001B at character 2 (line 3, column 59)"#]].assert_eq(&bad.join("\n"));
+        number 3 (`RQ-0005`, line 2): `depends_on` names `RQ-0099`, which is in neither file (line 2, column 59)"#]].assert_eq(&bad.join("\n"));
+    // What is only warned of in a queue may come from one.
+    let warned: Vec<String> = batch.rows.iter().filter_map(Row::warning).collect();
+    expect_test::expect!["number 4 (`RQ-0006`, line 3): `title` has a line break at character 5 (line 3, column 37); `tags[0]` has the control character U+001B at character 2 (line 3, column 59)"].assert_eq(&warned.join("\n"));
     // Once those are left out, so is who names one of them.
     assert!(batch.sift(&queue, GivenIds::Keep, &rules, now).unwrap());
-    assert_eq!(batch.bad.iter().map(|row| row.number).collect::<Vec<_>>(), [1, 2, 3, 4, 5]);
+    assert_eq!(batch.bad.iter().map(|row| row.number).collect::<Vec<_>>(), [1, 2, 3, 5]);
     assert!(!batch.sift(&queue, GivenIds::Keep, &rules, now).unwrap());
-    assert_eq!(add(batch, GivenIds::Keep).unwrap(), ["RQ-0008 good "]);
+    assert_eq!(add(batch, GivenIds::Keep).unwrap(), ["RQ-0006 line\nbreak ", "RQ-0008 good "]);
 }
 
 #[test]
@@ -242,7 +284,7 @@ proptest! {
         };
         let written = table::write([&task, &task], separator).unwrap();
         let batch = table::read(&written, separator, OtherColumns::Refuse).unwrap();
-        prop_assert_eq!(batch.bad.len(), 1); // the same id twice
+        prop_assert_eq!((batch.rows.len(), batch.bad.len()), (2, 0));
         prop_assert_eq!(&batch.rows[0].task, &task);
     }
 }

@@ -1,6 +1,6 @@
 //! `ralph queue import`.
 
-use ralph_queue::intake::{BadRow, Batch, GivenIds, RowProblem};
+use ralph_queue::intake::{BadRow, Batch, GivenIds, Row, RowProblem};
 use ralph_queue::table::{self, OtherColumns, Separator, TableError};
 use ralph_queue::{Edit, Position, Queue};
 use ralph_state::Clock as _;
@@ -33,6 +33,8 @@ pub(crate) fn import(context: &Context, args: &ImportArgs) -> Result<Exit, CliEr
         return Err(refused(&project.queue()?, &batch, error));
     }
     let bad = std::mem::take(&mut batch.bad);
+    let dubious: Vec<Row> =
+        batch.rows.iter().filter(|row| !row.warnings.is_empty()).cloned().collect();
     let change =
         |edit: &mut Edit<'_>| batch.add(edit, given, &project.files.rules.ids, &Position::Back);
     let added = if args.dry_run {
@@ -42,6 +44,7 @@ pub(crate) fn import(context: &Context, args: &ImportArgs) -> Result<Exit, CliEr
     };
     if context.ui.wants_json() {
         let bad: Vec<_> = bad.iter().map(shown).collect();
+        let warnings: Vec<_> = dubious.iter().map(warned).collect();
         context.ui.print_json(&json!({
             "schema": Schema::v1("queue-import"),
             "rev": project::revision(&project.queue()?),
@@ -50,6 +53,7 @@ pub(crate) fn import(context: &Context, args: &ImportArgs) -> Result<Exit, CliEr
             "renamed": added.renamed,
             "skipped": added.skipped,
             "bad": bad,
+            "warnings": warnings,
         }))?;
         return Ok(Exit::Done);
     }
@@ -65,6 +69,9 @@ pub(crate) fn import(context: &Context, args: &ImportArgs) -> Result<Exit, CliEr
     for row in &bad {
         context.ui.warn(row);
     }
+    for warning in dubious.iter().filter_map(Row::warning) {
+        context.ui.warn(warning);
+    }
     let verb = if args.dry_run { "would be added" } else { "added" };
     context.ui.say(format!("{} {verb}.", counted(added.added.len(), "task")));
     Ok(Exit::Done)
@@ -72,8 +79,10 @@ pub(crate) fn import(context: &Context, args: &ImportArgs) -> Result<Exit, CliEr
 
 /// What can be done about rows that cannot be added.
 fn refused(queue: &Queue, batch: &Batch, error: CliError) -> CliError {
-    let ids = batch.bad.iter().filter_map(|row| row.id.as_deref());
-    let is_taken = ids.into_iter().any(|id| queue.find(id).is_some());
+    let ids: Vec<&str> = batch.bad.iter().filter_map(|row| row.id.as_deref()).collect();
+    let own: Vec<&str> = batch.rows.iter().map(|row| row.task.id.as_str()).collect();
+    let times = |id: &str| own.iter().chain(&ids).filter(|other| **other == id).count();
+    let is_taken = ids.iter().any(|id| queue.find(id).is_some() || times(id) > 1);
     let error = error.hint("`--skip-bad` adds the others.");
     if !is_taken {
         return error;
@@ -97,19 +106,29 @@ fn table(text: &str, separator: Separator, args: &ImportArgs) -> Result<Batch, C
 }
 
 fn shown(row: &BadRow) -> Value {
-    let problem = |problem: &RowProblem| {
-        json!({
-            "field": problem.field,
-            "line": problem.at.map(|at| at.line),
-            "column": problem.at.map(|at| at.column),
-            "message": problem.message,
-        })
-    };
     json!({
         "number": row.number,
         "line": row.line,
         "id": row.id,
         "problems": row.problems.iter().map(problem).collect::<Vec<_>>(),
+    })
+}
+
+fn warned(row: &Row) -> Value {
+    json!({
+        "number": row.number,
+        "line": row.line,
+        "id": row.has_id.then_some(&row.task.id),
+        "problems": row.warnings.iter().map(problem).collect::<Vec<_>>(),
+    })
+}
+
+fn problem(problem: &RowProblem) -> Value {
+    json!({
+        "field": problem.field,
+        "line": problem.at.map(|at| at.line),
+        "column": problem.at.map(|at| at.column),
+        "message": problem.message,
     })
 }
 
