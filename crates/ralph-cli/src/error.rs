@@ -326,6 +326,18 @@ pub(crate) fn is_dead(holder: &Holder) -> bool {
     holder.host == ralph_process::host_name() && ralph_process::identity_of(holder.pid).is_none()
 }
 
+/// That a lock is held, as far as it is known by whom: who took it last may be dead, and another
+/// one hold it who did not say so.
+pub(crate) fn held(lock: impl fmt::Display, last: Option<&Holder>) -> String {
+    match last {
+        Some(last) if is_dead(last) => {
+            format!("another process holds `{lock}`, last taken by {}", by(last))
+        }
+        Some(last) => format!("{} holds `{lock}`", by(last)),
+        None => format!("another process holds `{lock}`"),
+    }
+}
+
 /// What to do about a file that the system does not let Ralph use, where its reason says so.
 fn mend(error: &io::Error) -> Option<&'static str> {
     match error.kind() {
@@ -350,14 +362,7 @@ impl From<LockError> for CliError {
         };
         match &error {
             LockError::Held { path: lock, holder, .. } => {
-                let lock = lock.display();
-                let message = match holder {
-                    Some(holder) if is_dead(holder) => {
-                        format!("another process holds `{lock}`, last taken by {}", by(holder))
-                    }
-                    Some(holder) => format!("{} holds `{lock}`", by(holder)),
-                    None => format!("another process holds `{lock}`"),
-                };
+                let message = held(lock.display(), holder.as_ref());
                 Self::about(ErrorKind::Busy, path, message)
                     .hint("Wait until it is done. A lock whose holder died is free by itself.")
             }
@@ -408,6 +413,9 @@ impl<E: Into<CliError>> From<queue::UpdateError<E>> for CliError {
     fn from(error: queue::UpdateError<E>) -> Self {
         use queue::UpdateError;
         match error {
+            UpdateError::Lock(error @ LockError::Held { .. }) => Self::from(error)
+                .context("cannot change the queue")
+                .hint("`ralph queue unlock --dry-run` tells whether it is still held."),
             UpdateError::Lock(error) => Self::from(error).context("cannot change the queue"),
             UpdateError::Legacy { directory, pid, label } => {
                 let label = label.map(|label| format!(" ({label})")).unwrap_or_default();
@@ -469,11 +477,16 @@ impl From<EditError> for CliError {
                 ErrorKind::Refused,
                 Some(format!("A new task can name it: `ralph task add TITLE --relates-to {id}`.")),
             ),
-            EditError::WrongStatus { id, .. } => (
-                ErrorKind::Refused,
-                Some(format!("`ralph task status STATUS {id}` sets any status.")),
-            ),
-            EditError::Field { .. } => (ErrorKind::Usage, None),
+            EditError::WrongStatus { id, operation, status, .. } => {
+                let does = if status.is_terminal() { "opens it again" } else { "makes it todo" };
+                let then = if *operation == "ready" { "" } else { "; then repeat the command" };
+                let hint = format!("`ralph task status todo {id}` {does}{then}.");
+                (ErrorKind::Refused, Some(hint))
+            }
+            EditError::Field { id, .. } => {
+                let hint = format!("Nothing was changed; `ralph task show {id}` shows the task.");
+                (ErrorKind::Usage, Some(hint))
+            }
             EditError::ChangedSince { id, .. } => {
                 (ErrorKind::Conflict, Some(format!("Read it again with `ralph task show {id}`.")))
             }

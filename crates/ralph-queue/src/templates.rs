@@ -217,6 +217,16 @@ impl Template {
         Ok(Self { name: name.to_owned(), description, built_in: false, task })
     }
 
+    /// The variables in it and in that title.
+    pub fn variables(&self, title: &str) -> BTreeSet<String> {
+        let mut names = BTreeSet::new();
+        let title = Value::from(title);
+        for value in self.task.values().chain([&title]) {
+            fill(value, &BTreeMap::new(), &mut names);
+        }
+        names
+    }
+
     /// The task with that id and title, and the variables that got no value. A text that is
     /// nothing but such a variable is left out of a list; elsewhere the variable stays.
     pub fn task(

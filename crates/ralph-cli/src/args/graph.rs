@@ -69,7 +69,8 @@ pub(crate) struct TreeArgs {
 ///
 /// Ralph's own locks free themselves when their holder ends; there is nothing
 /// to unlock. A 0.4.0 that was killed leaves `.ralph/lock`, which is removed
-/// here if its owner is dead.
+/// here if its owner is dead. The lock of an owner that lives stays, with
+/// `--force` too, other than in 0.4.0: two would write at once. End the owner first.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

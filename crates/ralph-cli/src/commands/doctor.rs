@@ -24,7 +24,7 @@ use super::run::setup;
 use super::undo;
 use crate::args::{DoctorArgs, TextOrJson};
 use crate::context::Context;
-use crate::error::{CliError, ErrorKind, Exit, by};
+use crate::error::{CliError, ErrorKind, Exit, held};
 use crate::project::{self, Project};
 use crate::render::counted;
 use crate::render::envelope::Schema;
@@ -546,21 +546,20 @@ fn locks(layout: &Layout, project: &Project) -> Check {
         let message = format!("process {pid} of an older Ralph is at work here");
         return Check::warning("locks", message, "Wait until it is done.");
     }
-    let mut held = Vec::new();
+    let mut told = Vec::new();
     for lock in [layout.run_lock(), project.files.lock_path()] {
         match is_locked(&lock) {
             Ok(false) => {}
             Ok(true) => {
-                let holder = lock_holder(&lock).map_or("another process".to_owned(), |it| by(&it));
-                held.push(format!("{holder} holds `{}`", project.shown(&lock)));
+                told.push(held(project.shown(&lock), lock_holder(&lock).as_ref()));
             }
             Err(error) => return Check::problem("locks", error),
         }
     }
-    if held.is_empty() {
+    if told.is_empty() {
         return Check::ok("locks", "nobody holds any");
     }
-    Check::warning("locks", held.join("\n"), "`ralph run parallel status` shows what goes on.")
+    Check::warning("locks", told.join("\n"), "`ralph run parallel status` shows what goes on.")
 }
 
 fn migrations(context: &Context) -> Check {

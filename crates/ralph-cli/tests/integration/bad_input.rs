@@ -163,7 +163,10 @@ fn a_held_lock_names_its_holder() {
         let message = error["message"].as_str().expect("text");
         assert!(message.contains("process 4242 on elsewhere (`ralph run loop`"), "{message}");
         assert_eq!(message.matches("4242").count(), 1, "once: {message}");
+        assert_eq!(error["next"], "ralph queue unlock --dry-run");
     }
+    let unlock = desk.json(&["queue", "unlock", "--dry-run"]);
+    assert_eq!((&unlock["held"], &unlock["holder"]["pid"]), (&true.into(), &4242.into()));
     // Reading needs no lock.
     desk.ralph(&["queue", "list"]).success();
     assert_eq!(desk.read(QUEUE), before);
@@ -333,6 +336,13 @@ fn a_lock_names_its_holder_once_and_a_dead_one_as_the_last() {
     let said = &ran.exited(4).stderr;
     assert!(said.contains("last taken by process 999999999"), "{ran}");
     assert_eq!(said.matches("999999999").count(), 1, "{ran}");
+    for command in [["queue", "unlock"].as_slice(), &["doctor"]] {
+        let ran = desk.ralph(command);
+        let said = ran.stdout.clone() + &ran.stderr;
+        assert!(said.contains("another process holds `.ralph/.queue.jsonc.lock`, last"), "{ran}");
+    }
+    let unlock = desk.json(&["queue", "unlock"]);
+    assert_eq!((&unlock["held"], &unlock["holder"]), (&true.into(), &serde_json::Value::Null));
 }
 
 #[test]

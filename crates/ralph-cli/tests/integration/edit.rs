@@ -427,6 +427,10 @@ fn a_task_is_made_from_a_template() {
     assert!(desk.ralph(&args).success().stderr.contains("no value for `what`"));
     assert_eq!(show(&desk, "RQ-0005")["request"], "on main: {{what}}");
     desk.ralph(&[&args[..], &["--strict-templates"]].concat()).exited(2);
+    let bug = ["task", "from", "template", "bug", "--title", "t", "--dry-run"];
+    let ran = desk.ralph(&[&bug[..], &["--set", "bogus=1", "--set", "target=a"]].concat());
+    let told = "warning: `bug` has no variable `bogus`; it has `target`\n";
+    assert!(ran.success().stderr.starts_with(told), "{ran}");
     let shown = parse(&desk.ralph(&["task", "template", "show", "own"]).success().stdout);
     assert_eq!(shown["task"]["tags"], json!(["own"]));
     assert_eq!(desk.error(&["task", "template", "show", "bugs"], 2)["hint"], "Did you mean `bug`?");

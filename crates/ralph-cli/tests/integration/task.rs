@@ -237,6 +237,40 @@ fn status_takes_several_tasks_or_a_tag() {
 }
 
 #[test]
+fn a_refusal_names_a_command_that_works_as_it_stands() {
+    let desk = Desk::new();
+    for title in ["done", "draft", "doing"] {
+        desk.add(title, &[]);
+    }
+    desk.ralph(&["task", "done", "RQ-0001"]).success();
+    desk.ralph(&["task", "status", "draft", "RQ-0002"]).success();
+    desk.ralph(&["task", "start", "RQ-0003"]).success();
+    for refused in [
+        ["task", "start", "RQ-0001"],
+        ["task", "reject", "RQ-0001"],
+        ["task", "split", "RQ-0001"],
+        ["task", "ready", "RQ-0001"],
+        ["queue", "release", "RQ-0001"],
+        ["task", "done", "RQ-0002"],
+        ["task", "ready", "RQ-0003"],
+    ] {
+        let error = desk.error(&refused, 3);
+        let id = refused[2];
+        assert_eq!(error["next"], format!("ralph task status todo {id}"), "{error}");
+        let next = error["next"].as_str().expect("text");
+        let next: Vec<&str> = next.split(' ').skip(1).collect();
+        desk.ralph(&next).success();
+        desk.ralph(&["undo"]).success();
+    }
+    let error = desk.error(&["task", "edit", "title", "", "RQ-0003"], 2);
+    assert_eq!(error["next"], "ralph task show RQ-0003");
+    desk.ralph(&["task", "status", "todo", "RQ-0003"]).success();
+    let error = desk.error(&["queue", "release", "RQ-0003"], 3);
+    assert_eq!(error["message"], "task `RQ-0003` is todo here, and nobody has claimed it");
+    assert!(!error["hint"].to_string().contains("--force"), "{error}");
+}
+
+#[test]
 fn an_unknown_id_is_answered_with_similar_ones() {
     let desk = Desk::with_queue(COMMENTED);
     for args in [["task", "show", "rq-1"], ["task", "done", "1"], ["queue", "show", "RQ-00001"]] {

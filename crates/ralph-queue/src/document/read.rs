@@ -323,7 +323,6 @@ impl Reader {
 
     /// A task. Without an id it is read for what is wrong with it alone.
     fn task<'t, W: Words<'t>>(&mut self, object: &ast::Object<'t>) -> Task<W> {
-        self.unique_keys("", object);
         let id = match object.get("id") {
             Some(property) => text::<Cow<'_, str>>("id", &property.value)
                 .and_then(|id| id.parse().map_err(|error: TaskIdError| error.to_string())),
@@ -334,6 +333,7 @@ impl Reader {
             self.fault("id", at, "id_format", message.clone());
         }
         self.task = id.as_ref().ok().cloned();
+        self.unique_keys("", object);
         let mut task = Task::plain(id.unwrap_or_else(|_| placeholder()), W::default());
         for property in &object.properties {
             self.field(&mut task, property.name.as_str(), &property.value);

@@ -602,7 +602,8 @@ fn every_wrong_field_is_named() {
     let text = r#"{"version": 1, "tasks": [
   {"id": "RQ-0001", "title": "a", "tags": [1, "x", null], "estimated_minutes": -1},
   {"id": "RQ-0002", "custom_fields": {"a": {}, "b": 7, "c": true}, "agent": [], "parent_id": null},
-  "RQ-0003"
+  "RQ-0003",
+  {"id": "RQ-0004", "title": "a", "title": "b"}
 ]}"#;
     let ParseError::Shape { problems } = Document::parse(text).unwrap_err() else {
         panic!("a shape")
@@ -623,6 +624,7 @@ fn every_wrong_field_is_named() {
         3:77 RQ-0002 agent wrong_type `agent` must be an object
         3:3 RQ-0002 title missing_field `title` is missing
         4:3 - - wrong_type a task must be an object
+        5:35 RQ-0004 - duplicate_key the key `title` is there twice
     "#]]
     .assert_eq(&lines.concat());
 }

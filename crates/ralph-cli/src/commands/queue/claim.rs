@@ -211,18 +211,25 @@ pub(crate) fn release(context: &Context, args: &ReleaseArgs) -> Result<Exit, Cli
         Some(answered) => answered,
         None => put_back(context, &project, args, note.as_deref())?,
     };
+    let is_held = project.read_leases()?.held(id.as_str(), context.clock.now()).is_some();
     let refused = match status {
-        Some(Status::Done | Status::Rejected) => Some("there is nothing to take again"),
-        Some(Status::Todo | Status::Draft) if !context.global.force => {
-            Some("so nothing is put back; release it in the work tree where it was claimed")
+        Some(Status::Done | Status::Rejected) => Some((
+            "there is nothing to take again",
+            format!("`ralph task status todo {id}` opens it again."),
+        )),
+        Some(Status::Todo | Status::Draft) if context.global.force => None,
+        Some(Status::Todo | Status::Draft) if is_held => Some((
+            "so nothing is put back; release it in the work tree where it was claimed",
+            "`--force` gives up the claim, whatever the task is.".to_owned(),
+        )),
+        Some(Status::Todo | Status::Draft) => {
+            Some(("and nobody has claimed it", format!("`ralph queue claim --id {id}` does.")))
         }
         _ => None,
     };
-    if let Some((why, status)) = refused.zip(status) {
-        let error =
-            CliError::new(ErrorKind::Refused, format!("task `{id}` is {status} here, {why}"));
-        let hint = "`--force` gives up the claim, whatever the task is.";
-        return Err(if context.global.force { error } else { error.hint(hint) });
+    if let Some(((why, hint), status)) = refused.zip(status) {
+        let message = format!("task `{id}` is {status} here, {why}");
+        return Err(CliError::new(ErrorKind::Refused, message).hint(hint));
     }
     if context.ui.wants_json() {
         let queue = project.queue()?;

@@ -5,14 +5,15 @@ use serde_json::json;
 
 use crate::args::UnlockArgs;
 use crate::context::Context;
-use crate::error::{CliError, ErrorKind, Exit};
+use crate::error::{CliError, ErrorKind, Exit, held, is_dead};
 use crate::project::Project;
 use crate::render::envelope::Schema;
 
 pub(crate) fn unlock(context: &Context, args: &UnlockArgs) -> Result<Exit, CliError> {
     let project = Project::open(context, "ralph queue unlock")?;
     let lock = project.files.lock_path();
-    let holder = if is_locked(&lock)? { lock_holder(&lock) } else { None };
+    let is_held = is_locked(&lock)?;
+    let last = lock_holder(&lock).filter(|_| is_held);
     let legacy = project.files.legacy_lock.as_ref().filter(|legacy| legacy.directory.is_dir());
     if let Some(legacy) = legacy {
         if let Some((pid, _)) = legacy.living_holder() {
@@ -30,7 +31,9 @@ pub(crate) fn unlock(context: &Context, args: &UnlockArgs) -> Result<Exit, CliEr
             "schema": Schema::v1("queue-unlock"),
             "dry_run": args.dry_run,
             "stale": legacy.map(|legacy| &legacy.directory),
-            "holder": holder,
+            "held": is_held,
+            // Who is gone holds nothing, whatever was left of it.
+            "holder": last.as_ref().filter(|last| !is_dead(last)),
         }))?;
         return Ok(Exit::Done);
     }
@@ -39,9 +42,9 @@ pub(crate) fn unlock(context: &Context, args: &UnlockArgs) -> Result<Exit, CliEr
         (Some(_), false) => context.ui.say("`.ralph/lock` of a dead process is removed."),
         (None, _) => context.ui.say("Nothing to unlock: a lock frees itself when its holder ends."),
     }
-    if let Some(holder) = holder {
-        let (pid, command) = (holder.pid, holder.command);
-        context.ui.say(format!("The queue is held by process {pid} (`{command}`), which lives."));
+    if is_held {
+        let told = held(project.shown(&lock), last.as_ref());
+        context.ui.say(format!("Now {told}."));
     }
     Ok(Exit::Done)
 }

@@ -56,6 +56,9 @@ pub(crate) fn from(context: &Context, args: &FromArgs) -> Result<Exit, CliError>
     let project = Project::open(context, "ralph task from template")?;
     let template = find(&project, &args.template)?;
     let variables = variables(context, &project, args);
+    for message in unknown(&template, args) {
+        context.ui.warn(message);
+    }
     let ids = &project.files.rules.ids;
     // Whether it fills in does not depend on the id.
     let sample = ids.id(1).map_err(|error| CliError::new(ErrorKind::Invalid, error))?;
@@ -76,6 +79,23 @@ pub(crate) fn from(context: &Context, args: &FromArgs) -> Result<Exit, CliError>
         task.id = edit.next_id(ids)?;
         edit.add(task, &Position::Back)
     })
+}
+
+/// Each variable that was given a value, though the template does not have it.
+fn unknown(template: &Template, args: &FromTemplateArgs) -> Vec<String> {
+    let names = template.variables(&args.title);
+    let has = |name: &str| {
+        let follow = || templates::variables_of("").iter().any(|(name, _)| names.contains(name));
+        names.contains(name) || name == "target" && follow()
+    };
+    let listed: Vec<&str> = names.iter().map(String::as_str).collect();
+    let known = match listed.as_slice() {
+        [] => "none".to_owned(),
+        listed => format!("`{}`", listed.join("`, `")),
+    };
+    let given = args.set.iter().map(|(name, _)| name).filter(|name| !has(name));
+    let told = |name| format!("`{}` has no variable `{name}`; it has {known}", template.name);
+    given.map(told).collect()
 }
 
 /// Those given, and what follows from them and from where the user stands.
