@@ -35,7 +35,8 @@
 //! # What belongs to a task
 //!
 //! Its comments: those directly above it, and those behind it on its line. They move and go with
-//! it. A comment that a blank line separates from the task below heads a section, and stays.
+//! it. A comment that a blank line separates from the task below heads a section, and stays. The
+//! same holds for the fields of a task and for the entries of a list.
 //!
 //! # Files
 //!

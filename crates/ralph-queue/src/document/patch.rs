@@ -1,5 +1,7 @@
 //! One value in a text becomes another, with as few bytes changed as the values allow.
 
+use std::collections::{HashMap, HashSet, VecDeque};
+
 use jsonc_parser::ast::{self, Value as Node};
 use jsonc_parser::common::Ranged as _;
 
@@ -94,7 +96,8 @@ impl Patch<'_> {
         }
     }
 
-    /// Items at both ends that are the same stay; those between are changed pair by pair.
+    /// Items at both ends that are the same stay. Those between are changed pair by pair, unless
+    /// comments stand there: then each item is where its value is, with its comments.
     fn array(&self, array: &ast::Array<'_>, old: &[Value], new: &[Value]) -> String {
         let shorter = old.len().min(new.len());
         let head = old.iter().zip(new).take_while(|(old, new)| old == new).count();
@@ -111,19 +114,44 @@ impl Patch<'_> {
             cores: array.elements.iter().map(|node| node.start()..node.end()).collect(),
         };
         let layout = sequence.layout(head.saturating_sub(1), self.style, self.indent);
-        let slots: Vec<Slot> = (0..new.len())
-            .map(|at| {
-                if at < head {
-                    Slot::Keep(at)
-                } else if at >= new.len() - tail {
-                    Slot::Keep(at + old.len() - new.len())
-                } else if at < old.len() - tail {
-                    Slot::Change(at, self.value(&array.elements[at], Some(&old[at]), &new[at]))
-                } else {
-                    let core = self.style.render(&new[at], &layout.indent);
-                    Slot::New(NewItem { core, ..NewItem::default() })
+        let olds = head..old.len() - tail;
+        let is_commented = olds.clone().any(|at| {
+            let item = sequence.item(at);
+            let around = [item.lead..item.core.start, item.core.end..item.end];
+            around.into_iter().any(|range| self.text[range].contains('/'))
+        });
+        let mut places: HashMap<&Value, VecDeque<usize>> = HashMap::new();
+        for at in olds.clone().filter(|_| is_commented) {
+            places.entry(&old[at]).or_default().push_back(at);
+        }
+        let news = head..new.len() - tail;
+        let found: Vec<Option<usize>> =
+            news.clone().map(|at| places.get_mut(&new[at])?.pop_front()).collect();
+        let kept: HashSet<usize> = found.iter().flatten().copied().collect();
+        // With a comment, only what has a text of its own inside is the same item, changed.
+        let is_pair = |at: usize| {
+            olds.contains(&at)
+                && match (&old[at], &new[at]) {
+                    (Value::Array(_), Value::Array(_)) | (Value::Object(_), Value::Object(_)) => {
+                        !kept.contains(&at)
+                    }
+                    _ => !is_commented,
                 }
-            })
+        };
+        let between = news.zip(found).map(|(at, found)| match found {
+            Some(found) => Slot::Keep(found),
+            None if is_pair(at) => {
+                Slot::Change(at, self.value(&array.elements[at], Some(&old[at]), &new[at]))
+            }
+            None => {
+                let core = self.style.render(&new[at], &layout.indent);
+                Slot::New(NewItem { core, ..NewItem::default() })
+            }
+        });
+        let slots: Vec<Slot> = (0..head)
+            .map(Slot::Keep)
+            .chain(between)
+            .chain((old.len() - tail..old.len()).map(Slot::Keep))
             .collect();
         format!("[{}]", sequence.render(&slots, &layout, self.style))
     }

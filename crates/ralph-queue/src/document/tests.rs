@@ -500,6 +500,29 @@ fn comments_of_odd_places_keep_their_task() {
 }
 
 #[test]
+fn a_comment_stays_with_its_entry_or_goes_with_it() {
+    let text = |tags: &str| {
+        let task = format!("{{\"id\": \"RQ-0001\", \"title\": \"t\", \"tags\": [{tags}]}}");
+        format!("{{\"version\": 1, \"tasks\": [{task}]}}")
+    };
+    let lines = "\n  \"x\", // x!\n  // y?\n  \"y\", // y!\n  \"z\"\n";
+    let one_line = "\"x\", // x!\n  /* y? */ \"y\" // y!\n";
+    for (before, tags, after) in [
+        (lines, "yxz", "\n  // y?\n  \"y\", // y!\n  \"x\", // x!\n  \"z\"\n"),
+        (lines, "xaz", "\n  \"x\", // x!\n  \"a\",\n  \"z\"\n"),
+        (lines, "y", "\n  // y?\n  \"y\" // y!\n"),
+        (one_line, "yx", "\n  /* y? */ \"y\", // y!\n\"x\" // x!\n"),
+        (one_line, "z", "\"z\""),
+        (one_line, "xyz", "\"x\", // x!\n  /* y? */ \"y\", // y!\n  \"z\"\n"),
+    ] {
+        let changed = edited(&text(before), |draft| {
+            draft.task_mut(0).tags = tags.chars().map(String::from).collect();
+        });
+        assert_eq!(changed, text(after));
+    }
+}
+
+#[test]
 fn a_moved_task_keeps_its_text() {
     let document = Document::parse(COMMENTED).unwrap();
     let mut from = document.draft();
