@@ -66,7 +66,7 @@ pub struct Block {
     pub(super) text: String,
     pub(super) trail: String,
     /// What each of its lines begins with.
-    indent: String,
+    pub(super) indent: String,
     /// What the text says.
     task: Task,
     changed: Option<Box<Task>>,
@@ -83,13 +83,24 @@ impl Block {
         self.changed.get_or_insert_with(|| Box::new(self.task.clone()))
     }
 
+    /// The same block for another task.
+    pub(crate) fn with_task(mut self, task: Task) -> Self {
+        let house = Style::house(&self.text);
+        if let Some(text) = change(&self.text, &self.indent, house, (&self.task, &task)) {
+            self.text = text;
+        }
+        (self.task, self.changed) = (task, None);
+        self
+    }
+
     /// Whether both are written the same, apart from indentation and changes not yet made.
     pub(crate) fn same_text(&self, other: &Self) -> bool {
-        let parts = |block: &Self| {
-            [&block.lead, &block.text, &block.trail]
-                .map(|text| reindent(text, &block.indent, "", "\n"))
-        };
-        parts(self) == parts(other)
+        self.plain() == other.plain()
+    }
+
+    /// How it is written, apart from that.
+    pub(crate) fn plain(&self) -> [String; 3] {
+        [&self.lead, &self.text, &self.trail].map(|text| reindent(text, &self.indent, "", "\n"))
     }
 
     /// The comments that belong to the task and those in it.
@@ -482,13 +493,10 @@ impl Document {
                     }
                 }
                 (Origin::Block(block), task) => {
-                    let task = task.as_deref().unwrap_or(&block.task);
-                    let changed = change(
-                        &block.text,
-                        &block.indent,
-                        Style::house(&block.text),
-                        (&block.task, task),
-                    );
+                    let changed = task.as_deref().and_then(|task| {
+                        let house = Style::house(&block.text);
+                        change(&block.text, &block.indent, house, (&block.task, task))
+                    });
                     let indent =
                         |text: &str| reindent(text, &block.indent, &layout.indent, style.newline);
                     let spaced = |text: &str, before: &str, after: &str| {
@@ -549,7 +557,7 @@ fn change(text: &str, indent: &str, house: Style, (old, new): (&Task, &Task)) ->
 }
 
 /// `text` with another indentation and kind of line end, outside of strings.
-fn reindent(text: &str, from: &str, to: &str, newline: &str) -> String {
+pub(super) fn reindent(text: &str, from: &str, to: &str, newline: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for (kind, mut rest) in pieces(text) {
         while let Some(at) = rest.find(['\n', '\r']).filter(|_| kind != Piece::String) {
@@ -568,14 +576,14 @@ fn reindent(text: &str, from: &str, to: &str, newline: &str) -> String {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Piece {
+pub(crate) enum Piece {
     String,
     Comment,
     Other,
 }
 
 /// Cuts JSONC into strings, comments and the rest.
-pub(super) fn pieces(text: &str) -> impl Iterator<Item = (Piece, &str)> {
+pub(crate) fn pieces(text: &str) -> impl Iterator<Item = (Piece, &str)> {
     let mut rest = text;
     std::iter::from_fn(move || {
         let next = rest.find(['"', '\'', '/']).unwrap_or(rest.len());

@@ -42,12 +42,13 @@ pub(crate) struct Floating<'t> {
 /// How often each comment occurs, by its [`identity`].
 pub(crate) type Counts<'t> = BTreeMap<Cow<'t, str>, usize>;
 
-/// What tells a comment from others: its text without the indentation of its lines, which follows
-/// the place where it stands.
+/// What tells a comment from others: its text without the indentation and the ends of its lines,
+/// which follow the place where it stands.
 pub(crate) fn identity(comment: &str) -> Cow<'_, str> {
     let comment = comment.trim();
-    if comment.contains('\n') {
-        comment.lines().map(str::trim).collect::<Vec<_>>().join("\n").into()
+    if comment.contains(['\n', '\r']) {
+        let lines = comment.split(['\n', '\r']).map(str::trim);
+        lines.filter(|line| !line.is_empty()).collect::<Vec<_>>().join("\n").into()
     } else {
         comment.into()
     }

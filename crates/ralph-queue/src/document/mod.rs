@@ -1,5 +1,6 @@
 //! One queue file: its text, what it says, and changes that leave the rest of the text alone.
 
+mod comments;
 mod draft;
 mod frame;
 mod patch;
@@ -18,7 +19,10 @@ use std::sync::{Arc, OnceLock};
 
 use ralph_state::document::{Format, Newer};
 
+pub(crate) use comments::Site;
 pub use draft::{Block, Draft};
+#[cfg(test)]
+pub(crate) use draft::{Piece, pieces};
 pub(crate) use frame::{Counts, FloatingChange, identity};
 pub(crate) use read::{Lenient, NewEntry, NewTask, locate};
 pub use tasks::{TaskIter, Tasks};

@@ -810,6 +810,12 @@ pub(crate) fn noise() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![prop::collection::vec(any::<u8>(), 0..800), Just(Vec::new())]
 }
 
+/// Some of the same entries, in any order.
+fn some_entries(least: usize) -> impl Strategy<Value = Vec<String>> {
+    let all: Vec<String> = ["a", "b", "c", "d", "e"].map(str::to_owned).to_vec();
+    prop::sample::subsequence(all, least..6).prop_shuffle()
+}
+
 /// A text that is a queue file but for one place.
 fn broken() -> impl Strategy<Value = String> {
     let patch = prop_oneof![
@@ -1112,6 +1118,28 @@ proptest! {
                 change.apply(draft, &mut model);
             }
         });
+    }
+
+    #[test]
+    fn comments_stay_with_their_entries(bytes in noise(), before in some_entries(1), after in some_entries(0)) {
+        let mut task = Task::new(id(1), "t".to_owned());
+        task.tags.clone_from(&before);
+        let document = Document::parse(Noise::new(&bytes).document(&[task])).unwrap();
+        let mut draft = document.draft();
+        draft.task_mut(0).tags.clone_from(&after);
+        let edited = draft.splice().unwrap().unwrap_or_else(|| document.clone());
+        let owners = |document: &Document| {
+            let mut owners: BTreeMap<Option<String>, BTreeSet<String>> = BTreeMap::new();
+            for (site, comment) in document.draft().block(0).placed_comments() {
+                let (Site::Above(path) | Site::Behind(path) | Site::In(path)) = site;
+                let entry = path.get(1).map(|key| key.trim_matches(['1', ' ', '"']).to_owned());
+                owners.entry(entry).or_default().insert(identity(comment).into_owned());
+            }
+            owners
+        };
+        let mut wanted = owners(&document);
+        wanted.retain(|entry, _| entry.as_ref().is_none_or(|entry| after.contains(entry)));
+        prop_assert_eq!(owners(&edited), wanted, "{} became {}", document.text(), edited.text());
     }
 
     #[test]

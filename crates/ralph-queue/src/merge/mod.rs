@@ -14,7 +14,10 @@ use crate::queue::Place;
 use crate::task::{Status, Task};
 use crate::value::{Map, Value};
 
+mod comments;
 mod sequence;
+
+use comments::Comments;
 
 /// The merged text, and what could not be decided.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -135,8 +138,9 @@ pub enum MergeError {
 /// Of a task that only one side changed, that side's text is taken, comments and all. Where both
 /// did, fields are merged one by one: tags, scope and references as sets that keep what either
 /// added and lose what either removed, other lists item by item in their order, times by the
-/// later, the rest as conflicts if both changed it. A change beats a removal. The tasks stand in
-/// the order of the side that changed it; those that theirs added go behind the one that they
+/// later, the rest as conflicts if both changed it. A change beats a removal. Its comments are
+/// merged where they stand: what one side added, changed or removed is so, and of one that both
+/// changed both texts stay. The tasks stand in the order of the side that changed it; those that theirs added go behind the one that they
 /// follow there. Other keys of the file are merged like fields, and of the comments that belong to
 /// no task those stay that neither side removed, and those come that either added.
 ///
@@ -480,7 +484,7 @@ impl Merge<'_> {
     /// Merges a task that both have, at `base` and `at`.
     fn combine(&mut self, base: Option<usize>, at: usize, theirs: &Block) {
         let base = base.map(|base| self.base.block(base));
-        let mut ours = self.merged.block(at);
+        let ours = self.merged.block(at);
         if theirs.same_text(&ours) {
             return;
         }
@@ -488,30 +492,26 @@ impl Merge<'_> {
         if base.as_ref().is_some_and(|base| base.same_text(&ours)) {
             return self.merged.put_block(at, theirs.clone());
         }
-        let base_task = base.as_ref().map(Block::task);
-        let sides = [base_task, Some(ours.task()), Some(theirs.task())];
+        if base.as_ref().is_some_and(|base| base.same_text(theirs)) {
+            return;
+        }
+        let sides = [base.as_ref().map(Block::task), Some(ours.task()), Some(theirs.task())];
         let (fields, conflicts) = merge_fields(&sides.map(fields), Some(&theirs.task().id));
         self.conflicts.extend(conflicts);
         // Every merged field is one of a task that was read.
-        if let Ok(merged) = Task::parse(&Value::Object(fields).to_string())
-            && merged != *ours.task()
-        {
-            *ours.task_mut() = merged.clone();
-            *self.merged.task_mut(at) = merged;
-        }
-        let known: BTreeSet<String> = base
-            .iter()
-            .flat_map(Block::comments)
-            .chain(ours.comments())
-            .map(|comment| identity(comment).into_owned())
-            .collect();
-        let added: Vec<&str> =
-            theirs.comments().filter(|comment| !known.contains(&*identity(comment))).collect();
-        if !added.is_empty() {
-            for comment in added {
-                ours.add_comment(comment);
+        let merged = Task::parse(&Value::Object(fields).to_string());
+        let merged = merged.unwrap_or_else(|_| ours.task().clone());
+        let is_commented = |block: &Block| block.comments().next().is_some();
+        if is_commented(&ours) || is_commented(theirs) {
+            let Comments { is_ours, wanted } = comments::merge(base.as_ref(), &ours, theirs);
+            let near = if is_ours { &ours } else { theirs };
+            let mut block = near.clone().with_task(merged.clone());
+            if block.set_comments(&wanted) || !is_ours {
+                return self.merged.put_block(at, block);
             }
-            self.merged.put_block(at, ours);
+        }
+        if merged != *ours.task() {
+            *self.merged.task_mut(at) = merged;
         }
     }
 }
@@ -604,11 +604,9 @@ fn merge_value(
         (_, Some(Value::Array(ours)), Some(Value::Array(theirs))) => {
             let base = base.unwrap_or(&empty_list).as_array().unwrap_or_default();
             let lists = [base, ours, theirs];
-            if ["tags", "scope", "depends_on", "blocks", "relates_to"].contains(&field) {
-                return Some(sequence::union(lists).collect());
-            }
             let (merged, is_conflict) = sequence::merge(lists);
-            if is_conflict {
+            let is_set = ["tags", "scope", "depends_on", "blocks", "relates_to"].contains(&field);
+            if is_conflict && !is_set {
                 conflict(field.to_owned(), sides);
             }
             Some(Value::Array(merged))
@@ -742,6 +740,7 @@ pub(crate) mod tests {
 
     use super::*;
     use crate::document::tests::{Change, Noise, change, noise, tasks};
+    use crate::document::{Piece, pieces};
 
     pub(crate) fn changes() -> impl Strategy<Value = Vec<Change>> {
         prop::collection::vec(change(), 0..4)
@@ -780,17 +779,76 @@ pub(crate) mod tests {
         tasks
     }
 
-    /// Every comment once, whether it belongs to a task or not.
-    fn comments(text: &str) -> BTreeSet<String> {
+    /// The comments of each task and, under `None`, those of no task, in order of their text.
+    fn comments(text: &str) -> BTreeMap<Option<TaskId>, Vec<String>> {
         let document = Document::parse(text).unwrap();
         let draft = document.draft();
-        let blocks: Vec<Block> = (0..draft.len()).map(|index| draft.block(index)).collect();
+        let bare = |comment: &str| -> String { comment.split_whitespace().collect() };
         let floating = document.floating();
-        let all = floating
-            .iter()
-            .map(|comment| comment.text)
-            .chain(blocks.iter().flat_map(Block::comments));
-        all.map(|comment| comment.split_whitespace().collect()).collect()
+        let mut found: BTreeMap<_, Vec<String>> =
+            BTreeMap::from([(None, floating.iter().map(|it| bare(it.text)).collect())]);
+        for index in 0..draft.len() {
+            let block = draft.block(index);
+            found.insert(Some(block.task().id.clone()), block.comments().map(bare).collect());
+        }
+        for comments in found.values_mut() {
+            comments.sort();
+        }
+        found
+    }
+
+    /// What somebody does to a comment: one more, another text, or none.
+    #[derive(Clone, Debug)]
+    enum Remark {
+        Add(prop::sample::Index, bool),
+        Edit(prop::sample::Index),
+        Remove(prop::sample::Index),
+    }
+
+    fn remarks() -> impl Strategy<Value = Vec<Remark>> {
+        use prop::sample::Index;
+        let remark = prop_oneof![
+            any::<(Index, bool)>().prop_map(|(at, is_line)| Remark::Add(at, is_line)),
+            any::<Index>().prop_map(Remark::Edit),
+            any::<Index>().prop_map(Remark::Remove),
+        ];
+        prop::collection::vec(remark, 0..5)
+    }
+
+    /// The document after the remarks, each told from others by `number`.
+    fn remarked(document: &Document, remarks: &[Remark], number: usize) -> Document {
+        let mut text = document.text().to_owned();
+        for (more, remark) in remarks.iter().enumerate() {
+            let number = number + more;
+            let (mut at, mut comments, mut gaps) = (0, Vec::new(), Vec::new());
+            for (kind, piece) in pieces(&text) {
+                match kind {
+                    Piece::Comment => comments.push(at..at + piece.len()),
+                    Piece::Other => {
+                        let is_gap = |(_, it): &(usize, char)| "{[,".contains(*it);
+                        gaps.extend(piece.char_indices().filter(is_gap).map(|(by, _)| at + by + 1));
+                    }
+                    Piece::String => {}
+                }
+                at += piece.len();
+            }
+            match remark {
+                Remark::Add(at, true) => {
+                    text.insert_str(*at.get(&gaps), &format!(" // n{number}\n"));
+                }
+                Remark::Add(at, false) => {
+                    text.insert_str(*at.get(&gaps), &format!(" /* n{number} */"));
+                }
+                _ if comments.is_empty() => {}
+                Remark::Edit(at) => {
+                    text.insert_str(at.get(&comments).start + 2, &format!("e{number}"));
+                }
+                Remark::Remove(at) => text.replace_range(at.get(&comments).clone(), ""),
+            }
+        }
+        let after = Document::parse(text).unwrap();
+        assert_eq!(after.tasks().to_vec(), document.tasks().to_vec());
+        after
     }
 
     #[test]
@@ -847,9 +905,11 @@ pub(crate) mod tests {
         }
 
         #[test]
-        fn both_directions_agree_and_merging_again_changes_nothing(tasks in tasks(), bytes in noise(), one in changes(), other in changes()) {
+        fn both_directions_agree_and_merging_again_changes_nothing(tasks in tasks(), bytes in noise(), changed in [changes(), changes()], remarks in [remarks(), remarks()]) {
             let base = Document::parse(Noise::new(&bytes).document(&tasks)).unwrap();
-            let (ours, theirs) = (side(&base, one, 100), side(&base, other, 200));
+            let [one, other] = changed;
+            let ours = remarked(&side(&base, one, 100), &remarks[0], 100);
+            let theirs = remarked(&side(&base, other, 200), &remarks[1], 200);
             let merged = three_way(base.text(), ours.text(), theirs.text()).unwrap();
             let mirrored = three_way(base.text(), theirs.text(), ours.text()).unwrap();
             let again = three_way(base.text(), &merged.text, theirs.text()).unwrap();
@@ -862,6 +922,14 @@ pub(crate) mod tests {
                 prop_assert_eq!(read(&again.text), read(&merged.text));
                 prop_assert_eq!(sorted(&merged.text), sorted(&mirrored.text));
                 prop_assert_eq!(comments(&merged.text), comments(&mirrored.text));
+                let [base_comments, of_ours, of_theirs, after] = [base.text(), ours.text(), theirs.text(), &merged.text].map(comments);
+                for (owner, after) in &after {
+                    let (Some(base), Some(ours), Some(theirs)) = (base_comments.get(owner), of_ours.get(owner), of_theirs.get(owner)) else { continue };
+                    for comment in base.iter().chain(ours).chain(theirs).filter(|_| owner.is_some()) {
+                        let [base, ours, theirs, after] = [base, ours, theirs, after].map(|list| list.contains(comment));
+                        prop_assert_eq!(after, if base { ours && theirs } else { ours || theirs }, "{}", comment);
+                    }
+                }
                 let common = |text: &str| -> Vec<TaskId> {
                     let document = Document::parse(text).unwrap();
                     let ids = document.tasks().iter().map(|task| task.id.clone());

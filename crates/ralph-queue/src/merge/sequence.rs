@@ -8,13 +8,6 @@ use crate::value::Value;
 /// Base, ours and theirs.
 type Lists<'a> = [&'a [Value]; 3];
 
-/// As sets: what either added, without what either removed.
-pub(super) fn union([base, ours, theirs]: Lists<'_>) -> impl Iterator<Item = Value> + '_ {
-    let stays = move |item: &&Value| theirs.contains(item) || !base.contains(item);
-    let added = theirs.iter().filter(move |item| !base.contains(item) && !ours.contains(item));
-    ours.iter().filter(stays).chain(added).cloned()
-}
-
 /// Item by item, in order, and whether both changed the same items differently.
 ///
 /// What either added is there, and what either removed is gone. An item that stands in a list more

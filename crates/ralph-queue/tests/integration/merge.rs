@@ -49,7 +49,6 @@ fn different_fields_and_lists_are_merged() {
         {
           "version": 1,
           "tasks": [
-            // the first
             // the very first
             {
               "id": "RQ-0001",
@@ -196,14 +195,13 @@ fn comments_of_both_sides_are_kept() {
         {
           "version": 1,
           "tasks": [
-            // the first, says ours
             /* the first,
                says theirs */
-            // now
+            // the first, says ours
             {
               "id": "RQ-0001",
               "title": "Eins",
-              "status": "doing",
+              "status": "doing", // now
               "tags": ["a", "b"],
               "notes": ["n1"],
               "updated_at": "2026-01-01T00:00:00Z"
@@ -217,6 +215,92 @@ fn comments_of_both_sides_are_kept() {
         }
     "#]]
     .assert_eq(&merged.text);
+}
+
+const REMARKED: &str = r#"{
+  "version": 1,
+  "tasks": [
+    // about 1
+    {
+      "id": "RQ-0001",
+      "title": "T1", // t1
+      "status": "todo",
+      "tags": [
+        "x", // x!
+        /* y? */ "y" // y!
+      ]
+    }, // behind
+    {"id": "RQ-0002", "title": "T2"}
+  ]
+}
+"#;
+
+#[test]
+fn a_comment_that_one_side_changed_is_changed_in_its_place() {
+    let ours = REMARKED.replace("\"T1\"", "\"One\"");
+    for (from, to) in [
+        ("// about 1", "// about ONE"),
+        ("// about 1", "/* about\n       one */"),
+        ("    // about 1\n", ""),
+        ("// t1", "// the first"),
+        (" // t1", ""),
+        ("\"todo\",", "\"todo\", // now"),
+        ("      \"status\"", "      // see there\n      \"status\""),
+        ("// x!", "// X!"),
+        ("/* y? */ ", ""),
+        ("// behind", "// BEHIND"),
+        (" // behind", ""),
+    ] {
+        let theirs = REMARKED.replace(from, to);
+        let wanted = theirs.replace("\"T1\"", "\"One\"");
+        for (ours, theirs) in [(&ours, &theirs), (&theirs, &ours)] {
+            let merged = three_way(REMARKED, ours, theirs).unwrap();
+            assert_eq!((merged.text.as_str(), merged.conflicts), (wanted.as_str(), vec![]));
+        }
+    }
+}
+
+#[test]
+fn comments_that_both_changed_are_the_same_whichever_side_is_ours() {
+    let ours = REMARKED
+        .replace("about 1", "about ONE")
+        .replace("// t1", "// the first")
+        .replace("\"T1\"", "\"One\"")
+        .replace("    }, // behind", "    },");
+    let theirs = REMARKED
+        .replace("about 1", "about eins")
+        .replace("// t1", "// the one")
+        .replace("todo", "doing")
+        .replace("// x!", "// x!\n        \"z\", // z!")
+        .replace("/* y? */", "/* why? */");
+    let merged = three_way(REMARKED, &ours, &theirs).unwrap();
+    expect![[r#"
+        {
+          "version": 1,
+          "tasks": [
+            // about ONE
+            // about eins
+            {
+              "id": "RQ-0001",
+              // the one
+              "title": "One", // the first
+              "status": "doing",
+              "tags": [
+                "x", // x!
+                "z", // z!
+                /* why? */ "y" // y!
+              ]
+            },
+            {"id": "RQ-0002", "title": "T2"}
+          ]
+        }
+    "#]]
+    .assert_eq(&merged.text);
+    let mirrored = three_way(REMARKED, &theirs, &ours).unwrap();
+    assert_eq!(mirrored.text, merged.text);
+    for side in [ours, theirs] {
+        assert_eq!(three_way(REMARKED, &merged.text, &side).unwrap().text, merged.text);
+    }
 }
 
 #[test]

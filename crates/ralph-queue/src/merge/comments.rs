@@ -1,0 +1,90 @@
+//! Three versions of the comments of a task become one.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::sequence;
+use crate::document::{Block, Counts, Site, identity};
+use crate::value::Value;
+
+/// What becomes of the comments of a task.
+pub(super) struct Comments {
+    /// Whether the text of ours is nearer to it.
+    pub(super) is_ours: bool,
+    /// Every one, as it is to be written into that text.
+    pub(super) wanted: Vec<(Site, String)>,
+}
+
+/// The comments at each place, in order.
+type Placed<'a> = BTreeMap<Site, Vec<Cow<'a, str>>>;
+
+/// Merges the comments of a task place by place, each as a list. Which there are, and whose text
+/// has them, depends on no side.
+pub(super) fn merge(base: Option<&Block>, ours: &Block, theirs: &Block) -> Comments {
+    let sides = [base.map(placed).unwrap_or_default(), placed(ours), placed(theirs)];
+    let mut merged = BTreeMap::new();
+    for site in sides[1].keys().chain(sides[2].keys()).collect::<BTreeSet<_>>() {
+        let lists = sides.each_ref().map(|side| -> Vec<Value> {
+            side.get(site).into_iter().flatten().map(|it| Value::from(it.as_ref())).collect()
+        });
+        let (list, _) = sequence::merge(lists.each_ref().map(Vec::as_slice));
+        let list: Vec<Cow<'_, str>> =
+            list.iter().filter_map(|it| Some(it.as_str()?.to_owned().into())).collect();
+        if !list.is_empty() {
+            merged.insert(site.clone(), list);
+        }
+    }
+    // One that both moved, or one of them after a merge, is at two places, and is still one.
+    let counts = sides.each_ref().map(count);
+    let mut left: Counts<'_> = count(&merged);
+    for (comment, left) in &mut left {
+        let [base, ours, theirs] =
+            counts.each_ref().map(|counts| counts.get(comment).copied().unwrap_or(0));
+        let most = ours.max(theirs);
+        *left = (*left).min(if most > base { most } else { ours.min(theirs) });
+    }
+    let wanted_counts = left.clone();
+    for list in merged.values_mut() {
+        list.retain(|comment| {
+            let left = left.get_mut(comment).filter(|left| **left > 0);
+            left.map(|left| *left -= 1).is_some()
+        });
+    }
+    merged.retain(|_, list| !list.is_empty());
+
+    let [_, own, others] = &sides;
+    let has_all = |side: usize| counts[side].iter().filter(|(_, n)| **n > 0).eq(&wanted_counts);
+    let is_ours = *own == merged
+        || *others != merged && (has_all(1) || !has_all(2) && ours.plain() <= theirs.plain());
+    let (near, far) = if is_ours { (ours, theirs) } else { (theirs, ours) };
+    let texts = |block: &Block| -> BTreeMap<String, String> {
+        let text = |(_, text): (Site, &str)| (identity(text).into_owned(), near.adopt(text, block));
+        block.placed_comments().into_iter().map(text).collect()
+    };
+    let (near_texts, far_texts) = (texts(near), texts(far));
+    let text = |comment: &Cow<'_, str>| {
+        let text = near_texts.get(&**comment).or_else(|| far_texts.get(&**comment));
+        text.cloned().unwrap_or_else(|| comment.to_string())
+    };
+    let wanted = merged
+        .iter()
+        .flat_map(|(site, list)| list.iter().map(move |comment| (site.clone(), text(comment))))
+        .collect();
+    Comments { is_ours, wanted }
+}
+
+fn placed(block: &Block) -> Placed<'_> {
+    let mut placed = Placed::new();
+    for (site, comment) in block.placed_comments() {
+        placed.entry(site).or_default().push(identity(comment));
+    }
+    placed
+}
+
+fn count<'a>(placed: &Placed<'a>) -> Counts<'a> {
+    let mut counts = Counts::new();
+    for comment in placed.values().flatten() {
+        *counts.entry(comment.clone()).or_default() += 1;
+    }
+    counts
+}
