@@ -1,5 +1,6 @@
 //! The frame of our own JSON documents.
 
+use std::borrow::Cow;
 use std::cell::Cell;
 use std::ops::Range;
 
@@ -111,6 +112,30 @@ impl Cut {
 pub(crate) fn lost(cursor: &str) -> CliError {
     CliError::new(ErrorKind::NotFound, format!("the list has no `{cursor}` to go on after"))
         .hint("Read the list again from its beginning: the queue has changed.")
+}
+
+/// A title in a list, without its end where it alone would fill much of the answer.
+#[derive(Debug, Serialize)]
+pub(crate) struct Title<'a> {
+    title: Cow<'a, str>,
+    /// Its end was cut.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    title_cut: bool,
+}
+
+impl<'a> Title<'a> {
+    /// Less of a title tells nobody what it says.
+    const LEAST: usize = 80;
+
+    /// In an answer that has room for the budget and is not begun.
+    pub(crate) fn within(title: &'a str, budget: Budget) -> Self {
+        let most = budget.left.map_or(usize::MAX, |left| (left / 4).max(Self::LEAST));
+        if title.len() <= most {
+            return Self { title: title.into(), title_cut: false };
+        }
+        let end = title.floor_char_boundary(most);
+        Self { title: format!("{}…", &title[..end]).into(), title_cut: true }
+    }
 }
 
 /// How much an answer may still say, so that it fits what an agent can read.

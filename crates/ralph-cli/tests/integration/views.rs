@@ -77,7 +77,7 @@ fn with_few_tokens_a_reader_gets_on_one_by_one() {
 }
 
 #[test]
-fn text_keeps_to_its_tokens_and_says_what_was_cut() {
+fn an_answer_with_long_texts_keeps_to_its_tokens_and_says_what_was_cut() {
     let desk = Desk::new();
     let note = "n".repeat(100_000);
     let id = desk.add(&"t".repeat(50_000), &["--note", &note]);
@@ -96,6 +96,9 @@ fn text_keeps_to_its_tokens_and_says_what_was_cut() {
         &["queue", "graph"],
     ];
     for show in shows {
+        let ran = desk.ralph(&[show, &limit[..], &["--json"]].concat());
+        assert!(ran.success().stdout.len() <= 900, "{show:?}: {ran}");
+        parse(&ran.stdout);
         let ran = desk.ralph(&[show, &limit[..]].concat());
         assert!(ran.success().stdout.len() + ran.stderr.len() <= 900, "{show:?}: {ran}");
         assert!(
@@ -103,6 +106,10 @@ fn text_keeps_to_its_tokens_and_says_what_was_cut() {
             "{ran}"
         );
     }
+    let list = desk.json(&["queue", "list", "--max-tokens", "400"]);
+    let (long, short) = (&list["items"][0], &list["items"][1]);
+    assert_eq!((&long["title_cut"], &short["title_cut"]), (&json!(true), &Value::Null));
+    assert!(long["title"].as_str().expect("text").ends_with("tt…"), "{list}");
     let ran = desk.ralph(&["task", "show", &id, "--max-tokens", "300"]);
     assert_eq!(parse(&ran.success().stdout)["id"], *id, "what is cut is still JSON");
     assert_eq!(ran.stderr, "Cut, as `--max-tokens` asks: notes, title.\n");

@@ -11,7 +11,7 @@ use crate::args::{GraphArgs, GraphFormat, PartArgs, TreeArgs};
 use crate::context::Context;
 use crate::error::{CliError, Exit};
 use crate::project::{self, Project};
-use crate::render::envelope::{Budget, Cut, List, Schema};
+use crate::render::envelope::{Budget, Cut, List, Schema, Title};
 use crate::render::room::Room;
 use crate::render::task::status_word;
 use crate::ui::{BOLD, DIM, Text, YELLOW, clip, harmless};
@@ -83,7 +83,8 @@ pub(crate) fn graph(context: &Context, args: &GraphArgs) -> Result<Exit, CliErro
 #[derive(Serialize)]
 struct Item<'a> {
     id: &'a str,
-    title: &'a str,
+    #[serde(flatten)]
+    title: Title<'a>,
     status: Status,
 }
 
@@ -104,10 +105,16 @@ fn print_json(
         /// There are more of them.
         critical_paths_truncated: bool,
     }
-    let tasks = graph.tasks.iter();
-    let items: Vec<Item<'_>> =
-        tasks.map(|task| Item { id: task.id, title: &task.title, status: task.status }).collect();
     let mut budget = Budget::new(part.max_tokens);
+    let title = |title| Title::within(title, budget);
+    let items = graph.tasks.iter();
+    let items: Vec<Item<'_>> = items
+        .map(|Node { id, title: text, status, .. }| Item {
+            id,
+            title: title(text),
+            status: *status,
+        })
+        .collect();
     let key = |index: usize| items[index].id.to_owned();
     let cut = Cut::new(&items, part.cursor.as_deref(), &mut budget, key)?;
     let (mut paths, more) = critical.paths(MAX_PATHS);

@@ -16,7 +16,7 @@ use crate::args::{ListArgs, ListFormat, Order, PageArgs, SortBy, WhichArgs};
 use crate::context::Context;
 use crate::error::{CliError, Exit};
 use crate::project::{self, Project};
-use crate::render::envelope::{AsMade, Budget, List, Schema, lost};
+use crate::render::envelope::{AsMade, Budget, List, Schema, Title, lost};
 use crate::render::room::Room;
 use crate::render::task::{compact_fields, long, long_fields, status_priority_title};
 use crate::ui::{BOLD, Text};
@@ -108,7 +108,8 @@ pub(crate) fn print(
     tasks: Vec<Listed<'_>>,
     format: ListFormat,
 ) -> Result<Exit, CliError> {
-    let page = Page { total: tasks.len(), tasks, is_cut: false, next_cursor: None };
+    let budget = Budget::new(None);
+    let page = Page { total: tasks.len(), tasks, budget, is_cut: false, next_cursor: None };
     print_page(context, source, &page, (format, None), &mut Room::new(None))?;
     Ok(Exit::Done)
 }
@@ -222,6 +223,8 @@ impl SortKey {
 struct Page<'a> {
     tasks: Vec<Listed<'a>>,
     total: usize,
+    /// For all of it.
+    budget: Budget,
     is_cut: bool,
     next_cursor: Option<String>,
 }
@@ -243,11 +246,12 @@ impl<'a> Page<'a> {
         let limit = if args.all || args.limit == 0 { total } else { args.limit };
         tasks.drain(..begin);
         tasks.truncate(limit);
+        let budget = Budget::new(args.max_tokens);
         if args.max_tokens.is_some() {
-            let mut budget = Budget::new(args.max_tokens);
+            let mut left = budget;
             let fits = |(_, task): &(Listed<'_>, Glance<'_>)| match args.format {
-                ListFormat::Compact => budget.takes(&Item::of(task, None, None)),
-                ListFormat::Json | ListFormat::Long | ListFormat::Text => budget.takes(task),
+                ListFormat::Compact => left.takes(&Item::of(task, budget, None, None)),
+                ListFormat::Json | ListFormat::Long | ListFormat::Text => left.takes(task),
             };
             let fitting = queue.look_at(tasks.iter().copied()).take_while(fits).count();
             // Whatever its size, so that who reads on comes to the end.
@@ -256,7 +260,7 @@ impl<'a> Page<'a> {
         let is_cut = begin + tasks.len() < total;
         let last = tasks.last().map(|listed| listed.id().to_owned());
         let next_cursor = last.or_else(|| args.cursor.clone()).filter(|_| is_cut);
-        Ok(Self { tasks, total, is_cut, next_cursor })
+        Ok(Self { tasks, total, budget, is_cut, next_cursor })
     }
 }
 
@@ -280,7 +284,8 @@ fn say_rest(context: &Context, queue: &Queue, page: &Page<'_>, format: ListForma
 #[derive(Serialize)]
 struct Item<'a> {
     id: &'a TaskId,
-    title: &'a str,
+    #[serde(flatten)]
+    title: Title<'a>,
     status: Status,
     priority: Priority,
     tags: &'a [Cow<'a, str>],
@@ -298,13 +303,14 @@ struct Item<'a> {
 impl<'a> Item<'a> {
     fn of(
         task: &'a Glance<'_>,
+        budget: Budget,
         report: Option<&TaskReport>,
         estimates: Option<&Estimates>,
     ) -> Self {
         let report = report.filter(|_| !task.status.is_terminal());
         Self {
             id: &task.id,
-            title: &task.title,
+            title: Title::within(&task.title, budget),
             status: task.status,
             priority: task.priority,
             tags: &task.tags,
@@ -329,7 +335,7 @@ fn print_json(
     let reports = project::reports(context, project, queue, &tasks);
     let items = tasks.iter().zip(&reports);
     let items: Vec<Item<'_>> =
-        items.map(|(task, report)| Item::of(task, Some(report), estimates)).collect();
+        items.map(|(task, report)| Item::of(task, page.budget, Some(report), estimates)).collect();
     context.ui.print_json(&List {
         schema: Schema::v1("task-list"),
         rev: project::revision(queue),

@@ -237,6 +237,7 @@ fn explain(context: &Context, args: &ExplainArgs) -> Result<Exit, CliError> {
             summary: &'a Summary,
         }
         let mut budget = Budget::new(args.part.max_tokens);
+        budget.takes(&(&report.selection, &report.summary));
         let key = |index: usize| report.tasks[index].id.to_string();
         let cut = Cut::new(&report.tasks, args.part.cursor.as_deref(), &mut budget, key)?;
         let rev = project::revision(&queue);

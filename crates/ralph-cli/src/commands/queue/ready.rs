@@ -13,7 +13,7 @@ use crate::args::{PartArgs, ReadyArgs};
 use crate::context::Context;
 use crate::error::{CliError, Exit};
 use crate::project::{self, Project};
-use crate::render::envelope::{Budget, Cut, List, Schema};
+use crate::render::envelope::{Budget, Cut, List, Schema, Title};
 use crate::render::room::Room;
 use crate::render::task;
 use crate::standing;
@@ -65,15 +65,17 @@ fn print(
 #[derive(Serialize)]
 struct Item<'a> {
     id: &'a TaskId,
-    title: &'a str,
+    #[serde(flatten)]
+    title: Title<'a>,
     status: Status,
     priority: Priority,
     scope: &'a [Cow<'a, str>],
 }
 
 impl<'a> Item<'a> {
-    fn of(task: &'a Glance<'_>) -> Self {
+    fn of(task: &'a Glance<'_>, budget: Budget) -> Self {
         let Task { id, title, status, priority, scope, .. } = task;
+        let title = Title::within(title, budget);
         Self { id, title, status: *status, priority: *priority, scope }
     }
 }
@@ -81,8 +83,9 @@ impl<'a> Item<'a> {
 /// A task that cannot start, or was not chosen.
 #[derive(Serialize)]
 struct Other<'a> {
-    id: TaskId,
-    title: Cow<'a, str>,
+    id: &'a TaskId,
+    #[serde(flatten)]
+    title: Title<'a>,
     reasons: &'a [Reason],
 }
 
@@ -104,16 +107,18 @@ fn print_json(
     part: &PartArgs,
 ) -> Result<(), CliError> {
     let tasks: Vec<_> = queue.look_at(ready.tasks.iter().copied()).collect();
-    let items: Vec<Item<'_>> = tasks.iter().map(|(_, task)| Item::of(task)).collect();
-    let mut budget = Budget::new(part.max_tokens);
+    let whole = Budget::new(part.max_tokens);
+    let items: Vec<Item<'_>> = tasks.iter().map(|(_, task)| Item::of(task, whole)).collect();
+    let mut budget = whole;
     let key = |index: usize| items[index].id.to_string();
     let cut = Cut::new(&items, part.cursor.as_deref(), &mut budget, key)?;
-    let others: Vec<Other<'_>> = queue
-        .look_at(ready.others.iter().map(|(task, _)| *task))
-        .zip(&ready.others)
-        .map(|((_, task), (_, reasons))| Other { id: task.id, title: task.title, reasons })
-        .take_while(|other| budget.takes(other))
-        .collect();
+    let others: Vec<_> = queue.look_at(ready.others.iter().map(|(task, _)| *task)).collect();
+    let others = others.iter().zip(&ready.others).map(|((_, task), (_, reasons))| Other {
+        id: &task.id,
+        title: Title::within(&task.title, whole),
+        reasons,
+    });
+    let others: Vec<Other<'_>> = others.take_while(|other| budget.takes(other)).collect();
     context.ui.print_json(&Document {
         list: List::part(Schema::v1("queue-ready"), project::revision(queue), &items, &cut),
         others_total: ready.others.len(),
