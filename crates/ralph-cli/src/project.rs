@@ -29,7 +29,7 @@ use serde::de::DeserializeOwned;
 
 use crate::context::Context;
 use crate::error::{CliError, ErrorKind, problem_line};
-use crate::render::{pathspec, shell_word};
+use crate::render::{counted, pathspec, shell_word};
 use crate::standing;
 
 /// The directory of Ralph's files in a repository.
@@ -184,10 +184,16 @@ impl Project {
         }
     }
 
-    /// Puts in order what a merge left; of no request, and nothing to undo.
-    pub(crate) fn mend(&self, context: &Context) -> Result<(), CliError> {
+    /// Puts in order what a merge left, the tasks of `finished` as finished; of no request, and
+    /// nothing to undo.
+    pub(crate) fn mend(&self, context: &Context, finished: &[TaskId]) -> Result<(), CliError> {
         let files = QueueFiles { origin: Origin::Merge, ..self.files.clone() };
-        let mended = files.edit(context.clock.now(), |_| Ok::<_, EditError>(()))?;
+        let mended = files.edit(context.clock.now(), |edit| {
+            for id in finished {
+                edit.close_reopened(id);
+            }
+            Ok::<_, EditError>(())
+        })?;
         self.saved(context, mended).map(drop)
     }
 
@@ -214,9 +220,21 @@ impl Project {
         }
         context.ui.saved(queue);
         context.ui.saved(done);
-        for (old, new) in &edited.renumbered {
+        for (old, new) in &edited.mended.parted {
             context.ui.warn(format_args!(
-                "after a merge, `{old}` was the id of two tasks; the one that is not finished is {new} now"
+                "`{old}` was the id of two tasks, as a merge leaves it; the one that is not finished is {new} now"
+            ));
+        }
+        for id in &edited.mended.healed {
+            context.ui.warn(format_args!(
+                "{id} was in both files, as a merge or a crash leaves it; it is finished, and what was \
+                 new in the queue file is kept with it"
+            ));
+        }
+        if edited.errors > 0 {
+            context.ui.warn(format_args!(
+                "the queue has {}; `ralph queue validate` lists what is wrong",
+                counted(edited.errors, "error")
             ));
         }
         for Touched { id, released, .. } in &edited.tasks {
@@ -247,16 +265,10 @@ impl Project {
                 Err(error) => error,
             },
             UpdateError::Refused(Refusal::Edit(EditError::Archived { id, status })) => {
-                let had_it = |task: &&Task| task.former_ids().any(|old| old == id.as_str());
-                let renumbered = self
-                    .queue()
-                    .ok()
-                    .and_then(|queue| Some(queue.tasks().find(had_it)?.id.clone()));
+                let hint = self.queue().ok().and_then(|queue| open_namesake(&queue, &id));
                 let error = CliError::from(EditError::Archived { id, status });
-                match renumbered {
-                    Some(new) => {
-                        error.hint(format!("The open task that had this id is {new} now."))
-                    }
+                match hint {
+                    Some(hint) => error.hint(hint),
                     None => error,
                 }
             }
@@ -426,6 +438,18 @@ fn in_git(root: &Path, repo: Option<&Repo>, missing: &Path) -> Option<String> {
             shell_word(branch)
         )
     })
+}
+
+/// What to do for the open task that has, or had, the id of a finished one.
+fn open_namesake(queue: &Queue, id: &TaskId) -> Option<String> {
+    if queue.namesakes().any(|namesake| namesake == id) {
+        return Some(format!(
+            "An open task has the id `{id}`, too: `ralph queue repair` gives it one of its own."
+        ));
+    }
+    let had_it = |task: &&Task| task.former_ids().any(|old| old == id.as_str());
+    let renumbered = queue.tasks().find(had_it)?;
+    Some(format!("The open task that had this id is {} now.", renumbered.id))
 }
 
 /// Why a change was not made.

@@ -1,5 +1,7 @@
 //! What can be done to a queue: the operations, with the status policy of 0.4.0.
 
+use std::collections::BTreeSet;
+
 use ralph_state::{TaskId, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -27,6 +29,8 @@ pub struct Edit<'a> {
     /// Of the last [`Edit::next_id`]: its rules and the highest number then.
     highest: Option<(IdRules, u64)>,
     bar: Bar,
+    /// Tasks that the done file has, too, see [`Queue::reopened`].
+    reopened: BTreeSet<TaskId>,
 }
 
 /// What becomes of a finished task.
@@ -184,20 +188,44 @@ impl<'a> Edit<'a> {
             high_water: 0,
             highest: None,
             bar: Bar::ErrorsAndControls,
+            reopened: queue.reopened().cloned().collect(),
         };
         for index in queue.leftover_indices().iter().rev() {
             let left = edit.queue.take(*index);
-            if let Some(at) = edit.done.position(left.task().id.as_str()) {
-                edit.absorb((Place::Done, at), &left);
-            }
+            edit.leave_to_done(&left);
         }
         edit
     }
 
-    /// Both files without what a crash or a merge left behind.
-    pub(crate) fn mended(queue: &Queue) -> Result<Spliced, SpliceError> {
-        // Nothing of it is stamped.
-        Edit::new(queue, Timestamp::UNIX_EPOCH).splice()
+    /// Takes a task that was opened again, see [`Queue::reopened`], for finished after all: what is
+    /// new in the copy of the queue file goes to that of the done file.
+    pub fn close_reopened(&mut self, id: &TaskId) {
+        if self.reopened.remove(id)
+            && let Some(index) = self.queue.position(id.as_str())
+        {
+            let copy = self.queue.take(index);
+            self.leave_to_done(&copy);
+        }
+    }
+
+    fn leave_to_done(&mut self, copy: &Block) {
+        if let Some(at) = self.done.position(copy.task().id.as_str()) {
+            self.absorb((Place::Done, at), copy);
+        }
+    }
+
+    /// Puts a task that has ended at the end of the done file, or in the place of the copy that is
+    /// there from when it ended before.
+    fn put_done(&mut self, block: Block) {
+        let id = block.task().id.clone();
+        let at = if self.reopened.remove(&id) { self.done.position(id.as_str()) } else { None };
+        let Some(at) = at else {
+            self.done.insert_block(self.done.len(), block);
+            return;
+        };
+        let before = self.done.block(at);
+        self.done.put_block(at, block);
+        self.absorb((Place::Done, at), &before);
     }
 
     /// Takes what a copy of a task has over into it.
@@ -210,51 +238,16 @@ impl<'a> Edit<'a> {
         if block.absorb_comments(copy) {
             draft.put_block(at, block);
         }
-        let task = fold(draft.task(at), copy.task());
+        let kept = draft.task(at);
+        let mut task = fold(kept, copy.task());
+        if copy.task().status.is_terminal() && !kept.status.is_terminal() {
+            // It was opened again.
+            task.status = kept.status;
+            task.completed_at.clone_from(&kept.completed_at);
+        }
         if task != *draft.task(at) {
             *draft.task_mut(at) = task;
         }
-    }
-
-    /// Gives the tasks of the queue file that have the id of another task in the done file ids of
-    /// their own, and says which: old and new.
-    ///
-    /// Nobody knows which of the two an open task means that names the old id. It names both from
-    /// then on, so that it waits for the one that is not finished.
-    pub(crate) fn part_namesakes(
-        &mut self,
-        before: &Queue,
-        ids: &IdRules,
-    ) -> Vec<(TaskId, TaskId)> {
-        let mut parted = Vec::new();
-        for old in before.namesake_indices() {
-            let task = before.document().task(*old);
-            let is_it = |other: &Task| other.id == task.id && other.status != Status::Rejected;
-            let Some(index) = self.queue.tasks().position(is_it) else { continue };
-            // Where no id can be made, a validation goes on to say what is wrong.
-            let Ok(new) = self.spend_id(ids) else { continue };
-            self.queue.task_mut(index).give_id(new.clone());
-            parted.push((task.id.clone(), new));
-        }
-        if parted.is_empty() {
-            return parted;
-        }
-        for index in 0..self.queue.len() {
-            let mut task = self.queue.task(index).clone();
-            for list in [&mut task.depends_on, &mut task.blocks, &mut task.relates_to] {
-                let names = |old: &TaskId| list.iter().any(|id| id == old.as_str());
-                let both: Vec<String> = parted
-                    .iter()
-                    .filter(|(old, new)| names(old) && *new != task.id)
-                    .map(|(_, new)| new.to_string())
-                    .collect();
-                list.extend(both);
-            }
-            if task != *self.queue.task(index) {
-                *self.queue.task_mut(index) = task;
-            }
-        }
-        parted
     }
 
     /// Gives no id up to that number.
@@ -398,7 +391,7 @@ impl<'a> Edit<'a> {
         self.put_status(index, end.status(), note);
         if how == Finish::Archive {
             let block = self.queue.take(index);
-            self.done.insert_block(self.done.len(), block);
+            self.put_done(block);
         }
     }
 
@@ -470,7 +463,7 @@ impl<'a> Edit<'a> {
             .rev()
             .map(|block| {
                 let id = block.task().id.clone();
-                self.done.insert_block(self.done.len(), block);
+                self.put_done(block);
                 id
             })
             .collect()

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ralph_state::file::{self, Durability, FileLock, Holder, LockError, ReplaceError, Saved};
-use ralph_state::{SaveError, TaskId, Timestamp};
+use ralph_state::{SaveError, Timestamp};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -16,9 +16,10 @@ use crate::document::{Document, ParseError, Reading, SpliceError, decode};
 use crate::edit::{Edit, Spliced};
 use crate::ids::HeldMarks;
 use crate::journal::{Entry, JournalWriteError, Operation, Origin, Request, Tail};
+use crate::mend::{Mended, Whole};
 use crate::queue::{Place, Queue};
 use crate::saves;
-use crate::validate::{self, Bar, Problem, Rules};
+use crate::validate::{self, Bar, Problem, Rules, Severity};
 
 /// Where a queue is on disk, and how it is edited.
 ///
@@ -210,8 +211,10 @@ pub struct Edited<R> {
     pub done: Saved,
     /// The tasks it touched.
     pub tasks: Vec<Touched>,
-    /// Tasks that got other ids before, old and new; see [`Queue::namesakes`].
-    pub renumbered: Vec<(TaskId, TaskId)>,
+    /// What had to be put in order first.
+    pub mended: Mended,
+    /// How many errors both files still have; none where nothing was written.
+    pub errors: usize,
     /// The revision it led to.
     pub rev: String,
     /// Where a journal that could not be read was moved to, for this edit to be written down.
@@ -231,6 +234,10 @@ pub struct Previewed<R> {
     pub after: Queue,
     /// The tasks it touches.
     pub tasks: Vec<Touched>,
+    /// What has to be put in order first.
+    pub mended: Mended,
+    /// How many errors both files have after it; none where nothing changes.
+    pub errors: usize,
 }
 
 impl QueueFiles {
@@ -335,8 +342,8 @@ impl QueueFiles {
         now: Timestamp,
         change: impl FnOnce(&mut Edit<'_>) -> Result<R, E>,
     ) -> Result<Edited<R>, UpdateError<E>> {
-        let change = |before: &Queue, high| edited(before, now, high, change);
-        self.locked(now)?.commit(now, self.origin, change, |_| None)
+        let change = |before: &Queue, high| self.edited(before, now, high, change);
+        self.locked()?.commit(now, self.origin, change, |_| None)
     }
 
     /// [`Self::edit`] on terms.
@@ -346,7 +353,7 @@ impl QueueFiles {
         terms: &Terms,
         change: impl FnOnce(&mut Edit<'_>) -> Result<R, E>,
     ) -> Result<Edited<R>, UpdateError<E>> {
-        self.transact(now, terms, |before, high| edited(before, now, high, change))
+        self.transact(now, terms, |before, high| self.edited(before, now, high, change))
     }
 
     /// Whether [`Self::edit_on`] would answer without an edit, for a caller that looks at the queue
@@ -402,7 +409,7 @@ impl QueueFiles {
         now: Timestamp,
         change: impl FnOnce(&mut Edit<'_>) -> Result<R, E>,
     ) -> Result<Previewed<R>, UpdateError<E>> {
-        self.previewed(|before, high| edited(before, now, high, change))
+        self.previewed(|before, high| self.edited(before, now, high, change))
     }
 
     /// The highest number of an id that any work tree of the repository has given, as far as it
@@ -418,7 +425,7 @@ impl QueueFiles {
         terms: &Terms,
         change: impl FnOnce(&Queue, u64) -> Result<Proposal<R>, UpdateError<E>>,
     ) -> Result<Edited<R>, UpdateError<E>> {
-        let locked = self.locked(now)?;
+        let locked = self.locked()?;
         if let Some(edited) = locked.recall(terms)? {
             return Ok(edited);
         }
@@ -438,37 +445,47 @@ impl QueueFiles {
         &self,
         change: impl FnOnce(&Queue, u64) -> Result<Proposal<R>, UpdateError<E>>,
     ) -> Result<Previewed<R>, UpdateError<E>> {
-        let before = self.load().map_err(UpdateError::Load)?;
+        let before = self.load_for(Reading::Checked).map_err(UpdateError::Load)?;
         let high = self.high_water().map_err(|error| UpdateError::IdMarks(error.into()))?;
-        let Proposal { value, spliced, validity, .. } = change(&before, high)?;
-        let tasks = self.check(&before, &spliced, validity)?;
+        let Proposal { value, spliced, validity, mended, .. } = change(&before, high)?;
+        let Checked { tasks, errors } = self.check(&before, &spliced, validity)?;
         let done =
             spliced.done.or_else(|| before.has_done_file().then(|| before.done_document().clone()));
         let queue = spliced.queue.unwrap_or_else(|| before.document().clone());
-        Ok(Previewed { value, after: Queue::new(queue, done), before, tasks })
+        Ok(Previewed { value, after: Queue::new(queue, done), before, tasks, mended, errors })
     }
 
-    /// The queue under its lock, without [`Queue::namesakes`]. That they are parted is an edit of
-    /// its own, so that it stands when the one that is asked for is refused.
-    fn locked<E>(&self, now: Timestamp) -> Result<Locked<'_>, UpdateError<E>> {
-        let locked = self.lock_and_load()?;
-        if locked.before.namesakes().next().is_none() {
-            return Ok(locked);
-        }
-        let change = |before: &Queue, high| {
-            edited(before, now, high, |edit| Ok(edit.part_namesakes(before, &self.rules.ids)))
+    /// The change of a queue in order. What has to be put in order for that is part of the edit: it
+    /// is not written when the change is refused.
+    fn edited<R, E>(
+        &self,
+        before: &Queue,
+        now: Timestamp,
+        high_water: u64,
+        change: impl FnOnce(&mut Edit<'_>) -> Result<R, E>,
+    ) -> Result<Proposal<R>, UpdateError<E>> {
+        let whole = Whole::of(before, &self.rules.ids, high_water).map_err(UpdateError::Splice)?;
+        let mut edit = Edit::new(whole.as_ref().map_or(before, |whole| &whole.queue), now);
+        edit.raise_high_water(high_water);
+        let value = change(&mut edit).map_err(UpdateError::Refused)?;
+        let spliced = edit.splice().map_err(UpdateError::Splice)?;
+        let validity = Validity::Needed(edit.bar());
+        let (spliced, mended) = match whole {
+            None => (spliced, Mended::default()),
+            Some(whole) => {
+                let mended = whole.mended.clone();
+                (whole.with(spliced), mended)
+            }
         };
-        let parted = locked.commit(now, Origin::Merge, change, |_| None)?;
-        let renumbered = parted.value;
-        Ok(Locked { renumbered, ..self.lock_and_load()? })
+        Ok(Proposal { validity, mended, ..Proposal::new(value, spliced) })
     }
 
-    fn lock_and_load<E>(&self) -> Result<Locked<'_>, UpdateError<E>> {
+    fn locked<E>(&self) -> Result<Locked<'_>, UpdateError<E>> {
         if !self.queue.try_exists().unwrap_or(true) {
             return Err(UpdateError::Load(LoadError::Missing { path: self.queue.clone() }));
         }
         let lock = self.lock()?;
-        let before = self.load().map_err(UpdateError::Load)?;
+        let before = self.load_for(Reading::Checked).map_err(UpdateError::Load)?;
         // Always after the lock of the queue, so that nobody waits in a circle.
         let marks = self.id_marks.as_ref().map(|path| {
             HeldMarks::lock(path, &self.holder, self.lock_wait).map_err(UpdateError::IdMarks)
@@ -478,42 +495,43 @@ impl QueueFiles {
                 .map_err(|error| UpdateError::Journal(error.into()))
         });
         let (marks, journal) = (marks.transpose()?, journal.transpose()?);
-        Ok(Locked { files: self, before, marks, journal, renumbered: Vec::new(), _lock: lock })
+        Ok(Locked { files: self, before, marks, journal, _lock: lock })
     }
 
-    /// The tasks that a change touches, if it may be made.
+    /// What a change comes to, if it may be made.
     fn check<E>(
         &self,
         before: &Queue,
         after: &Spliced,
         validity: Validity,
-    ) -> Result<Vec<Touched>, UpdateError<E>> {
+    ) -> Result<Checked, UpdateError<E>> {
         let Spliced { queue, done } = after;
         if queue.is_none() && done.is_none() {
-            return Ok(Vec::new());
+            return Ok(Checked::default());
         }
         let queue = queue.as_ref().unwrap_or(before.document());
         let done = done.as_ref().unwrap_or(before.done_document());
-        let [same_queue, same_done] =
-            [before.document().same(queue), before.done_document().same(done)];
-        let is_known = |place, index| match place {
-            Place::Queue => same_queue[index],
-            Place::Done => same_done[index],
+        let mut errors = 0;
+        let bar = match validity {
+            Validity::Needed(bar) => bar,
+            Validity::AsItWas => Bar::Errors,
         };
-        // What was wrong before does not count, but it takes long to tell.
-        if let Validity::Needed(bar) = validity
-            && !validate::is_free_of_errors(queue, done, (&self.rules, bar), is_known)
-        {
-            let problems = validate::added_errors(
-                before.validate(&self.rules),
-                validate::documents(queue, done, &self.rules),
-                bar,
-            );
-            if !problems.is_empty() {
-                return Err(UpdateError::Invalid { problems });
+        // What is wrong takes longer to tell than that something is.
+        if !validate::is_free_of_errors(queue, done, &self.rules, bar) {
+            let problems = validate::documents(queue, done, &self.rules);
+            errors = problems.iter().filter(|it| it.severity == Severity::Error).count();
+            // What was wrong before does not count.
+            let added = match validity {
+                Validity::Needed(bar) => {
+                    validate::added_errors(before.validate(&self.rules), problems, bar)
+                }
+                Validity::AsItWas => Vec::new(),
+            };
+            if !added.is_empty() {
+                return Err(UpdateError::Invalid { problems: added });
             }
         }
-        Ok(after.touched(before))
+        Ok(Checked { tasks: after.touched(before), errors })
     }
 
     /// The lock file of the queue, for whoever wants to know who holds it.
@@ -607,19 +625,6 @@ fn identity(file: &std::fs::Metadata) -> impl PartialEq {
     (file.len(), file.modified().ok())
 }
 
-fn edited<R, E>(
-    before: &Queue,
-    now: Timestamp,
-    high_water: u64,
-    change: impl FnOnce(&mut Edit<'_>) -> Result<R, E>,
-) -> Result<Proposal<R>, UpdateError<E>> {
-    let mut edit = Edit::new(before, now);
-    edit.raise_high_water(high_water);
-    let value = change(&mut edit).map_err(UpdateError::Refused)?;
-    let proposal = Proposal::new(value, edit.splice().map_err(UpdateError::Splice)?);
-    Ok(Proposal { validity: Validity::Needed(edit.bar()), ..proposal })
-}
-
 /// What a change comes to, before it is made.
 pub(crate) struct Proposal<R> {
     pub(crate) value: R,
@@ -627,12 +632,14 @@ pub(crate) struct Proposal<R> {
     /// The operation that it takes back.
     pub(crate) undoes: Option<u64>,
     pub(crate) validity: Validity,
+    pub(crate) mended: Mended,
 }
 
 impl<R> Proposal<R> {
     pub(crate) fn new(value: R, spliced: Spliced) -> Self {
         let validity = Validity::Needed(Bar::ErrorsAndControls);
-        Self { value, spliced, undoes: None, validity }
+        let mended = Mended::default();
+        Self { value, spliced, undoes: None, validity, mended }
     }
 }
 
@@ -644,13 +651,21 @@ pub(crate) enum Validity {
     AsItWas,
 }
 
+/// What is known of a change that may be made.
+#[derive(Default)]
+struct Checked {
+    /// The tasks that it touches.
+    tasks: Vec<Touched>,
+    /// How many errors there are after it.
+    errors: usize,
+}
+
 /// A queue that nobody else changes.
 struct Locked<'a> {
     files: &'a QueueFiles,
     before: Queue,
     marks: Option<HeldMarks>,
     journal: Option<Tail>,
-    renumbered: Vec<(TaskId, TaskId)>,
     _lock: FileLock,
 }
 
@@ -669,7 +684,8 @@ impl Locked<'_> {
             queue: Saved::Unchanged,
             done: Saved::Unchanged,
             tasks: operation.tasks,
-            renumbered: self.renumbered.clone(),
+            mended: Mended::default(),
+            errors: 0,
             rev: operation.rev,
             set_aside: None,
             is_repeated: true,
@@ -683,11 +699,11 @@ impl Locked<'_> {
         change: impl FnOnce(&Queue, u64) -> Result<Proposal<R>, UpdateError<E>>,
         request: impl FnOnce(&R) -> Option<Request>,
     ) -> Result<Edited<R>, UpdateError<E>> {
-        let Self { files, before, mut marks, journal, renumbered, _lock } = self;
+        let Self { files, before, mut marks, journal, _lock } = self;
         let ids = &files.rules.ids;
         let high_water = marks.as_ref().map_or(0, |marks| marks.mark(ids));
-        let Proposal { value, spliced, undoes, validity } = change(&before, high_water)?;
-        let tasks = files.check(&before, &spliced, validity)?;
+        let Proposal { value, spliced, undoes, validity, mended } = change(&before, high_water)?;
+        let Checked { tasks, errors } = files.check(&before, &spliced, validity)?;
         files.writable(&spliced)?;
         if let Some(marks) = &mut marks {
             let open = spliced.queue.as_ref().unwrap_or(before.document());
@@ -719,7 +735,7 @@ impl Locked<'_> {
             }
         }
         let is_repeated = false;
-        Ok(Edited { value, queue, done, tasks, renumbered, rev, set_aside, is_repeated })
+        Ok(Edited { value, queue, done, tasks, mended, errors, rev, set_aside, is_repeated })
     }
 }
 

@@ -16,10 +16,11 @@ use serde_json::Value;
 
 use crate::delta::{Fate, Patch, Touched};
 use crate::document::{Document, ParseError};
-use crate::edit::{Edit, Spliced};
+use crate::edit::Spliced;
 use crate::files::{
     Edited, LoadError, Previewed, Proposal, QueueFiles, Terms, UpdateError, Validity,
 };
+use crate::mend::Whole;
 use crate::queue::Queue;
 use crate::validate::Bar;
 
@@ -240,46 +241,41 @@ impl QueueFiles {
         permit: impl FnOnce(&[Touched]) -> Result<(), E>,
     ) -> Result<Edited<u64>, UpdateError<E>> {
         self.transact(now, terms, |before, _| {
-            let (id, spliced, validity) = self.taken_back(which, before)?;
-            permit(&spliced.touched(before)).map_err(UpdateError::Refused)?;
-            Ok(Proposal { value: id, spliced, undoes: Some(id), validity })
+            let undone = self.taken_back(which, before)?;
+            permit(&undone.spliced.touched(before)).map_err(UpdateError::Refused)?;
+            Ok(undone)
         })
     }
 
     /// What [`Self::undo`] would do.
     pub fn preview_undo(&self, which: Which) -> Result<Previewed<u64>, UpdateError<UndoError>> {
-        self.previewed(|before, _| {
-            let (id, spliced, validity) = self.taken_back(which, before)?;
-            Ok(Proposal { value: id, spliced, undoes: Some(id), validity })
-        })
+        self.previewed(|before, _| self.taken_back(which, before))
     }
 
     fn taken_back<E: From<UndoError>>(
         &self,
         which: Which,
         before: &Queue,
-    ) -> Result<(u64, Spliced, Validity), UpdateError<E>> {
+    ) -> Result<Proposal<u64>, UpdateError<E>> {
         let refused = |error: UndoError| UpdateError::Refused(error.into());
         let history = self.history(before).map_err(|error| refused(error.into()))?;
         let target = history.target(which).map_err(refused)?;
-        let mended = Edit::mended(before).map_err(UpdateError::Splice)?;
         let forced =
             if which.force { Validity::AsItWas } else { Validity::Needed(Bar::ErrorsAndControls) };
-        if mended == Spliced::default() {
+        let proposal = |spliced, validity| Proposal {
+            undoes: Some(target.id),
+            validity,
+            ..Proposal::new(target.id, spliced)
+        };
+        // Parted namesakes would be in the way of what brings them back, and of what parts them.
+        let Some(whole) = Whole::healed(before).map_err(UpdateError::Splice)? else {
             let back = target.taken_back(before).map_err(refused)?;
             let is_as_it_was = target.from == back.revision_after(before);
-            let validity = if is_as_it_was { Validity::AsItWas } else { forced };
-            return Ok((target.id, back, validity));
-        }
-        let done = || before.has_done_file().then(|| before.done_document().clone());
-        let whole = Queue::new(
-            mended.queue.clone().unwrap_or_else(|| before.document().clone()),
-            mended.done.clone().or_else(done),
-        );
-        let back = target.taken_back(&whole).map_err(refused)?;
-        let spliced =
-            Spliced { queue: back.queue.or(mended.queue), done: back.done.or(mended.done) };
-        Ok((target.id, spliced, forced))
+            return Ok(proposal(back, if is_as_it_was { Validity::AsItWas } else { forced }));
+        };
+        let back = target.taken_back(&whole.queue).map_err(refused)?;
+        let mended = whole.mended.clone();
+        Ok(Proposal { mended, ..proposal(whole.with(back), forced) })
     }
 
     /// What happened since the queue had that revision.

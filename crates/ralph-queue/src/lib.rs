@@ -67,6 +67,7 @@ pub mod intake;
 pub mod journal;
 pub mod landing;
 pub mod lease;
+pub mod mend;
 pub mod merge;
 pub mod pick;
 pub mod queue;

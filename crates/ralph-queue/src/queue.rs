@@ -77,6 +77,8 @@ pub struct Queue {
     /// Indices into the queue file, rising.
     leftovers: Vec<usize>,
     /// The same.
+    reopened: Vec<usize>,
+    /// The same.
     namesakes: Vec<usize>,
 }
 
@@ -85,8 +87,8 @@ impl Queue {
     pub fn new(open: Document, done: Option<Document>) -> Self {
         let has_done_file = done.is_some();
         let done = done.unwrap_or_else(Document::empty);
-        let Shared { leftovers, namesakes } = Shared::of(&open, &done);
-        Self { open, done, has_done_file, leftovers, namesakes }
+        let Shared { leftovers, reopened, namesakes } = Shared::of(&open, &done);
+        Self { open, done, has_done_file, leftovers, reopened, namesakes }
     }
 
     /// The queue file as it is.
@@ -158,9 +160,16 @@ impl Queue {
 
     /// Tasks that are in both files: finished in the done file, not yet gone from the queue file,
     /// after a crash or a merge. They count as finished, and the next edit removes the rest; what
-    /// is new there goes to the copy that stays.
+    /// is new there in one that is finished, too, goes to the copy that stays.
     pub fn leftovers(&self) -> impl Iterator<Item = &TaskId> {
         self.leftovers.iter().map(|index| &self.open.task(*index).id)
+    }
+
+    /// Tasks that are in both files, and in the queue file not as a crash leaves them there: opened
+    /// again by hand, as it seems. They count as open. That they are in the done file as well is an
+    /// error, which a repair mends and no other edit.
+    pub fn reopened(&self) -> impl Iterator<Item = &TaskId> {
+        self.reopened.iter().map(|index| &self.open.task(*index).id)
     }
 
     /// Tasks of the queue file whose id is that of another task in the done file, as a merge may
@@ -245,6 +254,8 @@ pub(crate) struct Shared {
     /// They are finished in the done file: a move was cut short, or one branch finished a task that
     /// another still worked on.
     pub(crate) leftovers: Vec<usize>,
+    /// They are finished in the done file, and were changed here since.
+    reopened: Vec<usize>,
     /// They are other tasks. Rejected ones may have the same id.
     namesakes: Vec<usize>,
 }
@@ -266,9 +277,11 @@ impl Shared {
             let Some(at) = by_id.get(queue.id(index)) else { continue };
             let (task, done) = (queue.task(index), done.task(*at));
             if task.is_version_of(done) {
-                if done.status.is_terminal() {
-                    shared.leftovers.push(index);
+                if !done.status.is_terminal() {
+                    continue;
                 }
+                let is_left = task.status.is_terminal() || task.is_rest_of(done);
+                if is_left { &mut shared.leftovers } else { &mut shared.reopened }.push(index);
             } else if ![task.status, done.status].contains(&Status::Rejected) {
                 shared.namesakes.push(index);
             }

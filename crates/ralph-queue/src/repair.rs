@@ -14,7 +14,7 @@ impl Edit<'_> {
     /// Mends what [`crate::Queue::validate`] finds, and touches nothing else. What it takes out of a task
     /// is kept in a note; a task that has to get another id keeps the old one as an alias.
     ///
-    /// Of the same task twice the finished version stays, or the one changed last, with what only
+    /// Of the same task twice the version changed last stays, of two the finished one, with what only
     /// the others have; what differs in them is kept in a note. Of two tasks with one id the older
     /// keeps it, and references mean that one. Cycles and wrong wishes for an agent stay.
     pub fn repair(&mut self, rules: &Rules) -> Result<(), EditError> {
@@ -86,14 +86,15 @@ impl Edit<'_> {
                 Place::Queue => self.queue.task(index),
                 Place::Done => self.done.task(index),
             };
-            // The oldest first; of its versions a finished one before the others, then the latest,
+            // The oldest first; of its versions the latest, then a finished one before the others,
             // then that of the done file.
+            let changed = |task: &Task| task.updated_at.as_ref()?.parse::<Timestamp>().ok();
             places.sort_by(|a, b| {
                 let (first, second) = (task(*a), task(*b));
                 (&first.created_at, &first.title)
                     .cmp(&(&second.created_at, &second.title))
+                    .then_with(|| changed(second).cmp(&changed(first)))
                     .then_with(|| second.status.is_terminal().cmp(&first.status.is_terminal()))
-                    .then_with(|| second.updated_at.cmp(&first.updated_at))
                     .then_with(|| b.0.cmp(&a.0))
             });
             let mut others = Vec::new();

@@ -17,6 +17,7 @@ use crate::delta::Touched;
 use crate::document::{Document, Draft};
 use crate::edit::{Edit, Spliced};
 use crate::files::{Edited, Previewed, Proposal, QueueFiles, Terms, UpdateError};
+use crate::mend::Mended;
 use crate::merge::{Conflict, Merged};
 use crate::queue::{Place, Queue};
 use crate::task::Task;
@@ -101,7 +102,7 @@ impl QueueFiles {
         self.transact(now, terms, |before, _| {
             let spliced = settled(before, now, asked, side)?;
             permit(&spliced.touched(before)).map_err(UpdateError::Refused)?;
-            Ok(Proposal::new((), spliced))
+            Ok(Proposal { mended: Mended::healed(before), ..Proposal::new((), spliced) })
         })
     }
 
@@ -112,7 +113,10 @@ impl QueueFiles {
         asked: &[(Place, Undecided)],
         side: Take,
     ) -> Result<Previewed<()>, UpdateError<SettleError>> {
-        self.previewed(|before, _| Ok(Proposal::new((), settled(before, now, asked, side)?)))
+        self.previewed(|before, _| {
+            let spliced = settled(before, now, asked, side)?;
+            Ok(Proposal { mended: Mended::healed(before), ..Proposal::new((), spliced) })
+        })
     }
 }
 

@@ -1,7 +1,7 @@
 //! The task: what one element of a queue file means.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::str::FromStr;
 
@@ -316,6 +316,19 @@ impl Task {
             && (self.title == other.title || self.created_at.as_ref().is_some_and(is_exact))
     }
 
+    /// Whether it is what a move to the done file leaves in the queue file when it is cut short: a
+    /// version from before the move, in which nothing is that `moved` lacks, but perhaps its status.
+    pub(crate) fn is_rest_of(&self, moved: &Self) -> bool {
+        let time = |task: &Self| task.updated_at.as_ref()?.parse::<Timestamp>().ok();
+        let is_there = |field: &Field| match (*field, self.content(*field)) {
+            (Field::Status | Field::UpdatedAt, _) | (_, None) => true,
+            (field, Some(own)) => moved.content(field).is_some_and(|other| own.is_in(&other)),
+        };
+        time(self) < time(moved)
+            && Field::ALL.iter().all(is_there)
+            && self.extra.iter().all(|(name, value)| moved.extra.get(name) == Some(value))
+    }
+
     /// The ids it had before, see [`FORMER_IDS`].
     pub fn former_ids(&self) -> impl Iterator<Item = &str> {
         let ids = self.custom_fields.get(FORMER_IDS).map_or("", String::as_str);
@@ -395,6 +408,27 @@ pub(crate) enum Content<'a, W> {
 impl<'a, W: AsRef<str>> Content<'a, W> {
     fn text(text: Option<&'a W>) -> Option<Self> {
         text.map(|text| Self::Text(text.as_ref()))
+    }
+}
+
+impl Content<'_, String> {
+    /// Whether all of it is in what the field of another task holds.
+    fn is_in(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Text(text), Self::Text(other)) => text == other,
+            (Self::Minutes(minutes), Self::Minutes(other)) => minutes == other,
+            (Self::List(items), Self::List(others)) => {
+                let others: HashSet<&String> = others.iter().collect();
+                items.iter().all(|item| others.contains(item))
+            }
+            (Self::Texts(texts), Self::Texts(others)) => {
+                texts.iter().all(|(name, text)| others.get(name) == Some(text))
+            }
+            (Self::Object(members), Self::Object(others)) => {
+                members.iter().all(|(name, value)| others.get(name) == Some(value))
+            }
+            _ => false,
+        }
     }
 }
 

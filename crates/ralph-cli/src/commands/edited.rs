@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use ralph_queue::delta::{Fate, Touched};
+use ralph_queue::mend::Mended;
 use ralph_queue::{Edit, EditError, Edited, Place, Previewed, Queue};
 use ralph_state::TaskId;
 use serde::Serialize;
@@ -50,6 +51,10 @@ pub(crate) struct Report {
     pub(crate) failed: Vec<Failure>,
     /// Tasks that were to go, and are still named by others.
     pub(crate) kept: Vec<TaskId>,
+    /// What had to be put in order first.
+    pub(crate) mended: Mended,
+    /// How many errors the queue has after it.
+    pub(crate) errors: usize,
 }
 
 #[derive(Serialize)]
@@ -72,9 +77,38 @@ struct Document<'a> {
     /// Tasks that were to go, and are still named by others.
     #[serde(skip_serializing_if = "<[TaskId]>::is_empty")]
     kept: &'a [TaskId],
+    #[serde(flatten)]
+    beside: Beside<'a>,
     /// Of the texts of both files, of a dry run or a repair.
     #[serde(skip_serializing_if = "str::is_empty")]
     diff: &'a str,
+}
+
+/// What a change says of the queue besides what was asked for.
+#[derive(Serialize)]
+pub(crate) struct Beside<'a> {
+    /// Tasks that got other ids first, since others have theirs.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    parted: Vec<Parted<'a>>,
+    /// Tasks that were in both files before.
+    #[serde(skip_serializing_if = "<[TaskId]>::is_empty")]
+    healed: &'a [TaskId],
+    /// How many errors it has now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    errors: Option<usize>,
+}
+
+impl<'a> Beside<'a> {
+    pub(crate) fn new(Mended { parted, healed, .. }: &'a Mended, errors: usize) -> Self {
+        let parted = parted.iter().map(|(was, id)| Parted { was, id }).collect();
+        Self { parted, healed, errors: (errors > 0).then_some(errors) }
+    }
+}
+
+#[derive(Serialize)]
+struct Parted<'a> {
+    was: &'a TaskId,
+    id: &'a TaskId,
 }
 
 #[derive(Serialize)]
@@ -109,7 +143,7 @@ pub(crate) fn make(
 
 impl Report {
     pub(crate) fn made<R>(edited: Edited<R>) -> Self {
-        let Edited { tasks, rev, .. } = edited;
+        let Edited { tasks, rev, mended, errors, .. } = edited;
         Self {
             mode: Mode::Make,
             rev,
@@ -117,11 +151,13 @@ impl Report {
             diff: String::new(),
             failed: Vec::new(),
             kept: Vec::new(),
+            mended,
+            errors,
         }
     }
 
     pub(crate) fn shown<R>(project: &Project, previewed: Previewed<R>) -> Self {
-        let Previewed { before, after, tasks, .. } = previewed;
+        let Previewed { before, after, tasks, mended, errors, .. } = previewed;
         let diff = diff(project, &before, &after);
         Self {
             mode: Mode::Show,
@@ -130,6 +166,8 @@ impl Report {
             diff,
             failed: Vec::new(),
             kept: Vec::new(),
+            mended,
+            errors,
         }
     }
 
@@ -169,6 +207,7 @@ impl Report {
                 released: released(&self.tasks),
                 failed: &self.failed,
                 kept: &self.kept,
+                beside: Beside::new(&self.mended, self.errors),
                 diff: &self.diff,
             })?;
             return Ok(exit);

@@ -1,7 +1,7 @@
 //! `ralph undo` and `ralph redo`.
 
+use ralph_queue::UpdateError;
 use ralph_queue::journal::{Direction, Operation, Origin, Which};
-use ralph_queue::{Severity, UpdateError};
 use ralph_state::journal::BadLine;
 use serde::Serialize;
 
@@ -49,9 +49,6 @@ fn take_back(
     let exit = report.tell(context)?;
     tell_unreadable(context, &project)?;
     tell_passed_over(context, &project, which, id)?;
-    if !args.dry_run {
-        tell_errors(context, &project)?;
-    }
     Ok(exit)
 }
 
@@ -110,17 +107,6 @@ fn tell_passed_over(
             let text = Text::new().plain("Kept, since it tells what became of a task:");
             context.ui.say(line(text, &operation));
         }
-    }
-    Ok(())
-}
-
-/// What was wrong before a repair is wrong again without it.
-fn tell_errors(context: &Context, project: &Project) -> Result<(), CliError> {
-    let problems = project.queue()?.validate(&project.files.rules);
-    let errors = problems.iter().filter(|problem| problem.severity == Severity::Error).count();
-    if errors > 0 {
-        context.ui.warn(format_args!("the queue has {} now", counted(errors, "error")));
-        context.ui.hint("`ralph queue validate` names them.");
     }
     Ok(())
 }

@@ -418,7 +418,10 @@ fn what_is_finished_here_and_changed_there_merges_cleanly() {
     desk.commit_all("ours");
     assert_eq!(merge(&desk), Some(0));
     let ran = desk.ralph(&["queue", "resolve"]);
-    assert!(ran.success().stderr.contains("what the other did is kept with it"), "{ran}");
+    assert!(
+        ran.success().stderr.contains("what was new in the queue file is kept with it"),
+        "{ran}"
+    );
     let shown = desk.json(&["task", "show", "RQ-0001"]);
     assert_eq!(
         (&shown["task"]["status"], &shown["task"]["tags"]),

@@ -436,3 +436,111 @@ fn a_task_is_made_from_a_template() {
     assert_eq!(desk.error(&["task", "template", "show", "bugs"], 2)["hint"], "Did you mean `bug`?");
     desk.ralph(&["queue", "validate"]).success();
 }
+
+/// Two open tasks, of which the second has the id of a finished one, which the first waits for.
+fn ambiguous() -> Desk {
+    let desk = Desk::new();
+    let times = r#""created_at": "2026-01-01T00:00:00Z", "updated_at": "2026-01-01T00:00:00Z""#;
+    let file = |tasks: &str| format!("{{\"version\": 1, \"tasks\": [\n{tasks}\n]}}\n");
+    desk.write(
+        ".ralph/queue.jsonc",
+        file(&format!(
+            "{{\"id\": \"RQ-0001\", \"title\": \"a\", \"depends_on\": [\"RQ-0002\"], {times}}},\n\
+             {{\"id\": \"RQ-0002\", \"title\": \"b\", {times}}}"
+        )),
+    );
+    desk.write(
+        ".ralph/done.jsonc",
+        file(&format!(
+            "{{\"id\": \"RQ-0002\", \"status\": \"done\", \"title\": \"c\", \
+             \"completed_at\": \"2026-01-02T00:00:00Z\", {times}}}"
+        )),
+    );
+    desk
+}
+
+#[test]
+fn a_command_that_is_refused_puts_nothing_in_order() {
+    let desk = ambiguous();
+    let files = || {
+        let read = |name: &str| fs_err::read_to_string(desk.path(name)).ok();
+        [".ralph/queue.jsonc", ".ralph/done.jsonc", ".ralph/cache/queue-journal.jsonl"].map(read)
+    };
+    let before = files();
+    for (args, code) in [
+        (&["task", "edit", "title", "x", "RQ-0077"][..], 2),
+        (&["task", "add", "zz", "--if-rev", "q:000"], 4),
+        (&["queue", "claim", "--id", "RQ-0002"], 3),
+        (&["task", "start", "RQ-0002"], 3),
+        (&["task", "edit", "title", "x", "RQ-0001", "--dry-run"], 0),
+    ] {
+        desk.ralph(args).exited(code);
+        assert_eq!(files(), before, "{args:?}");
+    }
+    let ran = desk.ralph(&["task", "start", "RQ-0002"]);
+    assert!(ran.exited(3).stderr.contains("`ralph queue repair` gives it one of its own"), "{ran}");
+
+    let parted = json!([{ "was": "RQ-0002", "id": "RQ-0003" }]);
+    let dry = desk.json(&["task", "edit", "title", "x", "RQ-0001", "--dry-run"]);
+    assert!(
+        dry["diff"].as_str().expect("text").contains("\"depends_on\": [\"RQ-0002\", \"RQ-0003\"]")
+    );
+    assert_eq!(dry["parted"], parted);
+    let ran = desk.ralph(&["task", "edit", "title", "x", "RQ-0001"]);
+    assert!(ran.success().stderr.contains("the one that is not finished is RQ-0003 now"), "{ran}");
+    desk.ralph(&["undo"]).success();
+    assert_eq!(files()[..2], before[..2]);
+    desk.ralph(&["queue", "repair"]).success();
+    desk.ralph(&["task", "start", "RQ-0004"]).success();
+}
+
+#[test]
+fn a_task_that_was_opened_again_by_hand_is_closed_by_no_other_command() {
+    let desk = ambiguous();
+    let done =
+        desk.read(".ralph/done.jsonc").replace("RQ-0002", "RQ-0001").replace("\"c\"", "\"a\"");
+    let open = desk
+        .read(".ralph/queue.jsonc")
+        .replace("\"depends_on\": [\"RQ-0002\"]", "\"notes\": [\"again\"]");
+    // As a crash leaves it, but for the note; and as nobody stamped it.
+    for time in ["2026-01-01T00:00:00Z", "2026-01-03T00:00:00Z"] {
+        let stamp = |text: &str, time: &str| {
+            text.replace(
+                "\"updated_at\": \"2026-01-01T00:00:00Z\"",
+                &format!("\"updated_at\": \"{time}\""),
+            )
+        };
+        desk.write(".ralph/queue.jsonc", stamp(&open, time));
+        desk.write(".ralph/done.jsonc", stamp(&done, "2026-01-02T00:00:00Z"));
+        let shown = desk.json(&["task", "show", "RQ-0001"]);
+        assert_eq!(
+            (&shown["task"]["status"], &shown["task"]["notes"]),
+            (&json!("todo"), &json!(["again"]))
+        );
+        let ran = desk.ralph(&["queue", "validate"]);
+        assert!(ran.exited(3).stdout.contains("`ralph queue repair`"), "{ran}");
+        let ran = desk.ralph(&["task", "start", "RQ-0002"]);
+        assert!(ran.success().stderr.contains("the queue has 1 error"), "{ran}");
+        assert_eq!(desk.read(".ralph/done.jsonc"), stamp(&done, "2026-01-02T00:00:00Z"));
+        assert_eq!(desk.json(&["task", "show", "RQ-0001"])["task"]["status"], "todo");
+    }
+    let ran = desk.ralph(&["queue", "repair"]);
+    assert!(ran.success().stdout.contains("--- .ralph/done.jsonc"), "{ran}");
+    assert_eq!(desk.json(&["task", "show", "RQ-0001"])["task"]["status"], "todo");
+    desk.ralph(&["queue", "validate"]).success();
+    assert!(!desk.ralph(&["task", "add", "x"]).success().stderr.contains("error"));
+
+    // What a crash leaves goes, and that is told.
+    desk.write(".ralph/queue.jsonc", open.replace("\"notes\": [\"again\"], ", ""));
+    desk.write(
+        ".ralph/done.jsonc",
+        done.replace("\"updated_at\": \"2026-01-01", "\"updated_at\": \"2026-01-02"),
+    );
+    assert_eq!(
+        desk.json(&["task", "edit", "title", "x", "RQ-0002", "--dry-run"])["healed"],
+        json!(["RQ-0001"])
+    );
+    let ran = desk.ralph(&["task", "start", "RQ-0002"]);
+    assert!(ran.success().stderr.contains("RQ-0001 was in both files"), "{ran}");
+    assert!(!desk.read(".ralph/queue.jsonc").contains("RQ-0001"));
+}

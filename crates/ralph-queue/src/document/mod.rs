@@ -13,7 +13,6 @@ mod tasks;
 #[cfg(test)]
 pub(crate) mod tests;
 
-use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
@@ -239,17 +238,6 @@ impl Document {
     /// How many tasks there are.
     pub(crate) fn len(&self) -> usize {
         self.heads.len()
-    }
-
-    /// For each task of `other` whether this document has the same, in the same words.
-    pub(crate) fn same(&self, other: &Self) -> Vec<bool> {
-        let own: HashMap<&str, usize> =
-            (0..self.len()).map(|index| (self.id(index), index)).collect();
-        let is_same = |index: usize| {
-            let at = own.get(other.id(index));
-            at.is_some_and(|at| self.text[self.span(*at)] == other.text[other.span(index)])
-        };
-        (0..other.len()).map(is_same).collect()
     }
 
     /// Where in the text the task with that index is, without the comments above it.

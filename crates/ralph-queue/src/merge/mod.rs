@@ -42,27 +42,42 @@ impl Merged {
 
     /// Of a queue file: leaves out the conflicts about tasks that the side that removed them has
     /// in its done file, and says which. Such a task stays in the text, for what the other side
-    /// did to it: every reader of both files takes it for finished, and the next edit takes over
-    /// what is new (see [`crate::Queue::leftovers`]).
+    /// did to it, with the end of the other copy: every reader of both files takes it for finished,
+    /// and the next edit takes over what is new (see [`crate::Queue::leftovers`]).
     pub fn settle_finished(
         &mut self,
         ours: Option<&Document>,
         theirs: Option<&Document>,
-    ) -> Vec<TaskId> {
+    ) -> Result<Vec<TaskId>, SpliceError> {
         let finished = |conflict: &Conflict| {
             let done = if conflict.ours.is_none() { ours } else { theirs }?;
             let kept = conflict.ours.as_ref().or(conflict.theirs.as_ref())?;
             let kept = Task::parse(&kept.to_string()).ok()?;
             let is_it = |task: &&Task| task.id == kept.id && task.is_version_of(&kept);
-            done.tasks().iter().find(is_it).map(|task| task.id.clone())
+            done.tasks().iter().find(is_it)
         };
-        let mut settled = Vec::new();
+        let removals = self.conflicts.iter().filter(|conflict| conflict.is_removal());
+        let settled: Vec<&Task> = removals.filter_map(finished).collect();
+        // What was merged can be read.
+        let Ok(merged) = Document::parse(self.text.as_str()) else { return Ok(Vec::new()) };
+        let mut draft = merged.draft();
+        for task in settled.iter().filter(|task| task.status.is_terminal()) {
+            if let Some(at) = draft.position(task.id.as_str()) {
+                let kept = draft.task_mut(at);
+                kept.status = task.status;
+                kept.completed_at.clone_from(&task.completed_at);
+            }
+        }
+        if let Some(ended) = draft.splice()? {
+            ended.text().clone_into(&mut self.text);
+        }
+        let settled: Vec<TaskId> = settled.into_iter().map(|task| task.id.clone()).collect();
+        let ids: HashSet<&TaskId> = settled.iter().collect();
+        let is_settled = |task: &TaskId| ids.contains(task);
         self.conflicts.retain(|conflict| {
-            let id = finished(conflict).filter(|_| conflict.is_removal());
-            settled.extend(id.clone());
-            id.is_none()
+            !conflict.is_removal() || !conflict.task.as_ref().is_some_and(is_settled)
         });
-        settled
+        Ok(settled)
     }
 }
 

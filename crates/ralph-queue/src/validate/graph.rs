@@ -58,25 +58,29 @@ fn index<'a>(
                 if first.status() == Status::Rejected {
                     entry.insert(at);
                 } else if located.status() != Status::Rejected {
-                    let file = first.place.as_str();
-                    let is_parted =
-                        first.place != located.place && !located.task().is_version_of(first.task());
-                    let remedy = if is_parted {
-                        "the next change gives that one"
-                    } else {
-                        "`queue repair` gives the later one"
-                    };
-                    let message = format!(
-                        "the id `{}` is taken by another task in the {file} file; {remedy} \
-                         another id",
-                        located.id()
-                    );
-                    report(at, error("duplicate_id", "id", message));
+                    report(at, error("duplicate_id", "id", shared_id(first, *located)));
                 }
             }
         }
     }
     by_id
+}
+
+/// That two tasks have one id, and how they are parted.
+fn shared_id(first: Located<'_>, second: Located<'_>) -> String {
+    let (id, file) = (second.id(), first.place.as_str());
+    if second.task().is_version_of(first.task()) {
+        return format!(
+            "the task `{id}` is in the {file} file, too, as another version; `ralph queue repair` \
+             makes one of both, with the status of the later"
+        );
+    }
+    let remedy = if first.place == second.place {
+        "`queue repair` gives the later one"
+    } else {
+        "the next change gives that one"
+    };
+    format!("the id `{id}` is taken by another task in the {file} file; {remedy} another id")
 }
 
 fn references(

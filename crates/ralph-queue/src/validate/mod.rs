@@ -244,28 +244,28 @@ fn sort(problems: &mut [Problem]) {
     problems.sort_by_key(|problem| (problem.place, problem.line, problem.column));
 }
 
-/// Whether two documents have nothing that [`added_errors`] tells, but perhaps in the tasks by themselves that `is_known`
-/// says are as they were.
+/// Whether two documents have nothing that the bar keeps out. Tasks that were found to be sound
+/// as they were read are not looked at again.
 pub(crate) fn is_free_of_errors(
     queue: &Document,
     done: &Document,
-    (rules, bar): (&Rules, Bar),
-    is_known: impl Fn(Place, usize) -> bool,
+    rules: &Rules,
+    bar: Bar,
 ) -> bool {
     let tasks = located(queue, done);
     let mut is_free = true;
     let mut see = |fault: Fault| is_free &= !bar.bars(fault.severity, fault.code);
-    let mut relations = Vec::new();
-    let is_new = |located: &Located<'_>| !is_known(located.place, located.index);
+    for located in &tasks {
+        fields::id(located, &rules.ids, &mut see);
+    }
+    let is_sound = |located: &Located<'_>| located.document.is_sound(located.index);
     let is_wanted =
-        |located: &Located<'_>| is_new(located) || located.document.is_related(located.index);
+        |located: &Located<'_>| !is_sound(located) || located.document.is_related(located.index);
+    let mut relations = Vec::new();
     for (at, task) in glances(queue, done, &tasks, is_wanted) {
         let located = &tasks[at];
-        if is_new(located) {
-            fields::id(located, &rules.ids, &mut see);
-            if !located.left {
-                fields::all_but_id(&task, located.place, &mut see);
-            }
+        if !located.left && !is_sound(located) {
+            fields::all_but_id(&task, located.place, &mut see);
         }
         relations.extend(Relations::of(at, task));
     }

@@ -1,7 +1,9 @@
 //! Edits as splices: only the bytes of the edited tasks change.
 
 use ralph_queue::edit::{Changed, End, Restart};
-use ralph_queue::{Document, Edit, EditError, Finish, IdRules, Position, Queue, Status, Task};
+use ralph_queue::{
+    Document, Edit, EditError, Finish, IdRules, Position, Queue, Rules, Status, Task,
+};
 
 use super::{ids, now, queue, text};
 
@@ -142,9 +144,46 @@ fn archive_moves_all_that_is_finished_in_order() {
 }
 
 #[test]
+fn a_task_that_was_opened_again_stays_open_until_a_repair_or_its_end() {
+    let open = text(&[r#""notes": ["again"]"#, ""])
+        .replace("\"updated_at\": \"2026-01", "\"updated_at\": \"2026-03");
+    let open = Document::parse(open).unwrap();
+    let done = Document::parse(text(&[DONE])).unwrap();
+    let queue = Queue::new(open.clone(), Some(done.clone()));
+    assert_eq!((queue.leftovers().count(), queue.reopened().count()), (0, 1));
+    assert_eq!(queue.find("RQ-0001").unwrap().1.status, Status::Todo);
+    let (after_open, after_done) = after(&queue, |edit| {
+        edit.start("RQ-0002", Restart::Keep).unwrap();
+    });
+    assert_eq!(ids(after_open.tasks()), "RQ-0001:todo RQ-0002:doing");
+    assert_eq!((&after_open.tasks()[0], after_done), (&open.tasks()[0], done));
+
+    let (after_open, after_done) = after(&queue, |edit| edit.repair(&Rules::default()).unwrap());
+    assert_eq!(
+        (ids(after_open.tasks()).as_str(), ids(after_done.tasks()).as_str()),
+        ("RQ-0001:todo RQ-0002:todo", "")
+    );
+    let task = &after_open.tasks()[0];
+    assert_eq!((&task.notes, &task.completed_at), (&vec!["again".to_owned()], &None));
+
+    // When it ends again it is there once.
+    for archive in [false, true] {
+        let (after_open, after_done) = after(&queue, |edit| {
+            let how = if archive { Finish::InPlace } else { Finish::Archive };
+            edit.finish("RQ-0001", End::Rejected, how, None).unwrap();
+            edit.archive();
+        });
+        assert_eq!(ids(after_open.tasks()), "RQ-0002:todo");
+        assert_eq!(after_done.tasks().len(), 1);
+        assert_eq!(after_done.tasks()[0].notes, ["again"]);
+    }
+}
+
+#[test]
 fn what_a_crash_left_in_both_files_goes_with_the_next_edit() {
     let open = Document::parse(text(&["", ""])).unwrap();
-    let done = Document::parse(text(&[DONE])).unwrap();
+    let done = text(&[DONE]).replace("\"updated_at\": \"2026-01", "\"updated_at\": \"2026-02");
+    let done = Document::parse(done).unwrap();
     let queue = Queue::new(open, Some(done.clone()));
     let (open, after_done) = after(&queue, |edit| {
         assert_eq!(edit.finish("RQ-0001", End::Done, Finish::Archive, None), Ok(Changed::No));

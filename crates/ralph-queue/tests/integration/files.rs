@@ -182,6 +182,16 @@ fn an_edit_may_not_add_an_error_but_may_leave_one() {
     let root = tempfile::tempdir().unwrap();
     let files = files(root.path());
     fs::write(&files.queue, text(&[r#""depends_on": ["RQ-0077"]"#, ""])).unwrap();
+    // Those of tasks that are not changed count, too.
+    let nothing = files.edit(now(), |_| Ok::<_, EditError>(())).unwrap();
+    let edited = files.edit(now(), |edit| edit.start("RQ-0002", Restart::Keep)).unwrap();
+    assert_eq!((nothing.errors, edited.errors), (0, 1));
+    let untimed = text(&["", ""]).replacen("\"created_at\": \"2026-01-01T00:00:00Z\", ", "", 1);
+    fs::write(&files.queue, untimed).unwrap();
+    let edited = files.edit(now(), |edit| edit.start("RQ-0002", Restart::Keep)).unwrap();
+    assert_eq!(edited.errors, 1);
+
+    fs::write(&files.queue, text(&[r#""depends_on": ["RQ-0077"]"#, ""])).unwrap();
     files.edit(now(), |edit| edit.start("RQ-0001", Restart::Keep)).unwrap();
     let before = fs::read(&files.queue).unwrap();
     let refused = files.edit(now(), |edit| {
@@ -280,19 +290,32 @@ fn mode_and_symbolic_link_stay() {
 }
 
 #[test]
-fn two_tasks_with_one_id_in_both_files_are_parted_before_anything_else() {
+fn two_tasks_with_one_id_in_both_files_are_parted_by_the_next_edit_that_is_made() {
     let root = tempfile::tempdir().unwrap();
-    let files = files(root.path());
+    let mut files = files(root.path());
+    files.journal = Some(root.path().join("cache/journal.jsonl"));
     let open = text(&["", r#""depends_on": ["RQ-0001"]"#]).replace("task 0001", "another");
     fs::write(&files.queue, open).unwrap();
     fs::write(&files.done, text(&[r#""status": "done", "completed_at": "2026-02-01T00:00:00Z""#]))
         .unwrap();
     assert_eq!(files.load().unwrap().namesakes().count(), 1);
-    // Refused, since that is the finished one now; but they are parted.
+    // That is the finished one as well: nothing is changed, and nothing is told of it.
+    let before = [&files.queue, &files.done].map(|file| fs::read(file).unwrap());
     let start = |id: &str| files.edit(now(), |edit| edit.start(id, Restart::Keep));
     assert!(matches!(start("RQ-0001"), Err(UpdateError::Refused(EditError::Archived { .. }))));
+    let terms = Terms { if_rev: Some("another".to_owned()), ..Terms::default() };
+    let stale = files.edit_on(now(), &terms, |edit| edit.start("RQ-0002", Restart::Keep));
+    assert!(matches!(stale, Err(UpdateError::Stale { .. })));
+    assert_eq!([&files.queue, &files.done].map(|file| fs::read(file).unwrap()), before);
+    assert!(files.operations().unwrap().is_empty());
+
+    let parted = vec![("RQ-0001".parse().unwrap(), "RQ-0003".parse().unwrap())];
+    let shown = files.preview(now(), |edit| edit.start("RQ-0002", Restart::Keep)).unwrap();
+    assert_eq!(shown.mended.parted, parted);
+    assert_eq!(start("RQ-0002").unwrap().mended.parted, parted);
     let queue = files.load().unwrap();
-    assert_eq!(ids(queue.tasks()), "RQ-0003:todo RQ-0002:todo");
+    assert_eq!(shown.after.document(), queue.document());
+    assert_eq!(ids(queue.tasks()), "RQ-0003:todo RQ-0002:doing");
     let tasks: Vec<&Task> = queue.tasks().collect();
     assert_eq!(tasks[0].former_ids().collect::<Vec<_>>(), ["RQ-0001"]);
     // It waits for the one that is not finished, whichever was meant.
@@ -301,7 +324,7 @@ fn two_tasks_with_one_id_in_both_files_are_parted_before_anything_else() {
 }
 
 #[test]
-fn of_one_task_twice_the_finished_copy_stays_and_that_is_told() {
+fn of_one_task_twice_the_later_copy_stays_and_that_is_told() {
     let root = tempfile::tempdir().unwrap();
     let files = files(root.path());
     let done = r#""status": "done", "completed_at": "2026-02-01T00:00:00Z", "notes": ["how"]"#;
@@ -318,9 +341,12 @@ fn of_one_task_twice_the_finished_copy_stays_and_that_is_told() {
     let (all, task, touched) = repaired(later(text(&[r#""tags": ["x"]"#])), text(&[done]));
     assert_eq!(
         (all.as_str(), task.tags, task.notes),
-        ("RQ-0001:done", vec!["x".into()], vec!["how".into()])
+        ("RQ-0001:todo", vec!["x".into()], vec!["how".into()])
     );
     assert_eq!((touched.len(), touched[0].fate), (1, Fate::Changed));
+    // Of two that are as old the finished one.
+    let (all, task, _) = repaired(text(&[r#""tags": ["x"]"#]), text(&[done]));
+    assert_eq!((all.as_str(), task.tags), ("RQ-0001:done", vec!["x".into()]));
     // Nothing new in it.
     let (_, _, touched) = repaired(text(&[""]), text(&[done]));
     assert_eq!((touched.len(), touched[0].fate), (1, Fate::Moved));

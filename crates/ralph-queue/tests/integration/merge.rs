@@ -96,12 +96,13 @@ fn what_a_side_finished_into_its_done_file_is_no_removal() {
         assert!(merged.has_removals());
         let files = if is_ours { (Some(&done), None) } else { (None, Some(&done)) };
         // The other side's done file tells nothing.
-        assert_eq!(merged.settle_finished(files.1, files.0), []);
-        let finished = merged.settle_finished(files.0, files.1);
+        assert_eq!(merged.settle_finished(files.1, files.0).unwrap(), []);
+        let finished = merged.settle_finished(files.0, files.1).unwrap();
         assert_eq!(finished.iter().map(TaskId::as_str).collect::<Vec<_>>(), ["RQ-0001"]);
         let left: Vec<_> = merged.conflicts.iter().map(|conflict| &conflict.task).collect();
         assert_eq!(left, [&Some("RQ-0002".parse().unwrap())]);
         let queue = Queue::new(Document::parse(merged.text).unwrap(), Some(done.clone()));
+        assert_eq!(queue.document().tasks()[0].status, Status::Done);
         assert_eq!(queue.leftovers().count(), 1);
     }
 }
@@ -503,8 +504,8 @@ fn a_step_changed_twice_is_a_conflict_and_additions_are_not() {
     );
 }
 
-/// As it stands after a merge of each file by itself: one branch finished the task, the other
-/// worked on it.
+/// As it stands after a merge of each file by itself, see [`ralph_queue::merge::Merged::settle_finished`]:
+/// one branch finished the task, the other worked on it.
 fn both_files(open: &str, done: &str) -> Queue {
     let parse = |text: &str| Document::parse(text).unwrap();
     Queue::new(parse(open), Some(parse(done)))
@@ -512,12 +513,10 @@ fn both_files(open: &str, done: &str) -> Queue {
 
 #[test]
 fn a_task_finished_on_one_branch_and_changed_on_the_other_is_finished_once() {
-    let open = text(&[
-        r#""status": "doing", "tags": ["x"], "notes": ["by hand"], "priority": "high""#,
-        "",
-    ])
-    .replace("    {\"id\": \"RQ-0001\"", "    // look here\n    {\"id\": \"RQ-0001\"")
-    .replace("\"updated_at\": \"2026-01-01", "\"updated_at\": \"2026-03-01");
+    let open =
+        text(&[r#""status": "done", "tags": ["x"], "notes": ["by hand"], "priority": "high""#, ""])
+            .replace("    {\"id\": \"RQ-0001\"", "    // look here\n    {\"id\": \"RQ-0001\"")
+            .replace("\"updated_at\": \"2026-01-01", "\"updated_at\": \"2026-03-01");
     let done =
         text(&[r#""status": "done", "completed_at": "2026-02-01T00:00:00Z", "notes": ["landed"]"#]);
     let queue = both_files(&open, &done);

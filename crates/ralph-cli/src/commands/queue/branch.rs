@@ -96,7 +96,7 @@ fn finished(
     let ours = input::read(Some(&directory.join(&done_name)), input::TASKS_LIMIT).ok();
     let theirs = their_done(context, &directory, args, (theirs, &done_name));
     let parse = |text: Option<String>| Document::parse(text?).ok();
-    merged.settle_finished(parse(ours).as_ref(), parse(theirs).as_ref())
+    merged.settle_finished(parse(ours).as_ref(), parse(theirs).as_ref()).unwrap_or_default()
 }
 
 /// The done file that goes with a queue file, as git names them. The configuration may be in
@@ -380,11 +380,11 @@ fn keep_marked(
 /// Puts in order what only both files together show; whether there was anything.
 fn mend(context: &Context, project: &Project) -> Result<bool, CliError> {
     let queue = project.queue()?;
-    let finished: Vec<&TaskId> = queue.leftovers().collect();
-    if finished.is_empty() && queue.namesakes().next().is_none() {
+    let finished = merges::finished(context, project, &queue)?;
+    if finished.is_empty() && queue.leftovers().chain(queue.namesakes()).next().is_none() {
         return Ok(false);
     }
-    project.mend(context)?;
+    project.mend(context, &finished)?;
     for id in finished {
         let text = Text::new().style(BOLD, id);
         context

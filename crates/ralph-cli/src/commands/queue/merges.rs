@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 
 use ralph_git::{ConflictFile, Repo};
 use ralph_queue::conflict::{self, Sides};
-use ralph_queue::settle::{self, Merges, Undecided};
+use ralph_queue::merge::Conflict;
+use ralph_queue::settle::{self, Merge, Merges, Undecided};
 use ralph_queue::{Place, Queue};
-use ralph_state::Store;
+use ralph_state::{Store, TaskId};
 use serde::Serialize;
 
 use crate::context::Context;
@@ -102,32 +103,63 @@ pub(crate) fn unsettled(
 ) -> Result<Vec<Unsettled>, CliError> {
     let merges = store(project).load()?.map(|loaded| loaded.value).unwrap_or_default();
     let mut unsettled = Vec::new();
-    for InGit { place, name, merge, sides, .. } in in_git(context, project)? {
-        let path = name.to_string_lossy().into_owned();
-        let memory = merges.find(&path, &merge);
-        let undecided = match sides {
-            // Versions that no merge can read were put together by hand.
-            Some(sides) => conflict::resolve(&sides).map(|merged| merged.undecided()).ok(),
-            None => memory.map(|memory| memory.undecided.clone()),
-        };
-        let document = match place {
+    for file in in_git(context, project)? {
+        let path = file.name.to_string_lossy().into_owned();
+        let memory = merges.find(&path, &file.merge);
+        let document = match file.place {
             Place::Queue => queue.document(),
             Place::Done => queue.done_document(),
         };
-        // What one side finished is finished: the next change takes over what the other did.
-        let is_finished = |undecided: &Undecided| {
-            let task = undecided.conflict.task.as_ref().and_then(|id| queue.find(id.as_str()));
-            undecided.conflict.field.is_none() && task.is_some_and(|(at, _)| at == Place::Done)
-        };
-        let mut undecided = undecided.unwrap_or_default();
-        undecided.retain(|undecided| place == Place::Done || !is_finished(undecided));
+        let mut undecided = file.undecided(memory);
+        undecided.retain(|undecided| file.finished(undecided, queue).is_none());
         let open = settle::unsettled(undecided, document, memory);
         unsettled.extend(open.into_iter().map(|undecided| {
-            let (path, merge) = (path.clone(), merge.clone());
+            let (place, path, merge) = (file.place, path.clone(), file.merge.clone());
             Unsettled { place, path, merge, undecided }
         }));
     }
     Ok(unsettled)
+}
+
+/// The tasks that one side finished into its done file, and that a merge left in the queue file
+/// as open, since the other side changed them.
+pub(crate) fn finished(
+    context: &Context,
+    project: &Project,
+    queue: &Queue,
+) -> Result<Vec<TaskId>, CliError> {
+    if queue.reopened().next().is_none() {
+        return Ok(Vec::new());
+    }
+    let merges = store(project).load()?.map(|loaded| loaded.value).unwrap_or_default();
+    let mut finished = Vec::new();
+    for file in in_git(context, project)? {
+        let undecided = file.undecided(merges.find(&file.name.to_string_lossy(), &file.merge));
+        finished.extend(undecided.iter().filter_map(|undecided| file.finished(undecided, queue)));
+    }
+    finished.retain(|id| queue.reopened().any(|reopened| reopened == id));
+    Ok(finished)
+}
+
+impl InGit {
+    /// What the merge could not decide.
+    fn undecided(&self, memory: Option<&Merge>) -> Vec<Undecided> {
+        let undecided = match &self.sides {
+            // Versions that no merge can read were put together by hand.
+            Some(sides) => conflict::resolve(sides).map(|merged| merged.undecided()).ok(),
+            None => memory.map(|memory| memory.undecided.clone()),
+        };
+        undecided.unwrap_or_default()
+    }
+
+    /// The task that one side removed since it finished it, if the place is about one: what the
+    /// other side did is taken over by the next change, or by `queue resolve`.
+    fn finished(&self, undecided: &Undecided, queue: &Queue) -> Option<TaskId> {
+        let Conflict { task: Some(id), field: None, .. } = &undecided.conflict else { return None };
+        let is_done = || queue.find(id.as_str()).is_some_and(|(at, _)| at == Place::Done);
+        let is_finished = || is_done() || queue.reopened().any(|reopened| reopened == id);
+        (self.place == Place::Queue && is_finished()).then(|| id.clone())
+    }
 }
 
 /// [`unsettled`], for a command that is about something else: git is asked only if a merge left

@@ -7,7 +7,7 @@ use ralph_state::{Clock as _, TaskId};
 use serde::{Deserialize, Serialize};
 
 use crate::args::{NoteArgs, StartArgs, StatusArgs};
-use crate::commands::edited::released;
+use crate::commands::edited::{Beside, released};
 use crate::commands::input::Texts;
 use crate::context::Context;
 use crate::error::{CliError, ErrorKind, Exit};
@@ -96,6 +96,8 @@ struct Report<'a> {
     /// Tasks that wait no longer for one that was rejected.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     released: Vec<&'a TaskId>,
+    #[serde(flatten)]
+    beside: Beside<'a>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -136,7 +138,8 @@ fn tell(context: &Context, made: &Edited<Vec<Line>>) -> Result<Exit, CliError> {
     if context.ui.wants_json() {
         let schema = Schema::v1("task-changed");
         let released = released(&made.tasks);
-        context.ui.print_json(&Report { schema, rev, tasks, released })?;
+        let beside = Beside::new(&made.mended, made.errors);
+        context.ui.print_json(&Report { schema, rev, tasks, released, beside })?;
         return Ok(Exit::Done);
     }
     for Line { id, status, archived, changed } in tasks {
