@@ -475,7 +475,10 @@ impl From<EditError> for CliError {
             EditError::NotFound { .. } => (ErrorKind::NotFound, None),
             EditError::Archived { id, .. } => (
                 ErrorKind::Refused,
-                Some(format!("A new task can name it: `ralph task add TITLE --relates-to {id}`.")),
+                Some(format!(
+                    "`ralph task show {id}` shows it; `ralph task clone {id} --status todo` makes \
+                     a new task of it."
+                )),
             ),
             EditError::WrongStatus { id, operation, status, .. } => {
                 let does = if status.is_terminal() { "opens it again" } else { "makes it todo" };

@@ -268,6 +268,12 @@ fn a_refusal_names_a_command_that_works_as_it_stands() {
     let error = desk.error(&["queue", "release", "RQ-0003"], 3);
     assert_eq!(error["message"], "task `RQ-0003` is todo here, and nobody has claimed it");
     assert!(!error["hint"].to_string().contains("--force"), "{error}");
+    desk.ralph(&["queue", "archive"]).success();
+    let error = desk.error(&["task", "start", "RQ-0001"], 3);
+    assert_eq!(error["next"], "ralph task show RQ-0001");
+    let hint = error["hint"].as_str().expect("text");
+    assert!(hint.contains("`ralph task clone RQ-0001 --status todo`"), "{hint}");
+    desk.ralph(&["task", "clone", "RQ-0001", "--status", "todo"]).success();
 }
 
 #[test]

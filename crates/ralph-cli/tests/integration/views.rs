@@ -84,6 +84,7 @@ fn an_answer_with_long_texts_keeps_to_its_tokens_and_says_what_was_cut() {
     desk.add("two", &["--depends-on", &id]);
     let limit = ["--max-tokens", "300"];
     let shows: &[&[&str]] = &[
+        &["queue", "list", "--format", "json"],
         &["task", "show", &id],
         &["task", "show", &id, "--format", "text"],
         &["task", "show", &id, "--format", "compact"],

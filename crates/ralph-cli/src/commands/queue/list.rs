@@ -13,6 +13,7 @@ use ralph_state::{TaskId, Timestamp};
 use serde::Serialize;
 
 use crate::args::{ListArgs, ListFormat, Order, PageArgs, SortBy, WhichArgs};
+use crate::commands::task::{say_cut, shorten};
 use crate::context::Context;
 use crate::error::{CliError, Exit};
 use crate::project::{self, Project};
@@ -123,6 +124,12 @@ fn print_page(
 ) -> Result<(), CliError> {
     if context.ui.wants_json() {
         return print_json(context, source, page, estimates);
+    }
+    if let (ListFormat::Json, [only]) = (format, page.tasks.as_slice()) {
+        // What is there in any case may be too long.
+        let mut task = only.task().clone();
+        say_cut(context, &shorten(&mut task, page.budget));
+        return context.ui.print_json(&[task]);
     }
     let tasks = source.queue.look_at(page.tasks.iter().copied()).map(|(_, task)| task);
     match (format, context.ui.width()) {

@@ -12,7 +12,7 @@ use crate::args::{TaskArgs, TaskCommand};
 use crate::context::Context;
 use crate::error::{CliError, Exit};
 
-pub(crate) use show::show;
+pub(crate) use show::{say_cut, shorten, show};
 
 pub(crate) fn task(context: &Context, args: &TaskArgs) -> Result<Exit, CliError> {
     match &args.command {

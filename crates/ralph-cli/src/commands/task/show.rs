@@ -41,10 +41,7 @@ pub(crate) fn show(context: &Context, args: &ShowArgs) -> Result<Exit, CliError>
     let mut short = Cow::Borrowed(task);
     if args.max_tokens.is_some() && args.format != ShowFormat::Compact {
         let cut = shorten(short.to_mut(), Budget::new(args.max_tokens));
-        if !cut.is_empty() {
-            let fields: Vec<&str> = cut.into_iter().collect();
-            context.ui.say(format!("Cut, as `--max-tokens` asks: {}.", fields.join(", ")));
-        }
+        say_cut(context, &cut);
     }
     match args.format {
         ShowFormat::Json => context.ui.print_json(&short)?,
@@ -74,8 +71,16 @@ struct Shown<'a> {
     task: &'a Task,
 }
 
+/// Says which fields were cut.
+pub(crate) fn say_cut(context: &Context, cut: &BTreeSet<&'static str>) {
+    if !cut.is_empty() {
+        let fields: Vec<&str> = cut.iter().copied().collect();
+        context.ui.say(format!("Cut, as `--max-tokens` asks: {}.", fields.join(", ")));
+    }
+}
+
 /// Cuts the longest texts of a task until it fits: of a list what is oldest, of a text its end.
-fn shorten(task: &mut Task, budget: Budget) -> BTreeSet<&'static str> {
+pub(crate) fn shorten(task: &mut Task, budget: Budget) -> BTreeSet<&'static str> {
     let mut cut = BTreeSet::new();
     while !budget.has_room_for(task) {
         let mut fields = [
