@@ -23,6 +23,9 @@ impl Edit<'_> {
         let queue = spliced.queue.as_ref().unwrap_or(self.queue.document());
         let done = spliced.done.as_ref().unwrap_or(self.done.document());
         let problems = validate::documents(queue, done, rules);
+        if problems.is_empty() {
+            return Ok(());
+        }
         let known = Known::of([queue, done]);
         let now = self.now();
         for (problem, places) in problems.iter().zip(self.places(&problems)) {
@@ -70,16 +73,16 @@ impl Edit<'_> {
 
     /// Sees to it that no two tasks have one id. Rejected ones may.
     fn separate(&mut self, rules: &Rules) -> Result<(), EditError> {
-        let mut by_id: BTreeMap<&str, Vec<(Place, usize)>> = BTreeMap::new();
+        let mut by_id: Vec<(&str, (Place, usize))> = Vec::new();
         for (place, draft) in [(Place::Queue, &self.queue), (Place::Done, &self.done)] {
-            for (index, (id, status)) in draft.ids_and_statuses().enumerate() {
-                if status != Status::Rejected {
-                    by_id.entry(id).or_default().push((place, index));
-                }
-            }
+            let tasks = draft.ids_and_statuses().enumerate();
+            let tasks = tasks.filter(|(_, (_, status))| *status != Status::Rejected);
+            by_id.extend(tasks.map(|(index, (id, _))| (id, (place, index))));
         }
-        let shared = by_id.into_values().filter(|places| places.len() > 1);
-        let shared: Vec<Vec<(Place, usize)>> = shared.collect();
+        by_id.sort_unstable();
+        let shared = by_id.chunk_by(|one, other| one.0 == other.0).filter(|same| same.len() > 1);
+        let shared: Vec<Vec<(Place, usize)>> =
+            shared.map(|same| same.iter().map(|(_, place)| *place).collect()).collect();
         let mut superfluous = BTreeMap::new();
         for mut places in shared {
             let task = |(place, index): (Place, usize)| match place {

@@ -154,7 +154,13 @@ struct WholeNode<'a> {
 
 /// A task that another one blocks waits for it here, too, other than in 0.4.0.
 fn whole<'a>(queue: &'a Queue, graph: &'a Graph<'a>, critical: Option<&Critical<'_>>) -> Whole<'a> {
-    let everything = Graph::new(queue, tasks(queue, true));
+    let rest;
+    let everything = if graph.tasks.len() == tasks(queue, true).count() {
+        graph
+    } else {
+        rest = Graph::new(queue, tasks(queue, true));
+        &rest
+    };
     let statuses: HashMap<&str, Status> =
         everything.tasks.iter().map(|task| (task.id, task.status)).collect();
     let is_over = |id: &str| statuses.get(id).is_some_and(|status| status.is_terminal());
