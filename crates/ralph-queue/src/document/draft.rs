@@ -52,8 +52,8 @@ struct Entry {
 enum Origin {
     /// The task of the document with that index.
     Here(usize),
-    /// Text from another document.
-    Block(Box<Block>),
+    /// Text from another document, and the index of the task of this one whose place it takes.
+    Block(Box<Block>, Option<usize>),
     /// Written now.
     New,
 }
@@ -208,7 +208,7 @@ impl<'a> Draft<'a> {
         let Entry { origin, changed } = &mut self.entries[index];
         let task = changed.get_or_insert_with(|| match origin {
             Origin::Here(index) => Box::new(self.document.task(*index).clone()),
-            Origin::Block(block) => Box::new(block.task.clone()),
+            Origin::Block(block, _) => Box::new(block.task.clone()),
             Origin::New => unreachable!("a new task is made with its value"),
         });
         self.by_id.lent = Some((index, task.id.clone()));
@@ -300,7 +300,7 @@ impl<'a> Draft<'a> {
     pub fn insert_block(&mut self, index: usize, mut block: Block) {
         self.by_id = ById::default();
         let changed = block.changed.take();
-        self.entries.insert(index, Entry { origin: Origin::Block(Box::new(block)), changed });
+        self.entries.insert(index, Entry { origin: Origin::Block(Box::new(block), None), changed });
     }
 
     /// Puts a task that was taken out of a document in the place of the one at `index`, with its
@@ -308,7 +308,8 @@ impl<'a> Draft<'a> {
     pub fn put_block(&mut self, index: usize, mut block: Block) {
         self.by_id = ById::default();
         let changed = block.changed.take();
-        self.entries[index] = Entry { origin: Origin::Block(Box::new(block)), changed };
+        let place = self.entries[index].origin.place();
+        self.entries[index] = Entry { origin: Origin::Block(Box::new(block), place), changed };
     }
 
     /// Takes the task at `index` out, with its comments.
@@ -324,7 +325,7 @@ impl<'a> Draft<'a> {
         let Entry { origin, changed } = &self.entries[index];
         let index = match origin {
             Origin::Here(index) => *index,
-            Origin::Block(block) => {
+            Origin::Block(block, _) => {
                 return Block { changed: changed.clone(), ..Block::clone(block) };
             }
             Origin::New => {
@@ -414,6 +415,17 @@ impl<'a> Draft<'a> {
     }
 }
 
+impl Origin {
+    /// The index of the task of the document in whose place it stands.
+    fn place(&self) -> Option<usize> {
+        match self {
+            Self::Here(index) => Some(*index),
+            Self::Block(_, place) => *place,
+            Self::New => None,
+        }
+    }
+}
+
 impl Entry {
     fn id_and_status<'t>(&'t self, document: &'t Document) -> (&'t str, Status) {
         if let (None, Origin::Here(index)) = (&self.changed, &self.origin) {
@@ -427,7 +439,7 @@ impl Entry {
         match (&self.changed, &self.origin) {
             (Some(task), _) => task,
             (None, Origin::Here(index)) => document.task(*index),
-            (None, Origin::Block(block)) => &block.task,
+            (None, Origin::Block(block, _)) => &block.task,
             (None, Origin::New) => unreachable!("a new task is made with its value"),
         }
     }
@@ -461,10 +473,7 @@ impl Document {
         let Some(array) = self.array.clone() else { return self.text().to_owned() };
         let sequence = self.sequence();
         // A new task looks like the one before it, or the one behind.
-        let kept = |entry: &Entry| match entry.origin {
-            Origin::Here(index) => Some(index),
-            Origin::Block(_) | Origin::New => None,
-        };
+        let kept = |entry: &Entry| entry.origin.place();
         let first_new = entries.iter().position(|entry| kept(entry).is_none()).unwrap_or(0);
         let like = entries[..first_new]
             .iter()
@@ -492,13 +501,15 @@ impl Document {
                         None => Slot::Keep(*index),
                     }
                 }
-                (Origin::Block(block), task) => {
+                (Origin::Block(block, place), task) => {
                     let changed = task.as_deref().and_then(|task| {
                         let house = Style::house(&block.text);
                         change(&block.text, &block.indent, house, (&block.task, task))
                     });
-                    let indent =
-                        |text: &str| reindent(text, &block.indent, &layout.indent, style.newline);
+                    let own = place.map(|place| self.spans[place].start);
+                    let own = own.map(|start| indentation_at(&self.text, start, ""));
+                    let to = own.unwrap_or(&layout.indent);
+                    let indent = |text: &str| reindent(text, &block.indent, to, style.newline);
                     let spaced = |text: &str, before: &str, after: &str| {
                         if text.is_empty() {
                             String::new()
@@ -506,11 +517,15 @@ impl Document {
                             format!("{before}{text}{after}")
                         }
                     };
-                    Slot::New(NewItem {
-                        lead: spaced(&indent(&block.lead), &layout.indent, style.newline),
+                    let new = NewItem {
+                        lead: spaced(&indent(&block.lead), to, style.newline),
                         core: indent(changed.as_deref().unwrap_or(&block.text)),
                         trail: spaced(&indent(&block.trail), " ", ""),
-                    })
+                    };
+                    match place {
+                        Some(place) => Slot::Put(*place, new),
+                        None => Slot::New(new),
+                    }
                 }
                 (Origin::New, task) => {
                     let task = task.as_deref().expect("a new task is made with its value");

@@ -34,6 +34,8 @@ pub(super) enum Slot {
     Keep(usize),
     /// The item with that index, with this for its core.
     Change(usize, String),
+    /// Another one in the place of the item with that index.
+    Put(usize, NewItem),
     /// A new one.
     New(NewItem),
 }
@@ -170,7 +172,7 @@ impl Sequence<'_> {
         let trailing_comma = items.last().is_some_and(|item| item.comma.is_some());
         let mut kept = vec![false; items.len()];
         for slot in slots {
-            if let Slot::Keep(index) | Slot::Change(index, _) = slot {
+            if let Slot::Keep(index) | Slot::Change(index, _) | Slot::Put(index, _) = slot {
                 kept[*index] = true;
             }
         }
@@ -219,7 +221,7 @@ impl Slot {
     fn new_item(&self) -> Option<&NewItem> {
         match self {
             Self::New(new) => Some(new),
-            Self::Keep(_) | Self::Change(..) => None,
+            Self::Keep(_) | Self::Change(..) | Self::Put(..) => None,
         }
     }
 }
@@ -249,6 +251,7 @@ impl Writer<'_> {
         let (index, changed) = match slot {
             Slot::Keep(index) => (*index, None),
             Slot::Change(index, core) => (*index, Some(core)),
+            Slot::Put(index, new) => return self.other_item(*index, new),
             Slot::New(_) => return,
         };
         let item = &self.items[index];
@@ -298,26 +301,45 @@ impl Writer<'_> {
         }
     }
 
+    /// Another item in the place of one that has whole lines stands there; else like a new one.
+    fn other_item(&mut self, index: usize, new: &NewItem) {
+        let text = self.sequence.text;
+        let Item { lead, core, end, .. } = &self.items[index];
+        if [&text[..*lead], &text[..*end]].iter().all(|text| text.ends_with(['\n', '\r'])) {
+            self.begin_line();
+            self.write_lines(new, indentation_at(text, core.start, ""));
+            self.previous = Some(index);
+            self.after_new = false;
+        } else {
+            self.new_item(new);
+        }
+    }
+
     fn new_item(&mut self, new: &NewItem) {
         self.previous = None;
         self.after_new = true;
-        let own_line = self.layout.own_lines || !new.lead.is_empty() || !new.trail.is_empty();
-        if own_line {
+        if self.layout.own_lines || !new.lead.is_empty() || !new.trail.is_empty() {
             self.begin_line();
             self.blank_line();
-            self.out.push_str(&new.lead);
-            self.out.push_str(&self.layout.indent);
+            self.write_lines(new, &self.layout.indent);
         } else {
             self.space_after_comma();
+            self.out.push_str(&new.core);
+            if self.wants_comma() {
+                self.out.push(',');
+            }
         }
+    }
+
+    fn write_lines(&mut self, new: &NewItem, indent: &str) {
+        self.out.push_str(&new.lead);
+        self.out.push_str(indent);
         self.out.push_str(&new.core);
         if self.wants_comma() {
             self.out.push(',');
         }
-        if own_line {
-            self.out.push_str(&new.trail);
-            self.out.push_str(self.style.newline);
-        }
+        self.out.push_str(&new.trail);
+        self.out.push_str(self.style.newline);
     }
 
     /// Makes sure that nothing but white space stands before on the line.

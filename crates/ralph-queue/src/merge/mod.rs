@@ -940,7 +940,7 @@ pub(crate) mod tests {
                 let [base_comments, of_ours, of_theirs, after] = [base.text(), ours.text(), theirs.text(), &merged.text].map(comments);
                 for (owner, after) in &after {
                     let (Some(base), Some(ours), Some(theirs)) = (base_comments.get(owner), of_ours.get(owner), of_theirs.get(owner)) else { continue };
-                    for comment in base.iter().chain(ours).chain(theirs).filter(|_| owner.is_some()) {
+                    for comment in base.iter().chain(ours).chain(theirs) {
                         let [base, ours, theirs, after] = [base, ours, theirs, after].map(|list| list.contains(comment));
                         prop_assert_eq!(after, if base { ours && theirs } else { ours || theirs }, "{}", comment);
                     }
