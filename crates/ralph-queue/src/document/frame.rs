@@ -159,16 +159,24 @@ impl Document {
     pub(crate) fn with_floating(&self, change: &FloatingChange<'_>) -> Result<Self, SpliceError> {
         let own = self.floating();
         let mut gone = change.gone.clone();
-        let mut stays: Vec<&Floating<'_>> = Vec::new();
-        let mut edits: Vec<(Range<usize>, String)> = Vec::new();
-        for comment in &own {
+        let (mut stays, mut goes) = (Vec::new(), BTreeSet::new());
+        for (index, comment) in own.iter().enumerate() {
             match gone.get_mut(&identity(comment.text)) {
                 Some(left) if *left > 0 => {
                     *left -= 1;
-                    edits.push((self.without(&comment.range), String::new()));
+                    goes.insert(index);
                 }
                 _ => stays.push(comment),
             }
+        }
+        let mut edits: Vec<(Range<usize>, String)> = Vec::new();
+        let changed = self.changed(&own, &goes, change);
+        for (added, index) in &changed {
+            goes.remove(index);
+            edits.push((own[*index].range.clone(), change.other[*added].text.to_owned()));
+        }
+        for index in goes {
+            edits.push((self.without(&own[index].range), String::new()));
         }
         let newline = Style::house(&self.text).newline;
         // Those that come to one place are written together.
@@ -176,6 +184,10 @@ impl Document {
         let mut last: Option<(usize, (usize, bool))> = None;
         for &index in &change.added {
             let Floating { spot, text, .. } = &change.other[index];
+            if let Some(at) = changed.get(&index) {
+                last = Some((index, (own[*at].range.end, true)));
+                continue;
+            }
             let before = change.other[..index].iter().rev().take_while(|other| other.spot == *spot);
             let before = before.zip((0..index).rev()).find_map(|(other, at)| {
                 if let Some((_, place)) = last.filter(|(last, _)| *last == at) {
@@ -203,6 +215,44 @@ impl Document {
         }
         text.push_str(&self.text[done..]);
         self.reread(text)
+    }
+
+    /// The comments that come in the place of one that goes, with that: those that follow the same
+    /// one, or the change of it.
+    fn changed(
+        &self,
+        own: &[Floating<'_>],
+        goes: &BTreeSet<usize>,
+        change: &FloatingChange<'_>,
+    ) -> BTreeMap<usize, usize> {
+        let before = |list: &[Floating<'_>], index: usize| {
+            let before = index.checked_sub(1)?;
+            (list[before].spot == list[index].spot).then_some(before)
+        };
+        let (mut left, mut changed) = (goes.clone(), BTreeMap::new());
+        for &added in &change.added {
+            let Floating { spot, text, .. } = &change.other[added];
+            let fits = |index: &&usize| {
+                let Floating { spot: own_spot, range, .. } = &own[**index];
+                let is_after_same = match (before(own, **index), before(change.other, added)) {
+                    (None, None) => true,
+                    (Some(own_before), Some(other)) => {
+                        changed.get(&other) == Some(&own_before)
+                            || identity(own[own_before].text) == identity(change.other[other].text)
+                    }
+                    _ => false,
+                };
+                // Behind a comment up to the end of its line there is room for nothing.
+                let rest = self.text[range.end..].trim_start_matches([' ', '\t']);
+                let is_line = rest.is_empty() || rest.starts_with(['\n', '\r']);
+                own_spot == spot && is_after_same && (is_line || !text.starts_with("//"))
+            };
+            if let Some(index) = left.iter().find(fits).copied() {
+                left.remove(&index);
+                changed.insert(added, index);
+            }
+        }
+        changed
     }
 
     /// Where a comment goes that follows none that is there.
@@ -288,8 +338,8 @@ impl Document {
                 start..blank_after.unwrap_or(end)
             }
             None if own_start && end == text.len() => start..end,
-            _ if text[comment.clone()].starts_with("//") => start..comment.end,
-            _ => comment.clone(),
+            _ if own_start => comment.start..end,
+            _ => start..comment.end,
         }
     }
 

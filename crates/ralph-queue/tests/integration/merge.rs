@@ -401,8 +401,8 @@ fn what_stands_around_the_tasks_is_merged_too() {
     let merged = three_way(FRAMED, &ours, &theirs).unwrap();
     assert_eq!(merged.conflicts, []);
     expect![[r#"
-        // of ours
         // head of theirs
+        // of ours
         {
           "version": 1,
           // work to do
@@ -430,6 +430,38 @@ fn what_stands_around_the_tasks_is_merged_too() {
     .assert_eq(&merged.text);
     let again = three_way(FRAMED, &merged.text, &theirs).unwrap();
     assert_eq!((again.text, again.conflicts), (merged.text, Vec::new()));
+}
+
+#[test]
+fn a_comment_between_tasks_is_changed_in_its_place_and_heads_the_same_tasks() {
+    let base = FRAMED
+        .replace("\"version\": 1,", "\"version\": 1, // one")
+        .replace(
+            "    {\"id\": \"RQ-0002\"",
+            "\n    // second part\n    // of two\n\n    {\"id\": \"RQ-0002\"",
+        )
+        .replace("{\"a\": 1}", "{\"a\": 1 /* a */}");
+    let ours = base.replace("\"One\"", "\"Eins\"");
+    for (from, to) in [
+        ("// head", "// HEAD"),
+        ("// one", "// ONE"),
+        ("// work", "// WORK"),
+        ("// first part", "// FIRST part"),
+        ("// second part", "// SECOND part"),
+        ("    // of two\n", ""),
+        ("// of two", "// of TWO"),
+        ("// end", "/* END */"),
+        ("/* a */", "/* A */"),
+        (" /* a */", ""),
+        ("// foot", "// FOOT"),
+    ] {
+        let theirs = base.replace(from, to);
+        let wanted = theirs.replace("\"One\"", "\"Eins\"");
+        for (ours, theirs) in [(&ours, &theirs), (&theirs, &ours)] {
+            let merged = three_way(&base, ours, theirs).unwrap();
+            assert_eq!((merged.text.as_str(), merged.conflicts), (wanted.as_str(), vec![]));
+        }
+    }
 }
 
 #[test]
