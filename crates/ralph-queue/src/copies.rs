@@ -1,5 +1,7 @@
 //! Tasks made from a task: a clone, or the parts it is split into.
 
+use std::collections::BTreeSet;
+
 use ralph_state::TaskId;
 
 use crate::edit::{Edit, EditError, End, Finish};
@@ -79,6 +81,9 @@ impl Edit<'_> {
 
     /// The open tasks that the `blocks` of a task names.
     fn held_back_by(&self, task: &Task) -> Vec<TaskId> {
+        if task.blocks.is_empty() {
+            return Vec::new();
+        }
         let open = self.queue.ids_and_statuses().filter(|(_, status)| !status.is_terminal());
         let held = open.filter(|(id, _)| task.blocks.iter().any(|named| named.trim() == *id));
         held.filter_map(|(id, _)| id.parse().ok()).collect()
@@ -87,7 +92,12 @@ impl Edit<'_> {
     /// Puts the parts of a task that was split in its place where an open task names it to say
     /// what waits for what; `held` are those that it named itself.
     fn wait_for_parts(&mut self, whole: &TaskId, parts: &[TaskId], held: &[TaskId]) {
-        for index in 0..self.queue.len() {
+        let names = |ids: &[String]| ids.iter().any(|id| id.trim() == whole.as_str());
+        let related = self.queue.related_tasks();
+        let waiting = related.filter(|(_, task)| names(&task.depends_on) || names(&task.blocks));
+        let mut places: BTreeSet<usize> = waiting.map(|(index, _)| index).collect();
+        places.extend(held.iter().filter_map(|id| self.queue.position(id.as_str())));
+        for index in places {
             let task = self.queue.task(index);
             if task.status.is_terminal() {
                 continue;

@@ -1,12 +1,14 @@
 //! What a crash or a merge left of a queue, put in order before an edit.
 
+use std::collections::HashMap;
+
 use ralph_state::{TaskId, Timestamp};
 
 use crate::document::SpliceError;
 use crate::edit::{Edit, Spliced};
 use crate::ids::IdRules;
 use crate::queue::Queue;
-use crate::task::{Status, Task};
+use crate::task::Task;
 
 /// What an edit put in order before it did what it was asked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -85,30 +87,33 @@ impl Edit<'_> {
     ///
     /// Nobody knows which of the two an open task means that names the old id. It names both from
     /// then on, so that it waits for the one that is not finished.
-    fn part_namesakes(&mut self, before: &Queue, ids: &IdRules) -> Vec<(TaskId, TaskId)> {
+    fn part_namesakes(&mut self, before: &Queue, rules: &IdRules) -> Vec<(TaskId, TaskId)> {
         let mut parted = Vec::new();
-        for old in before.namesake_indices() {
-            let task = before.document().task(*old);
-            let is_it = |other: &Task| other.id == task.id && other.status != Status::Rejected;
-            let Some(index) = self.queue.tasks().position(is_it) else { continue };
+        let mut new_ids: HashMap<String, Vec<TaskId>> = HashMap::new();
+        for at in before.namesake_indices() {
+            // The leftovers are gone.
+            let index = at - before.leftover_indices().partition_point(|left| left < at);
             // Where no id can be made, a validation goes on to say what is wrong.
-            let Ok(new) = self.spend_id(ids) else { continue };
+            let Ok(new) = self.spend_id(rules) else { continue };
+            let old = self.queue.task(index).id.clone();
             self.queue.task_mut(index).give_id(new.clone());
-            parted.push((task.id.clone(), new));
+            new_ids.entry(old.to_string()).or_default().push(new.clone());
+            parted.push((old, new));
         }
         if parted.is_empty() {
             return parted;
         }
-        for index in 0..self.queue.len() {
+        let names = |task: &Task| task.references().any(|id| new_ids.contains_key(id));
+        let related = self.queue.related_tasks().filter(|(_, task)| names(task));
+        let places: Vec<usize> = related.map(|(index, _)| index).collect();
+        for index in places {
             let mut task = self.queue.task(index).clone();
             for list in [&mut task.depends_on, &mut task.blocks, &mut task.relates_to] {
-                let names = |old: &TaskId| list.iter().any(|id| id == old.as_str());
-                let both: Vec<String> = parted
-                    .iter()
-                    .filter(|(old, new)| names(old) && *new != task.id)
-                    .map(|(_, new)| new.to_string())
-                    .collect();
-                list.extend(both);
+                for new in list.clone().iter().filter_map(|id| new_ids.get(id)).flatten() {
+                    if *new != task.id && !list.iter().any(|id| id == new.as_str()) {
+                        list.push(new.to_string());
+                    }
+                }
             }
             if task != *self.queue.task(index) {
                 *self.queue.task_mut(index) = task;

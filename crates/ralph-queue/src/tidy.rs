@@ -54,8 +54,8 @@ impl Edit<'_> {
             by_id.entry(task.id.as_str()).or_default().push(index);
         }
         let staying = self.done.tasks().enumerate().filter(|(index, _)| !gone.contains(index));
-        let mut open: Vec<&Task> =
-            self.queue.related_tasks().chain(staying.map(|(_, task)| task)).collect();
+        let related = self.queue.related_tasks().map(|(_, task)| task);
+        let mut open: Vec<&Task> = related.chain(staying.map(|(_, task)| task)).collect();
         let mut kept = BTreeSet::new();
         while let Some(task) = open.pop() {
             let named = task.references().filter_map(|id| by_id.get(id)).flatten();

@@ -1,5 +1,8 @@
 //! `ralph task …`: each changes one task and leaves the rest of the file alone.
 
+use std::collections::BTreeSet;
+use std::path::Path;
+
 use serde_json::{Value, json};
 
 use crate::{Desk, parse};
@@ -53,6 +56,53 @@ fn many_at_once_get_an_id_each() {
     let expected: Vec<String> = (1..=8).map(|number| format!("RQ-{number:04}")).collect();
     assert_eq!(ids, expected);
     assert_eq!(desk.json(&["queue", "list"])["total"], 8);
+}
+
+/// Adds 500 tasks in each of two directories at once, some alone and some ten in a call, and returns
+/// the ids in the queue of each.
+fn five_hundred_each(desk: &Desk, directories: [&Path; 2]) -> [Vec<String>; 2] {
+    let ten = format!("[{}]", [r#"{"title":"one of ten"}"#; 10].join(","));
+    let [here, there] = directories.map(|directory| directory.to_str().expect("text"));
+    let script = format!(
+        "add() {{
+            n=0; while [ $n -lt 40 ]; do \"$RALPH\" task add alone -C \"$1\" || exit 1; n=$((n+1)); done
+            n=0; while [ $n -lt 46 ]; do
+                echo '{ten}' | \"$RALPH\" task add --json - -C \"$1\" || exit 1; n=$((n+1))
+            done
+        }}
+        add '{here}' & one=$!; add '{there}' & other=$!; wait $one && wait $other"
+    );
+    desk.sh(&script).success();
+    directories.map(|directory| {
+        let directory = directory.to_str().expect("text");
+        let list = desk.json(&["queue", "list", "--all", "-C", directory]);
+        let items = list["items"].as_array().expect("a list");
+        items.iter().map(|item| item["id"].as_str().expect("text").to_owned()).collect()
+    })
+}
+
+#[test]
+fn two_that_add_500_tasks_each_make_1_000_with_an_id_each() {
+    let desk = Desk::new();
+    let [ids, _] = five_hundred_each(&desk, [&desk.dir, &desk.dir]);
+    assert_eq!(ids.len(), 1_000);
+    let ids: BTreeSet<String> = ids.into_iter().collect();
+    let expected = (1..=1_000).map(|number| format!("RQ-{number:04}"));
+    assert_eq!(ids, expected.collect());
+}
+
+#[test]
+fn two_work_trees_that_add_500_tasks_each_share_no_id() {
+    let desk = Desk::new();
+    desk.git(&["add", "-A"]);
+    desk.git(&["commit", "-qm", "queue"]);
+    desk.git(&["worktree", "add", "-q", "../other"]);
+    let other = desk.dir.parent().expect("a sandbox").join("other");
+    let [here, there] = five_hundred_each(&desk, [&desk.dir, &other]);
+    assert_eq!((here.len(), there.len()), (500, 500));
+    let ids: BTreeSet<String> = here.into_iter().chain(there).collect();
+    let expected = (1..=1_000).map(|number| format!("RQ-{number:04}"));
+    assert_eq!(ids, expected.collect());
 }
 
 #[test]

@@ -261,13 +261,14 @@ impl<'a> Draft<'a> {
         self.entries.iter().map(|entry| entry.id_and_status(self.document))
     }
 
-    /// Those of the tasks that name others, and perhaps more of them.
-    pub(crate) fn related_tasks(&self) -> impl Iterator<Item = &Task> {
-        let may_be_related = |entry: &&Entry| match (&entry.changed, &entry.origin) {
+    /// Those of the tasks that name others, and where they are.
+    pub(crate) fn related_tasks(&self) -> impl Iterator<Item = (usize, &Task)> {
+        let is_related = |entry: &Entry| match (&entry.changed, &entry.origin) {
             (None, Origin::Here(index)) => self.document.is_related(*index),
-            _ => true,
+            _ => entry.task(self.document).is_related(),
         };
-        self.entries.iter().filter(may_be_related).map(|entry| entry.task(self.document))
+        let related = self.entries.iter().enumerate().filter(move |(_, entry)| is_related(entry));
+        related.map(|(index, entry)| (index, entry.task(self.document)))
     }
 
     /// How urgent the tasks are, in order.

@@ -1,5 +1,6 @@
 //! Edits as splices: only the bytes of the edited tasks change.
 
+use proptest::prelude::*;
 use ralph_queue::edit::{Changed, End, Restart};
 use ralph_queue::{
     Document, Edit, EditError, Finish, IdRules, Position, Queue, Rules, Status, Task,
@@ -190,4 +191,56 @@ fn what_a_crash_left_in_both_files_goes_with_the_next_edit() {
     });
     assert_eq!(ids(open.tasks()), "RQ-0002:todo");
     assert_eq!(after_done, done);
+}
+
+/// A version of the first task: when it was changed, its status, and what else is in it.
+fn version() -> impl Strategy<Value = Task> {
+    let words = || proptest::sample::subsequence(vec!["a", "b", "c"], 0..=3);
+    let status = proptest::sample::select(Status::ALL);
+    (1..4u8, status, words(), words(), proptest::option::of("[xy]")).prop_map(
+        |(day, status, notes, tags, description)| {
+            let mut task = Task::new("RQ-0001".parse().unwrap(), "one");
+            let time = |day: u8| Some(format!("2026-01-0{day}T00:00:00Z"));
+            (task.created_at, task.updated_at) = (time(1), time(day));
+            task.completed_at = time(day).filter(|_| status.is_terminal());
+            task.notes = notes.into_iter().map(str::to_owned).collect();
+            task.tags = tags.into_iter().map(str::to_owned).collect();
+            Task { status, description, ..task }
+        },
+    )
+}
+
+proptest! {
+    /// The copy in the queue file goes only where that closes no task that was opened again, and
+    /// loses nothing of it; else both stay as they are.
+    #[test]
+    fn a_task_in_both_files_is_left_alone_or_loses_nothing(open in version(), done in version()) {
+        prop_assume!(done.status.is_terminal());
+        let file = |tasks: &[&Task]| {
+            let tasks: Vec<String> = tasks.iter().map(|it| serde_json::to_string(it).unwrap()).collect();
+            Document::parse(format!("{{\"version\": 1, \"tasks\": [{}]}}", tasks.join(", "))).unwrap()
+        };
+        let other = Task::new("RQ-0002".parse().unwrap(), "two");
+        let queue = Queue::new(file(&[&open, &other]), Some(file(&[&done])));
+        let (after_open, after_done) = after(&queue, |edit| {
+            edit.start("RQ-0002", Restart::Keep).unwrap();
+        });
+        let kept = &after_done.tasks()[0];
+        if after_open.tasks().len() == 2 {
+            prop_assert_eq!((&after_open.tasks()[0], kept), (&open, &done));
+            prop_assert!(!open.status.is_terminal());
+        } else {
+            prop_assert!(open.status.is_terminal() || open.updated_at < done.updated_at);
+            prop_assert!(open.status.is_terminal() || *kept == done);
+            prop_assert!(kept.status.is_terminal());
+            let has = |list: &[String], item: &String| list.contains(item);
+            prop_assert!(open.notes.iter().all(|note| has(&kept.notes, note)));
+            prop_assert!(open.tags.iter().all(|tag| has(&kept.tags, tag)));
+            let is_told = |text: &String| {
+                kept.description.as_ref() == Some(text)
+                    || kept.notes.iter().any(|note| note.contains(&format!("\"{text}\"")))
+            };
+            prop_assert!(open.description.as_ref().is_none_or(is_told));
+        }
+    }
 }
