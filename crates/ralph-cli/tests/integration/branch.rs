@@ -435,6 +435,28 @@ fn what_is_finished_here_and_changed_there_merges_cleanly() {
 }
 
 #[test]
+fn what_is_finished_there_and_changed_here_later_is_finished_without_a_driver_too() {
+    let desk = Desk::bare();
+    desk.ralph(&["init"]).success();
+    desk.write(".ralph/config.jsonc", r#"{"version": 2, "queue": {"finish": "archive"}}"#);
+    desk.add("one", &[]);
+    desk.add("two", &[]);
+    desk.commit_all("base");
+    desk.git(&["switch", "-qc", "other"]);
+    desk.ralph(&["task", "done", "RQ-0001"]).success();
+    desk.commit_all("theirs");
+    desk.git(&["switch", "-q", "main"]);
+    desk.ralph(&["task", "edit", "tags", "mine", "RQ-0001"]).success();
+    desk.commit_all("ours");
+    assert_eq!(merge(&desk), Some(1));
+    let ran = desk.ralph(&["queue", "resolve"]);
+    assert!(ran.success().stderr.contains("RQ-0001 was finished on one side"), "{ran}");
+    let shown = desk.json(&["task", "show", "RQ-0001"])["task"].clone();
+    assert_eq!((&shown["status"], &shown["tags"]), (&json!("done"), &json!(["mine"])));
+    desk.ralph(&["queue", "validate"]).success();
+}
+
+#[test]
 fn an_id_that_a_merge_gave_is_given_by_no_other_work_tree() {
     let desk = Desk::bare();
     desk.ralph(&["init", "--merge-driver"]).success();
