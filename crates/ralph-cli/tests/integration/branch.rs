@@ -70,6 +70,20 @@ fn git_merges_by_task_where_the_user_agreed() {
 }
 
 #[test]
+fn of_many_conflicts_the_driver_tells_the_first() {
+    let desk = Desk::new();
+    for name in ["o", "a", "b"] {
+        let task = |number| format!("{{\"id\":\"RQ-{number:04}\",\"title\":\"{name}\"}}");
+        let tasks: Vec<String> = (1..=25).map(task).collect();
+        desk.write(name, format!("{{\"version\":1,\"tasks\":[{}]}}\n", tasks.join(",")));
+    }
+    let ran = desk.ralph(&["queue", "merge-driver", "o", "a", "b", ".ralph/queue.jsonc"]);
+    let stderr = &ran.exited(1).stderr;
+    assert_eq!(stderr.matches(": title\n").count(), 20, "{stderr}");
+    assert!(stderr.contains(".ralph/queue.jsonc: 5 more\n"), "{stderr}");
+}
+
+#[test]
 fn a_true_conflict_leaves_a_valid_file_and_is_told() {
     let desk = Desk::new();
     let task = |title: &str| {

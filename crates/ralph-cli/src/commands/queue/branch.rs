@@ -25,6 +25,9 @@ use crate::render::envelope::Schema;
 use crate::render::{pathspec, shell_word};
 use crate::ui::{BOLD, RED, Text};
 
+/// How many conflicts are told in the middle of what git says.
+const LISTED: usize = 20;
+
 /// A conflict is exit code 1, and any failure another, after which git merges on its own.
 pub(crate) fn merge_driver(context: &Context, args: &MergeDriverArgs) -> Result<Exit, CliError> {
     drive(context, args).map_err(|error| match error.kind {
@@ -54,7 +57,12 @@ fn drive(context: &Context, args: &MergeDriverArgs) -> Result<Exit, CliError> {
             let undecided = merged.undecided();
             if !undecided.is_empty() {
                 let names = Names::of(context, &context.directory()?);
-                tell_conflicts(context, names, undecided.iter().map(|undecided| (name, undecided)));
+                let first = undecided.iter().take(LISTED);
+                let told = tell_conflicts(context, names, first.map(|undecided| (name, undecided)));
+                let more = undecided.len() - told;
+                if more > 0 {
+                    context.ui.say(format_args!("{}: {more} more", name.display()));
+                }
             }
             if let Err(error) = note(context, name, &merged) {
                 // The file is what git waits for.
@@ -64,9 +72,7 @@ fn drive(context: &Context, args: &MergeDriverArgs) -> Result<Exit, CliError> {
                 ));
             }
             if !merged.conflicts.is_empty() {
-                context
-                    .ui
-                    .hint("`ralph queue resolve` lists this again, and can take either side.");
+                context.ui.hint("`ralph queue resolve` lists them all, and can take either side.");
             }
             let exit = if merged.conflicts.is_empty() { Exit::Done } else { Exit::Failed };
             (merged.text, exit)
