@@ -95,7 +95,11 @@ impl Block {
 
     /// Whether both are written the same, apart from indentation and changes not yet made.
     pub(crate) fn same_text(&self, other: &Self) -> bool {
-        self.plain() == other.plain()
+        let is_equal =
+            (&self.lead, &self.text, &self.trail) == (&other.lead, &other.text, &other.trail);
+        let may_differ_in_layout =
+            self.indent != other.indent || self.text.contains('\r') != other.text.contains('\r');
+        is_equal || may_differ_in_layout && self.plain() == other.plain()
     }
 
     /// How it is written, apart from that.

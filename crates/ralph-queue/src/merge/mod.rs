@@ -370,7 +370,10 @@ impl Merge<'_> {
     /// Adds a task whose id nobody has.
     fn insert(&mut self, at: usize, block: Block) {
         if let Some(ids) = &mut self.ids {
-            ids.values_mut().filter(|place| **place >= at).for_each(|place| *place += 1);
+            // Most come at the end.
+            if at < self.merged.len() {
+                ids.values_mut().filter(|place| **place >= at).for_each(|place| *place += 1);
+            }
             ids.insert(block.task().id.clone(), at);
         }
         self.merged.insert_block(at, block);
