@@ -64,6 +64,24 @@ pub(crate) struct FloatingChange<'a> {
     pub(crate) added: BTreeSet<usize>,
 }
 
+/// Where comments go that come.
+#[derive(Clone, Copy)]
+enum Places {
+    /// Where one goes that they take the place of, if there is one.
+    OfThoseThatGo,
+    /// On lines of their own.
+    OfTheirOwn,
+}
+
+/// How often each of the comments occurs.
+pub(crate) fn counts<'t>(comments: &[Floating<'t>]) -> Counts<'t> {
+    let mut counts = Counts::new();
+    for comment in comments {
+        *counts.entry(identity(comment.text)).or_default() += 1;
+    }
+    counts
+}
+
 impl Document {
     /// Every key of the outermost object but the list of tasks.
     pub(crate) fn other_fields(&self) -> Map {
@@ -157,6 +175,29 @@ impl Document {
 
     /// The same with other comments around the tasks.
     pub(crate) fn with_floating(&self, change: &FloatingChange<'_>) -> Result<Self, SpliceError> {
+        let mut wanted = counts(&self.floating());
+        for (text, gone) in &change.gone {
+            if let Some(count) = wanted.get_mut(text) {
+                *count = count.saturating_sub(*gone);
+            }
+        }
+        for index in &change.added {
+            *wanted.entry(identity(change.other[*index].text)).or_default() += 1;
+        }
+        wanted.retain(|_, count| *count > 0);
+        let changed = self.with_floating_at(change, Places::OfThoseThatGo)?;
+        if counts(&changed.floating()) == wanted {
+            return Ok(changed);
+        }
+        // In a cramped layout one of them would be taken for a task's, or be part of another.
+        self.with_floating_at(change, Places::OfTheirOwn)
+    }
+
+    fn with_floating_at(
+        &self,
+        change: &FloatingChange<'_>,
+        places: Places,
+    ) -> Result<Self, SpliceError> {
         let own = self.floating();
         let mut gone = change.gone.clone();
         let (mut stays, mut goes) = (Vec::new(), BTreeSet::new());
@@ -170,7 +211,10 @@ impl Document {
             }
         }
         let mut edits: Vec<(Range<usize>, String)> = Vec::new();
-        let changed = self.changed(&own, &goes, change);
+        let changed = match places {
+            Places::OfThoseThatGo => self.changed(&own, &goes, change),
+            Places::OfTheirOwn => BTreeMap::new(),
+        };
         for (added, index) in &changed {
             goes.remove(index);
             edits.push((own[*index].range.clone(), change.other[*added].text.to_owned()));

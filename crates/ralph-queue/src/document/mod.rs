@@ -22,7 +22,7 @@ pub(crate) use comments::Site;
 pub use draft::{Block, Draft};
 #[cfg(test)]
 pub(crate) use draft::{Piece, pieces};
-pub(crate) use frame::{Counts, FloatingChange, identity};
+pub(crate) use frame::{Counts, FloatingChange, counts, identity};
 pub(crate) use read::{Lenient, NewEntry, NewTask, locate};
 pub use tasks::{TaskIter, Tasks};
 

@@ -6,7 +6,7 @@ use ralph_state::{TaskId, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::document::{
-    Block, Counts, Document, Draft, FloatingChange, ParseError, SpliceError, identity,
+    Block, Counts, Document, Draft, FloatingChange, ParseError, SpliceError, counts, identity,
 };
 use crate::ids::IdRules;
 use crate::landing::Texts;
@@ -312,13 +312,7 @@ fn merge_frame(
     let merged = merged.with_other_fields(&fields[1], &keys)?;
 
     let floating = sides.map(Document::floating);
-    let [base, ours, theirs] = [&floating[0], &floating[1], &floating[2]].map(|comments| {
-        let mut counts = Counts::new();
-        for comment in comments {
-            *counts.entry(identity(comment.text)).or_default() += 1;
-        }
-        counts
-    });
+    let [base, ours, theirs] = floating.each_ref().map(|comments| counts(comments));
     let count = |counts: &Counts<'_>, text: &str| counts.get(text).copied().unwrap_or(0);
     let (mut gone, mut missing) = (Counts::new(), Counts::new());
     for text in ours.keys().chain(theirs.keys()) {
