@@ -45,8 +45,8 @@ pub fn init_text(choices: &InitChoices) -> String {
     };
     format!(
         r#"// Ralph's configuration for this project. `ralph config show` tells every key,
-// its value and where the value comes from. After a change of a program that is named
-// here: `ralph config trust init`; before that no run starts it.
+// its value and where the value comes from. After a change of what programs are named
+// here: `ralph config trust init`; before that no run starts them.
 {{{schema}
   "version": 2,
   "queue": {{

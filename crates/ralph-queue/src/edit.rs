@@ -361,8 +361,8 @@ impl<'a> Edit<'a> {
 
     /// Ends a task that is todo or doing, and adds `note` to it.
     ///
-    /// The note is written as given; secrets have to be out of it. A task that has ended that way
-    /// before is left alone.
+    /// The note is written as given; secrets have to be out of it. Of a task that has ended that
+    /// way before only a note is kept that it lacks; one in the done file is left alone.
     pub fn finish(
         &mut self,
         id: &str,
@@ -381,9 +381,19 @@ impl<'a> Edit<'a> {
                 self.end(index, end, how, note);
                 Ok(Changed::Yes)
             }
-            status if status == end.status() => Ok(Changed::No),
+            status if status == end.status() => Ok(self.annotate(index, note)),
             _ => Err(self.wrong_status(index, end.status().as_str(), "todo or doing")),
         }
+    }
+
+    /// Adds a note that the task does not have.
+    fn annotate(&mut self, index: usize, note: Option<&str>) -> Changed {
+        let notes = &self.queue.task(index).notes;
+        let note = note.map(str::trim).filter(|note| !notes.iter().any(|own| own == note));
+        let Some(note) = note.filter(|note| !note.is_empty()) else { return Changed::No };
+        let now = self.now;
+        self.queue.task_mut(index).add_note(note, now);
+        Changed::Yes
     }
 
     /// Ends the task at `index`, whatever its status.

@@ -296,8 +296,17 @@ impl Batch {
         }
         edit.raise_high_water(highest);
         let mut renamed = BTreeMap::new();
+        let named: BTreeSet<String> = rows
+            .iter()
+            .flat_map(|(row, ..)| row.task.references())
+            .map(|id| id.trim().to_owned())
+            .collect();
         for (row, _, is_twin) in rows.iter_mut().filter(|(_, keeps, _)| !keeps) {
-            let id = edit.spend_id(ids)?;
+            let mut id = edit.spend_id(ids)?;
+            // Who names an id that nobody has does not mean this task.
+            while named.contains(id.as_str()) {
+                id = edit.spend_id(ids)?;
+            }
             let name = std::mem::replace(&mut row.task.id, id.clone());
             // Here it never had another id: that may be one of a task that is there, or was.
             row.task.custom_fields.remove(FORMER_IDS);

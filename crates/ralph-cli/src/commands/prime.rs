@@ -83,13 +83,22 @@ pub(crate) fn prime(context: &Context) -> Result<Exit, CliError> {
         context.ui.say("There is no queue of Ralph here, so there is nothing to know.");
         return Ok(Exit::Done);
     }
-    let text = text();
+    let own = context.env.text("RALPH_TASK_ID").filter(|id| !id.is_empty());
+    let text = own.map_or_else(String::new, own_task) + &text();
     if context.ui.wants_json() {
         context.ui.print_json(&json!({ "schema": Schema::v1("prime"), "text": text }))?;
     } else {
         context.ui.print(text)?;
     }
     Ok(Exit::Done)
+}
+
+/// What an agent has to know in a turn that a run gave it.
+fn own_task(id: &str) -> String {
+    format!(
+        "Your task is {id}: `ralph task show {id}` says what is wanted. The run has claimed it for \
+         you and ends it; claim no other, and end none.\n\n"
+    )
 }
 
 fn text() -> String {

@@ -130,6 +130,15 @@ fn prime_is_silent_outside_a_project() {
 }
 
 #[test]
+fn prime_names_the_task_of_the_turn_it_is_called_in() {
+    let desk = Desk::new();
+    desk.add("one", &[]);
+    let ran = desk.ralph_with("RALPH_TASK_ID", "RQ-0001", &["prime"]);
+    assert!(ran.success().stdout.starts_with("Your task is RQ-0001:"), "{ran}");
+    assert!(!desk.ralph(&["prime"]).stdout.contains("Your task is"));
+}
+
+#[test]
 fn a_graph_in_every_form() {
     let desk = Desk::new();
     desk.add("one", &[]);

@@ -29,8 +29,8 @@ fn with_nothing_known() {
         &InitChoices::default(),
         &expect![[r#"
             // Ralph's configuration for this project. `ralph config show` tells every key,
-            // its value and where the value comes from. After a change of a program that is named
-            // here: `ralph config trust init`; before that no run starts it.
+            // its value and where the value comes from. After a change of what programs are named
+            // here: `ralph config trust init`; before that no run starts them.
             {
               "version": 2,
               "queue": {
@@ -71,8 +71,8 @@ fn with_everything_known() {
         &choices,
         &expect![[r#"
             // Ralph's configuration for this project. `ralph config show` tells every key,
-            // its value and where the value comes from. After a change of a program that is named
-            // here: `ralph config trust init`; before that no run starts it.
+            // its value and where the value comes from. After a change of what programs are named
+            // here: `ralph config trust init`; before that no run starts them.
             {
               "$schema": "./schema/config.json",
               "version": 2,

@@ -16,7 +16,7 @@ type Lists<'a> = [&'a [Value]; 3];
 /// side is ours, and to merge a side again with what came of it changes nothing.
 pub(super) fn merge(lists: Lists<'_>) -> (Vec<Value>, bool) {
     let lists = lists.map(List::new);
-    let [_, ours, theirs] = &lists;
+    let [base, ours, theirs] = &lists;
     let is_ours = rank(&lists, ours, theirs) <= rank(&lists, theirs, ours);
     let (lead, other) = if is_ours { (ours, theirs) } else { (theirs, ours) };
     let is_staying = |token: &&Token<'_>| stays(&lists, token);
@@ -36,8 +36,19 @@ pub(super) fn merge(lists: Lists<'_>) -> (Vec<Value>, bool) {
             is_conflict = is_conflict || !gone.stretches[stretch].is_subset(&in_gap);
         }
         let [own, others] = gaps.map(|gap| texts(gap.iter()));
-        let place = if others < own { done[0] } else { both[0] };
-        for token in gaps[1].iter().filter(|it| !lead.has(it)).filter(is_staying) {
+        let apart = if others < own { done[0] } else { both[0] };
+        // What one side put in the place of an item is where the other side still has that.
+        let is_left_by = |side: &List<'_>, it: &Token<'_>| base.has(it) && !side.has(it);
+        let replaced = gaps[0].iter().position(|it| is_left_by(other, it));
+        let replaced = replaced.map_or(apart, |at| done[0] + at);
+        let first = gaps[1].iter().position(|it| is_left_by(lead, it));
+        let added = gaps[1].iter().enumerate().filter(|(_, it)| !lead.has(it));
+        for (at, token) in added.filter(|(_, it)| is_staying(it)) {
+            let place = match first {
+                Some(first) if at > first => both[0],
+                Some(_) => done[0],
+                None => replaced,
+            };
             // Behind all that are equal to it, so that the first of these stays the first.
             let equal = lead.last(token.0).filter(|at| *at >= done[0]);
             placed.push((equal.map_or((place, 0), |at| (at, 2)), token));
@@ -195,7 +206,15 @@ mod tests {
         check("abc", "cab", "abcd", ("cabd", false));
         check("", "xy", "xz", ("xyz", false));
         check("", "xy", "zx", ("zxy", false));
-        check("a", "ac", "b", ("cb", false));
+        check("a", "ac", "b", ("bc", false));
+    }
+
+    #[test]
+    fn what_one_side_replaced_stays_before_what_the_other_added_behind_it() {
+        check("bcd", "bud", "bcsd", ("busd", false));
+        check("abc", "abdc", "axc", ("axdc", false));
+        check("abc", "adbc", "axc", ("adxc", false));
+        check("abc", "abdc", "a", ("ad", false));
     }
 
     #[test]
@@ -216,7 +235,7 @@ mod tests {
         check("abc", "axc", "ayc", ("axyc", true));
         check("abc", "axc", "ac", ("axc", true));
         check("a", "x", "a", ("x", false));
-        check("a", "x", "ay", ("yx", false));
+        check("a", "x", "ay", ("xy", false));
         check("abc", "axc", "axc", ("axc", false));
     }
 

@@ -48,8 +48,12 @@ fn start_done_reject_ready_and_status() {
         assert_eq!(edit.finish("RQ-0002", End::Rejected, Finish::Archive, None), Ok(Changed::No));
         assert!(matches!(edit.start("RQ-0002", Restart::Keep), Err(EditError::Archived { .. })));
         assert_eq!(edit.finish("RQ-0004", End::Done, Finish::InPlace, None), Ok(Changed::No));
+        let mut again = |note| edit.finish("RQ-0004", End::Done, Finish::InPlace, Some(note));
+        assert_eq!(again("better said"), Ok(Changed::Yes));
+        assert_eq!(again("better said "), Ok(Changed::No), "it is there");
     });
     assert_eq!(ids(open.tasks()), "RQ-0001:doing RQ-0003:todo RQ-0004:done");
+    assert_eq!(open.tasks()[2].notes, ["better said"]);
     assert_eq!(ids(done.tasks()), "RQ-0002:rejected");
     let stamp = Some("2026-04-22T12:00:00.000000000Z".to_owned());
     assert_eq!((&open.tasks()[0].started_at, &open.tasks()[0].updated_at), (&stamp, &stamp));

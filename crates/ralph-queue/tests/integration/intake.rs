@@ -28,6 +28,18 @@ fn names_within_a_batch_become_ids() {
 }
 
 #[test]
+fn no_row_gets_an_id_that_another_one_names() {
+    let text = r#"[{"title":"one"},{"title":"two","depends_on":["RQ-0002"]},{"title":"three"}]"#;
+    let added = add(Batch::from_json(text).unwrap(), GivenIds::Replace).unwrap();
+    assert_eq!(added, ["RQ-0003 one ", "RQ-0004 two RQ-0002", "RQ-0005 three "]);
+    let mut batch = Batch::from_json(text).unwrap();
+    let now = "2026-01-01T00:00:00Z".parse().unwrap();
+    batch.check(&queue(), GivenIds::Replace, &Rules::default(), now).unwrap();
+    let [bad] = batch.bad.as_slice() else { panic!("{:?}", batch.bad) };
+    assert_eq!(bad.number, 2, "it names a task that nobody has");
+}
+
+#[test]
 fn json_comes_in_every_shape() {
     for text in [
         r#"{"title":"x"} {"title":"y"}"#,
