@@ -91,7 +91,13 @@ impl Edit<'_> {
             };
             // The oldest first; of its versions the latest, then a finished one before the others,
             // then that of the done file.
-            let changed = |task: &Task| task.updated_at.as_ref()?.parse::<Timestamp>().ok();
+            let time = |text: &Option<String>| text.as_ref()?.parse::<Timestamp>().ok();
+            // A finished one is as late as its end: a move to the done file says nothing new.
+            let changed = |task: &Task| {
+                let changed = time(&task.updated_at);
+                let end = time(&task.completed_at).filter(|_| task.status.is_terminal());
+                (end.or(changed), changed)
+            };
             places.sort_by(|a, b| {
                 let (first, second) = (task(*a), task(*b));
                 (&first.created_at, &first.title)

@@ -319,12 +319,16 @@ impl Task {
     /// Whether it is what a move to the done file leaves in the queue file when it is cut short: a
     /// version from before the move, in which nothing is that `moved` lacks, but perhaps its status.
     pub(crate) fn is_rest_of(&self, moved: &Self) -> bool {
-        let time = |task: &Self| task.updated_at.as_ref()?.parse::<Timestamp>().ok();
+        let time = |text: &Option<String>| text.as_ref()?.parse::<Timestamp>().ok();
+        let changed = time(&self.updated_at);
+        // One that was changed after the end was opened again, however late the other was moved.
+        let is_before_end = time(&moved.completed_at).is_none_or(|end| changed <= Some(end));
         let is_there = |field: &Field| match (*field, self.content(*field)) {
             (Field::Status | Field::UpdatedAt, _) | (_, None) => true,
             (field, Some(own)) => moved.content(field).is_some_and(|other| own.is_in(&other)),
         };
-        time(self) < time(moved)
+        is_before_end
+            && changed < time(&moved.updated_at)
             && Field::ALL.iter().all(is_there)
             && self.extra.iter().all(|(name, value)| moved.extra.get(name) == Some(value))
     }

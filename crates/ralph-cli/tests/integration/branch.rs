@@ -471,6 +471,37 @@ fn what_is_finished_there_and_changed_here_later_is_finished_without_a_driver_to
 }
 
 #[test]
+fn what_one_side_opens_again_and_the_other_archives_stays_open() {
+    for (has_driver, note) in [(true, true), (true, false), (false, true), (false, false)] {
+        let desk = Desk::bare();
+        desk.ralph(if has_driver { &["init", "--merge-driver"] } else { &["init"] }).success();
+        desk.add("one", &[]);
+        desk.add("two", &[]);
+        desk.ralph(&["task", "done", "RQ-0001"]).success();
+        desk.commit_all("base");
+        desk.git(&["switch", "-qc", "other"]);
+        let reopen = ["task", "status", "todo", "RQ-0001", "--note", "once more"];
+        desk.ralph(&reopen[..if note { 6 } else { 4 }]).success();
+        desk.commit_all("theirs");
+        desk.git(&["switch", "-q", "main"]);
+        desk.ralph(&["queue", "archive"]).success();
+        desk.commit_all("ours");
+        let merged = merge(&desk);
+        if !has_driver || merged != Some(0) {
+            desk.ralph(&["queue", "resolve"]).success();
+        }
+        let shown = desk.json(&["task", "show", "RQ-0001"])["task"].clone();
+        assert_eq!(shown["status"], "todo", "{has_driver} {note}");
+        assert_eq!(desk.ralph(&["queue", "next"]).success().stdout, "RQ-0001\n");
+        // An edit of another task leaves it open.
+        desk.ralph(&["task", "edit", "tags", "x", "RQ-0002"]).success();
+        desk.ralph(&["queue", "repair"]).success();
+        assert_eq!(desk.json(&["task", "show", "RQ-0001"])["task"]["status"], "todo");
+        desk.ralph(&["queue", "validate"]).success();
+    }
+}
+
+#[test]
 fn an_id_that_a_merge_gave_is_given_by_no_other_work_tree() {
     let desk = Desk::bare();
     desk.ralph(&["init", "--merge-driver"]).success();

@@ -34,6 +34,15 @@ pub struct Merged {
     pub ids: BTreeSet<TaskId>,
 }
 
+/// What became of tasks that one side has in its done file and the other in its queue file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Settled {
+    /// One side finished them.
+    pub finished: Vec<TaskId>,
+    /// They were finished before, and one side opened them again: they stay open.
+    pub reopened: Vec<TaskId>,
+}
+
 impl Merged {
     /// Whether one side removed a task that the other changed: that may be since it finished it.
     pub fn has_removals(&self) -> bool {
@@ -43,25 +52,30 @@ impl Merged {
     /// Of a queue file: leaves out the conflicts about tasks that the side that removed them has
     /// in its done file, and says which. Such a task stays in the text, for what the other side
     /// did to it, with the end of the other copy: every reader of both files takes it for finished,
-    /// and the next edit takes over what is new (see [`crate::Queue::leftovers`]).
+    /// and the next edit takes over what is new (see [`crate::Queue::leftovers`]). One that was
+    /// finished in the base is not finished anew by being moved: where the other side opened it
+    /// again, it stays open (see [`crate::Queue::reopened`]).
     pub fn settle_finished(
         &mut self,
         ours: Option<&Document>,
         theirs: Option<&Document>,
-    ) -> Result<Vec<TaskId>, SpliceError> {
+    ) -> Result<Settled, SpliceError> {
         let finished = |conflict: &Conflict| {
             let done = if conflict.ours.is_none() { ours } else { theirs }?;
             let kept = conflict.ours.as_ref().or(conflict.theirs.as_ref())?;
             let kept = Task::parse(&kept.to_string()).ok()?;
             let is_it = |task: &&Task| task.id == kept.id && task.is_version_of(&kept);
-            done.tasks().iter().find(is_it)
+            Some((done.tasks().iter().find(is_it)?, conflict.is_reopening()))
         };
         let removals = self.conflicts.iter().filter(|conflict| conflict.is_removal());
-        let settled: Vec<&Task> = removals.filter_map(finished).collect();
+        let settled: Vec<(&Task, bool)> = removals.filter_map(finished).collect();
         // What was merged can be read.
-        let Ok(merged) = Document::parse(self.text.as_str()) else { return Ok(Vec::new()) };
+        let Ok(merged) = Document::parse(self.text.as_str()) else { return Ok(Settled::default()) };
         let mut draft = merged.draft();
-        for task in settled.iter().filter(|task| task.status.is_terminal()) {
+        for (task, is_reopened) in settled.iter().filter(|(task, _)| task.status.is_terminal()) {
+            if *is_reopened {
+                continue;
+            }
             if let Some(at) = draft.position(task.id.as_str()) {
                 let kept = draft.task_mut(at);
                 kept.status = task.status;
@@ -71,19 +85,34 @@ impl Merged {
         if let Some(ended) = draft.splice()? {
             ended.text().clone_into(&mut self.text);
         }
-        let settled: Vec<TaskId> = settled.into_iter().map(|task| task.id.clone()).collect();
-        let ids: HashSet<&TaskId> = settled.iter().collect();
+        let ids: HashSet<&TaskId> = settled.iter().map(|(task, _)| &task.id).collect();
         let is_settled = |task: &TaskId| ids.contains(task);
         self.conflicts.retain(|conflict| {
             !conflict.is_removal() || !conflict.task.as_ref().is_some_and(is_settled)
         });
-        Ok(settled)
+        let (reopened, finished): (Vec<_>, Vec<_>) =
+            settled.into_iter().partition(|(_, is_reopened)| *is_reopened);
+        let ids = |tasks: Vec<(&Task, bool)>| {
+            tasks.into_iter().map(|(task, _)| task.id.clone()).collect()
+        };
+        Ok(Settled { finished: ids(finished), reopened: ids(reopened) })
     }
 }
 
 impl Conflict {
     fn is_removal(&self) -> bool {
         self.task.is_some() && self.field.is_none()
+    }
+
+    /// Whether one side opened a task again that was finished, and that the other removed.
+    pub fn is_reopening(&self) -> bool {
+        let is_finished = |side: &Option<Value>| {
+            let task = Task::parse(&side.as_ref()?.to_string()).ok()?;
+            Some(task.status.is_terminal())
+        };
+        self.is_removal()
+            && is_finished(&self.base) == Some(true)
+            && is_finished(&self.ours).or_else(|| is_finished(&self.theirs)) == Some(false)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use expect_test::expect;
 use ralph_queue::landing::{Texts, finish_task};
-use ralph_queue::merge::{three_way, three_way_files};
+use ralph_queue::merge::{Settled, three_way, three_way_files};
 use ralph_queue::{Document, Edit, Finish, Queue, Status, Task};
 use ralph_state::TaskId;
 
@@ -96,14 +96,39 @@ fn what_a_side_finished_into_its_done_file_is_no_removal() {
         assert!(merged.has_removals());
         let files = if is_ours { (Some(&done), None) } else { (None, Some(&done)) };
         // The other side's done file tells nothing.
-        assert_eq!(merged.settle_finished(files.1, files.0).unwrap(), []);
-        let finished = merged.settle_finished(files.0, files.1).unwrap();
+        assert_eq!(merged.settle_finished(files.1, files.0).unwrap(), Settled::default());
+        let Settled { finished, .. } = merged.settle_finished(files.0, files.1).unwrap();
         assert_eq!(finished.iter().map(TaskId::as_str).collect::<Vec<_>>(), ["RQ-0001"]);
         let left: Vec<_> = merged.conflicts.iter().map(|conflict| &conflict.task).collect();
         assert_eq!(left, [&Some("RQ-0002".parse().unwrap())]);
         let queue = Queue::new(Document::parse(merged.text).unwrap(), Some(done.clone()));
         assert_eq!(queue.document().tasks()[0].status, Status::Done);
         assert_eq!(queue.leftovers().count(), 1);
+    }
+}
+
+#[test]
+fn what_was_finished_in_the_base_and_opened_again_is_not_finished_by_a_move() {
+    let task = |status: &str, at: &str| {
+        format!(
+            r#"{{"version": 1, "tasks": [{{"id": "RQ-0001", "title": "One", "status": "{status}", "updated_at": "2026-01-0{at}T00:00:00Z"}}]}}"#
+        )
+    };
+    let (base, reopened) = (task("done", "1"), task("todo", "2"));
+    let empty = r#"{"version": 1, "tasks": []}"#;
+    let done = Document::parse(task("done", "1")).unwrap();
+    for is_ours in [true, false] {
+        let (ours, theirs) = if is_ours { (empty, &*reopened) } else { (&*reopened, empty) };
+        let mut merged = three_way(&base, ours, theirs).unwrap();
+        let files = if is_ours { (Some(&done), None) } else { (None, Some(&done)) };
+        // Where nobody has it in a done file, somebody has to say what is right.
+        assert_eq!(merged.settle_finished(files.1, files.0).unwrap(), Settled::default());
+        assert_eq!(merged.conflicts.len(), 1);
+        let Settled { finished, reopened } = merged.settle_finished(files.0, files.1).unwrap();
+        assert_eq!((finished.len(), reopened.len(), merged.conflicts.len()), (0, 1, 0));
+        let queue = Queue::new(Document::parse(merged.text).unwrap(), Some(done.clone()));
+        assert_eq!(queue.document().tasks()[0].status, Status::Todo);
+        assert_eq!((queue.leftovers().count(), queue.reopened().count()), (0, 1));
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use ralph_config::Overrides;
 use ralph_git::Repo;
 use ralph_queue::conflict::{self, Loss};
-use ralph_queue::merge::{Conflict, Merged};
+use ralph_queue::merge::{Conflict, Merged, Settled};
 use ralph_queue::settle::{Merges, Take, Undecided};
 use ralph_queue::{Document, IdMarks, Place, Queue, Severity};
 use ralph_state::file::{Durability, FileLock, replace};
@@ -42,12 +42,13 @@ fn drive(context: &Context, args: &MergeDriverArgs) -> Result<Exit, CliError> {
     let name = args.name.as_deref().unwrap_or(&args.ours);
     let (text, exit) = match conflict::drive(&base, &ours, &theirs) {
         Ok(mut merged) => {
-            let finished = finished(context, args, &theirs, &mut merged);
+            let settled = finished(context, args, &theirs, &mut merged);
             if context.ui.wants_json() {
                 print_json(context, &[(name, &merged)], &[], false)?;
             }
             tell_renumbered(context, &merged.renumbered);
-            for id in finished {
+            tell_reopened(context, settled.reopened);
+            for id in settled.finished {
                 let text = Text::new().style(BOLD, id).plain(
                     " was finished on one side: the next change of the queue takes over what the \
                      other did.",
@@ -94,9 +95,11 @@ fn finished(
     args: &MergeDriverArgs,
     theirs: &str,
     merged: &mut Merged,
-) -> Vec<TaskId> {
-    let (true, Some(name)) = (merged.has_removals(), &args.name) else { return Vec::new() };
-    let Ok(directory) = context.directory() else { return Vec::new() };
+) -> Settled {
+    let (true, Some(name)) = (merged.has_removals(), &args.name) else {
+        return Settled::default();
+    };
+    let Ok(directory) = context.directory() else { return Settled::default() };
     let done_name = done_beside(context, &directory, name);
     // Git has not touched the work tree yet: what is there is ours.
     let ours = input::read(Some(&directory.join(&done_name)), input::TASKS_LIMIT).ok();
@@ -514,6 +517,13 @@ fn print_json(
     });
     let schema = Schema::v1("queue-merge");
     context.ui.print_json(&Report { schema, dry_run, files: files.collect(), unsettled })
+}
+
+fn tell_reopened(context: &Context, reopened: Vec<TaskId>) {
+    for id in reopened {
+        let text = Text::new().style(BOLD, id);
+        context.ui.say(text.plain(" was opened again on one side: it stays open."));
+    }
 }
 
 fn tell_renumbered(context: &Context, renumbered: &[(TaskId, TaskId)]) {

@@ -135,7 +135,9 @@ pub(crate) fn finished(
     let mut finished = Vec::new();
     for file in in_git(context, project)? {
         let undecided = file.undecided(merges.find(&file.name.to_string_lossy(), &file.merge));
-        finished.extend(undecided.iter().filter_map(|undecided| file.finished(undecided, queue)));
+        // Moved to the done file since: finished before the other side opened it again.
+        let ended = undecided.iter().filter(|undecided| !undecided.conflict.is_reopening());
+        finished.extend(ended.filter_map(|undecided| file.finished(undecided, queue)));
     }
     finished.retain(|id| queue.reopened().any(|reopened| reopened == id));
     Ok(finished)
@@ -153,7 +155,8 @@ impl InGit {
     }
 
     /// The task that one side removed since it finished it, if the place is about one: what the
-    /// other side did is taken over by the next change, or by `queue resolve`.
+    /// other side did is taken over by the next change, or by `queue resolve`; or stays open, if it
+    /// is [`Conflict::is_reopening`].
     fn finished(&self, undecided: &Undecided, queue: &Queue) -> Option<TaskId> {
         let Conflict { task: Some(id), field: None, .. } = &undecided.conflict else { return None };
         let is_done = || queue.find(id.as_str()).is_some_and(|(at, _)| at == Place::Done);
