@@ -74,6 +74,10 @@ pub fn retry(
             (WorkerLifecycle::Failed | WorkerLifecycle::BlockedPush, _) | (_, Some(_)) => {
                 reopen(record)
             }
+            (WorkerLifecycle::Completed, _) if worker::is_superseded_before_work(record) => {
+                state.remove_worker(&task);
+                Ok(Retried::Anew)
+            }
             (WorkerLifecycle::Completed, _) => Err(RetryError::Completed { task }),
             _ => Err(RetryError::Active { task }),
         }

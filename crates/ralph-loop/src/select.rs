@@ -8,7 +8,7 @@ use ralph_queue::runnability::{Reason, Report, TaskReport, UnmetDependency};
 use ralph_queue::{Queue, Status, Task, lease};
 use ralph_state::{ParallelStateFile, TaskId, Timestamp, WorkerLifecycle, WorkerRecord};
 
-use crate::worker::{Held, is_at_task_limit};
+use crate::worker::{Held, is_at_task_limit, is_opened_again};
 use crate::{living, own, recover};
 
 /// What the records of parallel runs, living workers and claims mean for choosing the next task.
@@ -30,6 +30,15 @@ impl Standing {
         let done = leases.done.iter().cloned();
         self.exclude.extend(done.map(|task| (task, DONE)));
         self.done.extend(leases.done);
+    }
+
+    /// Leaves alone what a worker of this run found to be opened again before the target knows it.
+    pub(crate) fn heed_opened_again(&mut self, record: &WorkerRecord) {
+        if is_opened_again(record)
+            && let Ok(task) = record.task_id.parse()
+        {
+            self.exclude.insert(task, DONE);
+        }
     }
 
     /// Leaves alone what has landed though the queue has it open, and counts it as done.
@@ -67,7 +76,7 @@ pub fn standing(state: &ParallelStateFile, queue: &Queue, living: &BTreeSet<Task
         let task = own::find(record, queue);
         let is_changed = task.is_some_and(|task| changed_since(task, record));
         let reason = match record.lifecycle {
-            WorkerLifecycle::Completed if is_changed => continue,
+            WorkerLifecycle::Completed if is_changed || is_opened_again(record) => continue,
             WorkerLifecycle::Completed => {
                 let id = task.map_or(id, |task| task.id.clone());
                 // What has the id now may be another task.
@@ -243,7 +252,9 @@ pub fn is_spent(record: &WorkerRecord, queue: &Queue) -> bool {
     }
     match own::find(record, queue) {
         None => true,
-        Some(task) => task.status.is_terminal() || changed_since(task, record),
+        Some(task) => {
+            task.status.is_terminal() || changed_since(task, record) || is_opened_again(record)
+        }
     }
 }
 

@@ -884,6 +884,11 @@ impl Coordinator<'_> {
         let state = self.state()?;
         let living = living::open_tasks(&self.layout, queue)?;
         let mut standing = select::standing(&state, queue, &living);
+        for record in &state.workers {
+            if self.spawns.contains_key(&record.task_id) {
+                standing.heed_opened_again(record);
+            }
+        }
         standing.heed(self.project.leases(queue)?);
         standing.heed_landed(self.landings.among(queue)?);
         Ok(standing)

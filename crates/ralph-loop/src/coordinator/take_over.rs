@@ -8,7 +8,7 @@ use ralph_state::{ParallelStateFile, WorkerLifecycle, WorkerRecord};
 use super::{Coordinator, Refused, RunError};
 use crate::event::Event;
 use crate::status::LAST_WORKERS;
-use crate::{allowance, migrate, recover, select, target, worker};
+use crate::{allowance, books, migrate, own, recover, select, target, worker};
 
 impl Coordinator<'_> {
     /// Makes the state file this run's: adopts what older versions recorded,
@@ -24,6 +24,7 @@ impl Coordinator<'_> {
         let has_worker =
             |record: &WorkerRecord| record.worker.as_ref().is_some_and(ralph_process::is_alive);
         let workers = u64::try_from(self.workers).unwrap_or(u64::MAX);
+        let reopened = self.open_on_target()?;
         let before = fs_err::read(self.store.path()).unwrap_or_default();
         let upgraded = self.store.update_reported(|state: &mut ParallelStateFile, report| {
             let upgraded = report.filter(|report| report.migrated());
@@ -53,7 +54,10 @@ impl Coordinator<'_> {
                 state.started_at = now.to_string();
             }
             state.workers.retain(|record| {
-                record.workspace_path.exists() || !select::is_spent(record, queue)
+                let is_kept = record.workspace_path.exists() || !select::is_spent(record, queue);
+                is_kept
+                    && !(reopened.contains(&record.task_id)
+                        && worker::is_superseded_before_work(record))
             });
             Ok(upgraded)
         })?;
@@ -70,6 +74,23 @@ impl Coordinator<'_> {
             }
         }
         Ok(())
+    }
+
+    /// The tasks that the target had as finished when a worker looked, and has open now.
+    fn open_on_target(&self) -> Result<BTreeSet<String>, RunError> {
+        let mut records = self.state()?.workers;
+        records.retain(worker::is_superseded_before_work);
+        if records.is_empty() {
+            return Ok(BTreeSet::new());
+        }
+        let Some(tip) = super::tip(self.project, &self.ground)? else { return Ok(BTreeSet::new()) };
+        let target = books::queue_at(&self.project.repo, &self.project.config.queue, &tip)?;
+        let Some(target) = target else { return Ok(BTreeSet::new()) };
+        let is_open = |record: &WorkerRecord| {
+            own::find(record, &target).is_some_and(|task| !task.status.is_terminal())
+        };
+        records.retain(is_open);
+        Ok(records.into_iter().map(|record| record.task_id).collect())
     }
 
     /// Leaves one record for each task; the work of the others is kept, and said to be.

@@ -744,7 +744,7 @@ impl Worker<'_> {
 
     fn superseded(&self, workspace: &Workspace, by: &str) -> Result<WorkerEnd, WorkerError> {
         self.rescue_work(workspace)?;
-        self.superseded_by(format!("someone else finished it, {by}"))
+        self.superseded_by(format!("someone else finished it, {by}"), false)
     }
 
     fn blocked(&self, workspace: &Workspace, reason: &str) -> Result<WorkerEnd, WorkerError> {

@@ -242,7 +242,7 @@ fn go_on(
     let worker = Worker { project, layout, claim, task, runner, branch, remote };
     if worker.task.status.is_terminal() && !recover::has_committed_work(record) {
         // Ended between the choice of the task and its claim.
-        return worker.superseded_before_work();
+        return worker.superseded_before_work(work::Finished::Elsewhere);
     }
     let workspace = if recover::has_committed_work(record) {
         let workspace = worker.reopen(record)?;
@@ -262,7 +262,7 @@ fn go_on(
             work::Worked::Failed(reason) => return worker.failed(&reason),
             work::Worked::Limited(reason) => return worker.limited(&reason),
             work::Worked::Held(reason) => return worker.held(Held::Machine, &reason),
-            work::Worked::Superseded => return worker.superseded_before_work(),
+            work::Worked::Superseded(how) => return worker.superseded_before_work(how),
         },
     };
     worker.land(workspace)
@@ -441,14 +441,26 @@ impl Worker<'_> {
     }
 
     /// The target had the task as finished before an agent was asked.
-    fn superseded_before_work(&self) -> Result<WorkerEnd, WorkerError> {
-        self.superseded_by("the target has it as finished".to_owned())
+    fn superseded_before_work(&self, how: work::Finished) -> Result<WorkerEnd, WorkerError> {
+        let is_again = matches!(how, work::Finished::OpenedAgain);
+        let publish = if self.remote.is_some() { "commit and push" } else { "commit" };
+        let reason = if is_again {
+            format!(
+                "it was opened again here, but the target has it as finished: {publish} that first"
+            )
+        } else {
+            "the target has it as finished".to_owned()
+        };
+        self.superseded_by(reason, is_again)
     }
 
-    fn superseded_by(&self, reason: String) -> Result<WorkerEnd, WorkerError> {
+    fn superseded_by(&self, reason: String, is_again: bool) -> Result<WorkerEnd, WorkerError> {
         let now = self.project.now().to_string();
         self.claim.apply(&WorkerEvent::Superseded, |record| {
             record.mark_completed(now);
+            if is_again {
+                record.extra.set(OPENED_AGAIN, true);
+            }
             record.last_error = Some(reason);
         })?;
         Ok(WorkerEnd::Superseded)
@@ -508,6 +520,22 @@ pub(crate) const LIMITED: &str = "limited";
 /// Whether the task ended at a limit of its own, that of a task or of its agent.
 pub fn is_at_task_limit(record: &WorkerRecord) -> bool {
     record.lifecycle == WorkerLifecycle::Failed && record.extra.contains(LIMITED)
+}
+
+/// The field of a superseded record whose task was opened again, which the target does not know.
+const OPENED_AGAIN: &str = "opened_again";
+
+/// Whether the target had the task as finished before any work was done for it.
+pub(crate) fn is_superseded_before_work(record: &WorkerRecord) -> bool {
+    record.lifecycle == WorkerLifecycle::Completed
+        && record.landed_commit.is_none()
+        && record.last_error.is_some()
+        && !recover::has_committed_work(record)
+}
+
+/// The same of a task that was opened again: only the run that saw that leaves it alone.
+pub(crate) fn is_opened_again(record: &WorkerRecord) -> bool {
+    is_superseded_before_work(record) && record.extra.contains(OPENED_AGAIN)
 }
 
 /// The field of an unfinished record that says what the user has to mend

@@ -26,15 +26,24 @@ pub(super) enum Worked {
     /// A limit ended it.
     Limited(String),
     /// The target has the task as finished.
-    Superseded,
+    Superseded(Finished),
     /// Something about this machine is wrong; no task would fare better.
     Held(String),
+}
+
+/// What the user's queue says of a task that the target has as finished.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Finished {
+    /// It has it as open still, since it does not know better.
+    Elsewhere,
+    /// It was finished there, too, and opened again.
+    OpenedAgain,
 }
 
 /// Why there is no workspace to work in.
 enum NoPlace {
     Failed(String),
-    Superseded,
+    Superseded(Finished),
     Held(String),
     Stopped,
 }
@@ -58,7 +67,7 @@ impl Worker<'_> {
         let (workspace, base) = match self.prepare(&record)? {
             Ok(prepared) => prepared,
             Err(NoPlace::Failed(reason)) => return Ok(Worked::Failed(reason)),
-            Err(NoPlace::Superseded) => return Ok(Worked::Superseded),
+            Err(NoPlace::Superseded(how)) => return Ok(Worked::Superseded(how)),
             Err(NoPlace::Held(reason)) => return Ok(Worked::Held(reason)),
             Err(NoPlace::Stopped) => return Ok(Worked::Stopped),
         };
@@ -128,7 +137,10 @@ impl Worker<'_> {
         let known = books::task_at(&workspace, &books, &tip, &self.task.id)?;
         let is_new = books != Books::Local && !self.is_known(&workspace, &tip, known.as_ref())?;
         if !is_new && known.is_some_and(|known| known.status.is_terminal()) {
-            return Ok(Err(NoPlace::Superseded));
+            let before = self.known_before(&workspace, &tip)?;
+            let is_again = before.is_some_and(|before| before.status.is_terminal());
+            let how = if is_again { Finished::OpenedAgain } else { Finished::Elsewhere };
+            return Ok(Err(NoPlace::Superseded(how)));
         }
         workspace.reset_clean(&tip)?;
         self.copy_env_files(&workspace)?;
@@ -155,14 +167,19 @@ impl Worker<'_> {
             return Ok(false);
         }
         // It may have another title here, or there: then both come from one that they had.
+        Ok(self.known_before(workspace, tip)?.is_some())
+    }
+
+    /// What has the id of the task in the newest commit that both the checkout and the target have.
+    fn known_before(&self, workspace: &Workspace, tip: &Sha) -> Result<Option<Task>, WorkerError> {
         let main = &self.project.repo;
-        let Some(head) = main.head()?.commit().cloned() else { return Ok(false) };
+        let Some(head) = main.head()?.commit().cloned() else { return Ok(None) };
         if workspace.resolve(head.as_str())?.is_none() {
-            return Ok(false);
+            return Ok(None);
         }
-        let Some(base) = workspace.merge_base(&head, tip)? else { return Ok(false) };
+        let Some(base) = workspace.merge_base(&head, tip)? else { return Ok(None) };
         let books = Books::at(workspace, &self.project.config.queue, &base)?;
-        Ok(books::task_at(workspace, &books, &base, &self.task.id)?.is_some())
+        Ok(books::task_at(workspace, &books, &base, &self.task.id)?)
     }
 
     /// Another place for the workspace: what is at `taken` is none, or no longer

@@ -92,6 +92,35 @@ fn what_is_opened_again_on_purpose_is_done_again() {
 }
 
 #[test]
+fn what_is_opened_again_before_the_target_knows_waits_for_it_and_is_remembered_by_nothing() {
+    let scene = Scene::new(Remote::Bare, Books::Tracked);
+    scene.act(&[("RQ-0001", "echo again >> again.txt")]).tasks(2);
+    let run = ["run", "loop", "--parallel", "2"];
+    scene.ralph(&[&run[..], &["--max-tasks", "1"]].concat()).success();
+    scene.ralph(&["task", "status", "todo", "RQ-0001", "--note", "not good"]).success();
+    scene.ralph(&["task", "edit", "depends_on", "RQ-0001", "RQ-0002"]).success();
+    let ran = scene.ralph(&run);
+    assert!(
+        ran.success().stderr.contains(
+            "RQ-0001: it was opened again here, but the target has it as finished: commit and push \
+             that first"
+        ),
+        "{ran}"
+    );
+    assert_eq!(scene.log("turns").len(), 1, "what waits for it waits: {ran}");
+    let explained = scene.ralph(&["queue", "explain"]).success().stdout.clone();
+    assert!(!explained.contains("is done"), "{explained}");
+    // As an older version recorded it.
+    let state = scene.dir.join(".ralph/cache/parallel/state.json");
+    let text = fs_err::read_to_string(&state).expect("it is there");
+    assert!(text.contains("opened_again"), "{text}");
+    scene.sandbox.write(state, text.replace("opened_again", "of_no_meaning"));
+    scene.publish("Open it again");
+    scene.ralph(&run).success();
+    assert_eq!(scene.landed().into_values().collect::<Vec<_>>(), [2, 1]);
+}
+
+#[test]
 fn what_was_reverted_is_done_again() {
     let scene = Scene::new(Remote::None, Books::Tracked);
     scene.tasks(1);
