@@ -35,18 +35,19 @@ pub(crate) fn graph(context: &Context, args: &GraphArgs) -> Result<Exit, CliErro
     if let Some(task) = around {
         graph = graph.around(task.id.as_str(), direction);
     }
-    let critical = graph.critical();
     if matches!(args.format, GraphFormat::Dot | GraphFormat::Json) && !context.ui.wants_json() {
         super::whole(&args.part)?;
     }
     if args.format == GraphFormat::Json && !context.ui.wants_json() {
-        let critical = args.critical.then_some(&critical);
+        let critical = args.critical.then(|| graph.critical());
+        let critical = critical.as_ref();
         match around {
             Some(task) => context.ui.print_json(&related(task, &graph, critical, direction))?,
             None => context.ui.print_json(&whole(&queue, &graph, critical))?,
         }
         return Ok(Exit::Done);
     }
+    let critical = graph.critical();
     let is_empty = graph.tasks.is_empty();
     if args.critical {
         graph = graph.within(&critical);
