@@ -4,10 +4,11 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use ralph_git::Sha;
-use ralph_queue::runnability::{Reason, Report, TaskReport, UnmetDependency};
-use ralph_queue::{Queue, Status, Task, lease};
+use ralph_queue::runnability::{DoingFirst, Reason, Report, TaskReport, UnmetDependency};
+use ralph_queue::{Queue, Selection, Status, Task, lease};
 use ralph_state::{ParallelStateFile, TaskId, Timestamp, WorkerLifecycle, WorkerRecord};
 
+use crate::project::Project;
 use crate::worker::{Held, is_at_task_limit, is_opened_again};
 use crate::{living, own, recover};
 
@@ -30,6 +31,17 @@ impl Standing {
         let done = leases.done.iter().cloned();
         self.exclude.extend(done.map(|task| (task, DONE)));
         self.done.extend(leases.done);
+    }
+
+    /// What a run chooses its next task by.
+    pub(crate) fn selection(&self, project: &Project) -> Selection<'_> {
+        Selection {
+            now: project.now(),
+            drafts: project.options.drafts,
+            doing: DoingFirst::Prefer,
+            exclude: &self.exclude,
+            regard_as_done: &self.done,
+        }
     }
 
     /// Leaves alone what a worker of this run found to be opened again before the target knows it.

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use ralph_git::{GitError, Sha};
 use ralph_process::{Child, Command, Exit, Input, Output, SpawnError};
 use ralph_queue::runnability::Reason;
-use ralph_queue::{Queue, QueueFiles, Selection, Task};
+use ralph_queue::{Queue, QueueFiles, Task};
 use ralph_state::file::{self, FileLock, LockError};
 use ralph_state::parallel::WorkerEvent;
 use ralph_state::session::{SessionFile, session_file_path};
@@ -769,7 +769,7 @@ impl Coordinator<'_> {
                 )));
             }
         }
-        let Some(task) = queue.next(&self.selection(&standing)) else {
+        let Some(task) = queue.next(&standing.selection(self.project)) else {
             self.looked_at_queue = Some(Instant::now());
             self.summary.waiting = waiting(&queue, &standing);
             self.summary.taken = standing.taken(&queue);
@@ -876,7 +876,7 @@ impl Coordinator<'_> {
         let queue = books::queue_at(&self.project.repo, &self.project.config.queue, &tip)?;
         let Some(queue) = queue else { return Ok(true) };
         let standing = self.standing(&queue)?;
-        Ok(queue.next(&self.selection(&standing)).is_some())
+        Ok(queue.next(&standing.selection(self.project)).is_some())
     }
 
     /// Which tasks of `queue` are not for this run to begin.
@@ -892,16 +892,6 @@ impl Coordinator<'_> {
         standing.heed(self.project.leases(queue)?);
         standing.heed_landed(self.landings.among(queue)?);
         Ok(standing)
-    }
-
-    fn selection<'s>(&self, standing: &'s Standing) -> Selection<'s> {
-        Selection {
-            now: self.project.now(),
-            drafts: self.project.options.drafts,
-            doing: ralph_queue::runnability::DoingFirst::Prefer,
-            exclude: &standing.exclude,
-            regard_as_done: &standing.done,
-        }
     }
 
     fn spawn(&mut self, task: &TaskId, claim: &str) -> Result<(), RunError> {

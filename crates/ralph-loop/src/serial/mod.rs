@@ -374,7 +374,7 @@ impl Serial<'_> {
             return Ok(None);
         }
         let standing = self.standing(&queue)?;
-        let selection = self.selection(&standing);
+        let selection = standing.selection(self.project);
         let task = match wanted {
             Wanted::Task(id) => Some(asked_for(&queue, &selection, id)?),
             Wanted::Next | Wanted::All => queue.next(&selection).cloned(),
@@ -434,16 +434,6 @@ impl Serial<'_> {
         Ok(standing)
     }
 
-    fn selection<'s>(&self, standing: &'s Standing) -> Selection<'s> {
-        Selection {
-            now: self.project.now(),
-            drafts: self.project.options.drafts,
-            doing: ralph_queue::runnability::DoingFirst::Prefer,
-            exclude: &standing.exclude,
-            regard_as_done: &standing.done,
-        }
-    }
-
     /// Tasks that are open, that this run has not had, and that have not landed.
     fn waiting(&self, queue: &Queue, standing: &Standing) -> usize {
         let is_left = |task: &&Task| {
@@ -465,7 +455,7 @@ impl Serial<'_> {
             return Ok(());
         };
         let standing = self.standing(&queue)?;
-        let report = queue.runnability(&self.selection(&standing));
+        let report = queue.runnability(&standing.selection(self.project));
         let startable = select::forecast(&queue, &report, Hands::Workers(usize::MAX), None).starts;
         self.summary.unstarted = startable.len();
         self.stop(StopReason::WorkLeft);

@@ -14,7 +14,7 @@ use ralph_queue::Task;
 use ralph_state::parallel::WorkerEvent;
 use ralph_state::{Amount, ParallelStateFile, WorkerRecord, WorkerStep};
 
-use super::work::follow_ups;
+use super::work::{Finished, follow_ups};
 use super::{Held, Worker, WorkerEnd, WorkerError};
 use crate::allowance::{self, Answer, Asked, Refusal};
 use crate::books::{self, Booked, Books, Entry};
@@ -744,7 +744,7 @@ impl Worker<'_> {
 
     fn superseded(&self, workspace: &Workspace, by: &str) -> Result<WorkerEnd, WorkerError> {
         self.rescue_work(workspace)?;
-        self.superseded_by(format!("someone else finished it, {by}"), false)
+        self.superseded_by(format!("someone else finished it, {by}"), Finished::Elsewhere)
     }
 
     fn blocked(&self, workspace: &Workspace, reason: &str) -> Result<WorkerEnd, WorkerError> {

@@ -31,6 +31,7 @@ use crate::turn::{TakeTurnError, TurnPlace};
 use crate::{away, landing, living, own, recover, target};
 
 pub(crate) use land::settle;
+use work::Finished;
 pub(crate) use work::{FOLLOW_UPS, LEFT_OUT, phases};
 
 /// How a worker ended. The record says the same, durably.
@@ -242,7 +243,7 @@ fn go_on(
     let worker = Worker { project, layout, claim, task, runner, branch, remote };
     if worker.task.status.is_terminal() && !recover::has_committed_work(record) {
         // Ended between the choice of the task and its claim.
-        return worker.superseded_before_work(work::Finished::Elsewhere);
+        return worker.superseded_before_work(Finished::Elsewhere);
     }
     let workspace = if recover::has_committed_work(record) {
         let workspace = worker.reopen(record)?;
@@ -441,24 +442,22 @@ impl Worker<'_> {
     }
 
     /// The target had the task as finished before an agent was asked.
-    fn superseded_before_work(&self, how: work::Finished) -> Result<WorkerEnd, WorkerError> {
-        let is_again = matches!(how, work::Finished::OpenedAgain);
-        let publish = if self.remote.is_some() { "commit and push" } else { "commit" };
-        let reason = if is_again {
-            format!(
-                "it was opened again here, but the target has it as finished: {publish} that first"
-            )
-        } else {
-            "the target has it as finished".to_owned()
+    fn superseded_before_work(&self, how: Finished) -> Result<WorkerEnd, WorkerError> {
+        let reason = match how {
+            Finished::Elsewhere => "the target has it as finished".to_owned(),
+            Finished::OpenedAgain => format!(
+                "it was opened again here, but the target has it as finished: {} that first",
+                if self.remote.is_some() { "commit and push" } else { "commit" }
+            ),
         };
-        self.superseded_by(reason, is_again)
+        self.superseded_by(reason, how)
     }
 
-    fn superseded_by(&self, reason: String, is_again: bool) -> Result<WorkerEnd, WorkerError> {
+    fn superseded_by(&self, reason: String, how: Finished) -> Result<WorkerEnd, WorkerError> {
         let now = self.project.now().to_string();
         self.claim.apply(&WorkerEvent::Superseded, |record| {
             record.mark_completed(now);
-            if is_again {
+            if matches!(how, Finished::OpenedAgain) {
                 record.extra.set(OPENED_AGAIN, true);
             }
             record.last_error = Some(reason);
