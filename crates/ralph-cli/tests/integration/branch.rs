@@ -468,6 +468,10 @@ fn what_is_finished_there_and_changed_here_later_is_finished_without_a_driver_to
     let shown = desk.json(&["task", "show", "RQ-0001"])["task"].clone();
     assert_eq!((&shown["status"], &shown["tags"]), (&json!("done"), &json!(["mine"])));
     desk.ralph(&["queue", "validate"]).success();
+    // What the hint adds is all that was changed: a commit takes no half of it.
+    let add = ran.stderr.split('`').find(|part| part.starts_with("git add ")).expect("a hint");
+    desk.sh(add).success();
+    desk.git(&["diff", "--exit-code", "--", ".ralph/queue.jsonc", ".ralph/done.jsonc"]);
 }
 
 #[test]

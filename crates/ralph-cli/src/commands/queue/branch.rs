@@ -222,13 +222,15 @@ pub(crate) fn resolve(context: &Context, args: &ResolveArgs) -> Result<Exit, Cli
     if is_untouched {
         context.ui.say("There is nothing to resolve.");
     }
-    let open: Vec<String> = merges::in_git(context, &project)?
-        .into_iter()
-        .filter(|file| file.is_unmerged)
-        .map(|file| pathspec(&file.name))
-        .collect();
-    if !open.is_empty() {
-        let files = open.join(" ");
+    let files = merges::in_git(context, &project)?;
+    if files.iter().any(|file| file.is_unmerged) {
+        // What was put in order takes both.
+        let is_changed = |file: &&merges::InGit| {
+            file.is_unmerged || (is_mended && project.files.path(file.place).exists())
+        };
+        let files: Vec<String> =
+            files.iter().filter(is_changed).map(|file| pathspec(&file.name)).collect();
+        let files = files.join(" ");
         context.ui.hint(format!("Look at it, then tell git: `git add {files}`."));
     } else if !is_untouched {
         context.ui.hint("Look at it, then `git add` it.");
