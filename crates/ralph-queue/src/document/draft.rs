@@ -297,15 +297,30 @@ impl<'a> Draft<'a> {
     /// Adds a task before the one at `index`, or at the end. Its text takes the style of its
     /// neighbour.
     pub fn insert(&mut self, index: usize, task: Task) {
-        self.by_id = ById::default();
-        self.entries.insert(index, Entry { origin: Origin::New, changed: Some(Box::new(task)) });
+        self.put_in(index, Entry { origin: Origin::New, changed: Some(Box::new(task)) });
+    }
+
+    fn put_in(&mut self, index: usize, entry: Entry) {
+        if self.has_new_id() {
+            self.by_id = ById::default();
+        }
+        self.entries.insert(index, entry);
+        let ById { places, lent, .. } = &mut self.by_id;
+        let moved = lent.iter_mut().map(|(place, _)| place);
+        for place in moved.chain(places.get_mut().into_iter().flatten()) {
+            *place += usize::from(*place >= index);
+        }
+        let key = |index: usize| (self.entries[index].id_and_status(self.document).0, index);
+        if let Some(places) = places.get_mut() {
+            let at = places.partition_point(|place| key(*place) < key(index));
+            places.insert(at, index);
+        }
     }
 
     /// Adds a task that was taken out of a document, with its comments.
     pub fn insert_block(&mut self, index: usize, mut block: Block) {
-        self.by_id = ById::default();
         let changed = block.changed.take();
-        self.entries.insert(index, Entry { origin: Origin::Block(Box::new(block), None), changed });
+        self.put_in(index, Entry { origin: Origin::Block(Box::new(block), None), changed });
     }
 
     /// Puts a task that was taken out of a document in the place of the one at `index`, with its
