@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use ralph_config::QueueConfig;
 use ralph_git::{GitError, Repo, Sha};
-use ralph_queue::landing::{self, Outcome, TextError, Texts};
+use ralph_queue::landing::{self, Notes, Outcome, TextError, Texts};
 use ralph_queue::{Document, Finish, IdRules, Queue, Task};
 use ralph_state::{TaskId, Timestamp};
 use thiserror::Error;
@@ -91,6 +91,8 @@ pub struct Entry<'a> {
     pub task: &'a Task,
     /// Tasks the agent added to the queue while it worked.
     pub follow_ups: &'a [Task],
+    /// Notes the agent added to tasks that were there.
+    pub notes: &'a Notes,
     /// When.
     pub now: Timestamp,
     /// A note for the task, such as the reason for no change.
@@ -135,8 +137,13 @@ pub fn enter(
             landing::adopt_tasks(after, entry.follow_ups, &rules.ids, entry.now).map_err(edit)?;
         queue_new = text;
     }
+    let mut done_new = finished.done;
+    if !entry.notes.is_empty() {
+        let after = Texts { queue: &queue_new, done: done_new.as_deref() };
+        (queue_new, done_new) = landing::add_notes(after, entry.notes, entry.now).map_err(edit)?;
+    }
     write(&repo.root().join(queue), &queue_new)?;
-    if let Some(done_new) = finished.done {
+    if let Some(done_new) = done_new {
         write(&repo.root().join(done), &done_new)?;
     }
     Ok(Booked::Done)

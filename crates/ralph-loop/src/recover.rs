@@ -161,6 +161,7 @@ pub fn start_over(record: &mut WorkerRecord) {
     record.ticket = None;
     record.agent = None;
     record.extra.remove(worker::FOLLOW_UPS);
+    record.extra.remove(worker::NOTES);
     own::remember(record, None);
 }
 

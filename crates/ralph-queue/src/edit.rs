@@ -362,7 +362,7 @@ impl<'a> Edit<'a> {
     /// Ends a task that is todo or doing, and adds `note` to it.
     ///
     /// The note is written as given; secrets have to be out of it. Of a task that has ended that
-    /// way before only a note is kept that it lacks; one in the done file is left alone.
+    /// way before only a note is kept that it lacks.
     pub fn finish(
         &mut self,
         id: &str,
@@ -370,9 +370,10 @@ impl<'a> Edit<'a> {
         how: Finish,
         note: Option<&str>,
     ) -> Result<Changed, EditError> {
+        let again = |edit: &mut Self| note.map_or(Ok(Changed::No), |note| edit.annotate(id, note));
         let index = match self.open(id) {
             Err(EditError::Archived { status, .. }) if status == end.status() => {
-                return Ok(Changed::No);
+                return again(self);
             }
             index => index?,
         };
@@ -381,19 +382,28 @@ impl<'a> Edit<'a> {
                 self.end(index, end, how, note);
                 Ok(Changed::Yes)
             }
-            status if status == end.status() => Ok(self.annotate(index, note)),
+            status if status == end.status() => again(self),
             _ => Err(self.wrong_status(index, end.status().as_str(), "todo or doing")),
         }
     }
 
-    /// Adds a note that the task does not have.
-    fn annotate(&mut self, index: usize, note: Option<&str>) -> Changed {
-        let notes = &self.queue.task(index).notes;
-        let note = note.map(str::trim).filter(|note| !notes.iter().any(|own| own == note));
-        let Some(note) = note.filter(|note| !note.is_empty()) else { return Changed::No };
-        let now = self.now;
-        self.queue.task_mut(index).add_note(note, now);
-        Changed::Yes
+    /// Adds a note to a task of either file, unless the task has it.
+    pub fn annotate(&mut self, id: &str, note: &str) -> Result<Changed, EditError> {
+        let (place, task) =
+            self.find(id).ok_or_else(|| EditError::NotFound { id: id.to_owned() })?;
+        let note = note.trim();
+        if note.is_empty() || task.notes.iter().any(|own| own == note) {
+            return Ok(Changed::No);
+        }
+        let (id, now) = (task.id.clone(), self.now);
+        let draft = match place {
+            Place::Queue => &mut self.queue,
+            Place::Done => &mut self.done,
+        };
+        if let Some(index) = draft.position(id.as_str()) {
+            draft.task_mut(index).add_note(note, now);
+        }
+        Ok(Changed::Yes)
     }
 
     /// Ends the task at `index`, whatever its status.

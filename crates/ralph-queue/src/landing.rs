@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use ralph_state::{TaskId, Timestamp};
 
 use crate::document::{Document, ParseError, SpliceError};
-use crate::edit::{Edit, EditError, End, Finish, Position};
+use crate::edit::{Edit, EditError, End, Finish, Position, Spliced};
 use crate::ids::IdRules;
 use crate::queue::{Place, Queue};
 use crate::task::{Status, Task};
@@ -168,6 +168,47 @@ pub fn new_tasks(base: &str, edited: &str) -> Result<Vec<Task>, ParseError> {
     let known: BTreeSet<&TaskId> = base.tasks().iter().map(|task| &task.id).collect();
     let edited = Document::parse(edited)?;
     Ok(edited.tasks().iter().filter(|task| !known.contains(&task.id)).cloned().collect())
+}
+
+/// Notes by the tasks that have them.
+pub type Notes = BTreeMap<TaskId, Vec<String>>;
+
+/// The notes that tasks have in `edited` and lack in `base`: what an agent wrote down. Those of new
+/// tasks are theirs.
+pub fn new_notes(base: Texts<'_>, edited: Texts<'_>) -> Result<Notes, TextError> {
+    let (base, edited) = (base.read()?, edited.read()?);
+    let mut notes = Notes::new();
+    for task in edited.tasks().chain(edited.done_tasks()) {
+        let Some((_, before)) = base.find(task.id.as_str()) else { continue };
+        let is_new = |note: &&String| !before.notes.contains(note);
+        let new: Vec<String> = task.notes.iter().filter(is_new).cloned().collect();
+        if !new.is_empty() {
+            notes.insert(task.id.clone(), new);
+        }
+    }
+    Ok(notes)
+}
+
+/// Adds notes to the tasks that are there, in either file, as far as they lack them. Returns both
+/// texts.
+pub fn add_notes(
+    texts: Texts<'_>,
+    notes: &Notes,
+    now: Timestamp,
+) -> Result<(String, Option<String>), TextError> {
+    let queue = texts.read()?;
+    let mut edit = Edit::new(&queue, now);
+    for (id, notes) in notes.iter().filter(|(id, _)| queue.find(id.as_str()).is_some()) {
+        for note in notes {
+            edit.annotate(id.as_str(), note)?;
+        }
+    }
+    let Spliced { queue, done } = edit.splice()?;
+    let text = |document: Document| document.text().to_owned();
+    Ok((
+        queue.map_or_else(|| texts.queue.to_owned(), text),
+        done.map(text).or_else(|| texts.done.map(str::to_owned)),
+    ))
 }
 
 /// Adds `tasks` at the end; one whose id is taken gets the next free one, and the others of

@@ -14,7 +14,7 @@ use ralph_queue::Task;
 use ralph_state::parallel::WorkerEvent;
 use ralph_state::{Amount, ParallelStateFile, WorkerRecord, WorkerStep};
 
-use super::work::{Finished, follow_ups};
+use super::work::{Finished, follow_ups, notes};
 use super::{Held, Worker, WorkerEnd, WorkerError};
 use crate::allowance::{self, Answer, Asked, Refusal};
 use crate::books::{self, Booked, Books, Entry};
@@ -239,13 +239,17 @@ impl Worker<'_> {
         fetched: Option<&Sha>,
     ) -> Result<Pass, WorkerError> {
         let books = Books::at(workspace, &self.project.config.queue, tip)?;
-        let follow_ups = follow_ups(record);
+        let (follow_ups, mut notes) = (follow_ups(record), notes(record));
         let Some(task) = self.as_target_has_it(workspace, record, tip)? else {
             return Ok(Pass::NoQueue);
         };
+        if let Some(own) = notes.remove(&self.task.id) {
+            notes.insert(task.id.clone(), own);
+        }
         let entry = Entry {
             task: &task,
             follow_ups: &follow_ups,
+            notes: &notes,
             now: self.project.now(),
             note: record.no_change.as_deref(),
         };

@@ -32,7 +32,7 @@ use crate::{away, landing, living, own, recover, target};
 
 pub(crate) use land::settle;
 use work::Finished;
-pub(crate) use work::{FOLLOW_UPS, LEFT_OUT, phases};
+pub(crate) use work::{FOLLOW_UPS, LEFT_OUT, NOTES, phases};
 
 /// How a worker ended. The record says the same, durably.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

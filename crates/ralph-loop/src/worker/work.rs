@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use ralph_agent::Phase;
 use ralph_git::{FetchError, GitError, Sha, Workspace};
+use ralph_queue::landing::{Notes, Texts};
 use ralph_queue::{Document, Task};
 use ralph_state::parallel::WorkerEvent;
 use ralph_state::{WorkerRecord, WorkerStep};
@@ -423,6 +424,7 @@ impl Worker<'_> {
         self.keep_settings(workspace, seen, &books.paths())?;
         if let Books::Tracked { queue, done } = &books {
             self.note_follow_ups(workspace, seen, [queue.as_path(), done.as_path()])?;
+            self.keep_notes(workspace, seen, [queue.as_path(), done.as_path()])?;
         }
         let subjects = match workspace.head()?.commit() {
             Some(head) => super::land::subjects(workspace, seen, head)?,
@@ -506,6 +508,47 @@ impl Worker<'_> {
         })?;
         Ok(())
     }
+
+    /// Keeps in the record which notes the agent added to tasks in the queue of its workspace. A
+    /// queue that cannot be read has been told of.
+    fn keep_notes(
+        &self,
+        workspace: &Workspace,
+        seen: &Sha,
+        [queue, done]: [&Path; 2],
+    ) -> Result<(), WorkerError> {
+        let text = |bytes| ralph_queue::decode(bytes).ok();
+        let blob = |path| workspace.read_blob(seen.as_str(), path);
+        let file = |path| fs_err::read(workspace.root().join(path)).ok().and_then(text);
+        let before = (blob(queue)?.and_then(text), blob(done)?.and_then(text));
+        let after = (file(queue), file(done));
+        let (Some(before_queue), Some(after_queue)) = (&before.0, &after.0) else { return Ok(()) };
+        let before = Texts { queue: before_queue, done: before.1.as_deref() };
+        let after = Texts { queue: after_queue, done: after.1.as_deref() };
+        let Ok(found) = ralph_queue::landing::new_notes(before, after) else { return Ok(()) };
+        if found.is_empty() {
+            return Ok(());
+        }
+        let mut all = notes(&self.claim.read()?);
+        for (task, notes) in found {
+            let notes = notes.iter().map(|note| self.project.redaction.text(note).into_owned());
+            all.entry(task).or_default().extend(notes);
+        }
+        let text = serde_json::json!(all).to_string();
+        self.claim.update(|record| {
+            record.extra.set(NOTES, text);
+        })?;
+        Ok(())
+    }
+}
+
+/// Where the record keeps notes that the agent added to tasks: JSON, by their ids.
+pub(crate) const NOTES: &str = "notes";
+
+/// The notes an agent added to tasks that were there while it worked on `record`.
+pub(super) fn notes(record: &WorkerRecord) -> Notes {
+    let text = record.extra.get(NOTES).and_then(|value| value.as_str());
+    text.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
 }
 
 /// Where the record says what of the agent's work was left out, and where that is kept.

@@ -46,6 +46,8 @@ fn start_done_reject_ready_and_status() {
             Ok(Changed::Yes)
         );
         assert_eq!(edit.finish("RQ-0002", End::Rejected, Finish::Archive, None), Ok(Changed::No));
+        let mut again = |note| edit.finish("RQ-0002", End::Rejected, Finish::Archive, Some(note));
+        assert_eq!((again("no"), again("since")), (Ok(Changed::No), Ok(Changed::Yes)));
         assert!(matches!(edit.start("RQ-0002", Restart::Keep), Err(EditError::Archived { .. })));
         assert_eq!(edit.finish("RQ-0004", End::Done, Finish::InPlace, None), Ok(Changed::No));
         let mut again = |note| edit.finish("RQ-0004", End::Done, Finish::InPlace, Some(note));
