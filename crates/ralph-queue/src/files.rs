@@ -470,8 +470,11 @@ impl QueueFiles {
         let value = change(&mut edit).map_err(UpdateError::Refused)?;
         let spliced = edit.splice().map_err(UpdateError::Splice)?;
         let validity = Validity::Needed(edit.bar());
+        // What changes nothing puts nothing in order either, unless it was made for that.
+        let is_idle = spliced.queue.is_none() && spliced.done.is_none();
         let (spliced, mended) = match whole {
             None => (spliced, Mended::default()),
+            Some(_) if is_idle && self.origin != Origin::Merge => (spliced, Mended::default()),
             Some(whole) => {
                 let mended = whole.mended.clone();
                 (whole.with(spliced), mended)

@@ -8,10 +8,11 @@ use fs_err as fs;
 use ralph_queue::delta::Fate;
 use ralph_queue::edit::{Changed, End, Restart};
 use ralph_queue::journal::{Direction, UndoError, Which};
+use ralph_queue::mend::Mended;
 use ralph_queue::validate::Rules;
 use ralph_queue::{
-    EditError, Finish, IdRules, LegacyLock, LoadError, ParseError, Place, Position, QueueFiles,
-    Task, Terms, UpdateError,
+    Edit, EditError, Finish, IdRules, LegacyLock, LoadError, ParseError, Place, Position,
+    QueueFiles, Task, Terms, UpdateError,
 };
 use ralph_state::file::{FileLock, Holder, LockError, Saved};
 
@@ -321,6 +322,25 @@ fn two_tasks_with_one_id_in_both_files_are_parted_by_the_next_edit_that_is_made(
     // It waits for the one that is not finished, whichever was meant.
     assert_eq!(tasks[1].depends_on, ["RQ-0001", "RQ-0003"]);
     assert_eq!(start("RQ-0003").unwrap().value, Changed::Yes);
+}
+
+#[test]
+fn an_edit_that_changes_nothing_puts_nothing_in_order() {
+    let root = tempfile::tempdir().unwrap();
+    let files = files(root.path());
+    let finished = r#""status": "done", "completed_at": "2026-02-01T00:00:00Z""#;
+    fs::write(&files.queue, text(&[finished, r#""status": "doing""#])).unwrap();
+    fs::write(&files.done, text(&[finished])).unwrap();
+    let both = || [&files.queue, &files.done].map(|file| fs::read(file).unwrap());
+    let before = both();
+    let start = |id: &str| files.edit(now(), |edit| edit.start(id, Restart::Keep)).unwrap();
+    let idle = start("RQ-0002");
+    assert_eq!((idle.value, idle.mended), (Changed::No, Mended::default()));
+    assert_eq!(both(), before);
+    let add = |edit: &mut Edit<'_>| edit.annotate("RQ-0002", "seen");
+    let edited = files.edit(now(), add).unwrap();
+    assert_eq!((edited.value, edited.mended.healed.len()), (Changed::Yes, 1));
+    assert_eq!(ids(files.load().unwrap().tasks()), "RQ-0002:doing");
 }
 
 #[test]
