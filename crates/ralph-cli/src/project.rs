@@ -326,7 +326,7 @@ impl Project {
         let ends = touched.iter().filter(ends).map(|touched| touched.id.clone()).collect();
         standing::in_nobodys_hand(self, &ends)?;
         match own.and_then(|own| own.parse().ok()) {
-            Some(own) => standing::in_no_turn(self, &own, &ends),
+            Some(own) => standing::in_no_turn(context, self, &own, &ends),
             None => Ok(()),
         }
     }

@@ -1,6 +1,7 @@
 //! What parallel runs and claims keep from everybody else.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use ralph_git::{GitEnv, Sha};
 use ralph_loop::event::WorkPlace;
@@ -8,7 +9,7 @@ use ralph_loop::in_hand::{self, InHand};
 use ralph_loop::landed::Landings;
 use ralph_loop::layout::Layout;
 use ralph_loop::select::Standing;
-use ralph_loop::{living, rebuild, select};
+use ralph_loop::{living, rebuild, select, turn};
 use ralph_queue::Queue;
 use ralph_queue::runnability::Reason;
 use ralph_state::{Clock as _, ParallelStateFile, TaskId};
@@ -85,16 +86,20 @@ pub(crate) fn in_nobodys_hand(project: &Project, tasks: &BTreeSet<TaskId>) -> Re
 }
 
 /// That `tasks` are not ended from within a turn of the task `own`. One that no run has in hand is
-/// of a turn elsewhere, in another repository say.
+/// of a turn elsewhere, in another repository say, unless this is the workspace of the turn.
 pub(crate) fn in_no_turn(
+    context: &Context,
     project: &Project,
     own: &TaskId,
     tasks: &BTreeSet<TaskId>,
 ) -> Result<(), CliError> {
     let Some(task) = tasks.first() else { return Ok(()) };
     let layout = Layout::new(&project.root);
-    let turn = BTreeSet::from([own.clone()]);
-    if in_hand::find(&layout, &project.files.holder, &turn)?.is_none() {
+    let of_turn = BTreeSet::from([own.clone()]);
+    let canonical = |path: &Path| fs_err::canonicalize(path).ok();
+    let workspace = context.env.get(turn::WORKSPACE).and_then(|path| canonical(path.as_ref()));
+    let is_workspace = workspace.is_some() && workspace == canonical(&project.root);
+    if !is_workspace && in_hand::find(&layout, &project.files.holder, &of_turn)?.is_none() {
         return Ok(());
     }
     let message = format!("a turn of {own} ends no other task, and gives none another status");

@@ -98,6 +98,9 @@ pub fn take(
     let agent = &project.config.agent;
     let mut turn = Turn::new(prompt(&brief), &place.dir, &place.files, &place.marker);
     turn.env = environment(task, place, &task_file, &no_change);
+    if place.dir != project.repo.root() {
+        turn.env.push((WORKSPACE.into(), place.dir.clone().into()));
+    }
     (turn.model, turn.effort) = project.model_for(task);
     turn.resume = place.resume.as_ref().map(|session| session.id.clone());
     turn.access = if agent.full_access(runner.name()) { Access::Full } else { Access::Edits };
@@ -196,6 +199,10 @@ pub fn stated_reason(project: &Project, place: &TurnPlace) -> Option<String> {
     let text = text.trim();
     (!text.is_empty()).then(|| project.redaction.text(text).into_owned())
 }
+
+/// The variable that names the workspace to an agent that works in one, and to the commands it
+/// runs there.
+pub const WORKSPACE: &str = "RALPH_WORKSPACE";
 
 /// The variables that the agent and the gate both get.
 pub fn task_environment(task: &Task, attempt: u32) -> Vec<(OsString, OsString)> {

@@ -97,7 +97,8 @@ pub(crate) fn prime(context: &Context) -> Result<Exit, CliError> {
 fn own_task(id: &str) -> String {
     format!(
         "Your task is {id}: `ralph task show {id}` says what is wanted. The run has claimed it for \
-         you and ends it; claim no other, and end none.\n\n"
+         you and ends it: instead of the steps below, do what it asks for, claim no other task, and \
+         end none. Notes and new tasks are welcome.\n\n"
     )
 }
 

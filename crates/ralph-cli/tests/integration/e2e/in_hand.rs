@@ -93,6 +93,35 @@ fn an_agent_ends_no_other_task_than_that_of_its_turn() {
 }
 
 #[test]
+fn an_agent_in_a_workspace_ends_no_other_task_and_its_notes_land() {
+    let scene = Scene::new(Remote::Bare, Books::Tracked);
+    let ralph = super::super::RALPH;
+    let act = format!(
+        "for args in 'done RQ-0002' 'reject RQ-0002' 'batch delete RQ-0002'; do \
+         code=0; {ralph} task $args 2>> \"$LOG/told\" || code=$?; echo $code >> \"$LOG/codes\"; done\n\
+         {ralph} task edit notes 'Look at this' RQ-0002; {ralph} task add Found\n\
+         {ralph} task done RQ-0001 --note 'Done so'; echo x > x.txt"
+    );
+    scene.act(&[("RQ-0001", &act)]).tasks(2);
+    let ran = scene.ralph(&["run", "loop", "--parallel", "1", "--max-tasks", "1"]);
+    ran.success();
+    assert_eq!(scene.log("codes"), ["3"; 3], "{ran}");
+    let told = scene.log("told").join("\n");
+    assert!(told.contains("a turn of RQ-0001 ends no other task"), "{told}");
+    let queue = scene.git(&["show", "main:.ralph/queue.jsonc"]);
+    let queue = ralph_queue::Document::parse(queue).expect("a queue");
+    let shown: Vec<_> = queue
+        .tasks()
+        .iter()
+        .map(|task| (task.title.as_str(), task.status.as_str(), task.notes.join(",")))
+        .collect();
+    let [own, other, found] = shown.as_slice() else { panic!("{shown:?}") };
+    assert_eq!((own.1, own.2.as_str()), ("done", "Done so"));
+    assert_eq!((other.1, other.2.as_str()), ("todo", "Look at this"));
+    assert_eq!((found.0, found.1), ("Found", "todo"));
+}
+
+#[test]
 fn what_became_of_other_tasks_behind_the_back_of_a_run_is_told() {
     let edit = r#"sed 's/"todo"/"done"/' .ralph/queue.jsonc > q; cat q > .ralph/queue.jsonc; rm q"#;
     let scene = Scene::new(Remote::None, Books::Tracked);
