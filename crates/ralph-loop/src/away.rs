@@ -28,6 +28,8 @@ pub enum Away {
     Elsewhere {
         /// The branch.
         branch: String,
+        /// The one that is checked out, if any is.
+        instead: Option<String>,
     },
 }
 
@@ -35,7 +37,10 @@ impl fmt::Display for Away {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unreadable(error) => f.write_str(&chain(error.as_ref())),
-            Self::Elsewhere { branch } => write!(f, "`{branch}` is not checked out"),
+            Self::Elsewhere { branch, instead: None } => write!(f, "`{branch}` is not checked out"),
+            Self::Elsewhere { branch, instead: Some(instead) } => {
+                write!(f, "`{branch}` is not checked out, but `{instead}`")
+            }
         }
     }
 }
@@ -82,10 +87,30 @@ pub fn next(queue: Sight, now: Instant) -> Next {
 /// # Errors
 /// When git gives no answer.
 pub(crate) fn look(project: &Project, branch: &str) -> Result<Result<Queue, Away>, GitError> {
-    if is_elsewhere(project, branch)? {
-        return Ok(Err(Away::Elsewhere { branch: branch.to_owned() }));
-    }
-    Ok(project.queue.load().map_err(|error| Away::Unreadable(Arc::new(error))))
+    Ok(match elsewhere(project, branch)? {
+        Some(away) if !is_for_all_branches(project)? => Err(away),
+        _ => load(project),
+    })
+}
+
+/// The queue, and the branch with it: who commits in the checkout needs both, also where git
+/// ignores the queue.
+///
+/// # Errors
+/// When git gives no answer.
+pub(crate) fn look_on_branch(
+    project: &Project,
+    branch: &str,
+) -> Result<Result<Queue, Away>, GitError> {
+    Ok(match elsewhere(project, branch)? {
+        Some(away) => Err(away),
+        None => load(project),
+    })
+}
+
+/// The queue in the checkout, whichever branch it is of.
+pub(crate) fn load(project: &Project) -> Result<Queue, Away> {
+    project.queue.load().map_err(|error| Away::Unreadable(Arc::new(error)))
 }
 
 /// Whether the queue in the checkout is that of another branch than `branch`, or of none. One
@@ -94,37 +119,50 @@ pub(crate) fn look(project: &Project, branch: &str) -> Result<Result<Queue, Away
 /// # Errors
 /// When git gives no answer.
 pub(crate) fn is_elsewhere(project: &Project, branch: &str) -> Result<bool, GitError> {
-    let repo = &project.repo;
-    if matches!(repo.head()?, Head::Branch { name, .. } if name == branch) {
-        return Ok(false);
-    }
-    match project.queue.queue.strip_prefix(repo.root()) {
-        Ok(inside) => Ok(!repo.is_ignored(inside)?),
-        Err(_) => Ok(false),
+    Ok(elsewhere(project, branch)?.is_some() && !is_for_all_branches(project)?)
+}
+
+fn is_for_all_branches(project: &Project) -> Result<bool, GitError> {
+    match project.queue.queue.strip_prefix(project.repo.root()) {
+        Ok(inside) => project.repo.is_ignored(inside),
+        Err(_) => Ok(true),
     }
 }
 
-/// Reads the queue for somebody who has nothing to do without it: looks again until it can be
-/// read, [`PATIENCE`] is over, the run is cancelled, or `is_over` says so.
+fn elsewhere(project: &Project, branch: &str) -> Result<Option<Away>, GitError> {
+    let instead = match project.repo.head()? {
+        Head::Branch { name, .. } if name == branch => return Ok(None),
+        Head::Branch { name, .. } => Some(name),
+        Head::Detached { .. } => None,
+    };
+    Ok(Some(Away::Elsewhere { branch: branch.to_owned(), instead }))
+}
+
+/// Looks for somebody who has nothing to do without the queue: again and again until it is there,
+/// [`PATIENCE`] is over, the run is cancelled, or `is_over` says so. Else what was wrong at the
+/// last look.
 ///
 /// # Errors
-/// What was wrong at the last look.
-pub(crate) fn wait(project: &Project, is_over: impl Fn() -> bool) -> Result<Queue, LoadError> {
+/// When git gives no answer.
+pub(crate) fn wait(
+    project: &Project,
+    look: impl Fn() -> Result<Result<Queue, Away>, GitError>,
+    is_over: impl Fn() -> bool,
+) -> Result<Result<Queue, Away>, GitError> {
     let mut since = None;
     loop {
-        let error = match project.queue.load() {
-            Ok(queue) => return Ok(queue),
-            Err(error) => error,
+        let away = match look()? {
+            Ok(queue) => return Ok(Ok(queue)),
+            Err(away) => away,
         };
         let now = Instant::now();
         if since.is_none() {
-            let why = chain(&error);
             project
-                .tell(Event::Note(format!("{why}: it is waited for, {MINUTES} minutes at most")));
+                .tell(Event::Note(format!("{away}: it is waited for, {MINUTES} minutes at most")));
         }
         let gone = Sight::Gone { idle_since: Some(*since.get_or_insert(now)) };
         if next(gone, now) == Next::GiveUp || is_over() || project.cancel.wait_timeout(LOOK) {
-            return Err(error);
+            return Ok(Err(away));
         }
     }
 }

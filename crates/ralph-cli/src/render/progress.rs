@@ -280,9 +280,8 @@ fn line(event: &Event) -> Option<Text> {
             "So many tasks in a row did not land (`loop.stop_after_failures`) that no other \
              begins: what ails them may ail the others.",
         ),
-        Event::Stopping(StopReason::QueueAway) => {
-            text.style(RED, "The queue was waited for long enough: no further task begins.")
-        }
+        Event::Stopping(StopReason::QueueAway) => text
+            .style(RED, "What the run needs was waited for long enough: no further task begins."),
         Event::Stopping(StopReason::Interrupted) => {
             text.plain("Stopping; all work is kept, and the next run goes on with it.")
         }

@@ -6,6 +6,7 @@ use ralph_queue::{Queue, Status};
 use ralph_state::TaskId;
 
 use super::Serial;
+use crate::away;
 use crate::event::{Beside, Event, Outcome};
 
 /// The status of each task.
@@ -41,9 +42,9 @@ enum RunsEnd {
 
 impl Serial<'_> {
     /// Tells how tasks ended, other than by the run, since their statuses were `before`. A queue
-    /// that cannot be read is told where it matters.
+    /// that cannot be read is told where it matters; that of another branch says nothing.
     pub(super) fn tell_beside(&mut self, before: &Statuses, during: &TaskId) {
-        let Ok(queue) = self.project.queue.load() else { return };
+        let Ok(Ok(queue)) = away::look(self.project, &self.branch) else { return };
         let outcome = self.summary.tasks.last().map(|task| task.outcome);
         let end = match outcome {
             Some(Outcome::Landed | Outcome::NoChange | Outcome::Done) => RunsEnd::Done,

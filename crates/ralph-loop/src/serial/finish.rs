@@ -78,12 +78,8 @@ impl Serial<'_> {
             return Ok(Ended::Done);
         }
         self.tell_step(tally, WorkerStep::PushIntended);
-        let (branch, _) = preflight::branch(&self.project.repo)?;
-        if branch != self.branch {
-            return Ok(Ended::Blocked(format!(
-                "`{branch}` is checked out now, and the work is for `{}`",
-                self.branch
-            )));
+        if let Some(ended) = self.without_branch()? {
+            return Ok(ended);
         }
         let mut exclude = runtime_paths(repo.root());
         let books = checkout::queue_files(self.project);
@@ -167,6 +163,12 @@ impl Serial<'_> {
             Ended::Held(reason) => {
                 tally.reason = Some(reason);
                 self.stop(StopReason::Machine);
+                Outcome::Held
+            }
+            Ended::Away(away) => {
+                tally.reason = Some(away.to_string());
+                self.summary.queue_away = Some(away);
+                self.stop(StopReason::QueueAway);
                 Outcome::Held
             }
         };

@@ -11,7 +11,6 @@ mod finish;
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Instant;
 
 use ralph_agent::{Counter, Phase, Progress, RunnerError};
@@ -164,6 +163,8 @@ const AGENT_USED: &str = "agent_used";
 const PAUSES: &str = "pauses";
 /// The field of the session file that names the branch the task is worked on.
 const BRANCH: &str = "branch";
+/// The field of the session file with the reason that the agent gave for no change.
+const REASON: &str = "no_change";
 
 /// Works on the `wanted` tasks, one after the other, until a stop was asked for, nothing can be
 /// started, or something ends it that would meet every task.
@@ -228,6 +229,8 @@ enum Ended {
     /// At a limit of its own.
     TaskLimit(String),
     Held(String),
+    /// Without the queue and the branch that it is to end on.
+    Away(Away),
     Stopped,
 }
 
@@ -276,12 +279,14 @@ impl Serial<'_> {
                 gates: session.gate_runs.unwrap_or(0),
                 spent: session.spent.unwrap_or_default(),
                 commit: None,
-                reason: None,
+                reason: kept(&session, REASON),
                 task,
             };
             let before = beside::statuses(&self.project.queue.load()?);
             let ended = match self.one(&session, &mut tally) {
                 Ok(ended) => ended,
+                // Whatever was cut short by the stop failed because of it.
+                Err(_) if self.project.cancel.is_cancelled() => Ended::Stopped,
                 Err(SerialError::Refused(Refusal::Stopped)) => Ended::Stopped,
                 Err(SerialError::Refused(refusal)) => {
                     if !is_resumed && tally.turns == 0 {
@@ -406,20 +411,32 @@ impl Serial<'_> {
         if !self.has_begun {
             return Ok(Some(self.project.queue.load()?));
         }
-        let error = match away::wait(self.project, || self.reason_to_stop().is_some()) {
+        let away = match self.wait(|| self.reason_to_stop().is_some())? {
             Ok(queue) => return Ok(Some(queue)),
-            Err(error) => error,
+            Err(away) => away,
         };
         let reason = match self.reason_to_stop() {
             _ if self.project.cancel.is_cancelled() => StopReason::Interrupted,
             Some(reason) => reason,
             None => {
-                self.summary.queue_away = Some(Away::Unreadable(Arc::new(error)));
+                self.summary.queue_away = Some(away);
                 StopReason::QueueAway
             }
         };
         self.stop(reason);
         Ok(None)
+    }
+
+    /// The queue on the branch of the run, which both may be away for a while.
+    fn wait(&self, is_over: impl Fn() -> bool) -> Result<Result<Queue, Away>, GitError> {
+        away::wait(self.project, || away::look_on_branch(self.project, &self.branch), is_over)
+    }
+
+    /// Waits with a task in hand for the branch that it is to end on; how it ends without.
+    fn without_branch(&self) -> Result<Option<Ended>, SerialError> {
+        let Err(away) = self.wait(|| self.layout.stop_file().exists())? else { return Ok(None) };
+        let was_stopped = self.project.cancel.is_cancelled();
+        Ok(Some(if was_stopped { Ended::Stopped } else { Ended::Away(away) }))
     }
 
     /// What is not for this run: what parallel runs landed, keep or still work on, what is
@@ -563,22 +580,33 @@ impl Serial<'_> {
             session.step,
             Some(SessionStep::Finishing | SessionStep::Gating | SessionStep::Fixing)
         );
-        if !has_work && let Some(ended) = self.agent(session, &claim, tally)? {
+        if !has_work {
+            if let Some(ended) = self.agent(session, &claim, tally)? {
+                return Ok(ended);
+            }
+            // However long the branch is away, the agent has had its turn.
+            self.record(|session| {
+                reach(session, SessionStep::Gating);
+                keep(session, REASON, tally.reason.as_ref());
+            })?;
+        }
+        if let Some(ended) = self.without_branch()? {
+            return Ok(ended);
+        }
+        if let Some(ended) = self.nothing_made(session, tally)? {
             return Ok(ended);
         }
         if let Some(ended) = self.gate(&claim, tally)? {
             return Ok(ended);
         }
-        if let Some(ended) = self.own_settings(session)? {
+        if let Some(ended) = self.without_branch()? {
             return Ok(ended);
         }
-        if let Err(error) = away::wait(self.project, || self.layout.stop_file().exists()) {
-            if self.project.cancel.is_cancelled() {
-                return Ok(Ended::Stopped);
-            }
-            let reason = worker::chain(&error);
-            self.summary.queue_away = Some(Away::Unreadable(Arc::new(error)));
-            return Ok(Ended::Held(reason));
+        if let Some(ended) = self.nothing_made(session, tally)? {
+            return Ok(ended);
+        }
+        if let Some(ended) = self.own_settings(session)? {
+            return Ok(ended);
         }
         self.record(|session| reach(session, SessionStep::Finishing))?;
         self.project.faults.point("serial", "finishing", "");
@@ -603,6 +631,9 @@ impl Serial<'_> {
             let mut earlier: Option<String> = None;
             let mut waits = 0;
             loop {
+                if let Some(ended) = self.without_branch()? {
+                    return Ok(Some(ended));
+                }
                 let mut place = self.place(claim, tally, phase);
                 place.resume = resume.take();
                 let report = self.turn(&place, SessionStep::Working, tally, |brief| {
@@ -655,6 +686,16 @@ impl Serial<'_> {
                 earlier = Some(reason);
             }
         }
+        Ok(None)
+    }
+
+    /// Ends a task of which nothing is in the checkout, and no reason says why. A reason counts
+    /// for no change alone.
+    fn nothing_made(
+        &self,
+        session: &SessionFile,
+        tally: &mut Tally,
+    ) -> Result<Option<Ended>, SerialError> {
         let tree = self.project.repo.work_tree_hash(&self.left_out())?;
         if session.base_tree.as_deref() != Some(tree.as_str()) {
             tally.reason = None;
@@ -675,6 +716,9 @@ impl Serial<'_> {
         let budget = self.project.config.agent.gate_fix_turns;
         let mut unstable = 0;
         loop {
+            if let Some(ended) = self.without_branch()? {
+                return Ok(Some(ended));
+            }
             let fixes = self.fixes()?;
             let before = self.project.repo.work_tree_hash(&self.left_out())?;
             let green = gate::verdict_key(before.as_str(), gate);
@@ -724,8 +768,9 @@ impl Serial<'_> {
             self.record(|session| {
                 session.extra.set(FIXES, u64::from(fixes) + 1);
             })?;
-            // What mends the gate is a change.
-            tally.reason = None;
+            if let Some(ended) = self.without_branch()? {
+                return Ok(Some(ended));
+            }
             let place = self.place(claim, tally, Phase::Fix);
             let report = self
                 .turn(&place, SessionStep::Fixing, tally, |brief| prompt::fix(brief, &failure))?;

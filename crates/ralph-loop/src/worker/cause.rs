@@ -25,6 +25,7 @@ pub(super) fn is_machines(error: &WorkerError) -> bool {
         // A step that cannot be recorded; a claim that was lost is somebody else's.
         | WorkerError::Claim(ClaimError::Load(_) | ClaimError::Update { .. })
         | WorkerError::Queue(_)
+        | WorkerError::Away(_)
         | WorkerError::QueueEdit(_)
         | WorkerError::Io(_)
         | WorkerError::Fetch(_)

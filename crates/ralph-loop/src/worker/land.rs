@@ -135,7 +135,10 @@ impl Worker<'_> {
                     // Others land meanwhile, those that come later too.
                     self.claim.update(|record| record.ticket = None)?;
                     drop(lane);
-                    away::wait(self.project, || self.layout.stop_file().exists())?;
+                    let look = || Ok(away::load(self.project));
+                    let looked =
+                        away::wait(self.project, look, || self.layout.stop_file().exists())?;
+                    looked.map_err(WorkerError::Away)?;
                     ticket = self.claim.take_ticket()?;
                 }
                 Pass::Raced | Pass::Transient(_) | Pass::Unclear(_) => {}

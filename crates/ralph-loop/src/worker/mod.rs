@@ -19,6 +19,7 @@ use ralph_state::{ParallelStateFile, Store, TaskId, WorkerLifecycle, WorkerRecor
 use thiserror::Error;
 
 use crate::allowance::Refusal;
+use crate::away::Away;
 use crate::books::BooksError;
 use crate::checkout::CheckoutError;
 use crate::claim::{Claim, ClaimError};
@@ -68,6 +69,9 @@ pub enum WorkerError {
     /// The queue cannot be read.
     #[error("cannot read the queue")]
     Queue(#[from] ralph_queue::LoadError),
+    /// The queue was waited for in vain.
+    #[error("the queue was waited for in vain: {0}")]
+    Away(Away),
     /// The queue cannot be changed.
     #[error("cannot record the task as done in the queue")]
     QueueEdit(#[from] ralph_queue::UpdateError<ralph_queue::EditError>),
@@ -220,8 +224,11 @@ fn go_on(
     claim: Claim,
     record: &WorkerRecord,
 ) -> Result<WorkerEnd, WorkerError> {
-    let mut queue = away::wait(project, || layout.stop_file().exists())?;
     let id = claim.task().clone();
+    let branch = claim.state().map_err(ClaimError::from)?.target_branch;
+    let look = || away::look(project, &branch);
+    let looked = away::wait(project, look, || layout.stop_file().exists())?;
+    let mut queue = looked.map_err(WorkerError::Away)?;
     if queue.find(id.as_str()).is_none() {
         // While the checkout is fast-forwarded, what the user added to the queue is set aside.
         let _lock = FileLock::acquire(
@@ -234,7 +241,6 @@ fn go_on(
     let Some((_, task)) = queue.find(id.as_str()) else {
         return Err(WorkerError::NoSuchTask { task: id });
     };
-    let branch = claim.state().map_err(ClaimError::from)?.target_branch;
     let remote = project.repo.remote_url(target::REMOTE)?;
     // Committed work is that of the task it was made for, whatever has its id by now.
     let made_for = own::remembered(record).filter(|_| recover::has_committed_work(record));

@@ -29,7 +29,7 @@ pub(super) fn finish(context: &Context, summary: &RunSummary, run: &Run) -> Resu
         context.ui.print_json(&document(summary))?;
     } else {
         if let Some(away) = &summary.queue_away {
-            print_away(context, run, away);
+            print_away(context, run, summary.place, away);
         }
         print(context, summary)?;
     }
@@ -93,11 +93,21 @@ fn away(why: &Away) -> Value {
 }
 
 /// The same for people, with what to do about it.
-fn print_away(context: &Context, run: &Run, why: &Away) {
-    context.ui.warn(format!("the run ended without its queue: {why}"));
+fn print_away(context: &Context, run: &Run, place: WorkPlace, why: &Away) {
+    context.ui.warn(match why {
+        Away::Elsewhere { .. } => format!("the run ended without its branch: {why}"),
+        Away::Unreadable(_) => format!("the run ended without its queue: {why}"),
+    });
     match why {
-        Away::Elsewhere { branch } => {
+        Away::Elsewhere { branch, instead } => {
             context.ui.hint(format!("`git switch {}`, then run again.", shell_word(branch)));
+            // In a workspace an agent has branches of its own.
+            if let (WorkPlace::Checkout, Some(instead)) = (place, instead) {
+                context.ui.hint(format!(
+                    "If the agent committed on `{instead}`: `git merge {}` after the switch.",
+                    shell_word(instead)
+                ));
+            }
         }
         Away::Unreadable(_) => {
             // It may be there again by now.
@@ -562,7 +572,7 @@ mod tests {
     fn a_script_is_told_why_the_queue_was_waited_for_in_vain() {
         let path = std::path::PathBuf::from("queue.jsonc");
         let missing = Away::Unreadable(Arc::new(LoadError::Missing { path }));
-        let elsewhere = Away::Elsewhere { branch: "main".to_owned() };
+        let elsewhere = Away::Elsewhere { branch: "main".to_owned(), instead: None };
         for (away, reason, detail) in [
             (missing, "unreadable", "there is no queue file at `queue.jsonc`"),
             (elsewhere, "elsewhere", "`main` is not checked out"),

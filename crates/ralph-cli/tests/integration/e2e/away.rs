@@ -251,6 +251,86 @@ fn a_serial_run_waits_too() {
     assert_eq!(scene.log("turns").len(), 3, "each agent was asked once");
 }
 
+/// The queue file, which has finished tasks too.
+fn queue(scene: &Scene) -> String {
+    fs_err::read_to_string(scene.dir.join(".ralph/queue.jsonc")).expect("a queue")
+}
+
+/// A serial run of two tasks that waits for its branch: the agent of the first one did `act`.
+fn without_its_branch(books: Books, act: &str) -> (Scene, Running) {
+    let scene = Scene::new(Remote::None, books);
+    scene.act(&[("RQ-0001", act)]).tasks(2);
+    let run = scene.start(&["run", "loop"]);
+    wait_until(PATIENCE, "a run that waits", || {
+        run.stderr().contains("`main` is not checked out, but `other`: it is waited for")
+    });
+    (scene, run)
+}
+
+#[test]
+fn a_serial_run_waits_for_its_branch() {
+    for books in [Books::Tracked, Books::Ignored] {
+        let act = "echo x > x.txt; git switch --quiet --create other";
+        let (scene, run) = without_its_branch(books, act);
+        let queue = queue(&scene);
+        assert!(queue.contains("\"doing\"") && !queue.contains("\"done\""), "{queue}");
+        scene.git(&["switch", "--quiet", "main"]);
+        run.wait(PATIENCE).success();
+        scene.all_landed(2);
+        assert_eq!(scene.git(&["log", "--format=%s", "main..other"]), "");
+    }
+}
+
+#[test]
+fn a_serial_run_that_ends_without_its_branch_has_ended_no_task() {
+    let act = "echo x > x.txt; git switch --quiet --create other";
+    let (scene, run) = without_its_branch(Books::Tracked, act);
+    scene.ralph(&["queue", "stop"]).success();
+    let ran = run.wait(STOPPED_WITHIN);
+    ran.exited(3);
+    assert!(ran.stderr.contains("`git switch main`, then run again"), "{ran}");
+    assert!(scene.landed().is_empty() && !queue(&scene).contains("\"done\""), "{ran}");
+    scene.git(&["switch", "--quiet", "main"]);
+    scene.ralph(&["run", "loop"]).success();
+    scene.all_landed(2);
+    assert_eq!(scene.log("turns").len(), 2, "each agent was asked once");
+}
+
+#[test]
+fn what_an_agent_committed_on_another_branch_is_not_taken_for_done() {
+    let act = "git switch --quiet --create other; echo x > x.txt; git add x.txt; \
+               git commit --quiet --message x";
+    let (scene, run) = without_its_branch(Books::Tracked, act);
+    scene.git(&["switch", "--quiet", "main"]);
+    let ran = run.wait(PATIENCE);
+    ran.exited(1);
+    assert!(ran.stdout.contains("failed"), "{ran}");
+    assert_eq!(scene.landed().len(), 1, "the other task's: {ran}");
+    // With what the agent did on its branch it is a change.
+    let (scene, run) = without_its_branch(Books::Tracked, act);
+    scene.ralph(&["queue", "stop"]).success();
+    let ran = run.wait(STOPPED_WITHIN);
+    assert!(ran.stderr.contains("`git merge other` after the switch"), "{ran}");
+    scene.git(&["switch", "--quiet", "main"]);
+    scene.git(&["merge", "--quiet", "other"]);
+    scene.ralph(&["run", "loop"]).success();
+    assert!(scene.dir.join("x.txt").is_file());
+    assert_eq!(scene.log("turns").len(), 2, "each agent was asked once");
+}
+
+#[test]
+fn work_that_was_taken_back_before_it_landed_is_not_done() {
+    let scene = Scene::new(Remote::None, Books::Tracked);
+    scene.configure(r#""gate_fix_turns": 0,"#);
+    scene.act(&[("RQ-0001", "echo UNFINISHED > x.txt")]).tasks(1);
+    scene.ralph(&["run", "loop"]).exited(1);
+    fs_err::remove_file(scene.dir.join("x.txt")).expect("the agent made it");
+    let ran = scene.ralph(&["run", "resume"]);
+    ran.exited(1);
+    assert!(ran.stderr.contains("without a change"), "{ran}");
+    assert!(!queue(&scene).contains("\"done\""), "{ran}");
+}
+
 #[test]
 fn a_queue_that_git_has_is_not_to_be_made_anew() {
     let scene = Scene::new(Remote::None, Books::Tracked);

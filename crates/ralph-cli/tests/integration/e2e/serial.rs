@@ -1,6 +1,6 @@
 //! One task after the other, in the user's checkout.
 
-use ralph_testkit::Signal;
+use ralph_testkit::{Signal, wait_until};
 
 use super::{Books, PATIENCE, Remote, Scene};
 
@@ -175,16 +175,17 @@ fn a_failed_task_that_changed_nothing_costs_no_other() {
 
 #[test]
 fn a_failed_task_that_left_something_ends_the_run() {
-    // A file, a commit of its own, another branch, a setting of Ralph's.
+    // A file, a commit of its own, a setting of Ralph's, another branch. On that there is no
+    // further attempt, so that it is left by the last one.
     let left = [
-        "echo half > half.txt",
-        "git -c user.name=a -c user.email=a@b commit --quiet --allow-empty -m x",
-        "git checkout --quiet -b elsewhere",
-        "mkdir -p .ralph/prompts; echo x > .ralph/prompts/worker.md",
+        (1, "echo half > half.txt"),
+        (1, "git -c user.name=a -c user.email=a@b commit --quiet --allow-empty -m x"),
+        (1, "mkdir -p .ralph/prompts; echo x > .ralph/prompts/worker.md"),
+        (3, "git checkout --quiet -b elsewhere"),
     ];
-    for act in left {
+    for (attempt, act) in left {
         let scene = scene(4);
-        scene.act(&[("RQ-0002", &format!("[ $RALPH_ATTEMPT = 1 ] && {act}; exit 9"))]);
+        scene.act(&[("RQ-0002", &format!("[ $RALPH_ATTEMPT = {attempt} ] && {act}; exit 9"))]);
         scene.ralph(&["task", "edit", "depends_on", "RQ-0002", "RQ-0003"]).success();
         scene.publish("One waits for another");
         let summary =
@@ -286,7 +287,10 @@ fn a_task_that_waits_for_its_branch_is_told_by_the_status_of_runs() {
     let status = || scene.ralph(&["run", "parallel", "status"]);
     assert!(!status().success().stderr.contains("ralph run resume"));
     scene.act(&[("RQ-0001", "echo x > x.txt; git switch --quiet --create other")]);
-    scene.ralph(&["run", "loop"]).exited(1);
+    let run = scene.start(&["run", "loop"]);
+    wait_until(PATIENCE, "a run that waits", || run.stderr().contains("it is waited for"));
+    scene.ralph(&["queue", "stop"]).success();
+    run.wait(PATIENCE).exited(3);
     let ran = status();
     let told = &ran.success().stderr;
     assert!(told.contains("left RQ-0001 unfinished") && told.contains("ralph run resume"), "{ran}");
