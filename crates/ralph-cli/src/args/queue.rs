@@ -180,8 +180,12 @@ pub(crate) struct ArchiveArgs {
 #[command(after_help = "\
 Examples:
   ralph queue explain
+  ralph queue explain RQ-0007
   ralph queue explain --include-draft --format json")]
 pub(crate) struct ExplainArgs {
+    /// Only these tasks
+    #[arg(value_name = "ID")]
+    pub(crate) task_ids: Vec<String>,
     /// How to print it
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: TextOrJson,

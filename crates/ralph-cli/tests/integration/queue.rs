@@ -122,6 +122,13 @@ fn explain_names_every_reason() {
          RQ-0004  is a draft  draft\n\
          RQ-0005  does not start before 2999-01-01T00:00:00.000000000Z  later\n"
     );
+    assert_eq!(
+        desk.ralph(&["queue", "explain", "RQ-0004", "RQ-0002"]).success().stdout,
+        "RQ-0004  is a draft  draft\nRQ-0002  waits for RQ-0001 (todo)  two\n"
+    );
+    let one = desk.json(&["queue", "explain", "RQ-0002"]);
+    assert_eq!((&one["total"], &one["items"][0]["id"]), (&json!(1), &json!("RQ-0002")));
+    desk.ralph(&["queue", "explain", "RQ-0009"]).exited(2);
     let ran = desk.ralph(&["queue", "explain", "--include-draft"]);
     assert!(ran.success().stdout.contains("RQ-0004  can start  draft"), "{ran}");
     let page = desk.json(&["queue", "explain", "--max-tokens", "400"]);

@@ -226,7 +226,14 @@ fn explain(context: &Context, args: &ExplainArgs) -> Result<Exit, CliError> {
     let drafts = if args.include_draft { Drafts::Include } else { Drafts::Exclude };
     let standing = standing::shown(context, &project, &queue)?;
     let selection = project::selection(context, drafts, DoingFirst::Prefer, &standing);
-    let report = queue.runnability(&selection);
+    let mut report = queue.runnability(&selection);
+    let mut named = Vec::new();
+    for id in &args.task_ids {
+        named.push(project.find(&queue, id)?.1);
+    }
+    if !named.is_empty() {
+        report.tasks = queue.reports(&selection, named.iter().copied());
+    }
     if context.ui.wants_json() {
         #[derive(Serialize)]
         struct Explained<'a> {
@@ -252,7 +259,15 @@ fn explain(context: &Context, args: &ExplainArgs) -> Result<Exit, CliError> {
         context.ui.print_json(&report)?;
     } else {
         let mut room = Room::new(args.part.max_tokens);
-        context.ui.print(room.fit(reasons(&queue, &report, context.ui.width())))?;
+        let width = context.ui.width();
+        let text = if named.is_empty() {
+            reasons(&queue, &report, width)
+        } else {
+            let lines = named.iter().zip(&report.tasks);
+            let lines = lines.map(|(task, report)| reasons_line(task, report, width));
+            lines.reduce(|text, line| text.line().append(&line)).unwrap_or_default()
+        };
+        context.ui.print(room.fit(text))?;
         room.tell(&context.ui);
     }
     Ok(Exit::Done)
@@ -268,20 +283,23 @@ fn whole(part: &PartArgs) -> Result<(), CliError> {
 }
 
 fn reasons(queue: &Queue, report: &Report, width: Option<usize>) -> Text {
-    let mut text = match &report.selection.selected_task_id {
+    let text = match &report.selection.selected_task_id {
         Some(id) => Text::new().plain("Next is ").style(BOLD, id).plain("."),
         None => Text::new().plain("No task can start now."),
     };
-    for (task, report) in queue.glances(Place::Queue).zip(&report.tasks) {
-        text = text.line().style(BOLD, &report.id).plain("  ");
-        text = if report.runnable {
-            text.style(GREEN, "can start")
-        } else {
-            text.style(YELLOW, reasons_of(&report.reasons, &report.id))
-        };
-        text = text.plain("  ").style(DIM, clip(&task.title, width.map(|width| width / 2)));
-    }
-    text
+    let tasks = queue.glances(Place::Queue).zip(&report.tasks);
+    tasks.fold(text, |text, (task, report)| text.line().append(&reasons_line(&task, report, width)))
+}
+
+fn reasons_line<W: AsRef<str>>(task: &Task<W>, report: &TaskReport, width: Option<usize>) -> Text {
+    let text = Text::new().style(BOLD, &report.id).plain("  ");
+    let text = if report.runnable {
+        text.style(GREEN, "can start")
+    } else {
+        text.style(YELLOW, reasons_of(&report.reasons, &report.id))
+    };
+    let title = clip(task.title.as_ref(), width.map(|width| width / 2));
+    text.plain("  ").style(DIM, title)
 }
 
 fn validate(context: &Context) -> Result<Exit, CliError> {
