@@ -15,11 +15,14 @@ pub(super) struct Gate {
 /// The first gate whose sign is found, the most deliberate sign first: a `ci`
 /// target was written to be the gate, a manifest only implies a test command.
 pub(super) fn detect(root: &Path) -> io::Result<Option<Gate>> {
-    for makefile in ["GNUmakefile", "makefile", "Makefile"] {
-        if read(&root.join(makefile))?.is_some_and(|text| has_ci_target(&text)) {
-            let because = "the makefile has a `ci` target";
-            return Ok(Some(Gate { argv: &["make", "ci"], because }));
-        }
+    let mut makefile = None;
+    for name in ["GNUmakefile", "makefile", "Makefile"] {
+        makefile = makefile.or(read(&root.join(name))?);
+    }
+    let makefile = makefile.unwrap_or_default();
+    if has_target(&makefile, "ci") {
+        let because = "the makefile has a `ci` target";
+        return Ok(Some(Gate { argv: &["make", "ci"], because }));
     }
     if root.join("Cargo.toml").is_file() {
         let because = "there is a `Cargo.toml`";
@@ -37,6 +40,14 @@ pub(super) fn detect(root: &Path) -> io::Result<Option<Gate>> {
         let because = "it looks like a Python project";
         return Ok(Some(Gate { argv: &["python3", "-m", "pytest"], because }));
     }
+    if has_target(&makefile, "check") {
+        let because = "the makefile has a `check` target";
+        return Ok(Some(Gate { argv: &["make", "check"], because }));
+    }
+    if has_target(&makefile, "test") {
+        let because = "the makefile has a `test` target";
+        return Ok(Some(Gate { argv: &["make", "test"], because }));
+    }
     Ok(None)
 }
 
@@ -48,14 +59,14 @@ fn read(path: &Path) -> io::Result<Option<String>> {
     }
 }
 
-fn has_ci_target(makefile: &str) -> bool {
+fn has_target(makefile: &str, name: &str) -> bool {
     makefile.lines().any(|line| {
         // `ci: test` and `ci test: dep` are rules; `ci := x` is a variable.
         line.split_once(':').is_some_and(|(targets, rest)| {
             !rest.starts_with('=')
                 && !rest.starts_with(":=")
                 && !targets.starts_with('\t')
-                && targets.split_whitespace().any(|target| target == "ci")
+                && targets.split_whitespace().any(|target| target == name)
         })
     })
 }
@@ -88,6 +99,11 @@ mod tests {
         check(&[("Makefile", ".PHONY: ci\nci::\n\ttrue\n")], make);
         check(&[("Makefile", "ci := yes\nci ::= no\ncicd:\n")], None);
         check(&[("Makefile", "all:\n"), ("Cargo.toml", "")], Some(&["cargo", "test"]));
+        check(&[("Makefile", "test:\n"), ("Cargo.toml", "")], Some(&["cargo", "test"]));
+        check(&[("Makefile", "test:\n")], Some(&["make", "test"]));
+        check(&[("makefile", "test check:\n")], Some(&["make", "check"]));
+        // As make chooses among them.
+        check(&[("GNUmakefile", "all:\n"), ("Makefile", "ci:\n")], None);
         check(&[("package.json", r#"{"scripts":{"test":"jest"}}"#)], Some(&["npm", "test"]));
         check(&[("package.json", r#"{"scripts":{"test":"echo no test specified"}}"#)], None);
         check(&[("package.json", "not json"), ("go.mod", "")], Some(&["go", "test", "./..."]));
