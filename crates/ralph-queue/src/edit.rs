@@ -387,6 +387,22 @@ impl<'a> Edit<'a> {
         }
     }
 
+    /// Puts the version in which a task has `ended` in the place of an older, open one, in the file
+    /// that has it by then. One that says anything that the other lacks stays.
+    pub fn catch_up(&mut self, ended: &Task, place: Place) -> Result<Changed, EditError> {
+        let index = self.open(ended.id.as_str())?;
+        let task = self.queue.task_mut(index);
+        if !ended.status.is_terminal() || task.status.is_terminal() || !task.is_rest_of(ended) {
+            return Ok(Changed::No);
+        }
+        task.clone_from(ended);
+        if place == Place::Done {
+            let block = self.queue.take(index);
+            self.put_done(block);
+        }
+        Ok(Changed::Yes)
+    }
+
     /// Adds a note to a task of either file, unless the task has it.
     pub fn annotate(&mut self, id: &str, note: &str) -> Result<Changed, EditError> {
         let (place, task) =

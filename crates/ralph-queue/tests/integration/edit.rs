@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use ralph_queue::edit::{Changed, End, Restart};
 use ralph_queue::{
-    Document, Edit, EditError, Finish, IdRules, Position, Queue, Rules, Status, Task,
+    Document, Edit, EditError, Finish, IdRules, Place, Position, Queue, Rules, Status, Task,
 };
 
 use super::{ids, now, queue, text};
@@ -75,6 +75,27 @@ fn start_done_reject_ready_and_status() {
     assert_eq!(open.tasks()[1].started_at, stamp);
     assert_eq!(open.tasks()[3].completed_at, None);
     assert_eq!(open.tasks()[0], queue.document().tasks()[0]);
+}
+
+#[test]
+fn a_version_from_before_the_end_is_caught_up_unless_it_says_more() {
+    let open = queue(&["", r#""status": "doing""#, r#""notes": ["mine"]"#, DONE]);
+    let (ended, _) = after(&open, |edit| {
+        for id in ["RQ-0001", "RQ-0002", "RQ-0003"] {
+            edit.finish(id, End::Done, Finish::InPlace, Some("made it")).unwrap();
+        }
+        edit.modify("RQ-0003", |task| task.notes.retain(|note| note != "mine")).unwrap();
+    });
+    let ended: Vec<Task> = ended.tasks().iter().cloned().collect();
+    let (queue, done) = after(&open, |edit| {
+        assert_eq!(edit.catch_up(&ended[0], Place::Queue), Ok(Changed::Yes));
+        assert_eq!(edit.catch_up(&ended[1], Place::Done), Ok(Changed::Yes));
+        assert_eq!(edit.catch_up(&ended[2], Place::Queue), Ok(Changed::No), "it has a note");
+        assert_eq!(edit.catch_up(&ended[3], Place::Queue), Ok(Changed::No), "it has ended");
+        assert_eq!(edit.catch_up(&open.document().tasks()[0], Place::Queue), Ok(Changed::No));
+    });
+    assert_eq!(ids(queue.tasks()), "RQ-0001:done RQ-0003:todo RQ-0004:done");
+    assert_eq!((&queue.tasks()[0], &done.tasks()[0]), (&ended[0], &ended[1]));
 }
 
 #[test]
