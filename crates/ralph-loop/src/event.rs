@@ -200,7 +200,8 @@ pub struct RunSummary {
     pub stopped: Option<StopReason>,
     /// Which limit it stopped at, in a sentence, if it was one.
     pub limit: Option<String>,
-    /// Why its queue could not be looked at, if that ended it.
+    /// Why its queue could not be looked at, if that ended it, or when what landed was to be seen
+    /// there.
     pub queue_away: Option<Away>,
     /// What is left in the queue that could not be started.
     pub waiting: usize,

@@ -9,7 +9,7 @@ use ralph_agent::{Counter, Pauses, Programs, Redaction, Runner, RunnerError};
 use ralph_config::Config;
 use ralph_git::{GitEnv, Repo};
 use ralph_process::Cancel;
-use ralph_queue::edit::End;
+use ralph_queue::edit::{Changed, End};
 use ralph_queue::lease::{self, Leases};
 use ralph_queue::runnability::Drafts;
 use ralph_queue::task::AgentOverrides;
@@ -18,7 +18,7 @@ use ralph_state::file::Holder;
 use ralph_state::{Clock, LoadError, ParallelStateFile, Store, TaskId, Timestamp};
 
 use crate::allowance;
-use crate::books::BookRules;
+use crate::books::{self, BookRules};
 use crate::event::{Event, TaskSummary};
 use crate::fault::Faults;
 use crate::gate::GateFailure;
@@ -249,11 +249,7 @@ impl Project {
             Err(_) => false,
         };
         if tracked {
-            // What landed may be in the done file and, uncommitted, still in the queue.
-            if self.queue.load()?.leftovers().next().is_some() {
-                self.queue.edit(self.now(), |_| Ok::<(), ralph_queue::EditError>(()))?;
-            }
-            return Ok(());
+            return self.catch_up_in_checkout(&task.id);
         }
         let id = task.id.as_str();
         let how = self.finish_mode();
@@ -264,6 +260,40 @@ impl Project {
             }
             _ => Ok(()),
         })?;
+        Ok(())
+    }
+
+    /// Ends `task` in the queue of the checkout as the commit there has ended it, where the file is
+    /// an older one (from a backup, or an editor) that says nothing else. What landed may also be
+    /// in the done file and, uncommitted, still in the queue.
+    ///
+    /// # Errors
+    /// When the queue cannot be read or changed.
+    pub(crate) fn catch_up_in_checkout(&self, task: &TaskId) -> Result<(), WorkerError> {
+        let queue = self.queue.load()?;
+        let is_open = |task: &Task| !task.status.is_terminal();
+        let here = queue.find(task.as_str()).filter(|(_, task)| is_open(task));
+        let head = self.repo.head()?.commit().cloned().filter(|_| here.is_some());
+        let at_head = head
+            .map(|head| books::queue_at(&self.repo, &self.config.queue, &head))
+            .transpose()?
+            .flatten();
+        let ended = at_head.as_ref().and_then(|queue| queue.find(task.as_str()));
+        if ended.is_none() && queue.leftovers().next().is_none() {
+            return Ok(());
+        }
+        let edited = self.queue.edit(self.now(), |edit| {
+            let here = edit.find(task.as_str()).filter(|(_, task)| is_open(task));
+            match ended {
+                Some((place, ended)) if here.is_some() => edit.catch_up(ended, place),
+                _ => Ok(Changed::No),
+            }
+        })?;
+        if edited.value == Changed::Yes {
+            let text =
+                format!("{task} has landed, and the queue had it open: it is done there now");
+            self.tell(Event::Note(text));
+        }
         Ok(())
     }
 }

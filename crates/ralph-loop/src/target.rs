@@ -7,6 +7,7 @@ use ralph_git::{FastForward, GitError, Head, OpenError, Push, Sha, UpdateRef, Wo
 use crate::checkout::{self, CheckoutError};
 use crate::event::Event;
 use crate::project::Project;
+use crate::worker::chain;
 
 /// The remote that work is pushed to.
 pub const REMOTE: &str = "origin";
@@ -36,6 +37,11 @@ pub fn advance_local(
         let forwarded = match checkout::fast_forward(project, landing) {
             Err(CheckoutError::Lock(held)) => {
                 return Ok(Push::Transient { reason: held.to_string() });
+            }
+            // The branch has it; the user's queue files are where the error says.
+            Err(error) if main.head()?.commit() == Some(landing) => {
+                project.tell(Event::Note(chain(&error)));
+                FastForward::Done
             }
             other => other?,
         };

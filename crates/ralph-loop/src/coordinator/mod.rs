@@ -822,7 +822,13 @@ impl Coordinator<'_> {
         }
         let before = self.absence.take();
         let away = match away::look(self.project, &self.ground.branch)? {
-            Ok(queue) => return Ok(Some(queue)),
+            Ok(queue) => {
+                if before.is_some() {
+                    // It may be one from before what landed meanwhile.
+                    self.catch_up(&queue)?;
+                }
+                return Ok(Some(queue));
+            }
             Err(away) => away,
         };
         let kind = std::mem::discriminant(&away);
@@ -927,12 +933,18 @@ impl Coordinator<'_> {
         let may_have_moved =
             |task: &TaskSummary| matches!(task.outcome, Outcome::Landed | Outcome::NoChange);
         // A queue that cannot be read cannot be merged with what landed either.
-        let is_mergeable = matches!(
-            self.project.queue.load(),
-            Ok(_) | Err(ralph_queue::LoadError::Missing { .. })
-        );
-        if is_mergeable
-            && self.summary.tasks.iter().any(may_have_moved)
+        let unreadable = match away::load(self.project) {
+            Err(Away::Unreadable(error))
+                if !matches!(*error, ralph_queue::LoadError::Missing { .. }) =>
+            {
+                Some(Away::Unreadable(error))
+            }
+            _ => None,
+        };
+        let has_moved = self.summary.tasks.iter().any(may_have_moved);
+        if has_moved && unreadable.is_some() {
+            self.summary.queue_away = unreadable;
+        } else if has_moved
             && let checkout::Advanced::Left(why) =
                 checkout::advance(self.project, &self.ground.branch)?
         {

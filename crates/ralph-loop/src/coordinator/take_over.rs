@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use ralph_queue::Queue;
+use ralph_queue::{Queue, Task};
 use ralph_state::{ParallelStateFile, WorkerLifecycle, WorkerRecord};
 
 use super::{Coordinator, Refused, RunError};
@@ -138,16 +138,25 @@ impl Coordinator<'_> {
     }
 
     /// Finishes in the queue what landed but is still open there.
-    pub(super) fn catch_up(&self, queue: &Queue) -> Result<(), RunError> {
+    pub(super) fn catch_up(&mut self, queue: &Queue) -> Result<(), RunError> {
         let state = self.state()?;
-        let standing = select::standing(&state, queue, &BTreeSet::new());
-        for id in &standing.done {
-            let Some((_, task)) = queue.find(id.as_str()) else { continue };
-            if let (false, Some(record)) =
-                (task.status.is_terminal(), state.get_worker(id.as_str()))
-            {
-                worker::settle(self.project, &self.ground.branch, task, record);
-            }
+        let mut landed = select::standing(&state, queue, &BTreeSet::new()).done;
+        let recorded = landed.clone();
+        landed.extend(self.landings.among(queue)?.into_keys());
+        let tasks = landed.iter().filter_map(|id| queue.find(id.as_str()));
+        let open: Vec<&Task> =
+            tasks.map(|(_, task)| task).filter(|task| !task.status.is_terminal()).collect();
+        if !open.is_empty() {
+            worker::advance_checkout(self.project, &self.ground.branch);
+        }
+        for task in open {
+            let record = state.get_worker(task.id.as_str());
+            let ended = match record.filter(|_| recorded.contains(&task.id)) {
+                Some(record) => self.project.finish_in_checkout(task, record.no_change.as_deref()),
+                // A commit alone says it, which need not be meant for a queue that git ignores.
+                None => self.project.catch_up_in_checkout(&task.id),
+            };
+            worker::tell_open(self.project, task, ended);
         }
         Ok(())
     }

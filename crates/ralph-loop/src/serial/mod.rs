@@ -264,6 +264,7 @@ impl Serial<'_> {
             self.settle_turn(session)?;
         }
         preflight::settings_seen(self.project)?;
+        self.catch_up()?;
         loop {
             if self.project.cancel.is_cancelled() {
                 self.stop(StopReason::Interrupted);
@@ -316,6 +317,17 @@ impl Serial<'_> {
                 return self.stop_beside_work();
             }
         }
+    }
+
+    /// Ends in the queue what the branch has as landed though the file, an older one, has it open.
+    fn catch_up(&self) -> Result<(), SerialError> {
+        let queue = self.project.queue.load()?;
+        for id in self.landings.borrow_mut().among(&queue)?.keys() {
+            if let Some((_, task)) = queue.find(id.as_str()) {
+                worker::tell_open(self.project, task, self.project.catch_up_in_checkout(id));
+            }
+        }
+        Ok(())
     }
 
     /// Ends what the turn of a dead run left running, and records what it made of the settings.

@@ -839,6 +839,13 @@ fn content(path: &Path) -> Option<Vec<u8>> {
 /// does the next run as long as the queue shows the task as open. What goes
 /// wrong is told and no more: the task has landed.
 pub(crate) fn settle(project: &Project, branch: &str, task: &Task, record: &WorkerRecord) {
+    advance_checkout(project, branch);
+    let ended = project.finish_in_checkout(task, record.no_change.as_deref());
+    tell_open(project, task, ended);
+}
+
+/// Fast-forwards the user's checkout, or tells why not.
+pub(crate) fn advance_checkout(project: &Project, branch: &str) {
     let left = match checkout::advance(project, branch) {
         Ok(Advanced::Yes) => None,
         Ok(Advanced::Left(why)) => Some(why.to_string()),
@@ -847,7 +854,11 @@ pub(crate) fn settle(project: &Project, branch: &str, task: &Task, record: &Work
     if let Some(why) = left {
         project.tell(Event::Note(format!("your checkout stays as it is: {why}")));
     }
-    if let Err(error) = project.finish_in_checkout(task, record.no_change.as_deref()) {
+}
+
+/// Tells if a task that landed could not be ended in the queue of the checkout.
+pub(crate) fn tell_open(project: &Project, task: &Task, ended: Result<(), WorkerError>) {
+    if let Err(error) = ended {
         project.tell(Event::Note(format!(
             "{} landed, but the queue of your checkout does not say so yet: {}",
             task.id,

@@ -31,7 +31,7 @@ use crate::project::Project;
 use crate::turn::{TakeTurnError, TurnPlace};
 use crate::{away, landing, living, own, recover, target};
 
-pub(crate) use land::settle;
+pub(crate) use land::{advance_checkout, settle, tell_open};
 use work::Finished;
 pub(crate) use work::{FOLLOW_UPS, LEFT_OUT, NOTES, phases};
 

@@ -29,7 +29,7 @@ pub(super) fn finish(context: &Context, summary: &RunSummary, run: &Run) -> Resu
         context.ui.print_json(&document(summary))?;
     } else {
         if let Some(away) = &summary.queue_away {
-            print_away(context, run, summary.place, away);
+            print_away(context, run, summary, away);
         }
         print(context, summary)?;
     }
@@ -93,16 +93,26 @@ fn away(why: &Away) -> Value {
 }
 
 /// The same for people, with what to do about it.
-fn print_away(context: &Context, run: &Run, place: WorkPlace, why: &Away) {
+fn print_away(context: &Context, run: &Run, summary: &RunSummary, why: &Away) {
     context.ui.warn(match why {
         Away::Elsewhere { .. } => format!("the run ended without its branch: {why}"),
-        Away::Unreadable(_) => format!("the run ended without its queue: {why}"),
+        Away::Unreadable(_) if summary.stopped == Some(StopReason::QueueAway) => {
+            format!("the run ended without its queue: {why}")
+        }
+        Away::Unreadable(_) => why.to_string(),
     });
+    let landed = summary.tasks.iter().filter(|task| task.outcome == Outcome::Landed).count();
+    if landed > 0 && matches!(why, Away::Unreadable(_)) {
+        context.ui.hint(format!(
+            "The branch has what landed ({}); the next run ends it in a queue from before it.",
+            counted(landed, "task")
+        ));
+    }
     match why {
         Away::Elsewhere { branch, instead } => {
             context.ui.hint(format!("`git switch {}`, then run again.", shell_word(branch)));
             // In a workspace an agent has branches of its own.
-            if let (WorkPlace::Checkout, Some(instead)) = (place, instead) {
+            if let (WorkPlace::Checkout, Some(instead)) = (summary.place, instead) {
                 context.ui.hint(format!(
                     "If the agent committed on `{instead}`: `git merge {}` after the switch.",
                     shell_word(instead)

@@ -1,6 +1,6 @@
 //! Tasks that the queue has open again though they landed: a file that was saved late.
 
-use super::{Books, Remote, Scene};
+use super::{Books, PATIENCE, Remote, Scene};
 
 /// The queue as it was before anything ran.
 fn earlier_queue(scene: &Scene) -> String {
@@ -32,10 +32,12 @@ fn a_queue_that_is_saved_late_has_nothing_done_twice() {
         let scene = two_of_three(Remote::None, Books::Tracked, first);
         let ran = scene.ralph(&[&["run", "loop"], second].concat());
         assert!(
-            ran.success().stderr.contains("RQ-0001 has landed as"),
+            ran.success().stderr.contains("RQ-0001 has landed, and the queue had it open"),
             "{first:?} {second:?}: {ran}"
         );
-        assert!(ran.stderr.contains("`ralph task done RQ-0001`"), "{ran}");
+        assert!(!ran.stderr.contains("`ralph task done RQ-0001`"), "{ran}");
+        let queue = earlier_queue(&scene);
+        assert_eq!((queue.matches("\"done\"").count(), queue.contains("by hand")), (3, true));
         let landed: Vec<usize> = scene.landed().into_values().collect();
         assert_eq!((landed, scene.log("turns").len()), (vec![1, 1, 1], 3), "{first:?} {second:?}");
     }
@@ -59,8 +61,6 @@ fn every_command_says_the_same_of_it_and_one_puts_it_right() {
         let scene = two_of_three(Remote::None, Books::Tracked, way);
         let says = "RQ-0001  has landed as";
         assert!(scene.ralph(&["queue", "explain"]).success().stdout.contains(says));
-        let one = scene.ralph(&["run", "one", "--id", "RQ-0001"]);
-        assert!(one.exited(3).stderr.contains("`RQ-0001` has landed as"), "{one}");
         let dry = scene.ralph(&["run", "loop", "--parallel", "2", "--dry-run"]);
         assert!(dry.success().stdout.contains("RQ-0001  not in this run: has landed as"), "{dry}");
         let claimed = scene.ralph(&["queue", "claim", "--id", "RQ-0001", "--owner", "me"]);
@@ -74,8 +74,37 @@ fn every_command_says_the_same_of_it_and_one_puts_it_right() {
         assert!(doctor.exited(3).stdout.contains("`ralph task done RQ-0002`"), "{doctor}");
         scene.ralph(&["task", "done", "RQ-0002"]).success();
         scene.ralph(&["doctor"]).success();
-        scene.ralph(&["run", "loop"]).success();
+        // What is committed so is more than a file that is older: it is left to the user.
+        let scene = two_of_three(Remote::None, Books::Tracked, way);
+        scene.commit("The queue, by hand");
+        let one = scene.ralph(&["run", "one", "--id", "RQ-0001"]);
+        assert!(one.exited(3).stderr.contains("`RQ-0001` has landed as"), "{one}");
+        let ran = scene.ralph(&["run", "loop"]);
+        assert!(ran.success().stderr.contains("`ralph task done RQ-0001`"), "{ran}");
         assert_eq!(scene.log("turns").len(), 3);
+    }
+}
+
+/// The queue cannot be read while a task lands, and is the one from before when it can.
+#[test]
+fn a_queue_that_was_broken_while_a_task_landed_has_it_done_after_all() {
+    for (remote, books) in [Remote::Bare, Remote::None]
+        .into_iter()
+        .flat_map(|remote| [Books::Tracked, Books::Ignored].map(|books| (remote, books)))
+    {
+        let scene = Scene::new(remote, books);
+        scene.act(&[("RQ-0001", "at_work; echo x > x.txt")]).tasks(2);
+        let before = earlier_queue(&scene);
+        let run = scene.start(&["run", "loop", "--parallel", "1", "--max-tasks", "1"]);
+        scene.wait_for_agent("RQ-0001");
+        scene.sandbox.write(scene.dir.join(".ralph/queue.jsonc"), "{ \"tasks\": [");
+        scene.go_on();
+        let ran = run.wait(PATIENCE);
+        assert!(ran.success().stderr.contains("The branch has what landed (1 task)"), "{ran}");
+        scene.sandbox.write(scene.dir.join(".ralph/queue.jsonc"), before);
+        scene.ralph(&["run", "loop", "--parallel", "1"]).success();
+        assert_eq!(scene.log("turns").len(), 2, "{remote:?} {books:?}: each agent was asked once");
+        scene.all_landed(2);
     }
 }
 
