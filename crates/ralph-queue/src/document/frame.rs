@@ -10,6 +10,7 @@ use ralph_state::TaskId;
 
 use super::draft::{Piece, pieces};
 use super::patch::Patch;
+use super::sequence::after_newline;
 use super::style::{Style, indentation_at};
 use super::{Document, SpliceError, syntax};
 use crate::value::{Map, Value};
@@ -62,15 +63,6 @@ pub(crate) struct FloatingChange<'a> {
     pub(crate) other: &'a [Floating<'a>],
     /// Which of those come.
     pub(crate) added: BTreeSet<usize>,
-}
-
-/// Where comments go that come.
-#[derive(Clone, Copy)]
-enum Places {
-    /// Where one goes that they take the place of, if there is one.
-    OfThoseThatGo,
-    /// On lines of their own.
-    OfTheirOwn,
 }
 
 /// How often each of the comments occurs.
@@ -185,19 +177,46 @@ impl Document {
             *wanted.entry(identity(change.other[*index].text)).or_default() += 1;
         }
         wanted.retain(|_, count| *count > 0);
-        let changed = self.with_floating_at(change, Places::OfThoseThatGo)?;
+        let changed = self.with_floating_here(change)?;
         if counts(&changed.floating()) == wanted {
             return Ok(changed);
         }
         // In a cramped layout one of them would be taken for a task's, or be part of another.
-        self.with_floating_at(change, Places::OfTheirOwn)
+        self.parted()?.with_floating_here(change)
     }
 
-    fn with_floating_at(
-        &self,
-        change: &FloatingChange<'_>,
-        places: Places,
-    ) -> Result<Self, SpliceError> {
+    /// The same with each comment between tasks on lines of its own, and apart from the task that
+    /// follows: so it stays nobody's, whatever comes or goes around it.
+    fn parted(&self) -> Result<Self, SpliceError> {
+        let newline = Style::house(&self.text).newline;
+        let indent = self.spans.first().map_or("", |it| indentation_at(&self.text, it.start, ""));
+        let floating = self.floating();
+        let mut text = String::with_capacity(self.text.len() + 256);
+        let mut done = 0;
+        for (index, Floating { spot, range, .. }) in floating.iter().enumerate() {
+            if !matches!(spot, Spot::Before(_) | Spot::EndOfList) {
+                continue;
+            }
+            text.push_str(&self.text[done..range.start]);
+            if !text.trim_end_matches([' ', '\t']).ends_with(['\n', '\r']) {
+                text.push_str(newline);
+                text.push_str(indent);
+            }
+            text.push_str(&self.text[range.clone()]);
+            done = range.end;
+            let is_last = floating.get(index + 1).is_none_or(|next| next.spot != *spot);
+            let rest = after_newline(&self.text[done..]);
+            let is_apart = after_newline(rest).len() < rest.len();
+            if is_last && !is_apart && *spot != Spot::EndOfList {
+                text.push_str(newline);
+            }
+        }
+        text.push_str(&self.text[done..]);
+        self.reread(text)
+    }
+
+    /// The same, each comment where one goes that it takes the place of, if there is one.
+    fn with_floating_here(&self, change: &FloatingChange<'_>) -> Result<Self, SpliceError> {
         let own = self.floating();
         let mut gone = change.gone.clone();
         let (mut stays, mut goes) = (Vec::new(), BTreeSet::new());
@@ -211,10 +230,7 @@ impl Document {
             }
         }
         let mut edits: Vec<(Range<usize>, String)> = Vec::new();
-        let changed = match places {
-            Places::OfThoseThatGo => self.changed(&own, &goes, change),
-            Places::OfTheirOwn => BTreeMap::new(),
-        };
+        let changed = self.changed(&own, &goes, change);
         for (added, index) in &changed {
             goes.remove(index);
             edits.push((own[*index].range.clone(), change.other[*added].text.to_owned()));

@@ -445,7 +445,7 @@ impl Writer<'_> {
 }
 
 /// What follows the first line break, if only white space stands before it.
-fn after_newline(text: &str) -> &str {
+pub(super) fn after_newline(text: &str) -> &str {
     let rest = text.trim_start_matches([' ', '\t']);
     rest.strip_prefix("\r\n").or(rest.strip_prefix(['\n', '\r'])).unwrap_or(text)
 }

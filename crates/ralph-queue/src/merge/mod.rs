@@ -917,6 +917,33 @@ pub(crate) mod tests {
         }
     }
 
+    #[test]
+    fn a_comment_on_the_line_of_the_bracket_stays_nobodys_when_another_comes() {
+        let file = |comment: &str, tasks: &str| {
+            format!("{{\"version\": 1, \"tasks\": [/* one */{comment}\n{tasks}]}}")
+        };
+        let [first, second] =
+            ["RQ-0001", "RQ-0002"].map(|id| format!("{{\"id\": \"{id}\", \"title\": \"{id}\"}},"));
+        let base = file("// two", &format!("{first}{second}"));
+        let ours = file("// two, ours", &second);
+        let theirs = file(
+            "// two, theirs",
+            &format!("{}{second}", first.replace("},", ", \"tags\": [\"a\"]},")),
+        );
+        for (ours, theirs) in [(&ours, &theirs), (&theirs, &ours)] {
+            let merged = three_way(&base, ours, theirs).unwrap().text;
+            assert_eq!(
+                comments(&merged)[&None],
+                ["/*one*/", "//two,ours", "//two,theirs"],
+                "{merged}"
+            );
+            for side in [ours, theirs] {
+                let again = three_way(&base, &merged, side).unwrap().text;
+                assert_eq!(comments(&again), comments(&merged), "{again}");
+            }
+        }
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
