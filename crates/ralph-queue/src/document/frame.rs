@@ -389,6 +389,10 @@ impl Document {
             _ => None,
         };
         match line_end(end) {
+            // Side by side, an old line end and a new one would be a single one.
+            Some(next) if text[..start].ends_with('\r') && text[next..].starts_with('\n') => {
+                start..end
+            }
             Some(end) if own_start => {
                 let blank_before =
                     text[..start].trim_end_matches([' ', '\t']).strip_suffix('\n').is_some_and(

@@ -944,6 +944,17 @@ pub(crate) mod tests {
         }
     }
 
+    #[test]
+    fn a_comment_between_line_ends_of_two_kinds_leaves_both() {
+        let task = r#"{"id": "RQ-0001", "title": "A"}"#;
+        let base = format!("{{\"version\": 1, \"tasks\": [\r// one\r/* two */\n\n{task}]}}");
+        let (ours, theirs) = (base.replace("\"A\"", "\"B\""), base.replace("/* two */", ""));
+        for (ours, theirs) in [(&ours, &theirs), (&theirs, &ours)] {
+            let merged = three_way(&base, ours, theirs).unwrap().text;
+            assert_eq!(comments(&merged)[&None], ["//one"], "{merged:?}");
+        }
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
