@@ -623,7 +623,11 @@ impl From<SettleError> for CliError {
             SettleError::ChangedSince { .. } => {
                 (ErrorKind::Conflict, "`ralph queue resolve` lists what is left.")
             }
-            _ => (ErrorKind::Refused, "Change it by hand, then `git add` the file."),
+            _ => (
+                ErrorKind::Refused,
+                "`ralph queue resolve` lists both values; put one there by hand, then `git add` the \
+                 file.",
+            ),
         };
         Self::new(kind, error).hint(hint)
     }

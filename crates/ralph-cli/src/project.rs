@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ralph_config::trust::TrustStore;
-use ralph_config::{Config, Overrides, Resolved, Sources};
+use ralph_config::{Config, Overrides, QueueConfig, Resolved, Sources};
 use ralph_git::{GitEnv, Head, Repo};
 use ralph_loop::landing::TASK_TRAILER;
 use ralph_loop::select::Standing;
@@ -14,12 +14,13 @@ use ralph_queue::delta::{Fate, Touched};
 use ralph_queue::document::Reading;
 use ralph_queue::journal::{Origin, UndoError, Which};
 use ralph_queue::lease::Leases;
+use ralph_queue::merge::Settled;
 use ralph_queue::runnability::{DoingFirst, Drafts, Selection, TaskReport};
 use ralph_queue::settle::{Take, Undecided};
 use ralph_queue::validate::Rules;
 use ralph_queue::{
     Document, Edit, EditError, Edited, IdMarks, IdRules, LegacyLock, LoadError, ParseError, Place,
-    Previewed, Queue, QueueFiles, Task, UpdateError,
+    Previewed, Queue, QueueFiles, Task, Terms, UpdateError,
 };
 use ralph_state::file::Saved;
 use ralph_state::session::{SessionFile, session_file_path};
@@ -184,30 +185,44 @@ impl Project {
         }
     }
 
-    /// Puts in order what a merge left, the tasks of `finished` as finished; of no request, and
-    /// nothing to undo.
-    pub(crate) fn mend(&self, context: &Context, finished: &[TaskId]) -> Result<(), CliError> {
+    /// Puts in order what a merge left; of no request, and nothing to undo. Returns the revision
+    /// after it.
+    pub(crate) fn mend(&self, context: &Context, settled: &Settled) -> Result<String, CliError> {
         let files = QueueFiles { origin: Origin::Merge, ..self.files.clone() };
         let mended = files.edit(context.clock.now(), |edit| {
-            for id in finished {
+            for id in &settled.finished {
                 edit.close_reopened(id);
+            }
+            for id in &settled.reopened {
+                edit.keep_reopened(id);
             }
             Ok::<_, EditError>(())
         })?;
-        self.saved(context, mended).map(drop)
+        Ok(self.saved(context, mended)?.rev)
     }
 
     /// Settles places in conflict, as [`QueueFiles::settle`].
     pub(crate) fn settle_conflicts(
         &self,
         context: &Context,
+        terms: &Terms,
         asked: &[(Place, Undecided)],
         side: Take,
     ) -> Result<Edited<()>, CliError> {
         let now = context.clock.now();
         let permit = |touched: &[Touched]| self.may_change(context, touched, now);
-        let edited = self.files.settle(now, &context.terms(), (asked, side), permit)?;
-        self.saved(context, edited)
+        let edited = self.files.settle(now, terms, (asked, side), permit);
+        self.saved(context, edited.map_err(not_settled)?)
+    }
+
+    /// Shows what settling them would change.
+    pub(crate) fn preview_settled(
+        &self,
+        context: &Context,
+        asked: &[(Place, Undecided)],
+        side: Take,
+    ) -> Result<Previewed<()>, CliError> {
+        self.files.preview_settle(context.clock.now(), asked, side).map_err(not_settled)
     }
 
     fn saved<R>(&self, context: &Context, edited: Edited<R>) -> Result<Edited<R>, CliError> {
@@ -532,14 +547,7 @@ pub(crate) fn queue_files(
     let holder = context.holder(command);
     let mut files = QueueFiles::new(root.join(&config.file), root.join(&config.done_file), holder);
     files.lock_wait = context.lock_wait()?.unwrap_or(files.lock_wait);
-    files.rules = Rules {
-        ids: IdRules {
-            prefix: config.id_prefix.clone(),
-            width: config.id_width.into(),
-            ..IdRules::default()
-        },
-        max_dependency_depth: usize::try_from(config.max_dependency_depth).unwrap_or(usize::MAX),
-    };
+    files.rules = rules(config);
     files.legacy_lock = Some(LegacyLock {
         directory: root.join(RALPH_DIR).join("lock"),
         is_alive: Arc::new(|pid| ralph_process::identity_of(pid).is_some()),
@@ -547,9 +555,33 @@ pub(crate) fn queue_files(
     Ok(files)
 }
 
+/// What a queue is checked by.
+pub(crate) fn rules(config: &QueueConfig) -> Rules {
+    Rules {
+        ids: IdRules {
+            prefix: config.id_prefix.clone(),
+            width: config.id_width.into(),
+            ..IdRules::default()
+        },
+        max_dependency_depth: usize::try_from(config.max_dependency_depth).unwrap_or(usize::MAX),
+    }
+}
+
 /// Identifies the content of both files; a script compares it with what it read before.
 pub(crate) fn revision(queue: &Queue) -> String {
     queue.revision()
+}
+
+fn not_settled<E: Into<CliError>>(error: UpdateError<E>) -> CliError {
+    let is_invalid = matches!(error, UpdateError::Invalid { .. });
+    let error = CliError::from(error);
+    if !is_invalid {
+        return error;
+    }
+    error.instead(
+        "Nothing was changed. `ralph queue resolve` lists the conflicts, and `--take SIDE ID` \
+         settles those of one task; or change what names the task, then repeat the command.",
+    )
 }
 
 /// What is asked when the next task is chosen beside what `standing` keeps from others.

@@ -208,6 +208,18 @@ impl<'a> Edit<'a> {
         }
     }
 
+    /// Takes it for open for good: what is new in the copy of the done file goes to that of the
+    /// queue file.
+    pub fn keep_reopened(&mut self, id: &TaskId) {
+        if self.reopened.remove(id)
+            && let (Some(open), Some(done)) =
+                (self.queue.position(id.as_str()), self.done.position(id.as_str()))
+        {
+            let copy = self.done.take(done);
+            self.absorb((Place::Queue, open), &copy);
+        }
+    }
+
     fn leave_to_done(&mut self, copy: &Block) {
         if let Some(at) = self.done.position(copy.task().id.as_str()) {
             self.absorb((Place::Done, at), copy);

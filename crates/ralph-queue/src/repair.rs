@@ -1,5 +1,6 @@
 //! What is wrong with a queue, mended as far as that can be done without guessing.
 
+use std::cmp::{Ordering, Reverse};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use ralph_state::{TaskId, Timestamp};
@@ -14,17 +15,19 @@ impl Edit<'_> {
     /// Mends what [`crate::Queue::validate`] finds, and touches nothing else. What it takes out of a task
     /// is kept in a note; a task that has to get another id keeps the old one as an alias.
     ///
-    /// Of the same task twice the version changed last stays, of two the finished one, with what only
+    /// Of the same task twice the version changed last stays, see [`later_first`], with what only
     /// the others have; what differs in them is kept in a note. Of two tasks with one id the older
     /// keeps it, and references mean that one. Cycles and wrong wishes for an agent stay.
-    pub fn repair(&mut self, rules: &Rules) -> Result<(), EditError> {
-        self.separate(rules)?;
+    ///
+    /// Returns the tasks that were open in one copy, and are finished as the later one has it.
+    pub fn repair(&mut self, rules: &Rules) -> Result<Vec<TaskId>, EditError> {
+        let closed = self.separate(rules)?;
         let spliced = self.splice().map_err(EditError::Splice)?;
         let queue = spliced.queue.as_ref().unwrap_or(self.queue.document());
         let done = spliced.done.as_ref().unwrap_or(self.done.document());
         let problems = validate::documents(queue, done, rules);
         if problems.is_empty() {
-            return Ok(());
+            return Ok(closed);
         }
         let known = Known::of([queue, done]);
         let now = self.now();
@@ -48,7 +51,8 @@ impl Edit<'_> {
             such.filter_map(|problem| problem.task.as_ref())
         };
         self.reopen(&with("not_finished").cloned().collect());
-        self.renumber(with("id_format"), rules)
+        self.renumber(with("id_format"), rules)?;
+        Ok(closed)
     }
 
     /// For each problem where the tasks are that it may be about.
@@ -71,8 +75,9 @@ impl Edit<'_> {
         problems.iter().map(|problem| of(problem).unwrap_or_default()).collect()
     }
 
-    /// Sees to it that no two tasks have one id. Rejected ones may.
-    fn separate(&mut self, rules: &Rules) -> Result<(), EditError> {
+    /// Sees to it that no two tasks have one id; rejected ones may. Returns what
+    /// [`Self::repair`] does.
+    fn separate(&mut self, rules: &Rules) -> Result<Vec<TaskId>, EditError> {
         let mut by_id: Vec<(&str, (Place, usize))> = Vec::new();
         for (place, draft) in [(Place::Queue, &self.queue), (Place::Done, &self.done)] {
             let tasks = draft.ids_and_statuses().enumerate();
@@ -89,21 +94,12 @@ impl Edit<'_> {
                 Place::Queue => self.queue.task(index),
                 Place::Done => self.done.task(index),
             };
-            // The oldest first; of its versions the latest, then a finished one before the others,
-            // then that of the done file.
-            let time = |text: &Option<String>| text.as_ref()?.parse::<Timestamp>().ok();
-            // A finished one is as late as its end: a move to the done file says nothing new.
-            let changed = |task: &Task| {
-                let changed = time(&task.updated_at);
-                let end = time(&task.completed_at).filter(|_| task.status.is_terminal());
-                (end.or(changed), changed)
-            };
+            // The oldest first; of its versions the latest, then that of the done file.
             places.sort_by(|a, b| {
                 let (first, second) = (task(*a), task(*b));
                 (&first.created_at, &first.title)
                     .cmp(&(&second.created_at, &second.title))
-                    .then_with(|| changed(second).cmp(&changed(first)))
-                    .then_with(|| second.status.is_terminal().cmp(&first.status.is_terminal()))
+                    .then_with(|| later_first(first, second))
                     .then_with(|| b.0.cmp(&a.0))
             });
             let mut others = Vec::new();
@@ -125,12 +121,20 @@ impl Edit<'_> {
                 draft.task_mut(index).give_id(id);
             }
         }
+        let mut closed = Vec::new();
         for ((place, index), kept) in superfluous.iter().rev() {
             let copy = match place {
                 Place::Queue => self.queue.block(*index),
                 Place::Done => self.done.block(*index),
             };
             self.absorb(*kept, &copy);
+            let kept = match kept {
+                (Place::Queue, index) => self.queue.task(*index),
+                (Place::Done, index) => self.done.task(*index),
+            };
+            if kept.status.is_terminal() && !copy.task().status.is_terminal() {
+                closed.push(kept.id.clone());
+            }
         }
         for (place, index) in superfluous.into_keys().rev() {
             match place {
@@ -138,7 +142,8 @@ impl Edit<'_> {
                 Place::Done => self.done.take(index),
             };
         }
-        Ok(())
+        closed.sort();
+        Ok(closed)
     }
 
     /// Gives tasks ids of the right form; those that name them follow.
@@ -184,6 +189,21 @@ impl Edit<'_> {
             self.queue.insert_block(self.queue.len(), block);
         }
     }
+}
+
+/// Of two versions of one task the one that is to stay first: that which was changed last. A
+/// finished one is as late as its end, since a move to the done file says nothing new, and an open
+/// one that has the time of that end was opened again after it.
+pub(crate) fn later_first(one: &Task, other: &Task) -> Ordering {
+    let time = |text: &Option<String>| text.as_ref()?.parse::<Timestamp>().ok();
+    let lateness = |task: &Task| {
+        let (changed, end) = (time(&task.updated_at), time(&task.completed_at));
+        let is_open = !task.status.is_terminal();
+        let known = if is_open { changed.max(end) } else { end.or(changed) };
+        (known, is_open && known.is_some(), changed)
+    };
+    let key = |task: &Task| (Reverse(lateness(task)), Reverse(task.status.is_terminal()));
+    key(one).cmp(&key(other))
 }
 
 /// The ids that are there, and those that were.

@@ -1,5 +1,6 @@
 //! A queue on two branches: merged by git, mended after git, checked in CI.
 
+use ralph_testkit::Ran;
 use serde_json::json;
 
 use crate::{Desk, RALPH, parse};
@@ -36,8 +37,12 @@ fn merge(desk: &Desk) -> Option<i32> {
 
 /// A line of the shell with `ralph` on the `PATH`; its exit code.
 fn with_ralph(desk: &Desk, line: &str) -> Option<i32> {
+    ran_with_ralph(desk, line).code
+}
+
+fn ran_with_ralph(desk: &Desk, line: &str) -> Ran {
     let bin = std::path::Path::new(RALPH).parent().expect("a directory").display().to_string();
-    desk.sh(&format!("PATH=\"{bin}:$PATH\"; {line}")).code
+    desk.sh(&format!("PATH=\"{bin}:$PATH\"; {line}"))
 }
 
 fn check_merged(desk: &Desk) {
@@ -491,7 +496,8 @@ fn what_one_side_opens_again_and_the_other_archives_stays_open() {
         desk.ralph(&["queue", "archive"]).success();
         desk.commit_all("ours");
         let merged = merge(&desk);
-        if !has_driver || merged != Some(0) {
+        let is_resolved = !has_driver || merged != Some(0);
+        if is_resolved {
             desk.ralph(&["queue", "resolve"]).success();
         }
         let shown = desk.json(&["task", "show", "RQ-0001"])["task"].clone();
@@ -499,10 +505,106 @@ fn what_one_side_opens_again_and_the_other_archives_stays_open() {
         assert_eq!(desk.ralph(&["queue", "next"]).success().stdout, "RQ-0001\n");
         // An edit of another task leaves it open.
         desk.ralph(&["task", "edit", "tags", "x", "RQ-0002"]).success();
-        desk.ralph(&["queue", "repair"]).success();
+        if !is_resolved {
+            desk.ralph(&["queue", "repair"]).success();
+        }
         assert_eq!(desk.json(&["task", "show", "RQ-0001"])["task"]["status"], "todo");
         desk.ralph(&["queue", "validate"]).success();
     }
+}
+
+#[test]
+fn what_two_right_edits_make_wrong_is_told_by_the_merge_and_by_resolve() {
+    let desk = Desk::bare();
+    desk.ralph(&["init", "--merge-driver"]).success();
+    desk.add("one", &[]);
+    desk.add("two", &[]);
+    desk.commit_all("base");
+    desk.git(&["switch", "-qc", "other"]);
+    desk.ralph(&["task", "edit", "depends_on", "RQ-0001", "RQ-0002"]).success();
+    desk.commit_all("theirs");
+    desk.git(&["switch", "-q", "main"]);
+    desk.ralph(&["task", "edit", "depends_on", "RQ-0002", "RQ-0001"]).success();
+    desk.commit_all("ours");
+    let merged = ran_with_ralph(&desk, "git merge -q --no-edit other");
+    let wrong = "RQ-0001: depends on itself: RQ-0001 -> RQ-0002 -> RQ-0001";
+    let told =
+        format!("warning: the merged queue has 1 error: {wrong}\nhint: `ralph queue resolve`");
+    assert!(merged.success().stderr.contains(&told), "{merged}");
+    let ran = desk.ralph(&["queue", "resolve"]);
+    let hint = "`ralph task edit depends_on IDS RQ-0001`";
+    assert!(ran.success().stderr.contains(wrong) && ran.stderr.contains(hint), "{ran}");
+    desk.ralph(&["task", "edit", "depends_on", "", "RQ-0001"]).success();
+    let ran = desk.ralph(&["queue", "resolve"]);
+    assert_eq!(ran.success().stderr, "There is nothing to resolve.\n");
+}
+
+#[test]
+fn a_resolve_that_is_refused_writes_nothing() {
+    let desk = Desk::bare();
+    desk.ralph(&["init"]).success();
+    desk.write(".ralph/config.jsonc", r#"{"version": 2, "queue": {"finish": "archive"}}"#);
+    desk.add("one", &[]);
+    desk.add("two", &[]);
+    desk.commit_all("base");
+    desk.git(&["switch", "-qc", "other"]);
+    desk.ralph(&["task", "done", "RQ-0001"]).success();
+    desk.ralph(&["task", "edit", "title", "zwei", "RQ-0002"]).success();
+    desk.commit_all("theirs");
+    desk.git(&["switch", "-q", "main"]);
+    desk.ralph(&["task", "edit", "tags", "mine", "RQ-0001"]).success();
+    desk.ralph(&["task", "edit", "title", "due", "RQ-0002"]).success();
+    desk.commit_all("ours");
+    assert_eq!(merge(&desk), Some(1));
+    let refused = |args: &[&str], exit, code: &str| {
+        let files = || [".ralph/queue.jsonc", ".ralph/done.jsonc"].map(|name| desk.read(name));
+        let before = files();
+        assert_eq!(desk.error(&[&["queue", "resolve"], args].concat(), exit)["code"], code);
+        assert_eq!(files(), before, "{args:?}");
+    };
+    // While there are markers, and once git has made a queue of it that is still to be put in order.
+    refused(&["--if-rev", "x"], 4, "conflict");
+    refused(&["--take", "ours", "RQ-0009"], 2, "not_found");
+    desk.sh("git show :2:.ralph/queue.jsonc > .ralph/queue.jsonc").success();
+    refused(&["RQ-0009"], 2, "not_found");
+    refused(&["--take", "theirs", "--if-rev", "x"], 4, "conflict");
+    refused(&["--take", "theirs", "RQ-0001"], 3, "refused");
+
+    let rev = desk.json(&["queue", "list"])["rev"].as_str().expect("text").to_owned();
+    let ran = desk.ralph(&["queue", "resolve", "--take", "theirs", "--if-rev", &rev]);
+    assert!(ran.success().stderr.contains("RQ-0002: title is \"zwei\" now.\n"), "{ran}");
+    let shown = desk.json(&["task", "show", "RQ-0001"])["task"].clone();
+    assert_eq!((&shown["status"], &shown["tags"]), (&json!("done"), &json!(["mine"])));
+}
+
+#[test]
+fn a_side_that_would_break_the_queue_is_refused_with_a_way_on() {
+    let desk = Desk::bare();
+    desk.ralph(&["init", "--merge-driver"]).success();
+    desk.add("one", &[]);
+    desk.commit_all("base");
+    desk.git(&["switch", "-qc", "other"]);
+    desk.ralph(&["task", "edit", "title", "uno", "RQ-0001"]).success();
+    desk.add("two", &["--depends-on", "RQ-0001"]);
+    desk.commit_all("theirs");
+    desk.git(&["switch", "-q", "main"]);
+    desk.ralph(&["task", "reject", "RQ-0001"]).success();
+    desk.ralph(&["queue", "archive"]).success();
+    desk.write(".ralph/done.jsonc", "{\"version\": 1, \"tasks\": []}\n");
+    desk.commit_all("ours");
+    assert_eq!(merge(&desk), Some(1));
+    let before = desk.read(".ralph/queue.jsonc");
+    for args in [&["--dry-run"][..], &[]] {
+        let args = [&["queue", "resolve", "--take", "ours"], args].concat();
+        let error = desk.error(&args, 3);
+        assert_eq!(
+            (&error["code"], &error["next"]),
+            (&json!("refused"), &json!("ralph queue resolve"))
+        );
+        assert_eq!(desk.read(".ralph/queue.jsonc"), before);
+    }
+    let ran = desk.ralph(&["queue", "resolve", "--take", "theirs"]);
+    assert!(ran.success().stderr.contains("RQ-0001 stays.\n"), "{ran}");
 }
 
 #[test]

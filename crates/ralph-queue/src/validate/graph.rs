@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
 use super::{Fault, Located, error, warning};
+use crate::repair::later_first;
 use crate::task::{Glance, Status, Task};
 
 /// The tasks that a task names.
@@ -70,9 +71,12 @@ fn index<'a>(
 fn shared_id(first: Located<'_>, second: Located<'_>) -> String {
     let (id, file) = (second.id(), first.place.as_str());
     if second.task().is_version_of(first.task()) {
+        let (first, second) = (first.task(), second.task());
+        let kept = if later_first(first, second).is_gt() { second } else { first };
+        let fate = if kept.status.is_terminal() { "is finished" } else { "stays open" };
         return format!(
             "the task `{id}` is in the {file} file, too, as another version; `ralph queue repair` \
-             makes one of both, with the status of the later"
+             makes one of both, which {fate}"
         );
     }
     let remedy = if first.place == second.place {

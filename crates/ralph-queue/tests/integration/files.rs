@@ -376,3 +376,37 @@ fn of_one_task_twice_the_later_copy_stays_and_that_is_told() {
     assert_eq!((all.as_str(), task.tags), ("RQ-0001:done RQ-0002:todo", vec!["x".into()]));
     assert_eq!(task.notes, ["how", "Another copy of this task had `priority`: \"high\""]);
 }
+
+#[test]
+fn a_repair_closes_no_task_that_was_opened_again_and_says_what_it_closes() {
+    let root = tempfile::tempdir().unwrap();
+    let files = files(root.path());
+    let end = r#""status": "done", "completed_at": "2026-02-01T00:00:00Z""#;
+    let at = |text: String, time: &str| {
+        let old = "\"updated_at\": \"2026-01-01T00:00:00Z";
+        assert!(text.contains(old));
+        text.replace(old, &format!("\"updated_at\": \"2026-{time}T00:00:00Z"))
+    };
+    // It ended in February, and was moved to the done file in April.
+    let done = at(text(&[end]), "04-01");
+    let repaired = |open: String| {
+        fs::write(&files.queue, open).unwrap();
+        fs::write(&files.done, &done).unwrap();
+        let problems = files.load().unwrap().validate(&files.rules);
+        let previewed = files.preview(now(), |edit| edit.repair(&Rules::default())).unwrap();
+        let after = previewed.after;
+        let closed: Vec<String> = previewed.value.iter().map(ToString::to_string).collect();
+        let told = problems.first().map(|problem| problem.message.clone()).unwrap_or_default();
+        (ids(after.tasks().chain(after.done_tasks())), closed, told)
+    };
+    let new = r#""notes": ["again"]"#;
+    let with_end = r#""notes": ["again"], "completed_at": "2026-02-01T00:00:00Z""#;
+    for open in [at(text(&[new]), "02-01"), at(text(&[new]), "03-01"), text(&[with_end])] {
+        let (all, closed, told) = repaired(open);
+        assert_eq!((all.as_str(), closed), ("RQ-0001:todo", Vec::new()));
+        assert!(told.ends_with("makes one of both, which stays open"), "{told}");
+    }
+    let (all, closed, told) = repaired(text(&[new]));
+    assert_eq!((all.as_str(), closed), ("RQ-0001:done", vec!["RQ-0001".to_owned()]));
+    assert!(told.ends_with("makes one of both, which is finished"), "{told}");
+}

@@ -190,7 +190,7 @@ fn a_task_left_behind_is_a_warning_and_a_stranger_is_an_error() {
         &queue.replace("\"updated_at\": \"2026-01-01", "\"updated_at\": \"2026-01-03"),
         Some(&left),
         &expect![[r#"
-            done:4:12 error RQ-0001 id duplicate_id: the task `RQ-0001` is in the queue file, too, as another version; `ralph queue repair` makes one of both, with the status of the later
+            done:4:12 error RQ-0001 id duplicate_id: the task `RQ-0001` is in the queue file, too, as another version; `ralph queue repair` makes one of both, which stays open
         "#]],
     );
     check(

@@ -1,16 +1,17 @@
 //! `ralph queue merge-driver|resolve|check`: a queue on several branches.
 
-use std::path::{Path, PathBuf};
+use std::collections::HashSet;
+use std::path::Path;
 use std::time::Duration;
 
 use ralph_config::Overrides;
 use ralph_git::Repo;
-use ralph_queue::conflict::{self, Loss};
+use ralph_queue::conflict::{self, Loss, Sides};
 use ralph_queue::merge::{Conflict, Merged, Settled};
 use ralph_queue::settle::{Merges, Take, Undecided};
-use ralph_queue::{Document, IdMarks, Place, Queue, Severity};
+use ralph_queue::{Document, IdMarks, Place, Problem, Queue, Rules, Severity, Terms, UpdateError};
 use ralph_state::file::{Durability, FileLock, replace};
-use ralph_state::{Clock as _, Store, TaskId};
+use ralph_state::{Store, TaskId};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -19,10 +20,10 @@ use crate::args::{CheckArgs, MergeDriverArgs, ResolveArgs, Side};
 use crate::commands::edited::Report;
 use crate::commands::input;
 use crate::context::Context;
-use crate::error::{CliError, ErrorKind, Exit};
-use crate::project::{Project, RALPH_DIR, find_root, shared_dir, sources};
+use crate::error::{CliError, ErrorKind, Exit, problem_line};
+use crate::project::{Project, RALPH_DIR, find_root, rules, shared_dir, sources};
 use crate::render::envelope::Schema;
-use crate::render::{pathspec, shell_word};
+use crate::render::{counted, pathspec, shell_word};
 use crate::ui::{BOLD, RED, Text};
 
 /// How many conflicts are told in the middle of what git says.
@@ -42,9 +43,10 @@ fn drive(context: &Context, args: &MergeDriverArgs) -> Result<Exit, CliError> {
     let name = args.name.as_deref().unwrap_or(&args.ours);
     let (text, exit) = match conflict::drive(&base, &ours, &theirs) {
         Ok(mut merged) => {
-            let settled = finished(context, args, &theirs, &mut merged);
+            let pair = DoneFiles::of(context, args, &theirs);
+            let settled = pair.as_ref().map(|pair| pair.settle(&mut merged)).unwrap_or_default();
             if context.ui.wants_json() {
-                print_json(context, &[(name, &merged)], &[], false)?;
+                print_json(context, &[(name, &merged)], (&[], &[]), false)?;
             }
             tell_renumbered(context, &merged.renumbered);
             tell_reopened(context, settled.reopened);
@@ -65,6 +67,14 @@ fn drive(context: &Context, args: &MergeDriverArgs) -> Result<Exit, CliError> {
                     context.ui.say(format_args!("{}: {more} more", name.display()));
                 }
             }
+            let errors = pair.as_ref().map(|pair| pair.errors(&ours, &merged)).unwrap_or_default();
+            if let Some(first) = errors.first() {
+                context.ui.warn(format_args!(
+                    "the merged queue has {}: {}",
+                    counted(errors.len(), "error"),
+                    problem_line(first)
+                ));
+            }
             if let Err(error) = note(context, name, &merged) {
                 // The file is what git waits for.
                 context.ui.warn(format_args!(
@@ -74,6 +84,11 @@ fn drive(context: &Context, args: &MergeDriverArgs) -> Result<Exit, CliError> {
             }
             if !merged.conflicts.is_empty() {
                 context.ui.hint("`ralph queue resolve` lists them all, and can take either side.");
+            } else if !errors.is_empty() {
+                context.ui.hint(
+                    "`ralph queue resolve` puts in order what can be, and says what to do about \
+                     the rest.",
+                );
             }
             let exit = if merged.conflicts.is_empty() { Exit::Done } else { Exit::Failed };
             (merged.text, exit)
@@ -88,38 +103,78 @@ fn drive(context: &Context, args: &MergeDriverArgs) -> Result<Exit, CliError> {
     Ok(exit)
 }
 
-/// The tasks that one side finished into its done file, of which the queue file is merged here.
-/// What cannot be read leaves a conflict.
-fn finished(
-    context: &Context,
-    args: &MergeDriverArgs,
-    theirs: &str,
-    merged: &mut Merged,
-) -> Settled {
-    let (true, Some(name)) = (merged.has_removals(), &args.name) else {
-        return Settled::default();
-    };
-    let Ok(directory) = context.directory() else { return Settled::default() };
-    let done_name = done_beside(context, &directory, name);
-    // Git has not touched the work tree yet: what is there is ours.
-    let ours = input::read(Some(&directory.join(&done_name)), input::TASKS_LIMIT).ok();
-    let theirs = their_done(context, &directory, args, (theirs, &done_name));
-    let parse = |text: Option<String>| Document::parse(text?).ok();
-    merged.settle_finished(parse(ours).as_ref(), parse(theirs).as_ref()).unwrap_or_default()
+/// The done files of both sides while their queue files are merged. What cannot be read says
+/// nothing.
+struct DoneFiles {
+    ours: Option<Document>,
+    theirs: Option<Document>,
+    rules: Rules,
 }
 
-/// The done file that goes with a queue file, as git names them. The configuration may be in
-/// conflict itself.
-fn done_beside(context: &Context, directory: &Path, queue: &Path) -> PathBuf {
-    let root = find_root(directory.join(queue).parent().unwrap_or(directory)).map(Path::to_owned);
-    let config = root
-        .as_ref()
-        .and_then(|root| ralph_config::load(&sources(context, root), &Overrides::default()).ok());
-    let configured = root.zip(config).and_then(|(root, settings)| {
-        let path = root.join(settings.config.queue.done_file);
-        path.strip_prefix(directory).ok().map(Path::to_owned)
-    });
-    configured.unwrap_or_else(|| queue.with_file_name("done.jsonc"))
+impl DoneFiles {
+    /// Of the merge of a queue file whose version of the other side is `theirs`. The configuration
+    /// may be in conflict itself.
+    fn of(context: &Context, args: &MergeDriverArgs, theirs: &str) -> Option<Self> {
+        let queue = args.name.as_ref()?;
+        let directory = context.directory().ok()?;
+        let root = find_root(directory.join(queue).parent()?).map(Path::to_owned);
+        let config = root.as_ref().and_then(|root| {
+            ralph_config::load(&sources(context, root), &Overrides::default()).ok()
+        });
+        let config = config.map(|settings| settings.config.queue);
+        let configured = root.zip(config.as_ref()).and_then(|(root, config)| {
+            let path = root.join(&config.done_file);
+            path.strip_prefix(&directory).ok().map(Path::to_owned)
+        });
+        let name = configured.unwrap_or_else(|| queue.with_file_name("done.jsonc"));
+        if name == *queue {
+            return None;
+        }
+        // Git has not touched the work tree yet: what is there is ours.
+        let ours = input::read(Some(&directory.join(&name)), input::TASKS_LIMIT).ok();
+        let theirs = their_done(context, &directory, args, (theirs, &name));
+        let parse = |text: Option<String>| Document::parse(text?).ok();
+        let rules = config.as_ref().map(rules).unwrap_or_default();
+        Some(Self { ours: parse(ours), theirs: parse(theirs), rules })
+    }
+
+    /// Settles what is in conflict of tasks that one side moved there.
+    fn settle(&self, merged: &mut Merged) -> Settled {
+        let has_removals = merged.has_removals();
+        let settled =
+            has_removals.then(|| merged.settle_finished(self.ours.as_ref(), self.theirs.as_ref()));
+        settled.and_then(Result::ok).unwrap_or_default()
+    }
+
+    /// What is wrong with the merged queue, together with what both sides have finished, that was
+    /// not wrong with ours.
+    fn errors(&self, ours: &str, merged: &Merged) -> Vec<Problem> {
+        let texts = [&self.ours, &self.theirs].map(|it| it.as_ref().map(|it| it.text().to_owned()));
+        let done = match texts {
+            [Some(ours), Some(theirs)] => {
+                let both = conflict::resolve(&Sides::new(ours, None, theirs));
+                both.ok().map(|merged| merged.text)
+            }
+            [ours, theirs] => ours.or(theirs),
+        };
+        let done = done.and_then(|text| Document::parse(text).ok());
+        let errors = |text: &str, done| -> Vec<Problem> {
+            let Ok(open) = Document::parse(text) else { return Vec::new() };
+            let mut problems = Queue::new(open, done).validate(&self.rules);
+            problems.retain(|problem| problem.severity == Severity::Error);
+            problems
+        };
+        let mut found = errors(&merged.text, done);
+        if found.is_empty() {
+            return found;
+        }
+        let of = |problem: &Problem| (problem.code, problem.task.clone(), problem.field.clone());
+        let known: HashSet<_> = errors(ours, self.ours.clone()).iter().map(of).collect();
+        // What the other side has finished is not known of every git.
+        let is_sure = |problem: &Problem| self.theirs.is_some() || problem.code != "unknown_task";
+        found.retain(|problem| is_sure(problem) && !known.contains(&of(problem)));
+        found
+    }
 }
 
 /// The done file of the commit that the other side is: the first that git may mean whose queue
@@ -173,13 +228,19 @@ fn note(context: &Context, name: &Path, merged: &Merged) -> Result<(), CliError>
 
 pub(crate) fn resolve(context: &Context, args: &ResolveArgs) -> Result<Exit, CliError> {
     let project = Project::open(context, "ralph queue resolve")?;
-    let merged = {
+    let mut terms = context.terms();
+    let unmarked = {
         let files = &project.files;
         let _lock = FileLock::acquire(&files.lock_path(), &files.holder, files.lock_wait)?;
-        resolved(context, &project, args)?
+        let unmarked = unmarked(context, &project)?;
+        refuse(context, &project, args, (&terms, &unmarked))?;
+        for file in unmarked.iter().filter(|_| !args.dry_run) {
+            file.write(context, &project)?;
+        }
+        unmarked
     };
     let shown: Vec<(&Path, &Merged)> =
-        merged.iter().map(|(path, merged)| (path.as_path(), merged)).collect();
+        unmarked.iter().map(|file| (file.in_git.name.as_path(), &file.merged)).collect();
     for (_, merged) in &shown {
         tell_renumbered(context, &merged.renumbered);
         if args.dry_run && !context.ui.wants_json() {
@@ -193,10 +254,15 @@ pub(crate) fn resolve(context: &Context, args: &ResolveArgs) -> Result<Exit, Cli
             None => dry_run(context, &project, &shown, (names, &args.tasks)),
         };
     }
-    let is_mended = mend(context, &project)?;
-    let is_settled = match args.take {
-        Some(side) => settle(context, &project, side, &args.tasks)?,
-        None => false,
+    let mended = mend(context, &project)?;
+    let is_mended = mended.is_some();
+    if terms.if_rev.is_some() && is_mended {
+        // It was that of the queue before.
+        terms.if_rev = mended;
+    }
+    let taken = match args.take {
+        Some(side) => settle(context, &project, &terms, (side, &args.tasks))?,
+        None => Vec::new(),
     };
     let queue = project.queue()?;
     let mut left = merges::unsettled(context, &project, &queue)?;
@@ -207,8 +273,9 @@ pub(crate) fn resolve(context: &Context, args: &ResolveArgs) -> Result<Exit, Cli
         only_of(&project, &queue, &mut left, &args.tasks)?;
     }
     if context.ui.wants_json() {
-        print_json(context, &shown, &left, false)?;
+        print_json(context, &shown, (&taken, &left), false)?;
     }
+    tell_taken(context, &taken);
     let places = left.iter().map(|left| (Path::new(&left.path), &left.undecided));
     tell_conflicts(context, names, places);
     if !left.is_empty() {
@@ -216,10 +283,13 @@ pub(crate) fn resolve(context: &Context, args: &ResolveArgs) -> Result<Exit, Cli
             "`ralph queue resolve --take ours` (or `theirs`) settles this by the values of that side, \
              and so does a change of the place; `git add` takes all as it stands.",
         );
+    }
+    let is_valid = tell_errors(context, &project, &queue);
+    if !left.is_empty() {
         return Ok(Exit::Failed);
     }
-    let is_untouched = shown.is_empty() && !is_mended && !is_settled;
-    if is_untouched {
+    let is_untouched = shown.is_empty() && !is_mended && taken.is_empty();
+    if is_untouched && is_valid {
         context.ui.say("There is nothing to resolve.");
     }
     let files = merges::in_git(context, &project)?;
@@ -236,6 +306,70 @@ pub(crate) fn resolve(context: &Context, args: &ResolveArgs) -> Result<Exit, Cli
         context.ui.hint("Look at it, then `git add` it.");
     }
     Ok(Exit::Done)
+}
+
+/// Refuses what is asked for wrongly, while nothing has been written.
+fn refuse(
+    context: &Context,
+    project: &Project,
+    args: &ResolveArgs,
+    (terms, unmarked): (&Terms, &[Unmarked]),
+) -> Result<(), CliError> {
+    let is_marked = !unmarked.is_empty();
+    if args.dry_run && args.take.is_some() {
+        return Ok(());
+    }
+    if !is_marked && project.files.is_answered(terms)? {
+        return Ok(());
+    }
+    let queue = with_unmarked(project, unmarked)?;
+    if let Some(expected) = terms.if_rev.as_ref().filter(|_| !args.dry_run) {
+        if let Some(file) = unmarked.first() {
+            let path = file.in_git.name.display();
+            let message = format!("`{path}` holds conflict markers: the queue has no revision");
+            return Err(CliError::new(ErrorKind::Conflict, message).hint(
+                "`ralph queue resolve --dry-run` shows what it would be; leave out `--if-rev`.",
+            ));
+        }
+        let found = queue.revision();
+        if *expected != found {
+            let stale = UpdateError::Stale { expected: expected.clone(), found };
+            return Err(CliError::from(stale as UpdateError<CliError>));
+        }
+    }
+    let mut open = merges::unsettled(context, project, &queue)?;
+    for file in unmarked.iter().filter(|file| !file.in_git.is_unmerged) {
+        let (place, merge) = (file.in_git.place, &file.in_git.merge);
+        let path = file.in_git.name.to_string_lossy();
+        open.extend(file.merged.undecided().into_iter().map(|undecided| Unsettled {
+            place,
+            path: path.clone().into_owned(),
+            merge: merge.clone(),
+            undecided,
+        }));
+    }
+    only_of(project, &queue, &mut open, &args.tasks)
+}
+
+/// The queue as it is once the files with conflict markers are merged.
+fn with_unmarked(project: &Project, unmarked: &[Unmarked]) -> Result<Queue, CliError> {
+    if unmarked.is_empty() {
+        return project.queue();
+    }
+    let read = |place| {
+        let path = project.files.path(place);
+        let merged = unmarked.iter().find(|file| file.in_git.place == place);
+        let text = match merged {
+            Some(file) => file.merged.text.clone(),
+            None if !path.exists() => return Ok(None),
+            None => input::read(Some(path), input::TASKS_LIMIT)?,
+        };
+        let document = Document::parse(text);
+        document.map(Some).map_err(|error| {
+            CliError::new(ErrorKind::Corrupt, error).context("cannot read the file").at(path)
+        })
+    };
+    Ok(Queue::new(read(Place::Queue)?.unwrap_or_else(Document::empty), read(Place::Done)?))
 }
 
 fn dry_run(
@@ -268,7 +402,7 @@ fn dry_run(
     let places = left.iter().map(|left| (Path::new(&left.path), &left.undecided));
     let is_clean = tell_conflicts(context, names, found.chain(places)) == 0;
     if context.ui.wants_json() {
-        print_json(context, shown, &left, true)?;
+        print_json(context, shown, (&[], &left), true)?;
     } else if shown.is_empty() {
         context.ui.say("No queue file has conflict markers.");
     }
@@ -292,7 +426,7 @@ fn foresee(
     only_of(project, &queue, &mut asked, tasks)?;
     let places: Vec<(Place, Undecided)> =
         asked.into_iter().map(|open| (open.place, open.undecided)).collect();
-    let previewed = project.files.preview_settle(context.clock.now(), &places, side.into())?;
+    let previewed = project.preview_settled(context, &places, side.into())?;
     Report::shown(project, previewed).tell(context)
 }
 
@@ -332,43 +466,52 @@ impl From<Side> for Take {
     }
 }
 
+/// A file that holds conflict markers, and what is made of it.
+struct Unmarked {
+    in_git: InGit,
+    text: String,
+    merged: Merged,
+}
+
 /// Merges the files that hold conflict markers.
-fn resolved(
-    context: &Context,
-    project: &Project,
-    args: &ResolveArgs,
-) -> Result<Vec<(PathBuf, Merged)>, CliError> {
-    let mut merged = Vec::new();
-    for InGit { place, name, merge, sides, .. } in merges::in_git(context, project)? {
-        let path = project.files.path(place);
+fn unmarked(context: &Context, project: &Project) -> Result<Vec<Unmarked>, CliError> {
+    let mut unmarked = Vec::new();
+    for in_git in merges::in_git(context, project)? {
+        let path = project.files.path(in_git.place);
         let text = match input::read(Some(path), input::TASKS_LIMIT) {
             Ok(text) => text,
             Err(_) if !path.exists() => continue,
             Err(error) => return Err(error.at(path)),
         };
         let Some(between) = conflict::sides(&text) else { continue };
-        let is_in_git = sides.is_some();
-        let result = conflict::resolve(&sides.unwrap_or(between))
+        let merged = conflict::resolve(in_git.sides.as_ref().unwrap_or(&between))
             .map_err(|error| CliError::from(error).context("cannot resolve").at(path))?;
-        if !args.dry_run {
-            if is_in_git {
-                keep_marked(context, project, path, &text)?;
-            }
-            context.ui.saved(replace(path, result.text.as_bytes(), Durability::Full)?);
-            let undecided = if is_in_git { Vec::new() } else { result.undecided() };
-            let noted = merges::store(project).update(|merges| {
-                merges.remember(&name.to_string_lossy(), &merge, undecided);
-                Ok::<_, CliError>(())
-            })?;
-            context.ui.saved(noted.saved);
-            if let Some(marks) = &project.files.id_marks {
-                let (holder, wait) = (&project.files.holder, project.files.lock_wait);
-                ralph_queue::ids::remember(marks, holder, wait, result.ids.iter())?;
-            }
-        }
-        merged.push((name, result));
+        unmarked.push(Unmarked { in_git, text, merged });
     }
-    Ok(merged)
+    Ok(unmarked)
+}
+
+impl Unmarked {
+    fn write(&self, context: &Context, project: &Project) -> Result<(), CliError> {
+        let Self { in_git, text, merged } = self;
+        let path = project.files.path(in_git.place);
+        let is_in_git = in_git.sides.is_some();
+        if is_in_git {
+            keep_marked(context, project, path, text)?;
+        }
+        context.ui.saved(replace(path, merged.text.as_bytes(), Durability::Full)?);
+        let undecided = if is_in_git { Vec::new() } else { merged.undecided() };
+        let noted = merges::store(project).update(|merges| {
+            merges.remember(&in_git.name.to_string_lossy(), &in_git.merge, undecided);
+            Ok::<_, CliError>(())
+        })?;
+        context.ui.saved(noted.saved);
+        if let Some(marks) = &project.files.id_marks {
+            let (holder, wait) = (&project.files.holder, project.files.lock_wait);
+            ralph_queue::ids::remember(marks, holder, wait, merged.ids.iter())?;
+        }
+        Ok(())
+    }
 }
 
 /// Keeps a file with its markers: git's versions do not have what was edited there since.
@@ -388,40 +531,56 @@ fn keep_marked(
     Ok(())
 }
 
-/// Puts in order what only both files together show; whether there was anything.
-fn mend(context: &Context, project: &Project) -> Result<bool, CliError> {
+/// Puts in order what only both files together show; the revision after it, if there was anything.
+fn mend(context: &Context, project: &Project) -> Result<Option<String>, CliError> {
     let queue = project.queue()?;
-    let finished = merges::finished(context, project, &queue)?;
-    if finished.is_empty() && queue.leftovers().chain(queue.namesakes()).next().is_none() {
-        return Ok(false);
+    let settled = merges::settled(context, project, &queue)?;
+    let is_whole = queue.leftovers().chain(queue.namesakes()).next().is_none();
+    if is_whole && settled == Settled::default() {
+        return Ok(None);
     }
-    project.mend(context, &finished)?;
-    for id in finished {
+    let rev = project.mend(context, &settled)?;
+    for id in settled.finished {
         let text = Text::new().style(BOLD, id);
         context
             .ui
             .say(text.plain(" was finished on one side: what the other did is kept with it."));
     }
-    Ok(true)
+    tell_reopened(context, settled.reopened);
+    Ok(Some(rev))
 }
 
-/// Settles what the user asked for; whether there was anything.
+/// A place that was settled, and what stands there now.
+#[derive(Serialize)]
+struct Taken {
+    path: String,
+    task: Option<TaskId>,
+    field: Option<String>,
+    value: Option<ralph_queue::Value>,
+    #[serde(skip)]
+    subject: String,
+}
+
+/// Settles what the user asked for, and says what that was.
 fn settle(
     context: &Context,
     project: &Project,
-    side: Side,
-    tasks: &[String],
-) -> Result<bool, CliError> {
+    terms: &Terms,
+    (side, tasks): (Side, &[String]),
+) -> Result<Vec<Taken>, CliError> {
     let queue = project.queue()?;
+    if project.files.is_answered(terms)? {
+        return Ok(Vec::new());
+    }
     let mut asked = merges::unsettled(context, project, &queue)?;
     only_of(project, &queue, &mut asked, tasks)?;
     if asked.is_empty() {
-        return Ok(false);
+        return Ok(Vec::new());
     }
     let side = Take::from(side);
     let places: Vec<(Place, Undecided)> =
         asked.iter().map(|open| (open.place, open.undecided.clone())).collect();
-    let edited = project.settle_conflicts(context, &places, side)?;
+    let edited = project.settle_conflicts(context, terms, &places, side)?;
     let noted = merges::store(project).update(|merges| {
         for files in asked.chunk_by(|one, other| one.path == other.path) {
             let places: Vec<&Undecided> = files.iter().map(|open| &open.undecided).collect();
@@ -433,7 +592,47 @@ fn settle(
     if edited.rev != queue.revision() {
         context.ui.hint("`ralph undo` brings back what stood there, and the conflict with it.");
     }
-    Ok(true)
+    let taken = |Unsettled { path, undecided, .. }| {
+        let value = Undecided::value(&undecided, side).cloned();
+        let (subject, Conflict { task, field, .. }) =
+            (subject(&undecided.conflict), undecided.conflict);
+        Taken { path, task, field, value, subject }
+    };
+    Ok(asked.into_iter().map(taken).collect())
+}
+
+fn tell_taken(context: &Context, taken: &[Taken]) {
+    for Taken { task, field, value, subject, .. } in taken {
+        let text = match (task, field, value) {
+            (Some(task), None, None) => Text::new().style(BOLD, task).plain(" is removed."),
+            (Some(task), None, Some(_)) => Text::new().style(BOLD, task).plain(" stays."),
+            (_, _, None) => Text::new().style(BOLD, subject).plain(" is nothing now."),
+            (_, _, Some(value)) => {
+                Text::new().style(BOLD, subject).plain(format_args!(" is {value} now."))
+            }
+        };
+        context.ui.say(text);
+    }
+}
+
+/// Says what is wrong with the queue as it is now, and what to do about it; whether that is
+/// nothing.
+fn tell_errors(context: &Context, project: &Project, queue: &Queue) -> bool {
+    let problems = queue.validate(&project.files.rules);
+    let errors: Vec<&Problem> =
+        problems.iter().filter(|problem| problem.severity == Severity::Error).collect();
+    for problem in errors.iter().take(LISTED) {
+        context.ui.warn(problem_line(problem));
+    }
+    if errors.len() > LISTED {
+        context.ui.warn(format_args!("{} more", counted(errors.len() - LISTED, "error")));
+    }
+    if errors.is_empty() {
+        return true;
+    }
+    let next = super::can_mend(context, project, errors.len()).then_some(super::MEND);
+    context.ui.hint(super::advice(&errors, next));
+    false
 }
 
 /// Forgets the merges that are over.
@@ -496,7 +695,7 @@ fn text_of(repo: &Repo, rev: &str, name: &Path) -> Result<Option<String>, CliErr
 fn print_json(
     context: &Context,
     merged: &[(&Path, &Merged)],
-    unsettled: &[Unsettled],
+    (taken, unsettled): (&[Taken], &[Unsettled]),
     dry_run: bool,
 ) -> Result<(), CliError> {
     #[derive(Serialize)]
@@ -504,6 +703,9 @@ fn print_json(
         schema: Schema,
         dry_run: bool,
         files: Vec<File<'a>>,
+        /// What was settled by a side.
+        #[serde(skip_serializing_if = "<[Taken]>::is_empty")]
+        taken: &'a [Taken],
         unsettled: &'a [Unsettled],
     }
     #[derive(Serialize)]
@@ -518,7 +720,7 @@ fn print_json(
         renumbered,
     });
     let schema = Schema::v1("queue-merge");
-    context.ui.print_json(&Report { schema, dry_run, files: files.collect(), unsettled })
+    context.ui.print_json(&Report { schema, dry_run, files: files.collect(), taken, unsettled })
 }
 
 fn tell_reopened(context: &Context, reopened: Vec<TaskId>) {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use ralph_git::{ConflictFile, Repo};
 use ralph_queue::conflict::{self, Sides};
-use ralph_queue::merge::Conflict;
+use ralph_queue::merge::{Conflict, Settled};
 use ralph_queue::settle::{self, Merge, Merges, Undecided};
 use ralph_queue::{Place, Queue};
 use ralph_state::{Store, TaskId};
@@ -121,26 +121,28 @@ pub(crate) fn unsettled(
     Ok(unsettled)
 }
 
-/// The tasks that one side finished into its done file, and that a merge left in the queue file
-/// as open, since the other side changed them.
-pub(crate) fn finished(
+/// What is to become of tasks that one side moved to its done file, and that a merge left in the
+/// queue file as open, since the other side changed them.
+pub(crate) fn settled(
     context: &Context,
     project: &Project,
     queue: &Queue,
-) -> Result<Vec<TaskId>, CliError> {
+) -> Result<Settled, CliError> {
+    let mut settled = Settled::default();
     if queue.reopened().next().is_none() {
-        return Ok(Vec::new());
+        return Ok(settled);
     }
     let merges = store(project).load()?.map(|loaded| loaded.value).unwrap_or_default();
-    let mut finished = Vec::new();
     for file in in_git(context, project)? {
-        let undecided = file.undecided(merges.find(&file.name.to_string_lossy(), &file.merge));
-        // Moved to the done file since: finished before the other side opened it again.
-        let ended = undecided.iter().filter(|undecided| !undecided.conflict.is_reopening());
-        finished.extend(ended.filter_map(|undecided| file.finished(undecided, queue)));
+        for undecided in file.undecided(merges.find(&file.name.to_string_lossy(), &file.merge)) {
+            let id = file.finished(&undecided, queue);
+            let Some(id) = id.filter(|id| queue.reopened().any(|it| it == id)) else { continue };
+            // Moved to the done file since: finished before the other side opened it again.
+            let is_reopened = undecided.conflict.is_reopening();
+            if is_reopened { &mut settled.reopened } else { &mut settled.finished }.push(id);
+        }
     }
-    finished.retain(|id| queue.reopened().any(|reopened| reopened == id));
-    Ok(finished)
+    Ok(settled)
 }
 
 impl InGit {

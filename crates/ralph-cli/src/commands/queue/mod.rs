@@ -346,10 +346,7 @@ fn validate(context: &Context) -> Result<Exit, CliError> {
                     (counted(queue.list(Place::Queue).count(), "task"), queue.done_tasks().len());
                 context.ui.say(format!("The queue is valid: {active}, {done} archived."));
             }
-            (_, Some(next)) => context
-                .ui
-                .hint(format!("`{next}` shows what Ralph can mend; correct the rest by hand.")),
-            _ => context.ui.hint("Correct them by hand; every edit by Ralph checks again."),
+            _ => context.ui.hint(advice(&errors, next)),
         }
         if unsettled > 0 {
             context.ui.warn(merges::told(unsettled));
@@ -357,6 +354,19 @@ fn validate(context: &Context) -> Result<Exit, CliError> {
         }
     }
     Ok(if errors.is_empty() { Exit::Done } else { Exit::Refused })
+}
+
+/// What to do about errors, where that command mends some.
+fn advice(errors: &[&Problem], next: Option<&str>) -> String {
+    let in_cycle = errors.iter().find(|problem| problem.code == "cycle");
+    match (next, in_cycle.and_then(|problem| problem.task.as_ref())) {
+        (Some(next), _) => format!("`{next}` shows what Ralph can mend; correct the rest by hand."),
+        (None, Some(task)) => format!(
+            "Correct them by hand: `ralph task edit depends_on IDS {task}` says anew what it \
+             depends on. Every edit by Ralph checks again."
+        ),
+        (None, None) => "Correct them by hand; every edit by Ralph checks again.".to_owned(),
+    }
 }
 
 const MEND: &str = "ralph queue repair --dry-run";

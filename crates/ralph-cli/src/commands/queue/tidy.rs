@@ -4,6 +4,7 @@ use ralph_queue::tidy::{Prune, Urgent};
 use std::path::PathBuf;
 
 use ralph_queue::{Edit, LoadError, ParseError, Severity, Status};
+use ralph_state::TaskId;
 use serde::Serialize;
 
 use crate::args::{ChangesArgs, Order, PruneArgs, RepairArgs, SortArgs};
@@ -45,19 +46,26 @@ pub(crate) fn sort(context: &Context, args: &SortArgs) -> Result<Exit, CliError>
 
 pub(crate) fn repair(context: &Context, args: &RepairArgs) -> Result<Exit, CliError> {
     let project = Project::open(context, "ralph queue repair")?;
-    let repair = |edit: &mut Edit<'_>| edit.repair(&project.files.rules);
     if let Err(LoadError::Parse { source: ParseError::Shape { .. }, path, .. }) =
         project.files.load()
     {
         return Err(unreadable(&project, path));
     }
     // The difference is shown in either case: nobody reads a repair line by line beforehand.
-    let shown = edited::make(context, &project, Mode::Show, repair)?;
+    let mut closed = Vec::new();
+    let mut repair = |edit: &mut Edit<'_>| {
+        closed = edit.repair(&project.files.rules)?;
+        Ok(())
+    };
+    let shown = edited::make(context, &project, Mode::Show, &mut repair)?;
     if args.dry_run {
-        return shown.tell(context);
+        shown.tell(context)?;
+        tell_closed(context, &closed);
+        return Ok(Exit::Done);
     }
-    let report = edited::make(context, &project, Mode::Make, repair)?;
+    let report = edited::make(context, &project, Mode::Make, &mut repair)?;
     Report { diff: shown.diff, ..report }.tell(context)?;
+    tell_closed(context, &closed);
     let problems = project.queue()?.validate(&project.files.rules);
     let left: Vec<_> =
         problems.iter().filter(|problem| problem.severity == Severity::Error).collect();
@@ -69,6 +77,19 @@ pub(crate) fn repair(context: &Context, args: &RepairArgs) -> Result<Exit, CliEr
     }
     context.ui.hint("Correct the rest by hand; `ralph queue validate` says where it is.");
     Ok(Exit::Refused)
+}
+
+/// That a task which was open in one copy is finished: the user may know better.
+fn tell_closed(context: &Context, closed: &[TaskId]) {
+    for id in closed {
+        context.ui.warn(format_args!(
+            "{id} was open in one copy and finished in another, which is the later: it counts as \
+             finished"
+        ));
+    }
+    if let Some(first) = closed.first() {
+        context.ui.hint(format!("`ralph task status todo {first}` opens it again."));
+    }
 }
 
 /// Every field of the wrong kind, and all else that is wrong: what such a field was to say, nobody
