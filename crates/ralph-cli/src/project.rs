@@ -317,9 +317,14 @@ impl Project {
 
     /// The task that a run in the checkout has not ended, and that the next one goes on with.
     pub(crate) fn open_session(&self) -> Result<Option<String>, CliError> {
+        Ok(self.session()?.map(|session| session.task_id))
+    }
+
+    /// The session of a serial run, if there is one.
+    pub(crate) fn session(&self) -> Result<Option<SessionFile>, CliError> {
         let path = session_file_path(&self.root);
         let session = Store::<SessionFile>::new(path, self.files.holder.clone()).load()?;
-        Ok(session.map(|session| session.value.task_id))
+        Ok(session.map(|session| session.value))
     }
 
     /// Whether tasks may become what a change makes of them: they are claimed by nobody else, and

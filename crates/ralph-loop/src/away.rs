@@ -6,6 +6,9 @@ use std::time::{Duration, Instant};
 
 use ralph_git::{GitError, Head};
 use ralph_queue::{LoadError, Queue};
+use ralph_state::json::{Object, from_json, to_json};
+use ralph_state::{ProcessIdentity, Timestamp};
+use serde::{Deserialize, Serialize};
 
 use crate::event::Event;
 use crate::project::Project;
@@ -43,6 +46,54 @@ impl fmt::Display for Away {
             }
         }
     }
+}
+
+/// A wait as the one who waits records it, for everybody to see.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct Wait {
+    /// The branch that is not checked out, if it is that; else the queue cannot be read.
+    pub branch: Option<String>,
+    /// What is wrong, in a sentence.
+    pub detail: String,
+    /// Since when.
+    pub since: Timestamp,
+    /// When it ends without what is waited for; never as long as something else is in hand.
+    pub until: Option<Timestamp>,
+    /// The process that waits.
+    by: ProcessIdentity,
+}
+
+impl Wait {
+    /// The field of the state file, of a record there or of the session file that it is kept in.
+    const FIELD: &str = "waits";
+
+    pub(crate) fn new(away: &Away, since: Timestamp, until: Option<Timestamp>) -> Self {
+        let branch = match away {
+            Away::Unreadable(_) => None,
+            Away::Elsewhere { branch, .. } => Some(branch.clone()),
+        };
+        let by = ralph_process::own_identity();
+        Self { branch, detail: away.to_string(), since, until, by }
+    }
+
+    /// The wait that the fields of a file tell of, unless who waited is gone.
+    pub fn read(fields: &Object) -> Option<Self> {
+        let wait: Self = from_json(fields.get(Self::FIELD)?).ok()?;
+        ralph_process::is_alive(&wait.by).then_some(wait)
+    }
+
+    /// Keeps `wait` among the fields of a file; none is kept once it is over.
+    pub(crate) fn keep(fields: &mut Object, wait: Option<&Self>) {
+        match wait.and_then(|wait| to_json(wait).ok()) {
+            Some(json) => drop(fields.set(Self::FIELD, json)),
+            None => drop(fields.remove(Self::FIELD)),
+        }
+    }
+}
+
+/// When a wait ends that begins now.
+pub(crate) fn deadline(project: &Project) -> Option<Timestamp> {
+    project.now().checked_add(PATIENCE)
 }
 
 /// What there is to see of a queue.
@@ -140,7 +191,7 @@ fn elsewhere(project: &Project, branch: &str) -> Result<Option<Away>, GitError> 
 
 /// Looks for somebody who has nothing to do without the queue: again and again until it is there,
 /// [`PATIENCE`] is over, the run is cancelled, or `is_over` says so. Else what was wrong at the
-/// last look.
+/// last look. `record` is given the wait when it begins, and nothing when it is over.
 ///
 /// # Errors
 /// When git gives no answer.
@@ -148,23 +199,22 @@ pub(crate) fn wait(
     project: &Project,
     look: impl Fn() -> Result<Result<Queue, Away>, GitError>,
     is_over: impl Fn() -> bool,
+    record: impl Fn(Option<&Wait>),
 ) -> Result<Result<Queue, Away>, GitError> {
-    let mut since = None;
-    loop {
-        let away = match look()? {
-            Ok(queue) => return Ok(Ok(queue)),
-            Err(away) => away,
-        };
-        let now = Instant::now();
-        if since.is_none() {
-            project
-                .tell(Event::Note(format!("{away}: it is waited for, {MINUTES} minutes at most")));
-        }
-        let gone = Sight::Gone { idle_since: Some(*since.get_or_insert(now)) };
-        if next(gone, now) == Next::GiveUp || is_over() || project.cancel.wait_timeout(LOOK) {
-            return Ok(Err(away));
-        }
+    let mut looked = look()?;
+    let Err(away) = &looked else { return Ok(looked) };
+    record(Some(&Wait::new(away, project.now(), deadline(project))));
+    project.tell(Event::Note(format!("{away}: it is waited for, {MINUTES} minutes at most")));
+    let gone = Sight::Gone { idle_since: Some(Instant::now()) };
+    while looked.is_err()
+        && next(gone, Instant::now()) != Next::GiveUp
+        && !is_over()
+        && !project.cancel.wait_timeout(LOOK)
+    {
+        looked = look()?;
     }
+    record(None);
+    Ok(looked)
 }
 
 /// Says why no task begins.

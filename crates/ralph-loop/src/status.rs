@@ -7,6 +7,7 @@ use ralph_queue::{Queue, Status};
 use ralph_state::parallel::Salvaged;
 use ralph_state::{Amount, ParallelStateFile, TaskId, WorkerLifecycle, WorkerRecord, file};
 
+use crate::away::Wait;
 use crate::layout::Layout;
 use crate::living::{self, LivingError};
 use crate::recover;
@@ -36,6 +37,11 @@ impl WorkerView {
     /// Whether it ended without landing, and the user has not ended its task since.
     pub fn needs_user(&self, lifecycle: &WorkerLifecycle) -> bool {
         self.record.lifecycle == *lifecycle && self.closed.is_none()
+    }
+
+    /// What its worker waits for.
+    pub fn waits(&self) -> Option<Wait> {
+        Wait::read(&self.record.extra)
     }
 
     /// What its turns used, as far as they are over: unknown while none is.
@@ -81,6 +87,8 @@ pub enum Headline {
     Left,
     /// Workers are at it.
     InProgress,
+    /// The run has nothing in hand, and waits for its queue or its branch.
+    Waiting,
     /// Workers are at it, and the run that started them is gone: nobody follows them.
     Orphaned,
     /// Unfinished work waits until the user mended something, or for a further run.
@@ -97,6 +105,8 @@ pub enum Headline {
     TaskLimit,
     /// An older version left records that the next run adopts.
     Legacy,
+    /// A run is at it that has no record of anything: in the checkout, or about to begin.
+    Active,
     /// Nothing to do.
     Idle,
 }
@@ -114,6 +124,7 @@ impl Headline {
                 "The state file of parallel runs is gone, and workspaces of them are left."
             }
             Self::InProgress => "A parallel run is in progress.",
+            Self::Waiting => "A parallel run waits for what it needs, and begins nothing before.",
             Self::Orphaned => {
                 "Workers are at it, and their run is gone: the next one goes on with them."
             }
@@ -134,6 +145,7 @@ impl Headline {
                 "Some tasks used up their own limit; no run goes on with them by itself."
             }
             Self::Legacy => "An older version left work here; the next parallel run adopts it.",
+            Self::Active => "A run is active here.",
             Self::Idle => "Nothing is running, and nothing needs you.",
         }
     }
@@ -167,6 +179,7 @@ pub fn headline(found: Option<&Salvaged>, world: &World) -> Headline {
             (true, _) => Headline::Damaged,
             (false, false) => Headline::Unrecorded,
             (false, true) if !left.is_empty() => Headline::Left,
+            (false, true) if world.is_run_active => Headline::Active,
             (false, true) => Headline::NotStarted,
         };
     };
@@ -178,6 +191,8 @@ pub fn headline(found: Option<&Salvaged>, world: &World) -> Headline {
         failed
     } else if !ralph_state::legacy_work(&found.report).is_empty() {
         Headline::Legacy
+    } else if world.is_run_active {
+        Headline::Active
     } else {
         Headline::Idle
     }
@@ -199,6 +214,9 @@ fn unfinished(world: &World) -> Option<Headline> {
     if open().any(|view| view.alive) {
         let is_followed = world.is_run_active;
         return Some(if is_followed { Headline::InProgress } else { Headline::Orphaned });
+    }
+    if world.waits.is_some() {
+        return Some(Headline::Waiting);
     }
     let held = open().filter_map(WorkerView::held).min();
     let rest = open().next().map(|_| {
@@ -227,6 +245,8 @@ pub struct World {
     pub left: BTreeSet<String>,
     /// Whether a run hands out tasks now.
     pub is_run_active: bool,
+    /// What a run waits for.
+    pub waits: Option<Wait>,
 }
 
 /// Looks at the locks and workspaces behind the records of `state`, and for workers besides.
@@ -253,12 +273,14 @@ pub fn observe(
         WorkerView { record: record.clone(), alive, workspace, closed }
     });
     let unrecorded = living::unrecorded(&living, state);
-    Ok(World { views: views.collect(), unrecorded, left: BTreeSet::new(), is_run_active })
+    let waits = Wait::read(&state.extra);
+    Ok(World { views: views.collect(), unrecorded, left: BTreeSet::new(), is_run_active, waits })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::away::Away;
 
     fn view(held: Option<Held>) -> WorkerView {
         let mut record = WorkerRecord::new("RQ-0001", "/w".into(), String::new());
@@ -276,6 +298,17 @@ mod tests {
             super::unfinished(&World { views, is_run_active: true, ..World::default() })
         };
         assert_eq!(unfinished(&[]), None);
+        let now = "2026-01-01T00:00:00Z".parse().unwrap();
+        let away = Away::Elsewhere { branch: "main".to_owned(), instead: None };
+        let waits = Some(Wait::new(&away, now, None));
+        let waiting = World { is_run_active: true, waits, ..World::default() };
+        assert_eq!(super::unfinished(&waiting), Some(Headline::Waiting));
+        let views = vec![WorkerView { alive: true, ..view(None) }];
+        assert_eq!(
+            super::unfinished(&World { views, ..waiting }),
+            Some(Headline::InProgress),
+            "what is in hand goes on"
+        );
         assert_eq!(unfinished(&[view(None)]), Some(Headline::Interrupted));
         let machine = [view(None), held(Held::Machine)];
         assert_eq!(unfinished(&machine), Some(Headline::Held(Held::Machine)));
@@ -320,6 +353,8 @@ mod tests {
     fn a_worker_without_a_record_runs_and_is_said_to() {
         let none = World::default();
         assert_eq!(headline(None, &none), Headline::NotStarted);
+        let serial = World { is_run_active: true, ..World::default() };
+        assert_eq!(headline(None, &serial), Headline::Active);
         let unrecorded = BTreeSet::from(["RQ-0002".parse().unwrap()]);
         let world = World { views: vec![view(None)], unrecorded, ..World::default() };
         assert_eq!(headline(None, &world), Headline::Unrecorded);

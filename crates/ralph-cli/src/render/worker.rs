@@ -74,6 +74,9 @@ pub(crate) fn standing(view: &WorkerView) -> String {
         }
         (false, None) => "interrupted",
     };
+    if view.waits().is_some() {
+        return "waits for your queue".to_owned();
+    }
     match record.step.as_ref().and_then(doing) {
         Some(Doing { long, .. }) => format!("{word} ({long})"),
         None => word.to_owned(),

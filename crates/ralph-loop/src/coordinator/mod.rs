@@ -26,7 +26,7 @@ use ralph_state::{
 };
 use thiserror::Error;
 
-use crate::away::{self, Away, Next, Sight};
+use crate::away::{self, Away, Next, Sight, Wait};
 use crate::books;
 use crate::checkout::{self, CheckoutError};
 use crate::ending::{orphans, record_marker};
@@ -213,6 +213,7 @@ pub fn run(project: &Project, workers: usize) -> Result<RunSummary, RunError> {
         looked_for: BTreeSet::new(),
         looked_at_queue: None,
         absence: None,
+        recorded_wait: None,
         summary: RunSummary { place: WorkPlace::Workspaces, ..RunSummary::default() },
     };
     coordinator.run(&queue)
@@ -330,6 +331,8 @@ struct Coordinator<'a> {
     looked_for: BTreeSet<String>,
     looked_at_queue: Option<Instant>,
     absence: Option<Absence>,
+    /// The wait that the state file tells of.
+    recorded_wait: Option<Wait>,
     summary: RunSummary,
 }
 
@@ -341,6 +344,8 @@ struct Absence {
     looked: Instant,
     /// Since when the run has nothing else to wait for.
     idle_since: Option<Instant>,
+    /// What is recorded of it.
+    wait: Wait,
 }
 
 impl Coordinator<'_> {
@@ -432,7 +437,9 @@ impl Coordinator<'_> {
             }
             if let (false, Some(absence)) = (is_idle, &mut self.absence) {
                 absence.idle_since = None;
+                absence.wait.until = None;
             }
+            self.record_wait()?;
             self.project.cancel.wait_timeout(ROUND);
         }
     }
@@ -835,9 +842,28 @@ impl Coordinator<'_> {
         if before.as_ref().is_none_or(|before| std::mem::discriminant(&before.away) != kind) {
             away::tell(self.project, &away);
         }
+        let (since, until) = before
+            .as_ref()
+            .map_or((self.project.now(), None), |before| (before.wait.since, before.wait.until));
+        let wait = Wait::new(&away, since, until);
         let idle_since = before.and_then(|before| before.idle_since);
-        self.absence = Some(Absence { away, looked: Instant::now(), idle_since });
+        self.absence = Some(Absence { away, looked: Instant::now(), idle_since, wait });
         Ok(None)
+    }
+
+    /// Records for everybody to see what the run waits for, or that it does no more.
+    fn record_wait(&mut self) -> Result<(), RunError> {
+        let wait = self.absence.as_ref().map(|absence| &absence.wait);
+        if wait == self.recorded_wait.as_ref() {
+            return Ok(());
+        }
+        let wait = wait.cloned();
+        self.store.update(|state: &mut ParallelStateFile| {
+            Wait::keep(&mut state.extra, wait.as_ref());
+            Ok::<(), Refused>(())
+        })?;
+        self.recorded_wait = wait;
+        Ok(())
     }
 
     /// Whether a run with nothing in hand goes on for the sake of a queue that it cannot look at.
@@ -855,6 +881,9 @@ impl Coordinator<'_> {
         let queue = match &mut self.absence {
             None => Sight::There,
             Some(absence) => {
+                if absence.idle_since.is_none() {
+                    absence.wait.until = away::deadline(self.project);
+                }
                 Sight::Gone { idle_since: Some(*absence.idle_since.get_or_insert(now)) }
             }
         };

@@ -26,7 +26,7 @@ use serde::de::DeserializeOwned;
 use thiserror::Error;
 
 use crate::allowance::{self, Answer, Asked, Refusal};
-use crate::away::{self, Away};
+use crate::away::{self, Away, Wait};
 use crate::checkout::{self, CheckoutError};
 use crate::coordinator::{self, RunError};
 use crate::event::{Event, RunSummary, StopReason};
@@ -423,7 +423,8 @@ impl Serial<'_> {
         if !self.has_begun {
             return Ok(Some(self.project.queue.load()?));
         }
-        let away = match self.wait(|| self.reason_to_stop().is_some())? {
+        // There is no session to record it in.
+        let away = match self.wait(|| self.reason_to_stop().is_some(), |_| {})? {
             Ok(queue) => return Ok(Some(queue)),
             Err(away) => away,
         };
@@ -440,13 +441,24 @@ impl Serial<'_> {
     }
 
     /// The queue on the branch of the run, which both may be away for a while.
-    fn wait(&self, is_over: impl Fn() -> bool) -> Result<Result<Queue, Away>, GitError> {
-        away::wait(self.project, || away::look_on_branch(self.project, &self.branch), is_over)
+    fn wait(
+        &self,
+        is_over: impl Fn() -> bool,
+        record: impl Fn(Option<&Wait>),
+    ) -> Result<Result<Queue, Away>, GitError> {
+        let look = || away::look_on_branch(self.project, &self.branch);
+        away::wait(self.project, look, is_over, record)
     }
 
     /// Waits with a task in hand for the branch that it is to end on; how it ends without.
     fn without_branch(&self) -> Result<Option<Ended>, SerialError> {
-        let Err(away) = self.wait(|| self.layout.stop_file().exists())? else { return Ok(None) };
+        let record = |wait: Option<&Wait>| {
+            // What cannot be recorded of the wait is only not shown.
+            drop(self.record(|session| Wait::keep(&mut session.extra, wait)));
+        };
+        let Err(away) = self.wait(|| self.layout.stop_file().exists(), record)? else {
+            return Ok(None);
+        };
         let was_stopped = self.project.cancel.is_cancelled();
         Ok(Some(if was_stopped { Ended::Stopped } else { Ended::Away(away) }))
     }

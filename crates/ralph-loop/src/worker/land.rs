@@ -17,6 +17,7 @@ use ralph_state::{Amount, ParallelStateFile, WorkerRecord, WorkerStep};
 use super::work::{Finished, follow_ups, notes};
 use super::{Held, Worker, WorkerEnd, WorkerError};
 use crate::allowance::{self, Answer, Asked, Refusal};
+use crate::away::Wait;
 use crate::books::{self, Booked, Books, Entry};
 use crate::checkout::{self, Advanced};
 use crate::event::Event;
@@ -136,8 +137,11 @@ impl Worker<'_> {
                     self.claim.update(|record| record.ticket = None)?;
                     drop(lane);
                     let look = || Ok(away::load(self.project));
-                    let looked =
-                        away::wait(self.project, look, || self.layout.stop_file().exists())?;
+                    let is_over = || self.layout.stop_file().exists();
+                    let record = |wait: Option<&Wait>| {
+                        drop(self.claim.update(|record| Wait::keep(&mut record.extra, wait)));
+                    };
+                    let looked = away::wait(self.project, look, is_over, record)?;
                     looked.map_err(WorkerError::Away)?;
                     ticket = self.claim.take_ticket()?;
                 }

@@ -19,7 +19,7 @@ use ralph_state::{ParallelStateFile, Store, TaskId, WorkerLifecycle, WorkerRecor
 use thiserror::Error;
 
 use crate::allowance::Refusal;
-use crate::away::Away;
+use crate::away::{Away, Wait};
 use crate::books::BooksError;
 use crate::checkout::CheckoutError;
 use crate::claim::{Claim, ClaimError};
@@ -227,7 +227,11 @@ fn go_on(
     let id = claim.task().clone();
     let branch = claim.state().map_err(ClaimError::from)?.target_branch;
     let look = || away::look(project, &branch);
-    let looked = away::wait(project, look, || layout.stop_file().exists())?;
+    // What cannot be recorded of the wait is only not shown.
+    let note = |wait: Option<&Wait>| {
+        drop(claim.update(|record| Wait::keep(&mut record.extra, wait)));
+    };
+    let looked = away::wait(project, look, || layout.stop_file().exists(), note)?;
     let mut queue = looked.map_err(WorkerError::Away)?;
     if queue.find(id.as_str()).is_none() {
         // While the checkout is fast-forwarded, what the user added to the queue is set aside.

@@ -1,5 +1,8 @@
 //! `ralph run parallel status` and `retry`.
 
+use std::time::Duration;
+
+use ralph_loop::away::Wait;
 use ralph_loop::layout::Layout;
 use ralph_loop::living;
 use ralph_loop::retry::{self, Retried, RetriedAll};
@@ -9,20 +12,21 @@ use ralph_state::file;
 use ralph_state::json::{Json, Object, to_json};
 use ralph_state::parallel::Salvaged;
 use ralph_state::{
-    Amount, Clock as _, LoadError, ParallelStateFile, Store, WorkerLifecycle, WorkerRecord,
+    Amount, Clock as _, LoadError, ParallelStateFile, Store, Timestamp, WorkerLifecycle,
+    WorkerRecord,
 };
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::failure::commit_or_absolute;
-use super::report::dollars;
+use super::report::{dollars, time};
 use crate::args::RetryArgs;
 use crate::context::Context;
 use crate::error::{CliError, ErrorKind, Exit};
 use crate::project::Project;
 use crate::render::envelope::Schema;
 use crate::render::task::retry as retry_command;
-use crate::render::{short, worker};
+use crate::render::{shell_word, short, worker};
 use crate::standing;
 use crate::ui::{BOLD, DIM, Text};
 
@@ -47,9 +51,12 @@ pub(super) fn status(context: &Context) -> Result<Exit, CliError> {
     let legacy = found.as_ref().map(|found| ralph_state::legacy_work(&found.report));
     let legacy = ralph_state::adopt_legacy(&legacy.unwrap_or_default(), context.clock.now());
     let waits = serial_session(&project, &layout)?;
+    let serial_wait = serial_wait(&project);
     if context.ui.wants_json() {
         let mut document = document(headline, &world, state)?;
         document.set("serial_session", exact(&waits)?);
+        let wait = world.waits.as_ref().or(serial_wait.as_ref());
+        document.set("waits", exact(&wait.map(wait_document))?);
         if let Some(found) = &found {
             let spent = found.state.spending.as_ref().map(|spending| used(spending.spent));
             document.set("used", exact(&spent)?);
@@ -84,6 +91,15 @@ pub(super) fn status(context: &Context) -> Result<Exit, CliError> {
         };
         context.ui.hint(format!("{mended}: `{command}`"));
     }
+    if let Some(wait) = &serial_wait {
+        context.ui.say("A run in your checkout waits, with a task in hand.");
+        context.ui.print(told(Text::new(), wait, context))?;
+    }
+    let workers = world.views.iter().filter_map(WorkerView::waits);
+    let mut waits_for = world.waits.clone().into_iter().chain(serial_wait).chain(workers);
+    if let Some(wait) = waits_for.next() {
+        hint_what_is_waited_for(context, &project, &wait);
+    }
     if let Some(task) = waits {
         context.ui.say(format!(
             "A run in your checkout left {task} unfinished, whatever the queue says of it."
@@ -100,6 +116,52 @@ fn serial_session(project: &Project, layout: &Layout) -> Result<Option<String>, 
         return Ok(None);
     }
     Ok(project.open_session().ok().flatten())
+}
+
+/// What a run in the checkout waits for with a task in hand.
+fn serial_wait(project: &Project) -> Option<Wait> {
+    Wait::read(&project.session().ok()??.extra)
+}
+
+/// A wait for scripts.
+fn wait_document(wait: &Wait) -> Value {
+    json!({
+        "reason": if wait.branch.is_some() { "elsewhere" } else { "unreadable" },
+        "branch": wait.branch,
+        "detail": wait.detail,
+        "since": wait.since,
+        "until": wait.until,
+    })
+}
+
+/// A wait for people: what is wrong, since when, and what comes of it.
+fn told(text: Text, wait: &Wait, context: &Context) -> Text {
+    let now = context.clock.now();
+    let between = |from: Timestamp, to: Timestamp| {
+        time(Duration::from_secs(to.seconds_since(from).max(0).unsigned_abs()))
+    };
+    let until = match wait.until {
+        Some(until) => format!("it ends in {} if that stays so", between(now, until)),
+        None => "what is in hand goes on".to_owned(),
+    };
+    let since = between(wait.since, now);
+    text.plain("    ")
+        .block("    ", &wait.detail)
+        .line()
+        .plain(format!("    waits since {since}; {until}"))
+        .line()
+}
+
+/// How what is waited for comes back.
+fn hint_what_is_waited_for(context: &Context, project: &Project, wait: &Wait) {
+    if let Some(branch) = &wait.branch {
+        context.ui.hint(format!("`git switch {}`: then it goes on by itself.", shell_word(branch)));
+    } else if let Err(error) = project.queue() {
+        for hint in error.hints() {
+            context.ui.hint(hint.as_str());
+        }
+        context.ui.hint("Once it can be read, the run goes on by itself.");
+    }
 }
 
 fn exit(found: Option<&Salvaged>) -> Exit {
@@ -141,6 +203,7 @@ fn document(
                 "worker_alive": view.alive,
                 "workspace_exists": view.workspace,
                 "held": view.held().map(Held::as_str),
+                "waits": view.waits().as_ref().map(wait_document),
                 "used": used(view.spent()),
             })
         })
@@ -244,7 +307,7 @@ fn next_command(
             Some("ralph run parallel recover".to_owned())
         }
         Headline::Legacy => Some("ralph migrate".to_owned()),
-        Headline::InProgress | Headline::Idle => None,
+        Headline::InProgress | Headline::Waiting | Headline::Active | Headline::Idle => None,
     }
 }
 
@@ -258,6 +321,9 @@ fn print(
     if let Some(found) = found {
         text = text.plain(format!("Target branch: {}", found.state.target_branch)).line();
         text = spending(text, context, &found.state);
+    }
+    if let Some(wait) = &world.waits {
+        text = told(text, wait, context);
     }
     for task in &world.unrecorded {
         text = text.plain(format!("{task}  running, without a record")).line();
@@ -279,6 +345,9 @@ fn print(
             text = text.plain("  ").style(DIM, short(commit));
         }
         text = text.line();
+        if let Some(wait) = view.waits() {
+            text = told(text, &wait, context);
+        }
         if let Some(error) = record.last_error.as_ref().or(record.no_change.as_ref()) {
             text = text.plain("    ").block("    ", error).line();
         }

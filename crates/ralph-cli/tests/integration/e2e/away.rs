@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use ralph_testkit::{Running, Signal, wait_until};
 
+use super::super::parse;
 use super::{Books, PATIENCE, Remote, Scene};
 
 /// As [`super::stop`] promises it: far less than a run waits for its queue.
@@ -76,8 +77,17 @@ fn a_branch_that_is_checked_out_again_is_worked_through() {
     let switch = |scene: &Scene| drop(scene.git(&["switch", "--quiet", "without"]));
     let (scene, run) = waiting(switch);
     assert!(run.stderr().contains("`main` is not checked out"), "{}", run.stderr());
+    let status = || parse(&scene.ralph(&["run", "parallel", "status", "--json"]).success().stdout);
+    wait_until(PATIENCE, "a wait that ends some time", || status()["waits"]["until"].is_string());
+    let waits = status()["waits"].clone();
+    assert_eq!((&waits["reason"], &waits["branch"]), (&"elsewhere".into(), &"main".into()));
+    let told = scene.ralph(&["run", "parallel", "status"]);
+    assert!(told.success().stdout.contains("A parallel run waits for what it needs"), "{told}");
+    assert!(told.stdout.contains("`main` is not checked out, but `without`"), "{told}");
+    assert!(told.stderr.contains("`git switch main`: then it goes on by itself"), "{told}");
     scene.git(&["switch", "--quiet", "main"]);
     run.wait(PATIENCE).success();
+    assert!(status()["waits"].is_null(), "it is over");
     scene.all_landed(3);
 }
 
@@ -214,6 +224,9 @@ fn a_worker_that_waits_holds_up_no_other() {
     let log = scene.dir.join(".ralph/logs/parallel/RQ-0002.log");
     let said = || fs_err::read_to_string(&log).unwrap_or_default();
     wait_until(PATIENCE, "a worker that waits", || said().contains("it is waited for"));
+    let status = scene.ralph(&["run", "parallel", "status"]);
+    assert!(status.success().stdout.contains("RQ-0002  waits for your queue"), "{status}");
+    assert!(status.stderr.contains("Once it can be read, the run goes on by itself"), "{status}");
     scene.let_go("RQ-0001");
     wait_until(PATIENCE, "the other to land", || run.stderr().contains("landed     RQ-0001"));
     scene.sandbox.write(&queue, whole);
@@ -274,6 +287,9 @@ fn a_serial_run_waits_for_its_branch() {
         let (scene, run) = without_its_branch(books, act);
         let queue = queue(&scene);
         assert!(queue.contains("\"doing\"") && !queue.contains("\"done\""), "{queue}");
+        let status = scene.ralph(&["run", "parallel", "status"]);
+        assert!(status.success().stderr.contains("waits, with a task in hand"), "{status}");
+        assert!(status.stdout.contains("A run is active here"), "{status}");
         scene.git(&["switch", "--quiet", "main"]);
         run.wait(PATIENCE).success();
         scene.all_landed(2);
