@@ -505,6 +505,10 @@ impl From<EditError> for CliError {
             EditError::IdTaken { id } => {
                 (ErrorKind::Refused, Some(format!("`ralph task show {id}` shows who has it.")))
             }
+            EditError::IdSpent { .. } => {
+                let hint = "`--on-duplicate rename` gives the task an id of its own.";
+                (ErrorKind::Refused, Some(hint.to_owned()))
+            }
             _ => (ErrorKind::Refused, None),
         };
         let failure = Self::new(kind, error);

@@ -12,7 +12,7 @@ use ralph_loop::select::Standing;
 use ralph_process::Cancel;
 use ralph_queue::delta::{Fate, Touched};
 use ralph_queue::document::Reading;
-use ralph_queue::journal::{Origin, UndoError, Which};
+use ralph_queue::journal::{Operation, Origin, UndoError, Which};
 use ralph_queue::lease::Leases;
 use ralph_queue::merge::Settled;
 use ralph_queue::runnability::{DoingFirst, Drafts, Selection, TaskReport};
@@ -146,10 +146,10 @@ impl Project {
         let permit =
             |touched: &[Touched]| self.may_change(context, touched, now).map_err(Refusal::Claim);
         let undone = self.files.undo(now, which, &context.terms(), permit);
-        self.saved(context, undone.map_err(|error| self.not_undone(context, error))?)
+        self.saved(context, undone.map_err(|error| self.not_undone(context, which, error))?)
     }
 
-    fn not_undone(&self, context: &Context, error: UpdateError<Refusal>) -> CliError {
+    fn not_undone(&self, context: &Context, which: Which, error: UpdateError<Refusal>) -> CliError {
         match error {
             UpdateError::Refused(Refusal::Undo(UndoError::NotAsked {
                 id,
@@ -167,12 +167,41 @@ impl Project {
                 CliError::new(ErrorKind::Refused, message)
                     .hint("`ralph task status todo ID` opens a task again; `--force` undoes it all the same.")
             }
-            UpdateError::Invalid { .. } => CliError::from(error).instead(
-                "Nothing was changed. `--force` brings it back all the same; `ralph undo --list` \
-                     shows what else can be undone, `--id` undoes that.",
-            ),
+            UpdateError::Invalid { ref problems } => {
+                let twin = problems.iter().find(|problem| problem.code == "duplicate_id");
+                let hint = match twin.and_then(|problem| problem.task.as_ref()) {
+                    Some(id) => self.namesake_of_undone(which, id),
+                    None => {
+                        "Nothing was changed. Undo first what came after it: `ralph undo --list` \
+                             shows it. `--force` undoes it all the same, and leaves the queue with \
+                             these errors."
+                            .to_owned()
+                    }
+                };
+                CliError::from(error).instead(hint)
+            }
             UpdateError::Load(error) => self.load_error(error),
             error => error.into(),
+        }
+    }
+
+    /// What to do about another task that has the id of one that an undo would bring back.
+    fn namesake_of_undone(&self, which: Which, id: &TaskId) -> String {
+        let gave = |operation: &Operation| {
+            which.id.is_some_and(|undone| undone < operation.id)
+                && operation.tasks.iter().any(|task| task.id == *id && task.fate == Fate::Added)
+        };
+        let operations = self.files.operations().unwrap_or_default();
+        let stands = operations.into_iter().rfind(|(operation, undone)| !undone && gave(operation));
+        match stands {
+            Some((Operation { id: number, .. }, _)) => format!(
+                "Nothing was changed. `ralph undo --id {number} --dry-run` shows what gave {id} to \
+                 another task: undo that first."
+            ),
+            None => format!(
+                "Nothing was changed. `ralph task show {id}` shows who has the id now; `ralph undo \
+                 --list` shows what else can be undone."
+            ),
         }
     }
 

@@ -10,7 +10,7 @@ use twox_hash::XxHash3_64;
 use crate::document::Document;
 use crate::edit::Spliced;
 use crate::queue::Queue;
-use crate::task::Status;
+use crate::task::{Status, Task};
 
 /// What became of a task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,11 +44,21 @@ pub struct Touched {
     /// finished, wait no longer.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub released: Vec<TaskId>,
+    /// Once it is gone: when it was created, which tells it from another task with its id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created_at: Option<String>,
 }
 
 impl Touched {
     pub(crate) fn new(id: TaskId, fate: Fate, status: Option<Status>) -> Self {
-        Self { id, fate, status, depends_on: Vec::new(), released: Vec::new() }
+        let (depends_on, released) = (Vec::new(), Vec::new());
+        Self { id, fate, status, depends_on, released, created_at: None }
+    }
+
+    /// That a task is gone.
+    pub(crate) fn removed(task: &Task) -> Self {
+        let created_at = task.created_at.clone();
+        Self { created_at, ..Self::new(task.id.clone(), Fate::Removed, None) }
     }
 
     /// Whether the task has the status, or is gone, as the change left it.
@@ -253,12 +263,16 @@ fn touched(files: &[(&Document, &Document); 2]) -> Vec<Touched> {
         if gone_by_id.remove(task.id()).is_none() {
             continue;
         }
-        // A copy of it may have stayed.
-        let fate = if after.contains(task.id()) { Fate::Moved } else { Fate::Removed };
         let id = task.document.task_id(task.index);
-        if !told.contains(&id) {
-            found.push(Touched::new(id, fate, None));
+        if told.contains(&id) {
+            continue;
         }
+        // A copy of it may have stayed.
+        found.push(if after.contains(task.id()) {
+            Touched::new(id, Fate::Moved, None)
+        } else {
+            Touched::removed(task.document.task(task.index))
+        });
     }
     found
 }

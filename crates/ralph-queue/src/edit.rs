@@ -132,6 +132,12 @@ pub enum EditError {
         /// The id.
         id: TaskId,
     },
+    /// The id of a new task was that of another one.
+    #[error("the id `{id}` was that of another task, which is gone")]
+    IdSpent {
+        /// The id.
+        id: TaskId,
+    },
     /// A field cannot be set so.
     #[error("cannot change task `{id}`")]
     Field {
@@ -297,13 +303,18 @@ impl<'a> Edit<'a> {
     /// The id for a new task: past every number in either file and the high-water mark. Until it
     /// is added, the next call gives the same.
     pub fn next_id(&mut self, ids: &IdRules) -> Result<TaskId, EditError> {
+        let next = self.highest_given(ids).checked_add(1).ok_or(EditError::NoIdLeft)?;
+        ids.id(next).map_err(EditError::Id)
+    }
+
+    /// The highest number in either file, or the high-water mark.
+    pub(crate) fn highest_given(&mut self, ids: &IdRules) -> u64 {
         let highest = match &self.highest {
             Some((rules, highest)) if rules == ids => *highest,
             _ => ids.highest(self.queue.ids().chain(self.done.ids())),
         };
         self.highest = Some((ids.clone(), highest));
-        let next = highest.max(self.high_water).checked_add(1).ok_or(EditError::NoIdLeft)?;
-        ids.id(next).map_err(EditError::Id)
+        highest.max(self.high_water)
     }
 
     /// [`Self::next_id`], and not again.
@@ -521,14 +532,9 @@ impl<'a> Edit<'a> {
     /// done file or removed.
     pub fn touched(&self) -> Vec<Touched> {
         let touched = |old: &Task| {
-            let new = self.find(old.id.as_str()).map(|(_, new)| new);
-            let (fate, status) = match new {
-                None => (Fate::Removed, None),
-                Some(new) if new == old => (Fate::Moved, None),
-                Some(new) => {
-                    (Fate::Changed, Some(new.status).filter(|status| *status != old.status))
-                }
-            };
+            let Some((_, new)) = self.find(old.id.as_str()) else { return Touched::removed(old) };
+            let fate = if new == old { Fate::Moved } else { Fate::Changed };
+            let status = Some(new.status).filter(|status| *status != old.status);
             Touched::new(old.id.clone(), fate, status)
         };
         self.queue.touched().into_iter().map(touched).collect()

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::document::{Document, Lines, NewEntry, NewTask, ParseError, locate};
 use crate::edit::{self, Edit, EditError, Spliced};
 use crate::ids::IdRules;
+use crate::journal::Gone;
 use crate::queue::Queue;
 use crate::task::{FORMER_IDS, Task};
 use crate::validate::{self, Problem, Rules};
@@ -25,6 +26,8 @@ pub struct Batch {
     pub bad: Vec<BadRow>,
     /// The text that the spans of rows are in.
     text: String,
+    /// Who had an id that nobody has now.
+    gone: Gone,
 }
 
 /// One task to be.
@@ -112,7 +115,8 @@ fn join(problems: &[RowProblem]) -> String {
 }
 
 /// What becomes of the ids that tasks come with. An id that an earlier task of the batch has is
-/// taken; what names it means that one.
+/// taken; what names it means that one. One that was given before and that nobody has now is taken
+/// by the task that had it, and free for that one alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GivenIds {
     /// They are names by which the tasks of one batch refer to each other; each gets a new one. One
@@ -149,6 +153,12 @@ impl Batch {
         Ok(batch)
     }
 
+    /// Tells tasks that are gone from others that come with their ids.
+    #[must_use]
+    pub fn knowing(self, gone: Gone) -> Self {
+        Self { gone, ..self }
+    }
+
     /// Makes tasks of their fields.
     pub(crate) fn from_fields(rows: impl Iterator<Item = Cells>) -> Self {
         let mut batch = Self::default();
@@ -181,7 +191,7 @@ impl Batch {
         let mut rows = self.rows.clone();
         rows.extend(self.bad.iter().filter_map(BadRow::as_far_as_read));
         rows.sort_by_key(|row| row.number);
-        let tried = trial(rows, queue, given, rules, now)?;
+        let tried = trial(self.trying(rows), queue, given, rules, now)?;
         self.blame(tried);
         Ok(())
     }
@@ -195,10 +205,14 @@ impl Batch {
         rules: &Rules,
         now: Timestamp,
     ) -> Result<bool, EditError> {
-        let tried = trial(self.rows.clone(), queue, given, rules, now)?;
+        let tried = trial(self.trying(self.rows.clone()), queue, given, rules, now)?;
         let is_any = !tried.errors.is_empty();
         self.blame(tried);
         Ok(is_any)
+    }
+
+    fn trying(&self, rows: Vec<Row>) -> Self {
+        Self { rows, gone: self.gone.clone(), ..Self::default() }
     }
 
     /// Notes what is wrong with rows, by their numbers.
@@ -243,7 +257,8 @@ impl Batch {
 
     /// Adds the good rows at `position`, in their order.
     ///
-    /// With [`GivenIds::Keep`] an id that is taken is an error, and the edit is not to be saved.
+    /// With [`GivenIds::Keep`] an id that is taken or spent is an error, and the edit is not to be
+    /// saved.
     /// Unless the ids are replaced, the tasks are those of another queue, which may have what
     /// [`Queue::validate`] only warns of.
     pub fn add(
@@ -269,15 +284,16 @@ impl Batch {
         }
         let mut added = Added::default();
         let mut rows = Vec::new();
-        let taken: BTreeSet<String> = edit.known_ids().map(str::to_owned).collect();
+        let taken = Taken::of(edit, ids, &self.gone);
         let mut highest = 0;
         let mut firsts = BTreeSet::new();
         for row in self.rows {
             let is_twin = row.has_id && !firsts.insert(row.task.id.clone());
-            let is_taken = row.has_id && (is_twin || taken.contains(row.task.id.as_str()));
+            let refusal = taken.refusal(&row.task).filter(|_| row.has_id);
+            let is_taken = is_twin || refusal.is_some();
             let keeps = match given {
                 GivenIds::Keep if is_taken => {
-                    return Err(EditError::IdTaken { id: row.task.id });
+                    return Err(refusal.unwrap_or(EditError::IdTaken { id: row.task.id }));
                 }
                 GivenIds::Replace if is_twin => {
                     return Err(EditError::IdTaken { id: row.task.id });
@@ -338,6 +354,33 @@ impl BadRow {
     }
 }
 
+/// The ids that new tasks cannot have.
+struct Taken<'a> {
+    known: BTreeSet<String>,
+    /// The highest number given before.
+    given: u64,
+    ids: &'a IdRules,
+    gone: &'a Gone,
+}
+
+impl<'a> Taken<'a> {
+    fn of(edit: &mut Edit<'_>, ids: &'a IdRules, gone: &'a Gone) -> Self {
+        let known = edit.known_ids().map(str::to_owned).collect();
+        Self { known, given: edit.highest_given(ids), ids, gone }
+    }
+
+    /// Why `task` cannot have the id that it came with.
+    fn refusal(&self, task: &Task) -> Option<EditError> {
+        let id = task.id.clone();
+        if self.known.contains(id.as_str()) {
+            return Some(EditError::IdTaken { id });
+        }
+        let number = self.ids.number_of(id.as_str());
+        let was_given = self.gone.remembers(&id) || number.is_some_and(|it| it <= self.given);
+        (was_given && !self.gone.has(task)).then_some(EditError::IdSpent { id })
+    }
+}
+
 /// Problems of rows, by their numbers.
 type Found = BTreeMap<usize, Vec<RowProblem>>;
 
@@ -349,7 +392,7 @@ struct Tried {
 }
 
 fn trial(
-    mut rows: Vec<Row>,
+    mut batch: Batch,
     queue: &Queue,
     given: GivenIds,
     rules: &Rules,
@@ -358,7 +401,7 @@ fn trial(
     let mut tried = Tried::default();
     if matches!(given, GivenIds::Keep | GivenIds::Replace) {
         let mut firsts: BTreeMap<TaskId, usize> = BTreeMap::new();
-        for row in rows.iter_mut().filter(|row| row.has_id) {
+        for row in batch.rows.iter_mut().filter(|row| row.has_id) {
             let first = *firsts.entry(row.task.id.clone()).or_insert(row.number);
             if first != row.number {
                 let message = format!("number {first} has the id `{}` too", row.task.id);
@@ -369,20 +412,18 @@ fn trial(
             }
         }
     }
+    let mut edit = Edit::new(queue, now);
+    edit.raise_high_water(rules.ids.high_water);
     if given == GivenIds::Keep {
-        let tasks = || queue.tasks().chain(queue.done_tasks());
-        let former = tasks().flat_map(Task::former_ids);
-        let taken: BTreeSet<&str> = tasks().map(|task| task.id.as_str()).chain(former).collect();
-        for row in rows.iter_mut().filter(|row| row.has_id && taken.contains(row.task.id.as_str()))
-        {
-            let message = format!("the id `{}` is taken", row.task.id);
-            let problem = RowProblem::new(Some("id"), message);
-            tried.errors.entry(row.number).or_default().push(problem);
-            row.has_id = false;
+        let taken = Taken::of(&mut edit, &rules.ids, &batch.gone);
+        for row in batch.rows.iter_mut().filter(|row| row.has_id) {
+            if let Some(refusal) = taken.refusal(&row.task) {
+                let problem = RowProblem::new(Some("id"), refusal.to_string());
+                tried.errors.entry(row.number).or_default().push(problem);
+                row.has_id = false;
+            }
         }
     }
-    let mut edit = Edit::new(queue, now);
-    let batch = Batch { rows, ..Batch::default() };
     let (added, numbers) = batch.place(&mut edit, given, &rules.ids, &edit::Position::Back)?;
     let numbers: BTreeMap<TaskId, usize> = added.added.into_iter().zip(numbers).collect();
     let bar = edit.bar();

@@ -22,6 +22,7 @@ use crate::files::{
 };
 use crate::mend::Whole;
 use crate::queue::Queue;
+use crate::task::Task;
 use crate::validate::Bar;
 
 /// The journal is cut to half of this when it has grown past it, the oldest entries first. The
@@ -199,6 +200,31 @@ pub enum ChangesError {
     Journal(#[from] JournalError),
 }
 
+/// The tasks that are gone, as far as the journal remembers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Gone {
+    /// When each was created, by id. More than one had the same id where it was kept through a
+    /// merge.
+    created: BTreeMap<TaskId, BTreeSet<String>>,
+}
+
+impl Gone {
+    /// Whether `task`, whose id nobody has, is one that had it before. Of one that the journal does
+    /// not remember it is believed when it says when it was created: it was written by a queue.
+    pub(crate) fn has(&self, task: &Task) -> bool {
+        match (self.created.get(&task.id), &task.created_at) {
+            (_, None) => false,
+            (None, Some(_)) => true,
+            (Some(known), Some(created_at)) => known.contains(created_at),
+        }
+    }
+
+    /// Whether a task with that id is remembered.
+    pub(crate) fn remembers(&self, id: &TaskId) -> bool {
+        self.created.contains_key(id)
+    }
+}
+
 /// The operations that happened, and which of them still stand.
 struct History {
     operations: Vec<Operation>,
@@ -227,6 +253,20 @@ impl QueueFiles {
         let Entries { mut bad, .. } = journal.read::<Operation>()?;
         bad.retain(|line| line.reason != BadLineReason::Torn);
         Ok(bad)
+    }
+
+    /// The tasks that the journal says are gone.
+    pub fn gone(&self) -> Result<Gone, JournalError> {
+        let mut gone = Gone::default();
+        let Some(path) = &self.journal else { return Ok(gone) };
+        let Entries { entries, .. } =
+            Journal::new(path, self.holder.clone()).read::<Operation>()?;
+        for touched in entries.into_iter().flat_map(|operation| operation.tasks) {
+            if let Touched { id, fate: Fate::Removed, created_at: Some(created_at), .. } = touched {
+                gone.created.entry(id).or_default().insert(created_at);
+            }
+        }
+        Ok(gone)
     }
 
     /// Takes back an edit or an undo. What was changed elsewhere since stays. `permit` is asked

@@ -12,6 +12,9 @@ use super::task::status;
 ///
 /// All or none: every row that is no task is named, and then nothing is added,
 /// unless `--skip-bad` is given. Tasks without an id get one.
+///
+/// No id is given twice: that of a task that was deleted or pruned is taken, too,
+/// but for that very task, which is told by when it was created.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

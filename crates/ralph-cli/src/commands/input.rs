@@ -117,13 +117,15 @@ pub(crate) fn sift(
         return Ok(());
     }
     let (queue, now) = (project.queue()?, context.clock.now());
-    batch.check(&queue, given, &project.files.rules, now)?;
+    let mut rules = project.files.rules.clone();
+    rules.ids.high_water = project.files.high_water()?;
+    batch.check(&queue, given, &rules, now)?;
     if batch.bad.is_empty() {
         return Ok(());
     }
     if bad == BadRows::Skip {
         // One that names a bad one is bad itself, since that one stays away.
-        while batch.sift(&queue, given, &project.files.rules, now)? {}
+        while batch.sift(&queue, given, &rules, now)? {}
         return Ok(());
     }
     let lines: Vec<String> = batch.bad.iter().map(ToString::to_string).collect();

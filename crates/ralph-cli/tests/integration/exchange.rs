@@ -305,3 +305,34 @@ fn an_export_is_filtered() {
         ("## RQ-0002: three\n\nStatus: todo, priority: medium\n\n### Notes\n\n- n\n", "")
     );
 }
+
+#[test]
+fn an_import_gives_the_id_of_a_task_that_is_gone_to_that_task_alone() {
+    let desk = Desk::new();
+    for title in ["one", "two", "three"] {
+        desk.add(title, &[]);
+    }
+    desk.ralph(&["queue", "export", "--format", "csv", "-o", "all.csv"]).success();
+    desk.ralph(&["task", "batch", "delete", "RQ-0002"]).success();
+    desk.write("other.csv", "id,title,created_at\nRQ-0002,other,2020-01-01T00:00:00Z\n");
+    let import = |args: &[&str]| desk.ralph(&[&["queue", "import"], args].concat());
+
+    let refused = import(&["-i", "other.csv", "--json"]);
+    let error = parse(&refused.exited(3).stderr)["error"].clone();
+    let message = error["message"].as_str().expect("text");
+    assert!(message.contains("`RQ-0002` was that of another task, which is gone"), "{error}");
+    assert!(error["hint"].as_str().expect("text").contains("--on-duplicate rename"), "{error}");
+    let renamed = import(&["-i", "other.csv", "--on-duplicate", "rename"]);
+    assert_eq!(renamed.success().stdout, "RQ-0004\n");
+    let same = import(&["-i", "all.csv", "--on-duplicate", "skip"]);
+    assert_eq!(same.success().stdout, "RQ-0002\n", "the very task comes back");
+    assert_eq!(desk.json(&["task", "show", "RQ-0002"])["task"]["title"], "two");
+
+    // Where nothing remembers it, a task that a queue wrote is believed, and a new one is not.
+    desk.ralph(&["task", "batch", "delete", "RQ-0002"]).success();
+    fs_err::remove_file(desk.path(".ralph/cache/queue-journal.jsonl")).expect("a journal");
+    desk.write("other.csv", "id,title\nRQ-0002,other\n");
+    import(&["-i", "other.csv"]).exited(3);
+    let same = import(&["-i", "all.csv", "--on-duplicate", "skip"]);
+    assert_eq!(same.success().stdout, "RQ-0002\n");
+}

@@ -119,3 +119,25 @@ fn ids_are_given_once_in_all_work_trees() {
     assert_eq!(desk.ralph(&["queue", "next-id"]).success().stdout, "RQ-0025\n");
     assert_eq!(desk.add("next", &[]), "RQ-0025");
 }
+
+#[test]
+fn an_undo_that_another_task_is_in_the_way_of_leads_to_what_made_that() {
+    let desk = Desk::new();
+    desk.add("one", &[]);
+    desk.add("two", &[]);
+    desk.ralph(&["task", "batch", "delete", "RQ-0002"]).success();
+    // Only somebody who edits the file gives an id again.
+    let queue = desk.read(".ralph/queue.jsonc").replace("RQ-0001", "RQ-0002");
+    desk.write(".ralph/queue.jsonc", &queue);
+    let error = desk.error(&["undo", "--id", "3"], 3);
+    assert_eq!(error["next"], "ralph task show RQ-0002");
+    assert!(!error["hint"].as_str().expect("text").contains("--force"), "{error}");
+
+    desk.write(".ralph/queue.jsonc", queue.replace("RQ-0002", "RQ-0001"));
+    desk.write("in.csv", "id,title,created_at\nRQ-0002,x,2020-01-01T00:00:00Z\n");
+    let journal = desk.read(".ralph/cache/queue-journal.jsonl");
+    let forgotten = journal.replace("\"removed\", \"created_at\"", "\"removed\", \"created\"");
+    desk.write(".ralph/cache/queue-journal.jsonl", forgotten);
+    desk.ralph(&["queue", "import", "-i", "in.csv"]).success();
+    assert_eq!(desk.error(&["undo", "--id", "3"], 3)["next"], "ralph undo --id 4 --dry-run");
+}

@@ -235,6 +235,32 @@ fn ids_that_are_taken() {
 }
 
 #[test]
+fn an_id_that_was_given_before_is_not_given_to_a_new_task() {
+    let ids = IdRules { high_water: 7, ..IdRules::default() };
+    let batch = |text| Batch::from_json(text).unwrap();
+    let new =
+        r#"[{"id":"RQ-0007","title":"x"},{"id":"RQ-0008","title":"y","depends_on":["RQ-0007"]}]"#;
+    let old = r#"[{"id":"RQ-0007","title":"x","created_at":"2026-01-01T00:00:00Z"}]"#;
+    let queue = queue();
+    let now = "2026-01-01T00:00:00Z".parse().unwrap();
+    let add = |text, given| {
+        let mut edit = Edit::new(&queue, now);
+        batch(text).add(&mut edit, given, &ids, &Position::Back)
+    };
+    let refused = add(new, GivenIds::Keep).unwrap_err();
+    assert!(matches!(refused, EditError::IdSpent { id } if id.as_str() == "RQ-0007"));
+    let added = add(new, GivenIds::RenameTaken).unwrap();
+    let shown: Vec<String> = added.added.iter().map(ToString::to_string).collect();
+    assert_eq!(shown, ["RQ-0009", "RQ-0008"]);
+    assert_eq!(add(old, GivenIds::Keep).unwrap().added[0].as_str(), "RQ-0007");
+
+    let rules = Rules { ids: ids.clone(), ..Rules::default() };
+    let mut checked = batch(new);
+    checked.check(&queue, GivenIds::Keep, &rules, now).unwrap();
+    assert_eq!(checked.bad[0].problems[0].field.as_deref(), Some("id"), "{:?}", checked.bad);
+}
+
+#[test]
 fn who_gets_a_new_id_never_had_the_one_it_came_with() {
     let text = r#"[{"id":"RQ-0001","title":"same","custom_fields":{"former_ids":"RQ-0005"}},{"id":"RQ-0009","title":"other","custom_fields":{"former_ids":"RQ-0008"}}]"#;
     let queue = queue();

@@ -2,8 +2,8 @@
 
 use ralph_queue::intake::{BadRow, Batch, GivenIds, Row, RowProblem};
 use ralph_queue::table::{self, OtherColumns, Separator, TableError};
-use ralph_queue::{Edit, Position, Queue};
-use ralph_state::Clock as _;
+use ralph_queue::{Edit, Position};
+use ralph_state::{Clock as _, TaskId};
 use serde_json::{Value, json};
 
 use crate::args::{ImportArgs, ImportFormat, OnDuplicate};
@@ -23,6 +23,7 @@ pub(crate) fn import(context: &Context, args: &ImportArgs) -> Result<Exit, CliEr
         ImportFormat::Tsv => table(&text, Separator::Tab, args)?,
         ImportFormat::Json => Batch::from_json(&text).map_err(unreadable)?,
     };
+    batch = batch.knowing(project.files.gone()?);
     let given = match args.on_duplicate {
         OnDuplicate::Fail => GivenIds::Keep,
         OnDuplicate::Skip => GivenIds::SkipTaken,
@@ -30,7 +31,7 @@ pub(crate) fn import(context: &Context, args: &ImportArgs) -> Result<Exit, CliEr
     };
     let bad = if args.skip_bad { BadRows::Skip } else { BadRows::Refuse };
     if let Err(error) = input::sift(context, &project, &mut batch, given, bad) {
-        return Err(refused(&project.queue()?, &batch, error));
+        return Err(refused(&batch, error));
     }
     let bad = std::mem::take(&mut batch.bad);
     let dubious: Vec<Row> =
@@ -78,11 +79,12 @@ pub(crate) fn import(context: &Context, args: &ImportArgs) -> Result<Exit, CliEr
 }
 
 /// What can be done about rows that cannot be added.
-fn refused(queue: &Queue, batch: &Batch, error: CliError) -> CliError {
-    let ids: Vec<&str> = batch.bad.iter().filter_map(|row| row.id.as_deref()).collect();
-    let own: Vec<&str> = batch.rows.iter().map(|row| row.task.id.as_str()).collect();
-    let times = |id: &str| own.iter().chain(&ids).filter(|other| **other == id).count();
-    let is_taken = ids.iter().any(|id| queue.find(id).is_some() || times(id) > 1);
+fn refused(batch: &Batch, error: CliError) -> CliError {
+    let is_id = |problem: &RowProblem| problem.field.as_deref() == Some("id");
+    let is_taken = batch.bad.iter().any(|row| {
+        let is_one = row.id.as_deref().is_some_and(|id| id.parse::<TaskId>().is_ok());
+        is_one && row.problems.iter().any(is_id)
+    });
     let error = error.hint("`--skip-bad` adds the others.");
     if !is_taken {
         return error;
