@@ -394,11 +394,7 @@ impl From<queue::LoadError> for CliError {
                         let hint = "`ralph queue resolve --dry-run` shows what becomes of it.";
                         (ErrorKind::Corrupt, hint.to_owned())
                     }
-                    _ => {
-                        let name = shell_word(path);
-                        let hint = format!("`git log -p -- {name}` shows what it was.");
-                        (ErrorKind::Corrupt, format!("Correct it by hand; {hint}"))
-                    }
+                    _ => (ErrorKind::Corrupt, "Correct it by hand.".to_owned()),
                 };
                 (kind, path, hint)
             }
@@ -480,6 +476,19 @@ impl From<EditError> for CliError {
                      a new task of it."
                 )),
             ),
+            EditError::InDoneFile { .. } => (
+                ErrorKind::Refused,
+                Some(
+                    "`ralph queue prune --dry-run` shows what can be removed from there."
+                        .to_owned(),
+                ),
+            ),
+            EditError::WrongStatus { operation: "archive", .. } => {
+                let hint = "Only a task that has ended is archived: leave this one out, or pass over \
+                            it with `--continue-on-error`. `ralph queue list --status done --status \
+                            rejected` shows those that can be.";
+                (ErrorKind::Refused, Some(hint.to_owned()))
+            }
             EditError::WrongStatus { id, operation, status, .. } => {
                 let does = if status.is_terminal() { "opens it again" } else { "makes it todo" };
                 let then = if *operation == "ready" { "" } else { "; then repeat the command" };

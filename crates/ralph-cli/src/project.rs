@@ -12,15 +12,15 @@ use ralph_loop::select::Standing;
 use ralph_process::Cancel;
 use ralph_queue::delta::{Fate, Touched};
 use ralph_queue::document::Reading;
-use ralph_queue::journal::{Operation, Origin, UndoError, Which};
-use ralph_queue::lease::Leases;
+use ralph_queue::journal::{ChangesError, Operation, Origin, UndoError, Which};
+use ralph_queue::lease::{LeaseError, Leases};
 use ralph_queue::merge::Settled;
 use ralph_queue::runnability::{DoingFirst, Drafts, Selection, TaskReport};
 use ralph_queue::settle::{Take, Undecided};
 use ralph_queue::validate::Rules;
 use ralph_queue::{
     Document, Edit, EditError, Edited, IdMarks, IdRules, LegacyLock, LoadError, ParseError, Place,
-    Previewed, Queue, QueueFiles, Task, Terms, UpdateError,
+    Previewed, Queue, QueueFiles, Status, Task, Terms, UpdateError,
 };
 use ralph_state::file::Saved;
 use ralph_state::session::{SessionFile, session_file_path};
@@ -32,6 +32,12 @@ use crate::context::Context;
 use crate::error::{CliError, ErrorKind, problem_line};
 use crate::render::{counted, pathspec, shell_word};
 use crate::standing;
+
+/// What the journal calls an edit that began a task under a claim.
+pub(crate) const CLAIM: &str = "ralph queue claim";
+
+/// What it calls one that put such a task back.
+pub(crate) const RELEASE: &str = "ralph queue release";
 
 /// The directory of Ralph's files in a repository.
 pub(crate) const RALPH_DIR: &str = ".ralph";
@@ -84,6 +90,19 @@ impl Project {
     /// The same, for a command that looks at every task.
     pub(crate) fn whole_queue(&self) -> Result<Queue, CliError> {
         self.files.load_for(Reading::Whole).map_err(|error| self.load_error(error))
+    }
+
+    /// The edits that the journal remembers, as [`QueueFiles::operations`].
+    pub(crate) fn operations(&self) -> Result<Vec<(Operation, bool)>, CliError> {
+        self.files.operations().map_err(|error| self.changes_error(error))
+    }
+
+    /// What to do where changes cannot be told.
+    pub(crate) fn changes_error(&self, error: ChangesError) -> CliError {
+        match error {
+            ChangesError::Load(error) => self.load_error(error),
+            error => error.into(),
+        }
     }
 
     /// The task with that id, or an error that names similar ones.
@@ -143,10 +162,42 @@ impl Project {
     /// Takes back an edit or an undo, as [`QueueFiles::undo`].
     pub(crate) fn undo(&self, context: &Context, which: Which) -> Result<Edited<u64>, CliError> {
         let now = context.clock.now();
-        let permit =
-            |touched: &[Touched]| self.may_change(context, touched, now).map_err(Refusal::Claim);
+        let permit = |edit: &Operation, touched: &[Touched]| {
+            self.may_undo(edit, touched, now).map_err(Refusal::Claim)?;
+            self.may_change(context, touched, now).map_err(Refusal::Claim)
+        };
         let undone = self.files.undo(now, which, &context.terms(), permit);
         self.saved(context, undone.map_err(|error| self.not_undone(context, which, error))?)
+    }
+
+    /// Whether it leaves no task claimed that is put back, and none begun that nobody has.
+    fn may_undo(
+        &self,
+        edit: &Operation,
+        touched: &[Touched],
+        now: Timestamp,
+    ) -> Result<(), CliError> {
+        let ids: Vec<TaskId> = touched.iter().map(|touched| touched.id.clone()).collect();
+        if let Err(error) = self.read_leases()?.permit(&ids, &self.claims, now) {
+            let hint = match &error {
+                LeaseError::Held { task, .. } => Some(format!(
+                    "If the claim is yours, `ralph queue release {task} --claim TOKEN` gives the \
+                     task back; with `--claim TOKEN` this command does what it was asked for."
+                )),
+                _ => None,
+            };
+            let error = CliError::from(error);
+            return Err(hint.into_iter().fold(error, CliError::instead));
+        }
+        let is_claim = [CLAIM, RELEASE].contains(&edit.operation.as_str());
+        let begins = |task: &&Touched| task.status == Some(Status::Doing);
+        let Some(Touched { id, .. }) = touched.iter().find(begins).filter(|_| is_claim) else {
+            return Ok(());
+        };
+        let message = format!("the claim of {id} has ended, and nobody would have the task");
+        Err(CliError::new(ErrorKind::Refused, message)
+            .context("nothing was changed")
+            .hint(format!("`ralph queue claim --id {id}` takes it again.")))
     }
 
     fn not_undone(&self, context: &Context, which: Which, error: UpdateError<Refusal>) -> CliError {
@@ -191,7 +242,7 @@ impl Project {
             which.id.is_some_and(|undone| undone < operation.id)
                 && operation.tasks.iter().any(|task| task.id == *id && task.fate == Fate::Added)
         };
-        let operations = self.files.operations().unwrap_or_default();
+        let operations = self.operations().unwrap_or_default();
         let stands = operations.into_iter().rfind(|(operation, undone)| !undone && gave(operation));
         match stands {
             Some((Operation { id: number, .. }, _)) => format!(
@@ -447,12 +498,7 @@ pub(crate) fn load_error(
             path,
             source: ParseError::Empty | ParseError::NotUtf8 { .. } | ParseError::Syntax { .. },
             ..
-        } => {
-            let inside = repo.zip(path.strip_prefix(root).ok());
-            let is_tracked = inside.and_then(|(repo, path)| repo.is_tracked(path).ok());
-            let is_lost = is_tracked == Some(false);
-            is_lost.then(|| "Correct it by hand; git has no copy of it.".to_owned())
-        }
+        } => repo.zip(path.strip_prefix(root).ok()).and_then(|(repo, path)| copies(repo, path)),
         _ => None,
     };
     let error = CliError::from(error);
@@ -460,6 +506,21 @@ pub(crate) fn load_error(
         Some(advice) => error.instead(advice),
         None => error,
     }
+}
+
+/// What git has of a file that has to be corrected by hand.
+fn copies(repo: &Repo, path: &Path) -> Option<String> {
+    let shown = pathspec(path);
+    let is_committed = repo.resolve("HEAD").ok()?.is_some()
+        && repo.read_blob("HEAD", path).is_ok_and(|blob| blob.is_some());
+    let what = if is_committed {
+        format!("`git log -p -- {shown}` shows what it was")
+    } else if repo.is_tracked(path).ok()? {
+        format!("`git diff -- {shown}` shows what it was")
+    } else {
+        "git has no copy of it".to_owned()
+    };
+    Some(format!("Correct it by hand; {what}."))
 }
 
 /// How git brings a file back that is missing.

@@ -145,6 +145,9 @@ pub(crate) fn recorded(
         context.ui.hint(RECOVER);
     }
     standing.heed(project.read_leases()?.standing(queue, context.clock.now()));
+    if let Some(task) = in_hand::in_checkout(&layout, &project.files.holder)? {
+        standing.exclude.entry(task).or_insert(Reason::Underway);
+    }
     Ok(standing)
 }
 

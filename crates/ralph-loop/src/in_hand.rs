@@ -45,16 +45,28 @@ pub fn find(
     if !is_active {
         return Ok(None);
     }
-    let sessions: Store<SessionFile> = Store::new(session_file_path(layout.root()), holder.clone());
-    let session = sessions.load().ok().flatten().map(|loaded| loaded.value);
-    if let Some(task) = session.and_then(|session| session.task_id.parse().ok())
-        && tasks.contains(&task)
-    {
+    if let Some(task) = of_session(layout, holder).filter(|task| tasks.contains(task)) {
         return Ok(in_hand(task, WorkPlace::Checkout));
     }
     let state = project::store(layout, holder).load().ok().flatten().map(|loaded| loaded.value);
     let task = state.and_then(|state| claimed(&state, tasks));
     Ok(task.and_then(|task| in_hand(task, WorkPlace::Workspaces)))
+}
+
+/// The task that a run has in hand in the checkout at this moment.
+///
+/// # Errors
+/// When it cannot be told whether a run is active.
+pub fn in_checkout(layout: &Layout, holder: &Holder) -> Result<Option<TaskId>, LivingError> {
+    let is_active = file::is_locked(&layout.run_lock())?;
+    Ok(if is_active { of_session(layout, holder) } else { None })
+}
+
+/// The task of the session that is open, if that can be read.
+fn of_session(layout: &Layout, holder: &Holder) -> Option<TaskId> {
+    let sessions: Store<SessionFile> = Store::new(session_file_path(layout.root()), holder.clone());
+    let session = sessions.load().ok().flatten()?.value;
+    session.task_id.parse().ok()
 }
 
 /// The first of `tasks` that an active run is about to start a worker for.

@@ -29,6 +29,8 @@ pub struct Edit<'a> {
     /// Of the last [`Edit::next_id`]: its rules and the highest number then.
     highest: Option<(IdRules, u64)>,
     bar: Bar,
+    /// It is made to put things in order, also if it finds no more to do.
+    is_repair: bool,
     /// Tasks that the done file has, too, see [`Queue::reopened`].
     reopened: BTreeSet<TaskId>,
 }
@@ -114,6 +116,12 @@ pub enum EditError {
         /// Done or rejected.
         status: Status,
     },
+    /// Only tasks of the queue file are deleted.
+    #[error("task `{id}` is in the done file, and only tasks of the queue file are deleted")]
+    InDoneFile {
+        /// The task.
+        id: TaskId,
+    },
     /// The operation does not begin at that status.
     #[error("task `{id}` is {status}, and {operation} needs it to be {needs}")]
     WrongStatus {
@@ -193,7 +201,8 @@ impl<'a> Edit<'a> {
             now,
             high_water: 0,
             highest: None,
-            bar: Bar::ErrorsAndControls,
+            bar: Bar::ErrorsAndSlips,
+            is_repair: false,
             reopened: queue.reopened().cloned().collect(),
         };
         for index in queue.leftover_indices().iter().rev() {
@@ -543,6 +552,16 @@ impl<'a> Edit<'a> {
     /// Lets it bring in what was written elsewhere, with what is only warned of.
     pub(crate) fn admit_warnings(&mut self) {
         self.bar = Bar::Errors;
+    }
+
+    /// Says that it is made to put things in order.
+    pub(crate) fn be_repair(&mut self) {
+        self.is_repair = true;
+    }
+
+    /// Whether it is made to put things in order.
+    pub(crate) fn is_repair(&self) -> bool {
+        self.is_repair
     }
 
     /// What it may not bring in.

@@ -211,6 +211,8 @@ pub struct Edited<R> {
     pub done: Saved,
     /// The tasks it touched.
     pub tasks: Vec<Touched>,
+    /// Those of them that were asked for: not what only had to be put in order.
+    pub asked: Vec<Touched>,
     /// What had to be put in order first.
     pub mended: Mended,
     /// How many errors both files still have; none where nothing was written.
@@ -234,6 +236,8 @@ pub struct Previewed<R> {
     pub after: Queue,
     /// The tasks it touches.
     pub tasks: Vec<Touched>,
+    /// Those of them that were asked for: not what only has to be put in order.
+    pub asked: Vec<Touched>,
     /// What has to be put in order first.
     pub mended: Mended,
     /// How many errors both files have after it; none where nothing changes.
@@ -300,6 +304,21 @@ impl QueueFiles {
         let queue = self.text(Place::Queue, &queue)?;
         let done = done.map(|done| self.text(Place::Done, &done)).transpose()?;
         Ok(validate::texts(&queue, done.as_deref(), &self.rules))
+    }
+
+    /// The values of both files that keep [`Self::load`] from reading the tasks that have them.
+    pub fn unreadable_values(&self) -> Result<Vec<Problem>, LoadError> {
+        let (queue, done) = self.open_both()?;
+        let mut problems = Vec::new();
+        for (place, file) in [(Place::Queue, Some(queue)), (Place::Done, done)] {
+            let Some(file) = file else { continue };
+            match Document::parse_leniently(self.text(place, &file)?, place) {
+                Ok(read) => problems.extend(read.problems),
+                Err(ParseError::Shape { problems: shape }) => problems.extend(shape),
+                Err(source) => return Err(self.unreadable(place, source)),
+            }
+        }
+        Ok(problems)
     }
 
     /// Both files as they are at one moment: a file is only ever replaced, so that an open one
@@ -447,12 +466,21 @@ impl QueueFiles {
     ) -> Result<Previewed<R>, UpdateError<E>> {
         let before = self.load_for(Reading::Checked).map_err(UpdateError::Load)?;
         let high = self.high_water().map_err(|error| UpdateError::IdMarks(error.into()))?;
-        let Proposal { value, spliced, validity, mended, .. } = change(&before, high)?;
+        let Proposal { value, spliced, validity, mended, asked, .. } = change(&before, high)?;
         let Checked { tasks, errors } = self.check(&before, &spliced, validity)?;
+        let asked = asked.unwrap_or_else(|| tasks.clone());
         let done =
             spliced.done.or_else(|| before.has_done_file().then(|| before.done_document().clone()));
         let queue = spliced.queue.unwrap_or_else(|| before.document().clone());
-        Ok(Previewed { value, after: Queue::new(queue, done), before, tasks, mended, errors })
+        Ok(Previewed {
+            value,
+            after: Queue::new(queue, done),
+            before,
+            tasks,
+            asked,
+            mended,
+            errors,
+        })
     }
 
     /// The change of a queue in order. What has to be put in order for that is part of the edit: it
@@ -472,15 +500,13 @@ impl QueueFiles {
         let validity = Validity::Needed(edit.bar());
         // What changes nothing puts nothing in order either, unless it was made for that.
         let is_idle = spliced.queue.is_none() && spliced.done.is_none();
-        let (spliced, mended) = match whole {
-            None => (spliced, Mended::default()),
-            Some(_) if is_idle && self.origin != Origin::Merge => (spliced, Mended::default()),
-            Some(whole) => {
-                let mended = whole.mended.clone();
-                (whole.with(spliced), mended)
-            }
+        let is_for_order = edit.is_repair() || self.origin == Origin::Merge;
+        let whole = whole.filter(|_| !is_idle || is_for_order);
+        let proposal = match whole {
+            None => Proposal::new(value, spliced),
+            Some(whole) => Proposal::on(whole, value, spliced),
         };
-        Ok(Proposal { validity, mended, ..Proposal::new(value, spliced) })
+        Ok(Proposal { validity, ..proposal })
     }
 
     fn locked<E>(&self) -> Result<Locked<'_>, UpdateError<E>> {
@@ -636,13 +662,22 @@ pub(crate) struct Proposal<R> {
     pub(crate) undoes: Option<u64>,
     pub(crate) validity: Validity,
     pub(crate) mended: Mended,
+    /// What it does to tasks, if that is not all that is done to them.
+    pub(crate) asked: Option<Vec<Touched>>,
 }
 
 impl<R> Proposal<R> {
     pub(crate) fn new(value: R, spliced: Spliced) -> Self {
         let validity = Validity::Needed(Bar::ErrorsAndControls);
         let mended = Mended::default();
-        Self { value, spliced, undoes: None, validity, mended }
+        Self { value, spliced, undoes: None, validity, mended, asked: None }
+    }
+
+    /// A change of a queue that had to be put in order for it.
+    pub(crate) fn on(whole: Whole, value: R, change: Spliced) -> Self {
+        let asked = Some(change.touched(&whole.queue));
+        let mended = whole.mended.clone();
+        Self { mended, asked, ..Self::new(value, whole.with(change)) }
     }
 }
 
@@ -686,6 +721,7 @@ impl Locked<'_> {
             value,
             queue: Saved::Unchanged,
             done: Saved::Unchanged,
+            asked: operation.tasks.clone(),
             tasks: operation.tasks,
             mended: Mended::default(),
             errors: 0,
@@ -705,7 +741,8 @@ impl Locked<'_> {
         let Self { files, before, mut marks, journal, _lock } = self;
         let ids = &files.rules.ids;
         let high_water = marks.as_ref().map_or(0, |marks| marks.mark(ids));
-        let Proposal { value, spliced, undoes, validity, mended } = change(&before, high_water)?;
+        let Proposal { value, spliced, undoes, validity, mended, asked } =
+            change(&before, high_water)?;
         let Checked { tasks, errors } = files.check(&before, &spliced, validity)?;
         files.writable(&spliced)?;
         if let Some(marks) = &mut marks {
@@ -737,8 +774,9 @@ impl Locked<'_> {
                 file::remove_leftovers(files.path(place));
             }
         }
+        let asked = asked.unwrap_or_else(|| tasks.clone());
         let is_repeated = false;
-        Ok(Edited { value, queue, done, tasks, mended, errors, rev, set_aside, is_repeated })
+        Ok(Edited { value, queue, done, tasks, asked, mended, errors, rev, set_aside, is_repeated })
     }
 }
 

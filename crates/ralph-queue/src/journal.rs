@@ -270,7 +270,8 @@ impl QueueFiles {
     }
 
     /// Takes back an edit or an undo. What was changed elsewhere since stays. `permit` is asked
-    /// whether the tasks that this touches may be touched.
+    /// whether the tasks that this touches may be touched, for the edit that it takes back or
+    /// brings back.
     ///
     /// The value is the id of the operation that was taken back.
     pub fn undo<E: From<UndoError>>(
@@ -278,44 +279,42 @@ impl QueueFiles {
         now: Timestamp,
         which: Which,
         terms: &Terms,
-        permit: impl FnOnce(&[Touched]) -> Result<(), E>,
+        permit: impl FnOnce(&Operation, &[Touched]) -> Result<(), E>,
     ) -> Result<Edited<u64>, UpdateError<E>> {
         self.transact(now, terms, |before, _| {
-            let undone = self.taken_back(which, before)?;
-            permit(&undone.spliced.touched(before)).map_err(UpdateError::Refused)?;
+            let (undone, edit) = self.taken_back(which, before)?;
+            permit(&edit, &undone.spliced.touched(before)).map_err(UpdateError::Refused)?;
             Ok(undone)
         })
     }
 
     /// What [`Self::undo`] would do.
     pub fn preview_undo(&self, which: Which) -> Result<Previewed<u64>, UpdateError<UndoError>> {
-        self.previewed(|before, _| self.taken_back(which, before))
+        self.previewed(|before, _| Ok(self.taken_back(which, before)?.0))
     }
 
+    /// The queue without an operation, and the edit that this is about.
     fn taken_back<E: From<UndoError>>(
         &self,
         which: Which,
         before: &Queue,
-    ) -> Result<Proposal<u64>, UpdateError<E>> {
+    ) -> Result<(Proposal<u64>, Operation), UpdateError<E>> {
         let refused = |error: UndoError| UpdateError::Refused(error.into());
         let history = self.history(before).map_err(|error| refused(error.into()))?;
         let target = history.target(which).map_err(refused)?;
         let forced =
             if which.force { Validity::AsItWas } else { Validity::Needed(Bar::ErrorsAndControls) };
-        let proposal = |spliced, validity| Proposal {
-            undoes: Some(target.id),
-            validity,
-            ..Proposal::new(target.id, spliced)
-        };
+        let (undoes, edit) = (Some(target.id), history.edit_of(target).clone());
         // Parted namesakes would be in the way of what brings them back, and of what parts them.
         let Some(whole) = Whole::healed(before).map_err(UpdateError::Splice)? else {
             let back = target.taken_back(before).map_err(refused)?;
             let is_as_it_was = target.from == back.revision_after(before);
-            return Ok(proposal(back, if is_as_it_was { Validity::AsItWas } else { forced }));
+            let validity = if is_as_it_was { Validity::AsItWas } else { forced };
+            return Ok((Proposal { undoes, validity, ..Proposal::new(target.id, back) }, edit));
         };
         let back = target.taken_back(&whole.queue).map_err(refused)?;
-        let mended = whole.mended.clone();
-        Ok(Proposal { mended, ..proposal(whole.with(back), forced) })
+        let proposal = Proposal::on(whole, target.id, back);
+        Ok((Proposal { undoes, validity: forced, ..proposal }, edit))
     }
 
     /// What happened since the queue had that revision.
@@ -368,6 +367,16 @@ impl QueueFiles {
 }
 
 impl History {
+    /// The edit that an undo, or an undo of one, is about; of an edit, that itself.
+    fn edit_of<'h>(&'h self, operation: &'h Operation) -> &'h Operation {
+        let target = |id| self.operations.iter().find(|operation| operation.id == id);
+        let mut at = operation;
+        while let Some(target) = at.undoes.and_then(target) {
+            at = target;
+        }
+        at
+    }
+
     fn target(&self, Which { direction, id, force }: Which) -> Result<&Operation, UndoError> {
         if let Some(id) = id {
             let found = self.operations.iter().find(|operation| operation.id == id);

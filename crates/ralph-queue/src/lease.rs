@@ -235,7 +235,8 @@ impl Leases {
 
     /// Takes a lease; `None` when the first task that can start was asked for and none can.
     ///
-    /// Begun work whose lease lapsed comes before what was not begun.
+    /// Begun work whose lease lapsed comes before what was not begun. What was begun without one is
+    /// only given to who asks for it by its id.
     pub fn claim(
         &mut self,
         queue: &Queue,
@@ -295,10 +296,8 @@ impl Leases {
         let report = report.tasks.into_iter().find(|report| report.id == *task);
         let reasons = match report {
             Some(report) if report.reasons.iter().any(Reason::is_taken) => report.reasons,
-            Some(report) if report.status == Status::Doing => {
-                let is_free = standing.lapsed.contains(task);
-                if is_free { Vec::new() } else { vec![Reason::Underway] }
-            }
+            // Begun by hand, or by a run that is gone: who asks for that very task may have it.
+            Some(report) if report.status == Status::Doing => Vec::new(),
             Some(report) => report.reasons,
             None => vec![Reason::StatusNotRunnable { status: Status::Done }],
         };

@@ -74,7 +74,10 @@ impl Edit<'_> {
     pub fn delete(&mut self, ids: &[String]) -> Result<(), EditError> {
         let mut indices = BTreeSet::new();
         for id in ids {
-            indices.insert(self.open(id)?);
+            indices.insert(self.open(id).map_err(|error| match error {
+                EditError::Archived { id, .. } => EditError::InDoneFile { id },
+                error => error,
+            })?);
         }
         let gone: BTreeSet<TaskId> =
             indices.iter().map(|index| self.queue.task(*index).id.clone()).collect();

@@ -53,7 +53,7 @@ pub fn ready<'q>(queue: &'q Queue, leases: &Leases, question: &Question<'_>) -> 
         let is_taken = report.reasons.iter().any(Reason::is_taken);
         let reasons = if report.status == Status::Doing && !is_taken {
             let is_left = standing.lapsed.contains(&report.id);
-            if is_left { Vec::new() } else { vec![Reason::Underway] }
+            if is_left { Vec::new() } else { vec![Reason::Unheld] }
         } else {
             report.reasons
         };

@@ -21,6 +21,7 @@ impl Edit<'_> {
     ///
     /// Returns the tasks that were open in one copy, and are finished as the later one has it.
     pub fn repair(&mut self, rules: &Rules) -> Result<Vec<TaskId>, EditError> {
+        self.be_repair();
         let closed = self.separate(rules)?;
         let spliced = self.splice().map_err(EditError::Splice)?;
         let queue = spliced.queue.as_ref().unwrap_or(self.queue.document());

@@ -190,6 +190,9 @@ pub enum Reason {
     },
     /// It is being worked on without a lease.
     Underway,
+    /// It was begun, by hand or by a run that is gone, and nobody has it: a run goes on with it
+    /// before it begins another.
+    Unheld,
     /// A parallel run began it, and the next one goes on with it.
     Begun {
         /// What it waits for meanwhile, if it was held.
@@ -243,6 +246,7 @@ impl Reason {
             | Self::DraftExcluded
             | Self::UnmetDependencies { .. }
             | Self::ScheduledStartInFuture { .. }
+            | Self::Unheld
             | Self::ScopeOverlaps { .. }
             | Self::NoRoom => false,
         }
@@ -250,7 +254,7 @@ impl Reason {
 
     /// Whether files of the task change meanwhile, or will without anybody asking.
     pub(crate) fn is_busy(&self) -> bool {
-        matches!(self, Self::Claimed { .. } | Self::Underway | Self::Begun { .. })
+        matches!(self, Self::Claimed { .. } | Self::Underway | Self::Unheld | Self::Begun { .. })
     }
 }
 

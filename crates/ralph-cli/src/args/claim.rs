@@ -32,6 +32,7 @@ pub(crate) struct ReadyArgs {
 /// Prints the task's id and a token. The task becomes `doing`; from then on it
 /// changes only under `--claim TOKEN`, which renews the claim. A claim that is
 /// not used for as long as `--ttl` lapses, and the next who asks gets the task.
+/// A task in `doing` that nobody has is only given to who asks for it by `--id`.
 /// Prints nothing when no task can start. It ends with the task, or with
 /// `ralph queue release`.
 #[derive(Debug, Args)]

@@ -193,6 +193,9 @@ pub(crate) enum ShowFormat {
 }
 
 /// Mark a task as being worked on by hand
+///
+/// It keeps nobody away: a run goes on with a task in `doing` that nobody has before it begins
+/// another. `ralph queue claim --id ID` keeps it yours.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

@@ -45,7 +45,10 @@ pub(crate) struct Report {
     pub(crate) mode: Mode,
     /// Of the queue after it.
     pub(crate) rev: String,
+    /// The tasks that it is about.
     pub(crate) tasks: Vec<Touched>,
+    /// With those that had to be put in order first.
+    pub(crate) all: Vec<Touched>,
     /// Of the texts of both files.
     pub(crate) diff: String,
     pub(crate) failed: Vec<Failure>,
@@ -103,6 +106,10 @@ impl<'a> Beside<'a> {
         let parted = parted.iter().map(|(was, id)| Parted { was, id }).collect();
         Self { parted, healed, errors: (errors > 0).then_some(errors) }
     }
+
+    pub(crate) fn of<R>(edited: &'a Edited<R>) -> Self {
+        Self::new(&edited.mended, edited.errors)
+    }
 }
 
 #[derive(Serialize)]
@@ -143,11 +150,12 @@ pub(crate) fn make(
 
 impl Report {
     pub(crate) fn made<R>(edited: Edited<R>) -> Self {
-        let Edited { tasks, rev, mended, errors, .. } = edited;
+        let Edited { tasks: all, asked: tasks, rev, mended, errors, .. } = edited;
         Self {
             mode: Mode::Make,
             rev,
             tasks,
+            all,
             diff: String::new(),
             failed: Vec::new(),
             kept: Vec::new(),
@@ -157,18 +165,24 @@ impl Report {
     }
 
     pub(crate) fn shown<R>(project: &Project, previewed: Previewed<R>) -> Self {
-        let Previewed { before, after, tasks, mended, errors, .. } = previewed;
+        let Previewed { before, after, tasks: all, asked: tasks, mended, errors, .. } = previewed;
         let diff = diff(project, &before, &after);
         Self {
             mode: Mode::Show,
             rev: after.revision(),
             tasks,
+            all,
             diff,
             failed: Vec::new(),
             kept: Vec::new(),
             mended,
             errors,
         }
+    }
+
+    /// The same of a change that was to put things in order.
+    pub(crate) fn of_all(self) -> Self {
+        Self { tasks: self.all.clone(), ..self }
     }
 
     /// The tasks with that fate.

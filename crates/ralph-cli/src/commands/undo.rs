@@ -102,7 +102,7 @@ fn tell_passed_over(
     if which.id.is_some() || which.force {
         return Ok(());
     }
-    for (operation, undone) in project.files.operations()? {
+    for (operation, undone) in project.operations()? {
         if operation.id > id && !undone && operation.origin == Origin::Run {
             let text = Text::new().plain("Kept, since it tells what became of a task:");
             context.ui.say(line(text, &operation));
@@ -155,7 +155,7 @@ impl<'a> From<&'a Operation> for Told<'a> {
 
 fn list(context: &Context) -> Result<Exit, CliError> {
     let project = Project::open(context, "ralph undo --list")?;
-    let mut operations = project.files.operations()?;
+    let mut operations = project.operations()?;
     operations.reverse();
     if context.ui.wants_json() {
         let items: Vec<Item<'_>> = operations

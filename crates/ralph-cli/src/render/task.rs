@@ -141,6 +141,7 @@ pub(crate) fn reason(reason: &Reason) -> String {
         Reason::Underway | Reason::StatusNotRunnable { status: Status::Doing } => {
             "is being worked on".to_owned()
         }
+        Reason::Unheld => "is begun, and nobody has it: a run goes on with it".to_owned(),
         Reason::StatusNotRunnable { status } => format!("is {status}"),
         Reason::ScopeOverlaps { with, scope } => format!("meets {with} in {scope}"),
         Reason::NoRoom => "comes later".to_owned(),
@@ -157,10 +158,11 @@ pub(crate) fn reasons(reasons: &[Reason], id: &TaskId) -> String {
     }
 }
 
-/// The command that goes on with a task which a parallel run left.
+/// The command that goes on with a task which was left.
 fn next(reason: &Reason, id: &TaskId) -> Option<String> {
     match reason {
         Reason::Begun { .. } => Some("ralph run loop --parallel".to_owned()),
+        Reason::Unheld => Some(format!("ralph queue claim --id {id}")),
         Reason::Failed { .. } | Reason::TaskLimit { .. } | Reason::Unlanded { .. } => {
             Some(retry(id.as_str()))
         }
@@ -179,6 +181,7 @@ pub(crate) fn advice(reason: &Reason, id: &TaskId) -> Option<String> {
     let command = next(reason, id)?;
     Some(match reason {
         Reason::Begun { .. } => format!("`{command}` goes on with it."),
+        Reason::Unheld => format!("`{command}` takes it."),
         _ => format!("`{command}` lets the next parallel run try it again."),
     })
 }

@@ -467,3 +467,29 @@ fn a_command_can_be_copied_from_a_hint_whatever_the_file_is_called_and_wherever_
     hinted("git checkout");
     desk.ralph(&["queue", "list"]).success();
 }
+
+#[test]
+fn git_is_named_only_where_it_has_the_queue() {
+    let desk = Desk::new();
+    let hint = |args: &[&str]| {
+        let hint = desk.error(args, 3)["hint"].as_str().expect("text").to_owned();
+        hint.strip_prefix("Correct it by hand; ").expect("that first").to_owned()
+    };
+    let path = ".ralph/queue.jsonc";
+    let staged = desk.read(path);
+    desk.write(path, "{");
+    for args in [
+        &["queue", "list"][..],
+        &["undo"],
+        &["undo", "--list"],
+        &["queue", "changes", "--since", "x"],
+    ] {
+        assert_eq!(hint(args), "git has no copy of it.", "{args:?}");
+    }
+    desk.write(path, staged);
+    desk.git(&["add", path]);
+    desk.write(path, "{");
+    assert!(hint(&["queue", "list"]).starts_with("`git diff "));
+    desk.git(&["commit", "--quiet", "--message", "The queue"]);
+    assert!(hint(&["queue", "list"]).starts_with("`git log -p "));
+}

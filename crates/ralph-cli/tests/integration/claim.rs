@@ -314,3 +314,57 @@ fn a_task_that_another_works_on_cannot_be_started() {
         assert_eq!(desk.error(args, 4)["next"], "ralph queue claim --next");
     }
 }
+
+#[test]
+fn no_undo_leaves_a_task_begun_that_nobody_has() {
+    let desk = desk();
+    let (id, token) = claim(&desk, &[]);
+    let status = || desk.json(&["task", "show", &id])["task"]["status"].clone();
+
+    // Without the token it is somebody else's.
+    let error = desk.error(&["undo"], 4);
+    let hint = error["hint"].as_str().expect("text");
+    assert!(hint.contains(&format!("`ralph queue release {id} --claim TOKEN`")), "{hint}");
+    desk.ralph(&["undo", "--claim", &token]).success();
+    assert_eq!(status(), "todo");
+    let error = desk.error(&["redo"], 3);
+    assert_eq!(error["next"], format!("ralph queue claim --id {id}"));
+    assert_eq!(status(), "todo");
+
+    let (id, token) = claim(&desk, &["--id", &id]);
+    desk.ralph(&["queue", "release", &id, "--claim", &token]).success();
+    let error = desk.error(&["undo"], 3);
+    assert_eq!(
+        (&error["next"], status()),
+        (&json!(format!("ralph queue claim --id {id}")), json!("todo"))
+    );
+}
+
+#[test]
+fn a_task_begun_by_hand_is_the_same_to_all_who_look() {
+    let desk = Desk::new();
+    desk.git(&["commit", "--quiet", "--allow-empty", "--message", "start"]);
+    let (one, two) = (desk.add("one", &[]), desk.add("two", &[]));
+    desk.ralph(&["task", "start", &two]).success();
+
+    let ready = desk.json(&["queue", "ready"]);
+    assert_eq!(ready["items"][0]["id"], json!(one));
+    assert_eq!(ready["others"][0]["reasons"][0]["kind"], "unheld");
+    let ran = desk.ralph(&["queue", "ready"]);
+    assert!(ran.success().stderr.contains("nobody has it: a run goes on with it"), "{ran}");
+    let explained = desk.json(&["queue", "explain"]);
+    assert_eq!(explained["selection"]["selected_task_id"], json!(two));
+    let ran = desk.ralph(&["queue", "explain"]);
+    assert!(ran.success().stdout.contains("RQ-0002  is begun: a run goes on with it"), "{ran}");
+    assert_eq!(desk.json(&["queue", "next"])["doing"], json!([two]));
+    let ran = desk.ralph(&["queue", "next"]);
+    assert!(ran.success().stderr.contains("a run goes on with first: RQ-0002"), "{ran}");
+
+    // Only who asks for it gets it, and then it is theirs, to a run as well.
+    assert_eq!(claim(&desk, &[]).0, one);
+    assert_eq!(claim(&desk, &["--id", &two]).0, two);
+    assert_eq!(desk.json(&["queue", "next"])["doing"], json!([]));
+    let explained = desk.json(&["queue", "explain"]);
+    assert_eq!(explained["selection"]["selected_task_id"], json!(null));
+    assert_eq!(explained["items"][1]["reasons"][0]["kind"], "claimed");
+}

@@ -544,3 +544,77 @@ fn a_task_that_was_opened_again_by_hand_is_closed_by_no_other_command() {
     assert!(ran.success().stderr.contains("RQ-0001 was in both files"), "{ran}");
     assert!(!desk.read(".ralph/queue.jsonc").contains("RQ-0001"));
 }
+
+#[test]
+fn a_hint_of_a_batch_leads_on() {
+    let desk = Desk::new();
+    desk.write(".ralph/config.jsonc", r#"{"version":2}"#);
+    let (todo, done) = (desk.add("one", &[]), desk.add("two", &[]));
+    desk.ralph(&["task", "done", &done]).success();
+    let archive = desk.error(&["task", "batch", "archive", &todo], 3);
+    let next = archive["next"].as_str().expect("text");
+    assert!(!archive["hint"].as_str().expect("text").contains("task status"), "{archive}");
+    let next: Vec<&str> = next.split(' ').skip(1).collect();
+    desk.ralph(&next).success();
+    let delete = desk.error(&["task", "batch", "delete", &done], 3);
+    assert_eq!(delete["next"], "ralph queue prune --dry-run");
+}
+
+#[test]
+fn a_parent_is_another_task_that_is_there() {
+    let desk = Desk::new();
+    let (one, two) = (desk.add("one", &[]), desk.add("two", &[]));
+    let before = desk.read(".ralph/queue.jsonc");
+    desk.error(&["task", "edit", "parent_id", &one, &one], 2);
+    desk.error(&["task", "edit", "parent_id", "RQ-0099", &one], 2);
+    desk.error(&["task", "batch", "edit", "parent_id", "RQ-0099", &one, &two], 2);
+    desk.error(&["task", "add", "three", "--parent", "RQ-0099"], 2);
+    desk.error(&["task", "relate", &one, "relates_to", "RQ-0099"], 2);
+    desk.error(&["task", "mark-duplicate", &one, &one], 2);
+    desk.write(".ralph/templates/part.json", r#"{"status":"todo","parent_id":"RQ-0099"}"#);
+    desk.error(&["task", "from", "template", "part", "--title", "x"], 2);
+    assert_eq!(desk.read(".ralph/queue.jsonc"), before);
+    desk.ralph(&["task", "edit", "parent_id", &one, &two]).success();
+
+    // One that has gone by other means is only warned of, and holds up no other edit.
+    let orphan =
+        desk.read(".ralph/queue.jsonc").replace(&format!("_id\": \"{one}"), "_id\": \"RQ-0099");
+    desk.write(".ralph/queue.jsonc", &orphan);
+    assert!(orphan.contains("RQ-0099"));
+    desk.ralph(&["task", "edit", "title", "zwei", &two]).success();
+}
+
+#[test]
+fn what_had_to_be_put_in_order_is_not_counted_among_what_was_asked_for() {
+    let desk = Desk::new();
+    for title in ["one", "two", "three"] {
+        desk.add(title, &[]);
+    }
+    let open = desk.read(".ralph/queue.jsonc");
+    desk.ralph(&["task", "done", "RQ-0001"]).success();
+    desk.ralph(&["queue", "archive"]).success();
+    // As a crash leaves it.
+    desk.write(".ralph/queue.jsonc", &open);
+    let done = desk.read(".ralph/done.jsonc");
+    for (stdin, schema) in [("", "task-added"), ("[{\"title\":\"y\"}]", "tasks-added")] {
+        let title = if stdin.is_empty() { "x" } else { "-" };
+        let ran = desk.sh(&format!("echo '{stdin}' | \"$RALPH\" task add {title} --json"));
+        let added = parse(&ran.success().stdout);
+        assert_eq!(
+            (&added["schema"]["name"], &added["healed"]),
+            (&json!(schema), &json!(["RQ-0001"])),
+            "{added}"
+        );
+        desk.write(".ralph/queue.jsonc", &open);
+        desk.write(".ralph/done.jsonc", &done);
+    }
+    let args = ["task", "batch", "edit", "priority", "low", "RQ-0002", "RQ-0003"];
+    let shown = desk.ralph(&[&args[..], &["--dry-run"]].concat());
+    assert!(shown.success().stderr.contains("2 tasks would be changed."), "{shown}");
+    let made = parse(&desk.ralph(&[&args[..], &["--json"]].concat()).success().stdout);
+    assert_eq!(
+        (&made["changed"], &made["moved"], &made["healed"]),
+        (&json!(["RQ-0002", "RQ-0003"]), &json!([]), &json!(["RQ-0001"])),
+        "{made}"
+    );
+}

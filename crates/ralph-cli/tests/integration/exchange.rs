@@ -110,8 +110,11 @@ fn numbers_stay_to_the_letter_on_every_way() {
     };
     let tasks = 4;
     assert_eq!(letters(&desk.read(".ralph/queue.jsonc")), (tasks, 1));
-    for args in [["queue", "list", "--format", "json"], ["queue", "export", "--format", "json"]] {
-        assert_eq!(letters(&desk.ralph(&args).success().stdout), (tasks, 1), "{args:?}");
+    for args in [
+        &["queue", "list", "--include-done", "--format", "json"][..],
+        &["queue", "export", "--format", "json"],
+    ] {
+        assert_eq!(letters(&desk.ralph(args).success().stdout), (tasks, 1), "{args:?}");
     }
     let shown = desk.ralph(&["task", "show", "RQ-0001", "--json"]);
     assert_eq!(letters(&shown.success().stdout), (1, 1));

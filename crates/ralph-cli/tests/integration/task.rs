@@ -237,7 +237,7 @@ fn a_task_moves_through_its_life() {
         desk.add(title, &[]);
     }
     let ran = desk.ralph(&["task", "start", "RQ-0001"]);
-    assert_eq!(ran.success().stderr, "RQ-0001 is now doing.\n");
+    assert!(ran.success().stderr.starts_with("RQ-0001 is now doing.\nhint: `ralph queue claim"));
     let started = show(&desk, "RQ-0001")["started_at"].clone();
     desk.ralph(&["task", "start", "RQ-0001"]).success();
     assert_eq!(show(&desk, "RQ-0001")["started_at"], started);
@@ -267,7 +267,8 @@ fn the_configuration_may_keep_finished_tasks_in_place() {
     desk.add("one", &[]);
     let done = desk.ralph(&["task", "done", "RQ-0001"]);
     assert_eq!(done.success().stderr, "RQ-0001 is now done.\n");
-    assert_eq!(desk.json(&["queue", "list"])["items"][0]["status"], "done");
+    assert_eq!(desk.json(&["queue", "list", "--include-done"])["items"][0]["status"], "done");
+    assert!(!desk.read(".ralph/done.jsonc").contains("RQ-0001"));
 }
 
 #[test]

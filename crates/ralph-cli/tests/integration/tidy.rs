@@ -138,3 +138,20 @@ fn repair_touches_only_what_is_wrong() {
     );
     assert!(desk.ralph(&["queue", "repair"]).exited(3).stderr.contains("depends on itself"));
 }
+
+#[test]
+fn a_repair_names_the_values_that_are_in_its_way_and_counts_the_rest() {
+    let desk = Desk::with_queue(
+        "{\"version\": 1, \"tasks\": [\n  {\"id\": \"RQ-0001\", \"title\": \"a\", \"tags\": 7,\n   \
+         \"created_at\": \"2026-01-01T00:00:00Z\", \"updated_at\": \"soon\"}\n]}",
+    );
+    let before = desk.read(".ralph/queue.jsonc");
+    let ran = desk.ralph(&["queue", "repair"]);
+    let text = &ran.exited(3).stderr;
+    assert!(text.contains(".ralph/queue.jsonc:2:43: RQ-0001: "), "{ran}");
+    assert!(!text.contains("soon"), "{ran}");
+    assert!(text.contains("then repeat the command for 1 more error."), "{ran}");
+    assert_eq!(desk.read(".ralph/queue.jsonc"), before);
+    desk.write(".ralph/queue.jsonc", before.replace("\"tags\": 7", "\"tags\": []"));
+    desk.ralph(&["queue", "repair"]).success();
+}

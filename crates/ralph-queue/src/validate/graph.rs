@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
-use super::{Fault, Located, error, warning};
+use super::{Fault, Located, SELF_REFERENCE, UNKNOWN_TASK, error, warning};
 use crate::repair::later_first;
 use crate::task::{Glance, Status, Task};
 
@@ -106,9 +106,9 @@ fn references(
     for (name, index, id) in entries.filter(|(_, _, id)| !id.is_empty()) {
         let (code, message, fault): (_, _, fn(_, String, String) -> Fault) = match (name, find(id))
         {
-            _ if id == own => ("self_reference", format!("`{name}` names the task itself"), error),
+            _ if id == own => (SELF_REFERENCE, format!("`{name}` names the task itself"), error),
             (_, None) => {
-                ("unknown_task", format!("`{name}` names `{id}`, which is in neither file"), error)
+                (UNKNOWN_TASK, format!("`{name}` names `{id}`, which is in neither file"), error)
             }
             ("depends_on", Some(Status::Rejected)) => {
                 let message =
@@ -125,11 +125,11 @@ fn references(
     }
     match named.parent_id.as_deref().map(str::trim) {
         Some(parent) if parent == own => {
-            report(warning("self_reference", "parent_id", "the task is its own parent"));
+            report(warning(SELF_REFERENCE, "parent_id", "the task is its own parent"));
         }
         Some(parent) if find(parent).is_none() => {
             report(warning(
-                "unknown_task",
+                UNKNOWN_TASK,
                 "parent_id",
                 format!("the parent `{parent}` is in neither file"),
             ));

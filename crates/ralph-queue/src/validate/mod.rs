@@ -193,11 +193,20 @@ pub(crate) enum Bar {
     Errors,
     /// And control characters, which only what was written elsewhere may have.
     ErrorsAndControls,
+    /// And a parent that a task cannot have, which only time, or who edits the file, may bring.
+    ErrorsAndSlips,
 }
 
 impl Bar {
     fn bars(self, severity: Severity, code: &str) -> bool {
-        severity == Severity::Error || self == Self::ErrorsAndControls && code == CONTROL_CHARACTER
+        severity == Severity::Error
+            || match self {
+                Self::Errors => false,
+                Self::ErrorsAndControls => code == CONTROL_CHARACTER,
+                Self::ErrorsAndSlips => {
+                    [CONTROL_CHARACTER, UNKNOWN_TASK, SELF_REFERENCE].contains(&code)
+                }
+            }
     }
 
     /// Whether a problem may not be brought in.
@@ -239,6 +248,12 @@ pub(crate) fn added_errors(
 
 /// A warning about a field of one line.
 pub(crate) const CONTROL_CHARACTER: &str = "control_character";
+
+/// A field names a task that is nowhere: a warning for the parent, else an error.
+const UNKNOWN_TASK: &str = "unknown_task";
+
+/// A field names the task itself: likewise.
+const SELF_REFERENCE: &str = "self_reference";
 
 fn sort(problems: &mut [Problem]) {
     problems.sort_by_key(|problem| (problem.place, problem.line, problem.column));

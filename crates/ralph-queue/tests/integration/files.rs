@@ -127,7 +127,8 @@ fn a_reader_meets_a_task_that_moves_in_one_file_or_the_other() {
         let writer = scope.spawn(|| {
             for direction in [Direction::Undo, Direction::Redo].repeat(20) {
                 let which = Which { direction, id: None, force: false };
-                let moved = files.undo(now(), which, &Terms::default(), |_| Ok::<_, UndoError>(()));
+                let moved =
+                    files.undo(now(), which, &Terms::default(), |_, _| Ok::<_, UndoError>(()));
                 moved.unwrap();
             }
         });

@@ -109,12 +109,12 @@ fn a_lapsed_lease_goes_to_the_next_and_fences_the_last() {
 }
 
 #[test]
-fn work_begun_by_hand_is_not_given_away() {
+fn work_begun_by_hand_is_given_only_to_who_asks_for_it() {
     let doing = queue(&["RQ-1 doing"]);
     let mut leases = Leases::default();
     assert_eq!(claim(&mut leases, &doing, None, 0).unwrap(), None);
-    let refused = claim(&mut leases, &doing, Some("RQ-1"), 0).unwrap_err();
-    assert_eq!(refused, LeaseError::NotReady { task: id("RQ-1"), reasons: vec![Reason::Underway] });
+    let lease = claim(&mut leases, &doing, Some("RQ-1"), 0).unwrap().unwrap();
+    assert_eq!(lease.task, id("RQ-1"));
 }
 
 #[test]
@@ -213,10 +213,10 @@ fn a_parallel_set_does_not_meet_itself_or_what_is_underway() {
         &tasks,
         &none,
         None,
-        (&["RQ-2", "RQ-3", "RQ-4", "RQ-5", "RQ-6", "RQ-7"], &[("RQ-1", "underway")]),
+        (&["RQ-2", "RQ-3", "RQ-4", "RQ-5", "RQ-6", "RQ-7"], &[("RQ-1", "unheld")]),
     );
     let expected = [
-        ("RQ-1", "underway"),
+        ("RQ-1", "unheld"),
         ("RQ-2", "scope_overlaps"),
         ("RQ-5", "scope_overlaps"),
         ("RQ-7", "no_room"),

@@ -15,7 +15,7 @@ use crate::args::{ClaimArgs, ReleaseArgs};
 use crate::commands::input::Texts;
 use crate::context::Context;
 use crate::error::{CliError, ErrorKind, Exit};
-use crate::project::{self, Project};
+use crate::project::{self, CLAIM, Project, RELEASE};
 use crate::render::envelope::Schema;
 use crate::standing;
 use crate::ui::{BOLD, Text};
@@ -27,7 +27,7 @@ const TTL: Duration = Duration::from_mins(30);
 const TRIES: usize = 16;
 
 pub(crate) fn claim(context: &Context, args: &ClaimArgs) -> Result<Exit, CliError> {
-    let mut project = Project::open(context, "ralph queue claim")?;
+    let mut project = Project::open(context, CLAIM)?;
     if let Some(lease) = project.answer::<Lease>(context)? {
         let leases = project.read_leases()?;
         leases.permit(&[], slice::from_ref(&lease.token), context.clock.now()).map_err(ended)?;
@@ -77,8 +77,12 @@ fn take(context: &Context, project: &Project, args: &ClaimArgs) -> Result<Option
     let name = context.terms().request.map(|request| {
         format!("{} {} in {}", request.id(), request.fingerprint(), project.root.display())
     });
+    let session = project.open_session()?;
     let taken = project.leases.update(|leases| {
         let queue = project.queue()?;
+        if let Some(id) = session.filter(|task| args.id.as_ref() == Some(task)) {
+            return Err(of_session(&id));
+        }
         let request = Request {
             task: args.id.as_deref(),
             owner: &owner,
@@ -99,6 +103,13 @@ fn take(context: &Context, project: &Project, args: &ClaimArgs) -> Result<Option
     })?;
     context.ui.saved(taken.saved);
     Ok(taken.value)
+}
+
+/// That a run in the checkout has the task, or goes on with it.
+fn of_session(id: &str) -> CliError {
+    let message = format!("task `{id}` is that of a run in your checkout");
+    CliError::new(ErrorKind::Refused, message)
+        .hint("`ralph run resume` goes on with it where that run has ended.")
 }
 
 /// The claim of a token that was given, with new time.
@@ -204,7 +215,7 @@ fn report(context: &Context, project: &Project, lease: Option<&Lease>) -> Result
 }
 
 pub(crate) fn release(context: &Context, args: &ReleaseArgs) -> Result<Exit, CliError> {
-    let project = Project::open(context, "ralph queue release")?;
+    let project = Project::open(context, RELEASE)?;
     // A part of what is asked for, and so of whether it was asked for before.
     let note = Texts::of(context).note(&args.note)?;
     let (id, status) = match project.answer(context)? {

@@ -1,12 +1,14 @@
 //! `ralph queue import`.
 
-use ralph_queue::intake::{BadRow, Batch, GivenIds, Row, RowProblem};
+use ralph_queue::intake::{Added, BadRow, Batch, GivenIds, Row, RowProblem};
 use ralph_queue::table::{self, OtherColumns, Separator, TableError};
-use ralph_queue::{Edit, Position};
+use ralph_queue::{Edit, Position, Previewed};
 use ralph_state::{Clock as _, TaskId};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::args::{ImportArgs, ImportFormat, OnDuplicate};
+use crate::commands::edited::Beside;
 use crate::commands::input::{self, BadRows};
 use crate::context::Context;
 use crate::error::{CliError, ErrorKind, Exit};
@@ -38,24 +40,36 @@ pub(crate) fn import(context: &Context, args: &ImportArgs) -> Result<Exit, CliEr
         batch.rows.iter().filter(|row| !row.warnings.is_empty()).cloned().collect();
     let change =
         |edit: &mut Edit<'_>| batch.add(edit, given, &project.files.rules.ids, &Position::Back);
-    let added = if args.dry_run {
-        project.files.preview(context.clock.now(), change)?.value
+    let (added, mended, errors) = if args.dry_run {
+        let Previewed { value, mended, errors, .. } =
+            project.files.preview(context.clock.now(), change)?;
+        (value, mended, errors)
     } else {
-        project.edit(context, change)?
+        let made = project.change(context, change).map_err(|error| project.refused(error))?;
+        (made.value, made.mended, made.errors)
     };
     if context.ui.wants_json() {
-        let bad: Vec<_> = bad.iter().map(shown).collect();
-        let warnings: Vec<_> = dubious.iter().map(warned).collect();
-        context.ui.print_json(&json!({
-            "schema": Schema::v1("queue-import"),
-            "rev": project::revision(&project.queue()?),
-            "dry_run": args.dry_run,
-            "added": added.added,
-            "renamed": added.renamed,
-            "skipped": added.skipped,
-            "bad": bad,
-            "warnings": warnings,
-        }))?;
+        #[derive(Serialize)]
+        struct Imported<'a> {
+            schema: Schema,
+            rev: String,
+            dry_run: bool,
+            #[serde(flatten)]
+            added: &'a Added,
+            bad: Vec<Value>,
+            warnings: Vec<Value>,
+            #[serde(flatten)]
+            beside: Beside<'a>,
+        }
+        context.ui.print_json(&Imported {
+            schema: Schema::v1("queue-import"),
+            rev: project::revision(&project.queue()?),
+            dry_run: args.dry_run,
+            added: &added,
+            bad: bad.iter().map(shown).collect(),
+            warnings: dubious.iter().map(warned).collect(),
+            beside: Beside::new(&mended, errors),
+        })?;
         return Ok(Exit::Done);
     }
     for id in &added.added {

@@ -85,6 +85,9 @@ fn next(context: &Context, args: &NextArgs) -> Result<Exit, CliError> {
     let task =
         queue.next(&project::selection(context, Drafts::Exclude, DoingFirst::Ignore, &standing));
     let estimates = args.with_eta.then(|| Estimates::new(&queue));
+    let begun = queue.list(Place::Queue).filter(|listed| listed.status() == Status::Doing);
+    let begun = begun.map(|listed| &listed.task().id);
+    let doing: Vec<&TaskId> = begun.filter(|id| !standing.exclude.contains_key(*id)).collect();
     if context.ui.wants_json() {
         #[derive(Serialize)]
         struct Next<'a> {
@@ -97,14 +100,12 @@ fn next(context: &Context, args: &NextArgs) -> Result<Exit, CliError> {
             #[serde(skip_serializing_if = "Option::is_none")]
             eta_seconds: Option<i64>,
         }
-        let is_doing = |listed: &Listed<'_>| listed.status() == Status::Doing;
-        let doing = queue.list(Place::Queue).filter(is_doing).map(Listed::task);
         context.ui.print_json(&Next {
             schema: Schema::v1("queue-next"),
             rev: project::revision(&queue),
             found: task.is_some(),
             task,
-            doing: doing.map(|task| &task.id).collect(),
+            doing,
             eta_seconds: task.zip(estimates).and_then(|(task, estimates)| estimates.of(task)),
         })?;
         return Ok(Exit::Done);
@@ -124,6 +125,10 @@ fn next(context: &Context, args: &NextArgs) -> Result<Exit, CliError> {
             context.ui.say("No task can start now.");
             context.ui.hint("`ralph queue explain` says why.");
         }
+    }
+    if !doing.is_empty() && !args.explain {
+        let ids: Vec<&str> = doing.iter().map(|id| id.as_str()).collect();
+        context.ui.say(format!("Begun, and what a run goes on with first: {}.", ids.join(", ")));
     }
     if args.explain {
         let selection = project::selection(context, Drafts::Exclude, DoingFirst::Prefer, &standing);
@@ -294,7 +299,8 @@ fn reasons(queue: &Queue, report: &Report, width: Option<usize>) -> Text {
 fn reasons_line<W: AsRef<str>>(task: &Task<W>, report: &TaskReport, width: Option<usize>) -> Text {
     let text = Text::new().style(BOLD, &report.id).plain("  ");
     let text = if report.runnable {
-        text.style(GREEN, "can start")
+        let is_begun = report.status == Status::Doing;
+        text.style(GREEN, if is_begun { "is begun: a run goes on with it" } else { "can start" })
     } else {
         text.style(YELLOW, reasons_of(&report.reasons, &report.id))
     };

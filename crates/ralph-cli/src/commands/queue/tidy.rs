@@ -3,7 +3,7 @@
 use ralph_queue::tidy::{Prune, Urgent};
 use std::path::PathBuf;
 
-use ralph_queue::{Edit, LoadError, ParseError, Severity, Status};
+use ralph_queue::{Edit, LoadError, ParseError, Problem, Severity, Status};
 use ralph_state::TaskId;
 use serde::Serialize;
 
@@ -13,6 +13,7 @@ use crate::commands::undo::{Told, line};
 use crate::context::Context;
 use crate::error::{CliError, ErrorKind, Exit, problem_line};
 use crate::project::Project;
+use crate::render::counted;
 use crate::render::envelope::{List, Schema};
 use crate::ui::Text;
 
@@ -57,13 +58,13 @@ pub(crate) fn repair(context: &Context, args: &RepairArgs) -> Result<Exit, CliEr
         closed = edit.repair(&project.files.rules)?;
         Ok(())
     };
-    let shown = edited::make(context, &project, Mode::Show, &mut repair)?;
+    let shown = edited::make(context, &project, Mode::Show, &mut repair)?.of_all();
     if args.dry_run {
         shown.tell(context)?;
         tell_closed(context, &closed);
         return Ok(Exit::Done);
     }
-    let report = edited::make(context, &project, Mode::Make, &mut repair)?;
+    let report = edited::make(context, &project, Mode::Make, &mut repair)?.of_all();
     Report { diff: shown.diff, ..report }.tell(context)?;
     tell_closed(context, &closed);
     let problems = project.queue()?.validate(&project.files.rules);
@@ -92,27 +93,34 @@ fn tell_closed(context: &Context, closed: &[TaskId]) {
     }
 }
 
-/// Every field of the wrong kind, and all else that is wrong: what such a field was to say, nobody
-/// can tell, and it is not for a repair to throw it away.
+/// The values that keep a repair from the rest, each with its place: what such a value was to say,
+/// nobody can tell, and it is not for a repair to throw it away.
 fn unreadable(project: &Project, path: PathBuf) -> CliError {
-    let problems = match project.files.problems() {
-        Ok(problems) => problems,
+    let found = project.files.unreadable_values();
+    let (values, all) = match found.and_then(|values| Ok((values, project.files.problems()?))) {
+        Ok(found) => found,
         Err(error) => return project.load_error(error),
     };
-    let lines: Vec<String> = problems
+    let lines: Vec<String> = values
         .iter()
-        .filter(|problem| problem.severity == Severity::Error)
         .map(|problem| super::place(project, problem) + &problem_line(problem))
         .collect();
+    let is_error = |problem: &&Problem| problem.severity == Severity::Error;
+    let others = all.iter().filter(is_error).count().saturating_sub(lines.len());
+    let rest = match others {
+        0 => String::new(),
+        others => format!(" for {}", counted(others, "more error")),
+    };
     CliError::new(ErrorKind::Invalid, lines.join("\n"))
-        .context("nothing can be repaired before these fields have values of the right kind")
-        .hint("Correct them by hand, then repeat the command.")
+        .context("nothing can be repaired before these values are corrected")
+        .hint(format!("Correct them by hand, then repeat the command{rest}."))
         .at(path)
 }
 
 pub(crate) fn changes(context: &Context, args: &ChangesArgs) -> Result<Exit, CliError> {
     let project = Project::open(context, "ralph queue changes")?;
-    let changes = project.files.changes_since(&args.since)?;
+    let changes =
+        project.files.changes_since(&args.since).map_err(|error| project.changes_error(error))?;
     if context.ui.wants_json() {
         #[derive(Serialize)]
         struct Changed<'a> {

@@ -1,13 +1,15 @@
 //! `ralph task add`.
 
+use std::collections::BTreeMap;
+
 use ralph_queue::intake::{Batch, GivenIds};
 use ralph_queue::value::{Map, Value};
-use ralph_queue::{Position, Task};
+use ralph_queue::{Edited, Position, Task};
 use ralph_state::TaskId;
 use serde::Serialize;
-use serde_json::json;
 
 use crate::args::TaskAddArgs;
+use crate::commands::edited::Beside;
 use crate::commands::input::{self, BadRows, Texts};
 use crate::context::Context;
 use crate::error::{CliError, ErrorKind, Exit};
@@ -29,12 +31,12 @@ pub(crate) fn add(context: &Context, args: &TaskAddArgs) -> Result<Exit, CliErro
         plan: texts.read_all(&args.plan)?,
         notes: texts.read_all(&args.notes)?,
     };
-    let id = project.edit(context, |edit| {
+    let added = project.change(context, |edit| {
         let id = edit.next_id(&project.files.rules.ids)?;
         edit.add(task(id.clone(), args, long), &position)?;
         Ok(id)
-    })?;
-    report(context, &project, &id)
+    });
+    report(context, &project, &added.map_err(|error| project.refused(error))?)
 }
 
 /// Whole tasks, all or none.
@@ -50,19 +52,35 @@ fn add_all(
     })?;
     input::sift(context, project, &mut batch, GivenIds::Replace, BadRows::Refuse)?;
     let titles: Vec<String> = batch.rows.iter().map(|row| row.task.title.clone()).collect();
-    let added = project.edit(context, |edit| {
+    let edited = project.change(context, |edit| {
         batch.add(edit, GivenIds::Replace, &project.files.rules.ids, position)
-    })?;
+    });
+    let edited = edited.map_err(|error| project.refused(error))?;
+    let added = &edited.value;
     if context.ui.wants_json() {
-        let task = |(id, title): (&TaskId, String)| json!({ "id": id, "title": title });
-        let names: serde_json::Map<String, serde_json::Value> =
-            added.renamed.iter().map(|(name, id)| (name.to_string(), json!(id))).collect();
-        context.ui.print_json(&json!({
-            "schema": Schema::v1("tasks-added"),
-            "rev": project::revision(&project.queue()?),
-            "tasks": added.added.iter().zip(titles).map(task).collect::<Vec<_>>(),
-            "names": names,
-        }))?;
+        #[derive(Serialize)]
+        struct Added<'a> {
+            schema: Schema,
+            rev: String,
+            tasks: Vec<New<'a>>,
+            /// The ids by the names that stood for them.
+            names: BTreeMap<&'a str, &'a TaskId>,
+            #[serde(flatten)]
+            beside: Beside<'a>,
+        }
+        #[derive(Serialize)]
+        struct New<'a> {
+            id: &'a TaskId,
+            title: String,
+        }
+        let tasks = added.added.iter().zip(titles).map(|(id, title)| New { id, title });
+        context.ui.print_json(&Added {
+            schema: Schema::v1("tasks-added"),
+            rev: project::revision(&project.queue()?),
+            tasks: tasks.collect(),
+            names: added.renamed.iter().map(|(name, id)| (name.as_str(), id)).collect(),
+            beside: Beside::of(&edited),
+        })?;
         return Ok(Exit::Done);
     }
     for id in &added.added {
@@ -132,7 +150,8 @@ fn agent(args: &TaskAddArgs) -> Option<Map> {
     (!agent.is_empty()).then_some(agent)
 }
 
-fn report(context: &Context, project: &Project, id: &TaskId) -> Result<Exit, CliError> {
+fn report(context: &Context, project: &Project, added: &Edited<TaskId>) -> Result<Exit, CliError> {
+    let id = &added.value;
     let queue = project.queue()?;
     if context.ui.wants_json() {
         #[derive(Serialize)]
@@ -140,10 +159,13 @@ fn report(context: &Context, project: &Project, id: &TaskId) -> Result<Exit, Cli
             schema: Schema,
             rev: String,
             task: &'a Task,
+            #[serde(flatten)]
+            beside: Beside<'a>,
         }
         let (_, task) = project.find(&queue, id.as_str())?;
         let rev = project::revision(&queue);
-        context.ui.print_json(&Added { schema: Schema::v1("task-added"), rev, task })?;
+        let (schema, beside) = (Schema::v1("task-added"), Beside::of(added));
+        context.ui.print_json(&Added { schema, rev, task, beside })?;
         return Ok(Exit::Done);
     }
     context.ui.print(id)?;

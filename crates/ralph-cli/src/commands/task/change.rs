@@ -24,7 +24,13 @@ pub(crate) fn start(context: &Context, args: &StartArgs) -> Result<Exit, CliErro
         // Nothing was written that a claim could have kept from being written.
         project.permit(std::slice::from_ref(&line.id), context.clock.now())?;
     }
-    tell(context, &made)
+    let exit = tell(context, &made)?;
+    if project.claims.is_empty() && !context.ui.wants_json() {
+        context
+            .ui
+            .hint(format!("`ralph queue claim --id {id}` keeps runs and others away from it."));
+    }
+    Ok(exit)
 }
 
 pub(crate) fn done(context: &Context, args: &NoteArgs) -> Result<Exit, CliError> {
@@ -138,7 +144,7 @@ fn tell(context: &Context, made: &Edited<Vec<Line>>) -> Result<Exit, CliError> {
     if context.ui.wants_json() {
         let schema = Schema::v1("task-changed");
         let released = released(&made.tasks);
-        let beside = Beside::new(&made.mended, made.errors);
+        let beside = Beside::of(made);
         context.ui.print_json(&Report { schema, rev, tasks, released, beside })?;
         return Ok(Exit::Done);
     }
