@@ -266,3 +266,31 @@ fn schemas_are_json() {
         assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
     }
 }
+
+#[test]
+fn what_ralph_does_not_know_and_what_names_many_is_cut_too() {
+    let long = "x".repeat(4000);
+    let names: Vec<String> = (2..400).map(|number| format!("RQ-{number:04}")).collect();
+    let mut tasks = vec![json!({
+        "id": "RQ-0001", "title": "one", "created_at": "2026-01-01T00:00:00Z",
+        "updated_at": "2026-01-01T00:00:00Z", "relates_to": names, "theirs": { "a": long },
+        "agent": { "model": "m", "other": long },
+    })];
+    tasks.extend(names.iter().map(|id| {
+        json!({
+            "id": id, "title": "t", "created_at": "2026-01-01T00:00:00Z",
+            "updated_at": "2026-01-01T00:00:00Z",
+        })
+    }));
+    let desk = Desk::with_queue(json!({ "version": 1, "tasks": tasks }).to_string());
+    let shown = desk.json(&["task", "show", "RQ-0001", "--max-tokens", "500"]);
+    assert!(shown.to_string().len() < 1500, "{shown}");
+    assert_eq!(shown["cut"], json!(["agent", "relates_to", "unknown fields"]));
+    assert_eq!(shown["task"]["agent"], json!({ "model": "m" }));
+    let graph = desk.json(&["queue", "graph", "--max-tokens", "500"]);
+    assert!(graph.to_string().len() < 1500, "{graph}");
+    assert_eq!(
+        (&graph["returned"], &graph["truncated"], &graph["edges_truncated"]),
+        (&json!(1), &json!(true), &json!(true))
+    );
+}

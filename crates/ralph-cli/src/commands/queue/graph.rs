@@ -102,6 +102,8 @@ fn print_json(
         list: List<'a, Item<'a>>,
         /// Of the tasks that are in `items`.
         edges: Vec<Edge<'a>>,
+        /// There are more of them.
+        edges_truncated: bool,
         critical_paths: &'a [Vec<&'a str>],
         /// There are more of them.
         critical_paths_truncated: bool,
@@ -117,17 +119,37 @@ fn print_json(
         })
         .collect();
     let key = |index: usize| items[index].id.to_owned();
-    let cut = Cut::new(&items, part.cursor.as_deref(), &mut budget, key)?;
+    let mut weights: Vec<(&Item<'_>, Vec<Edge<'_>>)> =
+        items.iter().map(|item| (item, Vec::new())).collect();
+    if part.max_tokens.is_some() {
+        // What is said of a task takes room, too.
+        let places: HashMap<&str, usize> = items.iter().map(|item| item.id).zip(0..).collect();
+        for edge in graph.edges() {
+            if let Some(at) = places.get(edge.from) {
+                weights[*at].1.push(edge);
+            }
+        }
+    }
+    let whole = budget;
+    let cut = Cut::new(&weights, part.cursor.as_deref(), &mut budget, key)?;
     let (mut paths, more) = critical.paths(MAX_PATHS);
     let fitting = paths.iter().take_while(|path| budget.takes(path)).count();
     let is_cut = more || fitting < paths.len();
     paths.truncate(fitting);
     let list = List::part(Schema::v1("queue-graph"), project::revision(queue), &items, &cut);
     let shown: HashSet<&str> = list.items.iter().map(|item| item.id).collect();
-    let edges = graph.edges().filter(|edge| shown.contains(edge.from)).collect();
+    let mut edges: Vec<Edge<'_>> = graph.edges().filter(|edge| shown.contains(edge.from)).collect();
+    // Those of the one task that is there in any case may be too many.
+    let mut room = whole;
+    let fitting = edges.iter().take_while(|edge| room.takes(edge)).count();
+    let edges_truncated = cut.range.len() == 1 && fitting < edges.len();
+    if edges_truncated {
+        edges.truncate(fitting);
+    }
     context.ui.print_json(&Document {
         list,
         edges,
+        edges_truncated,
         critical_paths: &paths,
         critical_paths_truncated: is_cut,
     })

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use ralph_queue::runnability::Reason;
+use ralph_queue::value::{Map, Value};
 use ralph_queue::{Place, Task};
 use serde::Serialize;
 
@@ -79,7 +80,8 @@ pub(crate) fn say_cut(context: &Context, cut: &BTreeSet<&'static str>) {
     }
 }
 
-/// Cuts the longest texts of a task until it fits: of a list what is oldest, of a text its end.
+/// Cuts the longest texts of a task until it fits: of a list what is oldest, of a text its end, of
+/// an object its longest members.
 pub(crate) fn shorten(task: &mut Task, budget: Budget) -> BTreeSet<&'static str> {
     let mut cut = BTreeSet::new();
     while !budget.has_room_for(task) {
@@ -96,6 +98,8 @@ pub(crate) fn shorten(task: &mut Task, budget: Budget) -> BTreeSet<&'static str>
             ("evidence", Long::List(&mut task.evidence)),
             ("plan", Long::List(&mut task.plan)),
             ("notes", Long::List(&mut task.notes)),
+            ("agent", task.agent.as_mut().map_or(Long::Absent, Long::Members)),
+            ("unknown fields", Long::Members(&mut task.extra)),
         ];
         let longest = fields.iter_mut().max_by_key(|(_, field)| field.len());
         match longest {
@@ -118,6 +122,7 @@ enum Long<'t> {
     Text(&'t mut String),
     List(&'t mut Vec<String>),
     Named(&'t mut BTreeMap<String, String>),
+    Members(&'t mut Map),
 }
 
 fn long(text: Option<&mut String>) -> Long<'_> {
@@ -131,6 +136,7 @@ impl Long<'_> {
             Self::Text(text) => text.len(),
             Self::List(list) => list.iter().map(String::len).sum(),
             Self::Named(named) => named.iter().map(|(name, text)| name.len() + text.len()).sum(),
+            Self::Members(members) => members.iter().map(size).sum(),
         }
     }
 
@@ -143,6 +149,13 @@ impl Long<'_> {
                 Some(text) if text.len() > SHORT => Some(text),
                 _ => return drop(named.pop_last()),
             },
+            Self::Members(members) => {
+                let longest = members.iter().max_by_key(|member| size(*member));
+                if let Some(name) = longest.map(|(name, _)| name.clone()) {
+                    members.remove(&name);
+                }
+                return;
+            }
             Self::Text(text) => Some(&mut **text),
         };
         if let Some(text) = text {
@@ -150,4 +163,9 @@ impl Long<'_> {
             text.push('…');
         }
     }
+}
+
+/// How long a member of an object is, as it is printed.
+fn size((name, value): (&String, &Value)) -> usize {
+    name.len() + value.to_string().len()
 }
