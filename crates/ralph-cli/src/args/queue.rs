@@ -90,7 +90,10 @@ pub(crate) struct StopArgs {
     pub(crate) now: bool,
 }
 
-/// List tasks in the order of work
+/// List open tasks in the order of work
+///
+/// Finished tasks that stand in the queue are left out, and counted, unless `--include-done`,
+/// `--only-done` or `--status` asks for them.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

@@ -20,10 +20,10 @@ pub(crate) struct WhichArgs {
     /// Only tasks with a time before which they do not start
     #[arg(long)]
     pub(crate) scheduled: bool,
-    /// The done file too
+    /// Finished tasks too, and those of the done file
     #[arg(long, conflicts_with = "only_done")]
     pub(crate) include_done: bool,
-    /// The done file instead of the queue
+    /// Only finished tasks, of the queue and of the done file
     #[arg(long)]
     pub(crate) only_done: bool,
 }
@@ -79,7 +79,8 @@ pub(crate) enum ListFormat {
 /// Find tasks by what they say
 ///
 /// Searches everything a task says: title, description, request, plan,
-/// evidence, notes, tags, scope, custom fields and id.
+/// evidence, notes, tags, scope, custom fields and id. Finished tasks are left
+/// out, as by `ralph queue list`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

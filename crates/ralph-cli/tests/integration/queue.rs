@@ -189,12 +189,43 @@ fn validate_names_each_problem_with_its_place() {
 }
 
 #[test]
+fn a_list_is_of_what_is_open_and_counts_the_finished_tasks_beside_it() {
+    let desk = desk();
+    desk.ralph(&["task", "status", "done", "RQ-0001", "RQ-0003"]).success();
+    assert_eq!(ids(&desk, &[]), ["2", "4", "5"]);
+    let page = desk.json(&["queue", "list", "--limit", "1"]);
+    assert_eq!(
+        (&page["total"], &page["truncated"], &page["finished_left_out"]),
+        (&json!(3), &json!(true), &json!(2))
+    );
+    assert_eq!(ids(&desk, &["--cursor", "RQ-0002"]), ["4", "5"]);
+    let ran = desk.ralph(&["queue", "list"]);
+    assert_eq!(
+        ran.success().stderr,
+        "2 finished tasks left out; `--include-done` shows every one.\n"
+    );
+    assert_eq!(desk.ralph(&["queue", "list", "--quiet"]).success().stderr, "");
+    let ran = desk.ralph(&["queue", "list", "--format", "json"]);
+    assert_eq!(parse(&ran.success().stdout).as_array().map(Vec::len), Some(3));
+
+    assert_eq!(ids(&desk, &["--include-done"]), ["1", "2", "3", "4", "5"]);
+    assert_eq!(ids(&desk, &["--only-done"]), ["1", "3"]);
+    assert_eq!(ids(&desk, &["--status", "done"]), ["1", "3"]);
+    assert_eq!(ids(&desk, &["--status", "done", "--tag", "a", "--limit", "1"]), ["1"]);
+    let search = desk.json(&["queue", "search", "o"]);
+    assert_eq!((&search["total"], &search["finished_left_out"]), (&json!(1), &json!(1)));
+    desk.ralph(&["task", "status", "done", "RQ-0002", "RQ-0004", "RQ-0005"]).success();
+    let ran = desk.ralph(&["queue", "list"]);
+    assert!(ran.success().stderr.starts_with("No open task matches.\n5 finished"), "{ran}");
+}
+
+#[test]
 fn archive_moves_what_is_finished() {
     let desk = desk();
     desk.ralph(&["task", "status", "done", "RQ-0001"]).success();
     let dry = desk.json(&["queue", "archive", "--dry-run"]);
     assert_eq!((&dry["dry_run"], &dry["moved"]), (&json!(true), &json!(["RQ-0001"])));
-    assert_eq!(desk.json(&["queue", "list"])["total"], 5);
+    assert_eq!(desk.json(&["queue", "list", "--include-done"])["total"], 5);
     let ran = desk.ralph(&["queue", "archive"]);
     assert_eq!(ran.success().stdout, "RQ-0001\n");
     assert_eq!(ran.stderr, "1 task moved to .ralph/done.jsonc.\n");

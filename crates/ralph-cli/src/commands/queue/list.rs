@@ -17,6 +17,7 @@ use crate::commands::task::{say_cut, shorten};
 use crate::context::Context;
 use crate::error::{CliError, Exit};
 use crate::project::{self, Project};
+use crate::render::counted;
 use crate::render::envelope::{AsMade, Budget, List, Schema, Title, lost};
 use crate::render::room::Room;
 use crate::render::task::{compact_fields, long, long_fields, status_priority_title};
@@ -38,6 +39,7 @@ pub(crate) fn list(context: &Context, args: &ListArgs) -> Result<Exit, CliError>
         let fitting = queue.look_at(tasks).filter(|(_, task)| fits_schedule(task, args));
         tasks = fitting.map(|(listed, _)| listed).collect();
     }
+    let finished = hide_finished(&args.which, &mut tasks);
     if let Some(by) = args.sort_by {
         let keyed = queue.look_at(tasks).map(|(listed, task)| (SortKey::of(&task, by), listed));
         let mut keyed: Vec<(SortKey, Listed<'_>)> = keyed.collect();
@@ -49,19 +51,15 @@ pub(crate) fn list(context: &Context, args: &ListArgs) -> Result<Exit, CliError>
         tasks = keyed.into_iter().map(|(_, listed)| listed).collect();
     }
     let estimates = args.with_eta.then(|| Estimates::new(&queue));
-    show_page(
-        context,
-        Source { project: &project, queue: &queue },
-        tasks,
-        &args.page,
-        estimates.as_ref(),
-    )
+    let source = Source { project: &project, queue: &queue };
+    show_page(context, source, Found { tasks, finished }, &args.page, estimates.as_ref())
 }
 
 /// The tasks of the files that were asked for, without those that were not.
 pub(super) fn which<'q>(queue: &'q Queue, args: &WhichArgs) -> Vec<Listed<'q>> {
     let filter = Filter { tags: args.tag.clone(), scopes: args.scope.clone(), ..Filter::default() };
-    let open = queue.list(Place::Queue).filter(|_| !args.only_done);
+    let is_asked_for = |listed: &Listed<'_>| !args.only_done || listed.status().is_terminal();
+    let open = queue.list(Place::Queue).filter(is_asked_for);
     let has_done = args.only_done || args.include_done;
     let done = queue.list(Place::Done).filter(|_| has_done);
     let has_status =
@@ -77,6 +75,25 @@ pub(super) fn which<'q>(queue: &'q Queue, args: &WhichArgs) -> Vec<Listed<'q>> {
     wanted.map(|(listed, _)| listed).collect()
 }
 
+/// Takes finished tasks out that nobody asked for, as a queue without `queue.finish` set to
+/// `in_place` has none, and says how many.
+pub(super) fn hide_finished(args: &WhichArgs, tasks: &mut Vec<Listed<'_>>) -> usize {
+    let WhichArgs { status, include_done, only_done, .. } = args;
+    if *include_done || *only_done || !status.is_empty() {
+        return 0;
+    }
+    let before = tasks.len();
+    tasks.retain(|listed| !listed.status().is_terminal());
+    before - tasks.len()
+}
+
+/// What a list is of.
+pub(super) struct Found<'q> {
+    pub(super) tasks: Vec<Listed<'q>>,
+    /// How many finished tasks of the queue file are left out.
+    pub(super) finished: usize,
+}
+
 /// Where listed tasks come from.
 #[derive(Clone, Copy)]
 pub(crate) struct Source<'q> {
@@ -88,11 +105,11 @@ pub(crate) struct Source<'q> {
 pub(super) fn show_page(
     context: &Context,
     source: Source<'_>,
-    tasks: Vec<Listed<'_>>,
+    found: Found<'_>,
     args: &PageArgs,
     estimates: Option<&Estimates>,
 ) -> Result<Exit, CliError> {
-    let page = Page::cut(source.queue, tasks, args)?;
+    let page = Page::cut(source.queue, found, args)?;
     let mut room = Room::new(args.max_tokens);
     print_page(context, source, &page, (args.format, estimates), &mut room)?;
     if !args.quiet {
@@ -110,7 +127,8 @@ pub(crate) fn print(
     format: ListFormat,
 ) -> Result<Exit, CliError> {
     let budget = Budget::new(None);
-    let page = Page { total: tasks.len(), tasks, budget, is_cut: false, next_cursor: None };
+    let (total, finished) = (tasks.len(), 0);
+    let page = Page { total, finished, tasks, budget, is_cut: false, next_cursor: None };
     print_page(context, source, &page, (format, None), &mut Room::new(None))?;
     Ok(Exit::Done)
 }
@@ -230,6 +248,8 @@ impl SortKey {
 struct Page<'a> {
     tasks: Vec<Listed<'a>>,
     total: usize,
+    /// How many finished tasks are left out.
+    finished: usize,
     /// For all of it.
     budget: Budget,
     is_cut: bool,
@@ -239,7 +259,7 @@ struct Page<'a> {
 impl<'a> Page<'a> {
     fn cut(
         queue: &'a Queue,
-        mut tasks: Vec<Listed<'a>>,
+        Found { mut tasks, finished }: Found<'a>,
         args: &PageArgs,
     ) -> Result<Self, CliError> {
         let total = tasks.len();
@@ -267,7 +287,7 @@ impl<'a> Page<'a> {
         let is_cut = begin + tasks.len() < total;
         let last = tasks.last().map(|listed| listed.id().to_owned());
         let next_cursor = last.or_else(|| args.cursor.clone()).filter(|_| is_cut);
-        Ok(Self { tasks, total, budget, is_cut, next_cursor })
+        Ok(Self { tasks, total, finished, budget, is_cut, next_cursor })
     }
 }
 
@@ -282,8 +302,13 @@ fn say_rest(context: &Context, queue: &Queue, page: &Page<'_>, format: ListForma
             context.ui.say("The queue is empty.");
             context.ui.hint("`ralph task add TITLE` puts a task into it.");
         } else {
-            context.ui.say("No task matches.");
+            let which = if page.finished > 0 { "open task" } else { "task" };
+            context.ui.say(format!("No {which} matches."));
         }
+    }
+    if page.finished > 0 {
+        let left_out = counted(page.finished, "finished task");
+        context.ui.say(format!("{left_out} left out; `--include-done` shows every one."));
     }
 }
 
@@ -336,6 +361,13 @@ fn print_json(
     page: &Page<'_>,
     estimates: Option<&Estimates>,
 ) -> Result<(), CliError> {
+    #[derive(Serialize)]
+    struct Tasks<'a, 't> {
+        #[serde(flatten)]
+        list: List<'a, Item<'t>>,
+        /// Finished tasks of the queue file that nobody asked for; they are in no other count.
+        finished_left_out: usize,
+    }
     let Source { project, queue } = source;
     let tasks = queue.look_at(page.tasks.iter().copied()).map(|(_, task)| task);
     let tasks: Vec<Glance<'_>> = tasks.collect();
@@ -343,14 +375,17 @@ fn print_json(
     let items = tasks.iter().zip(&reports);
     let items: Vec<Item<'_>> =
         items.map(|(task, report)| Item::of(task, page.budget, Some(report), estimates)).collect();
-    context.ui.print_json(&List {
-        schema: Schema::v1("task-list"),
-        rev: project::revision(queue),
-        total: page.total,
-        returned: items.len(),
-        truncated: page.is_cut,
-        next_cursor: page.next_cursor.clone(),
-        items: &items,
+    context.ui.print_json(&Tasks {
+        finished_left_out: page.finished,
+        list: List {
+            schema: Schema::v1("task-list"),
+            rev: project::revision(queue),
+            total: page.total,
+            returned: items.len(),
+            truncated: page.is_cut,
+            next_cursor: page.next_cursor.clone(),
+            items: &items,
+        },
     })
 }
 

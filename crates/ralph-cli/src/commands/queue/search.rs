@@ -24,12 +24,8 @@ pub(crate) fn search(context: &Context, args: &SearchArgs) -> Result<Exit, CliEr
     }
     // Equals stay in the order of work.
     found.sort_by_key(|(score, _)| Reverse(*score));
-    let tasks = found.into_iter().map(|(_, task)| task).collect();
-    list::show_page(
-        context,
-        list::Source { project: &project, queue: &queue },
-        tasks,
-        &args.page,
-        None,
-    )
+    let mut tasks = found.into_iter().map(|(_, task)| task).collect();
+    let finished = list::hide_finished(&args.which, &mut tasks);
+    let source = list::Source { project: &project, queue: &queue };
+    list::show_page(context, source, list::Found { tasks, finished }, &args.page, None)
 }
