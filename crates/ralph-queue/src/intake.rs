@@ -87,11 +87,18 @@ pub struct RowProblem {
     pub at: Option<Position>,
     /// What is wrong, in words.
     pub message: String,
+    /// The id is, or was, that of another task: under another id it may be none.
+    pub is_taken: bool,
 }
 
 impl RowProblem {
     pub(crate) fn new(field: Option<&str>, message: impl Into<String>) -> Self {
-        Self { field: field.map(str::to_owned), at: None, message: message.into() }
+        let field = field.map(str::to_owned);
+        Self { field, at: None, message: message.into(), is_taken: false }
+    }
+
+    fn taken(message: String) -> Self {
+        Self { is_taken: true, ..Self::new(Some("id"), message) }
     }
 }
 
@@ -375,8 +382,11 @@ impl<'a> Taken<'a> {
         if self.known.contains(id.as_str()) {
             return Some(EditError::IdTaken { id });
         }
+        let is_given = |number: u64| {
+            number <= self.given && self.ids.id(number).is_ok_and(|given| given == id)
+        };
         let number = self.ids.number_of(id.as_str());
-        let was_given = self.gone.remembers(&id) || number.is_some_and(|it| it <= self.given);
+        let was_given = self.gone.remembers(&id) || number.is_some_and(is_given);
         (was_given && !self.gone.has(task)).then_some(EditError::IdSpent { id })
     }
 }
@@ -405,7 +415,7 @@ fn trial(
             let first = *firsts.entry(row.task.id.clone()).or_insert(row.number);
             if first != row.number {
                 let message = format!("number {first} has the id `{}` too", row.task.id);
-                let problem = RowProblem::new(Some("id"), message);
+                let problem = RowProblem::taken(message);
                 tried.errors.entry(row.number).or_default().push(problem);
                 // Under another one it shows what else is wrong with it.
                 row.has_id = false;
@@ -418,7 +428,7 @@ fn trial(
         let taken = Taken::of(&mut edit, &rules.ids, &batch.gone);
         for row in batch.rows.iter_mut().filter(|row| row.has_id) {
             if let Some(refusal) = taken.refusal(&row.task) {
-                let problem = RowProblem::new(Some("id"), refusal.to_string());
+                let problem = RowProblem::taken(refusal.to_string());
                 tried.errors.entry(row.number).or_default().push(problem);
                 row.has_id = false;
             }
@@ -468,6 +478,7 @@ impl From<NewEntry> for ReadRow {
             field: problem.field,
             at: Some(Position { line: problem.line, column: problem.column }),
             message: problem.message,
+            is_taken: false,
         };
         Self {
             new: entry.new,

@@ -133,18 +133,40 @@ pub fn read(text: &str, separator: Separator, others: OtherColumns) -> Result<Ba
     }
     let lines = Lines::new(text);
     let line = |position: &csv::Position| line(text, &lines, position);
+    let mut last = 0;
     let rows = reader.records().map(|record| match record {
         Ok(record) => {
+            last = record.position().map_or(0, csv::Position::byte);
             let line = record.position().and_then(line);
             Cells { line, ..read_row(&columns, &record) }
         }
-        Err(error) => Cells {
-            line: error.position().and_then(line),
-            problems: vec![RowProblem::new(None, error.to_string())],
-            ..Cells::default()
-        },
+        Err(error) => {
+            last = error.position().map_or(0, csv::Position::byte);
+            Cells {
+                line: error.position().and_then(line),
+                problems: vec![RowProblem::new(None, error.to_string())],
+                ..Cells::default()
+            }
+        }
     });
-    Ok(Batch::from_fields(rows))
+    let mut rows: Vec<Cells> = rows.collect();
+    let last = usize::try_from(last).ok().and_then(|last| text.get(last..));
+    if let Some(row) = rows.last_mut()
+        && last.is_some_and(|last| is_left_open(last, separator))
+    {
+        let message = "a quotation mark opens a cell and nothing closes it";
+        row.problems.push(RowProblem::new(None, message));
+    }
+    Ok(Batch::from_fields(rows.into_iter()))
+}
+
+/// Whether the last row of a table has a cell that a quotation mark opens and nothing closes, so
+/// that all that follows went into it.
+fn is_left_open(last: &str, separator: Separator) -> bool {
+    let followed = format!("{last}\nanother row");
+    let mut reader = csv::ReaderBuilder::new();
+    reader.delimiter(separator.byte()).has_headers(false).flexible(true);
+    reader.from_reader(followed.as_bytes()).records().count() == 1
 }
 
 /// The line that a row begins on. The place of one that the reader tells is that behind the end of

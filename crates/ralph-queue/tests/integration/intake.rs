@@ -235,6 +235,19 @@ fn ids_that_are_taken() {
 }
 
 #[test]
+fn a_cell_that_nothing_closes_does_not_swallow_the_rest_of_the_table() {
+    let read = |text: &str| table::read(text, Separator::Comma, OtherColumns::Refuse).unwrap();
+    let batch = read("title,tags\none,\n\"two,\nthree,\n");
+    assert_eq!((batch.rows.len(), batch.bad[0].line), (1, Some(3)));
+    assert!(batch.bad[0].to_string().ends_with("nothing closes it"), "{}", batch.bad[0]);
+    for sound in
+        ["title\n\"two\"", "title\n\"a \"\"b\"\"\"\n", "title\n5\" disk", "title\n\n\n", "title"]
+    {
+        assert!(read(sound).bad.is_empty(), "{sound}");
+    }
+}
+
+#[test]
 fn an_id_that_was_given_before_is_not_given_to_a_new_task() {
     let ids = IdRules { high_water: 7, ..IdRules::default() };
     let batch = |text| Batch::from_json(text).unwrap();

@@ -3,7 +3,7 @@
 use ralph_queue::intake::{Added, BadRow, Batch, GivenIds, Row, RowProblem};
 use ralph_queue::table::{self, OtherColumns, Separator, TableError};
 use ralph_queue::{Edit, Position, Previewed};
-use ralph_state::{Clock as _, TaskId};
+use ralph_state::Clock as _;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -94,11 +94,7 @@ pub(crate) fn import(context: &Context, args: &ImportArgs) -> Result<Exit, CliEr
 
 /// What can be done about rows that cannot be added.
 fn refused(batch: &Batch, error: CliError) -> CliError {
-    let is_id = |problem: &RowProblem| problem.field.as_deref() == Some("id");
-    let is_taken = batch.bad.iter().any(|row| {
-        let is_one = row.id.as_deref().is_some_and(|id| id.parse::<TaskId>().is_ok());
-        is_one && row.problems.iter().any(is_id)
-    });
+    let is_taken = batch.bad.iter().flat_map(|row| &row.problems).any(|problem| problem.is_taken);
     let error = error.hint("`--skip-bad` adds the others.");
     if !is_taken {
         return error;
