@@ -23,7 +23,7 @@ pub struct Question<'a> {
     pub parallel: Option<usize>,
 }
 
-/// The answer, in the order of work.
+/// The answer, about open tasks, in the order of work.
 #[derive(Clone, Debug)]
 pub struct Ready<'q> {
     /// What can start.
@@ -50,6 +50,9 @@ pub fn ready<'q>(queue: &'q Queue, leases: &Leases, question: &Question<'_>) -> 
     });
     let (mut candidates, mut others) = (Vec::new(), Vec::new());
     for (place, (task, report)) in queue.list(Place::Queue).zip(report.tasks).enumerate() {
+        if task.status().is_terminal() {
+            continue;
+        }
         let is_taken = report.reasons.iter().any(Reason::is_taken);
         let reasons = if report.status == Status::Doing && !is_taken {
             let is_left = standing.lapsed.contains(&report.id);

@@ -220,6 +220,28 @@ fn a_list_is_of_what_is_open_and_counts_the_finished_tasks_beside_it() {
 }
 
 #[test]
+fn nobody_is_told_why_a_finished_task_does_not_start() {
+    let desk = Desk::new();
+    let none = "`ralph task add TITLE` puts a task into the queue.\n";
+    let ready = |text: &str| {
+        let ran = desk.ralph(&["queue", "ready"]);
+        assert_eq!(ran.success().stderr, format!("{text}\nhint: {none}"));
+    };
+    ready("The queue is empty.");
+    desk.add("one", &[]);
+    desk.add("two", &["--depends-on", "RQ-0001"]);
+    desk.ralph(&["task", "done", "RQ-0001"]).success();
+    let page = desk.json(&["queue", "ready"]);
+    assert_eq!((&page["total"], &page["others_total"]), (&json!(1), &json!(0)));
+    let ran = desk.ralph(&["queue", "explain"]);
+    assert_eq!(ran.success().stdout, "Next is RQ-0002.\nRQ-0002  can start  two\n");
+    desk.ralph(&["task", "done", "RQ-0002"]).success();
+    ready("Every task is finished.");
+    let ran = desk.ralph(&["queue", "next"]);
+    assert_eq!(ran.success().stderr, format!("Every task is finished.\nhint: {none}"));
+}
+
+#[test]
 fn archive_moves_what_is_finished() {
     let desk = desk();
     desk.ralph(&["task", "status", "done", "RQ-0001"]).success();

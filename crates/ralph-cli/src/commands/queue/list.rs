@@ -299,8 +299,7 @@ fn say_rest(context: &Context, queue: &Queue, page: &Page<'_>, format: ListForma
             .hint(format!("`--all` shows every task, `--cursor {cursor}` those that follow."));
     } else if page.total == 0 && format != ListFormat::Json {
         if queue.list(Place::Queue).next().is_none() {
-            context.ui.say("The queue is empty.");
-            context.ui.hint("`ralph task add TITLE` puts a task into it.");
+            super::say_none_open(context, queue);
         } else {
             let which = if page.finished > 0 { "open task" } else { "task" };
             context.ui.say(format!("No {which} matches."));

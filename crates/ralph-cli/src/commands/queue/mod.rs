@@ -117,10 +117,7 @@ fn next(context: &Context, args: &NextArgs) -> Result<Exit, CliError> {
             fields.extend(estimates.map(|estimates| list::eta(&estimates, task)));
             context.ui.print_fields([fields.as_slice()])?;
         }
-        None if queue.list(Place::Queue).next().is_none() => {
-            context.ui.say("The queue is empty.");
-            context.ui.hint("`ralph task add TITLE` puts a task into it.");
-        }
+        None if !has_open(&queue) => say_none_open(context, &queue),
         None => {
             context.ui.say("No task can start now.");
             context.ui.hint("`ralph queue explain` says why.");
@@ -136,6 +133,17 @@ fn next(context: &Context, args: &NextArgs) -> Result<Exit, CliError> {
         context.ui.say(reasons(&queue, &report, context.ui.stderr_width()));
     }
     Ok(Exit::Done)
+}
+
+fn has_open(queue: &Queue) -> bool {
+    queue.list(Place::Queue).any(|listed| !listed.status().is_terminal())
+}
+
+/// Says of a queue without open tasks that it is one.
+fn say_none_open(context: &Context, queue: &Queue) {
+    let is_empty = queue.list(Place::Queue).next().is_none();
+    context.ui.say(if is_empty { "The queue is empty." } else { "Every task is finished." });
+    context.ui.hint("`ralph task add TITLE` puts a task into the queue.");
 }
 
 /// The queue as a run that starts now would see it.
@@ -274,6 +282,9 @@ fn explain(context: &Context, args: &ExplainArgs) -> Result<Exit, CliError> {
         };
         context.ui.print(room.fit(text))?;
         room.tell(&context.ui);
+        if named.is_empty() && !has_open(&queue) {
+            say_none_open(context, &queue);
+        }
     }
     Ok(Exit::Done)
 }
@@ -293,6 +304,8 @@ fn reasons(queue: &Queue, report: &Report, width: Option<usize>) -> Text {
         None => Text::new().plain("No task can start now."),
     };
     let tasks = queue.glances(Place::Queue).zip(&report.tasks);
+    // Of a finished task nobody asks why it does not start.
+    let tasks = tasks.filter(|(_, report)| !report.status.is_terminal());
     tasks.fold(text, |text, (task, report)| text.line().append(&reasons_line(&task, report, width)))
 }
 

@@ -59,6 +59,9 @@ fn print(
     }
     context.ui.say(room.fit(text));
     room.tell(&context.ui);
+    if ready.tasks.is_empty() && ready.others.is_empty() {
+        super::say_none_open(context, queue);
+    }
     Ok(())
 }
 
