@@ -24,6 +24,9 @@ pub struct Kept {
     pub change: DiffStat,
     /// Whether the branch that is checked out, or its remote one, has it by now.
     pub has_landed: bool,
+    /// The commit there that landed its task since, with other work: there may be something in
+    /// this that it lacks.
+    pub superseded_by: Option<Sha>,
 }
 
 /// Why kept work could not be given back. Nothing was changed.
@@ -84,8 +87,10 @@ pub fn list(repo: &Repo, books: &[PathBuf]) -> Result<Vec<Kept>, GitError> {
         };
         let name = name.strip_prefix(RESCUE_REFS).unwrap_or(&name).to_owned();
         let has_landed = target.has(repo, &commit, base.as_ref())?;
+        let superseded_by =
+            if has_landed { None } else { target.landing_of(repo, &name, base.as_ref())? };
         let subject = subject.unwrap_or_default();
-        kept.push(Kept { name, commit, base, subject, change, has_landed });
+        kept.push(Kept { name, commit, base, subject, change, has_landed, superseded_by });
     }
     Ok(kept)
 }
@@ -111,6 +116,23 @@ impl<'a> Target<'a> {
             claims.extend(trailers.into_iter().map(|(_, claim)| claim));
         }
         Ok(Self { tips, claims, books })
+    }
+
+    /// The commit after `base` that landed the task which work is kept of under `name`.
+    fn landing_of(
+        &self,
+        repo: &Repo,
+        name: &str,
+        base: Option<&Sha>,
+    ) -> Result<Option<Sha>, GitError> {
+        let (Some(base), Some((task, _))) = (base, name.rsplit_once('/')) else { return Ok(None) };
+        for tip in &self.tips {
+            let landing = repo.find_trailer(&format!("{base}..{tip}"), TASK_TRAILER, task)?;
+            if landing.is_some() {
+                return Ok(landing);
+            }
+        }
+        Ok(None)
     }
 
     /// Whether `commit` is there itself, or landed under its claim, or is a step of a landing that

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use ralph_git::{GitEnv, Repo};
+use ralph_git::{GitEnv, Repo, Sha};
 use ralph_loop::rescue::{self, Kept, RescueError};
 use ralph_process::Cancel;
 use serde_json::{Value, json};
@@ -11,8 +11,8 @@ use crate::args::{RescueArgs, RescueCommand};
 use crate::context::Context;
 use crate::error::{CliError, ErrorKind, Exit};
 use crate::project::Project;
-use crate::render::counted;
 use crate::render::envelope::Schema;
+use crate::render::{counted, short};
 use crate::ui::{BOLD, DIM, Text};
 
 pub(crate) fn rescue(context: &Context, args: &RescueArgs) -> Result<Exit, CliError> {
@@ -62,6 +62,9 @@ fn list(context: &Context, repo: &Repo, all: bool) -> Result<Exit, CliError> {
         text = text.style(BOLD, &kept.name).plain("  ").plain(&kept.subject).style(DIM, size(kept));
         if kept.has_landed {
             text = text.style(DIM, ", landed since");
+        } else if let Some(landing) = &kept.superseded_by {
+            let landing = short(landing.as_str());
+            text = text.style(DIM, format!(", its task has landed as {landing} with other work"));
         }
         text = text.line();
     }
@@ -87,6 +90,7 @@ fn row(kept: &Kept) -> Value {
         "insertions": kept.change.insertions,
         "deletions": kept.change.deletions,
         "landed": kept.has_landed,
+        "superseded_by": kept.superseded_by.as_ref().map(Sha::as_str),
     })
 }
 

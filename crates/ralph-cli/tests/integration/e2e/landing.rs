@@ -317,6 +317,15 @@ fn kept_work_is_found_by_its_task() {
     scene.git(&["update-ref", "refs/ralph/rescue/RQ-0009/1", "HEAD"]);
     let list = scene.ralph(&["rescue", "list"]);
     assert!(!list.success().stdout.contains("RQ-0009"), "{list}");
+    assert!(!list.stdout.contains("its task has landed"), "{list}");
+    // Other work than what landed in the end stays, and is told from what still waits for it.
+    scene.act(&[("RQ-0001", "echo whole > whole.txt")]);
+    scene.ralph(&["run", "parallel", "retry", "--task", "RQ-0001"]).success();
+    scene.run(1, 0);
+    let list = scene.ralph(&["rescue", "list"]);
+    let landing = scene.git(&["rev-parse", "--short=9", "HEAD"]);
+    let told = format!("its task has landed as {landing} with other work");
+    assert!(list.success().stdout.lines().all(|line| line.ends_with(&told)), "{list}");
 }
 
 #[test]
