@@ -138,7 +138,7 @@ impl Headline {
                 "A parallel run reached a limit, its own or the provider's; the next one goes on."
             }
             Self::Interrupted => "A parallel run was interrupted; the next run goes on with it.",
-            Self::Reopened => "What is to be tried again waits for the next run.",
+            Self::Reopened => "Unfinished work waits for the next run, which goes on with it.",
             Self::Blocked => "Finished work is kept, but could not land.",
             Self::Failed => "Some tasks failed.",
             Self::TaskLimit => {

@@ -491,8 +491,13 @@ impl Coordinator<'_> {
             Ok(None) => true,
             Ok(Some(exit)) => {
                 tracing::debug!(task, %exit, "worker ended");
-                if let Exit::Code(code) = exit {
-                    left.push((task.clone(), code));
+                match exit {
+                    Exit::Code(code) => left.push((task.clone(), code)),
+                    // Why it is begun again, or landed by another worker, is seen nowhere else.
+                    exit => {
+                        let text = format!("{task}: its worker ended: {exit}");
+                        self.project.tell(Event::Note(text));
+                    }
                 }
                 false
             }

@@ -285,15 +285,19 @@ fn run_again(state: &ParallelStateFile) -> String {
     }
 }
 
-/// The command that comes next, with the task that needs it.
+/// The command that comes next, with the task that needs it, if it is one.
 fn next_command(
     headline: Headline,
     views: &[WorkerView],
     state: &ParallelStateFile,
 ) -> Option<String> {
     let of = |lifecycle| {
-        let view = views.iter().find(|view| view.needs_user(&lifecycle))?;
-        Some(retry_command(&view.record.task_id))
+        let mut views = views.iter().filter(|view| view.needs_user(&lifecycle));
+        let first = views.next()?;
+        Some(match views.next() {
+            None => retry_command(&first.record.task_id),
+            Some(_) => "ralph run parallel retry --all".to_owned(),
+        })
     };
     match headline {
         Headline::NotStarted

@@ -100,7 +100,10 @@ fn a_task_that_kills_its_worker_each_time_is_given_up() {
     scene.tasks(2);
     // The agent's parent is its worker.
     scene.act(&[("RQ-0001", "kill -9 $PPID; exit 1")]);
-    let summary = scene.run(2, 1);
-    assert_eq!((&summary["landed"], &summary["failed"]), (&1.into(), &1.into()), "{summary}");
+    let ran = scene.ralph(&["run", "loop", "--parallel", "2"]);
+    let told = "RQ-0001: its worker ended: killed by signal 9";
+    assert_eq!(ran.exited(1).stderr.matches(told).count(), 3, "{ran}");
+    assert!(ran.stderr.contains("landed     RQ-0002"), "{ran}");
+    assert!(ran.stderr.contains("failed     RQ-0001"), "{ran}");
     assert_eq!(scene.log("turns").iter().filter(|turn| turn.starts_with("RQ-0001")).count(), 3);
 }

@@ -111,6 +111,21 @@ fn what_an_agent_committed_itself_is_seen_in_the_list_of_kept_work() {
 }
 
 #[test]
+fn the_status_names_one_command_for_all_that_failed() {
+    let scene = scene(2);
+    scene.act(&[("RQ-0001", "exit 9"), ("RQ-0002", "exit 9")]);
+    scene.run(2, 1);
+    let status = scene.ralph(&["run", "parallel", "status"]);
+    assert!(status.success().stderr.contains("`ralph run parallel retry --all`"), "{status}");
+    scene.ralph(&["run", "parallel", "retry", "--all"]).success();
+    let status = scene.ralph(&["run", "parallel", "status"]);
+    assert!(
+        status.success().stdout.starts_with("Unfinished work waits for the next run"),
+        "{status}"
+    );
+}
+
+#[test]
 fn a_task_that_failed_is_told_the_same_way_everywhere() {
     let scene = scene(3);
     scene.act(&[("RQ-0001", "echo boom >&2; exit 9")]);
