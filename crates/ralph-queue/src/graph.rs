@@ -1,11 +1,12 @@
 //! How tasks hang together: who waits for whom, who is a part of whom.
 
 use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::collections::{HashMap, HashSet};
 
 use serde::Serialize;
 
-use crate::queue::{Listed, Queue};
+use crate::queue::{Listed, Place, Queue};
 use crate::task::{Status, Task};
 
 /// Tasks and what binds them.
@@ -39,7 +40,7 @@ pub struct Node<'q> {
 enum Parent {
     None,
     Task(usize),
-    /// It is no task of the graph.
+    /// It is in neither file.
     Missing,
 }
 
@@ -140,6 +141,12 @@ impl<'q> Graph<'q> {
                 graph.ids.len() - 1
             });
         }
+        // Few ask for more than the tasks of the graph.
+        let all: OnceCell<HashSet<&str>> = OnceCell::new();
+        let is_anywhere = |id: &str| {
+            let listed = || queue.list(Place::Queue).chain(queue.list(Place::Done));
+            all.get_or_init(|| listed().map(Listed::id).collect()).contains(id)
+        };
         for (listed, task) in queue.look_at(tasks) {
             let id = listed.id();
             let number = numbers[id];
@@ -165,7 +172,12 @@ impl<'q> Graph<'q> {
             }
             let parent = match parent_id.as_deref().map(str::trim) {
                 None | Some("") => Parent::None,
-                Some(id) => numbers.get(id).map_or(Parent::Missing, |number| Parent::Task(*number)),
+                Some(id) => match numbers.get(id) {
+                    Some(number) => Parent::Task(*number),
+                    // It is left out of the graph.
+                    None if is_anywhere(id) => Parent::None,
+                    None => Parent::Missing,
+                },
             };
             let (title, status) = (task.title, task.status);
             graph.tasks.push(Node { id, title, status, number, parent });
@@ -421,7 +433,6 @@ impl<'q> Critical<'q> {
 mod tests {
     use super::*;
     use crate::document::Document;
-    use crate::queue::Place;
 
     /// Tasks as `id>what it depends on`, with what they are a part of after `^`.
     fn queue(lines: &str) -> Queue {

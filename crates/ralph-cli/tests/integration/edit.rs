@@ -618,3 +618,24 @@ fn what_had_to_be_put_in_order_is_not_counted_among_what_was_asked_for() {
         "{made}"
     );
 }
+
+#[test]
+fn a_parent_that_is_archived_is_not_said_to_be_nowhere() {
+    let desk = Desk::new();
+    desk.write(".ralph/config.jsonc", r#"{"version":2}"#);
+    let parent = desk.add("whole", &[]);
+    let part = desk.add("part", &["--parent", &parent]);
+    desk.ralph(&["task", "done", &parent]).success();
+    let tree = desk.ralph(&["queue", "tree"]);
+    assert_eq!(tree.success().stdout, format!("{part}  todo  part\n"));
+    let ran = desk.ralph(&["task", "parent", &part]);
+    assert!(ran.success().stderr.contains("in the done file; `--include-done`"), "{ran}");
+    let ran = desk.ralph(&["task", "parent", &part, "--include-done"]);
+    assert_eq!(ran.success().stdout, format!("{parent}\tdone\tmedium\twhole\n"));
+    let ran = desk.ralph(&["task", "children", &part]);
+    assert!(ran.success().stderr.starts_with("No task of the queue is a part of"), "{ran}");
+    let orphan = desk.read(".ralph/queue.jsonc").replace(&parent, "RQ-0099");
+    desk.write(".ralph/queue.jsonc", orphan);
+    let tree = desk.ralph(&["queue", "tree"]);
+    assert!(tree.success().stdout.contains("its parent is in no file"), "{tree}");
+}

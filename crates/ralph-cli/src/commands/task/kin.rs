@@ -38,7 +38,13 @@ pub(crate) fn children(context: &Context, args: &ChildrenArgs) -> Result<Exit, C
         return Ok(Exit::Done);
     }
     // A task that is its own ancestor is listed once.
-    let found = found.iter().filter(|below| !below.cycle).map(|below| below.task).collect();
+    let found: Vec<Listed<'_>> =
+        found.iter().filter(|below| !below.cycle).map(|below| below.task).collect();
+    if found.is_empty() {
+        let and_done =
+            if args.of.include_done { "" } else { "; `--include-done` looks there, too" };
+        context.ui.say(format!("No task of the queue is a part of {}{and_done}.", root.id));
+    }
     list::print(context, list::Source { project: &project, queue: &queue }, found, args.of.format)
 }
 
@@ -63,15 +69,22 @@ pub(crate) fn parent(context: &Context, args: &KinArgs) -> Result<Exit, CliError
     let queue = project.queue()?;
     let (_, task) = project.find(&queue, &args.task_id)?;
     let parent = parent_of(task);
-    let found = all(&queue, args).find(|task| Some(task.id()) == parent);
+    let there = parent.and_then(|parent| queue.find(parent)).map(|(_, parent)| parent.id.as_str());
+    let found = all(&queue, args).find(|task| Some(task.id()) == there);
     if args.format == ListFormat::Json && !context.ui.wants_json() {
         context.ui.print_json(&as_0_4_0(&queue, args, task, found))?;
         return Ok(Exit::Done);
     }
     if found.is_none() {
-        context.ui.say(match parent {
-            None => format!("{} is a part of no task.", task.id),
-            Some(parent) => format!("The parent of {}, {parent}, was not found.", task.id),
+        let id = &task.id;
+        context.ui.say(match (parent, there) {
+            (None, _) => format!("{id} is a part of no task."),
+            (Some(parent), None) => format!("The parent of {id}, {parent}, is in neither file."),
+            (Some(_), Some(parent)) => {
+                format!(
+                    "The parent of {id}, {parent}, is in the done file; `--include-done` shows it."
+                )
+            }
         });
     }
     list::print(
