@@ -186,6 +186,7 @@ impl Sequence<'_> {
             trailing_comma,
             previous: None,
             after_new: false,
+            new_end: None,
         };
         let mut slots = slots.iter().peekable();
         let mut dropped = false;
@@ -239,6 +240,8 @@ struct Writer<'a> {
     previous: Option<usize>,
     /// The item written last is a new one.
     after_new: bool,
+    /// Where the new item written last ends, if it has its lines and no comment stands behind it.
+    new_end: Option<usize>,
 }
 
 impl Writer<'_> {
@@ -261,7 +264,7 @@ impl Writer<'_> {
             if self.after_new {
                 self.blank_line();
             }
-        } else if self.previous != index.checked_sub(1) {
+        } else if self.after_new || self.previous != index.checked_sub(1) {
             self.space_after_comma();
         }
         self.previous = Some(index);
@@ -318,6 +321,7 @@ impl Writer<'_> {
     fn new_item(&mut self, new: &NewItem) {
         self.previous = None;
         self.after_new = true;
+        self.new_end = None;
         if self.layout.own_lines || !new.lead.is_empty() || !new.trail.is_empty() {
             self.begin_line();
             self.blank_line();
@@ -339,6 +343,7 @@ impl Writer<'_> {
             self.out.push(',');
         }
         self.out.push_str(&new.trail);
+        self.new_end = new.trail.is_empty().then_some(self.out.len());
         self.out.push_str(self.style.newline);
     }
 
@@ -423,10 +428,20 @@ impl Writer<'_> {
         self.out
     }
 
-    /// The end of the container: its bracket gets a line of its own after items that have theirs.
+    /// The end of the container: its bracket gets a line of its own after items that have theirs,
+    /// unless both brackets stand beside items.
     fn close_line(&mut self, float: &str) {
-        let had_none = !self.sequence.text[..self.sequence.close()].ends_with(['\n', '\r']);
-        if had_none && float.is_empty() && self.out.ends_with(['\n', '\r']) {
+        let text = &self.sequence.text[..self.sequence.close()];
+        let had_none = !text.ends_with(['\n', '\r']);
+        let is_first_beside = self.items.first().is_some_and(|first| {
+            !text[self.sequence.open()..first.core.start].contains(['\n', '\r'])
+        });
+        // Nothing came after it but the end of its line.
+        let is_last = |end: &usize| self.out.len() == end + self.style.newline.len();
+        let new_end = self.new_end.filter(is_last);
+        if let Some(end) = new_end.filter(|_| had_none && float.is_empty() && is_first_beside) {
+            self.out.truncate(end);
+        } else if had_none && float.is_empty() && self.out.ends_with(['\n', '\r']) {
             let indent = self.layout.indent.strip_suffix(self.style.unit.as_str()).unwrap_or("");
             self.out.push_str(indent);
         }

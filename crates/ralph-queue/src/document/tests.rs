@@ -299,6 +299,39 @@ fn a_new_task_looks_like_its_neighbour() {
 }
 
 #[test]
+fn brackets_beside_tasks_stay_there() {
+    let one = r#"{"id": "RQ-0001", "title": "One"}"#;
+    let new = Document::parse(format!(r#"{{"version": 1, "tasks": [{one}]}}"#)).unwrap();
+    let new = || new.draft().block(0);
+    let file = |tasks: &str| format!("{{\n  \"version\": 1,\n  \"tasks\": [{tasks}]\n}}\n");
+    let two = one.replace("0001", "0002");
+    check(
+        &file(&format!("{two},\n    {}", one.replace("0001", "0003"))),
+        |draft| draft.insert_block(2, new()),
+        &expect![[r#"
+            {
+              "version": 1,
+              "tasks": [{"id": "RQ-0002", "title": "One"},
+                {"id": "RQ-0003", "title": "One"},
+                {"id": "RQ-0001", "title": "One"}]
+            }
+        "#]],
+    );
+    check(
+        &file(&two.replace('{', "{\n    ").replace('}', "\n  }")),
+        |draft| draft.insert_block(0, new()),
+        &expect![[r#"
+            {
+              "version": 1,
+              "tasks": [{"id": "RQ-0001", "title": "One"}, {
+                "id": "RQ-0002", "title": "One"
+              }]
+            }
+        "#]],
+    );
+}
+
+#[test]
 fn blank_lines_between_tasks_are_style() {
     let text = "{\"version\": 1, \"tasks\": [\n  {\"id\": \"RQ-0001\", \"title\": \"One\"},\n\n  {\"id\": \"RQ-0002\", \"title\": \"Two\"}\n]}";
     let new = |number| Task::new(id(number), "New");
