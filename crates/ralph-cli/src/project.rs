@@ -12,7 +12,7 @@ use ralph_loop::select::Standing;
 use ralph_process::Cancel;
 use ralph_queue::delta::{Fate, Touched};
 use ralph_queue::document::Reading;
-use ralph_queue::journal::{ChangesError, Operation, Origin, UndoError, Which};
+use ralph_queue::journal::{ChangesError, Direction, Operation, Origin, UndoError, Which};
 use ralph_queue::lease::{LeaseError, Leases};
 use ralph_queue::merge::Settled;
 use ralph_queue::runnability::{DoingFirst, Drafts, Selection, TaskReport};
@@ -38,6 +38,9 @@ pub(crate) const CLAIM: &str = "ralph queue claim";
 
 /// What it calls one that put such a task back.
 pub(crate) const RELEASE: &str = "ralph queue release";
+
+/// How many operations are tried for one that can be taken back.
+const TRIED: usize = 10;
 
 /// The directory of Ralph's files in a repository.
 pub(crate) const RALPH_DIR: &str = ".ralph";
@@ -231,6 +234,7 @@ impl Project {
                 };
                 CliError::from(error).instead(hint)
             }
+            UpdateError::Refused(Refusal::Undo(error)) => self.not_taken_back(error),
             UpdateError::Load(error) => self.load_error(error),
             error => error.into(),
         }
@@ -254,6 +258,44 @@ impl Project {
                  --list` shows what else can be undone."
             ),
         }
+    }
+
+    /// The refusal of an undo. Where a merge or a person changed what it would change back, no undo
+    /// of a later operation helps: it says what does, and which one can be taken back.
+    pub(crate) fn not_taken_back(&self, error: UndoError) -> CliError {
+        let UndoError::ChangedSince { id, .. } = &error else { return error.into() };
+        let operations = self.operations().unwrap_or_default();
+        let standing = || operations.iter().filter(|(_, undone)| !undone).map(|(it, _)| it);
+        let Some(own) = standing().find(|it| it.id == *id && it.undoes.is_none()) else {
+            return error.into();
+        };
+        let is_of_same = |it: &Operation| {
+            it.tasks.iter().any(|task| own.tasks.iter().any(|own| own.id == task.id))
+        };
+        let is_changed_later = standing().any(|it| it.id > own.id && is_of_same(it));
+        let Some(task) = own.tasks.first().filter(|_| !is_changed_later) else {
+            return error.into();
+        };
+        let is_earlier =
+            |it: &&Operation| it.id < own.id && it.undoes.is_none() && it.origin == Origin::Asked;
+        let can_be = |it: &&Operation| {
+            let which = Which { direction: Direction::Undo, id: Some(it.id), force: false };
+            self.files.preview_undo(which).is_ok()
+        };
+        let earlier: Vec<&Operation> = standing().filter(is_earlier).collect();
+        let rest = match earlier.into_iter().rev().take(TRIED).find(can_be) {
+            Some(Operation { id, operation, .. }) => {
+                format!(
+                    "`ralph undo --id {id}` takes back the last one that can be, `{operation}`."
+                )
+            }
+            None => "`ralph undo --list` shows the others.".to_owned(),
+        };
+        let id = &task.id;
+        CliError::from(error).instead(format!(
+            "A merge or a change by hand came after it: `ralph task show {id}` shows what there is \
+             now, `ralph task edit` changes it. {rest}"
+        ))
     }
 
     /// A task, with the commit that it landed as.

@@ -37,6 +37,7 @@ fn take_back(
     let (report, id) = if args.dry_run {
         let shown = project.files.preview_undo(which).map_err(|error| match error {
             UpdateError::Load(error) => project.load_error(error),
+            UpdateError::Refused(error) => project.not_taken_back(error),
             error => error.into(),
         })?;
         let id = shown.value;

@@ -608,6 +608,33 @@ fn a_side_that_would_break_the_queue_is_refused_with_a_way_on() {
 }
 
 #[test]
+fn an_undo_of_what_a_merge_changed_names_what_can_be_undone() {
+    let desk = Desk::bare();
+    desk.ralph(&["init", "--merge-driver"]).success();
+    desk.add("one", &[]);
+    desk.add("two", &[]);
+    desk.commit_all("base");
+    desk.git(&["switch", "-qc", "other"]);
+    desk.ralph(&["task", "edit", "tags", "theirs", "RQ-0002"]).success();
+    desk.commit_all("theirs");
+    desk.git(&["switch", "-q", "main"]);
+    desk.ralph(&["task", "edit", "title", "uno", "RQ-0001"]).success();
+    desk.ralph(&["task", "edit", "tags", "ours", "RQ-0002"]).success();
+    desk.commit_all("ours");
+    assert_eq!(merge(&desk), Some(0));
+    for args in [&["undo"][..], &["undo", "--dry-run"]] {
+        let error = desk.error(args, 3);
+        assert_eq!(error["next"], "ralph task show RQ-0002");
+        let hint = error["hint"].as_str().expect("text");
+        assert!(hint.contains("`ralph undo --id 4` takes back the last one that can be"), "{hint}");
+    }
+    desk.ralph(&["undo", "--id", "4"]).success();
+    let one = desk.json(&["task", "show", "RQ-0001"]);
+    assert_eq!(one["task"]["title"], "one");
+    assert_eq!(desk.json(&["task", "show", "RQ-0002"])["task"]["tags"], json!(["ours", "theirs"]));
+}
+
+#[test]
 fn an_id_that_a_merge_gave_is_given_by_no_other_work_tree() {
     let desk = Desk::bare();
     desk.ralph(&["init", "--merge-driver"]).success();
