@@ -542,7 +542,7 @@ impl From<LeaseError> for CliError {
         let (kind, hint) = match &error {
             LeaseError::Held { .. } => (
                 ErrorKind::Busy,
-                "Take another: `ralph queue claim --next`. If the claim is yours, add `--claim TOKEN`.",
+                "If the claim is yours, add `--claim TOKEN`; else leave the task alone: `ralph queue ready` shows the others.",
             ),
             LeaseError::Lost(_) => (
                 ErrorKind::ClaimLost,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::task::NoteText;
+use super::task::{NoteText, word};
 use super::which::PartArgs;
 
 /// Show what can start now, and why the rest cannot
@@ -50,7 +50,7 @@ pub(crate) struct ClaimArgs {
     #[arg(long, conflicts_with = "id")]
     pub(crate) next: bool,
     /// Who takes it, for others to read (default: user and host)
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = owner)]
     pub(crate) owner: Option<String>,
     /// How long it lasts after each use, such as `90s` or `2h` (default: 30m, or as before)
     #[arg(long, value_name = "TIME", value_parser = duration)]
@@ -89,4 +89,9 @@ fn duration(text: &str) -> Result<Duration, String> {
         Ok(Some(seconds)) if seconds > 0 => Ok(Duration::from_secs(seconds)),
         _ => Err(format!("`{number}` is no number of that unit")),
     }
+}
+
+/// Others read it, on one line.
+fn owner(text: &str) -> Result<String, String> {
+    if text.trim().is_empty() { Err("it is blank".to_owned()) } else { word(text.trim()) }
 }

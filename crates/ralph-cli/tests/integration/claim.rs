@@ -71,7 +71,12 @@ fn a_claimed_task_changes_under_its_token_alone() {
     assert_eq!(desk.json(&["task", "show", &id])["task"]["status"], "doing");
     let error = desk.error(&["task", "done", &id], 4);
     assert_eq!((&error["code"], &error["retryable"]), (&json!("busy"), &json!(true)));
-    assert_eq!(error["next"], "ralph queue claim --next");
+    assert_eq!(error["next"], "ralph queue ready");
+    let taken = desk.error(&["queue", "claim", "--id", &id], 4);
+    assert_eq!(taken["next"], "ralph queue claim --next");
+    for owner in ["", " ", "a\nb"] {
+        desk.error(&["queue", "claim", "--owner", owner], 2);
+    }
     assert!(error["message"].as_str().expect("text").contains("claimed by `me`"), "{error}");
     let unknown = desk.error(&["task", "done", &id, "--claim", "1-00000000"], 2);
     assert_eq!(
@@ -311,7 +316,7 @@ fn a_task_that_another_works_on_cannot_be_started() {
     let ran = desk.ralph(&["run", "one", "--dry-run"]);
     assert_eq!(ran.success().stdout, "Would work on RQ-0002: two\n");
     for args in [&["run", "one", "--id", &id][..], &["run", "one", "--dry-run", "--id", &id]] {
-        assert_eq!(desk.error(args, 4)["next"], "ralph queue claim --next");
+        assert_eq!(desk.error(args, 4)["next"], "ralph queue ready");
     }
 }
 

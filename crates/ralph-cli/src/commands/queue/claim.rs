@@ -98,6 +98,9 @@ fn take(context: &Context, project: &Project, args: &ClaimArgs) -> Result<Option
                 project.find(&queue, &id)?;
                 Ok(None)
             }
+            Err(error @ LeaseError::Held { .. }) => Err(CliError::from(error).instead(
+                "Take another: `ralph queue claim --next`. If the claim is yours, add `--claim TOKEN`.",
+            )),
             taken => Ok::<_, CliError>(taken?),
         }
     })?;
