@@ -639,3 +639,20 @@ fn a_parent_that_is_archived_is_not_said_to_be_nowhere() {
     let tree = desk.ralph(&["queue", "tree"]);
     assert!(tree.success().stdout.contains("its parent is in no file"), "{tree}");
 }
+
+#[test]
+fn what_is_no_document_of_changes_is_said_in_its_own_words() {
+    let desk = Desk::new();
+    for (document, wanted) in [
+        ("", "expected an object with `version` and `tasks`"),
+        ("[]", "expected an object with `version` and `tasks`"),
+        (r#"{"version":1,"tasks":[7]}"#, "expected an object with `task_id` and `edits`"),
+    ] {
+        desk.write("in.json", document);
+        let error = desk.error(&["task", "mutate", "--input", "in.json"], 2);
+        let message = error["message"].as_str().expect("text");
+        assert!(message.contains(wanted), "{message}");
+    }
+    let ran = desk.sh("\"$RALPH\" task add - </dev/null");
+    assert_eq!(ran.success().stderr, "There is no task in what was given.\n");
+}

@@ -155,3 +155,14 @@ fn a_repair_names_the_values_that_are_in_its_way_and_counts_the_rest() {
     desk.write(".ralph/queue.jsonc", before.replace("\"tags\": 7", "\"tags\": []"));
     desk.ralph(&["queue", "repair"]).success();
 }
+
+#[test]
+fn a_prune_says_what_it_does_not_look_at() {
+    let desk = Desk::new();
+    desk.add("one", &[]);
+    let hint = "hint: The queue has 1 finished task, which only `ralph queue archive`";
+    assert!(!desk.ralph(&["queue", "prune"]).success().stderr.contains("hint"));
+    desk.ralph(&["task", "done", "RQ-0001"]).success();
+    let ran = desk.ralph(&["queue", "prune"]);
+    assert!(ran.success().stderr.contains(hint), "{ran}");
+}

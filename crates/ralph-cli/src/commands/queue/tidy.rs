@@ -3,7 +3,7 @@
 use ralph_queue::tidy::{Prune, Urgent};
 use std::path::PathBuf;
 
-use ralph_queue::{Edit, LoadError, ParseError, Problem, Severity, Status};
+use ralph_queue::{Edit, LoadError, ParseError, Place, Problem, Severity, Status};
 use ralph_state::TaskId;
 use serde::Serialize;
 
@@ -33,7 +33,19 @@ pub(crate) fn prune(context: &Context, args: &PruneArgs) -> Result<Exit, CliErro
         kept = edit.prune(&what);
         Ok(())
     })?;
-    Report { kept, ..report }.tell(context)
+    let exit = Report { kept, ..report }.tell(context)?;
+    if context.ui.wants_json() {
+        return Ok(exit);
+    }
+    let queue = project.queue()?;
+    let finished = queue.list(Place::Queue).filter(|listed| listed.status().is_terminal()).count();
+    if finished > 0 {
+        let finished = counted(finished, "finished task");
+        context.ui.hint(format!(
+            "The queue has {finished}, which only `ralph queue archive` moves to the done file."
+        ));
+    }
+    Ok(exit)
 }
 
 pub(crate) fn sort(context: &Context, args: &SortArgs) -> Result<Exit, CliError> {

@@ -86,6 +86,9 @@ fn add_all(
     for id in &added.added {
         context.ui.print(id)?;
     }
+    if added.added.is_empty() {
+        context.ui.say("There is no task in what was given.");
+    }
     Ok(Exit::Done)
 }
 

@@ -178,7 +178,7 @@ fn carry_out<T>(
 
 /// What `ralph task mutate` reads: the format of 0.4.0.
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an object with `version` and `tasks`")]
 struct Mutation {
     version: u32,
     #[serde(default = "yes")]
@@ -187,7 +187,7 @@ struct Mutation {
 }
 
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an object with `task_id` and `edits`")]
 struct TaskMutation {
     task_id: String,
     #[serde(default)]
@@ -196,7 +196,7 @@ struct TaskMutation {
 }
 
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an object with `field` and `value`")]
 struct FieldEdit {
     field: String,
     value: ralph_queue::Value,
