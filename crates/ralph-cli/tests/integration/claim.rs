@@ -72,8 +72,8 @@ fn a_claimed_task_changes_under_its_token_alone() {
     let error = desk.error(&["task", "done", &id], 4);
     assert_eq!((&error["code"], &error["retryable"]), (&json!("busy"), &json!(true)));
     assert_eq!(error["next"], "ralph queue ready");
-    let taken = desk.error(&["queue", "claim", "--id", &id], 4);
-    assert_eq!(taken["next"], "ralph queue claim --next");
+    let refused = desk.error(&["queue", "claim", "--id", &id], 4);
+    assert_eq!(refused["next"], "ralph queue claim --next");
     for owner in ["", " ", "a\nb"] {
         desk.error(&["queue", "claim", "--owner", owner], 2);
     }
