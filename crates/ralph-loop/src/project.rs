@@ -283,6 +283,7 @@ impl Project {
             return Ok(());
         }
         let edited = self.queue.edit(self.now(), |edit| {
+            edit.be_repair();
             let here = edit.find(task.as_str()).filter(|(_, task)| is_open(task));
             match ended {
                 Some((place, ended)) if here.is_some() => edit.catch_up(ended, place),

@@ -554,8 +554,8 @@ impl<'a> Edit<'a> {
         self.bar = Bar::Errors;
     }
 
-    /// Says that it is made to put things in order.
-    pub(crate) fn be_repair(&mut self) {
+    /// Says that it is made to put things in order: that is done though nothing else changes.
+    pub fn be_repair(&mut self) {
         self.is_repair = true;
     }
 
