@@ -35,6 +35,49 @@ impl Serial<'_> {
         }))
     }
 
+    /// Stops before anything lands on a branch that lacks what it had when the task began: what a
+    /// `git reset` took away may be nowhere else. It is kept.
+    pub(super) fn rewound(
+        &self,
+        session: &SessionFile,
+        tally: &Tally,
+    ) -> Result<Option<Ended>, SerialError> {
+        let before = session.git_head_commit.as_deref().and_then(|sha| sha.parse::<Sha>().ok());
+        let Some(before) = before else { return Ok(None) };
+        let repo = &self.project.repo;
+        if self.project.options.checkout == CheckoutPolicy::Accept
+            || repo.resolve(before.as_str())?.is_none()
+        {
+            return Ok(None);
+        }
+        let head = repo.head()?;
+        let is_there = match head.commit() {
+            Some(head) => repo.is_ancestor(&before, head)?,
+            None => false,
+        };
+        if is_there {
+            return Ok(None);
+        }
+        let name = self.rescue(&tally.task.id, &before)?;
+        Ok(Some(Ended::Blocked(format!(
+            "`{}` lacks commits that it had when the task began, which are kept: `git merge \
+             {name}` brings them back; or go on without them, with `--force`",
+            self.branch
+        ))))
+    }
+
+    /// A name by which `commit` is kept for `task`.
+    fn rescue(&self, task: &TaskId, commit: &Sha) -> Result<String, SerialError> {
+        let repo = &self.project.repo;
+        let name = landing::rescue_ref(repo, task, commit)?;
+        if repo.resolve(&name)?.is_none()
+            && repo.update_ref(&name, commit, None)? == UpdateRef::Stale
+        {
+            tracing::warn!(name, "the rescue ref was taken meanwhile");
+        }
+        Ok(name)
+    }
+
     /// Whether a run that was cut short already made the commit.
     pub(super) fn committed_before(
         &self,
@@ -254,12 +297,7 @@ impl Serial<'_> {
         let message = landing::rescue_message(task, title);
         let head = repo.head()?.commit().cloned();
         let snapshot = repo.snapshot(&exclude, &message, head.as_ref())?;
-        let name = landing::rescue_ref(repo, task, &snapshot)?;
-        if repo.resolve(&name)?.is_none()
-            && repo.update_ref(&name, &snapshot, None)? == UpdateRef::Stale
-        {
-            tracing::warn!(name, "the rescue ref was taken meanwhile");
-        }
+        let name = self.rescue(task, &snapshot)?;
         self.project.tell(Event::Note(format!(
             "{task}: its changes stay in your checkout, with a copy in {name}"
         )));

@@ -632,6 +632,9 @@ impl Serial<'_> {
         if let Some(ended) = self.own_settings(session)? {
             return Ok(ended);
         }
+        if let Some(ended) = self.rewound(session, tally)? {
+            return Ok(ended);
+        }
         self.record(|session| reach(session, SessionStep::Finishing))?;
         self.project.faults.point("serial", "finishing", "");
         self.finish_in_queue(tally)?;

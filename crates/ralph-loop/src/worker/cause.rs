@@ -1,5 +1,6 @@
 //! Whose fault an error of a worker is: the task's, this machine's, or nobody's.
 
+use std::error::Error as _;
 use std::io;
 use std::path::Path;
 
@@ -17,6 +18,9 @@ use crate::turn::TakeTurnError;
 /// Whether an error says something about this machine and nothing about the
 /// task: the task waits, and none is started that would fare no better.
 pub(super) fn is_machines(error: &WorkerError) -> bool {
+    if workspace_is_gone(error) {
+        return false;
+    }
     match error {
         WorkerError::Gate(_)
         | WorkerError::Turn(_)
@@ -52,6 +56,18 @@ pub(super) fn is_machines(error: &WorkerError) -> bool {
         | WorkerError::Books(_)
         | WorkerError::Checkout(_) => false,
     }
+}
+
+/// Whether the directory to work in is gone, and not what it was in: an agent has removed it.
+fn workspace_is_gone(error: &WorkerError) -> bool {
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        if let Some(SpawnError::Directory { dir, .. }) = error.downcast_ref() {
+            return !dir.exists() && dir.parent().is_some_and(Path::is_dir);
+        }
+        cause = error.source();
+    }
+    false
 }
 
 /// The path of the agent's or the gate's program, when that is what is missing.

@@ -296,3 +296,30 @@ fn a_run_that_begins_nothing_says_who_has_or_left_what() {
     let ran = scene.ralph(&run);
     assert!(ran.success().stderr.contains("RQ-0003 is claimed by"), "{ran}");
 }
+
+#[test]
+fn an_agent_that_removes_its_workspace_fails_alone() {
+    let scene = Scene::new(Remote::Bare, Books::Tracked);
+    scene.act(&[("RQ-0001", "W=$PWD; cd /; rm -rf \"$W\"")]).tasks(3);
+    let summary = scene.run(1, 1);
+    assert_eq!((&summary["landed"], &summary["failed"]), (&2.into(), &1.into()), "{summary}");
+    assert!(summary["stopped"].is_null(), "{summary}");
+}
+
+#[test]
+fn commits_that_an_agent_took_off_the_branch_are_kept_and_nothing_lands_without_them() {
+    let scene = Scene::new(Remote::None, Books::Tracked);
+    scene.act(&[("RQ-0001", "git reset --quiet --hard HEAD~1; echo x > x.txt")]).tasks(2);
+    scene.sandbox.write(scene.dir.join("mine.txt"), "mine\n");
+    scene.commit("Mine, and pushed nowhere");
+    let ran = scene.ralph(&["run", "loop"]);
+    ran.exited(1);
+    assert!(ran.stderr.contains("`main` lacks commits that it had when the task began"), "{ran}");
+    assert!(ran.stderr.contains("`git merge refs/ralph/rescue/RQ-0001/1`"), "{ran}");
+    assert!(scene.landed().is_empty(), "{ran}");
+    scene.git(&["merge", "--quiet", "refs/ralph/rescue/RQ-0001/1"]);
+    scene.ralph(&["run", "loop"]).success();
+    assert!(scene.dir.join("mine.txt").exists());
+    scene.all_landed(2);
+    assert_eq!(scene.log("turns").len(), 2, "each agent was asked once");
+}
