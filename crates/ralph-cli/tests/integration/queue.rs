@@ -199,6 +199,12 @@ fn a_list_is_of_what_is_open_and_counts_the_finished_tasks_beside_it() {
         (&json!(3), &json!(true), &json!(2))
     );
     assert_eq!(ids(&desk, &["--cursor", "RQ-0002"]), ["4", "5"]);
+    // Who reads on behind a task that was finished meanwhile misses none.
+    let rest = desk.json(&["queue", "list", "--limit", "1", "--cursor", "RQ-0003"]);
+    assert_eq!(
+        (&rest["items"][0]["id"], &rest["total"], &rest["truncated"]),
+        (&json!("RQ-0004"), &json!(3), &json!(true))
+    );
     let ran = desk.ralph(&["queue", "list"]);
     assert_eq!(
         ran.success().stderr,

@@ -39,7 +39,6 @@ pub(crate) fn list(context: &Context, args: &ListArgs) -> Result<Exit, CliError>
         let fitting = queue.look_at(tasks).filter(|(_, task)| fits_schedule(task, args));
         tasks = fitting.map(|(listed, _)| listed).collect();
     }
-    let finished = hide_finished(&args.which, &mut tasks);
     if let Some(by) = args.sort_by {
         let keyed = queue.look_at(tasks).map(|(listed, task)| (SortKey::of(&task, by), listed));
         let mut keyed: Vec<(SortKey, Listed<'_>)> = keyed.collect();
@@ -52,7 +51,8 @@ pub(crate) fn list(context: &Context, args: &ListArgs) -> Result<Exit, CliError>
     }
     let estimates = args.with_eta.then(|| Estimates::new(&queue));
     let source = Source { project: &project, queue: &queue };
-    show_page(context, source, Found { tasks, finished }, &args.page, estimates.as_ref())
+    let found = Found { tasks, shown: Shown::of(&args.which) };
+    show_page(context, source, found, &args.page, estimates.as_ref())
 }
 
 /// The tasks of the files that were asked for, without those that were not.
@@ -75,23 +75,31 @@ pub(super) fn which<'q>(queue: &'q Queue, args: &WhichArgs) -> Vec<Listed<'q>> {
     wanted.map(|(listed, _)| listed).collect()
 }
 
-/// Takes finished tasks out that nobody asked for, as a queue without `queue.finish` set to
-/// `in_place` has none, and says how many.
-pub(super) fn hide_finished(args: &WhichArgs, tasks: &mut Vec<Listed<'_>>) -> usize {
-    let WhichArgs { status, include_done, only_done, .. } = args;
-    if *include_done || *only_done || !status.is_empty() {
-        return 0;
+/// What is shown of what was found.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Shown {
+    All,
+    /// Not the finished tasks, for which nobody asked: a queue without `queue.finish` set to
+    /// `in_place` has none. They are counted.
+    Open,
+}
+
+impl Shown {
+    pub(super) fn of(args: &WhichArgs) -> Self {
+        let WhichArgs { status, include_done, only_done, .. } = args;
+        let is_asked = *include_done || *only_done || !status.is_empty();
+        if is_asked { Self::All } else { Self::Open }
     }
-    let before = tasks.len();
-    tasks.retain(|listed| !listed.status().is_terminal());
-    before - tasks.len()
+
+    fn has(self, listed: &Listed<'_>) -> bool {
+        self == Self::All || !listed.status().is_terminal()
+    }
 }
 
 /// What a list is of.
 pub(super) struct Found<'q> {
     pub(super) tasks: Vec<Listed<'q>>,
-    /// How many finished tasks of the queue file are left out.
-    pub(super) finished: usize,
+    pub(super) shown: Shown,
 }
 
 /// Where listed tasks come from.
@@ -259,10 +267,12 @@ struct Page<'a> {
 impl<'a> Page<'a> {
     fn cut(
         queue: &'a Queue,
-        Found { mut tasks, finished }: Found<'a>,
+        Found { mut tasks, shown }: Found<'a>,
         args: &PageArgs,
     ) -> Result<Self, CliError> {
-        let total = tasks.len();
+        let found = tasks.len();
+        let total = tasks.iter().filter(|listed| shown.has(listed)).count();
+        let finished = found - total;
         let begin = match &args.cursor {
             None => 0,
             Some(cursor) => {
@@ -271,7 +281,10 @@ impl<'a> Page<'a> {
             }
         };
         let limit = if args.all || args.limit == 0 { total } else { args.limit };
+        // The task of the cursor may be finished by now.
         tasks.drain(..begin);
+        tasks.retain(|listed| shown.has(listed));
+        let begin = total - tasks.len();
         tasks.truncate(limit);
         let budget = Budget::new(args.max_tokens);
         if args.max_tokens.is_some() {

@@ -24,8 +24,8 @@ pub(crate) fn search(context: &Context, args: &SearchArgs) -> Result<Exit, CliEr
     }
     // Equals stay in the order of work.
     found.sort_by_key(|(score, _)| Reverse(*score));
-    let mut tasks = found.into_iter().map(|(_, task)| task).collect();
-    let finished = list::hide_finished(&args.which, &mut tasks);
+    let tasks = found.into_iter().map(|(_, task)| task).collect();
+    let found = list::Found { tasks, shown: list::Shown::of(&args.which) };
     let source = list::Source { project: &project, queue: &queue };
-    list::show_page(context, source, list::Found { tasks, finished }, &args.page, None)
+    list::show_page(context, source, found, &args.page, None)
 }
