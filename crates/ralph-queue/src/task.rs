@@ -321,8 +321,9 @@ impl Task {
     pub(crate) fn is_rest_of(&self, moved: &Self) -> bool {
         let time = |text: &Option<String>| text.as_ref()?.parse::<Timestamp>().ok();
         let changed = time(&self.updated_at);
-        // One that was changed after the end was opened again, however late the other was moved.
-        let is_before_end = time(&moved.completed_at).is_none_or(|end| changed <= Some(end));
+        // One that has the time of the end or a later one was opened again, however late the other
+        // was moved.
+        let is_before_end = time(&moved.completed_at).is_none_or(|end| changed < Some(end));
         let is_there = |field: &Field| match (*field, self.content(*field)) {
             (Field::Status | Field::UpdatedAt, _) | (_, None) => true,
             (field, Some(own)) => moved.content(field).is_some_and(|other| own.is_in(&other)),

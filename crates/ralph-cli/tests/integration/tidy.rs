@@ -90,7 +90,8 @@ fn repair_touches_only_what_is_wrong() {
         file(&[
             // The same task, finished: a rest of a move, changed here since by hand.
             done("RQ-0005", 1, "")
-                .replace("\"updated_at\": \"2026-01-01T00", "\"updated_at\": \"2026-01-01T01"),
+                .replace("\"updated_at\": \"2026-01-01T00", "\"updated_at\": \"2026-01-01T01")
+                .replace("\"completed_at\": \"2026-01-01T00", "\"completed_at\": \"2026-01-01T01"),
             task("RQ-0006", ", \"status\": \"doing\""),
             task("RQ-0007", ", \"status\": \"done\""),
         ]),

@@ -210,6 +210,19 @@ fn a_task_that_was_opened_again_stays_open_until_a_repair_or_its_end() {
 }
 
 #[test]
+fn a_task_that_was_opened_again_by_hand_has_the_time_of_its_end() {
+    let at = |text: String, time: &str| {
+        text.replace("\"updated_at\": \"2026-01-01", &format!("\"updated_at\": \"{time}"))
+    };
+    let end = r#""status": "done", "completed_at": "2026-02-01T00:00:00Z""#;
+    let open = Document::parse(at(text(&[""]), "2026-02-01")).unwrap();
+    // It was moved later.
+    let done = Document::parse(at(text(&[end]), "2026-03-01")).unwrap();
+    let queue = Queue::new(open, Some(done));
+    assert_eq!((queue.leftovers().count(), queue.reopened().count()), (0, 1));
+}
+
+#[test]
 fn what_a_crash_left_in_both_files_goes_with_the_next_edit() {
     let open = Document::parse(text(&["", ""])).unwrap();
     let done = text(&[DONE]).replace("\"updated_at\": \"2026-01", "\"updated_at\": \"2026-02");

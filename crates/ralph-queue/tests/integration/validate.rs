@@ -184,7 +184,7 @@ fn a_chain_of_100_000_fits_the_stack() {
 #[test]
 fn a_task_left_behind_is_a_warning_and_a_stranger_is_an_error() {
     let queue = text(&["", ""]);
-    let left = text(&[r#""status": "done", "completed_at": "2026-01-01T00:00:00Z""#])
+    let left = text(&[r#""status": "done", "completed_at": "2026-01-02T00:00:00Z""#])
         .replace("\"updated_at\": \"2026-01-01", "\"updated_at\": \"2026-01-02");
     check(
         &queue.replace("\"updated_at\": \"2026-01-01", "\"updated_at\": \"2026-01-03"),
