@@ -15,7 +15,7 @@ use ralph_queue::document::Reading;
 use ralph_queue::journal::{ChangesError, Direction, Operation, Origin, UndoError, Which};
 use ralph_queue::lease::{LeaseError, Leases};
 use ralph_queue::merge::Settled;
-use ralph_queue::runnability::{DoingFirst, Drafts, Selection, TaskReport};
+use ralph_queue::runnability::{DoingFirst, Drafts, Selection};
 use ralph_queue::settle::{Take, Undecided};
 use ralph_queue::validate::Rules;
 use ralph_queue::{
@@ -730,17 +730,6 @@ pub(crate) fn selection<'a>(
 ) -> Selection<'a> {
     let Standing { exclude, done, .. } = standing;
     Selection { now: context.clock.now(), drafts, doing, exclude, regard_as_done: done }
-}
-
-/// Which of these tasks can start now, and why the others cannot.
-pub(crate) fn reports<'t, W: AsRef<str> + 't>(
-    context: &Context,
-    project: &Project,
-    queue: &Queue,
-    tasks: impl IntoIterator<Item = &'t Task<W>>,
-) -> Vec<TaskReport> {
-    let standing = standing::glanced(context, project, queue);
-    queue.reports(&selection(context, Drafts::Exclude, DoingFirst::Prefer, &standing), tasks)
 }
 
 /// What to do about a queue file that is not read.

@@ -5,12 +5,12 @@
 
 use std::borrow::Cow;
 use std::fmt::{self, Display};
-use std::io::{self, Stdout, Write as _};
+use std::io::{self, BufWriter, Stdout, Write as _};
 use std::process::ExitCode;
 
 use anstyle::{AnsiColor, Style};
 use ralph_state::file::Saved;
-use ralph_state::json::{Json, text_of, to_text};
+use ralph_state::json::{EncodeError, Json, text_in_pieces, text_of, to_text};
 use serde::Serialize;
 use serde_json::json;
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr};
@@ -23,6 +23,9 @@ pub(crate) const RED: Style = AnsiColor::Red.on_default().bold();
 pub(crate) const GREEN: Style = AnsiColor::Green.on_default();
 pub(crate) const YELLOW: Style = AnsiColor::Yellow.on_default();
 pub(crate) const CYAN: Style = AnsiColor::Cyan.on_default();
+
+/// So many bytes of a long text are written at a time.
+const PIECE: usize = 1 << 16;
 
 /// Where output goes and what it may look like there.
 #[derive(Debug)]
@@ -92,14 +95,38 @@ impl Ui {
         self.to_stdout(&text.into().ended().render(self.stdout.has_color))
     }
 
+    /// The same of many texts, one behind the other, of which only a few are there at a time. None
+    /// goes on with a line of the one before it.
+    pub(crate) fn print_all(&self, texts: impl IntoIterator<Item = Text>) -> Result<(), CliError> {
+        let width = self.width();
+        let mut some = Text::new();
+        for text in texts {
+            if some.0.len() >= PIECE {
+                let piece = std::mem::take(&mut some).folded(width);
+                self.to_stdout(&piece.render(self.stdout.has_color))?;
+            }
+            some = some.append(&text);
+        }
+        self.print_as_it_is(some.folded(width))
+    }
+
     /// Writes one JSON document to stdout.
     pub(crate) fn print_json(&self, document: &impl Serialize) -> Result<(), CliError> {
-        self.to_stdout(&(json_text(document)? + "\n"))
+        // The last piece goes out with the end of its line.
+        let mut out = BufWriter::with_capacity(PIECE, self.out.lock());
+        let mut written = Ok(());
+        let write = |piece: &str| {
+            if written.is_ok() {
+                written = out.write_all(escaped(piece).as_bytes());
+            }
+        };
+        text_in_pieces(document, write).map_err(no_json)?;
+        written.and_then(|()| out.write_all(b"\n")).and_then(|()| out.flush()).map_err(unwritten)
     }
 
     /// The same for a document in which numbers stand as in the file they come from.
     pub(crate) fn print_exact_json(&self, document: &Json) -> Result<(), CliError> {
-        self.to_stdout(&(escaped(to_text(document)) + "\n"))
+        self.to_stdout(&(escaped(&to_text(document)) + "\n"))
     }
 
     /// Writes text to stdout for another program, byte for byte; on a terminal it is shown.
@@ -109,7 +136,7 @@ impl Ui {
 
     /// Writes the text of one JSON document to stdout, on one line.
     pub(crate) fn print_json_line(&self, document: &str) -> Result<(), CliError> {
-        self.to_stdout(&(escaped(document.to_owned()) + "\n"))
+        self.to_stdout(&(escaped(document) + "\n"))
     }
 
     /// Writes lines of fields to stdout, with tabs between them.
@@ -195,9 +222,7 @@ impl Ui {
 
     fn to_stdout(&self, text: &str) -> Result<(), CliError> {
         let mut out = self.out.lock();
-        out.write_all(text.as_bytes())
-            .and_then(|()| out.flush())
-            .map_err(|error| CliError::from(error).context("cannot write to standard output"))
+        out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(unwritten)
     }
 
     fn to_stderr(&self, text: Text) {
@@ -209,6 +234,10 @@ impl Ui {
 /// The columns of the terminal that stderr is at this moment, if it is one.
 pub(crate) fn stderr_columns() -> Option<usize> {
     terminal_size::terminal_size_of(io::stderr()).map(|(width, _)| usize::from(width.0))
+}
+
+fn unwritten(error: io::Error) -> CliError {
+    CliError::from(error).context("cannot write to standard output")
 }
 
 /// Writes to stderr what is rendered already, all at once.
@@ -225,14 +254,17 @@ fn hint(message: impl Display) -> Text {
 /// Pretty JSON in which the control characters that JSON leaves bare are
 /// escaped too, so that a terminal never obeys them.
 fn json_text(document: &impl Serialize) -> Result<String, CliError> {
-    let text = text_of(document)
-        .map_err(|error| CliError::new(ErrorKind::Io, error).context("cannot write JSON"))?;
-    Ok(escaped(text))
+    let text = text_of(document).map_err(no_json)?;
+    Ok(escaped(&text).into_owned())
 }
 
-fn escaped(text: String) -> String {
-    if !is_hazardous(&text) {
-        return text;
+fn no_json(error: EncodeError) -> CliError {
+    CliError::new(ErrorKind::Io, error).context("cannot write JSON")
+}
+
+fn escaped(text: &str) -> Cow<'_, str> {
+    if !is_hazardous(text) {
+        return Cow::Borrowed(text);
     }
     let mut safe = String::with_capacity(text.len() + 16);
     for c in text.chars() {
@@ -245,7 +277,7 @@ fn escaped(text: String) -> String {
             safe.push(c);
         }
     }
-    safe
+    Cow::Owned(safe)
 }
 
 /// Text for a terminal. Whatever is put in is shown, never obeyed; only the
@@ -514,12 +546,15 @@ impl fmt::Write for Shown<'_> {
             self.0.push_str(text);
             return Ok(());
         }
-        for c in text.chars() {
-            if is_hazard(c) {
-                self.0.extend(c.escape_default());
-            } else {
-                self.0.push(c);
-            }
+        text.chars().try_for_each(|c| self.write_char(c))
+    }
+
+    /// What a text is padded with comes like this.
+    fn write_char(&mut self, c: char) -> fmt::Result {
+        if is_hazard(c) {
+            self.0.extend(c.escape_default());
+        } else {
+            self.0.push(c);
         }
         Ok(())
     }

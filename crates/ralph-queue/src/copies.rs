@@ -1,9 +1,10 @@
 //! Tasks made from a task: a clone, or the parts it is split into.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use ralph_state::TaskId;
 
+use crate::document::Draft;
 use crate::edit::{Edit, EditError, End, Finish};
 use crate::ids::IdRules;
 use crate::task::{Status, Task};
@@ -25,6 +26,34 @@ pub enum Plan {
     Drop,
     /// Its steps are dealt out, one to each part in turn.
     Distribute,
+}
+
+/// Which tasks name another one to say what waits for what: kept, because many may be split one
+/// after the other.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Waiting {
+    /// The ids of those that name it, perhaps with some that do no longer.
+    by_name: HashMap<String, Vec<TaskId>>,
+    /// [`Draft::changes`] when that was so.
+    as_of: Option<usize>,
+}
+
+impl Waiting {
+    /// The task `id` names those that `task` names.
+    fn add(&mut self, id: &TaskId, task: &Task) {
+        for name in task.depends_on.iter().chain(&task.blocks) {
+            self.by_name.entry(name.trim().to_owned()).or_default().push(id.clone());
+        }
+    }
+
+    /// Looks through the tasks, unless nothing was changed since.
+    fn renew(&mut self, queue: &Draft<'_>) {
+        if self.as_of != Some(queue.changes()) {
+            self.by_name.clear();
+            queue.related_tasks().for_each(|(_, task)| self.add(&task.id, task));
+            self.as_of = Some(queue.changes());
+        }
+    }
 }
 
 impl Edit<'_> {
@@ -53,6 +82,7 @@ impl Edit<'_> {
         if source.status.is_terminal() {
             return Err(self.wrong_status(index, "split", "draft, todo or doing"));
         }
+        self.waiting.renew(&self.queue);
         let held = self.held_back_by(&source);
         source.blocks.retain(|id| !held.iter().any(|held| held.as_str() == id.trim()));
         let mut made = Vec::new();
@@ -67,7 +97,9 @@ impl Edit<'_> {
                 plan: steps,
                 ..source.clone()
             };
-            made.push(self.put_copy(&child, index + 1 + part, ids, how)?);
+            let id = self.put_copy(&child, index + 1 + part, ids, how)?;
+            self.waiting.add(&id, &child);
+            made.push(id);
         }
         let names: Vec<&str> = made.iter().map(TaskId::as_str).collect();
         let note = format!("Split into {}.", names.join(", "));
@@ -76,26 +108,31 @@ impl Edit<'_> {
         task.custom_fields.insert("split".to_owned(), "true".to_owned());
         task.blocks = source.blocks;
         self.wait_for_parts(&source.id, &made, &held);
+        self.waiting.as_of = Some(self.queue.changes());
         Ok(made)
     }
 
     /// The open tasks that the `blocks` of a task names.
     fn held_back_by(&self, task: &Task) -> Vec<TaskId> {
-        if task.blocks.is_empty() {
-            return Vec::new();
-        }
-        let open = self.queue.ids_and_statuses().filter(|(_, status)| !status.is_terminal());
-        let held = open.filter(|(id, _)| task.blocks.iter().any(|named| named.trim() == *id));
-        held.filter_map(|(id, _)| id.parse().ok()).collect()
+        let places = task.blocks.iter().flat_map(|id| self.queue.positions(id.trim()));
+        // In the order of the file.
+        let places: BTreeSet<usize> = places.collect();
+        let held = places.into_iter().map(|index| self.queue.task(index));
+        held.filter(|held| !held.status.is_terminal()).map(|held| held.id.clone()).collect()
     }
 
     /// Puts the parts of a task that was split in its place where an open task names it to say
     /// what waits for what; `held` are those that it named itself.
     fn wait_for_parts(&mut self, whole: &TaskId, parts: &[TaskId], held: &[TaskId]) {
         let names = |ids: &[String]| ids.iter().any(|id| id.trim() == whole.as_str());
-        let related = self.queue.related_tasks();
-        let waiting = related.filter(|(_, task)| names(&task.depends_on) || names(&task.blocks));
-        let mut places: BTreeSet<usize> = waiting.map(|(index, _)| index).collect();
+        let waiting = self.waiting.by_name.remove(whole.as_str()).unwrap_or_default();
+        let places = waiting.iter().flat_map(|id| self.queue.positions(id.as_str()));
+        let mut places: BTreeSet<usize> = places
+            .filter(|index| {
+                let task = self.queue.task(*index);
+                names(&task.depends_on) || names(&task.blocks)
+            })
+            .collect();
         places.extend(held.iter().filter_map(|id| self.queue.position(id.as_str())));
         for index in places {
             let task = self.queue.task(index);
@@ -110,6 +147,7 @@ impl Edit<'_> {
             }
             if changed != *task {
                 changed.updated_at = Some(self.now().to_string());
+                self.waiting.add(&changed.id, &changed);
                 *self.queue.task_mut(index) = changed;
             }
         }

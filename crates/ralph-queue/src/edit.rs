@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use ralph_state::{TaskId, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::copies::Waiting;
 use crate::delta::{Fate, Touched};
 use crate::document::{Block, Document, Draft, SpliceError};
 use crate::ids::IdRules;
@@ -33,6 +34,8 @@ pub struct Edit<'a> {
     is_repair: bool,
     /// Tasks that the done file has, too, see [`Queue::reopened`].
     reopened: BTreeSet<TaskId>,
+    /// For [`Edit::split`].
+    pub(crate) waiting: Waiting,
 }
 
 /// What becomes of a finished task.
@@ -204,6 +207,7 @@ impl<'a> Edit<'a> {
             bar: Bar::ErrorsAndSlips,
             is_repair: false,
             reopened: queue.reopened().cloned().collect(),
+            waiting: Waiting::default(),
         };
         for index in queue.leftover_indices().iter().rev() {
             let left = edit.queue.take(*index);

@@ -107,6 +107,8 @@ pub struct Branch<'q> {
     /// What is odd about it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mark: Option<Mark>,
+    #[serde(skip)]
+    number: usize,
 }
 
 /// What is odd about a line of a tree.
@@ -135,21 +137,21 @@ impl<'q> Graph<'q> {
             others: Vec::new(),
         };
         let mut numbers: HashMap<&str, usize> = HashMap::with_capacity(tasks.len());
-        for listed in &tasks {
-            numbers.entry(listed.id()).or_insert_with(|| {
+        let number = |listed: &Listed<'q>| {
+            *numbers.entry(listed.id()).or_insert_with(|| {
                 graph.ids.push(listed.id());
                 graph.ids.len() - 1
-            });
-        }
+            })
+        };
+        let own: Vec<usize> = tasks.iter().map(number).collect();
         // Few ask for more than the tasks of the graph.
         let all: OnceCell<HashSet<&str>> = OnceCell::new();
         let is_anywhere = |id: &str| {
             let listed = || queue.list(Place::Queue).chain(queue.list(Place::Done));
             all.get_or_init(|| listed().map(Listed::id).collect()).contains(id)
         };
-        for (listed, task) in queue.look_at(tasks) {
-            let id = listed.id();
-            let number = numbers[id];
+        for ((_, task), number) in queue.look_at(tasks).zip(own) {
+            let id = graph.ids[number];
             let Task { depends_on, blocks, relates_to, duplicates, parent_id, .. } = task;
             let named = [
                 (Relation::DependsOn, depends_on),
@@ -187,14 +189,47 @@ impl<'q> Graph<'q> {
 
     /// What binds them, in the order of the tasks. An end may be no task of these.
     pub fn edges(&self) -> impl Iterator<Item = Edge<'_>> {
-        let name = |number: usize| match self.ids.get(number) {
+        self.bonds.iter().map(|bond| {
+            let Bond { from, to, relation } = *bond;
+            Edge { from: self.name(from), to: self.name(to), relation }
+        })
+    }
+
+    /// Whom each task waits for, directly, or who waits for it.
+    pub fn neighbors(&self, direction: Direction) -> Neighbors<'_> {
+        let mut statuses = vec![None; self.ids.len()];
+        self.tasks.iter().for_each(|task| statuses[task.number] = Some(task.status));
+        let mut by_number = vec![Vec::new(); self.ids.len()];
+        for Bond { from, to, .. } in self.bonds.iter().filter(|bond| bond.relation.is_waiting()) {
+            let (own, other) = match direction {
+                Direction::Dependencies => (*from, *to),
+                Direction::Dependents => (*to, *from),
+            };
+            if let Some(neighbors) = by_number.get_mut(own) {
+                let status = statuses.get(other).copied().flatten();
+                neighbors.push(Neighbor { id: self.name(other), status });
+            }
+        }
+        for neighbors in &mut by_number {
+            neighbors.sort_by_key(|neighbor| neighbor.id);
+            neighbors.dedup_by_key(|neighbor| neighbor.id);
+        }
+        Neighbors { by_number }
+    }
+
+    /// The tasks that branches of it name: of several with one id the last.
+    pub fn named<'g>(&'g self) -> impl Fn(&Branch<'_>) -> Option<&'g Node<'q>> {
+        let mut nodes = vec![None; self.ids.len()];
+        self.tasks.iter().for_each(|task| nodes[task.number] = Some(task));
+        move |branch| nodes[branch.number]
+    }
+
+    /// What has that number.
+    fn name(&self, number: usize) -> &str {
+        match self.ids.get(number) {
             Some(id) => id,
             None => self.others[number - self.ids.len()].trim(),
-        };
-        self.bonds.iter().map(move |bond| {
-            let Bond { from, to, relation } = *bond;
-            Edge { from: name(from), to: name(to), relation }
-        })
+        }
     }
 
     /// The part of it that `id` waits for, directly or not, with itself; or the part that waits
@@ -343,6 +378,29 @@ pub enum Direction {
     Dependents,
 }
 
+/// Whom the tasks of a graph wait for, or who waits for them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Neighbors<'g> {
+    by_number: Vec<Vec<Neighbor<'g>>>,
+}
+
+impl<'g> Neighbors<'g> {
+    /// Those of a task of that graph, in the order of their ids and each once.
+    pub fn of(&self, task: &Node<'_>) -> &[Neighbor<'g>] {
+        &self.by_number[task.number]
+    }
+}
+
+/// Who is waited for, or waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Neighbor<'g> {
+    /// Its id.
+    pub id: &'g str,
+    /// Its status, if it is a task of the graph.
+    pub status: Option<Status>,
+}
+
 struct Forest<'f, 'q> {
     ids: &'f [&'q str],
     below: &'f [Vec<usize>],
@@ -371,7 +429,7 @@ impl Forest<'_, '_> {
                 () if depth >= self.max_depth && !parts.is_empty() => Some(Mark::TooDeep),
                 () => mark.filter(|_| depth == 0),
             };
-            self.branches.push(Branch { depth, id: self.ids[number], mark });
+            self.branches.push(Branch { depth, id: self.ids[number], mark, number });
             if is_new && depth < self.max_depth {
                 path.push(number);
                 self.is_on_path[number] = true;
@@ -505,6 +563,23 @@ mod tests {
         let has = |from, to| within.edges().any(|edge| (edge.from, edge.to) == (from, to));
         assert!(has("r40", "x41") && !has("x41", "r40"));
         assert_eq!(within.tasks.len(), queue.document().len());
+    }
+
+    #[test]
+    fn who_is_next_to_whom() {
+        let queue = queue("b>gone,c,a,c a c>a");
+        let graph = graph(&queue);
+        let told = |direction| {
+            let neighbors = graph.neighbors(direction);
+            let told = |task| {
+                let known = |other: &Neighbor<'_>| other.status.map_or("?", |_| "");
+                let others = neighbors.of(task).iter();
+                others.map(|other| format!("{}{}", other.id, known(other))).collect::<Vec<_>>()
+            };
+            graph.tasks.iter().map(|task| told(task).join(",")).collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(told(Direction::Dependencies), "a,c,gone?  a");
+        assert_eq!(told(Direction::Dependents), " b,c b");
     }
 
     #[test]

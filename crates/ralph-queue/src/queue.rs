@@ -1,5 +1,6 @@
 //! Both files of a queue, seen as one.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use ralph_state::TaskId;
@@ -7,7 +8,7 @@ use ralph_state::TaskId;
 use crate::delta::fingerprint;
 use crate::document::{Document, Tasks};
 use crate::ids::IdRules;
-use crate::runnability::{Readiness, Report, Selection, TaskReport};
+use crate::runnability::{Readiness, Report, Selection};
 use crate::task::{Glance, Status, Task};
 use crate::validate::{self, Problem, Rules};
 
@@ -146,6 +147,19 @@ impl Queue {
         self.look_at(self.list(place)).map(|(_, task)| task)
     }
 
+    /// The tasks of the queue file for who asks what holds them back: of those that say nothing of
+    /// that only id and status are made.
+    pub(crate) fn held(&self) -> impl Iterator<Item = Glance<'_>> {
+        let mut glance = self.open.glance();
+        self.indices().map(move |index| {
+            if self.open.is_held(index) {
+                return glance(index);
+            }
+            let bare = Task::plain(self.open.task_id(index), Cow::default());
+            Task { status: self.open.status(index), ..bare }
+        })
+    }
+
     /// The tasks of both files, those of the queue file first.
     fn places(&self) -> impl Iterator<Item = (Place, Listed<'_>)> {
         [Place::Queue, Place::Done]
@@ -219,14 +233,9 @@ impl Queue {
         Readiness::new(self, selection).report()
     }
 
-    /// Which of these tasks can start now, and why the others cannot.
-    pub fn reports<'t, W: AsRef<str> + 't>(
-        &self,
-        selection: &Selection<'_>,
-        tasks: impl IntoIterator<Item = &'t Task<W>>,
-    ) -> Vec<TaskReport> {
-        let readiness = Readiness::new(self, selection);
-        tasks.into_iter().map(|task| readiness.report_on(task)).collect()
+    /// To ask of any task of this queue whether it can start now, and why not.
+    pub fn readiness<'q, 's>(&'q self, selection: &'s Selection<'s>) -> Readiness<'q, 's> {
+        Readiness::new(self, selection)
     }
 
     /// The task to work on next.

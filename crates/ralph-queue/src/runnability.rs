@@ -291,7 +291,8 @@ fn has_excluded(ids: &BTreeMap<TaskId, Reason>, id: &str) -> bool {
 }
 
 /// What has to be looked up to judge any task of a queue.
-pub(crate) struct Readiness<'q, 's> {
+#[derive(Debug)]
+pub struct Readiness<'q, 's> {
     queue: &'q Queue,
     selection: &'s Selection<'s>,
     /// What each id stands at; nothing for one that is in neither file.
@@ -340,7 +341,7 @@ impl<'q, 's> Readiness<'q, 's> {
     }
 
     /// Whether the task is one of those that can start now, and why not.
-    pub(crate) fn report_on<W: AsRef<str>>(&self, task: &Task<W>) -> TaskReport {
+    pub fn report_on<W: AsRef<str>>(&self, task: &Task<W>) -> TaskReport {
         let reasons = self.reasons(task);
         let runnable = reasons.is_empty();
         TaskReport { id: task.id.clone(), status: task.status, runnable, reasons }
@@ -350,7 +351,7 @@ impl<'q, 's> Readiness<'q, 's> {
         let mut summary = Summary::default();
         let mut tasks = Vec::new();
         let mut first_start: Option<(i64, String)> = None;
-        for task in self.queue.glances(Place::Queue) {
+        for task in self.queue.held() {
             let reasons = self.reasons(&task);
             let runnable = reasons.is_empty();
             summary.total_active += 1;

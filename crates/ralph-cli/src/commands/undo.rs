@@ -122,7 +122,7 @@ struct Item<'a> {
 #[derive(Serialize)]
 struct Operations<'a> {
     #[serde(flatten)]
-    list: List<'a, Item<'a>>,
+    list: List<&'a [Item<'a>]>,
     /// Lines of the journal that cannot be read.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     unreadable: Vec<Unreadable>,

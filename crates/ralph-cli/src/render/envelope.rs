@@ -25,7 +25,7 @@ impl Schema {
 
 /// A list that says how much there is and what was cut.
 #[derive(Debug, Serialize)]
-pub(crate) struct List<'a, T> {
+pub(crate) struct List<I> {
     pub(crate) schema: Schema,
     /// Identifies the content the list was made from.
     pub(crate) rev: String,
@@ -36,10 +36,10 @@ pub(crate) struct List<'a, T> {
     pub(crate) truncated: bool,
     /// Give it as `--cursor` to get what follows.
     pub(crate) next_cursor: Option<String>,
-    pub(crate) items: &'a [T],
+    pub(crate) items: I,
 }
 
-impl<'a, T> List<'a, T> {
+impl<'a, T> List<&'a [T]> {
     /// With nothing cut.
     pub(crate) fn all(schema: Schema, rev: String, items: &'a [T]) -> Self {
         Self::part(schema, rev, items, &Cut { range: 0..items.len(), next: None })
@@ -128,10 +128,11 @@ impl<'a> Title<'a> {
     const LEAST: usize = 80;
 
     /// In an answer that has room for the budget and is not begun.
-    pub(crate) fn within(title: &'a str, budget: Budget) -> Self {
+    pub(crate) fn within(title: impl Into<Cow<'a, str>>, budget: Budget) -> Self {
+        let title = title.into();
         let most = budget.left.map_or(usize::MAX, |left| (left / 4).max(Self::LEAST));
         if title.len() <= most {
-            return Self { title: title.into(), title_cut: false };
+            return Self { title, title_cut: false };
         }
         let end = title.floor_char_boundary(most);
         Self { title: format!("{}…", &title[..end]).into(), title_cut: true }

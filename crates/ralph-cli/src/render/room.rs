@@ -1,5 +1,6 @@
 //! How much text for people an answer may still have.
 
+use crate::error::CliError;
 use crate::ui::{Text, Ui};
 
 /// Less than that says nothing.
@@ -33,6 +34,18 @@ impl Room {
         self.shown += shown;
         self.whole += whole;
         text
+    }
+
+    /// Prints as much of these texts, as [`Ui::print_all`], as there is room for.
+    pub(crate) fn print(
+        &mut self,
+        ui: &Ui,
+        texts: impl Iterator<Item = Text>,
+    ) -> Result<(), CliError> {
+        match self.left {
+            None => ui.print_all(texts),
+            Some(_) => ui.print(self.fit(texts.fold(Text::new(), |all, text| all.append(&text)))),
+        }
     }
 
     /// Says what did not fit.

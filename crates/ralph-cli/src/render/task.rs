@@ -1,6 +1,6 @@
 //! A task as text for people.
 
-use std::borrow::Borrow;
+use std::borrow::{Borrow, Cow};
 use std::fmt::Display;
 
 use anstyle::Style;
@@ -69,7 +69,7 @@ pub(crate) fn long_fields<W: Borrow<str> + Display>(task: &Task<W>) -> Vec<Strin
 }
 
 /// Every field that says something, one a line.
-pub(crate) fn long<W: Borrow<str> + Display>(task: &Task<W>) -> Text {
+pub(crate) fn long<'t, W: Borrow<str> + Display>(task: &'t Task<W>) -> Text {
     let mut text = Text::new()
         .style(BOLD, &task.id)
         .plain("  ")
@@ -78,9 +78,9 @@ pub(crate) fn long<W: Borrow<str> + Display>(task: &Task<W>) -> Text {
         .plain("  ")
         .style(color(task.status), task.status)
         .plain(format_args!(", {} priority", task.priority));
-    let words = |words: &[W]| (!words.is_empty()).then(|| words.join(", "));
-    let own = |text: &Option<W>| text.as_ref().map(W::to_string);
-    let number = |minutes: Option<u32>| minutes.map(|minutes| format!("{minutes} minutes"));
+    let words = |words: &[W]| (!words.is_empty()).then(|| Cow::from(words.join(", ")));
+    let number = |minutes: Option<u32>| Some(format!("{} minutes", minutes?).into());
+    let own = |text: &'t Option<W>| text.as_ref().map(|text| Cow::from(text.borrow()));
     let fields = [
         ("tags", words(&task.tags)),
         ("scope", words(&task.scope)),
@@ -103,7 +103,7 @@ pub(crate) fn long<W: Borrow<str> + Display>(task: &Task<W>) -> Text {
         ("notes", bullets(&task.notes)),
     ];
     let fields = fields.into_iter().filter_map(|(name, value)| Some((name, value?)));
-    let own = task.custom_fields.iter().map(|(name, value)| (name.as_str(), value.to_string()));
+    let own = task.custom_fields.iter().map(|(name, value)| (name.as_str(), value.borrow().into()));
     for (name, value) in fields.chain(own) {
         text =
             text.line().style(DIM, format_args!("  {name:<13}")).block("               ", &value);
@@ -199,9 +199,9 @@ fn dependency(dependency: &UnmetDependency) -> String {
     }
 }
 
-fn bullets<W: Display>(lines: &[W]) -> Option<String> {
-    (!lines.is_empty())
-        .then(|| lines.iter().map(|line| format!("- {line}")).collect::<Vec<_>>().join("\n"))
+fn bullets<W: Display>(lines: &[W]) -> Option<Cow<'static, str>> {
+    let line = |line: &W| format!("- {line}");
+    (!lines.is_empty()).then(|| lines.iter().map(line).collect::<Vec<_>>().join("\n").into())
 }
 
 fn color(status: Status) -> Style {

@@ -25,6 +25,8 @@ pub struct Draft<'a> {
     document: &'a Document,
     entries: Vec<Entry>,
     by_id: ById,
+    /// How often something was changed.
+    changes: usize,
 }
 
 /// Where tasks are, by their ids: kept once many have been asked for.
@@ -159,7 +161,7 @@ impl<'a> Draft<'a> {
     pub(super) fn new(document: &'a Document) -> Self {
         let entries =
             (0..document.len()).map(|index| Entry { origin: Origin::Here(index), changed: None });
-        Self { document, entries: entries.collect(), by_id: ById::default() }
+        Self { document, entries: entries.collect(), by_id: ById::default(), changes: 0 }
     }
 
     /// What the changes are made to.
@@ -170,18 +172,29 @@ impl<'a> Draft<'a> {
     /// Puts the tasks into an order; those that are equal stay as they stand to each other.
     pub fn sort_by(&mut self, compare: impl Fn(&Task, &Task) -> std::cmp::Ordering) {
         let document = self.document;
-        self.by_id = ById::default();
+        self.reorder();
         self.entries.sort_by(|a, b| compare(a.task(document), b.task(document)));
     }
 
     /// Puts the tasks into the order of their `ranks`, one for each; those of one rank stay as they
     /// stand to each other.
     pub(crate) fn arrange(&mut self, ranks: &[usize]) {
-        self.by_id = ById::default();
+        self.reorder();
         let mut ranked: Vec<(usize, Entry)> =
             ranks.iter().copied().zip(self.entries.drain(..)).collect();
         ranked.sort_by_key(|(rank, _)| *rank);
         self.entries = ranked.into_iter().map(|(_, entry)| entry).collect();
+    }
+
+    /// Forgets where tasks are.
+    fn reorder(&mut self) {
+        self.by_id = ById::default();
+        self.changes += 1;
+    }
+
+    /// Grows with every change, and with every task that is lent to be changed.
+    pub(crate) fn changes(&self) -> usize {
+        self.changes
     }
 
     /// How many tasks there are now.
@@ -209,6 +222,7 @@ impl<'a> Draft<'a> {
         if self.has_new_id() {
             self.by_id = ById::default();
         }
+        self.changes += 1;
         let Entry { origin, changed } = &mut self.entries[index];
         let task = changed.get_or_insert_with(|| match origin {
             Origin::Here(index) => Box::new(self.document.task(*index).clone()),
@@ -226,33 +240,34 @@ impl<'a> Draft<'a> {
 
     /// Where the task with that id is now: the first that is not rejected, else the first.
     pub fn position(&self, id: &str) -> Option<usize> {
-        let ById { asked, places, .. } = &self.by_id;
-        asked.set(asked.get() + 1);
-        if asked.get() <= ONE_BY_ONE || self.has_new_id() {
-            return self.first_of(id, 0..self.len());
-        }
-        let own = |index: usize| self.entries[index].id_and_status(self.document).0;
-        let places = places.get_or_init(|| {
-            let mut places: Vec<usize> = (0..self.len()).collect();
-            places.sort_by_key(|index| own(*index));
-            places
-        });
-        let before = places.partition_point(|index| own(*index) < id);
-        self.first_of(id, places[before..].iter().copied().take_while(|index| own(*index) == id))
-    }
-
-    fn first_of(&self, id: &str, places: impl IntoIterator<Item = usize>) -> Option<usize> {
         let mut rejected = None;
-        for index in places {
-            let (own, status) = self.entries[index].id_and_status(self.document);
-            if own == id {
-                if status != Status::Rejected {
-                    return Some(index);
-                }
-                rejected.get_or_insert(index);
+        for index in self.positions(id) {
+            if self.entries[index].id_and_status(self.document).1 != Status::Rejected {
+                return Some(index);
             }
+            rejected.get_or_insert(index);
         }
         rejected
+    }
+
+    /// Where the tasks with that id are now, in order.
+    pub(crate) fn positions(&self, id: &str) -> impl Iterator<Item = usize> {
+        let ById { asked, places, .. } = &self.by_id;
+        let own = |index: usize| self.entries[index].id_and_status(self.document).0;
+        asked.set(asked.get() + 1);
+        let (all, found) = if asked.get() <= ONE_BY_ONE || self.has_new_id() {
+            (0..self.len(), &[][..])
+        } else {
+            let places = places.get_or_init(|| {
+                let mut places: Vec<usize> = (0..self.len()).collect();
+                places.sort_by_key(|index| own(*index));
+                places
+            });
+            let begin = places.partition_point(|index| own(*index) < id);
+            let len = places[begin..].iter().take_while(|index| own(**index) == id).count();
+            (0..0, &places[begin..begin + len])
+        };
+        all.filter(move |index| own(*index) == id).chain(found.iter().copied())
     }
 
     /// The ids of the tasks as they are now, in order.
@@ -304,6 +319,7 @@ impl<'a> Draft<'a> {
         if self.has_new_id() {
             self.by_id = ById::default();
         }
+        self.changes += 1;
         self.entries.insert(index, entry);
         let ById { places, lent, .. } = &mut self.by_id;
         let moved = lent.iter_mut().map(|(place, _)| place);
@@ -326,7 +342,7 @@ impl<'a> Draft<'a> {
     /// Puts a task that was taken out of a document in the place of the one at `index`, with its
     /// comments.
     pub fn put_block(&mut self, index: usize, mut block: Block) {
-        self.by_id = ById::default();
+        self.reorder();
         let changed = block.changed.take();
         let place = self.entries[index].origin.place();
         self.entries[index] = Entry { origin: Origin::Block(Box::new(block), place), changed };
@@ -334,7 +350,7 @@ impl<'a> Draft<'a> {
 
     /// Takes the task at `index` out, with its comments.
     pub fn take(&mut self, index: usize) -> Block {
-        self.by_id = ById::default();
+        self.reorder();
         let block = self.block(index);
         self.entries.remove(index);
         block
@@ -385,7 +401,7 @@ impl<'a> Draft<'a> {
 
     /// Moves the task at `from` to the place that is `to` once it is taken out.
     pub fn shift(&mut self, from: usize, to: usize) {
-        self.by_id = ById::default();
+        self.reorder();
         let entry = self.entries.remove(from);
         self.entries.insert(to, entry);
     }

@@ -429,7 +429,8 @@ impl Reader {
     }
 }
 
-fn placeholder() -> TaskId {
+/// Stands for the id of a task until that is read.
+pub(super) fn placeholder() -> TaskId {
     TaskId::from_str("new").expect("`new` is an id")
 }
 

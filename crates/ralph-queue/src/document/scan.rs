@@ -6,12 +6,12 @@
 
 use std::borrow::Cow;
 use std::ops::Range;
-use std::str::FromStr as _;
 use std::sync::{Arc, OnceLock};
 
 use ralph_state::TaskId;
 use ralph_state::json::Number;
 
+use super::read::{placeholder, reread};
 use super::tasks::Head;
 use super::{Document, Reading};
 use crate::queue::Place;
@@ -46,16 +46,21 @@ pub(super) fn rescan(old: &Document, text: String) -> Result<Document, String> {
 
 /// The task that begins there.
 pub(super) fn task(text: &str, at: usize) -> Option<Task> {
-    Scanner::at(text, at)?.task().map(|(task, _)| task)
+    let mut scanner = Scanner::at(text, at);
+    let mut task = scanner.blank();
+    scanner.fill(&mut task).map(|_| task)
 }
 
-/// Reads tasks by where they begin, one after the other.
-pub(super) fn glances<'t>(text: &'t str) -> impl FnMut(usize) -> Option<Glance<'t>> {
+/// Reads tasks that have been read before by where they are, one after the other.
+pub(super) fn glances<'t>(text: &'t str) -> impl FnMut(Range<usize>) -> Glance<'t> {
     let mut scanner = Scanner::at(text, 0);
-    move |at| {
-        let scanner = scanner.as_mut()?;
-        scanner.at = at;
-        scanner.task().map(|(task, _)| task)
+    move |span| {
+        scanner.at = span.start;
+        let mut task = scanner.blank();
+        if scanner.fill(&mut task).is_none() {
+            task = reread(&text[span]).expect("the same bytes have been read before");
+        }
+        task
     }
 }
 
@@ -65,7 +70,7 @@ fn document<'t>(
     head: impl Fn(&mut Scanner<'t>) -> Option<(Head, Range<usize>)>,
 ) -> Option<Document> {
     let start = text.len() - text.trim_start_matches('\u{feff}').len();
-    let mut scanner = Scanner::at(text, start)?;
+    let mut scanner = Scanner::at(text, start);
     scanner.trivia()?;
     let root = scanner.at;
     let mut document = Document {
@@ -119,7 +124,7 @@ fn differing(old: &Document, text: &str) -> Option<Document> {
         return None;
     }
     let start = before.checked_sub(1).map_or(array.start + 1, |last| old.spans[last].end);
-    let mut scanner = Scanner::at(text, start)?;
+    let mut scanner = Scanner::at(text, start);
     let (mut spans, mut heads) = (old.spans[..before].to_vec(), old.heads[..before].to_vec());
     let mut wants_comma = before > 0;
     loop {
@@ -211,8 +216,8 @@ fn zeros(eight: u64) -> u64 {
 struct Scanner<'t> {
     text: &'t str,
     at: usize,
-    /// Stands for the id of a task until that is read.
-    nameless: TaskId,
+    /// Stands for the id of a task until that is read, and then for that of the next.
+    nameless: Option<TaskId>,
     /// By what was before: what led from there to the next field the last time. Most tasks of a
     /// file are written alike: it is there again, and need not be taken apart.
     leads: [Lead<'t>; Behind::COUNT],
@@ -254,9 +259,8 @@ enum Next<'t> {
 }
 
 impl<'t> Scanner<'t> {
-    fn at(text: &'t str, at: usize) -> Option<Self> {
-        let nameless = TaskId::from_str("x").ok()?;
-        Some(Self { text, at, nameless, leads: [Lead::default(); Behind::COUNT] })
+    fn at(text: &'t str, at: usize) -> Self {
+        Self { text, at, nameless: None, leads: [Lead::default(); Behind::COUNT] }
     }
 
     fn peek(&self) -> Option<u8> {
@@ -405,14 +409,16 @@ impl<'t> Scanner<'t> {
     /// What is known of a task without making it, and where it is.
     fn skim(&mut self) -> Option<(Head, Range<usize>)> {
         let start = self.at;
-        let (task, id) = self.task::<()>()?;
+        let mut task = self.blank::<()>();
+        let id = self.fill(&mut task)?;
         Some((Head::of(&task, id), start..self.at))
     }
 
     /// The same, and whether something is wrong with it.
     fn check(&mut self, place: Place) -> Option<(Head, Range<usize>)> {
         let start = self.at;
-        let (task, id) = self.task::<Cow<'t, str>>()?;
+        let mut task = self.blank::<Cow<'t, str>>();
+        let id = self.fill(&mut task)?;
         let is_sound = validate::is_sound(&task, place);
         Some((Head { is_sound, ..Head::of(&task, id) }, start..self.at))
     }
@@ -420,14 +426,19 @@ impl<'t> Scanner<'t> {
     /// A task that is made, and where it is.
     fn read(&mut self) -> Option<(Head, Range<usize>)> {
         let start = self.at;
-        let (task, _) = self.task()?;
+        let mut task = self.blank();
+        self.fill(&mut task)?;
         Some((Head::read(task), start..self.at))
     }
 
-    /// A task, and where its id is.
-    fn task<W: Words<'t>>(&mut self) -> Option<(Task<W>, Range<usize>)> {
+    /// A task with nothing in it.
+    fn blank<W: Words<'t>>(&mut self) -> Task<W> {
+        Task::plain(self.nameless.take().unwrap_or_else(placeholder), W::default())
+    }
+
+    /// Reads a task into one that has nothing in it, and says where its id is.
+    fn fill<W: Words<'t>>(&mut self, task: &mut Task<W>) -> Option<Range<usize>> {
         let mut id = 0..0;
-        let mut task = Task::plain(self.nameless.clone(), W::default());
         let mut seen = 0u32;
         let mut behind = Behind::Bracket;
         self.eat(b'{').then_some(())?;
@@ -452,7 +463,7 @@ impl<'t> Scanner<'t> {
                     // Elsewhere the id is looked up in the text, as it stands there.
                     let Cow::Borrowed(plain) = self.string()? else { return None };
                     id = self.at - 1 - plain.len()..self.at - 1;
-                    *name = plain.parse().ok()?;
+                    self.nameless = Some(std::mem::replace(name, plain.parse().ok()?));
                 }
                 Slot::Title(title) => *title = W::of(self.string()?),
                 Slot::Status(status) => *status = self.string()?.parse().ok()?,
@@ -477,7 +488,7 @@ impl<'t> Scanner<'t> {
             }
         }
         let needed = 1 << Field::Id as u32 | 1 << Field::Title as u32;
-        (seen & needed == needed).then_some((task, id))
+        (seen & needed == needed).then_some(id)
     }
 
     /// Goes on to the value of the next field, or behind the closing bracket.

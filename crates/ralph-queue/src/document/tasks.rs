@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use ralph_state::TaskId;
 
-use super::{Document, read, scan};
+use super::{Document, scan};
 use crate::task::{FORMER_IDS, Glance, Priority, Status, Task};
 
 /// What is known of a task without reading all of it.
@@ -17,6 +17,8 @@ pub(super) struct Head {
     pub(super) status: Status,
     pub(super) priority: Priority,
     pub(super) ties: Ties,
+    /// It waits for others, or for its time.
+    pub(super) is_held: bool,
     /// It had another id before.
     pub(super) is_renamed: bool,
     /// Nothing is wrong with it by itself, as far as that has been looked at; its id is not.
@@ -54,6 +56,7 @@ impl Head {
             status: task.status,
             priority: task.priority,
             ties: Ties::of(task),
+            is_held: !task.depends_on.is_empty() || task.scheduled_start.is_some(),
             is_renamed: task.custom_fields.contains_key(FORMER_IDS),
             is_sound: false,
             task: OnceLock::new(),
@@ -104,6 +107,11 @@ impl Document {
         self.heads[index].ties == Ties::Blocking
     }
 
+    /// Whether it says what it waits for, other tasks or its time.
+    pub(crate) fn is_held(&self, index: usize) -> bool {
+        self.heads[index].is_held
+    }
+
     /// Whether it had another id before.
     pub(crate) fn is_renamed(&self, index: usize) -> bool {
         self.heads[index].is_renamed
@@ -136,11 +144,7 @@ impl Document {
     /// Makes tasks by their indices, to be looked at once.
     pub(crate) fn glance<'t>(&'t self) -> impl FnMut(usize) -> Glance<'t> {
         let mut glance = scan::glances(&self.text);
-        move |index| {
-            let span = self.span(index);
-            let task = glance(span.start).or_else(|| read::reread(&self.text[span]));
-            task.expect("the same bytes have been read before")
-        }
+        move |index| glance(self.span(index))
     }
 }
 

@@ -950,8 +950,13 @@ fn same(one: &Document, other: &Document) -> Result<(), TestCaseError> {
     prop_assert_eq!((&one.root, &one.array, &one.spans), (&other.root, &other.array, &other.spans));
     for index in 0..other.len() {
         let known = |document: &Document| {
-            let flags = [Document::is_related, Document::is_blocking, Document::is_renamed]
-                .map(|flag| flag(document, index));
+            let flags = [
+                Document::is_related,
+                Document::is_blocking,
+                Document::is_held,
+                Document::is_renamed,
+            ]
+            .map(|flag| flag(document, index));
             (document.id(index).to_owned(), document.status(index), flags)
         };
         prop_assert_eq!(known(one), known(other));

@@ -185,6 +185,44 @@ fn what_waits_for_a_task_waits_for_its_parts_once_it_is_split() {
     assert!(edit.splice().is_ok());
 }
 
+fn split(edit: &mut Edit<'_>, id: &str) {
+    edit.split(id, &IdRules::default(), 2, &Copy::default(), Plan::Drop).unwrap();
+}
+
+#[test]
+fn splits_in_one_edit_are_those_of_one_edit_each() {
+    let related = text(&[
+        "",
+        r#""depends_on": ["RQ-0001"], "blocks": ["RQ-0004"]"#,
+        r#""depends_on": ["RQ-0002", "RQ-0001"]"#,
+        "",
+    ]);
+    let steps: [fn(&mut Edit<'_>); 7] = [
+        |edit| split(edit, "RQ-0001"),
+        |edit| split(edit, "RQ-0002"),
+        |edit| edit.relate("RQ-0004", Relation::DependsOn, "RQ-0003").map(drop).unwrap(),
+        |edit| split(edit, "RQ-0003"),
+        // A part of the second task, which waits for those of the first.
+        |edit| split(edit, "RQ-0007"),
+        |edit| edit.delete(&["RQ-0012".to_owned()]).unwrap_or_default(),
+        |edit| split(edit, "RQ-0005"),
+    ];
+    let queue = Queue::new(Document::parse(related).unwrap(), None);
+    let mut edit = Edit::new(&queue, now());
+    for step in steps {
+        step(&mut edit);
+    }
+    let each = steps.iter().fold(queue.clone(), |queue, step| {
+        let mut edit = Edit::new(&queue, now());
+        step(&mut edit);
+        let spliced = edit.splice().unwrap().queue;
+        spliced.map_or_else(|| queue.clone(), |document| Queue::new(document, None))
+    });
+    let together: Vec<_> = edit.queue.tasks().cloned().collect();
+    assert_eq!(together, each.tasks().cloned().collect::<Vec<_>>());
+    assert!(together.iter().any(|task| task.depends_on.len() > 3), "they were given parts");
+}
+
 #[test]
 fn prune_goes_by_age_status_and_number() {
     let done = text(&["", "", "", ""]).replace(

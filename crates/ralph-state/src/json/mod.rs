@@ -24,7 +24,7 @@ pub(crate) use same::Same;
 pub use ser::{EncodeError, to_json};
 pub(crate) use ser::{Part, Sink, tell};
 pub(crate) use write::Text;
-pub use write::{text_of, to_text};
+pub use write::{text_in_pieces, text_of, to_text};
 
 /// Any JSON value.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]

@@ -21,6 +21,38 @@ pub fn text_of<T: Serialize + ?Sized>(value: &T) -> Result<String, EncodeError> 
     Ok(text.written)
 }
 
+/// The same text in pieces, each given to `take` as soon as it is made: a long one is never in
+/// memory as a whole. What was taken of a value that turns out not to be told is its beginning.
+pub fn text_in_pieces<T: Serialize + ?Sized>(
+    value: &T,
+    mut take: impl FnMut(&str),
+) -> Result<(), EncodeError> {
+    let mut pieces = InPieces { text: Text::default(), take: &mut take };
+    tell(value, &mut pieces)?;
+    (pieces.take)(&pieces.text.written);
+    Ok(())
+}
+
+/// So many bytes are a piece.
+const PIECE: usize = 1 << 16;
+
+/// Hands on what it has written, and goes on.
+struct InPieces<'a> {
+    text: Text,
+    take: &'a mut dyn FnMut(&str),
+}
+
+impl Sink for InPieces<'_> {
+    fn take(&mut self, part: Part<'_>) -> Result<(), EncodeError> {
+        self.text.take(part)?;
+        if self.text.written.len() >= PIECE {
+            (self.take)(&self.text.written);
+            self.text.written.clear();
+        }
+        Ok(())
+    }
+}
+
 /// Writes what it is told.
 #[derive(Default)]
 pub(crate) struct Text {
@@ -163,6 +195,17 @@ mod tests {
         #[test]
         fn what_is_written_is_read_again(value in any_json()) {
             prop_assert_eq!(parse(&to_text(&value)).unwrap(), Some(value));
+        }
+
+        #[test]
+        fn the_pieces_are_the_text(value in any_json(), times in 0..2000_usize) {
+            let values = vec![value; times];
+            let (mut pieces, mut count) = (String::new(), 0);
+            let take = |piece: &str| { pieces.push_str(piece); count += 1 };
+            text_in_pieces(&values, take).unwrap();
+            let text = text_of(&values).unwrap();
+            prop_assert!(count <= text.len() / PIECE + 1);
+            prop_assert_eq!(pieces, text);
         }
 
         #[test]

@@ -1,8 +1,8 @@
 //! `ralph queue graph` and `ralph queue tree`.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
-use ralph_queue::graph::{Branch, Critical, Direction, Edge, Graph, Mark, Node};
+use ralph_queue::graph::{Branch, Critical, Direction, Edge, Graph, Mark, Neighbor, Node};
 use ralph_queue::{Listed, Place, Queue, Status, Task};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -11,7 +11,7 @@ use crate::args::{GraphArgs, GraphFormat, PartArgs, TreeArgs};
 use crate::context::Context;
 use crate::error::{CliError, Exit};
 use crate::project::{self, Project};
-use crate::render::envelope::{Budget, Cut, List, Schema, Title};
+use crate::render::envelope::{AsMade, Budget, Cut, List, Schema, Title};
 use crate::render::room::Room;
 use crate::render::task::status_word;
 use crate::ui::{BOLD, DIM, Text, YELLOW, clip, harmless};
@@ -43,7 +43,7 @@ pub(crate) fn graph(context: &Context, args: &GraphArgs) -> Result<Exit, CliErro
         let critical = critical.as_ref();
         match around {
             Some(task) => context.ui.print_json(&related(task, &graph, critical, direction))?,
-            None => context.ui.print_json(&whole(&queue, &graph, critical))?,
+            None => print_whole(context, &queue, &graph, critical)?,
         }
         return Ok(Exit::Done);
     }
@@ -68,7 +68,7 @@ pub(crate) fn graph(context: &Context, args: &GraphArgs) -> Result<Exit, CliErro
         }
         GraphFormat::Tree | GraphFormat::Json => {
             let branches = graph.forest(direction, MAX_DEPTH);
-            context.ui.print(room.fit(drawn(&graph.tasks, &branches, context.ui.width())))?;
+            room.print(&context.ui, drawn(&graph, &branches, context.ui.width()))?;
         }
     }
     room.tell(&context.ui);
@@ -99,7 +99,7 @@ fn print_json(
     #[derive(Serialize)]
     struct Document<'a> {
         #[serde(flatten)]
-        list: List<'a, Item<'a>>,
+        list: List<&'a [Item<'a>]>,
         /// Of the tasks that are in `items`.
         edges: Vec<Edge<'a>>,
         /// There are more of them.
@@ -108,13 +108,13 @@ fn print_json(
         /// There are more of them.
         critical_paths_truncated: bool,
     }
-    let mut budget = Budget::new(part.max_tokens);
-    let title = |title| Title::within(title, budget);
+    let whole = Budget::new(part.max_tokens);
+    let mut budget = whole;
     let items = graph.tasks.iter();
     let items: Vec<Item<'_>> = items
         .map(|Node { id, title: text, status, .. }| Item {
             id,
-            title: title(text),
+            title: Title::within(text.as_ref(), whole),
             status: *status,
         })
         .collect();
@@ -157,26 +157,31 @@ fn print_json(
 
 /// The whole graph as 0.4.0 has it.
 #[derive(Serialize)]
-struct Whole<'a> {
+struct Whole<I> {
     critical_paths: Vec<Value>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     critical_paths_truncated: bool,
     summary: Value,
-    tasks: Vec<WholeNode<'a>>,
+    tasks: I,
 }
 
 #[derive(Serialize)]
 struct WholeNode<'a> {
     critical: bool,
-    dependencies: Vec<String>,
-    dependents: Vec<String>,
+    dependencies: Vec<&'a str>,
+    dependents: Vec<&'a str>,
     id: &'a str,
     status: Status,
     title: &'a str,
 }
 
 /// A task that another one blocks waits for it here, too, other than in 0.4.0.
-fn whole<'a>(queue: &'a Queue, graph: &'a Graph<'a>, critical: Option<&Critical<'_>>) -> Whole<'a> {
+fn print_whole<'g>(
+    context: &Context,
+    queue: &Queue,
+    graph: &'g Graph<'g>,
+    critical: Option<&Critical<'_>>,
+) -> Result<(), CliError> {
     let rest;
     let everything = if graph.tasks.len() == tasks(queue, true).count() {
         graph
@@ -184,45 +189,40 @@ fn whole<'a>(queue: &'a Queue, graph: &'a Graph<'a>, critical: Option<&Critical<
         rest = Graph::new(queue, tasks(queue, true));
         &rest
     };
-    let statuses: HashMap<&str, Status> =
-        everything.tasks.iter().map(|task| (task.id, task.status)).collect();
-    let is_over = |id: &str| statuses.get(id).is_some_and(|status| status.is_terminal());
-    let (mut before, mut after) = (HashMap::new(), HashMap::new());
-    for edge in everything.edges().filter(|edge| edge.relation.is_waiting()) {
-        before.entry(edge.from).or_insert_with(BTreeSet::new).insert(edge.to);
-        after.entry(edge.to).or_insert_with(BTreeSet::new).insert(edge.from);
-    }
-    let is_free = |id: &str| {
-        before.get(id).is_none_or(|ids: &BTreeSet<&str>| ids.iter().all(|id| is_over(id)))
-    };
+    let before = everything.neighbors(Direction::Dependencies);
+    let after = everything.neighbors(Direction::Dependents);
+    let is_over = |task: &Neighbor<'_>| task.status.is_some_and(Status::is_terminal);
     let (mut runnable, mut blocked) = (0, 0);
     for task in &everything.tasks {
         match task.status {
-            Status::Todo | Status::Doing if !is_free(task.id) => blocked += 1,
+            Status::Todo | Status::Doing if !before.of(task).iter().all(is_over) => blocked += 1,
             Status::Todo => runnable += 1,
             Status::Draft | Status::Doing | Status::Done | Status::Rejected => {}
         }
     }
-    let mut visible: Vec<&Node<'_>> = graph.tasks.iter().collect();
-    visible.sort_by_key(|task| task.id);
-    let named = |ids: &HashMap<&str, BTreeSet<&str>>, id: &str| -> Vec<String> {
-        ids.get(id).into_iter().flatten().map(|id| (*id).to_owned()).collect()
-    };
-    let node = |task: &&'a Node<'a>| WholeNode {
+    // Each task of the graph with itself among all of them, which stand in the same order.
+    let mut all = everything.tasks.iter();
+    let both = |task: &'g Node<'g>| Some((task, all.find(|other| other.id == task.id)?));
+    let mut visible: Vec<(&Node<'_>, &Node<'_>)> = graph.tasks.iter().filter_map(both).collect();
+    visible.sort_by_key(|(task, _)| task.id);
+    let nodes = visible.iter().map(|(task, own)| WholeNode {
         critical: critical.is_some_and(|critical| critical.has(task)),
-        dependencies: named(&before, task.id),
-        dependents: named(&after, task.id),
+        dependencies: ids(before.of(own)),
+        dependents: ids(after.of(own)),
         id: task.id,
         status: task.status,
         title: &task.title,
-    };
-    let path = |path: &Vec<&str>| {
-        let is_open = |id: &&str| statuses.contains_key(id) && !is_over(id);
-        json!({ "path": path, "length": path.len(), "blocked": path.iter().any(is_open) })
-    };
+    });
     let (paths, is_cut) =
         critical.map_or((Vec::new(), false), |critical| critical.paths(MAX_PATHS));
-    Whole {
+    let known = everything.tasks.iter().filter(|_| !paths.is_empty());
+    let statuses: HashMap<&str, Status> = known.map(|task| (task.id, task.status)).collect();
+    let path = |path: &Vec<&str>| {
+        let is_open = |id: &&str| statuses.get(id).is_some_and(|status| !status.is_terminal());
+        let is_blocked = path.iter().any(is_open);
+        json!({ "path": path, "length": path.len(), "blocked": is_blocked })
+    };
+    context.ui.print_json(&Whole {
         critical_paths: paths.iter().map(path).collect(),
         critical_paths_truncated: is_cut,
         summary: json!({
@@ -230,8 +230,12 @@ fn whole<'a>(queue: &'a Queue, graph: &'a Graph<'a>, critical: Option<&Critical<
             "runnable_tasks": runnable,
             "blocked_tasks": blocked,
         }),
-        tasks: visible.iter().map(node).collect(),
-    }
+        tasks: AsMade::new(nodes),
+    })
+}
+
+fn ids<'g>(tasks: &[Neighbor<'g>]) -> Vec<&'g str> {
+    tasks.iter().map(|task| task.id).collect()
 }
 
 /// What a task waits for, or who waits for it, as 0.4.0 has it.
@@ -293,7 +297,7 @@ pub(crate) fn tree(context: &Context, args: &TreeArgs) -> Result<Exit, CliError>
         return Ok(Exit::Done);
     }
     let mut room = Room::new(args.part.max_tokens);
-    context.ui.print(room.fit(drawn(&graph.tasks, &branches, context.ui.width())))?;
+    room.print(&context.ui, drawn(&graph, &branches, context.ui.width()))?;
     room.tell(&context.ui);
     Ok(Exit::Done)
 }
@@ -303,10 +307,13 @@ fn tasks(queue: &Queue, include_done: bool) -> impl Iterator<Item = Listed<'_>> 
     queue.list(Place::Queue).chain(done.into_iter().flatten())
 }
 
-fn drawn(tasks: &[Node<'_>], branches: &[Branch<'_>], width: Option<usize>) -> Text {
-    let by_id: HashMap<&str, &Node<'_>> = tasks.iter().map(|task| (task.id, task)).collect();
-    let mut text = Text::new();
-    for branch in branches {
+fn drawn<'g>(
+    graph: &'g Graph<'_>,
+    branches: &'g [Branch<'_>],
+    width: Option<usize>,
+) -> impl Iterator<Item = Text> {
+    let named = graph.named();
+    branches.iter().map(move |branch| {
         let (style, mark) = match branch.mark {
             Some(Mark::Above) => (DIM, "  (see above)"),
             Some(Mark::TooDeep) => (DIM, "  (more below)"),
@@ -314,17 +321,16 @@ fn drawn(tasks: &[Node<'_>], branches: &[Branch<'_>], width: Option<usize>) -> T
             Some(Mark::Orphan) => (YELLOW, "  (its parent is in no file)"),
             _ => (DIM, ""),
         };
-        text = text.plain("  ".repeat(branch.depth)).style(BOLD, branch.id);
-        if let Some(task) = by_id.get(branch.id) {
+        let mut text = Text::new().plain("  ".repeat(branch.depth)).style(BOLD, branch.id);
+        if let Some(task) = named(branch) {
             let status = task.status.as_str();
             let taken = 2 * branch.depth + branch.id.len() + status.len() + mark.len() + 4;
             let title = clip(&task.title, width.map(|width| width.saturating_sub(taken)));
             text = text.plain("  ").append(&status_word(task.status));
             text = text.plain("  ").plain(title);
         }
-        text = if mark.is_empty() { text } else { text.style(style, mark) }.line();
-    }
-    text
+        if mark.is_empty() { text } else { text.style(style, mark) }.line()
+    })
 }
 
 fn dot(graph: &Graph<'_>, critical: &Critical<'_>) -> String {

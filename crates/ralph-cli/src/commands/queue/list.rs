@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use ralph_queue::pick::Filter;
-use ralph_queue::runnability::{Reason, TaskReport, UnmetDependency};
+use ralph_queue::runnability::{DoingFirst, Drafts, Reason, TaskReport, UnmetDependency};
 use ralph_queue::stats::{Estimates, span};
 use ralph_queue::task::{Glance, Task};
 use ralph_queue::{Listed, Place, Priority, Queue, Status};
@@ -21,6 +21,7 @@ use crate::render::counted;
 use crate::render::envelope::{AsMade, Budget, List, Schema, Title, lost};
 use crate::render::room::Room;
 use crate::render::task::{compact_fields, long, long_fields, status_priority_title};
+use crate::standing;
 use crate::ui::{BOLD, Text};
 
 pub(crate) fn list(context: &Context, args: &ListArgs) -> Result<Exit, CliError> {
@@ -161,7 +162,7 @@ fn print_page(
     match (format, context.ui.width()) {
         (ListFormat::Json, _) => context.ui.print_json(&AsMade::new(tasks)),
         (ListFormat::Text, _) | (ListFormat::Long, Some(_)) => {
-            context.ui.print(room.fit(paragraphs(tasks)))
+            room.print(&context.ui, paragraphs(tasks))
         }
         (ListFormat::Compact, Some(width)) => {
             context.ui.print(room.fit(table(source.queue, page, estimates, width)))
@@ -183,10 +184,11 @@ pub(super) fn eta<W: AsRef<str>>(estimates: &Estimates, task: &Task<W>) -> Strin
     estimates.of(task).map_or("n/a".to_owned(), span)
 }
 
-fn paragraphs<'q>(tasks: impl Iterator<Item = Glance<'q>>) -> Text {
-    let paragraphs = tasks.map(|task| long(&task));
-    let text = paragraphs.reduce(|text, paragraph| text.line().line().append(&paragraph));
-    text.unwrap_or_default()
+fn paragraphs<'q>(tasks: impl Iterator<Item = Glance<'q>>) -> impl Iterator<Item = Text> {
+    tasks.enumerate().map(|(number, task)| {
+        let gap = if number == 0 { Text::new() } else { Text::new().line().line() };
+        gap.append(&long(&task))
+    })
 }
 
 /// A line for each task, as wide as the terminal.
@@ -289,11 +291,12 @@ impl<'a> Page<'a> {
         let budget = Budget::new(args.max_tokens);
         if args.max_tokens.is_some() {
             let mut left = budget;
-            let fits = |(_, task): &(Listed<'_>, Glance<'_>)| match args.format {
+            let mut fits = |task: Glance<'_>| match args.format {
                 ListFormat::Compact => left.takes(&Item::of(task, budget, None, None)),
-                ListFormat::Json | ListFormat::Long | ListFormat::Text => left.takes(task),
+                ListFormat::Json | ListFormat::Long | ListFormat::Text => left.takes(&task),
             };
-            let fitting = queue.look_at(tasks.iter().copied()).take_while(fits).count();
+            let shown = queue.look_at(tasks.iter().copied()).map(|(_, task)| task);
+            let fitting = shown.map_while(|task| fits(task).then_some(())).count();
             // Whatever its size, so that who reads on comes to the end.
             tasks.truncate(fitting.max(1));
         }
@@ -327,18 +330,18 @@ fn say_rest(context: &Context, queue: &Queue, page: &Page<'_>, format: ListForma
 /// A task in a list: enough to choose one; `ralph task show` has the rest.
 #[derive(Serialize)]
 struct Item<'a> {
-    id: &'a TaskId,
+    id: TaskId,
     #[serde(flatten)]
     title: Title<'a>,
     status: Status,
     priority: Priority,
-    tags: &'a [Cow<'a, str>],
+    tags: Vec<Cow<'a, str>>,
     /// It can start now.
     ready: bool,
     /// Ids of the tasks it still waits for.
     waits_for: Vec<String>,
-    scheduled_start: Option<&'a str>,
-    updated_at: Option<&'a str>,
+    scheduled_start: Option<Cow<'a, str>>,
+    updated_at: Option<Cow<'a, str>>,
     /// How long the work on it may take, if that was asked for and can be told.
     #[serde(skip_serializing_if = "Option::is_none")]
     eta_seconds: Option<i64>,
@@ -346,23 +349,23 @@ struct Item<'a> {
 
 impl<'a> Item<'a> {
     fn of(
-        task: &'a Glance<'_>,
+        task: Glance<'a>,
         budget: Budget,
-        report: Option<&TaskReport>,
-        estimates: Option<&Estimates>,
+        report: Option<TaskReport>,
+        eta_seconds: Option<i64>,
     ) -> Self {
         let report = report.filter(|_| !task.status.is_terminal());
         Self {
-            id: &task.id,
-            title: Title::within(&task.title, budget),
+            id: task.id,
+            title: Title::within(task.title, budget),
             status: task.status,
             priority: task.priority,
-            tags: &task.tags,
-            ready: report.is_some_and(|report| report.runnable),
-            waits_for: report.map(|report| waits_for(&report.reasons)).unwrap_or_default(),
-            scheduled_start: task.scheduled_start.as_deref(),
-            updated_at: task.updated_at.as_deref(),
-            eta_seconds: estimates.and_then(|estimates| estimates.of(task)),
+            tags: task.tags,
+            ready: report.as_ref().is_some_and(|report| report.runnable),
+            waits_for: report.map(|report| waits_for(report.reasons)).unwrap_or_default(),
+            scheduled_start: task.scheduled_start,
+            updated_at: task.updated_at,
+            eta_seconds,
         }
     }
 }
@@ -374,45 +377,45 @@ fn print_json(
     estimates: Option<&Estimates>,
 ) -> Result<(), CliError> {
     #[derive(Serialize)]
-    struct Tasks<'a, 't> {
+    struct Tasks<I: Serialize> {
         #[serde(flatten)]
-        list: List<'a, Item<'t>>,
+        list: List<I>,
         /// Finished tasks of the queue file that nobody asked for; they are in no other count.
         finished_left_out: usize,
     }
     let Source { project, queue } = source;
-    let tasks = queue.look_at(page.tasks.iter().copied()).map(|(_, task)| task);
-    let tasks: Vec<Glance<'_>> = tasks.collect();
-    let reports = project::reports(context, project, queue, &tasks);
-    let items = tasks.iter().zip(&reports);
-    let items: Vec<Item<'_>> =
-        items.map(|(task, report)| Item::of(task, page.budget, Some(report), estimates)).collect();
+    let standing = standing::glanced(context, project, queue);
+    let selection = project::selection(context, Drafts::Exclude, DoingFirst::Prefer, &standing);
+    let readiness = queue.readiness(&selection);
+    let items = queue.look_at(page.tasks.iter().copied()).map(|(_, task)| {
+        let report = readiness.report_on(&task);
+        let eta = estimates.and_then(|estimates| estimates.of(&task));
+        Item::of(task, page.budget, Some(report), eta)
+    });
     context.ui.print_json(&Tasks {
         finished_left_out: page.finished,
         list: List {
             schema: Schema::v1("task-list"),
             rev: project::revision(queue),
             total: page.total,
-            returned: items.len(),
+            returned: page.tasks.len(),
             truncated: page.is_cut,
             next_cursor: page.next_cursor.clone(),
-            items: &items,
+            items: AsMade::new(items),
         },
     })
 }
 
-fn waits_for(reasons: &[Reason]) -> Vec<String> {
+fn waits_for(reasons: Vec<Reason>) -> Vec<String> {
     reasons
-        .iter()
+        .into_iter()
         .filter_map(|reason| match reason {
             Reason::UnmetDependencies { dependencies } => Some(dependencies),
             _ => None,
         })
         .flatten()
         .filter_map(|dependency| match dependency {
-            UnmetDependency::Missing { id } | UnmetDependency::NotComplete { id, .. } => {
-                Some(id.clone())
-            }
+            UnmetDependency::Missing { id } | UnmetDependency::NotComplete { id, .. } => Some(id),
             _ => None,
         })
         .collect()

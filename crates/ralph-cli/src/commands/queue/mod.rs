@@ -245,13 +245,14 @@ fn explain(context: &Context, args: &ExplainArgs) -> Result<Exit, CliError> {
         named.push(project.find(&queue, id)?.1);
     }
     if !named.is_empty() {
-        report.tasks = queue.reports(&selection, named.iter().copied());
+        let readiness = queue.readiness(&selection);
+        report.tasks = named.iter().map(|task| readiness.report_on(*task)).collect();
     }
     if context.ui.wants_json() {
         #[derive(Serialize)]
         struct Explained<'a> {
             #[serde(flatten)]
-            list: List<'a, TaskReport>,
+            list: List<&'a [TaskReport]>,
             now: Timestamp,
             selection: &'a Selected,
             summary: &'a Summary,
@@ -443,7 +444,7 @@ fn archive(context: &Context, args: &ArchiveArgs) -> Result<Exit, CliError> {
         #[derive(Serialize)]
         struct Archived<'a> {
             #[serde(flatten)]
-            list: List<'a, Item<'a>>,
+            list: List<&'a [Item<'a>]>,
             dry_run: bool,
             moved: &'a [TaskId],
         }

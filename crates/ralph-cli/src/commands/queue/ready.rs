@@ -67,26 +67,25 @@ fn print(
 
 #[derive(Serialize)]
 struct Item<'a> {
-    id: &'a TaskId,
+    id: TaskId,
     #[serde(flatten)]
     title: Title<'a>,
     status: Status,
     priority: Priority,
-    scope: &'a [Cow<'a, str>],
+    scope: Vec<Cow<'a, str>>,
 }
 
 impl<'a> Item<'a> {
-    fn of(task: &'a Glance<'_>, budget: Budget) -> Self {
+    fn of(task: Glance<'a>, budget: Budget) -> Self {
         let Task { id, title, status, priority, scope, .. } = task;
-        let title = Title::within(title, budget);
-        Self { id, title, status: *status, priority: *priority, scope }
+        Self { id, title: Title::within(title, budget), status, priority, scope }
     }
 }
 
 /// A task that cannot start, or was not chosen.
 #[derive(Serialize)]
 struct Other<'a> {
-    id: &'a TaskId,
+    id: TaskId,
     #[serde(flatten)]
     title: Title<'a>,
     reasons: &'a [Reason],
@@ -95,7 +94,7 @@ struct Other<'a> {
 #[derive(Serialize)]
 struct Document<'a> {
     #[serde(flatten)]
-    list: List<'a, Item<'a>>,
+    list: List<&'a [Item<'a>]>,
     /// How many cannot start.
     others_total: usize,
     /// Some of them were cut; more tokens show them.
@@ -109,16 +108,16 @@ fn print_json(
     ready: &Ready<'_>,
     part: &PartArgs,
 ) -> Result<(), CliError> {
-    let tasks: Vec<_> = queue.look_at(ready.tasks.iter().copied()).collect();
     let whole = Budget::new(part.max_tokens);
-    let items: Vec<Item<'_>> = tasks.iter().map(|(_, task)| Item::of(task, whole)).collect();
+    let tasks = queue.look_at(ready.tasks.iter().copied());
+    let items: Vec<Item<'_>> = tasks.map(|(_, task)| Item::of(task, whole)).collect();
     let mut budget = whole;
     let key = |index: usize| items[index].id.to_string();
     let cut = Cut::new(&items, part.cursor.as_deref(), &mut budget, key)?;
-    let others: Vec<_> = queue.look_at(ready.others.iter().map(|(task, _)| *task)).collect();
-    let others = others.iter().zip(&ready.others).map(|((_, task), (_, reasons))| Other {
-        id: &task.id,
-        title: Title::within(&task.title, whole),
+    let others = queue.look_at(ready.others.iter().map(|(task, _)| *task));
+    let others = others.zip(&ready.others).map(|((_, task), (_, reasons))| Other {
+        id: task.id,
+        title: Title::within(task.title, whole),
         reasons,
     });
     let others: Vec<Other<'_>> = others.take_while(|other| budget.takes(other)).collect();

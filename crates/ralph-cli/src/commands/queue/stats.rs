@@ -81,7 +81,7 @@ pub(crate) fn aging(context: &Context, args: &AgingArgs) -> Result<Exit, CliErro
         #[derive(Serialize)]
         struct Document<'a> {
             #[serde(flatten)]
-            list: List<'a, Item<'a>>,
+            list: List<&'a [Item<'a>]>,
             totals: AgingTotals,
         }
         let items: Vec<Item<'_>> = aged.iter().map(|aged| Item { age: aged.age, aged }).collect();

@@ -137,7 +137,7 @@ pub(crate) fn changes(context: &Context, args: &ChangesArgs) -> Result<Exit, Cli
         #[derive(Serialize)]
         struct Changed<'a> {
             #[serde(flatten)]
-            list: List<'a, Told<'a>>,
+            list: List<&'a [Told<'a>]>,
             complete: bool,
         }
         let items: Vec<Told<'_>> = changes.operations.iter().map(Told::from).collect();

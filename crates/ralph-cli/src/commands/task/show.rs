@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-use ralph_queue::runnability::Reason;
+use ralph_queue::runnability::{DoingFirst, Drafts, Reason};
 use ralph_queue::value::{Map, Value};
 use ralph_queue::{Place, Task};
 use serde::Serialize;
@@ -15,6 +15,7 @@ use crate::project::{self, Project};
 use crate::render::envelope::{Budget, Schema};
 use crate::render::room::Room;
 use crate::render::task::{self, compact_fields};
+use crate::standing;
 use crate::ui::Text;
 
 pub(crate) fn show(context: &Context, args: &ShowArgs) -> Result<Exit, CliError> {
@@ -22,8 +23,9 @@ pub(crate) fn show(context: &Context, args: &ShowArgs) -> Result<Exit, CliError>
     let queue = project.queue()?;
     let (place, task) = project.find(&queue, &args.task_id)?;
     if context.ui.wants_json() {
-        let open = (place == Place::Queue).then_some(task);
-        let report = project::reports(context, &project, &queue, open).pop();
+        let standing = standing::glanced(context, &project, &queue);
+        let selection = project::selection(context, Drafts::Exclude, DoingFirst::Prefer, &standing);
+        let report = (place == Place::Queue).then(|| queue.readiness(&selection).report_on(task));
         let mut short = task.clone();
         let cut = shorten(&mut short, Budget::new(args.max_tokens));
         context.ui.print_json(&Shown {
