@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use ralph_queue::{Queue, Status};
 use ralph_state::TaskId;
+use ralph_state::session::SessionStep;
 
 use super::Serial;
 use crate::away;
@@ -14,6 +15,12 @@ pub(super) type Statuses = BTreeMap<TaskId, Status>;
 
 pub(super) fn statuses(queue: &Queue) -> Statuses {
     queue.tasks().map(|task| (task.id.clone(), task.status)).collect()
+}
+
+/// The status that each task of `before` has now, in either file.
+fn statuses_now(before: &Statuses, queue: &Queue) -> Statuses {
+    let now = |id: &TaskId| Some((id.clone(), queue.find(id.as_str())?.1.status));
+    before.keys().filter_map(now).collect()
 }
 
 /// The tasks that have another status than `before`, or are gone, while `during` was worked on.
@@ -46,11 +53,14 @@ impl Serial<'_> {
     pub(super) fn tell_beside(&mut self, before: &Statuses, during: &TaskId) {
         let Ok(Ok(queue)) = away::look(self.project, &self.branch) else { return };
         let outcome = self.summary.tasks.last().map(|task| task.outcome);
-        let end = match outcome {
-            Some(Outcome::Landed | Outcome::NoChange | Outcome::Done) => RunsEnd::Done,
+        // What could not be pushed, say, has its end in the queue, and goes on from there.
+        let session = self.sessions.load().ok().flatten().and_then(|loaded| loaded.value.step);
+        let end = match (outcome, session) {
+            (Some(Outcome::Landed | Outcome::NoChange | Outcome::Done), _)
+            | (_, Some(SessionStep::Finishing | SessionStep::Committed)) => RunsEnd::Done,
             _ => RunsEnd::Open,
         };
-        let beside = beside(before, &statuses(&queue), during, end);
+        let beside = beside(before, &statuses_now(before, &queue), during, end);
         for change in &beside {
             self.project.tell(Event::Note(change.to_string()));
         }

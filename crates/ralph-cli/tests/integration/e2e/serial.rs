@@ -264,6 +264,24 @@ fn what_could_not_be_pushed_is_not_begun() {
 }
 
 #[test]
+fn an_end_that_the_run_wrote_is_not_told_as_somebody_elses() {
+    let scene = Scene::new(Remote::Bare, Books::Tracked);
+    let config = scene.dir.join(".ralph/config.jsonc");
+    let text = fs_err::read_to_string(&config).expect("written");
+    scene.sandbox.write(&config, text.replace("in_place", "archive"));
+    let remote = scene.remote.as_ref().expect("a remote").display().to_string();
+    let gone = format!("echo x > x.txt; mv '{remote}' '{remote}.gone'");
+    scene.act(&[("RQ-0001", gone.as_str())]).tasks(2);
+    let push = ["run", "loop", "--git-publish-mode", "commit_and_push"];
+    let ran = scene.ralph(&push);
+    assert!(ran.exited(1).stdout.contains("blocked"), "{ran}");
+    assert!(!ran.stderr.contains("while the agent of RQ-0001 worked"), "{ran}");
+    fs_err::rename(format!("{remote}.gone"), &remote).expect("movable");
+    scene.ralph(&push).success();
+    scene.all_landed(2);
+}
+
+#[test]
 fn publish_off_leaves_the_changes_and_goes_on() {
     let scene = scene(2);
     let ran = scene.ralph(&["run", "loop", "--git-publish-mode", "off", "--json"]);
