@@ -373,3 +373,19 @@ fn a_task_begun_by_hand_is_the_same_to_all_who_look() {
     assert_eq!(explained["selection"]["selected_task_id"], json!(null));
     assert_eq!(explained["items"][1]["reasons"][0]["kind"], "claimed");
 }
+
+#[test]
+fn a_batch_that_goes_on_passes_over_what_others_have() {
+    let desk = desk();
+    let (id, token) = claim(&desk, &["--owner", "me"]);
+    let batch = ["task", "batch", "edit", "priority", "low", "RQ-0001", "RQ-0002"];
+    desk.error(&batch, 4);
+    let on = [&batch[..], &["--continue-on-error"]].concat();
+    let ran = desk.ralph(&[&on[..], &["--json"]].concat());
+    let report = parse(&ran.exited(1).stdout);
+    assert_eq!((&report["changed"], &report["failed"][0]["id"]), (&json!(["RQ-0002"]), &json!(id)));
+    let message = report["failed"][0]["message"].as_str().expect("text");
+    assert!(message.contains("claimed by `me`"), "{message}");
+    desk.ralph(&[&on[..], &["--claim", &token]].concat()).success();
+    assert_eq!(desk.error(&[&on[..], &["--claim", "9-0"]].concat(), 2)["code"], "not_found");
+}

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::slice;
 
 use ralph_queue::pick::Filter;
 use ralph_queue::{Edit, EditError, Problem, UpdateError, when};
-use ralph_state::Clock as _;
 use ralph_state::json::{from_json, parse};
+use ralph_state::{Clock as _, TaskId};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -126,7 +127,10 @@ fn carry_out<T>(
     apply: impl Fn(&mut Edit<'_>, &(String, T)) -> Result<(), EditError>,
 ) -> Result<Report, CliError> {
     // With its id: a first answer may be about other tasks than the filters find now.
-    let mut failed: BTreeMap<usize, (String, String)> = BTreeMap::new();
+    let mut failed: BTreeMap<usize, (String, String)> = match failing {
+        Failing::Stop => BTreeMap::new(),
+        Failing::Skip => claimed(context, project, changes)?,
+    };
     loop {
         let attempt = |edit: &mut Edit<'_>| {
             let mut failed = failed.clone();
@@ -174,6 +178,23 @@ fn carry_out<T>(
             return Err(project.refused(UpdateError::Invalid { problems }));
         }
     }
+}
+
+/// The changes of tasks that others have claimed, by their places, and what is said of each.
+fn claimed<T>(
+    context: &Context,
+    project: &Project,
+    changes: &[(String, T)],
+) -> Result<BTreeMap<usize, (String, String)>, CliError> {
+    let leases = project.read_leases()?;
+    let permit = |tasks: &[TaskId]| leases.permit(tasks, &project.claims, context.clock.now());
+    permit(&[])?;
+    let refused = |(index, (id, _)): (usize, &(String, T))| {
+        let task: TaskId = id.parse().ok()?;
+        let error = permit(slice::from_ref(&task)).err()?;
+        Some((index, (id.clone(), error.to_string())))
+    };
+    Ok(changes.iter().enumerate().filter_map(refused).collect())
 }
 
 /// What `ralph task mutate` reads: the format of 0.4.0.
