@@ -54,6 +54,8 @@ pub(crate) struct Report {
     pub(crate) failed: Vec<Failure>,
     /// Tasks that were to go, and are still named by others.
     pub(crate) kept: Vec<TaskId>,
+    /// Tasks that were open in one copy, and are finished as a later one has it.
+    pub(crate) closed: Vec<TaskId>,
     /// What had to be put in order first.
     pub(crate) mended: Mended,
     /// How many errors the queue has after it.
@@ -80,6 +82,9 @@ struct Document<'a> {
     /// Tasks that were to go, and are still named by others.
     #[serde(skip_serializing_if = "<[TaskId]>::is_empty")]
     kept: &'a [TaskId],
+    /// Tasks that were open in one copy, and are finished as a later one has it.
+    #[serde(skip_serializing_if = "<[TaskId]>::is_empty")]
+    closed: &'a [TaskId],
     #[serde(flatten)]
     beside: Beside<'a>,
     /// Of the texts of both files, of a dry run or a repair.
@@ -159,6 +164,7 @@ impl Report {
             diff: String::new(),
             failed: Vec::new(),
             kept: Vec::new(),
+            closed: Vec::new(),
             mended,
             errors,
         }
@@ -175,6 +181,7 @@ impl Report {
             diff,
             failed: Vec::new(),
             kept: Vec::new(),
+            closed: Vec::new(),
             mended,
             errors,
         }
@@ -221,6 +228,7 @@ impl Report {
                 released: released(&self.tasks),
                 failed: &self.failed,
                 kept: &self.kept,
+                closed: &self.closed,
                 beside: Beside::new(&self.mended, self.errors),
                 diff: &self.diff,
             })?;
@@ -242,6 +250,15 @@ impl Report {
             context.ui.say(format!("Kept, since other tasks name them: {}.", kept.join(", ")));
         }
         context.ui.say(self.summary());
+        for id in &self.closed {
+            context.ui.warn(format_args!(
+                "{id} was open in one copy and finished in another, which is the later: it counts \
+                 as finished"
+            ));
+        }
+        if let Some(first) = self.closed.first() {
+            context.ui.hint(format!("`ralph task status todo {first}` opens it again."));
+        }
         for Dependent { id, depends_on } in self.dependents() {
             let verb = if dry_run { "would depend" } else { "depends" };
             context.ui.say(format!("{id} {verb} on {} now.", depends_on.join(", ")));

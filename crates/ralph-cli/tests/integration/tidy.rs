@@ -141,6 +141,17 @@ fn repair_touches_only_what_is_wrong() {
 }
 
 #[test]
+fn a_repair_says_which_task_it_takes_for_finished() {
+    let desk = Desk::with_queue(file(&[task("RQ-0001", ", \"notes\": [\"new\"]")]));
+    desk.write(".ralph/done.jsonc", file(&[done("RQ-0001", 2, "")]));
+    assert_eq!(desk.json(&["queue", "repair", "--dry-run"])["closed"], json!(["RQ-0001"]));
+    let ran = desk.ralph(&["queue", "repair"]);
+    let told = ["RQ-0001 was open in one copy", "`ralph task status todo RQ-0001` opens it again"];
+    assert!(told.iter().all(|told| ran.success().stderr.contains(told)), "{ran}");
+    assert_eq!(desk.json(&["task", "show", "RQ-0001"])["task"]["notes"], json!(["new"]));
+}
+
+#[test]
 fn a_repair_names_the_values_that_are_in_its_way_and_counts_the_rest() {
     let desk = Desk::with_queue(
         "{\"version\": 1, \"tasks\": [\n  {\"id\": \"RQ-0001\", \"title\": \"a\", \"tags\": 7,\n   \

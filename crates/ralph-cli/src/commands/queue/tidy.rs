@@ -4,7 +4,6 @@ use ralph_queue::tidy::{Prune, Urgent};
 use std::path::PathBuf;
 
 use ralph_queue::{Edit, LoadError, ParseError, Place, Problem, Severity, Status};
-use ralph_state::TaskId;
 use serde::Serialize;
 
 use crate::args::{ChangesArgs, Order, PruneArgs, RepairArgs, SortArgs};
@@ -72,13 +71,10 @@ pub(crate) fn repair(context: &Context, args: &RepairArgs) -> Result<Exit, CliEr
     };
     let shown = edited::make(context, &project, Mode::Show, &mut repair)?.of_all();
     if args.dry_run {
-        shown.tell(context)?;
-        tell_closed(context, &closed);
-        return Ok(Exit::Done);
+        return Report { closed, ..shown }.tell(context);
     }
     let report = edited::make(context, &project, Mode::Make, &mut repair)?.of_all();
-    Report { diff: shown.diff, ..report }.tell(context)?;
-    tell_closed(context, &closed);
+    Report { diff: shown.diff, closed, ..report }.tell(context)?;
     let problems = project.queue()?.validate(&project.files.rules);
     let left: Vec<_> =
         problems.iter().filter(|problem| problem.severity == Severity::Error).collect();
@@ -90,19 +86,6 @@ pub(crate) fn repair(context: &Context, args: &RepairArgs) -> Result<Exit, CliEr
     }
     context.ui.hint("Correct the rest by hand; `ralph queue validate` says where it is.");
     Ok(Exit::Refused)
-}
-
-/// That a task which was open in one copy is finished: the user may know better.
-fn tell_closed(context: &Context, closed: &[TaskId]) {
-    for id in closed {
-        context.ui.warn(format_args!(
-            "{id} was open in one copy and finished in another, which is the later: it counts as \
-             finished"
-        ));
-    }
-    if let Some(first) = closed.first() {
-        context.ui.hint(format!("`ralph task status todo {first}` opens it again."));
-    }
 }
 
 /// The values that keep a repair from the rest, each with its place: what such a value was to say,
