@@ -548,6 +548,9 @@ impl From<LeaseError> for CliError {
                 ErrorKind::ClaimLost,
                 "Stop working on its task: somebody else may have it. `ralph queue claim --next` gets another.",
             ),
+            LeaseError::Finished { .. } => {
+                (ErrorKind::ClaimLost, "`ralph queue claim --next` gets another.")
+            }
             LeaseError::Unknown { .. } => (
                 ErrorKind::NotFound,
                 "Give the token as it was printed; `ralph queue ready` shows what is claimed, and by whom.",
@@ -620,6 +623,15 @@ impl From<UndoError> for CliError {
                 .hint("`ralph redo --dry-run` shows what would come back."),
             UndoError::NotAsked { .. } => Self::new(ErrorKind::Refused, error)
                 .hint("The next change would do it again. `--force` undoes it all the same."),
+            UndoError::Missing { before, .. } => {
+                let next = match before {
+                    Some(id) => format!("`ralph undo --id {id}` takes back the edit before it."),
+                    None => "`ralph undo --list` shows what else was done.".to_owned(),
+                };
+                Self::new(ErrorKind::Refused, error).context("nothing was changed").hint(format!(
+                    "Git or an editor took it back, or a crash kept it from them. {next}"
+                ))
+            }
             UndoError::ChangedSince { .. } => Self::new(ErrorKind::Refused, error).hint(
                 "Undo what came after it first, newest first: `ralph undo --list` shows it. A \
                  change by hand is yours to take back. `--id` takes back another one.",

@@ -9,11 +9,12 @@ use ralph_config::{Config, Overrides, QueueConfig, Resolved, Sources};
 use ralph_git::{GitEnv, Head, Repo};
 use ralph_loop::landing::TASK_TRAILER;
 use ralph_loop::select::Standing;
+use ralph_loop::taken_back::{self, Site};
 use ralph_process::Cancel;
 use ralph_queue::delta::{Fate, Touched};
 use ralph_queue::document::Reading;
-use ralph_queue::journal::{ChangesError, Direction, Operation, Origin, UndoError, Which};
-use ralph_queue::lease::{LeaseError, Leases};
+use ralph_queue::journal::{self, ChangesError, Direction, Operation, Origin, UndoError, Which};
+use ralph_queue::lease::{Lease, LeaseError, Leases};
 use ralph_queue::merge::Settled;
 use ralph_queue::runnability::{DoingFirst, Drafts, Selection};
 use ralph_queue::settle::{Take, Undecided};
@@ -96,7 +97,7 @@ impl Project {
     }
 
     /// The edits that the journal remembers, as [`QueueFiles::operations`].
-    pub(crate) fn operations(&self) -> Result<Vec<(Operation, bool)>, CliError> {
+    pub(crate) fn operations(&self) -> Result<Vec<(Operation, journal::Standing)>, CliError> {
         self.files.operations().map_err(|error| self.changes_error(error))
     }
 
@@ -247,7 +248,9 @@ impl Project {
                 && operation.tasks.iter().any(|task| task.id == *id && task.fate == Fate::Added)
         };
         let operations = self.operations().unwrap_or_default();
-        let stands = operations.into_iter().rfind(|(operation, undone)| !undone && gave(operation));
+        let stands = operations
+            .into_iter()
+            .rfind(|(operation, standing)| *standing == journal::Standing::Made && gave(operation));
         match stands {
             Some((Operation { id: number, .. }, _)) => format!(
                 "Nothing was changed. `ralph undo --id {number} --dry-run` shows what gave {id} to \
@@ -265,7 +268,8 @@ impl Project {
     pub(crate) fn not_taken_back(&self, error: UndoError) -> CliError {
         let UndoError::ChangedSince { id, .. } = &error else { return error.into() };
         let operations = self.operations().unwrap_or_default();
-        let standing = || operations.iter().filter(|(_, undone)| !undone).map(|(it, _)| it);
+        let made = journal::Standing::Made;
+        let standing = || operations.iter().filter(|(_, it)| *it == made).map(|(it, _)| it);
         let Some(own) = standing().find(|it| it.id == *id && it.undoes.is_none()) else {
             return error.into();
         };
@@ -437,6 +441,39 @@ impl Project {
         Ok(self.leases.load()?.map(|loaded| loaded.value).unwrap_or_default())
     }
 
+    /// The same, without the ends that this work tree has taken back: what they mean for the tasks
+    /// of `queue`.
+    pub(crate) fn leases_for(&self, queue: &Queue) -> Result<Leases, CliError> {
+        let mut leases = self.read_leases()?;
+        self.heed_taken_back(&mut leases, queue);
+        Ok(leases)
+    }
+
+    /// Makes of leases what they are for this work tree.
+    pub(crate) fn heed_taken_back(&self, leases: &mut Leases, queue: &Queue) {
+        let (root, shared) = (&self.root, &shared_dir(&self.root));
+        taken_back::heed(leases, queue, &Site { root, shared, files: &self.files });
+    }
+
+    /// Forgets that open tasks ended under a claim: somebody asks for them. Returns those of which
+    /// that was known.
+    pub(crate) fn forget_ends(
+        &self,
+        context: &Context,
+        tasks: &[TaskId],
+    ) -> Result<Vec<TaskId>, CliError> {
+        let is_known = |lease: &Lease| lease.finished_at.is_some() && tasks.contains(&lease.task);
+        if !self.read_leases()?.leases.iter().any(is_known) {
+            return Ok(Vec::new());
+        }
+        let forgotten = self.leases.update(|leases| {
+            let tasks = tasks.iter().filter(|task| leases.forget_end(task));
+            Ok::<_, CliError>(tasks.cloned().collect())
+        })?;
+        context.ui.saved(forgotten.saved);
+        Ok(forgotten.value)
+    }
+
     /// The task that a run in the checkout has not ended, and that the next one goes on with.
     pub(crate) fn open_session(&self) -> Result<Option<String>, CliError> {
         Ok(self.session()?.map(|session| session.task_id))
@@ -486,7 +523,10 @@ impl Project {
             return Ok(());
         }
         let settled = self.leases.update(|leases| {
-            leases.settle(touched, &self.claims, context.clock.now());
+            // An undo may have brought a deleted task back as it was.
+            self.heed_taken_back(leases, &self.queue()?);
+            let tree = taken_back::name(&self.root);
+            leases.settle(touched, &self.claims, &tree, context.clock.now());
             Ok::<_, CliError>(())
         })?;
         context.ui.saved(settled.saved);

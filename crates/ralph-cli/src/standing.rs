@@ -28,7 +28,7 @@ pub(crate) fn of_run(
     queue: &Queue,
 ) -> Result<Standing, CliError> {
     let mut standing = of_parallel_run(context, project, queue)?;
-    standing.heed(project.read_leases()?.standing(queue, context.clock.now()));
+    standing.heed(project.leases_for(queue)?.standing(queue, context.clock.now()));
     Ok(standing)
 }
 
@@ -144,7 +144,7 @@ pub(crate) fn recorded(
         context.ui.warn(unrecorded(&standing.unrecorded));
         context.ui.hint(RECOVER);
     }
-    standing.heed(project.read_leases()?.standing(queue, context.clock.now()));
+    standing.heed(project.leases_for(queue)?.standing(queue, context.clock.now()));
     if let Some(task) = in_hand::in_checkout(&layout, &project.files.holder)? {
         standing.exclude.entry(task).or_insert(Reason::Underway);
     }
@@ -157,7 +157,7 @@ pub(crate) fn glanced(context: &Context, project: &Project, queue: &Queue) -> St
         context.ui.warn(error.chain().join(": "));
         let living = living::open_tasks(&Layout::new(&project.root), queue).unwrap_or_default();
         let mut standing = select::standing(&ParallelStateFile::default(), queue, &living);
-        if let Ok(leases) = project.read_leases() {
+        if let Ok(leases) = project.leases_for(queue) {
             standing.heed(leases.standing(queue, context.clock.now()));
         }
         standing

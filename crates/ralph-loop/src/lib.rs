@@ -70,6 +70,7 @@ pub mod select;
 pub mod serial;
 mod settings;
 pub mod status;
+pub mod taken_back;
 pub mod target;
 pub mod turn;
 pub mod unseen;

@@ -23,6 +23,7 @@ use crate::event::{Event, TaskSummary};
 use crate::fault::Faults;
 use crate::gate::GateFailure;
 use crate::layout::Layout;
+use crate::taken_back::{self, Site};
 use crate::worker::WorkerError;
 
 /// The world of one run, gathered once by the caller.
@@ -107,7 +108,12 @@ impl Project {
     pub fn leases(&self, queue: &Queue) -> Result<lease::Standing, LoadError> {
         let path = Leases::path_in(self.repo.common_dir());
         let leases = Store::<Leases>::new(path, self.holder.clone()).load()?;
-        Ok(leases.map(|leases| leases.value.standing(queue, self.now())).unwrap_or_default())
+        let Some(mut leases) = leases.map(|leases| leases.value) else {
+            return Ok(lease::Standing::default());
+        };
+        let (root, shared) = (self.repo.root(), self.repo.common_dir());
+        taken_back::heed(&mut leases, queue, &Site { root, shared, files: &self.queue });
+        Ok(leases.standing(queue, self.now()))
     }
 
     /// The state of parallel runs in this checkout.

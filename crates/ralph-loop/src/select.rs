@@ -28,8 +28,7 @@ impl Standing {
     /// under such a claim, in any work tree.
     pub fn heed(&mut self, leases: lease::Standing) {
         self.exclude.extend(leases.held);
-        let done = leases.done.iter().cloned();
-        self.exclude.extend(done.map(|task| (task, DONE)));
+        self.exclude.extend(leases.ended);
         self.done.extend(leases.done);
     }
 

@@ -2,7 +2,8 @@
 //!
 //! An entry holds the bytes that an edit replaced, never a whole file. It is written before the
 //! files are, so that a crash leaves at worst an entry of an edit that never happened; the next
-//! one notices and says so.
+//! one notices and says so. Git leaves the same when it takes back the newest edit; an edit that
+//! the files do not have stays in the list, and nothing older is taken back in its place.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -51,7 +52,7 @@ pub struct Operation {
     /// The operation that this one takes back: an edit, or an undo of one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub undoes: Option<u64>,
-    /// An operation before it that a crash kept from happening.
+    /// An operation before it that the files did not have.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     never_happened: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -148,6 +149,16 @@ pub enum UndoError {
         /// The tasks it touched.
         tasks: Vec<TaskId>,
     },
+    /// The files do not have it: git or an editor took it back, or a crash kept it from them.
+    #[error("operation {id} (`{operation}`) is not in the files of the queue")]
+    Missing {
+        /// The operation.
+        id: u64,
+        /// The command that made it.
+        operation: String,
+        /// The newest edit before it that can be asked for.
+        before: Option<u64>,
+    },
     /// What it changed has changed again.
     #[error("the queue has changed since operation {id} (`{operation}`) where it would be undone")]
     ChangedSince {
@@ -225,33 +236,55 @@ impl Gone {
     }
 }
 
-/// The operations that happened, and which of them still stand.
+/// What has become of an operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// The files have it, as far as nothing else changed the same.
+    Made,
+    /// Another operation took it back.
+    Undone,
+    /// A file was as before it when the next was made, or is now: git or an editor took it back, or
+    /// a crash kept it from being made.
+    Missing,
+}
+
+/// The operations, and which of them still stand.
 struct History {
     operations: Vec<Operation>,
     undone: BTreeSet<u64>,
+    missing: BTreeSet<u64>,
 }
 
 impl QueueFiles {
-    /// The edits that the journal remembers, oldest first, and whether each is undone. Without a
+    /// The edits that the journal remembers, oldest first, and what has become of each. Without a
     /// journal there are none.
-    pub fn operations(&self) -> Result<Vec<(Operation, bool)>, ChangesError> {
-        let History { operations, undone } = self.history(&self.load()?)?;
-        Ok(operations
-            .into_iter()
-            .map(|operation| {
-                let is_undone = undone.contains(&operation.id);
-                (operation, is_undone)
-            })
-            .collect())
+    pub fn operations(&self) -> Result<Vec<(Operation, Standing)>, ChangesError> {
+        let History { operations, undone, missing } = self.history(&self.load()?)?;
+        let standing = |operation: &Operation| match operation.id {
+            id if undone.contains(&id) => Standing::Undone,
+            id if missing.contains(&id) => Standing::Missing,
+            _ => Standing::Made,
+        };
+        let told = |operation| (standing(&operation), operation);
+        Ok(operations.into_iter().map(told).map(|(standing, it)| (it, standing)).collect())
     }
 
     /// The lines of the journal that cannot be read, so that what they told of cannot be undone.
-    /// One without an end at the end of the file is none of them: it may be written just now.
+    /// One without an end at the end of the file is one of them unless somebody writes it just now.
     pub fn unreadable_lines(&self) -> Result<Vec<BadLine>, JournalError> {
         let Some(path) = &self.journal else { return Ok(Vec::new()) };
         let journal = Journal::new(path, self.holder.clone());
-        let Entries { mut bad, .. } = journal.read::<Operation>()?;
-        bad.retain(|line| line.reason != BadLineReason::Torn);
+        let read = || journal.read::<Operation>().map(|Entries { bad, .. }| bad);
+        let is_torn = |line: &BadLine| line.reason == BadLineReason::Torn;
+        let mut bad = read()?;
+        if bad.iter().any(is_torn) {
+            if file::is_locked(&self.lock_path()).unwrap_or(true) {
+                bad.retain(|line| !is_torn(line));
+            } else {
+                // Who wrote it may have come to its end since.
+                bad = read()?;
+            }
+        }
         Ok(bad)
     }
 
@@ -302,17 +335,27 @@ impl QueueFiles {
         let refused = |error: UndoError| UpdateError::Refused(error.into());
         let history = self.history(before).map_err(|error| refused(error.into()))?;
         let target = history.target(which).map_err(refused)?;
+        let misfit = || {
+            let is_missing = history.missing.contains(&target.id);
+            if is_missing { history.is_missing(target) } else { target.changed_since() }
+        };
+        let taken_back = |queue: &Queue| match target.taken_back(queue) {
+            Err(UndoError::ChangedSince { .. }) => Err(misfit()),
+            // What no file has is not taken back twice.
+            Ok(back) if back == Spliced::default() && target.has_bytes() => Err(misfit()),
+            taken_back => taken_back,
+        };
         let forced =
             if which.force { Validity::AsItWas } else { Validity::Needed(Bar::ErrorsAndControls) };
         let (undoes, edit) = (Some(target.id), history.edit_of(target).clone());
         // Parted namesakes would be in the way of what brings them back, and of what parts them.
         let Some(whole) = Whole::healed(before).map_err(UpdateError::Splice)? else {
-            let back = target.taken_back(before).map_err(refused)?;
+            let back = taken_back(before).map_err(refused)?;
             let is_as_it_was = target.from == back.revision_after(before);
             let validity = if is_as_it_was { Validity::AsItWas } else { forced };
             return Ok((Proposal { undoes, validity, ..Proposal::new(target.id, back) }, edit));
         };
-        let back = target.taken_back(&whole.queue).map_err(refused)?;
+        let back = taken_back(&whole.queue).map_err(refused)?;
         let proposal = Proposal::on(whole, target.id, back);
         Ok((Proposal { undoes, validity: forced, ..proposal }, edit))
     }
@@ -321,7 +364,8 @@ impl QueueFiles {
     pub fn changes_since(&self, rev: &str) -> Result<Changes, ChangesError> {
         let queue = self.load()?;
         let now = queue.revision();
-        let operations = self.history(&queue)?.operations;
+        let History { mut operations, missing, .. } = self.history(&queue)?;
+        operations.retain(|operation| !missing.contains(&operation.id));
         let start = operations
             .iter()
             .rposition(|operation| operation.rev == rev)
@@ -345,24 +389,26 @@ impl QueueFiles {
 
     fn history(&self, queue: &Queue) -> Result<History, JournalError> {
         let Some(path) = &self.journal else {
-            return Ok(History { operations: Vec::new(), undone: BTreeSet::new() });
+            let (undone, missing) = (BTreeSet::new(), BTreeSet::new());
+            return Ok(History { operations: Vec::new(), undone, missing });
         };
-        let Entries { entries: mut operations, .. } =
+        let Entries { entries: operations, .. } =
             Journal::new(path, self.holder.clone()).read::<Operation>()?;
-        let never: BTreeSet<u64> =
+        let mut missing: BTreeSet<u64> =
             operations.iter().filter_map(|operation| operation.never_happened).collect();
-        operations.retain(|operation| !never.contains(&operation.id));
-        operations.pop_if(|last| last.is_missing_from(queue));
+        let last = operations.last().filter(|last| last.is_missing_from(queue));
+        missing.extend(last.map(|last| last.id));
         // From the newest: an undo counts unless it is undone itself.
         let mut undone = BTreeSet::new();
         for operation in operations.iter().rev() {
             if let Some(target) = operation.undoes
                 && !undone.contains(&operation.id)
+                && !missing.contains(&operation.id)
             {
                 undone.insert(target);
             }
         }
-        Ok(History { operations, undone })
+        Ok(History { operations, undone, missing })
     }
 }
 
@@ -375,6 +421,18 @@ impl History {
             at = target;
         }
         at
+    }
+
+    fn is_missing(&self, target: &Operation) -> UndoError {
+        let is_before = |operation: &&Operation| {
+            operation.id < target.id
+                && operation.undoes.is_none()
+                && operation.origin == Origin::Asked
+                && !self.undone.contains(&operation.id)
+                && !self.missing.contains(&operation.id)
+        };
+        let before = self.operations.iter().rev().find(is_before).map(|operation| operation.id);
+        UndoError::Missing { id: target.id, operation: target.operation.clone(), before }
     }
 
     fn target(&self, Which { direction, id, force }: Which) -> Result<&Operation, UndoError> {
@@ -410,7 +468,7 @@ impl History {
             .iter()
             .rev()
             .filter(|operation| !self.undone.contains(&operation.id))
-            .filter(|operation| operation.queue.is_some() || operation.done.is_some())
+            .filter(|operation| operation.has_bytes())
             .filter(|operation| force || operation.origin == Origin::Asked)
             .find(|operation| is_undo(operation) == (direction == Direction::Redo))
             .ok_or(UndoError::Nothing { direction })
@@ -422,11 +480,10 @@ impl Operation {
     fn taken_back(&self, before: &Queue) -> Result<Spliced, UndoError> {
         let back = |patch: &Option<Patch>, document: &Document| match patch {
             None => Ok(None),
+            // The file may be as it was, where the other is not.
+            Some(patch) if patch.before == document.fingerprint() => Ok(None),
             Some(patch) => {
-                let text = patch.apply(document).map_err(|_| UndoError::ChangedSince {
-                    id: self.id,
-                    operation: self.operation.clone(),
-                })?;
+                let text = patch.apply(document).map_err(|_| self.changed_since())?;
                 let document = Document::parse(text);
                 document.map(Some).map_err(|source| UndoError::Unreadable { id: self.id, source })
             }
@@ -435,6 +492,15 @@ impl Operation {
             queue: back(&self.queue, before.document())?,
             done: back(&self.done, before.done_document())?,
         })
+    }
+
+    /// Whether it changed a file.
+    fn has_bytes(&self) -> bool {
+        self.queue.is_some() || self.done.is_some()
+    }
+
+    fn changed_since(&self) -> UndoError {
+        UndoError::ChangedSince { id: self.id, operation: self.operation.clone() }
     }
 
     /// Whether one of the files is as it was before it: a crash, or a person, has seen to that.
@@ -451,7 +517,7 @@ pub(crate) struct Tail {
     path: PathBuf,
     holder: Holder,
     last: Option<Operation>,
-    /// The last one, when it never happened.
+    /// The last one, when the files do not have it.
     never_happened: Option<u64>,
     bytes: Vec<u8>,
 }

@@ -69,9 +69,15 @@ pub struct Lease {
     /// What was asked for when it was given, if the one who asked may ask again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request: Option<String>,
-    /// When its task was finished under it.
+    /// When its task was finished, or deleted, under it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub finished_at: Option<Timestamp>,
+    /// In which work tree that was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finished_in: Option<PathBuf>,
+    /// It was deleted, and not finished.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub is_deleted: bool,
     /// Fields that this version of the program does not know, kept as they are.
     #[serde(flatten)]
     pub extra: Object,
@@ -118,7 +124,9 @@ pub struct Standing {
     pub held: BTreeMap<TaskId, Reason>,
     /// Begun under a lease that lapsed.
     pub lapsed: BTreeSet<TaskId>,
-    /// Finished in some work tree, though this queue may not show it yet.
+    /// Finished or deleted in some work tree, though this queue may not show it yet: by whom.
+    pub ended: BTreeMap<TaskId, Reason>,
+    /// Those of them that were finished.
     pub done: BTreeSet<TaskId>,
 }
 
@@ -142,6 +150,16 @@ pub enum LeaseError {
         None => "the task was given back".to_owned(),
     })]
     Lost(Ended),
+    /// It has ended with its task.
+    #[error("the claim `{token}` of task `{task}` has ended: the task was {}", if *is_deleted { "deleted" } else { "finished" })]
+    Finished {
+        /// The token.
+        token: String,
+        /// The task.
+        task: TaskId,
+        /// It was deleted, and not finished.
+        is_deleted: bool,
+    },
     /// No lease is known that ever had the token.
     #[error("no claim `{token}` is known")]
     Unknown {
@@ -171,10 +189,11 @@ pub enum LeaseError {
 }
 
 impl Standing {
-    /// What nobody else may begin: `others`, and what is leased.
+    /// What nobody else may begin: `others`, and what is leased or was until it ended.
     pub fn taken(&self, others: &BTreeMap<TaskId, Reason>) -> BTreeMap<TaskId, Reason> {
         let mut taken = others.clone();
-        taken.extend(self.held.iter().map(|(task, reason)| (task.clone(), reason.clone())));
+        let own = self.held.iter().chain(&self.ended);
+        taken.extend(own.map(|(task, reason)| (task.clone(), reason.clone())));
         taken
     }
 }
@@ -185,8 +204,24 @@ impl Lease {
         self.finished_at.is_none() && self.expires_at > now
     }
 
+    /// That it has ended with its task, if it has.
+    pub fn end(&self) -> Option<LeaseError> {
+        let Self { token, task, finished_at, is_deleted, .. } = self.clone();
+        finished_at.map(|_| LeaseError::Finished { token, task, is_deleted })
+    }
+
     fn ended(&self, taken_over_by: Option<String>) -> Ended {
         Ended { token: self.token.clone(), task: self.task.clone(), taken_over_by }
+    }
+
+    fn finish(&mut self, deleted: bool, tree: &Path, now: Timestamp) {
+        (self.finished_at, self.finished_in) = (Some(now), Some(tree.to_owned()));
+        self.is_deleted = deleted;
+    }
+
+    /// It is in force again, as far as it has not lapsed.
+    fn go_on(&mut self) {
+        (self.finished_at, self.finished_in, self.is_deleted) = (None, None, false);
     }
 
     fn renew(&mut self, now: Timestamp) {
@@ -218,6 +253,17 @@ impl Leases {
                     let task = queue.find(lease.task.as_str()).map(|(_, task)| task);
                     let time = task.and_then(|task| task.updated_at.as_deref()?.parse().ok());
                     if time.is_some_and(|time: Timestamp| time > at) {
+                        continue;
+                    }
+                    let Lease { owner, finished_in, is_deleted, .. } = lease;
+                    let reason = Reason::Ended {
+                        owner: owner.clone(),
+                        at,
+                        work_tree: finished_in.as_ref().map(|tree| tree.display().to_string()),
+                        is_deleted: *is_deleted,
+                    };
+                    standing.ended.insert(lease.task.clone(), reason);
+                    if *is_deleted {
                         continue;
                     }
                     &mut standing.done
@@ -271,6 +317,8 @@ impl Leases {
             expires_at,
             request: request.name.map(str::to_owned),
             finished_at: None,
+            finished_in: None,
+            is_deleted: false,
             extra: Object::default(),
         };
         self.leases.push(lease.clone());
@@ -336,19 +384,21 @@ impl Leases {
     /// of a task that the write left alone does not matter: another may be ahead of it.
     ///
     /// A task that goes on after all, because its end was undone, is as it was: leased.
-    pub fn settle(&mut self, touched: &[Touched], tokens: &[String], now: Timestamp) {
+    pub fn settle(&mut self, touched: &[Touched], tokens: &[String], tree: &Path, now: Timestamp) {
         let ends = |lease: &mut Lease| {
             let touched = touched.iter().find(|touched| touched.id == lease.task);
             let status = touched.and_then(|touched| touched.status);
             let is_gone = touched.is_some_and(|touched| touched.fate == Fate::Removed);
             let is_own = tokens.contains(&lease.token);
             match status {
-                Some(Status::Doing) if lease.finished_at.is_some() => lease.finished_at = None,
+                Some(Status::Doing) if lease.finished_at.is_some() => lease.go_on(),
+                // Also where it was finished before, and git took that back.
+                Some(Status::Done | Status::Rejected) if is_own => lease.finish(false, tree, now),
+                None if is_gone && is_own => lease.finish(true, tree, now),
                 _ if lease.finished_at.is_some() => return is_reopened(status),
                 _ if !is_own => {}
                 Some(Status::Todo | Status::Draft) => return true,
-                Some(Status::Done | Status::Rejected) => lease.finished_at = Some(now),
-                None if is_gone => lease.finished_at = Some(now),
+                Some(Status::Done | Status::Rejected) => {}
                 Some(Status::Doing) | None => lease.renew(now),
             }
             false
@@ -385,22 +435,56 @@ impl Leases {
         Ok(())
     }
 
-    /// Whether [`Self::settle`] has anything to do.
+    /// Whether [`Self::settle`] has anything to do, or [`Self::open_again`].
     pub fn concern(&self, touched: &[Touched], tokens: &[String]) -> bool {
         let reopens = |lease: &Lease| {
-            let is_it = |touched: &Touched| touched.id == lease.task && is_reopened(touched.status);
+            let is_it = |touched: &Touched| {
+                let is_back = is_reopened(touched.status) || touched.fate == Fate::Added;
+                touched.id == lease.task && is_back
+            };
             lease.finished_at.is_some() && touched.iter().any(is_it)
         };
         self.leases.iter().any(|lease| tokens.contains(&lease.token) || reopens(lease))
     }
 
+    /// The tasks that are open in `queue`, and ended under a lease in the work tree `tree`. Where
+    /// that is what the files of the work tree say, too, git or an editor took the end back.
+    pub fn ended_in(&self, tree: &Path, queue: &Queue) -> Vec<TaskId> {
+        let is_open = |lease: &&Lease| {
+            let task = queue.find(lease.task.as_str()).map(|(_, task)| task);
+            task.is_some_and(|task| !task.status.is_terminal())
+        };
+        let ended = self.leases.iter().filter(|lease| lease.finished_in.as_deref() == Some(tree));
+        ended.filter(is_open).map(|lease| lease.task.clone()).collect()
+    }
+
+    /// That the end of a task was taken back, and what it is now: one that is begun is leased as it
+    /// was, another is free.
+    pub fn open_again(&mut self, task: &TaskId, status: Status) {
+        if status != Status::Doing {
+            self.forget_end(task);
+        }
+        let is_it = |lease: &&mut Lease| lease.task == *task && lease.finished_at.is_some();
+        if let Some(lease) = self.leases.iter_mut().find(is_it) {
+            lease.go_on();
+        }
+    }
+
     /// Gives up the lease on a task; whether there was one.
     pub fn release(&mut self, task: &TaskId) -> bool {
-        let is_it = |lease: &mut Lease| lease.task == *task && lease.finished_at.is_none();
-        let released: Vec<Lease> = self.leases.extract_if(.., is_it).collect();
-        self.ended.extend(released.iter().map(|lease| lease.ended(None)));
+        self.give_up(|lease| lease.task == *task && lease.finished_at.is_none())
+    }
+
+    /// Forgets that a task ended under a lease; whether that was known.
+    pub fn forget_end(&mut self, task: &TaskId) -> bool {
+        self.give_up(|lease| lease.task == *task && lease.finished_at.is_some())
+    }
+
+    fn give_up(&mut self, is_it: impl Fn(&Lease) -> bool) -> bool {
+        let given: Vec<Lease> = self.leases.extract_if(.., |lease| is_it(lease)).collect();
+        self.ended.extend(given.iter().map(|lease| lease.ended(None)));
         self.forget_oldest();
-        !released.is_empty()
+        !given.is_empty()
     }
 }
 
@@ -408,6 +492,11 @@ impl Document for Leases {
     const KIND: &'static str = "lease file";
     const VERSION_KEY: &'static str = "version";
     const UPGRADES: Upgrades = Upgrades::new(1, 1, &[]);
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
+fn is_false(value: &bool) -> bool {
+    !*value
 }
 
 fn is_reopened(status: Option<Status>) -> bool {

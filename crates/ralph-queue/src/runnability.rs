@@ -219,6 +219,19 @@ pub enum Reason {
         /// That commit.
         commit: String,
     },
+    /// It was ended under a lease, which this queue does not show; see [`crate::lease`].
+    Ended {
+        /// By whom.
+        owner: String,
+        /// When.
+        at: Timestamp,
+        /// In which work tree, as far as that is known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        work_tree: Option<String>,
+        /// It was deleted, and not finished.
+        #[serde(rename = "deleted", default)]
+        is_deleted: bool,
+    },
     /// It touches what a task that was chosen before it, or is being worked on, touches.
     ScopeOverlaps {
         /// That task.
@@ -241,7 +254,8 @@ impl Reason {
             | Self::Failed { .. }
             | Self::TaskLimit { .. }
             | Self::Unlanded { .. }
-            | Self::Landed { .. } => true,
+            | Self::Landed { .. }
+            | Self::Ended { .. } => true,
             Self::StatusNotRunnable { .. }
             | Self::DraftExcluded
             | Self::UnmetDependencies { .. }

@@ -1,14 +1,14 @@
 //! `ralph undo` and `ralph redo`.
 
 use ralph_queue::UpdateError;
-use ralph_queue::journal::{Direction, Operation, Origin, Which};
+use ralph_queue::journal::{Direction, Operation, Origin, Standing, Which};
 use ralph_state::journal::BadLine;
 use serde::Serialize;
 
 use crate::args::{RedoArgs, UndoArgs};
 use crate::commands::edited::Report;
 use crate::context::Context;
-use crate::error::{CliError, Exit};
+use crate::error::{CliError, ErrorKind, Exit};
 use crate::project::Project;
 use crate::render::counted;
 use crate::render::envelope::{List, Schema};
@@ -34,18 +34,25 @@ fn take_back(
 ) -> Result<Exit, CliError> {
     let project = Project::open(context, command)?;
     let which = Which { direction, id: args.id, force: context.global.force };
-    let (report, id) = if args.dry_run {
+    let taken_back = if args.dry_run {
         let shown = project.files.preview_undo(which).map_err(|error| match error {
             UpdateError::Load(error) => project.load_error(error),
             UpdateError::Refused(error) => project.not_taken_back(error),
             error => error.into(),
-        })?;
-        let id = shown.value;
-        (Report::shown(&project, shown), id)
+        });
+        shown.map(|shown| (shown.value, Report::shown(&project, shown)))
     } else {
-        let made = project.undo(context, which)?;
-        let id = made.value;
-        (Report::made(made), id)
+        project.undo(context, which).map(|made| (made.value, Report::made(made)))
+    };
+    let (id, report) = match taken_back {
+        Ok(taken_back) => taken_back,
+        Err(error) => {
+            // Why not may be what cannot be read.
+            if error.kind == ErrorKind::Refused {
+                tell_unreadable(context, &project)?;
+            }
+            return Err(error);
+        }
     };
     let exit = report.tell(context)?;
     tell_unreadable(context, &project)?;
@@ -103,8 +110,8 @@ fn tell_passed_over(
     if which.id.is_some() || which.force {
         return Ok(());
     }
-    for (operation, undone) in project.operations()? {
-        if operation.id > id && !undone && operation.origin == Origin::Run {
+    for (operation, standing) in project.operations()? {
+        if operation.id > id && standing == Standing::Made && operation.origin == Origin::Run {
             let text = Text::new().plain("Kept, since it tells what became of a task:");
             context.ui.say(line(text, &operation));
         }
@@ -117,6 +124,9 @@ struct Item<'a> {
     #[serde(flatten)]
     operation: Told<'a>,
     undone: bool,
+    /// The files do not have it, though nobody undid it here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    missing: Option<bool>,
 }
 
 #[derive(Serialize)]
@@ -161,7 +171,11 @@ fn list(context: &Context) -> Result<Exit, CliError> {
     if context.ui.wants_json() {
         let items: Vec<Item<'_>> = operations
             .iter()
-            .map(|(operation, undone)| Item { operation: operation.into(), undone: *undone })
+            .map(|(operation, standing)| Item {
+                operation: operation.into(),
+                undone: *standing == Standing::Undone,
+                missing: (*standing == Standing::Missing).then_some(true),
+            })
             .collect();
         let rev = project.queue()?.revision();
         context.ui.print_json(&Operations {
@@ -171,9 +185,14 @@ fn list(context: &Context) -> Result<Exit, CliError> {
         return Ok(Exit::Done);
     }
     let mut text = Text::new();
-    for (operation, undone) in &operations {
+    for (operation, standing) in &operations {
         text = line(text, operation);
-        text = if *undone { text.style(DIM, "  undone").line() } else { text.line() };
+        text = match standing {
+            Standing::Made => text,
+            Standing::Undone => text.style(DIM, "  undone"),
+            Standing::Missing => text.style(DIM, "  not in the files"),
+        };
+        text = text.line();
     }
     context.ui.print(text)?;
     tell_unreadable(context, &project)?;

@@ -135,6 +135,11 @@ pub(crate) fn reason(reason: &Reason) -> String {
         Reason::ScheduledStartInFuture { scheduled_start, .. } => {
             format!("does not start before {scheduled_start}")
         }
+        Reason::Ended { owner, work_tree, is_deleted, .. } => {
+            let what = if *is_deleted { "deleted" } else { "finished" };
+            let place = work_tree.as_ref().map(|tree| format!(" in {tree}")).unwrap_or_default();
+            format!("was {what}{place} under the claim of {owner}")
+        }
         Reason::Claimed { owner, expires_at } => {
             format!("is claimed by {owner} until {expires_at}")
         }
@@ -163,6 +168,7 @@ fn next(reason: &Reason, id: &TaskId) -> Option<String> {
     match reason {
         Reason::Begun { .. } => Some("ralph run loop --parallel".to_owned()),
         Reason::Unheld => Some(format!("ralph queue claim --id {id}")),
+        Reason::Ended { .. } => Some(format!("ralph task status todo {id}")),
         Reason::Failed { .. } | Reason::TaskLimit { .. } | Reason::Unlanded { .. } => {
             Some(retry(id.as_str()))
         }
@@ -182,6 +188,7 @@ pub(crate) fn advice(reason: &Reason, id: &TaskId) -> Option<String> {
     Some(match reason {
         Reason::Begun { .. } => format!("`{command}` goes on with it."),
         Reason::Unheld => format!("`{command}` takes it."),
+        Reason::Ended { .. } => format!("`{command}` opens it again."),
         _ => format!("`{command}` lets the next parallel run try it again."),
     })
 }

@@ -221,6 +221,60 @@ fn an_end_that_is_undone_is_no_end_for_what_waits() {
 }
 
 #[test]
+fn an_end_that_git_takes_back_is_no_end_any_more() {
+    for end in [&["task", "done"][..], &["task", "batch", "delete"]] {
+        let desk = desk();
+        let there = linked(&desk);
+        let (id, token) = claim(&desk, &["--id", "RQ-0001", "--owner", "me"]);
+        desk.ralph(&[end, &[&id, "--claim", &token]].concat()).success();
+        let lost = desk.error(&["queue", "claim", "--claim", &token], 3);
+        assert_eq!(lost["code"], "claim_lost");
+        desk.git(&["checkout", "-q", ".ralph/queue.jsonc"]);
+        if end.len() == 2 {
+            desk.sh("rm .ralph/done.jsonc").success();
+        }
+        assert_eq!(desk.json(&["queue", "next"])["task"]["id"], id.as_str());
+        // Elsewhere the file may be behind, and says who ended it, and what to do.
+        let ran = there(&["queue", "claim", "--id", &id]);
+        assert!(ran.exited(3).stderr.contains("under the claim of me"), "{ran}");
+        assert!(ran.stderr.contains(&format!("`ralph task status todo {id}`")), "{ran}");
+        let ended = parse(&there(&["queue", "ready", "--json"]).success().stdout);
+        let reason = &ended["others"][0]["reasons"][0];
+        assert_eq!(
+            (&reason["kind"], &reason["deleted"]),
+            (&json!("ended"), &json!(end.len() == 3))
+        );
+        assert_eq!(claim(&desk, &["--id", &id]).0, id);
+    }
+}
+
+#[test]
+fn an_end_that_another_work_tree_has_stands() {
+    let desk = desk();
+    let (id, token) = claim(&desk, &[]);
+    let todo = desk.read(".ralph/queue.jsonc");
+    desk.ralph(&["task", "done", &id, "--claim", &token]).success();
+    let _there = linked(&desk);
+    desk.write(".ralph/queue.jsonc", todo);
+    desk.sh("rm -f .ralph/done.jsonc").success();
+    assert_eq!(desk.json(&["queue", "next"])["task"]["id"], "RQ-0002");
+}
+
+#[test]
+fn who_opens_a_task_again_is_heeded_where_another_work_tree_ended_it() {
+    for open in [&["task", "status", "todo"][..], &["queue", "release", "--force"]] {
+        let desk = desk();
+        let there = linked(&desk);
+        let (id, token) = claim(&desk, &[]);
+        desk.ralph(&["task", "done", &id, "--claim", &token]).success();
+        let next = || parse(&there(&["queue", "next", "--json"]).success().stdout);
+        assert_eq!(next()["task"]["id"], "RQ-0002");
+        there(&[open, &[&id]].concat()).success();
+        assert_eq!(next()["task"]["id"], id.as_str());
+    }
+}
+
+#[test]
 fn a_claim_asked_for_again_is_the_same_one() {
     let desk = desk();
     let ask = |name: &str| desk.json(&["queue", "claim", "--next", "--request-id", name]);

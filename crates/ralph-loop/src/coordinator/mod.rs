@@ -787,7 +787,13 @@ impl Coordinator<'_> {
             self.summary.taken = standing.taken(&queue);
             // The others are told as what earlier runs left.
             let is_told_here = |reason: &Reason| {
-                matches!(reason, Reason::Claimed { .. } | Reason::Underway | Reason::Landed { .. })
+                matches!(
+                    reason,
+                    Reason::Claimed { .. }
+                        | Reason::Underway
+                        | Reason::Landed { .. }
+                        | Reason::Ended { .. }
+                )
             };
             self.summary.taken.retain(|_, reason| is_told_here(reason));
             return Ok(false);

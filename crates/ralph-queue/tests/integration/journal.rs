@@ -6,11 +6,13 @@ use fs_err as fs;
 use proptest::prelude::*;
 use ralph_queue::delta::Fate;
 use ralph_queue::edit::{End, Restart};
-use ralph_queue::journal::{Direction, Origin, UndoError, Which};
+use ralph_queue::journal::{Direction, Origin, Standing, UndoError, Which};
 use ralph_queue::{
     Edit, EditError, Finish, IdRules, Position, QueueFiles, RequestName, Status, Task, Terms,
     UpdateError,
 };
+
+use ralph_state::file::FileLock;
 
 use super::files::files;
 use super::now;
@@ -153,6 +155,65 @@ fn a_crash_in_the_middle_of_an_undo_is_mended() {
 }
 
 #[test]
+fn what_git_took_back_stays_the_newest() {
+    let root = tempfile::tempdir().unwrap();
+    let files = journaled(root.path());
+    fs::write(&files.queue, QUEUE).unwrap();
+    files.edit(now(), |edit| edit.set_status("RQ-0002", Status::Draft, None)).unwrap();
+    let committed = texts(&files).0;
+    files.edit(now(), |edit| edit.modify("RQ-0001", |task| task.title = "1".into())).unwrap();
+    let stashed = texts(&files).0;
+    fs::write(&files.queue, &committed).unwrap();
+
+    let refused = |refused: Result<u64, UpdateError<UndoError>>| match refused {
+        Err(UpdateError::Refused(UndoError::Missing { id, before, .. })) => (id, before),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(refused(undo(&files, Direction::Undo)), (2, Some(1)));
+    assert_eq!(refused(undo_one(&files, 2)), (2, Some(1)));
+    assert_eq!(files.operations().unwrap()[1].1, Standing::Missing);
+    assert_eq!(texts(&files).0, committed);
+    // Back in its place, it can be undone as if nothing had been.
+    fs::write(&files.queue, &stashed).unwrap();
+    undo(&files, Direction::Undo).unwrap();
+    assert_eq!(texts(&files).0, committed);
+    undo(&files, Direction::Redo).unwrap();
+    // Nor does another edit make anybody forget it.
+    fs::write(&files.queue, &committed).unwrap();
+    assert_eq!(undo_one(&files, 1).unwrap(), 1);
+    assert_eq!(texts(&files).0, QUEUE);
+    assert!(files.operations().unwrap().iter().any(|(it, _)| it.id == 2));
+}
+
+#[test]
+fn what_one_file_has_lost_is_brought_back_from_the_other() {
+    let root = tempfile::tempdir().unwrap();
+    let files = journaled(root.path());
+    fs::write(&files.queue, QUEUE).unwrap();
+    files.edit(now(), |edit| edit.finish("RQ-0001", End::Done, Finish::Archive, None)).unwrap();
+    fs::remove_file(&files.done).unwrap();
+    assert_eq!(files.operations().unwrap()[0].1, Standing::Missing);
+    undo(&files, Direction::Undo).unwrap();
+    assert_eq!(texts(&files).0, QUEUE);
+}
+
+#[test]
+fn a_line_that_is_cut_off_is_told_unless_somebody_writes_it() {
+    let root = tempfile::tempdir().unwrap();
+    let files = journaled(root.path());
+    fs::write(&files.queue, QUEUE).unwrap();
+    files.edit(now(), |edit| edit.start("RQ-0002", Restart::Keep)).unwrap();
+    let journal = files.journal.clone().unwrap();
+    let whole = fs::read(&journal).unwrap();
+    fs::write(&journal, &whole[..whole.len() - 30]).unwrap();
+    assert_eq!(files.unreadable_lines().unwrap().len(), 1);
+    let wait = std::time::Duration::from_secs(9);
+    let lock = FileLock::acquire(&files.lock_path(), &files.holder, wait).unwrap();
+    assert_eq!(files.unreadable_lines().unwrap().len(), 0);
+    drop(lock);
+}
+
+#[test]
 fn what_is_no_journal_is_moved_out_of_the_way() {
     let root = tempfile::tempdir().unwrap();
     let files = journaled(root.path());
@@ -218,7 +279,11 @@ fn a_request_is_carried_out_once() {
     add(&files, "c", None).unwrap();
     fs::write(&files.queue, &before).unwrap();
     assert_eq!(add(&files, "c", None).unwrap().value.as_str(), "RQ-0005");
-    assert_eq!(files.operations().unwrap().len(), 3);
+    let standing = |files: &QueueFiles| -> Vec<Standing> {
+        files.operations().unwrap().into_iter().map(|(_, standing)| standing).collect()
+    };
+    let (made, missing) = (Standing::Made, Standing::Missing);
+    assert_eq!(standing(&files), [made, made, missing, made]);
     undo(&files, Direction::Undo).unwrap();
     assert_eq!(texts(&files).0, before);
 }

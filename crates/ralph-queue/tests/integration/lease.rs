@@ -1,6 +1,7 @@
 //! Leases: one at a time, fenced, and heeded by what counts as ready.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::Duration;
 
 use ralph_queue::delta::Touched;
@@ -61,6 +62,10 @@ fn came_to(status: Option<Status>) -> Vec<Touched> {
     vec![serde_json::from_value(touched).unwrap()]
 }
 
+fn tree() -> &'static Path {
+    Path::new("/here")
+}
+
 fn id(text: &str) -> TaskId {
     text.parse().unwrap()
 }
@@ -94,7 +99,7 @@ fn a_lapsed_lease_goes_to_the_next_and_fences_the_last() {
     let tokens = [old.token.clone()];
     // Not renewed, but nobody else took it.
     assert_eq!(leases.permit(&touched, &tokens, time(31)), Ok(()));
-    leases.settle(&[], &tokens, time(31));
+    leases.settle(&[], &tokens, tree(), time(31));
     let is_held = |leases: &Leases, minute| leases.held("RQ-1", time(minute)).is_some();
     assert!(is_held(&leases, 60) && !is_held(&leases, 61));
 
@@ -122,7 +127,7 @@ fn what_is_finished_here_is_done_in_every_work_tree() {
     let mut leases = Leases::default();
     let todo = queue(&["RQ-1 todo", "RQ-2 draft"]);
     let tokens = [claim(&mut leases, &todo, None, 0).unwrap().unwrap().token];
-    leases.settle(&came_to(Some(Status::Done)), &tokens, time(1));
+    leases.settle(&came_to(Some(Status::Done)), &tokens, tree(), time(1));
     // The other work tree still has it as it was.
     assert_eq!(claim(&mut leases, &todo, None, 2).unwrap(), None);
     assert!(leases.standing(&todo, time(2)).done.contains(&id("RQ-1")));
@@ -135,17 +140,49 @@ fn what_is_finished_here_is_done_in_every_work_tree() {
 }
 
 #[test]
+fn a_deletion_keeps_a_task_from_others_and_lets_nothing_begin() {
+    let mut leases = Leases::default();
+    let todo = queue(&["RQ-1 todo"]);
+    let tokens = [claim(&mut leases, &todo, None, 0).unwrap().unwrap().token];
+    let gone = serde_json::json!([{ "id": "RQ-1", "fate": "removed" }]);
+    let gone: Vec<Touched> = serde_json::from_value(gone).unwrap();
+    leases.settle(&gone, &tokens, tree(), time(1));
+    let standing = leases.standing(&todo, time(2));
+    assert!(standing.done.is_empty());
+    assert!(matches!(standing.ended[&id("RQ-1")], Reason::Ended { is_deleted: true, .. }));
+    assert_eq!(claim(&mut leases, &todo, None, 2).unwrap(), None);
+}
+
+#[test]
+fn an_end_that_is_taken_back_where_it_was_made_counts_no_more() {
+    for (status, held) in [("todo", false), ("doing", true)] {
+        let mut leases = Leases::default();
+        let todo = queue(&["RQ-1 todo"]);
+        let tokens = [claim(&mut leases, &todo, None, 0).unwrap().unwrap().token];
+        leases.settle(&came_to(Some(Status::Done)), &tokens, tree(), time(1));
+        let back = queue(&[&format!("RQ-1 {status}")]);
+        assert_eq!(leases.ended_in(Path::new("/elsewhere"), &back), []);
+        assert_eq!(leases.ended_in(tree(), &queue(&["RQ-1 done"])), []);
+        assert_eq!(leases.ended_in(tree(), &back), [id("RQ-1")]);
+        leases.open_again(&id("RQ-1"), status.parse().unwrap());
+        assert_eq!(leases.held("RQ-1", time(2)).is_some(), held);
+        assert_eq!(leases.permit(&[], &tokens, time(2)).is_ok(), held);
+        assert!(claim(&mut leases, &back, None, 40).unwrap().is_some());
+    }
+}
+
+#[test]
 fn an_end_that_is_undone_leaves_the_lease_as_it_was() {
     let mut leases = Leases::default();
     let todo = queue(&["RQ-1 todo"]);
     let lease = claim(&mut leases, &todo, None, 0).unwrap().unwrap();
     let tokens = [lease.token.clone()];
     for (status, left) in [(Status::Doing, 1), (Status::Todo, 0)] {
-        leases.settle(&came_to(Some(Status::Done)), &tokens, time(0));
+        leases.settle(&came_to(Some(Status::Done)), &tokens, tree(), time(0));
         assert!(leases.standing(&todo, time(2)).done.contains(&id("RQ-1")));
         assert!(leases.concern(&came_to(Some(status)), &[]));
         assert!(!leases.concern(&came_to(None), &[]));
-        leases.settle(&came_to(Some(status)), &[], time(1));
+        leases.settle(&came_to(Some(status)), &[], tree(), time(1));
         assert_eq!(leases.leases.len(), left);
         assert!(leases.standing(&todo, time(2)).done.is_empty());
         assert_eq!(leases.held("RQ-1", time(2)).is_some(), left == 1);
@@ -159,12 +196,12 @@ fn a_task_that_is_put_back_is_free() {
     let tokens = [claim(&mut leases, &todo, None, 0).unwrap().unwrap().token];
     // Another work tree may not know yet that it was begun: a write there ends nothing.
     for touched in [vec![], came_to(None)] {
-        leases.settle(&touched, &tokens, time(1));
+        leases.settle(&touched, &tokens, tree(), time(1));
         assert_eq!(leases.leases[0].expires_at, time(31));
     }
-    leases.settle(&came_to(Some(Status::Todo)), &[], time(1));
+    leases.settle(&came_to(Some(Status::Todo)), &[], tree(), time(1));
     assert_eq!(leases.leases.len(), 1);
-    leases.settle(&came_to(Some(Status::Todo)), &tokens, time(1));
+    leases.settle(&came_to(Some(Status::Todo)), &tokens, tree(), time(1));
     assert_eq!(leases.leases, []);
     let lost = leases.permit(&[], &tokens, time(1)).unwrap_err().to_string();
     assert!(lost.ends_with("has ended: the task was given back"), "{lost}");

@@ -80,6 +80,7 @@ fn take(context: &Context, project: &Project, args: &ClaimArgs) -> Result<Option
     let session = project.open_session()?;
     let taken = project.leases.update(|leases| {
         let queue = project.queue()?;
+        project.heed_taken_back(leases, &queue);
         if let Some(id) = session.filter(|task| args.id.as_ref() == Some(task)) {
             return Err(of_session(&id));
         }
@@ -128,7 +129,11 @@ fn renewed(
     if args.next || project.claims.is_empty() {
         return Ok(None);
     }
-    project.read_leases()?.permit(&[], &project.claims, context.clock.now())?;
+    let leases = project.leases_for(&project.queue()?)?;
+    leases.permit(&[], &project.claims, context.clock.now())?;
+    if let Some(ended) = leases.leases.iter().filter(wanted).find_map(Lease::end) {
+        return Err(ended.into());
+    }
     project.settle(context, &[])?;
     let lease = project.read_leases()?.leases.iter().find(wanted).cloned();
     let Some((lease, ttl)) = lease.clone().zip(args.ttl) else { return Ok(lease) };
@@ -269,13 +274,17 @@ fn put_back(
     if context.global.force {
         give_back(context, project, &id)?;
     }
-    project.edit(context, |edit| {
+    let answered = project.edit(context, |edit| {
         let status = edit.find(id.as_str()).map(|(_, task)| task.status);
         if status == Some(Status::Doing) {
             edit.set_status(id.as_str(), Status::Todo, note)?;
         }
         Ok((id, status))
-    })
+    })?;
+    if context.global.force && answered.1.is_some_and(|status| !status.is_terminal()) {
+        project.forget_ends(context, slice::from_ref(&answered.0))?;
+    }
+    Ok(answered)
 }
 
 fn released(context: &Context, project: &Project, args: &ReleaseArgs) -> Result<TaskId, CliError> {

@@ -22,7 +22,7 @@ use crate::ui::{BOLD, DIM, Text, YELLOW, clip};
 pub(crate) fn ready(context: &Context, args: &ReadyArgs) -> Result<Exit, CliError> {
     let project = Project::open(context, "ralph queue ready")?;
     let queue = project.queue()?;
-    let leases = project.read_leases()?;
+    let leases = project.leases_for(&queue)?;
     let standing = standing::shown(context, &project, &queue)?;
     let drafts = if args.include_draft { Drafts::Include } else { Drafts::Exclude };
     let now = context.clock.now();

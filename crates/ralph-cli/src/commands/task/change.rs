@@ -61,7 +61,13 @@ pub(crate) fn status(context: &Context, args: &StatusArgs) -> Result<Exit, CliEr
             .map(|id| Ok((id.clone(), edit.set_status(id, args.status, note.as_deref())?)))
             .collect()
     })?;
-    tell(context, &made)
+    let is_open = |line: &&Line| !line.changed && !line.status.is_terminal();
+    let open: Vec<TaskId> = made.value.iter().filter(is_open).map(|line| line.id.clone()).collect();
+    let exit = tell(context, &made)?;
+    for id in project.forget_ends(context, &open)? {
+        context.ui.say(format!("{id} had ended under a claim, which no longer counts."));
+    }
+    Ok(exit)
 }
 
 pub(super) fn with_tag(project: &Project, tags: &[String]) -> Result<Vec<String>, CliError> {
