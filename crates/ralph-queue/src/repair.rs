@@ -17,7 +17,8 @@ impl Edit<'_> {
     ///
     /// Of the same task twice the version changed last stays, see [`later_first`], with what only
     /// the others have; what differs in them is kept in a note. Of two tasks with one id the older
-    /// keeps it, and references mean that one. Cycles and wrong wishes for an agent stay.
+    /// keeps it, and references mean that one. Cycles, wrong wishes for an agent and a start that
+    /// cannot be read stay.
     ///
     /// Returns the tasks that were open in one copy, and are finished as the later one has it.
     pub fn repair(&mut self, rules: &Rules) -> Result<Vec<TaskId>, EditError> {
@@ -270,7 +271,11 @@ fn times(task: &mut Task, name: &str, now: Timestamp) {
         }
         "completed_at" => (&mut task.completed_at, None),
         "started_at" => (&mut task.started_at, None),
-        "scheduled_start" => (&mut task.scheduled_start, None),
+        // Without it the task would start now. What it was to say, the user knows.
+        "scheduled_start" => {
+            task.scheduled_start.take_if(|start| start.trim().is_empty());
+            return;
+        }
         _ => return,
     };
     let known = read(time);

@@ -83,7 +83,7 @@ pub struct Summary {
     pub runnable_candidates: usize,
     /// Those of them that wait for another task.
     pub blocked_by_dependencies: usize,
-    /// Those of them that wait for their time.
+    /// Those of them that wait for their time, or have one that cannot be read.
     pub blocked_by_schedule: usize,
     /// 0, as in 0.4.0: a task whose status forbids a start is no candidate.
     pub blocked_by_status_or_flags: usize,
@@ -126,7 +126,7 @@ pub enum BlockingReason {
     ScheduleBlocked {
         /// How many.
         blocked_tasks: usize,
-        /// The first time, as written.
+        /// The first time, as written, of those that can be read.
         next_runnable_at: Option<String>,
         /// How long until then.
         seconds_until_next_runnable: Option<i64>,
@@ -180,6 +180,11 @@ pub enum Reason {
         now: Timestamp,
         /// How long yet.
         seconds_until_runnable: i64,
+    },
+    /// Its time cannot be read, so nobody knows whether it has come.
+    ScheduledStartUnreadable {
+        /// Its time, as written.
+        scheduled_start: String,
     },
     /// Somebody holds a lease on it; see [`crate::lease`].
     Claimed {
@@ -260,6 +265,7 @@ impl Reason {
             | Self::DraftExcluded
             | Self::UnmetDependencies { .. }
             | Self::ScheduledStartInFuture { .. }
+            | Self::ScheduledStartUnreadable { .. }
             | Self::Unheld
             | Self::ScopeOverlaps { .. }
             | Self::NoRoom => false,
@@ -384,6 +390,7 @@ impl<'q, 's> Readiness<'q, 's> {
                             let start = (*seconds_until_runnable, scheduled_start.clone());
                             first_start = first_start.into_iter().chain([start]).min();
                         }
+                        Reason::ScheduledStartUnreadable { .. } => summary.blocked_by_schedule += 1,
                         _ => {}
                     }
                 }
@@ -421,15 +428,24 @@ impl<'q, 's> Readiness<'q, 's> {
                 BlockingReason::DependencyBlocked { blocked_tasks },
                 "Ralph is blocked by unfinished dependencies.",
             ),
-            (0, blocked_tasks) => (
-                "waiting",
-                BlockingReason::ScheduleBlocked {
-                    blocked_tasks,
-                    seconds_until_next_runnable: first_start.as_ref().map(|(seconds, _)| *seconds),
-                    next_runnable_at: first_start.map(|(_, at)| at),
-                },
-                "Ralph waits for the time of scheduled tasks.",
-            ),
+            (0, blocked_tasks) => {
+                let (status, message) = if first_start.is_some() {
+                    ("waiting", "Ralph waits for the time of scheduled tasks.")
+                } else {
+                    ("blocked", "Ralph is blocked by scheduled times that cannot be read.")
+                };
+                let seconds_until_next_runnable = first_start.as_ref().map(|(seconds, _)| *seconds);
+                let next_runnable_at = first_start.map(|(_, at)| at);
+                (
+                    status,
+                    BlockingReason::ScheduleBlocked {
+                        blocked_tasks,
+                        seconds_until_next_runnable,
+                        next_runnable_at,
+                    },
+                    message,
+                )
+            }
             (dependency_blocked, schedule_blocked) => (
                 "blocked",
                 BlockingReason::MixedQueue {
@@ -478,15 +494,19 @@ impl<'q, 's> Readiness<'q, 's> {
             }
         }
         let now = self.selection.now;
-        // A time that cannot be read holds nothing back; validation reports it.
-        if let Some(start) = task.scheduled().filter(|start| *start > now) {
-            let scheduled_start = task.scheduled_start.as_ref().map_or("", W::as_ref).to_owned();
-            let seconds_until_runnable = start.seconds_since(now);
-            reasons.push(Reason::ScheduledStartInFuture {
-                scheduled_start,
+        let scheduled_start = || task.scheduled_start.as_ref().map_or("", W::as_ref).to_owned();
+        match task.scheduled() {
+            Ok(Some(start)) if start > now => reasons.push(Reason::ScheduledStartInFuture {
+                scheduled_start: scheduled_start(),
                 now,
-                seconds_until_runnable,
-            });
+                seconds_until_runnable: start.seconds_since(now),
+            }),
+            Ok(_) => {}
+            // Whoever wrote it wanted the task to wait.
+            Err(_) => {
+                let scheduled_start = scheduled_start();
+                reasons.push(Reason::ScheduledStartUnreadable { scheduled_start });
+            }
         }
         reasons
     }

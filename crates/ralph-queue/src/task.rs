@@ -6,7 +6,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use ralph_state::json::{FieldError, from_json, to_json};
-use ralph_state::{TaskId, Timestamp};
+use ralph_state::{TaskId, Timestamp, TimestampError};
 use serde::{Deserialize, Serialize, Serializer};
 
 use crate::document::{Document, ParseError};
@@ -227,9 +227,10 @@ impl<W: AsRef<str>> Task<W> {
         })
     }
 
-    /// When it may start, if it says so in a way that can be read.
-    pub fn scheduled(&self) -> Option<Timestamp> {
-        self.scheduled_start.as_ref()?.as_ref().parse().ok()
+    /// When it may start, if it says so; a blank text says nothing.
+    pub fn scheduled(&self) -> Result<Option<Timestamp>, TimestampError> {
+        let text = self.scheduled_start.as_ref().map_or("", W::as_ref);
+        if text.trim().is_empty() { Ok(None) } else { text.parse().map(Some) }
     }
 }
 

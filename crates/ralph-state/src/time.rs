@@ -4,6 +4,9 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+use jiff::SignedDuration;
+use jiff::civil::DateTime;
+use jiff::fmt::temporal::Pieces;
 use serde::{Deserialize, Serialize};
 
 /// A point in time, to the nanosecond.
@@ -17,23 +20,28 @@ use serde::{Deserialize, Serialize};
 /// assert_eq!(noon.to_string(), "2026-04-22T12:00:00.500000000Z");
 /// # Ok::<(), ralph_state::TimestampError>(())
 /// ```
+///
+/// What RFC 3339 can write but UTC only in the year 10000 is read as the last moment before it.
+// Date and time in UTC, since jiff's own `Timestamp` ends a day before the year 9999 does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct Timestamp(jiff::Timestamp);
+pub struct Timestamp(DateTime);
 
 impl Timestamp {
     /// 1970-01-01T00:00:00Z.
-    pub const UNIX_EPOCH: Self = Self(jiff::Timestamp::UNIX_EPOCH);
+    pub const UNIX_EPOCH: Self = Self(DateTime::constant(1970, 1, 1, 0, 0, 0, 0));
 
     /// The time that many nanoseconds after [`Self::UNIX_EPOCH`]; nothing before the year -9999
     /// or after the year 9999.
     pub fn from_unix_nanos(nanos: i128) -> Option<Self> {
-        jiff::Timestamp::from_nanosecond(nanos).ok().map(Self)
+        let seconds = i64::try_from(nanos.div_euclid(NANOS_PER_SECOND)).ok()?;
+        let nanos = i32::try_from(nanos.rem_euclid(NANOS_PER_SECOND)).ok()?;
+        Self::UNIX_EPOCH.0.checked_add(SignedDuration::new(seconds, nanos)).ok().map(Self)
     }
 
     /// Nanoseconds since [`Self::UNIX_EPOCH`].
     pub fn as_unix_nanos(self) -> i128 {
-        self.0.as_nanosecond()
+        self.0.duration_since(Self::UNIX_EPOCH.0).as_nanos()
     }
 
     /// Whole seconds from `earlier` to `self`, rounded towards zero; negative when `earlier` is
@@ -51,7 +59,18 @@ impl Timestamp {
     pub fn checked_sub(self, duration: Duration) -> Option<Self> {
         self.0.checked_sub(duration).ok().map(Self)
     }
+
+    /// The date, time and offset of a text.
+    fn read(text: &str) -> Option<Self> {
+        let pieces = Pieces::parse(text).ok()?;
+        let offset = pieces.to_numeric_offset()?;
+        let local = pieces.date().to_datetime(pieces.time()?);
+        let offset = SignedDuration::from_secs(i64::from(offset.seconds()));
+        Some(Self(local.saturating_sub(offset)))
+    }
 }
+
+const NANOS_PER_SECOND: i128 = 1_000_000_000;
 
 /// A text that is no RFC 3339 date and time with an offset.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -65,10 +84,7 @@ impl FromStr for Timestamp {
     type Err = TimestampError;
 
     fn from_str(text: &str) -> Result<Self, TimestampError> {
-        match text.trim().parse() {
-            Ok(time) => Ok(Self(time)),
-            Err(_) => Err(TimestampError { text: text.to_owned() }),
-        }
+        Self::read(text.trim()).ok_or_else(|| TimestampError { text: text.to_owned() })
     }
 }
 
@@ -88,7 +104,7 @@ impl From<Timestamp> for String {
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:.9}", self.0)
+        write!(f, "{:.9}Z", self.0)
     }
 }
 
@@ -124,7 +140,23 @@ mod tests {
         check("2026-02-01T23:10:42Z", "2026-02-01T23:10:42.000000000Z");
         check("2026-02-01T23:10:42.5-01:30", "2026-02-02T00:40:42.500000000Z");
         check("1969-12-31T23:59:59.999999999Z", "1969-12-31T23:59:59.999999999Z");
-        for bad in ["", "now", "2026-02-01", "2026-02-01T23:10:42", "2026-13-01T00:00:00Z"] {
+        check("2016-12-31T23:59:60Z", "2016-12-31T23:59:59.000000000Z");
+        check("9999-12-30T23:00:00Z", "9999-12-30T23:00:00.000000000Z");
+        check("9999-12-31T23:59:59.999999999Z", "9999-12-31T23:59:59.999999999Z");
+        check("9999-12-31T23:59:59-23:59", "9999-12-31T23:59:59.999999999Z");
+        check("0000-01-01T00:00:00Z", "0000-01-01T00:00:00.000000000Z");
+        check("0000-01-01T00:00:00+01:00", "-000001-12-31T23:00:00.000000000Z");
+        for bad in [
+            "",
+            "now",
+            "2026-02-01",
+            "2026-02-01Z",
+            "2026-02-01T23:10:42",
+            "2026-02-01T23:10:42[Europe/Berlin]",
+            "2026-13-01T00:00:00Z",
+            "2026-02-30T00:00:00Z",
+            "2026-02-01T24:00:00Z",
+        ] {
             assert!(bad.parse::<Timestamp>().is_err(), "{bad:?}");
         }
     }

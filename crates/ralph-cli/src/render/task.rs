@@ -140,6 +140,9 @@ pub(crate) fn reason(reason: &Reason) -> String {
             let place = work_tree.as_ref().map(|tree| format!(" in {tree}")).unwrap_or_default();
             format!("was {what}{place} under the claim of {owner}")
         }
+        Reason::ScheduledStartUnreadable { scheduled_start } => {
+            format!("has `{scheduled_start}` as its start, which is no RFC 3339 time")
+        }
         Reason::Claimed { owner, expires_at } => {
             format!("is claimed by {owner} until {expires_at}")
         }
@@ -163,7 +166,7 @@ pub(crate) fn reasons(reasons: &[Reason], id: &TaskId) -> String {
     }
 }
 
-/// The command that goes on with a task which was left.
+/// The command that goes on with a task which was left, or gets it going.
 fn next(reason: &Reason, id: &TaskId) -> Option<String> {
     match reason {
         Reason::Begun { .. } => Some("ralph run loop --parallel".to_owned()),
@@ -172,11 +175,12 @@ fn next(reason: &Reason, id: &TaskId) -> Option<String> {
         Reason::Failed { .. } | Reason::TaskLimit { .. } | Reason::Unlanded { .. } => {
             Some(retry(id.as_str()))
         }
+        Reason::ScheduledStartUnreadable { .. } => Some(format!("ralph task schedule {id} WHEN")),
         _ => None,
     }
 }
 
-/// What the user can do about a task that a parallel run left.
+/// What the user can do about a task that does not start by itself.
 pub(crate) fn advice(reason: &Reason, id: &TaskId) -> Option<String> {
     if matches!(reason, Reason::Landed { .. }) {
         return Some(format!(
@@ -189,6 +193,10 @@ pub(crate) fn advice(reason: &Reason, id: &TaskId) -> Option<String> {
         Reason::Begun { .. } => format!("`{command}` goes on with it."),
         Reason::Unheld => format!("`{command}` takes it."),
         Reason::Ended { .. } => format!("`{command}` opens it again."),
+        Reason::ScheduledStartUnreadable { .. } => format!(
+            "`{command}` says it anew, `tomorrow 9:30` for one; `ralph task schedule {id} --clear` \
+             lets it start now."
+        ),
         _ => format!("`{command}` lets the next parallel run try it again."),
     })
 }

@@ -138,6 +138,18 @@ fn repair_touches_only_what_is_wrong() {
         ]),
     );
     assert!(desk.ralph(&["queue", "repair"]).exited(3).stderr.contains("depends on itself"));
+
+    // What holds a task back is not taken away, though nobody can read it.
+    desk.write(
+        ".ralph/queue.jsonc",
+        file(&[task("RQ-0001", ", \"scheduled_start\": \"next year\"")]),
+    );
+    desk.ralph(&["queue", "repair"]).exited(3);
+    let claim = desk.ralph(&["queue", "claim", "--id", "RQ-0001"]);
+    assert!(claim.exited(3).stderr.contains("ralph task schedule RQ-0001 WHEN"), "{claim}");
+    desk.ralph(&["task", "schedule", "RQ-0001", "9999-12-31T23:59:59Z"]).success();
+    desk.ralph(&["queue", "validate"]).success();
+    assert_eq!(desk.json(&["queue", "explain"])["selection"]["selected_task_id"], json!(null));
 }
 
 #[test]

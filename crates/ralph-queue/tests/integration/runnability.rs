@@ -38,7 +38,7 @@ fn the_report_has_the_shape_of_0_4_0() {
         r#""depends_on": ["RQ-0001", "RQ-0002", "RQ-0099"]"#,
         r#""scheduled_start": "2026-04-22T12:01:30Z", "blocks": ["RQ-0005"]"#,
         "",
-        r#""scheduled_start": "some day""#,
+        r#""scheduled_start": " ""#,
     ]);
     let none = BTreeSet::new();
     let selection = Selection {
@@ -174,6 +174,36 @@ fn selection() {
     ]);
     assert_eq!(next(&blocked, &["RQ-0001"], &[]), "RQ-0003");
     assert_eq!(next(&blocked, &[], &["RQ-0001"]), "RQ-0002");
+}
+
+#[test]
+fn a_start_that_cannot_be_read_holds_its_task_back() {
+    let starts =
+        ["2099-12-01", "2099-12-01T09:00:00", "tomorrow", "9999-12-31T23:59:59Z", "2026-04-22Z"];
+    let tasks = starts.map(|start| format!(r#""scheduled_start": "{start}""#));
+    let queue = queue(&tasks.each_ref().map(String::as_str));
+    assert_eq!(next(&queue, &[], &[]), "-");
+    let selection = Selection {
+        now: now(),
+        drafts: Drafts::Exclude,
+        doing: DoingFirst::Prefer,
+        exclude: &BTreeMap::new(),
+        regard_as_done: &BTreeSet::new(),
+    };
+    let report = queue.runnability(&selection);
+    for (report, start) in report.tasks.iter().zip(starts) {
+        match report.reasons.as_slice() {
+            [Reason::ScheduledStartUnreadable { scheduled_start }] => {
+                assert_eq!(scheduled_start, start);
+            }
+            [Reason::ScheduledStartInFuture { scheduled_start, .. }] => {
+                assert_eq!(scheduled_start, "9999-12-31T23:59:59Z");
+                assert_eq!(start, scheduled_start);
+            }
+            other => panic!("{start}: {other:?}"),
+        }
+    }
+    assert_eq!(report.summary.blocked_by_schedule, starts.len());
 }
 
 #[test]

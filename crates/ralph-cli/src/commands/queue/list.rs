@@ -206,7 +206,7 @@ fn table(queue: &Queue, page: &Page<'_>, estimates: Option<&Estimates>, width: u
 }
 
 fn fits_schedule(task: &Glance<'_>, args: &ListArgs) -> bool {
-    let start = task.scheduled();
+    let start = task.scheduled().ok().flatten();
     args.scheduled_after.is_none_or(|after| start.is_some_and(|start| start > after))
         && args.scheduled_before.is_none_or(|before| start.is_some_and(|start| start < before))
 }
