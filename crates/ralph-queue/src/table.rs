@@ -5,6 +5,7 @@
 //! the separator say, the cell is JSON.
 
 use std::borrow::{Borrow, Cow};
+use std::cmp::Ordering;
 
 use serde::de::IgnoredAny;
 
@@ -105,8 +106,10 @@ pub enum OtherColumns {
 /// Errors: the headings cannot be read, have no `title`, or have one twice or that is none.
 pub fn read(text: &str, separator: Separator, others: OtherColumns) -> Result<Batch, TableError> {
     let text = text.trim_start_matches('\u{feff}');
-    let mut reader =
-        csv::ReaderBuilder::new().delimiter(separator.byte()).from_reader(text.as_bytes());
+    let mut reader = csv::ReaderBuilder::new()
+        .delimiter(separator.byte())
+        .flexible(true)
+        .from_reader(text.as_bytes());
     let headings = reader.headers()?.clone();
     let column = |heading: &str| {
         let heading = heading.trim();
@@ -132,41 +135,76 @@ pub fn read(text: &str, separator: Separator, others: OtherColumns) -> Result<Ba
         return Err(TableError::Unknown { columns: unknown });
     }
     let lines = Lines::new(text);
-    let line = |position: &csv::Position| line(text, &lines, position);
-    let mut last = 0;
-    let rows = reader.records().map(|record| match record {
-        Ok(record) => {
-            last = record.position().map_or(0, csv::Position::byte);
-            let line = record.position().and_then(line);
-            Cells { line, ..read_row(&columns, &record) }
+    let records: Vec<csv::StringRecord> = reader.records().collect::<Result<_, _>>()?;
+    let start = |record: &csv::StringRecord| {
+        record.position().and_then(|position| usize::try_from(position.byte()).ok())
+    };
+    let ends = records.iter().skip(1).map(start).chain([Some(text.len())]);
+    let rows = records.iter().zip(ends).map(|(record, end)| {
+        let line = record.position().and_then(|position| line(text, &lines, position));
+        let as_written = start(record).zip(end).and_then(|(start, end)| text.get(start..end));
+        let mut problems: Vec<String> =
+            as_written.and_then(|row| misquoted(row, separator)).into_iter().collect();
+        problems.extend(misfit(record.len(), columns.len()));
+        if problems.is_empty() {
+            return Cells { line, ..read_row(&columns, record) };
         }
-        Err(error) => {
-            last = error.position().map_or(0, csv::Position::byte);
-            Cells {
-                line: error.position().and_then(line),
-                problems: vec![RowProblem::new(None, error.to_string())],
-                ..Cells::default()
-            }
-        }
+        // Which cells are whole nobody knows; the first ones at least say what is meant.
+        let mut cells = read_row(&columns, record);
+        cells.fields.retain(|name, _| ["id", "title"].contains(&name.as_str()));
+        let problems = problems.into_iter().map(|message| RowProblem::new(None, message));
+        Cells { line, fields: cells.fields, problems: problems.collect() }
     });
-    let mut rows: Vec<Cells> = rows.collect();
-    let last = usize::try_from(last).ok().and_then(|last| text.get(last..));
-    if let Some(row) = rows.last_mut()
-        && last.is_some_and(|last| is_left_open(last, separator))
-    {
-        let message = "a quotation mark opens a cell and nothing closes it";
-        row.problems.push(RowProblem::new(None, message));
-    }
-    Ok(Batch::from_fields(rows.into_iter()))
+    Ok(Batch::from_fields(rows))
 }
 
-/// Whether the last row of a table has a cell that a quotation mark opens and nothing closes, so
-/// that all that follows went into it.
-fn is_left_open(last: &str, separator: Separator) -> bool {
-    let followed = format!("{last}\nanother row");
-    let mut reader = csv::ReaderBuilder::new();
-    reader.delimiter(separator.byte()).has_headers(false).flexible(true);
-    reader.from_reader(followed.as_bytes()).records().count() == 1
+/// What is wrong with the quotation marks of a row, which the reader takes as they come.
+fn misquoted(row: &str, separator: Separator) -> Option<String> {
+    let separator = char::from(separator.byte());
+    let mut rest = row.trim_matches(['\r', '\n']);
+    loop {
+        let Some(cell) = rest.strip_prefix('"') else {
+            rest = rest.split_once(separator)?.1;
+            continue;
+        };
+        let Some(end) = closing(cell) else {
+            return Some("a quotation mark opens a cell and nothing closes it".to_owned());
+        };
+        rest = &cell[end + 1..];
+        if rest.is_empty() {
+            return None;
+        }
+        let Some(next) = rest.strip_prefix(separator) else {
+            return Some(
+                "text stands behind the quotation mark that closes a cell; one before it may open a \
+                 cell by mistake"
+                    .to_owned(),
+            );
+        };
+        rest = next;
+    }
+}
+
+/// Where the quotation mark is that closes a cell; two stand for one within it.
+fn closing(cell: &str) -> Option<usize> {
+    let mut from = 0;
+    loop {
+        let at = from + cell[from..].find('"')?;
+        if !cell[at + 1..].starts_with('"') {
+            return Some(at);
+        }
+        from = at + 2;
+    }
+}
+
+/// That a row has too few cells or too many.
+fn misfit(cells: usize, columns: usize) -> Option<String> {
+    let likely = match cells.cmp(&columns) {
+        Ordering::Equal => return None,
+        Ordering::Less => "cells are missing, if only empty ones",
+        Ordering::Greater => "a cell that has a separator in it stands in quotation marks",
+    };
+    Some(format!("the row has {cells} cells and the table {columns} columns: {likely}"))
 }
 
 /// The line that a row begins on. The place of one that the reader tells is that behind the end of

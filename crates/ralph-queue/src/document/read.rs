@@ -48,16 +48,10 @@ pub(super) fn read(text: String, place: Place) -> Result<Lenient, ParseError> {
         fingerprint: OnceLock::new(),
         text: Arc::default(),
     };
-    let version = root.get(Document::FORMAT.version_key).map(|property| &property.value);
-    let found = version.map(|node| json::parse(&text[bom..][node.start()..node.end()]));
-    let found = found.and_then(Result::ok).flatten();
-    match Document::FORMAT.version(found.as_ref()) {
-        Ok(_) => {}
-        Err(DecodeError::Newer(newer)) => return Err(ParseError::Newer(newer)),
-        Err(error) => {
-            let at = version.map_or(root.start(), Node::start);
-            reader.fault(Document::FORMAT.version_key, at, "version", error.to_string());
-        }
+    if let Err(error) = version(&text[bom..], &root)? {
+        let version = root.get(Document::FORMAT.version_key);
+        let at = version.map_or(root.start(), |property| property.value.start());
+        reader.fault(Document::FORMAT.version_key, at, "version", error.to_string());
     }
     let mut nameless = Vec::new();
     match root.get("tasks").map(|property| &property.value) {
@@ -93,6 +87,16 @@ pub(super) fn read(text: String, place: Place) -> Result<Lenient, ParseError> {
     let problems = reader.problems(&text, place);
     document.text = Arc::new(text);
     Ok(Lenient { document, problems, nameless })
+}
+
+/// Refuses a queue file of a newer version, and says what else is wrong with the version.
+fn version(text: &str, root: &ast::Object<'_>) -> Result<Result<(), DecodeError>, ParseError> {
+    let node = root.get(Document::FORMAT.version_key).map(|property| &property.value);
+    let found = node.map(|node| json::parse(&text[node.start()..node.end()]));
+    match Document::FORMAT.version(found.and_then(Result::ok).flatten().as_ref()) {
+        Err(DecodeError::Newer(newer)) => Err(ParseError::Newer(newer)),
+        version => Ok(version.map(drop)),
+    }
 }
 
 /// A task of a document that has been read, from its text.
@@ -143,18 +147,24 @@ pub(crate) struct NewEntry {
     pub(crate) problems: Vec<Problem>,
 }
 
-/// Reads new tasks: one, several after each other, a list of them, or those of a queue file.
+/// Reads new tasks: one, several after each other, a list of them, or those of a queue file, which
+/// may lack its version.
 pub(super) fn read_new(text: &str) -> Result<Vec<NewEntry>, ParseError> {
     let bom = text.len() - text.trim_start_matches('\u{feff}').len();
     let lines = Lines::new(text);
     let mut entries = Vec::new();
     for span in values(&text[bom..])? {
         let base = bom + span.start;
-        let root = syntax::parse(&text[bom..][span])?;
+        let value = &text[bom..][span];
+        let root = syntax::parse(value)?;
         let nodes = match &root {
             Node::Array(array) => array.elements.iter().collect(),
             Node::Object(object) => match object.get("tasks").map(|property| &property.value) {
-                Some(Node::Array(array)) => array.elements.iter().collect(),
+                Some(Node::Array(array)) => {
+                    // What is no version at all is no reason to refuse tasks that can be read.
+                    drop(version(value, object)?);
+                    array.elements.iter().collect()
+                }
                 _ => vec![&root],
             },
             other => vec![other],

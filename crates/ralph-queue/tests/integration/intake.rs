@@ -3,7 +3,9 @@
 use proptest::prelude::*;
 use ralph_queue::intake::{Batch, GivenIds, Row};
 use ralph_queue::table::{self, OtherColumns, Separator};
-use ralph_queue::{Document, Edit, EditError, IdRules, Position, Queue, Rules, Task, Value};
+use ralph_queue::{
+    Document, Edit, EditError, IdRules, ParseError, Position, Queue, Rules, Task, Value,
+};
 
 fn queue() -> Queue {
     let text = r#"{"version":1,"tasks":[{"id":"RQ-0001","title":"there"}]}"#;
@@ -240,11 +242,42 @@ fn a_cell_that_nothing_closes_does_not_swallow_the_rest_of_the_table() {
     let batch = read("title,tags\none,\n\"two,\nthree,\n");
     assert_eq!((batch.rows.len(), batch.bad[0].line), (1, Some(3)));
     assert!(batch.bad[0].to_string().ends_with("nothing closes it"), "{}", batch.bad[0]);
+    let batch = read("id,title,notes\nRQ-1,a,\"he said\nRQ-2,b,\"x\"\nRQ-3,c,y\n");
+    assert_eq!((batch.rows.len(), batch.bad.len()), (1, 1));
+    let told = batch.bad[0].to_string();
+    assert!(told.contains("(`RQ-1`, line 2): text stands behind the quotation mark"), "{told}");
     for sound in
         ["title\n\"two\"", "title\n\"a \"\"b\"\"\"\n", "title\n5\" disk", "title\n\n\n", "title"]
     {
         assert!(read(sound).bad.is_empty(), "{sound}");
     }
+}
+
+#[test]
+fn tasks_of_a_newer_queue_file_are_refused() {
+    let tasks =
+        |version| Batch::from_json(&format!(r#"{{{version} "tasks": [{{"title": "a"}}]}}"#));
+    assert!(matches!(tasks(r#""version": 7,"#), Err(ParseError::Newer(_))));
+    for version in [r#""version": 1,"#, ""] {
+        assert_eq!(tasks(version).unwrap().rows.len(), 1);
+    }
+}
+
+#[test]
+fn a_row_with_too_few_or_too_many_cells_is_named_with_what_is_likely() {
+    let text = "id,title,tags\r\nRQ-1,a\r\nRQ-2,b,c, d\r\n\r\nRQ-3,e,f\r\n";
+    let batch = table::read(text, Separator::Comma, OtherColumns::Refuse).unwrap();
+    let told: Vec<String> = batch.bad.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        told,
+        [
+            "number 1 (`RQ-1`, line 2): the row has 2 cells and the table 3 columns: cells are \
+             missing, if only empty ones",
+            "number 2 (`RQ-2`, line 3): the row has 4 cells and the table 3 columns: a cell that \
+             has a separator in it stands in quotation marks",
+        ]
+    );
+    assert_eq!(batch.rows[0].line, Some(5));
 }
 
 #[test]
