@@ -40,6 +40,9 @@ pub struct Touched {
     /// What it depends on, and did not before.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub depends_on: Vec<String>,
+    /// The open tasks that wait for it since it says that it blocks them, and did not before.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub blocks: Vec<TaskId>,
     /// Once it is rejected: the open tasks that waited for it and, since a rejected task counts as
     /// finished, wait no longer.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -51,8 +54,8 @@ pub struct Touched {
 
 impl Touched {
     pub(crate) fn new(id: TaskId, fate: Fate, status: Option<Status>) -> Self {
-        let (depends_on, released) = (Vec::new(), Vec::new());
-        Self { id, fate, status, depends_on, released, created_at: None }
+        let (depends_on, blocks, released) = (Vec::new(), Vec::new(), Vec::new());
+        Self { id, fate, status, depends_on, blocks, released, created_at: None }
     }
 
     /// That a task is gone.
@@ -129,8 +132,21 @@ impl Spliced {
         let done = self.done.as_ref().unwrap_or(before.done_document());
         let files = [(before.document(), queue), (before.done_document(), done)];
         let mut touched = touched(&files);
+        only_open(&mut touched, queue);
         release(&mut touched, before.document(), &[queue, done]);
         touched
+    }
+}
+
+/// Of what tasks block, leaves those that are open.
+fn only_open(touched: &mut [Touched], queue: &Document) {
+    if touched.iter().all(|task| task.blocks.is_empty()) {
+        return;
+    }
+    let open = (0..queue.len()).filter(|index| !queue.status(*index).is_terminal());
+    let open: HashSet<&str> = open.map(|index| queue.id(index)).collect();
+    for task in touched {
+        task.blocks.retain(|id| open.contains(id.as_str()));
     }
 }
 
@@ -207,6 +223,18 @@ impl<'d> Version<'d> {
         depends_on.filter(|id| !known.contains(id)).cloned().collect()
     }
 
+    /// What waits for it, and did not for the older version.
+    fn newly_blocked(self, older: Option<Self>) -> Vec<TaskId> {
+        if !self.document.is_blocking(self.index) || self.status().is_terminal() {
+            return Vec::new();
+        }
+        let older = older.filter(|older| !older.status().is_terminal());
+        let known = older.map_or(&[][..], |older| &older.document.task(older.index).blocks);
+        let blocks = self.document.task(self.index).blocks.iter();
+        let new = blocks.filter(|id| !known.contains(id));
+        new.filter_map(|id| id.trim().parse().ok()).collect()
+    }
+
     /// The id it had before.
     fn former_id(self) -> Option<&'d str> {
         let is_renamed = self.document.is_renamed(self.index);
@@ -222,6 +250,7 @@ fn touched(files: &[(&Document, &Document); 2]) -> Vec<Touched> {
         let status = old.filter(|old| old.status() != task.status()).map(|_| task.status());
         Touched {
             depends_on: old.map_or_else(Vec::new, |old| task.new_dependencies(old)),
+            blocks: task.newly_blocked(old),
             ..Touched::new(task.document.task_id(task.index), fate, status)
         }
     };

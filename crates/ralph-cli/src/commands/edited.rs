@@ -75,6 +75,9 @@ struct Document<'a> {
     /// What tasks depend on that they did not depend on before.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     depends_on: Vec<Dependent<'a>>,
+    /// Open tasks that wait for tasks since these say that they block them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    blocks: Vec<Blocker<'a>>,
     /// Tasks that wait no longer for one that was rejected.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     released: Vec<&'a TaskId>,
@@ -127,6 +130,12 @@ struct Parted<'a> {
 struct Dependent<'a> {
     id: &'a TaskId,
     depends_on: &'a [String],
+}
+
+#[derive(Serialize)]
+struct Blocker<'a> {
+    id: &'a TaskId,
+    blocks: &'a [TaskId],
 }
 
 /// Makes or shows a change, and tells it.
@@ -202,6 +211,11 @@ impl Report {
         gained.map(|Touched { id, depends_on, .. }| Dependent { id, depends_on })
     }
 
+    fn blockers(&self) -> impl Iterator<Item = Blocker<'_>> {
+        let gained = self.tasks.iter().filter(|task| !task.blocks.is_empty());
+        gained.map(|Touched { id, blocks, .. }| Blocker { id, blocks })
+    }
+
     /// Whether it changed anything, or would.
     pub(crate) fn is_empty(&self) -> bool {
         self.tasks.is_empty()
@@ -225,6 +239,7 @@ impl Report {
                 moved: self.ids(Fate::Moved),
                 removed: self.ids(Fate::Removed),
                 depends_on: self.dependents().collect(),
+                blocks: self.blockers().collect(),
                 released: released(&self.tasks),
                 failed: &self.failed,
                 kept: &self.kept,
@@ -262,6 +277,15 @@ impl Report {
         for Dependent { id, depends_on } in self.dependents() {
             let verb = if dry_run { "would depend" } else { "depends" };
             context.ui.say(format!("{id} {verb} on {} now.", depends_on.join(", ")));
+        }
+        for Blocker { id, blocks } in self.blockers() {
+            let blocked: Vec<&str> = blocks.iter().map(TaskId::as_str).collect();
+            let verb = match (dry_run, blocked.len()) {
+                (true, _) => "would wait",
+                (false, 1) => "waits",
+                (false, _) => "wait",
+            };
+            context.ui.say(format!("{} {verb} for {id} now.", blocked.join(", ")));
         }
         Ok(exit)
     }
