@@ -1,5 +1,7 @@
 //! One field of a task set from text, by its name.
 
+use std::collections::{BTreeMap, HashSet};
+
 use ralph_state::{Timestamp, TimestampError};
 use serde::de::DeserializeOwned;
 
@@ -180,14 +182,14 @@ fn set(task: &mut Task, name: &str, value: &str, now: Timestamp) -> Result<(), F
         "plan" => task.plan = list(value)?,
         "notes" => task.notes = list(value)?,
         "request" => task.request = text(),
-        "depends_on" => task.depends_on = list(value)?,
-        "blocks" => task.blocks = list(value)?,
-        "relates_to" => task.relates_to = list(value)?,
+        "depends_on" => task.depends_on = ids(value)?,
+        "blocks" => task.blocks = ids(value)?,
+        "relates_to" => task.relates_to = ids(value)?,
         "duplicates" => task.duplicates = text().map(|id| id.trim().to_owned()),
         "parent_id" => task.parent_id = text().map(|id| id.trim().to_owned()),
         "custom_fields" => {
             task.custom_fields = if value.trim_start().starts_with('{') {
-                json("object of texts", value)?
+                texts(value)?
             } else {
                 list(value)?.iter().map(|pair| key_value(pair)).collect::<Result<_, _>>()?
             };
@@ -224,6 +226,27 @@ fn list(text: &str) -> Result<Vec<String>, FieldError> {
     }
     let entries = text.split([',', '\n']).map(str::trim).filter(|entry| !entry.is_empty());
     Ok(entries.map(str::to_owned).collect())
+}
+
+/// The tasks that a list names, each once.
+fn ids(text: &str) -> Result<Vec<String>, FieldError> {
+    let mut ids = list(text)?;
+    let mut seen = HashSet::new();
+    ids.retain(|id| seen.insert(id.trim().to_owned()));
+    Ok(ids)
+}
+
+/// Custom fields, of which a number, `true` or `false` is a text as it is in a file.
+fn texts(text: &str) -> Result<BTreeMap<String, String>, FieldError> {
+    let text_of = |(name, value)| match value {
+        Value::String(text) => Ok((name, text)),
+        Value::Bool(_) | Value::Number(_) => Ok((name, value.to_string())),
+        Value::Null | Value::Array(_) | Value::Object(_) => {
+            let reason = format!("`{name}` must be a text, a number, true or false");
+            Err(FieldError::Json { wanted: "object of texts", reason })
+        }
+    };
+    object(text)?.into_iter().map(text_of).collect()
 }
 
 fn object(text: &str) -> Result<Map, FieldError> {

@@ -30,6 +30,10 @@ pub(crate) enum QueueCommand {
     List(Box<ListArgs>),
     Search(Box<SearchArgs>),
     Next(NextArgs),
+    #[command(after_help = "\
+Examples:
+  ralph queue show RQ-0007
+  ralph queue show RQ-0007 --format text")]
     Show(ShowArgs),
     /// Check the queue and the done file, and name every problem with its place
     #[command(after_help = "\
@@ -56,7 +60,7 @@ Examples:
   ralph queue schema > queue.schema.json")]
     Schema,
     Stats(StatsArgs),
-    /// Show what was added, started and finished each day
+    /// Show what was added and finished each day
     #[command(after_help = "\
 Examples:
   ralph queue history --days 30")]

@@ -26,17 +26,32 @@ pub(crate) struct TaskArgs {
 #[derive(Debug, Subcommand)]
 pub(crate) enum TaskCommand {
     Add(Box<TaskAddArgs>),
+    #[command(after_help = "\
+Examples:
+  ralph task show RQ-0007
+  ralph task show RQ-0007 --format text")]
     Show(ShowArgs),
     Start(StartArgs),
     /// Finish a task that is `todo` or `doing`
     ///
     /// It moves to the done file, unless `queue.finish` is `in_place`.
+    #[command(after_help = "\
+Examples:
+  ralph task done RQ-0007 --note \"Fixed by hand\"
+  git log -1 --format=%B | ralph task done RQ-0007 --note -")]
     Done(NoteArgs),
     /// Give up a task that is `todo` or `doing`
     ///
     /// It moves to the done file, unless `queue.finish` is `in_place`.
+    #[command(after_help = "\
+Examples:
+  ralph task reject RQ-0007 --note \"Nobody uses it\"")]
     Reject(NoteArgs),
     /// Make a draft ready to be worked on
+    #[command(after_help = "\
+Examples:
+  ralph task ready RQ-0007
+  ralph task ready RQ-0007 --note \"The plan is agreed on\"")]
     Ready(NoteArgs),
     Status(StatusArgs),
     Edit(EditArgs),
@@ -139,10 +154,12 @@ pub(crate) struct TaskAddArgs {
     #[arg(long = "field", value_name = "KEY=VALUE", value_parser = key_value)]
     pub(crate) custom_fields: Vec<(String, String)>,
     /// The agent to run it with
-    #[arg(long, value_name = "NAME", help_heading = "Agent of this task")]
+    #[arg(long, value_name = "NAME", help_heading = "Agent of this task",
+        value_parser = clap::builder::NonEmptyStringValueParser::new())]
     pub(crate) runner: Option<String>,
     /// The model to ask for
-    #[arg(long, value_name = "NAME", help_heading = "Agent of this task")]
+    #[arg(long, value_name = "NAME", help_heading = "Agent of this task",
+        value_parser = clap::builder::NonEmptyStringValueParser::new())]
     pub(crate) model: Option<String>,
     /// How hard to think
     #[arg(short, long, value_name = "LEVEL", help_heading = "Agent of this task",
@@ -165,10 +182,6 @@ pub(crate) struct TaskAddArgs {
 
 /// Show one task with all its fields
 #[derive(Debug, Args)]
-#[command(after_help = "\
-Examples:
-  ralph task show RQ-0007
-  ralph task show RQ-0007 --format text")]
 pub(crate) struct ShowArgs {
     /// The task
     #[arg(value_name = "ID")]
@@ -210,10 +223,6 @@ pub(crate) struct StartArgs {
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = "\
-Examples:
-  ralph task done RQ-0007 --note \"Fixed by hand\"
-  git log -1 --format=%B | ralph task done RQ-0007 --note -")]
 pub(crate) struct NoteArgs {
     /// The task
     #[arg(value_name = "ID")]

@@ -1,5 +1,6 @@
 //! Text that a command is given on stdin or in a file.
 
+use std::borrow::Cow;
 use std::io::{self, Read as _};
 use std::path::Path;
 
@@ -83,9 +84,27 @@ impl<'c> Texts<'c> {
         given.map(|text| self.read(text)).transpose()
     }
 
-    /// A note, or the file that holds it.
+    /// A note, or the file that holds it, without secrets.
     pub(crate) fn note(&mut self, args: &NoteText) -> Result<Option<String>, CliError> {
-        self.read_or_file(args.note.as_deref(), args.note_file.as_deref())
+        let note = self.read_or_file(args.note.as_deref(), args.note_file.as_deref())?;
+        Ok(note.map(|note| self.without_secrets(note)))
+    }
+
+    /// Several notes, likewise.
+    pub(crate) fn notes(&mut self, given: &[String]) -> Result<Vec<String>, CliError> {
+        let notes = self.read_all(given)?;
+        Ok(notes.into_iter().map(|note| self.without_secrets(note)).collect())
+    }
+
+    /// A note may hold what a program printed, and is committed and pushed with the queue.
+    fn without_secrets(&self, note: String) -> String {
+        match self.context.redaction().text(&note) {
+            Cow::Borrowed(_) => note,
+            Cow::Owned(rest) => {
+                self.context.ui.warn("what looks like a secret was left out of the note");
+                rest
+            }
+        }
     }
 
     /// What was given, or what that file has, without the line breaks at its end.

@@ -242,7 +242,7 @@ fn figures_as_text_and_as_json() {
     let text = |command| desk.ralph(&["queue", command]).success().stdout.clone();
     let stats = text("stats");
     assert!(stats.starts_with("2 tasks: 1 active, 1 done, 0 rejected\n"), "{stats}");
-    assert!(stats.ends_with("\nbug: 1, 1 finished in the last 7 days, 1 in 30\n"), "{stats}");
+    assert!(stats.ends_with("\nbug: 1 task, 1 finished in the last 7 days, 1 in 30\n"), "{stats}");
     assert_eq!(text("history").lines().count(), 7);
     assert!(text("history").ends_with("  2 added, 1 finished\n"));
     assert!(text("burndown").ends_with(&format!("      1  {}\n", "#".repeat(20))));

@@ -101,15 +101,18 @@ fn chosen<'q>(
 }
 
 fn markdown<'q>(tasks: impl Iterator<Item = Glance<'q>>) -> String {
-    let heading = "| id | status | priority | title | tags |\n|---|---|---|---|---|\n".to_owned();
+    let heading = "| id | status | priority | title | tags | scope | created |\n\
+                   |---|---|---|---|---|---|---|\n";
     let row = |text: String, task: Glance<'_>| {
-        let (tags, title) = (task.tags.join(", "), task.title.as_ref());
-        let cells = [task.id.as_str(), task.status.as_str(), task.priority.as_str(), title, &tags];
+        let (tags, scope) = (task.tags.join(", "), task.scope.join(", "));
+        let (status, priority) = (task.status.as_str(), task.priority.as_str());
+        let created = task.created_at.as_deref().unwrap_or_default();
+        let cells = [task.id.as_str(), status, priority, &task.title, &tags, &scope, created];
         let cells = cells
             .map(|cell| cell.replace('|', "\\|").replace("\r\n", " ").replace(['\n', '\r'], " "));
         text + "| " + &cells.join(" | ") + " |\n"
     };
-    tasks.fold(heading, row)
+    tasks.fold(heading.to_owned(), row)
 }
 
 fn issues<'q>(tasks: impl Iterator<Item = Glance<'q>>) -> String {

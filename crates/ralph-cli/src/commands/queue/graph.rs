@@ -25,13 +25,17 @@ const MAX_PATHS: usize = 100;
 pub(crate) fn graph(context: &Context, args: &GraphArgs) -> Result<Exit, CliError> {
     let project = Project::open(context, "ralph queue graph")?;
     let queue = project.queue()?;
-    let is_shown = |task: &Listed<'_>| args.include_done || !task.status().is_terminal();
-    let mut graph = Graph::new(&queue, tasks(&queue, args.include_done).filter(is_shown));
     let direction = if args.reverse { Direction::Dependents } else { Direction::Dependencies };
     let around = match &args.task {
         Some(id) => Some(project.find(&queue, id)?.1),
         None => None,
     };
+    // Who names a finished task asks for it.
+    let is_named = |task: &Listed<'_>| around.is_some_and(|named| named.id.as_str() == task.id());
+    let is_shown =
+        |task: &Listed<'_>| args.include_done || is_named(task) || !task.status().is_terminal();
+    let with_done = args.include_done || around.is_some();
+    let mut graph = Graph::new(&queue, tasks(&queue, with_done).filter(is_shown));
     if let Some(task) = around {
         graph = graph.around(task.id.as_str(), direction);
     }

@@ -318,8 +318,11 @@ fn reasons_line<W: AsRef<str>>(task: &Task<W>, report: &TaskReport, width: Optio
     } else {
         text.style(YELLOW, reasons_of(&report.reasons, &report.id))
     };
-    let title = clip(task.title.as_ref(), width.map(|width| width / 2));
-    text.plain("  ").style(DIM, title)
+    let text = text.plain("  ");
+    // Half a line, where the reason takes more than the rest.
+    let left = width.map(|width| width.saturating_sub(text.len()).max(width / 2));
+    let title = clip(task.title.as_ref(), left);
+    text.style(DIM, title)
 }
 
 fn validate(context: &Context) -> Result<Exit, CliError> {

@@ -213,28 +213,26 @@ fn figures(stats: &Stats) -> Text {
     for share in &stats.tag_breakdown {
         let lately = stats.velocity.by_tag.iter().find(|group| group.key == share.tag);
         let took = stats.slow_groups.by_tag.iter().find(|group| group.key == share.tag);
-        text = text.line().style(BOLD, &share.tag).plain(format_args!(": {}", share.count));
-        text = text.append(&group(lately, took));
+        let parts = [vec![counted(share.count, "task")], group(lately, took)].concat();
+        text = text.line().style(BOLD, &share.tag).plain(": ").plain(parts.join(", "));
     }
     for took in &stats.slow_groups.by_runner {
         let lately = stats.velocity.by_runner.iter().find(|group| group.key == took.key);
-        text = text.line().style(BOLD, &took.key).plain(format_args!(": {}", took.count));
-        text = text.append(&group(lately, Some(took)));
+        let parts = group(lately, Some(took)).join(", ");
+        text = text.line().style(BOLD, &took.key).plain(": ").plain(parts);
     }
     text
 }
 
-fn group(lately: Option<&Velocity>, took: Option<&Slow>) -> Text {
-    let mut text = Text::new();
-    if let Some(Velocity { last_7_days, last_30_days, .. }) = lately {
-        text = text.plain(format_args!(
-            ", {last_7_days} finished in the last 7 days, {last_30_days} in 30"
-        ));
-    }
-    if let Some(Slow { median_seconds, .. }) = took {
-        text = text.plain(format_args!(", median work {}", span(*median_seconds)));
-    }
-    text
+/// What is known of the tasks with a tag or of a runner.
+fn group(lately: Option<&Velocity>, took: Option<&Slow>) -> Vec<String> {
+    let lately = lately.map(|Velocity { last_7_days, last_30_days, .. }| {
+        format!("{last_7_days} finished in the last 7 days, {last_30_days} in 30")
+    });
+    let took = took.map(|Slow { median_seconds, count, .. }| {
+        format!("median work {} ({} measured)", span(*median_seconds), counted(*count, "task"))
+    });
+    lately.into_iter().chain(took).collect()
 }
 
 /// The tasks of both files.

@@ -29,7 +29,7 @@ pub(crate) fn add(context: &Context, args: &TaskAddArgs) -> Result<Exit, CliErro
         request: texts.read_some(args.request.as_deref())?,
         evidence: texts.read_all(&args.evidence)?,
         plan: texts.read_all(&args.plan)?,
-        notes: texts.read_all(&args.notes)?,
+        notes: texts.notes(&args.notes)?,
     };
     let added = project.change(context, |edit| {
         let id = edit.next_id(&project.files.rules.ids)?;
@@ -122,8 +122,9 @@ fn task(id: TaskId, args: &TaskAddArgs, long: Long) -> Task {
         status: args.status,
         description,
         priority: args.priority,
-        tags: args.tags.clone(),
-        scope: args.scope.clone(),
+        // `a,,b` has two.
+        tags: args.tags.iter().filter(|tag| !tag.is_empty()).cloned().collect(),
+        scope: args.scope.iter().filter(|path| !path.is_empty()).cloned().collect(),
         evidence,
         plan,
         notes,

@@ -104,7 +104,7 @@ fn picked(context: &Context, project: &Project, pick: &PickArgs) -> Result<Vec<S
         .collect();
     // Asked for again, it has made them pass no longer.
     if ids.is_empty() && !project.files.is_answered(&context.terms())? {
-        return Err(CliError::new(ErrorKind::NotFound, "no task passes the filters"));
+        context.ui.say("No task passes the filters.");
     }
     Ok(ids)
 }

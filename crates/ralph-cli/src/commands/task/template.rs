@@ -1,6 +1,7 @@
 //! `ralph task template list|show` and `ralph task from template`.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use ralph_git::{GitEnv, Head, Repo};
 use ralph_process::Cancel;
@@ -25,7 +26,10 @@ pub(crate) fn template(context: &Context, args: &TemplateArgs) -> Result<Exit, C
             context.ui.print_json(&Shown { schema, template: &template })?;
         }
         TemplateCommand::List => {
-            let templates = all(&project)?;
+            let Templates { usable: templates, bad } = all(&project)?;
+            for (_, error) in bad {
+                context.ui.warn(error.chain().join(": "));
+            }
             if context.ui.wants_json() {
                 let rev = project::revision(&project.queue()?);
                 let list = List::all(Schema::v1("template-list"), rev, &templates);
@@ -119,39 +123,55 @@ fn variables(
     variables
 }
 
+/// The templates of a project, and those of its own that are none, by name.
+struct Templates {
+    usable: Vec<Template>,
+    bad: Vec<(String, CliError)>,
+}
+
 /// The project's own come first, and hide built-in ones of the same name.
-fn all(project: &Project) -> Result<Vec<Template>, CliError> {
+fn all(project: &Project) -> Result<Templates, CliError> {
     let directory = project.root.join(RALPH_DIR).join("templates");
-    let mut templates = Vec::new();
+    let (mut usable, mut bad) = (Vec::new(), Vec::new());
     if directory.is_dir() {
         for entry in fs_err::read_dir(&directory)? {
             let path = entry?.path();
             let name = path.file_stem().map(|name| name.to_string_lossy().into_owned());
             if let (Some(name), true) = (name, path.extension().is_some_and(|it| it == "json")) {
-                let text = fs_err::read_to_string(&path)?;
-                let template = Template::parse(&name, &text);
-                templates.push(
-                    template.map_err(|error| CliError::new(ErrorKind::Invalid, error).at(path))?,
-                );
+                match own(&name, &path) {
+                    Ok(template) => usable.push(template),
+                    Err(error) => bad.push((name, error.at(path))),
+                }
             }
         }
     }
-    templates.sort_by(|a, b| a.name.cmp(&b.name));
+    usable.sort_by(|a, b| a.name.cmp(&b.name));
+    bad.sort_by(|(a, _), (b, _)| a.cmp(b));
     for template in templates::built_in() {
-        if !templates.iter().any(|own| own.name == template.name) {
-            templates.push(template);
+        let is_own = usable.iter().any(|own| own.name == template.name)
+            || bad.iter().any(|(name, _)| *name == template.name);
+        if !is_own {
+            usable.push(template);
         }
     }
-    Ok(templates)
+    Ok(Templates { usable, bad })
+}
+
+fn own(name: &str, path: &Path) -> Result<Template, CliError> {
+    let text = fs_err::read_to_string(path)?;
+    Template::parse(name, &text).map_err(|error| CliError::new(ErrorKind::Invalid, error))
 }
 
 fn find(project: &Project, name: &str) -> Result<Template, CliError> {
-    let templates = all(project)?;
-    let names: Vec<&str> = templates.iter().map(|template| template.name.as_str()).collect();
+    let Templates { usable, bad } = all(project)?;
+    if let Some((_, error)) = bad.into_iter().find(|(bad, _)| bad == name) {
+        return Err(error);
+    }
+    let names: Vec<&str> = usable.iter().map(|template| template.name.as_str()).collect();
     let error = CliError::new(ErrorKind::NotFound, format!("there is no template `{name}`"));
     let error = match similar::get_close_matches(name, &names, 3, 0.6).as_slice() {
         [] => error.hint("`ralph task template list` shows them."),
         similar => error.hint(format!("Did you mean `{}`?", similar.join("`, `"))),
     };
-    templates.into_iter().find(|template| template.name == name).ok_or(error)
+    usable.into_iter().find(|template| template.name == name).ok_or(error)
 }
