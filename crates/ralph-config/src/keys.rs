@@ -35,6 +35,8 @@ const APPROVAL: Kind = Word(&["default", "auto_edits", "yolo", "safe"]);
 const TRISTATE: Kind = Word(&["default", "enabled", "disabled"]);
 const POLICY: Kind = Word(&["ignore", "warn", "error"]);
 const EVER: u64 = u32::MAX as u64;
+/// An hour.
+pub(crate) const MOST_MILLIS: u64 = 3_600_000;
 
 /// Key, kind, default as JSON (empty: none). `*` stands for any one name.
 ///
@@ -317,7 +319,7 @@ impl Kind {
                     && !is_shell_line(all)
             }),
             Millis => value.as_array().is_some_and(|all| {
-                !all.is_empty() && all.iter().all(|n| n.as_u64().is_some_and(|n| n <= 3_600_000))
+                !all.is_empty() && all.iter().all(|n| n.as_u64().is_some_and(|n| n <= MOST_MILLIS))
             }),
             Any => true,
         };
@@ -340,7 +342,7 @@ impl std::fmt::Display for Kind {
             Argv => f.write_str(
                 "a program and its arguments, each a text of its own, without a shell's `-c`",
             ),
-            Millis => f.write_str("a list of at least one whole number from 0 to 3600000"),
+            Millis => write!(f, "a list of at least one whole number from 0 to {MOST_MILLIS}"),
             Any => f.write_str("anything"),
         }
     }

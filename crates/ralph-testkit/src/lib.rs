@@ -30,6 +30,7 @@ pub mod golden;
 mod process;
 mod repo;
 mod sandbox;
+pub mod schema;
 mod signals;
 mod wait;
 
