@@ -143,17 +143,14 @@ pub fn read(text: &str, separator: Separator, others: OtherColumns) -> Result<Ba
     let rows = records.iter().zip(ends).map(|(record, end)| {
         let line = record.position().and_then(|position| line(text, &lines, position));
         let as_written = start(record).zip(end).and_then(|(start, end)| text.get(start..end));
-        let mut problems: Vec<String> =
-            as_written.and_then(|row| misquoted(row, separator)).into_iter().collect();
-        problems.extend(misfit(record.len(), columns.len()));
-        if problems.is_empty() {
+        let problem = as_written.and_then(|row| misquoted(row, separator));
+        let Some(problem) = problem.or_else(|| misfit(record.len(), columns.len())) else {
             return Cells { line, ..read_row(&columns, record) };
-        }
+        };
         // Which cells are whole nobody knows; the first ones at least say what is meant.
         let mut cells = read_row(&columns, record);
         cells.fields.retain(|name, _| ["id", "title"].contains(&name.as_str()));
-        let problems = problems.into_iter().map(|message| RowProblem::new(None, message));
-        Cells { line, fields: cells.fields, problems: problems.collect() }
+        Cells { line, fields: cells.fields, problems: vec![RowProblem::new(None, problem)] }
     });
     Ok(Batch::from_fields(rows))
 }
@@ -204,7 +201,7 @@ fn misfit(cells: usize, columns: usize) -> Option<String> {
         Ordering::Less => "cells are missing, if only empty ones",
         Ordering::Greater => "a cell that has a separator in it stands in quotation marks",
     };
-    Some(format!("the row has {cells} cells and the table {columns} columns: {likely}"))
+    Some(format!("the cells of the row are {cells}, the columns of the table {columns}: {likely}"))
 }
 
 /// The line that a row begins on. The place of one that the reader tells is that behind the end of

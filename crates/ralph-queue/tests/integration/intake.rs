@@ -271,10 +271,10 @@ fn a_row_with_too_few_or_too_many_cells_is_named_with_what_is_likely() {
     assert_eq!(
         told,
         [
-            "number 1 (`RQ-1`, line 2): the row has 2 cells and the table 3 columns: cells are \
-             missing, if only empty ones",
-            "number 2 (`RQ-2`, line 3): the row has 4 cells and the table 3 columns: a cell that \
-             has a separator in it stands in quotation marks",
+            "number 1 (`RQ-1`, line 2): the cells of the row are 2, the columns of the table 3: \
+             cells are missing, if only empty ones",
+            "number 2 (`RQ-2`, line 3): the cells of the row are 4, the columns of the table 3: a \
+             cell that has a separator in it stands in quotation marks",
         ]
     );
     assert_eq!(batch.rows[0].line, Some(5));
