@@ -13,7 +13,7 @@ use crate::args::{PartArgs, ReadyArgs};
 use crate::context::Context;
 use crate::error::{CliError, Exit};
 use crate::project::{self, Project};
-use crate::render::envelope::{Budget, Cut, List, Schema, Title};
+use crate::render::envelope::{AsMade, Budget, Cut, List, Schema, Title};
 use crate::render::room::Room;
 use crate::render::task;
 use crate::standing;
@@ -92,14 +92,14 @@ struct Other<'a> {
 }
 
 #[derive(Serialize)]
-struct Document<'a> {
+struct Document<'a, O: Serialize> {
     #[serde(flatten)]
     list: List<&'a [Item<'a>]>,
     /// How many cannot start.
     others_total: usize,
     /// Some of them were cut; more tokens show them.
     others_truncated: bool,
-    others: Vec<Other<'a>>,
+    others: O,
 }
 
 fn print_json(
@@ -114,17 +114,22 @@ fn print_json(
     let mut budget = whole;
     let key = |index: usize| items[index].id.to_string();
     let cut = Cut::new(&items, part.cursor.as_deref(), &mut budget, key)?;
-    let others = queue.look_at(ready.others.iter().map(|(task, _)| *task));
-    let others = others.zip(&ready.others).map(|((_, task), (_, reasons))| Other {
-        id: task.id,
-        title: Title::within(task.title, whole),
-        reasons,
-    });
-    let others: Vec<Other<'_>> = others.take_while(|other| budget.takes(other)).collect();
+    let others = || {
+        let tasks = queue.look_at(ready.others.iter().map(|(task, _)| *task));
+        tasks.zip(&ready.others).map(|((_, task), (_, reasons))| Other {
+            id: task.id,
+            title: Title::within(task.title, whole),
+            reasons,
+        })
+    };
+    let fitting = match part.max_tokens {
+        None => ready.others.len(),
+        Some(_) => others().take_while(|other| budget.takes(other)).count(),
+    };
     context.ui.print_json(&Document {
         list: List::part(Schema::v1("queue-ready"), project::revision(queue), &items, &cut),
         others_total: ready.others.len(),
-        others_truncated: others.len() < ready.others.len(),
-        others,
+        others_truncated: fitting < ready.others.len(),
+        others: AsMade::new(others().take(fitting)),
     })
 }
