@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::Parser as _;
+use clap::{ColorChoice, CommandFactory as _, FromArgMatches as _};
 use tracing_subscriber::EnvFilter;
 
 use crate::args::{Cli, CliSpecArgs, Command, SpecFormat};
@@ -17,7 +17,7 @@ pub(crate) fn run(world: World, arguments: Vec<OsString>) -> ExitCode {
     let wants_json = arguments.iter().take_while(|arg| *arg != "--").any(|arg| arg == "--json");
     // clap repeats words as they are.
     let is_plain = !arguments.iter().any(|arg| ui::is_hazardous(&arg.to_string_lossy()));
-    let cli = match Cli::try_parse_from(arguments) {
+    let cli = match parse(arguments) {
         Ok(cli) => cli,
         Err(error) if wants_json && error.use_stderr() => {
             return Ui::plain(true).finish(Err(usage(&error)));
@@ -38,6 +38,31 @@ pub(crate) fn run(world: World, arguments: Vec<OsString>) -> ExitCode {
     context.heed(&format!("{command:?}"));
     let result = dispatch(&context, &command);
     context.ui.finish(result)
+}
+
+/// Help and usage errors come from clap, which has not read the arguments then: when they are to be
+/// coloured is looked for.
+fn parse(arguments: Vec<OsString>) -> Result<Cli, clap::Error> {
+    let mut command = Cli::command().color(color(&arguments));
+    let mut matches = command.try_get_matches_from_mut(arguments)?;
+    Cli::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command))
+}
+
+fn color(arguments: &[OsString]) -> ColorChoice {
+    let mut choice = ColorChoice::Auto;
+    let words = arguments.iter().take_while(|word| *word != "--");
+    let mut words = words.map(|word| word.to_string_lossy());
+    while let Some(word) = words.next() {
+        let when = match word.strip_prefix("--color") {
+            _ if word == "--no-color" => return ColorChoice::Never,
+            Some("") => words.next().unwrap_or_default(),
+            Some(rest) => rest.strip_prefix('=').unwrap_or_default().to_owned().into(),
+            None => continue,
+        };
+        // What it cannot be is told as ever.
+        choice = when.parse().unwrap_or(choice);
+    }
+    choice
 }
 
 fn dispatch(context: &Context, command: &Command) -> Result<ExitCode, CliError> {

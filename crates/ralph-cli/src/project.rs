@@ -144,11 +144,7 @@ impl Project {
         change: impl FnOnce(&mut Edit<'_>) -> Result<R, EditError>,
     ) -> Result<Edited<R>, UpdateError<Refusal>> {
         let now = context.clock.now();
-        let guarded = |edit: &mut Edit<'_>| {
-            let value = change(edit).map_err(Refusal::Edit)?;
-            self.may_change(context, &edit.touched(), now).map_err(Refusal::Claim)?;
-            Ok(value)
-        };
+        let guarded = self.guarded(context, now, change);
         let edited = self.files.edit_on(now, &context.terms(), guarded)?;
         self.saved(context, edited).map_err(|error| UpdateError::Refused(Refusal::Claim(error)))
     }
@@ -159,19 +155,52 @@ impl Project {
         context: &Context,
         change: impl FnOnce(&mut Edit<'_>) -> Result<R, EditError>,
     ) -> Result<Previewed<R>, UpdateError<Refusal>> {
-        let change = |edit: &mut Edit<'_>| change(edit).map_err(Refusal::Edit);
-        self.files.preview(context.clock.now(), change)
+        let now = context.clock.now();
+        self.files.preview_on(now, &context.terms(), self.guarded(context, now, change))
+    }
+
+    /// A change that may be made to the tasks that it touches.
+    fn guarded<R>(
+        &self,
+        context: &Context,
+        now: Timestamp,
+        change: impl FnOnce(&mut Edit<'_>) -> Result<R, EditError>,
+    ) -> impl FnOnce(&mut Edit<'_>) -> Result<R, Refusal> {
+        move |edit| {
+            let value = change(edit).map_err(Refusal::Edit)?;
+            self.may_change(context, &edit.touched(), now).map_err(Refusal::Claim)?;
+            Ok(value)
+        }
     }
 
     /// Takes back an edit or an undo, as [`QueueFiles::undo`].
     pub(crate) fn undo(&self, context: &Context, which: Which) -> Result<Edited<u64>, CliError> {
         let now = context.clock.now();
-        let permit = |edit: &Operation, touched: &[Touched]| {
-            self.may_undo(edit, touched, now).map_err(Refusal::Claim)?;
-            self.may_change(context, touched, now).map_err(Refusal::Claim)
-        };
+        let permit = self.undo_permit(context, now);
         let undone = self.files.undo(now, which, &context.terms(), permit);
         self.saved(context, undone.map_err(|error| self.not_undone(context, which, error))?)
+    }
+
+    /// What [`Self::undo`] would do.
+    pub(crate) fn preview_undo(
+        &self,
+        context: &Context,
+        which: Which,
+    ) -> Result<Previewed<u64>, CliError> {
+        let permit = self.undo_permit(context, context.clock.now());
+        let shown = self.files.preview_undo(which, &context.terms(), permit);
+        shown.map_err(|error| self.not_undone(context, which, error))
+    }
+
+    fn undo_permit(
+        &self,
+        context: &Context,
+        now: Timestamp,
+    ) -> impl FnOnce(&Operation, &[Touched]) -> Result<(), Refusal> {
+        move |edit, touched| {
+            self.may_undo(edit, touched, now).map_err(Refusal::Claim)?;
+            self.may_change(context, touched, now).map_err(Refusal::Claim)
+        }
     }
 
     /// Whether it leaves no task claimed that is put back, and none begun that nobody has.
@@ -265,7 +294,7 @@ impl Project {
 
     /// The refusal of an undo. Where a merge or a person changed what it would change back, no undo
     /// of a later operation helps: it says what does, and which one can be taken back.
-    pub(crate) fn not_taken_back(&self, error: UndoError) -> CliError {
+    fn not_taken_back(&self, error: UndoError) -> CliError {
         let UndoError::ChangedSince { id, .. } = &error else { return error.into() };
         let operations = self.operations().unwrap_or_default();
         let made = journal::Standing::Made;
@@ -284,7 +313,8 @@ impl Project {
             |it: &&Operation| it.id < own.id && it.undoes.is_none() && it.origin == Origin::Asked;
         let can_be = |it: &&Operation| {
             let which = Which { direction: Direction::Undo, id: Some(it.id), force: false };
-            self.files.preview_undo(which).is_ok()
+            let permit = |_: &Operation, _: &[Touched]| Ok::<_, UndoError>(());
+            self.files.preview_undo(which, &Terms::default(), permit).is_ok()
         };
         let earlier: Vec<&Operation> = standing().filter(is_earlier).collect();
         let rest = match earlier.into_iter().rev().take(TRIED).find(can_be) {
@@ -296,6 +326,13 @@ impl Project {
             None => "`ralph undo --list` shows the others.".to_owned(),
         };
         let id = &task.id;
+        if own.tasks.iter().all(|task| task.fate == Fate::Added) {
+            let ids: Vec<&str> = own.tasks.iter().map(|task| task.id.as_str()).collect();
+            return CliError::from(error).instead(format!(
+                "`ralph task batch delete {}` removes what it added. {rest}",
+                ids.join(" ")
+            ));
+        }
         CliError::from(error).instead(format!(
             "A merge or a change by hand came after it: `ralph task show {id}` shows what there is \
              now, `ralph task edit` changes it. {rest}"
@@ -345,10 +382,14 @@ impl Project {
     pub(crate) fn preview_settled(
         &self,
         context: &Context,
+        terms: &Terms,
         asked: &[(Place, Undecided)],
         side: Take,
     ) -> Result<Previewed<()>, CliError> {
-        self.files.preview_settle(context.clock.now(), asked, side).map_err(not_settled)
+        let now = context.clock.now();
+        let permit = |touched: &[Touched]| self.may_change(context, touched, now);
+        let shown = self.files.preview_settle(now, terms, (asked, side), permit);
+        shown.map_err(not_settled)
     }
 
     fn saved<R>(&self, context: &Context, edited: Edited<R>) -> Result<Edited<R>, CliError> {

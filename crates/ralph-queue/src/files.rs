@@ -58,6 +58,19 @@ pub struct Terms {
     pub request: Option<RequestName>,
 }
 
+impl Terms {
+    /// Whether `queue` is the one that the caller has seen.
+    fn heed<E>(&self, queue: &Queue) -> Result<(), UpdateError<E>> {
+        let found = queue.revision();
+        match &self.if_rev {
+            Some(expected) if *expected != found => {
+                Err(UpdateError::Stale { expected: expected.clone(), found })
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
 /// A name for what a caller asks for, that says whether the same is asked for again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RequestName {
@@ -428,7 +441,17 @@ impl QueueFiles {
         now: Timestamp,
         change: impl FnOnce(&mut Edit<'_>) -> Result<R, E>,
     ) -> Result<Previewed<R>, UpdateError<E>> {
-        self.previewed(|before, high| self.edited(before, now, high, change))
+        self.preview_on(now, &Terms::default(), change)
+    }
+
+    /// What [`Self::edit_on`] would do, were it asked for the first time.
+    pub fn preview_on<R, E>(
+        &self,
+        now: Timestamp,
+        terms: &Terms,
+        change: impl FnOnce(&mut Edit<'_>) -> Result<R, E>,
+    ) -> Result<Previewed<R>, UpdateError<E>> {
+        self.previewed(terms, |before, high| self.edited(before, now, high, change))
     }
 
     /// The highest number of an id that any work tree of the repository has given, as far as it
@@ -448,12 +471,7 @@ impl QueueFiles {
         if let Some(edited) = locked.recall(terms)? {
             return Ok(edited);
         }
-        if let Some(expected) = &terms.if_rev {
-            let found = locked.before.revision();
-            if *expected != found {
-                return Err(UpdateError::Stale { expected: expected.clone(), found });
-            }
-        }
+        terms.heed(&locked.before)?;
         locked.commit(now, self.origin, change, |value| {
             let RequestName { id, fingerprint } = terms.request.clone()?;
             Some(Request { id, asked: fingerprint, reply: serde_json::to_value(value).ok()? })
@@ -462,9 +480,11 @@ impl QueueFiles {
 
     pub(crate) fn previewed<R, E>(
         &self,
+        terms: &Terms,
         change: impl FnOnce(&Queue, u64) -> Result<Proposal<R>, UpdateError<E>>,
     ) -> Result<Previewed<R>, UpdateError<E>> {
         let before = self.load_for(Reading::Checked).map_err(UpdateError::Load)?;
+        terms.heed(&before)?;
         let high = self.high_water().map_err(|error| UpdateError::IdMarks(error.into()))?;
         let Proposal { value, spliced, validity, mended, asked, .. } = change(&before, high)?;
         let Checked { tasks, errors } = self.check(&before, &spliced, validity)?;

@@ -314,16 +314,28 @@ impl QueueFiles {
         terms: &Terms,
         permit: impl FnOnce(&Operation, &[Touched]) -> Result<(), E>,
     ) -> Result<Edited<u64>, UpdateError<E>> {
-        self.transact(now, terms, |before, _| {
-            let (undone, edit) = self.taken_back(which, before)?;
-            permit(&edit, &undone.spliced.touched(before)).map_err(UpdateError::Refused)?;
-            Ok(undone)
-        })
+        self.transact(now, terms, |before, _| self.permitted(which, before, permit))
     }
 
     /// What [`Self::undo`] would do.
-    pub fn preview_undo(&self, which: Which) -> Result<Previewed<u64>, UpdateError<UndoError>> {
-        self.previewed(|before, _| Ok(self.taken_back(which, before)?.0))
+    pub fn preview_undo<E: From<UndoError>>(
+        &self,
+        which: Which,
+        terms: &Terms,
+        permit: impl FnOnce(&Operation, &[Touched]) -> Result<(), E>,
+    ) -> Result<Previewed<u64>, UpdateError<E>> {
+        self.previewed(terms, |before, _| self.permitted(which, before, permit))
+    }
+
+    fn permitted<E: From<UndoError>>(
+        &self,
+        which: Which,
+        before: &Queue,
+        permit: impl FnOnce(&Operation, &[Touched]) -> Result<(), E>,
+    ) -> Result<Proposal<u64>, UpdateError<E>> {
+        let (undone, edit) = self.taken_back(which, before)?;
+        permit(&edit, &undone.spliced.touched(before)).map_err(UpdateError::Refused)?;
+        Ok(undone)
     }
 
     /// The queue without an operation, and the edit that this is about.

@@ -99,25 +99,30 @@ impl QueueFiles {
         (asked, side): (&[(Place, Undecided)], Take),
         permit: impl FnOnce(&[Touched]) -> Result<(), E>,
     ) -> Result<Edited<()>, UpdateError<E>> {
-        self.transact(now, terms, |before, _| {
-            let spliced = settled(before, now, asked, side)?;
-            permit(&spliced.touched(before)).map_err(UpdateError::Refused)?;
-            Ok(Proposal { mended: Mended::healed(before), ..Proposal::new((), spliced) })
-        })
+        self.transact(now, terms, |before, _| permitted(before, now, (asked, side), permit))
     }
 
     /// What [`Self::settle`] would do.
-    pub fn preview_settle(
+    pub fn preview_settle<E: From<SettleError>>(
         &self,
         now: Timestamp,
-        asked: &[(Place, Undecided)],
-        side: Take,
-    ) -> Result<Previewed<()>, UpdateError<SettleError>> {
-        self.previewed(|before, _| {
-            let spliced = settled(before, now, asked, side)?;
-            Ok(Proposal { mended: Mended::healed(before), ..Proposal::new((), spliced) })
-        })
+        terms: &Terms,
+        (asked, side): (&[(Place, Undecided)], Take),
+        permit: impl FnOnce(&[Touched]) -> Result<(), E>,
+    ) -> Result<Previewed<()>, UpdateError<E>> {
+        self.previewed(terms, |before, _| permitted(before, now, (asked, side), permit))
     }
+}
+
+fn permitted<E: From<SettleError>>(
+    before: &Queue,
+    now: Timestamp,
+    (asked, side): (&[(Place, Undecided)], Take),
+    permit: impl FnOnce(&[Touched]) -> Result<(), E>,
+) -> Result<Proposal<()>, UpdateError<E>> {
+    let spliced = settled(before, now, asked, side)?;
+    permit(&spliced.touched(before)).map_err(UpdateError::Refused)?;
+    Ok(Proposal { mended: Mended::healed(before), ..Proposal::new((), spliced) })
 }
 
 /// Both files with the values of one side in those places.

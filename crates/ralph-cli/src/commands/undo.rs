@@ -1,6 +1,5 @@
 //! `ralph undo` and `ralph redo`.
 
-use ralph_queue::UpdateError;
 use ralph_queue::journal::{Direction, Operation, Origin, Standing, Which};
 use ralph_state::journal::BadLine;
 use serde::Serialize;
@@ -35,11 +34,7 @@ fn take_back(
     let project = Project::open(context, command)?;
     let which = Which { direction, id: args.id, force: context.global.force };
     let taken_back = if args.dry_run {
-        let shown = project.files.preview_undo(which).map_err(|error| match error {
-            UpdateError::Load(error) => project.load_error(error),
-            UpdateError::Refused(error) => project.not_taken_back(error),
-            error => error.into(),
-        });
+        let shown = project.preview_undo(context, which);
         shown.map(|shown| (shown.value, Report::shown(&project, shown)))
     } else {
         project.undo(context, which).map(|made| (made.value, Report::made(made)))

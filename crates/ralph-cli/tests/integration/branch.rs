@@ -677,3 +677,15 @@ fn git_runs_a_program_that_is_there_or_leaves_markers() {
     assert_eq!(desk.sh("PATH=\"$PWD/old:$PATH\" git merge -q --no-edit other").code, Some(1));
     assert!(markers());
 }
+
+#[test]
+fn a_dry_run_leaves_no_lock_behind() {
+    let desk = Desk::new();
+    desk.git(&["add", "-A"]);
+    desk.git(&["commit", "-qm", "start"]);
+    desk.sh("rm -rf .ralph/cache .ralph/.queue.jsonc.lock").success();
+    desk.ralph(&["queue", "resolve", "--dry-run"]).success();
+    desk.ralph(&["run", "parallel", "recover", "--dry-run"]).success();
+    let locks = desk.sh("find .ralph -name '*.lock'");
+    assert_eq!(locks.success().stdout, "");
+}

@@ -221,6 +221,44 @@ fn an_end_that_is_undone_is_no_end_for_what_waits() {
 }
 
 #[test]
+fn a_dry_run_is_refused_as_the_change_would_be() {
+    let desk = desk();
+    let (id, token) = claim(&desk, &["--id", "RQ-0001"]);
+    desk.write("new.csv", "title\nnew\n");
+    let before = desk.read(".ralph/queue.jsonc");
+    for args in
+        [&["task", "edit", "title", "x", &id][..], &["task", "batch", "delete", &id], &["undo"]]
+    {
+        for tail in [&[][..], &["--dry-run"]] {
+            assert_eq!(desk.error(&[args, tail].concat(), 4)["code"], "busy", "{args:?}");
+        }
+        desk.ralph(&[args, &["--dry-run", "--claim", &token]].concat()).success();
+    }
+    for args in [
+        &["task", "edit", "title", "x", "RQ-0002"][..],
+        &["undo", "--claim", &token],
+        &["queue", "archive"],
+        &["queue", "import", "--format", "csv", "--input", "new.csv"],
+    ] {
+        for tail in [&["--if-rev", "0"][..], &["--if-rev", "0", "--dry-run"]] {
+            let error = desk.error(&[args, tail].concat(), 4);
+            assert!(error["message"].as_str().expect("text").contains("not `0`"), "{error}");
+        }
+    }
+    assert_eq!(desk.read(".ralph/queue.jsonc"), before);
+}
+
+#[test]
+fn a_deletion_that_is_undone_leaves_the_task_claimed() {
+    let desk = desk();
+    let (id, token) = claim(&desk, &[]);
+    desk.ralph(&["task", "batch", "delete", &id, "--claim", &token]).success();
+    desk.ralph(&["undo"]).success();
+    assert_eq!(desk.error(&["task", "done", &id], 4)["code"], "busy");
+    assert_eq!(desk.json(&["queue", "claim", "--claim", &token])["task"]["id"], id.as_str());
+}
+
+#[test]
 fn an_end_that_git_takes_back_is_no_end_any_more() {
     for end in [&["task", "done"][..], &["task", "batch", "delete"]] {
         let desk = desk();

@@ -42,6 +42,14 @@ fn colour_is_for_terminals_or_when_asked_for() {
     assert!(!list(&[]).contains('\u{1b}'));
     assert!(list(&["--color", "always"]).contains("\u{1b}[1mRQ-0001\u{1b}[0m"));
     assert!(!list(&["--color", "always", "--no-color"]).contains('\u{1b}'));
+    for asked in [&["--help"][..], &["queue", "--no-such-option"]] {
+        let colored = |color: &[&str]| {
+            let ran = desk.ralph(&[color, asked].concat());
+            (ran.stdout + &ran.stderr).contains('\u{1b}')
+        };
+        assert!(colored(&["--color", "always"]) && colored(&["--color=always"]));
+        assert!(!colored(&["--color", "never"]) && !colored(&["--color=always", "--no-color"]));
+    }
     let ran = desk.ralph(&["task", "show", "x", "--color", "always"]);
     assert!(ran.exited(2).stderr.contains("\u{1b}[1m\u{1b}[31merror:\u{1b}[0m"), "{ran}");
 }

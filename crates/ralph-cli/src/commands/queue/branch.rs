@@ -231,7 +231,8 @@ pub(crate) fn resolve(context: &Context, args: &ResolveArgs) -> Result<Exit, Cli
     let mut terms = context.terms();
     let unmarked = {
         let files = &project.files;
-        let _lock = FileLock::acquire(&files.lock_path(), &files.holder, files.lock_wait)?;
+        let lock = || FileLock::acquire(&files.lock_path(), &files.holder, files.lock_wait);
+        let _lock = if args.dry_run { None } else { Some(lock()?) };
         let unmarked = unmarked(context, &project)?;
         refuse(context, &project, args, (&terms, &unmarked))?;
         for file in unmarked.iter().filter(|_| !args.dry_run) {
@@ -323,8 +324,8 @@ fn refuse(
         return Ok(());
     }
     let queue = with_unmarked(project, unmarked)?;
-    if let Some(expected) = terms.if_rev.as_ref().filter(|_| !args.dry_run) {
-        if let Some(file) = unmarked.first() {
+    if let Some(expected) = &terms.if_rev {
+        if let Some(file) = unmarked.first().filter(|_| !args.dry_run) {
             let path = file.in_git.name.display();
             let message = format!("`{path}` holds conflict markers: the queue has no revision");
             return Err(CliError::new(ErrorKind::Conflict, message).hint(
@@ -332,7 +333,7 @@ fn refuse(
             ));
         }
         let found = queue.revision();
-        if *expected != found {
+        if *expected != found && unmarked.is_empty() {
             let stale = UpdateError::Stale { expected: expected.clone(), found };
             return Err(CliError::from(stale as UpdateError<CliError>));
         }
@@ -426,7 +427,7 @@ fn foresee(
     only_of(project, &queue, &mut asked, tasks)?;
     let places: Vec<(Place, Undecided)> =
         asked.into_iter().map(|open| (open.place, open.undecided)).collect();
-    let previewed = project.preview_settled(context, &places, side.into())?;
+    let previewed = project.preview_settled(context, &context.terms(), &places, side.into())?;
     Report::shown(project, previewed).tell(context)
 }
 

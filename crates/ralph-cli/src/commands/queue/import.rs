@@ -3,7 +3,6 @@
 use ralph_queue::intake::{Added, BadRow, Batch, GivenIds, Row, RowProblem};
 use ralph_queue::table::{self, OtherColumns, Separator, TableError};
 use ralph_queue::{Edit, Position, Previewed};
-use ralph_state::Clock as _;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -42,7 +41,7 @@ pub(crate) fn import(context: &Context, args: &ImportArgs) -> Result<Exit, CliEr
         |edit: &mut Edit<'_>| batch.add(edit, given, &project.files.rules.ids, &Position::Back);
     let (added, mended, errors) = if args.dry_run {
         let Previewed { value, mended, errors, .. } =
-            project.files.preview(context.clock.now(), change)?;
+            project.preview(context, change).map_err(|error| project.refused(error))?;
         (value, mended, errors)
     } else {
         let made = project.change(context, change).map_err(|error| project.refused(error))?;

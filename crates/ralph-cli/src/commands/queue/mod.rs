@@ -18,7 +18,7 @@ use ralph_loop::{ending, living};
 use ralph_queue::document::Reading;
 use ralph_queue::runnability::{DoingFirst, Drafts, Reason, Report, Selected, Summary, TaskReport};
 use ralph_queue::stats::Estimates;
-use ralph_queue::{Listed, LoadError, Place, Problem, Queue, Severity, Status, Task};
+use ralph_queue::{LoadError, Place, Problem, Queue, Severity, Status, Task};
 use ralph_state::file::{Durability, is_locked, replace};
 use ralph_state::{Clock as _, TaskId, Timestamp};
 use serde::Serialize;
@@ -397,7 +397,8 @@ const MEND: &str = "ralph queue repair --dry-run";
 /// Whether `queue repair` would leave fewer errors than there are.
 fn can_mend(context: &Context, project: &Project, errors: usize) -> bool {
     let rules = &project.files.rules;
-    let Ok(mended) = project.preview(context, |edit| edit.repair(rules)) else { return false };
+    let mended = project.files.preview(context.clock.now(), |edit| edit.repair(rules));
+    let Ok(mended) = mended else { return false };
     let left = mended.after.validate(rules);
     left.iter().filter(|problem| problem.severity == Severity::Error).count() < errors
 }
@@ -432,10 +433,8 @@ fn row(project: &Project, problem: &Problem) -> serde_json::Value {
 fn archive(context: &Context, args: &ArchiveArgs) -> Result<Exit, CliError> {
     let project = Project::open(context, "ralph queue archive")?;
     let moved: Vec<TaskId> = if args.dry_run {
-        let queue = project.queue()?;
-        let is_finished = |listed: &Listed<'_>| listed.status().is_terminal();
-        let finished = queue.list(Place::Queue).filter(is_finished);
-        finished.map(|listed| listed.task().id.clone()).collect()
+        let shown = project.preview(context, |edit| Ok(edit.archive()));
+        shown.map_err(|error| project.refused(error))?.value
     } else {
         project.edit(context, |edit| Ok(edit.archive()))?
     };

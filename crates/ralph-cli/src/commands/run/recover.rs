@@ -24,7 +24,12 @@ pub(super) fn recover(context: &Context, args: &RecoverArgs) -> Result<Exit, Cli
     let repo = context.repo(&project.root)?;
     let layout = Layout::new(repo.root());
     // A run knows better than what can be found beside it.
-    let _run = coordinator::run_lock_of(&layout, &project.files)?;
+    let _run = if args.dry_run {
+        coordinator::no_run_is_active(&layout, &project.files)?;
+        None
+    } else {
+        Some(coordinator::run_lock_of(&layout, &project.files)?)
+    };
     let store = ralph_loop::project::store(&layout, &project.files.holder);
     let queue = project.queue()?;
     let path = context.env.get("PATH").map(OsString::from);
