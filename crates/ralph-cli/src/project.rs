@@ -857,7 +857,24 @@ pub(crate) fn renamed(old: impl std::fmt::Display, new: impl std::fmt::Display) 
     error.hint(format!("Rename it, then repeat the command: `git mv {old} {new}` (or `mv`)."))
 }
 
+/// That the user stands in a repository of git that has no files to work on.
+pub(crate) fn bare(directory: &Path) -> Option<CliError> {
+    let is_bare = |dir: &&Path| {
+        dir.join("HEAD").is_file() && dir.join("objects").is_dir() && dir.join("refs").is_dir()
+    };
+    let bare = directory.ancestors().find(is_bare)?;
+    let message = format!("`{}` is a bare repository", bare.display());
+    Some(
+        CliError::new(ErrorKind::NotARepository, message)
+            .hint("Run Ralph in a clone of it.")
+            .at(bare),
+    )
+}
+
 fn no_project(directory: &Path) -> CliError {
+    if let Some(bare) = bare(directory) {
+        return bare;
+    }
     CliError::new(
         ErrorKind::NotARepository,
         format!("neither `{}` nor a directory above it is a repository", directory.display()),

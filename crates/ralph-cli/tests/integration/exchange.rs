@@ -86,7 +86,9 @@ fn an_export_does_not_take_the_place_of_the_queue() {
         assert!(!desk.path(".ralph/done.jsonc").exists());
     }
     let other = ["queue", "export", "--output", ".ralph/tasks/all.csv"];
-    desk.ralph(&other).success();
+    let told = desk.ralph(&other).success().stderr.clone();
+    assert!(told.starts_with("Made the directory `.ralph/tasks`.\n"), "{told}");
+    assert!(!desk.ralph(&other).success().stderr.contains("Made"));
     assert!(desk.read(".ralph/tasks/all.csv").contains("one"));
 }
 

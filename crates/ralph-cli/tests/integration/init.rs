@@ -139,6 +139,30 @@ fn texts(list: &[&str]) -> Vec<String> {
 }
 
 #[test]
+fn a_queue_that_cannot_be_read_is_not_in_place() {
+    let desk = Desk::new();
+    desk.write(".ralph/queue.jsonc", "{bad");
+    let check = desk.ralph(&["init", "--check"]);
+    assert!(check.exited(1).stderr.contains("`.ralph/queue.jsonc` cannot be read"), "{check}");
+    assert_eq!(desk.json(&["init"])["warnings"].as_array().map(Vec::len), Some(1));
+    assert!(!desk.ralph(&["init"]).success().stderr.contains("Everything"));
+    assert_eq!(desk.read(".ralph/queue.jsonc"), "{bad");
+}
+
+#[test]
+fn where_a_project_is_below_its_repository_or_in_a_bare_one_init_says_what_helps() {
+    let desk = Desk::new();
+    let below = desk.sh("mkdir -p sub/.ralph && cd sub && \"$RALPH\" init --non-interactive");
+    assert!(below.success().stderr.contains("git add .ralph .gitignore"), "{below}");
+    for command in ["init", "queue list"] {
+        let line = format!("cd .. && git init -q --bare b.git && cd b.git && \"$RALPH\" {command}");
+        let bare = desk.sh(&line);
+        assert!(bare.stderr.contains("is a bare repository"), "{bare}");
+        assert!(!bare.stderr.contains("git init"), "{bare}");
+    }
+}
+
+#[test]
 fn a_schema_that_is_none_and_a_queue_that_is_not_read_are_told_and_left() {
     let desk = Desk::new();
     let schema = ".ralph/schema/config.json";

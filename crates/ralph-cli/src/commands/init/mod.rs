@@ -67,12 +67,14 @@ fn repository(context: &Context) -> Result<PathBuf, CliError> {
     let root = project::find_root(&directory).map(Path::to_owned);
     let is_in_git = |root: &PathBuf| root.ancestors().any(|dir| dir.join(".git").exists());
     root.filter(is_in_git).ok_or_else(|| {
-        CliError::new(
-            ErrorKind::NotARepository,
-            format!("`{}` is not in a git repository", directory.display()),
-        )
-        .hint("Make one, then repeat the command: `git init`.")
-        .at(directory)
+        project::bare(&directory).unwrap_or_else(|| {
+            CliError::new(
+                ErrorKind::NotARepository,
+                format!("`{}` is not in a git repository", directory.display()),
+            )
+            .hint("Make one, then repeat the command: `git init`.")
+            .at(directory)
+        })
     })
 }
 
@@ -84,6 +86,8 @@ struct Plan {
     kept: Vec<PathBuf>,
     /// Schema files that are no JSON, and stay.
     broken: Vec<PathBuf>,
+    /// Queue files that cannot be read, and why. They stay.
+    unreadable: Vec<(PathBuf, String)>,
     gate: Option<Gate>,
     writes_config: bool,
 }
@@ -146,6 +150,7 @@ impl Plan {
             also_written: Vec::new(),
             kept,
             broken: Vec::new(),
+            unreadable: Vec::new(),
             gate,
             writes_config,
         };
@@ -157,7 +162,12 @@ impl Plan {
         for (path, bytes) in wanted {
             match read(&path)? {
                 None => plan.files.push(NewFile { path, bytes }),
-                Some(_) => plan.kept.push(path),
+                Some(found) => {
+                    if let (true, Err(why)) = ([queue, done].contains(&&path), is_queue(found)) {
+                        plan.unreadable.push((path.clone(), why));
+                    }
+                    plan.kept.push(path);
+                }
             }
         }
         for (path, state, bytes) in schema::files(root)? {
@@ -186,8 +196,18 @@ impl Plan {
             .iter()
             .map(|path| (format!("`{}` {}", shown(path), schema::BROKEN), schema::MEND_BROKEN));
         let strays = project::strays(root, queue).into_iter().map(|told| (told, project::STRAY));
-        broken.chain(strays).collect()
+        let unreadable = self.unreadable.iter().map(|(path, error)| {
+            let told = format!("`{}` cannot be read: {error}", shown(path));
+            (told, "`ralph queue validate` says where.")
+        });
+        broken.chain(unreadable).chain(strays).collect()
     }
+}
+
+/// That a queue file can be read, or why not.
+fn is_queue(bytes: Vec<u8>) -> Result<(), String> {
+    let text = String::from_utf8(bytes).map_err(|error| error.utf8_error().to_string())?;
+    Document::parse(text).map(drop).map_err(|error| error.to_string())
 }
 
 /// Whether the lines are missing that keep Ralph's own files out of commits.
@@ -234,7 +254,7 @@ fn report_check(
 ) -> Result<Exit, CliError> {
     let missing: Vec<&PathBuf> = plan.files.iter().map(|file| &file.path).collect();
     let warnings = plan.warnings(root, queue);
-    let is_complete = missing.is_empty() && plan.broken.is_empty();
+    let is_complete = missing.is_empty() && plan.broken.is_empty() && plan.unreadable.is_empty();
     if context.ui.wants_json() {
         context.ui.print_json(&json!({
             "schema": Schema::v1("init-check"),
@@ -334,8 +354,11 @@ fn report(context: &Context, root: &Path, outcome: &Outcome) -> Result<Exit, Cli
 
 /// What `ralph init` makes or changes and git has not got as it is.
 fn uncommitted(context: &Context, root: &Path) -> Vec<&'static str> {
-    let changes = context.repo(root).ok().and_then(|repo| repo.changes().ok()).unwrap_or_default();
     let mut names = vec![RALPH_DIR, ".gitignore", ".gitattributes"];
-    names.retain(|name| changes.iter().any(|change| change.path.starts_with(name)));
+    let Ok(repo) = context.repo(root) else { return Vec::new() };
+    let changes = repo.changes().unwrap_or_default();
+    // Git names paths from its own root.
+    let below = root.strip_prefix(repo.root()).unwrap_or(Path::new(""));
+    names.retain(|name| changes.iter().any(|change| change.path.starts_with(below.join(name))));
     names
 }

@@ -47,11 +47,17 @@ pub(crate) fn export(context: &Context, args: &ExportArgs) -> Result<Exit, CliEr
                 + "\n"
         }
     };
+    let directory = args.output.as_deref().and_then(Path::parent);
+    let is_new = |directory: &&Path| !directory.as_os_str().is_empty() && !directory.is_dir();
+    let made = directory.filter(is_new);
     match &args.output {
         Some(path) => context.ui.saved(replace(path, text.as_bytes(), Durability::Full)?),
         None => context.ui.print_data(&text)?,
     }
     if !args.quiet {
+        if let Some(directory) = made {
+            context.ui.say(format!("Made the directory `{}`.", directory.display()));
+        }
         context.ui.say(format!("{} exported.", counted(count, "task")));
     }
     Ok(Exit::Done)
