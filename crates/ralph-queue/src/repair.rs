@@ -15,9 +15,9 @@ impl Edit<'_> {
     /// Mends what [`crate::Queue::validate`] finds, and touches nothing else. What it takes out of a task
     /// is kept in a note; a task that has to get another id keeps the old one as an alias.
     ///
-    /// Of the same task twice the version changed last stays, see [`later_first`], with what only
-    /// the others have; what differs in them is kept in a note. Of two tasks with one id the older
-    /// keeps it, and references mean that one. Cycles, wrong wishes for an agent and a start that
+    /// Of the same task twice the version changed last stays, with what only the others have; what
+    /// differs in them is kept in a note. Of two tasks with one id the older keeps it, and
+    /// references mean that one. Cycles, wrong wishes for an agent and a start that
     /// cannot be read stay.
     ///
     /// Returns the tasks that were open in one copy, and are finished as the later one has it.
