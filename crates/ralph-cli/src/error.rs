@@ -276,7 +276,8 @@ impl Error for Attempt {
     }
 }
 
-const NEWER: &str = "Use the Ralph that wrote it, or a newer one; the file is untouched.";
+pub(crate) const NEWER: &str =
+    "Use the Ralph that wrote it, or a newer one; the file is untouched.";
 
 impl From<io::Error> for CliError {
     fn from(error: io::Error) -> Self {

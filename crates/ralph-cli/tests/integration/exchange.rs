@@ -286,6 +286,15 @@ fn what_people_read_of_an_export_cannot_act_on_a_terminal() {
 }
 
 #[test]
+fn a_queue_file_of_a_newer_version_is_not_imported() {
+    let desk = Desk::new();
+    desk.write("in.json", r#"{"version": 7, "tasks": [{"title": "x"}]}"#);
+    let error = desk.error(&["queue", "import", "-i", "in.json"], 3);
+    assert_eq!(error["code"], "newer", "{error}");
+    assert_eq!(desk.json(&["queue", "list"])["items"], json!([]));
+}
+
+#[test]
 fn an_export_is_filtered() {
     let desk = Desk::new();
     desk.write(".ralph/config.jsonc", r#"{"version":2}"#);

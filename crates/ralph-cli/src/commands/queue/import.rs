@@ -2,7 +2,7 @@
 
 use ralph_queue::intake::{Added, BadRow, Batch, GivenIds, Row, RowProblem};
 use ralph_queue::table::{self, OtherColumns, Separator, TableError};
-use ralph_queue::{Edit, Position, Previewed};
+use ralph_queue::{Edit, ParseError, Position, Previewed};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -10,7 +10,7 @@ use crate::args::{ImportArgs, ImportFormat, OnDuplicate};
 use crate::commands::edited::Beside;
 use crate::commands::input::{self, BadRows};
 use crate::context::Context;
-use crate::error::{CliError, ErrorKind, Exit};
+use crate::error::{CliError, ErrorKind, Exit, NEWER};
 use crate::project::{self, Project};
 use crate::render::counted;
 use crate::render::envelope::Schema;
@@ -22,7 +22,7 @@ pub(crate) fn import(context: &Context, args: &ImportArgs) -> Result<Exit, CliEr
     let mut batch = match format {
         ImportFormat::Csv => table(&text, Separator::Comma, args)?,
         ImportFormat::Tsv => table(&text, Separator::Tab, args)?,
-        ImportFormat::Json => Batch::from_json(&text).map_err(unreadable)?,
+        ImportFormat::Json => Batch::from_json(&text).map_err(no_tasks)?,
     };
     batch = batch.knowing(project.files.gone()?);
     let given = match args.on_duplicate {
@@ -155,6 +155,15 @@ fn format(args: &ImportArgs) -> Result<ImportFormat, CliError> {
         CliError::new(ErrorKind::Usage, "the name of the file does not say what it is")
             .hint("Give `--format csv`, `tsv` or `json`.")
     })
+}
+
+fn no_tasks(error: ParseError) -> CliError {
+    match error {
+        ParseError::Newer(_) => CliError::new(ErrorKind::Newer, error)
+            .context("the input cannot be read; nothing was added")
+            .hint(NEWER),
+        error => unreadable(error),
+    }
 }
 
 fn unreadable(error: impl std::error::Error + Send + Sync + 'static) -> CliError {
