@@ -625,12 +625,12 @@ impl From<UndoError> for CliError {
             UndoError::NotAsked { .. } => Self::new(ErrorKind::Refused, error)
                 .hint("The next change would do it again. `--force` undoes it all the same."),
             UndoError::Missing { before, .. } => {
-                let next = match before {
-                    Some(id) => format!("`ralph undo --id {id}` takes back the edit before it."),
-                    None => "`ralph undo --list` shows what else was done.".to_owned(),
-                };
+                let before = before.map_or_else(String::new, |id| {
+                    format!(" `ralph undo --id {id}` takes back the edit before it.")
+                });
                 Self::new(ErrorKind::Refused, error).context("nothing was changed").hint(format!(
-                    "Git or an editor took it back, or a crash kept it from them. {next}"
+                    "Git or an editor took it back, or a crash kept it from them: `ralph undo \
+                     --list` shows what they have.{before}"
                 ))
             }
             UndoError::ChangedSince { .. } => Self::new(ErrorKind::Refused, error).hint(

@@ -141,3 +141,23 @@ fn an_undo_that_another_task_is_in_the_way_of_leads_to_what_made_that() {
     desk.ralph(&["queue", "import", "-i", "in.csv"]).success();
     assert_eq!(desk.error(&["undo", "--id", "3"], 3)["next"], "ralph undo --id 4 --dry-run");
 }
+
+#[test]
+fn an_edit_that_git_took_back_is_not_undone_in_place_of_an_older_one() {
+    let desk = Desk::new();
+    desk.add("one", &[]);
+    desk.git(&["add", "-A"]);
+    desk.git(&["commit", "-qm", "one"]);
+    desk.add("two", &[]);
+    desk.git(&["checkout", "-q", ".ralph/queue.jsonc"]);
+    for args in [&["undo"][..], &["undo", "--dry-run"]] {
+        assert_eq!(desk.error(args, 3)["next"], "ralph undo --list");
+    }
+    let list = desk.json(&["undo", "--list"]);
+    assert_eq!(
+        (&list["items"][0]["missing"], &list["items"][0]["undone"]),
+        (&true.into(), &false.into())
+    );
+    assert_eq!(list["items"][1].get("missing"), None);
+    assert_eq!(desk.json(&["queue", "list"])["total"], 1);
+}
