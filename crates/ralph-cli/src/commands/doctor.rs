@@ -197,6 +197,7 @@ fn look(context: &Context, project: &Project, repo: Option<&Repo>, checks: &mut 
     let is_trusted = trusted.is_ok();
     checks.push(Check::of("trust", trusted.map(|()| "the programs named here may run".into())));
     checks.push(queue(context, project));
+    checks.extend(unwritable(project));
     checks.push(landed(context, project));
     checks.push(journal(project));
     checks.push(runner(context, project, repo, is_trusted));
@@ -442,6 +443,16 @@ fn queue(context: &Context, project: &Project) -> Check {
     }
     let open = queue.tasks().filter(|task| !task.status.is_terminal()).count();
     Check::ok("queue", format!("valid, {}", counted(open, "open task")))
+}
+
+/// That nothing can be changed, since no file can be made where the queue is.
+fn unwritable(project: &Project) -> Option<Check> {
+    let directory = project.files.queue.parent().filter(|directory| directory.is_dir())?;
+    // It has no name, and leaves nothing behind.
+    let error = tempfile::tempfile_in(directory).err()?;
+    let message = format!("no file can be made in `{}`", project.shown(directory));
+    let error = CliError::from(error).context(message);
+    Some(Check::problem("files", error.hint("Give yourself the right to write there.")))
 }
 
 /// Whether the queue has tasks open that the branch has.

@@ -222,6 +222,8 @@ fn a_read_only_directory() {
         let error = desk.error(&["task", "add", "x"], 1);
         assert_eq!(error["code"], "io");
         desk.ralph(&["queue", "list"]).success();
+        let doctor = desk.ralph(&["doctor"]);
+        assert!(doctor.exited(3).stdout.contains("no file can be made in `.ralph`"), "{doctor}");
     }
     set(0o755);
     assert_eq!(desk.read(QUEUE), before);
