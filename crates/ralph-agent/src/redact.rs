@@ -32,7 +32,7 @@ static SECRETS: LazyLock<Regex> = LazyLock::new(|| {
         r"-----BEGIN [A-Z ]*PRIVATE KEY-----(?:[A-Za-z0-9+/=\s]|\\[nr])*(?:-----END [A-Z ]*PRIVATE KEY-----)?",
         r"(?i:(?P<bearer>\bbearer\s+)[A-Za-z0-9._~+/=-]{16,})",
         // `API_KEY=…`, `--token=…`, `"password": "…"`.
-        r#"(?i:(?P<name>\b(?:[A-Z0-9_-]*(?:token|secret|password|passwd)|[A-Z0-9_-]+[_-]key|apikey)(?:=["']?|\\?"\s*:\s*\\?"))[^\s"'\\&;,]{4,})"#,
+        r#"(?i:(?P<name>\b(?:[A-Z0-9_-]*(?:token|secret|password|passwd)|(?P<key>[A-Z0-9_-]+)[_-]key|apikey)(?:=["']?|\\?"\s*:\s*\\?"))(?P<value>[^\s"'\\&;,]{4,}))"#,
         // `https://user:…@host`.
         r"(?P<user>\b[a-z][a-z0-9+.-]*://[^\s/:@]*:)[^\s/:@]+(?P<host>@)",
     ];
@@ -85,6 +85,9 @@ impl Redaction {
             text = Cow::Owned(text.replace(value.as_str(), REDACTED));
         }
         let replace = |found: &Captures<'_>| {
+            if is_harmless(found) {
+                return found[0].to_owned();
+            }
             let kept = |name| found.name(name).map_or("", |kept| kept.as_str());
             let before = [kept("bearer"), kept("name"), kept("user")].concat();
             format!("{before}{REDACTED}{}", kept("host"))
@@ -94,6 +97,19 @@ impl Redaction {
             Cow::Owned(text) => Cow::Owned(SECRETS.replace_all(&text, replace).into_owned()),
         }
     }
+}
+
+/// Whether what a name says to be secret is a word for the lack of one, or where it comes from; or
+/// the name is that of a key which opens nothing.
+fn is_harmless(found: &Captures<'_>) -> bool {
+    let is_one_of = |group, words: &[&str]| {
+        found
+            .name(group)
+            .is_some_and(|it| words.iter().any(|w| it.as_str().eq_ignore_ascii_case(w)))
+    };
+    is_one_of("key", &["cache", "foreign", "partition", "primary", "public", "sort"])
+        || is_one_of("value", &["false", "none", "null", "true"])
+        || found.name("value").is_some_and(|value| value.as_str().starts_with(['$', '<', '{']))
 }
 
 #[cfg(test)]
@@ -145,6 +161,8 @@ mod tests {
             "error: prompt is too long: 210000 tokens > 200000",
             "max_tokens=4096, key=value, sort_keys=true",
             "unexpected token: expected `;`",
+            "sort_key=created_at and foreign_key=user_id, refresh_token=none, Token=None",
+            "set API_KEY=<your key>, or TOKEN=$GITHUB_TOKEN, or \"password\": \"${PASSWORD}\"",
             "disk-usage-of-the-whole-workspace-is-high",
             "see https://example.com:8080/path and git@github.com:me/x.git",
             "the bearer of bad news",
