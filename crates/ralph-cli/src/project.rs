@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use ralph_config::trust::TrustStore;
 use ralph_config::{Config, Overrides, QueueConfig, Resolved, Sources};
-use ralph_git::{GitEnv, Head, Repo};
+use ralph_git::{DiscoverError, GitEnv, Head, Repo};
 use ralph_loop::landing::TASK_TRAILER;
 use ralph_loop::select::Standing;
 use ralph_loop::taken_back::{self, Site};
@@ -493,7 +493,7 @@ impl Project {
     /// Makes of leases what they are for this work tree.
     pub(crate) fn heed_taken_back(&self, leases: &mut Leases, queue: &Queue) {
         let (root, shared) = (&self.root, &shared_dir(&self.root));
-        taken_back::heed(leases, queue, &Site { root, shared, files: &self.files });
+        taken_back::heed(leases, queue, &Site { root, shared, files: &self.files }, || self.repo());
     }
 
     /// Forgets that open tasks ended under a claim: somebody asks for them. Returns those of which
@@ -589,9 +589,13 @@ impl Project {
 
     /// What to do about a queue that cannot be read.
     pub(crate) fn load_error(&self, error: LoadError) -> CliError {
+        load_error(&self.root, &self.files, self.repo().ok().as_ref(), error)
+    }
+
+    /// The repository, as git has it.
+    fn repo(&self) -> Result<Repo, DiscoverError> {
         let git = GitEnv { path: self.search_path.clone(), ..GitEnv::default() };
-        let repo = Repo::discover(&self.root, git, Cancel::new()).ok();
-        load_error(&self.root, &self.files, repo.as_ref(), error)
+        Repo::discover(&self.root, git, Cancel::new())
     }
 }
 

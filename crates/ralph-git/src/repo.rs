@@ -15,6 +15,9 @@ const OLDEST: (u32, u32) = (2, 31);
 /// Where the names of branches begin.
 const BRANCHES: &str = "refs/heads/";
 
+/// Where the names of branches begin that others were seen to have.
+const REMOTE_BRANCHES: &str = "refs/remotes/";
+
 /// A work tree, its git and who may stop it. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Repo {
@@ -376,6 +379,45 @@ impl Repo {
         };
         let refs: Option<_> = answer.text().lines().map(parse).collect();
         refs.ok_or_else(|| answer.unreadable())
+    }
+
+    /// What the branches, those of remotes too, have at `paths` (relative to the root): the blobs
+    /// of each path, or `None` where there is no file, without repetitions, and those of the newest
+    /// commit first.
+    ///
+    /// # Errors
+    /// When git gives no answer.
+    pub fn versions<const N: usize>(
+        &self,
+        paths: [&Path; N],
+    ) -> Result<Vec<[Option<Sha>; N]>, GitError> {
+        let format = "--format=%(objectname)";
+        let sorted = ["for-each-ref", "--sort=-committerdate", format, BRANCHES, REMOTE_BRANCHES];
+        let tips = self.run(Call::new(sorted))?.text();
+        let mut asked = Vec::new();
+        for tip in tips.lines() {
+            for path in paths {
+                asked.extend_from_slice(tip.as_bytes());
+                asked.push(b':');
+                asked.extend(path_bytes(path));
+                asked.push(b'\n');
+            }
+        }
+        let format = "--batch-check=%(objecttype) %(objectname)";
+        let answer = self.run(Call::new(["cat-file", format]).stdin(asked))?;
+        let found = answer.text();
+        let mut blobs = found.lines().map(|line| line.strip_prefix("blob ")?.parse().ok());
+        let mut versions = Vec::new();
+        for _ in tips.lines() {
+            let mut version = [const { None }; N];
+            for place in &mut version {
+                *place = blobs.next().ok_or_else(|| answer.unreadable())?;
+            }
+            if !versions.contains(&version) {
+                versions.push(version);
+            }
+        }
+        Ok(versions)
     }
 
     /// The branches that have a file at `path` (relative to the root), those with the newest

@@ -112,7 +112,8 @@ impl Project {
             return Ok(lease::Standing::default());
         };
         let (root, shared) = (self.repo.root(), self.repo.common_dir());
-        taken_back::heed(&mut leases, queue, &Site { root, shared, files: &self.queue });
+        let site = Site { root, shared, files: &self.queue };
+        taken_back::heed(&mut leases, queue, &site, || Ok(self.repo.clone()));
         Ok(leases.standing(queue, self.now()))
     }
 

@@ -2,9 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
+use ralph_git::{DiscoverError, Repo, Sha};
 use ralph_queue::lease::Leases;
-use ralph_queue::{LoadError, Queue, QueueFiles, Status};
+use ralph_queue::{Document, LoadError, Queue, QueueFiles, Status, decode};
 use ralph_state::TaskId;
+
+/// How many versions of the queue are looked at, of those that branches have.
+const VERSIONS: usize = 50;
 
 /// A work tree among those of its repository.
 #[derive(Clone, Copy, Debug)]
@@ -23,11 +27,17 @@ pub fn name(root: &Path) -> PathBuf {
 }
 
 /// Takes back the ends that this work tree has taken back: a task that ended in it under a claim,
-/// its files have open, and no other work tree has it finished. Where that cannot be told, the end
-/// stands.
+/// its files have open, and neither another work tree nor a branch has finished. Where that cannot
+/// be told, the end stands.
 ///
-/// What ended in another work tree stands as well: this one may only be behind.
-pub fn heed(leases: &mut Leases, queue: &Queue, site: &Site<'_>) {
+/// What ended in another work tree stands as well: this one may only be behind. `repo` is asked
+/// for only when an end is in question.
+pub fn heed(
+    leases: &mut Leases,
+    queue: &Queue,
+    site: &Site<'_>,
+    repo: impl FnOnce() -> Result<Repo, DiscoverError>,
+) {
     let name = name(site.root);
     let ended = leases.ended_in(&name, queue);
     if ended.is_empty() {
@@ -35,17 +45,69 @@ pub fn heed(leases: &mut Leases, queue: &Queue, site: &Site<'_>) {
     }
     let Ok(here) = site.files.load() else { return };
     let Some(others) = others(site, &name) else { return };
-    let status = |queue: &Queue, task: &TaskId| queue.find(task.as_str()).map(|(_, it)| it.status);
-    let is_finished = |task: &TaskId| {
-        let mut found = others.iter().filter_map(|other| status(other, task));
-        found.any(Status::is_terminal)
+    let mut open: Vec<(TaskId, Status)> = ended
+        .into_iter()
+        .filter_map(|task| {
+            let status = status(&here, &task).filter(|status| !status.is_terminal())?;
+            Some((task, status))
+        })
+        .collect();
+    for other in &others {
+        open.retain(|(task, _)| !is_finished(other, task));
+    }
+    for (task, status) in in_no_branch(open, site, &name, repo).unwrap_or_default() {
+        leases.open_again(&task, status);
+    }
+}
+
+fn status(queue: &Queue, task: &TaskId) -> Option<Status> {
+    queue.find(task.as_str()).map(|(_, task)| task.status)
+}
+
+fn is_finished(queue: &Queue, task: &TaskId) -> bool {
+    status(queue, task).is_some_and(Status::is_terminal)
+}
+
+/// Those of `open` that no branch has finished; `None` where that cannot be told.
+fn in_no_branch(
+    mut open: Vec<(TaskId, Status)>,
+    site: &Site<'_>,
+    name: &Path,
+    repo: impl FnOnce() -> Result<Repo, DiscoverError>,
+) -> Option<Vec<(TaskId, Status)>> {
+    if open.is_empty() {
+        return Some(open);
+    }
+    let repo = match repo() {
+        Ok(repo) => repo,
+        Err(DiscoverError::NotARepository { .. }) => return Some(open),
+        Err(_) => return None,
     };
-    for task in ended {
-        let open = status(&here, &task).filter(|status| !status.is_terminal());
-        if let Some(status) = open.filter(|_| !is_finished(&task)) {
-            leases.open_again(&task, status);
+    let within = |path: &Path| {
+        let path = name.join(path.strip_prefix(site.root).ok()?);
+        path.strip_prefix(repo.root()).ok().map(Path::to_owned)
+    };
+    // One that is outside is in no branch.
+    let Some(queue) = within(&site.files.queue) else { return Some(open) };
+    let done = within(&site.files.done).unwrap_or_else(|| site.files.done.clone());
+    let mut versions = repo.versions([&queue, &done]).ok()?.into_iter();
+    for [queue, done] in versions.by_ref().take(VERSIONS) {
+        let Some(queue) = queue else { continue };
+        let done = match done {
+            Some(done) => Some(document(&repo, &done)?),
+            None => None,
+        };
+        let queue = Queue::new(document(&repo, &queue)?, done);
+        open.retain(|(task, _)| !is_finished(&queue, task));
+        if open.is_empty() {
+            return Some(open);
         }
     }
+    versions.next().is_none().then_some(open)
+}
+
+fn document(repo: &Repo, blob: &Sha) -> Option<Document> {
+    Document::parse(decode(repo.blob(blob).ok()?).ok()?).ok()
 }
 
 /// The queues of the other work trees; `None` where one of them cannot be read.

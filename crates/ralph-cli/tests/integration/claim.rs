@@ -299,6 +299,41 @@ fn an_end_that_another_work_tree_has_stands() {
 }
 
 #[test]
+fn an_end_that_a_branch_has_stands_where_another_is_checked_out() {
+    let desk = desk();
+    let commit = || {
+        desk.git(&["add", "-A"]);
+        desk.git(&["commit", "-qm", "queue"]);
+    };
+    commit();
+    desk.git(&["branch", "feature"]);
+    let (id, token) = claim(&desk, &[]);
+    desk.ralph(&["task", "done", &id, "--claim", &token]).success();
+    commit();
+    desk.git(&["checkout", "-q", "feature"]);
+    let ran = desk.ralph(&["queue", "claim", "--id", &id]);
+    assert!(ran.exited(3).stderr.contains("was finished in"), "{ran}");
+    assert_eq!(claim(&desk, &[]).0, "RQ-0002");
+    desk.git(&["checkout", "-qf", "-"]);
+    desk.git(&["reset", "-q", "--hard", "HEAD~1"]);
+    assert_eq!(claim(&desk, &["--id", &id]).0, id);
+}
+
+#[test]
+fn a_task_that_ended_in_another_work_tree_cannot_be_started() {
+    let desk = desk();
+    let there = linked(&desk);
+    let (id, token) = claim(&desk, &["--owner", "me"]);
+    desk.ralph(&["task", "done", &id, "--claim", &token]).success();
+    let ran = there(&["task", "start", &id]);
+    assert!(ran.exited(3).stderr.contains("under the claim of me"), "{ran}");
+    assert!(ran.stderr.contains(&format!("`ralph task status todo {id}`")), "{ran}");
+    assert_eq!(desk.error(&["queue", "claim", "--claim", &token], 3)["code"], "claim_lost");
+    there(&["task", "status", "todo", &id]).success();
+    there(&["task", "start", &id]).success();
+}
+
+#[test]
 fn who_opens_a_task_again_is_heeded_where_another_work_tree_ended_it() {
     for open in [&["task", "status", "todo"][..], &["queue", "release", "--force"]] {
         let desk = desk();

@@ -127,6 +127,24 @@ fn files_of_commits() {
 }
 
 #[test]
+fn files_of_all_branches() {
+    let sandbox = Sandbox::new();
+    let user = sandbox.repo("user");
+    user.write("one", "1").commit("one");
+    user.git(["branch", "same"]);
+    user.write("two", "2").commit("two");
+    user.git(["update-ref", "refs/remotes/origin/main", "HEAD"]);
+    user.git(["reset", "--quiet", "--hard", "HEAD~1"]);
+    let repo = open(&sandbox, user.dir());
+    let versions = repo.versions(["one".as_ref(), "two".as_ref()]).unwrap();
+    let text = |sha: &Option<ralph_git::Sha>| sha.as_ref().map(|sha| repo.blob(sha).unwrap());
+    let mut texts: Vec<_> = versions.iter().map(|version| version.each_ref().map(text)).collect();
+    texts.sort();
+    let one = Some(b"1".to_vec());
+    assert_eq!(texts, [[one.clone(), None], [one, Some(b"2".to_vec())]]);
+}
+
+#[test]
 fn refs_are_compared_and_set() {
     let sandbox = Sandbox::new();
     let user = sandbox.repo("user");

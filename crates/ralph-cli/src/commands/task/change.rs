@@ -1,6 +1,7 @@
 //! `ralph task start|done|reject|ready|status`: one task moves on.
 
 use ralph_queue::edit::{Changed, End, Restart};
+use ralph_queue::lease::LeaseError;
 use ralph_queue::pick::Filter;
 use ralph_queue::{Edit, EditError, Edited, Place, Status};
 use ralph_state::{Clock as _, TaskId};
@@ -19,6 +20,7 @@ pub(crate) fn start(context: &Context, args: &StartArgs) -> Result<Exit, CliErro
     let restart = if args.reset { Restart::Reset } else { Restart::Keep };
     let project = Project::open(context, "ralph task start")?;
     let id = &args.task_id;
+    not_ended(context, &project, id)?;
     let made = make(context, &project, |edit| Ok(vec![(id.clone(), edit.start(id, restart)?)]))?;
     for line in made.value.iter().filter(|line| !line.changed) {
         // Nothing was written that a claim could have kept from being written.
@@ -31,6 +33,21 @@ pub(crate) fn start(context: &Context, args: &StartArgs) -> Result<Exit, CliErro
             .hint(format!("`ralph queue claim --id {id}` keeps runs and others away from it."));
     }
     Ok(exit)
+}
+
+/// That no work tree has ended the task under a claim, as far as this one has it open. An answer
+/// that was given before stands.
+fn not_ended(context: &Context, project: &Project, id: &str) -> Result<(), CliError> {
+    let queue = project.queue()?;
+    let Some((_, task)) = queue.find(id).filter(|(_, task)| !task.status.is_terminal()) else {
+        return Ok(());
+    };
+    let standing = project.leases_for(&queue)?.standing(&queue, context.clock.now());
+    let Some(reason) = standing.ended.get(&task.id) else { return Ok(()) };
+    if project.files.is_answered(&context.terms())? {
+        return Ok(());
+    }
+    Err(LeaseError::NotReady { task: task.id.clone(), reasons: vec![reason.clone()] }.into())
 }
 
 pub(crate) fn done(context: &Context, args: &NoteArgs) -> Result<Exit, CliError> {
