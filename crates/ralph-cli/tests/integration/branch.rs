@@ -514,6 +514,47 @@ fn what_one_side_opens_again_and_the_other_archives_stays_open() {
 }
 
 #[test]
+fn a_taken_side_keeps_what_it_has_in_its_done_file() {
+    for (has_driver, is_repaired) in [(false, false), (true, false), (true, true)] {
+        for (is_ours, side) in [(true, "ours"), (true, "theirs"), (false, "ours")] {
+            let desk = Desk::bare();
+            desk.ralph(if has_driver { &["init", "--merge-driver"] } else { &["init"] }).success();
+            desk.add("one", &[]);
+            desk.add("two", &[]);
+            desk.ralph(&["task", "done", "RQ-0001"]).success();
+            desk.commit_all("base");
+            let change = |archives: bool, title| {
+                let archive = &["queue", "archive"][..];
+                let reopen = &["task", "status", "todo", "RQ-0001"];
+                desk.ralph(if archives { archive } else { reopen }).success();
+                desk.ralph(&["task", "edit", "title", title, "RQ-0002"]).success();
+                desk.commit_all(title);
+            };
+            desk.git(&["switch", "-qc", "other"]);
+            change(!is_ours, "theirs");
+            desk.git(&["switch", "-q", "main"]);
+            change(is_ours, "ours");
+            assert_eq!(merge(&desk), Some(1));
+            if is_repaired {
+                desk.ralph(&["queue", "repair"]).success();
+            }
+            let ran = desk.ralph(&["queue", "resolve"]);
+            assert!(!ran.exited(1).stderr.contains("RQ-0001: removed"), "{ran}");
+            // Each call names both files, whichever of them has changed the done file.
+            let both = "`git add :/.ralph/queue.jsonc :/.ralph/done.jsonc`";
+            for args in [&["queue", "resolve", "--take", side][..], &["queue", "resolve"]] {
+                let ran = desk.ralph(args);
+                assert!(ran.success().stderr.contains(both), "{ran}");
+            }
+            let shown = |id| desk.json(&["task", "show", id])["task"].clone();
+            assert_eq!(shown("RQ-0001")["status"], "todo");
+            assert_eq!(shown("RQ-0002")["title"], side);
+            desk.ralph(&["queue", "validate"]).success();
+        }
+    }
+}
+
+#[test]
 fn what_two_right_edits_make_wrong_is_told_by_the_merge_and_by_resolve() {
     let desk = Desk::bare();
     desk.ralph(&["init", "--merge-driver"]).success();

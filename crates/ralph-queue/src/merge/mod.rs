@@ -60,15 +60,9 @@ impl Merged {
         ours: Option<&Document>,
         theirs: Option<&Document>,
     ) -> Result<Settled, SpliceError> {
-        let finished = |conflict: &Conflict| {
-            let done = if conflict.ours.is_none() { ours } else { theirs }?;
-            let kept = conflict.ours.as_ref().or(conflict.theirs.as_ref())?;
-            let kept = Task::parse(&kept.to_string()).ok()?;
-            let is_it = |task: &&Task| task.id == kept.id && task.is_version_of(&kept);
-            Some((done.tasks().iter().find(is_it)?, conflict.is_reopening()))
-        };
-        let removals = self.conflicts.iter().filter(|conflict| conflict.is_removal());
-        let settled: Vec<(&Task, bool)> = removals.filter_map(finished).collect();
+        let finished =
+            |conflict: &Conflict| Some((conflict.moved(ours, theirs)?, conflict.is_reopening()));
+        let settled: Vec<(&Task, bool)> = self.conflicts.iter().filter_map(finished).collect();
         // What was merged can be read.
         let Ok(merged) = Document::parse(self.text.as_str()) else { return Ok(Settled::default()) };
         let mut draft = merged.draft();
@@ -100,8 +94,32 @@ impl Merged {
 }
 
 impl Conflict {
-    fn is_removal(&self) -> bool {
+    /// Whether one side removed a task that the other changed.
+    pub fn is_removal(&self) -> bool {
         self.task.is_some() && self.field.is_none()
+    }
+
+    /// The task that one side removed from its queue file, in its done file.
+    fn moved<'d>(
+        &self,
+        ours: Option<&'d Document>,
+        theirs: Option<&'d Document>,
+    ) -> Option<&'d Task> {
+        let done = if self.ours.is_none() { ours } else { theirs }?;
+        let kept = self.ours.as_ref().or(self.theirs.as_ref()).filter(|_| self.is_removal())?;
+        let kept = Task::parse(&kept.to_string()).ok()?;
+        done.tasks().iter().find(|task| task.id == kept.id && task.is_version_of(&kept))
+    }
+
+    /// Whether the side that removed the task from its queue file has it in its done file, given
+    /// those of both sides. Where that one is not known, a task that was opened again counts as
+    /// moved: to take that side must not remove the last copy.
+    pub fn is_move(&self, ours: Option<&Document>, theirs: Option<&Document>) -> bool {
+        let done = if self.ours.is_none() { ours } else { theirs };
+        match done {
+            Some(_) => self.moved(ours, theirs).is_some(),
+            None => self.is_reopening(),
+        }
     }
 
     /// Whether one side opened a task again that was finished, and that the other removed.

@@ -121,7 +121,13 @@ fn what_was_finished_in_the_base_and_opened_again_is_not_finished_by_a_move() {
         let (ours, theirs) = if is_ours { (empty, &*reopened) } else { (&*reopened, empty) };
         let mut merged = three_way(&base, ours, theirs).unwrap();
         let files = if is_ours { (Some(&done), None) } else { (None, Some(&done)) };
+        let conflict = &merged.conflicts[0];
+        assert!(conflict.is_move(files.0, files.1));
+        // Nobody knows what that side has: its copy may be the last.
+        assert!(conflict.is_move(None, None));
         // Where nobody has it in a done file, somebody has to say what is right.
+        let none = Document::empty();
+        assert!(!conflict.is_move(Some(&none), Some(&none)));
         assert_eq!(merged.settle_finished(files.1, files.0).unwrap(), Settled::default());
         assert_eq!(merged.conflicts.len(), 1);
         let Settled { finished, reopened } = merged.settle_finished(files.0, files.1).unwrap();

@@ -5,7 +5,6 @@ use std::path::Path;
 use std::time::Duration;
 
 use ralph_config::Overrides;
-use ralph_git::Repo;
 use ralph_queue::conflict::{self, Loss, Sides};
 use ralph_queue::merge::{Conflict, Merged, Settled};
 use ralph_queue::settle::{Merges, Take, Undecided};
@@ -15,7 +14,7 @@ use ralph_state::{Store, TaskId};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::merges::{self, InGit, Unsettled};
+use super::merges::{self, InGit, Unsettled, text_of};
 use crate::args::{CheckArgs, MergeDriverArgs, ResolveArgs, Side};
 use crate::commands::edited::Report;
 use crate::commands::input;
@@ -23,7 +22,7 @@ use crate::context::Context;
 use crate::error::{CliError, ErrorKind, Exit, problem_line};
 use crate::project::{Project, RALPH_DIR, find_root, rules, shared_dir, sources};
 use crate::render::envelope::Schema;
-use crate::render::{counted, pathspec, shell_word};
+use crate::render::{counted, pathspec};
 use crate::ui::{BOLD, RED, Text};
 
 /// How many conflicts are told in the middle of what git says.
@@ -177,8 +176,7 @@ impl DoneFiles {
     }
 }
 
-/// The done file of the commit that the other side is: the first that git may mean whose queue
-/// file is the one that is merged.
+/// The done file of the commit that the other side is.
 fn their_done(
     context: &Context,
     directory: &Path,
@@ -187,12 +185,9 @@ fn their_done(
 ) -> Option<String> {
     let repo = context.repo(directory).ok()?;
     let label = args.label.as_deref().and_then(|label| label.split_whitespace().next());
-    let known = ["refs/stash", "MERGE_HEAD", "CHERRY_PICK_HEAD", "REBASE_HEAD"];
-    let text = |rev: &str, name| text_of(&repo, rev, name).ok().flatten();
-    let name = args.name.as_deref()?;
-    let mut revs = label.into_iter().filter(|label| !label.starts_with('-')).chain(known);
-    let rev = revs.find(|rev| text(rev, name).is_some_and(|found| found == queue))?;
-    text(rev, done_name)
+    let label = label.filter(|label| !label.starts_with('-'));
+    let rev = merges::their_commit(&repo, label, (args.name.as_deref()?, queue))?;
+    text_of(&repo, rev, done_name).ok().flatten()
 }
 
 /// Notes the ids that a merge brought, for no other task to get them, and that there are
@@ -295,10 +290,9 @@ pub(crate) fn resolve(context: &Context, args: &ResolveArgs) -> Result<Exit, Cli
     }
     let files = merges::in_git(context, &project)?;
     if files.iter().any(|file| file.is_unmerged) {
-        // What was put in order takes both.
-        let is_changed = |file: &&merges::InGit| {
-            file.is_unmerged || (is_mended && project.files.path(file.place).exists())
-        };
+        // What was put in order, maybe by an earlier call, takes both.
+        let is_changed =
+            |file: &&InGit| file.is_unmerged || merges::is_unstaged(context, &project, file);
         let files: Vec<String> =
             files.iter().filter(is_changed).map(|file| pathspec(&file.name)).collect();
         let files = files.join(" ");
@@ -678,19 +672,6 @@ impl Names {
             _ => Self { ours: "ours, what was checked out", theirs: "theirs, what came in" },
         }
     }
-}
-
-fn text_of(repo: &Repo, rev: &str, name: &Path) -> Result<Option<String>, CliError> {
-    let text = repo.read_blob(rev, name)?.map(ralph_queue::decode).transpose();
-    text.map_err(|error| {
-        CliError::new(ErrorKind::Corrupt, error)
-            .context(format!("cannot read `{rev}` of the file"))
-            .hint(format!(
-                "`git show {}` prints it.",
-                shell_word(format!("{rev}:{}", name.display()))
-            ))
-            .at(name)
-    })
 }
 
 fn print_json(

@@ -6,13 +6,14 @@ use ralph_git::{ConflictFile, Repo};
 use ralph_queue::conflict::{self, Sides};
 use ralph_queue::merge::{Conflict, Settled};
 use ralph_queue::settle::{self, Merge, Merges, Undecided};
-use ralph_queue::{Place, Queue};
+use ralph_queue::{Document, Place, Queue};
 use ralph_state::{Store, TaskId};
 use serde::Serialize;
 
 use crate::context::Context;
 use crate::error::{CliError, ErrorKind};
 use crate::project::{Project, RALPH_DIR};
+use crate::render::shell_word;
 
 /// A queue file as git has it.
 pub(crate) struct InGit {
@@ -94,6 +95,58 @@ fn sides(repo: &Repo, versions: &ConflictFile) -> Result<Option<Sides>, CliError
     Ok(Some(Sides::new(text(ours)?, base, text(theirs)?)))
 }
 
+pub(super) fn text_of(repo: &Repo, rev: &str, name: &Path) -> Result<Option<String>, CliError> {
+    let text = repo.read_blob(rev, name)?.map(ralph_queue::decode).transpose();
+    text.map_err(|error| {
+        CliError::new(ErrorKind::Corrupt, error)
+            .context(format!("cannot read `{rev}` of the file"))
+            .hint(format!(
+                "`git show {}` prints it.",
+                shell_word(format!("{rev}:{}", name.display()))
+            ))
+            .at(name)
+    })
+}
+
+/// The commit that the other side of a merge is: the first that git may mean whose queue file is
+/// the one that is merged.
+pub(super) fn their_commit<'r>(
+    repo: &Repo,
+    label: Option<&'r str>,
+    (name, queue): (&Path, &str),
+) -> Option<&'r str> {
+    let known = ["refs/stash", "MERGE_HEAD", "CHERRY_PICK_HEAD", "REBASE_HEAD"];
+    label.into_iter().chain(known).find(|rev| is_at(repo, rev, (name, queue)))
+}
+
+/// Whether the queue file of a commit is this one.
+fn is_at(repo: &Repo, rev: &str, (name, queue): (&Path, &str)) -> bool {
+    text_of(repo, rev, name).ok().flatten().is_some_and(|found| found == queue)
+}
+
+/// The done files of both sides of the merge of a queue file, where git knows their commits. What
+/// a commit does not have is empty.
+fn done_of_sides(repo: &Repo, queue: &InGit, done: &Path) -> [Option<Document>; 2] {
+    let Some(sides) = &queue.sides else { return [None, None] };
+    let ours = Some("HEAD").filter(|rev| is_at(repo, rev, (&queue.name, &sides.ours)));
+    let theirs = their_commit(repo, None, (&queue.name, &sides.theirs));
+    [ours, theirs].map(|rev| match text_of(repo, rev?, done).ok()? {
+        Some(text) => Document::parse(text).ok(),
+        None => Some(Document::empty()),
+    })
+}
+
+/// Whether the file is not as git's index has it.
+pub(super) fn is_unstaged(context: &Context, project: &Project, file: &InGit) -> bool {
+    let Ok(repo) = context.repo(&project.root) else { return false };
+    let there = fs_err::read(project.files.path(file.place)).ok();
+    match repo.read_blob("", &file.name) {
+        Ok(None) => there.is_some() && !repo.is_ignored(&file.name).unwrap_or(true),
+        Ok(staged) => staged != there,
+        Err(_) => false,
+    }
+}
+
 /// Every place that a merge could not decide, that holds what the merge left, and that nobody has
 /// said is right.
 pub(crate) fn unsettled(
@@ -103,7 +156,9 @@ pub(crate) fn unsettled(
 ) -> Result<Vec<Unsettled>, CliError> {
     let merges = store(project).load()?.map(|loaded| loaded.value).unwrap_or_default();
     let mut unsettled = Vec::new();
-    for file in in_git(context, project)? {
+    let files = in_git(context, project)?;
+    let done = files.iter().find(|file| file.place == Place::Done);
+    for file in &files {
         let path = file.name.to_string_lossy().into_owned();
         let memory = merges.find(&path, &file.merge);
         let document = match file.place {
@@ -112,7 +167,16 @@ pub(crate) fn unsettled(
         };
         let mut undecided = file.undecided(memory);
         undecided.retain(|undecided| file.finished(undecided, queue).is_none());
-        let open = settle::unsettled(undecided, document, memory);
+        let mut open = settle::unsettled(undecided, document, memory);
+        if file.place == Place::Queue && open.iter().any(|open| open.conflict.is_removal()) {
+            // Put in order before: the copy in the done file is gone, and this one stays.
+            let [ours, theirs] = context
+                .repo(&project.root)
+                .ok()
+                .zip(done)
+                .map_or([None, None], |(repo, done)| done_of_sides(&repo, file, &done.name));
+            open.retain(|open| !open.conflict.is_move(ours.as_ref(), theirs.as_ref()));
+        }
         unsettled.extend(open.into_iter().map(|undecided| {
             let (place, path, merge) = (file.place, path.clone(), file.merge.clone());
             Unsettled { place, path, merge, undecided }
