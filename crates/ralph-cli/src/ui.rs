@@ -402,12 +402,15 @@ impl Text {
             return Cow::Borrowed(&self.0);
         }
         let mut bare = String::with_capacity(self.0.len());
-        for (number, part) in self.0.split(ESCAPE).enumerate() {
+        let mut left = self.0.as_str();
+        // A long list has millions of styles, and what is between them is short.
+        while let Some(at) = left.bytes().position(|byte| byte == ESCAPE_BYTE) {
+            bare.push_str(&left[..at]);
             // Only our own styles begin like that.
-            let behind =
-                if number == 0 { 0 } else { part.find('m').map_or(part.len(), |at| at + 1) };
-            bare.push_str(&part[behind..]);
+            let end = left[at..].bytes().position(|byte| byte == b'm');
+            left = end.map_or("", |end| &left[at + end + 1..]);
         }
+        bare.push_str(left);
         Cow::Owned(bare)
     }
 }
@@ -420,6 +423,7 @@ impl<T: Display> From<T> for Text {
 
 /// What a style begins with; it ends with an `m`.
 const ESCAPE: char = '\u{1b}';
+const ESCAPE_BYTE: u8 = b'\x1b';
 
 /// Below that, folding only makes it worse.
 const NARROWEST: usize = 20;
