@@ -624,14 +624,11 @@ impl From<UndoError> for CliError {
                 .hint("`ralph redo --dry-run` shows what would come back."),
             UndoError::NotAsked { .. } => Self::new(ErrorKind::Refused, error)
                 .hint("The next change would do it again. `--force` undoes it all the same."),
-            UndoError::Missing { before, .. } => {
-                let before = before.map_or_else(String::new, |id| {
-                    format!(" `ralph undo --id {id}` takes back the edit before it.")
-                });
-                Self::new(ErrorKind::Refused, error).context("nothing was changed").hint(format!(
+            UndoError::Missing { .. } => {
+                Self::new(ErrorKind::Refused, error).context("nothing was changed").hint(
                     "Git or an editor took it back, or a crash kept it from them: `ralph undo \
-                     --list` shows what they have.{before}"
-                ))
+                     --list` shows what they have.",
+                )
             }
             UndoError::ChangedSince { .. } => Self::new(ErrorKind::Refused, error).hint(
                 "Undo what came after it first, newest first: `ralph undo --list` shows it. A \

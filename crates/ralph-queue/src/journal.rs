@@ -2,10 +2,10 @@
 //!
 //! An entry holds the bytes that an edit replaced, never a whole file. It is written before the
 //! files are, so that a crash leaves at worst an entry of an edit that never happened; the next
-//! one notices and says so. Git leaves the same when it takes back the newest edit; an edit that
+//! one notices and says so. Git leaves the same when it takes back the newest edits; an edit that
 //! the files do not have stays in the list, and nothing older is taken back in its place.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
 use ralph_state::document::DecodeError;
@@ -52,9 +52,6 @@ pub struct Operation {
     /// The operation that this one takes back: an edit, or an undo of one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub undoes: Option<u64>,
-    /// An operation before it that the files did not have.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    never_happened: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     request: Option<Request>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -156,8 +153,6 @@ pub enum UndoError {
         id: u64,
         /// The command that made it.
         operation: String,
-        /// The newest edit before it that can be asked for.
-        before: Option<u64>,
     },
     /// What it changed has changed again.
     #[error("the queue has changed since operation {id} (`{operation}`) where it would be undone")]
@@ -243,8 +238,7 @@ pub enum Standing {
     Made,
     /// Another operation took it back.
     Undone,
-    /// A file was as before it when the next was made, or is now: git or an editor took it back, or
-    /// a crash kept it from being made.
+    /// A file does not have it: git or an editor took it back, or a crash kept it from being made.
     Missing,
 }
 
@@ -349,7 +343,7 @@ impl QueueFiles {
         let target = history.target(which).map_err(refused)?;
         let misfit = || {
             let is_missing = history.missing.contains(&target.id);
-            if is_missing { history.is_missing(target) } else { target.changed_since() }
+            if is_missing { target.is_missing() } else { target.changed_since() }
         };
         let taken_back = |queue: &Queue| match target.taken_back(queue) {
             Err(UndoError::ChangedSince { .. }) => Err(misfit()),
@@ -406,10 +400,9 @@ impl QueueFiles {
         };
         let Entries { entries: operations, .. } =
             Journal::new(path, self.holder.clone()).read::<Operation>()?;
-        let mut missing: BTreeSet<u64> =
-            operations.iter().filter_map(|operation| operation.never_happened).collect();
-        let last = operations.last().filter(|last| last.is_missing_from(queue));
-        missing.extend(last.map(|last| last.id));
+        let open = missing(&operations, |it| it.queue.as_ref(), queue.document(), queue);
+        let done = missing(&operations, |it| it.done.as_ref(), queue.done_document(), queue);
+        let missing: BTreeSet<u64> = open.into_iter().chain(done).collect();
         // From the newest: an undo counts unless it is undone itself.
         let mut undone = BTreeSet::new();
         for operation in operations.iter().rev() {
@@ -424,6 +417,64 @@ impl QueueFiles {
     }
 }
 
+/// A state of a file.
+#[derive(Clone, Copy)]
+struct State {
+    /// The edit of the file that led to it, as an index.
+    last: Option<usize>,
+    /// How many edits there were when the file was last found as none of them left it. A merge may
+    /// have brought any of them.
+    merged: usize,
+}
+
+/// The operations that a file does not have. Each began with a state of it and left another; git
+/// leads back to any of them, and has with it what led there.
+fn missing<'o>(
+    operations: &'o [Operation],
+    patch: impl Fn(&'o Operation) -> Option<&'o Patch>,
+    document: &'o Document,
+    queue: &Queue,
+) -> Vec<u64> {
+    let mut edits: Vec<(&Operation, Option<usize>)> = Vec::new();
+    let mut states: HashMap<&str, State> = HashMap::new();
+    // What was changed by other means is taken for what the newest edit left.
+    let unknown = |count: usize| State { last: count.checked_sub(1), merged: count };
+    for operation in operations {
+        let Some(Patch { before, after, .. }) = patch(operation) else { continue };
+        let index = edits.len();
+        let state = *states.entry(before).or_insert_with(|| unknown(index));
+        states.insert(after, State { last: Some(index), ..state });
+        edits.push((operation, state.last));
+    }
+    let state = states.get(document.fingerprint()).copied();
+    let state = state.unwrap_or_else(|| unknown(edits.len()));
+    let mut held = BTreeSet::new();
+    let mut at = state.last;
+    while let Some(index) = at {
+        held.insert(index);
+        at = edits[index].1;
+    }
+    let touched = operations.iter().flat_map(|operation| &operation.tasks);
+    let removed: BTreeSet<&str> =
+        touched.filter(|task| task.fate == Fate::Removed).map(|task| task.id.as_str()).collect();
+    // Whether it is there, or an operation says what became of it.
+    let is_known = |task: &Touched| {
+        removed.contains(task.id.as_str()) || queue.find(task.id.as_str()).is_some()
+    };
+    let is_missing = |(index, operation): &(usize, &Operation)| {
+        let may_be_otherwise = *index < state.merged;
+        match held.contains(index) {
+            true if may_be_otherwise => {
+                operation.only_adds() && !operation.tasks.iter().any(is_known)
+            }
+            false if may_be_otherwise => !operation.is_back_in(queue),
+            is_held => !is_held,
+        }
+    };
+    let edits = edits.iter().map(|(operation, _)| *operation).enumerate();
+    edits.filter(is_missing).map(|(_, operation)| operation.id).collect()
+}
+
 impl History {
     /// The edit that an undo, or an undo of one, is about; of an edit, that itself.
     fn edit_of<'h>(&'h self, operation: &'h Operation) -> &'h Operation {
@@ -433,18 +484,6 @@ impl History {
             at = target;
         }
         at
-    }
-
-    fn is_missing(&self, target: &Operation) -> UndoError {
-        let is_before = |operation: &&Operation| {
-            operation.id < target.id
-                && operation.undoes.is_none()
-                && operation.origin == Origin::Asked
-                && !self.undone.contains(&operation.id)
-                && !self.missing.contains(&operation.id)
-        };
-        let before = self.operations.iter().rev().find(is_before).map(|operation| operation.id);
-        UndoError::Missing { id: target.id, operation: target.operation.clone(), before }
     }
 
     fn target(&self, Which { direction, id, force }: Which) -> Result<&Operation, UndoError> {
@@ -513,6 +552,29 @@ impl Operation {
 
     fn changed_since(&self) -> UndoError {
         UndoError::ChangedSince { id: self.id, operation: self.operation.clone() }
+    }
+
+    fn only_adds(&self) -> bool {
+        !self.tasks.is_empty() && self.tasks.iter().all(|task| task.fate == Fate::Added)
+    }
+
+    fn is_missing(&self) -> UndoError {
+        UndoError::Missing { id: self.id, operation: self.operation.clone() }
+    }
+
+    /// Whether the files have it though they were without it: an id is given once, so that a task
+    /// that it added is that one.
+    fn is_back_in(&self, queue: &Queue) -> bool {
+        let fits = |patch: &Option<Patch>, document: &Document| {
+            patch.as_ref().is_none_or(|patch| patch.apply(document).is_ok())
+        };
+        let is_there = |task: &Touched| queue.find(task.id.as_str()).is_some();
+        if self.only_adds() {
+            return self.tasks.iter().all(is_there);
+        }
+        self.tasks.iter().all(|task| task.stands_in(queue))
+            && fits(&self.queue, queue.document())
+            && fits(&self.done, queue.done_document())
     }
 
     /// Whether one of the files is as it was before it: a crash, or a person, has seen to that.
@@ -596,7 +658,6 @@ impl Tail {
             tasks: tasks.to_vec(),
             origin,
             undoes,
-            never_happened: self.never_happened,
             request,
             queue,
             done,

@@ -149,15 +149,21 @@ fn an_edit_that_git_took_back_is_not_undone_in_place_of_an_older_one() {
     desk.git(&["add", "-A"]);
     desk.git(&["commit", "-qm", "one"]);
     desk.add("two", &[]);
+    desk.add("three", &[]);
     desk.git(&["checkout", "-q", ".ralph/queue.jsonc"]);
-    for args in [&["undo"][..], &["undo", "--dry-run"]] {
-        assert_eq!(desk.error(args, 3)["next"], "ralph undo --list");
+    for args in [&["undo"][..], &["undo", "--dry-run"], &["undo", "--id", "2"]] {
+        let error = desk.error(args, 3);
+        assert_eq!(error["next"], "ralph undo --list");
+        assert!(!error["hint"].as_str().expect("text").contains("--id"), "{error}");
     }
     let list = desk.json(&["undo", "--list"]);
-    assert_eq!(
-        (&list["items"][0]["missing"], &list["items"][0]["undone"]),
-        (&true.into(), &false.into())
-    );
-    assert_eq!(list["items"][1].get("missing"), None);
+    for item in [0, 1] {
+        let item = &list["items"][item];
+        assert_eq!((&item["missing"], &item["undone"]), (&true.into(), &false.into()));
+    }
+    assert_eq!(list["items"][2].get("missing"), None);
+    // Nor where somebody changed the file since.
+    desk.write(".ralph/queue.jsonc", desk.read(".ralph/queue.jsonc") + "// by hand\n");
+    assert_eq!(desk.error(&["undo"], 3)["next"], "ralph undo --list");
     assert_eq!(desk.json(&["queue", "list"])["total"], 1);
 }

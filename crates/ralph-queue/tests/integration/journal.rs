@@ -166,11 +166,11 @@ fn what_git_took_back_stays_the_newest() {
     fs::write(&files.queue, &committed).unwrap();
 
     let refused = |refused: Result<u64, UpdateError<UndoError>>| match refused {
-        Err(UpdateError::Refused(UndoError::Missing { id, before, .. })) => (id, before),
+        Err(UpdateError::Refused(UndoError::Missing { id, .. })) => id,
         other => panic!("{other:?}"),
     };
-    assert_eq!(refused(undo(&files, Direction::Undo)), (2, Some(1)));
-    assert_eq!(refused(undo_one(&files, 2)), (2, Some(1)));
+    assert_eq!(refused(undo(&files, Direction::Undo)), 2);
+    assert_eq!(refused(undo_one(&files, 2)), 2);
     assert_eq!(files.operations().unwrap()[1].1, Standing::Missing);
     assert_eq!(texts(&files).0, committed);
     // Back in its place, it can be undone as if nothing had been.
@@ -183,6 +183,95 @@ fn what_git_took_back_stays_the_newest() {
     assert_eq!(undo_one(&files, 1).unwrap(), 1);
     assert_eq!(texts(&files).0, QUEUE);
     assert!(files.operations().unwrap().iter().any(|(it, _)| it.id == 2));
+}
+
+fn standings(files: &QueueFiles) -> Vec<Standing> {
+    files.operations().unwrap().into_iter().map(|(_, standing)| standing).collect()
+}
+
+fn add(files: &QueueFiles) {
+    let add = |edit: &mut Edit<'_>| {
+        let id = edit.next_id(&IdRules::default())?;
+        edit.add(Task::new(id, "new"), &Position::Back)
+    };
+    files.edit(now(), add).unwrap();
+}
+
+#[test]
+fn all_that_git_took_back_is_missing_until_it_is_there_again() {
+    let root = tempfile::tempdir().unwrap();
+    let files = journaled(root.path());
+    fs::write(&files.queue, QUEUE).unwrap();
+    let note = |files: &QueueFiles| {
+        let change = |edit: &mut Edit<'_>| edit.modify("RQ-0002", |it| it.notes.push("n".into()));
+        files.edit(now(), change).unwrap();
+    };
+    let (made, missing) = (Standing::Made, Standing::Missing);
+    note(&files);
+    let committed = texts(&files).0;
+    add(&files);
+    note(&files);
+    undo(&files, Direction::Undo).unwrap();
+    undo(&files, Direction::Redo).unwrap();
+    let branch = texts(&files).0;
+    fs::write(&files.queue, &committed).unwrap();
+    assert_eq!(standings(&files), [made, missing, missing, missing, missing]);
+    for id in [2, 3] {
+        let refused = undo_one(&files, id);
+        assert!(
+            matches!(refused, Err(UpdateError::Refused(UndoError::Missing { id: it, .. })) if it == id)
+        );
+    }
+    let refused = undo(&files, Direction::Undo);
+    assert!(matches!(refused, Err(UpdateError::Refused(UndoError::Missing { .. }))));
+
+    // Another edit changes nothing about that, and is missing itself on the branch.
+    add(&files);
+    let here = texts(&files).0;
+    assert_eq!(standings(&files), [made, missing, missing, missing, missing, made]);
+    fs::write(&files.queue, &branch).unwrap();
+    assert_eq!(standings(&files), [made, made, made, Standing::Undone, made, missing]);
+    fs::write(&files.queue, &here).unwrap();
+    assert_eq!(undo(&files, Direction::Undo).unwrap(), 6);
+    assert_eq!(texts(&files).0, committed);
+}
+
+#[test]
+fn what_a_merge_brings_back_is_no_longer_missing() {
+    let root = tempfile::tempdir().unwrap();
+    let files = journaled(root.path());
+    fs::write(&files.queue, QUEUE).unwrap();
+    let rev = files.load().unwrap().revision();
+    let title = |id: &str, title: &str| {
+        files.edit(now(), |edit| edit.modify(id, |task| task.title = title.into())).unwrap();
+    };
+    add(&files);
+    title("RQ-0002", "zwei");
+    let stashed = texts(&files).0;
+    fs::write(&files.queue, QUEUE).unwrap();
+    title("RQ-0001", "eins");
+    let (made, missing) = (Standing::Made, Standing::Missing);
+    assert_eq!(standings(&files), [missing, missing, made]);
+    assert_eq!(files.changes_since(&rev).unwrap().operations.len(), 1);
+
+    let popped = stashed.replace("één", "eins");
+    fs::write(&files.queue, &popped).unwrap();
+    assert_eq!(standings(&files), [made, made, made]);
+    let changes = files.changes_since(&rev).unwrap();
+    assert_eq!((changes.operations.len(), changes.complete), (3, false));
+    // A task that it left out is missing.
+    let (head, rest) = popped.split_once("\"RQ-0003\"").unwrap();
+    fs::write(&files.queue, format!("{head}\"RQ-0009\"{rest}")).unwrap();
+    assert_eq!(standings(&files), [missing, made, made]);
+    fs::write(&files.queue, &popped).unwrap();
+    // Another edit changes nothing about them, nor does git when it takes that back.
+    title("RQ-0003", "drei");
+    assert_eq!(standings(&files), [made; 4]);
+    fs::write(&files.queue, &popped).unwrap();
+    assert_eq!(standings(&files), [made, made, made, missing]);
+    assert_eq!(undo_one(&files, 2).unwrap(), 2);
+    fs::write(&files.queue, QUEUE).unwrap();
+    assert!(standings(&files).iter().all(|standing| *standing != made));
 }
 
 #[test]
@@ -279,11 +368,8 @@ fn a_request_is_carried_out_once() {
     add(&files, "c", None).unwrap();
     fs::write(&files.queue, &before).unwrap();
     assert_eq!(add(&files, "c", None).unwrap().value.as_str(), "RQ-0005");
-    let standing = |files: &QueueFiles| -> Vec<Standing> {
-        files.operations().unwrap().into_iter().map(|(_, standing)| standing).collect()
-    };
     let (made, missing) = (Standing::Made, Standing::Missing);
-    assert_eq!(standing(&files), [made, made, missing, made]);
+    assert_eq!(standings(&files), [made, made, missing, made]);
     undo(&files, Direction::Undo).unwrap();
     assert_eq!(texts(&files).0, before);
 }
