@@ -292,8 +292,8 @@ impl Project {
         }
     }
 
-    /// The refusal of an undo. Where a merge or a person changed what it would change back, no undo
-    /// of a later operation helps: it says what does, and which one can be taken back.
+    /// The refusal of an undo. Where a merge, a person or a run changed what it would change back, no
+    /// undo of a later operation helps: it says what does, and which one can be taken back.
     fn not_taken_back(&self, error: UndoError) -> CliError {
         let UndoError::ChangedSince { id, .. } = &error else { return error.into() };
         let operations = self.operations().unwrap_or_default();
@@ -305,8 +305,10 @@ impl Project {
         let is_of_same = |it: &Operation| {
             it.tasks.iter().any(|task| own.tasks.iter().any(|own| own.id == task.id))
         };
-        let is_changed_later = standing().any(|it| it.id > own.id && is_of_same(it));
-        let Some(task) = own.tasks.first().filter(|_| !is_changed_later) else {
+        let mut later = standing().filter(|it| it.id > own.id && is_of_same(it)).peekable();
+        let is_changed_later = later.peek().is_some();
+        let by_run = later.find(|it| it.origin == Origin::Run);
+        let Some(task) = own.tasks.first().filter(|_| by_run.is_some() || !is_changed_later) else {
             return error.into();
         };
         let is_earlier =
@@ -326,6 +328,12 @@ impl Project {
             None => "`ralph undo --list` shows the others.".to_owned(),
         };
         let id = &task.id;
+        if let Some(Operation { id: number, operation, .. }) = by_run {
+            return CliError::from(error).instead(format!(
+                "Operation {number} came after it: what `{operation}` made of a task is not undone. \
+                 {rest} `ralph task edit` changes {id}."
+            ));
+        }
         if own.tasks.iter().all(|task| task.fate == Fate::Added) {
             let ids: Vec<&str> = own.tasks.iter().map(|task| task.id.as_str()).collect();
             return CliError::from(error).instead(format!(
