@@ -10,6 +10,18 @@ impl Desk {
         self.git(&["add", "-A"]);
         self.git(&["commit", "-qm", what]);
     }
+
+    /// Commits what both branches have, and goes to `other`.
+    fn begin_theirs(&self) {
+        self.commit_all("base");
+        self.git(&["switch", "-qc", "other"]);
+    }
+
+    /// Commits what `other` has more, and goes back to `main`.
+    fn begin_ours(&self) {
+        self.commit_all("theirs");
+        self.git(&["switch", "-q", "main"]);
+    }
 }
 
 /// Two branches that each added a task and changed the first: `main`, checked
@@ -18,12 +30,10 @@ fn branched(init: &[&str]) -> Desk {
     let desk = Desk::bare();
     desk.ralph(&[&["init"], init].concat()).success();
     desk.add("one", &[]);
-    desk.commit_all("base");
-    desk.git(&["switch", "-qc", "other"]);
+    desk.begin_theirs();
     desk.add("theirs", &[]);
     desk.ralph(&["task", "status", "todo", "RQ-0001", "--note", "from them"]).success();
-    desk.commit_all("theirs");
-    desk.git(&["switch", "-q", "main"]);
+    desk.begin_ours();
     desk.add("ours", &["--depends-on", "RQ-0001"]);
     desk.ralph(&["task", "start", "RQ-0001"]).success();
     desk.commit_all("ours");
@@ -184,11 +194,9 @@ fn titled_there(here: &[&str]) -> Desk {
     let desk = Desk::bare();
     desk.ralph(&["init", "--merge-driver"]).success();
     desk.add("one", &[]);
-    desk.commit_all("base");
-    desk.git(&["switch", "-qc", "other"]);
+    desk.begin_theirs();
     desk.ralph(&["task", "edit", "title", "uno", "RQ-0001"]).success();
-    desk.commit_all("theirs");
-    desk.git(&["switch", "-q", "main"]);
+    desk.begin_ours();
     desk.ralph(here).success();
     desk.commit_all("ours");
     assert_eq!(merge(&desk), Some(1));
@@ -385,13 +393,11 @@ fn what_one_branch_finished_into_the_done_file_is_not_done_again() {
     desk.write(".ralph/config.jsonc", r#"{"version": 2, "queue": {"finish": "archive"}}"#);
     desk.add("one", &[]);
     desk.add("two", &[]);
-    desk.commit_all("base");
-    desk.git(&["switch", "-qc", "other"]);
+    desk.begin_theirs();
     desk.ralph(&["task", "done", "RQ-0001"]).success();
     desk.add("theirs", &[]);
     desk.ralph(&["task", "done", "RQ-0003"]).success();
-    desk.commit_all("theirs");
-    desk.git(&["switch", "-q", "main"]);
+    desk.begin_ours();
     // As on another machine.
     fs_err::remove_file(desk.path(".git/ralph/ids.json")).expect("it is there");
     desk.ralph(&["task", "edit", "tags", "mine", "RQ-0001"]).success();
@@ -428,11 +434,9 @@ fn what_is_finished_here_and_changed_there_merges_cleanly() {
     desk.ralph(&["init", "--merge-driver"]).success();
     desk.write(".ralph/config.jsonc", r#"{"version": 2, "queue": {"finish": "archive"}}"#);
     desk.add("one", &[]);
-    desk.commit_all("base");
-    desk.git(&["switch", "-qc", "other"]);
+    desk.begin_theirs();
     desk.ralph(&["task", "edit", "tags", "theirs", "RQ-0001"]).success();
-    desk.commit_all("theirs");
-    desk.git(&["switch", "-q", "main"]);
+    desk.begin_ours();
     desk.ralph(&["task", "done", "RQ-0001"]).success();
     desk.commit_all("ours");
     assert_eq!(merge(&desk), Some(0));
@@ -460,11 +464,9 @@ fn what_is_finished_there_and_changed_here_later_is_finished_without_a_driver_to
     desk.write(".ralph/config.jsonc", r#"{"version": 2, "queue": {"finish": "archive"}}"#);
     desk.add("one", &[]);
     desk.add("two", &[]);
-    desk.commit_all("base");
-    desk.git(&["switch", "-qc", "other"]);
+    desk.begin_theirs();
     desk.ralph(&["task", "done", "RQ-0001"]).success();
-    desk.commit_all("theirs");
-    desk.git(&["switch", "-q", "main"]);
+    desk.begin_ours();
     desk.ralph(&["task", "edit", "tags", "mine", "RQ-0001"]).success();
     desk.commit_all("ours");
     assert_eq!(merge(&desk), Some(1));
@@ -487,12 +489,10 @@ fn what_one_side_opens_again_and_the_other_archives_stays_open() {
         desk.add("one", &[]);
         desk.add("two", &[]);
         desk.ralph(&["task", "done", "RQ-0001"]).success();
-        desk.commit_all("base");
-        desk.git(&["switch", "-qc", "other"]);
+        desk.begin_theirs();
         let reopen = ["task", "status", "todo", "RQ-0001", "--note", "once more"];
         desk.ralph(&reopen[..if note { 6 } else { 4 }]).success();
-        desk.commit_all("theirs");
-        desk.git(&["switch", "-q", "main"]);
+        desk.begin_ours();
         desk.ralph(&["queue", "archive"]).success();
         desk.commit_all("ours");
         let merged = merge(&desk);
@@ -516,7 +516,9 @@ fn what_one_side_opens_again_and_the_other_archives_stays_open() {
 #[test]
 fn a_taken_side_keeps_what_it_has_in_its_done_file() {
     for (has_driver, is_repaired) in [(false, false), (true, false), (true, true)] {
-        for (is_ours, side) in [(true, "ours"), (true, "theirs"), (false, "ours")] {
+        for (is_ours, side) in
+            [(true, "ours"), (true, "theirs"), (false, "ours"), (false, "theirs")]
+        {
             let desk = Desk::bare();
             desk.ralph(if has_driver { &["init", "--merge-driver"] } else { &["init"] }).success();
             desk.add("one", &[]);
@@ -560,11 +562,9 @@ fn what_two_right_edits_make_wrong_is_told_by_the_merge_and_by_resolve() {
     desk.ralph(&["init", "--merge-driver"]).success();
     desk.add("one", &[]);
     desk.add("two", &[]);
-    desk.commit_all("base");
-    desk.git(&["switch", "-qc", "other"]);
+    desk.begin_theirs();
     desk.ralph(&["task", "edit", "depends_on", "RQ-0001", "RQ-0002"]).success();
-    desk.commit_all("theirs");
-    desk.git(&["switch", "-q", "main"]);
+    desk.begin_ours();
     desk.ralph(&["task", "edit", "depends_on", "RQ-0002", "RQ-0001"]).success();
     desk.commit_all("ours");
     let merged = ran_with_ralph(&desk, "git merge -q --no-edit other");
@@ -587,12 +587,10 @@ fn a_resolve_that_is_refused_writes_nothing() {
     desk.write(".ralph/config.jsonc", r#"{"version": 2, "queue": {"finish": "archive"}}"#);
     desk.add("one", &[]);
     desk.add("two", &[]);
-    desk.commit_all("base");
-    desk.git(&["switch", "-qc", "other"]);
+    desk.begin_theirs();
     desk.ralph(&["task", "done", "RQ-0001"]).success();
     desk.ralph(&["task", "edit", "title", "zwei", "RQ-0002"]).success();
-    desk.commit_all("theirs");
-    desk.git(&["switch", "-q", "main"]);
+    desk.begin_ours();
     desk.ralph(&["task", "edit", "tags", "mine", "RQ-0001"]).success();
     desk.ralph(&["task", "edit", "title", "due", "RQ-0002"]).success();
     desk.commit_all("ours");
@@ -623,12 +621,10 @@ fn a_side_that_would_break_the_queue_is_refused_with_a_way_on() {
     let desk = Desk::bare();
     desk.ralph(&["init", "--merge-driver"]).success();
     desk.add("one", &[]);
-    desk.commit_all("base");
-    desk.git(&["switch", "-qc", "other"]);
+    desk.begin_theirs();
     desk.ralph(&["task", "edit", "title", "uno", "RQ-0001"]).success();
     desk.add("two", &["--depends-on", "RQ-0001"]);
-    desk.commit_all("theirs");
-    desk.git(&["switch", "-q", "main"]);
+    desk.begin_ours();
     desk.ralph(&["task", "reject", "RQ-0001"]).success();
     desk.ralph(&["queue", "archive"]).success();
     desk.write(".ralph/done.jsonc", "{\"version\": 1, \"tasks\": []}\n");
@@ -654,11 +650,9 @@ fn an_undo_of_what_a_merge_changed_names_what_can_be_undone() {
     desk.ralph(&["init", "--merge-driver"]).success();
     desk.add("one", &[]);
     desk.add("two", &[]);
-    desk.commit_all("base");
-    desk.git(&["switch", "-qc", "other"]);
+    desk.begin_theirs();
     desk.ralph(&["task", "edit", "tags", "theirs", "RQ-0002"]).success();
-    desk.commit_all("theirs");
-    desk.git(&["switch", "-q", "main"]);
+    desk.begin_ours();
     desk.ralph(&["task", "edit", "title", "uno", "RQ-0001"]).success();
     desk.ralph(&["task", "edit", "tags", "ours", "RQ-0002"]).success();
     desk.commit_all("ours");
@@ -683,8 +677,7 @@ fn an_id_that_a_merge_gave_is_given_by_no_other_work_tree() {
     desk.git(&["worktree", "add", "-q", "../second"]);
     desk.git(&["switch", "-qc", "other"]);
     desk.add("theirs", &[]);
-    desk.commit_all("theirs");
-    desk.git(&["switch", "-q", "main"]);
+    desk.begin_ours();
     fs_err::remove_file(desk.path(".git/ralph/ids.json")).expect("it is there");
     desk.add("ours", &[]);
     desk.commit_all("ours");
