@@ -84,32 +84,36 @@ impl Redaction {
         {
             text = Cow::Owned(text.replace(value.as_str(), REDACTED));
         }
-        let replace = |found: &Captures<'_>| {
-            if is_harmless(found) {
-                return found[0].to_owned();
-            }
-            let kept = |name| found.name(name).map_or("", |kept| kept.as_str());
-            let before = [kept("bearer"), kept("name"), kept("user")].concat();
-            format!("{before}{REDACTED}{}", kept("host"))
-        };
-        match text {
-            Cow::Borrowed(text) => SECRETS.replace_all(text, replace),
-            Cow::Owned(text) => Cow::Owned(SECRETS.replace_all(&text, replace).into_owned()),
+        match SECRETS.replace_all(&text, replaced) {
+            // What was found may have been harmless.
+            Cow::Owned(new) if new != text => Cow::Owned(new),
+            _ => text,
         }
     }
 }
 
-/// Whether what a name says to be secret is a word for the lack of one, or where it comes from; or
-/// the name is that of a key which opens nothing.
+fn replaced(found: &Captures<'_>) -> String {
+    let kept = |name| found.name(name).map_or("", |kept| kept.as_str());
+    if is_harmless(found) {
+        return format!("{}{}", kept("name"), SECRETS.replace_all(kept("value"), replaced));
+    }
+    let before = [kept("bearer"), kept("name"), kept("user")].concat();
+    format!("{before}{REDACTED}{}", kept("host"))
+}
+
+/// A word for the lack of a secret, or for where it comes from.
+static PLACEHOLDER: LazyLock<Regex> = LazyLock::new(|| {
+    let pattern = r"^(?:(?i:false|none|null|true)|\$[A-Z][A-Z0-9_]*|\$\{[A-Z][A-Z0-9_]*\}|\$?\{\{[A-Za-z_.]*(?:\}\})?|<[A-Za-z_-]+>?)$";
+    Regex::new(pattern).expect("the pattern is valid")
+});
+
+/// Whether what a name says to be secret is a placeholder; or the name is that of a key which opens
+/// nothing. It may hold a secret all the same.
 fn is_harmless(found: &Captures<'_>) -> bool {
-    let is_one_of = |group, words: &[&str]| {
-        found
-            .name(group)
-            .is_some_and(|it| words.iter().any(|w| it.as_str().eq_ignore_ascii_case(w)))
-    };
-    is_one_of("key", &["cache", "foreign", "partition", "primary", "public", "sort"])
-        || is_one_of("value", &["false", "none", "null", "true"])
-        || found.name("value").is_some_and(|value| value.as_str().starts_with(['$', '<', '{']))
+    let opens_nothing = ["cache", "foreign", "partition", "primary", "public", "sort"];
+    let is_one = |key: &str| opens_nothing.iter().any(|it| it.eq_ignore_ascii_case(key));
+    found.name("key").is_some_and(|key| is_one(key.as_str()))
+        || found.name("value").is_some_and(|value| PLACEHOLDER.is_match(value.as_str()))
 }
 
 #[cfg(test)]
@@ -150,6 +154,13 @@ mod tests {
             r#"{"client_secret": "abcd", "n": 1}"#,
             r#"{"client_secret": "[redacted]", "n": 1}"#,
         );
+        becomes("API_KEY=<sk-ant-api03-SECRETsecret>", "API_KEY=[redacted]");
+        becomes("primary_key=AKIAIOSFODNN7EXAMPLE", "primary_key=[redacted]");
+        becomes("TOKEN=${X:-hunter2}", "TOKEN=[redacted]");
+        becomes(
+            "DB_PASSWORD=$uper$ecret1 and PASSWORD=$2b$12$abc",
+            "DB_PASSWORD=[redacted] and PASSWORD=[redacted]",
+        );
         becomes("fetch https://me:pass@host/x.git", "fetch https://me:[redacted]@host/x.git");
     }
 
@@ -169,6 +180,7 @@ mod tests {
             "task-manager/risk-assessment-of-everything-here",
         ] {
             becomes(text, text);
+            assert!(matches!(Redaction::default().text(text), Cow::Borrowed(_)), "{text}");
         }
     }
 }
