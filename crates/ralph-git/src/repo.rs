@@ -18,6 +18,9 @@ const BRANCHES: &str = "refs/heads/";
 /// Where the names of branches begin that others were seen to have.
 const REMOTE_BRANCHES: &str = "refs/remotes/";
 
+/// What was stashed last.
+const STASH: &str = "refs/stash";
+
 /// A work tree, its git and who may stop it. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Repo {
@@ -381,7 +384,7 @@ impl Repo {
         refs.ok_or_else(|| answer.unreadable())
     }
 
-    /// What the branches, those of remotes too, have at `paths` (relative to the root): the blobs
+    /// What the branches, those of remotes too, and the stash have at `paths` (relative to the root): the blobs
     /// of each path, or `None` where there is no file, without repetitions, and those of the newest
     /// commit first.
     ///
@@ -392,7 +395,8 @@ impl Repo {
         paths: [&Path; N],
     ) -> Result<Vec<[Option<Sha>; N]>, GitError> {
         let format = "--format=%(objectname)";
-        let sorted = ["for-each-ref", "--sort=-committerdate", format, BRANCHES, REMOTE_BRANCHES];
+        let sorted =
+            ["for-each-ref", "--sort=-committerdate", format, BRANCHES, REMOTE_BRANCHES, STASH];
         let tips = self.run(Call::new(sorted))?.text();
         let mut asked = Vec::new();
         for tip in tips.lines() {
