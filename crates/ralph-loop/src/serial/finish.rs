@@ -9,7 +9,7 @@ use ralph_queue::edit::End;
 use ralph_state::session::{SessionFile, SessionStep};
 use ralph_state::{TaskId, WorkerStep};
 
-use super::{Ended, Serial, SerialError, Tally, reach};
+use super::{BRANCH, Ended, Serial, SerialError, Tally, reach};
 use crate::event::{Event, Outcome, StopReason, TaskSummary};
 use crate::layout::runtime_paths;
 use crate::project::CheckoutPolicy;
@@ -35,29 +35,35 @@ impl Serial<'_> {
         }))
     }
 
-    /// Stops before anything lands on a branch that lacks what it had when the task began: what a
-    /// `git reset` took away may be nowhere else. It is kept.
+    /// What the branch had when the task began, if it lacks that now: what a `git reset` took away
+    /// may be nowhere else.
+    fn taken_off(&self, session: &SessionFile) -> Result<Option<Sha>, SerialError> {
+        let before = session.git_head_commit.as_deref().and_then(|sha| sha.parse::<Sha>().ok());
+        let Some(before) = before else { return Ok(None) };
+        let repo = &self.project.repo;
+        if repo.resolve(before.as_str())?.is_none() {
+            return Ok(None);
+        }
+        let began_on = session.extra.get(BRANCH).and_then(|branch| branch.as_str());
+        let branch = began_on.unwrap_or(&self.branch);
+        let is_there = match repo.resolve(&format!("refs/heads/{branch}"))? {
+            Some(tip) => repo.is_ancestor(&before, &tip)?,
+            None => false,
+        };
+        Ok((!is_there).then_some(before))
+    }
+
+    /// Stops before anything lands on a branch that lacks what it had when the task began. That is
+    /// kept.
     pub(super) fn rewound(
         &self,
         session: &SessionFile,
         tally: &Tally,
     ) -> Result<Option<Ended>, SerialError> {
-        let before = session.git_head_commit.as_deref().and_then(|sha| sha.parse::<Sha>().ok());
-        let Some(before) = before else { return Ok(None) };
-        let repo = &self.project.repo;
-        if self.project.options.checkout == CheckoutPolicy::Accept
-            || repo.resolve(before.as_str())?.is_none()
-        {
+        if self.project.options.checkout == CheckoutPolicy::Accept {
             return Ok(None);
         }
-        let head = repo.head()?;
-        let is_there = match head.commit() {
-            Some(head) => repo.is_ancestor(&before, head)?,
-            None => false,
-        };
-        if is_there {
-            return Ok(None);
-        }
+        let Some(before) = self.taken_off(session)? else { return Ok(None) };
         let name = self.rescue(&tally.task.id, &before)?;
         Ok(Some(Ended::Blocked(format!(
             "`{}` lacks commits that it had when the task began, which are kept: `git merge \
@@ -66,16 +72,33 @@ impl Serial<'_> {
         ))))
     }
 
-    /// A name by which `commit` is kept for `task`.
+    /// Keeps what was taken off the branch, before the session goes that knows of it.
+    pub(super) fn keep_taken_off(
+        &self,
+        session: &SessionFile,
+        task: &TaskId,
+    ) -> Result<(), SerialError> {
+        let Some(before) = self.taken_off(session)? else { return Ok(()) };
+        let name = self.rescue(task, &before)?;
+        self.project.tell(Event::Note(format!(
+            "{task}: the branch lacks commits that it had when the task began; they are kept in \
+             {name}"
+        )));
+        Ok(())
+    }
+
+    /// The name by which `commit` is kept for `task`.
     fn rescue(&self, task: &TaskId, commit: &Sha) -> Result<String, SerialError> {
         let repo = &self.project.repo;
-        let name = landing::rescue_ref(repo, task, commit)?;
-        if repo.resolve(&name)?.is_none()
-            && repo.update_ref(&name, commit, None)? == UpdateRef::Stale
-        {
-            tracing::warn!(name, "the rescue ref was taken meanwhile");
+        loop {
+            let name = landing::rescue_ref(repo, task, commit)?;
+            // Another may have taken it for something else meanwhile: the next is free.
+            if repo.resolve(&name)?.as_ref() == Some(commit)
+                || repo.update_ref(&name, commit, None)? != UpdateRef::Stale
+            {
+                return Ok(name);
+            }
         }
-        Ok(name)
     }
 
     /// Whether a run that was cut short already made the commit.
@@ -238,6 +261,9 @@ impl Serial<'_> {
                 Outcome::Blocked | Outcome::Limited | Outcome::TaskLimit | Outcome::Held
             );
             if !goes_on {
+                if !is_done {
+                    self.keep_taken_off(session, &tally.task.id)?;
+                }
                 self.sessions.remove()?;
             }
         }

@@ -383,6 +383,7 @@ impl Serial<'_> {
             if let Ok(id) = session.task_id.parse() {
                 let title = queue.find(&session.task_id).map(|(_, task)| task.title.as_str());
                 self.keep(&id, title.unwrap_or_default())?;
+                self.keep_taken_off(&session, &id)?;
             }
             self.sessions.remove()?;
         }
@@ -597,12 +598,18 @@ impl Serial<'_> {
     /// Brings one task from where its session says it is to its end.
     fn one(&mut self, session: &SessionFile, tally: &mut Tally) -> Result<Ended, SerialError> {
         let claim = session.attempt_id.clone().unwrap_or_default();
-        if session.step == Some(SessionStep::Committed) || self.committed_before(session, &claim)? {
+        if self.committed_before(session, &claim)? {
             return self.publish(&claim, tally);
         }
+        // What the session says is committed may have been taken back since.
         let has_work = matches!(
             session.step,
-            Some(SessionStep::Finishing | SessionStep::Gating | SessionStep::Fixing)
+            Some(
+                SessionStep::Gating
+                    | SessionStep::Fixing
+                    | SessionStep::Finishing
+                    | SessionStep::Committed
+            )
         );
         if !has_work {
             if let Some(ended) = self.agent(session, &claim, tally)? {

@@ -307,6 +307,20 @@ fn an_agent_that_removes_its_workspace_fails_alone() {
 }
 
 #[test]
+fn commits_that_an_agent_took_off_are_kept_when_its_task_fails_too() {
+    let scene = Scene::new(Remote::None, Books::Tracked);
+    let act = "git cat-file -e HEAD:mine.txt && git reset --quiet --hard HEAD~1; exit 9";
+    scene.act(&[("RQ-0001", act)]).tasks(1);
+    scene.sandbox.write(scene.dir.join("mine.txt"), "mine\n");
+    scene.commit("Mine, and pushed nowhere");
+    let mine = scene.git(&["rev-parse", "HEAD"]);
+    let ran = scene.ralph(&["run", "loop"]);
+    ran.exited(1);
+    assert!(ran.stderr.contains("they are kept in refs/ralph/rescue/RQ-0001/1"), "{ran}");
+    assert_eq!(scene.git(&["rev-parse", "refs/ralph/rescue/RQ-0001/1"]), mine);
+}
+
+#[test]
 fn commits_that_an_agent_took_off_the_branch_are_kept_and_nothing_lands_without_them() {
     let scene = Scene::new(Remote::None, Books::Tracked);
     scene.act(&[("RQ-0001", "git reset --quiet --hard HEAD~1; echo x > x.txt")]).tasks(2);
