@@ -423,8 +423,10 @@ impl Worker<'_> {
         left_out.push(PathBuf::from(".ralph"));
         self.keep_settings(workspace, seen, &books.paths())?;
         if let Books::Tracked { queue, done } = &books {
-            self.note_follow_ups(workspace, seen, [queue.as_path(), done.as_path()])?;
-            self.keep_notes(workspace, seen, [queue.as_path(), done.as_path()])?;
+            let files = [queue.as_path(), done.as_path()];
+            if self.note_follow_ups(workspace, seen, files)? {
+                self.keep_notes(workspace, seen, files)?;
+            }
         }
         let subjects = match workspace.head()?.commit() {
             Some(head) => super::land::subjects(workspace, seen, head)?,
@@ -459,17 +461,18 @@ impl Worker<'_> {
         Ok(())
     }
 
-    /// Notes in the record which tasks the agent added to the queue of its workspace.
+    /// Notes in the record which tasks the agent added to the queue of its workspace; whether that
+    /// can be read.
     fn note_follow_ups(
         &self,
         workspace: &Workspace,
         seen: &Sha,
         [queue, done]: [&Path; 2],
-    ) -> Result<(), WorkerError> {
+    ) -> Result<bool, WorkerError> {
         let before = workspace.read_blob(seen.as_str(), queue)?.unwrap_or_default();
         let after = fs_err::read(workspace.root().join(queue)).unwrap_or_default();
         if before == after {
-            return Ok(());
+            return Ok(true);
         }
         let texts = ralph_queue::decode(before)
             .and_then(|before| Ok((before, ralph_queue::decode(after)?)));
@@ -478,11 +481,8 @@ impl Worker<'_> {
         {
             Ok(added) => added,
             Err(error) => {
-                self.project.tell(Event::Note(format!(
-                    "{}: the agent's edit of the queue cannot be read: {error}",
-                    self.task.id
-                )));
-                return Ok(());
+                self.unreadable_edit(&error);
+                return Ok(false);
             }
         };
         // A task that was finished and is back in an older version is not new.
@@ -498,7 +498,7 @@ impl Worker<'_> {
         };
         let added: Vec<Task> = added.into_iter().filter(|task| !is_back(task)).collect();
         if added.is_empty() {
-            return Ok(());
+            return Ok(true);
         }
         let mut all = follow_ups(&self.claim.read()?);
         all.extend(added);
@@ -506,11 +506,18 @@ impl Worker<'_> {
         self.claim.update(|record| {
             record.extra.set(FOLLOW_UPS, text);
         })?;
-        Ok(())
+        Ok(true)
     }
 
-    /// Keeps in the record which notes the agent added to tasks in the queue of its workspace. A
-    /// queue that cannot be read has been told of.
+    fn unreadable_edit(&self, error: &dyn std::error::Error) {
+        let task = &self.task.id;
+        let why = super::chain(error);
+        self.project.tell(Event::Note(format!(
+            "{task}: the agent's edit of the queue cannot be read: {why}"
+        )));
+    }
+
+    /// Keeps in the record which notes the agent added to tasks in the queue of its workspace.
     fn keep_notes(
         &self,
         workspace: &Workspace,
@@ -525,10 +532,14 @@ impl Worker<'_> {
         let (Some(before_queue), Some(after_queue)) = (&before.0, &after.0) else { return Ok(()) };
         let before = Texts { queue: before_queue, done: before.1.as_deref() };
         let after = Texts { queue: after_queue, done: after.1.as_deref() };
-        let Ok(found) = ralph_queue::landing::new_notes(before, after) else { return Ok(()) };
-        if found.is_empty() {
-            return Ok(());
-        }
+        let found = match ralph_queue::landing::new_notes(before, after) {
+            Ok(found) if found.is_empty() => return Ok(()),
+            Ok(found) => found,
+            Err(error) => {
+                self.unreadable_edit(&error);
+                return Ok(());
+            }
+        };
         let mut all = notes(&self.claim.read()?);
         for (task, notes) in found {
             let notes = notes.iter().map(|note| self.project.redaction.text(note).into_owned());

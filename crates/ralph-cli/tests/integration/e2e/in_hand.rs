@@ -122,6 +122,24 @@ fn an_agent_in_a_workspace_ends_no_other_task_and_its_notes_land() {
 }
 
 #[test]
+fn a_queue_that_an_agent_breaks_in_its_workspace_is_told_and_does_not_land() {
+    for file in ["queue", "done"] {
+        let scene = Scene::new(Remote::Bare, Books::Tracked);
+        let act = format!("echo '{{' > .ralph/{file}.jsonc; echo x > x.txt");
+        scene.act(&[("RQ-0001", &act)]).tasks(1);
+        let ran = scene.ralph(&["run", "loop", "--parallel", "1"]);
+        ran.success();
+        let log = fs_err::read_to_string(scene.dir.join(".ralph/logs/parallel/RQ-0001.log"));
+        let log = log.expect("the log of the worker");
+        let told = "RQ-0001: the agent's edit of the queue cannot be read: ";
+        assert_eq!(log.matches(told).count(), 1, "{log}");
+        let queue = scene.git(&["show", "main:.ralph/queue.jsonc"]);
+        let queue = ralph_queue::Document::parse(queue).expect("a queue");
+        assert_eq!(queue.tasks()[0].status.as_str(), "done");
+    }
+}
+
+#[test]
 fn what_became_of_other_tasks_behind_the_back_of_a_run_is_told() {
     let edit = r#"sed 's/"todo"/"done"/' .ralph/queue.jsonc > q; cat q > .ralph/queue.jsonc; rm q"#;
     let scene = Scene::new(Remote::None, Books::Tracked);
