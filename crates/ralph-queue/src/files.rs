@@ -414,9 +414,9 @@ impl QueueFiles {
             return Ok(None);
         };
         let queue = self.load().map_err(UpdateError::Load)?;
-        let journal = Tail::read(path, &self.holder, &queue)
-            .map_err(|error| UpdateError::Journal(error.into()))?;
-        Ok(journal.find_request(request.id()))
+        let journal =
+            Tail::read(path, &self.holder).map_err(|error| UpdateError::Journal(error.into()))?;
+        Ok(journal.find_request(request.id(), &queue))
     }
 
     /// The answer to what was asked for under a name, if it is asked for again.
@@ -540,8 +540,7 @@ impl QueueFiles {
             HeldMarks::lock(path, &self.holder, self.lock_wait).map_err(UpdateError::IdMarks)
         });
         let journal = self.journal.as_ref().map(|path| {
-            Tail::read(path, &self.holder, &before)
-                .map_err(|error| UpdateError::Journal(error.into()))
+            Tail::read(path, &self.holder).map_err(|error| UpdateError::Journal(error.into()))
         });
         let (marks, journal) = (marks.transpose()?, journal.transpose()?);
         Ok(Locked { files: self, before, marks, journal, _lock: lock })
@@ -734,7 +733,8 @@ impl Locked<'_> {
         terms: &Terms,
     ) -> Result<Option<Edited<R>>, UpdateError<E>> {
         let Some(name) = &terms.request else { return Ok(None) };
-        let found = self.journal.as_ref().and_then(|journal| journal.find_request(name.id()));
+        let found =
+            self.journal.as_ref().and_then(|journal| journal.find_request(name.id(), &self.before));
         let Some(found) = found else { return Ok(None) };
         let (value, operation) = self.files.recalled(name, found)?;
         Ok(Some(Edited {

@@ -400,9 +400,7 @@ impl QueueFiles {
         };
         let Entries { entries: operations, .. } =
             Journal::new(path, self.holder.clone()).read::<Operation>()?;
-        let open = missing(&operations, |it| it.queue.as_ref(), queue.document(), queue);
-        let done = missing(&operations, |it| it.done.as_ref(), queue.done_document(), queue);
-        let missing: BTreeSet<u64> = open.into_iter().chain(done).collect();
+        let missing = missing(&operations, queue);
         // From the newest: an undo counts unless it is undone itself.
         let mut undone = BTreeSet::new();
         for operation in operations.iter().rev() {
@@ -427,9 +425,16 @@ struct State {
     merged: usize,
 }
 
+/// The operations that one of the files does not have.
+fn missing(operations: &[Operation], queue: &Queue) -> BTreeSet<u64> {
+    let open = missing_from(operations, |it| it.queue.as_ref(), queue.document(), queue);
+    let done = missing_from(operations, |it| it.done.as_ref(), queue.done_document(), queue);
+    open.into_iter().chain(done).collect()
+}
+
 /// The operations that a file does not have. Each began with a state of it and left another; git
 /// leads back to any of them, and has with it what led there.
-fn missing<'o>(
+fn missing_from<'o>(
     operations: &'o [Operation],
     patch: impl Fn(&'o Operation) -> Option<&'o Patch>,
     document: &'o Document,
@@ -576,14 +581,6 @@ impl Operation {
             && fits(&self.queue, queue.document())
             && fits(&self.done, queue.done_document())
     }
-
-    /// Whether one of the files is as it was before it: a crash, or a person, has seen to that.
-    fn is_missing_from(&self, queue: &Queue) -> bool {
-        let is_before = |patch: &Option<Patch>, document: &Document| {
-            patch.as_ref().is_some_and(|patch| patch.before == document.fingerprint())
-        };
-        is_before(&self.queue, queue.document()) || is_before(&self.done, queue.done_document())
-    }
 }
 
 /// The end of the journal, as an edit needs it: under the lock of the queue.
@@ -591,8 +588,6 @@ pub(crate) struct Tail {
     path: PathBuf,
     holder: Holder,
     last: Option<Operation>,
-    /// The last one, when the files do not have it.
-    never_happened: Option<u64>,
     bytes: Vec<u8>,
 }
 
@@ -607,7 +602,7 @@ pub(crate) struct Entry<'a> {
 }
 
 impl Tail {
-    pub(crate) fn read(path: &Path, holder: &Holder, queue: &Queue) -> Result<Self, JournalError> {
+    pub(crate) fn read(path: &Path, holder: &Holder) -> Result<Self, JournalError> {
         let bytes = match fs_err::read(path) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
@@ -617,21 +612,26 @@ impl Tail {
         };
         let last: Option<Operation> =
             lines(&bytes).rev().find_map(|line| serde_json::from_slice(line).ok());
-        let missing = last.as_ref().filter(|last| last.is_missing_from(queue));
-        let never_happened = missing.map(|last| last.id);
-        Ok(Self { path: path.to_owned(), holder: holder.clone(), last, never_happened, bytes })
+        Ok(Self { path: path.to_owned(), holder: holder.clone(), last, bytes })
     }
 
-    /// The operation that was asked for under that name.
-    pub(crate) fn find_request(&self, id: &str) -> Option<(Operation, Request)> {
+    /// The operation that was asked for under that name, if the files have it: what a crash or git
+    /// took back is to be done after all.
+    pub(crate) fn find_request(&self, id: &str, queue: &Queue) -> Option<(Operation, Request)> {
         let quoted = Value::from(id).to_string();
-        let found = lines(&self.bytes).rev().find_map(|line| {
-            // Parsing is dear; most lines are not it.
-            str::from_utf8(line).ok().filter(|line| line.contains(&quoted))?;
-            let operation: Operation = serde_json::from_slice(line).ok()?;
-            let is_it = operation.request.as_ref().is_some_and(|request| request.id == id);
-            (is_it && Some(operation.id) != self.never_happened).then_some(operation)
-        })?;
+        let names_it = |line: &[u8]| str::from_utf8(line).is_ok_and(|it| it.contains(&quoted));
+        // Parsing is dear, and most requests are new.
+        if !lines(&self.bytes).any(names_it) {
+            return None;
+        }
+        let parsed = lines(&self.bytes).filter_map(|line| serde_json::from_slice(line).ok());
+        let operations: Vec<Operation> = parsed.collect();
+        let missing = missing(&operations, queue);
+        let is_it = |operation: &Operation| {
+            operation.request.as_ref().is_some_and(|request| request.id == id)
+                && !missing.contains(&operation.id)
+        };
+        let found = operations.into_iter().rfind(is_it)?;
         let request = found.request.clone()?;
         Some((found, request))
     }

@@ -372,6 +372,15 @@ fn a_request_is_carried_out_once() {
     assert_eq!(standings(&files), [made, made, missing, made]);
     undo(&files, Direction::Undo).unwrap();
     assert_eq!(texts(&files).0, before);
+
+    // Neither do other edits since make one of it.
+    add(&files, "d", None).unwrap();
+    fs::write(&files.queue, &before).unwrap();
+    add(&files, "e", None).unwrap();
+    assert!(!is_answered("d") && is_answered("e"));
+    let made = add(&files, "d", None).unwrap().value;
+    assert!(files.load().unwrap().find(made.as_str()).is_some());
+    assert!(is_answered("d"));
 }
 
 #[test]
