@@ -427,11 +427,11 @@ impl<'a> Edit<'a> {
     /// that has it by then. One that says anything that the other lacks stays.
     pub fn catch_up(&mut self, ended: &Task, place: Place) -> Result<Changed, EditError> {
         let index = self.open(ended.id.as_str())?;
-        let task = self.queue.task_mut(index);
+        let task = self.queue.task(index);
         if !ended.status.is_terminal() || task.status.is_terminal() || !task.is_rest_of(ended) {
             return Ok(Changed::No);
         }
-        task.clone_from(ended);
+        self.queue.task_mut(index).clone_from(ended);
         if place == Place::Done {
             let block = self.queue.take(index);
             self.put_done(block);

@@ -61,13 +61,12 @@ pub struct Terms {
 impl Terms {
     /// Whether `queue` is the one that the caller has seen.
     fn heed<E>(&self, queue: &Queue) -> Result<(), UpdateError<E>> {
+        let Some(expected) = &self.if_rev else { return Ok(()) };
         let found = queue.revision();
-        match &self.if_rev {
-            Some(expected) if *expected != found => {
-                Err(UpdateError::Stale { expected: expected.clone(), found })
-            }
-            _ => Ok(()),
+        if *expected == found {
+            return Ok(());
         }
+        Err(UpdateError::Stale { expected: expected.clone(), found })
     }
 }
 

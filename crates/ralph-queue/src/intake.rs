@@ -123,7 +123,8 @@ fn join(problems: &[RowProblem]) -> String {
 
 /// What becomes of the ids that tasks come with. An id that an earlier task of the batch has is
 /// taken; what names it means that one. One that was given before and that nobody has now is taken
-/// by the task that had it, and free for that one alone.
+/// by the task that had it, and free for that one alone; where the journal has forgotten it, a
+/// task that says when it was created is believed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GivenIds {
     /// They are names by which the tasks of one batch refer to each other; each gets a new one. One

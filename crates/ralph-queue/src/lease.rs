@@ -76,7 +76,7 @@ pub struct Lease {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub finished_in: Option<PathBuf>,
     /// It was deleted, and not finished.
-    #[serde(default, skip_serializing_if = "is_false")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_deleted: bool,
     /// Fields that this version of the program does not know, kept as they are.
     #[serde(flatten)]
@@ -392,13 +392,12 @@ impl Leases {
             let is_own = tokens.contains(&lease.token);
             match status {
                 Some(Status::Doing) if lease.finished_at.is_some() => lease.go_on(),
+                _ if !is_own => return lease.finished_at.is_some() && is_reopened(status),
                 // Also where it was finished before, and git took that back.
-                Some(Status::Done | Status::Rejected) if is_own => lease.finish(false, tree, now),
-                None if is_gone && is_own => lease.finish(true, tree, now),
+                Some(Status::Done | Status::Rejected) => lease.finish(false, tree, now),
+                None if is_gone => lease.finish(true, tree, now),
                 _ if lease.finished_at.is_some() => return is_reopened(status),
-                _ if !is_own => {}
                 Some(Status::Todo | Status::Draft) => return true,
-                Some(Status::Done | Status::Rejected) => {}
                 Some(Status::Doing) | None => lease.renew(now),
             }
             false
@@ -463,6 +462,7 @@ impl Leases {
     pub fn open_again(&mut self, task: &TaskId, status: Status) {
         if status != Status::Doing {
             self.forget_end(task);
+            return;
         }
         let is_it = |lease: &&mut Lease| lease.task == *task && lease.finished_at.is_some();
         if let Some(lease) = self.leases.iter_mut().find(is_it) {
@@ -492,11 +492,6 @@ impl Document for Leases {
     const KIND: &'static str = "lease file";
     const VERSION_KEY: &'static str = "version";
     const UPGRADES: Upgrades = Upgrades::new(1, 1, &[]);
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
-fn is_false(value: &bool) -> bool {
-    !*value
 }
 
 fn is_reopened(status: Option<Status>) -> bool {

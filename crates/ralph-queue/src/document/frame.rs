@@ -182,12 +182,12 @@ impl Document {
             return Ok(changed);
         }
         // In a cramped layout one of them would be taken for a task's, or be part of another.
-        self.parted()?.with_floating_here(change)
+        self.with_floating_apart()?.with_floating_here(change)
     }
 
     /// The same with each comment between tasks on lines of its own, and apart from the task that
     /// follows: so it stays nobody's, whatever comes or goes around it.
-    fn parted(&self) -> Result<Self, SpliceError> {
+    fn with_floating_apart(&self) -> Result<Self, SpliceError> {
         let newline = Style::house(&self.text).newline;
         let indent = self.spans.first().map_or("", |it| indentation_at(&self.text, it.start, ""));
         let floating = self.floating();

@@ -204,7 +204,7 @@ fn splits_in_one_edit_are_those_of_one_edit_each() {
         |edit| split(edit, "RQ-0003"),
         // A part of the second task, which waits for those of the first.
         |edit| split(edit, "RQ-0007"),
-        |edit| edit.delete(&["RQ-0012".to_owned()]).unwrap_or_default(),
+        |edit| edit.delete(&["RQ-0004".to_owned()]).unwrap(),
         |edit| split(edit, "RQ-0005"),
     ];
     let queue = Queue::new(Document::parse(related).unwrap(), None);
