@@ -376,7 +376,10 @@ fn a_conflict_between_markers_that_git_does_not_know_is_remembered() {
     );
     desk.write(".ralph/queue.jsonc", marked);
     desk.commit_all("markers and all");
-    desk.ralph(&["queue", "resolve"]).exited(1);
+    let before = desk.read(".ralph/queue.jsonc");
+    let ran = desk.ralph(&["queue", "resolve"]);
+    assert!(ran.exited(1).stderr.contains("is kept as .ralph/cache/queue.marked"), "{ran}");
+    assert_eq!(desk.read(".ralph/cache/queue.marked"), before);
     desk.ralph(&["queue", "resolve"]).exited(1);
     desk.commit_all("resolved");
     assert_eq!(desk.ralph(&["queue", "resolve"]).success().stderr, NOTHING);

@@ -320,6 +320,20 @@ fn an_end_that_a_branch_has_stands_where_another_is_checked_out() {
 }
 
 #[test]
+fn an_end_that_is_stashed_stands() {
+    let desk = desk();
+    desk.git(&["add", "-A"]);
+    desk.git(&["commit", "-qm", "queue"]);
+    let (id, token) = claim(&desk, &[]);
+    desk.ralph(&["task", "done", &id, "--claim", &token]).success();
+    desk.git(&["stash", "-q"]);
+    let ran = desk.ralph(&["queue", "claim", "--id", &id]);
+    assert!(ran.exited(3).stderr.contains("was finished in"), "{ran}");
+    desk.git(&["stash", "drop", "-q"]);
+    assert_eq!(claim(&desk, &["--id", &id]).0, id);
+}
+
+#[test]
 fn a_task_that_ended_in_another_work_tree_cannot_be_started() {
     let desk = desk();
     let there = linked(&desk);

@@ -491,16 +491,15 @@ impl Unmarked {
         let Self { in_git, text, merged } = self;
         let path = project.files.path(in_git.place);
         let is_in_git = in_git.sides.is_some();
-        if is_in_git {
-            keep_marked(context, project, path, text)?;
-        }
-        context.ui.saved(replace(path, merged.text.as_bytes(), Durability::Full)?);
+        keep_marked(context, project, path, text)?;
+        // Before the markers go, which else may be all that has the other side.
         let undecided = if is_in_git { Vec::new() } else { merged.undecided() };
         let noted = merges::store(project).update(|merges| {
             merges.remember(&in_git.name.to_string_lossy(), &in_git.merge, undecided);
             Ok::<_, CliError>(())
         })?;
         context.ui.saved(noted.saved);
+        context.ui.saved(replace(path, merged.text.as_bytes(), Durability::Full)?);
         if let Some(marks) = &project.files.id_marks {
             let (holder, wait) = (&project.files.holder, project.files.lock_wait);
             ralph_queue::ids::remember(marks, holder, wait, merged.ids.iter())?;
@@ -509,7 +508,8 @@ impl Unmarked {
     }
 }
 
-/// Keeps a file with its markers: git's versions do not have what was edited there since.
+/// Keeps a file with its markers: git's versions, if there are any, do not have what was edited
+/// there since.
 fn keep_marked(
     context: &Context,
     project: &Project,
@@ -519,10 +519,9 @@ fn keep_marked(
     let Some(name) = path.file_name() else { return Ok(()) };
     let copy = project.root.join(RALPH_DIR).join("cache").join(name).with_extension("marked");
     context.ui.saved(replace(&copy, text.as_bytes(), Durability::Full)?);
-    context.ui.say(format!(
-        "The versions that git keeps are merged; the file with its markers is kept as {}.",
-        project.shown(&copy)
-    ));
+    context
+        .ui
+        .say(format!("The file with its conflict markers is kept as {}.", project.shown(&copy)));
     Ok(())
 }
 

@@ -348,6 +348,22 @@ fn work_that_was_taken_back_before_it_landed_is_not_done() {
 }
 
 #[test]
+fn a_commit_that_was_taken_back_before_it_was_pushed_has_not_landed() {
+    let scene = Scene::new(Remote::Bare, Books::Tracked);
+    scene.configure(r#""git_publish_mode": "commit_and_push","#);
+    scene.act(&[("RQ-0001", "echo x > x.txt")]).tasks(1);
+    let hook = scene.remote.as_ref().expect("a remote").join("hooks/pre-receive");
+    scene.sandbox.script(&hook, "exit 1");
+    let ran = scene.ralph(&["run", "loop"]);
+    assert!(ran.exited(1).stderr.contains("committed, not pushed"), "{ran}");
+    scene.git(&["reset", "--quiet", "--hard", "HEAD~1"]);
+    let ran = scene.ralph(&["run", "resume"]);
+    ran.exited(1);
+    assert!(ran.stderr.contains("without a change"), "{ran}");
+    assert!(!queue(&scene).contains("\"done\""), "{ran}");
+}
+
+#[test]
 fn a_queue_that_git_has_is_not_to_be_made_anew() {
     let scene = Scene::new(Remote::None, Books::Tracked);
     scene.tasks(1);
