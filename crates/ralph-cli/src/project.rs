@@ -264,7 +264,7 @@ impl Project {
                 };
                 CliError::from(error).instead(hint)
             }
-            UpdateError::Refused(Refusal::Undo(error)) => self.not_taken_back(error),
+            UpdateError::Refused(Refusal::Undo(error)) => self.not_taken_back(context, error),
             UpdateError::Load(error) => self.load_error(error),
             error => error.into(),
         }
@@ -294,7 +294,7 @@ impl Project {
 
     /// The refusal of an undo. Where a merge, a person or a run changed what it would change back, no
     /// undo of a later operation helps: it says what does, and which one can be taken back.
-    fn not_taken_back(&self, error: UndoError) -> CliError {
+    fn not_taken_back(&self, context: &Context, error: UndoError) -> CliError {
         let UndoError::ChangedSince { id, .. } = &error else { return error.into() };
         let operations = self.operations().unwrap_or_default();
         let made = journal::Standing::Made;
@@ -315,7 +315,7 @@ impl Project {
             |it: &&Operation| it.id < own.id && it.undoes.is_none() && it.origin == Origin::Asked;
         let can_be = |it: &&Operation| {
             let which = Which { direction: Direction::Undo, id: Some(it.id), force: false };
-            let permit = |_: &Operation, _: &[Touched]| Ok::<_, UndoError>(());
+            let permit = self.undo_permit(context, context.clock.now());
             self.files.preview_undo(which, &Terms::default(), permit).is_ok()
         };
         let earlier: Vec<&Operation> = standing().filter(is_earlier).collect();
