@@ -15,7 +15,7 @@ use crate::delta::{Touched, fingerprint};
 use crate::document::{Document, ParseError, Reading, SpliceError, decode};
 use crate::edit::{Edit, Spliced};
 use crate::ids::HeldMarks;
-use crate::journal::{Entry, JournalWriteError, Operation, Origin, Request, Tail};
+use crate::journal::{Entry, JournalWriteError, Operation, Origin, Request, Tail, Undone};
 use crate::mend::{Mended, Whole};
 use crate::queue::{Place, Queue};
 use crate::saves;
@@ -677,7 +677,7 @@ pub(crate) struct Proposal<R> {
     pub(crate) value: R,
     pub(crate) spliced: Spliced,
     /// The operation that it takes back.
-    pub(crate) undoes: Option<u64>,
+    pub(crate) undoes: Option<Undone>,
     pub(crate) validity: Validity,
     pub(crate) mended: Mended,
     /// What it does to tasks, if that is not all that is done to them.

@@ -52,6 +52,10 @@ pub struct Operation {
     /// The operation that this one takes back: an edit, or an undo of one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub undoes: Option<u64>,
+    /// That it is an undo which it takes back, so that it brings an edit back: the journal may be
+    /// cut before the one that would tell.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_redo: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     request: Option<Request>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -353,7 +357,8 @@ impl QueueFiles {
         };
         let forced =
             if which.force { Validity::AsItWas } else { Validity::Needed(Bar::ErrorsAndControls) };
-        let (undoes, edit) = (Some(target.id), history.edit_of(target).clone());
+        let undoes = Some(Undone { id: target.id, is_undo: target.is_undo() });
+        let edit = history.edit_of(target).clone();
         // Parted namesakes would be in the way of what brings them back, and of what parts them.
         let Some(whole) = Whole::healed(before).map_err(UpdateError::Splice)? else {
             let back = taken_back(before).map_err(refused)?;
@@ -508,25 +513,14 @@ impl History {
             }
             return Ok(found);
         }
-        let origins: BTreeMap<u64, Option<u64>> =
-            self.operations.iter().map(|operation| (operation.id, operation.undoes)).collect();
-        // An edit that stands, be it by a redo; or an undo of one.
-        let is_undo = |operation: &&Operation| {
-            let mut undo = false;
-            let mut at = operation.undoes;
-            while let Some(target) = at {
-                undo = !undo;
-                at = origins.get(&target).copied().flatten();
-            }
-            undo
-        };
         self.operations
             .iter()
             .rev()
             .filter(|operation| !self.undone.contains(&operation.id))
             .filter(|operation| operation.has_bytes())
             .filter(|operation| force || operation.origin == Origin::Asked)
-            .find(|operation| is_undo(operation) == (direction == Direction::Redo))
+            // An edit that stands, be it by a redo; or an undo of one.
+            .find(|operation| operation.is_undo() == (direction == Direction::Redo))
             .ok_or(UndoError::Nothing { direction })
     }
 }
@@ -548,6 +542,11 @@ impl Operation {
             queue: back(&self.queue, before.document())?,
             done: back(&self.done, before.done_document())?,
         })
+    }
+
+    /// Whether it takes back an edit.
+    fn is_undo(&self) -> bool {
+        self.undoes.is_some() && !self.is_redo
     }
 
     /// Whether it changed a file.
@@ -591,12 +590,20 @@ pub(crate) struct Tail {
     bytes: Vec<u8>,
 }
 
+/// The operation that another takes back.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Undone {
+    id: u64,
+    /// It is an undo.
+    is_undo: bool,
+}
+
 /// What an edit did, to be written down.
 pub(crate) struct Entry<'a> {
     pub(crate) before: &'a Queue,
     pub(crate) spliced: &'a Spliced,
     pub(crate) tasks: &'a [Touched],
-    pub(crate) undoes: Option<u64>,
+    pub(crate) undoes: Option<Undone>,
     pub(crate) request: Option<Request>,
     pub(crate) origin: Origin,
 }
@@ -657,7 +664,8 @@ impl Tail {
             rev: rev.clone(),
             tasks: tasks.to_vec(),
             origin,
-            undoes,
+            undoes: undoes.map(|it| it.id),
+            is_redo: undoes.is_some_and(|it| it.is_undo),
             request,
             queue,
             done,

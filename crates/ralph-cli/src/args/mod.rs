@@ -56,8 +56,8 @@ pub(crate) use run::{
 pub(crate) use runner::{ParseArgs, PlayArgs, RunnerArgs, RunnerCommand};
 pub(crate) use stats::{AgingArgs, DashboardArgs, DaysArgs, StatsArgs};
 pub(crate) use task::{
-    NoteArgs, NoteText, ShowArgs, ShowFormat, StartArgs, StatusArgs, TaskAddArgs, TaskArgs,
-    TaskCommand,
+    NewTask, NoteArgs, NoteText, ShowArgs, ShowFormat, StartArgs, StatusArgs, TaskAddArgs,
+    TaskArgs, TaskCommand,
 };
 pub(crate) use tidy::{ChangesArgs, PruneArgs, RepairArgs, SortArgs};
 pub(crate) use undo::{RedoArgs, UndoArgs};
@@ -107,7 +107,8 @@ pub(crate) struct GlobalArgs {
     /// Change the queue only if it still has this revision, the `rev` of a document
     #[arg(long, global = true, value_name = "REV")]
     pub(crate) if_rev: Option<String>,
-    /// Change the queue once under this name: asked again, the answer is the first one
+    /// Change the queue once under this name: asked again, the answer is the first one, as long as
+    /// `ralph undo --list` shows it
     #[arg(long, global = true, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
     pub(crate) request_id: Option<String>,
     /// Go on where a refusal names this flag

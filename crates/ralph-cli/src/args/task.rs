@@ -97,6 +97,22 @@ pub(crate) struct TaskAddArgs {
     /// Read whole tasks from this file, as JSON
     #[arg(long, value_name = "FILE", conflicts_with = "title")]
     pub(crate) input: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) fields: Option<NewTask>,
+    /// Put it first (after a task being worked on) instead of last
+    #[arg(long, group = "position")]
+    pub(crate) first: bool,
+    /// Put it directly before this task
+    #[arg(long, value_name = "ID", group = "position")]
+    pub(crate) before: Option<String>,
+    /// Put it directly after this task
+    #[arg(long, value_name = "ID", group = "position")]
+    pub(crate) after: Option<String>,
+}
+
+/// What a new task has beside its title.
+#[derive(Debug, Default, Args)]
+pub(crate) struct NewTask {
     /// What is wanted, at length; `-` reads it from stdin
     #[arg(long, value_name = "TEXT")]
     pub(crate) description: Option<String>,
@@ -126,6 +142,9 @@ pub(crate) struct TaskAddArgs {
     /// A note (repeat it for several; `-` reads stdin)
     #[arg(long = "note", value_name = "TEXT")]
     pub(crate) notes: Vec<String>,
+    /// A note from this file (repeat it for several)
+    #[arg(long = "note-file", value_name = "FILE")]
+    pub(crate) note_files: Vec<PathBuf>,
     /// The words it was asked for in; `-` reads them from stdin
     #[arg(long, value_name = "TEXT")]
     pub(crate) request: Option<String>,
@@ -169,15 +188,6 @@ pub(crate) struct TaskAddArgs {
     #[arg(long, value_name = "N", help_heading = "Agent of this task",
         value_parser = clap::value_parser!(u8).range(1..=3))]
     pub(crate) phases: Option<u8>,
-    /// Put it first (after a task being worked on) instead of last
-    #[arg(long, group = "position")]
-    pub(crate) first: bool,
-    /// Put it directly before this task
-    #[arg(long, value_name = "ID", group = "position")]
-    pub(crate) before: Option<String>,
-    /// Put it directly after this task
-    #[arg(long, value_name = "ID", group = "position")]
-    pub(crate) after: Option<String>,
 }
 
 /// Show one task with all its fields

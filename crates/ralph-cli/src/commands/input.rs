@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::io::{self, Read as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use ralph_queue::intake::{Batch, GivenIds};
 use ralph_state::Clock as _;
@@ -91,8 +91,15 @@ impl<'c> Texts<'c> {
     }
 
     /// Several notes, likewise.
-    pub(crate) fn notes(&mut self, given: &[String]) -> Result<Vec<String>, CliError> {
-        let notes = self.read_all(given)?;
+    pub(crate) fn notes(
+        &mut self,
+        given: &[String],
+        files: &[PathBuf],
+    ) -> Result<Vec<String>, CliError> {
+        let mut notes = self.read_all(given)?;
+        for path in files {
+            notes.extend(self.read_or_file(None, Some(path))?);
+        }
         Ok(notes.into_iter().map(|note| self.without_secrets(note)).collect())
     }
 

@@ -191,8 +191,13 @@ fn list(context: &Context) -> Result<Exit, CliError> {
     }
     context.ui.print(text)?;
     tell_unreadable(context, &project)?;
-    if operations.is_empty() {
-        context.ui.say("No change is remembered.");
+    match operations.last() {
+        None => context.ui.say("No change is remembered."),
+        // They are counted from 1.
+        Some((oldest, _)) if oldest.id > 1 => {
+            context.ui.say("What was done before is no longer remembered, and cannot be undone.");
+        }
+        Some(_) => {}
     }
     Ok(Exit::Done)
 }

@@ -22,6 +22,12 @@ fn several_tasks_are_added_at_once_and_name_each_other() {
     let ran = desk.ralph(&["task", "add", "--input", "more.json", "--first"]);
     assert_eq!(ran.success().stdout, "RQ-0004\nRQ-0005\n");
     assert_eq!(desk.ralph(&["queue", "next"]).success().stdout, "RQ-0004\n");
+    // A field given beside them would go nowhere.
+    for flag in [["--tag", "a"], ["--priority", "low"], ["--note-file", "more.json"]] {
+        let add = ["task", "add", "--input", "more.json"];
+        desk.ralph(&[&add[..], &flag[..]].concat()).exited(2);
+    }
+    assert_eq!(desk.json(&["queue", "list"])["total"], 5);
 }
 
 #[test]

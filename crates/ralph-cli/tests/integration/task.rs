@@ -110,6 +110,7 @@ fn every_field_can_be_given() {
     let desk = Desk::new();
     desk.add("one", &[]);
     desk.add("two", &[]);
+    desk.write("long", "line one\nline two\n");
     let id = desk.add(
         "three",
         &[
@@ -133,6 +134,8 @@ fn every_field_can_be_given() {
             "then that",
             "--note",
             "a note",
+            "--note-file",
+            "long",
             "--request",
             "please",
             "--depends-on",
@@ -165,7 +168,7 @@ fn every_field_can_be_given() {
     let expected = json!({
         "id": "RQ-0003", "status": "draft", "title": "three", "description": "at length",
         "priority": "high", "tags": ["a", "b", "c"], "scope": ["src/x.rs"],
-        "evidence": ["seen, once"], "plan": ["first, this", "then that"], "notes": ["a note"],
+        "evidence": ["seen, once"], "plan": ["first, this", "then that"], "notes": ["a note", "line one\nline two"],
         "request": "please", "depends_on": ["RQ-0001"], "blocks": ["RQ-0002"],
         "relates_to": ["RQ-0001", "RQ-0002"], "duplicates": "RQ-0002", "parent_id": "RQ-0001",
         "scheduled_start": "2030-01-01T00:00:00.000000000Z", "estimated_minutes": 30,

@@ -42,6 +42,19 @@ fn undo_brings_back_what_was_there_with_its_comments() {
 }
 
 #[test]
+fn the_list_says_that_older_changes_are_forgotten() {
+    let desk = Desk::new();
+    desk.add("one", &[]);
+    assert_eq!(desk.ralph(&["undo", "--list"]).success().stderr, "");
+    desk.write("long", "x".repeat(3_000_000));
+    desk.sh("\"$RALPH\" task edit description - RQ-0001 < long").success();
+    desk.ralph(&["undo"]).success();
+    desk.ralph(&["redo"]).success();
+    let list = desk.ralph(&["undo", "--list"]);
+    assert!(list.success().stderr.contains("no longer remembered"), "{list}");
+}
+
+#[test]
 fn a_retried_command_is_carried_out_once() {
     let desk = Desk::new();
     let add = ["task", "add", "one", "--request-id", "r1"];

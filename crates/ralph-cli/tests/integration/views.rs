@@ -161,6 +161,8 @@ fn a_graph_in_every_form() {
         graph(&["-c", "-f", "list"]),
         "RQ-0002 depends_on RQ-0001\nRQ-0003 depends_on RQ-0002\n"
     );
+    let none = desk.ralph(&["queue", "graph", "-f", "list", "-t", "RQ-0004"]);
+    assert!(none.success().stderr.contains("No task names another"), "{none}");
     let dot = graph(&["--format", "dot"]);
     assert!(dot.contains("  \"RQ-0003\" -> \"RQ-0001\" [style=dashed];\n"), "{dot}");
     assert!(!dot.contains('\u{1b}'), "{dot}");

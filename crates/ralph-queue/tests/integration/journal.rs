@@ -450,6 +450,27 @@ fn the_journal_is_no_longer_than_what_it_undoes_and_is_cut() {
 }
 
 #[test]
+fn a_redo_stays_one_when_what_it_takes_back_is_cut() {
+    let root = tempfile::tempdir().unwrap();
+    let files = journaled(root.path());
+    fs::write(&files.queue, QUEUE).unwrap();
+    let before = texts(&files).0;
+    let long = Some("x".repeat(3_000_000));
+    files.edit(now(), |edit| edit.modify("RQ-0001", |task| task.description = long)).unwrap();
+    let edited = texts(&files).0;
+    undo(&files, Direction::Undo).unwrap();
+    undo(&files, Direction::Redo).unwrap();
+    assert_eq!(files.operations().unwrap().len(), 1, "the rest is cut");
+    let nothing = undo(&files, Direction::Redo);
+    assert!(matches!(nothing, Err(UpdateError::Refused(UndoError::Nothing { .. }))), "{nothing:?}");
+    assert_eq!(texts(&files).0, edited);
+    undo(&files, Direction::Undo).unwrap();
+    assert_eq!(texts(&files).0, before);
+    undo(&files, Direction::Redo).unwrap();
+    assert_eq!(texts(&files).0, edited);
+}
+
+#[test]
 fn work_trees_share_the_numbers() {
     give_out_ids(25);
 }

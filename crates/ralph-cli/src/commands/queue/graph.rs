@@ -81,6 +81,8 @@ pub(crate) fn graph(context: &Context, args: &GraphArgs) -> Result<Exit, CliErro
     } else if graph.tasks.is_empty() {
         context.ui.say("Every task waits in a circle: there is no longest chain.");
         context.ui.hint("`ralph queue validate` names the circles.");
+    } else if args.format == GraphFormat::List && graph.edges().next().is_none() {
+        context.ui.say("No task names another; `--format tree` shows them all.");
     }
     Ok(Exit::Done)
 }

@@ -8,7 +8,7 @@ use ralph_queue::{Edited, Position, Task};
 use ralph_state::TaskId;
 use serde::Serialize;
 
-use crate::args::TaskAddArgs;
+use crate::args::{NewTask, TaskAddArgs};
 use crate::commands::edited::Beside;
 use crate::commands::input::{self, BadRows, Texts};
 use crate::context::Context;
@@ -20,20 +20,28 @@ pub(crate) fn add(context: &Context, args: &TaskAddArgs) -> Result<Exit, CliErro
     let project = Project::open(context, "ralph task add")?;
     let position = position(args)?;
     if args.input.is_some() || args.title.as_deref() == Some("-") {
+        if args.fields.is_some() {
+            let message = "whole tasks bring their own fields: a flag is for one task with a title";
+            return Err(CliError::new(ErrorKind::Usage, message)
+                .hint("Put the fields into the JSON, or set them with `ralph task batch` after."));
+        }
         return add_all(context, &project, args, &position);
     }
+    let none = NewTask::default();
+    let new = args.fields.as_ref().unwrap_or(&none);
     let mut texts = Texts::of(context);
     let long = Long {
         description: texts
-            .read_or_file(args.description.as_deref(), args.description_file.as_deref())?,
-        request: texts.read_some(args.request.as_deref())?,
-        evidence: texts.read_all(&args.evidence)?,
-        plan: texts.read_all(&args.plan)?,
-        notes: texts.notes(&args.notes)?,
+            .read_or_file(new.description.as_deref(), new.description_file.as_deref())?,
+        request: texts.read_some(new.request.as_deref())?,
+        evidence: texts.read_all(&new.evidence)?,
+        plan: texts.read_all(&new.plan)?,
+        notes: texts.notes(&new.notes, &new.note_files)?,
     };
+    let title = args.title.as_deref().unwrap_or_default();
     let added = project.change(context, |edit| {
         let id = edit.next_id(&project.files.rules.ids)?;
-        edit.add(task(id.clone(), args, long), &position)?;
+        edit.add(task(id.clone(), title, new, long), &position)?;
         Ok(id)
     });
     report(context, &project, &added.map_err(|error| project.refused(error))?)
@@ -116,38 +124,38 @@ struct Long {
     notes: Vec<String>,
 }
 
-fn task(id: TaskId, args: &TaskAddArgs, long: Long) -> Task {
+fn task(id: TaskId, title: &str, new: &NewTask, long: Long) -> Task {
     let Long { description, request, evidence, plan, notes } = long;
     Task {
-        status: args.status,
+        status: new.status,
         description,
-        priority: args.priority,
+        priority: new.priority,
         // `a,,b` has two.
-        tags: args.tags.iter().filter(|tag| !tag.is_empty()).cloned().collect(),
-        scope: args.scope.iter().filter(|path| !path.is_empty()).cloned().collect(),
+        tags: new.tags.iter().filter(|tag| !tag.is_empty()).cloned().collect(),
+        scope: new.scope.iter().filter(|path| !path.is_empty()).cloned().collect(),
         evidence,
         plan,
         notes,
         request,
-        agent: agent(args),
-        depends_on: args.depends_on.clone(),
-        blocks: args.blocks.clone(),
-        relates_to: args.relates_to.clone(),
-        duplicates: args.duplicates.clone(),
-        parent_id: args.parent_id.clone(),
-        scheduled_start: args.scheduled_start.map(|time| time.to_string()),
-        estimated_minutes: args.estimated_minutes,
-        custom_fields: args.custom_fields.iter().cloned().collect(),
-        ..Task::new(id, args.title.as_deref().unwrap_or_default())
+        agent: agent(new),
+        depends_on: new.depends_on.clone(),
+        blocks: new.blocks.clone(),
+        relates_to: new.relates_to.clone(),
+        duplicates: new.duplicates.clone(),
+        parent_id: new.parent_id.clone(),
+        scheduled_start: new.scheduled_start.map(|time| time.to_string()),
+        estimated_minutes: new.estimated_minutes,
+        custom_fields: new.custom_fields.iter().cloned().collect(),
+        ..Task::new(id, title)
     }
 }
 
-fn agent(args: &TaskAddArgs) -> Option<Map> {
+fn agent(new: &NewTask) -> Option<Map> {
     let fields = [
-        ("runner", args.runner.clone().map(Value::from)),
-        ("model", args.model.clone().map(Value::from)),
-        ("model_effort", args.effort.clone().map(Value::from)),
-        ("phases", args.phases.map(|phases| Value::from(u32::from(phases)))),
+        ("runner", new.runner.clone().map(Value::from)),
+        ("model", new.model.clone().map(Value::from)),
+        ("model_effort", new.effort.clone().map(Value::from)),
+        ("phases", new.phases.map(|phases| Value::from(u32::from(phases)))),
     ];
     let agent: Map =
         fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect();
