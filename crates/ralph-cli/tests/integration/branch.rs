@@ -485,6 +485,47 @@ fn what_is_finished_there_and_changed_here_later_is_finished_without_a_driver_to
 }
 
 #[test]
+fn a_comment_outlives_the_end_and_the_removal_of_its_task_on_the_other_branch() {
+    let remark = "// ask them first";
+    for (has_driver, is_ours) in [(true, true), (true, false), (false, true), (false, false)] {
+        let desk = Desk::bare();
+        desk.ralph(if has_driver { &["init", "--merge-driver"] } else { &["init"] }).success();
+        desk.write(".ralph/config.jsonc", r#"{"version": 2, "queue": {"finish": "archive"}}"#);
+        desk.add("ended", &[]);
+        desk.add("removed", &[]);
+        let side = |remarks: bool| {
+            if !remarks {
+                desk.ralph(&["task", "done", "RQ-0001"]).success();
+                desk.ralph(&["task", "batch", "delete", "RQ-0002"]).success();
+                return;
+            }
+            let queue = desk.read(".ralph/queue.jsonc");
+            desk.write(
+                ".ralph/queue.jsonc",
+                queue.replace("\"title\":", &format!("{remark}\n      \"title\":")),
+            );
+        };
+        desk.begin_theirs();
+        side(!is_ours);
+        desk.begin_ours();
+        side(is_ours);
+        desk.commit_all("ours");
+        assert_eq!(merge(&desk), Some(1));
+        let count = |name: &str| desk.read(name).matches(remark).count();
+        let ran = desk.ralph(&["queue", "resolve"]);
+        let told = "RQ-0002: removed on one side, commented on the other\n";
+        assert!(ran.exited(1).stderr.contains(told), "{ran}");
+        assert!(!ran.stderr.contains("RQ-0001: "), "{ran}");
+        assert_eq!([".ralph/queue.jsonc", ".ralph/done.jsonc"].map(count), [1, 1]);
+        let remover = if is_ours { "theirs" } else { "ours" };
+        let ran = desk.ralph(&["queue", "resolve", "--take", remover]);
+        assert!(ran.success().stderr.contains("RQ-0002 is removed.\n"), "{ran}");
+        assert_eq!([".ralph/queue.jsonc", ".ralph/done.jsonc"].map(count), [0, 1]);
+        desk.ralph(&["queue", "validate"]).success();
+    }
+}
+
+#[test]
 fn what_one_side_opens_again_and_the_other_archives_stays_open() {
     for (has_driver, note) in [(true, true), (true, false), (false, true), (false, false)] {
         let desk = Desk::bare();

@@ -73,6 +73,12 @@ pub(super) fn merge(base: Option<&Block>, ours: &Block, theirs: &Block) -> Comme
     Comments { is_ours, wanted }
 }
 
+/// Whether a later version of a task has a comment, or one more of the same, that it lacked.
+pub(super) fn adds_any(base: &Block, later: &Block) -> bool {
+    let [base, later] = [base, later].map(|block| count(&placed(block)));
+    later.iter().any(|(comment, count)| base.get(comment).is_none_or(|was| was < count))
+}
+
 fn placed(block: &Block) -> Placed<'_> {
     let mut placed = Placed::new();
     for (site, comment) in block.placed_comments() {

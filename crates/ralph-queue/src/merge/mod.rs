@@ -99,6 +99,12 @@ impl Conflict {
         self.task.is_some() && self.field.is_none()
     }
 
+    /// Whether one side removed a task of which the other changed nothing but comments, which no
+    /// value here tells.
+    pub fn is_about_comments(&self) -> bool {
+        self.is_removal() && self.base.as_ref() == self.ours.as_ref().or(self.theirs.as_ref())
+    }
+
     /// The task that one side removed from its queue file, in its done file.
     fn moved<'d>(
         &self,
@@ -200,10 +206,11 @@ pub enum MergeError {
 /// Of a task that only one side changed, that side's text is taken, comments and all. Where both
 /// did, fields are merged one by one: tags, scope and references as sets that keep what either
 /// added and lose what either removed, other lists item by item in their order, times by the
-/// later, the rest as conflicts if both changed it. A change beats a removal. Its comments are
-/// merged where they stand: what one side added, changed or removed is so, and of one that both
-/// changed both texts stay. The tasks stand in the order of the side that changed it; those that theirs added go behind the one that they
-/// follow there. Other keys of the file are merged like fields, and of the comments that belong to
+/// later, the rest as conflicts if both changed it. A change beats a removal, also one that only
+/// adds or changes a comment. Its comments are merged where they stand: what one side added,
+/// changed or removed is so, and of one that both changed both texts stay. The tasks stand in the
+/// order of the side that changed it; those that theirs added go behind the one that they follow
+/// there. Other keys of the file are merged like fields, and of the comments that belong to
 /// no task those stay that neither side removed, and those come that either added.
 ///
 /// One id given to two different tasks: the task made later, and of two made at once the one whose
@@ -490,11 +497,12 @@ impl Merge<'_> {
         let base = self.base_ids.get(&task.id).copied();
         match (base, self.position(&task.id)) {
             (None, None) => self.add(theirs, index),
-            (Some(base), None) if self.base.task(base) == task => {}
             (Some(base), None) => {
-                self.conflicts
-                    .push(removed(&task.id, [Some(self.base.task(base)), None, Some(task)]));
-                self.add(theirs, index);
+                if is_changed((&self.base, base), (theirs, index)) {
+                    let sides = [Some(self.base.task(base)), None, Some(task)];
+                    self.conflicts.push(removed(&task.id, sides));
+                    self.add(theirs, index);
+                }
             }
             (base, Some(at)) => {
                 let text = theirs.unchanged_text(index);
@@ -514,11 +522,11 @@ impl Merge<'_> {
             let Some(at) = self.position(&id).filter(|_| !their_ids.contains_key(&id)) else {
                 continue;
             };
-            let (base, ours) = (self.base.task(index), self.merged.task(at));
-            if base == ours {
-                self.remove(at);
+            if is_changed((&self.base, index), (&self.merged, at)) {
+                let sides = [Some(self.base.task(index)), Some(self.merged.task(at)), None];
+                self.conflicts.push(removed(&id, sides));
             } else {
-                self.conflicts.push(removed(&id, [Some(base), Some(ours), None]));
+                self.remove(at);
             }
         }
     }
@@ -573,6 +581,14 @@ impl Merge<'_> {
             *self.merged.task_mut(at) = merged;
         }
     }
+}
+
+/// Whether one side did something to a task that must not go with it when the other side removes
+/// it: gave a field another value, or added or changed a comment.
+fn is_changed((base, was): (&Draft<'_>, usize), (side, is): (&Draft<'_>, usize)) -> bool {
+    base.task(was) != side.task(is)
+        || base.unchanged_text(was) != side.unchanged_text(is)
+            && comments::adds_any(&base.block(was), &side.block(is))
 }
 
 /// One side removed what the other changed.
@@ -1013,13 +1029,17 @@ pub(crate) mod tests {
             prop_assert_eq!(sorted(&again.text), sorted(&merged.text));
             prop_assert_eq!(comments(&again.text), comments(&merged.text));
             prop_assert_eq!(merged.conflicts.len(), mirrored.conflicts.len());
+            let [base_comments, of_ours, of_theirs, after] = [base.text(), ours.text(), theirs.text(), &merged.text].map(comments);
+            for (owner, comment) in of_ours.iter().chain(&of_theirs).flat_map(|(owner, list)| list.iter().map(move |it| (owner, it))) {
+                let is_in = |lists: &BTreeMap<_, Vec<String>>| lists.get(owner).is_some_and(|list| list.contains(comment));
+                prop_assert!(is_in(&base_comments) || is_in(&after), "{:?} {} is lost", owner, comment);
+            }
             if merged.conflicts.is_empty() {
                 // Not so where a task came back that one side had removed.
                 let read = |text: &str| Document::parse(text).unwrap().tasks().to_vec();
                 prop_assert_eq!(read(&again.text), read(&merged.text));
                 prop_assert_eq!(sorted(&merged.text), sorted(&mirrored.text));
                 prop_assert_eq!(comments(&merged.text), comments(&mirrored.text));
-                let [base_comments, of_ours, of_theirs, after] = [base.text(), ours.text(), theirs.text(), &merged.text].map(comments);
                 for (owner, after) in &after {
                     let (Some(base), Some(ours), Some(theirs)) = (base_comments.get(owner), of_ours.get(owner), of_theirs.get(owner)) else { continue };
                     for comment in base.iter().chain(ours).chain(theirs) {

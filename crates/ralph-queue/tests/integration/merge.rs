@@ -2,7 +2,7 @@
 
 use expect_test::expect;
 use ralph_queue::landing::{Texts, finish_task};
-use ralph_queue::merge::{Settled, three_way, three_way_files};
+use ralph_queue::merge::{Conflict, Settled, three_way, three_way_files};
 use ralph_queue::{Document, Edit, Finish, Queue, Status, Task};
 use ralph_state::TaskId;
 
@@ -332,6 +332,75 @@ fn comments_that_both_changed_are_the_same_whichever_side_is_ours() {
     assert_eq!(mirrored.text, merged.text);
     for side in [ours, theirs] {
         assert_eq!(three_way(REMARKED, &merged.text, &side).unwrap().text, merged.text);
+    }
+}
+
+#[test]
+fn a_comment_is_not_removed_with_its_task_by_the_side_that_has_not_seen_it() {
+    let removed = {
+        let document = Document::parse(REMARKED).unwrap();
+        let mut draft = document.draft();
+        draft.take(0);
+        draft.splice().unwrap().unwrap().text().to_owned()
+    };
+    // Nothing of the removed task is left, so that its place is the only difference.
+    assert!(!removed.contains("about 1") && !removed.contains("behind"), "{removed}");
+    for (from, to, is_kept) in [
+        ("// about 1", "// about ONE", true),
+        ("// about 1\n", "// about 1\n    /* about 1 */\n", true),
+        ("// about 1\n", "// about 1\n    // about 1\n", true),
+        ("\"todo\",", "\"todo\", // now", true),
+        ("// x!", "// X!", true),
+        ("// behind", "// BEHIND", true),
+        ("// about 1", "   // about 1", false),
+        ("    // about 1\n", "", false),
+        (" // behind", "", false),
+        (" // t1", "", false),
+    ] {
+        let remarked = REMARKED.replace(from, to);
+        for (ours, theirs) in [(&removed, &remarked), (&remarked, &removed)] {
+            let merged = three_way(REMARKED, ours, theirs).unwrap();
+            let wanted = if is_kept { &remarked } else { &removed };
+            assert_eq!(merged.text, *wanted, "{to}");
+            let conflict = merged.conflicts.first();
+            assert_eq!(conflict.is_some_and(Conflict::is_about_comments), is_kept, "{to}");
+            for side in [ours, theirs] {
+                let again = three_way(REMARKED, &merged.text, side).unwrap();
+                assert_eq!(again.text, merged.text, "{to}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_comment_follows_the_task_that_the_other_side_moved_to_its_done_file() {
+    let base = Texts { queue: REMARKED, done: None };
+    let task = Document::parse(REMARKED).unwrap().tasks()[0].clone();
+    let landed = finish_task(base, &task, Finish::Archive, super::now(), None).unwrap();
+    let remarked = REMARKED.replace("\"todo\",", "\"todo\", // now").replace("ut 1", "ut ONE");
+    let comments = |text: &str| {
+        ["// about 1", "// about ONE", "// now"].map(|comment| text.matches(comment).count())
+    };
+    for is_ours in [true, false] {
+        let sides = if is_ours { [&landed.queue, &remarked] } else { [&remarked, &landed.queue] };
+        let files =
+            if is_ours { [landed.done.as_deref(), None] } else { [None, landed.done.as_deref()] };
+        // One file at a time, as git asks for it, and then both as one.
+        let done = files.map(|done| done.map(|text| Document::parse(text).unwrap()));
+        let mut merged = three_way(REMARKED, sides[0], sides[1]).unwrap();
+        let settled = merged.settle_finished(done[0].as_ref(), done[1].as_ref()).unwrap();
+        assert_eq!((settled.finished.len(), merged.conflicts.len()), (1, 0));
+        let queue = both_files(&merged.text, landed.done.as_deref().unwrap());
+        assert_eq!(super::ids(queue.tasks()), "RQ-0002:todo");
+        let healed = Edit::new(&queue, super::now()).splice().unwrap();
+        assert_eq!(comments(healed.queue.unwrap().text()), [0, 0, 0]);
+        assert_eq!(comments(healed.done.unwrap().text()), [1, 1, 1]);
+
+        let [ours, theirs] = [0, 1].map(|it| Texts { queue: sides[it], done: files[it] });
+        let merged = three_way_files(base, ours, theirs).unwrap();
+        assert_eq!(merged.conflicts, []);
+        assert_eq!(comments(&merged.queue), [0, 0, 0]);
+        assert_eq!(comments(&merged.done.unwrap()), [0, 1, 1]);
     }
 }
 

@@ -719,9 +719,13 @@ fn tell_renumbered(context: &Context, renumbered: &[(TaskId, TaskId)]) {
 }
 
 /// What a conflict is about.
-fn subject(Conflict { task, field, .. }: &Conflict) -> String {
+fn subject(conflict: &Conflict) -> String {
+    let Conflict { task, field, .. } = conflict;
     match (task, field.as_deref()) {
         (Some(task), Some(field)) => format!("{task}: {field}"),
+        (Some(task), None) if conflict.is_about_comments() => {
+            format!("{task}: removed on one side, commented on the other")
+        }
         (Some(task), None) => format!("{task}: removed on one side"),
         (None, Some("tasks")) => "the order of the tasks".to_owned(),
         (None, field) => field.unwrap_or_default().to_owned(),
