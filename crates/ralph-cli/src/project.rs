@@ -572,9 +572,11 @@ impl Project {
             return Ok(());
         }
         let settled = self.leases.update(|leases| {
-            // An undo may have brought a deleted task back as it was.
-            self.heed_taken_back(leases, &self.queue()?);
             let tree = taken_back::name(&self.root);
+            if leases.leases.iter().any(|lease| lease.finished_in.as_ref() == Some(&tree)) {
+                // An undo may have brought a deleted task back as it was.
+                self.heed_taken_back(leases, &self.queue()?);
+            }
             leases.settle(touched, &self.claims, &tree, context.clock.now());
             Ok::<_, CliError>(())
         })?;

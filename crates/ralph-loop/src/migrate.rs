@@ -269,17 +269,16 @@ fn queue(path: &Path) -> io::Result<Option<Item>> {
         }
         Some(Ok(named)) => named,
     };
-    let parsed = ralph_queue::decode(bytes)
-        .and_then(|text| ralph_queue::Document::parse(text.as_str()).map(|_| text));
+    let parsed = ralph_queue::decode(bytes).and_then(ralph_queue::Document::parse);
     let state = match (parsed, rename_to) {
         (Err(ParseError::Newer(Newer { found, .. })), _) => State::Newer { found },
         (Err(error), _) => State::Unreadable { source: error.into() },
         (Ok(_), None) => State::Current,
-        (Ok(text), rename_to) => State::Pending(Box::new(Pending {
+        (Ok(document), rename_to) => State::Pending(Box::new(Pending {
             from: Some(current),
             rename_to,
-            before: text.clone(),
-            after: text,
+            before: document.text().to_owned(),
+            after: document.text().to_owned(),
             ..only(Kind::Queue)
         })),
     };

@@ -1,12 +1,13 @@
 //! What a merge leaves to be looked at: conflict markers, and lost tasks.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 
 use ralph_state::TaskId;
 
 use crate::document::Document;
 use crate::merge::{MergeError, Merged, three_way};
-use crate::queue::Queue;
+use crate::queue::{Listed, Place, Queue};
 use crate::task::{Status, Task};
 use crate::value::{Map, Value};
 
@@ -167,7 +168,7 @@ fn common(ours: &Document, theirs: &Document) -> String {
 }
 
 /// Whether two tasks of one id are versions of one task.
-fn is_same(one: &Task, other: &Task) -> bool {
+fn is_same<W: PartialEq>(one: &Task<W>, other: &Task<W>) -> bool {
     one.created_at == other.created_at || one.title == other.title
 }
 
@@ -197,18 +198,18 @@ pub enum Loss {
 pub fn losses(base: &Queue, now: &Queue) -> Vec<Loss> {
     let mut losses = Vec::new();
     // As `Queue::find` has it, for many.
-    let all = || now.tasks().chain(now.done_tasks());
-    let mut by_id: HashMap<&str, &Task> = HashMap::new();
+    let all = || now.list(Place::Queue).chain(now.list(Place::Done));
+    let mut by_id: HashMap<&str, Listed<'_>> = HashMap::with_capacity(now.document().len());
     for task in all() {
-        let known = by_id.entry(task.id.as_str()).or_insert(task);
-        if known.status == Status::Rejected && task.status != Status::Rejected {
+        let known = by_id.entry(task.id()).or_insert(task);
+        if known.status() == Status::Rejected && task.status() != Status::Rejected {
             *known = task;
         }
     }
     // Who had an id before is that task only as a version of it: another may have come in under
     // the same id, and been given a new one.
     let mut by_former: HashMap<&str, Vec<&Task>> = HashMap::new();
-    for task in all() {
+    for task in all().filter(|task| task.is_renamed()).map(Listed::task) {
         for old in task.former_ids() {
             by_former.entry(old).or_default().push(task);
         }
@@ -217,17 +218,22 @@ pub fn losses(base: &Queue, now: &Queue) -> Vec<Loss> {
         let had_it = by_former.get(task.id.as_str());
         had_it.is_some_and(|had_it| had_it.iter().any(|other| other.is_version_of(task)))
     };
-    let open = base.tasks().map(|task| (task, true));
-    for (task, is_open) in open.chain(base.done_tasks().iter().map(|task| (task, false))) {
-        match by_id.get(task.id.as_str()).copied() {
-            None if is_open && !is_renamed(task) => {
-                losses.push(Loss::Lost { task: task.id.clone(), title: task.title.clone() });
+    let open = base.list(Place::Queue).map(|task| (task, true));
+    for (task, is_open) in open.chain(base.list(Place::Done).map(|task| (task, false))) {
+        match by_id.get(task.id()) {
+            None if is_open && !is_renamed(task.task()) => {
+                let Task { id, title, .. } = task.task();
+                losses.push(Loss::Lost { task: id.clone(), title: title.clone() });
             }
-            Some(other) if !is_same(task, other) => losses.push(Loss::Reused {
-                task: task.id.clone(),
-                was: task.title.clone(),
-                is: other.title.clone(),
-            }),
+            // Most are written as they were.
+            Some(other) if task.text() != other.text() => {
+                let (was, is) = (task.glance(), other.glance());
+                if !is_same(&was, &is) {
+                    let task = was.id;
+                    let [was, is] = [was.title, is.title].map(Cow::into_owned);
+                    losses.push(Loss::Reused { task, was, is });
+                }
+            }
             _ => {}
         }
     }

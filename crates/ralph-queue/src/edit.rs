@@ -521,9 +521,10 @@ impl<'a> Edit<'a> {
     pub(crate) fn archive_where(&mut self, wanted: impl Fn(&Task) -> bool) -> Vec<TaskId> {
         let now = self.now.to_string();
         let mut blocks = Vec::new();
-        for index in (0..self.queue.len()).rev() {
-            let task = self.queue.task(index);
-            if task.status.is_terminal() && wanted(task) {
+        let ended = self.queue.ids_and_statuses().map(|(_, status)| status.is_terminal());
+        let ended: Vec<bool> = ended.collect();
+        for (index, _) in ended.into_iter().enumerate().rev().filter(|(_, ended)| *ended) {
+            if wanted(self.queue.task(index)) {
                 let task = self.queue.task_mut(index);
                 task.completed_at.get_or_insert_with(|| now.clone());
                 task.updated_at = Some(now.clone());

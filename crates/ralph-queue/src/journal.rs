@@ -534,7 +534,7 @@ impl Operation {
             Some(patch) if patch.before == document.fingerprint() => Ok(None),
             Some(patch) => {
                 let text = patch.apply(document).map_err(|_| self.changed_since())?;
-                let document = Document::parse(text);
+                let document = document.parse_next(text);
                 document.map(Some).map_err(|source| UndoError::Unreadable { id: self.id, source })
             }
         };

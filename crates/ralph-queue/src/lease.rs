@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::delta::{Fate, Touched};
-use crate::queue::Queue;
+use crate::queue::{Listed, Place, Queue};
 use crate::runnability::{DoingFirst, Drafts, Reason, Selection};
 use crate::task::Status;
 
@@ -510,8 +510,8 @@ pub(crate) fn selection<'a>(
 
 fn next(queue: &Queue, standing: &Standing, request: &Request<'_>) -> Option<TaskId> {
     let is_left = |id: &TaskId| standing.lapsed.contains(id) && !request.exclude.contains_key(id);
-    let mut begun = queue.tasks().filter(|task| task.status == Status::Doing);
-    let task = begun.find(|task| is_left(&task.id)).or_else(|| {
+    let begun = queue.list(Place::Queue).filter(|task| task.status() == Status::Doing);
+    let task = begun.map(Listed::task).find(|task| is_left(&task.id)).or_else(|| {
         let exclude = standing.taken(request.exclude);
         queue.next(&selection(standing, request, &exclude))
     });

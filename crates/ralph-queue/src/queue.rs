@@ -62,6 +62,21 @@ impl<'q> Listed<'q> {
         self.document().is_blocking(self.index)
     }
 
+    /// Whether it had another id before.
+    pub(crate) fn is_renamed(self) -> bool {
+        self.document().is_renamed(self.index)
+    }
+
+    /// How it is written.
+    pub(crate) fn text(self) -> &'q str {
+        &self.document().text()[self.document().span(self.index)]
+    }
+
+    /// All of it, for a look.
+    pub(crate) fn glance(self) -> Glance<'q> {
+        self.document().glance()(self.index)
+    }
+
     /// All of it.
     pub fn task(self) -> &'q Task {
         self.document().task(self.index)
@@ -207,7 +222,7 @@ impl Queue {
         let mut found = self.places().filter(|(_, listed)| listed.id() == id);
         let read = |(place, listed): (Place, Listed<'q>)| (place, listed.task());
         let Some(first) = found.next() else {
-            let is_renamed = |(_, it): &(Place, Listed<'_>)| it.document().is_renamed(it.index);
+            let is_renamed = |(_, it): &(Place, Listed<'_>)| it.is_renamed();
             let mut renamed = self.places().filter(is_renamed).map(read);
             return renamed.find(|(_, task)| task.former_ids().any(|old| old == id));
         };

@@ -7,7 +7,7 @@ use ralph_state::{TaskId, Timestamp};
 use crate::lease::Leases;
 use crate::queue::{Listed, Place, Queue};
 use crate::runnability::{DoingFirst, Drafts, Reason, Selection};
-use crate::task::{Status, Task};
+use crate::task::{Glance, Status};
 
 /// What is asked for.
 #[derive(Clone, Copy, Debug)]
@@ -66,41 +66,59 @@ pub fn ready<'q>(queue: &'q Queue, leases: &Leases, question: &Question<'_>) -> 
             others.push((place, task, reasons));
         }
     }
-    let mut tasks = Vec::new();
-    let busy = others.iter().filter(|(_, _, reasons)| reasons.iter().any(Reason::is_busy));
-    let mut taken: Vec<Listed<'_>> = busy.map(|(_, task, _)| *task).collect();
-    for (place, task) in candidates {
-        let reason = match parallel {
-            None => None,
-            Some(room) => {
-                let overlap = taken.iter().find_map(|other| overlap(task.task(), other.task()));
-                overlap.or_else(|| (tasks.len() >= room).then_some(Reason::NoRoom))
+    let candidates = candidates.into_iter();
+    let tasks = match parallel {
+        None => candidates.map(|(_, task)| task).collect(),
+        Some(room) => {
+            let is_busy = |reasons: &[Reason]| reasons.iter().any(Reason::is_busy);
+            let busy = others.iter().filter(|(_, _, reasons)| is_busy(reasons));
+            let busy = queue.look_at(busy.map(|(_, task, _)| *task));
+            let mut taken: Vec<Taken> = busy.map(|(_, task)| Taken::of(&task)).collect();
+            let mut tasks = Vec::new();
+            let (places, candidates): (Vec<usize>, Vec<Listed<'_>>) = candidates.unzip();
+            for (place, (listed, task)) in places.into_iter().zip(queue.look_at(candidates)) {
+                let no_room = (tasks.len() >= room).then_some(Reason::NoRoom);
+                if let Some(reason) = overlap(&task, &taken).or(no_room) {
+                    others.push((place, listed, vec![reason]));
+                } else {
+                    taken.push(Taken::of(&task));
+                    tasks.push(listed);
+                }
             }
-        };
-        if let Some(reason) = reason {
-            others.push((place, task, vec![reason]));
-        } else {
-            taken.push(task);
-            tasks.push(task);
+            tasks
         }
-    }
+    };
     others.sort_by_key(|(place, ..)| *place);
     let others = others.into_iter().map(|(_, task, reasons)| (task, reasons)).collect();
     Ready { tasks, others }
 }
 
-fn overlap(task: &Task, other: &Task) -> Option<Reason> {
-    let theirs: Vec<Vec<&str>> = other.scope.iter().map(|scope| area(scope)).collect();
-    let meets = |scope: &&String| {
-        let mine = area(scope);
-        theirs.iter().any(|theirs| mine.iter().zip(theirs).all(|(mine, theirs)| mine == theirs))
-    };
-    let scope = task.scope.iter().find(meets)?.clone();
-    Some(Reason::ScopeOverlaps { with: other.id.clone(), scope })
+/// What others have to keep away from.
+struct Taken {
+    by: TaskId,
+    areas: Vec<Vec<String>>,
+}
+
+impl Taken {
+    fn of(task: &Glance<'_>) -> Self {
+        let areas = task.scope.iter().map(|scope| area(scope).map(str::to_owned).collect());
+        Self { by: task.id.clone(), areas: areas.collect() }
+    }
+}
+
+fn overlap(task: &Glance<'_>, taken: &[Taken]) -> Option<Reason> {
+    let areas: Vec<Vec<&str>> = task.scope.iter().map(|scope| area(scope).collect()).collect();
+    taken.iter().find_map(|Taken { by, areas: theirs }| {
+        let meets = |mine: &Vec<&str>| {
+            theirs.iter().any(|theirs| mine.iter().zip(theirs).all(|(mine, theirs)| mine == theirs))
+        };
+        let scope = task.scope[areas.iter().position(meets)?].to_string();
+        Some(Reason::ScopeOverlaps { with: by.clone(), scope })
+    })
 }
 
 /// The directories on the way, down to the first wildcard.
-fn area(scope: &str) -> Vec<&str> {
+fn area(scope: &str) -> impl Iterator<Item = &str> {
     let parts = scope.trim().split('/').filter(|part| !matches!(*part, "" | "."));
-    parts.take_while(|part| !part.contains(['*', '?', '[', '{'])).collect()
+    parts.take_while(|part| !part.contains(['*', '?', '[', '{']))
 }

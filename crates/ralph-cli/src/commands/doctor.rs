@@ -11,7 +11,8 @@ use ralph_loop::preflight::PreflightError;
 use ralph_loop::status::{self, WorkerView};
 use ralph_loop::{living, preflight, retention, target};
 use ralph_process::Cancel;
-use ralph_queue::Severity;
+use ralph_queue::document::Reading;
+use ralph_queue::{Place, Queue, Severity};
 use ralph_state::file::{is_locked, lock_holder};
 use ralph_state::{ParallelStateFile, TaskId, WorkerLifecycle};
 use serde::Serialize;
@@ -196,10 +197,20 @@ fn look(context: &Context, project: &Project, repo: Option<&Repo>, checks: &mut 
     let trusted = setup::trusted(context, project, "ralph doctor");
     let is_trusted = trusted.is_ok();
     checks.push(Check::of("trust", trusted.map(|()| "the programs named here may run".into())));
-    checks.push(queue(context, project));
+    // It is read once, for all that look at it.
+    let queue = project.files.load_for(Reading::Checked);
+    let queue = queue.map_err(|error| Check::problem("queue", project.load_error(error)));
+    let (queue, check) = match queue {
+        Ok(queue) => {
+            let check = valid(context, project, &queue);
+            (Some(queue), check)
+        }
+        Err(check) => (None, check),
+    };
+    checks.push(check);
     checks.extend(unwritable(project));
-    checks.push(landed(context, project));
-    checks.push(journal(project));
+    checks.push(landed(context, project, queue.as_ref()));
+    checks.push(journal(project, queue.as_ref()));
     checks.push(runner(context, project, repo, is_trusted));
     let path = context.env.get("PATH");
     checks.push(if config.agent.ci_gate.enabled {
@@ -251,7 +262,7 @@ fn look(context: &Context, project: &Project, repo: Option<&Repo>, checks: &mut 
         ),
         Err(error) => Check::problem("session", error),
     });
-    checks.push(parallel_runs(context, &layout, project));
+    checks.push(parallel_runs(context, &layout, project, queue.as_ref()));
 }
 
 /// How the branch stands to the remote's as it was when git last asked, where there is one.
@@ -286,7 +297,12 @@ fn in_step(config: &Config, repo: &Repo) -> Option<Check> {
 }
 
 /// What the state file says, and whether it knows of every worker that lives.
-fn parallel_runs(context: &Context, layout: &Layout, project: &Project) -> Check {
+fn parallel_runs(
+    context: &Context,
+    layout: &Layout,
+    project: &Project,
+    queue: Option<&Queue>,
+) -> Check {
     const NAME: &str = "parallel runs";
     let living = match living::tasks(layout) {
         Ok(living) => living,
@@ -308,7 +324,7 @@ fn parallel_runs(context: &Context, layout: &Layout, project: &Project) -> Check
         return Check::warning(NAME, standing::unrecorded(&unrecorded), standing::RECOVER);
     }
     if let Some(state) = state {
-        return match status::observe(layout, &state, project.queue().ok().as_ref()) {
+        return match status::observe(layout, &state, queue) {
             Ok(world) => left(NAME, &world.views),
             Err(error) => Check::problem(NAME, error),
         };
@@ -418,11 +434,8 @@ fn merge_driver(project: &Project, repo: &Repo, path: Option<&OsStr>) -> Check {
     Check::ok(NAME, "installed")
 }
 
-fn queue(context: &Context, project: &Project) -> Check {
-    let queue = match project.queue() {
-        Ok(queue) => queue,
-        Err(error) => return Check::problem("queue", error),
-    };
+/// Whether the queue has errors, or a merge is not settled.
+fn valid(context: &Context, project: &Project, queue: &Queue) -> Check {
     let problems = queue.validate(&project.files.rules);
     let errors = problems.iter().filter(|problem| problem.severity == Severity::Error).count();
     if errors > 0 {
@@ -430,7 +443,7 @@ fn queue(context: &Context, project: &Project) -> Check {
         let message = counted(errors, "error");
         return Check { name: "queue", verdict: Verdict::Problem, message, next };
     }
-    match merges::unsettled(context, project, &queue) {
+    match merges::unsettled(context, project, queue) {
         Err(error) => return Check::problem("queue", error),
         Ok(unsettled) if !unsettled.is_empty() => {
             let next = "`ralph queue resolve` lists them.";
@@ -441,7 +454,7 @@ fn queue(context: &Context, project: &Project) -> Check {
     if let Some(told) = project::strays(&project.root, &project.files).first() {
         return Check::warning("queue", format!("valid; but {told}"), project::STRAY);
     }
-    let open = queue.tasks().filter(|task| !task.status.is_terminal()).count();
+    let open = queue.list(Place::Queue).filter(|task| !task.status().is_terminal()).count();
     Check::ok("queue", format!("valid, {}", counted(open, "open task")))
 }
 
@@ -456,14 +469,14 @@ fn unwritable(project: &Project) -> Option<Check> {
 }
 
 /// Whether the queue has tasks open that the branch has.
-fn landed(context: &Context, project: &Project) -> Check {
+fn landed(context: &Context, project: &Project, queue: Option<&Queue>) -> Check {
     const NAME: &str = "landed";
     /// The command names all of them.
     const SHOWN: usize = 5;
-    let Ok(queue) = project.queue() else {
+    let Some(queue) = queue else {
         return Check::ok(NAME, "not looked at: the queue cannot be read");
     };
-    let found = match standing::landed(context, project, &queue) {
+    let found = match standing::landed(context, project, queue) {
         Ok(found) => found,
         Err(error) => return Check::problem(NAME, error),
     };
@@ -486,10 +499,10 @@ fn landed(context: &Context, project: &Project) -> Check {
 }
 
 /// Whether what was done to the queue can be undone.
-fn journal(project: &Project) -> Check {
+fn journal(project: &Project, queue: Option<&Queue>) -> Check {
     const NAME: &str = "journal";
     match undo::unreadable_lines(project) {
-        Ok(None) if project.queue().is_err() => Check::warning(
+        Ok(None) if queue.is_none() => Check::warning(
             NAME,
             "whole; but nothing can be undone while the queue cannot be read",
             "Mend the queue first.",

@@ -186,7 +186,7 @@ impl Document {
 
     /// Reads a text that differs from this one in a few tasks: only those, and what is between
     /// them, are looked at.
-    fn parse_next(&self, text: String) -> Result<Self, ParseError> {
+    pub(crate) fn parse_next(&self, text: String) -> Result<Self, ParseError> {
         match scan::rescan(self, text) {
             Ok(document) => Ok(document),
             Err(text) => Self::parse(text),

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use ralph_config::Overrides;
 use ralph_queue::conflict::{self, Loss, Sides};
+use ralph_queue::document::Reading;
 use ralph_queue::merge::{Conflict, Merged, Settled};
 use ralph_queue::settle::{Merges, Take, Undecided};
 use ralph_queue::{Document, IdMarks, Place, Problem, Queue, Rules, Severity, Terms, UpdateError};
@@ -765,7 +766,8 @@ fn tell_conflicts<'c>(
 pub(crate) fn check(context: &Context, args: &CheckArgs) -> Result<Exit, CliError> {
     let project = Project::open(context, "ralph queue check")?;
     let base = at(context, &project, &args.base)?;
-    let queue = project.queue()?;
+    let queue = project.files.load_for(Reading::Checked);
+    let queue = queue.map_err(|error| project.load_error(error))?;
     let losses = conflict::losses(&base, &queue);
     let mut problems = queue.validate(&project.files.rules);
     problems.retain(|problem| problem.severity == Severity::Error);

@@ -190,9 +190,9 @@ impl<'a> Claim<'a> {
 }
 
 fn report(context: &Context, project: &Project, lease: Option<&Lease>) -> Result<Exit, CliError> {
-    let queue = project.queue()?;
     let Some(lease) = lease else {
         if context.ui.wants_json() {
+            let queue = project.queue()?;
             let schema = Schema::v1("queue-claim");
             context.ui.print_json(&json!({
                 "schema": schema, "rev": project::revision(&queue), "found": false,
@@ -205,6 +205,7 @@ fn report(context: &Context, project: &Project, lease: Option<&Lease>) -> Result
         return Ok(Exit::Done);
     };
     if context.ui.wants_json() {
+        let queue = project.queue()?;
         context.ui.print_json(&Claimed {
             schema: Schema::v1("queue-claim"),
             rev: project::revision(&queue),

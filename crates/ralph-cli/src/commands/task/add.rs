@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use ralph_queue::intake::{Batch, GivenIds};
 use ralph_queue::value::{Map, Value};
-use ralph_queue::{Edited, Position, Task};
+use ralph_queue::{Edited, Place, Position, Task};
 use ralph_state::TaskId;
 use serde::Serialize;
 
@@ -181,8 +181,10 @@ fn report(context: &Context, project: &Project, added: &Edited<TaskId>) -> Resul
         return Ok(Exit::Done);
     }
     context.ui.print(id)?;
-    let total = queue.tasks().count();
-    let place = queue.tasks().position(|task| task.id == *id).map_or(total, |index| index + 1);
+    let listed = || queue.list(Place::Queue);
+    let total = listed().count();
+    let place = listed().position(|task| task.id() == id.as_str());
+    let place = place.map_or(total, |index| index + 1);
     context.ui.say(format!("Added as number {place} of {total} in the queue."));
     if total == 1 {
         context.ui.hint("`ralph run loop` lets an agent work on it.");

@@ -38,6 +38,9 @@ pub(crate) fn start(context: &Context, args: &StartArgs) -> Result<Exit, CliErro
 /// That no work tree has ended the task under a claim, as far as this one has it open. An answer
 /// that was given before stands.
 fn not_ended(context: &Context, project: &Project, id: &str) -> Result<(), CliError> {
+    if project.read_leases()?.leases.iter().all(|lease| lease.finished_at.is_none()) {
+        return Ok(());
+    }
     let queue = project.queue()?;
     let Some((_, task)) = queue.find(id).filter(|(_, task)| !task.status.is_terminal()) else {
         return Ok(());
