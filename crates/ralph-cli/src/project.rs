@@ -13,7 +13,9 @@ use ralph_loop::taken_back::{self, Site};
 use ralph_process::Cancel;
 use ralph_queue::delta::{Fate, Touched};
 use ralph_queue::document::Reading;
-use ralph_queue::journal::{self, ChangesError, Direction, Operation, Origin, UndoError, Which};
+use ralph_queue::journal::{
+    self, ChangesError, Direction, EditState, Operation, Origin, Stuck, UndoError, Which,
+};
 use ralph_queue::lease::{Lease, LeaseError, Leases};
 use ralph_queue::merge::Settled;
 use ralph_queue::runnability::{DoingFirst, Drafts, Selection};
@@ -97,7 +99,7 @@ impl Project {
     }
 
     /// The edits that the journal remembers, as [`QueueFiles::operations`].
-    pub(crate) fn operations(&self) -> Result<Vec<(Operation, journal::Standing)>, CliError> {
+    pub(crate) fn operations(&self) -> Result<Vec<(Operation, EditState)>, CliError> {
         self.files.operations().map_err(|error| self.changes_error(error))
     }
 
@@ -272,16 +274,9 @@ impl Project {
 
     /// What to do about another task that has the id of one that an undo would bring back.
     fn namesake_of_undone(&self, which: Which, id: &TaskId) -> String {
-        let gave = |operation: &Operation| {
-            which.id.is_some_and(|undone| undone < operation.id)
-                && operation.tasks.iter().any(|task| task.id == *id && task.fate == Fate::Added)
-        };
         let operations = self.operations().unwrap_or_default();
-        let stands = operations
-            .into_iter()
-            .rfind(|(operation, standing)| *standing == journal::Standing::Made && gave(operation));
-        match stands {
-            Some((Operation { id: number, .. }, _)) => format!(
+        match which.id.and_then(|undone| journal::giver(&operations, id, undone)) {
+            Some(Operation { id: number, .. }) => format!(
                 "Nothing was changed. `ralph undo --id {number} --dry-run` shows what gave {id} to \
                  another task: undo that first."
             ),
@@ -297,29 +292,16 @@ impl Project {
     fn not_taken_back(&self, context: &Context, error: UndoError) -> CliError {
         let UndoError::ChangedSince { id, .. } = &error else { return error.into() };
         let operations = self.operations().unwrap_or_default();
-        let made = journal::Standing::Made;
-        let standing = || operations.iter().filter(|(_, it)| *it == made).map(|(it, _)| it);
-        let Some(own) = standing().find(|it| it.id == *id && it.undoes.is_none()) else {
+        let Some(Stuck { edit, run, earlier, .. }) = journal::stuck(&operations, *id) else {
             return error.into();
         };
-        let is_of_same = |it: &Operation| {
-            it.tasks.iter().any(|task| own.tasks.iter().any(|own| own.id == task.id))
-        };
-        let mut later = standing().filter(|it| it.id > own.id && is_of_same(it)).peekable();
-        let is_changed_later = later.peek().is_some();
-        let by_run = later.find(|it| it.origin == Origin::Run);
-        let Some(task) = own.tasks.first().filter(|_| by_run.is_some() || !is_changed_later) else {
-            return error.into();
-        };
-        let is_earlier =
-            |it: &&Operation| it.id < own.id && it.undoes.is_none() && it.origin == Origin::Asked;
+        let Some(Touched { id: task, .. }) = edit.tasks.first() else { return error.into() };
         let can_be = |it: &&Operation| {
             let which = Which { direction: Direction::Undo, id: Some(it.id), force: false };
             let permit = self.undo_permit(context, context.clock.now());
             self.files.preview_undo(which, &Terms::default(), permit).is_ok()
         };
-        let earlier: Vec<&Operation> = standing().filter(is_earlier).collect();
-        let rest = match earlier.into_iter().rev().take(TRIED).find(can_be) {
+        let rest = match earlier.into_iter().take(TRIED).find(can_be) {
             Some(Operation { id, operation, .. }) => {
                 format!(
                     "`ralph undo --id {id}` takes back the last one that can be, `{operation}`."
@@ -327,22 +309,21 @@ impl Project {
             }
             None => "`ralph undo --list` shows the others.".to_owned(),
         };
-        let id = &task.id;
-        if let Some(Operation { id: number, operation, .. }) = by_run {
+        if let Some(Operation { id: number, operation, .. }) = run {
             return CliError::from(error).instead(format!(
                 "Operation {number} came after it: what `{operation}` made of a task is not undone. \
-                 {rest} `ralph task edit` changes {id}."
+                 {rest} `ralph task edit` changes {task}."
             ));
         }
-        if own.tasks.iter().all(|task| task.fate == Fate::Added) {
-            let ids: Vec<&str> = own.tasks.iter().map(|task| task.id.as_str()).collect();
+        if edit.tasks.iter().all(|task| task.fate == Fate::Added) {
+            let ids: Vec<&str> = edit.tasks.iter().map(|task| task.id.as_str()).collect();
             return CliError::from(error).instead(format!(
                 "`ralph task batch delete {}` removes what it added. {rest}",
                 ids.join(" ")
             ));
         }
         CliError::from(error).instead(format!(
-            "A merge or a change by hand came after it: `ralph task show {id}` shows what there is \
+            "A merge or a change by hand came after it: `ralph task show {task}` shows what there is \
              now, `ralph task edit` changes it. {rest}"
         ))
     }

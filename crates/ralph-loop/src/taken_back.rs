@@ -1,5 +1,6 @@
 //! Ends of claimed tasks that git, or an editor, took back.
 
+use std::iter;
 use std::path::{Path, PathBuf};
 
 use ralph_git::{DiscoverError, Repo, Sha};
@@ -30,8 +31,8 @@ pub fn name(root: &Path) -> PathBuf {
 /// its files have open, and neither another work tree nor a branch has finished. Where that cannot
 /// be told, the end stands.
 ///
-/// What ended in another work tree stands as well: this one may only be behind. `repo` is asked
-/// for only when an end is in question.
+/// What ended in another work tree stands as well: this one may only be behind. Other files and
+/// `repo` are asked for only when an end is in question.
 pub fn heed(
     leases: &mut Leases,
     queue: &Queue,
@@ -44,18 +45,13 @@ pub fn heed(
         return;
     }
     let Ok(here) = site.files.load() else { return };
-    let Some(others) = others(site, &name) else { return };
-    let mut open: Vec<(TaskId, Status)> = ended
-        .into_iter()
-        .filter_map(|task| {
-            let status = status(&here, &task).filter(|status| !status.is_terminal())?;
-            Some((task, status))
-        })
-        .collect();
-    for other in &others {
-        open.retain(|(task, _)| !is_finished(other, task));
-    }
-    for (task, status) in in_no_branch(open, site, &name, repo).unwrap_or_default() {
+    let open = ended.into_iter().filter_map(|task| {
+        let status = status(&here, &task).filter(|status| !status.is_terminal())?;
+        Some((task, status))
+    });
+    let of_branches = iter::once_with(|| of_branches(site, &name, repo)).flatten();
+    let versions = of_work_trees(site, &name).into_iter().chain(of_branches);
+    for (task, status) in finished_in_none(open.collect(), versions) {
         leases.open_again(&task, status);
     }
 }
@@ -64,70 +60,118 @@ fn status(queue: &Queue, task: &TaskId) -> Option<Status> {
     queue.find(task.as_str()).map(|(_, task)| task.status)
 }
 
-fn is_finished(queue: &Queue, task: &TaskId) -> bool {
-    status(queue, task).is_some_and(Status::is_terminal)
+/// Those that no version of the queue has finished. One that cannot be read may have finished all.
+fn finished_in_none(
+    mut open: Vec<(TaskId, Status)>,
+    versions: impl Iterator<Item = Option<Queue>>,
+) -> Vec<(TaskId, Status)> {
+    for version in versions {
+        let Some(queue) = version else { return Vec::new() };
+        open.retain(|(task, _)| !status(&queue, task).is_some_and(Status::is_terminal));
+        if open.is_empty() {
+            break;
+        }
+    }
+    open
 }
 
-/// Those of `open` that no branch has finished; `None` where that cannot be told.
-fn in_no_branch(
-    mut open: Vec<(TaskId, Status)>,
+/// The queues that branches have, as far as they can be read, and `None` for the others.
+fn of_branches(
     site: &Site<'_>,
     name: &Path,
     repo: impl FnOnce() -> Result<Repo, DiscoverError>,
-) -> Option<Vec<(TaskId, Status)>> {
-    if open.is_empty() {
-        return Some(open);
-    }
+) -> Box<dyn Iterator<Item = Option<Queue>>> {
     let repo = match repo() {
         Ok(repo) => repo,
-        Err(DiscoverError::NotARepository { .. }) => return Some(open),
-        Err(_) => return None,
+        Err(DiscoverError::NotARepository { .. }) => return Box::new(iter::empty()),
+        Err(_) => return Box::new(iter::once(None)),
     };
     let within = |path: &Path| {
         let path = name.join(path.strip_prefix(site.root).ok()?);
         path.strip_prefix(repo.root()).ok().map(Path::to_owned)
     };
     // One that is outside is in no branch.
-    let Some(queue) = within(&site.files.queue) else { return Some(open) };
+    let Some(queue) = within(&site.files.queue) else { return Box::new(iter::empty()) };
     let done = within(&site.files.done).unwrap_or_else(|| site.files.done.clone());
-    let mut versions = repo.versions([&queue, &done]).ok()?.into_iter();
-    for [queue, done] in versions.by_ref().take(VERSIONS) {
-        let Some(queue) = queue else { continue };
-        let done = match done {
-            Some(done) => Some(document(&repo, &done)?),
-            None => None,
-        };
-        let queue = Queue::new(document(&repo, &queue)?, done);
-        open.retain(|(task, _)| !is_finished(&queue, task));
-        if open.is_empty() {
-            return Some(open);
-        }
-    }
-    versions.next().is_none().then_some(open)
+    let Ok(versions) = repo.versions([&queue, &done]) else { return Box::new(iter::once(None)) };
+    let read = move |queue: &Sha, done: Option<&Sha>| {
+        let done = done.map(|done| document(&repo, done).ok_or(())).transpose().ok()?;
+        Some(Queue::new(document(&repo, queue)?, done))
+    };
+    let versions = versions.into_iter().enumerate();
+    Box::new(versions.filter_map(move |(index, [queue, done])| {
+        let queue = queue?;
+        Some(if index < VERSIONS { read(&queue, done.as_ref()) } else { None })
+    }))
 }
 
 fn document(repo: &Repo, blob: &Sha) -> Option<Document> {
     Document::parse(decode(repo.blob(blob).ok()?).ok()?).ok()
 }
 
-/// The queues of the other work trees; `None` where one of them cannot be read.
-fn others(site: &Site<'_>, name: &Path) -> Option<Vec<Queue>> {
+/// The queues of the other work trees, and `None` for those that cannot be read.
+fn of_work_trees(site: &Site<'_>, name: &Path) -> Vec<Option<Queue>> {
     let within = |path: &Path| path.strip_prefix(site.root).ok().map(Path::to_owned);
     // One that is outside is that of all work trees.
-    let Some(queue) = within(&site.files.queue) else { return Some(Vec::new()) };
+    let Some(queue) = within(&site.files.queue) else { return Vec::new() };
     let done = within(&site.files.done);
-    let mut queues = Vec::new();
-    for root in ralph_git::work_trees(site.shared).ok()? {
-        if root == name {
-            continue;
-        }
+    let Ok(roots) = ralph_git::work_trees(site.shared) else { return vec![None] };
+    let read = |root: PathBuf| {
         let done = done.as_ref().map_or_else(|| site.files.done.clone(), |done| root.join(done));
         let files = QueueFiles { queue: root.join(&queue), done, ..site.files.clone() };
         match files.load() {
-            Ok(queue) => queues.push(queue),
-            Err(LoadError::Missing { .. }) => {}
-            Err(_) => return None,
+            Err(LoadError::Missing { .. }) => None,
+            loaded => Some(loaded.ok()),
         }
+    };
+    roots.into_iter().filter(|root| root != name).filter_map(read).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn queue(tasks: &[(&str, &str)]) -> Queue {
+        let task = |(id, status): &(&str, &str)| {
+            format!(
+                r#"{{"id":"{id}","title":"x","status":"{status}","created_at":"2026-01-01T00:00:00Z","updated_at":"2026-01-01T00:00:00Z"}}"#
+            )
+        };
+        let tasks: Vec<String> = tasks.iter().map(task).collect();
+        let text = format!(r#"{{"version":1,"tasks":[{}]}}"#, tasks.join(","));
+        Queue::new(Document::parse(text).unwrap(), None)
     }
-    Some(queues)
+
+    #[test]
+    fn an_end_is_taken_back_where_every_version_can_be_read_and_none_has_it() {
+        let open = || vec![("RQ-1".parse().unwrap(), Status::Todo)];
+        let todo = || Some(queue(&[("RQ-1", "todo")]));
+        let done = || Some(queue(&[("RQ-1", "done")]));
+        let rejected = || Some(queue(&[("RQ-1", "rejected")]));
+        let without = || Some(queue(&[("RQ-2", "done")]));
+        for (versions, is_taken_back) in [
+            (vec![], true),
+            (vec![todo(), without()], true),
+            (vec![done()], false),
+            (vec![todo(), rejected()], false),
+            // Where it cannot be told, it stands.
+            (vec![None], false),
+            (vec![todo(), None], false),
+        ] {
+            let case = format!("{versions:?}");
+            let left = finished_in_none(open(), versions.into_iter());
+            assert_eq!(left, if is_taken_back { open() } else { vec![] }, "{case}");
+        }
+        let one_finished = [Some(queue(&[("RQ-1", "done"), ("RQ-2", "doing")]))];
+        let both = vec![open().remove(0), ("RQ-2".parse().unwrap(), Status::Doing)];
+        let left = finished_in_none(both, one_finished.into_iter());
+        assert_eq!(left, [("RQ-2".parse().unwrap(), Status::Doing)]);
+    }
+
+    #[test]
+    fn nothing_more_is_read_when_nothing_is_in_question() {
+        let unread = iter::once(Some(queue(&[("RQ-1", "done")])))
+            .chain(iter::once_with(|| unreachable!("the first has settled it")));
+        assert_eq!(finished_in_none(vec![("RQ-1".parse().unwrap(), Status::Todo)], unread), []);
+    }
 }

@@ -237,7 +237,7 @@ impl Gone {
 
 /// What has become of an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
+pub enum EditState {
     /// The files have it, as far as nothing else changed the same.
     Made,
     /// Another operation took it back.
@@ -256,15 +256,15 @@ struct History {
 impl QueueFiles {
     /// The edits that the journal remembers, oldest first, and what has become of each. Without a
     /// journal there are none.
-    pub fn operations(&self) -> Result<Vec<(Operation, Standing)>, ChangesError> {
+    pub fn operations(&self) -> Result<Vec<(Operation, EditState)>, ChangesError> {
         let History { operations, undone, missing } = self.history(&self.load()?)?;
-        let standing = |operation: &Operation| match operation.id {
-            id if undone.contains(&id) => Standing::Undone,
-            id if missing.contains(&id) => Standing::Missing,
-            _ => Standing::Made,
+        let state = |operation: &Operation| match operation.id {
+            id if undone.contains(&id) => EditState::Undone,
+            id if missing.contains(&id) => EditState::Missing,
+            _ => EditState::Made,
         };
-        let told = |operation| (standing(&operation), operation);
-        Ok(operations.into_iter().map(told).map(|(standing, it)| (it, standing)).collect())
+        let told = |operation| (state(&operation), operation);
+        Ok(operations.into_iter().map(told).map(|(state, it)| (it, state)).collect())
     }
 
     /// The lines of the journal that cannot be read, so that what they told of cannot be undone.
@@ -347,7 +347,7 @@ impl QueueFiles {
         let target = history.target(which).map_err(refused)?;
         let misfit = || {
             let is_missing = history.missing.contains(&target.id);
-            if is_missing { target.is_missing() } else { target.changed_since() }
+            if is_missing { target.not_in_files() } else { target.changed_since() }
         };
         let taken_back = |queue: &Queue| match target.taken_back(queue) {
             Err(UndoError::ChangedSince { .. }) => Err(misfit()),
@@ -418,6 +418,49 @@ impl QueueFiles {
         }
         Ok(History { operations, undone, missing })
     }
+}
+
+/// An edit that is stuck: what it made has changed since, and no undo of a later edit helps.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Stuck<'o> {
+    /// That edit.
+    pub edit: &'o Operation,
+    /// What a run made of one of its tasks since. Else it was a merge, or somebody by hand.
+    pub run: Option<&'o Operation>,
+    /// The edits before it that somebody asked for, newest first: one of them may be free.
+    pub earlier: Vec<&'o Operation>,
+}
+
+/// Whether an edit that cannot be taken back, since its place has changed, is stuck.
+pub fn stuck(operations: &[(Operation, EditState)], id: u64) -> Option<Stuck<'_>> {
+    let is_edit = |it: &&Operation| it.undoes.is_none();
+    let edit = stand(operations).find(|it| it.id == id).filter(is_edit)?;
+    let is_of_edit = |task: &Touched| edit.tasks.iter().any(|own| own.id == task.id);
+    let is_later = |it: &&Operation| it.id > id && it.tasks.iter().any(is_of_edit);
+    let later: Vec<&Operation> = stand(operations).filter(is_later).collect();
+    let run = later.iter().find(|it| it.origin == Origin::Run).copied();
+    if run.is_none() && !later.is_empty() {
+        return None;
+    }
+    let is_earlier = |it: &&Operation| it.id < id && it.origin == Origin::Asked;
+    let earlier = stand(operations).rev().filter(is_edit).filter(is_earlier).collect();
+    Some(Stuck { edit, run, earlier })
+}
+
+/// The operation after `after` that gave this id to a task which has it still.
+pub fn giver<'o>(
+    operations: &'o [(Operation, EditState)],
+    id: &TaskId,
+    after: u64,
+) -> Option<&'o Operation> {
+    let gave = |task: &Touched| task.id == *id && task.fate == Fate::Added;
+    stand(operations).rfind(|it| it.id > after && it.tasks.iter().any(gave))
+}
+
+/// Those that are neither undone nor missing.
+fn stand(operations: &[(Operation, EditState)]) -> impl DoubleEndedIterator<Item = &Operation> {
+    operations.iter().filter(|(_, state)| *state == EditState::Made).map(|(it, _)| it)
 }
 
 /// A state of a file.
@@ -562,7 +605,7 @@ impl Operation {
         !self.tasks.is_empty() && self.tasks.iter().all(|task| task.fate == Fate::Added)
     }
 
-    fn is_missing(&self) -> UndoError {
+    fn not_in_files(&self) -> UndoError {
         UndoError::Missing { id: self.id, operation: self.operation.clone() }
     }
 

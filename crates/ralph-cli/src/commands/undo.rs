@@ -1,6 +1,6 @@
 //! `ralph undo` and `ralph redo`.
 
-use ralph_queue::journal::{Direction, Operation, Origin, Standing, Which};
+use ralph_queue::journal::{Direction, EditState, Operation, Origin, Which};
 use ralph_state::journal::BadLine;
 use serde::Serialize;
 
@@ -105,8 +105,8 @@ fn tell_passed_over(
     if which.id.is_some() || which.force {
         return Ok(());
     }
-    for (operation, standing) in project.operations()? {
-        if operation.id > id && standing == Standing::Made && operation.origin == Origin::Run {
+    for (operation, state) in project.operations()? {
+        if operation.id > id && state == EditState::Made && operation.origin == Origin::Run {
             let text = Text::new().plain("Kept, since it tells what became of a task:");
             context.ui.say(line(text, &operation));
         }
@@ -166,10 +166,10 @@ fn list(context: &Context) -> Result<Exit, CliError> {
     if context.ui.wants_json() {
         let items: Vec<Item<'_>> = operations
             .iter()
-            .map(|(operation, standing)| Item {
+            .map(|(operation, state)| Item {
                 operation: operation.into(),
-                undone: *standing == Standing::Undone,
-                missing: (*standing == Standing::Missing).then_some(true),
+                undone: *state == EditState::Undone,
+                missing: (*state == EditState::Missing).then_some(true),
             })
             .collect();
         let rev = project.queue()?.revision();
@@ -180,12 +180,12 @@ fn list(context: &Context) -> Result<Exit, CliError> {
         return Ok(Exit::Done);
     }
     let mut text = Text::new();
-    for (operation, standing) in &operations {
+    for (operation, state) in &operations {
         text = line(text, operation);
-        text = match standing {
-            Standing::Made => text,
-            Standing::Undone => text.style(DIM, "  undone"),
-            Standing::Missing => text.style(DIM, "  not in the files"),
+        text = match state {
+            EditState::Made => text,
+            EditState::Undone => text.style(DIM, "  undone"),
+            EditState::Missing => text.style(DIM, "  not in the files"),
         };
         text = text.line();
     }

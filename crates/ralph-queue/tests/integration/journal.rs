@@ -6,7 +6,7 @@ use fs_err as fs;
 use proptest::prelude::*;
 use ralph_queue::delta::Fate;
 use ralph_queue::edit::{End, Restart};
-use ralph_queue::journal::{Direction, Origin, Standing, UndoError, Which};
+use ralph_queue::journal::{Direction, EditState, Origin, UndoError, Which};
 use ralph_queue::{
     Edit, EditError, Finish, IdRules, Position, QueueFiles, RequestName, Status, Task, Terms,
     UpdateError,
@@ -171,7 +171,7 @@ fn what_git_took_back_stays_the_newest() {
     };
     assert_eq!(refused(undo(&files, Direction::Undo)), 2);
     assert_eq!(refused(undo_one(&files, 2)), 2);
-    assert_eq!(files.operations().unwrap()[1].1, Standing::Missing);
+    assert_eq!(files.operations().unwrap()[1].1, EditState::Missing);
     assert_eq!(texts(&files).0, committed);
     // Back in its place, it can be undone as if nothing had been.
     fs::write(&files.queue, &stashed).unwrap();
@@ -185,7 +185,7 @@ fn what_git_took_back_stays_the_newest() {
     assert!(files.operations().unwrap().iter().any(|(it, _)| it.id == 2));
 }
 
-fn standings(files: &QueueFiles) -> Vec<Standing> {
+fn standings(files: &QueueFiles) -> Vec<EditState> {
     files.operations().unwrap().into_iter().map(|(_, standing)| standing).collect()
 }
 
@@ -206,7 +206,7 @@ fn all_that_git_took_back_is_missing_until_it_is_there_again() {
         let change = |edit: &mut Edit<'_>| edit.modify("RQ-0002", |it| it.notes.push("n".into()));
         files.edit(now(), change).unwrap();
     };
-    let (made, missing) = (Standing::Made, Standing::Missing);
+    let (made, missing) = (EditState::Made, EditState::Missing);
     note(&files);
     let committed = texts(&files).0;
     add(&files);
@@ -230,7 +230,7 @@ fn all_that_git_took_back_is_missing_until_it_is_there_again() {
     let here = texts(&files).0;
     assert_eq!(standings(&files), [made, missing, missing, missing, missing, made]);
     fs::write(&files.queue, &branch).unwrap();
-    assert_eq!(standings(&files), [made, made, made, Standing::Undone, made, missing]);
+    assert_eq!(standings(&files), [made, made, made, EditState::Undone, made, missing]);
     fs::write(&files.queue, &here).unwrap();
     assert_eq!(undo(&files, Direction::Undo).unwrap(), 6);
     assert_eq!(texts(&files).0, committed);
@@ -250,7 +250,7 @@ fn what_a_merge_brings_back_is_no_longer_missing() {
     let stashed = texts(&files).0;
     fs::write(&files.queue, QUEUE).unwrap();
     title("RQ-0001", "eins");
-    let (made, missing) = (Standing::Made, Standing::Missing);
+    let (made, missing) = (EditState::Made, EditState::Missing);
     assert_eq!(standings(&files), [missing, missing, made]);
     assert_eq!(files.changes_since(&rev).unwrap().operations.len(), 1);
 
@@ -281,7 +281,7 @@ fn what_one_file_has_lost_is_brought_back_from_the_other() {
     fs::write(&files.queue, QUEUE).unwrap();
     files.edit(now(), |edit| edit.finish("RQ-0001", End::Done, Finish::Archive, None)).unwrap();
     fs::remove_file(&files.done).unwrap();
-    assert_eq!(files.operations().unwrap()[0].1, Standing::Missing);
+    assert_eq!(files.operations().unwrap()[0].1, EditState::Missing);
     undo(&files, Direction::Undo).unwrap();
     assert_eq!(texts(&files).0, QUEUE);
 }
@@ -368,7 +368,7 @@ fn a_request_is_carried_out_once() {
     add(&files, "c", None).unwrap();
     fs::write(&files.queue, &before).unwrap();
     assert_eq!(add(&files, "c", None).unwrap().value.as_str(), "RQ-0005");
-    let (made, missing) = (Standing::Made, Standing::Missing);
+    let (made, missing) = (EditState::Made, EditState::Missing);
     assert_eq!(standings(&files), [made, made, missing, made]);
     undo(&files, Direction::Undo).unwrap();
     assert_eq!(texts(&files).0, before);
