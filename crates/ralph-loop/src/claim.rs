@@ -9,6 +9,7 @@ use ralph_state::{
 use thiserror::Error;
 
 use crate::allowance::Answer;
+use crate::away::Wait;
 
 /// The right to write one record: the task and the claim it was taken under.
 ///
@@ -132,6 +133,12 @@ impl Claim {
             change(record);
             Ok(())
         })
+    }
+
+    /// Records for everybody to see what the worker waits for, or that it does no more. What cannot
+    /// be recorded of it is only not shown.
+    pub(crate) fn keep_wait(&self, wait: Option<&Wait>) {
+        drop(self.update(|record| Wait::keep(&mut record.extra, wait)));
     }
 
     /// Sets aside what `ask` answers for a turn, and changes the record as for its beginning.

@@ -833,20 +833,23 @@ impl Coordinator<'_> {
         Ok(true)
     }
 
-    /// The queue, if it can be looked at. Why it cannot is told once.
+    /// The queue, if it can be looked at; the first time after it could not be, the checkout catches up
+    /// before. Why it cannot is told once.
     fn look(&mut self) -> Result<Option<Queue>, RunError> {
         if self.absence.as_ref().is_some_and(|absence| absence.looked.elapsed() < away::LOOK) {
             return Ok(None);
         }
         let before = self.absence.take();
-        let away = match away::look(self.project, &self.ground.branch)? {
-            Ok(queue) => {
-                if before.is_some() {
-                    // It may be one from before what landed meanwhile.
-                    self.catch_up(&queue)?;
-                }
-                return Ok(Some(queue));
-            }
+        let mut looked = away::look(self.project, &self.ground.branch)?;
+        if before.is_some()
+            && let Ok(queue) = &looked
+        {
+            // It may be one from before what landed meanwhile.
+            self.catch_up(queue)?;
+            looked = away::look(self.project, &self.ground.branch)?;
+        }
+        let away = match looked {
+            Ok(queue) => return Ok(Some(queue)),
             Err(away) => away,
         };
         let kind = std::mem::discriminant(&away);

@@ -138,9 +138,7 @@ impl Worker<'_> {
                     drop(lane);
                     let look = || Ok(away::load(self.project));
                     let is_over = || self.layout.stop_file().exists();
-                    let record = |wait: Option<&Wait>| {
-                        drop(self.claim.update(|record| Wait::keep(&mut record.extra, wait)));
-                    };
+                    let record = |wait: Option<&Wait>| self.claim.keep_wait(wait);
                     let looked = away::wait(self.project, look, is_over, record)?;
                     looked.map_err(WorkerError::Away)?;
                     ticket = self.claim.take_ticket()?;

@@ -227,10 +227,7 @@ fn go_on(
     let id = claim.task().clone();
     let branch = claim.state().map_err(ClaimError::from)?.target_branch;
     let look = || away::look(project, &branch);
-    // What cannot be recorded of the wait is only not shown.
-    let note = |wait: Option<&Wait>| {
-        drop(claim.update(|record| Wait::keep(&mut record.extra, wait)));
-    };
+    let note = |wait: Option<&Wait>| claim.keep_wait(wait);
     let looked = away::wait(project, look, || layout.stop_file().exists(), note)?;
     let mut queue = looked.map_err(WorkerError::Away)?;
     if queue.find(id.as_str()).is_none() {

@@ -4,10 +4,11 @@ use std::path::{Path, PathBuf};
 
 use ralph_agent::Phase;
 use ralph_git::{FetchError, GitError, Sha, Workspace};
-use ralph_queue::landing::{Notes, Texts};
-use ralph_queue::{Document, Task};
+use ralph_queue::landing::{Notes, TextError, Texts, new_notes, new_tasks};
+use ralph_queue::{Document, ParseError, Task, decode};
 use ralph_state::parallel::WorkerEvent;
 use ralph_state::{WorkerRecord, WorkerStep};
+use serde_json::json;
 
 use super::{Worker, WorkerError};
 use crate::books::{self, Books};
@@ -404,11 +405,11 @@ impl Worker<'_> {
         Ok(Worked::Ready(workspace))
     }
 
-    /// Commits the work tree on top of `onto`, and notes tasks the agent added.
+    /// Commits the work tree on top of `onto`, and notes what the agent added to the queue.
     ///
-    /// The queue files of the commit are those of `onto`: what the agent wrote
-    /// into them, compared with what `seen` showed it, is either a new task,
-    /// which is noted in the record and entered at landing, or not its business.
+    /// The queue files of the commit are those of `onto`: what the agent wrote into them, compared
+    /// with what `seen` showed it, is a new task or a note, which are kept in the record and entered
+    /// at landing, or not its business.
     pub(super) fn commit_work(
         &self,
         workspace: &Workspace,
@@ -423,10 +424,7 @@ impl Worker<'_> {
         left_out.push(PathBuf::from(".ralph"));
         self.keep_settings(workspace, seen, &books.paths())?;
         if let Books::Tracked { queue, done } = &books {
-            let files = [queue.as_path(), done.as_path()];
-            if self.note_follow_ups(workspace, seen, files)? {
-                self.keep_notes(workspace, seen, files)?;
-            }
+            self.keep_added(workspace, seen, [queue, done])?;
         }
         let subjects = match workspace.head()?.commit() {
             Some(head) => super::land::subjects(workspace, seen, head)?,
@@ -461,52 +459,53 @@ impl Worker<'_> {
         Ok(())
     }
 
-    /// Notes in the record which tasks the agent added to the queue of its workspace; whether that
-    /// can be read.
-    fn note_follow_ups(
+    /// Keeps in the record which tasks and notes the agent added to the queue of its workspace.
+    fn keep_added(
         &self,
         workspace: &Workspace,
         seen: &Sha,
-        [queue, done]: [&Path; 2],
-    ) -> Result<bool, WorkerError> {
-        let before = workspace.read_blob(seen.as_str(), queue)?.unwrap_or_default();
-        let after = fs_err::read(workspace.root().join(queue)).unwrap_or_default();
-        if before == after {
-            return Ok(true);
+        files: [&Path; 2],
+    ) -> Result<(), WorkerError> {
+        let mut before = [Vec::new(), Vec::new()];
+        for (bytes, path) in before.iter_mut().zip(files) {
+            *bytes = workspace.read_blob(seen.as_str(), path)?.unwrap_or_default();
         }
-        let texts = ralph_queue::decode(before)
-            .and_then(|before| Ok((before, ralph_queue::decode(after)?)));
-        let added = match texts
-            .and_then(|(before, after)| ralph_queue::landing::new_tasks(&before, &after))
-        {
+        let after = files.map(|path| fs_err::read(workspace.root().join(path)).unwrap_or_default());
+        if before == after {
+            return Ok(());
+        }
+        let added = match Added::between(before, after) {
             Ok(added) => added,
             Err(error) => {
                 self.unreadable_edit(&error);
-                return Ok(false);
+                return Ok(());
             }
         };
-        // A task that was finished and is back in an older version is not new.
-        let finished = workspace.read_blob(seen.as_str(), done)?.unwrap_or_default();
-        let finished = ralph_queue::decode(finished).and_then(Document::parse);
-        let is_back = |task: &Task| {
-            finished.as_ref().is_ok_and(|finished| {
-                finished.tasks().iter().any(|old| {
-                    old.id == task.id
-                        && (old.title == task.title || old.created_at == task.created_at)
-                })
-            })
-        };
-        let added: Vec<Task> = added.into_iter().filter(|task| !is_back(task)).collect();
-        if added.is_empty() {
-            return Ok(true);
+        let record = self.claim.read()?;
+        let mut tasks = follow_ups(&record);
+        let mut all = notes(&record);
+        match added.notes {
+            Ok(added) => {
+                for (task, notes) in added {
+                    let notes =
+                        notes.iter().map(|note| self.project.redaction.text(note).into_owned());
+                    all.entry(task).or_default().extend(notes);
+                }
+            }
+            Err(error) => self.unreadable_edit(&error),
         }
-        let mut all = follow_ups(&self.claim.read()?);
-        all.extend(added);
-        let text = serde_json::json!({ "version": Document::VERSION, "tasks": all }).to_string();
+        tasks.extend(added.tasks);
+        let tasks = (!tasks.is_empty())
+            .then(|| json!({ "version": Document::VERSION, "tasks": tasks }).to_string());
+        let notes = (!all.is_empty()).then(|| json!(all).to_string());
         self.claim.update(|record| {
-            record.extra.set(FOLLOW_UPS, text);
+            for (field, text) in [(FOLLOW_UPS, tasks), (NOTES, notes)] {
+                if let Some(text) = text {
+                    record.extra.set(field, text);
+                }
+            }
         })?;
-        Ok(true)
+        Ok(())
     }
 
     fn unreadable_edit(&self, error: &dyn std::error::Error) {
@@ -516,41 +515,45 @@ impl Worker<'_> {
             "{task}: the agent's edit of the queue cannot be read: {why}"
         )));
     }
+}
 
-    /// Keeps in the record which notes the agent added to tasks in the queue of its workspace.
-    fn keep_notes(
-        &self,
-        workspace: &Workspace,
-        seen: &Sha,
-        [queue, done]: [&Path; 2],
-    ) -> Result<(), WorkerError> {
-        let text = |bytes| ralph_queue::decode(bytes).ok();
-        let blob = |path| workspace.read_blob(seen.as_str(), path);
-        let file = |path| fs_err::read(workspace.root().join(path)).ok().and_then(text);
-        let before = (blob(queue)?.and_then(text), blob(done)?.and_then(text));
-        let after = (file(queue), file(done));
-        let (Some(before_queue), Some(after_queue)) = (&before.0, &after.0) else { return Ok(()) };
-        let before = Texts { queue: before_queue, done: before.1.as_deref() };
-        let after = Texts { queue: after_queue, done: after.1.as_deref() };
-        let found = match ralph_queue::landing::new_notes(before, after) {
-            Ok(found) if found.is_empty() => return Ok(()),
-            Ok(found) => found,
-            Err(error) => {
-                self.unreadable_edit(&error);
-                return Ok(());
-            }
-        };
-        let mut all = notes(&self.claim.read()?);
-        for (task, notes) in found {
-            let notes = notes.iter().map(|note| self.project.redaction.text(note).into_owned());
-            all.entry(task).or_default().extend(notes);
+/// What an agent added to the queue.
+struct Added {
+    tasks: Vec<Task>,
+    /// Those of tasks that were there. They need both files, tasks only that of the queue.
+    notes: Result<Notes, TextError>,
+}
+
+impl Added {
+    /// The queue and the done file as they were, and as they are; one that is not there is empty.
+    fn between(before: [Vec<u8>; 2], after: [Vec<u8>; 2]) -> Result<Self, ParseError> {
+        let ([queue, done], [queue_after, done_after]) = (before, after);
+        let (queue, queue_after) = (decode(queue)?, decode(queue_after)?);
+        let mut tasks = new_tasks(&queue, &queue_after)?;
+        // A task that was finished and is back in an older version is not new.
+        if let Ok(finished) = decode(done.clone()).and_then(Document::parse) {
+            let is_same = |old: &Task, task: &Task| {
+                old.id == task.id && (old.title == task.title || old.created_at == task.created_at)
+            };
+            tasks.retain(|task| !finished.tasks().iter().any(|old| is_same(old, task)));
         }
-        let text = serde_json::json!(all).to_string();
-        self.claim.update(|record| {
-            record.extra.set(NOTES, text);
-        })?;
-        Ok(())
+        let notes = new_notes_between((&queue, done), (&queue_after, done_after));
+        Ok(Self { tasks, notes })
     }
+}
+
+/// Of the text of a queue and the bytes of a done file, before and after.
+fn new_notes_between(
+    (queue, done): (&str, Vec<u8>),
+    (queue_after, done_after): (&str, Vec<u8>),
+) -> Result<Notes, TextError> {
+    let read = |bytes: Vec<u8>| {
+        let text = (!bytes.is_empty()).then(|| decode(bytes)).transpose();
+        text.map_err(TextError::Done)
+    };
+    let (done, done_after) = (read(done)?, read(done_after)?);
+    let base = Texts { queue, done: done.as_deref() };
+    new_notes(base, Texts { queue: queue_after, done: done_after.as_deref() })
 }
 
 /// Where the record keeps notes that the agent added to tasks: JSON, by their ids.
