@@ -24,7 +24,7 @@ use ralph_state::{self as state, ParallelStateFile, TaskId};
 
 use crate::commands::run::setup::flag_of;
 use crate::render::shell_word;
-use crate::render::task::{advice, reason};
+use crate::render::task::{PARTED, advice, reason};
 
 /// How the process ends. The numbers are a contract with scripts.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -470,6 +470,7 @@ impl From<EditError> for CliError {
     fn from(error: EditError) -> Self {
         let (kind, hint) = match &error {
             EditError::NotFound { .. } => (ErrorKind::NotFound, None),
+            EditError::AmbiguousId { .. } => (ErrorKind::Refused, Some(PARTED.to_owned())),
             EditError::Archived { id, .. } => (
                 ErrorKind::Refused,
                 Some(format!(

@@ -33,6 +33,7 @@ use serde::de::DeserializeOwned;
 
 use crate::context::Context;
 use crate::error::{CliError, ErrorKind, problem_line};
+use crate::render::task::PARTED;
 use crate::render::{counted, pathspec, shell_word};
 use crate::standing;
 
@@ -435,8 +436,19 @@ impl Project {
                 Ok(queue) => not_found(&queue, &id, &self.files.rules.ids),
                 Err(error) => error,
             },
+            UpdateError::Refused(Refusal::Edit(EditError::AmbiguousId { id, lines })) => {
+                let place = |(place, line): &(Place, usize)| {
+                    format!("{}:{line}", self.shown(self.files.path(*place)))
+                };
+                let places: Vec<String> = lines.iter().map(place).collect();
+                let message =
+                    format!("the id `{id}` is that of several tasks: {}", places.join(", "));
+                CliError::new(ErrorKind::Refused, message)
+                    .context("nothing was changed")
+                    .hint(PARTED)
+            }
             UpdateError::Refused(Refusal::Edit(EditError::Archived { id, status })) => {
-                let hint = self.queue().ok().and_then(|queue| open_namesake(&queue, &id));
+                let hint = self.queue().ok().and_then(|queue| renumbered(&queue, &id));
                 let error = CliError::from(EditError::Archived { id, status });
                 match hint {
                     Some(hint) => error.hint(hint),
@@ -668,13 +680,8 @@ fn in_git(root: &Path, repo: Option<&Repo>, missing: &Path) -> Option<String> {
     })
 }
 
-/// What to do for the open task that has, or had, the id of a finished one.
-fn open_namesake(queue: &Queue, id: &TaskId) -> Option<String> {
-    if queue.namesakes().any(|namesake| namesake == id) {
-        return Some(format!(
-            "An open task has the id `{id}`, too: `ralph queue repair` gives it one of its own."
-        ));
-    }
+/// Which open task had the id of a finished one before.
+fn renumbered(queue: &Queue, id: &TaskId) -> Option<String> {
     let had_it = |task: &&Task| task.former_ids().any(|old| old == id.as_str());
     let renumbered = queue.tasks().find(had_it)?;
     Some(format!("The open task that had this id is {} now.", renumbered.id))

@@ -63,13 +63,14 @@ impl Standing {
         }
     }
 
-    /// The open tasks that somebody has or left, and how.
+    /// The open tasks that somebody has or left, and how, and those that cannot be told apart.
     pub fn taken(&self, queue: &Queue) -> BTreeMap<TaskId, Reason> {
         let is_open = |id: &TaskId| {
             queue.find(id.as_str()).is_some_and(|(_, task)| !task.status.is_terminal())
         };
         let taken = self.exclude.iter().filter(|(id, reason)| reason.is_taken() && is_open(id));
-        taken.map(|(id, reason)| (id.clone(), reason.clone())).collect()
+        let taken = taken.map(|(id, reason)| (id.clone(), reason.clone()));
+        taken.chain(queue.ambiguous().into_iter().map(|id| (id, Reason::AmbiguousId))).collect()
     }
 }
 

@@ -60,6 +60,7 @@ impl Edit<'_> {
     /// Adds a task like the one with that id, directly after it or, when that is in the done
     /// file, at the end. What the old one waited for and has been through is left out.
     pub fn clone_task(&mut self, id: &str, ids: &IdRules, how: &Copy) -> Result<TaskId, EditError> {
+        self.unambiguous(id)?;
         let (_, source) = self.find(id).ok_or_else(|| EditError::NotFound { id: id.to_owned() })?;
         let source = Task { depends_on: Vec::new(), ..source.clone() };
         let index = self.queue.position(id).map_or(self.queue.len(), |index| index + 1);

@@ -1,6 +1,7 @@
 //! What can be done to a queue: the operations, with the status policy of 0.4.0.
 
-use std::collections::BTreeSet;
+use std::cell::OnceCell;
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use ralph_state::{TaskId, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -24,6 +25,12 @@ pub struct Edit<'a> {
     pub queue: Draft<'a>,
     /// The done file.
     pub done: Draft<'a>,
+    /// Both files as they were read.
+    read: &'a Queue,
+    /// See [`Queue::namesakes`].
+    namesakes: HashSet<&'a str>,
+    /// See [`Queue::shared_lines`]; only who is refused needs them.
+    shared_lines: OnceCell<HashMap<&'a str, Vec<(Place, usize)>>>,
     now: Timestamp,
     /// No id up to this number is given.
     high_water: u64,
@@ -111,6 +118,14 @@ pub enum EditError {
         /// The id asked for.
         id: String,
     },
+    /// Several tasks have that id which are not rejected.
+    #[error("the id `{id}` is that of {} tasks: {}", lines.len(), places(lines))]
+    AmbiguousId {
+        /// The id asked for.
+        id: String,
+        /// Where each is: the file and the line.
+        lines: Vec<(Place, usize)>,
+    },
     /// The task is in the done file, where nothing more happens to it.
     #[error("task `{id}` is {status} and in the done file")]
     Archived {
@@ -186,6 +201,12 @@ pub enum EditError {
     Id(#[source] ralph_state::TaskIdError),
 }
 
+fn places(lines: &[(Place, usize)]) -> String {
+    let place =
+        |(place, line): &(Place, usize)| format!("line {line} of the {} file", place.as_str());
+    lines.iter().map(place).collect::<Vec<_>>().join(", ")
+}
+
 /// The documents after an edit.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Spliced {
@@ -201,6 +222,9 @@ impl<'a> Edit<'a> {
         let mut edit = Self {
             queue: queue.document().draft(),
             done: queue.done_document().draft(),
+            read: queue,
+            namesakes: queue.namesakes().map(TaskId::as_str).collect(),
+            shared_lines: OnceCell::new(),
             now,
             high_water: 0,
             highest: None,
@@ -214,6 +238,31 @@ impl<'a> Edit<'a> {
             edit.leave_to_done(&left);
         }
         edit
+    }
+
+    /// The same of a queue that has been put in order, from how it was read: what was ambiguous there
+    /// stays so for this edit.
+    pub(crate) fn of_whole(read: &'a Queue, whole: &'a Queue, now: Timestamp) -> Self {
+        let namesakes = read.namesakes().map(TaskId::as_str).collect();
+        Self { read, namesakes, ..Self::new(whole, now) }
+    }
+
+    /// Refuses an id that several tasks have which are not rejected: who gives it may mean any of
+    /// them.
+    pub fn unambiguous(&self, id: &str) -> Result<(), EditError> {
+        self.only(id).map(drop)
+    }
+
+    /// Where the task with that id is in the queue file, if it is the only one.
+    fn only(&self, id: &str) -> Result<Option<usize>, EditError> {
+        match self.queue.only(id) {
+            Ok(index) if !self.namesakes.contains(id) => Ok(index),
+            _ => {
+                let lines = self.shared_lines.get_or_init(|| self.read.shared_lines()).get(id);
+                let lines = lines.cloned().unwrap_or_default();
+                Err(EditError::AmbiguousId { id: id.to_owned(), lines })
+            }
+        }
     }
 
     /// Takes a task that was opened again, see [`Queue::reopened`], for finished after all: what is
@@ -593,7 +642,7 @@ impl<'a> Edit<'a> {
     pub(crate) fn open(&self, id: &str) -> Result<usize, EditError> {
         let former = || self.queue.position_of_former(id);
         let is_done = || self.done.position(id).is_some();
-        let index = self.queue.position(id).or_else(|| if is_done() { None } else { former() });
+        let index = self.only(id)?.or_else(|| if is_done() { None } else { former() });
         if let Some(index) = index {
             return Ok(index);
         }

@@ -512,7 +512,8 @@ impl QueueFiles {
         change: impl FnOnce(&mut Edit<'_>) -> Result<R, E>,
     ) -> Result<Proposal<R>, UpdateError<E>> {
         let whole = Whole::of(before, &self.rules.ids, high_water).map_err(UpdateError::Splice)?;
-        let mut edit = Edit::new(whole.as_ref().map_or(before, |whole| &whole.queue), now);
+        let mut edit =
+            Edit::of_whole(before, whole.as_ref().map_or(before, |whole| &whole.queue), now);
         edit.raise_high_water(high_water);
         let value = change(&mut edit).map_err(UpdateError::Refused)?;
         let spliced = edit.splice().map_err(UpdateError::Splice)?;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ralph_state::{TaskId, Timestamp};
 
-use crate::document::{Document, ParseError, SpliceError};
+use crate::document::{Document, Draft, ParseError, SpliceError};
 use crate::edit::{Edit, EditError, End, Finish, Position, Spliced};
 use crate::ids::IdRules;
 use crate::queue::{Place, Queue};
@@ -103,9 +103,8 @@ pub fn finish_task(
 ) -> Result<Finished, TextError> {
     let queue = texts.read()?;
     let mut edit = Edit::new(&queue, now);
-    let status = edit.find(task.id.as_str()).map(|(_, task)| task.status);
-    let outcome = match (status, edit.queue.position(task.id.as_str())) {
-        (Some(status), _) if status.is_terminal() => {
+    let outcome = match standing(&edit, task)? {
+        Some((status, _)) if status.is_terminal() => {
             let outcome = Outcome::AlreadyFinished { status };
             return Ok(Finished {
                 queue: texts.queue.to_owned(),
@@ -113,7 +112,7 @@ pub fn finish_task(
                 outcome,
             });
         }
-        (Some(_), Some(index)) => {
+        Some((_, Some(index))) => {
             edit.end(index, End::Done, how, note);
             Outcome::Finished
         }
@@ -129,6 +128,24 @@ pub fn finish_task(
     let done =
         spliced.done.map(|document| document.text().to_owned()).or(texts.done.map(str::to_owned));
     Ok(Finished { queue, done, outcome })
+}
+
+/// The status that `task` has in the target's files, and where it is in the queue file. Of several
+/// tasks with its id it is the one that is a version of it.
+fn standing(edit: &Edit<'_>, task: &Task) -> Result<Option<(Status, Option<usize>)>, EditError> {
+    let id = task.id.as_str();
+    let Err(ambiguous) = edit.unambiguous(id) else {
+        let status = edit.find(id).map(|(_, task)| task.status);
+        return Ok(status.map(|status| (status, edit.queue.position(id))));
+    };
+    let versions = |draft: &Draft<'_>| -> Vec<usize> {
+        draft.positions(id).filter(|index| draft.task(*index).is_version_of(task)).collect()
+    };
+    match (versions(&edit.queue).as_slice(), versions(&edit.done).as_slice()) {
+        ([index], []) => Ok(Some((edit.queue.task(*index).status, Some(*index)))),
+        ([], [index]) => Ok(Some((edit.done.task(*index).status, None))),
+        _ => Err(ambiguous),
+    }
 }
 
 /// `task`, which the target did not have when it was taken up, with the id that it has or gets in

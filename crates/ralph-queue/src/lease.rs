@@ -509,12 +509,17 @@ pub(crate) fn selection<'a>(
 }
 
 fn next(queue: &Queue, standing: &Standing, request: &Request<'_>) -> Option<TaskId> {
-    let is_left = |id: &TaskId| standing.lapsed.contains(id) && !request.exclude.contains_key(id);
+    let exclude = standing.taken(request.exclude);
+    let selection = selection(standing, request, &exclude);
+    let readiness = queue.readiness(&selection);
+    let is_left = |id: &TaskId| {
+        standing.lapsed.contains(id)
+            && !request.exclude.contains_key(id)
+            && !readiness.is_ambiguous(id.as_str())
+    };
     let begun = queue.list(Place::Queue).filter(|task| task.status() == Status::Doing);
-    let task = begun.map(Listed::task).find(|task| is_left(&task.id)).or_else(|| {
-        let exclude = standing.taken(request.exclude);
-        queue.next(&selection(standing, request, &exclude))
-    });
+    let left = begun.map(Listed::task).find(|task| is_left(&task.id));
+    let task = left.or_else(|| readiness.next());
     task.map(|task| task.id.clone())
 }
 

@@ -1,12 +1,13 @@
 //! Both files of a queue, seen as one.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeSet, HashMap};
 
 use ralph_state::TaskId;
 
 use crate::delta::fingerprint;
-use crate::document::{Document, Tasks};
+use crate::document::{Document, Lines, Tasks};
 use crate::ids::IdRules;
 use crate::runnability::{Readiness, Report, Selection};
 use crate::task::{Glance, Status, Task};
@@ -202,7 +203,7 @@ impl Queue {
     }
 
     /// Tasks of the queue file whose id is that of another task in the done file, as a merge may
-    /// leave it. The next edit gives them other ids.
+    /// leave it. The next edit gives them other ids, unless it names them by that id.
     pub fn namesakes(&self) -> impl Iterator<Item = &TaskId> {
         self.namesakes.iter().map(|index| &self.open.task(*index).id)
     }
@@ -213,6 +214,54 @@ impl Queue {
 
     pub(crate) fn leftover_indices(&self) -> &[usize] {
         &self.leftovers
+    }
+
+    /// The ids that several tasks have, of which one at least is open: nobody knows which of them is
+    /// meant. Nothing is begun by such an id, and no edit made.
+    pub fn ambiguous(&self) -> BTreeSet<TaskId> {
+        let named = self.named().into_iter().filter(|(_, named)| named.is_ambiguous());
+        named.filter_map(|(id, _)| id.parse().ok()).collect()
+    }
+
+    /// What each id names, as [`Self::find`] has it.
+    pub(crate) fn named(&self) -> HashMap<&str, Named> {
+        let mut named: HashMap<&str, Named> = HashMap::with_capacity(self.open.len());
+        for (place, listed) in self.places() {
+            let status = listed.status();
+            match named.entry(listed.id()) {
+                Entry::Vacant(entry) => {
+                    entry.insert(Named::of(status));
+                }
+                Entry::Occupied(mut entry) => entry.get_mut().add(place, status),
+            }
+        }
+        for id in self.namesakes() {
+            if let Some(named) = named.get_mut(id.as_str()) {
+                named.is_shared = true;
+            }
+        }
+        named
+    }
+
+    /// Where the tasks of each id are that is that of several which are not rejected: the file and
+    /// the line.
+    pub(crate) fn shared_lines(&self) -> HashMap<&str, Vec<(Place, usize)>> {
+        let mut by_id: HashMap<&str, Vec<(Place, Listed<'_>)>> = HashMap::new();
+        for (place, listed) in self.places() {
+            if listed.status() != Status::Rejected {
+                by_id.entry(listed.id()).or_default().push((place, listed));
+            }
+        }
+        let [open, done] = [&self.open, &self.done].map(|document| Lines::new(document.text()));
+        let line = |(place, listed): (Place, Listed<'_>)| {
+            let lines = match place {
+                Place::Queue => &open,
+                Place::Done => &done,
+            };
+            (place, lines.position(listed.document().span(listed.index).start).0)
+        };
+        let shared = by_id.into_iter().filter(|(_, tasks)| tasks.len() > 1);
+        shared.map(|(id, tasks)| (id, tasks.into_iter().map(line).collect())).collect()
     }
 
     /// The task with that id and the file it is in; a task that is not rejected comes before one
@@ -265,6 +314,39 @@ impl Queue {
         let all =
             all.into_iter().flat_map(|document| (0..document.len()).map(|at| document.id(at)));
         ids.highest(all)
+    }
+}
+
+/// What an id names.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Named {
+    /// Where the task stands that [`Queue::find`] finds.
+    pub(crate) status: Status,
+    /// Several have it that are not rejected.
+    is_shared: bool,
+    /// One that has it is open.
+    is_open: bool,
+}
+
+impl Named {
+    fn of(status: Status) -> Self {
+        Self { status, is_shared: false, is_open: !status.is_terminal() }
+    }
+
+    /// Counts one more task that has the id.
+    fn add(&mut self, place: Place, status: Status) {
+        if self.status == Status::Rejected {
+            self.status = status;
+        } else if place == Place::Queue && status != Status::Rejected {
+            // What both files have may be one task: see `Queue::namesakes`.
+            self.is_shared = true;
+        }
+        self.is_open |= !status.is_terminal();
+    }
+
+    /// Whether nobody knows which task is meant, and it makes a difference.
+    pub(crate) fn is_ambiguous(self) -> bool {
+        self.is_shared && self.is_open
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use ralph_state::{TaskId, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::queue::{Listed, Place, Queue};
+use crate::queue::{Listed, Named, Place, Queue};
 use crate::task::{Status, Task};
 
 /// What to look for when the next task is chosen.
@@ -237,6 +237,8 @@ pub enum Reason {
         #[serde(rename = "deleted", default)]
         is_deleted: bool,
     },
+    /// Another task has its id, too, and nobody knows which of them is meant; a repair parts them.
+    AmbiguousId,
     /// It touches what a task that was chosen before it, or is being worked on, touches.
     ScopeOverlaps {
         /// That task.
@@ -249,8 +251,8 @@ pub enum Reason {
 }
 
 impl Reason {
-    /// Whether somebody has the task or had it to the end, so that nobody else may begin it, whatever
-    /// its status is.
+    /// Whether nobody else may begin the task, whatever its status is: somebody has it or had it to
+    /// the end, or it cannot be told from another one.
     pub fn is_taken(&self) -> bool {
         match self {
             Self::Claimed { .. }
@@ -260,7 +262,8 @@ impl Reason {
             | Self::TaskLimit { .. }
             | Self::Unlanded { .. }
             | Self::Landed { .. }
-            | Self::Ended { .. } => true,
+            | Self::Ended { .. }
+            | Self::AmbiguousId => true,
             Self::StatusNotRunnable { .. }
             | Self::DraftExcluded
             | Self::UnmetDependencies { .. }
@@ -295,11 +298,11 @@ pub enum UnmetDependency {
         /// Its status.
         status: Status,
     },
-}
-
-/// What the task is to be regarded as.
-fn status(listed: Listed<'_>, selection: &Selection<'_>) -> Status {
-    if has(selection.regard_as_done, listed.id()) { Status::Done } else { listed.status() }
+    /// Several tasks have its id, and not all of them are complete.
+    AmbiguousId {
+        /// That id.
+        id: String,
+    },
 }
 
 fn has(ids: &BTreeSet<TaskId>, id: &str) -> bool {
@@ -315,32 +318,47 @@ fn has_excluded(ids: &BTreeMap<TaskId, Reason>, id: &str) -> bool {
 pub struct Readiness<'q, 's> {
     queue: &'q Queue,
     selection: &'s Selection<'s>,
-    /// What each id stands at; nothing for one that is in neither file.
-    statuses: HashMap<&'q str, Status>,
+    /// What each id names; nothing for one that is in neither file.
+    named: HashMap<&'q str, Named>,
+    /// The ids of which nobody knows which task they mean.
+    ambiguous: HashSet<&'q str>,
     /// By the id of a task: the open tasks that block it.
     blockers: HashMap<&'q str, Vec<&'q Task>>,
 }
 
 impl<'q, 's> Readiness<'q, 's> {
     pub(crate) fn new(queue: &'q Queue, selection: &'s Selection<'s>) -> Self {
-        let mut statuses: HashMap<&str, Status> = HashMap::with_capacity(queue.document().len());
-        for listed in queue.list(Place::Queue).chain(queue.list(Place::Done)) {
-            // The rule of `Queue::find`: the first, and one that is not rejected before one that is.
-            let current = status(listed, selection);
-            let status = statuses.entry(listed.id()).or_insert(current);
-            if *status == Status::Rejected {
-                *status = current;
-            }
-        }
-        let mut blockers: HashMap<&str, Vec<&Task>> = HashMap::new();
+        let named = queue.named();
+        let ambiguous = named.iter().filter(|(_, named)| named.is_ambiguous());
+        let ambiguous = ambiguous.map(|(id, _)| *id).collect();
+        let blockers = HashMap::new();
+        let mut readiness = Self { queue, selection, named, ambiguous, blockers };
         for listed in queue.list(Place::Queue).filter(|listed| listed.is_blocking()) {
-            if statuses.get(listed.id()).is_some_and(|status| !status.is_terminal()) {
+            if readiness.awaited(listed.id()).is_some() {
                 for id in &listed.task().blocks {
-                    blockers.entry(id.trim()).or_default().push(listed.task());
+                    readiness.blockers.entry(id.trim()).or_default().push(listed.task());
                 }
             }
         }
-        Self { queue, selection, statuses, blockers }
+        readiness
+    }
+
+    /// What there is to wait for, if a task is to wait for the one with that id.
+    fn awaited(&self, id: &str) -> Option<UnmetDependency> {
+        let Some(named) = self.named.get(id) else {
+            return Some(UnmetDependency::Missing { id: id.to_owned() });
+        };
+        if self.is_ambiguous(id) {
+            return Some(UnmetDependency::AmbiguousId { id: id.to_owned() });
+        }
+        let is_complete = named.status.is_terminal() || has(self.selection.regard_as_done, id);
+        let status = named.status;
+        (!is_complete).then(|| UnmetDependency::NotComplete { id: id.to_owned(), status })
+    }
+
+    /// Whether nobody knows which task is meant by that id.
+    pub(crate) fn is_ambiguous(&self, id: &str) -> bool {
+        self.ambiguous.contains(id)
     }
 
     fn status<W>(&self, task: &Task<W>) -> Status {
@@ -350,12 +368,18 @@ impl<'q, 's> Readiness<'q, 's> {
     /// A task that is being worked on comes first, whatever it waits for, as in 0.4.0.
     pub(crate) fn next(&self) -> Option<&'q Task> {
         let Self { selection, queue, .. } = self;
+        let status = |listed: &Listed<'_>| {
+            if has(selection.regard_as_done, listed.id()) { Status::Done } else { listed.status() }
+        };
         let is_free = |listed: &Listed<'_>| !has_excluded(selection.exclude, listed.id());
         let free = || queue.list(Place::Queue).filter(is_free);
-        let doing = free().find(|listed| status(*listed, selection) == Status::Doing);
+        let is_doing = |listed: &Listed<'_>| {
+            status(listed) == Status::Doing && !self.is_ambiguous(listed.id())
+        };
+        let doing = free().find(is_doing);
         let doing = doing.filter(|_| selection.doing == DoingFirst::Prefer);
         let can_start = |listed: &Listed<'_>| {
-            self.is_candidate(status(*listed, selection)) && self.reasons(listed.task()).is_empty()
+            self.is_candidate(status(listed)) && self.reasons(listed.task()).is_empty()
         };
         doing.or_else(|| free().find(can_start)).map(Listed::task)
     }
@@ -475,8 +499,15 @@ impl<'q, 's> Readiness<'q, 's> {
         let mut reasons = Vec::new();
         // Also of what is regarded as done: it says why.
         let excluded = self.selection.exclude.get(&task.id);
-        if let (false, Some(reason)) = (task.status.is_terminal(), excluded) {
-            return vec![reason.clone()];
+        if !task.status.is_terminal() {
+            if self.is_ambiguous(task.id.as_str()) {
+                // What is known by the id may be meant of the other one. But files change.
+                let busy = excluded.filter(|reason| reason.is_busy()).cloned();
+                return std::iter::once(Reason::AmbiguousId).chain(busy).collect();
+            }
+            if let Some(reason) = excluded {
+                return vec![reason.clone()];
+            }
         }
         let status = self.status(task);
         match status {
@@ -518,12 +549,9 @@ impl<'q, 's> Readiness<'q, 's> {
         let needed =
             task.depends_on.iter().map(|id| id.as_ref().trim()).filter(|id| !id.is_empty());
         for id in needed.chain(blockers.map(|task| task.id.as_str())) {
-            let dependency = match self.statuses.get(id) {
-                None => UnmetDependency::Missing { id: id.to_owned() },
-                Some(status) if status.is_terminal() => continue,
-                Some(status) => UnmetDependency::NotComplete { id: id.to_owned(), status: *status },
-            };
-            if seen.insert(id) {
+            if let Some(dependency) = self.awaited(id)
+                && seen.insert(id)
+            {
                 unmet.push(dependency);
             }
         }

@@ -151,6 +151,7 @@ pub(crate) fn reason(reason: &Reason) -> String {
         }
         Reason::Unheld => "is begun, and nobody has it: a run goes on with it".to_owned(),
         Reason::StatusNotRunnable { status } => format!("is {status}"),
+        Reason::AmbiguousId => "has the id of another task, too".to_owned(),
         Reason::ScopeOverlaps { with, scope } => format!("meets {with} in {scope}"),
         Reason::NoRoom => "comes later".to_owned(),
         other => format!("{other:?}"),
@@ -176,6 +177,7 @@ fn next(reason: &Reason, id: &TaskId) -> Option<String> {
             Some(retry(id.as_str()))
         }
         Reason::ScheduledStartUnreadable { .. } => Some(format!("ralph task schedule {id} WHEN")),
+        Reason::AmbiguousId => Some("ralph queue repair".to_owned()),
         _ => None,
     }
 }
@@ -190,6 +192,7 @@ pub(crate) fn advice(reason: &Reason, id: &TaskId) -> Option<String> {
     }
     let command = next(reason, id)?;
     Some(match reason {
+        Reason::AmbiguousId => PARTED.to_owned(),
         Reason::Begun { .. } => format!("`{command}` goes on with it."),
         Reason::Unheld => format!("`{command}` takes it."),
         Reason::Ended { .. } => format!("`{command}` opens it again."),
@@ -201,6 +204,10 @@ pub(crate) fn advice(reason: &Reason, id: &TaskId) -> Option<String> {
     })
 }
 
+/// What to do about an id that is that of several tasks.
+pub(crate) const PARTED: &str =
+    "`ralph queue repair --dry-run` shows what becomes of them; `ralph queue repair` does it.";
+
 /// The command that gives a task another chance.
 pub(crate) fn retry(id: &str) -> String {
     format!("ralph run parallel retry --task {id}")
@@ -210,6 +217,7 @@ fn dependency(dependency: &UnmetDependency) -> String {
     match dependency {
         UnmetDependency::Missing { id } => format!("{id} (which no file has)"),
         UnmetDependency::NotComplete { id, status } => format!("{id} ({status})"),
+        UnmetDependency::AmbiguousId { id } => format!("{id} (which is the id of several tasks)"),
         other => format!("{other:?}"),
     }
 }

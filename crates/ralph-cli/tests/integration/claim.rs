@@ -530,3 +530,65 @@ fn a_batch_that_goes_on_passes_over_what_others_have() {
     desk.ralph(&[&on[..], &["--claim", &token]].concat()).success();
     assert_eq!(desk.error(&[&on[..], &["--claim", "9-0"]].concat(), 2)["code"], "not_found");
 }
+
+#[test]
+fn no_command_chooses_between_two_tasks_with_one_id() {
+    let task = |id: &str, status: &str, title: &str, more: &str| {
+        let time = "2026-01-01T00:00:00Z";
+        format!(
+            r#"{{"id":"{id}","status":"{status}","title":"{title}","created_at":"{time}","updated_at":"{time}"{more}}}"#
+        )
+    };
+    let file =
+        |tasks: &[String]| format!("{{\"version\":1,\"tasks\":[\n{}]}}\n", tasks.join(",\n"));
+    let waiting = task("RQ-0003", "todo", "waiting", r#","depends_on":["RQ-0001"]"#);
+    let open =
+        [task("RQ-0001", "todo", "open", ""), task("RQ-0002", "todo", "free", ""), waiting.clone()];
+    let ended = [task("RQ-0001", "done", "ended", r#","completed_at":"2026-01-01T00:00:00Z""#)];
+    let twins = [
+        task("RQ-0001", "todo", "one", ""),
+        task("RQ-0001", "doing", "two", ""),
+        task("RQ-0002", "todo", "free", ""),
+        waiting,
+    ];
+    for (queue, done, places) in [
+        (&open[..], &ended[..], ".ralph/queue.jsonc:2, .ralph/done.jsonc:2"),
+        (&twins[..], &[], ".ralph/queue.jsonc:2, .ralph/queue.jsonc:3"),
+    ] {
+        let desk = Desk::with_queue(file(queue));
+        desk.write(".ralph/done.jsonc", file(done));
+        let both = || [".ralph/queue.jsonc", ".ralph/done.jsonc"].map(|name| desk.read(name));
+        let before = both();
+        for args in [
+            &["task", "done", "RQ-0001"][..],
+            &["task", "reject", "RQ-0001"],
+            &["task", "start", "RQ-0001"],
+            &["task", "edit", "title", "x", "RQ-0001"],
+            &["task", "batch", "delete", "RQ-0002", "RQ-0001"],
+            &["task", "relate", "RQ-0002", "depends_on", "RQ-0001"],
+            &["queue", "release", "RQ-0001"],
+        ] {
+            let error = desk.error(args, 3);
+            let told = error["causes"].to_string() + &error["message"].to_string();
+            assert!(told.contains("RQ-0001") && told.contains(places), "{args:?}: {error}");
+            assert_eq!(error["next"], "ralph queue repair --dry-run", "{args:?}");
+        }
+        let error = desk.error(&["queue", "claim", "--id", "RQ-0001"], 3);
+        assert_eq!(error["next"], "ralph queue repair --dry-run", "{error}");
+        assert_eq!(both(), before);
+        assert_eq!(desk.ralph(&["queue", "next"]).success().stdout, "RQ-0002\n");
+        let ready = desk.json(&["queue", "ready"]);
+        let kinds = |id: &str| {
+            let rows = ready["others"].as_array().expect("a list").iter();
+            rows.filter(|row| row["id"] == id).map(|row| row["reasons"][0].clone()).collect()
+        };
+        let held: Vec<Value> = kinds("RQ-0001");
+        assert!(held.iter().all(|reason| *reason == json!({ "kind": "ambiguous_id" })), "{ready}");
+        let unmet = json!([{ "kind": "ambiguous_id", "id": "RQ-0001" }]);
+        assert_eq!(kinds("RQ-0003")[0]["dependencies"], unmet, "{ready}");
+        let claimed = desk.ralph(&["queue", "claim", "--next"]);
+        assert!(claimed.success().stdout.starts_with("RQ-0002\t"), "{claimed}");
+        desk.ralph(&["queue", "repair"]).success();
+        assert!(desk.ralph(&["queue", "validate"]).success().stderr.contains("valid"));
+    }
+}

@@ -539,7 +539,8 @@ fn a_command_that_is_refused_puts_nothing_in_order() {
         assert_eq!(files(), before, "{args:?}");
     }
     let ran = desk.ralph(&["task", "start", "RQ-0002"]);
-    assert!(ran.exited(3).stderr.contains("`ralph queue repair` gives it one of its own"), "{ran}");
+    let told = "that of several tasks: .ralph/queue.jsonc:3, .ralph/done.jsonc:2";
+    assert!(ran.exited(3).stderr.contains(told), "{ran}");
 
     let parted = json!([{ "was": "RQ-0002", "id": "RQ-0003" }]);
     let dry = desk.json(&["task", "edit", "title", "x", "RQ-0001", "--dry-run"]);

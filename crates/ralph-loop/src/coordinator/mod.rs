@@ -793,6 +793,7 @@ impl Coordinator<'_> {
                         | Reason::Underway
                         | Reason::Landed { .. }
                         | Reason::Ended { .. }
+                        | Reason::AmbiguousId
                 )
             };
             self.summary.taken.retain(|_, reason| is_told_here(reason));

@@ -10,11 +10,13 @@ use super::Serial;
 use crate::away;
 use crate::event::{Beside, Event, Outcome};
 
-/// The status of each task.
+/// The status of each task that can be told from others.
 pub(super) type Statuses = BTreeMap<TaskId, Status>;
 
 pub(super) fn statuses(queue: &Queue) -> Statuses {
-    queue.tasks().map(|task| (task.id.clone(), task.status)).collect()
+    let ambiguous = queue.ambiguous();
+    let tasks = queue.tasks().filter(|task| !ambiguous.contains(&task.id));
+    tasks.map(|task| (task.id.clone(), task.status)).collect()
 }
 
 /// The status that each task of `before` has now, in either file.

@@ -366,6 +366,11 @@ impl Serial<'_> {
             }
             let began = session.extra.get(BEGAN).and_then(|tree| tree.as_str());
             self.began = began.and_then(|tree| tree.parse().ok());
+            if let Some(task) =
+                queue.ambiguous().into_iter().find(|id| id.as_str() == session.task_id)
+            {
+                return Err(SerialError::NotRunnable { task, reasons: vec![Reason::AmbiguousId] });
+            }
             let is_past =
                 matches!(session.step, Some(SessionStep::Finishing | SessionStep::Committed));
             let task = queue.find(&session.task_id).map(|(_, task)| task);

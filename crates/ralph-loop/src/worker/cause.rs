@@ -49,6 +49,7 @@ pub(super) fn is_machines(error: &WorkerError) -> bool {
         // A runner that only this task names, and what git or the queue refuse.
         WorkerError::AlreadyRunning { .. }
         | WorkerError::Claim(_)
+        | WorkerError::AmbiguousId { .. }
         | WorkerError::NoSuchTask { .. }
         | WorkerError::Runner(_)
         | WorkerError::Refused(_)

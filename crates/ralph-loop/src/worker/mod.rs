@@ -75,6 +75,12 @@ pub enum WorkerError {
     /// The queue cannot be changed.
     #[error("cannot record the task as done in the queue")]
     QueueEdit(#[from] ralph_queue::UpdateError<ralph_queue::EditError>),
+    /// Several tasks have its id, and nobody knows which of them is meant.
+    #[error("{task} is the id of several tasks")]
+    AmbiguousId {
+        /// The id.
+        task: TaskId,
+    },
     /// The task is in neither file.
     #[error("{task} is not in the queue")]
     NoSuchTask {
@@ -238,6 +244,9 @@ fn go_on(
             project.queue.lock_wait,
         )?;
         queue = project.queue.load()?;
+    }
+    if queue.ambiguous().contains(&id) {
+        return Err(WorkerError::AmbiguousId { task: id });
     }
     let Some((_, task)) = queue.find(id.as_str()) else {
         return Err(WorkerError::NoSuchTask { task: id });

@@ -40,6 +40,10 @@ struct ById {
     lent: Option<(usize, TaskId)>,
 }
 
+/// Several tasks have an id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Several;
+
 /// So many are looked for one by one: an order costs as much as some of these.
 const ONE_BY_ONE: usize = 16;
 
@@ -248,6 +252,21 @@ impl<'a> Draft<'a> {
             rejected.get_or_insert(index);
         }
         rejected
+    }
+
+    /// The same, unless there are several that are not rejected.
+    pub(crate) fn only(&self, id: &str) -> Result<Option<usize>, Several> {
+        let is_rejected =
+            |index: &usize| self.entries[*index].id_and_status(self.document).1 == Status::Rejected;
+        let (mut rejected, mut found) = (None, None);
+        for index in self.positions(id) {
+            if is_rejected(&index) {
+                rejected = rejected.or(Some(index));
+            } else if found.replace(index).is_some() {
+                return Err(Several);
+            }
+        }
+        Ok(found.or(rejected))
     }
 
     /// Where the tasks with that id are now, in order.

@@ -82,7 +82,7 @@ fn shared_id(first: Located<'_>, second: Located<'_>) -> String {
     let remedy = if first.place == second.place {
         "`queue repair` gives the later one"
     } else {
-        "the next change gives that one"
+        "the next change of another task gives that one"
     };
     format!("the id `{id}` is taken by another task in the {file} file; {remedy} another id")
 }

@@ -1,7 +1,9 @@
 //! Edits as splices: only the bytes of the edited tasks change.
 
 use proptest::prelude::*;
-use ralph_queue::edit::{Changed, End, Restart};
+use ralph_queue::copies::{Copy, Plan};
+use ralph_queue::edit::{Changed, End, Restart, Spliced};
+use ralph_queue::fields::Relation;
 use ralph_queue::{
     Document, Edit, EditError, Finish, IdRules, Place, Position, Queue, Rules, Status, Task,
 };
@@ -283,6 +285,69 @@ proptest! {
                     || kept.notes.iter().any(|note| note.contains(&format!("\"{text}\"")))
             };
             prop_assert!(open.description.as_ref().is_none_or(is_told));
+        }
+    }
+}
+
+/// Says whether an edit does anything by the id of a task, and what.
+type Act = fn(&mut Edit<'_>, &str) -> Result<(), EditError>;
+
+const ACTS: [(&str, Act); 14] = [
+    ("start", |edit, id| edit.start(id, Restart::Keep).map(drop)),
+    ("done", |edit, id| edit.finish(id, End::Done, Finish::Archive, None).map(drop)),
+    ("reject", |edit, id| edit.finish(id, End::Rejected, Finish::InPlace, Some("no")).map(drop)),
+    ("ready", |edit, id| edit.ready(id, None).map(drop)),
+    ("status", |edit, id| edit.set_status(id, Status::Doing, None).map(drop)),
+    ("modify", |edit, id| edit.modify(id, |task| task.title.clear()).map(drop)),
+    ("field", |edit, id| edit.set_field(id, "tags", "x").map(drop)),
+    ("as it was", |edit, id| edit.expect_updated_at(id, "2026-01-01T00:00:00Z")),
+    ("relate", |edit, id| edit.relate(id, Relation::RelatesTo, "RQ-0003").map(drop)),
+    ("relate to", |edit, id| edit.relate("RQ-0003", Relation::RelatesTo, id).map(drop)),
+    ("archive", |edit, id| edit.archive_one(id).map(drop)),
+    ("delete", |edit, id| edit.delete(&["RQ-0003".to_owned(), id.to_owned()])),
+    ("clone", |edit, id| edit.clone_task(id, &IdRules::default(), &Copy::default()).map(drop)),
+    ("split", |edit, id| {
+        edit.split(id, &IdRules::default(), 2, &Copy::default(), Plan::Drop).map(drop)
+    }),
+];
+
+#[test]
+fn no_edit_chooses_between_two_tasks_with_one_id() {
+    let twins = |first: &str, second: &str| {
+        let open = text(&[first, second, ""]).replace("RQ-0002", "RQ-0001");
+        Queue::new(Document::parse(open).unwrap(), None)
+    };
+    let both = |open: &str, done: &str| {
+        let done = text(&[done]).replace("task 0001", "another");
+        let open = Document::parse(text(&[open, "", ""])).unwrap();
+        Queue::new(open, Some(Document::parse(done).unwrap()))
+    };
+    let rejected = DONE.replace("done", "rejected");
+    let (queue, done) = (Place::Queue, Place::Done);
+    for (name, files, there) in [
+        ("both open", twins("", ""), Some([(queue, 4), (queue, 5)])),
+        ("one begun", twins("", r#""status": "doing""#), Some([(queue, 4), (queue, 5)])),
+        ("one finished", twins(DONE, ""), Some([(queue, 4), (queue, 5)])),
+        ("in both files", both("", DONE), Some([(queue, 4), (done, 4)])),
+        ("a rejected one has no claim to it", twins(&rejected, ""), None),
+        ("nor has it in the done file", both("", &rejected), None),
+    ] {
+        for (act, make) in ACTS {
+            let mut edit = Edit::new(&files, now());
+            let made = make(&mut edit, "RQ-0001");
+            let Some(there) = there else {
+                assert!(!matches!(made, Err(EditError::AmbiguousId { .. })), "{name}: {act}");
+                continue;
+            };
+            let refused = EditError::AmbiguousId { id: "RQ-0001".into(), lines: there.to_vec() };
+            assert_eq!(made, Err(refused), "{name}: {act}");
+            assert_eq!(edit.splice(), Ok(Spliced::default()), "{name}: {act}");
+            // By other ids, also once many have been asked for.
+            for _ in 0..20 {
+                assert_eq!(edit.unambiguous("RQ-0003"), Ok(()));
+                assert!(edit.unambiguous("RQ-0001").is_err(), "{name}");
+            }
+            assert_eq!(edit.start("RQ-0003", Restart::Keep), Ok(Changed::Yes));
         }
     }
 }

@@ -1,7 +1,7 @@
 //! A task's end entered into whatever the target's queue has become.
 
-use ralph_queue::landing::{Outcome, Texts, adopt_tasks, finish_task, new_tasks};
-use ralph_queue::{Document, Finish, IdRules, Status};
+use ralph_queue::landing::{Outcome, TextError, Texts, adopt_tasks, finish_task, new_tasks};
+use ralph_queue::{Document, EditError, Finish, IdRules, Status};
 
 use super::{ids, now, text};
 
@@ -81,4 +81,33 @@ fn follow_ups_of_an_agent_are_adopted() {
     assert_eq!(tasks(&queue), "RQ-0001:todo RQ-0002:draft RQ-0004:todo RQ-0003:todo");
     assert_eq!(Document::parse(queue).unwrap().tasks()[3].depends_on, ["RQ-0004"]);
     assert_eq!(renamed.len(), 1);
+}
+
+#[test]
+fn of_two_tasks_with_one_id_the_version_of_the_landed_one_is_finished() {
+    let twins = text(&["", ""]).replace("RQ-0002", "RQ-0001");
+    let tasks = |text: &str| Document::parse(text).unwrap().tasks().to_vec();
+    let of = |queue: &str, done: Option<&str>, task| {
+        finish_task(Texts { queue, done }, task, Finish::InPlace, now(), None)
+    };
+    let second = tasks(&twins)[1].clone();
+    let finished = of(&twins, None, &second).unwrap();
+    let shown = tasks(&finished.queue);
+    let shown: Vec<_> = shown.iter().map(|task| (task.title.as_str(), task.status)).collect();
+    assert_eq!(shown, [("task 0001", Status::Todo), ("task 0002", Status::Done)]);
+    // It was so before, whatever the other one is.
+    let again = of(&finished.queue, None, &second).unwrap();
+    assert_eq!(again.outcome, Outcome::AlreadyFinished { status: Status::Done });
+    let open = text(&[""]);
+    let ended = r#""status": "done", "completed_at": "2026-01-02T00:00:00Z""#;
+    let done = text(&[ended]).replace("task 0001", "task 0002");
+    let there = of(&open, Some(&done), &second).unwrap();
+    assert_eq!((there.queue, there.outcome), (open, again.outcome));
+    // Neither is a version of it, or both are.
+    let third = tasks(&text(&["", "", ""]).replace("RQ-0003", "RQ-0001"))[2].clone();
+    let twice = twins.replace("task 0002", "task 0001");
+    for (queue, task) in [(&twins, &third), (&twice, &tasks(&twice)[0])] {
+        let refused = of(queue, None, task);
+        assert!(matches!(refused, Err(TextError::Edit(EditError::AmbiguousId { .. }))));
+    }
 }

@@ -271,3 +271,25 @@ fn a_leased_task_is_not_ready_and_its_scope_is_taken() {
     check(&tasks, &leases, Some(2), (&[], &expected));
     check(&tasks, &leases, None, (&["RQ-2", "RQ-3"], &[("RQ-1", "claimed")]));
 }
+
+#[test]
+fn of_two_tasks_with_one_id_none_is_given() {
+    let mut leases = Leases::default();
+    let before = queue(&["RQ-1 doing", "RQ-2 todo"]);
+    let lapsed = claim(&mut leases, &before, Some("RQ-1"), 0).unwrap().unwrap();
+    assert_eq!(lapsed.task.as_str(), "RQ-1");
+    let queue = queue(&["RQ-1 doing", "RQ-1 todo", "RQ-2 todo"]);
+    let refused = claim(&mut leases, &queue, Some("RQ-1"), 40);
+    let reasons = vec![Reason::AmbiguousId];
+    assert_eq!(refused, Err(LeaseError::NotReady { task: id("RQ-1"), reasons: reasons.clone() }));
+    let none = BTreeMap::new();
+    let asked = Question { now: time(40), drafts: Drafts::Exclude, exclude: &none, parallel: None };
+    let answer = ready(&queue, &leases, &asked);
+    let tasks: Vec<&str> = answer.tasks.iter().map(|task| task.id()).collect();
+    assert_eq!(tasks, ["RQ-2"]);
+    assert!(answer.others.iter().all(|(task, why)| task.id() == "RQ-1" && *why == reasons));
+    // The next one, also where begun work whose lease lapsed would come first.
+    let next = claim(&mut leases, &queue, None, 40).unwrap().unwrap();
+    assert_eq!(next.task.as_str(), "RQ-2");
+    assert_eq!(claim(&mut leases, &queue, None, 41), Ok(None));
+}

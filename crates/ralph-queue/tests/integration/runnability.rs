@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use expect_test::expect;
-use ralph_queue::runnability::{DoingFirst, Drafts, Reason};
+use ralph_queue::runnability::{DoingFirst, Drafts, Reason, TaskReport, UnmetDependency};
 use ralph_queue::{Document, Queue, Selection};
 use ralph_state::TaskId;
 
@@ -215,4 +215,85 @@ fn the_done_file_counts() {
     done.take(0);
     let queue = Queue::new(Document::parse(open).unwrap(), done.splice().unwrap());
     assert_eq!(next(&queue, &[], &[]), "RQ-0001");
+}
+
+/// Which task is next, and of each open one what holds it back.
+fn held(queue: &Queue, exclude: &[(&str, Reason)], regard_as_done: &[&str]) -> [String; 2] {
+    let exclude = exclude.iter().map(|(id, reason)| (id.parse().unwrap(), reason.clone()));
+    let selection = Selection {
+        now: now(),
+        drafts: Drafts::Exclude,
+        doing: DoingFirst::Prefer,
+        exclude: &exclude.collect(),
+        regard_as_done: &set(regard_as_done),
+    };
+    let word = |reason: &Reason| match reason {
+        Reason::UnmetDependencies { dependencies } => match dependencies.as_slice() {
+            [UnmetDependency::AmbiguousId { id }] => format!("which {id}"),
+            _ => "waits".to_owned(),
+        },
+        Reason::AmbiguousId => "ambiguous".to_owned(),
+        Reason::Underway => "underway".to_owned(),
+        other => format!("{other:?}"),
+    };
+    let report = queue.runnability(&selection);
+    let open = report.tasks.iter().filter(|row| !row.status.is_terminal());
+    let reasons = |row: &TaskReport| row.reasons.iter().map(word).collect::<Vec<_>>().join("+");
+    let line = |row: &TaskReport| format!("{}:{}", &row.id.as_str()[3..], reasons(row));
+    let next = queue.next(&selection).map_or("-".to_owned(), |task| task.id.to_string());
+    [next, open.map(line).collect::<Vec<_>>().join(" ")]
+}
+
+#[test]
+fn of_two_tasks_with_one_id_neither_starts_and_what_needs_one_waits() {
+    const DONE: &str = r#""status": "done", "completed_at": "2026-01-02T00:00:00Z""#;
+    const DOING: &str = r#""status": "doing""#;
+    // The third needs the id, the fourth nothing.
+    let twins = |first: &str, second: &str| {
+        let open = text(&[first, second, r#""depends_on": ["RQ-0001"]"#, ""]);
+        let open = open.replace("RQ-0002", "RQ-0001");
+        Queue::new(Document::parse(open).unwrap(), None)
+    };
+    let both = |open: &str, done: &str, title: &str| {
+        let done = text(&[done]).replace("task 0001", title);
+        let open = text(&[open, r#""depends_on": ["RQ-0001"]"#, ""]);
+        let done = Document::parse(done).unwrap();
+        Queue::new(Document::parse(open).unwrap(), Some(done))
+    };
+    let rejected = DONE.replace("done", "rejected");
+    let is = |queue: &Queue, next: &str, held_back: &str| {
+        let ambiguous: Vec<String> = queue.ambiguous().iter().map(ToString::to_string).collect();
+        let is_told = held_back.contains("ambiguous");
+        assert_eq!(ambiguous, if is_told { vec!["RQ-0001"] } else { vec![] }, "{held_back}");
+        assert_eq!(held(queue, &[], &[]), [next, held_back]);
+    };
+    is(&twins("", ""), "RQ-0004", "0001:ambiguous 0001:ambiguous 0003:which RQ-0001 0004:");
+    is(&twins("", DOING), "RQ-0004", "0001:ambiguous 0001:ambiguous 0003:which RQ-0001 0004:");
+    is(&twins("", DONE), "RQ-0004", "0001:ambiguous 0003:which RQ-0001 0004:");
+    is(&twins(DONE, DOING), "RQ-0004", "0001:ambiguous 0003:which RQ-0001 0004:");
+    is(&both("", DONE, "another"), "RQ-0003", "0001:ambiguous 0002:which RQ-0001 0003:");
+    is(&both(DOING, DONE, "another"), "RQ-0003", "0001:ambiguous 0002:which RQ-0001 0003:");
+    // All that have it are finished, or it is one task after all, or only one has a claim to it.
+    is(&twins(DONE, DONE), "RQ-0003", "0003: 0004:");
+    is(&both(DONE, DONE, "another"), "RQ-0002", "0002: 0003:");
+    is(&both(r#""notes": ["again"]"#, DONE, "task 0001"), "RQ-0001", "0001: 0002:waits 0003:");
+    is(&both(DONE, DONE, "task 0001"), "RQ-0002", "0002: 0003:");
+    is(&twins(&rejected, ""), "RQ-0001", "0001: 0003:waits 0004:");
+    is(&both("", &rejected, "another"), "RQ-0001", "0001: 0002:waits 0003:");
+
+    // What is known by the id may be known of the other one.
+    let two = twins("", "");
+    let landed = [("RQ-0001", Reason::Landed { commit: "1".repeat(40) })];
+    let all = "0001:ambiguous 0001:ambiguous 0003:which RQ-0001 0004:";
+    assert_eq!(held(&two, &landed, &["RQ-0001"]), ["RQ-0004", all]);
+    let all = "0001:ambiguous+underway 0001:ambiguous+underway 0003:which RQ-0001 0004:";
+    assert_eq!(held(&two, &[("RQ-0001", Reason::Underway)], &[]), ["RQ-0004", all]);
+}
+
+#[test]
+fn what_blocks_by_an_ambiguous_id_blocks() {
+    let open = text(&[r#""blocks": ["RQ-0003"]"#, "", ""]).replace("RQ-0002", "RQ-0001");
+    let queue = Queue::new(Document::parse(open).unwrap(), None);
+    let all = "0001:ambiguous 0001:ambiguous 0003:which RQ-0001";
+    assert_eq!(held(&queue, &[], &["RQ-0001"]), ["-", all]);
 }

@@ -126,9 +126,9 @@ fn every_rule_at_once() {
             queue:10:10 error XX-0005 id id_format: the id must be `RQ-` and 4 digits or more, not `XX-0005`
             queue:10:121 error XX-0005 status wrong_type: unknown status `soon`, known are draft, todo, doing, done, rejected
             done:5:5 error RQ-0002 status not_finished: a task in the done file must be done or rejected, not todo
-            done:5:12 error RQ-0002 id duplicate_id: the id `RQ-0002` is taken by another task in the queue file; the next change gives that one another id
+            done:5:12 error RQ-0002 id duplicate_id: the id `RQ-0002` is taken by another task in the queue file; the next change of another task gives that one another id
             done:6:5 error RQ-0003 status not_finished: a task in the done file must be done or rejected, not todo
-            done:6:12 error RQ-0003 id duplicate_id: the id `RQ-0003` is taken by another task in the queue file; the next change gives that one another id
+            done:6:12 error RQ-0003 id duplicate_id: the id `RQ-0003` is taken by another task in the queue file; the next change of another task gives that one another id
         "#]],
     );
 }
@@ -204,7 +204,7 @@ fn a_task_left_behind_is_a_warning_and_a_stranger_is_an_error() {
         &queue,
         Some(&left.replace("task 0001", "another")),
         &expect![[r#"
-            done:4:12 error RQ-0001 id duplicate_id: the id `RQ-0001` is taken by another task in the queue file; the next change gives that one another id
+            done:4:12 error RQ-0001 id duplicate_id: the id `RQ-0001` is taken by another task in the queue file; the next change of another task gives that one another id
         "#]],
     );
     let queue = Queue::new(Document::parse(queue).unwrap(), Some(Document::parse(left).unwrap()));

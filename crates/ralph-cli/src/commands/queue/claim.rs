@@ -276,6 +276,7 @@ fn put_back(
         give_back(context, project, &id)?;
     }
     let answered = project.edit(context, |edit| {
+        edit.unambiguous(id.as_str())?;
         let status = edit.find(id.as_str()).map(|(_, task)| task.status);
         if status == Some(Status::Doing) {
             edit.set_status(id.as_str(), Status::Todo, note)?;

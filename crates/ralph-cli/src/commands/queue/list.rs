@@ -415,7 +415,9 @@ fn waits_for(reasons: Vec<Reason>) -> Vec<String> {
         })
         .flatten()
         .filter_map(|dependency| match dependency {
-            UnmetDependency::Missing { id } | UnmetDependency::NotComplete { id, .. } => Some(id),
+            UnmetDependency::Missing { id }
+            | UnmetDependency::NotComplete { id, .. }
+            | UnmetDependency::AmbiguousId { id } => Some(id),
             _ => None,
         })
         .collect()

@@ -296,7 +296,7 @@ fn print(context: &Context, summary: &RunSummary) -> Result<(), CliError> {
     if summary.unstarted > 0 {
         context.ui.say(format!("{} more could have started.", summary.unstarted));
     }
-    print_landed_before(context, summary);
+    print_for_user(context, summary);
     if summary.waiting > 0 && summary.stopped.is_none() {
         context.ui.say(format!(
             "{} more cannot start yet; `ralph queue explain` says why.",
@@ -306,21 +306,24 @@ fn print(context: &Context, summary: &RunSummary) -> Result<(), CliError> {
     Ok(())
 }
 
-/// The tasks that the queue has open and the branch has, and what to do about them.
-fn print_landed_before(context: &Context, summary: &RunSummary) {
-    for (id, reason) in landed_before(summary) {
+/// The tasks that no run will begin until the user has done something about them, and what.
+fn print_for_user(context: &Context, summary: &RunSummary) {
+    for (id, reason) in for_user(summary) {
         let why = reasons(std::slice::from_ref(reason), id);
         context.ui.say(Text::new().style(BOLD, id).plain(" ").plain(why));
     }
-    hint_landed_before(context, summary);
+    hint_for_user(context, summary);
 }
 
-fn landed_before(summary: &RunSummary) -> impl Iterator<Item = (&TaskId, &Reason)> {
-    summary.taken.iter().filter(|(_, reason)| matches!(reason, Reason::Landed { .. }))
+fn for_user(summary: &RunSummary) -> impl Iterator<Item = (&TaskId, &Reason)> {
+    summary
+        .taken
+        .iter()
+        .filter(|(_, reason)| matches!(reason, Reason::Landed { .. } | Reason::AmbiguousId))
 }
 
-fn hint_landed_before(context: &Context, summary: &RunSummary) {
-    if let Some(advice) = landed_before(summary).find_map(|(id, reason)| advice(reason, id)) {
+fn hint_for_user(context: &Context, summary: &RunSummary) {
+    if let Some(advice) = for_user(summary).find_map(|(id, reason)| advice(reason, id)) {
         context.ui.hint(advice);
     }
 }
@@ -341,7 +344,7 @@ fn print_nothing_begun(context: &Context, summary: &RunSummary) {
         let why = reasons(std::slice::from_ref(reason), id);
         context.ui.say(Text::new().style(BOLD, id).plain(" ").plain(why));
     }
-    hint_landed_before(context, summary);
+    hint_for_user(context, summary);
     if summary.taken.len() > SHOWN
         || (!summary.taken.is_empty() && summary.waiting > summary.taken.len())
     {

@@ -1,4 +1,4 @@
-//! Two checkouts give one id to two tasks while a run is on.
+//! Two checkouts give one id to two tasks, while a run is on or before it.
 
 use ralph_testkit::wait_until;
 use serde_json::Value;
@@ -84,4 +84,50 @@ fn a_task_whose_id_was_given_away_lands_under_another() {
 #[test]
 fn a_task_that_the_checkout_renumbers_meanwhile_lands_once() {
     both_are_done(true);
+}
+
+/// A run with `how` at a queue in which two tasks have one id, and a third needs that.
+fn goes_on_with_the_others(how: &[&str]) {
+    let scene = Scene::new(Remote::None, Books::Tracked);
+    scene.tasks(4);
+    scene.ralph(&["task", "edit", "depends_on", "RQ-0001", "RQ-0004"]).success();
+    let queue = scene.dir.join(".ralph/queue.jsonc");
+    let text = fs_err::read_to_string(&queue).expect("a queue");
+    // The first of them is begun, so that it would come before all others.
+    let text = text.replace("RQ-0002", "RQ-0001").replacen("\"todo\"", "\"doing\"", 1);
+    scene.sandbox.write(&queue, text);
+    scene.publish("A merge of two branches");
+    let loops = |more: &[&str]| {
+        let args = [&["run", "loop"], how, more].concat();
+        scene.start(&args).wait(PATIENCE)
+    };
+    let ran = loops(&[]);
+    let told = &ran.success().stderr;
+    assert!(
+        told.contains("RQ-0001 has the id of another task, too (`ralph queue repair`)"),
+        "{ran}"
+    );
+    assert!(scene.landed().keys().eq(["RQ-0003"]), "{:?}", scene.landed());
+    assert!(!told.contains("while the agent of"), "{ran}");
+    let ran = loops(&["--json"]);
+    let taken = parse(&ran.success().stdout)["taken"].clone();
+    assert_eq!(taken, serde_json::json!({ "RQ-0001": { "kind": "ambiguous_id" } }));
+    assert_eq!(scene.log("turns").len(), 1);
+
+    scene.ralph(&["queue", "repair"]).success();
+    scene.publish("Repair the queue");
+    loops(&[]).success();
+    assert!(scene.landed().values().eq(&[1, 1, 1, 1]), "{:?}", scene.landed());
+    let shown = shown(&scene.on_target(".ralph/queue.jsonc"));
+    assert!(shown.iter().all(|line| line.contains(" done ")), "{shown:?}");
+}
+
+#[test]
+fn a_run_in_the_checkout_passes_over_two_tasks_with_one_id() {
+    goes_on_with_the_others(&[]);
+}
+
+#[test]
+fn a_parallel_run_passes_over_two_tasks_with_one_id() {
+    goes_on_with_the_others(&["--parallel", "2"]);
 }
