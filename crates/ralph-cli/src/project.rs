@@ -342,16 +342,21 @@ impl Project {
     /// after it.
     pub(crate) fn mend(&self, context: &Context, settled: &Settled) -> Result<String, CliError> {
         let files = QueueFiles { origin: Origin::Merge, ..self.files.clone() };
-        let mended = files.edit(context.clock.now(), |edit| {
-            for id in &settled.finished {
-                edit.close_reopened(id);
-            }
-            for id in &settled.reopened {
-                edit.keep_reopened(id);
-            }
-            Ok::<_, EditError>(())
-        })?;
+        let mended = files.edit(context.clock.now(), put_in_order(settled))?;
         Ok(self.saved(context, mended)?.rev)
+    }
+
+    /// What [`Self::mend`] would do to this queue, were it in the files, and the ids up to that
+    /// number remembered.
+    pub(crate) fn preview_mended(
+        &self,
+        context: &Context,
+        (before, high_water): (Queue, u64),
+        settled: &Settled,
+    ) -> Result<Previewed<()>, CliError> {
+        let mut files = QueueFiles { origin: Origin::Merge, ..self.files.clone() };
+        files.rules.ids.high_water = files.rules.ids.high_water.max(high_water);
+        Ok(files.preview_of(before, context.clock.now(), put_in_order(settled))?)
     }
 
     /// Settles places in conflict, as [`QueueFiles::settle`].
@@ -368,17 +373,17 @@ impl Project {
         self.saved(context, edited.map_err(not_settled)?)
     }
 
-    /// Shows what settling them would change.
+    /// What [`Self::settle_conflicts`] would do to this queue, were it in the files.
     pub(crate) fn preview_settled(
         &self,
         context: &Context,
-        terms: &Terms,
+        before: Queue,
         asked: &[(Place, Undecided)],
         side: Take,
     ) -> Result<Previewed<()>, CliError> {
         let now = context.clock.now();
         let permit = |touched: &[Touched]| self.may_change(context, touched, now);
-        let shown = self.files.preview_settle(now, terms, (asked, side), permit);
+        let shown = self.files.preview_settle(before, now, (asked, side), permit);
         shown.map_err(not_settled)
     }
 
@@ -790,6 +795,19 @@ pub(crate) fn rules(config: &QueueConfig) -> Rules {
 /// Identifies the content of both files; a script compares it with what it read before.
 pub(crate) fn revision(queue: &Queue) -> String {
     queue.revision()
+}
+
+/// The change that does to tasks of both files what a merge settled.
+fn put_in_order(settled: &Settled) -> impl FnOnce(&mut Edit<'_>) -> Result<(), EditError> {
+    |edit| {
+        for id in &settled.finished {
+            edit.close_reopened(id);
+        }
+        for id in &settled.reopened {
+            edit.keep_reopened(id);
+        }
+        Ok(())
+    }
 }
 
 fn not_settled<E: Into<CliError>>(error: UpdateError<E>) -> CliError {

@@ -453,6 +453,16 @@ impl QueueFiles {
         self.previewed(terms, |before, high| self.edited(before, now, high, change))
     }
 
+    /// What [`Self::edit`] would do to this queue, were it in the files.
+    pub fn preview_of<R, E>(
+        &self,
+        before: Queue,
+        now: Timestamp,
+        change: impl FnOnce(&mut Edit<'_>) -> Result<R, E>,
+    ) -> Result<Previewed<R>, UpdateError<E>> {
+        self.previewed_of(before, |before, high| self.edited(before, now, high, change))
+    }
+
     /// The highest number of an id that any work tree of the repository has given, as far as it
     /// is remembered.
     pub fn high_water(&self) -> Result<u64, ralph_state::LoadError> {
@@ -484,6 +494,14 @@ impl QueueFiles {
     ) -> Result<Previewed<R>, UpdateError<E>> {
         let before = self.load_for(Reading::Checked).map_err(UpdateError::Load)?;
         terms.heed(&before)?;
+        self.previewed_of(before, change)
+    }
+
+    pub(crate) fn previewed_of<R, E>(
+        &self,
+        before: Queue,
+        change: impl FnOnce(&Queue, u64) -> Result<Proposal<R>, UpdateError<E>>,
+    ) -> Result<Previewed<R>, UpdateError<E>> {
         let high = self.high_water().map_err(|error| UpdateError::IdMarks(error.into()))?;
         let Proposal { value, spliced, validity, mended, asked, .. } = change(&before, high)?;
         let Checked { tasks, errors } = self.check(&before, &spliced, validity)?;

@@ -102,15 +102,15 @@ impl QueueFiles {
         self.transact(now, terms, |before, _| permitted(before, now, (asked, side), permit))
     }
 
-    /// What [`Self::settle`] would do.
+    /// What [`Self::settle`] would do to this queue, were it in the files.
     pub fn preview_settle<E: From<SettleError>>(
         &self,
+        before: Queue,
         now: Timestamp,
-        terms: &Terms,
         (asked, side): (&[(Place, Undecided)], Take),
         permit: impl FnOnce(&[Touched]) -> Result<(), E>,
     ) -> Result<Previewed<()>, UpdateError<E>> {
-        self.previewed(terms, |before, _| permitted(before, now, (asked, side), permit))
+        self.previewed_of(before, |before, _| permitted(before, now, (asked, side), permit))
     }
 }
 

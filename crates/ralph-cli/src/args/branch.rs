@@ -64,7 +64,7 @@ pub(crate) struct ResolveArgs {
     #[arg(long, value_name = "SIDE")]
     pub(crate) take: Option<Side>,
 
-    /// Print the result; change nothing
+    /// Show the difference and what would be left; change nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
 }

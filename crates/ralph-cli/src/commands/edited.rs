@@ -325,26 +325,33 @@ pub(crate) fn released(touched: &[Touched]) -> Vec<&TaskId> {
 /// How long the lines of a file are compared.
 const DIFF_TIME: Duration = Duration::from_millis(300);
 
-/// The difference between two versions of both files, as `diff -u` writes it.
+/// The difference between two versions of both files.
 fn diff(project: &Project, before: &Queue, after: &Queue) -> String {
     let files = [
         (Place::Queue, before.document(), after.document()),
         (Place::Done, before.done_document(), after.done_document()),
     ];
-    let changed = files.into_iter().filter(|(_, before, after)| before != after);
     let one = |(place, before, after): (_, &ralph_queue::Document, &ralph_queue::Document)| {
-        let name = project.shown(project.files.path(place)).to_string();
-        // What has not been compared by then is told as removed and added: nobody reads it line by
-        // line, and the comparison of a large queue in another order would take half a minute.
-        let mut diff = TextDiff::configure();
-        let diff = diff.timeout(DIFF_TIME).diff_lines(before.text(), after.text());
-        let mut diff = diff.unified_diff();
-        diff.header(&name, &name).to_string()
+        diff_of(project, place, (before.text(), after.text()))
     };
-    changed.map(one).collect()
+    files.map(one).concat()
 }
 
-fn colored(diff: &str) -> Text {
+/// The difference between two texts of a file, as `diff -u` writes it.
+pub(crate) fn diff_of(project: &Project, place: Place, (before, after): (&str, &str)) -> String {
+    if before == after {
+        return String::new();
+    }
+    let name = project.shown(project.files.path(place)).to_string();
+    // What has not been compared by then is told as removed and added: nobody reads it line by
+    // line, and the comparison of a large queue in another order would take half a minute.
+    let mut diff = TextDiff::configure();
+    let diff = diff.timeout(DIFF_TIME).diff_lines(before, after);
+    let mut diff = diff.unified_diff();
+    diff.header(&name, &name).to_string()
+}
+
+pub(crate) fn colored(diff: &str) -> Text {
     let mut text = Text::new();
     for line in diff.lines() {
         text = match line.as_bytes() {

@@ -141,7 +141,7 @@ fn conflict_markers_are_resolved() {
         (&json!("corrupt"), &json!("ralph queue resolve --dry-run"))
     );
     let dry = desk.ralph(&["queue", "resolve", "--dry-run"]);
-    assert!(dry.success().stdout.contains("\"theirs\""), "{dry}");
+    assert!(dry.success().stdout.contains("\n->>>>>>> other\n"), "{dry}");
     assert_eq!(desk.read(".ralph/queue.jsonc"), marked);
     desk.ralph(&["queue", "resolve"]).success();
     check_merged(&desk);
@@ -226,7 +226,8 @@ fn what_is_in_conflict_of_a_task_is_listed_and_settling_it_is_foreseen() {
     let take = ["queue", "resolve", "--take", "theirs", "RQ-0001"];
     let shown = desk.ralph(&[&take[..], &["--dry-run"]].concat());
     assert!(shown.success().stdout.contains("+      \"title\": \"uno\""), "{shown}");
-    assert_eq!(desk.json(&[&take[..], &["--dry-run"]].concat())["changed"], json!(["RQ-0001"]));
+    let taken = desk.json(&[&take[..], &["--dry-run"]].concat())["taken"].clone();
+    assert_eq!((&taken[0]["task"], &taken[0]["value"]), (&json!("RQ-0001"), &json!("uno")));
     assert_eq!(desk.read(".ralph/queue.jsonc"), before);
     let settled = desk.ralph(&take);
     assert!(settled.success().stderr.contains("`git add :/.ralph/queue.jsonc`"), "{settled}");
@@ -235,12 +236,89 @@ fn what_is_in_conflict_of_a_task_is_listed_and_settling_it_is_foreseen() {
     assert_eq!(ran.success().stderr, NOTHING);
 }
 
-#[test]
-fn settling_is_foreseen_only_when_the_file_is_merged() {
-    let desk = branched(&[]);
+/// A merge that git waits for, with all that there is to put in order and to settle.
+fn in_disorder(init: &[&str]) -> Desk {
+    let desk = Desk::bare();
+    desk.ralph(&[&["init"], init].concat()).success();
+    desk.write(".ralph/config.jsonc", r#"{"version": 2, "queue": {"finish": "archive"}}"#);
+    for title in ["ended", "titled", "removed", "opened"] {
+        desk.add(title, &[]);
+    }
+    desk.write(".ralph/config.jsonc", r#"{"version": 2, "queue": {"finish": "in_place"}}"#);
+    desk.ralph(&["task", "done", "RQ-0004"]).success();
+    desk.begin_theirs();
+    desk.write(".ralph/config.jsonc", r#"{"version": 2, "queue": {"finish": "archive"}}"#);
+    desk.ralph(&["task", "edit", "title", "theirs", "RQ-0002"]).success();
+    desk.ralph(&["task", "batch", "delete", "RQ-0003"]).success();
+    desk.add("another", &[]);
+    desk.ralph(&["task", "done", "RQ-0001"]).success();
+    desk.ralph(&["task", "done", "RQ-0005"]).success();
+    desk.ralph(&["queue", "archive"]).success();
+    desk.begin_ours();
+    // As on another machine.
+    fs_err::remove_file(desk.path(".git/ralph/ids.json")).expect("it is there");
+    desk.ralph(&["task", "edit", "title", "ours", "RQ-0002"]).success();
+    desk.ralph(&["task", "edit", "tags", "mine", "RQ-0001"]).success();
+    desk.ralph(&["task", "status", "todo", "RQ-0004"]).success();
+    desk.add("new", &[]);
+    let queue = desk.read(".ralph/queue.jsonc");
+    let title = "\"title\": \"removed\"";
+    desk.write(".ralph/queue.jsonc", queue.replace(title, &format!("// why?\n      {title}")));
+    desk.commit_all("ours");
     assert_eq!(merge(&desk), Some(1));
-    let error = desk.error(&["queue", "resolve", "--take", "ours", "--dry-run"], 3);
-    assert_eq!(error["next"], "ralph queue resolve");
+    desk
+}
+
+#[test]
+fn a_dry_run_foresees_what_is_resolved_with_markers_in_the_file_and_without() {
+    for init in [&[][..], &["--merge-driver"]] {
+        for take in [&[][..], &["--take", "ours"], &["--take", "theirs", "RQ-0002"]] {
+            let desk = in_disorder(init);
+            let texts = || [".ralph/queue.jsonc", ".ralph/done.jsonc"].map(|name| desk.read(name));
+            let there = || desk.sh("find .ralph .git | sort").stdout;
+            let before = (texts(), there());
+            let args = [&["queue", "resolve", "--json"], take].concat();
+            let foreseen = desk.ralph(&[&args[..], &["--dry-run"]].concat());
+            assert_eq!((texts(), there()), before);
+            let done = desk.ralph(&args);
+            let case = format!("{init:?} {take:?}\n{foreseen}\n{done}");
+            assert_eq!(foreseen.code, done.code, "{case}");
+            let [told, made] = [&foreseen, &done].map(|ran| parse(&ran.stdout));
+            for key in ["files", "taken", "unsettled"] {
+                assert_eq!(told[key], made[key], "{key} {case}");
+            }
+            let after = texts().concat();
+            let diff = told["diff"].as_str().expect("text");
+            for line in diff.lines().filter_map(|line| line.strip_prefix('+')) {
+                // A side that is taken is taken now.
+                let is_other = line.starts_with("++ ") || line.contains("\"updated_at\"");
+                assert!(is_other || after.contains(line), "{line} {case}");
+            }
+            assert!(diff.contains("+++ .ralph/done.jsonc"), "{case}");
+            if take.is_empty() {
+                assert_eq!(told["rev"], made["rev"], "{case}");
+                assert_eq!(made["unsettled"].as_array().map(Vec::len), Some(2), "{case}");
+            }
+        }
+    }
+}
+
+#[test]
+fn settling_is_foreseen_in_a_file_with_markers() {
+    let desk = in_disorder(&[]);
+    let ran = desk.ralph(&["queue", "resolve", "--take", "theirs", "--dry-run"]);
+    let told = "RQ-0005 is the id of two tasks; the one that is not finished would be RQ-0006.\n\
+                RQ-0001 was finished on one side: what the other did would be kept with it.\n\
+                RQ-0004 was opened again on one side: it stays open.\n\
+                RQ-0002: title would be \"theirs\".\n\
+                RQ-0003 would be removed.\n";
+    assert_eq!(ran.success().stderr, told);
+    assert!(ran.stdout.contains("-<<<<<<< HEAD\n"), "{ran}");
+    assert!(ran.stdout.contains("-      \"title\": \"ours\",\n"), "{ran}");
+    // What the command is refused for.
+    let unknown = ["queue", "resolve", "--take", "theirs", "RQ-0009", "--dry-run"];
+    desk.ralph(&unknown).exited(2);
+    desk.ralph(&["queue", "resolve", "--if-rev", "x", "--dry-run"]).exited(4);
 }
 
 #[test]

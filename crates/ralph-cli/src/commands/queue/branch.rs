@@ -1,4 +1,4 @@
-//! `ralph queue merge-driver|resolve|check`: a queue on several branches.
+//! `ralph queue merge-driver|check`: a queue on several branches.
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -8,26 +8,25 @@ use ralph_config::Overrides;
 use ralph_queue::conflict::{self, Loss, Sides};
 use ralph_queue::document::Reading;
 use ralph_queue::merge::{Conflict, Merged, Settled};
-use ralph_queue::settle::{Merges, Take, Undecided};
-use ralph_queue::{Document, IdMarks, Place, Problem, Queue, Rules, Severity, Terms, UpdateError};
-use ralph_state::file::{Durability, FileLock, replace};
+use ralph_queue::settle::{Merges, Undecided};
+use ralph_queue::{Document, IdMarks, Place, Problem, Queue, Rules, Severity};
+use ralph_state::file::{Durability, replace};
 use ralph_state::{Store, TaskId};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::merges::{self, InGit, Unsettled, text_of};
-use crate::args::{CheckArgs, MergeDriverArgs, ResolveArgs, Side};
-use crate::commands::edited::Report;
+use super::merges::{self, Taken, Unsettled, text_of};
+use crate::args::{CheckArgs, MergeDriverArgs};
 use crate::commands::input;
 use crate::context::Context;
 use crate::error::{CliError, ErrorKind, Exit, problem_line};
 use crate::project::{Project, RALPH_DIR, find_root, rules, shared_dir, sources};
+use crate::render::counted;
 use crate::render::envelope::Schema;
-use crate::render::{counted, pathspec};
 use crate::ui::{BOLD, RED, Text};
 
 /// How many conflicts are told in the middle of what git says.
-const LISTED: usize = 20;
+pub(super) const LISTED: usize = 20;
 
 /// A conflict is exit code 1, and any failure another, after which git merges on its own.
 pub(crate) fn merge_driver(context: &Context, args: &MergeDriverArgs) -> Result<Exit, CliError> {
@@ -46,10 +45,10 @@ fn drive(context: &Context, args: &MergeDriverArgs) -> Result<Exit, CliError> {
             let pair = DoneFiles::of(context, args, &theirs);
             let settled = pair.as_ref().map(|pair| pair.settle(&mut merged)).unwrap_or_default();
             if context.ui.wants_json() {
-                print_json(context, &[(name, &merged)], (&[], &[]), false)?;
+                context.ui.print_json(&MergeReport::of([(name, &merged)].into_iter()))?;
             }
             tell_renumbered(context, &merged.renumbered);
-            tell_reopened(context, settled.reopened);
+            tell_reopened(context, &settled.reopened);
             for id in settled.finished {
                 let text = Text::new().style(BOLD, id).plain(
                     " was finished on one side: the next change of the queue takes over what the \
@@ -222,448 +221,16 @@ fn note(context: &Context, name: &Path, merged: &Merged) -> Result<(), CliError>
     Ok(())
 }
 
-pub(crate) fn resolve(context: &Context, args: &ResolveArgs) -> Result<Exit, CliError> {
-    let project = Project::open(context, "ralph queue resolve")?;
-    let mut terms = context.terms();
-    let unmarked = {
-        let files = &project.files;
-        let lock = || FileLock::acquire(&files.lock_path(), &files.holder, files.lock_wait);
-        let _lock = if args.dry_run { None } else { Some(lock()?) };
-        let unmarked = unmarked(context, &project)?;
-        refuse(context, &project, args, (&terms, &unmarked))?;
-        for file in unmarked.iter().filter(|_| !args.dry_run) {
-            file.write(context, &project)?;
-        }
-        unmarked
-    };
-    let shown: Vec<(&Path, &Merged)> =
-        unmarked.iter().map(|file| (file.in_git.name.as_path(), &file.merged)).collect();
-    for (_, merged) in &shown {
-        tell_renumbered(context, &merged.renumbered);
-        if args.dry_run && !context.ui.wants_json() {
-            context.ui.print_data(&merged.text)?;
-        }
-    }
-    let names = Names::of(context, &project.root);
-    if args.dry_run {
-        return match args.take {
-            Some(side) => foresee(context, &project, side, (&shown, &args.tasks)),
-            None => dry_run(context, &project, &shown, (names, &args.tasks)),
-        };
-    }
-    let mended = mend(context, &project)?;
-    let is_mended = mended.is_some();
-    if terms.if_rev.is_some() && is_mended {
-        // It was that of the queue before.
-        terms.if_rev = mended;
-    }
-    let taken = match args.take {
-        Some(side) => settle(context, &project, &terms, (side, &args.tasks))?,
-        None => Vec::new(),
-    };
-    let queue = project.queue()?;
-    let mut left = merges::unsettled(context, &project, &queue)?;
-    if left.is_empty() {
-        forget(context, &project)?;
-    }
-    if args.take.is_none() {
-        only_of(&project, &queue, &mut left, &args.tasks)?;
-    }
-    if context.ui.wants_json() {
-        print_json(context, &shown, (&taken, &left), false)?;
-    }
-    tell_taken(context, &taken);
-    let places = left.iter().map(|left| (Path::new(&left.path), &left.undecided));
-    tell_conflicts(context, names, places);
-    if !left.is_empty() {
-        context.ui.hint(
-            "`ralph queue resolve --take ours` (or `theirs`) settles this by the values of that side, \
-             and so does a change of the place; `git add` takes all as it stands.",
-        );
-    }
-    let is_valid = tell_errors(context, &project, &queue);
-    if !left.is_empty() {
-        return Ok(Exit::Failed);
-    }
-    let is_untouched = shown.is_empty() && !is_mended && taken.is_empty();
-    if is_untouched && is_valid {
-        context.ui.say("There is nothing to resolve.");
-    }
-    let files = merges::in_git(context, &project)?;
-    if files.iter().any(|file| file.is_unmerged) {
-        // What was put in order, maybe by an earlier call, takes both.
-        let is_changed =
-            |file: &&InGit| file.is_unmerged || merges::is_unstaged(context, &project, file);
-        let files: Vec<String> =
-            files.iter().filter(is_changed).map(|file| pathspec(&file.name)).collect();
-        let files = files.join(" ");
-        context.ui.hint(format!("Look at it, then tell git: `git add {files}`."));
-    } else if !is_untouched {
-        context.ui.hint("Look at it, then `git add` it.");
-    }
-    Ok(Exit::Done)
-}
-
-/// Refuses what is asked for wrongly, while nothing has been written.
-fn refuse(
-    context: &Context,
-    project: &Project,
-    args: &ResolveArgs,
-    (terms, unmarked): (&Terms, &[Unmarked]),
-) -> Result<(), CliError> {
-    let is_marked = !unmarked.is_empty();
-    if args.dry_run && args.take.is_some() {
-        return Ok(());
-    }
-    if !is_marked && project.files.is_answered(terms)? {
-        return Ok(());
-    }
-    let queue = with_unmarked(project, unmarked)?;
-    if let Some(expected) = &terms.if_rev {
-        if let Some(file) = unmarked.first().filter(|_| !args.dry_run) {
-            let path = file.in_git.name.display();
-            let message = format!("`{path}` holds conflict markers: the queue has no revision");
-            return Err(CliError::new(ErrorKind::Conflict, message).hint(
-                "`ralph queue resolve --dry-run` shows what it would be; leave out `--if-rev`.",
-            ));
-        }
-        let found = queue.revision();
-        if *expected != found && unmarked.is_empty() {
-            let stale = UpdateError::Stale { expected: expected.clone(), found };
-            return Err(CliError::from(stale as UpdateError<CliError>));
-        }
-    }
-    let mut open = merges::unsettled(context, project, &queue)?;
-    for file in unmarked.iter().filter(|file| !file.in_git.is_unmerged) {
-        let (place, merge) = (file.in_git.place, &file.in_git.merge);
-        let path = file.in_git.name.to_string_lossy();
-        open.extend(file.merged.undecided().into_iter().map(|undecided| Unsettled {
-            place,
-            path: path.clone().into_owned(),
-            merge: merge.clone(),
-            undecided,
-        }));
-    }
-    only_of(project, &queue, &mut open, &args.tasks)
-}
-
-/// The queue as it is once the files with conflict markers are merged.
-fn with_unmarked(project: &Project, unmarked: &[Unmarked]) -> Result<Queue, CliError> {
-    if unmarked.is_empty() {
-        return project.queue();
-    }
-    let read = |place| {
-        let path = project.files.path(place);
-        let merged = unmarked.iter().find(|file| file.in_git.place == place);
-        let text = match merged {
-            Some(file) => file.merged.text.clone(),
-            None if !path.exists() => return Ok(None),
-            None => input::read(Some(path), input::TASKS_LIMIT)?,
-        };
-        let document = Document::parse(text);
-        document.map(Some).map_err(|error| {
-            CliError::new(ErrorKind::Corrupt, error).context("cannot read the file").at(path)
-        })
-    };
-    Ok(Queue::new(read(Place::Queue)?.unwrap_or_else(Document::empty), read(Place::Done)?))
-}
-
-fn dry_run(
-    context: &Context,
-    project: &Project,
-    shown: &[(&Path, &Merged)],
-    (names, tasks): (Names, &[String]),
-) -> Result<Exit, CliError> {
-    let is_asked = |undecided: &Undecided| {
-        tasks.is_empty() || undecided.conflict.task.as_ref().is_some_and(|id| is_in(tasks, id))
-    };
-    let of_these = |merged: &Merged| {
-        let mut undecided = merged.undecided();
-        undecided.retain(is_asked);
-        undecided
-    };
-    let undecided: Vec<(&Path, Vec<Undecided>)> =
-        shown.iter().map(|(path, merged)| (*path, of_these(merged))).collect();
-    let found = undecided.iter().flat_map(|(path, list)| list.iter().map(|one| (*path, one)));
-    // With markers in a file there is no queue to look at.
-    let left = match shown {
-        [] => {
-            let queue = project.queue()?;
-            let mut left = merges::unsettled(context, project, &queue)?;
-            only_of(project, &queue, &mut left, tasks)?;
-            left
-        }
-        _ => Vec::new(),
-    };
-    let places = left.iter().map(|left| (Path::new(&left.path), &left.undecided));
-    let is_clean = tell_conflicts(context, names, found.chain(places)) == 0;
-    if context.ui.wants_json() {
-        print_json(context, shown, (&[], &left), true)?;
-    } else if shown.is_empty() {
-        context.ui.say("No queue file has conflict markers.");
-    }
-    Ok(if is_clean { Exit::Done } else { Exit::Failed })
-}
-
-/// Shows what settling by a side would change.
-fn foresee(
-    context: &Context,
-    project: &Project,
-    side: Side,
-    (shown, tasks): (&[(&Path, &Merged)], &[String]),
-) -> Result<Exit, CliError> {
-    if let Some((path, _)) = shown.first() {
-        let message = format!("`{}` holds conflict markers", path.display());
-        return Err(CliError::new(ErrorKind::Refused, message)
-            .hint("`ralph queue resolve` merges it first; what is left then can be settled."));
-    }
-    let queue = project.queue()?;
-    let mut asked = merges::unsettled(context, project, &queue)?;
-    only_of(project, &queue, &mut asked, tasks)?;
-    let places: Vec<(Place, Undecided)> =
-        asked.into_iter().map(|open| (open.place, open.undecided)).collect();
-    let previewed = project.preview_settled(context, &context.terms(), &places, side.into())?;
-    Report::shown(project, previewed).tell(context)
-}
-
-/// Keeps what is in conflict of these tasks, of all without any.
-fn only_of(
-    project: &Project,
-    queue: &Queue,
-    open: &mut Vec<Unsettled>,
-    tasks: &[String],
-) -> Result<(), CliError> {
-    if tasks.is_empty() {
-        return Ok(());
-    }
-    let task = |open: &Unsettled| open.undecided.conflict.task.clone();
-    for id in tasks {
-        if !open.iter().any(|open| task(open).is_some_and(|task| task.as_str() == id)) {
-            project.find(queue, id)?;
-            let message = format!("nothing of `{id}` is in conflict, or not any more");
-            return Err(CliError::new(ErrorKind::Refused, message)
-                .hint("`ralph queue resolve` lists what is."));
-        }
-    }
-    open.retain(|open| task(open).is_some_and(|task| is_in(tasks, &task)));
-    Ok(())
-}
-
-fn is_in(tasks: &[String], task: &TaskId) -> bool {
-    tasks.iter().any(|id| task.as_str() == id)
-}
-
-impl From<Side> for Take {
-    fn from(side: Side) -> Self {
-        match side {
-            Side::Ours => Self::Ours,
-            Side::Theirs => Self::Theirs,
-        }
-    }
-}
-
-/// A file that holds conflict markers, and what is made of it.
-struct Unmarked {
-    in_git: InGit,
-    text: String,
-    merged: Merged,
-}
-
-/// Merges the files that hold conflict markers.
-fn unmarked(context: &Context, project: &Project) -> Result<Vec<Unmarked>, CliError> {
-    let mut unmarked = Vec::new();
-    for in_git in merges::in_git(context, project)? {
-        let path = project.files.path(in_git.place);
-        let text = match input::read(Some(path), input::TASKS_LIMIT) {
-            Ok(text) => text,
-            Err(_) if !path.exists() => continue,
-            Err(error) => return Err(error.at(path)),
-        };
-        let Some(between) = conflict::sides(&text) else { continue };
-        let merged = conflict::resolve(in_git.sides.as_ref().unwrap_or(&between))
-            .map_err(|error| CliError::from(error).context("cannot resolve").at(path))?;
-        unmarked.push(Unmarked { in_git, text, merged });
-    }
-    Ok(unmarked)
-}
-
-impl Unmarked {
-    fn write(&self, context: &Context, project: &Project) -> Result<(), CliError> {
-        let Self { in_git, text, merged } = self;
-        let path = project.files.path(in_git.place);
-        let is_in_git = in_git.sides.is_some();
-        keep_marked(context, project, path, text)?;
-        // Before the markers go, which else may be all that has the other side.
-        let undecided = if is_in_git { Vec::new() } else { merged.undecided() };
-        let noted = merges::store(project).update(|merges| {
-            merges.remember(&in_git.name.to_string_lossy(), &in_git.merge, undecided);
-            Ok::<_, CliError>(())
-        })?;
-        context.ui.saved(noted.saved);
-        context.ui.saved(replace(path, merged.text.as_bytes(), Durability::Full)?);
-        if let Some(marks) = &project.files.id_marks {
-            let (holder, wait) = (&project.files.holder, project.files.lock_wait);
-            ralph_queue::ids::remember(marks, holder, wait, merged.ids.iter())?;
-        }
-        Ok(())
-    }
-}
-
-/// Keeps a file with its markers: git's versions, if there are any, do not have what was edited
-/// there since.
-fn keep_marked(
-    context: &Context,
-    project: &Project,
-    path: &Path,
-    text: &str,
-) -> Result<(), CliError> {
-    let Some(name) = path.file_name() else { return Ok(()) };
-    let copy = project.root.join(RALPH_DIR).join("cache").join(name).with_extension("marked");
-    context.ui.saved(replace(&copy, text.as_bytes(), Durability::Full)?);
-    context
-        .ui
-        .say(format!("The file with its conflict markers is kept as {}.", project.shown(&copy)));
-    Ok(())
-}
-
-/// Puts in order what only both files together show; the revision after it, if there was anything.
-fn mend(context: &Context, project: &Project) -> Result<Option<String>, CliError> {
-    let queue = project.queue()?;
-    let settled = merges::settled(context, project, &queue)?;
-    let is_whole = queue.leftovers().chain(queue.namesakes()).next().is_none();
-    if is_whole && settled == Settled::default() {
-        return Ok(None);
-    }
-    let rev = project.mend(context, &settled)?;
-    for id in settled.finished {
-        let text = Text::new().style(BOLD, id);
-        context
-            .ui
-            .say(text.plain(" was finished on one side: what the other did is kept with it."));
-    }
-    tell_reopened(context, settled.reopened);
-    Ok(Some(rev))
-}
-
-/// A place that was settled, and what stands there now.
-#[derive(Serialize)]
-struct Taken {
-    path: String,
-    task: Option<TaskId>,
-    field: Option<String>,
-    value: Option<ralph_queue::Value>,
-    #[serde(skip)]
-    subject: String,
-}
-
-/// Settles what the user asked for, and says what that was.
-fn settle(
-    context: &Context,
-    project: &Project,
-    terms: &Terms,
-    (side, tasks): (Side, &[String]),
-) -> Result<Vec<Taken>, CliError> {
-    let queue = project.queue()?;
-    if project.files.is_answered(terms)? {
-        return Ok(Vec::new());
-    }
-    let mut asked = merges::unsettled(context, project, &queue)?;
-    only_of(project, &queue, &mut asked, tasks)?;
-    if asked.is_empty() {
-        return Ok(Vec::new());
-    }
-    let side = Take::from(side);
-    let places: Vec<(Place, Undecided)> =
-        asked.iter().map(|open| (open.place, open.undecided.clone())).collect();
-    let edited = project.settle_conflicts(context, terms, &places, side)?;
-    let noted = merges::store(project).update(|merges| {
-        for files in asked.chunk_by(|one, other| one.path == other.path) {
-            let places: Vec<&Undecided> = files.iter().map(|open| &open.undecided).collect();
-            merges.settle(&files[0].path, &files[0].merge, &places, side);
-        }
-        Ok::<_, CliError>(())
-    })?;
-    context.ui.saved(noted.saved);
-    if edited.rev != queue.revision() {
-        context.ui.hint("`ralph undo` brings back what stood there, and the conflict with it.");
-    }
-    let taken = |Unsettled { path, undecided, .. }| {
-        let value = Undecided::value(&undecided, side).cloned();
-        let (subject, Conflict { task, field, .. }) =
-            (subject(&undecided.conflict), undecided.conflict);
-        Taken { path, task, field, value, subject }
-    };
-    Ok(asked.into_iter().map(taken).collect())
-}
-
-fn tell_taken(context: &Context, taken: &[Taken]) {
-    for Taken { task, field, value, subject, .. } in taken {
-        let text = match (task, field, value) {
-            (Some(task), None, None) => Text::new().style(BOLD, task).plain(" is removed."),
-            (Some(task), None, Some(_)) => Text::new().style(BOLD, task).plain(" stays."),
-            (_, _, None) => Text::new().style(BOLD, subject).plain(" is nothing now."),
-            (_, _, Some(value)) => {
-                Text::new().style(BOLD, subject).plain(format_args!(" is {value} now."))
-            }
-        };
-        context.ui.say(text);
-    }
-}
-
-/// Says what is wrong with the queue as it is now, and what to do about it; whether that is
-/// nothing.
-fn tell_errors(context: &Context, project: &Project, queue: &Queue) -> bool {
-    let problems = queue.validate(&project.files.rules);
-    let errors: Vec<&Problem> =
-        problems.iter().filter(|problem| problem.severity == Severity::Error).collect();
-    for problem in errors.iter().take(LISTED) {
-        context.ui.warn(problem_line(problem));
-    }
-    if errors.len() > LISTED {
-        context.ui.warn(format_args!("{} more", counted(errors.len() - LISTED, "error")));
-    }
-    if errors.is_empty() {
-        return true;
-    }
-    let next = super::can_mend(context, project, errors.len()).then_some(super::MEND);
-    context.ui.hint(super::advice(&errors, next));
-    false
-}
-
-/// Forgets the merges that are over.
-fn forget(context: &Context, project: &Project) -> Result<(), CliError> {
-    let store = merges::store(project);
-    let Some(known) = store.load()?.filter(|loaded| !loaded.value.merges.is_empty()) else {
-        return Ok(());
-    };
-    let lasting: Vec<(String, String)> = merges::in_git(context, project)?
-        .into_iter()
-        .map(|file| (file.name.to_string_lossy().into_owned(), file.merge))
-        .collect();
-    let is_over = |path: &str, merge: &str| {
-        !lasting.iter().any(|(name, current)| name == path && current == merge)
-    };
-    if !known.value.merges.iter().any(|known| is_over(&known.path, &known.merge)) {
-        return Ok(());
-    }
-    let done = store.update(|merges| {
-        merges.merges.retain(|known| !is_over(&known.path, &known.merge));
-        Ok::<_, CliError>(())
-    })?;
-    context.ui.saved(done.saved);
-    Ok(())
-}
-
 /// What the sides of a merge are, in words.
 #[derive(Clone, Copy)]
-struct Names {
+pub(super) struct Names {
     ours: &'static str,
     theirs: &'static str,
 }
 
 impl Names {
     /// A rebase has them the other way round than its user thinks.
-    fn of(context: &Context, root: &Path) -> Self {
+    pub(super) fn of(context: &Context, root: &Path) -> Self {
         match context.repo(root) {
             Ok(repo) if repo.rebase_in_progress() => Self {
                 ours: "ours, what the rebase goes onto",
@@ -674,45 +241,57 @@ impl Names {
     }
 }
 
-fn print_json(
-    context: &Context,
-    merged: &[(&Path, &Merged)],
-    (taken, unsettled): (&[Taken], &[Unsettled]),
-    dry_run: bool,
-) -> Result<(), CliError> {
-    #[derive(Serialize)]
-    struct Report<'a> {
-        schema: Schema,
-        dry_run: bool,
-        files: Vec<File<'a>>,
-        /// What was settled by a side.
-        #[serde(skip_serializing_if = "<[Taken]>::is_empty")]
-        taken: &'a [Taken],
-        unsettled: &'a [Unsettled],
-    }
-    #[derive(Serialize)]
-    struct File<'a> {
-        path: &'a Path,
-        conflicts: &'a [Conflict],
-        renumbered: &'a [(TaskId, TaskId)],
-    }
-    let files = merged.iter().map(|(path, Merged { conflicts, renumbered, .. })| File {
-        path,
-        conflicts,
-        renumbered,
-    });
-    let schema = Schema::v1("queue-merge");
-    context.ui.print_json(&Report { schema, dry_run, files: files.collect(), taken, unsettled })
+/// What a merge did, or would do, and what is left of it.
+#[derive(Serialize)]
+pub(super) struct MergeReport<'a> {
+    pub(super) schema: Schema,
+    /// Of the queue after it, where that is all in order.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) rev: Option<String>,
+    pub(super) dry_run: bool,
+    pub(super) files: Vec<MergedFile<'a>>,
+    /// What was settled by a side.
+    #[serde(skip_serializing_if = "<[Taken]>::is_empty")]
+    pub(super) taken: &'a [Taken],
+    pub(super) unsettled: &'a [Unsettled],
+    /// Of the texts of both files, of a dry run.
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub(super) diff: &'a str,
 }
 
-fn tell_reopened(context: &Context, reopened: Vec<TaskId>) {
+#[derive(Serialize)]
+pub(super) struct MergedFile<'a> {
+    path: &'a Path,
+    conflicts: &'a [Conflict],
+    renumbered: &'a [(TaskId, TaskId)],
+}
+
+impl<'a> MergeReport<'a> {
+    /// Of files that were merged by task.
+    pub(super) fn of(merged: impl Iterator<Item = (&'a Path, &'a Merged)>) -> Self {
+        let file = |(path, Merged { conflicts, renumbered, .. }): (&'a Path, &'a Merged)| {
+            MergedFile { path, conflicts, renumbered }
+        };
+        Self {
+            schema: Schema::v1("queue-merge"),
+            rev: None,
+            dry_run: false,
+            files: merged.map(file).collect(),
+            taken: &[],
+            unsettled: &[],
+            diff: "",
+        }
+    }
+}
+
+pub(super) fn tell_reopened(context: &Context, reopened: &[TaskId]) {
     for id in reopened {
         let text = Text::new().style(BOLD, id);
         context.ui.say(text.plain(" was opened again on one side: it stays open."));
     }
 }
 
-fn tell_renumbered(context: &Context, renumbered: &[(TaskId, TaskId)]) {
+pub(super) fn tell_renumbered(context: &Context, renumbered: &[(TaskId, TaskId)]) {
     for (old, new) in renumbered {
         let old = Text::new().style(BOLD, old);
         context.ui.say(old.plain(format_args!(" of one side is {new} now.")));
@@ -720,7 +299,7 @@ fn tell_renumbered(context: &Context, renumbered: &[(TaskId, TaskId)]) {
 }
 
 /// What a conflict is about.
-fn subject(conflict: &Conflict) -> String {
+pub(super) fn subject(conflict: &Conflict) -> String {
     let Conflict { task, field, .. } = conflict;
     match (task, field.as_deref()) {
         (Some(task), Some(field)) => format!("{task}: {field}"),
@@ -734,7 +313,7 @@ fn subject(conflict: &Conflict) -> String {
 }
 
 /// Says what could not be decided; how much that is.
-fn tell_conflicts<'c>(
+pub(super) fn tell_conflicts<'c>(
     context: &Context,
     names: Names,
     conflicts: impl Iterator<Item = (&'c Path, &'c Undecided)>,

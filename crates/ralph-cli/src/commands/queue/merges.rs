@@ -41,6 +41,17 @@ pub(crate) struct Unsettled {
     pub(crate) undecided: Undecided,
 }
 
+/// A place that was settled by a side, and what stands there now.
+#[derive(Serialize)]
+pub(super) struct Taken {
+    pub(super) path: String,
+    pub(super) task: Option<TaskId>,
+    pub(super) field: Option<String>,
+    pub(super) value: Option<ralph_queue::Value>,
+    #[serde(skip)]
+    pub(super) subject: String,
+}
+
 /// Where merges are remembered.
 pub(crate) fn store(project: &Project) -> Store<Merges> {
     let path = Merges::path_in(&project.root.join(RALPH_DIR).join("cache"));
@@ -147,6 +158,11 @@ pub(super) fn is_unstaged(context: &Context, project: &Project, file: &InGit) ->
     }
 }
 
+/// What is remembered of merges.
+pub(crate) fn memory(project: &Project) -> Result<Merges, CliError> {
+    Ok(store(project).load()?.map(|loaded| loaded.value).unwrap_or_default())
+}
+
 /// Every place that a merge could not decide, that holds what the merge left, and that nobody has
 /// said is right.
 pub(crate) fn unsettled(
@@ -154,11 +170,19 @@ pub(crate) fn unsettled(
     project: &Project,
     queue: &Queue,
 ) -> Result<Vec<Unsettled>, CliError> {
-    let merges = store(project).load()?.map(|loaded| loaded.value).unwrap_or_default();
+    let (memory, files) = (memory(project)?, in_git(context, project)?);
+    Ok(unsettled_of((context, project), (&files, &memory), queue))
+}
+
+/// [`unsettled`], of files as git has them and a memory.
+pub(super) fn unsettled_of(
+    (context, project): (&Context, &Project),
+    (files, merges): (&[InGit], &Merges),
+    queue: &Queue,
+) -> Vec<Unsettled> {
     let mut unsettled = Vec::new();
-    let files = in_git(context, project)?;
     let done = files.iter().find(|file| file.place == Place::Done);
-    for file in &files {
+    for file in files {
         let path = file.name.to_string_lossy().into_owned();
         let memory = merges.find(&path, &file.merge);
         let document = match file.place {
@@ -182,22 +206,17 @@ pub(crate) fn unsettled(
             Unsettled { place, path, merge, undecided }
         }));
     }
-    Ok(unsettled)
+    unsettled
 }
 
 /// What is to become of tasks that one side moved to its done file, and that a merge left in the
 /// queue file as open, since the other side changed them.
-pub(crate) fn settled(
-    context: &Context,
-    project: &Project,
-    queue: &Queue,
-) -> Result<Settled, CliError> {
+pub(super) fn settled_of(files: &[InGit], merges: &Merges, queue: &Queue) -> Settled {
     let mut settled = Settled::default();
     if queue.reopened().next().is_none() {
-        return Ok(settled);
+        return settled;
     }
-    let merges = store(project).load()?.map(|loaded| loaded.value).unwrap_or_default();
-    for file in in_git(context, project)? {
+    for file in files {
         for undecided in file.undecided(merges.find(&file.name.to_string_lossy(), &file.merge)) {
             let id = file.finished(&undecided, queue);
             let Some(id) = id.filter(|id| queue.reopened().any(|it| it == id)) else { continue };
@@ -206,7 +225,7 @@ pub(crate) fn settled(
             if is_reopened { &mut settled.reopened } else { &mut settled.finished }.push(id);
         }
     }
-    Ok(settled)
+    settled
 }
 
 impl InGit {

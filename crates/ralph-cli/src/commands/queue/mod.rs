@@ -8,6 +8,7 @@ mod import;
 pub(crate) mod list;
 pub(crate) mod merges;
 mod ready;
+mod resolve;
 mod search;
 mod stats;
 mod tidy;
@@ -55,7 +56,7 @@ pub(crate) fn queue(context: &Context, args: &QueueArgs) -> Result<Exit, CliErro
         QueueCommand::Import(args) => import::import(context, args),
         QueueCommand::Export(args) => export::export(context, args),
         QueueCommand::MergeDriver(args) => branch::merge_driver(context, args),
-        QueueCommand::Resolve(args) => branch::resolve(context, args),
+        QueueCommand::Resolve(args) => resolve::resolve(context, args),
         QueueCommand::Check(args) => branch::check(context, args),
         QueueCommand::Graph(args) => graph::graph(context, args),
         QueueCommand::Tree(args) => graph::tree(context, args),
