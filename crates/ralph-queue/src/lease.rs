@@ -390,13 +390,16 @@ impl Leases {
             let status = touched.and_then(|touched| touched.status);
             let is_gone = touched.is_some_and(|touched| touched.fate == Fate::Removed);
             let is_own = tokens.contains(&lease.token);
+            let ended = lease.finished_at.is_some();
+            let is_here = lease.finished_in.as_deref() == Some(tree);
             match status {
-                Some(Status::Doing) if lease.finished_at.is_some() => lease.go_on(),
-                _ if !is_own => return lease.finished_at.is_some() && is_reopened(status),
+                // Begun in another work tree, it is somebody else's.
+                Some(Status::Doing) if ended && (is_own || is_here) => lease.go_on(),
+                _ if !is_own => return ended && is_reopened(status),
                 // Also where it was finished before, and git took that back.
                 Some(Status::Done | Status::Rejected) => lease.finish(false, tree, now),
                 None if is_gone => lease.finish(true, tree, now),
-                _ if lease.finished_at.is_some() => return is_reopened(status),
+                _ if ended => return is_reopened(status),
                 Some(Status::Todo | Status::Draft) => return true,
                 Some(Status::Doing) | None => lease.renew(now),
             }

@@ -172,6 +172,23 @@ fn an_end_that_is_taken_back_where_it_was_made_counts_no_more() {
 }
 
 #[test]
+fn who_begins_elsewhere_what_ended_does_not_bring_its_lease_back() {
+    let todo = queue(&["RQ-1 todo"]);
+    for (place, with_token, held) in [
+        ("/elsewhere", false, false),
+        ("/elsewhere", true, true),
+        (tree().to_str().unwrap(), false, true),
+    ] {
+        let mut leases = Leases::default();
+        let tokens = [claim(&mut leases, &todo, None, 0).unwrap().unwrap().token];
+        leases.settle(&came_to(Some(Status::Done)), &tokens, tree(), time(1));
+        let used = if with_token { &tokens[..] } else { &[] };
+        leases.settle(&came_to(Some(Status::Doing)), used, Path::new(place), time(2));
+        assert_eq!(leases.held("RQ-1", time(3)).is_some(), held, "{place} {with_token}");
+    }
+}
+
+#[test]
 fn an_end_that_is_undone_leaves_the_lease_as_it_was() {
     let mut leases = Leases::default();
     let todo = queue(&["RQ-1 todo"]);
