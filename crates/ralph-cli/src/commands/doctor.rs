@@ -9,7 +9,7 @@ use ralph_git::{Repo, Sha};
 use ralph_loop::layout::Layout;
 use ralph_loop::preflight::PreflightError;
 use ralph_loop::status::{self, WorkerView};
-use ralph_loop::{living, preflight, retention, target};
+use ralph_loop::{in_hand, living, preflight, retention, target};
 use ralph_process::Cancel;
 use ralph_queue::document::Reading;
 use ralph_queue::{Place, Queue, Severity};
@@ -253,15 +253,7 @@ fn look(context: &Context, project: &Project, repo: Option<&Repo>, checks: &mut 
     checks.push(schemas(project));
     checks.push(turns(&layout, &config.agent));
     checks.push(locks(&layout, project));
-    checks.push(match project.open_session() {
-        Ok(None) => Check::ok("session", "none is open"),
-        Ok(Some(task)) => Check::warning(
-            "session",
-            format!("{task} was interrupted"),
-            "`ralph run resume` goes on with it.",
-        ),
-        Err(error) => Check::problem("session", error),
-    });
+    checks.push(session(&layout, project));
     checks.push(parallel_runs(context, &layout, project, queue.as_ref()));
 }
 
@@ -358,6 +350,22 @@ fn left(name: &'static str, views: &[WorkerView]) -> Check {
     }
     let message = format!("{records}\n{}", left.join("\n"));
     Check::warning(name, message, "`ralph run parallel status` says why.")
+}
+
+/// Whether a run in the checkout was cut off.
+fn session(layout: &Layout, project: &Project) -> Check {
+    let is_in_hand =
+        || in_hand::in_checkout(layout, &project.files.holder).is_ok_and(|task| task.is_some());
+    match project.open_session() {
+        Ok(None) => Check::ok("session", "none is open"),
+        Ok(Some(task)) if is_in_hand() => Check::ok("session", format!("a run works on {task}")),
+        Ok(Some(task)) => Check::warning(
+            "session",
+            format!("{task} was interrupted"),
+            "`ralph run resume` goes on with it.",
+        ),
+        Err(error) => Check::problem("session", error),
+    }
 }
 
 /// Whether the files by which editors complete are there and of this version.

@@ -36,6 +36,8 @@ fn how_a_task_ends_that_a_run_has_in_hand_is_for_the_run_to_write() {
                 assert!(ran.exited(4).stderr.contains("another run is active"), "{ran}");
             }
         }
+        let doctor = scene.ralph(&["doctor"]);
+        assert!(!doctor.stdout.contains("was interrupted"), "{doctor}");
         scene.ralph(&["task", "edit", "title", "Another title", "RQ-0001"]).success();
         scene.ralph(&["task", "status", "draft", "RQ-0002"]).success();
         scene.go_on();
