@@ -1059,9 +1059,11 @@ pub(crate) mod tests {
         }
 
         #[test]
-        fn three_branches_merge_to_the_same_in_any_order(tasks in tasks(), bytes in noise(), one in changes(), other in changes(), third in changes()) {
+        fn three_branches_merge_to_the_same_in_any_order(tasks in tasks(), bytes in noise(), changed in [changes(), changes(), changes()], remarks in [remarks(), remarks(), remarks()]) {
             let base = Document::parse(Noise::new(&bytes).document(&tasks)).unwrap();
-            let sides = [side(&base, one, 100), side(&base, other, 200), side(&base, third, 300)];
+            let made = |changes, remarks: &[Remark], first| remarked(&side(&base, changes, first), remarks, first);
+            let [one, other, third] = changed;
+            let sides = [made(one, &remarks[0], 100), made(other, &remarks[1], 200), made(third, &remarks[2], 300)];
             let [one, other, third] = sides.each_ref().map(Document::text);
             let merge = |ours: &str, theirs: &str| three_way(base.text(), ours, theirs).unwrap();
             let (left, right) = (merge(one, other), merge(other, third));
