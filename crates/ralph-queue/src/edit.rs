@@ -544,21 +544,26 @@ impl<'a> Edit<'a> {
         Ok(Changed::Yes)
     }
 
-    /// Changes a task of the queue file, and stamps `updated_at` if that changed anything.
+    /// Changes a task of the queue file, and stamps `updated_at` if that changed anything. Refuses
+    /// to name others by an id that several tasks have, unless it did so before.
     pub fn modify(
         &mut self,
         id: &str,
         change: impl FnOnce(&mut Task),
     ) -> Result<Changed, EditError> {
         let index = self.open(id)?;
-        let before = self.queue.task(index).clone();
-        let now = self.now;
-        let task = self.queue.task_mut(index);
-        change(task);
-        if *task == before {
+        let before = self.queue.task(index);
+        let mut task = before.clone();
+        change(&mut task);
+        if task == *before {
             return Ok(Changed::No);
         }
-        task.updated_at = Some(now.to_string());
+        let known: HashSet<&str> = before.references().collect();
+        for new in task.references().filter(|id| !known.contains(id)) {
+            self.unambiguous(new.trim())?;
+        }
+        task.updated_at = Some(self.now.to_string());
+        *self.queue.task_mut(index) = task;
         Ok(Changed::Yes)
     }
 

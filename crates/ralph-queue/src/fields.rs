@@ -141,7 +141,6 @@ impl Edit<'_> {
         relation: Relation,
         other: &str,
     ) -> Result<Changed, EditError> {
-        self.unambiguous(other)?;
         self.modify(id, |task| {
             let list = match relation {
                 Relation::DependsOn => &mut task.depends_on,

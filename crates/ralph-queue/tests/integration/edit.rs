@@ -292,7 +292,7 @@ proptest! {
 /// Says whether an edit does anything by the id of a task, and what.
 type Act = fn(&mut Edit<'_>, &str) -> Result<(), EditError>;
 
-const ACTS: [(&str, Act); 14] = [
+const ACTS: [(&str, Act); 15] = [
     ("start", |edit, id| edit.start(id, Restart::Keep).map(drop)),
     ("done", |edit, id| edit.finish(id, End::Done, Finish::Archive, None).map(drop)),
     ("reject", |edit, id| edit.finish(id, End::Rejected, Finish::InPlace, Some("no")).map(drop)),
@@ -303,6 +303,7 @@ const ACTS: [(&str, Act); 14] = [
     ("as it was", |edit, id| edit.expect_updated_at(id, "2026-01-01T00:00:00Z")),
     ("relate", |edit, id| edit.relate(id, Relation::RelatesTo, "RQ-0003").map(drop)),
     ("relate to", |edit, id| edit.relate("RQ-0003", Relation::RelatesTo, id).map(drop)),
+    ("wait for", |edit, id| edit.set_field("RQ-0003", "depends_on", id).map(drop)),
     ("archive", |edit, id| edit.archive_one(id).map(drop)),
     ("delete", |edit, id| edit.delete(&["RQ-0003".to_owned(), id.to_owned()])),
     ("clone", |edit, id| edit.clone_task(id, &IdRules::default(), &Copy::default()).map(drop)),
