@@ -12,7 +12,7 @@ use super::{in_turns, median, shortest, this_program};
 use crate::cargo;
 
 /// Commands that only read.
-const READS: [&[&str]; 18] = [
+const READS: [&[&str]; 21] = [
     &["queue", "next"],
     &["queue", "list", "--limit", "20"],
     &["queue", "show", "RQ-0500"],
@@ -31,6 +31,16 @@ const READS: [&[&str]; 18] = [
     &["queue", "sort", "--dry-run"],
     &["task", "children", "RQ-0001"],
     &["queue", "stats"],
+    &["queue", "ready", "--parallel", "8"],
+    &["queue", "archive", "--dry-run"],
+    &["queue", "check", "--base", "HEAD"],
+];
+/// Commands that change the queue each time.
+const EDITS: [&[&str]; 4] = [
+    &["task", "start", "RQ-0500", "--reset"],
+    &["queue", "claim", "--next"],
+    &["task", "clone", "RQ-0500"],
+    &["task", "add", "One more"],
 ];
 /// What 0.4.0 is asked, too, at a size that its ids reach.
 const COMPARED: usize = 4;
@@ -113,6 +123,7 @@ fn start(program: &Path, dir: &Path, number: Option<u32>) {
 
 fn grow(ralph: &Path, tasks: usize) -> Result<Vec<Cost>, String> {
     let dir = repository(tasks)?;
+    commit(dir.path())?;
     let bytes = fs_err::read(queue_in(dir.path())).map_err(text)?;
     let [parse, _] = in_turns(
         5,
@@ -125,13 +136,11 @@ fn grow(ralph: &Path, tasks: usize) -> Result<Vec<Cost>, String> {
         size(dir.path())?,
         ms(parse)
     );
-    let start: &[&str] = &["task", "start", "RQ-0500", "--reset"];
+    let run = |args: &[&str]| succeeds(in_dir(ralph, dir.path(), args));
+    // To look for the peak takes a processor of its own.
+    let peak = |args: &[&str]| peak(in_dir(ralph, dir.path(), args));
     let mut costs = Vec::new();
-    for args in READS.iter().copied().chain([start]) {
-        // To look for the peak takes a processor of its own.
-        let most = peak(in_dir(ralph, dir.path(), args))?;
-        let [times, _] = in_turns(7, || succeeds(in_dir(ralph, dir.path(), args)), || ());
-        let time = if args == start { median(&times) } else { shortest(&times) };
+    let mut tell = |args: &[&str], most: u64, time: Duration| {
         let what = args.join(" ");
         let micros_a_task = ms(time) * 1e3 / u32::try_from(tasks).map_or(f64::NAN, f64::from);
         println!(
@@ -140,7 +149,21 @@ fn grow(ralph: &Path, tasks: usize) -> Result<Vec<Cost>, String> {
             time.as_secs_f64() / parse.as_secs_f64(),
         );
         costs.push(Cost { what, micros_a_task });
+    };
+    for args in READS {
+        let most = peak(args)?;
+        let [times, _] = in_turns(7, || run(args), || ());
+        tell(args, most, shortest(&times));
     }
+    for args in EDITS {
+        let most = peak(args)?;
+        let [times, _] = in_turns(7, || run(args), || ());
+        tell(args, most, median(&times));
+    }
+    let most = [peak(&["undo"])?, peak(&["redo"])?];
+    let [undone, redone] = in_turns(7, || run(&["undo"]), || run(&["redo"]));
+    tell(&["undo"], most[0], median(&undone));
+    tell(&["redo"], most[1], median(&redone));
     Ok(costs)
 }
 
@@ -254,6 +277,20 @@ fn repository(tasks: usize) -> Result<tempfile::TempDir, String> {
     file.push_str("\n  ]\n}\n");
     fs_err::write(queue_in(dir.path()), file).map_err(text)?;
     Ok(dir)
+}
+
+/// Puts the queue into a repository of git.
+fn commit(dir: &Path) -> Result<(), String> {
+    fs_err::remove_dir(dir.join(".git")).map_err(text)?;
+    let calls: [&[&str]; 3] = [
+        &["init", "--quiet"],
+        &["add", ".ralph/queue.jsonc"],
+        &["-c", "user.name=bench", "-c", "user.email=bench@localhost", "commit", "-qm", "queue"],
+    ];
+    for args in calls {
+        succeeds(in_dir(Path::new("git"), dir, args));
+    }
+    Ok(())
 }
 
 /// The fields of the file, for `serde_json` to read.
