@@ -82,8 +82,8 @@ impl<'a> Landings<'a> {
         tip: Option<Sha>,
         queue: &Queue,
     ) -> Result<Self, GitError> {
-        let open = queue.glances(Place::Queue).filter(|task| !task.status.is_terminal());
-        let changed = open.filter_map(|task| task.updated_at?.parse::<Timestamp>().ok());
+        let open = queue.list(Place::Queue).filter(|task| !task.status().is_terminal());
+        let changed = open.filter_map(|task| task.updated_at()?.parse::<Timestamp>().ok());
         match changed.min() {
             // Nothing is open of which can be told when it was changed.
             None => Self::read(repo, config, None, None),

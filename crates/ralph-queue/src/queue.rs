@@ -58,6 +58,11 @@ impl<'q> Listed<'q> {
         self.document().status(self.index)
     }
 
+    /// When it was changed last, as it says.
+    pub fn updated_at(self) -> Option<Cow<'q, str>> {
+        self.document().updated_at(self.index)
+    }
+
     /// Whether it says that others wait for it.
     pub(crate) fn is_blocking(self) -> bool {
         self.document().is_blocking(self.index)

@@ -589,8 +589,11 @@ impl Document {
                 }
             })
             .collect();
-        let list = sequence.render(&slots, &layout, &style);
-        format!("{}[{list}]{}", &self.text[..array.start], &self.text[array.end..])
+        // It has room for the rest: nearly all of the text is in it, which is not to be there twice.
+        let mut text = sequence.render(&slots, &layout, &style);
+        text.insert_str(0, &self.text[..=array.start]);
+        text.push_str(&self.text[array.end - 1..]);
+        text
     }
 
     /// The style of the task with that index, or of the file if there is none.

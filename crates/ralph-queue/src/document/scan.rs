@@ -12,7 +12,7 @@ use ralph_state::TaskId;
 use ralph_state::json::Number;
 
 use super::read::{placeholder, reread};
-use super::tasks::Head;
+use super::tasks::{Head, Marks};
 use super::{Document, Reading};
 use crate::queue::Place;
 use crate::task::{Field, Glance, Slot, Task, Words};
@@ -144,9 +144,12 @@ fn differing(old: &Document, text: &str) -> Option<Document> {
     }
     (scanner.at == end).then_some(())?;
     spans.extend(old.spans[behind..].iter().map(|span| moved(span.start)..moved(span.end)));
-    heads.extend(old.heads[behind..].iter().map(|head| Head {
-        id: if head.id.is_empty() { 0..0 } else { moved(head.id.start)..moved(head.id.end) },
-        ..head.clone()
+    let mark = |at: &Range<usize>| {
+        if at.is_empty() { 0..0 } else { moved(at.start)..moved(at.end) }
+    };
+    heads.extend(old.heads[behind..].iter().map(|head| {
+        let Marks { id, updated_at } = &head.marks;
+        Head { marks: Marks { id: mark(id), updated_at: mark(updated_at) }, ..head.clone() }
     }));
     Some(Document {
         text: Arc::default(),
@@ -410,17 +413,17 @@ impl<'t> Scanner<'t> {
     fn skim(&mut self) -> Option<(Head, Range<usize>)> {
         let start = self.at;
         let mut task = self.blank::<()>();
-        let id = self.fill(&mut task)?;
-        Some((Head::of(&task, id), start..self.at))
+        let marks = self.fill(&mut task)?;
+        Some((Head::of(&task, marks), start..self.at))
     }
 
     /// The same, and whether something is wrong with it.
     fn check(&mut self, place: Place) -> Option<(Head, Range<usize>)> {
         let start = self.at;
         let mut task = self.blank::<Cow<'t, str>>();
-        let id = self.fill(&mut task)?;
+        let marks = self.fill(&mut task)?;
         let is_sound = validate::is_sound(&task, place);
-        Some((Head { is_sound, ..Head::of(&task, id) }, start..self.at))
+        Some((Head { is_sound, ..Head::of(&task, marks) }, start..self.at))
     }
 
     /// A task that is made, and where it is.
@@ -436,9 +439,9 @@ impl<'t> Scanner<'t> {
         Task::plain(self.nameless.take().unwrap_or_else(placeholder), W::default())
     }
 
-    /// Reads a task into one that has nothing in it, and says where its id is.
-    fn fill<W: Words<'t>>(&mut self, task: &mut Task<W>) -> Option<Range<usize>> {
-        let mut id = 0..0;
+    /// Reads a task into one that has nothing in it.
+    fn fill<W: Words<'t>>(&mut self, task: &mut Task<W>) -> Option<Marks> {
+        let mut marks = Marks::default();
         let mut seen = 0u32;
         let mut behind = Behind::Bracket;
         self.eat(b'{').then_some(())?;
@@ -462,13 +465,19 @@ impl<'t> Scanner<'t> {
                 Slot::Id(name) => {
                     // Elsewhere the id is looked up in the text, as it stands there.
                     let Cow::Borrowed(plain) = self.string()? else { return None };
-                    id = self.at - 1 - plain.len()..self.at - 1;
+                    marks.id = self.at - 1 - plain.len()..self.at - 1;
                     self.nameless = Some(std::mem::replace(name, plain.parse().ok()?));
                 }
                 Slot::Title(title) => *title = W::of(self.string()?),
                 Slot::Status(status) => *status = self.string()?.parse().ok()?,
                 Slot::Priority(priority) => *priority = self.string()?.parse().ok()?,
-                Slot::Text(text) => *text = Some(W::of(self.string()?)),
+                Slot::Text(text) => {
+                    let value = self.string()?;
+                    if let (Field::UpdatedAt, Cow::Borrowed(plain)) = (field, &value) {
+                        marks.updated_at = self.at - 1 - plain.len()..self.at - 1;
+                    }
+                    *text = Some(W::of(value));
+                }
                 Slot::Minutes(minutes) => {
                     *minutes = Some(serde_json::from_str(self.number()?).ok()?);
                 }
@@ -488,7 +497,7 @@ impl<'t> Scanner<'t> {
             }
         }
         let needed = 1 << Field::Id as u32 | 1 << Field::Title as u32;
-        (seen & needed == needed).then_some(id)
+        (seen & needed == needed).then_some(marks)
     }
 
     /// Goes on to the value of the next field, or behind the closing bracket.

@@ -1,5 +1,6 @@
 //! The tasks of a document, made of its text when they are asked for.
 
+use std::borrow::Cow;
 use std::iter::FusedIterator;
 use std::ops::{Index, Range};
 use std::sync::{Arc, OnceLock};
@@ -12,8 +13,7 @@ use crate::task::{FORMER_IDS, Glance, Priority, Status, Task};
 /// What is known of a task without reading all of it.
 #[derive(Clone, Debug)]
 pub(super) struct Head {
-    /// Where its id is, written plainly; of no meaning once it is read.
-    pub(super) id: Range<usize>,
+    pub(super) marks: Marks,
     pub(super) status: Status,
     pub(super) priority: Priority,
     pub(super) ties: Ties,
@@ -25,6 +25,14 @@ pub(super) struct Head {
     pub(super) is_sound: bool,
     /// Once it is read.
     pub(super) task: OnceLock<Arc<Task>>,
+}
+
+/// Where something is in the text, written plainly; empty where it is not, and where the task was
+/// read at once.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Marks {
+    pub(super) id: Range<usize>,
+    pub(super) updated_at: Range<usize>,
 }
 
 /// What binds a task to others.
@@ -50,9 +58,9 @@ impl Ties {
 
 impl Head {
     /// Of a task that may lack its texts.
-    pub(super) fn of<W>(task: &Task<W>, id: Range<usize>) -> Self {
+    pub(super) fn of<W>(task: &Task<W>, marks: Marks) -> Self {
         Self {
-            id,
+            marks,
             status: task.status,
             priority: task.priority,
             ties: Ties::of(task),
@@ -65,7 +73,7 @@ impl Head {
 
     /// Of a task that has been read.
     pub(super) fn read(task: Task) -> Self {
-        let head = Self::of(&task, 0..0);
+        let head = Self::of(&task, Marks::default());
         Self { task: OnceLock::from(Arc::new(task)), ..head }
     }
 }
@@ -74,7 +82,7 @@ impl Document {
     /// The id of the task with that index. Panics when there is none, as the others here do.
     pub(crate) fn id(&self, index: usize) -> &str {
         let head = &self.heads[index];
-        head.task.get().map_or_else(|| &self.text[head.id.clone()], |task| task.id.as_str())
+        head.task.get().map_or_else(|| &self.text[head.marks.id.clone()], |task| task.id.as_str())
     }
 
     /// The same to keep.
@@ -85,6 +93,16 @@ impl Document {
     /// All ids, in order.
     pub(crate) fn ids(&self) -> impl Iterator<Item = &str> {
         (0..self.len()).map(|index| self.id(index))
+    }
+
+    /// When it was changed last, as it says.
+    pub(crate) fn updated_at(&self, index: usize) -> Option<Cow<'_, str>> {
+        let Head { marks, task, .. } = &self.heads[index];
+        match (self.text.get(marks.updated_at.clone()), task.get()) {
+            (Some(plain), _) if !plain.is_empty() => Some(Cow::Borrowed(plain)),
+            (_, Some(task)) => task.updated_at.as_deref().map(Cow::Borrowed),
+            _ => self.glance()(index).updated_at,
+        }
     }
 
     /// Its status.

@@ -1,6 +1,7 @@
 //! What edits do to texts, by example and at random.
 #![expect(clippy::needless_raw_string_hashes, reason = "expect-test writes them")]
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use expect_test::{Expect, expect};
@@ -957,9 +958,12 @@ fn same(one: &Document, other: &Document) -> Result<(), TestCaseError> {
                 Document::is_renamed,
             ]
             .map(|flag| flag(document, index));
-            (document.id(index).to_owned(), document.status(index), flags)
+            let updated_at = document.updated_at(index).map(Cow::into_owned);
+            (document.id(index).to_owned(), document.status(index), updated_at, flags)
         };
         prop_assert_eq!(known(one), known(other));
+        let updated_at = one.updated_at(index).map(Cow::into_owned);
+        prop_assert_eq!(&updated_at, &one.task(index).updated_at);
     }
     prop_assert_eq!(one.tasks(), other.tasks());
     Ok(())
@@ -990,7 +994,8 @@ fn what_is_checked_while_it_is_read_has_the_same_problems() {
 /// The document with that text, read from what a document before it differs in.
 #[test]
 fn what_differs_is_read_anew() {
-    let task = |id: u32| format!("{{\"id\": \"RQ-{id}\", \"title\": \"t\"}}");
+    let task =
+        |id: u32| format!("{{\"id\": \"RQ-{id}\", \"updated_at\": \"202{id}\", \"title\": \"t\"}}");
     let text = |tasks: &str| format!("{{\"version\": 1, \"tasks\": [{tasks}], \"x\": [1]}}");
     let (a, b, c) = (task(1), task(2), task(3));
     let texts = [
@@ -1005,6 +1010,7 @@ fn what_differs_is_read_anew() {
         text(&format!("{a}, {c}, {b},\n")),
         text(&format!("{a}, {a}, {a}")),
         text(&a.replace("\"t\"", "\"]}\"")),
+        text(&format!("{}, {b}", a.replace("2021", "\\u0032021"))),
     ];
     for old in &texts {
         let document = Document::parse(old.as_str()).unwrap();

@@ -39,12 +39,14 @@ pub(crate) fn add(context: &Context, args: &TaskAddArgs) -> Result<Exit, CliErro
         notes: texts.notes(&new.notes, &new.note_files)?,
     };
     let title = args.title.as_deref().unwrap_or_default();
+    let mut place = None;
     let added = project.change(context, |edit| {
         let id = edit.next_id(&project.files.rules.ids)?;
         edit.add(task(id.clone(), title, new, long), &position)?;
+        place = edit.queue.position(id.as_str()).map(|index| (index + 1, edit.queue.len()));
         Ok(id)
     });
-    report(context, &project, &added.map_err(|error| project.refused(error))?)
+    report(context, &project, &added.map_err(|error| project.refused(error))?, place)
 }
 
 /// Whole tasks, all or none.
@@ -162,9 +164,14 @@ fn agent(new: &NewTask) -> Option<Map> {
     (!agent.is_empty()).then_some(agent)
 }
 
-fn report(context: &Context, project: &Project, added: &Edited<TaskId>) -> Result<Exit, CliError> {
+/// `place` is the number of the task and that of all, unless it was added before.
+fn report(
+    context: &Context,
+    project: &Project,
+    added: &Edited<TaskId>,
+    place: Option<(usize, usize)>,
+) -> Result<Exit, CliError> {
     let id = &added.value;
-    let queue = project.queue()?;
     if context.ui.wants_json() {
         #[derive(Serialize)]
         struct Added<'a> {
@@ -174,6 +181,7 @@ fn report(context: &Context, project: &Project, added: &Edited<TaskId>) -> Resul
             #[serde(flatten)]
             beside: Beside<'a>,
         }
+        let queue = project.queue()?;
         let (_, task) = project.find(&queue, id.as_str())?;
         let rev = project::revision(&queue);
         let (schema, beside) = (Schema::v1("task-added"), Beside::of(added));
@@ -181,10 +189,14 @@ fn report(context: &Context, project: &Project, added: &Edited<TaskId>) -> Resul
         return Ok(Exit::Done);
     }
     context.ui.print(id)?;
-    let listed = || queue.list(Place::Queue);
-    let total = listed().count();
-    let place = listed().position(|task| task.id() == id.as_str());
-    let place = place.map_or(total, |index| index + 1);
+    let (place, total) = if let Some(place) = place {
+        place
+    } else {
+        let queue = project.queue()?;
+        let listed = || queue.list(Place::Queue);
+        let (place, total) = (listed().position(|it| it.id() == id.as_str()), listed().count());
+        (place.map_or(total, |index| index + 1), total)
+    };
     context.ui.say(format!("Added as number {place} of {total} in the queue."));
     if total == 1 {
         context.ui.hint("`ralph run loop` lets an agent work on it.");
