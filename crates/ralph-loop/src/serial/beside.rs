@@ -21,8 +21,16 @@ pub(super) fn statuses(queue: &Queue) -> Statuses {
 
 /// The status that each task of `before` has now, in either file.
 fn statuses_now(before: &Statuses, queue: &Queue) -> Statuses {
-    let now = |id: &TaskId| Some((id.clone(), queue.find(id.as_str())?.1.status));
-    before.keys().filter_map(now).collect()
+    // Most are where they were, and need not be searched for one by one.
+    let here: Statuses = queue.tasks().map(|task| (task.id.clone(), task.status)).collect();
+    let now = |(id, was): (&TaskId, &Status)| {
+        let status = match here.get(id) {
+            Some(status) if status == was => *status,
+            _ => queue.find(id.as_str())?.1.status,
+        };
+        Some((id.clone(), status))
+    };
+    before.iter().filter_map(now).collect()
 }
 
 /// The tasks that have another status than `before`, or are gone, while `during` was worked on.
