@@ -7,7 +7,8 @@ use ralph_queue::mend::Mended;
 use ralph_queue::{Edit, EditError, Edited, Place, Previewed, Queue};
 use ralph_state::TaskId;
 use serde::Serialize;
-use similar::TextDiff;
+use similar::udiff::UnifiedHunkHeader;
+use similar::{DiffOp, TextDiff};
 
 use crate::context::Context;
 use crate::error::{CliError, Exit};
@@ -343,12 +344,53 @@ pub(crate) fn diff_of(project: &Project, place: Place, (before, after): (&str, &
         return String::new();
     }
     let name = project.shown(project.files.path(place)).to_string();
+    unified(&name, before, after)
+}
+
+fn unified(name: &str, before: &str, after: &str) -> String {
+    let (line, [old, new]) = differing(before, after);
     // What has not been compared by then is told as removed and added: nobody reads it line by
     // line, and the comparison of a large queue in another order would take half a minute.
     let mut diff = TextDiff::configure();
-    let diff = diff.timeout(DIFF_TIME).diff_lines(before, after);
-    let mut diff = diff.unified_diff();
-    diff.header(&name, &name).to_string()
+    let diff = diff.timeout(DIFF_TIME).diff_lines(old, new);
+    let mut told = format!("--- {name}\n+++ {name}\n");
+    for hunk in diff.unified_diff().context_radius(AROUND).iter_hunks() {
+        let ([first, .., last] | [first @ last]) = hunk.ops() else { continue };
+        let (old, new) = (first.old_range().start, first.new_range().start);
+        let place = UnifiedHunkHeader::new(&[DiffOp::Replace {
+            old_index: line + old,
+            old_len: last.old_range().end - old,
+            new_index: line + new,
+            new_len: last.new_range().end - new,
+        }]);
+        let hunk = hunk.to_string();
+        let lines = hunk.split_once('\n').map_or("", |(_, lines)| lines);
+        told.extend([place.to_string().as_str(), "\n", lines]);
+    }
+    told
+}
+
+/// How many lines are shown around what differs.
+const AROUND: usize = 3;
+
+/// The part of both texts that differs, with the lines around it, and how many lines come before
+/// it. To take all of a large file apart would take longer than the edit.
+fn differing<'t>(before: &'t str, after: &'t str) -> (usize, [&'t str; 2]) {
+    const PIECE: usize = 4096;
+    let (a, b) = (before.as_bytes(), after.as_bytes());
+    let same = |(a, b): &(&[u8], &[u8])| a == b;
+    let pieces = a.chunks_exact(PIECE).zip(b.chunks_exact(PIECE));
+    let head = PIECE * pieces.take_while(same).count();
+    let pieces = a[head..].rchunks_exact(PIECE).zip(b[head..].rchunks_exact(PIECE));
+    let tail = PIECE * pieces.take_while(same).count();
+    let ends = |bytes: &'t [u8]| {
+        let breaks = bytes.iter().enumerate().filter(|(_, byte)| **byte == b'\n');
+        breaks.map(|(at, _)| at + 1)
+    };
+    let head = ends(&a[..head]).rev().nth(AROUND).unwrap_or(0);
+    let tail = &a[a.len() - tail..];
+    let tail = ends(tail).nth(AROUND).map_or(0, |end| tail.len() - end);
+    (ends(&a[..head]).count(), [before, after].map(|text| &text[head..text.len() - tail]))
 }
 
 pub(crate) fn colored(diff: &str) -> Text {
@@ -363,4 +405,33 @@ pub(crate) fn colored(diff: &str) -> Text {
         text = text.line();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_the_same_in_two_texts_does_not_matter_to_their_difference() {
+        let line = |at: usize| format!("line {at} of many, über alles\n");
+        let text: String = (0..2_000).map(line).collect();
+        let with = |at: usize, new: &str| text.replace(&line(at), new);
+        for after in [
+            with(0, "first\n"),
+            with(1_000, ""),
+            with(1_000, "one\ntwo\r\n"),
+            with(1_999, "last"),
+            with(3, "").replace(&line(1_900), "new\n"),
+            format!("{text}{}", line(7)),
+            text[..text.len() - 1].to_owned(),
+            String::new(),
+        ] {
+            for (before, after) in [(&text, &after), (&after, &text)] {
+                let whole = TextDiff::configure();
+                let whole = whole.diff_lines(before.as_str(), after.as_str());
+                let whole = whole.unified_diff().header("f", "f").to_string();
+                assert_eq!(unified("f", before, after), whole);
+            }
+        }
+    }
 }
