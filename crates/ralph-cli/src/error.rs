@@ -220,8 +220,11 @@ impl CliError {
             let quoted = hint.split('`').skip(1).step_by(2);
             quoted.take_while(|text| !text.starts_with("git "))
         });
+        // Who may run a command as it stands may not want an agent to begin.
+        let begins_work =
+            |text: &str| text.starts_with("ralph run ") && !text.starts_with("ralph run parallel ");
         commands
-            .filter(|text| text.starts_with("ralph "))
+            .filter(|text| text.starts_with("ralph ") && !begins_work(text))
             .find(|text| !text.split(' ').any(is_placeholder))
     }
 
@@ -435,6 +438,11 @@ impl<E: Into<CliError>> From<queue::UpdateError<E>> for CliError {
                 Self::new(ErrorKind::RequestReused, error.to_string())
                     .hint("Nothing was changed. Give every request a name of its own.")
             }
+            UpdateError::UndoneRequest { .. } => Self::new(ErrorKind::Refused, error.to_string())
+                .hint(
+                    "Nothing was changed. `ralph undo --list` shows it; ask under another name to \
+                     have it done anew.",
+                ),
             UpdateError::Journal(JournalWriteError::Append(error)) => {
                 Self::from(error).context("the queue was not changed")
             }

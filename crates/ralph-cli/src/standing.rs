@@ -105,7 +105,7 @@ pub(crate) fn in_no_turn(
     let message = format!("a turn of {own} ends no other task, and gives none another status");
     Err(CliError::new(ErrorKind::Refused, message)
         .context("nothing was changed")
-        .hint(format!("Leave word for the user instead: `ralph task edit notes \"...\" {task}`.")))
+        .hint(format!("Leave word for the user instead: `ralph task note {task} TEXT`.")))
 }
 
 /// What a run would leave alone as far as that can be read: enough to show, not to take a task by.
@@ -145,8 +145,12 @@ pub(crate) fn recorded(
         context.ui.hint(RECOVER);
     }
     standing.heed(project.leases_for(queue)?.standing(queue, context.clock.now()));
-    if let Some(task) = in_hand::in_checkout(&layout, &project.files.holder)? {
-        standing.exclude.entry(task).or_insert(Reason::Underway);
+    let session = project.open_session().ok().flatten();
+    if let Some(task) = session.and_then(|task| task.parse::<TaskId>().ok()) {
+        let in_hand = in_hand::in_checkout(&layout, &project.files.holder)?;
+        let is_it = in_hand.as_ref() == Some(&task);
+        let reason = if is_it { Reason::Underway } else { Reason::Interrupted };
+        standing.exclude.entry(task).or_insert(reason);
     }
     Ok(standing)
 }

@@ -15,7 +15,9 @@ use crate::delta::{Touched, fingerprint};
 use crate::document::{Document, ParseError, Reading, SpliceError, decode};
 use crate::edit::{Edit, Spliced};
 use crate::ids::HeldMarks;
-use crate::journal::{Entry, JournalWriteError, Operation, Origin, Request, Tail, Undone};
+use crate::journal::{
+    Answered, Entry, JournalWriteError, Operation, Origin, Request, Tail, Undone,
+};
 use crate::mend::{Mended, Whole};
 use crate::queue::{Place, Queue};
 use crate::saves;
@@ -183,6 +185,15 @@ pub enum UpdateError<E> {
     /// Something else was asked for under that name before. Nothing is changed.
     #[error("the request `{id}` was another one, for `{operation}`")]
     OtherRequest {
+        /// The name.
+        id: String,
+        /// The command that it was for.
+        operation: String,
+    },
+    /// What was asked for under that name before was carried out, and undone since. Nothing is
+    /// changed.
+    #[error("the request `{id}` (`{operation}`) was carried out before, and undone since")]
+    UndoneRequest {
         /// The name.
         id: String,
         /// The command that it was for.
@@ -405,10 +416,7 @@ impl QueueFiles {
         self.recalled(name, found).map(|(value, _)| Some(value))
     }
 
-    fn asked_before(
-        &self,
-        terms: &Terms,
-    ) -> Result<Option<(Operation, Request)>, UpdateError<Infallible>> {
+    fn asked_before(&self, terms: &Terms) -> Result<Option<Answered>, UpdateError<Infallible>> {
         let (Some(path), Some(request)) = (&self.journal, &terms.request) else {
             return Ok(None);
         };
@@ -422,10 +430,13 @@ impl QueueFiles {
     fn recalled<R: DeserializeOwned, E>(
         &self,
         RequestName { id, fingerprint }: &RequestName,
-        (operation, Request { asked, reply, .. }): (Operation, Request),
+        Answered { operation, request: Request { asked, reply, .. }, is_undone }: Answered,
     ) -> Result<(R, Operation), UpdateError<E>> {
         let is_same = asked == *fingerprint && operation.operation == self.holder.command;
         match serde_json::from_value(reply) {
+            Ok(_) if is_same && is_undone => {
+                Err(UpdateError::UndoneRequest { id: id.clone(), operation: operation.operation })
+            }
             Ok(value) if is_same => Ok((value, operation)),
             _ => {
                 let operation = operation.operation;
@@ -467,7 +478,8 @@ impl QueueFiles {
     /// is remembered.
     pub fn high_water(&self) -> Result<u64, ralph_state::LoadError> {
         let Some(path) = &self.id_marks else { return Ok(0) };
-        crate::ids::read_mark(path, &self.holder, &self.rules.ids)
+        let mark = crate::ids::read_mark(path, &self.holder, &self.rules.ids)?;
+        Ok(mark.unwrap_or_else(|| self.highest_of_journal()))
     }
 
     pub(crate) fn transact<R: Serialize + DeserializeOwned, E>(
@@ -547,6 +559,13 @@ impl QueueFiles {
         Ok(Proposal { validity, ..proposal })
     }
 
+    /// The highest number of an id in the journal, which is what is left of deleted tasks where the
+    /// record of used ids is lost.
+    fn highest_of_journal(&self) -> u64 {
+        let journal = self.journal.as_ref().and_then(|path| Tail::read(path, &self.holder).ok());
+        journal.map_or(0, |journal| journal.highest(&self.rules.ids))
+    }
+
     fn locked<E>(&self) -> Result<Locked<'_>, UpdateError<E>> {
         if !self.queue.try_exists().unwrap_or(true) {
             return Err(UpdateError::Load(LoadError::Missing { path: self.queue.clone() }));
@@ -560,7 +579,10 @@ impl QueueFiles {
         let journal = self.journal.as_ref().map(|path| {
             Tail::read(path, &self.holder).map_err(|error| UpdateError::Journal(error.into()))
         });
-        let (marks, journal) = (marks.transpose()?, journal.transpose()?);
+        let (mut marks, journal) = (marks.transpose()?, journal.transpose()?);
+        if let (Some(marks), Some(journal)) = (&mut marks, &journal) {
+            marks.suppose(&self.rules.ids, || journal.highest(&self.rules.ids));
+        }
         Ok(Locked { files: self, before, marks, journal, _lock: lock })
     }
 

@@ -84,10 +84,14 @@ impl Document for IdMarks {
     const UPGRADES: Upgrades = Upgrades::new(1, 1, &[]);
 }
 
-/// The mark for these ids, read without a lock.
-pub(crate) fn read_mark(path: &Path, holder: &Holder, ids: &IdRules) -> Result<u64, LoadError> {
+/// The mark for these ids, read without a lock, if there is one.
+pub(crate) fn read_mark(
+    path: &Path,
+    holder: &Holder,
+    ids: &IdRules,
+) -> Result<Option<u64>, LoadError> {
     let marks = Store::<IdMarks>::new(path, holder.clone()).load()?;
-    Ok(marks.map_or(0, |marks| marks.value.highest.get(&ids.key()).copied().unwrap_or(0)))
+    Ok(marks.and_then(|marks| marks.value.highest.get(&ids.key()).copied()))
 }
 
 /// Remembers ids that came from elsewhere, by a merge say, so that no work tree gives them again.
@@ -118,6 +122,8 @@ pub fn remember<'a>(
 pub(crate) struct HeldMarks {
     path: PathBuf,
     marks: IdMarks,
+    /// What stands in for a mark that there is not.
+    supposed: u64,
     _lock: FileLock,
 }
 
@@ -126,17 +132,30 @@ impl HeldMarks {
         let lock = FileLock::acquire(&file::sidecar_lock_path(path), holder, wait)?;
         let marks = Store::<IdMarks>::new(path, holder.clone()).load()?;
         let marks = marks.map(|marks| marks.value).unwrap_or_default();
-        Ok(Self { path: path.to_owned(), marks, _lock: lock })
+        Ok(Self { path: path.to_owned(), marks, supposed: 0, _lock: lock })
+    }
+
+    /// The highest number given out; nothing if that is not remembered.
+    fn remembered(&self, ids: &IdRules) -> Option<u64> {
+        self.marks.highest.get(&ids.key()).copied()
     }
 
     pub(crate) fn mark(&self, ids: &IdRules) -> u64 {
-        self.marks.highest.get(&ids.key()).copied().unwrap_or(0)
+        self.remembered(ids).unwrap_or(self.supposed)
+    }
+
+    /// Takes it that `number` was given out, where nothing is remembered.
+    pub(crate) fn suppose(&mut self, ids: &IdRules, number: impl FnOnce() -> u64) {
+        if self.remembered(ids).is_none() {
+            self.supposed = number();
+        }
     }
 
     /// Remembers `number` before it is used, so that a crash wastes an id rather than give it
     /// twice.
     pub(crate) fn raise(&mut self, ids: &IdRules, number: u64) -> Result<(), SaveError> {
-        if number > self.mark(ids) {
+        let number = number.max(self.mark(ids));
+        if number > self.remembered(ids).unwrap_or(0) {
             self.marks.highest.insert(ids.key(), number);
             let bytes = encode(&self.marks)
                 .map_err(|source| SaveError::Encode { kind: IdMarks::KIND, source })?;

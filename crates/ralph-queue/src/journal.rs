@@ -21,6 +21,7 @@ use crate::edit::Spliced;
 use crate::files::{
     Edited, LoadError, Previewed, Proposal, QueueFiles, Terms, UpdateError, Validity,
 };
+use crate::ids::IdRules;
 use crate::mend::Whole;
 use crate::queue::Queue;
 use crate::task::Task;
@@ -406,16 +407,7 @@ impl QueueFiles {
         let Entries { entries: operations, .. } =
             Journal::new(path, self.holder.clone()).read::<Operation>()?;
         let missing = missing(&operations, queue);
-        // From the newest: an undo counts unless it is undone itself.
-        let mut undone = BTreeSet::new();
-        for operation in operations.iter().rev() {
-            if let Some(target) = operation.undoes
-                && !undone.contains(&operation.id)
-                && !missing.contains(&operation.id)
-            {
-                undone.insert(target);
-            }
-        }
+        let undone = undone(&operations, &missing);
         Ok(History { operations, undone, missing })
     }
 }
@@ -461,6 +453,21 @@ pub fn giver<'o>(
 /// Those that are neither undone nor missing.
 fn stand(operations: &[(Operation, EditState)]) -> impl DoubleEndedIterator<Item = &Operation> {
     operations.iter().filter(|(_, state)| *state == EditState::Made).map(|(it, _)| it)
+}
+
+/// The operations that others took back.
+fn undone(operations: &[Operation], missing: &BTreeSet<u64>) -> BTreeSet<u64> {
+    // From the newest: an undo counts unless it is undone itself.
+    let mut undone = BTreeSet::new();
+    for operation in operations.iter().rev() {
+        if let Some(target) = operation.undoes
+            && !undone.contains(&operation.id)
+            && !missing.contains(&operation.id)
+        {
+            undone.insert(target);
+        }
+    }
+    undone
 }
 
 /// A state of a file.
@@ -633,6 +640,14 @@ pub(crate) struct Tail {
     bytes: Vec<u8>,
 }
 
+/// An operation that was asked for by name.
+pub(crate) struct Answered {
+    pub(crate) operation: Operation,
+    pub(crate) request: Request,
+    /// Another one took it back since.
+    pub(crate) is_undone: bool,
+}
+
 /// The operation that another takes back.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Undone {
@@ -665,9 +680,16 @@ impl Tail {
         Ok(Self { path: path.to_owned(), holder: holder.clone(), last, bytes })
     }
 
+    /// The highest number of an id that an operation touched.
+    pub(crate) fn highest(&self, ids: &IdRules) -> u64 {
+        let operations = lines(&self.bytes).filter_map(|line| serde_json::from_slice(line).ok());
+        let tasks = operations.flat_map(|operation: Operation| operation.tasks);
+        tasks.filter_map(|task| ids.number_of(task.id.as_str())).max().unwrap_or(0)
+    }
+
     /// The operation that was asked for under that name, if the files have it: what a crash or git
     /// took back is to be done after all.
-    pub(crate) fn find_request(&self, id: &str, queue: &Queue) -> Option<(Operation, Request)> {
+    pub(crate) fn find_request(&self, id: &str, queue: &Queue) -> Option<Answered> {
         let quoted = Value::from(id).to_string();
         let names_it = |line: &[u8]| str::from_utf8(line).is_ok_and(|it| it.contains(&quoted));
         // Parsing is dear, and most requests are new.
@@ -675,15 +697,16 @@ impl Tail {
             return None;
         }
         let parsed = lines(&self.bytes).filter_map(|line| serde_json::from_slice(line).ok());
-        let operations: Vec<Operation> = parsed.collect();
+        let mut operations: Vec<Operation> = parsed.collect();
         let missing = missing(&operations, queue);
         let is_it = |operation: &Operation| {
             operation.request.as_ref().is_some_and(|request| request.id == id)
                 && !missing.contains(&operation.id)
         };
-        let found = operations.into_iter().rfind(is_it)?;
-        let request = found.request.clone()?;
-        Some((found, request))
+        let at = operations.iter().rposition(is_it)?;
+        let request = operations[at].request.clone()?;
+        let is_undone = undone(&operations, &missing).contains(&operations[at].id);
+        Some(Answered { operation: operations.swap_remove(at), request, is_undone })
     }
 
     /// Writes the entry down and returns the revision it leads to. A file that is no journal is

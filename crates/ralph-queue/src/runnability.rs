@@ -198,6 +198,8 @@ pub enum Reason {
     /// It was begun, by hand or by a run that is gone, and nobody has it: a run goes on with it
     /// before it begins another.
     Unheld,
+    /// A run in the checkout was cut off while it worked on it, and is to be resumed.
+    Interrupted,
     /// A parallel run began it, and the next one goes on with it.
     Begun {
         /// What it waits for meanwhile, if it was held.
@@ -257,6 +259,7 @@ impl Reason {
         match self {
             Self::Claimed { .. }
             | Self::Underway
+            | Self::Interrupted
             | Self::Begun { .. }
             | Self::Failed { .. }
             | Self::TaskLimit { .. }
@@ -277,7 +280,14 @@ impl Reason {
 
     /// Whether files of the task change meanwhile, or will without anybody asking.
     pub(crate) fn is_busy(&self) -> bool {
-        matches!(self, Self::Claimed { .. } | Self::Underway | Self::Unheld | Self::Begun { .. })
+        matches!(
+            self,
+            Self::Claimed { .. }
+                | Self::Underway
+                | Self::Unheld
+                | Self::Interrupted
+                | Self::Begun { .. }
+        )
     }
 }
 

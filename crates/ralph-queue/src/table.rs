@@ -143,7 +143,15 @@ pub fn read(text: &str, separator: Separator, others: OtherColumns) -> Result<Ba
     let rows = records.iter().zip(ends).map(|(record, end)| {
         let line = record.position().and_then(|position| line(text, &lines, position));
         let as_written = start(record).zip(end).and_then(|(start, end)| text.get(start..end));
-        let problem = as_written.and_then(|row| misquoted(row, separator));
+        let problem = as_written.and_then(|row| {
+            let problem = misquoted(row, separator)?;
+            // What looks like rows of their own was read as part of this one.
+            let more = row.trim_matches(['\r', '\n']).lines().count().saturating_sub(1);
+            Some(match line.filter(|_| more > 0) {
+                Some(line) => format!("{problem}; it takes in all up to line {}", line + more),
+                None => problem,
+            })
+        });
         let Some(problem) = problem.or_else(|| misfit(record.len(), columns.len())) else {
             return Cells { line, ..read_row(&columns, record) };
         };

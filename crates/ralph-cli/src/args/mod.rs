@@ -57,7 +57,7 @@ pub(crate) use runner::{ParseArgs, PlayArgs, RunnerArgs, RunnerCommand};
 pub(crate) use stats::{AgingArgs, DashboardArgs, DaysArgs, StatsArgs};
 pub(crate) use task::{
     NewTask, NoteArgs, NoteText, ShowArgs, ShowFormat, StartArgs, StatusArgs, TaskAddArgs,
-    TaskArgs, TaskCommand,
+    TaskArgs, TaskCommand, WordArgs,
 };
 pub(crate) use tidy::{ChangesArgs, PruneArgs, RepairArgs, SortArgs};
 pub(crate) use undo::{RedoArgs, UndoArgs};

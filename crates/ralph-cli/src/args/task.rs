@@ -53,6 +53,12 @@ Examples:
   ralph task ready RQ-0007
   ralph task ready RQ-0007 --note \"The plan is agreed on\"")]
     Ready(NoteArgs),
+    /// Leave word with a task, whoever has it in hand and whatever its status
+    #[command(after_help = "\
+Examples:
+  ralph task note RQ-0007 \"The flag is still read in src/old.rs\"
+  cargo test 2>&1 | tail -5 | ralph task note RQ-0007 -")]
+    Note(WordArgs),
     Status(StatusArgs),
     Edit(EditArgs),
     Field(FieldArgs),
@@ -239,6 +245,19 @@ pub(crate) struct NoteArgs {
     pub(crate) task_id: String,
     #[command(flatten)]
     pub(crate) note: NoteText,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct WordArgs {
+    /// The task, also a finished one
+    #[arg(value_name = "ID")]
+    pub(crate) task_id: String,
+    /// The note, which is added to those that are there; `-` reads it from stdin
+    #[arg(value_name = "TEXT", required_unless_present = "note_file")]
+    pub(crate) note: Option<String>,
+    /// Take the note from this file
+    #[arg(long, value_name = "FILE", conflicts_with = "note")]
+    pub(crate) note_file: Option<PathBuf>,
 }
 
 /// What to note.

@@ -24,7 +24,8 @@ To work on a task:
 3. `ralph task done ID --claim TOKEN --note \"what was done\"` ends it,
    `ralph queue release ID --claim TOKEN --note \"why\"` gives it back.
 Every use of the token renews the claim. `claim_lost` means that somebody else has the task now:
-stop. Found something that is not your task: `ralph task add \"...\" --relates-to ID`.
+stop. Found something that is not your task: `ralph task add \"...\" --relates-to ID`. To leave word
+with another task: `ralph task note ID TEXT`.
 Long or odd text goes by stdin, as `-`: `ralph task add TITLE --description - < file`.
 ";
 
@@ -39,6 +40,7 @@ const COMMANDS: &[&str] = &[
     "queue validate",
     "task show",
     "task add",
+    "task note",
     "task done",
     "task reject",
     "task status",

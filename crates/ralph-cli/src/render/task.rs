@@ -150,6 +150,7 @@ pub(crate) fn reason(reason: &Reason) -> String {
             "is being worked on".to_owned()
         }
         Reason::Unheld => "is begun, and nobody has it: a run goes on with it".to_owned(),
+        Reason::Interrupted => "was cut off in a run in your checkout".to_owned(),
         Reason::StatusNotRunnable { status } => format!("is {status}"),
         Reason::AmbiguousId => "has the id of another task, too".to_owned(),
         Reason::ScopeOverlaps { with, scope } => format!("meets {with} in {scope}"),
@@ -172,6 +173,7 @@ fn next(reason: &Reason, id: &TaskId) -> Option<String> {
     match reason {
         Reason::Begun { .. } => Some("ralph run loop --parallel".to_owned()),
         Reason::Unheld => Some(format!("ralph queue claim --id {id}")),
+        Reason::Interrupted => Some("ralph run resume".to_owned()),
         Reason::Ended { .. } => Some(format!("ralph task status todo {id}")),
         Reason::Failed { .. } | Reason::TaskLimit { .. } | Reason::Unlanded { .. } => {
             Some(retry(id.as_str()))
@@ -193,7 +195,7 @@ pub(crate) fn advice(reason: &Reason, id: &TaskId) -> Option<String> {
     let command = next(reason, id)?;
     Some(match reason {
         Reason::AmbiguousId => PARTED.to_owned(),
-        Reason::Begun { .. } => format!("`{command}` goes on with it."),
+        Reason::Begun { .. } | Reason::Interrupted => format!("`{command}` goes on with it."),
         Reason::Unheld => format!("`{command}` takes it."),
         Reason::Ended { .. } => format!("`{command}` opens it again."),
         Reason::ScheduledStartUnreadable { .. } => format!(

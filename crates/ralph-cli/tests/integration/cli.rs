@@ -88,6 +88,7 @@ const CALLS: &[&str] = &[
     "task start RQ-0001",
     "task done RQ-0001",
     "task reject RQ-0002",
+    "task note RQ-0002 word",
     "task add three / task status draft RQ-0003",
     "task ready RQ-0003",
     "task edit priority high RQ-0003",

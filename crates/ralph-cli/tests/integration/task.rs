@@ -385,3 +385,24 @@ fn a_relation_to_itself_or_to_no_task_is_wrong_usage() {
     assert!(own.exited(2).stderr.contains("names the task itself"), "{own}");
     desk.ralph(&["task", "add", "two", "--depends-on", "RQ-0099"]).exited(2);
 }
+
+#[test]
+fn word_is_left_with_a_task_and_takes_nothing_away() {
+    let desk = Desk::new();
+    desk.add("one", &["--note", "first"]);
+    let note = desk.ralph(&["task", "note", "RQ-0001", "second, and more"]);
+    assert_eq!(note.success().stderr, "RQ-0001 has the note now.\n");
+    let again = desk.ralph(&["task", "note", "RQ-0001", "second, and more"]);
+    assert_eq!(again.success().stderr, "RQ-0001 had that note already.\n");
+    desk.sh("printf 'third\n' | \"$RALPH\" task note RQ-0001 -").success();
+    assert_eq!(show(&desk, "RQ-0001")["notes"], json!(["first", "second, and more", "third"]));
+    // Finished or not.
+    desk.ralph(&["task", "done", "RQ-0001"]).success();
+    let made = desk.json(&["task", "note", "RQ-0001", "fourth"]);
+    let line = json!([{ "id": "RQ-0001", "status": "done", "archived": false, "changed": true }]);
+    assert_eq!(made["tasks"], line);
+    assert_eq!(show(&desk, "RQ-0001")["notes"].as_array().map(Vec::len), Some(4));
+    for wrong in [&["RQ-0001"][..], &["RQ-0001", ""], &["RQ-9", "x"]] {
+        desk.ralph(&[&["task", "note"], wrong].concat()).exited(2);
+    }
+}

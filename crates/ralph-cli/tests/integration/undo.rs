@@ -71,6 +71,13 @@ fn a_retried_command_is_carried_out_once() {
             (&json!("request_reused"), &json!(false))
         );
     }
+    // An answer that is true no more is none.
+    desk.ralph(&["undo"]).success();
+    let undone = desk.error(&add, 3);
+    assert!(undone["message"].as_str().expect("text").contains("undone since"), "{undone}");
+    assert_eq!(desk.ralph(&[&add[..], &["--json"]].concat()).exited(3).stdout, "");
+    desk.ralph(&["redo"]).success();
+    assert_eq!(desk.ralph(&add).success().stdout, "RQ-0001\n");
     // What is read counts.
     let read = |text: &str| {
         desk.sh(&format!("printf '{text}' | \"$RALPH\" task edit --request-id r2 notes - RQ-0001"))

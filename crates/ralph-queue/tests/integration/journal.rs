@@ -505,7 +505,14 @@ fn give_out_ids(each: usize) {
     // Given once, given for ever: also when the task is gone.
     undo(&trees[0], Direction::Undo).unwrap();
     assert_eq!(add(&trees[0]).as_str(), format!("RQ-{:04}", 2 * each + 1));
-    assert_eq!(trees[1].high_water().unwrap(), 2 * each as u64 + 1);
+    let highest = 2 * each as u64 + 1;
+    assert_eq!(trees[1].high_water().unwrap(), highest);
+    // The journal of the work tree knows it, too, where the record of it is lost.
+    undo(&trees[0], Direction::Undo).unwrap();
+    fs::remove_file(trees[0].id_marks.as_ref().unwrap()).unwrap();
+    assert_eq!(trees[0].high_water().unwrap(), highest);
+    assert_eq!(add(&trees[0]).as_str(), format!("RQ-{:04}", highest + 1));
+    assert_eq!(trees[1].high_water().unwrap(), highest + 1);
 }
 
 #[test]

@@ -88,7 +88,10 @@ fn next(context: &Context, args: &NextArgs) -> Result<Exit, CliError> {
     let estimates = args.with_eta.then(|| Estimates::new(&queue));
     let begun = queue.list(Place::Queue).filter(|listed| listed.status() == Status::Doing);
     let begun = begun.map(|listed| &listed.task().id);
-    let doing: Vec<&TaskId> = begun.filter(|id| !standing.exclude.contains_key(*id)).collect();
+    let is_gone_on_with = |id: &&TaskId| {
+        standing.exclude.get(*id).is_none_or(|reason| *reason == Reason::Interrupted)
+    };
+    let doing: Vec<&TaskId> = begun.filter(is_gone_on_with).collect();
     if context.ui.wants_json() {
         #[derive(Serialize)]
         struct Next<'a> {
@@ -382,7 +385,9 @@ fn validate(context: &Context) -> Result<Exit, CliError> {
 
 /// What to do about errors, where that command mends some.
 fn advice(errors: &[&Problem], next: Option<&str>) -> String {
-    let in_cycle = errors.iter().find(|problem| problem.code == "cycle");
+    // With another error beside it the file may not be read by an edit.
+    let are_cycles = errors.iter().all(|problem| problem.code == "cycle");
+    let in_cycle = errors.first().filter(|_| are_cycles);
     match (next, in_cycle.and_then(|problem| problem.task.as_ref())) {
         (Some(next), _) => format!("`{next}` shows what Ralph can mend; correct the rest by hand."),
         (None, Some(task)) => format!(

@@ -7,7 +7,7 @@ use ralph_queue::{Edit, EditError, Edited, Place, Status};
 use ralph_state::{Clock as _, TaskId};
 use serde::{Deserialize, Serialize};
 
-use crate::args::{NoteArgs, StartArgs, StatusArgs};
+use crate::args::{NoteArgs, NoteText, StartArgs, StatusArgs, WordArgs};
 use crate::commands::edited::{Beside, released};
 use crate::commands::input::Texts;
 use crate::context::Context;
@@ -27,7 +27,8 @@ pub(crate) fn start(context: &Context, args: &StartArgs) -> Result<Exit, CliErro
         project.permit(std::slice::from_ref(&line.id), context.clock.now())?;
     }
     let exit = tell(context, &made)?;
-    if project.claims.is_empty() && !context.ui.wants_json() {
+    let is_of_run = project.open_session()?.as_deref() == Some(id);
+    if project.claims.is_empty() && !context.ui.wants_json() && !is_of_run {
         context
             .ui
             .hint(format!("`ralph queue claim --id {id}` keeps runs and others away from it."));
@@ -100,6 +101,27 @@ pub(super) fn with_tag(project: &Project, tags: &[String]) -> Result<Vec<String>
         return Err(CliError::new(ErrorKind::NotFound, format!("no task has the tag `{tags}`")));
     }
     Ok(ids)
+}
+
+pub(crate) fn note(context: &Context, args: &WordArgs) -> Result<Exit, CliError> {
+    let given = NoteText { note: args.note.clone(), note_file: args.note_file.clone() };
+    let note = Texts::of(context).note(&given)?;
+    let note = note.filter(|note| !note.trim().is_empty());
+    let note = note.ok_or_else(|| CliError::new(ErrorKind::Usage, "the note is empty"))?;
+    let project = Project::open(context, "ralph task note")?;
+    let id = &args.task_id;
+    let made = make(context, &project, |edit| {
+        edit.unambiguous(id)?;
+        Ok(vec![(id.clone(), edit.annotate(id, &note)?)])
+    })?;
+    if context.ui.wants_json() {
+        return tell(context, &made);
+    }
+    for Line { id, changed, .. } in &made.value {
+        let has = if *changed { " has the note now." } else { " had that note already." };
+        context.ui.say(Text::new().style(BOLD, id).plain(has));
+    }
+    Ok(Exit::Done)
 }
 
 fn finish(context: &Context, command: &str, args: &NoteArgs, end: End) -> Result<Exit, CliError> {

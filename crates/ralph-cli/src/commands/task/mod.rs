@@ -21,6 +21,7 @@ pub(crate) fn task(context: &Context, args: &TaskArgs) -> Result<Exit, CliError>
         TaskCommand::Start(args) => change::start(context, args),
         TaskCommand::Done(args) => change::done(context, args),
         TaskCommand::Reject(args) => change::reject(context, args),
+        TaskCommand::Note(args) => change::note(context, args),
         TaskCommand::Ready(args) => change::ready(context, args),
         TaskCommand::Status(args) => change::status(context, args),
         TaskCommand::Edit(args) => edit::edit(context, args),

@@ -76,7 +76,7 @@ fn an_agent_ends_no_other_task_than_that_of_its_turn() {
         format!("code=0; {ralph} {args} 2>> \"$LOG/told\" || code=$?; echo $code >> \"$LOG/codes\"")
     });
     // A word for the user, and a task of its own, are welcome.
-    let welcome = format!("{ralph} task edit notes 'Look at this' RQ-0002; {ralph} task add Found");
+    let welcome = format!("{ralph} task note RQ-0002 'Look at this'; {ralph} task add Found");
     let act = format!("{}\n{welcome}\necho x > x.txt", refused.join("\n"));
     scene.act(&[("RQ-0001", &act)]).tasks(2);
     let ran = scene.ralph(&["run", "loop", "--max-tasks", "1", "--json"]);
@@ -101,7 +101,7 @@ fn an_agent_in_a_workspace_ends_no_other_task_and_its_notes_land() {
     let act = format!(
         "for args in 'done RQ-0002' 'reject RQ-0002' 'batch delete RQ-0002'; do \
          code=0; {ralph} task $args 2>> \"$LOG/told\" || code=$?; echo $code >> \"$LOG/codes\"; done\n\
-         {ralph} task edit notes 'Look at this' RQ-0002; {ralph} task add Found\n\
+         {ralph} task note RQ-0002 'Look at this'; {ralph} task add Found\n\
          {ralph} task done RQ-0001 --note 'Done so'; echo x > x.txt"
     );
     scene.act(&[("RQ-0001", &act)]).tasks(2);

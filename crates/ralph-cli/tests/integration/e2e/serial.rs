@@ -325,6 +325,16 @@ fn a_stopped_run_goes_on_with_the_same_task() {
     run.signal(Signal::INT);
     run.wait(PATIENCE).exited(130);
     scene.sandbox.nothing_runs();
+    // What is said of it leads to where it goes on.
+    for args in [&["queue", "ready"][..], &["queue", "explain", "RQ-0001"]] {
+        let ran = scene.ralph(args);
+        let told = format!("{}{}", ran.success().stdout, ran.stderr);
+        assert!(told.contains("was cut off") && told.contains("`ralph run resume`"), "{ran}");
+    }
+    assert!(!scene.ralph(&["task", "start", "RQ-0001"]).success().stderr.contains("claim"));
+    let refused = scene.ralph(&["queue", "claim", "--id", "RQ-0001", "--json"]);
+    let error = super::super::parse(&refused.exited(3).stderr);
+    assert!(error["error"].get("next").is_none(), "nobody wants an agent begun: {error}");
     scene.go_on();
     scene.ralph(&["run", "one", "--id", "RQ-0002"]).exited(3);
     scene.ralph(&["run", "resume"]).success();
