@@ -651,7 +651,8 @@ impl From<UndoError> for CliError {
 
 impl From<SettleError> for CliError {
     fn from(error: SettleError) -> Self {
-        let (kind, hint) = match &error {
+        let (kind, hint) = match error {
+            SettleError::Task(error) => return error.into(),
             SettleError::ChangedSince { .. } => {
                 (ErrorKind::Conflict, "`ralph queue resolve` lists what is left.")
             }

@@ -15,9 +15,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::delta::Touched;
 use crate::document::{Document, Draft};
-use crate::edit::{Edit, Spliced};
+use crate::edit::{Edit, EditError, Spliced};
 use crate::files::{Edited, Previewed, Proposal, QueueFiles, Terms, UpdateError};
-use crate::mend::Mended;
+use crate::mend::Whole;
 use crate::merge::{Conflict, Merged};
 use crate::queue::{Place, Queue};
 use crate::task::Task;
@@ -60,6 +60,9 @@ pub enum SettleError {
         /// The place.
         conflict: Box<Conflict>,
     },
+    /// Nobody knows which task is in conflict.
+    #[error(transparent)]
+    Task(EditError),
 }
 
 impl Merged {
@@ -120,27 +123,44 @@ fn permitted<E: From<SettleError>>(
     (asked, side): (&[(Place, Undecided)], Take),
     permit: impl FnOnce(&[Touched]) -> Result<(), E>,
 ) -> Result<Proposal<()>, UpdateError<E>> {
-    let spliced = settled(before, now, asked, side)?;
-    permit(&spliced.touched(before)).map_err(UpdateError::Refused)?;
-    Ok(Proposal { mended: Mended::healed(before), ..Proposal::new((), spliced) })
+    let whole = Whole::healed(before).map_err(UpdateError::Splice)?;
+    let queue = whole.as_ref().map_or(before, |whole| &whole.queue);
+    let edit = Edit::of_whole(before, queue, now);
+    let spliced = settled(queue, edit, asked, side)?;
+    permit(&spliced.touched(queue)).map_err(UpdateError::Refused)?;
+    Ok(match whole {
+        Some(whole) => Proposal::on(whole, (), spliced),
+        None => Proposal::new((), spliced),
+    })
 }
 
 /// Both files with the values of one side in those places.
 fn settled<E: From<SettleError>>(
     before: &Queue,
-    now: Timestamp,
+    mut edit: Edit<'_>,
     asked: &[(Place, Undecided)],
     side: Take,
 ) -> Result<Spliced, UpdateError<E>> {
-    let mut edit = Edit::new(before, now);
+    let now = edit.now();
     let mut keys: [Option<Map>; 2] = [None, None];
     for (place, undecided) in asked {
+        if let Some(id) = &undecided.conflict.task {
+            let unambiguous = edit.unambiguous(id.as_str());
+            unambiguous.map_err(|error| UpdateError::Refused(SettleError::Task(error).into()))?;
+        }
         let (draft, keys) = match place {
             Place::Queue => (&mut edit.queue, &mut keys[0]),
             Place::Done => (&mut edit.done, &mut keys[1]),
         };
         put(draft, keys, now, undecided, side)
             .map_err(|error| UpdateError::Refused(error.into()))?;
+    }
+    for (place, undecided) in asked {
+        let draft = match place {
+            Place::Queue => &mut edit.queue,
+            Place::Done => &mut edit.done,
+        };
+        follow_status(draft, now, undecided, (asked, side));
     }
     let mut spliced = edit.splice().map_err(UpdateError::Splice)?;
     let files =
@@ -203,6 +223,40 @@ fn put(
         }
     }
     Ok(())
+}
+
+/// Gives a task whose status was taken the times that go with it, but for those that are taken
+/// themselves.
+fn follow_status(
+    draft: &mut Draft<'_>,
+    now: Timestamp,
+    undecided: &Undecided,
+    (asked, side): (&[(Place, Undecided)], Take),
+) {
+    let Conflict { task: Some(id), field: Some(field), .. } = &undecided.conflict else { return };
+    if field != "status" || undecided.value(side) == undecided.left.as_ref() {
+        return;
+    }
+    let Some(at) = draft.position(id.as_str()) else { return };
+    let is_taken = |time: &str| {
+        let of_it = |conflict: &Conflict| {
+            conflict.task.as_ref() == Some(id) && conflict.field.as_deref() == Some(time)
+        };
+        asked.iter().any(|(_, undecided)| of_it(&undecided.conflict))
+    };
+    let mut task = draft.task(at).clone();
+    task.set_status(task.status, now);
+    let was = draft.task(at);
+    if is_taken("completed_at") {
+        task.completed_at.clone_from(&was.completed_at);
+    }
+    if is_taken("started_at") {
+        task.started_at.clone_from(&was.started_at);
+    }
+    task.updated_at.clone_from(&was.updated_at);
+    if task != *was {
+        *draft.task_mut(at) = task;
+    }
 }
 
 /// What a conflict is about.
@@ -429,6 +483,7 @@ mod tests {
     use crate::document::tests::{Noise, noise, tasks};
     use crate::merge::tests::{changes, side};
     use crate::merge::three_way;
+    use crate::task::Status;
 
     fn queue(text: &str) -> Queue {
         Queue::new(Document::parse(text).unwrap(), None)
@@ -442,8 +497,8 @@ mod tests {
     fn take(text: &str, undecided: &[Undecided], side: Take) -> Result<String, SettleError> {
         let asked: Vec<(Place, Undecided)> =
             undecided.iter().map(|one| (Place::Queue, one.clone())).collect();
-        match settled::<SettleError>(&queue(text), now(), &asked, side) {
-            Ok(spliced) => {
+        match permitted::<SettleError>(&queue(text), now(), (&asked, side), |_| Ok(())) {
+            Ok(Proposal { spliced, .. }) => {
                 Ok(spliced.queue.map_or_else(|| text.to_owned(), |queue| queue.text().to_owned()))
             }
             Err(UpdateError::Refused(error)) => Err(error),
@@ -544,6 +599,60 @@ mod tests {
         assert_eq!(left(&text("y"), "m"), 0);
         assert_eq!(left(&text("x"), "m"), 2);
         assert_eq!(left(&text("y"), "another"), 1);
+    }
+
+    #[test]
+    fn a_status_that_is_taken_brings_or_loses_the_time_of_the_end() {
+        let base = r#"{"version":1,"tasks":[{"id":"RQ-1","title":"x","status":"todo"}]}"#;
+        let side = |status: &str| base.replace("todo", status);
+        let ended = side(r#"done","completed_at":"2026-04-21T12:00:00Z","x":"y"#);
+        let task = |text: &str| Document::parse(text).unwrap().tasks()[0].clone();
+        let merged = three_way(base, &ended, &side("doing")).unwrap();
+        let doing = task(&take(&merged.text, &merged.undecided(), Take::Theirs).unwrap());
+        assert_eq!((doing.status, doing.completed_at), (Status::Doing, None));
+        assert_eq!(doing.started_at, Some(now().to_string()));
+        let done = task(&take(&merged.text, &merged.undecided(), Take::Ours).unwrap());
+        assert_eq!(done, task(&merged.text));
+
+        // Ended by the other side without a time, as by hand.
+        let merged = three_way(base, &side("rejected"), &side("done")).unwrap();
+        let rejected = task(&take(&merged.text, &merged.undecided(), Take::Ours).unwrap());
+        assert_eq!(rejected.completed_at, Some(now().to_string()));
+    }
+
+    #[test]
+    fn what_is_only_put_in_order_is_not_asked_for() {
+        let done = r#"{"version":1,"tasks":[{"id":"RQ-2","title":"z","status":"done","created_at":"2026-01-01T00:00:00Z","completed_at":"2026-01-02T00:00:00Z"}]}"#;
+        let left = r#"{"id":"RQ-2","title":"z","status":"done","created_at":"2026-01-01T00:00:00Z","completed_at":"2026-01-02T00:00:00Z"}"#;
+        let base = r#"{"version":1,"tasks":[{"id":"RQ-1","title":"x"}]}"#;
+        let merged = three_way(base, &base.replace('x', "ours"), &base.replace('x', "theirs"));
+        let merged = merged.unwrap();
+        let text = merged.text.replace("]}", &format!(",{left}]}}"));
+        let queue = Queue::new(Document::parse(text).unwrap(), Document::parse(done).ok());
+        assert_eq!(queue.leftovers().count(), 1);
+        let asked: Vec<_> = merged.undecided().into_iter().map(|it| (Place::Queue, it)).collect();
+        let mut permitted_ids = Vec::new();
+        let proposal = permitted::<SettleError>(&queue, now(), (&asked, Take::Theirs), |touched| {
+            permitted_ids.extend(touched.iter().map(|touched| touched.id.to_string()));
+            Ok(())
+        });
+        let Ok(Proposal { mended, asked: Some(asked), spliced, .. }) = proposal else {
+            panic!("it can be settled");
+        };
+        assert_eq!(permitted_ids, ["RQ-1"]);
+        assert_eq!(asked.iter().map(|it| it.id.as_str()).collect::<Vec<_>>(), ["RQ-1"]);
+        assert_eq!(mended.healed.len(), 1);
+        assert!(!spliced.queue.unwrap().text().contains("RQ-2"));
+    }
+
+    #[test]
+    fn an_id_of_several_tasks_says_not_which_is_in_conflict() {
+        let base = r#"{"version":1,"tasks":[{"id":"RQ-1","title":"x"}]}"#;
+        let merged = three_way(base, &base.replace('x', "ours"), &base.replace('x', "theirs"));
+        let merged = merged.unwrap();
+        let twice = merged.text.replace("]}", r#",{"id":"RQ-1","title":"y"}]}"#);
+        let error = take(&twice, &merged.undecided(), Take::Theirs).unwrap_err();
+        assert!(matches!(error, SettleError::Task(EditError::AmbiguousId { .. })), "{error}");
     }
 
     proptest! {
