@@ -12,7 +12,6 @@ use ralph_config::trust::TrustError;
 use ralph_config::{ConfigError, Place, Violation};
 use ralph_queue::journal::{ChangesError, JournalWriteError, UndoError};
 use ralph_queue::lease::LeaseError;
-use ralph_queue::merge::MergeError;
 use ralph_queue::runnability::Reason;
 use ralph_queue::search::PatternError;
 use ralph_queue::settle::SettleError;
@@ -538,12 +537,6 @@ impl From<EditError> for CliError {
 impl From<PatternError> for CliError {
     fn from(error: PatternError) -> Self {
         Self::new(ErrorKind::Usage, error)
-    }
-}
-
-impl From<MergeError> for CliError {
-    fn from(error: MergeError) -> Self {
-        Self::new(ErrorKind::Corrupt, error).hint("Correct it by hand.")
     }
 }
 

@@ -1,7 +1,10 @@
 //! Commits: their messages, trailers and size.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use ralph_process::Exit;
 
 use crate::command::{Call, path_from, records};
 use crate::{GitError, Repo, Sha};
@@ -49,6 +52,36 @@ impl Repo {
         let range = since.map_or_else(|| commit.to_string(), |since| format!("{since}..{commit}"));
         let call = Call::new(["show", "--patch", "--stat", "--format=%B", &range, "--"]);
         Ok(self.run(call)?.text())
+    }
+
+    /// What git may make of three versions of a file (revisions with `path`, relative to the root),
+    /// conflict markers and all: one text for each way in which it compares lines, none where it is
+    /// too old to tell without writing (before 2.43) or where a version is missing.
+    ///
+    /// # Errors
+    /// When git gives no answer.
+    pub fn merges_of(
+        &self,
+        [ours, base, theirs]: [&str; 3],
+        path: &Path,
+    ) -> Result<Vec<Vec<u8>>, GitError> {
+        let version = |rev: &str| {
+            let mut version = OsString::from(format!("{rev}:"));
+            version.push(path);
+            version
+        };
+        let versions = [ours, base, theirs].map(version);
+        let mut merges = Vec::new();
+        // As `git merge` compares, and as `git merge-file` does.
+        for way in [&["--diff-algorithm=histogram"][..], &[]] {
+            let call = Call::new(["merge-file", "-p", "--quiet", "--object-id"]);
+            let answer = self.ask(call.args(way).args(&versions))?;
+            // The number of conflicts, as far as it goes.
+            if matches!(answer.exit, Exit::Code(0..=127)) {
+                merges.push(answer.stdout);
+            }
+        }
+        Ok(merges)
     }
 
     /// The whole message of the commit `rev` names.

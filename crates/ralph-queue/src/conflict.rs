@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 
 use ralph_state::TaskId;
+use serde::Serialize;
 
 use crate::document::Document;
 use crate::merge::{MergeError, Merged, three_way};
@@ -34,53 +35,71 @@ impl Sides {
     }
 }
 
+/// Which versions a line of a text with conflict markers is of.
+#[derive(Clone, Copy, PartialEq)]
+enum At {
+    Both,
+    Ours,
+    Base,
+    Theirs,
+}
+
+impl At {
+    /// What begins with this line, if it is a marker.
+    fn after(self, line: &str) -> Option<Self> {
+        let marker = |sign: &str| line.starts_with(&sign.repeat(7));
+        match self {
+            Self::Both if marker("<") => Some(Self::Ours),
+            Self::Ours if marker("|") => Some(Self::Base),
+            Self::Ours | Self::Base if marker("=") => Some(Self::Theirs),
+            Self::Theirs if marker(">") => Some(Self::Both),
+            _ => None,
+        }
+    }
+
+    /// Whether the line is one of that version, as [`MergeError::Parse`] names it.
+    fn is_of(self, side: &str) -> bool {
+        match self {
+            Self::Both => true,
+            Self::Ours => side == "ours",
+            Self::Base => side == "base",
+            Self::Theirs => side == "theirs",
+        }
+    }
+}
+
 /// Takes a text with conflict markers apart; `None` when it has none, or they do not pair.
 pub fn sides(text: &str) -> Option<Sides> {
-    #[derive(PartialEq)]
-    enum At {
-        Both,
-        Ours,
-        Base,
-        Theirs,
-    }
-    let mut sides = Sides { ours: String::new(), base: Some(String::new()), theirs: String::new() };
-    let (mut at, mut found, mut had_base) = (At::Both, false, false);
+    let [mut ours, mut base, mut theirs] = [const { String::new() }; 3];
+    let (mut at, mut found, mut has_base) = (At::Both, false, true);
     for line in text.split_inclusive('\n') {
-        let marker = |sign: &str| line.starts_with(&sign.repeat(7));
-        let next = match at {
-            At::Both if marker("<") => At::Ours,
-            At::Ours if marker("|") => At::Base,
-            At::Ours | At::Base if marker("=") => {
-                if at == At::Ours {
-                    sides.base = None;
-                }
-                had_base |= at == At::Base;
-                At::Theirs
+        if let Some(next) = at.after(line) {
+            has_base &= at != At::Ours || next != At::Theirs;
+            (at, found) = (next, true);
+            continue;
+        }
+        for (side, version) in [("ours", &mut ours), ("base", &mut base), ("theirs", &mut theirs)] {
+            if at.is_of(side) {
+                version.push_str(line);
             }
-            At::Theirs if marker(">") => At::Both,
-            _ => {
-                if let Some(base) =
-                    sides.base.as_mut().filter(|_| matches!(at, At::Both | At::Base))
-                {
-                    base.push_str(line);
-                }
-                match at {
-                    At::Both => {
-                        sides.ours.push_str(line);
-                        sides.theirs.push_str(line);
-                    }
-                    At::Ours => sides.ours.push_str(line),
-                    At::Base => {}
-                    At::Theirs => sides.theirs.push_str(line),
-                }
-                continue;
-            }
-        };
-        at = next;
-        found = true;
+        }
     }
-    sides.base = sides.base.filter(|_| had_base);
-    (found && at == At::Both).then_some(sides)
+    let base = Some(base).filter(|_| has_base);
+    (found && at == At::Both).then_some(Sides { ours, base, theirs })
+}
+
+/// Where in a text with conflict markers that line of one of its [`sides`] is; `side` is `ours`,
+/// `base` or `theirs`. Lines count from 1.
+fn marked_line(text: &str, side: &str, line: usize) -> Option<usize> {
+    let mut at = At::Both;
+    let mut lines = text.split_inclusive('\n').zip(1..).filter(|(line, _)| match at.after(line) {
+        Some(next) => {
+            at = next;
+            false
+        }
+        None => at.is_of(side),
+    });
+    lines.nth(line.checked_sub(1)?).map(|(_, number)| number)
 }
 
 /// Whole versions with conflict markers around them, for two that no merge can read. Nothing is
@@ -108,6 +127,90 @@ pub fn resolve(sides: &Sides) -> Result<Merged, MergeError> {
     let ours = without_doubles(ours, "ours", &theirs)?;
     let theirs = without_doubles(theirs, "theirs", &ours)?;
     three_way(&common(&ours, &theirs), ours.text(), theirs.text())
+}
+
+/// [`resolve`] of the [`sides`] of a text with conflict markers. A base that cannot be read is left
+/// out: git may cut it down to what neither side has (`zdiff3`). Of a side that cannot be read, the
+/// lines are told as those of `text`.
+pub fn resolve_marked(text: &str, sides: &Sides) -> Result<Merged, MergeError> {
+    let merged = match resolve(sides) {
+        Err(MergeError::Parse { side: "base", .. }) => {
+            resolve(&Sides { base: None, ..sides.clone() })
+        }
+        merged => merged,
+    };
+    merged.map_err(|error| match error {
+        MergeError::Parse { side, place, source } => {
+            let source = source.within(|line| marked_line(text, side, line).unwrap_or(line));
+            MergeError::Parse { side, place, source }
+        }
+        error => error,
+    })
+}
+
+/// A reference to an id that both sides gave to a task of their own, on lines that do not tell
+/// which side wrote it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Unsure {
+    /// The task that refers to another.
+    pub task: TaskId,
+    /// The field that does.
+    pub field: &'static str,
+    /// What it names in the merged text: one of [`Self::may_mean`], or both.
+    pub names: Vec<TaskId>,
+    /// The task that has the id, and the one that has another now.
+    pub may_mean: [TaskId; 2],
+}
+
+/// The references of a text merged from what stands between markers and around them of which
+/// nobody knows which task they mean: what git merged by itself stands outside of the markers, as
+/// if both sides had written it.
+pub fn unsure(sides: &Sides, merged: &Merged) -> Vec<Unsure> {
+    if merged.renumbered.is_empty() {
+        return Vec::new();
+    }
+    let read = |text: &str| Document::parse(text.to_owned()).ok();
+    let texts = [&sides.ours, &sides.theirs, &merged.text].map(|text| read(text));
+    let [Some(ours), Some(theirs), Some(document)] = texts else { return Vec::new() };
+    let mut unsure = Vec::new();
+    for task in document.tasks() {
+        let is_it = |other: &&Task| {
+            let had_it = || task.former_ids().any(|id| id == other.id.as_str());
+            (other.id == task.id || had_it()) && is_same(task, other)
+        };
+        let in_both = |field, id: &TaskId| {
+            let named_by = |side: &Document| {
+                side.tasks().iter().filter(is_it).any(|task| names(task, field, id))
+            };
+            named_by(&ours) && named_by(&theirs)
+        };
+        for field in REFERENCES {
+            for (old, new) in merged.renumbered.iter().filter(|(old, _)| in_both(field, old)) {
+                let may_mean = [old.clone(), new.clone()];
+                let names = may_mean.iter().filter(|id| names(task, field, id));
+                let names: Vec<TaskId> = names.cloned().collect();
+                if !names.is_empty() {
+                    unsure.push(Unsure { task: task.id.clone(), field, names, may_mean });
+                }
+            }
+        }
+    }
+    unsure
+}
+
+const REFERENCES: [&str; 5] = ["depends_on", "blocks", "relates_to", "duplicates", "parent_id"];
+
+/// Whether a field of a task names that one.
+fn names(task: &Task, field: &str, id: &TaskId) -> bool {
+    let list = match field {
+        "depends_on" => &task.depends_on,
+        "blocks" => &task.blocks,
+        "relates_to" => &task.relates_to,
+        "duplicates" => return task.duplicates.as_deref() == Some(id.as_str()),
+        _ => return task.parent_id.as_deref() == Some(id.as_str()),
+    };
+    list.iter().any(|named| named == id.as_str())
 }
 
 /// Where git wrote no markers, it put what one side added into both: next to the other side's task
@@ -305,6 +408,53 @@ mod tests {
         }
         let twice = Sides { ours: queue(TWO), base: None, theirs: queue(&format!("{other}{ONE}")) };
         assert!(matches!(resolve(&twice), Err(MergeError::TwiceInOne { .. })));
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_told_as_a_line_of_the_file() {
+        let text =
+            "{\"version\":1,\n<<<<<<< x\n\"tasks\":[\n\n]\n=======\n\"tasks\":[]]\n>>>>>>> y\n}\n";
+        let error = resolve_marked(text, &sides(text).unwrap()).unwrap_err();
+        let MergeError::Parse { side: "theirs", source, .. } = error else { panic!("{error}") };
+        assert!(matches!(source, crate::ParseError::Syntax { line: 7, .. }), "{source}");
+    }
+
+    #[test]
+    fn a_base_that_git_cut_down_is_left_out() {
+        let file =
+            |title: &str| format!("{{\"version\":1,\"tasks\":[\n{title}\n\"id\":\"RQ-1\"}}]}}\n");
+        let [ours, theirs] = ["\"eins\"", "\"uno\""].map(|it| file(&format!("{{\"title\":{it},")));
+        let cut = Sides::new(ours, Some(file("")), theirs);
+        assert!(matches!(resolve(&cut), Err(MergeError::Parse { side: "base", .. })));
+        let merged = resolve_marked("", &cut).unwrap();
+        assert_eq!(merged.conflicts[0].field.as_deref(), Some("title"));
+    }
+
+    #[test]
+    fn what_names_one_of_two_tasks_by_one_id_is_unsure_unless_a_side_says_it() {
+        let task = |id: &str, day, rest: &str| {
+            format!(r#"{{"id":"{id}","created_at":"2026-01-0{day}T00:00:00Z",{rest}}}"#)
+        };
+        let both = [
+            task("RQ-1", 1, r#""title":"one","depends_on":["RQ-3"],"parent_id":"RQ-3""#),
+            task("RQ-2", 1, r#""title":"two","depends_on":["RQ-1"]"#),
+        ];
+        let side = |name: &str, day, own: &str| {
+            let new = [
+                task("RQ-3", day, &format!(r#""title":"{name}""#)),
+                task(own, day, &format!(r#""title":"{name}2","depends_on":["RQ-3"]"#)),
+            ];
+            queue(&[both.concat(), new.concat()].concat().replace("}{", "},{"))
+        };
+        let sides = Sides::new(side("ours", 2, "RQ-4"), None, side("theirs", 3, "RQ-5"));
+        let merged = resolve_marked("", &sides).unwrap();
+        let [old, new] = ["RQ-3", "RQ-6"].map(|id| id.parse::<TaskId>().unwrap());
+        assert_eq!(merged.renumbered, [(old.clone(), new.clone())]);
+        let one = |field| {
+            let may_mean = [old.clone(), new.clone()];
+            Unsure { task: "RQ-1".parse().unwrap(), field, names: vec![new.clone()], may_mean }
+        };
+        assert_eq!(unsure(&sides, &merged), [one("depends_on"), one("parent_id")]);
     }
 
     #[test]

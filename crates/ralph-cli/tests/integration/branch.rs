@@ -160,6 +160,138 @@ fn conflict_markers_are_resolved() {
     );
 }
 
+/// A merge that git left to the user in that style of markers: each side added a task under one id
+/// and lets another wait for it, which git merged by itself.
+fn one_id_twice(style: &str) -> Desk {
+    let desk = Desk::bare();
+    desk.ralph(&["init"]).success();
+    for title in ["one", "two", "three", "four", "five"] {
+        desk.add(title, &[]);
+    }
+    desk.begin_theirs();
+    desk.add("theirs", &[]);
+    desk.ralph(&["task", "edit", "depends_on", "RQ-0006", "RQ-0002"]).success();
+    desk.begin_ours();
+    // As on another machine.
+    fs_err::remove_file(desk.path(".git/ralph/ids.json")).expect("it is there");
+    desk.add("ours", &[]);
+    desk.ralph(&["task", "edit", "depends_on", "RQ-0006", "RQ-0004"]).success();
+    desk.commit_all("ours");
+    let line = format!("git -c merge.conflictStyle={style} merge -q --no-edit other");
+    desk.sh(&line).exited(1);
+    desk
+}
+
+/// The title of the task that this one waits for.
+fn waits_for(desk: &Desk, id: &str) -> serde_json::Value {
+    let waiting = desk.json(&["task", "show", id])["task"]["depends_on"].clone();
+    let on = waiting[0].as_str().expect("an id").to_owned();
+    assert_eq!(waiting, json!([on]));
+    desk.json(&["task", "show", &on])["task"]["title"].clone()
+}
+
+#[test]
+fn what_waits_for_a_task_waits_for_it_once_git_has_forgotten_the_versions() {
+    for style in ["merge", "diff3", "zdiff3"] {
+        for is_committed in [true, false] {
+            let desk = one_id_twice(style);
+            desk.git(&["add", "-A"]);
+            if is_committed {
+                desk.git(&["commit", "-qm", "markers by mistake"]);
+            }
+            let ran = desk.ralph(&["queue", "resolve"]);
+            let told = &ran.success().stderr;
+            assert!(told.contains("RQ-0006 of one side is RQ-0007 now."), "{ran}");
+            // An old git cannot tell what it made of the commits.
+            if !desk.sh("git merge-file -h 2>&1").stdout.contains("object-id") {
+                assert!(told.contains("may mean"), "{style} {ran}");
+                continue;
+            }
+            assert!(!told.contains("may mean"), "{style} {ran}");
+            assert_eq!(waits_for(&desk, "RQ-0002"), "theirs", "{style} {is_committed}");
+            assert_eq!(waits_for(&desk, "RQ-0004"), "ours", "{style} {is_committed}");
+        }
+    }
+}
+
+#[test]
+fn what_may_wait_for_either_of_two_tasks_is_told_where_the_file_was_edited_since() {
+    for style in ["merge", "diff3", "zdiff3"] {
+        let desk = one_id_twice(style);
+        let marked = desk.read(".ralph/queue.jsonc");
+        desk.write(".ralph/queue.jsonc", marked.replace("\"one\"", "\"by hand\""));
+        desk.commit_all("markers by mistake");
+        let told = |line: &str| {
+            format!(
+                "warning: {line}: depends_on names RQ-0007 now, and may mean RQ-0006 (\"theirs\") or RQ-0007 (\"ours\")"
+            )
+        };
+        let foreseen = desk.json(&["queue", "resolve", "--dry-run"]);
+        for args in [&["queue", "resolve", "--dry-run"][..], &["queue", "resolve"]] {
+            let ran = desk.ralph(args);
+            for id in ["RQ-0002", "RQ-0004"] {
+                assert!(ran.success().stderr.contains(&told(id)), "{style} {ran}");
+            }
+        }
+        let unsure = foreseen["files"][0]["unsure"][0].clone();
+        assert_eq!(
+            unsure,
+            json!({
+                "task": "RQ-0002",
+                "field": "depends_on",
+                "names": ["RQ-0007"],
+                "may_mean": ["RQ-0006", "RQ-0007"],
+            })
+        );
+        assert_eq!(title(&desk), "by hand");
+        desk.ralph(&["queue", "validate"]).success();
+    }
+}
+
+#[test]
+fn a_version_that_cannot_be_read_is_put_right_between_the_markers_or_as_a_whole() {
+    for is_whole in [false, true] {
+        let desk = Desk::bare();
+        desk.ralph(&["init"]).success();
+        desk.add("one", &[]);
+        desk.add("two", &[]);
+        desk.begin_theirs();
+        desk.ralph(&["task", "edit", "title", "uno", "RQ-0001"]).success();
+        desk.begin_ours();
+        desk.ralph(&["task", "edit", "title", "eins", "RQ-0001"]).success();
+        let queue = desk.read(".ralph/queue.jsonc");
+        let [right, wrong] = ["\"two\", // mine", "\"two\" // mine,"];
+        desk.write(".ralph/queue.jsonc", queue.replace("\"two\",", wrong));
+        desk.commit_all("ours");
+        assert_eq!(merge(&desk), Some(1));
+        let marked = desk.read(".ralph/queue.jsonc");
+        let line = marked.lines().position(|line| line.ends_with(wrong)).expect("a line") + 1;
+        let error = desk.error(&["queue", "resolve"], 3);
+        let message = error["message"].as_str().expect("text");
+        assert!(message.contains(&format!("at line {line}, ")), "{error}");
+        let hint = error["hint"].as_str().expect("text");
+        if is_whole {
+            let add = hint.split('`').find(|part| part.starts_with("git add ")).expect("a hint");
+            let show = hint.split('`').find(|part| part.starts_with("git show ")).expect("a hint");
+            desk.sh(&format!("{show} > .ralph/queue.jsonc")).success();
+            let queue = desk.read(".ralph/queue.jsonc");
+            desk.write(".ralph/queue.jsonc", queue.replace(wrong, right));
+            desk.sh(add).success();
+            assert_eq!(desk.ralph(&["queue", "resolve"]).success().stderr, NOTHING);
+            continue;
+        }
+        desk.write(".ralph/queue.jsonc", marked.replace(wrong, right));
+        // What is in conflict stays so until it is settled.
+        for _ in 0..2 {
+            let ran = desk.ralph(&["queue", "resolve"]);
+            assert!(ran.exited(1).stderr.contains("RQ-0001: title"), "{ran}");
+        }
+        desk.ralph(&["queue", "resolve", "--take", "theirs"]).success();
+        assert_eq!(title(&desk), "uno");
+        assert!(desk.read(".ralph/queue.jsonc").contains(right));
+    }
+}
+
 #[test]
 fn a_check_tells_what_was_lost() {
     let desk = branched(&[]);

@@ -114,6 +114,27 @@ fn commits_and_their_relations() {
 }
 
 #[test]
+fn what_git_makes_of_three_versions() {
+    let sandbox = Sandbox::new();
+    let user = sandbox.repo("user");
+    user.write("f", "a\nb\nc\n").commit("base");
+    user.git(["branch", "side"]);
+    user.write("f", "x\nb\nc\n").commit("ours");
+    user.git(["switch", "--quiet", "side"]);
+    user.write("f", "y\nb\nc\n").commit("theirs");
+    let repo = open(&sandbox, user.dir());
+    let made = repo.merges_of(["main", "main^", "side"], "f".as_ref()).unwrap();
+    // None where git is older than 2.43.
+    for text in made {
+        let text = String::from_utf8(text).unwrap();
+        assert!(text.starts_with("<<<<<<< ") && text.contains("\nx\n"), "{text}");
+        assert!(text.contains("\n=======\ny\n>>>>>>> ") && text.ends_with("\nb\nc\n"), "{text}");
+    }
+    assert!(repo.merges_of(["main", "main^", "nowhere"], "f".as_ref()).unwrap().is_empty());
+    assert!(repo.merges_of(["main", "main^", "side"], "missing".as_ref()).unwrap().is_empty());
+}
+
+#[test]
 fn files_of_commits() {
     let sandbox = Sandbox::new();
     let user = sandbox.repo("user");

@@ -119,6 +119,24 @@ pub enum ParseError {
     },
 }
 
+impl ParseError {
+    /// The same of a text of which that one is a part, given its lines there.
+    pub(crate) fn within(mut self, line_there: impl Fn(usize) -> usize) -> Self {
+        match &mut self {
+            Self::NotUtf8 { line, .. }
+            | Self::ConflictMarkers { line }
+            | Self::Syntax { line, .. } => *line = line_there(*line),
+            Self::Shape { problems } => {
+                for problem in problems {
+                    problem.line = line_there(problem.line);
+                }
+            }
+            Self::Empty | Self::Newer(_) => {}
+        }
+        self
+    }
+}
+
 fn first_and_count(problems: &[Problem]) -> String {
     let Some(first) = problems.first() else { return "the file has the wrong shape".to_owned() };
     let more = match problems.len() {

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use ralph_config::Overrides;
-use ralph_queue::conflict::{self, Loss, Sides};
+use ralph_queue::conflict::{self, Loss, Sides, Unsure};
 use ralph_queue::document::Reading;
 use ralph_queue::merge::{Conflict, Merged, Settled};
 use ralph_queue::settle::{Merges, Undecided};
@@ -45,7 +45,9 @@ fn drive(context: &Context, args: &MergeDriverArgs) -> Result<Exit, CliError> {
             let pair = DoneFiles::of(context, args, &theirs);
             let settled = pair.as_ref().map(|pair| pair.settle(&mut merged)).unwrap_or_default();
             if context.ui.wants_json() {
-                context.ui.print_json(&MergeReport::of([(name, &merged)].into_iter()))?;
+                context.ui.print_json(&MergeReport::of(
+                    [MergedFile::of(name, &merged, &[])].into_iter(),
+                ))?;
             }
             tell_renumbered(context, &merged.renumbered);
             tell_reopened(context, &settled.reopened);
@@ -264,19 +266,26 @@ pub(super) struct MergedFile<'a> {
     path: &'a Path,
     conflicts: &'a [Conflict],
     renumbered: &'a [(TaskId, TaskId)],
+    /// References that may mean another task than the one that they name now.
+    #[serde(skip_serializing_if = "<[Unsure]>::is_empty")]
+    unsure: &'a [Unsure],
+}
+
+impl<'a> MergedFile<'a> {
+    /// A file that was merged by task.
+    pub(super) fn of(path: &'a Path, merged: &'a Merged, unsure: &'a [Unsure]) -> Self {
+        let Merged { conflicts, renumbered, .. } = merged;
+        Self { path, conflicts, renumbered, unsure }
+    }
 }
 
 impl<'a> MergeReport<'a> {
-    /// Of files that were merged by task.
-    pub(super) fn of(merged: impl Iterator<Item = (&'a Path, &'a Merged)>) -> Self {
-        let file = |(path, Merged { conflicts, renumbered, .. }): (&'a Path, &'a Merged)| {
-            MergedFile { path, conflicts, renumbered }
-        };
+    pub(super) fn of(files: impl Iterator<Item = MergedFile<'a>>) -> Self {
         Self {
             schema: Schema::v1("queue-merge"),
             rev: None,
             dry_run: false,
-            files: merged.map(file).collect(),
+            files: files.collect(),
             taken: &[],
             unsettled: &[],
             diff: "",

@@ -231,12 +231,13 @@ pub(super) fn settled_of(files: &[InGit], merges: &Merges, queue: &Queue) -> Set
 impl InGit {
     /// What the merge could not decide.
     fn undecided(&self, memory: Option<&Merge>) -> Vec<Undecided> {
-        let undecided = match &self.sides {
-            // Versions that no merge can read were put together by hand.
-            Some(sides) => conflict::resolve(sides).map(|merged| merged.undecided()).ok(),
-            None => memory.map(|memory| memory.undecided.clone()),
-        };
-        undecided.unwrap_or_default()
+        let merged = self.sides.as_ref().and_then(|sides| conflict::resolve(sides).ok());
+        match merged {
+            Some(merged) => merged.undecided(),
+            // Without versions that a merge can read, what was between markers was merged, or the
+            // file was put together by hand.
+            None => memory.map(|memory| memory.undecided.clone()).unwrap_or_default(),
+        }
     }
 
     /// The task that one side removed since it finished it, if the place is about one: what the

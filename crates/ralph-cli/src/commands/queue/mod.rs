@@ -13,6 +13,7 @@ mod search;
 mod stats;
 mod tidy;
 mod unlock;
+mod unmarked;
 
 use ralph_loop::layout::Layout;
 use ralph_loop::{ending, living};

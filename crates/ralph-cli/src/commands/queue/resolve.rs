@@ -2,24 +2,24 @@
 
 use std::path::Path;
 
-use ralph_queue::conflict;
 use ralph_queue::mend::Mended;
-use ralph_queue::merge::{Conflict, Merged, Settled};
+use ralph_queue::merge::{Conflict, Settled};
 use ralph_queue::settle::{Merges, Take, Undecided};
 use ralph_queue::{Document, Place, Problem, Queue, Severity, Terms, UpdateError};
 use ralph_state::TaskId;
-use ralph_state::file::{Durability, FileLock, replace};
+use ralph_state::file::FileLock;
 
 use super::branch::{
-    LISTED, MergeReport, Names, subject, tell_conflicts, tell_renumbered, tell_reopened,
+    LISTED, MergeReport, MergedFile, Names, subject, tell_conflicts, tell_reopened,
 };
 use super::merges::{self, InGit, Taken, Unsettled};
+use super::unmarked::{self, Unmarked};
 use crate::args::{ResolveArgs, Side};
 use crate::commands::edited::{Mode, colored, diff_of};
 use crate::commands::input;
 use crate::context::Context;
 use crate::error::{CliError, ErrorKind, Exit, problem_line};
-use crate::project::{Project, RALPH_DIR};
+use crate::project::Project;
 use crate::render::{counted, pathspec};
 use crate::ui::{BOLD, Text};
 
@@ -74,7 +74,7 @@ impl<'f> Plan<'f> {
         files: &'f [InGit],
     ) -> Result<Self, CliError> {
         let terms = context.terms();
-        let unmarked = unmarked(project, files)?;
+        let unmarked = unmarked::merged(context, project, files)?;
         let mut memory = merges::memory(project)?;
         for file in &unmarked {
             file.remember(&mut memory);
@@ -120,8 +120,15 @@ impl<'f> Plan<'f> {
         Ok(Self { unmarked, before, settled, mended, choice, after, left })
     }
 
-    fn files(&self) -> impl Iterator<Item = (&Path, &Merged)> {
-        self.unmarked.iter().map(|file| (file.in_git.name.as_path(), &file.merged))
+    fn files(&self) -> impl Iterator<Item = MergedFile<'_>> {
+        self.unmarked.iter().map(Unmarked::report)
+    }
+
+    /// Says what came of the files with conflict markers.
+    fn tell_unmarked(&self, context: &Context) {
+        for file in &self.unmarked {
+            file.tell(context);
+        }
     }
 
     /// Says what would be done.
@@ -140,9 +147,7 @@ impl<'f> Plan<'f> {
         } else if !diff.is_empty() {
             context.ui.print_as_it_is(colored(&diff))?;
         }
-        for (_, merged) in self.files() {
-            tell_renumbered(context, &merged.renumbered);
-        }
+        self.tell_unmarked(context);
         let Mended { parted, healed, .. } = self.mended.clone().unwrap_or_default();
         for (old, new) in parted {
             context.ui.say(Text::new().style(BOLD, old).plain(format_args!(
@@ -186,9 +191,7 @@ impl<'f> Plan<'f> {
         project: &Project,
         args: &ResolveArgs,
     ) -> Result<Exit, CliError> {
-        for (_, merged) in self.files() {
-            tell_renumbered(context, &merged.renumbered);
-        }
+        self.tell_unmarked(context);
         let mut terms = context.terms();
         if self.mended.is_some() {
             let rev = project.mend(context, &self.settled)?;
@@ -397,73 +400,6 @@ impl Choice {
         };
         self.places.iter().map(taken).collect()
     }
-}
-
-/// A file that holds conflict markers, and what is made of it.
-struct Unmarked<'f> {
-    in_git: &'f InGit,
-    text: String,
-    merged: Merged,
-}
-
-/// Merges the files that hold conflict markers.
-fn unmarked<'f>(project: &Project, files: &'f [InGit]) -> Result<Vec<Unmarked<'f>>, CliError> {
-    let mut unmarked = Vec::new();
-    for in_git in files {
-        let path = project.files.path(in_git.place);
-        let text = match input::read(Some(path), input::TASKS_LIMIT) {
-            Ok(text) => text,
-            Err(_) if !path.exists() => continue,
-            Err(error) => return Err(error.at(path)),
-        };
-        let Some(between) = conflict::sides(&text) else { continue };
-        let merged = conflict::resolve(in_git.sides.as_ref().unwrap_or(&between))
-            .map_err(|error| CliError::from(error).context("cannot resolve").at(path))?;
-        unmarked.push(Unmarked { in_git, text, merged });
-    }
-    Ok(unmarked)
-}
-
-impl Unmarked<'_> {
-    fn write(&self, context: &Context, project: &Project) -> Result<(), CliError> {
-        let path = project.files.path(self.in_git.place);
-        keep_marked(context, project, path, &self.text)?;
-        // Before the markers go, which else may be all that has the other side.
-        let noted = merges::store(project).update(|memory| {
-            self.remember(memory);
-            Ok::<_, CliError>(())
-        })?;
-        context.ui.saved(noted.saved);
-        context.ui.saved(replace(path, self.merged.text.as_bytes(), Durability::Full)?);
-        if let Some(marks) = &project.files.id_marks {
-            let (holder, wait) = (&project.files.holder, project.files.lock_wait);
-            ralph_queue::ids::remember(marks, holder, wait, self.merged.ids.iter())?;
-        }
-        Ok(())
-    }
-
-    fn remember(&self, memory: &mut Merges) {
-        let InGit { name, merge, sides, .. } = self.in_git;
-        let undecided = if sides.is_some() { Vec::new() } else { self.merged.undecided() };
-        memory.remember(&name.to_string_lossy(), merge, undecided);
-    }
-}
-
-/// Keeps a file with its markers: git's versions, if there are any, do not have what was edited
-/// there since.
-fn keep_marked(
-    context: &Context,
-    project: &Project,
-    path: &Path,
-    text: &str,
-) -> Result<(), CliError> {
-    let Some(name) = path.file_name() else { return Ok(()) };
-    let copy = project.root.join(RALPH_DIR).join("cache").join(name).with_extension("marked");
-    context.ui.saved(replace(&copy, text.as_bytes(), Durability::Full)?);
-    context
-        .ui
-        .say(format!("The file with its conflict markers is kept as {}.", project.shown(&copy)));
-    Ok(())
 }
 
 fn tell_taken(context: &Context, mode: Mode, taken: &[Taken]) {
