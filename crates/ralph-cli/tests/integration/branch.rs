@@ -22,6 +22,13 @@ impl Desk {
         self.commit_all("theirs");
         self.git(&["switch", "-q", "main"]);
     }
+
+    /// Gives ids as on another machine, which knows of none that were given here.
+    fn forget_ids(&self) {
+        for name in [".git/ralph/ids.json", ".ralph/cache/queue-journal.jsonl"] {
+            fs_err::remove_file(self.path(name)).expect("it is there");
+        }
+    }
 }
 
 /// Two branches that each added a task and changed the first: `main`, checked
@@ -172,8 +179,7 @@ fn one_id_twice(style: &str) -> Desk {
     desk.add("theirs", &[]);
     desk.ralph(&["task", "edit", "depends_on", "RQ-0006", "RQ-0002"]).success();
     desk.begin_ours();
-    // As on another machine.
-    fs_err::remove_file(desk.path(".git/ralph/ids.json")).expect("it is there");
+    desk.forget_ids();
     desk.add("ours", &[]);
     desk.ralph(&["task", "edit", "depends_on", "RQ-0006", "RQ-0004"]).success();
     desk.commit_all("ours");
@@ -387,8 +393,7 @@ fn in_disorder(init: &[&str]) -> Desk {
     desk.ralph(&["task", "done", "RQ-0005"]).success();
     desk.ralph(&["queue", "archive"]).success();
     desk.begin_ours();
-    // As on another machine.
-    fs_err::remove_file(desk.path(".git/ralph/ids.json")).expect("it is there");
+    desk.forget_ids();
     desk.ralph(&["task", "edit", "title", "ours", "RQ-0002"]).success();
     desk.ralph(&["task", "edit", "tags", "mine", "RQ-0001"]).success();
     desk.ralph(&["task", "status", "todo", "RQ-0004"]).success();
@@ -611,8 +616,7 @@ fn what_one_branch_finished_into_the_done_file_is_not_done_again() {
     desk.add("theirs", &[]);
     desk.ralph(&["task", "done", "RQ-0003"]).success();
     desk.begin_ours();
-    // As on another machine.
-    fs_err::remove_file(desk.path(".git/ralph/ids.json")).expect("it is there");
+    desk.forget_ids();
     desk.ralph(&["task", "edit", "tags", "mine", "RQ-0001"]).success();
     desk.add("ours", &[]);
     desk.commit_all("ours");
@@ -932,7 +936,7 @@ fn an_id_that_a_merge_gave_is_given_by_no_other_work_tree() {
     desk.git(&["switch", "-qc", "other"]);
     desk.add("theirs", &[]);
     desk.begin_ours();
-    fs_err::remove_file(desk.path(".git/ralph/ids.json")).expect("it is there");
+    desk.forget_ids();
     desk.add("ours", &[]);
     desk.commit_all("ours");
     assert_eq!(merge(&desk), Some(0));
