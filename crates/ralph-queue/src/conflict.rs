@@ -118,7 +118,8 @@ pub fn marked(ours: &str, theirs: &str) -> String {
 /// and a task that one side lacks was added by the other.
 pub fn resolve(sides: &Sides) -> Result<Merged, MergeError> {
     if let Some(base) = &sides.base {
-        return three_way(base, &sides.ours, &sides.theirs);
+        let merged = three_way(base, &sides.ours, &sides.theirs)?;
+        return Ok(merged.with_ends(&sides.ours, &sides.theirs)?);
     }
     let parse = |text: &str, side| {
         Document::parse(text).map_err(|source| MergeError::Parse { side, place: None, source })
@@ -126,7 +127,8 @@ pub fn resolve(sides: &Sides) -> Result<Merged, MergeError> {
     let (ours, theirs) = (parse(&sides.ours, "ours")?, parse(&sides.theirs, "theirs")?);
     let ours = without_doubles(ours, "ours", &theirs)?;
     let theirs = without_doubles(theirs, "theirs", &ours)?;
-    three_way(&common(&ours, &theirs), ours.text(), theirs.text())
+    let merged = three_way(&common(&ours, &theirs), ours.text(), theirs.text())?;
+    Ok(merged.with_ends(ours.text(), theirs.text())?)
 }
 
 /// [`resolve`] of the [`sides`] of a text with conflict markers. A base that cannot be read is left

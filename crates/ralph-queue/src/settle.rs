@@ -14,7 +14,7 @@ use ralph_state::{TaskId, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::delta::Touched;
-use crate::document::{Document, Draft};
+use crate::document::{Document, Draft, SpliceError};
 use crate::edit::{Edit, EditError, Spliced};
 use crate::files::{Edited, Previewed, Proposal, QueueFiles, Terms, UpdateError};
 use crate::mend::Whole;
@@ -79,6 +79,39 @@ impl Merged {
             Undecided { conflict: conflict.clone(), left }
         };
         self.conflicts.iter().map(undecided).collect()
+    }
+
+    /// Gives tasks that have ended by the status that stands of a conflict the time of that end: the
+    /// other side, which opened them again, removed it.
+    pub(crate) fn with_ends(mut self, ours: &str, theirs: &str) -> Result<Self, SpliceError> {
+        let is_of_status = |conflict: &&Conflict| conflict.field.as_deref() == Some("status");
+        let conflicts: Vec<&Conflict> = self.conflicts.iter().filter(is_of_status).collect();
+        if conflicts.is_empty() {
+            return Ok(self);
+        }
+        // All of them were read before.
+        let [Ok(merged), Ok(ours), Ok(theirs)] = [&self.text, ours, theirs].map(Document::parse)
+        else {
+            return Ok(self);
+        };
+        let mut draft = merged.draft();
+        for id in conflicts.into_iter().filter_map(|conflict| conflict.task.as_ref()) {
+            let Some(at) = draft.position(id.as_str()) else { continue };
+            let Task { status, completed_at, .. } = draft.task(at);
+            if !status.is_terminal() || completed_at.is_some() {
+                continue;
+            }
+            let sides = [&ours, &theirs].map(Document::draft);
+            let ends = sides.iter().filter_map(|side| Some(side.task(side.position(id.as_str())?)));
+            let mut ends = ends.filter(|task| task.status == *status);
+            if let Some(end) = ends.find_map(|task| task.completed_at.clone()) {
+                draft.task_mut(at).completed_at = Some(end);
+            }
+        }
+        if let Some(ended) = draft.splice()? {
+            ended.text().clone_into(&mut self.text);
+        }
+        Ok(self)
     }
 }
 
@@ -618,6 +651,21 @@ mod tests {
         let merged = three_way(base, &side("rejected"), &side("done")).unwrap();
         let rejected = task(&take(&merged.text, &merged.undecided(), Take::Ours).unwrap());
         assert_eq!(rejected.completed_at, Some(now().to_string()));
+    }
+
+    #[test]
+    fn an_end_that_stands_has_its_time_though_the_other_side_opened_the_task_again() {
+        let end = r#"done","completed_at":"2026-04-21T12:00:00Z"#;
+        let side = |status: &str| {
+            format!(r#"{{"version":1,"tasks":[{{"id":"RQ-1","title":"x","status":"{status}"}}]}}"#)
+        };
+        let (rejected, doing) = (side(&end.replace("done", "rejected")), side("doing"));
+        for (ours, theirs) in [(&rejected, &doing), (&doing, &rejected)] {
+            let merged = crate::conflict::drive(&side(end), ours, theirs).unwrap();
+            let task = Document::parse(merged.text).unwrap().tasks()[0].clone();
+            assert_eq!(task.status, Status::Rejected);
+            assert_eq!(task.completed_at.as_deref(), Some("2026-04-21T12:00:00Z"));
+        }
     }
 
     #[test]
