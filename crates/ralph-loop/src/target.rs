@@ -2,10 +2,16 @@
 
 use std::path::Path;
 
-use ralph_git::{FastForward, GitError, Head, OpenError, Push, Sha, UpdateRef, Workspace};
+use ralph_config::QueueConfig;
+use ralph_git::{
+    FastForward, GitError, Head, NotRemovable, OpenError, Push, Sha, UpdateRef, Workspace,
+};
+use ralph_state::WorkerRecord;
 
+use crate::books::Books;
 use crate::checkout::{self, CheckoutError};
 use crate::event::Event;
+use crate::layout;
 use crate::project::Project;
 use crate::worker::chain;
 
@@ -83,20 +89,38 @@ pub fn open_workspace(project: &Project, path: &Path) -> Result<Option<Workspace
     Ok(Some(workspace))
 }
 
-/// Removes a workspace whose work has landed, if nothing in it would be lost.
+/// Removes the workspace of `record`, whose work has landed, if nothing in it would be lost.
 ///
 /// # Errors
 /// When git cannot be asked; a workspace that may not go stays, and that is told.
-pub fn discard(project: &Project, workspace: Workspace, branch: &str) -> Result<(), GitError> {
+pub fn discard(
+    project: &Project,
+    workspace: Workspace,
+    branch: &str,
+    record: &WorkerRecord,
+) -> Result<(), GitError> {
     let local = format!("refs/heads/{branch}");
     let remote = format!("refs/remotes/{REMOTE}/{branch}");
     let kept = [local.as_str(), remote.as_str()];
-    let proof = match workspace.check_removable(&project.repo, &kept)? {
+    let mut checked = workspace.check_removable(&project.repo, &kept)?;
+    if checked.is_err()
+        && let Some(landed) = record.landed_commit.as_deref().and_then(|sha| sha.parse().ok())
+        && has_only(&workspace, &project.config.queue, record, &landed)?
+    {
+        workspace.reset_clean(&landed)?;
+        checked = workspace.check_removable(&project.repo, &kept)?;
+    }
+    let proof = match checked {
         Ok(proof) => proof,
         Err(left) => {
+            let place = workspace.root().display();
+            let look = match &left {
+                NotRemovable::Unreachable { .. } => "log --branches --tags --not --remotes",
+                _ => "status",
+            };
             project.tell(Event::Note(format!(
-                "the workspace `{}` stays: it holds more than what landed",
-                workspace.root().display()
+                "the workspace `{place}` stays: it holds more than what landed; \
+                 `git -C {place} {look}` shows it, `rm -r {place}` removes it"
             )));
             tracing::info!(?left, "workspace kept");
             return Ok(());
@@ -106,6 +130,33 @@ pub fn discard(project: &Project, workspace: Workspace, branch: &str) -> Result<
         tracing::warn!(error = &error as &dyn std::error::Error, "a workspace is left behind");
     }
     Ok(())
+}
+
+/// Whether a workspace has nothing but what landed, as its worker left it when it died before it
+/// could tidy up: the queue is edited but not committed there, and its commit is the one that the
+/// landing was made from.
+fn has_only(
+    workspace: &Workspace,
+    config: &QueueConfig,
+    record: &WorkerRecord,
+    landed: &Sha,
+) -> Result<bool, GitError> {
+    if workspace.resolve(landed.as_str())?.is_none() {
+        return Ok(false);
+    }
+    let books = Books::at(workspace, config, landed)?.paths();
+    let is_landed = |tree: &Sha| -> Result<bool, GitError> {
+        let changed = workspace.changed_paths(tree, landed)?;
+        Ok(changed.iter().all(|path| layout::is_runtime(path) || books.contains(path)))
+    };
+    for name in ["HEAD".to_owned(), format!("refs/heads/{}", workspace.branch())] {
+        let Some(commit) = workspace.resolve(&name)? else { continue };
+        let is_work = record.work_commit.as_deref() == Some(commit.as_str());
+        if !is_work && !is_landed(&commit)? {
+            return Ok(false);
+        }
+    }
+    is_landed(&workspace.work_tree_hash(&layout::runtime_paths(workspace.root()))?)
 }
 
 fn list(files: &[std::path::PathBuf]) -> String {

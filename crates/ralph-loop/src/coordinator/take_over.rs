@@ -173,7 +173,7 @@ impl Coordinator<'_> {
             if let Ok(Some(workspace)) =
                 target::open_workspace(self.project, &record.workspace_path)
             {
-                target::discard(self.project, workspace, &self.ground.branch)?;
+                target::discard(self.project, workspace, &self.ground.branch, record)?;
             }
         }
         Ok(())

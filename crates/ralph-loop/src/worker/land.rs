@@ -747,7 +747,7 @@ impl Worker<'_> {
         if let Some(commit) = commit {
             workspace.reset_clean(commit)?;
         }
-        target::discard(self.project, workspace, &self.branch)?;
+        target::discard(self.project, workspace, &self.branch, &record)?;
         Ok(WorkerEnd::Landed)
     }
 

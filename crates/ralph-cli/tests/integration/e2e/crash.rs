@@ -1,5 +1,9 @@
 //! Every process is killed at every recorded step; every task lands once.
 
+use std::path::PathBuf;
+
+use ralph_testkit::Ran;
+
 use super::{Books, Remote, Scene};
 
 /// What a worker records, in the order it does.
@@ -58,6 +62,47 @@ fn coordinator_and_worker_are_killed_and_the_agent_lives_on() {
 #[test]
 fn coordinator_worker_and_agent_are_killed() {
     each_step("parent\nagents\nself\n", Remote::Bare, Books::Ignored);
+}
+
+/// A worker whose push arrived dies before it knows; `more` is what its workspace has besides then.
+fn dies_before_the_answer(more: Option<&str>) -> (Scene, Ran) {
+    let scene = Scene::new(Remote::Bare, Books::Tracked);
+    // With a gate the workspace is tidied up before it runs.
+    let config = scene.dir.join(".ralph/config.jsonc");
+    let text = fs_err::read_to_string(&config).expect("a configuration");
+    scene.sandbox.write(&config, text.replace("\"enabled\": true", "\"enabled\": false"));
+    scene.ralph(&["config", "trust", "init"]).success();
+    scene.tasks(1);
+    scene.killed_at("worker.push_intended", "parent\nself\n", &["run", "loop", "--parallel", "1"]);
+    let record = scene.records().remove(0);
+    let text = |field: &str| record[field].as_str().expect("it is recorded").to_owned();
+    let (workspace, landing) = (PathBuf::from(text("workspace_path")), text("landing_commit"));
+    scene.sandbox.git(&workspace, ["push", "--quiet", "origin", &format!("{landing}:main")]);
+    if let Some(more) = more {
+        scene.sandbox.write(workspace.join(more), "not landed");
+    }
+    let ran = scene.ralph(&["run", "loop", "--parallel", "1"]);
+    ran.success();
+    (scene, ran)
+}
+
+#[test]
+fn a_workspace_with_nothing_but_what_landed_goes() {
+    let (scene, ran) = dies_before_the_answer(None);
+    assert!(!ran.stderr.contains("holds more"), "{ran}");
+    scene.all_landed(1);
+}
+
+#[test]
+fn a_workspace_with_more_stays_and_the_run_says_how_to_look_at_it() {
+    let (scene, ran) = dies_before_the_answer(Some("more.txt"));
+    let workspace = scene.sandbox.path(".workspaces/project/parallel/RQ-0001");
+    let place = workspace.display();
+    assert!(ran.stderr.contains("holds more than what landed"), "{ran}");
+    assert!(ran.stderr.contains(&format!("`git -C {place} status` shows it")), "{ran}");
+    assert!(ran.stderr.contains(&format!("`rm -r {place}` removes it")), "{ran}");
+    assert!(workspace.join("more.txt").exists(), "{ran}");
+    assert_eq!(scene.landed().len(), 1);
 }
 
 /// The two steps that only a conflict and a red gate bring about.
