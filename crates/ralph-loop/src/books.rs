@@ -239,6 +239,29 @@ pub fn under_own_id(
         .map_err(|source| BooksError::Edit { path: queue.clone(), source })
 }
 
+/// The queue file of the commit `at` with `task`, which it does not have: what the agent that works
+/// on it is shown. `None`: the commit has a task of that id, or no queue that can be read.
+///
+/// # Errors
+/// When git cannot read the commit.
+pub fn shown(
+    repo: &Repo,
+    books: &Books,
+    at: &Sha,
+    task: &Task,
+    now: Timestamp,
+) -> Result<Option<String>, GitError> {
+    let Books::Tracked { queue, done } = books else { return Ok(None) };
+    let text = |path: &Path| -> Result<Option<String>, GitError> {
+        let bytes = repo.read_blob(at.as_str(), path)?;
+        Ok(bytes.and_then(|bytes| String::from_utf8(bytes).ok()))
+    };
+    let (Some(queue), done) = (text(queue)?, text(done)?) else { return Ok(None) };
+    let texts = Texts { queue: &queue, done: done.as_deref() };
+    // Landing has the word on files that cannot be read.
+    Ok(landing::with_task(texts, task, now).ok().flatten())
+}
+
 fn blob(repo: &Repo, at: &Sha, path: &Path) -> Result<Option<String>, BooksError> {
     let Some(bytes) = repo.read_blob(at.as_str(), path)? else { return Ok(None) };
     match String::from_utf8(bytes) {
@@ -248,7 +271,7 @@ fn blob(repo: &Repo, at: &Sha, path: &Path) -> Result<Option<String>, BooksError
 }
 
 /// Not a durable write: the commit made from it is what lasts.
-fn write(path: &Path, text: &str) -> std::io::Result<()> {
+pub(crate) fn write(path: &Path, text: &str) -> std::io::Result<()> {
     if let Some(parent) = path.parent() {
         fs_err::create_dir_all(parent)?;
     }

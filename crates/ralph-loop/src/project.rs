@@ -245,6 +245,12 @@ impl Project {
         BookRules { finish: self.finish_mode(), ids: self.queue.rules.ids.clone() }
     }
 
+    /// The highest number of a task in the checkout; 0 while its queue cannot be read.
+    pub(crate) fn highest_number(&self) -> u64 {
+        let ids = &self.queue.rules.ids;
+        self.queue.load().map_or(0, |queue| queue.highest_number(ids))
+    }
+
     /// Finishes `task` in the queue of the checkout, as far as what landed does
     /// not do that.
     ///

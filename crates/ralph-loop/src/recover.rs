@@ -162,6 +162,7 @@ pub fn start_over(record: &mut WorkerRecord) {
     record.agent = None;
     record.extra.remove(worker::FOLLOW_UPS);
     record.extra.remove(worker::NOTES);
+    record.extra.remove(own::LANDS_AS);
     own::remember(record, None);
 }
 

@@ -7,20 +7,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ralph_state::file::{self, Durability, FileLock, Holder, LockError, ReplaceError, Saved};
-use ralph_state::{SaveError, Timestamp};
+use ralph_state::{SaveError, TaskId, Timestamp};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::delta::{Touched, fingerprint};
 use crate::document::{Document, ParseError, Reading, SpliceError, decode};
 use crate::edit::{Edit, Spliced};
-use crate::ids::HeldMarks;
+use crate::ids::{self, HeldMarks, ReserveError};
 use crate::journal::{
     Answered, Entry, JournalWriteError, Operation, Origin, Request, Tail, Undone,
 };
 use crate::mend::{Mended, Whole};
 use crate::queue::{Place, Queue};
 use crate::saves;
+use crate::task::Task;
 use crate::validate::{self, Bar, Problem, Rules, Severity};
 
 /// Where a queue is on disk, and how it is edited.
@@ -480,6 +481,41 @@ impl QueueFiles {
         let Some(path) = &self.id_marks else { return Ok(0) };
         let mark = crate::ids::read_mark(path, &self.holder, &self.rules.ids)?;
         Ok(mark.unwrap_or_else(|| self.highest_of_journal()))
+    }
+
+    /// Lets nobody get the ids of `tasks` any more, which are to be added elsewhere. One of which
+    /// `is_taken` says so, by the id and the highest number given out so far, gets another id
+    /// first, and the others name it by that: nobody else has seen the one it had. `known` is a
+    /// number that was given out, whatever is remembered.
+    ///
+    /// A crash wastes ids rather than give one twice.
+    pub fn reserve(
+        &self,
+        tasks: &mut [Task],
+        known: u64,
+        is_taken: impl Fn(&TaskId, u64) -> bool,
+    ) -> Result<(), ReserveError> {
+        let marks = self.id_marks.as_ref();
+        let marks = marks.map(|path| HeldMarks::lock(path, &self.holder, self.lock_wait));
+        let mut marks = marks.transpose()?;
+        if let Some(marks) = &mut marks {
+            marks.suppose(&self.rules.ids, || self.highest_of_journal());
+        }
+        let mut ids = self.rules.ids.clone();
+        let high = marks.as_ref().map_or(0, |marks| marks.mark(&ids)).max(known);
+        ids.high_water = high.max(ids.high_water);
+        let wanted: Vec<&TaskId> = tasks.iter().map(|task| &task.id).collect();
+        let replaced = ids::replaced(&mut ids, &wanted, |id| is_taken(id, high))?;
+        if let Some(marks) = &mut marks {
+            marks.raise(&ids, ids.high_water)?;
+        }
+        for task in tasks {
+            if let Some(id) = replaced.get(&task.id) {
+                task.id = id.clone();
+            }
+            task.follow(&replaced);
+        }
+        Ok(())
     }
 
     pub(crate) fn transact<R: Serialize + DeserializeOwned, E>(

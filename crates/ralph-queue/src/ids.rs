@@ -117,6 +117,34 @@ pub fn remember<'a>(
     Ok(())
 }
 
+/// Why new tasks did not get their ids.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReserveError {
+    /// The record of used ids cannot be read or written.
+    #[error("cannot use the record of used ids")]
+    Marks(#[from] SaveError),
+    /// The configured prefix makes no id.
+    #[error("cannot make an id")]
+    Id(#[from] ralph_state::TaskIdError),
+}
+
+/// The new ids, by the old ones, of those of `wanted` that are taken. The highest number of all is
+/// remembered in `ids`.
+pub(crate) fn replaced(
+    ids: &mut IdRules,
+    wanted: &[&TaskId],
+    is_taken: impl Fn(&TaskId) -> bool,
+) -> Result<BTreeMap<TaskId, TaskId>, ralph_state::TaskIdError> {
+    ids.high_water = ids.highest(wanted.iter().copied());
+    let mut replaced = BTreeMap::new();
+    for old in wanted.iter().copied().filter(|id| is_taken(id)) {
+        ids.high_water += 1;
+        replaced.insert(old.clone(), ids.id(ids.high_water)?);
+    }
+    Ok(replaced)
+}
+
 /// The marks while nobody else gives out ids.
 #[derive(Debug)]
 pub(crate) struct HeldMarks {
@@ -162,5 +190,22 @@ impl HeldMarks {
             file::replace(&self.path, &bytes, Durability::Full)?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_taken_id_is_replaced_by_one_that_nobody_wants() {
+        let id = |text: &str| text.parse::<TaskId>().expect("an id");
+        let mut ids = IdRules { high_water: 4, ..IdRules::default() };
+        let wanted = [id("RQ-0004"), id("RQ-0005"), id("OTHER-1")];
+        let given = replaced(&mut ids, &wanted.each_ref(), |id| {
+            IdRules::default().number_of(id.as_str()).is_some_and(|number| number <= 4)
+        });
+        assert_eq!(given, Ok(BTreeMap::from([(id("RQ-0004"), id("RQ-0006"))])));
+        assert_eq!(ids.high_water, 6);
     }
 }

@@ -179,6 +179,21 @@ pub fn under_own_id(texts: Texts<'_>, task: &Task, ids: &IdRules) -> Result<Task
     Ok(own)
 }
 
+/// The queue file with `task` at its end; `None`: its id is taken.
+pub fn with_task(
+    texts: Texts<'_>,
+    task: &Task,
+    now: Timestamp,
+) -> Result<Option<String>, TextError> {
+    let queue = texts.read()?;
+    let mut edit = Edit::new(&queue, now);
+    if edit.find(task.id.as_str()).is_some() {
+        return Ok(None);
+    }
+    edit.add(task.clone(), &Position::Back)?;
+    Ok(edit.splice()?.queue.map(|document| document.text().to_owned()))
+}
+
 /// The tasks of `edited` whose ids `base` does not have, in order: what an agent added.
 pub fn new_tasks(base: &str, edited: &str) -> Result<Vec<Task>, ParseError> {
     let base = Document::parse(base)?;

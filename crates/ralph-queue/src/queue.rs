@@ -276,15 +276,19 @@ impl Queue {
         let mut found = self.places().filter(|(_, listed)| listed.id() == id);
         let read = |(place, listed): (Place, Listed<'q>)| (place, listed.task());
         let Some(first) = found.next() else {
-            let is_renamed = |(_, it): &(Place, Listed<'_>)| it.is_renamed();
-            let mut renamed = self.places().filter(is_renamed).map(read);
-            return renamed.find(|(_, task)| task.former_ids().any(|old| old == id));
+            return self.renamed().find(|(_, task)| task.former_ids().any(|old| old == id));
         };
         if first.1.status() != Status::Rejected {
             return Some(read(first));
         }
         let found = found.find(|(_, listed)| listed.status() != Status::Rejected);
         Some(read(found.unwrap_or(first)))
+    }
+
+    /// The tasks that had other ids before, and the files they are in.
+    pub fn renamed(&self) -> impl Iterator<Item = (Place, &Task)> {
+        let renamed = self.places().filter(|(_, listed)| listed.is_renamed());
+        renamed.map(|(place, listed)| (place, listed.task()))
     }
 
     /// Identifies the content of both files; a script compares it with what it read before.

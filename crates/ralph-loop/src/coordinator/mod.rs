@@ -214,6 +214,7 @@ pub fn run(project: &Project, workers: usize) -> Result<RunSummary, RunError> {
         looked_at_queue: None,
         absence: None,
         recorded_wait: None,
+        renamed: own::renamed(&queue),
         summary: RunSummary { place: WorkPlace::Workspaces, ..RunSummary::default() },
     };
     coordinator.run(&queue)
@@ -333,6 +334,8 @@ struct Coordinator<'a> {
     absence: Option<Absence>,
     /// The wait that the state file tells of.
     recorded_wait: Option<Wait>,
+    /// The ids that tasks have and had before, as far as the user knows.
+    renamed: BTreeSet<(TaskId, String)>,
     summary: RunSummary,
 }
 

@@ -7,7 +7,7 @@ use ralph_state::{ParallelStateFile, Timestamp, WorkerLifecycle, WorkerRecord, W
 
 use super::Coordinator;
 use crate::event::{Event, Outcome, TaskSummary};
-use crate::own::LANDED_AS;
+use crate::own::{self, LANDED_AS};
 use crate::recover;
 use crate::worker::{self, Held};
 
@@ -63,13 +63,31 @@ impl Coordinator<'_> {
                 }
                 let summary = summarise(record, title, self.began, self.project.now());
                 if let Some(id) = &summary.landed_as {
+                    if let Ok(id) = id.parse() {
+                        self.renamed.insert((id, record.task_id.clone()));
+                    }
                     self.project.tell(Event::Note(format!(
                         "{} landed as {id}: `{}` has another task with its id",
                         record.task_id, self.ground.branch
                     )));
                 }
+                self.tell_renamed();
                 self.seen.remove(&record.task_id);
                 self.summary.tasks.push(self.project.tell_finished(summary));
+            }
+        }
+    }
+
+    /// Tells which tasks of the checkout have another id than before: what landed may have given
+    /// theirs to others, and who was told an id means the task that had it.
+    fn tell_renamed(&mut self) {
+        let Ok(queue) = self.project.queue.load() else { return };
+        for (id, was) in own::renamed(&queue) {
+            let title = queue.find(id.as_str()).map_or("", |(_, task)| task.title.as_str());
+            if self.renamed.insert((id.clone(), was.clone())) {
+                self.project.tell(Event::Note(format!(
+                    "{was} is {id} now: another task has landed under its id ({title})"
+                )));
             }
         }
     }

@@ -31,6 +31,7 @@ pub(super) fn is_machines(error: &WorkerError) -> bool {
         | WorkerError::Queue(_)
         | WorkerError::Away(_)
         | WorkerError::QueueEdit(_)
+        | WorkerError::Ids(_)
         | WorkerError::Io(_)
         | WorkerError::Fetch(_)
         | WorkerError::Books(BooksError::Write(_))

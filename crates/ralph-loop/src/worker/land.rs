@@ -12,9 +12,9 @@ use ralph_agent::{Phase, Progress, TurnReport};
 use ralph_git::{ConflictFile, FetchError, GitError, Push, Rebase, Sha, Workspace};
 use ralph_queue::Task;
 use ralph_state::parallel::WorkerEvent;
-use ralph_state::{Amount, ParallelStateFile, WorkerRecord, WorkerStep};
+use ralph_state::{Amount, ParallelStateFile, TaskId, WorkerRecord, WorkerStep};
 
-use super::work::{Finished, follow_ups, notes};
+use super::work::{FOLLOW_UPS, Finished, follow_ups, follow_ups_text, notes};
 use super::{Held, Worker, WorkerEnd, WorkerError};
 use crate::allowance::{self, Answer, Asked, Refusal};
 use crate::away::Wait;
@@ -23,7 +23,7 @@ use crate::checkout::{self, Advanced};
 use crate::event::Event;
 use crate::gate::{self, GateFailure, Verdict};
 use crate::landing::{self, ATTEMPT_TRAILER, TASK_TRAILER};
-use crate::own::{self, LANDED_AS};
+use crate::own::{self, LANDED_AS, LANDS_AS};
 use crate::project::Project;
 use crate::prompt::{self, Brief, ConflictBrief};
 use crate::turn::{self, Failure, TurnPlace};
@@ -232,8 +232,54 @@ impl Worker<'_> {
         let found = here.as_ref().and_then(|here| own::find(record, here));
         let task = found.unwrap_or(&self.task);
         let mut ids = self.project.book_rules().ids;
-        ids.high_water = here.as_ref().map_or(ids.high_water, |here| here.highest_number(&ids));
+        let highest = here.as_ref().map_or(ids.high_water, |here| here.highest_number(&ids));
+        // What an earlier look set aside for it is nobody else's.
+        let record = self.claim.read()?;
+        let kept = record.extra.get(LANDS_AS).and_then(|id| id.as_str());
+        let number = kept.and_then(|id| ids.number_of(id));
+        ids.high_water = number.map_or(highest, |number| number.saturating_sub(1));
+        let own = books::under_own_id(workspace, &books, tip, task, &ids)?;
+        if own.id == task.id
+            || Some(own.id.as_str()) == kept
+            || books::task_at(workspace, &books, tip, &own.id)?.is_some()
+        {
+            return Ok(Some(own));
+        }
+        // The target does not have that number yet; somebody in the checkout may.
+        let free = ids.number_of(own.id.as_str()).unwrap_or(0);
+        let mut given = [task.clone()];
+        self.project.queue.reserve(&mut given, highest.max(free.saturating_sub(1)), |_, _| true)?;
+        let [Task { id: given, .. }] = given;
+        ids.high_water =
+            ids.number_of(given.as_str()).map_or(highest, |number| number.saturating_sub(1));
+        self.claim.update(|record| {
+            record.extra.set(LANDS_AS, given.as_str());
+        })?;
         Ok(Some(books::under_own_id(workspace, &books, tip, task, &ids)?))
+    }
+
+    /// The tasks that the agent added, under ids that the target does not have.
+    fn follow_ups(
+        &self,
+        workspace: &Workspace,
+        record: &WorkerRecord,
+        tip: &Sha,
+    ) -> Result<Vec<Task>, WorkerError> {
+        let mut tasks = follow_ups(record);
+        let target = books::queue_at(workspace, &self.project.config.queue, tip)?;
+        let (Some(target), false) = (target, tasks.is_empty()) else { return Ok(tasks) };
+        let is_taken =
+            |id: &TaskId| target.tasks().chain(target.done_tasks()).any(|task| task.id == *id);
+        if tasks.iter().any(|task| is_taken(&task.id)) {
+            let ids = &self.project.queue.rules.ids;
+            let known = self.project.highest_number().max(target.highest_number(ids));
+            self.project.queue.reserve(&mut tasks, known, |id, _| is_taken(id))?;
+            let text = follow_ups_text(&tasks);
+            self.claim.update(|record| {
+                record.extra.set(FOLLOW_UPS, text);
+            })?;
+        }
+        Ok(tasks)
     }
 
     fn enter_and_push(
@@ -244,7 +290,8 @@ impl Worker<'_> {
         fetched: Option<&Sha>,
     ) -> Result<Pass, WorkerError> {
         let books = Books::at(workspace, &self.project.config.queue, tip)?;
-        let (follow_ups, mut notes) = (follow_ups(record), notes(record));
+        let follow_ups = self.follow_ups(workspace, record, tip)?;
+        let mut notes = notes(record);
         let Some(task) = self.as_target_has_it(workspace, record, tip)? else {
             return Ok(Pass::NoQueue);
         };
@@ -508,6 +555,7 @@ impl Worker<'_> {
                 None => Vec::new(),
             },
         };
+        self.show_queue(workspace, onto)?;
         let runtime = crate::layout::runtime_paths(workspace.root());
         let before = workspace.work_tree_hash(&runtime)?;
         let report =

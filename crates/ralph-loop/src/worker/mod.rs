@@ -128,6 +128,9 @@ pub enum WorkerError {
     /// The user's checkout could not be brought up to date.
     #[error(transparent)]
     Checkout(#[from] CheckoutError),
+    /// What the agent added got no ids.
+    #[error("cannot give new tasks their ids")]
+    Ids(#[from] ralph_queue::ids::ReserveError),
 }
 
 /// What one worker works with.
@@ -318,11 +321,14 @@ pub(crate) fn keep_work(project: &Project, record: &WorkerRecord) {
         let Some(workspace) = target::open_workspace(project, &record.workspace_path)? else {
             return Ok(None);
         };
-        let runtime = crate::layout::runtime_paths(workspace.root());
         let head = workspace.head()?.commit().cloned();
         let base = record.base_commit.as_deref().and_then(|sha| sha.parse::<Sha>().ok());
         let message = format!("Rescued: {task}");
-        let snapshot = workspace.snapshot(&runtime, &message, head.as_ref())?;
+        let left_out = match &base {
+            Some(base) => own::left_out(record, &workspace, &project.config.queue, base)?,
+            None => crate::layout::runtime_paths(workspace.root()),
+        };
+        let snapshot = workspace.snapshot(&left_out, &message, head.as_ref())?;
         let unchanged = match base.or_else(|| head.clone()) {
             Some(base) => {
                 workspace.tree_of(base.as_str())? == workspace.tree_of(snapshot.as_str())?

@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 
 use ralph_agent::Phase;
 use ralph_git::{FetchError, GitError, Sha, Workspace};
+use ralph_queue::ids::{self, ReserveError};
 use ralph_queue::landing::{Notes, TextError, Texts, new_notes, new_tasks};
-use ralph_queue::{Document, ParseError, Task, decode};
+use ralph_queue::{Document, IdMarks, ParseError, Task, decode};
 use ralph_state::parallel::WorkerEvent;
 use ralph_state::{WorkerRecord, WorkerStep};
 use serde_json::json;
@@ -151,7 +152,27 @@ impl Worker<'_> {
             record.base_commit = Some(base);
             own::remember(record, is_new.then_some(&self.task));
         })?;
+        self.show_queue(&workspace, &tip)?;
         Ok(Ok((workspace, tip)))
+    }
+
+    /// Shows the agent its task in the queue of the workspace, which stands at `at`, where that does
+    /// not have it, and keeps new tasks there from ids that the user was given.
+    pub(super) fn show_queue(&self, workspace: &Workspace, at: &Sha) -> Result<(), WorkerError> {
+        let books = Books::at(workspace, &self.project.config.queue, at)?;
+        if let Books::Tracked { queue, .. } = &books
+            && let Some(text) = own::shown(&self.claim.read()?, workspace, &books, at)?
+        {
+            books::write(&workspace.root().join(queue), &text)?;
+        }
+        let files = &self.project.queue;
+        let marked = files.high_water().map_err(ralph_state::SaveError::from);
+        let highest = marked.map_err(ReserveError::from)?.max(self.project.highest_number());
+        let last = files.rules.ids.id(highest).map_err(ReserveError::from)?;
+        let marks = IdMarks::path_in(workspace.common_dir());
+        ids::remember(&marks, &files.holder, files.lock_wait, [&last].into_iter())
+            .map_err(ReserveError::from)?;
+        Ok(())
     }
 
     /// Whether `known`, what the target has under the id of the task, is the task.
@@ -262,9 +283,10 @@ impl Worker<'_> {
     }
 
     fn keep_as(&self, workspace: &Workspace, base: &Sha, message: &str) -> Result<(), WorkerError> {
-        let runtime = runtime_paths(workspace.root());
+        let config = &self.project.config.queue;
+        let left_out = own::left_out(&self.claim.read()?, workspace, config, base)?;
         let head = workspace.head()?.commit().cloned();
-        let snapshot = workspace.snapshot(&runtime, message, head.as_ref().or(Some(base)))?;
+        let snapshot = workspace.snapshot(&left_out, message, head.as_ref().or(Some(base)))?;
         if workspace.tree_of(snapshot.as_str())? != workspace.tree_of(base.as_str())? {
             let work = super::unwrapped(workspace, snapshot, head)?;
             let name = self.rescue(workspace, &work)?;
@@ -349,6 +371,7 @@ impl Worker<'_> {
                 // Without a session the next attempt starts from a clean tree.
                 self.keep_leftovers(workspace, base)?;
                 workspace.reset_clean(base)?;
+                self.show_queue(workspace, base)?;
             }
             self.project
                 .tell(Event::Note(format!("{}: attempt {attempt} ended: {reason}", self.task.id)));
@@ -423,9 +446,7 @@ impl Worker<'_> {
         // that the run started has no say in it.
         left_out.push(PathBuf::from(".ralph"));
         self.keep_settings(workspace, seen, &books.paths())?;
-        if let Books::Tracked { queue, done } = &books {
-            self.keep_added(workspace, seen, [queue, done])?;
-        }
+        self.keep_added(workspace, seen, &books)?;
         let subjects = match workspace.head()?.commit() {
             Some(head) => super::land::subjects(workspace, seen, head)?,
             None => Vec::new(),
@@ -464,11 +485,17 @@ impl Worker<'_> {
         &self,
         workspace: &Workspace,
         seen: &Sha,
-        files: [&Path; 2],
+        books: &Books,
     ) -> Result<(), WorkerError> {
+        let Books::Tracked { queue, done } = books else { return Ok(()) };
+        let files = [queue, done];
+        let record = self.claim.read()?;
         let mut before = [Vec::new(), Vec::new()];
         for (bytes, path) in before.iter_mut().zip(files) {
             *bytes = workspace.read_blob(seen.as_str(), path)?.unwrap_or_default();
+        }
+        if let Some(shown) = own::shown(&record, workspace, books, seen)? {
+            before[0] = shown.into_bytes();
         }
         let after = files.map(|path| fs_err::read(workspace.root().join(path)).unwrap_or_default());
         if before == after {
@@ -481,7 +508,6 @@ impl Worker<'_> {
                 return Ok(());
             }
         };
-        let record = self.claim.read()?;
         let mut tasks = follow_ups(&record);
         let mut all = notes(&record);
         match added.notes {
@@ -494,9 +520,14 @@ impl Worker<'_> {
             }
             Err(error) => self.unreadable_edit(&error),
         }
-        tasks.extend(added.tasks);
-        let tasks = (!tasks.is_empty())
-            .then(|| json!({ "version": Document::VERSION, "tasks": tasks }).to_string());
+        let mut new = added.tasks;
+        // Their ids were given in the workspace, where nobody knows which ones the user was given.
+        let ids = &self.project.queue.rules.ids;
+        self.project.queue.reserve(&mut new, self.project.highest_number(), |id, high| {
+            ids.number_of(id.as_str()).is_some_and(|number| number <= high)
+        })?;
+        tasks.extend(new);
+        let tasks = (!tasks.is_empty()).then(|| follow_ups_text(&tasks));
         let notes = (!all.is_empty()).then(|| json!(all).to_string());
         self.claim.update(|record| {
             for (field, text) in [(FOLLOW_UPS, tasks), (NOTES, notes)] {
@@ -576,6 +607,11 @@ pub(super) fn follow_ups(record: &WorkerRecord) -> Vec<Task> {
     let text = record.extra.get(FOLLOW_UPS).and_then(|value| value.as_str());
     let document = text.and_then(|text| Document::parse(text).ok());
     document.map(|document| document.tasks().to_vec()).unwrap_or_default()
+}
+
+/// The same as the record keeps them.
+pub(super) fn follow_ups_text(tasks: &[Task]) -> String {
+    json!({ "version": Document::VERSION, "tasks": tasks }).to_string()
 }
 
 /// The phases of a run with `count` turns for a task.
