@@ -675,7 +675,13 @@ impl QueueFiles {
     }
 
     fn open(&self, place: Place) -> Result<Option<fs_err::File>, LoadError> {
-        match fs_err::File::open(self.path(place)) {
+        let path = self.path(place);
+        // A pipe would be waited for until somebody writes to it.
+        if fs_err::metadata(path).is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir()) {
+            let error = io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file");
+            return Err(self.io(place, error));
+        }
+        match fs_err::File::open(path) {
             Ok(file) => Ok(Some(file)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(self.io(place, error)),

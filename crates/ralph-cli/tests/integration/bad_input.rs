@@ -71,6 +71,17 @@ fn no_utf8() {
 }
 
 #[test]
+fn a_pipe_is_not_waited_for() {
+    let desk = Desk::new();
+    fs_err::remove_file(desk.path(QUEUE)).expect("a queue");
+    desk.sh(&format!("mkfifo {QUEUE}")).success();
+    for command in [&["queue", "list"][..], &["task", "add", "one"]] {
+        let ran = desk.ralph(command);
+        assert_eq!((ran.code, ran.stderr.contains("no regular file")), (Some(1), true), "{ran}");
+    }
+}
+
+#[test]
 fn fields_of_the_wrong_kind() {
     let text = "{\"version\":1,\"tasks\":[{\"id\":\"RQ-0001\",\"title\":7,\"tags\":{}}]}";
     let desk = Desk::with_queue(text);
