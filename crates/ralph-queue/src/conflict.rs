@@ -179,7 +179,7 @@ pub fn unsure(sides: &Sides, merged: &Merged) -> Vec<Unsure> {
     for task in document.tasks() {
         let is_it = |other: &&Task| {
             let had_it = || task.former_ids().any(|id| id == other.id.as_str());
-            (other.id == task.id || had_it()) && is_same(task, other)
+            (other.id == task.id || had_it()) && task.may_be(other)
         };
         let in_both = |field, id: &TaskId| {
             let named_by = |side: &Document| {
@@ -229,7 +229,7 @@ fn without_doubles(
         let Some(first) = seen.insert(task.id.clone(), index) else { continue };
         let is_there = |index: &usize| {
             let task = &document.tasks()[*index];
-            other.tasks().iter().any(|other| other.id == task.id && is_same(task, other))
+            other.tasks().iter().any(|other| other.id == task.id && task.may_be(other))
         };
         let double = [index, first].into_iter().find(is_there);
         doubles.push(double.ok_or(MergeError::TwiceInOne { side, id: task.id.clone() })?);
@@ -258,7 +258,7 @@ fn common(ours: &Document, theirs: &Document) -> String {
         theirs.tasks().iter().map(|task| (&task.id, task)).collect();
     let mut tasks = Vec::new();
     for task in ours.tasks() {
-        let other = others.get(&task.id).filter(|other| is_same(task, other));
+        let other = others.get(&task.id).filter(|other| task.may_be(other));
         let Some(other) = other else { continue };
         let other = task_fields(other);
         let mut shared = task_fields(task);
@@ -270,11 +270,6 @@ fn common(ours: &Document, theirs: &Document) -> String {
     let tasks = tasks.into_iter().collect();
     let root = Map::from([("version".to_owned(), version), ("tasks".to_owned(), tasks)]);
     Value::Object(root).to_string()
-}
-
-/// Whether two tasks of one id are versions of one task.
-fn is_same<W: PartialEq>(one: &Task<W>, other: &Task<W>) -> bool {
-    one.created_at == other.created_at || one.title == other.title
 }
 
 /// Something a branch did to a queue that a merge should not bring in.
@@ -302,14 +297,10 @@ pub enum Loss {
 /// What `now` lost that `base` had. What is gone from the done file was pruned, and is no loss.
 pub fn losses(base: &Queue, now: &Queue) -> Vec<Loss> {
     let mut losses = Vec::new();
-    // As `Queue::find` has it, for many.
     let all = || now.list(Place::Queue).chain(now.list(Place::Done));
-    let mut by_id: HashMap<&str, Listed<'_>> = HashMap::with_capacity(now.document().len());
+    let mut by_id: HashMap<&str, Vec<Listed<'_>>> = HashMap::with_capacity(now.document().len());
     for task in all() {
-        let known = by_id.entry(task.id()).or_insert(task);
-        if known.status() == Status::Rejected && task.status() != Status::Rejected {
-            *known = task;
-        }
+        by_id.entry(task.id()).or_default().push(task);
     }
     // Who had an id before is that task only as a version of it: another may have come in under
     // the same id, and been given a new one.
@@ -331,9 +322,13 @@ pub fn losses(base: &Queue, now: &Queue) -> Vec<Loss> {
                 losses.push(Loss::Lost { task: id.clone(), title: title.clone() });
             }
             // Most are written as they were.
-            Some(other) if task.text() != other.text() => {
-                let (was, is) = (task.glance(), other.glance());
-                if !is_same(&was, &is) {
+            Some(others) if others.iter().all(|other| task.text() != other.text()) => {
+                let was = task.glance();
+                // As `Queue::find` has it.
+                let others = || others.iter().map(|other| other.glance());
+                let found = others().find(|other| other.status != Status::Rejected);
+                let Some(is) = found.or_else(|| others().next()) else { continue };
+                if !others().any(|other| was.may_be(&other)) && !is_renamed(task.task()) {
                     let task = was.id;
                     let [was, is] = [was.title, is.title].map(Cow::into_owned);
                     losses.push(Loss::Reused { task, was, is });
@@ -479,6 +474,15 @@ mod tests {
         let base = read(&format!("{ONE}{TWO}"));
         let renumbered = former(TWO);
         assert_eq!(losses(&base, &read(&format!("{ONE}{renumbered}"))), []);
+        // Nor is one whose id another has since, or that shares it with another.
+        let other = TWO.replace("two", "other").replace("-02T", "-03T");
+        assert_eq!(losses(&base, &read(&format!("{ONE}{other}{renumbered}"))), []);
+        let twice = read(&format!("{ONE}{TWO}{other}"));
+        assert_eq!(losses(&twice, &twice), []);
+        assert_eq!(
+            losses(&twice, &read(&format!("{ONE}{}{other}", TWO.replace("\"two", "\"2")))),
+            []
+        );
         let other = renumbered.replace("two", "other");
         let lost = Loss::Lost { task: "RQ-2".parse().unwrap(), title: "two".to_owned() };
         assert_eq!(losses(&base, &read(&format!("{ONE}{other}"))), [lost]);

@@ -185,6 +185,21 @@ impl<W> Task<W> {
 }
 
 impl<W: AsRef<str>> Task<W> {
+    /// Whether two tasks of one id may be versions of one task that somebody edited by hand: made
+    /// at the same time or, unless that is told to the moment, with the same title.
+    pub(crate) fn may_be(&self, other: &Self) -> bool {
+        let [one, two] = [self, other].map(|task| task.created_at.as_ref().map(W::as_ref));
+        one == two
+            || self.title.as_ref() == other.title.as_ref()
+                && !(self.has_exact_time() && other.has_exact_time())
+    }
+
+    /// Whether it was made at a time that only the same moment has.
+    fn has_exact_time(&self) -> bool {
+        let nanos = |time: &W| time.as_ref().parse().ok().map(Timestamp::as_unix_nanos);
+        self.created_at.as_ref().and_then(nanos).is_some_and(|nanos| nanos % 1_000_000 != 0)
+    }
+
     /// Every field that is written, in the order of 0.4.0.
     pub(crate) fn fields(&self) -> Vec<(&str, Value)> {
         self.contents().map(|(name, content)| (name, content.into())).collect()
@@ -274,10 +289,14 @@ impl Task {
 
     /// Gives it another id, and remembers the one it had.
     pub(crate) fn give_id(&mut self, id: TaskId) {
-        let old = std::mem::replace(&mut self.id, id);
-        let ids: Vec<&str> = self.former_ids().chain([old.as_str()]).collect();
-        let ids = ids.join(",");
-        self.custom_fields.insert(FORMER_IDS.to_owned(), ids);
+        let former: Vec<String> = self.all_ids().map(str::to_owned).collect();
+        self.set_ids(id, &former);
+    }
+
+    /// Gives it an id, and those that it had before.
+    pub(crate) fn set_ids(&mut self, id: TaskId, former: &[String]) {
+        self.id = id;
+        self.custom_fields.insert(FORMER_IDS.to_owned(), former.join(","));
     }
 
     /// Gives new ids, by their old ones, to the task and to those it names.
@@ -309,12 +328,13 @@ impl Task {
     /// Whether two tasks of one id are versions of one task: made at the same time, and with the
     /// same title, unless the time is one that only the same moment has.
     pub fn is_version_of(&self, other: &Self) -> bool {
-        let is_exact = |time: &String| {
-            let nanos = time.parse().ok().map(Timestamp::as_unix_nanos);
-            nanos.is_some_and(|nanos| nanos % 1_000_000 != 0)
-        };
-        self.created_at == other.created_at
-            && (self.title == other.title || self.created_at.as_ref().is_some_and(is_exact))
+        self.created_at == other.created_at && (self.title == other.title || self.has_exact_time())
+    }
+
+    /// Whether two tasks have an id in common, now or before, and are versions of one task.
+    pub(crate) fn is_known_as(&self, other: &Self) -> bool {
+        self.all_ids().any(|id| other.all_ids().any(|known| known == id))
+            && self.is_version_of(other)
     }
 
     /// Whether it is what a move to the done file leaves in the queue file when it is cut short: a
@@ -339,6 +359,11 @@ impl Task {
     pub fn former_ids(&self) -> impl Iterator<Item = &str> {
         let ids = self.custom_fields.get(FORMER_IDS).map_or("", String::as_str);
         ids.split(',').map(str::trim).filter(|id| !id.is_empty())
+    }
+
+    /// The ids it had before, and then the one it has.
+    pub(crate) fn all_ids(&self) -> impl Iterator<Item = &str> {
+        self.former_ids().chain([self.id.as_str()])
     }
 }
 

@@ -1,6 +1,6 @@
 //! Three versions of a queue file become one, task by task and field by field.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use ralph_state::{TaskId, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -8,15 +8,19 @@ use serde::{Deserialize, Serialize};
 use crate::document::{
     Block, Counts, Document, Draft, FloatingChange, ParseError, SpliceError, counts, identity,
 };
-use crate::ids::IdRules;
 use crate::landing::Texts;
 use crate::queue::Place;
 use crate::task::{Status, Task};
 use crate::value::{Map, Value};
 
+mod align;
 mod comments;
+mod pairs;
+#[cfg(test)]
+mod rounds;
 mod sequence;
 
+use align::{Aligned, Keeps, align};
 use comments::Comments;
 
 /// The merged text, and what could not be decided.
@@ -28,7 +32,8 @@ pub struct Merged {
     pub text: String,
     /// What both changed, differently.
     pub conflicts: Vec<Conflict>,
-    /// Tasks that got another id because both sides gave theirs to different tasks: old and new.
+    /// Tasks of a side that got another id, since the other side gave them that, or theirs to a
+    /// different task: old and new.
     pub renumbered: Vec<(TaskId, TaskId)>,
     /// The ids of every version and of the new tasks, in order.
     pub ids: BTreeSet<TaskId>,
@@ -60,17 +65,20 @@ impl Merged {
         ours: Option<&Document>,
         theirs: Option<&Document>,
     ) -> Result<Settled, SpliceError> {
-        let finished =
-            |conflict: &Conflict| Some((conflict.moved(ours, theirs)?, conflict.is_reopening()));
-        let settled: Vec<(&Task, bool)> = self.conflicts.iter().filter_map(finished).collect();
+        let finished = |conflict: &Conflict| {
+            let id = conflict.task.clone()?;
+            Some((id, conflict.moved(ours, theirs)?, conflict.is_reopening()))
+        };
+        let settled: Vec<(TaskId, &Task, bool)> =
+            self.conflicts.iter().filter_map(finished).collect();
         // What was merged can be read.
         let Ok(merged) = Document::parse(self.text.as_str()) else { return Ok(Settled::default()) };
         let mut draft = merged.draft();
-        for (task, is_reopened) in settled.iter().filter(|(task, _)| task.status.is_terminal()) {
-            if *is_reopened {
+        for (id, task, is_reopened) in &settled {
+            if *is_reopened || !task.status.is_terminal() {
                 continue;
             }
-            if let Some(at) = draft.position(task.id.as_str()) {
+            if let Some(at) = draft.position(id.as_str()) {
                 let kept = draft.task_mut(at);
                 kept.status = task.status;
                 kept.completed_at.clone_from(&task.completed_at);
@@ -79,16 +87,15 @@ impl Merged {
         if let Some(ended) = draft.splice()? {
             ended.text().clone_into(&mut self.text);
         }
-        let ids: HashSet<&TaskId> = settled.iter().map(|(task, _)| &task.id).collect();
+        let ids: HashSet<&TaskId> = settled.iter().map(|(id, ..)| id).collect();
         let is_settled = |task: &TaskId| ids.contains(task);
         self.conflicts.retain(|conflict| {
             !conflict.is_removal() || !conflict.task.as_ref().is_some_and(is_settled)
         });
         let (reopened, finished): (Vec<_>, Vec<_>) =
-            settled.into_iter().partition(|(_, is_reopened)| *is_reopened);
-        let ids = |tasks: Vec<(&Task, bool)>| {
-            tasks.into_iter().map(|(task, _)| task.id.clone()).collect()
-        };
+            settled.into_iter().partition(|(.., is_reopened)| *is_reopened);
+        let ids =
+            |tasks: Vec<(TaskId, &Task, bool)>| tasks.into_iter().map(|(id, ..)| id).collect();
         Ok(Settled { finished: ids(finished), reopened: ids(reopened) })
     }
 }
@@ -114,7 +121,7 @@ impl Conflict {
         let done = if self.ours.is_none() { ours } else { theirs }?;
         let kept = self.ours.as_ref().or(self.theirs.as_ref()).filter(|_| self.is_removal())?;
         let kept = Task::parse(&kept.to_string()).ok()?;
-        done.tasks().iter().find(|task| task.id == kept.id && task.is_version_of(&kept))
+        done.tasks().iter().find(|task| task.is_known_as(&kept))
     }
 
     /// Whether the side that removed the task from its queue file has it in its done file, given
@@ -188,10 +195,10 @@ pub enum MergeError {
         /// What is wrong.
         source: ParseError,
     },
-    /// One version gives an id to two tasks.
+    /// One version gives an id to two tasks, and nothing tells which of them is which in another.
     #[error("{side} has the id `{id}` twice")]
     TwiceInOne {
-        /// `ours` or `theirs`.
+        /// `base`, `ours` or `theirs`.
         side: &'static str,
         /// The id.
         id: TaskId,
@@ -201,7 +208,12 @@ pub enum MergeError {
     Splice(#[from] SpliceError),
 }
 
-/// Merges the changes from `base` to `theirs` into `ours`, by the ids of the tasks.
+/// Merges the changes from `base` to `theirs` into `ours`, task by task.
+///
+/// Versions of a task have one id, or had it before one side got another, and are made at one time.
+/// One that has another id on one side has that in the merged file, with what the other side did
+/// to it, and what names it follows. Of several tasks with one id each is merged by itself, and
+/// their id is left for a repair to part; where nothing tells which is which, that is an error.
 ///
 /// Of a task that only one side changed, that side's text is taken, comments and all. Where both
 /// did, fields are merged one by one: tags, scope and references as sets that keep what either
@@ -213,20 +225,20 @@ pub enum MergeError {
 /// there. Other keys of the file are merged like fields, and of the comments that belong to
 /// no task those stay that neither side removed, and those come that either added.
 ///
-/// One id given to two different tasks: the task made later, and of two made at once the one whose
+/// One id given to two different tasks on two sides: of two new ones the task made later, and of two made at once the one whose
 /// JSON is greater, gets the next free number, whichever side it is on, and the tasks of its side
 /// that name it follow.
 pub fn three_way(base: &str, ours: &str, theirs: &str) -> Result<Merged, MergeError> {
     let parse = |side, text: &str| {
         Document::parse(text).map_err(|source| MergeError::Parse { side, place: None, source })
     };
-    let base = [parse("base", base)?];
-    let (mut ours, mut theirs) = ([parse("ours", ours)?], [parse("theirs", theirs)?]);
-    let renumbered = renumber(&base, &mut ours, &mut theirs, is_older)?;
+    let files = [[parse("base", base)?], [parse("ours", ours)?], [parse("theirs", theirs)?]];
+    let tasks = files.iter().flatten().flat_map(Document::tasks);
+    let mut ids: BTreeSet<TaskId> = tasks.map(|task| task.id.clone()).collect();
+    let Aligned { files, keys, renumbered } = align(files, Keeps::Older)?;
+    ids.extend(renumbered.iter().map(|(_, new)| new.clone()));
     let mut conflicts = Vec::new();
-    let text = merge(&base[0], &ours[0], &theirs[0], &mut conflicts)?;
-    let all = [&base, &ours, &theirs].into_iter().flatten().flat_map(Document::tasks);
-    let ids = all.map(|task| task.id.clone()).collect();
+    let text = merge(files.each_ref().map(|[file]| file), keys.map(|[keys]| keys), &mut conflicts)?;
     Ok(Merged { text, conflicts, renumbered, ids })
 }
 
@@ -248,26 +260,22 @@ pub fn three_way_files(
             texts.done.map_or_else(|| Ok(Document::empty()), |text| read(text, Place::Done))?;
         Ok([read(texts.queue, Place::Queue)?, done])
     };
-    let (mut base, mut ours, mut theirs) =
-        (parse("base", base)?, parse("ours", ours)?, parse("theirs", theirs)?);
-    let renumbered = renumber(&base, &mut ours, &mut theirs, |_, _| false)?;
+    let files = [parse("base", base)?, parse("ours", ours)?, parse("theirs", theirs)?];
+    let Aligned { mut files, mut keys, renumbered } = align(files, Keeps::Theirs)?;
 
-    let known: BTreeMap<&TaskId, &Task> =
-        base[0].tasks().iter().map(|task| (&task.id, task)).collect();
-    let same = |task: &&Task| known.get(&task.id).is_some_and(|base| base.is_version_of(task));
-    let moved: BTreeSet<TaskId> = ours[1]
-        .tasks()
-        .iter()
-        .chain(theirs[1].tasks())
-        .filter(same)
-        .map(|task| task.id.clone())
-        .collect();
-    for side in [&mut base, &mut ours, &mut theirs] {
-        move_to_done(side, &moved)?;
+    let known: HashSet<usize> = keys[0][0].iter().copied().collect();
+    let finished = keys[1][1].iter().chain(&keys[2][1]).copied();
+    let moved: HashSet<usize> = finished.filter(|key| known.contains(key)).collect();
+    for (files, keys) in files.iter_mut().zip(&mut keys) {
+        move_to_done(files, keys, &moved)?;
     }
     let mut conflicts = Vec::new();
-    let queue = merge(&base[0], &ours[0], &theirs[0], &mut conflicts)?;
-    let done = merge(&base[1], &ours[1], &theirs[1], &mut conflicts)?;
+    let mut merged = |file: usize, conflicts: &mut Vec<Conflict>| {
+        let keys = keys.each_mut().map(|keys| std::mem::take(&mut keys[file]));
+        merge(files.each_ref().map(|files| &files[file]), keys, conflicts)
+    };
+    let queue = merged(0, &mut conflicts)?;
+    let done = merged(1, &mut conflicts)?;
     Ok(MergedFiles { queue, done: has_done.then_some(done), conflicts, renumbered })
 }
 
@@ -305,19 +313,25 @@ pub(crate) fn fold(kept: &Task, other: &Task) -> Task {
     merged
 }
 
-/// Moves tasks that are only in the queue file.
-fn move_to_done(files: &mut [Document; 2], ids: &BTreeSet<TaskId>) -> Result<(), SpliceError> {
+/// Moves tasks that are only in the queue file. The keys go with them.
+fn move_to_done(
+    files: &mut [Document; 2],
+    keys: &mut [Vec<usize>; 2],
+    moved: &HashSet<usize>,
+) -> Result<(), SpliceError> {
     let [queue, done] = files;
     let (mut from, mut to) = (queue.draft(), done.draft());
-    let is_only_here = |id: &&TaskId| to.position(id.as_str()).is_none();
-    let places = ids.iter().filter(is_only_here).filter_map(|id| from.position(id.as_str()));
-    let mut places: Vec<(usize, usize)> = places.zip(0..).collect();
-    places.sort_unstable();
-    let places = places.into_iter().rev();
-    let mut blocks: Vec<(usize, Block)> = places.map(|(at, rank)| (rank, from.take(at))).collect();
-    blocks.sort_by_key(|(rank, _)| *rank);
-    for (_, block) in blocks {
+    let known: HashSet<usize> = keys[1].iter().copied().collect();
+    let goes = |key: &usize| moved.contains(key) && !known.contains(key);
+    let places: Vec<usize> = (0..from.len()).filter(|at| goes(&keys[0][*at])).collect();
+    let taken = places.into_iter().rev().map(|at| (from.take(at), keys[0].remove(at)));
+    let mut blocks: Vec<(Block, usize)> = taken.collect();
+    // Back in their order, and then in that of their ids.
+    blocks.reverse();
+    blocks.sort_by(|(one, _), (other, _)| one.task().id.cmp(&other.task().id));
+    for (block, key) in blocks {
         to.insert_block(to.len(), block);
+        keys[1].push(key);
     }
     let spliced = [from.splice()?, to.splice()?];
     for (document, spliced) in files.iter_mut().zip(spliced) {
@@ -328,10 +342,10 @@ fn move_to_done(files: &mut [Document; 2], ids: &BTreeSet<TaskId>) -> Result<(),
     Ok(())
 }
 
+/// Merges one file, of whose tasks those with one key are the same.
 fn merge(
-    base: &Document,
-    ours: &Document,
-    theirs: &Document,
+    [base, ours, theirs]: [&Document; 3],
+    [base_keys, our_keys, their_keys]: [Vec<usize>; 3],
     conflicts: &mut Vec<Conflict>,
 ) -> Result<String, SpliceError> {
     if ours.text() == theirs.text() || theirs.text() == base.text() {
@@ -340,15 +354,22 @@ fn merge(
     if ours.text() == base.text() {
         return Ok(theirs.text().to_owned());
     }
-    let (base_draft, their_draft) = (base.draft(), theirs.draft());
-    let (base_ids, their_ids) = (positions(&base_draft), positions(&their_draft));
-    let (merged, shared_ids) = (ours.draft(), shared_ids(ours));
-    let mut merge = Merge { base: base_draft, base_ids, merged, ids: None, shared_ids, conflicts };
-    merge.reorder(&their_ids);
+    let (base_places, their_places) = (places(&base_keys), places(&their_keys));
+    let mut merge = Merge {
+        base: base.draft(),
+        base_keys,
+        base_places,
+        merged: ours.draft(),
+        keys: our_keys,
+        places: None,
+        conflicts,
+    };
+    let their_draft = theirs.draft();
+    merge.reorder(&their_places);
     for index in 0..their_draft.len() {
-        merge.take_theirs(&their_draft, index);
+        merge.take_theirs((&their_draft, &their_keys), index);
     }
-    merge.remove_gone(&their_ids);
+    merge.remove_gone(&their_places);
     let merged = merge.merged.splice()?;
     let merged = merged.as_ref().unwrap_or(ours);
     Ok(merge_frame([base, ours, theirs], merged, conflicts)?.text().to_owned())
@@ -400,70 +421,67 @@ fn merge_frame(
 
 struct Merge<'a> {
     base: Draft<'a>,
-    base_ids: HashMap<TaskId, usize>,
+    base_keys: Vec<usize>,
+    base_places: HashMap<usize, usize>,
     /// Ours, becoming the result.
     merged: Draft<'a>,
-    /// Where its tasks are; nothing after they were arranged anew.
-    ids: Option<HashMap<TaskId, usize>>,
-    /// Ids that several of them have, as rejected ones may.
-    shared_ids: HashSet<TaskId>,
+    /// Of its tasks.
+    keys: Vec<usize>,
+    /// Where these are; nothing after they were arranged anew.
+    places: Option<HashMap<usize, usize>>,
     conflicts: &'a mut Vec<Conflict>,
 }
 
 impl Merge<'_> {
-    fn position(&mut self, id: &TaskId) -> Option<usize> {
-        self.ids.get_or_insert_with(|| positions(&self.merged)).get(id).copied()
+    fn position(&mut self, key: usize) -> Option<usize> {
+        self.places.get_or_insert_with(|| places(&self.keys)).get(&key).copied()
     }
 
-    /// Adds a task whose id nobody has.
-    fn insert(&mut self, at: usize, block: Block) {
-        if let Some(ids) = &mut self.ids {
+    /// Adds a task that is not there.
+    fn insert(&mut self, at: usize, key: usize, block: Block) {
+        if let Some(places) = &mut self.places {
             // Most come at the end.
             if at < self.merged.len() {
-                ids.values_mut().filter(|place| **place >= at).for_each(|place| *place += 1);
+                places.values_mut().filter(|place| **place >= at).for_each(|place| *place += 1);
             }
-            ids.insert(block.task().id.clone(), at);
+            places.insert(key, at);
         }
+        self.keys.insert(at, key);
         self.merged.insert_block(at, block);
     }
 
     fn remove(&mut self, at: usize) {
-        let id = self.merged.take(at).task().id.clone();
-        if self.shared_ids.contains(&id) {
-            // Another one of them is to be found now.
-            self.ids = None;
-        } else if let Some(ids) = &mut self.ids {
-            ids.remove(&id);
-            ids.values_mut().filter(|place| **place > at).for_each(|place| *place -= 1);
+        self.merged.take(at);
+        let key = self.keys.remove(at);
+        if let Some(places) = &mut self.places {
+            places.remove(&key);
+            places.values_mut().filter(|place| **place > at).for_each(|place| *place -= 1);
         }
     }
 
     /// Puts the tasks that all versions have into the order of the side that changed it. What ours
     /// added stays behind the task that it follows.
-    fn reorder(&mut self, their_ids: &HashMap<TaskId, usize>) {
-        let our_ids = positions(&self.merged);
-        let mut base: Vec<(usize, &TaskId)> = self
-            .base_ids
-            .iter()
-            .filter(|(id, _)| our_ids.contains_key(*id) && their_ids.contains_key(*id))
-            .map(|(id, at)| (*at, id))
-            .collect();
-        base.sort_unstable();
-        let base: Vec<&TaskId> = base.into_iter().map(|(_, id)| id).collect();
-        let sorted = |ids: &HashMap<TaskId, usize>| {
+    fn reorder(&mut self, their_places: &HashMap<usize, usize>) {
+        let our_places = places(&self.keys);
+        let is_common =
+            |key: &usize| our_places.contains_key(key) && their_places.contains_key(key);
+        let base = self.base_keys.iter().zip(0..).filter(|(key, _)| is_common(key));
+        let base: Vec<(&TaskId, usize)> =
+            base.map(|(key, at)| (&self.base.task(at).id, *key)).collect();
+        let sorted = |places: &HashMap<usize, usize>| {
             let mut order = base.clone();
-            order.sort_by_key(|id| ids[*id]);
+            order.sort_by_key(|(_, key)| places[key]);
             order
         };
-        let (ours, theirs) = (sorted(&our_ids), sorted(their_ids));
+        let (ours, theirs) = (sorted(&our_places), sorted(their_places));
         if theirs == base || theirs == ours {
             return;
         }
         if ours != base {
-            let value = |order: &[&TaskId]| {
+            let value = |order: &[(&TaskId, usize)]| {
                 let differs = order.iter().zip(&ours).zip(&theirs);
-                let ids = differs.filter(|((_, ours), theirs)| ours != theirs);
-                Some(ids.map(|((id, _), _)| Value::from(id.as_str())).collect())
+                let tasks = differs.filter(|((_, ours), theirs)| ours != theirs);
+                Some(tasks.map(|(((id, _), _), _)| Value::from(id.as_str())).collect())
             };
             self.conflicts.push(Conflict {
                 task: None,
@@ -477,31 +495,31 @@ impl Merge<'_> {
                 return;
             }
         }
-        let ranks: BTreeMap<&TaskId, usize> =
-            theirs.iter().enumerate().map(|(rank, id)| (*id, rank + 1)).collect();
+        let ranks: HashMap<usize, usize> =
+            theirs.iter().enumerate().map(|(rank, (_, key))| (*key, rank + 1)).collect();
         let mut rank = 0;
-        let places: Vec<usize> = self
-            .merged
-            .tasks()
-            .map(|task| {
-                rank = ranks.get(&task.id).copied().unwrap_or(rank);
-                rank
-            })
-            .collect();
+        let mut ranked: Vec<(usize, usize)> = Vec::with_capacity(self.keys.len());
+        for key in &self.keys {
+            rank = ranks.get(key).copied().unwrap_or(rank);
+            ranked.push((rank, *key));
+        }
+        let places: Vec<usize> = ranked.iter().map(|(rank, _)| *rank).collect();
+        ranked.sort_by_key(|(rank, _)| *rank);
         self.merged.arrange(&places);
-        self.ids = None;
+        self.keys = ranked.into_iter().map(|(_, key)| key).collect();
+        self.places = None;
     }
 
-    fn take_theirs(&mut self, theirs: &Draft<'_>, index: usize) {
-        let task = theirs.task(index);
-        let base = self.base_ids.get(&task.id).copied();
-        match (base, self.position(&task.id)) {
-            (None, None) => self.add(theirs, index),
+    fn take_theirs(&mut self, (theirs, keys): (&Draft<'_>, &[usize]), index: usize) {
+        let (task, key) = (theirs.task(index), keys[index]);
+        let base = self.base_places.get(&key).copied();
+        match (base, self.position(key)) {
+            (None, None) => self.add((theirs, keys), index),
             (Some(base), None) => {
                 if is_changed((&self.base, base), (theirs, index)) {
                     let sides = [Some(self.base.task(base)), None, Some(task)];
                     self.conflicts.push(removed(&task.id, sides));
-                    self.add(theirs, index);
+                    self.add((theirs, keys), index);
                 }
             }
             (base, Some(at)) => {
@@ -516,15 +534,15 @@ impl Merge<'_> {
     }
 
     /// Removes what theirs removed and ours left as it was.
-    fn remove_gone(&mut self, their_ids: &HashMap<TaskId, usize>) {
+    fn remove_gone(&mut self, their_places: &HashMap<usize, usize>) {
         for index in 0..self.base.len() {
-            let id = self.base.task(index).id.clone();
-            let Some(at) = self.position(&id).filter(|_| !their_ids.contains_key(&id)) else {
+            let key = self.base_keys[index];
+            let Some(at) = self.position(key).filter(|_| !their_places.contains_key(&key)) else {
                 continue;
             };
             if is_changed((&self.base, index), (&self.merged, at)) {
                 let sides = [Some(self.base.task(index)), Some(self.merged.task(at)), None];
-                self.conflicts.push(removed(&id, sides));
+                self.conflicts.push(removed(&self.merged.task(at).id, sides));
             } else {
                 self.remove(at);
             }
@@ -533,19 +551,19 @@ impl Merge<'_> {
 
     /// Adds a task of theirs behind the one that it follows there, and behind what ours added
     /// there before it was made.
-    fn add(&mut self, theirs: &Draft<'_>, index: usize) {
-        let before = (0..index).rev().find_map(|index| self.position(&theirs.task(index).id));
+    fn add(&mut self, (theirs, keys): (&Draft<'_>, &[usize]), index: usize) {
+        let before = (0..index).rev().find_map(|index| self.position(keys[index]));
         let mut at = before.map_or(0, |at| at + 1);
         let task = theirs.task(index);
         while at < self.merged.len() {
             let next = self.merged.task(at);
             let is_younger = (&next.created_at, &next.id) > (&task.created_at, &task.id);
-            if is_younger || self.base_ids.contains_key(&next.id) {
+            if is_younger || self.base_places.contains_key(&self.keys[at]) {
                 break;
             }
             at += 1;
         }
-        self.insert(at, theirs.block(index));
+        self.insert(at, keys[index], theirs.block(index));
     }
 
     /// Merges a task that both have, at `base` and `at`.
@@ -597,22 +615,9 @@ fn removed(task: &TaskId, sides: [Option<&Task>; 3]) -> Conflict {
     Conflict { task: Some(task.clone()), field: None, base, ours, theirs }
 }
 
-/// The ids that several tasks have.
-fn shared_ids(document: &Document) -> HashSet<TaskId> {
-    let mut seen = HashSet::new();
-    document.tasks().iter().map(|task| &task.id).filter(|id| !seen.insert(*id)).cloned().collect()
-}
-
-/// Where each task is, by the rule of [`Draft::position`].
-fn positions(draft: &Draft<'_>) -> HashMap<TaskId, usize> {
-    let mut positions = HashMap::new();
-    for (index, task) in draft.tasks().enumerate() {
-        let at = positions.entry(task.id.clone()).or_insert(index);
-        if draft.task(*at).status == Status::Rejected && task.status != Status::Rejected {
-            *at = index;
-        }
-    }
-    positions
+/// Where each key is.
+fn places(keys: &[usize]) -> HashMap<usize, usize> {
+    keys.iter().copied().zip(0..).collect()
 }
 
 fn json(task: &Task) -> Value {
@@ -723,94 +728,10 @@ fn progress(status: &Value) -> usize {
     order.iter().position(|known| Some(known.as_str()) == status.as_str()).unwrap_or(0)
 }
 
-/// Whether the first of two tasks was made earlier; of two made at once, whether its JSON is less.
-fn is_older(one: &Task, other: &Task) -> bool {
-    let age = |task: &Task| (task.created_at.clone(), json(task).to_string());
-    age(one) <= age(other)
-}
-
-/// Gives one of two different tasks with the same new id another one: that of ours unless `keeps`
-/// says that it stays. One that the other side has under another id already gets that. The slices
-/// are the files of each side.
-fn renumber(
-    base: &[Document],
-    ours: &mut [Document],
-    theirs: &mut [Document],
-    keeps: impl Fn(&Task, &Task) -> bool,
-) -> Result<Vec<(TaskId, TaskId)>, SpliceError> {
-    let known: BTreeSet<&TaskId> =
-        base.iter().flat_map(Document::tasks).map(|task| &task.id).collect();
-    let added = |files: &[Document]| -> BTreeMap<TaskId, Task> {
-        let added = files.iter().flat_map(Document::tasks).filter(|task| !known.contains(&task.id));
-        added.map(|task| (task.id.clone(), task.clone())).collect()
-    };
-    let (added_ours, added_theirs) = (added(ours), added(theirs));
-    let (former_ours, former_theirs) = (by_former_id(&added_ours), by_former_id(&added_theirs));
-    let (mut of_ours, mut of_theirs) = (Vec::new(), Vec::new());
-    let mut next = BTreeMap::new();
-    for (id, one) in &added_ours {
-        let Some(other) = added_theirs.get(id).filter(|other| !one.is_version_of(other)) else {
-            continue;
-        };
-        if let Some(new) =
-            renumbered(one, &former_theirs).filter(|new| !added_ours.contains_key(new))
-        {
-            of_ours.push((id.clone(), new));
-            continue;
-        }
-        if let Some(new) =
-            renumbered(other, &former_ours).filter(|new| !added_theirs.contains_key(new))
-        {
-            of_theirs.push((id.clone(), new));
-            continue;
-        }
-        let Some((prefix, digits)) = id.as_str().rsplit_once('-') else { continue };
-        let rules = IdRules { prefix: prefix.to_owned(), width: digits.len(), high_water: 0 };
-        let number = next.entry(prefix.to_owned()).or_insert_with(|| {
-            let all = [base, &*ours, &*theirs].into_iter().flatten().flat_map(Document::tasks);
-            rules.highest(all.map(|task| &task.id))
-        });
-        *number += 1;
-        let Ok(new) = rules.id(*number) else { continue };
-        let list = if keeps(one, other) { &mut of_theirs } else { &mut of_ours };
-        list.push((id.clone(), new));
-    }
-    for (files, ids) in [(ours, &of_ours), (theirs, &of_theirs)] {
-        let ids: BTreeMap<TaskId, TaskId> = ids.iter().cloned().collect();
-        for document in files.iter_mut().filter(|_| !ids.is_empty()) {
-            let mut draft = document.draft();
-            for index in 0..draft.len() {
-                draft.task_mut(index).rename(&ids);
-            }
-            if let Some(renamed) = draft.splice()? {
-                *document = renamed;
-            }
-        }
-    }
-    of_ours.extend(of_theirs);
-    of_ours.sort();
-    Ok(of_ours)
-}
-
-/// The tasks that had each id before.
-fn by_former_id(tasks: &BTreeMap<TaskId, Task>) -> HashMap<&str, Vec<&Task>> {
-    let mut by_id: HashMap<&str, Vec<&Task>> = HashMap::new();
-    for task in tasks.values() {
-        for id in task.former_ids() {
-            by_id.entry(id).or_default().push(task);
-        }
-    }
-    by_id
-}
-
-/// The id that the other side gave to its version of `task`, which had the same id before.
-fn renumbered(task: &Task, others: &HashMap<&str, Vec<&Task>>) -> Option<TaskId> {
-    let others = others.get(task.id.as_str())?;
-    others.iter().find(|other| other.is_version_of(task)).map(|other| other.id.clone())
-}
-
 #[cfg(test)]
 pub(crate) mod tests {
+    use std::collections::BTreeMap;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -839,7 +760,7 @@ pub(crate) mod tests {
     }
 
     /// The tasks by id, with what is a set in order.
-    fn sorted(text: &str) -> Vec<Task> {
+    pub(super) fn sorted(text: &str) -> Vec<Task> {
         let mut tasks = Document::parse(text).unwrap().tasks().to_vec();
         for task in &mut tasks {
             let Task { tags, scope, notes, plan, evidence, .. } = task;

@@ -468,6 +468,156 @@ fn what_others_have_seen_keeps_its_id_and_is_not_renumbered_twice() {
     }
 }
 
+/// A queue with these tasks: id, title, the day on which it was made, and the rest of it.
+fn made(tasks: &[(u32, &str, u32, &str)]) -> String {
+    let task = |(id, title, day, more): &(u32, &str, u32, &str)| {
+        let time = format!("2026-01-0{day}T00:00:00Z");
+        format!(r#"{{"id": "RQ-000{id}", "title": "{title}", "created_at": "{time}"{more}}}"#)
+    };
+    let tasks: Vec<String> = tasks.iter().map(task).collect();
+    format!("{{\"version\": 1, \"tasks\": [\n{}\n]}}", tasks.join(",\n"))
+}
+
+/// The tasks in order of their ids and titles, and what they depend on.
+fn shown(text: &str) -> Vec<String> {
+    let queue = Document::parse(text).unwrap();
+    let line = |task: &Task| {
+        let names = task.depends_on.iter().map(String::as_str);
+        let words = [task.id.as_str(), &task.title, task.status.as_str()].into_iter();
+        words.chain(names).collect::<Vec<_>>().join(" ")
+    };
+    let mut lines: Vec<String> = queue.tasks().iter().map(line).collect();
+    lines.sort();
+    lines
+}
+
+#[test]
+fn an_edit_comes_to_its_task_also_under_the_id_that_a_merge_gave_it() {
+    const FORMER: &str = r#", "custom_fields": {"former_ids": "RQ-0006"}"#;
+    const DONE: &str = r#", "status": "done""#;
+    let base = made(&[(6, "second", 2, "")]);
+    let ours = made(&[(6, "first", 1, ""), (7, "second", 2, FORMER)]);
+    let follow_up = (7, "third", 3, r#", "depends_on": ["RQ-0006"]"#);
+    let theirs = made(&[(6, "second", 2, DONE), follow_up]);
+    let wanted = ["RQ-0006 first todo", "RQ-0007 second done", "RQ-0008 third todo RQ-0007"];
+    let renumbered = [("RQ-0006", "RQ-0007"), ("RQ-0007", "RQ-0008")];
+    for (one, other) in [(&ours, &theirs), (&theirs, &ours)] {
+        let merged = three_way(&base, one, other).unwrap();
+        assert_eq!(shown(&merged.text), wanted);
+        assert_eq!(merged.conflicts, []);
+        let ids = |(old, new): &(TaskId, TaskId)| (old.to_string(), new.to_string());
+        let found: Vec<_> = merged.renumbered.iter().map(ids).collect();
+        assert_eq!(found, renumbered.map(|(old, new)| (old.to_owned(), new.to_owned())));
+        let former = Document::parse(merged.text.as_str()).unwrap().tasks().to_vec();
+        let former: Vec<_> = former.iter().flat_map(Task::former_ids).collect();
+        assert_eq!(former, ["RQ-0006", "RQ-0007"]);
+        for side in [&ours, &theirs] {
+            assert_eq!(shown(&three_way(&base, &merged.text, side).unwrap().text), wanted);
+        }
+    }
+    let side = |queue| Texts { queue, done: None };
+    let files = three_way_files(side(&base), side(&theirs), side(&ours)).unwrap();
+    assert_eq!(shown(&files.queue), wanted);
+    // Also where it was moved to the other file, and where nobody touched it since.
+    let queue = made(&[(6, "first", 1, "")]);
+    let done = made(&[(7, "second", 2, &format!("{DONE}{FORMER}"))]);
+    let landed = Texts { queue: &queue, done: Some(&done) };
+    for mine in [&theirs, &made(&[(6, "second", 2, ""), follow_up])] {
+        let files = three_way_files(side(&base), side(mine), landed).unwrap();
+        assert_eq!(shown(&files.done.unwrap()), ["RQ-0007 second done"]);
+        assert_eq!(shown(&files.queue), ["RQ-0006 first todo", "RQ-0008 third todo RQ-0007"]);
+    }
+}
+
+#[test]
+fn another_task_in_the_place_of_one_that_is_gone_gets_none_of_its_edits() {
+    let base = made(&[(1, "old", 1, ""), (2, "kept", 2, "")]);
+    let ours = made(&[(1, "new", 3, ""), (2, "kept", 2, "")]);
+    let theirs = base.replace("\"old\"", "\"old\", \"status\": \"done\"");
+    let wanted = ["RQ-0001 old done", "RQ-0002 kept todo", "RQ-0003 new todo"];
+    for (one, other) in [(&ours, &theirs), (&theirs, &ours)] {
+        let merged = three_way(&base, one, other).unwrap();
+        assert_eq!(shown(&merged.text), wanted);
+        assert!(merged.has_removals());
+    }
+}
+
+#[test]
+fn tasks_with_one_id_are_neither_lost_nor_doubled() {
+    let base = made(&[(1, "one", 1, ""), (2, "two", 1, ""), (3, "A", 3, ""), (3, "B", 2, "")]);
+    let edited = base.replace("\"two\"", "\"two, edited\"");
+    let check = |one: &str, other: &str, wanted: &[&str]| {
+        for (one, other) in [(one, other), (other, one)] {
+            let merged = three_way(&base, one, other).unwrap();
+            assert_eq!(shown(&merged.text), wanted);
+            assert_eq!(merged.conflicts, []);
+            assert_eq!(merged.renumbered, []);
+            for side in [one, other] {
+                assert_eq!(shown(&three_way(&base, &merged.text, side).unwrap().text), wanted);
+            }
+        }
+    };
+    let [one, two] = ["RQ-0001 uno todo", "RQ-0002 two, edited todo"];
+    let other = base.replace("\"one\"", "\"uno\"");
+    check(&edited, &other, &[one, two, "RQ-0003 A todo", "RQ-0003 B todo"]);
+    let by_hand = other.replace("\"B\"", "\"C\"");
+    check(&edited, &by_hand, &[one, two, "RQ-0003 A todo", "RQ-0003 C todo"]);
+    let removed = other.replace(
+        ",\n{\"id\": \"RQ-0003\", \"title\": \"B\", \"created_at\": \"2026-01-02T00:00:00Z\"}",
+        "",
+    );
+    assert_ne!(removed, other);
+    check(&edited, &removed, &[one, two, "RQ-0003 A todo"]);
+
+    let queue = Queue::new(Document::parse(base.as_str()).unwrap(), None);
+    let mut repair = Edit::new(&queue, super::now());
+    repair.repair(&ralph_queue::Rules::default()).unwrap();
+    let repaired = repair.splice().unwrap().queue.unwrap();
+    assert!(shown(repaired.text()).contains(&"RQ-0004 A todo".to_owned()));
+    let with_new = made(&[
+        (1, "one", 1, ""),
+        (2, "two", 1, ""),
+        (3, "A", 3, r#", "notes": ["n"]"#),
+        (3, "B", 2, ""),
+        (4, "new", 5, ""),
+    ]);
+    for (one, other) in [(repaired.text(), with_new.as_str()), (&with_new, repaired.text())] {
+        let merged = three_way(&base, one, other).unwrap();
+        let tasks = ["RQ-0003 B todo", "RQ-0004 A todo", "RQ-0005 new todo"];
+        assert_eq!(shown(&merged.text)[2..], tasks);
+        assert_eq!(merged.text.matches("\"n\"").count(), 1);
+    }
+}
+
+#[test]
+fn copies_of_a_task_stay_as_many_as_they_are() {
+    let twin = (3, "twin", 3, "");
+    let base = made(&[(1, "one", 1, ""), twin, twin]);
+    let ours = base.replace("\"one\"", "\"uno\"");
+    let theirs = made(&[(1, "one", 1, ""), twin, (3, "twin", 3, r#", "status": "done""#)]);
+    let one = made(&[(1, "one", 1, ""), twin]);
+    let [done, open] = ["RQ-0003 twin done", "RQ-0003 twin todo"];
+    for (theirs, wanted) in [(&theirs, &[done, open][..]), (&base, &[open, open]), (&one, &[open])]
+    {
+        for (one, other) in [(&ours, theirs), (theirs, &ours)] {
+            assert_eq!(shown(&three_way(&base, one, other).unwrap().text)[1..], *wanted);
+        }
+    }
+}
+
+#[test]
+fn what_cannot_be_told_apart_is_not_merged() {
+    let task = |title: &str| format!(r#"{{"id": "RQ-0003", "title": "{title}"}}"#);
+    let file = |tasks: &[String]| format!("{{\"version\": 1, \"tasks\": [{}]}}", tasks.join(","));
+    let base = file(&[task("A"), task("B")]);
+    let ours = file(&[task("C"), task("D")]);
+    let theirs = base.replace("\"A\"", "\"A\", \"status\": \"done\"");
+    for (one, other) in [(&ours, &theirs), (&theirs, &ours)] {
+        let error = three_way(&base, one, other).unwrap_err();
+        assert!(error.to_string().ends_with("has the id `RQ-0003` twice"), "{error}");
+    }
+}
+
 const FRAMED: &str = r#"// head
 {
   "version": 1,
