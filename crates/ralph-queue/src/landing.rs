@@ -135,8 +135,10 @@ pub fn finish_task(
 fn standing(edit: &Edit<'_>, task: &Task) -> Result<Option<(Status, Option<usize>)>, EditError> {
     let id = task.id.as_str();
     let Err(ambiguous) = edit.unambiguous(id) else {
-        let status = edit.find(id).map(|(_, task)| task.status);
-        return Ok(status.map(|status| (status, edit.queue.position(id))));
+        // What only had the id before may be another task.
+        let is_it = |found: &&Task| found.id == task.id || found.is_version_of(task);
+        let found = edit.find(id).map(|(_, found)| found).filter(is_it);
+        return Ok(found.map(|found| (found.status, edit.queue.position(found.id.as_str()))));
     };
     let versions = |draft: &Draft<'_>| -> Vec<usize> {
         draft.positions(id).filter(|index| draft.task(*index).is_version_of(task)).collect()
@@ -166,11 +168,13 @@ pub fn under_own_id(texts: Texts<'_>, task: &Task, ids: &IdRules) -> Result<Task
     let queue = texts.read()?;
     let tasks = || queue.tasks().chain(queue.done_tasks());
     let mut own = task.clone();
-    let mut holders = tasks().filter(|other| other.id == task.id).peekable();
-    if holders.peek().is_none() || holders.any(|holder| holder.is_version_of(task)) {
+    let was = |other: &&Task| other.former_ids().any(|old| old == task.id.as_str());
+    let mut holders = tasks().filter(|other| other.id == task.id);
+    // Nobody has the id, nor had it before.
+    let is_free = !tasks().any(|other| other.id == task.id || was(&other));
+    if is_free || holders.any(|holder| holder.is_version_of(task)) {
         return Ok(own);
     }
-    let was = |other: &&Task| other.former_ids().any(|old| old == task.id.as_str());
     let id = match tasks().find(|other| was(other) && other.is_version_of(task)) {
         Some(renumbered) => renumbered.id.clone(),
         None => ids.id(queue.highest_number(ids) + 1).map_err(EditError::Id)?,

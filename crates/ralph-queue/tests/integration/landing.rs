@@ -1,6 +1,8 @@
 //! A task's end entered into whatever the target's queue has become.
 
-use ralph_queue::landing::{Outcome, TextError, Texts, adopt_tasks, finish_task, new_tasks};
+use ralph_queue::landing::{
+    Outcome, TextError, Texts, adopt_tasks, finish_task, new_tasks, under_own_id,
+};
 use ralph_queue::{Document, EditError, Finish, IdRules, Status};
 
 use super::{ids, now, text};
@@ -109,5 +111,28 @@ fn of_two_tasks_with_one_id_the_version_of_the_landed_one_is_finished() {
     for (queue, task) in [(&twins, &third), (&twice, &tasks(&twice)[0])] {
         let refused = of(queue, None, task);
         assert!(matches!(refused, Err(TextError::Edit(EditError::AmbiguousId { .. }))));
+    }
+}
+
+#[test]
+fn a_task_that_had_the_id_before_is_finished_only_if_it_is_the_same() {
+    let own = r#"{"version": 1, "tasks": [{"id": "RQ-1", "title": "mine", "created_at": "mine"}]}"#;
+    let own = Document::parse(own).unwrap().tasks()[0].clone();
+    for (title, lands_as, expected) in [
+        ("mine", "RQ-2", vec![("RQ-2", Status::Done)]),
+        ("another", "RQ-0003", vec![("RQ-2", Status::Todo), ("RQ-0003", Status::Done)]),
+    ] {
+        let target = format!(
+            r#"{{"version": 1, "tasks": [{{"id": "RQ-2", "title": "{title}", "created_at": "{title}", "custom_fields": {{"former_ids": "RQ-1"}}}}]}}"#
+        );
+        let texts = Texts { queue: &target, done: None };
+        let finish = |task| finish_task(texts, task, Finish::InPlace, now(), None);
+        let landing = under_own_id(texts, &own, &IdRules::default()).unwrap();
+        assert_eq!(landing.id.as_str(), lands_as);
+        let after = Document::parse(finish(&landing).unwrap().queue).unwrap();
+        let after: Vec<_> = after.tasks().iter().map(|it| (it.id.as_str(), it.status)).collect();
+        assert_eq!(after, expected, "{title}");
+        // Under its old id it is never another's end.
+        assert_eq!(finish(&own).is_ok(), title == "mine");
     }
 }
