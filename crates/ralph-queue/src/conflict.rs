@@ -229,7 +229,7 @@ fn without_doubles(
         let Some(first) = seen.insert(task.id.clone(), index) else { continue };
         let is_there = |index: &usize| {
             let task = &document.tasks()[*index];
-            other.tasks().iter().any(|other| other.id == task.id && task.may_be(other))
+            other.tasks().iter().any(|other| other.id == task.id && task.is_version_of(other))
         };
         let double = [index, first].into_iter().find(is_there);
         doubles.push(double.ok_or(MergeError::TwiceInOne { side, id: task.id.clone() })?);
@@ -404,6 +404,11 @@ mod tests {
             assert_eq!(ids, [("one", "RQ-1"), ("other", "RQ-2")].into());
         }
         let twice = Sides { ours: queue(TWO), base: None, theirs: queue(&format!("{other}{ONE}")) };
+        assert!(matches!(resolve(&twice), Err(MergeError::TwiceInOne { .. })));
+        // Nothing tells these apart, and one that was made at no other time is not the same.
+        let task = |title: &str| format!(r#"{{"id":"RQ-1","title":"{title}"}},"#);
+        let both = |one, other| queue(&[task(one), task(other)].concat());
+        let twice = Sides { ours: both("A", "X"), base: None, theirs: both("C", "D") };
         assert!(matches!(resolve(&twice), Err(MergeError::TwiceInOne { .. })));
     }
 

@@ -225,9 +225,9 @@ pub enum MergeError {
 /// there. Other keys of the file are merged like fields, and of the comments that belong to
 /// no task those stay that neither side removed, and those come that either added.
 ///
-/// One id given to two different tasks on two sides: of two new ones the task made later, and of two made at once the one whose
-/// JSON is greater, gets the next free number, whichever side it is on, and the tasks of its side
-/// that name it follow.
+/// One id given to two different tasks on two sides: of two new ones the task made later, and of
+/// two made at once the one whose JSON is greater, gets the next free number, whichever side it is
+/// on, and the tasks of its side that name it follow. A new one makes room for one of the base.
 pub fn three_way(base: &str, ours: &str, theirs: &str) -> Result<Merged, MergeError> {
     let parse = |side, text: &str| {
         Document::parse(text).map_err(|source| MergeError::Parse { side, place: None, source })
