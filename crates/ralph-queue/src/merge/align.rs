@@ -130,17 +130,24 @@ fn part<const N: usize>(
                 kept.push(key);
                 continue;
             }
-            let Some((prefix, digits)) = id.as_str().rsplit_once('-') else { continue };
-            let prefix = prefix.to_ascii_uppercase();
-            let rules = IdRules { prefix, width: digits.len(), high_water: 0 };
-            let number = next.entry(rules.prefix.clone()).or_insert_with(|| {
-                let tasks = files.iter().flatten().flat_map(Document::tasks);
-                rules.highest(tasks.flat_map(Task::all_ids))
+            // Numbers go on where the id has one, and else begin below it, if that is not too long.
+            let numbered = id.as_str().rsplit_once('-');
+            let series = numbered.map(|(prefix, digits)| (prefix, digits.len()));
+            let usual = IdRules::default();
+            let others = [(id.as_str(), usual.width), (&usual.prefix, usual.width)];
+            let free = series.into_iter().chain(others).find_map(|(prefix, width)| {
+                let prefix = prefix.to_ascii_uppercase();
+                let rules = IdRules { prefix, width, high_water: 0 };
+                let number = next.entry(rules.prefix.clone()).or_insert_with(|| {
+                    let tasks = files.iter().flatten().flat_map(Document::tasks);
+                    rules.highest(tasks.flat_map(Task::all_ids))
+                });
+                let free = rules.id(number.checked_add(1)?).ok()?;
+                *number += 1;
+                Some(free)
             });
-            let Some(free) = number.checked_add(1) else { continue };
-            if let Ok(new) = rules.id(free) {
-                *number = free;
-                ids[key] = new;
+            if let Some(free) = free {
+                ids[key] = free;
             }
         }
     }

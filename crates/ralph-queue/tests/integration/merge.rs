@@ -492,6 +492,30 @@ fn shown(text: &str) -> Vec<String> {
 }
 
 #[test]
+fn a_task_whose_id_has_no_number_gets_one_too() {
+    let version = |id: &str, title: &str, time: &str| {
+        format!(
+            r#"{{"version": 1, "tasks": [{{"id": "{id}", "title": "{title}", "created_at": "{time}"}}]}}"#
+        )
+    };
+    let long = "x".repeat(TaskId::MAX_LEN);
+    for (id, new) in [
+        ("odd", "ODD-0001"),
+        (&long, "RQ-0001"),
+        ("RQ-18446744073709551615", "RQ-18446744073709551615-0001"),
+        ("RQ-99999999999999999999", "RQ-00000000000000000001"),
+    ] {
+        let (one, other) = (version(id, "one", "1"), version(id, "other", "2"));
+        let base = r#"{"version": 1, "tasks": []}"#;
+        let merged = three_way(base, &one, &other).unwrap();
+        let mut wanted = [format!("{new} other todo"), format!("{id} one todo")];
+        wanted.sort();
+        assert_eq!(shown(&merged.text), wanted);
+        assert_eq!(shown(&three_way(base, &other, &one).unwrap().text), shown(&merged.text));
+    }
+}
+
+#[test]
 fn an_edit_comes_to_its_task_also_under_the_id_that_a_merge_gave_it() {
     const FORMER: &str = r#", "custom_fields": {"former_ids": "RQ-0006"}"#;
     const DONE: &str = r#", "status": "done""#;
