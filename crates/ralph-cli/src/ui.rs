@@ -206,9 +206,12 @@ impl Ui {
             let text = json_text(&json!({ "error": object })).unwrap_or_default();
             return write_stderr(&(text + "\n"));
         }
+        // Who stops a command knows why it did not come to its end.
+        let is_stopped = matches!(error.kind, ErrorKind::Interrupted | ErrorKind::Terminated);
         let mut text = Text::new();
         for (depth, message) in error.chain().iter().enumerate() {
             text = match depth {
+                0 if is_stopped => text.style(DIM, "stopped:").plain(" "),
                 0 => text.style(RED, "error:").plain(" "),
                 _ => text.style(DIM, "  caused by:").plain(" "),
             };
