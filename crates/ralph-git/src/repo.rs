@@ -384,9 +384,9 @@ impl Repo {
         refs.ok_or_else(|| answer.unreadable())
     }
 
-    /// What the branches, those of remotes too, and the stash have at `paths` (relative to the root): the blobs
-    /// of each path, or `None` where there is no file, without repetitions, and those of the newest
-    /// commit first.
+    /// What the branches, those of remotes too, and the stash have at `paths` (relative to the
+    /// root): the blobs of each path, or `None` where there is no file, without repetitions, and
+    /// those of the newest commit first.
     ///
     /// # Errors
     /// When git gives no answer.

@@ -120,7 +120,7 @@ pub fn discard(
             };
             project.tell(Event::Note(format!(
                 "the workspace `{place}` stays: it holds more than what landed; \
-                 `git -C {place} {look}` shows it, `rm -r {place}` removes it"
+                 `git -C {place} {look}` shows it, and it is yours to remove"
             )));
             tracing::info!(?left, "workspace kept");
             return Ok(());
