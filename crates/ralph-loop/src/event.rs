@@ -61,6 +61,13 @@ pub enum Event {
     },
     /// A task ended in this run.
     Finished(TaskSummary),
+    /// A workspace whose work has landed stays, since it holds more than that.
+    WorkspaceKept {
+        /// The workspace.
+        path: PathBuf,
+        /// Whether that is commits; else changes that are not committed.
+        has_commits: bool,
+    },
     /// Nothing new is started; running tasks end first.
     Stopping(StopReason),
     /// Worth knowing, but no failure.

@@ -113,15 +113,9 @@ pub fn discard(
     let proof = match checked {
         Ok(proof) => proof,
         Err(left) => {
-            let place = workspace.root().display();
-            let look = match &left {
-                NotRemovable::Unreachable { .. } => "log --branches --tags --not --remotes",
-                _ => "status",
-            };
-            project.tell(Event::Note(format!(
-                "the workspace `{place}` stays: it holds more than what landed; \
-                 `git -C {place} {look}` shows it, and it is yours to remove"
-            )));
+            let path = workspace.root().to_owned();
+            let has_commits = matches!(left, NotRemovable::Unreachable { .. });
+            project.tell(Event::WorkspaceKept { path, has_commits });
             tracing::info!(?left, "workspace kept");
             return Ok(());
         }

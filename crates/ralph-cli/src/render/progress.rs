@@ -11,6 +11,7 @@ use ralph_loop::recover::Action;
 use ralph_process::Cancel;
 use ralph_state::WorkerStep;
 
+use super::shell_word;
 use super::worker::{Doing, doing, outcome};
 use crate::commands::run::time;
 use crate::ui::{CYAN, DIM, GREEN, RED, Text, YELLOW, clip, columns, stderr_columns, write_stderr};
@@ -285,6 +286,15 @@ fn line(event: &Event) -> Option<Text> {
         Event::Stopping(StopReason::Interrupted) => {
             text.plain("Stopping; all work is kept, and the next run goes on with it.")
         }
+        Event::WorkspaceKept { path, has_commits } => {
+            let look = if *has_commits { "log --branches --tags --not --remotes" } else { "status" };
+            text.style(DIM, "note       ").plain(format!(
+                "the workspace `{}` stays: it holds more than what landed; \
+                 `git -C {} {look}` shows it, and it is yours to remove",
+                path.display(),
+                shell_word(path),
+            ))
+        }
         Event::Note(note) => text.style(DIM, "note       ").plain(note),
         _ => return None,
     })
@@ -346,6 +356,14 @@ mod tests {
         assert_eq!(wiped(79, Some(80)), "\r\u{1b}[K");
         assert_eq!(wiped(79, Some(30)), "\r\u{1b}[2A\u{1b}[J");
         assert_eq!(wiped(79, None), "\r\u{1b}[K");
+    }
+
+    #[test]
+    fn the_command_that_shows_what_a_workspace_holds_can_be_copied() {
+        let path = "/my work/RQ-0001".into();
+        let kept = line(&Event::WorkspaceKept { path, has_commits: false }).unwrap_or_default();
+        let kept = kept.render(false);
+        assert!(kept.contains("`git -C '/my work/RQ-0001' status`"), "{kept}");
     }
 
     #[test]

@@ -13,6 +13,7 @@ use ralph_process::{Cancel, Command, Exit as ChildExit, Input, Output, Signal};
 use crate::args::DemoArgs;
 use crate::context::Context;
 use crate::error::{CliError, ErrorKind, Exit};
+use crate::render::shell_word;
 
 /// What is queued: title, and the number of the task it depends on.
 ///
@@ -67,9 +68,9 @@ pub(crate) fn demo(context: &Context, args: &DemoArgs) -> Result<Exit, CliError>
     let exit = play(context, args, &dir)?;
     let project = dir.join("project");
     context.ui.say(format!("It is all in `{}`. To look at it:", dir.display()));
-    context.ui.say(format!("  git -C {} log --stat", project.display()));
-    context.ui.say(format!("  ls {}", project.join(".ralph/cache/turns").display()));
-    context.ui.say(format!("  ls {}", project.join(".ralph/logs/parallel").display()));
+    context.ui.say(format!("  git -C {} log --stat", shell_word(&project)));
+    context.ui.say(format!("  ls {}", shell_word(project.join(".ralph/cache/turns"))));
+    context.ui.say(format!("  ls {}", shell_word(project.join(".ralph/logs/parallel"))));
     Ok(exit)
 }
 
