@@ -219,6 +219,8 @@ pub struct RunSummary {
     pub taken: BTreeMap<TaskId, Reason>,
     /// Why the checkout does not have what landed, if it does not.
     pub behind: Option<Behind>,
+    /// The ids that tasks of the checkout have now, by those under which others landed.
+    pub renamed: BTreeMap<String, TaskId>,
     /// Tasks of earlier runs that failed or are blocked, and wait for the user.
     pub kept: usize,
     /// Files below `.ralph` of the user's checkout that changed in a serial run, and that its

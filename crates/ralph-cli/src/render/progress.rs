@@ -287,7 +287,8 @@ fn line(event: &Event) -> Option<Text> {
             text.plain("Stopping; all work is kept, and the next run goes on with it.")
         }
         Event::WorkspaceKept { path, has_commits } => {
-            let look = if *has_commits { "log --branches --tags --not --remotes" } else { "status" };
+            let look =
+                if *has_commits { "log --branches --tags --not --remotes" } else { "status" };
             text.style(DIM, "note       ").plain(format!(
                 "the workspace `{}` stays: it holds more than what landed; \
                  `git -C {} {look}` shows it, and it is yours to remove",

@@ -88,6 +88,7 @@ impl Coordinator<'_> {
                 self.project.tell(Event::Note(format!(
                     "{was} is {id} now: another task has landed under its id ({title})"
                 )));
+                self.summary.renamed.insert(was, id);
             }
         }
     }

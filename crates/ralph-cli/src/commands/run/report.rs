@@ -71,6 +71,7 @@ fn document(summary: &RunSummary) -> Value {
         "unstarted": summary.unstarted,
         "taken": summary.taken,
         "kept": summary.kept,
+        "renamed": summary.renamed,
         "checkout_behind": summary.behind.as_ref().map(behind),
         "left_out": summary.left_out,
         "beside": summary.beside.iter().map(beside).collect::<Vec<_>>(),

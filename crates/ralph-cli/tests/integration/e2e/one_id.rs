@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use ralph_testkit::wait_until;
-use serde_json::Value;
+use ralph_testkit::{Ran, wait_until};
+use serde_json::{Value, json};
 
 use super::super::{RALPH, parse};
 use super::{Books, PATIENCE, Remote, Scene};
@@ -121,21 +121,31 @@ fn what_a_user_adds_keeps_its_id_beside_what_an_agent_adds() {
     assert_eq!(shown(&scene.on_target(".ralph/queue.jsonc")), wanted);
 }
 
-#[test]
-fn a_run_tells_which_task_of_the_user_has_another_id() {
+/// A run in which another machine lands a task under the id of one that the user adds here.
+fn renumbers_mine(format: &[&str]) -> Ran {
     let scene = Scene::new(Remote::Bare, Books::Tracked);
     scene.act(&[("RQ-0001", KEEPS)]).tasks(1);
     let other = other(&scene);
-    let run = scene.start(&["run", "loop", "--parallel", "1", "--max-tasks", "1"]);
+    let args = ["run", "loop", "--parallel", "1", "--max-tasks", "1"];
+    let run = scene.start(&[&args, format].concat());
     scene.wait_for_agent("RQ-0001");
     scene.ralph(&["task", "add", "mine"]).success();
     add_theirs(&scene, &other);
     scene.let_go("RQ-0001");
     let ran = run.wait(PATIENCE);
-    let told = &ran.success().stderr;
-    assert_eq!(told.matches("RQ-0002 is RQ-0003 now").count(), 1, "{ran}");
     let wanted = ["RQ-0001 done Task 1", "RQ-0002 todo theirs", "RQ-0003 todo mine"];
     assert_eq!(shown_here(&scene), wanted, "{ran}");
+    ran
+}
+
+#[test]
+fn a_run_tells_which_task_of_the_user_has_another_id() {
+    let ran = renumbers_mine(&[]);
+    let told = &ran.success().stderr;
+    assert_eq!(told.matches("RQ-0002 is RQ-0003 now").count(), 1, "{ran}");
+    let ran = renumbers_mine(&["--json"]);
+    let summary: Value = parse(&ran.success().stdout);
+    assert_eq!(summary["renamed"], json!({ "RQ-0002": "RQ-0003" }));
 }
 
 #[test]
