@@ -307,6 +307,22 @@ impl Repo {
         }
     }
 
+    /// All best common ancestors.
+    ///
+    /// # Errors
+    /// When a commit is missing, or git gives no answer.
+    pub fn merge_bases(&self, one: &Sha, other: &Sha) -> Result<Vec<Sha>, GitError> {
+        let answer = self.ask(Call::new(["merge-base", "--all", one.as_str(), other.as_str()]))?;
+        match answer.exit {
+            ralph_process::Exit::Code(0) => {
+                let bases: Result<_, _> = answer.text().lines().map(str::parse).collect();
+                bases.map_err(|_| answer.unreadable())
+            }
+            ralph_process::Exit::Code(1) => Ok(Vec::new()),
+            _ => Err(answer.failed()),
+        }
+    }
+
     /// The content of a file (relative to the root) in `rev`; `None` when it is not there.
     ///
     /// # Errors

@@ -7,7 +7,8 @@ use ralph_state::TaskId;
 use serde::Serialize;
 
 use crate::document::Document;
-use crate::merge::{MergeError, Merged, three_way};
+use crate::landing::Texts;
+use crate::merge::{MergeError, Merged, three_way, three_way_of};
 use crate::queue::{Listed, Place, Queue};
 use crate::task::{Status, Task};
 use crate::value::{Map, Value};
@@ -26,12 +27,53 @@ pub struct Sides {
     pub base: Option<String>,
     /// What stands after `=======`.
     pub theirs: String,
+    /// The versions of the other file of the queue, where they are known.
+    pub beside: Option<Beside>,
+}
+
+/// The versions of the file beside the one that is merged; what has none is not there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Beside {
+    /// Which file it is.
+    pub place: Place,
+    /// As in [`Sides`].
+    pub base: Option<String>,
+    /// As in [`Sides`].
+    pub ours: Option<String>,
+    /// As in [`Sides`].
+    pub theirs: Option<String>,
 }
 
 impl Sides {
     /// Versions that come from somewhere else, git's index say.
     pub fn new(ours: String, base: Option<String>, theirs: String) -> Self {
-        Self { ours, base, theirs }
+        Self { ours, base, theirs, beside: None }
+    }
+
+    /// The versions that git gives to a merge driver. An empty base is that of a file that both
+    /// branches added.
+    pub fn driven(base: String, ours: String, theirs: String) -> Self {
+        Self::new(ours, Some(base).filter(|base| !base.trim().is_empty()), theirs)
+    }
+
+    /// The file beside this one as git's merge leaves it, as far as that is known.
+    pub fn beside_merged(&self) -> Option<String> {
+        let Beside { place, base, ours, theirs } = self.beside.as_ref()?;
+        if theirs == base || theirs == ours {
+            return ours.clone();
+        }
+        if ours == base {
+            return theirs.clone();
+        }
+        let own = Beside {
+            place: place.other(),
+            base: self.base.clone(),
+            ours: Some(self.ours.clone()),
+            theirs: Some(self.theirs.clone()),
+        };
+        let mut turned = Self::new(ours.clone()?, base.clone(), theirs.clone()?);
+        turned.beside = Some(own);
+        resolve(&turned).ok().map(|merged| merged.text)
     }
 }
 
@@ -85,7 +127,7 @@ pub fn sides(text: &str) -> Option<Sides> {
         }
     }
     let base = Some(base).filter(|_| has_base);
-    (found && at == At::Both).then_some(Sides { ours, base, theirs })
+    (found && at == At::Both).then_some(Sides { ours, base, theirs, beside: None })
 }
 
 /// Where in a text with conflict markers that line of one of its [`sides`] is; `side` is `ours`,
@@ -116,19 +158,56 @@ pub fn marked(ours: &str, theirs: &str) -> String {
 ///
 /// Without a base, what both have in common stands for it: a field that differs is a conflict,
 /// and a task that one side lacks was added by the other.
+///
+/// Where the file beside it is known and can be read, a task has one id in both; see
+/// [`three_way_of`].
 pub fn resolve(sides: &Sides) -> Result<Merged, MergeError> {
+    if let Some(Ok(merged)) = sides.beside.as_ref().map(|beside| resolve_beside(sides, beside)) {
+        return Ok(merged.with_ends(&sides.ours, &sides.theirs)?);
+    }
     if let Some(base) = &sides.base {
         let merged = three_way(base, &sides.ours, &sides.theirs)?;
         return Ok(merged.with_ends(&sides.ours, &sides.theirs)?);
     }
-    let parse = |text: &str, side| {
-        Document::parse(text).map_err(|source| MergeError::Parse { side, place: None, source })
-    };
-    let (ours, theirs) = (parse(&sides.ours, "ours")?, parse(&sides.theirs, "theirs")?);
+    let (ours, theirs) = (read(&sides.ours, "ours")?, read(&sides.theirs, "theirs")?);
     let ours = without_doubles(ours, "ours", &theirs)?;
     let theirs = without_doubles(theirs, "theirs", &ours)?;
     let merged = three_way(&common(&ours, &theirs), ours.text(), theirs.text())?;
     Ok(merged.with_ends(ours.text(), theirs.text())?)
+}
+
+/// [`resolve`] of a file and the one beside it.
+fn resolve_beside(sides: &Sides, beside: &Beside) -> Result<Merged, MergeError> {
+    let Sides { base, ours, theirs, .. } = sides;
+    let base = base_of(base.as_deref(), ours, theirs)?;
+    let others_base = match (&beside.ours, &beside.theirs) {
+        (Some(ours), Some(theirs)) => {
+            Some(base_of(beside.base.as_deref(), ours, theirs)?.into_owned())
+        }
+        _ => beside.base.clone(),
+    };
+    let empty = Document::empty();
+    let others = [&others_base, &beside.ours, &beside.theirs].map(Option::as_deref);
+    let own: [&str; 3] = [&base, ours, theirs];
+    let [base, ours, theirs] = [0, 1, 2].map(|version| match beside.place {
+        Place::Done => Texts { queue: own[version], done: others[version] },
+        Place::Queue => {
+            Texts { queue: others[version].unwrap_or(empty.text()), done: Some(own[version]) }
+        }
+    });
+    three_way_of(beside.place.other(), base, ours, theirs)
+}
+
+/// The base of two versions, or else what they have in common.
+fn base_of<'t>(
+    base: Option<&'t str>,
+    ours: &str,
+    theirs: &str,
+) -> Result<Cow<'t, str>, MergeError> {
+    Ok(match base {
+        Some(base) => Cow::Borrowed(base),
+        None => Cow::Owned(common(&read(ours, "ours")?, &read(theirs, "theirs")?)),
+    })
 }
 
 /// [`resolve`] of the [`sides`] of a text with conflict markers. A base that cannot be read is left
@@ -245,11 +324,8 @@ fn without_doubles(
     Ok(spliced.unwrap_or(document))
 }
 
-/// Merges the files that git gives to a merge driver. An empty base is that of a file that both
-/// branches added.
-pub fn drive(base: &str, ours: &str, theirs: &str) -> Result<Merged, MergeError> {
-    let base = (!base.trim().is_empty()).then(|| base.to_owned());
-    resolve(&Sides { ours: ours.to_owned(), base, theirs: theirs.to_owned() })
+fn read(text: &str, side: &'static str) -> Result<Document, MergeError> {
+    Document::parse(text).map_err(|source| MergeError::Parse { side, place: None, source })
 }
 
 /// What two versions have in common, as a file.
@@ -354,11 +430,8 @@ mod tests {
     #[test]
     fn markers_are_taken_apart() {
         let text = "a\n<<<<<<< HEAD\nb\n||||||| base\nc\n=======\nd\n>>>>>>> x\ne\n";
-        let expected = Sides {
-            ours: "a\nb\ne\n".to_owned(),
-            base: Some("a\nc\ne\n".to_owned()),
-            theirs: "a\nd\ne\n".to_owned(),
-        };
+        let [ours, base, theirs] = ["b", "c", "d"].map(|line| format!("a\n{line}\ne\n"));
+        let expected = Sides::new(ours, Some(base), theirs);
         assert_eq!(sides(text), Some(expected));
         let two = sides("<<<<<<< x\nb\n=======\nd\n>>>>>>> y\n").unwrap();
         assert_eq!((two.ours.as_str(), two.base, two.theirs.as_str()), ("b\n", None, "d\n"));
@@ -372,7 +445,7 @@ mod tests {
     fn without_a_base_nothing_is_lost() {
         let ours = queue(&format!("{ONE}{TWO}"));
         let theirs = queue(&ONE.replace("\"one\"", "\"uno\""));
-        let sides = Sides { ours, base: None, theirs };
+        let sides = Sides::new(ours, None, theirs);
         let merged = resolve(&sides).unwrap();
         assert!(merged.text.contains("\"two\"") && merged.text.contains("\"one\""));
         assert_eq!(merged.conflicts[0].field.as_deref(), Some("title"));
@@ -381,7 +454,7 @@ mod tests {
     #[test]
     fn one_id_for_two_tasks_becomes_two_ids() {
         let theirs = r#"{"id":"RQ-1","title":"other","created_at":"2026-01-03T00:00:00Z"}"#;
-        let merged = drive("", &queue(ONE), &queue(theirs)).unwrap();
+        let merged = resolve(&Sides::driven(String::new(), queue(ONE), queue(theirs))).unwrap();
         let document = Document::parse(merged.text).unwrap();
         assert_eq!(document.tasks().len(), 2);
         assert_eq!(merged.renumbered.len(), 1);
@@ -394,7 +467,7 @@ mod tests {
         for (ours, theirs) in
             [(ONE.to_owned(), format!("{other}{ONE}")), (format!("{ONE}{other}"), other.to_owned())]
         {
-            let sides = Sides { ours: queue(&ours), base: None, theirs: queue(&theirs) };
+            let sides = Sides::new(queue(&ours), None, queue(&theirs));
             let document = Document::parse(resolve(&sides).unwrap().text).unwrap();
             let ids: BTreeMap<&str, &str> = document
                 .tasks()
@@ -403,12 +476,12 @@ mod tests {
                 .collect();
             assert_eq!(ids, [("one", "RQ-1"), ("other", "RQ-2")].into());
         }
-        let twice = Sides { ours: queue(TWO), base: None, theirs: queue(&format!("{other}{ONE}")) };
+        let twice = Sides::new(queue(TWO), None, queue(&format!("{other}{ONE}")));
         assert!(matches!(resolve(&twice), Err(MergeError::TwiceInOne { .. })));
         // Nothing tells these apart, and one that was made at no other time is not the same.
         let task = |title: &str| format!(r#"{{"id":"RQ-1","title":"{title}"}},"#);
         let both = |one, other| queue(&[task(one), task(other)].concat());
-        let twice = Sides { ours: both("A", "X"), base: None, theirs: both("C", "D") };
+        let twice = Sides::new(both("A", "X"), None, both("C", "D"));
         assert!(matches!(resolve(&twice), Err(MergeError::TwiceInOne { .. })));
     }
 

@@ -30,6 +30,15 @@ impl Place {
             Self::Done => "done",
         }
     }
+
+    /// The other file.
+    #[must_use]
+    pub fn other(self) -> Self {
+        match self {
+            Self::Queue => Self::Done,
+            Self::Done => Self::Queue,
+        }
+    }
 }
 
 /// A task that is only read when it is asked for.

@@ -513,6 +513,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::conflict;
     use crate::document::tests::{Noise, noise, tasks};
     use crate::merge::tests::{changes, side};
     use crate::merge::three_way;
@@ -661,7 +662,12 @@ mod tests {
         };
         let (rejected, doing) = (side(&end.replace("done", "rejected")), side("doing"));
         for (ours, theirs) in [(&rejected, &doing), (&doing, &rejected)] {
-            let merged = crate::conflict::drive(&side(end), ours, theirs).unwrap();
+            let merged = conflict::resolve(&conflict::Sides::new(
+                ours.clone(),
+                Some(side(end)),
+                theirs.clone(),
+            ))
+            .unwrap();
             let task = Document::parse(merged.text).unwrap().tasks()[0].clone();
             assert_eq!(task.status, Status::Rejected);
             assert_eq!(task.completed_at.as_deref(), Some("2026-04-21T12:00:00Z"));

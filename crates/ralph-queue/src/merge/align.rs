@@ -12,12 +12,34 @@ use crate::ids::IdRules;
 use crate::task::Task;
 
 /// Of two tasks with one id, the one that keeps it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Keeps {
     /// The one that was made earlier; of two made at once, the one whose JSON is less.
     Older,
     /// That of theirs.
     Theirs,
+    /// The one that has it in that version, if it is one of these ids: a file names it that nobody
+    /// can change. Of others the older.
+    Named(Version, BTreeSet<String>),
+}
+
+/// The place of a side among base, ours and theirs.
+type Version = usize;
+
+impl Keeps {
+    /// Whether a task has an id before every other, since that version has it.
+    fn is_for(&self, version: Version, id: &TaskId) -> bool {
+        match self {
+            Self::Older => false,
+            Self::Theirs => version == 2,
+            Self::Named(named, ids) => version == *named && ids.contains(id.as_str()),
+        }
+    }
+
+    /// Whether a task has the id of that version, whatever the other side did to it.
+    fn binds(&self, version: Version, id: &TaskId) -> bool {
+        matches!(self, Self::Named(..)) && self.is_for(version, id)
+    }
 }
 
 /// Three versions whose tasks go by one id each.
@@ -36,7 +58,7 @@ pub(super) struct Aligned<const N: usize> {
 /// for a repair to part.
 pub(super) fn align<const N: usize>(
     mut files: [[Document; N]; 3],
-    keeps: Keeps,
+    keeps: &Keeps,
 ) -> Result<Aligned<N>, MergeError> {
     let all = pair(&files)?;
     let mut keys = files.each_ref().map(|files| files.each_ref().map(|it| vec![0; it.len()]));
@@ -71,7 +93,14 @@ pub(super) fn align<const N: usize>(
 }
 
 /// The id that a task has after what both sides did to it.
-fn common_id<const N: usize>(same: &Same<'_, N>, keeps: Keeps) -> TaskId {
+fn common_id<const N: usize>(same: &Same<'_, N>, keeps: &Keeps) -> TaskId {
+    let bound = [1, 2].into_iter().find_map(|version| {
+        let id = &same[version]?.task.id;
+        keeps.binds(version, id).then_some(id)
+    });
+    if let Some(id) = bound {
+        return id.clone();
+    }
     let id = match same.map(|member| member.map(|member| member.task)) {
         [base, Some(ours), Some(theirs)] => {
             let base = base.map(|base| &base.id);
@@ -84,7 +113,7 @@ fn common_id<const N: usize>(same: &Same<'_, N>, keeps: Keeps) -> TaskId {
                 match (had(ours, theirs), had(theirs, ours)) {
                     (true, false) => &ours.id,
                     (false, true) => &theirs.id,
-                    _ if keeps == Keeps::Theirs => &theirs.id,
+                    _ if keeps.is_for(2, &theirs.id) => &theirs.id,
                     _ => (&ours.id).min(&theirs.id),
                 }
             }
@@ -100,7 +129,7 @@ fn part<const N: usize>(
     files: &[[Document; N]; 3],
     all: &[Same<'_, N>],
     ids: &mut [TaskId],
-    keeps: Keeps,
+    keeps: &Keeps,
 ) {
     let mut by_id: HashMap<&TaskId, Vec<usize>> = HashMap::with_capacity(ids.len());
     for (key, id) in ids.iter().enumerate() {
@@ -175,11 +204,11 @@ fn stays<const N: usize>(drafts: &[[Draft<'_>; N]; 3], same: &Same<'_, N>) -> bo
 fn seniority<const N: usize>(
     (one, other): (&Same<'_, N>, &Same<'_, N>),
     id: &TaskId,
-    keeps: Keeps,
+    keeps: &Keeps,
 ) -> Ordering {
     let has_it = |member: Option<Member<'_, N>>| member.is_some_and(|it| it.task.id == *id);
     let key = |same: &Same<'_, N>| {
-        let is_seen = keeps == Keeps::Theirs && has_it(same[2]);
+        let is_seen = [1, 2].iter().any(|at| keeps.is_for(*at, id) && has_it(same[*at]));
         (!is_seen, !has_it(same[0]), same[0].is_none())
     };
     let age = |same: &Same<'_, N>| {

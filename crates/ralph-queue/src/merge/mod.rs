@@ -1,6 +1,7 @@
 //! Three versions of a queue file become one, task by task and field by field.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::iter;
 
 use ralph_state::{TaskId, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -14,6 +15,8 @@ use crate::task::{Status, Task};
 use crate::value::{Map, Value};
 
 mod align;
+#[cfg(test)]
+mod books;
 mod comments;
 mod pairs;
 #[cfg(test)]
@@ -233,12 +236,60 @@ pub fn three_way(base: &str, ours: &str, theirs: &str) -> Result<Merged, MergeEr
         Document::parse(text).map_err(|source| MergeError::Parse { side, place: None, source })
     };
     let files = [[parse("base", base)?], [parse("ours", ours)?], [parse("theirs", theirs)?]];
+    merge_one(files, 0, &Keeps::Older)
+}
+
+/// Merges one file of a queue as [`three_way`] does, while git merges the other by itself.
+///
+/// A task has one id in both, whichever of them a version has it in, and a merge of the other file
+/// finds the same one. Where git takes the other file as one side has it, that is the id by which
+/// it is named there.
+pub fn three_way_of(
+    place: Place,
+    base: Texts<'_>,
+    ours: Texts<'_>,
+    theirs: Texts<'_>,
+) -> Result<Merged, MergeError> {
+    let files = read_files(base, ours, theirs)?;
+    let (file, other) = match place {
+        Place::Queue => (0, 1),
+        Place::Done => (1, 0),
+    };
+    let [base, ours, theirs] = files.each_ref().map(|files| &files[other]);
+    let keeps = if ours.text() == theirs.text() {
+        Keeps::Older
+    } else if ours.text() == base.text() {
+        Keeps::Named(2, named_in(theirs))
+    } else if theirs.text() == base.text() {
+        Keeps::Named(1, named_in(ours))
+    } else {
+        Keeps::Older
+    };
+    merge_one(files, file, &keeps)
+}
+
+/// The ids that a file has or refers to.
+fn named_in(document: &Document) -> BTreeSet<String> {
+    let tasks = document.tasks().iter();
+    tasks
+        .flat_map(|task| iter::once(task.id.as_str()).chain(task.references()))
+        .map(str::to_owned)
+        .collect()
+}
+
+/// Merges one of several files whose tasks go by one id each.
+fn merge_one<const N: usize>(
+    files: [[Document; N]; 3],
+    file: usize,
+    keeps: &Keeps,
+) -> Result<Merged, MergeError> {
     let tasks = files.iter().flatten().flat_map(Document::tasks);
     let mut ids: BTreeSet<TaskId> = tasks.map(|task| task.id.clone()).collect();
-    let Aligned { files, keys, renumbered } = align(files, Keeps::Older)?;
+    let Aligned { files, keys, renumbered } = align(files, keeps)?;
     ids.extend(renumbered.iter().map(|(_, new)| new.clone()));
     let mut conflicts = Vec::new();
-    let text = merge(files.each_ref().map(|[file]| file), keys.map(|[keys]| keys), &mut conflicts)?;
+    let keys = keys.map(|mut keys| std::mem::take(&mut keys[file]));
+    let text = merge(files.each_ref().map(|files| &files[file]), keys, &mut conflicts)?;
     Ok(Merged { text, conflicts, renumbered, ids })
 }
 
@@ -251,17 +302,8 @@ pub fn three_way_files(
     theirs: Texts<'_>,
 ) -> Result<MergedFiles, MergeError> {
     let has_done = [base, ours, theirs].iter().any(|texts| texts.done.is_some());
-    let parse = |side, texts: Texts<'_>| -> Result<[Document; 2], MergeError> {
-        let read = |text: &str, place| {
-            let document = Document::parse_as(text.to_owned(), place);
-            document.map_err(|source| MergeError::Parse { side, place: Some(place), source })
-        };
-        let done =
-            texts.done.map_or_else(|| Ok(Document::empty()), |text| read(text, Place::Done))?;
-        Ok([read(texts.queue, Place::Queue)?, done])
-    };
-    let files = [parse("base", base)?, parse("ours", ours)?, parse("theirs", theirs)?];
-    let Aligned { mut files, mut keys, renumbered } = align(files, Keeps::Theirs)?;
+    let files = read_files(base, ours, theirs)?;
+    let Aligned { mut files, mut keys, renumbered } = align(files, &Keeps::Theirs)?;
 
     let known: HashSet<usize> = keys[0][0].iter().copied().collect();
     let finished = keys[1][1].iter().chain(&keys[2][1]).copied();
@@ -277,6 +319,24 @@ pub fn three_way_files(
     let queue = merged(0, &mut conflicts)?;
     let done = merged(1, &mut conflicts)?;
     Ok(MergedFiles { queue, done: has_done.then_some(done), conflicts, renumbered })
+}
+
+/// Reads both files of three versions.
+fn read_files(
+    base: Texts<'_>,
+    ours: Texts<'_>,
+    theirs: Texts<'_>,
+) -> Result<[[Document; 2]; 3], MergeError> {
+    let parse = |side, texts: Texts<'_>| -> Result<[Document; 2], MergeError> {
+        let read = |text: &str, place| {
+            let document = Document::parse_as(text.to_owned(), place);
+            document.map_err(|source| MergeError::Parse { side, place: Some(place), source })
+        };
+        let done =
+            texts.done.map_or_else(|| Ok(Document::empty()), |text| read(text, Place::Done))?;
+        Ok([read(texts.queue, Place::Queue)?, done])
+    };
+    Ok([parse("base", base)?, parse("ours", ours)?, parse("theirs", theirs)?])
 }
 
 /// Takes what another copy of a task has over into the one that stays: what only the other has,

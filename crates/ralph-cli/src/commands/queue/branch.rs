@@ -1,11 +1,11 @@
 //! `ralph queue merge-driver|check`: a queue on several branches.
 
 use std::collections::HashSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ralph_config::Overrides;
-use ralph_queue::conflict::{self, Loss, Sides, Unsure};
+use ralph_queue::conflict::{self, Beside, Loss, Sides, Unsure};
 use ralph_queue::document::Reading;
 use ralph_queue::merge::{Conflict, Merged, Settled};
 use ralph_queue::settle::{Merges, Undecided};
@@ -40,9 +40,12 @@ fn drive(context: &Context, args: &MergeDriverArgs) -> Result<Exit, CliError> {
     let read = |path| input::read(Some(path), input::TASKS_LIMIT);
     let [base, ours, theirs] = [read(&args.base)?, read(&args.ours)?, read(&args.theirs)?];
     let name = args.name.as_deref().unwrap_or(&args.ours);
-    let (text, exit) = match conflict::drive(&base, &ours, &theirs) {
+    let mut sides = Sides::driven(base, ours, theirs);
+    let book = Book::of(context, args);
+    sides.beside = book.as_ref().and_then(|book| book.beside(context, args, &sides));
+    let (text, exit) = match conflict::resolve(&sides) {
         Ok(mut merged) => {
-            let pair = DoneFiles::of(context, args, &theirs);
+            let pair = book.and_then(|book| DoneFiles::of((context, args), book, &sides));
             let settled = pair.as_ref().map(|pair| pair.settle(&mut merged)).unwrap_or_default();
             if context.ui.wants_json() {
                 context.ui.print_json(&MergeReport::of(
@@ -68,7 +71,7 @@ fn drive(context: &Context, args: &MergeDriverArgs) -> Result<Exit, CliError> {
                     context.ui.say(format_args!("{}: {more} more", name.display()));
                 }
             }
-            let errors = pair.as_ref().map(|pair| pair.errors(&ours, &merged)).unwrap_or_default();
+            let errors = pair.as_ref().map(|pair| pair.errors(&sides, &merged)).unwrap_or_default();
             if let Some(first) = errors.first() {
                 context.ui.warn(format_args!(
                     "the merged queue has {}: {}",
@@ -97,11 +100,54 @@ fn drive(context: &Context, args: &MergeDriverArgs) -> Result<Exit, CliError> {
         Err(error) => {
             // Not to be taken for merged: both versions stay, between markers.
             context.ui.warn(format_args!("`{}` cannot be merged: {error}", name.display()));
-            (conflict::marked(&ours, &theirs), Exit::Failed)
+            (conflict::marked(&sides.ours, &sides.theirs), Exit::Failed)
         }
     };
     context.ui.saved(replace(&args.ours, text.as_bytes(), Durability::None)?);
     Ok(exit)
+}
+
+/// The file that git merges, and the other one.
+struct Book {
+    /// Where git runs the driver: the root of its work tree.
+    directory: PathBuf,
+    place: Place,
+    /// As git names it.
+    other: PathBuf,
+    rules: Rules,
+}
+
+impl Book {
+    /// The configuration may be in conflict itself.
+    fn of(context: &Context, args: &MergeDriverArgs) -> Option<Self> {
+        let name = args.name.as_ref()?;
+        let directory = context.directory().ok()?;
+        let root = find_root(directory.join(name).parent()?).map(Path::to_owned);
+        let config = root.as_ref().and_then(|root| {
+            ralph_config::load(&sources(context, root), &Overrides::default()).ok()
+        });
+        let config = config.map(|settings| settings.config.queue);
+        let configured = root.zip(config.as_ref()).and_then(|(root, config)| {
+            let name =
+                |file: &Path| root.join(file).strip_prefix(&directory).ok().map(Path::to_owned);
+            Some((name(&config.file)?, name(&config.done_file)?))
+        });
+        let (queue, done) = configured.unwrap_or_else(|| {
+            (name.with_file_name("queue.jsonc"), name.with_file_name("done.jsonc"))
+        });
+        let (place, other) =
+            if *name == done { (Place::Done, queue) } else { (Place::Queue, done) };
+        let rules = config.as_ref().map(rules).unwrap_or_default();
+        Some(Self { directory, place, other, rules })
+    }
+
+    /// The versions of the other file, where git tells which commits it merges.
+    fn beside(&self, context: &Context, args: &MergeDriverArgs, sides: &Sides) -> Option<Beside> {
+        let repo = context.repo(&self.directory).ok()?;
+        let this = (args.name.as_deref()?, sides);
+        let beside = (self.place.other(), self.other.as_path());
+        merges::beside(&repo, args.label.as_deref(), this, beside)
+    }
 }
 
 /// The done files of both sides while their queue files are merged. What cannot be read says
@@ -113,29 +159,17 @@ struct DoneFiles {
 }
 
 impl DoneFiles {
-    /// Of the merge of a queue file whose version of the other side is `theirs`. The configuration
-    /// may be in conflict itself.
-    fn of(context: &Context, args: &MergeDriverArgs, theirs: &str) -> Option<Self> {
-        let queue = args.name.as_ref()?;
-        let directory = context.directory().ok()?;
-        let root = find_root(directory.join(queue).parent()?).map(Path::to_owned);
-        let config = root.as_ref().and_then(|root| {
-            ralph_config::load(&sources(context, root), &Overrides::default()).ok()
-        });
-        let config = config.map(|settings| settings.config.queue);
-        let configured = root.zip(config.as_ref()).and_then(|(root, config)| {
-            let path = root.join(&config.done_file);
-            path.strip_prefix(&directory).ok().map(Path::to_owned)
-        });
-        let name = configured.unwrap_or_else(|| queue.with_file_name("done.jsonc"));
-        if name == *queue {
-            return None;
-        }
+    /// Of the merge of a queue file.
+    fn of(
+        (context, args): (&Context, &MergeDriverArgs),
+        book: Book,
+        sides: &Sides,
+    ) -> Option<Self> {
+        let Book { directory, place: Place::Queue, other, rules } = book else { return None };
         // Git has not touched the work tree yet: what is there is ours.
-        let ours = input::read(Some(&directory.join(&name)), input::TASKS_LIMIT).ok();
-        let theirs = their_done(context, &directory, args, (theirs, &name));
+        let ours = input::read(Some(&directory.join(&other)), input::TASKS_LIMIT).ok();
+        let theirs = their_done(context, &directory, args, (&sides.theirs, &other));
         let parse = |text: Option<String>| Document::parse(text?).ok();
-        let rules = config.as_ref().map(rules).unwrap_or_default();
         Some(Self { ours: parse(ours), theirs: parse(theirs), rules })
     }
 
@@ -149,7 +183,7 @@ impl DoneFiles {
 
     /// What is wrong with the merged queue, together with what both sides have finished, that was
     /// not wrong with ours.
-    fn errors(&self, ours: &str, merged: &Merged) -> Vec<Problem> {
+    fn errors(&self, sides: &Sides, merged: &Merged) -> Vec<Problem> {
         let texts = [&self.ours, &self.theirs].map(|it| it.as_ref().map(|it| it.text().to_owned()));
         let done = match texts {
             [Some(ours), Some(theirs)] => {
@@ -158,7 +192,7 @@ impl DoneFiles {
             }
             [ours, theirs] => ours.or(theirs),
         };
-        let done = done.and_then(|text| Document::parse(text).ok());
+        let done = sides.beside_merged().or(done).and_then(|text| Document::parse(text).ok());
         let errors = |text: &str, done| -> Vec<Problem> {
             let Ok(open) = Document::parse(text) else { return Vec::new() };
             let mut problems = Queue::new(open, done).validate(&self.rules);
@@ -170,7 +204,7 @@ impl DoneFiles {
             return found;
         }
         let of = |problem: &Problem| (problem.code, problem.task.clone(), problem.field.clone());
-        let known: HashSet<_> = errors(ours, self.ours.clone()).iter().map(of).collect();
+        let known: HashSet<_> = errors(&sides.ours, self.ours.clone()).iter().map(of).collect();
         // What the other side has finished is not known of every git.
         let is_sure = |problem: &Problem| self.theirs.is_some() || problem.code != "unknown_task";
         found.retain(|problem| is_sure(problem) && !known.contains(&of(problem)));

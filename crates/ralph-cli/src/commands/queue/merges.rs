@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use ralph_git::{ConflictFile, Repo};
-use ralph_queue::conflict::{self, Sides};
+use ralph_git::{ConflictFile, Repo, Sha};
+use ralph_queue::conflict::{self, Beside, Sides};
 use ralph_queue::merge::{Conflict, Settled};
 use ralph_queue::settle::{self, Merge, Merges, Undecided};
 use ralph_queue::{Document, Place, Queue};
@@ -63,8 +63,9 @@ pub(crate) fn in_git(context: &Context, project: &Project) -> Result<Vec<InGit>,
     let repo = context.repo(&project.root).ok();
     let unmerged = repo.as_ref().map(Repo::conflicts).transpose()?.unwrap_or_default();
     let head = repo.as_ref().and_then(|repo| repo.head().ok()?.commit().map(ToString::to_string));
-    let file = |place| {
-        let name = name(repo.as_ref(), project, project.files.path(place));
+    let name_of = |place| name(repo.as_ref(), project, project.files.path(place));
+    let file = |place: Place| {
+        let name = name_of(place);
         let versions = unmerged.iter().find(|file| file.path == name);
         let Some((repo, versions)) = repo.as_ref().zip(versions) else {
             let merge = head.clone().unwrap_or_default();
@@ -72,7 +73,14 @@ pub(crate) fn in_git(context: &Context, project: &Project) -> Result<Vec<InGit>,
         };
         let ConflictFile { base, ours, theirs, .. } = versions;
         let shas = [base, ours, theirs].map(|sha| sha.as_ref().map_or("-", |sha| sha.as_str()));
-        let (merge, sides) = (shas.join(" "), sides(repo, versions)?);
+        let (merge, mut sides) = (shas.join(" "), sides(repo, versions)?);
+        if let Some(sides) = &mut sides {
+            let (place, other) = (place.other(), name_of(place.other()));
+            sides.beside = match unmerged.iter().find(|file| file.path == other) {
+                Some(versions) => unmerged_beside(repo, place, versions),
+                None => beside(repo, None, (&name, sides), (place, &other)),
+            };
+        }
         Ok(InGit { place, name, merge, is_unmerged: true, sides })
     };
     [Place::Queue, Place::Done].into_iter().map(file).collect()
@@ -104,6 +112,94 @@ fn sides(repo: &Repo, versions: &ConflictFile) -> Result<Option<Sides>, CliError
     };
     let base = base.as_ref().map(text).transpose()?;
     Ok(Some(Sides::new(text(ours)?, base, text(theirs)?)))
+}
+
+/// The versions of a file in conflict beside another one.
+fn unmerged_beside(repo: &Repo, place: Place, versions: &ConflictFile) -> Option<Beside> {
+    let ConflictFile { base, ours, theirs, .. } = versions;
+    let text = |sha: &Option<Sha>| {
+        let text = sha.as_ref().map(|sha| ralph_queue::decode(repo.blob(sha).ok()?).ok());
+        text.map_or(Some(None), |text| text.map(Some))
+    };
+    Some(Beside { place, base: text(base)?, ours: text(ours)?, theirs: text(theirs)? })
+}
+
+/// The versions of the file beside one that is merged, if git tells whose merge that is: only
+/// commits are believed that have all versions of the file itself.
+pub(super) fn beside(
+    repo: &Repo,
+    label: Option<&str>,
+    (name, sides): (&Path, &Sides),
+    (place, other): (Place, &Path),
+) -> Option<Beside> {
+    let is_it = |revs: &[String; 3]| {
+        let versions = [Some(&sides.ours), sides.base.as_ref(), Some(&sides.theirs)];
+        revs.iter().zip(versions).all(|(rev, version)| {
+            text_of(repo, rev, name).is_ok_and(|found| found.as_ref() == version)
+        })
+    };
+    let labelled = label.and_then(|label| commits_of(repo, label));
+    let known = KNOWN.iter().filter_map(|(rev, way)| way.commits(repo, rev));
+    let revs = labelled.into_iter().chain(known).find(is_it)?;
+    beside_of(repo, &revs, (place, other))
+}
+
+/// The versions that commits (ours, base and theirs) have of the file beside one that is merged.
+pub(super) fn beside_of(
+    repo: &Repo,
+    revs: &[impl AsRef<str>; 3],
+    (place, other): (Place, &Path),
+) -> Option<Beside> {
+    let [ours, base, theirs] = revs.each_ref().map(|rev| text_of(repo, rev.as_ref(), other).ok());
+    Some(Beside { place, base: base?, ours: ours?, theirs: theirs? })
+}
+
+/// What git does with the commit that it calls the other side.
+#[derive(Clone, Copy)]
+enum Way {
+    Merge,
+    Pick,
+    Revert,
+}
+
+/// Where git keeps the other side.
+const KNOWN: [(&str, Way); 5] = [
+    ("MERGE_HEAD", Way::Merge),
+    ("CHERRY_PICK_HEAD", Way::Pick),
+    ("REBASE_HEAD", Way::Pick),
+    ("REVERT_HEAD", Way::Revert),
+    ("refs/stash", Way::Pick),
+];
+
+impl Way {
+    /// The commits that git merges then: ours, base and theirs. A base that git makes of several
+    /// is no commit.
+    fn commits(self, repo: &Repo, rev: &str) -> Option<[String; 3]> {
+        let other = repo.resolve(rev).ok()??.to_string();
+        let parent = format!("{other}^");
+        let (base, theirs) = match self {
+            Self::Merge => {
+                let ours = repo.resolve("HEAD").ok()??;
+                let bases = repo.merge_bases(&ours, &other.parse().ok()?).ok()?;
+                let [base] = bases.as_slice() else { return None };
+                (base.to_string(), other)
+            }
+            Self::Pick => (parent, other),
+            Self::Revert => (other, parent),
+        };
+        Some(["HEAD".to_owned(), base, theirs])
+    }
+}
+
+/// What git merges that calls the other side so: `BRANCH`, `SHA (SUBJECT)` of a commit that it
+/// picks, `parent of SHA (SUBJECT)` of one that it reverts.
+fn commits_of(repo: &Repo, label: &str) -> Option<[String; 3]> {
+    let (way, rev) = match (label.strip_prefix("parent of "), label.split_once(" (")) {
+        (Some(reverted), _) => (Way::Revert, reverted.split(' ').next()?),
+        (None, Some((picked, _))) => (Way::Pick, picked),
+        (None, None) => (Way::Merge, label),
+    };
+    if rev.starts_with('-') { None } else { way.commits(repo, rev) }
 }
 
 pub(super) fn text_of(repo: &Repo, rev: &str, name: &Path) -> Result<Option<String>, CliError> {

@@ -3,10 +3,10 @@
 use std::path::Path;
 
 use ralph_git::Repo;
-use ralph_queue::Document;
 use ralph_queue::conflict::{self, Sides, Unsure};
 use ralph_queue::merge::{MergeError, Merged};
 use ralph_queue::settle::Merges;
+use ralph_queue::{Document, Place};
 use ralph_state::TaskId;
 use ralph_state::file::{Durability, replace};
 
@@ -56,7 +56,10 @@ pub(super) fn merged<'f>(
         let Some(between) = conflict::sides(&text) else { continue };
         let of_git = in_git.sides.clone().map(|sides| (Source::Index, sides)).or_else(|| {
             let repo = context.repo(&project.root).ok()?;
-            Some((Source::Commits, sides_of_commits(&repo, &in_git.name, &between)?))
+            let other = files.iter().find(|file| file.place != in_git.place)?;
+            let beside = (other.place, other.name.as_path());
+            let sides = sides_of_commits(&repo, (&in_git.name, beside), &between)?;
+            Some((Source::Commits, sides))
         });
         let of_git = of_git.and_then(|(source, sides)| {
             // A version that cannot be read is put right in the file.
@@ -80,7 +83,11 @@ pub(super) fn merged<'f>(
 /// The versions in the commits whose merge, one under way or the commit that is checked out, left
 /// these markers: what git makes of them is the file, to the line. Of one that was edited since,
 /// that would lose what was edited.
-fn sides_of_commits(repo: &Repo, name: &Path, between: &Sides) -> Option<Sides> {
+fn sides_of_commits(
+    repo: &Repo,
+    (name, beside): (&Path, (Place, &Path)),
+    between: &Sides,
+) -> Option<Sides> {
     let merges = [("HEAD", "MERGE_HEAD"), ("HEAD^1", "HEAD^2")];
     let bases = merges.iter().filter_map(|(ours, theirs)| {
         let [one, other] = [ours, theirs].map(|rev| repo.resolve(rev).ok().flatten());
@@ -100,7 +107,9 @@ fn sides_of_commits(repo: &Repo, name: &Path, between: &Sides) -> Option<Sides> 
             return None;
         }
         let [ours, base, theirs] = revs.map(|rev| merges::text_of(repo, rev, name).ok().flatten());
-        Some(Sides::new(ours?, Some(base?), theirs?))
+        let mut sides = Sides::new(ours?, Some(base?), theirs?);
+        sides.beside = merges::beside_of(repo, &revs, beside);
+        Some(sides)
     })
 }
 
