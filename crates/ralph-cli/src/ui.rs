@@ -110,6 +110,21 @@ impl Ui {
         self.print_as_it_is(some.folded(width))
     }
 
+    /// Writes a difference of texts, whole lines of it, to stdout.
+    pub(crate) fn print_diff(&self, diff: &str) -> Result<(), CliError> {
+        let has_color = self.stdout.has_color;
+        let mut rest = diff;
+        while !rest.is_empty() {
+            let most = rest.floor_char_boundary(PIECE);
+            let end = rest[most..].find('\n').map_or(rest.len(), |at| most + at + 1);
+            let (lines, later) = rest.split_at(end);
+            let text = if has_color { colored(lines) } else { Text::new().lines(lines) };
+            self.to_stdout(&text.render(has_color))?;
+            rest = later;
+        }
+        Ok(())
+    }
+
     /// Writes one JSON document to stdout.
     pub(crate) fn print_json(&self, document: &impl Serialize) -> Result<(), CliError> {
         // The last piece goes out with the end of its line.
@@ -250,6 +265,20 @@ pub(crate) fn write_stderr(text: &str) {
     err.write_all(text.as_bytes()).and_then(|()| err.flush()).ok();
 }
 
+fn colored(diff: &str) -> Text {
+    let mut text = Text::new();
+    for line in diff.lines() {
+        text = match line.as_bytes() {
+            [b'+', ..] => text.style(GREEN, line),
+            [b'-', ..] => text.style(RED, line),
+            [b'@', ..] => text.style(CYAN, line),
+            _ => text.plain(line),
+        };
+        text = text.line();
+    }
+    text
+}
+
 fn hint(message: impl Display) -> Text {
     Text::new().style(CYAN, "hint:").plain(" ").block("      ", &message.to_string())
 }
@@ -293,10 +322,22 @@ impl Text {
         Self(String::new())
     }
 
+    /// With room for so many bytes.
+    pub(crate) fn with_room(bytes: usize) -> Self {
+        Self(String::with_capacity(bytes))
+    }
+
     /// Adds a part; a line break in it is shown as `\n`.
     #[must_use]
     pub(crate) fn plain(mut self, part: impl Display) -> Self {
         push(&mut Shown(&mut self.0), format_args!("{part}"));
+        self
+    }
+
+    /// The same of a text as it is, without the detour of a format.
+    #[must_use]
+    fn text(mut self, part: &str) -> Self {
+        push_shown(&mut self.0, part);
         self
     }
 
@@ -313,11 +354,21 @@ impl Text {
     pub(crate) fn block(mut self, indent: &str, lines: &str) -> Self {
         for (number, line) in lines.lines().enumerate() {
             if number > 0 {
-                self = self.line().plain(indent);
+                self = self.line().text(indent);
             }
-            self = self.plain(line);
+            self = self.text(line);
         }
         self
+    }
+
+    /// Adds whole lines.
+    #[must_use]
+    fn lines(mut self, lines: &str) -> Self {
+        if !is_hazardous(lines) {
+            self.0.push_str(lines);
+            return self;
+        }
+        lines.lines().fold(self, |text, line| text.plain(line).line())
     }
 
     /// Lines of fields, with tabs between them.
@@ -326,7 +377,7 @@ impl Text {
         for fields in lines {
             for (number, field) in fields.as_ref().iter().enumerate() {
                 text.push_str(if number == 0 { "" } else { "\t" });
-                push(&mut Shown(&mut text), format_args!("{field}"));
+                push_shown(&mut text, field);
             }
             text.push('\n');
         }
@@ -549,21 +600,30 @@ struct Shown<'a>(&'a mut String);
 
 impl fmt::Write for Shown<'_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        if is_all(text, is_printable) {
-            self.0.push_str(text);
-            return Ok(());
-        }
-        text.chars().try_for_each(|c| self.write_char(c))
+        push_shown(self.0, text);
+        Ok(())
     }
 
     /// What a text is padded with comes like this.
     fn write_char(&mut self, c: char) -> fmt::Result {
-        if is_hazard(c) {
-            self.0.extend(c.escape_default());
-        } else {
-            self.0.push(c);
-        }
+        push_shown_char(self.0, c);
         Ok(())
+    }
+}
+
+fn push_shown(to: &mut String, text: &str) {
+    if is_all(text, is_printable) {
+        to.push_str(text);
+    } else {
+        text.chars().for_each(|c| push_shown_char(to, c));
+    }
+}
+
+fn push_shown_char(to: &mut String, c: char) {
+    if is_hazard(c) {
+        to.extend(c.escape_default());
+    } else {
+        to.push(c);
     }
 }
 

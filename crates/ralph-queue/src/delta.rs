@@ -74,6 +74,31 @@ impl Touched {
     }
 }
 
+/// A part of a text, and what another version of the text has in its place, in bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Replaced {
+    /// Where it is in the one.
+    pub old: Range<usize>,
+    /// Where it is in the other.
+    pub new: Range<usize>,
+}
+
+/// Where two versions of a file differ, in order; what is between is the same. A task that moved
+/// is gone at one place and new at another, and one that was changed where it stands differs in
+/// some of its lines. Takes time linear in the length of the texts.
+pub fn replaced(old: &Document, new: &Document) -> impl Iterator<Item = Replaced> {
+    steps(old, new).into_iter().flat_map(|Step { old: from, new: to }| {
+        let is_changed = from.len() == 1 && to.len() == 1;
+        let (from, to) = (bytes(old, &from), bytes(new, &to));
+        let parts = if is_changed {
+            refined((old.text(), from), (new.text(), to), 0)
+        } else {
+            vec![(from, to)]
+        };
+        parts.into_iter().map(|(old, new)| Replaced { old, new })
+    })
+}
+
 /// The way back from a new text to the old one, in as few bytes as the tasks allow.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Patch {
@@ -107,7 +132,7 @@ pub(crate) struct Misfit;
 
 /// How much of the text around a hunk has to be the same.
 const CONTEXT: usize = 24;
-/// Hunks that are closer, in bytes, are one.
+/// Hunks that are closer, in bytes, are one: a hunk of its own costs more than the bytes between.
 const CLOSE: usize = 200;
 /// How many lines the search for the end of a difference looks at.
 const FAR: usize = 64;
@@ -207,15 +232,18 @@ impl<'d> Version<'d> {
         self.document.status(self.index)
     }
 
+    fn text(self) -> &'d str {
+        &self.document.text()[self.document.span(self.index)]
+    }
+
     fn says_what(self, other: Self) -> bool {
-        let text = |version: Self| &version.document.text()[version.document.span(version.index)];
-        text(self) == text(other)
+        self.text() == other.text()
             || self.document.task(self.index) == other.document.task(other.index)
     }
 
     /// What it depends on, and the older version does not.
     fn new_dependencies(self, older: Self) -> Vec<String> {
-        if !self.document.is_related(self.index) {
+        if !self.document.is_related(self.index) || self.text() == older.text() {
             return Vec::new();
         }
         let known = &older.document.task(older.index).depends_on;
@@ -314,7 +342,7 @@ impl Patch {
             let one_task = from.len() == 1 && to.len() == 1;
             let (from, to) = (bytes(old, &from), bytes(new, &to));
             if one_task {
-                regions.extend(refined((old.text(), from), (new.text(), to)));
+                regions.extend(refined((old.text(), from), (new.text(), to), CLOSE));
                 continue;
             }
             match regions.last_mut() {
@@ -491,11 +519,12 @@ fn steps(old: &Document, new: &Document) -> Vec<Step> {
     steps
 }
 
-/// The parts of both ranges that differ, line by line. Parts that are close are one: a hunk of
-/// its own costs more than the bytes between.
+/// The parts of both ranges that differ, line by line. Those with fewer bytes than `close` between
+/// are one.
 fn refined(
     (old, from): (&str, Range<usize>),
     (new, to): (&str, Range<usize>),
+    close: usize,
 ) -> Vec<(Range<usize>, Range<usize>)> {
     let lines = |text: &str, range: &Range<usize>| -> Vec<Range<usize>> {
         let mut at = range.start;
@@ -528,7 +557,7 @@ fn refined(
             begin(&news, j, to.end)..begin(&news, j_next, to.end),
         );
         match regions.last_mut() {
-            Some(last) if region.1.start - last.1.end < CLOSE => {
+            Some(last) if region.1.start - last.1.end < close => {
                 (last.0.end, last.1.end) = (region.0.end, region.1.end);
             }
             _ => regions.push(region),

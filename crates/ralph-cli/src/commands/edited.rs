@@ -1,20 +1,17 @@
 //! Changes to the queue that are made, or only shown, and told in one way.
 
-use std::time::Duration;
-
 use ralph_queue::delta::{Fate, Touched};
 use ralph_queue::mend::Mended;
-use ralph_queue::{Edit, EditError, Edited, Place, Previewed, Queue};
+use ralph_queue::{Edit, EditError, Edited, Previewed};
 use ralph_state::TaskId;
 use serde::Serialize;
-use similar::udiff::UnifiedHunkHeader;
-use similar::{DiffOp, TextDiff};
 
+use crate::commands::difference;
 use crate::context::Context;
 use crate::error::{CliError, Exit};
 use crate::project::Project;
 use crate::render::envelope::Schema;
-use crate::ui::{BOLD, CYAN, GREEN, RED, Text};
+use crate::ui::{BOLD, Text};
 
 /// Whether a change is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -182,7 +179,7 @@ impl Report {
 
     pub(crate) fn shown<R>(project: &Project, previewed: Previewed<R>) -> Self {
         let Previewed { before, after, tasks: all, asked: tasks, mended, errors, .. } = previewed;
-        let diff = diff(project, &before, &after);
+        let diff = difference::between(project, &before, &after);
         Self {
             mode: Mode::Show,
             rev: after.revision(),
@@ -251,7 +248,7 @@ impl Report {
             return Ok(exit);
         }
         if !self.diff.is_empty() {
-            context.ui.print_as_it_is(colored(&self.diff))?;
+            context.ui.print_diff(&self.diff)?;
         }
         for id in self.ids(Fate::Added) {
             if !dry_run {
@@ -321,117 +318,4 @@ impl Report {
 /// The tasks that wait no longer for one that was rejected.
 pub(crate) fn released(touched: &[Touched]) -> Vec<&TaskId> {
     touched.iter().flat_map(|task| &task.released).collect()
-}
-
-/// How long the lines of a file are compared.
-const DIFF_TIME: Duration = Duration::from_millis(300);
-
-/// The difference between two versions of both files.
-fn diff(project: &Project, before: &Queue, after: &Queue) -> String {
-    let files = [
-        (Place::Queue, before.document(), after.document()),
-        (Place::Done, before.done_document(), after.done_document()),
-    ];
-    let one = |(place, before, after): (_, &ralph_queue::Document, &ralph_queue::Document)| {
-        diff_of(project, place, (before.text(), after.text()))
-    };
-    files.map(one).concat()
-}
-
-/// The difference between two texts of a file, as `diff -u` writes it.
-pub(crate) fn diff_of(project: &Project, place: Place, (before, after): (&str, &str)) -> String {
-    if before == after {
-        return String::new();
-    }
-    let name = project.shown(project.files.path(place)).to_string();
-    unified(&name, before, after)
-}
-
-fn unified(name: &str, before: &str, after: &str) -> String {
-    let (line, [old, new]) = differing(before, after);
-    // What has not been compared by then is told as removed and added: nobody reads it line by
-    // line, and the comparison of a large queue in another order would take half a minute.
-    let mut diff = TextDiff::configure();
-    let diff = diff.timeout(DIFF_TIME).diff_lines(old, new);
-    let mut told = format!("--- {name}\n+++ {name}\n");
-    for hunk in diff.unified_diff().context_radius(AROUND).iter_hunks() {
-        let ([first, .., last] | [first @ last]) = hunk.ops() else { continue };
-        let (old, new) = (first.old_range().start, first.new_range().start);
-        let place = UnifiedHunkHeader::new(&[DiffOp::Replace {
-            old_index: line + old,
-            old_len: last.old_range().end - old,
-            new_index: line + new,
-            new_len: last.new_range().end - new,
-        }]);
-        let hunk = hunk.to_string();
-        let lines = hunk.split_once('\n').map_or("", |(_, lines)| lines);
-        told.extend([place.to_string().as_str(), "\n", lines]);
-    }
-    told
-}
-
-/// How many lines are shown around what differs.
-const AROUND: usize = 3;
-
-/// The part of both texts that differs, with the lines around it, and how many lines come before
-/// it. To take all of a large file apart would take longer than the edit.
-fn differing<'t>(before: &'t str, after: &'t str) -> (usize, [&'t str; 2]) {
-    const PIECE: usize = 4096;
-    let (a, b) = (before.as_bytes(), after.as_bytes());
-    let same = |(a, b): &(&[u8], &[u8])| a == b;
-    let pieces = a.chunks_exact(PIECE).zip(b.chunks_exact(PIECE));
-    let head = PIECE * pieces.take_while(same).count();
-    let pieces = a[head..].rchunks_exact(PIECE).zip(b[head..].rchunks_exact(PIECE));
-    let tail = PIECE * pieces.take_while(same).count();
-    let ends = |bytes: &'t [u8]| {
-        let breaks = bytes.iter().enumerate().filter(|(_, byte)| **byte == b'\n');
-        breaks.map(|(at, _)| at + 1)
-    };
-    let head = ends(&a[..head]).rev().nth(AROUND).unwrap_or(0);
-    let tail = &a[a.len() - tail..];
-    let tail = ends(tail).nth(AROUND).map_or(0, |end| tail.len() - end);
-    (ends(&a[..head]).count(), [before, after].map(|text| &text[head..text.len() - tail]))
-}
-
-pub(crate) fn colored(diff: &str) -> Text {
-    let mut text = Text::new();
-    for line in diff.lines() {
-        text = match line.as_bytes() {
-            [b'+', ..] => text.style(GREEN, line),
-            [b'-', ..] => text.style(RED, line),
-            [b'@', ..] => text.style(CYAN, line),
-            _ => text.plain(line),
-        };
-        text = text.line();
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_the_same_in_two_texts_does_not_matter_to_their_difference() {
-        let line = |at: usize| format!("line {at} of many, über alles\n");
-        let text: String = (0..2_000).map(line).collect();
-        let with = |at: usize, new: &str| text.replace(&line(at), new);
-        for after in [
-            with(0, "first\n"),
-            with(1_000, ""),
-            with(1_000, "one\ntwo\r\n"),
-            with(1_999, "last"),
-            with(3, "").replace(&line(1_900), "new\n"),
-            format!("{text}{}", line(7)),
-            text[..text.len() - 1].to_owned(),
-            String::new(),
-        ] {
-            for (before, after) in [(&text, &after), (&after, &text)] {
-                let whole = TextDiff::configure();
-                let whole = whole.diff_lines(before.as_str(), after.as_str());
-                let whole = whole.unified_diff().header("f", "f").to_string();
-                assert_eq!(unified("f", before, after), whole);
-            }
-        }
-    }
 }

@@ -3,6 +3,7 @@
 pub(crate) mod cli;
 pub(crate) mod config;
 pub(crate) mod demo;
+mod difference;
 pub(crate) mod doctor;
 mod edited;
 pub(crate) mod init;

@@ -15,7 +15,8 @@ use super::branch::{
 use super::merges::{self, InGit, Taken, Unsettled};
 use super::unmarked::{self, Unmarked};
 use crate::args::{ResolveArgs, Side};
-use crate::commands::edited::{Mode, colored, diff_of};
+use crate::commands::difference;
+use crate::commands::edited::Mode;
 use crate::commands::input;
 use crate::context::Context;
 use crate::error::{CliError, ErrorKind, Exit, problem_line};
@@ -145,7 +146,7 @@ impl<'f> Plan<'f> {
                 ..MergeReport::of(self.files())
             })?;
         } else if !diff.is_empty() {
-            context.ui.print_as_it_is(colored(&diff))?;
+            context.ui.print_diff(&diff)?;
         }
         self.tell_unmarked(context);
         let Mended { parted, healed, .. } = self.mended.clone().unwrap_or_default();
@@ -178,8 +179,10 @@ impl<'f> Plan<'f> {
         ];
         let one = |(place, before, after): (Place, &Document, &Document)| {
             let marked = self.unmarked.iter().find(|file| file.in_git.place == place);
-            let before = marked.map_or(before.text(), |file| &file.text);
-            diff_of(project, place, (before, after.text()))
+            match marked {
+                Some(file) => difference::of_texts(project, place, (&file.text, after.text())),
+                None => difference::of_file(project, place, (before, after)),
+            }
         };
         files.map(one).concat()
     }
