@@ -374,9 +374,18 @@ pub enum Loss {
 pub fn losses(base: &Queue, now: &Queue) -> Vec<Loss> {
     let mut losses = Vec::new();
     let all = || now.list(Place::Queue).chain(now.list(Place::Done));
-    let mut by_id: HashMap<&str, Vec<Listed<'_>>> = HashMap::with_capacity(now.document().len());
+    let open = rewritten(base, now, Place::Queue).into_iter().map(|task| (task, true));
+    let done = rewritten(base, now, Place::Done).into_iter().map(|task| (task, false));
+    let rewritten: Vec<(Listed<'_>, bool)> = open.chain(done).collect();
+    if rewritten.is_empty() {
+        return losses;
+    }
+    let mut by_id: HashMap<&str, Vec<Listed<'_>>> =
+        rewritten.iter().map(|(task, _)| (task.id(), Vec::new())).collect();
     for task in all() {
-        by_id.entry(task.id()).or_default().push(task);
+        if let Some(found) = by_id.get_mut(task.id()) {
+            found.push(task);
+        }
     }
     // Who had an id before is that task only as a version of it: another may have come in under
     // the same id, and been given a new one.
@@ -390,15 +399,14 @@ pub fn losses(base: &Queue, now: &Queue) -> Vec<Loss> {
         let had_it = by_former.get(task.id.as_str());
         had_it.is_some_and(|had_it| had_it.iter().any(|other| other.is_version_of(task)))
     };
-    let open = base.list(Place::Queue).map(|task| (task, true));
-    for (task, is_open) in open.chain(base.list(Place::Done).map(|task| (task, false))) {
-        match by_id.get(task.id()) {
-            None if is_open && !is_renamed(task.task()) => {
+    for (task, is_open) in rewritten {
+        match by_id[task.id()].as_slice() {
+            [] if is_open && !is_renamed(task.task()) => {
                 let Task { id, title, .. } = task.task();
                 losses.push(Loss::Lost { task: id.clone(), title: title.clone() });
             }
-            // Most are written as they were.
-            Some(others) if others.iter().all(|other| task.text() != other.text()) => {
+            // Some only moved.
+            others if others.iter().all(|other| task.text() != other.text()) => {
                 let was = task.glance();
                 // As `Queue::find` has it.
                 let others = || others.iter().map(|other| other.glance());
@@ -414,6 +422,19 @@ pub fn losses(base: &Queue, now: &Queue) -> Vec<Loss> {
         }
     }
     losses
+}
+
+/// The tasks of a file that do not stand in it as they did, at the same place from the beginning
+/// or from the end: few of most files.
+fn rewritten<'q>(base: &'q Queue, now: &'q Queue, place: Place) -> Vec<Listed<'q>> {
+    let [old, new] = [base, now].map(|queue| queue.list(place).collect::<Vec<_>>());
+    let stands = |index: usize, task: &Listed<'_>| {
+        let places = [Some(index), (index + new.len()).checked_sub(old.len())];
+        let mut there = places.into_iter().flatten().filter_map(|index| new.get(index));
+        there.any(|other| other.text() == task.text())
+    };
+    let rewritten = old.iter().enumerate().filter(|(index, task)| !stands(*index, task));
+    rewritten.map(|(_, task)| *task).collect()
 }
 
 #[cfg(test)]

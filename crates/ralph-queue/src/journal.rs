@@ -268,6 +268,16 @@ impl QueueFiles {
         Ok(operations.into_iter().map(told).map(|(state, it)| (it, state)).collect())
     }
 
+    /// The operations after that one which runs made, and which stand. The queue is only read where
+    /// there may be some.
+    pub fn standing_of_runs(&self, after: u64) -> Result<Vec<Operation>, ChangesError> {
+        let is_it = |it: &&Operation| it.id > after && it.origin == Origin::Run;
+        if !self.remembered()?.iter().any(|it| is_it(&it)) {
+            return Ok(Vec::new());
+        }
+        Ok(stand(&self.operations()?).filter(is_it).cloned().collect())
+    }
+
     /// The lines of the journal that cannot be read, so that what they told of cannot be undone.
     /// One without an end at the end of the file is one of them unless somebody writes it just now.
     pub fn unreadable_lines(&self) -> Result<Vec<BadLine>, JournalError> {
@@ -290,10 +300,7 @@ impl QueueFiles {
     /// The tasks that the journal says are gone.
     pub fn gone(&self) -> Result<Gone, JournalError> {
         let mut gone = Gone::default();
-        let Some(path) = &self.journal else { return Ok(gone) };
-        let Entries { entries, .. } =
-            Journal::new(path, self.holder.clone()).read::<Operation>()?;
-        for touched in entries.into_iter().flat_map(|operation| operation.tasks) {
+        for touched in self.remembered()?.into_iter().flat_map(|operation| operation.tasks) {
             if let Touched { id, fate: Fate::Removed, created_at: Some(created_at), .. } = touched {
                 gone.created.entry(id).or_default().insert(created_at);
             }
@@ -399,13 +406,15 @@ impl QueueFiles {
         Ok(Changes { rev: now, complete, operations })
     }
 
+    /// What the journal has, oldest first.
+    fn remembered(&self) -> Result<Vec<Operation>, JournalError> {
+        let Some(path) = &self.journal else { return Ok(Vec::new()) };
+        let read = Journal::new(path, self.holder.clone()).read::<Operation>();
+        read.map(|Entries { entries, .. }| entries)
+    }
+
     fn history(&self, queue: &Queue) -> Result<History, JournalError> {
-        let Some(path) = &self.journal else {
-            let (undone, missing) = (BTreeSet::new(), BTreeSet::new());
-            return Ok(History { operations: Vec::new(), undone, missing });
-        };
-        let Entries { entries: operations, .. } =
-            Journal::new(path, self.holder.clone()).read::<Operation>()?;
+        let operations = self.remembered()?;
         let missing = missing(&operations, queue);
         let undone = undone(&operations, &missing);
         Ok(History { operations, undone, missing })

@@ -10,7 +10,7 @@ use crate::delta::fingerprint;
 use crate::document::{Document, Lines, Tasks};
 use crate::ids::IdRules;
 use crate::runnability::{Readiness, Report, Selection};
-use crate::task::{Glance, Status, Task};
+use crate::task::{Glance, Priority, Status, Task};
 use crate::validate::{self, Problem, Rules};
 
 /// Which file a task is in.
@@ -62,9 +62,29 @@ impl<'q> Listed<'q> {
         self.document().id(self.index)
     }
 
+    /// The same to keep.
+    pub(crate) fn task_id(self) -> TaskId {
+        self.document().task_id(self.index)
+    }
+
     /// Its status.
     pub fn status(self) -> Status {
         self.document().status(self.index)
+    }
+
+    /// How urgent it is.
+    pub fn priority(self) -> Priority {
+        self.document().priority(self.index)
+    }
+
+    /// Its title.
+    pub fn title(self) -> Cow<'q, str> {
+        self.document().title(self.index)
+    }
+
+    /// What it touches: paths, and names of areas.
+    pub fn scope(self) -> Vec<Cow<'q, str>> {
+        self.document().scope(self.index)
     }
 
     /// When it was changed last, as it says.

@@ -7,7 +7,7 @@ use ralph_state::{TaskId, Timestamp};
 use crate::lease::Leases;
 use crate::queue::{Listed, Place, Queue};
 use crate::runnability::{DoingFirst, Drafts, Reason, Selection};
-use crate::task::{Glance, Status};
+use crate::task::Status;
 
 /// What is asked for.
 #[derive(Clone, Copy, Debug)]
@@ -72,17 +72,15 @@ pub fn ready<'q>(queue: &'q Queue, leases: &Leases, question: &Question<'_>) -> 
         Some(room) => {
             let is_busy = |reasons: &[Reason]| reasons.iter().any(Reason::is_busy);
             let busy = others.iter().filter(|(_, _, reasons)| is_busy(reasons));
-            let busy = queue.look_at(busy.map(|(_, task, _)| *task));
-            let mut taken: Vec<Taken> = busy.map(|(_, task)| Taken::of(&task)).collect();
+            let mut taken: Vec<Taken> = busy.map(|(_, task, _)| Taken::of(*task)).collect();
             let mut tasks = Vec::new();
-            let (places, candidates): (Vec<usize>, Vec<Listed<'_>>) = candidates.unzip();
-            for (place, (listed, task)) in places.into_iter().zip(queue.look_at(candidates)) {
+            for (place, task) in candidates {
                 let no_room = (tasks.len() >= room).then_some(Reason::NoRoom);
-                if let Some(reason) = overlap(&task, &taken).or(no_room) {
-                    others.push((place, listed, vec![reason]));
+                if let Some(reason) = overlap(task, &taken).or(no_room) {
+                    others.push((place, task, vec![reason]));
                 } else {
-                    taken.push(Taken::of(&task));
-                    tasks.push(listed);
+                    taken.push(Taken::of(task));
+                    tasks.push(task);
                 }
             }
             tasks
@@ -100,19 +98,21 @@ struct Taken {
 }
 
 impl Taken {
-    fn of(task: &Glance<'_>) -> Self {
-        let areas = task.scope.iter().map(|scope| area(scope).map(str::to_owned).collect());
-        Self { by: task.id.clone(), areas: areas.collect() }
+    fn of(task: Listed<'_>) -> Self {
+        let scope = task.scope();
+        let areas = scope.iter().map(|scope| area(scope).map(str::to_owned).collect());
+        Self { by: task.task_id(), areas: areas.collect() }
     }
 }
 
-fn overlap(task: &Glance<'_>, taken: &[Taken]) -> Option<Reason> {
-    let areas: Vec<Vec<&str>> = task.scope.iter().map(|scope| area(scope).collect()).collect();
+fn overlap(task: Listed<'_>, taken: &[Taken]) -> Option<Reason> {
+    let scope = task.scope();
+    let areas: Vec<Vec<&str>> = scope.iter().map(|scope| area(scope).collect()).collect();
     taken.iter().find_map(|Taken { by, areas: theirs }| {
         let meets = |mine: &Vec<&str>| {
             theirs.iter().any(|theirs| mine.iter().zip(theirs).all(|(mine, theirs)| mine == theirs))
         };
-        let scope = task.scope[areas.iter().position(meets)?].to_string();
+        let scope = scope[areas.iter().position(meets)?].to_string();
         Some(Reason::ScopeOverlaps { with: by.clone(), scope })
     })
 }

@@ -86,29 +86,34 @@ impl Pattern {
 /// Two points for a character, two more right behind the one before, one more at the beginning of
 /// a word; never less than one, so that a long gap is no mismatch.
 fn fuzzy_score(wanted: &[char], text: &str, match_case: bool) -> Option<u32> {
-    let (mut score, mut next) = (1, 0);
-    let (mut last_hit, mut before) = (false, ' ');
-    for c in text.chars() {
-        for folded in folded(c, match_case) {
-            let Some(want) = wanted.get(next) else { return Some(score) };
-            let hit = folded == *want;
-            if hit {
-                next += 1;
-                let begins = !before.is_alphanumeric();
-                score += 2 + 2 * u32::from(last_hit) + u32::from(begins);
-            }
-            last_hit = hit;
-        }
-        before = c;
+    let before = std::iter::once(' ').chain(text.chars());
+    if text.is_ascii() {
+        // Most texts are, and each character of them is one when it is folded.
+        let fold = |c: char| if match_case { c } else { c.to_ascii_lowercase() };
+        return score_in(wanted, before.zip(text.chars().map(fold)));
     }
-    (next == wanted.len()).then_some(score)
+    let folded = |(before, c)| folded(c, match_case).map(move |folded| (before, folded));
+    score_in(wanted, before.zip(text.chars()).flat_map(folded))
+}
+
+/// The score in a text by its characters, each behind what stands before it.
+fn score_in(wanted: &[char], text: impl Iterator<Item = (char, char)>) -> Option<u32> {
+    let (mut score, mut left, mut last_hit) = (1, wanted, false);
+    for (before, c) in text {
+        let [want, rest @ ..] = left else { break };
+        let hit = c == *want;
+        if hit {
+            left = rest;
+            score += 2 + 2 * u32::from(last_hit) + u32::from(!before.is_alphanumeric());
+        }
+        last_hit = hit;
+    }
+    left.is_empty().then_some(score)
 }
 
 fn folded(c: char, match_case: bool) -> impl Iterator<Item = char> {
-    let is_one = match_case || c.is_ascii();
-    let one = is_one.then_some(if match_case { c } else { c.to_ascii_lowercase() });
-    let lower = (!is_one).then(|| c.to_lowercase()).into_iter().flatten();
-    one.into_iter().chain(lower)
+    let lower = (!match_case).then(|| c.to_lowercase()).into_iter().flatten();
+    match_case.then_some(c).into_iter().chain(lower)
 }
 
 #[cfg(test)]

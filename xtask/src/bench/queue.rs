@@ -12,7 +12,7 @@ use super::{in_turns, median, shortest, this_program};
 use crate::cargo;
 
 /// Commands that only read.
-const READS: [&[&str]; 21] = [
+const READS: [&[&str]; 23] = [
     &["queue", "next"],
     &["queue", "list", "--limit", "20"],
     &["queue", "show", "RQ-0500"],
@@ -23,7 +23,9 @@ const READS: [&[&str]; 21] = [
     &["queue", "export", "--format", "csv"],
     &["queue", "export", "--format", "json"],
     &["queue", "list", "--limit", "0"],
+    &["queue", "list", "--limit", "0", "--format", "text"],
     &["queue", "search", "forum", "--fuzzy"],
+    &["queue", "search", "forum", "--limit", "0", "--format", "text"],
     &["queue", "ready"],
     &["queue", "graph"],
     &["queue", "graph", "--format", "json"],
@@ -239,6 +241,8 @@ fn repository(tasks: usize) -> Result<tempfile::TempDir, String> {
             _ => String::new(),
         };
         let comma = if number == 1 { "" } else { "," };
+        // One after the other, so that to sort them moves most.
+        let priority = ["low", "medium", "high"][number % 3];
         write!(
             file,
             r#"{comma}
@@ -247,7 +251,7 @@ fn repository(tasks: usize) -> Result<tempfile::TempDir, String> {
       "status": "todo",
       "title": "Task number {number} of many, about module {}",
       "description": "It was asked for in the forum, and again in a mail; what it needs is said below, and what it must not break as well.",
-      "priority": "medium",
+      "priority": "{priority}",
       "tags": [
         "bench",
         "tag{}"

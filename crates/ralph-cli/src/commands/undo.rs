@@ -1,6 +1,6 @@
 //! `ralph undo` and `ralph redo`.
 
-use ralph_queue::journal::{Direction, EditState, Operation, Origin, Which};
+use ralph_queue::journal::{Direction, EditState, Operation, Which};
 use ralph_state::journal::BadLine;
 use serde::Serialize;
 
@@ -105,11 +105,10 @@ fn tell_passed_over(
     if which.id.is_some() || which.force {
         return Ok(());
     }
-    for (operation, state) in project.operations()? {
-        if operation.id > id && state == EditState::Made && operation.origin == Origin::Run {
-            let text = Text::new().plain("Kept, since it tells what became of a task:");
-            context.ui.say(line(text, &operation));
-        }
+    let kept = project.files.standing_of_runs(id);
+    for operation in kept.map_err(|error| project.changes_error(error))? {
+        let text = Text::new().plain("Kept, since it tells what became of a task:");
+        context.ui.say(line(text, &operation));
     }
     Ok(())
 }

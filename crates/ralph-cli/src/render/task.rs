@@ -1,11 +1,11 @@
 //! A task as text for people.
 
 use std::borrow::{Borrow, Cow};
-use std::fmt::Display;
+use std::fmt::{self, Display};
 
 use anstyle::Style;
 use ralph_queue::runnability::{Reason, UnmetDependency};
-use ralph_queue::{Priority, Status, Task};
+use ralph_queue::{Listed, Priority, Status, Task};
 use ralph_state::TaskId;
 
 use super::short;
@@ -45,8 +45,16 @@ pub(crate) fn status_word(status: Status) -> Text {
 /// The fields of one line for scripts, as 0.4.0 has them, with tabs between: id, status, priority,
 /// title.
 pub(crate) fn compact_fields<W: Borrow<str> + Display>(task: &Task<W>) -> Vec<String> {
-    let title = task.title.borrow().trim().to_owned();
-    vec![task.id.to_string(), task.status.to_string(), task.priority.to_string(), title]
+    four_fields(task.id.as_str(), task.status, task.priority, task.title.borrow())
+}
+
+/// The same of a task that need not be read for that.
+pub(crate) fn listed_fields(task: Listed<'_>) -> Vec<String> {
+    four_fields(task.id(), task.status(), task.priority(), &task.title())
+}
+
+fn four_fields(id: &str, status: Status, priority: Priority, title: &str) -> Vec<String> {
+    vec![id.to_owned(), status.to_string(), priority.to_string(), title.trim().to_owned()]
 }
 
 /// The same, and tags, scope, when it was changed and ended, and the custom fields.
@@ -70,7 +78,7 @@ pub(crate) fn long_fields<W: Borrow<str> + Display>(task: &Task<W>) -> Vec<Strin
 
 /// Every field that says something, one a line.
 pub(crate) fn long<'t, W: Borrow<str> + Display>(task: &'t Task<W>) -> Text {
-    let mut text = Text::new()
+    let mut text = Text::with_room(1024)
         .style(BOLD, &task.id)
         .plain("  ")
         .style(BOLD, &task.title)
@@ -105,10 +113,20 @@ pub(crate) fn long<'t, W: Borrow<str> + Display>(task: &'t Task<W>) -> Text {
     let fields = fields.into_iter().filter_map(|(name, value)| Some((name, value?)));
     let own = task.custom_fields.iter().map(|(name, value)| (name.as_str(), value.borrow().into()));
     for (name, value) in fields.chain(own) {
-        text =
-            text.line().style(DIM, format_args!("  {name:<13}")).block("               ", &value);
+        text = text.line().style(DIM, Label(name)).block("               ", &value);
     }
     text
+}
+
+/// The name of a field, as wide as any. Padding by the formatter goes character by character.
+struct Label<'n>(&'n str);
+
+impl Display for Label<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const PAD: &str = "             ";
+        let pad = PAD.len().saturating_sub(self.0.chars().count());
+        ["  ", self.0, &PAD[..pad]].into_iter().try_for_each(|part| f.write_str(part))
+    }
 }
 
 /// Why a task cannot start, as the end of "it ...".
@@ -160,7 +178,7 @@ pub(crate) fn reason(reason: &Reason) -> String {
 }
 
 /// Every reason why the task `id` cannot start, and what the user can do about it.
-pub(crate) fn reasons(reasons: &[Reason], id: &TaskId) -> String {
+pub(crate) fn reasons(reasons: &[Reason], id: &str) -> String {
     let text = reasons.iter().map(reason).collect::<Vec<_>>().join("; ");
     match reasons.iter().find_map(|reason| next(reason, id)) {
         Some(command) => format!("{text} (`{command}`)"),
@@ -169,14 +187,14 @@ pub(crate) fn reasons(reasons: &[Reason], id: &TaskId) -> String {
 }
 
 /// The command that goes on with a task which was left, or gets it going.
-fn next(reason: &Reason, id: &TaskId) -> Option<String> {
+fn next(reason: &Reason, id: &str) -> Option<String> {
     match reason {
         Reason::Begun { .. } => Some("ralph run loop --parallel".to_owned()),
         Reason::Unheld => Some(format!("ralph queue claim --id {id}")),
         Reason::Interrupted => Some("ralph run resume".to_owned()),
         Reason::Ended { .. } => Some(format!("ralph task status todo {id}")),
         Reason::Failed { .. } | Reason::TaskLimit { .. } | Reason::Unlanded { .. } => {
-            Some(retry(id.as_str()))
+            Some(retry(id))
         }
         Reason::ScheduledStartUnreadable { .. } => Some(format!("ralph task schedule {id} WHEN")),
         Reason::AmbiguousId => Some("ralph queue repair".to_owned()),
@@ -192,7 +210,7 @@ pub(crate) fn advice(reason: &Reason, id: &TaskId) -> Option<String> {
              status todo {id} --note WHY` asks for it once more."
         ));
     }
-    let command = next(reason, id)?;
+    let command = next(reason, id.as_str())?;
     Some(match reason {
         Reason::AmbiguousId => PARTED.to_owned(),
         Reason::Begun { .. } | Reason::Interrupted => format!("`{command}` goes on with it."),

@@ -51,6 +51,12 @@ pub(super) fn task(text: &str, at: usize) -> Option<Task> {
     scanner.fill(&mut task).map(|_| task)
 }
 
+/// The list of texts that begins there.
+pub(super) fn texts(text: &str, at: usize) -> Option<Vec<Cow<'_, str>>> {
+    let mut list = Vec::new();
+    Scanner::at(text, at).texts(&mut list).map(|()| list)
+}
+
 /// Reads tasks that have been read before by where they are, one after the other.
 pub(super) fn glances<'t>(text: &'t str) -> impl FnMut(Range<usize>) -> Glance<'t> {
     let mut scanner = Scanner::at(text, 0);
@@ -148,8 +154,10 @@ fn differing(old: &Document, text: &str) -> Option<Document> {
         if at.is_empty() { 0..0 } else { moved(at.start)..moved(at.end) }
     };
     heads.extend(old.heads[behind..].iter().map(|head| {
-        let Marks { id, updated_at } = &head.marks;
-        Head { marks: Marks { id: mark(id), updated_at: mark(updated_at) }, ..head.clone() }
+        let Marks { id, title, scope, updated_at } = &head.marks;
+        let [id, title, scope, updated_at] = [id, title, scope, updated_at].map(mark);
+        let marks = Marks { id, title, scope, updated_at };
+        Head { marks, ..head.clone() }
     }));
     Some(Document {
         text: Arc::default(),
@@ -350,6 +358,11 @@ impl<'t> Scanner<'t> {
         Some(Cow::Borrowed(&text[start..end]))
     }
 
+    /// Where a string without escapes is that has just been read.
+    fn behind(&self, plain: &str) -> Range<usize> {
+        self.at - 1 - plain.len()..self.at - 1
+    }
+
     /// A string that has its first escape at `end`.
     #[cold]
     fn escaped(&mut self, start: usize, mut end: usize) -> Option<String> {
@@ -360,6 +373,18 @@ impl<'t> Scanner<'t> {
         }
         self.at = end + 1;
         serde_json::from_str(self.text.get(start - 1..self.at)?).ok()
+    }
+
+    /// The texts of a list.
+    fn texts<W: Words<'t>>(&mut self, list: &mut Vec<W>) -> Option<()> {
+        self.list(|scanner| {
+            // Many have one entry, and room for four would stay empty.
+            if list.is_empty() {
+                list.reserve_exact(1);
+            }
+            list.push(W::of(scanner.string()?));
+            Some(())
+        })
     }
 
     /// The text of a number.
@@ -465,16 +490,22 @@ impl<'t> Scanner<'t> {
                 Slot::Id(name) => {
                     // Elsewhere the id is looked up in the text, as it stands there.
                     let Cow::Borrowed(plain) = self.string()? else { return None };
-                    marks.id = self.at - 1 - plain.len()..self.at - 1;
+                    marks.id = self.behind(plain);
                     self.nameless = Some(std::mem::replace(name, plain.parse().ok()?));
                 }
-                Slot::Title(title) => *title = W::of(self.string()?),
+                Slot::Title(title) => {
+                    let value = self.string()?;
+                    if let Cow::Borrowed(plain) = &value {
+                        marks.title = self.behind(plain);
+                    }
+                    *title = W::of(value);
+                }
                 Slot::Status(status) => *status = self.string()?.parse().ok()?,
                 Slot::Priority(priority) => *priority = self.string()?.parse().ok()?,
                 Slot::Text(text) => {
                     let value = self.string()?;
                     if let (Field::UpdatedAt, Cow::Borrowed(plain)) = (field, &value) {
-                        marks.updated_at = self.at - 1 - plain.len()..self.at - 1;
+                        marks.updated_at = self.behind(plain);
                     }
                     *text = Some(W::of(value));
                 }
@@ -482,14 +513,13 @@ impl<'t> Scanner<'t> {
                     *minutes = Some(serde_json::from_str(self.number()?).ok()?);
                 }
                 Slot::Object(object) => *object = Some(self.map(0)?),
-                Slot::List(list) => self.list(|scanner| {
-                    // Many have one entry, and room for four would stay empty.
-                    if list.is_empty() {
-                        list.reserve_exact(1);
+                Slot::List(list) => {
+                    let start = self.at;
+                    self.texts(list)?;
+                    if field == Field::Scope {
+                        marks.scope = start..self.at;
                     }
-                    list.push(W::of(scanner.string()?));
-                    Some(())
-                })?,
+                }
                 Slot::Map(map) => self.object(|scanner, key| {
                     let value = W::of(scanner.string()?);
                     map.insert(key.into_owned(), value).is_none().then_some(())

@@ -32,6 +32,9 @@ pub(super) struct Head {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Marks {
     pub(super) id: Range<usize>,
+    pub(super) title: Range<usize>,
+    /// The list, with its brackets.
+    pub(super) scope: Range<usize>,
     pub(super) updated_at: Range<usize>,
 }
 
@@ -95,14 +98,40 @@ impl Document {
         (0..self.len()).map(|index| self.id(index))
     }
 
+    /// Its title.
+    pub(crate) fn title(&self, index: usize) -> Cow<'_, str> {
+        let Head { marks, task, .. } = &self.heads[index];
+        match (self.marked(&marks.title), task.get()) {
+            (Some(plain), _) => Cow::Borrowed(plain),
+            (None, Some(task)) => Cow::Borrowed(&task.title),
+            (None, None) => self.glance()(index).title,
+        }
+    }
+
+    /// What it touches.
+    pub(crate) fn scope(&self, index: usize) -> Vec<Cow<'_, str>> {
+        let Head { marks, task, .. } = &self.heads[index];
+        match task.get() {
+            Some(task) => task.scope.iter().map(|entry| Cow::Borrowed(entry.as_str())).collect(),
+            None if marks.scope.is_empty() => Vec::new(),
+            None => scan::texts(&self.text, marks.scope.start)
+                .expect("the same bytes have been read before"),
+        }
+    }
+
     /// When it was changed last, as it says.
     pub(crate) fn updated_at(&self, index: usize) -> Option<Cow<'_, str>> {
         let Head { marks, task, .. } = &self.heads[index];
-        match (self.text.get(marks.updated_at.clone()), task.get()) {
-            (Some(plain), _) if !plain.is_empty() => Some(Cow::Borrowed(plain)),
-            (_, Some(task)) => task.updated_at.as_deref().map(Cow::Borrowed),
-            _ => self.glance()(index).updated_at,
+        match (self.marked(&marks.updated_at), task.get()) {
+            (Some(plain), _) => Some(Cow::Borrowed(plain)),
+            (None, Some(task)) => task.updated_at.as_deref().map(Cow::Borrowed),
+            (None, None) => self.glance()(index).updated_at,
         }
+    }
+
+    /// What one of [`Marks`] is at.
+    fn marked(&self, mark: &Range<usize>) -> Option<&str> {
+        (!mark.is_empty()).then(|| &self.text[mark.clone()])
     }
 
     /// Its status.

@@ -608,6 +608,30 @@ fn what_is_written_is_read_quickly() {
 }
 
 #[test]
+fn what_is_known_of_an_unread_task_is_what_it_says() {
+    let text = r#"{"version":1,"tasks":[
+        {"id":"RQ-0001","title":"plain","scope":["src/a","b"],"priority":"high","updated_at":"2026-01-01T00:00:00Z"},
+        {"id":"RQ-0002","title":"\"quoted\" \u00e4","scope":["a\\b", /* two */ "c",],"updated_at":"20\u00326"},
+        {"id":"RQ-0003","title":""},
+        {"title":"in another order","scope":[],"priority":"low","id":"RQ-0004"}
+    ]}"#;
+    let document = Document::parse(text).unwrap();
+    let longer = document.parse_next(text.replace("plain", "no more so plain")).unwrap();
+    let same = document.parse_next(text.to_owned()).unwrap();
+    let whole = Document::parse_for(text.to_owned(), Place::Queue, Reading::Whole).unwrap();
+    for document in [document, longer, same, whole] {
+        for index in 0..document.len() {
+            let (title, scope) = (document.title(index), document.scope(index));
+            let (updated_at, priority) = (document.updated_at(index), document.priority(index));
+            let task = document.task(index);
+            assert_eq!((title.as_ref(), priority), (task.title.as_str(), task.priority));
+            assert_eq!(scope, task.scope);
+            assert_eq!(updated_at.as_deref(), task.updated_at.as_deref());
+        }
+    }
+}
+
+#[test]
 fn nothing_changed_is_nothing_written() {
     let document = Document::parse(COMMENTED).unwrap();
     let mut draft = document.draft();

@@ -387,9 +387,10 @@ pub(super) fn tell_conflicts<'c>(
 
 pub(crate) fn check(context: &Context, args: &CheckArgs) -> Result<Exit, CliError> {
     let project = Project::open(context, "ralph queue check")?;
-    let base = at(context, &project, &args.base)?;
+    let base = Base::at(context, &project, &args.base)?;
     let queue = project.files.load_for(Reading::Checked);
     let queue = queue.map_err(|error| project.load_error(error))?;
+    let base = base.read(&project, &args.base, &queue)?;
     let losses = conflict::losses(&base, &queue);
     let mut problems = queue.validate(&project.files.rules);
     problems.retain(|problem| problem.severity == Severity::Error);
@@ -428,22 +429,43 @@ pub(crate) fn check(context: &Context, args: &CheckArgs) -> Result<Exit, CliErro
     Ok(if is_clean { Exit::Done } else { Exit::Refused })
 }
 
-/// Both files as a commit has them; what it does not have is empty.
-fn at(context: &Context, project: &Project, rev: &str) -> Result<Queue, CliError> {
-    let repo = context.repo(&project.root)?;
-    if repo.resolve(rev)?.is_none() {
-        let message = format!("there is no commit `{rev}`");
-        return Err(CliError::new(ErrorKind::NotFound, message));
+/// Both files as a commit has them, unread.
+struct Base {
+    queue: Option<String>,
+    done: Option<String>,
+}
+
+impl Base {
+    fn at(context: &Context, project: &Project, rev: &str) -> Result<Self, CliError> {
+        let repo = context.repo(&project.root)?;
+        if repo.resolve(rev)?.is_none() {
+            let message = format!("there is no commit `{rev}`");
+            return Err(CliError::new(ErrorKind::NotFound, message));
+        }
+        let text = |place| match name(project, place) {
+            Some(name) => text_of(&repo, rev, name),
+            None => Ok(None),
+        };
+        Ok(Self { queue: text(Place::Queue)?, done: text(Place::Done)? })
     }
-    let read = |place| {
-        let path = project.files.path(place);
-        let Ok(name) = path.strip_prefix(&project.root) else { return Ok(None) };
-        let Some(text) = text_of(&repo, rev, name)? else { return Ok(None) };
-        Document::parse(text).map(Some).map_err(|error| {
-            let context = format!("cannot read `{}` of {rev}", name.display());
-            CliError::new(ErrorKind::Corrupt, error).context(context)
-        })
-    };
-    let open = read(Place::Queue)?.unwrap_or_else(Document::empty);
-    Ok(Queue::new(open, read(Place::Done)?))
+
+    /// What the commit does not have is empty. Most of it is as in `now`, and not read again.
+    fn read(self, project: &Project, rev: &str, now: &Queue) -> Result<Queue, CliError> {
+        let read = |place, text, now: &Document| {
+            now.parse_next(text).map_err(|error| {
+                let name = name(project, place).unwrap_or_else(|| project.files.path(place));
+                let context = format!("cannot read `{}` of {rev}", name.display());
+                CliError::new(ErrorKind::Corrupt, error).context(context)
+            })
+        };
+        let Self { queue, done } = self;
+        let queue = queue.map(|text| read(Place::Queue, text, now.document())).transpose()?;
+        let done = done.map(|text| read(Place::Done, text, now.done_document())).transpose()?;
+        Ok(Queue::new(queue.unwrap_or_else(Document::empty), done))
+    }
+}
+
+/// The name of a file in the repository.
+fn name(project: &Project, place: Place) -> Option<&Path> {
+    project.files.path(place).strip_prefix(&project.root).ok()
 }

@@ -20,7 +20,9 @@ use crate::project::{self, Project};
 use crate::render::counted;
 use crate::render::envelope::{AsMade, Budget, List, Schema, Title, lost};
 use crate::render::room::Room;
-use crate::render::task::{compact_fields, long, long_fields, status_priority_title};
+use crate::render::task::{
+    compact_fields, listed_fields, long, long_fields, status_priority_title,
+};
 use crate::standing;
 use crate::ui::{BOLD, Text};
 
@@ -167,6 +169,10 @@ fn print_page(
         (ListFormat::Compact, Some(width)) => {
             context.ui.print(room.fit(table(source.queue, page, estimates, width)))
         }
+        (ListFormat::Compact, None) if estimates.is_none() => {
+            let lines = Text::fields(page.tasks.iter().copied().map(listed_fields));
+            context.ui.print_as_it_is(room.fit(lines))
+        }
         (ListFormat::Compact | ListFormat::Long, None) => {
             let fields = if format == ListFormat::Long { long_fields } else { compact_fields };
             let lines = Text::fields(tasks.map(|task| {
@@ -185,9 +191,10 @@ pub(super) fn eta<W: AsRef<str>>(estimates: &Estimates, task: &Task<W>) -> Strin
 }
 
 fn paragraphs<'q>(tasks: impl Iterator<Item = Glance<'q>>) -> impl Iterator<Item = Text> {
-    tasks.enumerate().map(|(number, task)| {
-        let gap = if number == 0 { Text::new() } else { Text::new().line().line() };
-        gap.append(&long(&task))
+    let mut tasks = tasks.peekable();
+    std::iter::from_fn(move || {
+        let text = long(&tasks.next()?);
+        Some(if tasks.peek().is_some() { text.line().line() } else { text })
     })
 }
 

@@ -20,7 +20,7 @@ use ralph_loop::{ending, living};
 use ralph_queue::document::Reading;
 use ralph_queue::runnability::{DoingFirst, Drafts, Reason, Report, Selected, Summary, TaskReport};
 use ralph_queue::stats::Estimates;
-use ralph_queue::{LoadError, Place, Problem, Queue, Severity, Status, Task};
+use ralph_queue::{Listed, LoadError, Place, Problem, Queue, Severity, Status, Task};
 use ralph_state::file::{Durability, is_locked, replace};
 use ralph_state::{Clock as _, TaskId, Timestamp};
 use serde::Serialize;
@@ -283,7 +283,7 @@ fn explain(context: &Context, args: &ExplainArgs) -> Result<Exit, CliError> {
             reasons(&queue, &report, width)
         } else {
             let lines = named.iter().zip(&report.tasks);
-            let lines = lines.map(|(task, report)| reasons_line(task, report, width));
+            let lines = lines.map(|(task, report)| reasons_line(&task.title, report, width));
             lines.reduce(|text, line| text.line().append(&line)).unwrap_or_default()
         };
         context.ui.print(room.fit(text))?;
@@ -309,25 +309,25 @@ fn reasons(queue: &Queue, report: &Report, width: Option<usize>) -> Text {
         Some(id) => Text::new().plain("Next is ").style(BOLD, id).plain("."),
         None => Text::new().plain("No task can start now."),
     };
-    let tasks = queue.glances(Place::Queue).zip(&report.tasks);
+    let tasks = queue.list(Place::Queue).zip(&report.tasks);
     // Of a finished task nobody asks why it does not start.
     let tasks = tasks.filter(|(_, report)| !report.status.is_terminal());
-    tasks.fold(text, |text, (task, report)| text.line().append(&reasons_line(&task, report, width)))
+    let line = |(task, report): (Listed<'_>, _)| reasons_line(&task.title(), report, width);
+    tasks.map(line).fold(text, |text, line| text.line().append(&line))
 }
 
-fn reasons_line<W: AsRef<str>>(task: &Task<W>, report: &TaskReport, width: Option<usize>) -> Text {
+fn reasons_line(title: &str, report: &TaskReport, width: Option<usize>) -> Text {
     let text = Text::new().style(BOLD, &report.id).plain("  ");
     let text = if report.runnable {
         let is_begun = report.status == Status::Doing;
         text.style(GREEN, if is_begun { "is begun: a run goes on with it" } else { "can start" })
     } else {
-        text.style(YELLOW, reasons_of(&report.reasons, &report.id))
+        text.style(YELLOW, reasons_of(&report.reasons, report.id.as_str()))
     };
     let text = text.plain("  ");
     // Half a line, where the reason takes more than the rest.
     let left = width.map(|width| width.saturating_sub(text.len()).max(width / 2));
-    let title = clip(task.title.as_ref(), left);
-    text.style(DIM, title)
+    text.style(DIM, clip(title, left))
 }
 
 fn validate(context: &Context) -> Result<Exit, CliError> {

@@ -44,18 +44,17 @@ fn print(
 ) -> Result<(), CliError> {
     let width = context.ui.width();
     let mut text = Text::new();
-    for (_, task) in queue.look_at(ready.tasks.iter().copied()) {
-        let left = width.map(|width| width.saturating_sub(task.id.as_str().len() + 2));
-        text = text.style(BOLD, &task.id).plain("  ").plain(clip(&task.title, left)).line();
+    for task in &ready.tasks {
+        let left = width.map(|width| width.saturating_sub(task.id().len() + 2));
+        text = text.style(BOLD, task.id()).plain("  ").plain(clip(&task.title(), left)).line();
     }
     context.ui.print(room.fit(text))?;
     let mut text = Text::new();
     let told = context.ui.stderr_width();
-    let others = queue.look_at(ready.others.iter().map(|(task, _)| *task));
-    for ((_, task), (_, reasons)) in others.zip(&ready.others) {
-        text = text.style(BOLD, &task.id).plain("  ");
-        text = text.style(YELLOW, task::reasons(reasons, &task.id));
-        text = text.plain("  ").style(DIM, clip(&task.title, told.map(|width| width / 2))).line();
+    for (task, reasons) in &ready.others {
+        text = text.style(BOLD, task.id()).plain("  ");
+        text = text.style(YELLOW, task::reasons(reasons, task.id()));
+        text = text.plain("  ").style(DIM, clip(&task.title(), told.map(|width| width / 2))).line();
     }
     context.ui.say(room.fit(text));
     room.tell(&context.ui);
@@ -85,7 +84,7 @@ impl<'a> Item<'a> {
 /// A task that cannot start, or was not chosen.
 #[derive(Serialize)]
 struct Other<'a> {
-    id: TaskId,
+    id: &'a str,
     #[serde(flatten)]
     title: Title<'a>,
     reasons: &'a [Reason],
@@ -115,10 +114,9 @@ fn print_json(
     let key = |index: usize| items[index].id.to_string();
     let cut = Cut::new(&items, part.cursor.as_deref(), &mut budget, key)?;
     let others = || {
-        let tasks = queue.look_at(ready.others.iter().map(|(task, _)| *task));
-        tasks.zip(&ready.others).map(|((_, task), (_, reasons))| Other {
-            id: task.id,
-            title: Title::within(task.title, whole),
+        ready.others.iter().map(|(task, reasons)| Other {
+            id: task.id(),
+            title: Title::within(task.title(), whole),
             reasons,
         })
     };

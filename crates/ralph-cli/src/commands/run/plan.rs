@@ -104,7 +104,7 @@ fn text(forecast: &Forecast<'_>) -> Text {
     {
         for (task, why) in tasks {
             text = text.style(BOLD, &task.id).plain("  ").plain(word);
-            text = text.style(YELLOW, reasons(why, &task.id));
+            text = text.style(YELLOW, reasons(why, task.id.as_str()));
             text = text.plain("  ").style(DIM, &task.title).line();
         }
     }

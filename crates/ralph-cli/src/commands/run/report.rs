@@ -310,7 +310,7 @@ fn print(context: &Context, summary: &RunSummary) -> Result<(), CliError> {
 /// The tasks that no run will begin until the user has done something about them, and what.
 fn print_for_user(context: &Context, summary: &RunSummary) {
     for (id, reason) in for_user(summary) {
-        let why = reasons(std::slice::from_ref(reason), id);
+        let why = reasons(std::slice::from_ref(reason), id.as_str());
         context.ui.say(Text::new().style(BOLD, id).plain(" ").plain(why));
     }
     hint_for_user(context, summary);
@@ -342,7 +342,7 @@ fn print_nothing_begun(context: &Context, summary: &RunSummary) {
         }
     });
     for (id, reason) in summary.taken.iter().take(SHOWN) {
-        let why = reasons(std::slice::from_ref(reason), id);
+        let why = reasons(std::slice::from_ref(reason), id.as_str());
         context.ui.say(Text::new().style(BOLD, id).plain(" ").plain(why));
     }
     hint_for_user(context, summary);
