@@ -1,7 +1,7 @@
 //! What can be done to a queue: the operations, with the status policy of 0.4.0.
 
 use std::cell::OnceCell;
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use ralph_state::{TaskId, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -362,6 +362,34 @@ impl<'a> Edit<'a> {
         }
     }
 
+    /// The ids that tasks have now, by those of `names` that nobody has and that they had before.
+    pub(crate) fn present_ids<'n>(
+        &self,
+        names: impl Iterator<Item = &'n str>,
+    ) -> BTreeMap<TaskId, TaskId> {
+        let has = |draft: &Draft<'_>, id: &str| draft.position(id).is_some();
+        let nobody = |id: &&str| !has(&self.queue, id) && !has(&self.done, id);
+        let mut names: HashSet<&str> = names.map(str::trim).filter(nobody).collect();
+        let mut present = BTreeMap::new();
+        if names.is_empty() {
+            return present;
+        }
+        let drafts = [&self.queue, &self.done].into_iter();
+        for (_, task) in drafts.flat_map(|draft| draft.renamed_tasks()) {
+            // The first that had it, as for `find`.
+            let known: Vec<&str> = task.former_ids().filter(|id| names.remove(id)).collect();
+            let known = known.into_iter().filter_map(|id| id.parse().ok());
+            present.extend(known.map(|id| (id, task.id.clone())));
+        }
+        present
+    }
+
+    /// Has `task` name others by the ids that they have now.
+    pub(crate) fn name_by_present_ids(&self, task: &mut Task) {
+        let ids = self.present_ids(task.references());
+        task.follow(&ids);
+    }
+
     /// The id for a new task: past every number in either file and the high-water mark. Until it
     /// is added, the next call gives the same.
     pub fn next_id(&mut self, ids: &IdRules) -> Result<TaskId, EditError> {
@@ -389,11 +417,14 @@ impl<'a> Edit<'a> {
     }
 
     /// Adds `task`, and fills in `created_at` and `updated_at` when they are empty.
-    pub fn add(&mut self, task: Task, position: &Position) -> Result<(), EditError> {
+    ///
+    /// What it names by an id that another task had before, it names by the present one.
+    pub fn add(&mut self, mut task: Task, position: &Position) -> Result<(), EditError> {
         let index = self.index_of(position)?;
         if self.find(task.id.as_str()).is_some() {
             return Err(EditError::IdTaken { id: task.id });
         }
+        self.name_by_present_ids(&mut task);
         self.insert_new(task, index);
         Ok(())
     }

@@ -341,10 +341,15 @@ impl Batch {
                 renamed.insert(name, id);
             }
         }
+        let rows_have: BTreeSet<&str> = rows.iter().map(|(row, ..)| row.task.id.as_str()).collect();
+        let others = named.iter().map(String::as_str);
+        let mut present = edit.present_ids(others.filter(|id| !rows_have.contains(id)));
+        // What a row came with means that row.
+        present.extend(renamed);
         let first = edit.index_of(position)?;
         let mut numbers = Vec::new();
         for (index, (mut row, ..)) in (first..).zip(rows) {
-            row.task.follow(&renamed);
+            row.task.follow(&present);
             added.added.push(row.task.id.clone());
             numbers.push(row.number);
             edit.insert_new(row.task, index);

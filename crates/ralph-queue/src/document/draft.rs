@@ -319,13 +319,20 @@ impl<'a> Draft<'a> {
 
     /// Where the task is that had that id before.
     pub(crate) fn position_of_former(&self, id: &str) -> Option<usize> {
-        self.entries.iter().position(|entry| {
-            let may_be = match (&entry.changed, &entry.origin) {
+        let mut renamed = self.renamed_tasks();
+        renamed.find(|(_, task)| task.former_ids().any(|old| old == id)).map(|(index, _)| index)
+    }
+
+    /// Where the tasks are that had other ids before.
+    pub(crate) fn renamed_tasks(&self) -> impl Iterator<Item = (usize, &Task)> {
+        let entries = self.entries.iter().enumerate().filter(|(_, entry)| {
+            match (&entry.changed, &entry.origin) {
                 (None, Origin::Here(index)) => self.document.is_renamed(*index),
                 _ => true,
-            };
-            may_be && entry.task(self.document).former_ids().any(|old| old == id)
-        })
+            }
+        });
+        let tasks = entries.map(|(index, entry)| (index, entry.task(self.document)));
+        tasks.filter(|(_, task)| task.former_ids().next().is_some())
     }
 
     /// Adds a task before the one at `index`, or at the end. Its text takes the style of its

@@ -352,3 +352,31 @@ fn no_edit_chooses_between_two_tasks_with_one_id() {
         }
     }
 }
+
+#[test]
+fn who_is_named_by_an_id_that_it_had_before_is_named_by_its_present_one() {
+    let queue = queue(&["", r#""custom_fields": {"former_ids": "RQ-7,RQ-8,RQ-0001"}"#, ""]);
+    let named = |name: &str, value: &str| {
+        let (open, _) = after(&queue, |edit| {
+            edit.set_field("RQ-0003", name, value).unwrap();
+        });
+        open.tasks()[2].references().map(str::to_owned).collect::<Vec<_>>().join(" ")
+    };
+    for name in ["depends_on", "blocks", "relates_to", "duplicates", "parent_id"] {
+        assert_eq!(named(name, "RQ-7"), "RQ-0002", "{name}");
+        assert_eq!(named(name, "RQ-0001"), "RQ-0001", "{name}: somebody has it");
+        assert_eq!(named(name, "RQ-9"), "RQ-9", "{name}: nobody had it");
+    }
+    assert_eq!(named("depends_on", "RQ-8, RQ-0001"), "RQ-0002 RQ-0001");
+    assert_eq!(named("plan", "RQ-7"), "", "no field that names tasks");
+    let (open, _) = after(&queue, |edit| {
+        let mut relate = |other| edit.relate("RQ-0003", Relation::DependsOn, other);
+        assert_eq!(relate("RQ-7"), Ok(Changed::Yes));
+        assert_eq!(relate("RQ-8"), Ok(Changed::No), "it is the same task");
+        let task =
+            Task { depends_on: vec!["RQ-7".into()], ..Task::new("RQ-0004".parse().unwrap(), "x") };
+        edit.add(task, &Position::Back).unwrap();
+    });
+    assert_eq!(open.tasks()[2].depends_on, ["RQ-0002"]);
+    assert_eq!(open.tasks()[3].depends_on, ["RQ-0002"]);
+}

@@ -42,6 +42,24 @@ fn no_row_gets_an_id_that_another_one_names() {
 }
 
 #[test]
+fn a_row_that_names_an_id_of_before_means_the_task_that_had_it() {
+    let text = r#"{"version":1,"tasks":[{"id":"RQ-0001","title":"there","custom_fields":{"former_ids":"RQ-7"}}]}"#;
+    let queue = Queue::new(Document::parse(text.to_owned()).unwrap(), None);
+    for (rows, wanted) in [
+        (r#"[{"title":"one","depends_on":["RQ-7"]}]"#, vec!["RQ-0001"]),
+        (
+            r#"[{"title":"one","depends_on":["RQ-7"]},{"id":"RQ-7","title":"its own"}]"#,
+            vec!["RQ-0003"],
+        ),
+    ] {
+        let mut edit = Edit::new(&queue, "2026-01-01T00:00:00Z".parse().unwrap());
+        let batch = Batch::from_json(rows).unwrap();
+        batch.add(&mut edit, GivenIds::Replace, &IdRules::default(), &Position::Back).unwrap();
+        assert_eq!(edit.queue.tasks().nth(1).unwrap().depends_on, wanted, "{rows}");
+    }
+}
+
+#[test]
 fn json_comes_in_every_shape() {
     for text in [
         r#"{"title":"x"} {"title":"y"}"#,
