@@ -148,8 +148,13 @@ impl Context {
 
     /// The git repository whose work tree has its root at `root`, or above it.
     pub(crate) fn repo(&self, root: &Path) -> Result<Repo, CliError> {
+        Ok(Repo::discover(root, self.git_env(), Cancel::new())?)
+    }
+
+    /// What a git that only looks is given.
+    pub(crate) fn git_env(&self) -> GitEnv {
         let path = self.env.get("PATH").map(OsString::from);
-        Ok(Repo::discover(root, GitEnv { path, ..GitEnv::default() }, Cancel::new())?)
+        GitEnv { path, ..GitEnv::default() }
     }
 
     /// How long to wait for a lock, if the user says.

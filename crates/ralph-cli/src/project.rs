@@ -8,6 +8,7 @@ use ralph_config::trust::TrustStore;
 use ralph_config::{Config, Overrides, QueueConfig, Resolved, Sources};
 use ralph_git::{DiscoverError, GitEnv, Head, Repo};
 use ralph_loop::landing::TASK_TRAILER;
+use ralph_loop::other_ids;
 use ralph_loop::select::Standing;
 use ralph_loop::taken_back::{self, Site};
 use ralph_process::Cancel;
@@ -22,8 +23,8 @@ use ralph_queue::runnability::{DoingFirst, Drafts, Selection};
 use ralph_queue::settle::{Take, Undecided};
 use ralph_queue::validate::Rules;
 use ralph_queue::{
-    Document, Edit, EditError, Edited, IdMarks, IdRules, LegacyLock, LoadError, ParseError, Place,
-    Previewed, Queue, QueueFiles, Status, Task, Terms, UpdateError,
+    Document, Edit, EditError, Edited, IdMarks, IdRules, LegacyLock, LoadError, OtherIds,
+    ParseError, Place, Previewed, Queue, QueueFiles, Status, Task, Terms, UpdateError,
 };
 use ralph_state::file::Saved;
 use ralph_state::session::{SessionFile, session_file_path};
@@ -752,7 +753,19 @@ pub(crate) fn shared_queue_files(
     let mut files = queue_files(context, command, root, config)?;
     files.journal = Some(root.join(RALPH_DIR).join("cache/queue-journal.jsonl"));
     files.id_marks = Some(IdMarks::path_in(&shared_dir(root)));
+    files.other_ids = Some(ids_of_branches(context, root, &files));
     Ok(files)
+}
+
+/// What the branches of the repository, and of its remotes, know of ids: in a fresh clone nothing
+/// else does.
+fn ids_of_branches(context: &Context, root: &Path, files: &QueueFiles) -> OtherIds {
+    let env = context.git_env();
+    let [root, queue, done] = [root, &files.queue, &files.done].map(Path::to_owned);
+    OtherIds(Arc::new(move |ids| {
+        let repo = Repo::discover(&root, env.clone(), Cancel::new());
+        repo.map_or(0, |repo| other_ids::highest(&repo, &root, [&queue, &done], ids))
+    }))
 }
 
 /// What all work trees of the repository share. Without git there is one work

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use ralph_git::{GitEnv, Sha};
+use ralph_git::Sha;
 use ralph_loop::event::WorkPlace;
 use ralph_loop::in_hand::{self, InHand};
 use ralph_loop::landed::Landings;
@@ -180,8 +180,7 @@ pub(crate) fn unrecorded(tasks: &BTreeSet<TaskId>) -> String {
 /// The tasks that have a workspace. Where that cannot be told there is nothing to show.
 pub(crate) fn workspaces(context: &Context, project: &Project) -> BTreeSet<String> {
     let root = Layout::new(&project.root).workspace_root(&project.settings.config.parallel);
-    let path = context.env.get("PATH").map(Into::into);
-    let git = GitEnv { path, ..GitEnv::default() };
+    let git = context.git_env();
     let found = context.repo(&project.root).ok();
     let found = found.and_then(|repo| rebuild::workspaces(&repo, &git, &root).ok());
     found.unwrap_or_default().into_iter().map(|left| left.task).collect()

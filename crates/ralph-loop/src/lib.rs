@@ -57,6 +57,7 @@ pub mod lane;
 pub mod layout;
 pub mod living;
 pub mod migrate;
+pub mod other_ids;
 mod own;
 pub mod preflight;
 pub mod project;

@@ -105,7 +105,8 @@ fn of_branches(
     }))
 }
 
-fn document(repo: &Repo, blob: &Sha) -> Option<Document> {
+/// The queue or done file that git has as that blob, if it can be read.
+pub(crate) fn document(repo: &Repo, blob: &Sha) -> Option<Document> {
     Document::parse(decode(repo.blob(blob).ok()?).ok()?).ok()
 }
 

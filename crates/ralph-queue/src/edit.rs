@@ -375,7 +375,7 @@ impl<'a> Edit<'a> {
             return present;
         }
         let drafts = [&self.queue, &self.done].into_iter();
-        for (_, task) in drafts.flat_map(|draft| draft.renamed_tasks()) {
+        for (_, task) in drafts.flat_map(Draft::renamed_tasks) {
             // The first that had it, as for `find`.
             let known: Vec<&str> = task.former_ids().filter(|id| names.remove(id)).collect();
             let known = known.into_iter().filter_map(|id| id.parse().ok());

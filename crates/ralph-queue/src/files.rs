@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 use crate::delta::{Touched, fingerprint};
 use crate::document::{Document, ParseError, Reading, SpliceError, decode};
 use crate::edit::{Edit, Spliced};
-use crate::ids::{self, HeldMarks, ReserveError};
+use crate::ids::{self, HeldMarks, IdRules, ReserveError};
 use crate::journal::{
     Answered, Entry, JournalWriteError, Operation, Origin, Request, Tail, Undone,
 };
@@ -47,6 +47,8 @@ pub struct QueueFiles {
     pub journal: Option<PathBuf>,
     /// Where the highest ids are remembered: one file for all work trees of a repository.
     pub id_marks: Option<PathBuf>,
+    /// Who knows of ids that were given elsewhere, asked as long as none are remembered.
+    pub other_ids: Option<OtherIds>,
     /// On whose behalf the journal says that edits are made.
     pub origin: Origin,
 }
@@ -95,6 +97,16 @@ impl RequestName {
     /// The same for what was asked for, and for nothing else that has the name.
     pub fn fingerprint(&self) -> &str {
         &self.fingerprint
+    }
+}
+
+/// Tells the highest number of an id that was given elsewhere, on another branch say.
+#[derive(Clone)]
+pub struct OtherIds(pub Arc<dyn Fn(&IdRules) -> u64 + Send + Sync>);
+
+impl std::fmt::Debug for OtherIds {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("OtherIds").finish_non_exhaustive()
     }
 }
 
@@ -281,6 +293,7 @@ impl QueueFiles {
             legacy_lock: None,
             journal: None,
             id_marks: None,
+            other_ids: None,
             origin: Origin::Asked,
         }
     }
@@ -480,7 +493,7 @@ impl QueueFiles {
     pub fn high_water(&self) -> Result<u64, ralph_state::LoadError> {
         let Some(path) = &self.id_marks else { return Ok(0) };
         let mark = crate::ids::read_mark(path, &self.holder, &self.rules.ids)?;
-        Ok(mark.unwrap_or_else(|| self.highest_of_journal()))
+        Ok(mark.unwrap_or_else(|| self.highest_without_mark()))
     }
 
     /// Lets nobody get the ids of `tasks` any more, which are to be added elsewhere. One of which
@@ -499,7 +512,7 @@ impl QueueFiles {
         let marks = marks.map(|path| HeldMarks::lock(path, &self.holder, self.lock_wait));
         let mut marks = marks.transpose()?;
         if let Some(marks) = &mut marks {
-            marks.suppose(&self.rules.ids, || self.highest_of_journal());
+            marks.suppose(&self.rules.ids, || self.highest_without_mark());
         }
         let mut ids = self.rules.ids.clone();
         let high = marks.as_ref().map_or(0, |marks| marks.mark(&ids)).max(known);
@@ -595,11 +608,18 @@ impl QueueFiles {
         Ok(Proposal { validity, ..proposal })
     }
 
-    /// The highest number of an id in the journal, which is what is left of deleted tasks where the
-    /// record of used ids is lost.
-    fn highest_of_journal(&self) -> u64 {
+    /// See [`Self::known_of`].
+    fn highest_without_mark(&self) -> u64 {
         let journal = self.journal.as_ref().and_then(|path| Tail::read(path, &self.holder).ok());
-        journal.map_or(0, |journal| journal.highest(&self.rules.ids))
+        self.known_of(journal.as_ref())
+    }
+
+    /// The highest number of an id that is known of where the record of used ids is lost, or not
+    /// made yet: that of tasks that were deleted, which the journal has, and of other branches.
+    fn known_of(&self, journal: Option<&Tail>) -> u64 {
+        let ids = &self.rules.ids;
+        let journal = journal.map_or(0, |journal| journal.highest(ids));
+        self.other_ids.as_ref().map_or(0, |OtherIds(highest)| highest(ids)).max(journal)
     }
 
     fn locked<E>(&self) -> Result<Locked<'_>, UpdateError<E>> {
@@ -616,8 +636,8 @@ impl QueueFiles {
             Tail::read(path, &self.holder).map_err(|error| UpdateError::Journal(error.into()))
         });
         let (mut marks, journal) = (marks.transpose()?, journal.transpose()?);
-        if let (Some(marks), Some(journal)) = (&mut marks, &journal) {
-            marks.suppose(&self.rules.ids, || journal.highest(&self.rules.ids));
+        if let Some(marks) = &mut marks {
+            marks.suppose(&self.rules.ids, || self.known_of(journal.as_ref()));
         }
         Ok(Locked { files: self, before, marks, journal, _lock: lock })
     }

@@ -90,7 +90,7 @@ pub mod when;
 pub use document::{Document, Draft, ParseError, decode};
 pub use edit::{Edit, EditError, Finish, Position};
 pub use files::{
-    Edited, LegacyLock, LoadError, Previewed, QueueFiles, RequestName, Terms, UpdateError,
+    Edited, LegacyLock, LoadError, OtherIds, Previewed, QueueFiles, RequestName, Terms, UpdateError,
 };
 pub use ids::{IdMarks, IdRules};
 pub use queue::{Listed, Place, Queue};

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use ralph_git::{GitEnv, Repo, Sha};
+use ralph_git::{Repo, Sha};
 use ralph_loop::rescue::{self, Kept, RescueError};
 use ralph_process::Cancel;
 use serde_json::{Value, json};
@@ -16,8 +16,7 @@ use crate::render::{counted, short};
 use crate::ui::{BOLD, DIM, Text};
 
 pub(crate) fn rescue(context: &Context, args: &RescueArgs) -> Result<Exit, CliError> {
-    let path = context.env.get("PATH").map(Into::into);
-    let env = GitEnv { path, ..GitEnv::default() };
+    let env = context.git_env();
     let repo = Repo::discover(&context.directory()?, env, Cancel::new())?;
     match &args.command {
         RescueCommand::List(args) => list(context, &repo, args.all),

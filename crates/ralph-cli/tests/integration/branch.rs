@@ -25,9 +25,8 @@ impl Desk {
 
     /// Gives ids as on another machine, which knows of none that were given here.
     fn forget_ids(&self) {
-        for name in [".git/ralph/ids.json", ".ralph/cache/queue-journal.jsonl"] {
-            fs_err::remove_file(self.path(name)).expect("it is there");
-        }
+        self.write(".git/ralph/ids.json", r#"{"version":1,"highest":{"RQ":0}}"#);
+        fs_err::remove_file(self.path(".ralph/cache/queue-journal.jsonl")).expect("it is there");
     }
 }
 

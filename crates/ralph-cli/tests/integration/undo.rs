@@ -141,6 +141,26 @@ fn ids_are_given_once_in_all_work_trees() {
 }
 
 #[test]
+fn a_fresh_clone_gives_no_id_that_a_branch_of_its_remote_has() {
+    let desk = Desk::new();
+    desk.add("one", &[]);
+    desk.git(&["add", "-A"]);
+    desk.git(&["commit", "-qm", "one"]);
+    desk.git(&["switch", "-qc", "other"]);
+    desk.add("two", &[]);
+    desk.add("three", &[]);
+    desk.ralph(&["task", "done", "RQ-0003"]).success();
+    desk.ralph(&["queue", "archive"]).success();
+    desk.git(&["commit", "-qam", "more"]);
+    desk.git(&["switch", "-q", "main"]);
+    desk.git(&["clone", "-q", ".", "../clone"]);
+    let clone = |args: &[&str]| desk.ralph(&[&["-C", "../clone"], args].concat());
+    assert_eq!(clone(&["queue", "next-id"]).success().stdout, "RQ-0004\n");
+    let added = clone(&["task", "add", "four"]);
+    assert!(added.success().stdout.starts_with("RQ-0004"), "{added}");
+}
+
+#[test]
 fn an_undo_that_another_task_is_in_the_way_of_leads_to_what_made_that() {
     let desk = Desk::new();
     desk.add("one", &[]);

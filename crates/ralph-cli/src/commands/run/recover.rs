@@ -1,8 +1,5 @@
 //! `ralph run parallel recover`: a way back from a state file that cannot be used.
 
-use std::ffi::OsString;
-
-use ralph_git::GitEnv;
 use ralph_loop::coordinator;
 use ralph_loop::layout::Layout;
 use ralph_loop::rebuild::{self, Applied, Entry, Origin, Plan, Site, Survey};
@@ -32,10 +29,9 @@ pub(super) fn recover(context: &Context, args: &RecoverArgs) -> Result<Exit, Cli
     };
     let store = ralph_loop::project::store(&layout, &project.files.holder);
     let queue = project.queue()?;
-    let path = context.env.get("PATH").map(OsString::from);
     let site = Site {
         repo: &repo,
-        git_env: &GitEnv { path, ..GitEnv::default() },
+        git_env: &context.git_env(),
         config: &project.settings.config,
         queue: &queue,
         store: &store,
