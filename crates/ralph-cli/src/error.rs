@@ -609,7 +609,7 @@ impl From<JournalError> for CliError {
             _ => None,
         };
         Self::about(kind, path, error)
-            .hint(hint.unwrap_or("Move the journal away; only undo needs it."))
+            .hint(hint.unwrap_or("Move the journal away; undo and `--request-id` begin anew then."))
     }
 }
 

@@ -619,6 +619,9 @@ pub(crate) fn load_error(
     let advice = match &error {
         LoadError::Missing { path } => {
             let shown = |path: &Path| path.strip_prefix(root).unwrap_or(path).display().to_string();
+            if let Some(error) = astray(root, path) {
+                return error;
+            }
             if let Some(old) = old_name(path) {
                 return renamed(shown(&old), shown(path)).at(old);
             }
@@ -642,6 +645,19 @@ pub(crate) fn load_error(
         Some(advice) => error.instead(advice),
         None => error,
     }
+}
+
+/// That `path`, below `root`, leads by a symbolic link to nothing: what it was is elsewhere, on a
+/// disk that is not mounted say, and nobody makes an empty one in its place.
+pub(crate) fn astray(root: &Path, path: &Path) -> Option<CliError> {
+    let below = path.ancestors().take_while(|part| *part != root);
+    let link = below.into_iter().find(|part| part.is_symlink() && !part.exists())?;
+    let target = fs_err::read_link(link).ok()?;
+    let shown = link.strip_prefix(root).unwrap_or(link).display();
+    let message = format!("`{shown}` is a link to `{}`, which is not there", target.display());
+    let hint = "Bring back what it leads to, or mount what that is on; only if you want to begin \
+                anew, remove the link.";
+    Some(CliError::new(ErrorKind::Missing, message).hint(hint).at(link.to_owned()))
 }
 
 /// What git has of a file that has to be corrected by hand.

@@ -125,6 +125,38 @@ fn a_corrupt_done_file() {
 }
 
 #[test]
+fn a_link_that_leads_nowhere_is_no_queue_to_be_made() {
+    let desk = Desk::new();
+    desk.add("kept", &[]);
+    let share = desk.path("../share");
+    fs_err::create_dir(&share).unwrap();
+    fs_err::rename(desk.path(".ralph/queue.jsonc"), share.join("queue.jsonc")).unwrap();
+    let link = desk.path(".ralph/queue.jsonc");
+    fs_err::os::unix::fs::symlink("../../share/queue.jsonc", link).unwrap();
+    assert_eq!(desk.json(&["queue", "list"])["total"], 1);
+    fs_err::rename(&share, desk.path("../away")).unwrap();
+    let commands: [&[&str]; 5] = [
+        &["queue", "list"],
+        &["task", "add", "x"],
+        &["queue", "validate"],
+        &["init"],
+        &["init", "--check"],
+    ];
+    for args in commands {
+        let ran = desk.ralph(&[&["--json"], args].concat());
+        let error = parse(&ran.exited(3).stderr)["error"].clone();
+        assert_eq!(error["code"], "missing", "{ran}");
+        assert!(error["next"].is_null(), "{ran}");
+        let message = error["message"].as_str().unwrap_or_default();
+        assert!(
+            message.contains("`.ralph/queue.jsonc` is a link to `../../share/queue.jsonc`"),
+            "{ran}"
+        );
+    }
+    assert!(!share.exists(), "nothing is made there");
+}
+
+#[test]
 fn a_missing_queue() {
     let desk = Desk::new();
     fs_err::remove_file(desk.path(QUEUE)).expect("removable");

@@ -35,6 +35,11 @@ pub(crate) fn init(context: &Context, args: &InitArgs) -> Result<Exit, CliError>
         context.ui.warn(warning);
     }
     let queue = project::queue_files(context, "ralph init", &root, &settings.config)?;
+    if let Some(error) =
+        [&queue.queue, &queue.done].into_iter().find_map(|path| project::astray(&root, path))
+    {
+        return Err(error);
+    }
     if args.check {
         return report_check(context, &root, &queue, &Plan::make(&root, &queue, args)?);
     }
