@@ -1,5 +1,6 @@
 //! What a command is about: the repository, its configuration and its queue.
 
+use std::collections::HashSet;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use ralph_queue::journal::{
     self, ChangesError, Direction, EditState, Operation, Origin, Stuck, UndoError, Which,
 };
 use ralph_queue::lease::{Lease, LeaseError, Leases};
+use ralph_queue::mend::Parted;
 use ralph_queue::merge::Settled;
 use ralph_queue::runnability::{DoingFirst, Drafts, Selection};
 use ralph_queue::settle::{Take, Undecided};
@@ -398,9 +400,10 @@ impl Project {
         }
         context.ui.saved(queue);
         context.ui.saved(done);
-        for (old, new) in &edited.mended.parted {
+        for Parted { was, id, status } in &edited.mended.parted {
+            let which = which_parted(*status);
             context.ui.warn(format_args!(
-                "`{old}` was the id of two tasks, as a merge leaves it; the one that is not finished is {new} now"
+                "`{was}` was the id of two tasks, as a merge leaves it; the one that is {which} is {id} now"
             ));
         }
         for id in &edited.mended.healed {
@@ -932,10 +935,16 @@ fn no_project(directory: &Path) -> CliError {
     .at(directory)
 }
 
+/// Which of two tasks with one id it is that gets another.
+pub(crate) fn which_parted(status: Status) -> &'static str {
+    if status == Status::Rejected { "rejected" } else { "not finished" }
+}
+
 fn not_found(queue: &Queue, id: &str, rules: &IdRules) -> CliError {
     let error = CliError::new(ErrorKind::NotFound, format!("there is no task `{id}`"));
-    let known: Vec<&str> =
-        queue.tasks().chain(queue.done_tasks()).map(|task| task.id.as_str()).collect();
+    let mut seen = HashSet::new();
+    let known = queue.tasks().chain(queue.done_tasks()).map(|task| task.id.as_str());
+    let known: Vec<&str> = known.filter(|id| seen.insert(*id)).collect();
     match similar_ids(id, &known, rules).as_slice() {
         [] => error.hint("`ralph queue list --include-done` shows all tasks."),
         similar => error

@@ -191,15 +191,13 @@ pub fn task_at(
     task: &TaskId,
 ) -> Result<Option<Task>, GitError> {
     let Books::Tracked { queue, done } = books else { return Ok(None) };
-    for file in [queue, done] {
-        let Some(bytes) = repo.read_blob(at.as_str(), file)? else { continue };
-        let document = String::from_utf8(bytes).ok().and_then(|text| Document::parse(text).ok());
-        let found = document.as_ref().and_then(|it| it.tasks().iter().find(|it| it.id == *task));
-        if found.is_some() {
-            return Ok(found.cloned());
-        }
-    }
-    Ok(None)
+    let read = |file| -> Result<Option<Document>, GitError> {
+        let text = repo.read_blob(at.as_str(), file)?.and_then(|it| String::from_utf8(it).ok());
+        Ok(text.and_then(|text| Document::parse(text).ok()))
+    };
+    let queue = Queue::new(read(queue)?.unwrap_or_else(Document::empty), read(done)?);
+    let found = queue.find(task.as_str()).map(|(_, found)| found);
+    Ok(found.filter(|found| found.id == *task).cloned())
 }
 
 /// The queue of the commit `at`, if it has one that can be read.

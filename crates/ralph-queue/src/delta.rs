@@ -300,10 +300,18 @@ fn touched(files: &[(&Document, &Document); 2]) -> Vec<Touched> {
             }
         }
     }
-    let mut gone_by_id: HashMap<&str, Version<'_>> =
-        gone.iter().map(|task| (task.id(), *task)).collect();
+    let mut gone_by_id: HashMap<&str, Vec<Version<'_>>> = HashMap::new();
+    for task in &gone {
+        gone_by_id.entry(task.id()).or_default().push(*task);
+    }
+    // Several may have had one id.
+    let mut take = |id: &str, task: Version<'_>| {
+        let gone = gone_by_id.get_mut(id).filter(|gone| !gone.is_empty())?;
+        let at = gone.iter().position(|old| old.status() == task.status()).unwrap_or(0);
+        Some(gone.remove(at))
+    };
     for task in new {
-        let old = gone_by_id.remove(task.id()).or_else(|| gone_by_id.remove(task.former_id()?));
+        let old = take(task.id(), task).or_else(|| take(task.former_id()?, task));
         let fate = match old {
             None => Fate::Added,
             Some(old) if old.says_what(task) => Fate::Moved,
@@ -311,6 +319,7 @@ fn touched(files: &[(&Document, &Document); 2]) -> Vec<Touched> {
         };
         found.push(touched(old, task, fate));
     }
+    gone_by_id.retain(|_, gone| !gone.is_empty());
     if gone_by_id.is_empty() {
         return found;
     }

@@ -201,6 +201,10 @@ pub enum EditError {
     Id(#[source] ralph_state::TaskIdError),
 }
 
+fn is_rejected(task: &Task) -> bool {
+    task.status == Status::Rejected
+}
+
 fn places(lines: &[(Place, usize)]) -> String {
     let place =
         |(place, line): &(Place, usize)| format!("line {line} of the {} file", place.as_str());
@@ -342,22 +346,28 @@ impl<'a> Edit<'a> {
 
     /// The task with that id and its file, as [`Queue::find`] has it, with the changes so far.
     pub fn find(&self, id: &str) -> Option<(Place, &Task)> {
-        let queue = self.queue.position(id).map(|index| (Place::Queue, self.queue.task(index)));
-        match queue {
-            Some((_, task)) if task.status != Status::Rejected => queue,
-            _ => {
-                let done = self.done.position(id).map(|index| (Place::Done, self.done.task(index)));
-                match (queue, done) {
-                    (Some(_), Some((_, task))) if task.status == Status::Rejected => queue,
-                    (_, Some(_)) => done,
-                    (Some(_), None) => queue,
-                    (None, None) => {
-                        let former = |draft: &'_ Draft<'a>| draft.position_of_former(id);
-                        let queue = || Some((Place::Queue, self.queue.task(former(&self.queue)?)));
-                        let done = || Some((Place::Done, self.done.task(former(&self.done)?)));
-                        queue().or_else(done)
-                    }
-                }
+        let (place, index) = self.place_of(id)?;
+        Some(match place {
+            Place::Queue => (place, self.queue.task(index)),
+            Place::Done => (place, self.done.task(index)),
+        })
+    }
+
+    /// Where it is.
+    fn place_of(&self, id: &str) -> Option<(Place, usize)> {
+        let queue = self.queue.position(id);
+        if let Some(index) = queue.filter(|index| !is_rejected(self.queue.task(*index))) {
+            return Some((Place::Queue, index));
+        }
+        match (queue, self.done.position(id)) {
+            (Some(index), Some(done)) if is_rejected(self.done.task(done)) => {
+                Some((Place::Queue, index))
+            }
+            (_, Some(done)) => Some((Place::Done, done)),
+            (Some(index), None) => Some((Place::Queue, index)),
+            (None, None) => {
+                let former = self.queue.position_of_former(id).map(|at| (Place::Queue, at));
+                former.or_else(|| Some((Place::Done, self.done.position_of_former(id)?)))
             }
         }
     }
@@ -521,20 +531,17 @@ impl<'a> Edit<'a> {
 
     /// Adds a note to a task of either file, unless the task has it.
     pub fn annotate(&mut self, id: &str, note: &str) -> Result<Changed, EditError> {
-        let (place, task) =
-            self.find(id).ok_or_else(|| EditError::NotFound { id: id.to_owned() })?;
-        let note = note.trim();
-        if note.is_empty() || task.notes.iter().any(|own| own == note) {
-            return Ok(Changed::No);
-        }
-        let (id, now) = (task.id.clone(), self.now);
+        let (place, index) =
+            self.place_of(id).ok_or_else(|| EditError::NotFound { id: id.to_owned() })?;
         let draft = match place {
             Place::Queue => &mut self.queue,
             Place::Done => &mut self.done,
         };
-        if let Some(index) = draft.position(id.as_str()) {
-            draft.task_mut(index).add_note(note, now);
+        let note = note.trim();
+        if note.is_empty() || draft.task(index).notes.iter().any(|own| own == note) {
+            return Ok(Changed::No);
         }
+        draft.task_mut(index).add_note(note, self.now);
         Ok(Changed::Yes)
     }
 
@@ -676,16 +683,17 @@ impl<'a> Edit<'a> {
 
     /// Where a task is in the queue file.
     pub(crate) fn open(&self, id: &str) -> Result<usize, EditError> {
-        let former = || self.queue.position_of_former(id);
-        let is_done = || self.done.position(id).is_some();
-        let index = self.only(id)?.or_else(|| if is_done() { None } else { former() });
-        if let Some(index) = index {
+        if let Some(index) = self.only(id)?.filter(|index| !is_rejected(self.queue.task(*index))) {
             return Ok(index);
         }
-        Err(match self.done.position(id).map(|index| self.done.task(index)) {
-            Some(task) => EditError::Archived { id: task.id.clone(), status: task.status },
-            None => EditError::NotFound { id: id.to_owned() },
-        })
+        match self.place_of(id) {
+            Some((Place::Queue, index)) => Ok(index),
+            Some((Place::Done, index)) => {
+                let Task { id, status, .. } = self.done.task(index);
+                Err(EditError::Archived { id: id.clone(), status: *status })
+            }
+            None => Err(EditError::NotFound { id: id.to_owned() }),
+        }
     }
 
     pub(crate) fn wrong_status(

@@ -868,9 +868,8 @@ impl Locked<'_> {
         let Checked { tasks, errors } = files.check(&before, &spliced, validity)?;
         files.writable(&spliced)?;
         if let Some(marks) = &mut marks {
-            let open = spliced.queue.as_ref().unwrap_or(before.document());
             // What was there before counts as well: it may be gone now.
-            let used = ids.highest(open.ids());
+            let used = ids.highest(tasks.iter().map(|task| &task.id));
             marks.raise(ids, used.max(before.highest_number(ids))).map_err(UpdateError::IdMarks)?;
         }
         let request = request(&value);

@@ -198,7 +198,12 @@ impl<'q> Graph<'q> {
     /// Whom each task waits for, directly, or who waits for it.
     pub fn neighbors(&self, direction: Direction) -> Neighbors<'_> {
         let mut statuses = vec![None; self.ids.len()];
-        self.tasks.iter().for_each(|task| statuses[task.number] = Some(task.status));
+        for task in &self.tasks {
+            // As `Queue::find` has it.
+            if matches!(statuses[task.number], None | Some(Status::Rejected)) {
+                statuses[task.number] = Some(task.status);
+            }
+        }
         let mut by_number = vec![Vec::new(); self.ids.len()];
         for Bond { from, to, .. } in self.bonds.iter().filter(|bond| bond.relation.is_waiting()) {
             let (own, other) = match direction {

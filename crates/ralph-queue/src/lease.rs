@@ -334,25 +334,23 @@ impl Leases {
     ) -> Result<TaskId, LeaseError> {
         let not_found = || LeaseError::NotFound { id: id.to_owned() };
         let (_, task) = queue.find(id).ok_or_else(not_found)?;
-        let task = &task.id;
         if let Some(lease) = self.held(id, request.now) {
             let Lease { owner, expires_at, .. } = lease.clone();
-            return Err(LeaseError::Held { task: task.clone(), owner, expires_at });
+            return Err(LeaseError::Held { task: task.id.clone(), owner, expires_at });
         }
         let exclude = standing.taken(request.exclude);
         let report = queue.runnability(&selection(standing, request, &exclude));
-        let report = report.tasks.into_iter().find(|report| report.id == *task);
-        let reasons = match report {
-            Some(report) if report.reasons.iter().any(Reason::is_taken) => report.reasons,
+        let reasons = match report.of(task) {
+            Some(report) if report.reasons.iter().any(Reason::is_taken) => report.reasons.clone(),
             // Begun by hand, or by a run that is gone: who asks for that very task may have it.
             Some(report) if report.status == Status::Doing => Vec::new(),
-            Some(report) => report.reasons,
+            Some(report) => report.reasons.clone(),
             None => vec![Reason::StatusNotRunnable { status: Status::Done }],
         };
         if reasons.is_empty() {
-            return Ok(task.clone());
+            return Ok(task.id.clone());
         }
-        Err(LeaseError::NotReady { task: task.clone(), reasons })
+        Err(LeaseError::NotReady { task: task.id.clone(), reasons })
     }
 
     /// Whether whoever has `tokens` may write to these tasks.

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::hash_map::Entry;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use ralph_state::TaskId;
 
@@ -257,6 +257,33 @@ impl Queue {
         named.filter_map(|(id, _)| id.parse().ok()).collect()
     }
 
+    /// Rejected tasks whose id another task has that is open, as 0.4.0 and a merge may leave it: the
+    /// id means the open one. The next edit gives them other ids.
+    pub(crate) fn outranked(&self) -> Vec<(Place, usize)> {
+        let tasks = || self.places().map(|(_, listed)| listed);
+        let rejected = || tasks().filter(|listed| listed.status() == Status::Rejected);
+        let ids: HashSet<&str> = rejected().map(Listed::id).collect();
+        if ids.is_empty() {
+            return Vec::new();
+        }
+        let mut open: HashMap<&str, Vec<&Task>> = HashMap::new();
+        for listed in tasks().filter(|listed| !listed.status().is_terminal()) {
+            if ids.contains(listed.id()) {
+                open.entry(listed.id()).or_default().push(listed.task());
+            }
+        }
+        let is_outranked = |listed: &Listed<'_>| {
+            let open = open.get(listed.id());
+            open.is_some_and(|open| !open.iter().any(|open| open.is_version_of(listed.task())))
+        };
+        rejected().filter(is_outranked).map(|listed| (listed.place, listed.index)).collect()
+    }
+
+    /// Whether nothing has to be put in order before an edit.
+    pub fn is_whole(&self) -> bool {
+        self.leftovers.is_empty() && self.namesakes.is_empty() && self.outranked().is_empty()
+    }
+
     /// What each id names, as [`Self::find`] has it.
     pub(crate) fn named(&self) -> HashMap<&str, Named> {
         let mut named: HashMap<&str, Named> = HashMap::with_capacity(self.open.len());
@@ -400,7 +427,7 @@ pub(crate) struct Shared {
     pub(crate) leftovers: Vec<usize>,
     /// They are finished in the done file, and were changed here since.
     reopened: Vec<usize>,
-    /// They are other tasks. Rejected ones may have the same id.
+    /// They are other tasks. Of rejected ones that have the same id, see [`Queue::outranked`].
     namesakes: Vec<usize>,
 }
 

@@ -16,9 +16,9 @@ impl Edit<'_> {
     /// is kept in a note; a task that has to get another id keeps the old one as an alias.
     ///
     /// Of the same task twice the version changed last stays, with what only the others have; what
-    /// differs in them is kept in a note. Of two tasks with one id the older keeps it, and
-    /// references mean that one. Cycles, wrong wishes for an agent and a start that
-    /// cannot be read stay.
+    /// differs in them is kept in a note. Of two tasks with one id one that is not rejected keeps it,
+    /// then the older, and references mean that one. Cycles, wrong wishes for an agent and a start
+    /// that cannot be read stay.
     ///
     /// Returns the tasks that were open in one copy, and are finished as the later one has it.
     pub fn repair(&mut self, rules: &Rules) -> Result<Vec<TaskId>, EditError> {
@@ -77,14 +77,11 @@ impl Edit<'_> {
         problems.iter().map(|problem| of(problem).unwrap_or_default()).collect()
     }
 
-    /// Sees to it that no two tasks have one id; rejected ones may. Returns what
-    /// [`Self::repair`] does.
+    /// Sees to it that no two tasks have one id. Returns what [`Self::repair`] does.
     fn separate(&mut self, rules: &Rules) -> Result<Vec<TaskId>, EditError> {
         let mut by_id: Vec<(&str, (Place, usize))> = Vec::new();
         for (place, draft) in [(Place::Queue, &self.queue), (Place::Done, &self.done)] {
-            let tasks = draft.ids_and_statuses().enumerate();
-            let tasks = tasks.filter(|(_, (_, status))| *status != Status::Rejected);
-            by_id.extend(tasks.map(|(index, (id, _))| (id, (place, index))));
+            by_id.extend(draft.ids().enumerate().map(|(index, id)| (id, (place, index))));
         }
         by_id.sort_unstable();
         let shared = by_id.chunk_by(|one, other| one.0 == other.0).filter(|same| same.len() > 1);
@@ -104,17 +101,17 @@ impl Edit<'_> {
                     .then_with(|| later_first(first, second))
                     .then_with(|| b.0.cmp(&a.0))
             });
-            let mut others = Vec::new();
-            let mut last = places[0];
-            for place in places.into_iter().skip(1) {
-                if task(last).is_version_of(task(place)) {
-                    superfluous.insert(place, last);
-                } else {
-                    others.push(place);
-                    last = place;
+            let mut own: Vec<(Place, usize)> = Vec::new();
+            for place in places {
+                match own.last() {
+                    Some(last) if task(*last).is_version_of(task(place)) => {
+                        superfluous.insert(place, *last);
+                    }
+                    _ => own.push(place),
                 }
             }
-            for (place, index) in others {
+            own.sort_by_key(|place| task(*place).status == Status::Rejected);
+            for (place, index) in own.into_iter().skip(1) {
                 let id = self.spend_id(&rules.ids)?;
                 let draft = match place {
                     Place::Queue => &mut self.queue,

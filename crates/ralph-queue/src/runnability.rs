@@ -336,6 +336,13 @@ pub struct Readiness<'q, 's> {
     blockers: HashMap<&'q str, Vec<&'q Task>>,
 }
 
+impl Report {
+    /// What it says of that task, which has the id for its own or shares it with rejected ones.
+    pub fn of(&self, task: &Task) -> Option<&TaskReport> {
+        self.tasks.iter().find(|row| row.id == task.id && row.status == task.status)
+    }
+}
+
 impl<'q, 's> Readiness<'q, 's> {
     pub(crate) fn new(queue: &'q Queue, selection: &'s Selection<'s>) -> Self {
         let named = queue.named();

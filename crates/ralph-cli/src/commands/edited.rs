@@ -1,7 +1,7 @@
 //! Changes to the queue that are made, or only shown, and told in one way.
 
 use ralph_queue::delta::{Fate, Touched};
-use ralph_queue::mend::Mended;
+use ralph_queue::mend::{self, Mended};
 use ralph_queue::{Edit, EditError, Edited, Previewed};
 use ralph_state::TaskId;
 use serde::Serialize;
@@ -109,7 +109,7 @@ pub(crate) struct Beside<'a> {
 
 impl<'a> Beside<'a> {
     pub(crate) fn new(Mended { parted, healed, .. }: &'a Mended, errors: usize) -> Self {
-        let parted = parted.iter().map(|(was, id)| Parted { was, id }).collect();
+        let parted = parted.iter().map(|mend::Parted { was, id, .. }| Parted { was, id }).collect();
         Self { parted, healed, errors: (errors > 0).then_some(errors) }
     }
 

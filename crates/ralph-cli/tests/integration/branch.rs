@@ -641,6 +641,109 @@ fn what_one_branch_finished_into_the_done_file_is_not_done_again() {
 }
 
 #[test]
+fn a_rejected_task_gives_its_id_to_the_open_one_of_another_branch() {
+    let desk = Desk::bare();
+    desk.ralph(&["init", "--merge-driver"]).success();
+    desk.write(".ralph/config.jsonc", r#"{"version": 2, "queue": {"finish": "archive"}}"#);
+    desk.add("base", &[]);
+    desk.begin_theirs();
+    desk.add("login", &[]);
+    desk.begin_ours();
+    desk.forget_ids();
+    desk.add("shed", &[]);
+    desk.ralph(&["task", "reject", "RQ-0002"]).success();
+    desk.commit_all("ours");
+    assert_eq!(merge(&desk), Some(0));
+    let warned = desk.ralph(&["queue", "validate"]).success().stdout.clone();
+    assert!(warned.contains("warning: RQ-0002: the id `RQ-0002` means another task"), "{warned}");
+
+    let files = || [".ralph/queue.jsonc", ".ralph/done.jsonc"].map(|name| desk.read(name));
+    let merged = files();
+    let parted = json!([{ "was": "RQ-0002", "id": "RQ-0003" }]);
+    let dry = desk.json(&["task", "edit", "title", "login page", "RQ-0002", "--dry-run"]);
+    assert_eq!(dry["parted"], parted);
+    assert_eq!(files(), merged);
+    let ran = desk.ralph(&["task", "edit", "title", "login page", "RQ-0002"]);
+    assert!(ran.success().stderr.contains("the one that is rejected is RQ-0003 now"), "{ran}");
+    let edited = files();
+    desk.ralph(&["undo"]).success();
+    assert_eq!(files(), merged);
+    desk.ralph(&["redo"]).success();
+    assert_eq!(files(), edited);
+    desk.ralph(&["queue", "check", "--base", "HEAD"]).success();
+
+    desk.ralph(&["task", "done", "RQ-0002"]).success();
+    desk.ralph(&["task", "note", "RQ-0002", "who"]).success();
+    let shown = desk.json(&["task", "show", "RQ-0002"]);
+    assert_eq!(
+        (&shown["task"]["title"], &shown["task"]["notes"]),
+        (&json!("login page"), &json!(["who"]))
+    );
+    assert_eq!(desk.json(&["task", "show", "RQ-0003"])["task"]["title"], "shed");
+    assert_eq!(
+        desk.ralph(&["queue", "validate"]).success().stderr,
+        "The queue is valid: 1 task, 2 archived.\n"
+    );
+    desk.ralph(&["queue", "export", "--include-archive", "-o", "all.csv"]).success();
+    let other = Desk::new();
+    other.write("all.csv", desk.read("all.csv"));
+    other.ralph(&["queue", "import", "-i", "all.csv"]).success();
+}
+
+#[test]
+fn the_id_of_a_rejected_task_in_the_same_file_means_the_open_one() {
+    let desk = Desk::bare();
+    desk.ralph(&["init"]).success();
+    for title in ["a", "b", "c"] {
+        desk.add(title, &[]);
+    }
+    desk.begin_theirs();
+    desk.add("login", &[]);
+    desk.begin_ours();
+    desk.forget_ids();
+    desk.add("shed", &["--first"]);
+    desk.ralph(&["task", "reject", "RQ-0004"]).success();
+    desk.commit_all("ours");
+    desk.git(&["merge", "-q", "--no-edit", "other"]);
+    let warned = desk.ralph(&["queue", "validate"]).success().stdout.clone();
+    assert!(warned.contains("gives this one another id"), "{warned}");
+    desk.ralph(&["queue", "check", "--base", "HEAD~1"]).success();
+    let ran = desk.ralph(&["task", "show", "RQ-04"]).exited(2).stderr.clone();
+    assert!(ran.contains("Did you mean `RQ-0004`?"), "{ran}");
+    desk.ralph(&["queue", "claim", "--id", "RQ-0004"]).success();
+    let shown = |id: &str| desk.json(&["task", "show", id])["task"]["title"].clone();
+    assert_eq!([shown("RQ-0004"), shown("RQ-0005")], [json!("login"), json!("shed")]);
+}
+
+#[test]
+fn finished_tasks_with_one_id_wait_for_a_repair() {
+    let desk = Desk::new();
+    for title in ["shed", "login"] {
+        desk.add(title, &[]);
+    }
+    desk.ralph(&["task", "reject", "RQ-0001"]).success();
+    desk.ralph(&["task", "done", "RQ-0002"]).success();
+    let queue = desk.read(".ralph/queue.jsonc").replace("RQ-0001", "RQ-0002");
+    desk.write(".ralph/queue.jsonc", queue);
+    let warned = desk.ralph(&["queue", "validate"]).success().stdout.clone();
+    assert!(warned.contains("`ralph queue repair` gives this one another id"), "{warned}");
+    desk.ralph(&["queue", "export", "-o", "all.csv"]).success();
+    let other = Desk::new();
+    other.write("all.csv", desk.read("all.csv"));
+    let ran = other.ralph(&["queue", "import", "-i", "all.csv"]);
+    assert!(ran.exited(3).stderr.contains("`ralph queue repair` there parts"), "{ran}");
+
+    desk.add("next", &[]);
+    assert_eq!(desk.read(".ralph/queue.jsonc").matches("\"RQ-0002\"").count(), 2);
+    desk.ralph(&["queue", "repair"]).success();
+    let shown = desk.json(&["task", "show", "RQ-0002"]);
+    assert_eq!(shown["task"]["title"], "login");
+    desk.ralph(&["queue", "export", "-o", "all.csv"]).success();
+    other.write("all.csv", desk.read("all.csv"));
+    other.ralph(&["queue", "import", "-i", "all.csv"]).success();
+}
+
+#[test]
 fn what_is_finished_here_and_changed_there_merges_cleanly() {
     let desk = Desk::bare();
     desk.ralph(&["init", "--merge-driver"]).success();

@@ -15,14 +15,27 @@ pub(super) type Statuses = BTreeMap<TaskId, Status>;
 
 pub(super) fn statuses(queue: &Queue) -> Statuses {
     let ambiguous = queue.ambiguous();
-    let tasks = queue.tasks().filter(|task| !ambiguous.contains(&task.id));
-    tasks.map(|task| (task.id.clone(), task.status)).collect()
+    let mut statuses = by_id(queue);
+    statuses.retain(|id, _| !ambiguous.contains(id));
+    statuses
+}
+
+/// What each id of the queue file means: a task that is not rejected before one that is.
+fn by_id(queue: &Queue) -> Statuses {
+    let mut statuses = Statuses::new();
+    for task in queue.tasks() {
+        let status = statuses.entry(task.id.clone()).or_insert(task.status);
+        if *status == Status::Rejected {
+            *status = task.status;
+        }
+    }
+    statuses
 }
 
 /// The status that each task of `before` has now, in either file.
 fn statuses_now(before: &Statuses, queue: &Queue) -> Statuses {
     // Most are where they were, and need not be searched for one by one.
-    let here: Statuses = queue.tasks().map(|task| (task.id.clone(), task.status)).collect();
+    let here = by_id(queue);
     let now = |(id, was): (&TaskId, &Status)| {
         let status = match here.get(id) {
             Some(status) if status == was => *status,

@@ -1017,7 +1017,7 @@ fn asked_for(queue: &Queue, selection: &Selection<'_>, id: &TaskId) -> Result<Ta
         return Err(SerialError::Finished { task: id.clone(), status: task.status });
     }
     let report = queue.runnability(selection);
-    match report.tasks.iter().find(|row| row.id == *id) {
+    match report.of(task) {
         // What is `doing` and nobody's is what an earlier run left.
         Some(row)
             if !row.runnable

@@ -16,6 +16,7 @@ enum Step {
     Add(Option<prop::sample::Index>),
     Depend(prop::sample::Index, prop::sample::Index),
     End(prop::sample::Index),
+    Reject(prop::sample::Index),
     Note(prop::sample::Index),
     Retitle(prop::sample::Index),
     Repair,
@@ -27,6 +28,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         3 => any::<Option<Index>>().prop_map(Step::Add),
         1 => any::<(Index, Index)>().prop_map(|(task, on)| Step::Depend(task, on)),
         1 => any::<Index>().prop_map(Step::End),
+        1 => any::<Index>().prop_map(Step::Reject),
         1 => any::<Index>().prop_map(Step::Note),
         1 => any::<Index>().prop_map(Step::Retitle),
         1 => Just(Step::Repair),
@@ -50,6 +52,7 @@ fn rounds() -> impl Strategy<Value = Vec<([Vec<Step>; 2], Way)>> {
 #[derive(Clone, Debug, Default, PartialEq)]
 struct Deeds {
     is_done: bool,
+    is_rejected: bool,
     notes: BTreeSet<String>,
     titles: BTreeSet<String>,
     /// When those were made that it depends on.
@@ -137,9 +140,18 @@ impl Branch {
                 self.deeds.get_mut(&made(at)).unwrap().depends_on.insert(made(on));
             }
             Step::End(at) => {
-                let Some(at) = pick(at) else { return };
+                let Some(at) = pick(at).filter(|at| !tasks[*at].status.is_terminal()) else {
+                    return;
+                };
                 self.edit(|draft| draft.task_mut(at).status = Status::Done);
                 self.deeds.get_mut(&made(at)).unwrap().is_done = true;
+            }
+            Step::Reject(at) => {
+                let Some(at) = pick(at).filter(|at| !tasks[*at].status.is_terminal()) else {
+                    return;
+                };
+                self.edit(|draft| draft.task_mut(at).status = Status::Rejected);
+                self.deeds.get_mut(&made(at)).unwrap().is_rejected = true;
             }
             Step::Note(at) => {
                 let Some(at) = pick(at) else { return };
@@ -170,6 +182,7 @@ impl Branch {
         for (task, others) in &other.deeds {
             let own = deeds.entry(task.clone()).or_default();
             own.is_done |= others.is_done;
+            own.is_rejected |= others.is_rejected;
             own.notes.extend(others.notes.clone());
             own.titles.extend(others.titles.clone());
             own.depends_on.extend(others.depends_on.clone());
@@ -190,6 +203,8 @@ impl Branch {
             let depends_on = task.depends_on.iter().map(|id| by_id[id.as_str()].clone());
             let found = Deeds {
                 is_done: task.status == Status::Done,
+                // One side may have done what the other rejected.
+                is_rejected: deeds.is_rejected && task.status.is_terminal(),
                 notes: task.notes.iter().cloned().collect(),
                 titles: deeds.titles.clone(),
                 depends_on: depends_on.collect(),

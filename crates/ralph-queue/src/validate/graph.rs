@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
-use super::{Fault, Located, SELF_REFERENCE, UNKNOWN_TASK, error, warning};
+use super::{DUPLICATE_ID, Fault, Located, SELF_REFERENCE, UNKNOWN_TASK, error, warning};
 use crate::repair::later_first;
 use crate::task::{Glance, Status, Task};
 
@@ -42,13 +42,14 @@ pub(super) fn check(
     cycles_and_depth(tasks, relations, &by_id, max_depth, report);
 }
 
-/// What an id means: the first task with it, one that is not rejected before one that is, which
-/// may share its id, as in 0.4.0.
+/// What an id means: the first task with it, one that is not rejected before one that is. That
+/// rejected ones share it is no error, since 0.4.0 gives their ids away again.
 fn index<'a>(
     tasks: &[Located<'a>],
     report: &mut dyn FnMut(usize, Fault),
 ) -> HashMap<&'a str, usize> {
     let mut by_id = HashMap::with_capacity(tasks.len());
+    let mut outranked = Vec::new();
     for (at, located) in tasks.iter().enumerate().filter(|(_, located)| !located.left) {
         match by_id.entry(located.id()) {
             Entry::Vacant(entry) => {
@@ -56,15 +57,41 @@ fn index<'a>(
             }
             Entry::Occupied(mut entry) => {
                 let first = tasks[*entry.get()];
-                if first.status() == Status::Rejected {
-                    entry.insert(at);
-                } else if located.status() != Status::Rejected {
-                    report(at, error("duplicate_id", "id", shared_id(first, *located)));
+                match [first, *located].map(|task| task.status() == Status::Rejected) {
+                    [false, false] => {
+                        report(at, error(DUPLICATE_ID, "id", shared_id(first, *located)));
+                    }
+                    [true, false] => outranked.push(entry.insert(at)),
+                    [_, true] => outranked.push(at),
                 }
             }
         }
     }
+    for at in outranked {
+        let other = by_id[tasks[at].id()];
+        let message = outranked_id(tasks[at], tasks[other]);
+        report(at, Fault { other: Some(other), ..warning(DUPLICATE_ID, "id", message) });
+    }
     by_id
+}
+
+/// That a rejected task has the id of another one, and how they are parted. Where that one is comes
+/// behind it.
+fn outranked_id(rejected: Located<'_>, other: Located<'_>) -> String {
+    let (id, status) = (other.id(), other.status());
+    if rejected.task().is_version_of(other.task()) {
+        return format!(
+            "the task `{id}` is there as another version; `ralph queue repair` makes one of both"
+        );
+    }
+    let (meaning, remedy) = match status {
+        Status::Rejected => ("is also that of", "`ralph queue repair` gives the later one"),
+        Status::Done => ("means", "`ralph queue repair` gives this one"),
+        Status::Draft | Status::Todo | Status::Doing => {
+            ("means", "the next change of any task gives this one")
+        }
+    };
+    format!("the id `{id}` {meaning} another task, which is {status}; {remedy} another id")
 }
 
 /// That two tasks have one id, and how they are parted.

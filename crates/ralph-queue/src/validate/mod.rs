@@ -172,14 +172,23 @@ pub(crate) fn documents(queue: &Document, done: &Document, rules: &Rules) -> Vec
         return Vec::new();
     }
     let lines = [Lines::new(queue.text()), Lines::new(done.text())];
-    let problem = |(at, fault): (usize, Fault)| {
+    let spot = |at: usize, field: &str| {
         let Located { place, index, document, .. } = tasks[at];
         let lines = match place {
             Place::Queue => &lines[0],
             Place::Done => &lines[1],
         };
-        let spot = lines.position(document.locate(index, &fault.field));
-        fault.at(place, spot, tasks[at].id().parse().ok())
+        lines.position(document.locate(index, field))
+    };
+    let problem = |(at, mut fault): (usize, Fault)| {
+        if let Some(other) = fault.other {
+            let (line, _) = spot(other, &fault.field);
+            let file = tasks[other].place.as_str();
+            fault.message =
+                format!("{} (the other: line {line} of the {file} file)", fault.message);
+        }
+        let spot = spot(at, &fault.field);
+        fault.at(tasks[at].place, spot, tasks[at].id().parse().ok())
     };
     let mut problems: Vec<Problem> = faults.into_iter().map(problem).collect();
     sort(&mut problems);
@@ -248,6 +257,9 @@ pub(crate) fn added_errors(
 
 /// A warning about a field of one line.
 pub(crate) const CONTROL_CHARACTER: &str = "control_character";
+
+/// Two tasks have one id: an error, unless one of them is rejected.
+const DUPLICATE_ID: &str = "duplicate_id";
 
 /// A field names a task that is nowhere: a warning for the parent, else an error.
 const UNKNOWN_TASK: &str = "unknown_task";
@@ -345,17 +357,20 @@ struct Fault {
     code: &'static str,
     field: String,
     message: String,
+    /// Another task that it is about, by where it is among all: its line is told, too.
+    other: Option<usize>,
 }
 
 impl Fault {
     fn at(self, place: Place, (line, column): (usize, usize), task: Option<TaskId>) -> Problem {
-        let Self { severity, code, field, message } = self;
+        let Self { severity, code, field, message, other: _ } = self;
         Problem { severity, code, place, task, field: Some(field), line, column, message }
     }
 }
 
 fn error(code: &'static str, field: impl Into<String>, message: impl Into<String>) -> Fault {
-    Fault { severity: Severity::Error, code, field: field.into(), message: message.into() }
+    let (field, message) = (field.into(), message.into());
+    Fault { severity: Severity::Error, code, field, message, other: None }
 }
 
 fn warning(code: &'static str, field: impl Into<String>, message: impl Into<String>) -> Fault {

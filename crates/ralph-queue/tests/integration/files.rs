@@ -8,11 +8,11 @@ use fs_err as fs;
 use ralph_queue::delta::Fate;
 use ralph_queue::edit::{Changed, End, Restart};
 use ralph_queue::journal::{Direction, UndoError, Which};
-use ralph_queue::mend::Mended;
+use ralph_queue::mend::{Mended, Parted};
 use ralph_queue::validate::Rules;
 use ralph_queue::{
     Edit, EditError, Finish, IdRules, LegacyLock, LoadError, ParseError, Place, Position,
-    QueueFiles, Task, Terms, UpdateError,
+    QueueFiles, Status, Task, Terms, UpdateError,
 };
 use ralph_state::file::{FileLock, Holder, LockError, Saved};
 
@@ -314,7 +314,8 @@ fn two_tasks_with_one_id_in_both_files_are_parted_by_the_next_edit_that_is_made(
     assert_eq!([&files.queue, &files.done].map(|file| fs::read(file).unwrap()), before);
     assert!(files.operations().unwrap().is_empty());
 
-    let parted = vec![("RQ-0001".parse().unwrap(), "RQ-0003".parse().unwrap())];
+    let [was, id] = ["RQ-0001", "RQ-0003"].map(|id| id.parse().unwrap());
+    let parted = vec![Parted { was, id, status: Status::Todo }];
     let shown = files.preview(now(), |edit| edit.start("RQ-0002", Restart::Keep)).unwrap();
     assert_eq!(shown.mended.parted, parted);
     assert_eq!(start("RQ-0002").unwrap().mended.parted, parted);

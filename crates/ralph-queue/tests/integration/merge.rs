@@ -492,6 +492,38 @@ fn shown(text: &str) -> Vec<String> {
 }
 
 #[test]
+fn two_branches_that_parted_a_rejected_task_merge_to_one() {
+    let task = |id: &str, title: &str, rest: &str| {
+        format!(
+            r#"{{"id": "{id}", "title": "{title}", "created_at": "2026-01-01T00:00:00Z"{rest}}}"#
+        )
+    };
+    let file = |tasks: &[String]| format!("{{\"version\": 1, \"tasks\": [{}]}}", tasks.join(","));
+    let parted = |id: &str| {
+        let rest = r#", "status": "rejected", "custom_fields": {"former_ids": "RQ-0002"}"#;
+        task(id, "shed", rest)
+    };
+    let open = task("RQ-0002", "login", "");
+    let base = file(&[task("RQ-0002", "shed", r#", "status": "rejected""#), open.clone()]);
+    let same = file(&[parted("RQ-0003"), open.clone()]);
+    let later = file(&[parted("RQ-0004"), open, task("RQ-0003", "new", "")]);
+    for (ours, theirs, wanted) in [
+        (&same, &same, vec!["RQ-0002 login", "RQ-0003 shed"]),
+        (&same, &later, vec!["RQ-0002 login", "RQ-0003 shed", "RQ-0005 new"]),
+        (&later, &same, vec!["RQ-0002 login", "RQ-0003 shed", "RQ-0005 new"]),
+        (&base, &later, vec!["RQ-0002 login", "RQ-0003 new", "RQ-0004 shed"]),
+    ] {
+        let merged = three_way(&base, ours, theirs).unwrap();
+        assert_eq!(merged.conflicts, []);
+        let document = Document::parse(merged.text).unwrap();
+        let mut found: Vec<String> =
+            document.tasks().iter().map(|task| format!("{} {}", task.id, task.title)).collect();
+        found.sort();
+        assert_eq!(found, wanted);
+    }
+}
+
+#[test]
 fn a_task_whose_id_has_no_number_gets_one_too() {
     let version = |id: &str, title: &str, time: &str| {
         format!(

@@ -227,3 +227,42 @@ fn ids_grow_past_their_width() {
     assert_eq!(queue.highest_number(&IdRules { high_water: 77, ..rules }), 77);
     assert!(Task::parse("{\"id\": \"RQ-0001\"}").is_err());
 }
+
+#[test]
+fn a_rejected_task_with_the_id_of_another_is_a_warning() {
+    let end =
+        |status: &str| format!(r#""status": "{status}", "completed_at": "2026-01-02T00:00:00Z""#);
+    let shed = |text: String| text.replace("task 0001", "another");
+    let in_place =
+        text(&["", &end("rejected")]).replace("0002", "0001").replacen("task 0001", "one", 1);
+    check(
+        &in_place,
+        None,
+        &expect![[r#"
+        queue:5:12 warning RQ-0001 id duplicate_id: the id `RQ-0001` means another task, which is todo; the next change of any task gives this one another id (the other: line 4 of the queue file)
+    "#]],
+    );
+    let rejected = text(&[&end("rejected")]);
+    check(
+        &shed(text(&[&end("done")])),
+        Some(&rejected),
+        &expect![[r#"
+        done:4:12 warning RQ-0001 id duplicate_id: the id `RQ-0001` means another task, which is done; `ralph queue repair` gives this one another id (the other: line 4 of the queue file)
+    "#]],
+    );
+    check(
+        &shed(rejected.clone()),
+        Some(&rejected),
+        &expect![[r#"
+        done:4:12 warning RQ-0001 id duplicate_id: the id `RQ-0001` is also that of another task, which is rejected; `ralph queue repair` gives the later one another id (the other: line 4 of the queue file)
+    "#]],
+    );
+    let queue = text(&[r#""depends_on": ["RQ-0002"]"#, ""]);
+    check(
+        &queue,
+        Some(&shed(rejected)),
+        &expect![[r#"
+        done:4:12 warning RQ-0001 id duplicate_id: the id `RQ-0001` means another task, which is todo; the next change of any task gives this one another id (the other: line 4 of the queue file)
+    "#]],
+    );
+}

@@ -222,10 +222,10 @@ fn print_whole<'g>(
     let (paths, is_cut) =
         critical.map_or((Vec::new(), false), |critical| critical.paths(MAX_PATHS));
     let known = everything.tasks.iter().filter(|_| !paths.is_empty());
-    let statuses: HashMap<&str, Status> = known.map(|task| (task.id, task.status)).collect();
+    let open = known.filter(|task| !task.status.is_terminal());
+    let open: HashSet<&str> = open.map(|task| task.id).collect();
     let path = |path: &Vec<&str>| {
-        let is_open = |id: &&str| statuses.get(id).is_some_and(|status| !status.is_terminal());
-        let is_blocked = path.iter().any(is_open);
+        let is_blocked = path.iter().any(|id| open.contains(id));
         json!({ "path": path, "length": path.len(), "blocked": is_blocked })
     };
     context.ui.print_json(&Whole {

@@ -100,7 +100,8 @@ fn refused(batch: &Batch, error: CliError) -> CliError {
     }
     error.hint(
         "Where an id is taken, `--on-duplicate skip` leaves the row out, and `--on-duplicate rename` \
-         gives it another.",
+         gives it another. Where rows of an export have one id, `ralph queue repair` there parts the \
+         tasks.",
     )
 }
 

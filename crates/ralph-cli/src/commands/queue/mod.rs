@@ -181,7 +181,8 @@ pub(crate) fn dry_run(
             .selection
             .selected_task_id
             .as_ref()
-            .and_then(|id| queue.tasks().find(|task| task.id == *id)),
+            .and_then(|id| queue.find(id.as_str()))
+            .map(|(_, task)| task),
     };
     if context.ui.wants_json() {
         #[derive(Serialize)]
@@ -220,8 +221,7 @@ fn startable<'q>(
     id: &str,
 ) -> Result<&'q Task, CliError> {
     let (_, task) = project.find(queue, id)?;
-    let report = report.tasks.iter().find(|report| report.id == task.id);
-    match report {
+    match report.of(task) {
         // A task in `doing` that nobody has is one that a run was interrupted on.
         Some(report)
             if report.runnable

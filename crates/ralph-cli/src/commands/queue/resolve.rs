@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use ralph_queue::mend::Mended;
+use ralph_queue::mend::{Mended, Parted};
 use ralph_queue::merge::{Conflict, Settled};
 use ralph_queue::settle::{Merges, Take, Undecided};
 use ralph_queue::{Document, Place, Problem, Queue, Severity, Terms, UpdateError};
@@ -20,7 +20,7 @@ use crate::commands::edited::Mode;
 use crate::commands::input;
 use crate::context::Context;
 use crate::error::{CliError, ErrorKind, Exit, problem_line};
-use crate::project::Project;
+use crate::project::{self, Project};
 use crate::render::{counted, pathspec};
 use crate::ui::{BOLD, Text};
 
@@ -88,7 +88,7 @@ impl<'f> Plan<'f> {
         }
 
         let settled = merges::settled_of(files, &memory, &before);
-        let is_whole = before.leftovers().chain(before.namesakes()).next().is_none();
+        let is_whole = before.is_whole();
         let mut after = before.clone();
         let mended = if is_whole && settled == Settled::default() {
             None
@@ -150,9 +150,10 @@ impl<'f> Plan<'f> {
         }
         self.tell_unmarked(context);
         let Mended { parted, healed, .. } = self.mended.clone().unwrap_or_default();
-        for (old, new) in parted {
-            context.ui.say(Text::new().style(BOLD, old).plain(format_args!(
-                " is the id of two tasks; the one that is not finished would be {new}."
+        for Parted { was, id, status } in parted {
+            let which = project::which_parted(status);
+            context.ui.say(Text::new().style(BOLD, was).plain(format_args!(
+                " is the id of two tasks; the one that is {which} would be {id}."
             )));
         }
         for id in healed.iter().chain(&self.settled.finished) {

@@ -69,8 +69,12 @@ pub(crate) fn parent(context: &Context, args: &KinArgs) -> Result<Exit, CliError
     let queue = project.queue()?;
     let (_, task) = project.find(&queue, &args.task_id)?;
     let parent = parent_of(task);
-    let there = parent.and_then(|parent| queue.find(parent)).map(|(_, parent)| parent.id.as_str());
-    let found = all(&queue, args).find(|task| Some(task.id()) == there);
+    let meant = parent.and_then(|parent| queue.find(parent)).map(|(_, parent)| parent);
+    let is_meant = |task: &Listed<'_>| {
+        meant.is_some_and(|meant| meant.id.as_str() == task.id() && meant.status == task.status())
+    };
+    let found = all(&queue, args).find(is_meant);
+    let there = meant.map(|meant| &meant.id);
     if args.format == ListFormat::Json && !context.ui.wants_json() {
         context.ui.print_json(&as_0_4_0(&queue, args, task, found))?;
         return Ok(Exit::Done);
