@@ -544,6 +544,22 @@ fn a_rebase_says_whose_values_are_whose() {
 }
 
 #[test]
+fn the_value_that_a_rebase_drops_unseen_is_kept() {
+    let desk = in_conflict();
+    desk.git(&["merge", "--abort"]);
+    desk.git(&["switch", "-q", "other"]);
+    assert_eq!(with_ralph(&desk, "git rebase -q main"), Some(1));
+    desk.git(&["add", "-A"]);
+    assert_eq!(with_ralph(&desk, "GIT_EDITOR=true git rebase --continue"), Some(0));
+    assert_eq!(title(&desk), "eins", "what it goes onto stands");
+    let kept = desk.read(".ralph/cache/merge-conflicts.jsonl");
+    let last = parse(kept.lines().last().expect("a line"));
+    let conflict = &last["conflicts"][0];
+    assert_eq!(last["path"], ".ralph/queue.jsonc");
+    assert_eq!((&conflict["ours"], &conflict["theirs"]), (&json!("eins"), &json!("uno")), "{kept}");
+}
+
+#[test]
 fn a_picked_commit_and_a_stash_are_merged_by_task() {
     let desk = in_conflict();
     desk.git(&["merge", "--abort"]);

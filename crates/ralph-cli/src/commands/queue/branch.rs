@@ -11,7 +11,8 @@ use ralph_queue::merge::{Conflict, Merged, Settled};
 use ralph_queue::settle::{Merges, Undecided};
 use ralph_queue::{Document, IdMarks, Place, Problem, Queue, Rules, Severity};
 use ralph_state::file::{Durability, replace};
-use ralph_state::{Store, TaskId};
+use ralph_state::journal::Journal;
+use ralph_state::{Clock as _, Store, TaskId, Timestamp};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -252,9 +253,27 @@ fn note(context: &Context, name: &Path, merged: &Merged) -> Result<(), CliError>
         })?;
         context.ui.saved(noted.saved);
     }
+    if !merged.conflicts.is_empty() {
+        // Who tells git to go on may never see the value that is not in the file.
+        let journal = Journal::new(cache.join(CONTESTED), holder.clone());
+        let contested =
+            Contested { at: context.clock.now(), path: &path, conflicts: merged.undecided() };
+        context.ui.saved(journal.append(&contested)?);
+    }
     let marks = IdMarks::path_in(&shared_dir(root));
     ralph_queue::ids::remember(&marks, &holder, wait, merged.ids.iter())?;
     Ok(())
+}
+
+/// Keeps both values of each place that merges could not decide.
+const CONTESTED: &str = "merge-conflicts.jsonl";
+
+/// A line of it: what one merge of one file could not decide.
+#[derive(Serialize)]
+struct Contested<'a> {
+    at: Timestamp,
+    path: &'a str,
+    conflicts: Vec<Undecided>,
 }
 
 /// What the sides of a merge are, in words.
