@@ -52,7 +52,7 @@ pub(super) struct NewItem {
 
 /// How the items of one sequence stand.
 pub(super) struct Layout {
-    /// Each on its own line.
+    /// The items of an empty container get lines of their own.
     pub(super) own_lines: bool,
     /// The white space that begins such a line.
     pub(super) indent: String,
@@ -60,7 +60,29 @@ pub(super) struct Layout {
     pub(super) blank_lines: bool,
 }
 
-impl Sequence<'_> {
+/// How a new item stands to the one before it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stand<'t> {
+    /// On lines of its own.
+    Lines,
+    /// On its line.
+    Beside,
+    /// On a line that begins with the comma: this is what is between the two.
+    CommaFirst(&'t str),
+}
+
+/// What was written last.
+#[derive(Clone, Copy)]
+enum Last<'t> {
+    /// Nothing yet.
+    Nothing,
+    /// The item with that index, or another one in its place.
+    Item(usize),
+    /// A new one, which stands like that.
+    New(Stand<'t>),
+}
+
+impl<'t> Sequence<'t> {
     fn open(&self) -> usize {
         self.container.start + 1
     }
@@ -82,21 +104,70 @@ impl Sequence<'_> {
             let indent = format!("{indent}{}", style.unit);
             return Layout { own_lines, indent, blank_lines: false };
         };
-        let before = &self.text[self.open()..core.start];
-        let line_start = before.rfind(['\n', '\r']).map(|at| at + 1);
-        // Another item before it on its line, or the bracket, makes it inline.
-        let own_lines = line_start.is_some_and(|at| {
-            let at = self.open() + at;
-            at >= self.cores.get(like.wrapping_sub(1)).map_or(0, |core| core.end)
-                && !self.text[at..core.start].contains(',')
-        });
-        let indent = indentation_at(self.text, core.start, outer_indent).to_owned();
+        // The line of the bracket has another indentation than those that items begin.
+        let mut near = (0..=like).rev().chain(like + 1..self.cores.len());
+        let begin = near.find_map(|index| self.line(index));
+        let indent = match begin.map(|at| &self.text[at..]) {
+            Some(own) => &own[..own.len() - own.trim_start_matches([' ', '\t']).len()],
+            None => indentation_at(self.text, core.start, outer_indent),
+        };
+        let indent = indent.to_owned();
         let next = like.max(1);
         let blank_lines = next < self.cores.len() && {
             let between = &self.text[self.item(next - 1).end..self.item(next).lead];
             !between.is_empty() && between.trim().is_empty()
         };
-        Layout { own_lines, indent, blank_lines }
+        Layout { own_lines: false, indent, blank_lines }
+    }
+
+    /// Where the line of an item begins, if that is behind the comma before it, or the bracket.
+    fn line(&self, index: usize) -> Option<usize> {
+        let comma = index.checked_sub(1).and_then(|before| self.after(before).0);
+        let at = comma.unwrap_or(self.container.start) + 1;
+        let gap = Trivia { text: self.text, at, end: self.cores[index].start };
+        let lines = gap.filter(|token| token.kind == Kind::Newline);
+        lines.last().map(|token| token.range.end)
+    }
+
+    fn begins_line(&self, index: usize) -> bool {
+        self.line(index).is_some()
+    }
+
+    /// The end of the line before an item up to it, if its line begins with the comma.
+    fn comma_first(&self, index: usize) -> Option<&'t str> {
+        let before = index.checked_sub(1).filter(|_| index < self.cores.len())?;
+        let (from, comma) = (self.cores[before].end, self.after(before).0?);
+        let line = self.text[from..comma].trim_end_matches([' ', '\t']);
+        let len = line.trim_end_matches(['\n', '\r']).len();
+        let behind = &self.text[comma + 1..self.cores[index].start];
+        let is_first = len < line.len() && behind.trim_matches([' ', '\t']).is_empty();
+        is_first.then(|| &self.text[from + len..self.cores[index].start])
+    }
+
+    /// How a new item stands behind an item: as that one does to its neighbours.
+    fn stand_behind(&self, index: usize) -> Stand<'t> {
+        let is_open = index + 1 == self.cores.len() && self.after(index).0.is_none();
+        let own = if is_open { self.comma_first(index) } else { None };
+        if let Some(gap) = own.or_else(|| self.comma_first(index + 1)) {
+            return Stand::CommaFirst(gap);
+        }
+        let is_beside =
+            |index: usize| (1..self.cores.len()).contains(&index) && !self.begins_line(index);
+        let has_lines = || (0..self.cores.len()).any(|index| self.begins_line(index));
+        if is_beside(index) || is_beside(index + 1) || !has_lines() {
+            Stand::Beside
+        } else {
+            Stand::Lines
+        }
+    }
+
+    /// How a new item stands before an item that nothing stands before.
+    fn stand_before(&self, index: usize) -> Stand<'t> {
+        match self.comma_first(index + 1) {
+            Some(gap) if !self.begins_line(index) => Stand::CommaFirst(gap),
+            _ if self.begins_line(index) => Stand::Lines,
+            _ => Stand::Beside,
+        }
     }
 
     /// What belongs to the item with that index.
@@ -184,15 +255,15 @@ impl Sequence<'_> {
             out: String::with_capacity(self.container.len() + 1024),
             left: slots.len(),
             trailing_comma,
-            previous: None,
-            after_new: false,
-            new_end: None,
+            last: Last::Nothing,
+            end: None,
+            owed: None,
         };
         let mut slots = slots.iter().peekable();
         let mut dropped = false;
         let mut at = self.open();
         let any_kept = kept.contains(&true);
-        for (item, kept) in items.iter().zip(&kept) {
+        for (index, (item, kept)) in items.iter().zip(&kept).enumerate() {
             writer.keep_apart(at..item.lead);
             writer.float(&self.text[at..item.lead], dropped);
             at = item.end;
@@ -201,14 +272,14 @@ impl Sequence<'_> {
             if *kept || (!any_kept && slots.peek().is_some()) {
                 dropped = false;
                 while let Some(Slot::New(new)) = slots.peek() {
-                    writer.new_item(new);
+                    writer.new_item(new, index);
                     slots.next();
                 }
                 if let Some(slot) = slots.next() {
                     writer.kept_item(slot);
                 }
                 while let Some(Slot::New(new)) = slots.peek() {
-                    writer.new_item(new);
+                    writer.new_item(new, index);
                     slots.next();
                 }
             }
@@ -236,18 +307,25 @@ struct Writer<'a> {
     /// How many items are still to come.
     left: usize,
     trailing_comma: bool,
-    /// The item written last, unless that is a new one.
-    previous: Option<usize>,
-    /// The item written last is a new one.
-    after_new: bool,
-    /// Where the new item written last ends, if it has its lines and no comment stands behind it.
-    new_end: Option<usize>,
+    last: Last<'a>,
+    /// Where the item written last ends, if nothing but white space stands behind it.
+    end: Option<usize>,
+    /// Where the item written last lacks a comma, which whatever comes next writes in its way.
+    owed: Option<usize>,
 }
 
-impl Writer<'_> {
+impl<'a> Writer<'a> {
     fn wants_comma(&mut self) -> bool {
         self.left -= 1;
         self.left > 0 || self.trailing_comma
+    }
+
+    /// Writes the comma that is owed, directly behind its item.
+    fn pay(&mut self) {
+        if let Some(at) = self.owed.take() {
+            self.out.insert(at, ',');
+            self.end = self.end.map(|end| end + 1);
+        }
     }
 
     fn kept_item(&mut self, slot: &Slot) {
@@ -259,47 +337,69 @@ impl Writer<'_> {
         };
         let item = &self.items[index];
         let text = self.sequence.text;
+        let is_in_order = match self.last {
+            Last::Nothing => index == 0,
+            Last::Item(before) => index.checked_sub(1) == Some(before),
+            Last::New(_) => false,
+        };
         if text[..item.lead].ends_with(['\n', '\r']) {
+            self.pay();
             self.begin_line();
-            if self.after_new {
+            if matches!(self.last, Last::New(_)) {
                 self.blank_line();
             }
-        } else if self.after_new || self.previous != index.checked_sub(1) {
-            self.space_after_comma();
+        } else if let (Last::New(Stand::CommaFirst(gap)), Some(_)) = (self.last, self.owed) {
+            self.owed = None;
+            self.out.push_str(gap);
+        } else {
+            self.pay();
+            if !is_in_order {
+                self.separate();
+            }
         }
-        self.previous = Some(index);
-        self.after_new = false;
+        self.last = Last::Item(index);
         self.out.push_str(&text[item.lead..item.core.start]);
         self.out.push_str(changed.map_or(&text[item.core.clone()], |core| core));
-        let after = &text[item.core.end..item.end];
+        let core_end = self.out.len();
+        let (before, behind) = match item.comma {
+            Some(comma) => (&text[item.core.end..comma], &text[comma + 1..item.end]),
+            None => ("", &text[item.core.end..item.end]),
+        };
         // What comes next on the line would take the comments behind the comma for its own.
-        let is_open = !after.ends_with(['\n', '\r']);
-        let behind = item.comma.map_or(item.core.end, |comma| comma + 1);
-        let is_open = is_open && text[behind..item.end].contains('/');
+        let is_open = !behind.ends_with(['\n', '\r']) && behind.contains('/');
+        let is_blank = behind.trim().is_empty();
         match (item.comma, self.wants_comma()) {
             (_, true) if is_open && self.left > 0 => {
-                let before = item.comma.map_or("", |comma| &text[item.core.end..comma]);
-                self.out.push_str(before);
-                self.out.push_str(&text[behind..item.end]);
-                self.out.push(',');
+                self.out.extend([before, behind]);
+                self.owed = Some(self.out.len());
+                self.end = self.owed;
             }
-            // Without the comma, the comments on lines before it would be nobody's.
-            (Some(comma), false) if text[item.core.end..comma].contains(['\n', '\r']) => {
-                self.out.push_str(after);
+            (Some(_), true) => {
+                self.out.extend([before, ","]);
+                self.end = is_blank.then_some(self.out.len());
+                self.out.push_str(behind);
             }
-            (Some(_), true) | (None, false) => self.out.push_str(after),
-            (None, true) => {
-                self.out.push(',');
-                self.out.push_str(after);
+            (None, wants_comma) => {
+                self.owed = wants_comma.then_some(core_end);
+                self.end = is_blank.then_some(core_end);
+                self.out.push_str(behind);
             }
-            (Some(comma), false) => {
-                let (before, after) = (&text[item.core.end..comma], &text[comma + 1..item.end]);
-                self.out.push_str(before);
-                self.out.push_str(if after.trim_matches([' ', '\t']).is_empty() {
-                    ""
+            (Some(_), false) => {
+                let line = before.find(['\n', '\r']).unwrap_or(before.len());
+                if before[line..].contains('/') || line < before.len() && behind.contains('/') {
+                    // Without the comma, the comments on further lines would be nobody's.
+                    self.out.extend([before, ",", behind]);
+                    self.end = None;
                 } else {
-                    after
-                });
+                    // A comment may need the end of its line.
+                    let is_commented = before.contains('/');
+                    let blank: &[char] =
+                        if is_commented { &[' ', '\t'] } else { &[' ', '\t', '\n', '\r'] };
+                    self.out.push_str(before.trim_end_matches(blank));
+                    self.end = (is_blank && !is_commented).then_some(self.out.len());
+                    let is_spaces = behind.trim_matches([' ', '\t']).is_empty();
+                    self.out.push_str(if is_spaces { "" } else { behind });
+                }
             }
         }
     }
@@ -309,74 +409,132 @@ impl Writer<'_> {
         let text = self.sequence.text;
         let Item { lead, core, end, .. } = &self.items[index];
         if [&text[..*lead], &text[..*end]].iter().all(|text| text.ends_with(['\n', '\r'])) {
+            self.pay();
             self.begin_line();
             self.write_lines(new, indentation_at(text, core.start, ""));
-            self.previous = Some(index);
-            self.after_new = false;
+            self.last = Last::Item(index);
         } else {
-            self.new_item(new);
+            self.new_item(new, index);
         }
     }
 
-    fn new_item(&mut self, new: &NewItem) {
-        self.previous = None;
-        self.after_new = true;
-        self.new_end = None;
-        if self.layout.own_lines || !new.lead.is_empty() || !new.trail.is_empty() {
-            self.begin_line();
-            self.blank_line();
-            self.write_lines(new, &self.layout.indent);
-        } else {
-            self.space_after_comma();
-            self.out.push_str(&new.core);
-            if self.wants_comma() {
-                self.out.push(',');
+    /// Writes a new item; if it is the first one, in the place of the one with that index.
+    fn new_item(&mut self, new: &NewItem, place: usize) {
+        let stand = match self.last {
+            _ if !new.lead.is_empty() || !new.trail.is_empty() => Stand::Lines,
+            Last::New(stand) => stand,
+            Last::Item(index) => self.sequence.stand_behind(index),
+            Last::Nothing if self.items.is_empty() && self.layout.own_lines => Stand::Lines,
+            Last::Nothing if self.items.is_empty() => Stand::Beside,
+            Last::Nothing => self.sequence.stand_before(place),
+        };
+        // Behind a comment is no room on its line.
+        let is_first = matches!(self.last, Last::Nothing);
+        let stand = match stand {
+            Stand::Beside if !is_first && self.end.is_none() => Stand::Lines,
+            stand => stand,
+        };
+        match stand {
+            Stand::Lines => {
+                self.pay();
+                self.begin_line();
+                self.blank_line();
+                self.write_lines(new, &self.layout.indent);
+            }
+            Stand::Beside => {
+                self.pay();
+                let end = self.end.filter(|_| !is_first).unwrap_or(self.out.len());
+                let is_line_end = self.out[end..].contains(['\n', '\r']);
+                let tail = if is_line_end { self.out.split_off(end) } else { String::new() };
+                if !is_first {
+                    self.separate();
+                }
+                self.write_core(new, &tail);
+            }
+            Stand::CommaFirst(gap) => {
+                let mut tail = String::new();
+                if self.owed.take().is_some() {
+                    tail = self.out.split_off(self.out.trim_end().len());
+                    self.out.push_str(gap);
+                }
+                self.write_core(new, &tail);
             }
         }
+        self.last = Last::New(stand);
+    }
+
+    /// A new item, and what stood behind the one before it.
+    fn write_core(&mut self, new: &NewItem, tail: &str) {
+        self.out.push_str(&new.core);
+        self.end = Some(self.out.len());
+        self.owed = if self.wants_comma() { self.end } else { None };
+        self.out.push_str(tail);
     }
 
     fn write_lines(&mut self, new: &NewItem, indent: &str) {
         self.out.push_str(&new.lead);
         self.out.push_str(indent);
         self.out.push_str(&new.core);
-        if self.wants_comma() {
-            self.out.push(',');
-        }
+        let end = self.out.len();
+        self.owed = self.wants_comma().then_some(end);
         self.out.push_str(&new.trail);
-        self.new_end = new.trail.is_empty().then_some(self.out.len());
+        self.end = new.trail.is_empty().then_some(end);
         self.out.push_str(self.style.newline);
     }
 
     /// Makes sure that nothing but white space stands before on the line.
     fn begin_line(&mut self) {
         let line = self.out.trim_end_matches([' ', '\t']);
-        if line.ends_with(['\n', '\r']) {
-            self.out.truncate(line.len());
-        } else {
-            self.out.truncate(line.len());
+        let is_begun = line.ends_with(['\n', '\r']);
+        self.out.truncate(line.len());
+        if !is_begun {
             self.out.push_str(self.style.newline);
         }
     }
 
     /// A blank line between items that have them.
     fn blank_line(&mut self) {
-        if self.layout.own_lines && self.layout.blank_lines && !self.ends_blank() {
+        if self.layout.blank_lines && !self.ends_blank() {
             self.out.push_str(self.style.newline);
         }
     }
 
-    fn space_after_comma(&mut self) {
+    /// What is between an item and one beside which it did not stand.
+    fn separate(&mut self) {
         if self.out.ends_with(',') {
-            self.out.push_str(self.style.gap);
+            self.out.push_str(self.space_behind_comma());
+        } else if self.out.ends_with(['\n', '\r']) {
+            self.out.push_str(&self.layout.indent);
         }
     }
 
-    /// Starts a line for comments that are nobody's, if they began one: behind the item that is now
-    /// before them, they would be that item's.
+    /// What follows a comma on one line: as at the item written last, or the one before it.
+    fn space_behind_comma(&self) -> &'a str {
+        let index = match self.last {
+            Last::Item(index) => index,
+            Last::Nothing | Last::New(_) => 1,
+        };
+        let spaces = [index, index + 1].into_iter().filter_map(|index| {
+            let item = self.items.get(index)?;
+            let comma = self.items.get(index.checked_sub(1)?)?.comma?;
+            let space = &self.sequence.text[comma + 1..item.core.start];
+            space.trim_matches([' ', '\t']).is_empty().then_some(space)
+        });
+        spaces.into_iter().next().unwrap_or(self.style.gap)
+    }
+
+    /// Starts a line for what is between items, if it began one: comments that are nobody's would
+    /// be those of the item that is now before them, and the closing bracket would stand beside it.
     fn keep_apart(&mut self, float: Range<usize>) {
         let text = self.sequence.text;
-        let has_comment = text[float.clone()].contains('/');
-        if has_comment && text[..float.start].ends_with(['\n', '\r']) && !self.out.is_empty() {
+        let is_any = match &text[float.clone()] {
+            comments if comments.contains('/') => true,
+            blank => {
+                let is_last = float.end == self.sequence.close();
+                !self.out.is_empty() && (is_last || !blank.is_empty())
+            }
+        };
+        if is_any && text[..float.start].ends_with(['\n', '\r']) {
             self.begin_line();
         }
     }
@@ -396,6 +554,7 @@ impl Writer<'_> {
     ) -> String {
         let news: Vec<_> = news.collect();
         if news.is_empty() {
+            self.pay();
             if dropped && self.out.trim().is_empty() && float.trim().is_empty() {
                 return String::new();
             }
@@ -422,28 +581,28 @@ impl Writer<'_> {
             self.out.push_str(self.style.newline);
         }
         for new in news {
-            self.new_item(new);
+            self.new_item(new, 0);
         }
+        self.pay();
         self.close_line("");
         self.out
     }
 
-    /// The end of the container: its bracket gets a line of its own after items that have theirs,
-    /// unless both brackets stand beside items.
+    /// The end of the container: its bracket stands to the last item as it did, or on a line of its
+    /// own behind items that have theirs.
     fn close_line(&mut self, float: &str) {
         let text = &self.sequence.text[..self.sequence.close()];
-        let had_none = !text.ends_with(['\n', '\r']);
-        let is_first_beside = self.items.first().is_some_and(|first| {
-            !text[self.sequence.open()..first.core.start].contains(['\n', '\r'])
-        });
-        // Nothing came after it but the end of its line.
-        let is_last = |end: &usize| self.out.len() == end + self.style.newline.len();
-        let new_end = self.new_end.filter(is_last);
-        if let Some(end) = new_end.filter(|_| had_none && float.is_empty() && is_first_beside) {
-            self.out.truncate(end);
-        } else if had_none && float.is_empty() && self.out.ends_with(['\n', '\r']) {
-            let indent = self.layout.indent.strip_suffix(self.style.unit.as_str()).unwrap_or("");
-            self.out.push_str(indent);
+        let is_beside = !text[..text.len() - float.len()].ends_with(['\n', '\r'])
+            && !float.contains(['\n', '\r']);
+        if is_beside && self.out.ends_with(['\n', '\r']) {
+            // Nothing came after it but the end of its line.
+            let is_last = |end: &usize| self.out[*end..] == *self.style.newline;
+            if let Some(end) = self.end.filter(is_last).filter(|_| !self.items.is_empty()) {
+                self.out.truncate(end);
+            } else {
+                let unit = self.style.unit.as_str();
+                self.out.push_str(self.layout.indent.strip_suffix(unit).unwrap_or(""));
+            }
         }
         self.out.push_str(float);
     }

@@ -5,10 +5,13 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use expect_test::{Expect, expect};
+use jsonc_parser::ast::Value as Node;
+use jsonc_parser::common::Ranged as _;
 use proptest::prelude::*;
 use ralph_state::TaskId;
 use ralph_state::json::to_json;
 
+use super::sequence::Sequence;
 use super::*;
 use crate::queue::Queue;
 use crate::task::{Priority, Status};
@@ -545,14 +548,59 @@ fn a_comment_stays_with_its_entry_or_goes_with_it() {
         (lines, "yxz", "\n  // y?\n  \"y\", // y!\n  \"x\", // x!\n  \"z\"\n"),
         (lines, "xaz", "\n  \"x\", // x!\n  \"a\",\n  \"z\"\n"),
         (lines, "y", "\n  // y?\n  \"y\" // y!\n"),
-        (one_line, "yx", "\n  /* y? */ \"y\", // y!\n\"x\" // x!\n"),
-        (one_line, "z", "\"z\""),
+        (one_line, "yx", "\n  /* y? */ \"y\", // y!\n  \"x\" // x!\n"),
+        (one_line, "z", "\"z\"\n"),
         (one_line, "xyz", "\"x\", // x!\n  /* y? */ \"y\", // y!\n  \"z\"\n"),
     ] {
         let changed = edited(&text(before), |draft| {
             draft.task_mut(0).tags = tags.chars().map(String::from).collect();
         });
         assert_eq!(changed, text(after));
+    }
+}
+
+/// What the edit makes of one task in a list that has the usual layout.
+fn edited_task(task: &str, edit: impl FnOnce(&mut Task)) -> String {
+    let (head, foot) = ("{\n  \"version\": 1,\n  \"tasks\": [\n    ", "\n  ]\n}\n");
+    let after = edited(&format!("{head}{task}{foot}"), |draft| edit(draft.task_mut(0)));
+    let after = after.strip_prefix(head).and_then(|rest| rest.strip_suffix(foot));
+    after.expect("what is around the task stays").to_owned()
+}
+
+#[test]
+fn new_fields_stand_as_the_one_before_them() {
+    let start = |task: &mut Task| {
+        task.description = Some("d".to_owned());
+        task.started_at = Some("t".to_owned());
+        task.completed_at = Some("t".to_owned());
+    };
+    for (before, after) in [
+        // The last line holds several.
+        (
+            "{\n      \"id\": \"RQ-0001\", \"title\": \"a\",\n      \"created_at\": \"t\", \"updated_at\": \"t\"\n    }",
+            "{\n      \"id\": \"RQ-0001\", \"title\": \"a\", \"description\": \"d\",\n      \"created_at\": \"t\", \"updated_at\": \"t\", \"completed_at\": \"t\", \"started_at\": \"t\"\n    }",
+        ),
+        // The first one is beside the brace, the next ones on its line are not.
+        (
+            "{ \"id\": \"RQ-0001\",\n      \"title\": \"a\",\"status\": \"todo\",\n      \"updated_at\": \"t\" }",
+            "{ \"id\": \"RQ-0001\",\n      \"title\": \"a\",\"description\": \"d\",\"status\": \"todo\",\n      \"updated_at\": \"t\",\n      \"completed_at\": \"t\",\n      \"started_at\": \"t\" }",
+        ),
+        // The comma comes first.
+        (
+            "{ \"id\": \"RQ-0001\"\n    , \"title\": \"a\" // a\n    , \"updated_at\": \"t\" // b\n    }",
+            "{ \"id\": \"RQ-0001\"\n    , \"title\": \"a\" // a\n    , \"description\": \"d\"\n    , \"updated_at\": \"t\" // b\n    , \"completed_at\": \"t\"\n    , \"started_at\": \"t\"\n    }",
+        ),
+        // A comment takes the rest of the line.
+        (
+            "{\n      \"id\": \"RQ-0001\", \"title\": \"a\", // a\n      \"updated_at\": \"t\" // b\n    }",
+            "{\n      \"id\": \"RQ-0001\", \"title\": \"a\", // a\n      \"description\": \"d\",\n      \"updated_at\": \"t\", // b\n      \"completed_at\": \"t\",\n      \"started_at\": \"t\"\n    }",
+        ),
+    ] {
+        assert_eq!(edited_task(before, start), after);
+        let reset = |task: &mut Task| {
+            (task.description, task.started_at, task.completed_at) = (None, None, None);
+        };
+        assert_eq!(edited_task(after, reset), before);
     }
 }
 
@@ -810,6 +858,34 @@ impl<'a> Noise<'a> {
     }
 }
 
+/// A task as people write it, in the lines of a file: each field on a line, several on one, on that
+/// of a brace, behind its comma.
+fn by_hand(task: &Task, picks: &[u8]) -> String {
+    let mut picks = picks.iter().cycle().map(|pick| usize::from(*pick));
+    let mut pick = |from: &[&str]| from[picks.next().unwrap_or(0) % from.len()].to_owned();
+    let mut out = pick(&["{", "{ ", "{\n      ", "{ // c0\n      "]);
+    let separators = [
+        ",\n      ",
+        ",\n      ",
+        ", ",
+        ",",
+        "\n    , ",
+        ", // c1\n      ",
+        " /* c2 */, ",
+        " // c3\n    , ",
+    ];
+    let fixed = pick(&separators);
+    for (number, (name, value)) in task.fields().iter().enumerate() {
+        if number > 0 {
+            let other = pick(&separators);
+            out.push_str(&pick(&[&fixed, &fixed, &fixed, &other]));
+        }
+        out.extend(["\"", name, "\": ", &value.to_string()]);
+    }
+    out.push_str(&pick(&["}", " }", "\n    }", ",\n    }", " // c4\n    }"]));
+    out
+}
+
 fn text() -> impl Strategy<Value = String> {
     prop_oneof![4 => "[a-c ]{0,4}", 1 => "[\"'/*,\\\\{}\\[\\]\u{e9}]{1,4}"]
 }
@@ -967,6 +1043,164 @@ fn inserted(short: &str, long: &str) -> Option<usize> {
     let tail =
         short.iter().rev().zip(long.iter().rev()).take_while(|(one, other)| one == other).count();
     (head + tail >= short.len()).then(|| long.len() - short.len())
+}
+
+/// One of two texts of a task: its lines, its fields and which lines these take.
+struct Fields {
+    text: String,
+    /// Where the task is.
+    span: Range<usize>,
+    /// Their names and places, and what belongs to them.
+    all: Vec<(String, Range<usize>, Range<usize>)>,
+}
+
+impl Fields {
+    fn of(document: &Document, index: usize) -> Self {
+        let text = document.text().to_owned();
+        let span = document.span(index);
+        let Ok(Node::Object(object)) = syntax::parse(&text[span.clone()]) else {
+            panic!("{text} has tasks")
+        };
+        let cores: Vec<_> = object.properties.iter().map(|it| it.start()..it.end()).collect();
+        let task = &text[span.clone()];
+        let sequence = Sequence { text: task, container: 0..task.len(), cores: cores.into() };
+        let place = |range: Range<usize>| span.start + range.start..span.start + range.end;
+        let all = object.properties.iter().enumerate().map(|(at, property)| {
+            let item = sequence.item(at);
+            (property.name.as_str().to_owned(), place(item.core), place(item.lead..item.end))
+        });
+        let all = all.collect();
+        Self { text, span, all }
+    }
+
+    /// The names of the fields that the changed ones stand behind, the brace being "".
+    fn before<'f>(&'f self, changed: &'f BTreeSet<String>) -> impl Iterator<Item = String> + 'f {
+        let at = (0..self.all.len()).filter(|at| changed.contains(&self.all[*at].0));
+        at.map(|at| {
+            let mut before = self.all[..at].iter().rev().map(|(name, ..)| name);
+            before.find(|name| !changed.contains(*name)).cloned().unwrap_or_default()
+        })
+    }
+
+    fn is_beside_brace(&self) -> bool {
+        let end = self.all.last().map_or(self.span.start, |(.., whole)| whole.end);
+        !self.text[..end].ends_with(['\n', '\r'])
+            && !self.text[end..self.span.end].contains(['\n', '\r'])
+    }
+
+    /// The names of the fields that begin on the line where a gone one ends.
+    fn beside<'f>(&'f self, gone: &'f BTreeSet<&String>) -> impl Iterator<Item = &'f String> {
+        self.all.windows(2).filter_map(|pair| {
+            let ends_line = self.text[..pair[0].2.end].ends_with(['\n', '\r']);
+            (gone.contains(&pair[0].0) && !ends_line).then_some(&pair[1].0)
+        })
+    }
+
+    /// The lines that hold none of the `changed` fields, no end of those `before` them and no begin
+    /// of those `beside` one that is gone.
+    fn other_lines(
+        &self,
+        changed: &BTreeSet<String>,
+        before: &BTreeSet<String>,
+        beside: &BTreeSet<&String>,
+    ) -> Vec<&str> {
+        let mut held: Vec<Range<usize>> = Vec::new();
+        if before.contains("}") {
+            held.push(self.span.end - 1..self.span.end);
+        }
+        for (name, core, whole) in &self.all {
+            let end = self.text[..whole.end].trim_end_matches(['\n', '\r']).len();
+            if changed.contains(name) {
+                held.push(whole.start..end);
+            } else if before.contains(name) {
+                held.push(core.end - 1..end);
+            }
+            if beside.contains(name) {
+                held.push(whole.start..core.start + 1);
+            }
+        }
+        if before.contains("") {
+            let first = self.all.iter().find(|(name, ..)| !changed.contains(name));
+            let first = first.map(|(_, core, _)| core.start..core.start + 1);
+            held.extend([Some(self.span.start..self.span.start + 1), first].into_iter().flatten());
+        }
+        let mut at = 0;
+        let line_end = if self.text.contains('\n') { '\n' } else { '\r' };
+        let lines = self.text.split_inclusive(line_end).filter(|line| {
+            let own = at..at + line.len();
+            at = own.end;
+            !held.iter().any(|held| held.start < own.end && own.start < held.end)
+        });
+        lines.collect()
+    }
+
+    /// The white space before a field, if it begins its line.
+    fn indent(&self, core: &Range<usize>) -> Option<&str> {
+        let line = self.text[..core.start].rfind(['\n', '\r'])? + 1;
+        let before = &self.text[line..core.start];
+        (line > self.span.start && before.trim_matches([' ', '\t']).is_empty()).then_some(before)
+    }
+}
+
+/// Makes the task with that index into another one, and looks at what became of the text: before
+/// and after.
+fn check_lines(
+    text: &str,
+    index: usize,
+    new: Task,
+) -> Result<Option<(Fields, Fields)>, TestCaseError> {
+    let document = Document::parse(text).unwrap();
+    let (was, is): (BTreeMap<_, _>, BTreeMap<_, _>) = {
+        let fields = |task: &Task| {
+            task.fields().into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+        };
+        (fields(document.task(index)), fields(&new))
+    };
+    let names = was.keys().chain(is.keys());
+    let changed: BTreeSet<_> =
+        names.filter(|name| was.get(*name) != is.get(*name)).cloned().collect();
+    let mut draft = document.draft();
+    *draft.task_mut(index) = new;
+    let after = draft.splice().map_err(|error| TestCaseError::fail(format!("{error}: {text}")))?;
+    let Some(after) = after else { return Ok(None) };
+    let after = after.text();
+    let (old, new) =
+        (Fields::of(&document, index), Fields::of(&Document::parse(after).unwrap(), index));
+    let brace = old.is_beside_brace().then(|| "}".to_owned());
+    let before: BTreeSet<_> =
+        old.before(&changed).chain(new.before(&changed)).chain(brace).collect();
+    let gone: BTreeSet<_> = was.keys().filter(|name| !is.contains_key(*name)).collect();
+    let beside: BTreeSet<_> = old.beside(&gone).collect();
+    let [mut lines, mut others] =
+        [&old, &new].map(|fields| fields.other_lines(&changed, &before, &beside));
+    if !was.keys().eq(is.keys()) {
+        // Blank lines around fields come with a new one, and go with one that goes.
+        for lines in [&mut lines, &mut others] {
+            lines.retain(|line| !line.trim().is_empty());
+        }
+    }
+    prop_assert_eq!(&others, &lines, "{} became {}", text, after);
+    for (name, core, _) in old.all.iter().filter(|(name, ..)| !changed.contains(name)) {
+        let now = new.all.iter().find(|(other, ..)| other == name).map(|(_, core, _)| core.clone());
+        prop_assert_eq!(now.map(|core| &new.text[core]), Some(&old.text[core.clone()]));
+    }
+    Ok(Some((old, new)))
+}
+
+/// Each new field that begins its line is indented as a field was before, if one began a line.
+fn check_indents(old: &Fields, new: &Fields) -> Result<(), TestCaseError> {
+    let was: BTreeSet<_> = old.all.iter().map(|(name, ..)| name).collect();
+    let indents: BTreeSet<_> = old.all.iter().filter_map(|(_, core, _)| old.indent(core)).collect();
+    let added = new.all.iter().filter(|(name, ..)| !was.contains(name));
+    for indent in added.filter_map(|(_, core, _)| new.indent(core)) {
+        prop_assert!(
+            indents.is_empty() || indents.contains(indent),
+            "{} became {}",
+            old.text,
+            new.text
+        );
+    }
+    Ok(())
 }
 
 /// Whether two ways of reading a text come to the same.
@@ -1235,6 +1469,25 @@ proptest! {
         let expected = format!("{}{}{}", &text[..field], serde_json::Value::from(title), &text[field + old.len()..]);
         let after = draft.splice().unwrap().unwrap();
         prop_assert_eq!(after.text(), expected);
+    }
+
+    /// Whatever becomes of a task, lines that hold none of the changed fields stay, but for the end
+    /// of the field before a changed one, where a comma may come or go.
+    #[test]
+    fn changed_fields_leave_the_lines_of_the_others(tasks in some_tasks(1), bytes in noise(), at in any::<prop::sample::Index>(), new in task(9)) {
+        let at = at.index(tasks.len());
+        let text = Noise::new(&bytes).document(&tasks);
+        check_lines(&text, at, Task { id: tasks[at].id.clone(), ..new })?;
+    }
+
+    #[test]
+    fn changed_fields_leave_the_lines_that_people_wrote(tasks in some_tasks(1), picks in prop::collection::vec(any::<u8>(), 1..80), at in any::<prop::sample::Index>(), new in task(9)) {
+        let at = at.index(tasks.len());
+        let list: Vec<_> = tasks.iter().map(|task| by_hand(task, &picks)).collect();
+        let text = format!("{{\n  \"version\": 1,\n  \"tasks\": [\n    {}\n  ]\n}}\n", list.join(",\n    "));
+        if let Some((old, new)) = check_lines(&text, at, Task { id: tasks[at].id.clone(), ..new })? {
+            check_indents(&old, &new)?;
+        }
     }
 
     #[test]
