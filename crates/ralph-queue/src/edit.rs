@@ -72,6 +72,11 @@ impl End {
             Self::Rejected => Status::Rejected,
         }
     }
+
+    /// The way to end that gives that status.
+    fn with(status: Status) -> Option<Self> {
+        [Self::Done, Self::Rejected].into_iter().find(|end| end.status() == status)
+    }
 }
 
 /// Where a new task goes. File order is the order of work.
@@ -564,6 +569,27 @@ impl<'a> Edit<'a> {
             }
             Status::Todo => Ok(Changed::No),
             _ => Err(self.wrong_status(index, "ready", "a draft")),
+        }
+    }
+
+    /// Gives a task any status, whatever it has. One that ends by it goes where `how` says.
+    pub fn change_status(
+        &mut self,
+        id: &str,
+        status: Status,
+        how: Finish,
+        note: Option<&str>,
+    ) -> Result<Changed, EditError> {
+        let Some(end) = End::with(status) else { return self.set_status(id, status, note) };
+        match self.open(id) {
+            Err(EditError::Archived { status: own, .. }) if own == status => {
+                note.map_or(Ok(Changed::No), |note| self.annotate(id, note))
+            }
+            Ok(index) if self.queue.task(index).status != status => {
+                self.end(index, end, how, note);
+                Ok(Changed::Yes)
+            }
+            _ => self.set_status(id, status, note),
         }
     }
 

@@ -334,12 +334,19 @@ fn a_document_of_mutations_is_all_or_nothing() {
         { "task_id": "RQ-0002", "edits": [{ "field": "estimated_minutes", "value": 5 }] },
     ]);
     let ran = mutate(&json!({ "version": 1, "tasks": tasks }), "--format json");
+    let printed = parse(&ran.success().stdout);
+    assert_eq!(printed["version"], 2);
     assert_eq!(
-        parse(&ran.success().stdout),
+        printed["report"],
         json!({ "version": 1, "atomic": true, "tasks": [
             { "task_id": "RQ-0001", "applied_edits": 2 }, { "task_id": "RQ-0002", "applied_edits": 1 },
         ]})
     );
+    let continuation = &printed["continuation"];
+    assert!(continuation["headline"].is_string() && continuation["detail"].is_string());
+    for step in continuation["next_steps"].as_array().unwrap() {
+        assert!(["title", "command", "detail"].iter().all(|key| step[key].is_string()), "{step}");
+    }
     assert_eq!(show(&desk, "RQ-0001")["tags"], json!(["p", "q"]));
     assert_eq!(show(&desk, "RQ-0002")["estimated_minutes"], 5);
 
@@ -375,7 +382,8 @@ fn a_document_of_mutations_is_all_or_nothing() {
         { "task_id": "RQ-0002", "edits": [{ "field": "title", "value": "dos" }] },
     ]);
     let document = json!({ "version": 1, "atomic": false, "tasks": tasks });
-    let told = parse(&mutate(&document, "--format json").exited(1).stdout)["tasks"].clone();
+    let told =
+        parse(&mutate(&document, "--format json").exited(1).stdout)["report"]["tasks"].clone();
     assert_eq!(told[1], json!({ "task_id": "RQ-0002", "applied_edits": 1 }));
     assert_eq!((&told[0]["task_id"], &told[0]["applied_edits"]), (&json!("RQ-0001"), &json!(0)));
     let reason = told[0]["error"].as_str().expect("a reason");

@@ -275,6 +275,35 @@ fn the_configuration_may_keep_finished_tasks_in_place() {
 }
 
 #[test]
+fn a_status_that_ends_a_task_ends_it_as_done_does() {
+    let done = |desk: &Desk| desk.read(".ralph/done.jsonc").matches("\"id\"").count();
+    for (config, moved) in
+        [(r#"{"version":2}"#, 4), (r#"{"version":2,"queue":{"finish":"in_place"}}"#, 0)]
+    {
+        let desk = Desk::new();
+        desk.write(".ralph/config.jsonc", config);
+        for title in ["one", "two", "three", "four", "five"] {
+            desk.add(title, &[]);
+        }
+        let ran = desk.json(&["task", "status", "done", "RQ-0001", "--note", "so"]);
+        assert_eq!(ran["tasks"][0]["archived"], moved > 0);
+        desk.ralph(&["task", "status", "done", "RQ-0001"]).success();
+        desk.ralph(&["task", "status", "rejected", "RQ-0002"]).success();
+        desk.ralph(&["task", "batch", "status", "done", "RQ-0003"]).success();
+        desk.ralph(&["task", "batch", "status", "rejected", "RQ-0004"]).success();
+        // 0.4.0 leaves a task that gets it as a field.
+        desk.ralph(&["task", "edit", "status", "done", "RQ-0005"]).success();
+        assert_eq!(done(&desk), moved);
+        assert_eq!(show(&desk, "RQ-0001")["notes"], json!(["so"]));
+        desk.ralph(&["queue", "validate"]).success();
+        for _ in 0..5 {
+            desk.ralph(&["undo"]).success();
+        }
+        assert_eq!((done(&desk), &show(&desk, "RQ-0001")["status"]), (0, &json!("todo")));
+    }
+}
+
+#[test]
 fn status_takes_several_tasks_or_a_tag() {
     let desk = Desk::with_queue(COMMENTED);
     desk.ralph(&["task", "status", "draft", "RQ-0001", "RQ-0002"]).success();

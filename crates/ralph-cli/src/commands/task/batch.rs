@@ -61,7 +61,9 @@ fn one(
 ) -> Result<(), EditError> {
     let text = given.first().map(String::as_str);
     match command {
-        BatchCommand::Status { status, .. } => edit.set_status(id, *status, text).map(drop),
+        BatchCommand::Status { status, .. } => {
+            edit.change_status(id, *status, project.finish(), text).map(drop)
+        }
         BatchCommand::Field { key, .. } => set_custom(edit, id, key, text.unwrap_or_default()),
         BatchCommand::Edit { field, .. } => {
             edit.set_field(id, field, text.unwrap_or_default()).map(drop)
@@ -248,10 +250,50 @@ pub(crate) fn mutate(context: &Context, args: &MutateArgs) -> Result<Exit, CliEr
             }
         });
         let tasks: Vec<Value> = done.collect();
-        context.ui.print_json(&json!({ "version": 1, "atomic": atomic, "tasks": tasks }))?;
+        context.ui.print_json(&json!({
+            "version": 2,
+            "report": { "version": 1, "atomic": atomic, "tasks": tasks },
+            "continuation": continuation(mode, tasks.len() - report.failed.len()),
+        }))?;
         return Ok(report.exit());
     }
     report.tell(context)
+}
+
+/// How to go on, in 0.4.0's shape.
+fn continuation(mode: Mode, tasks: usize) -> Value {
+    let step = |title: &str, command: &str, detail: &str| json!({ "title": title, "command": command, "detail": detail });
+    let (headline, detail, next_steps) = match mode {
+        Mode::Make => (
+            "Task mutation has been applied.",
+            format!("Ralph changed {tasks} task(s) in one write, which can be undone."),
+            [
+                step("Continue work", "ralph queue ready", "What can be begun now."),
+                step(
+                    "Restore if needed",
+                    "ralph undo --dry-run",
+                    "Shows what taking it back would change.",
+                ),
+            ],
+        ),
+        Mode::Show => (
+            "Mutation continuation is ready.",
+            format!("Ralph checked a change of {tasks} task(s) and wrote nothing."),
+            [
+                step(
+                    "Apply the mutation",
+                    "ralph task mutate --input <PATH>",
+                    "The same without --dry-run writes it.",
+                ),
+                step(
+                    "Refresh if the queue moved",
+                    "ralph queue validate",
+                    "Look again, if another write came first.",
+                ),
+            ],
+        ),
+    };
+    json!({ "headline": headline, "detail": detail, "next_steps": next_steps })
 }
 
 fn apply(edit: &mut Edit<'_>, task: &TaskMutation) -> Result<(), EditError> {

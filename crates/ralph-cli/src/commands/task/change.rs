@@ -79,7 +79,10 @@ pub(crate) fn status(context: &Context, args: &StatusArgs) -> Result<Exit, CliEr
     let note = Texts::of(context).note(&args.note)?;
     let made = make(context, &project, |edit| {
         ids.iter()
-            .map(|id| Ok((id.clone(), edit.set_status(id, args.status, note.as_deref())?)))
+            .map(|id| {
+                let note = note.as_deref();
+                Ok((id.clone(), edit.change_status(id, args.status, project.finish(), note)?))
+            })
             .collect()
     })?;
     let is_open = |line: &&Line| !line.changed && !line.status.is_terminal();
