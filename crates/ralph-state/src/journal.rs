@@ -144,6 +144,26 @@ impl Journal {
         self.append_on(&SystemDisk, &line)
     }
 
+    /// Removes the last entry, if it is this one, and says whether it was. The file only gets
+    /// shorter, which a full disk does not prevent. A crash leaves the entry, or a journal without
+    /// it.
+    pub fn retract<T: Serialize>(&self, entry: &T) -> Result<bool, JournalError> {
+        let line = format!("\n{}\n", to_json(entry)?);
+        let target = resolve(&SystemDisk, &self.path).map_err(self.fail("find"))?;
+        let sidecar = target.beside(".", ".lock");
+        let _lock = FileLock::acquire(&sidecar, &self.holder, Duration::from_secs(10))?;
+        let bytes = fs::read(&target.path).map_err(self.fail("read"))?;
+        if !bytes.ends_with(line.as_bytes()) {
+            return Ok(false);
+        }
+        let kept = (bytes.len() - line.len() + 1) as u64;
+        let file = fs::OpenOptions::new().write(true).open(&target.path);
+        let file = file.map_err(self.fail("open"))?;
+        file.set_len(kept).map_err(self.fail("shorten"))?;
+        file.sync_data().map_err(self.fail("sync"))?;
+        Ok(true)
+    }
+
     /// The same for one who holds the lock.
     pub(crate) fn append_on<D: Disk>(&self, disk: &D, line: &str) -> Result<Saved, JournalError> {
         let target = resolve(disk, &self.path).map_err(self.fail("find"))?;

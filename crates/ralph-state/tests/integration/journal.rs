@@ -44,6 +44,20 @@ fn what_is_appended_is_read() {
     assert_eq!(text.lines().count(), 3);
 }
 
+#[test]
+fn only_the_last_entry_is_taken_back() {
+    let (_dir, journal) = journal();
+    journal.append(&claimed("RQ-1")).unwrap();
+    let one = fs::read(journal.path()).unwrap();
+    journal.append(&claimed("RQ-2")).unwrap();
+    assert!(!journal.retract(&claimed("RQ-1")).unwrap());
+    assert!(journal.retract(&claimed("RQ-2")).unwrap());
+    assert_eq!(fs::read(journal.path()).unwrap(), one);
+    assert!(!journal.retract(&claimed("RQ-2")).unwrap());
+    assert!(journal.retract(&claimed("RQ-1")).unwrap());
+    assert_eq!(read(&journal).entries, []);
+}
+
 /// A writer that dies may leave any start of what it was to append.
 #[test]
 fn every_torn_end_is_told_and_gone_on_from() {
