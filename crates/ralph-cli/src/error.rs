@@ -383,8 +383,12 @@ impl From<LockError> for CliError {
 
 impl From<queue::LoadError> for CliError {
     fn from(error: queue::LoadError) -> Self {
-        use queue::LoadError::{Io, Missing, Parse};
+        use queue::LoadError::{Changing, Io, Missing, Parse};
         let (kind, path, hint) = match &error {
+            Changing { path, .. } => {
+                let hint = "Repeat the command when nothing changes it any more.";
+                (ErrorKind::Busy, path, hint.to_owned())
+            }
             Missing { path } => (ErrorKind::Missing, path, "`ralph init` makes one.".to_owned()),
             Parse { path, source, .. } => {
                 let (kind, hint) = match source {

@@ -129,10 +129,9 @@ impl Project {
     pub(crate) fn edit<R: Serialize + DeserializeOwned>(
         &self,
         context: &Context,
-        change: impl FnOnce(&mut Edit<'_>) -> Result<R, EditError>,
-    ) -> Result<R, CliError> {
-        let edited = self.change(context, change).map_err(|error| self.refused(error))?;
-        Ok(edited.value)
+        change: impl FnOnce(&mut Edit<'_>) -> Result<R, Refusal>,
+    ) -> Result<Edited<R>, CliError> {
+        self.change(context, change).map_err(|error| self.refused(error))
     }
 
     /// What [`Self::edit`] answered to this request before.
@@ -143,47 +142,44 @@ impl Project {
         Ok(self.files.answer(&context.terms())?)
     }
 
-    /// [`Self::edit`], with all that there is to know about what came of it.
+    /// [`Self::edit`], for who has more to say about a refusal.
     pub(crate) fn change<R: Serialize + DeserializeOwned>(
         &self,
         context: &Context,
-        change: impl FnOnce(&mut Edit<'_>) -> Result<R, EditError>,
+        change: impl FnOnce(&mut Edit<'_>) -> Result<R, Refusal>,
     ) -> Result<Edited<R>, UpdateError<Refusal>> {
-        let now = context.clock.now();
-        let guarded = self.guarded(context, now, change);
-        let edited = self.files.edit_on(now, &context.terms(), guarded)?;
-        self.saved(context, edited).map_err(|error| UpdateError::Refused(Refusal::Claim(error)))
+        let guarded = self.guarded(context, change);
+        let edited = self.files.edit_on(&context.clock, &context.terms(), guarded)?;
+        self.saved(context, edited).map_err(|error| UpdateError::Refused(Refusal::Command(error)))
     }
 
     /// What [`Self::change`] would do.
     pub(crate) fn preview<R>(
         &self,
         context: &Context,
-        change: impl FnOnce(&mut Edit<'_>) -> Result<R, EditError>,
+        change: impl FnOnce(&mut Edit<'_>) -> Result<R, Refusal>,
     ) -> Result<Previewed<R>, UpdateError<Refusal>> {
-        let now = context.clock.now();
-        self.files.preview_on(now, &context.terms(), self.guarded(context, now, change))
+        let guarded = self.guarded(context, change);
+        self.files.preview_on(context.clock.now(), &context.terms(), guarded)
     }
 
     /// A change that may be made to the tasks that it touches.
     fn guarded<R>(
         &self,
         context: &Context,
-        now: Timestamp,
-        change: impl FnOnce(&mut Edit<'_>) -> Result<R, EditError>,
+        change: impl FnOnce(&mut Edit<'_>) -> Result<R, Refusal>,
     ) -> impl FnOnce(&mut Edit<'_>) -> Result<R, Refusal> {
         move |edit| {
-            let value = change(edit).map_err(Refusal::Edit)?;
-            self.may_change(context, &edit.touched(), now).map_err(Refusal::Claim)?;
+            let value = change(edit)?;
+            self.may_change(context, &edit.touched(), edit.now())?;
             Ok(value)
         }
     }
 
     /// Takes back an edit or an undo, as [`QueueFiles::undo`].
     pub(crate) fn undo(&self, context: &Context, which: Which) -> Result<Edited<u64>, CliError> {
-        let now = context.clock.now();
-        let permit = self.undo_permit(context, now);
-        let undone = self.files.undo(now, which, &context.terms(), permit);
+        let permit = self.undo_permit(context);
+        let undone = self.files.undo(&context.clock, which, &context.terms(), permit);
         self.saved(context, undone.map_err(|error| self.not_undone(context, which, error))?)
     }
 
@@ -193,7 +189,7 @@ impl Project {
         context: &Context,
         which: Which,
     ) -> Result<Previewed<u64>, CliError> {
-        let permit = self.undo_permit(context, context.clock.now());
+        let permit = self.undo_permit(context);
         let shown = self.files.preview_undo(which, &context.terms(), permit);
         shown.map_err(|error| self.not_undone(context, which, error))
     }
@@ -201,11 +197,11 @@ impl Project {
     fn undo_permit(
         &self,
         context: &Context,
-        now: Timestamp,
     ) -> impl FnOnce(&Operation, &[Touched]) -> Result<(), Refusal> {
-        move |edit, touched| {
-            self.may_undo(edit, touched, now).map_err(Refusal::Claim)?;
-            self.may_change(context, touched, now).map_err(Refusal::Claim)
+        |edit, touched| {
+            let now = context.clock.now();
+            self.may_undo(edit, touched, now)?;
+            Ok(self.may_change(context, touched, now)?)
         }
     }
 
@@ -291,20 +287,33 @@ impl Project {
         }
     }
 
-    /// The refusal of an undo. Where a merge, a person or a run changed what it would change back, no
-    /// undo of a later operation helps: it says what does, and which one can be taken back.
+    /// The refusal of an undo. Where a merge, a person or a run changed what it would change back, or
+    /// the files never had it, no undo of a later operation helps: it says what does, and which one
+    /// can be taken back.
     fn not_taken_back(&self, context: &Context, error: UndoError) -> CliError {
-        let UndoError::ChangedSince { id, .. } = &error else { return error.into() };
+        let (UndoError::ChangedSince { id, .. } | UndoError::Missing { id, .. }) = &error else {
+            return error.into();
+        };
         let operations = self.operations().unwrap_or_default();
+        let can_be = |it: &&Operation| {
+            let which = Which { direction: Direction::Undo, id: Some(it.id), force: false };
+            let permit = self.undo_permit(context);
+            self.files.preview_undo(which, &Terms::default(), permit).is_ok()
+        };
+        if let UndoError::Missing { .. } = error {
+            let before = journal::before(&operations, *id).take(TRIED).find(can_be);
+            let hint = before.map(|it| {
+                format!(
+                    "`ralph undo --id {}` takes back the one before it, `{}`.",
+                    it.id, it.operation
+                )
+            });
+            return hint.into_iter().fold(CliError::from(error), CliError::hint);
+        }
         let Some(Stuck { edit, run, earlier, .. }) = journal::stuck(&operations, *id) else {
             return error.into();
         };
         let Some(Touched { id: task, .. }) = edit.tasks.first() else { return error.into() };
-        let can_be = |it: &&Operation| {
-            let which = Which { direction: Direction::Undo, id: Some(it.id), force: false };
-            let permit = self.undo_permit(context, context.clock.now());
-            self.files.preview_undo(which, &Terms::default(), permit).is_ok()
-        };
         let rest = match earlier.into_iter().take(TRIED).find(can_be) {
             Some(Operation { id, operation, .. }) => {
                 format!(
@@ -341,12 +350,15 @@ impl Project {
         }
     }
 
-    /// Puts in order what a merge left; of no request, and nothing to undo. Returns the revision
-    /// after it.
-    pub(crate) fn mend(&self, context: &Context, settled: &Settled) -> Result<String, CliError> {
+    /// Puts in order what a merge left; of no request, and nothing to undo.
+    pub(crate) fn mend(
+        &self,
+        context: &Context,
+        settled: &Settled,
+    ) -> Result<Edited<()>, CliError> {
         let files = QueueFiles { origin: Origin::Merge, ..self.files.clone() };
-        let mended = files.edit(context.clock.now(), put_in_order(settled))?;
-        Ok(self.saved(context, mended)?.rev)
+        let mended = files.edit(&context.clock, put_in_order(settled))?;
+        self.saved(context, mended)
     }
 
     /// What [`Self::mend`] would do to this queue, were it in the files, and the ids up to that
@@ -370,9 +382,8 @@ impl Project {
         asked: &[(Place, Undecided)],
         side: Take,
     ) -> Result<Edited<()>, CliError> {
-        let now = context.clock.now();
-        let permit = |touched: &[Touched]| self.may_change(context, touched, now);
-        let edited = self.files.settle(now, terms, (asked, side), permit);
+        let permit = |touched: &[Touched]| self.may_change(context, touched, context.clock.now());
+        let edited = self.files.settle(&context.clock, terms, (asked, side), permit);
         self.saved(context, edited.map_err(not_settled)?)
     }
 
@@ -390,16 +401,16 @@ impl Project {
         shown.map_err(not_settled)
     }
 
-    fn saved<R>(&self, context: &Context, edited: Edited<R>) -> Result<Edited<R>, CliError> {
-        let Edited { queue, done, set_aside, .. } = edited;
-        if let Some(aside) = set_aside {
+    fn saved<R>(&self, context: &Context, mut edited: Edited<R>) -> Result<Edited<R>, CliError> {
+        if let Some(aside) = edited.set_aside.take() {
             context.ui.warn(format_args!(
                 "the journal could not be read; it is kept as {}, and what was done before cannot be undone",
                 self.shown(&aside)
             ));
         }
-        context.ui.saved(queue);
-        context.ui.saved(done);
+        for saved in [&mut edited.queue, &mut edited.done] {
+            context.ui.saved(std::mem::replace(saved, Saved::Unchanged));
+        }
         for Parted { was, id, status } in &edited.mended.parted {
             let which = which_parted(*status);
             context.ui.warn(format_args!(
@@ -429,13 +440,13 @@ impl Project {
         }
         if edited.is_repeated {
             // A crash may have come between the edit and what follows it; or others have gone on.
-            let queue = self.queue()?;
-            let standing = edited.tasks.iter().filter(|touched| touched.stands_in(&queue));
+            let found = &edited.before;
+            let standing = edited.tasks.iter().filter(|touched| touched.stands_in(found));
             self.settle(context, &standing.cloned().collect::<Vec<_>>())?;
         } else {
             self.settle(context, &edited.tasks)?;
         }
-        Ok(Edited { queue: Saved::Unchanged, done: Saved::Unchanged, set_aside: None, ..edited })
+        Ok(edited)
     }
 
     /// The refusal of a change as the user is told of it.
@@ -716,7 +727,27 @@ fn renumbered(queue: &Queue, id: &TaskId) -> Option<String> {
 pub(crate) enum Refusal {
     Edit(EditError),
     Undo(UndoError),
-    Claim(CliError),
+    Lease(LeaseError),
+    /// By the command itself, for what only it knows.
+    Command(CliError),
+}
+
+impl From<EditError> for Refusal {
+    fn from(error: EditError) -> Self {
+        Self::Edit(error)
+    }
+}
+
+impl From<LeaseError> for Refusal {
+    fn from(error: LeaseError) -> Self {
+        Self::Lease(error)
+    }
+}
+
+impl From<CliError> for Refusal {
+    fn from(error: CliError) -> Self {
+        Self::Command(error)
+    }
 }
 
 impl From<UndoError> for Refusal {
@@ -730,7 +761,8 @@ impl From<Refusal> for CliError {
         match refusal {
             Refusal::Edit(error) => error.into(),
             Refusal::Undo(error) => error.into(),
-            Refusal::Claim(error) => error,
+            Refusal::Lease(error) => error.into(),
+            Refusal::Command(error) => error,
         }
     }
 }

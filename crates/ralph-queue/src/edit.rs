@@ -256,6 +256,11 @@ impl<'a> Edit<'a> {
         Self { read, namesakes, ..Self::new(whole, now) }
     }
 
+    /// Both files as they were read, before any change.
+    pub fn read(&self) -> &'a Queue {
+        self.read
+    }
+
     /// Refuses an id that several tasks have which are not rejected: who gives it may mean any of
     /// them.
     pub fn unambiguous(&self, id: &str) -> Result<(), EditError> {
@@ -342,6 +347,11 @@ impl<'a> Edit<'a> {
     /// Gives no id up to that number.
     pub fn raise_high_water(&mut self, number: u64) {
         self.high_water = self.high_water.max(number);
+    }
+
+    /// The number up to which no id is given, whatever the files have.
+    pub fn high_water(&self) -> u64 {
+        self.high_water
     }
 
     /// The time that changes are stamped with.

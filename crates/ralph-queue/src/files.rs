@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ralph_state::file::{self, Durability, FileLock, Holder, LockError, ReplaceError, Saved};
-use ralph_state::{SaveError, TaskId, Timestamp};
+use ralph_state::{Clock, SaveError, TaskId, Timestamp};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -16,7 +16,7 @@ use crate::document::{Document, ParseError, Reading, SpliceError, decode};
 use crate::edit::{Edit, Spliced};
 use crate::ids::{self, HeldMarks, IdRules, ReserveError};
 use crate::journal::{
-    Answered, Entry, JournalWriteError, Operation, Origin, Request, Tail, Undone,
+    Answered, Entry, JournalWriteError, Operation, Origin, Request, Tail, Undone, Written,
 };
 use crate::mend::{Mended, Whole};
 use crate::queue::{Place, Queue};
@@ -145,6 +145,15 @@ pub enum LoadError {
         /// What is wrong.
         source: ParseError,
     },
+    /// It was replaced at every look, and the lock that would keep its writers away was not to be
+    /// had.
+    #[error("`{}` changes faster than it can be read", path.display())]
+    Changing {
+        /// The queue file.
+        path: PathBuf,
+        /// What became of the lock.
+        source: LockError,
+    },
     /// The file could not be read at all.
     #[error("cannot read `{}`", path.display())]
     Io {
@@ -255,10 +264,28 @@ pub struct Edited<R> {
     pub errors: usize,
     /// The revision it led to.
     pub rev: String,
+    /// Both files as they were under the lock.
+    pub before: Queue,
+    /// What was written of them.
+    spliced: Spliced,
     /// Where a journal that could not be read was moved to, for this edit to be written down.
     pub set_aside: Option<PathBuf>,
     /// Whether it was made before, under the name of its request, and only told again.
     pub is_repeated: bool,
+}
+
+impl<R> Edited<R> {
+    /// Both files as it left them, whatever has become of them since. Of one that is told again
+    /// these are the files that were found.
+    pub fn after(&self) -> Queue {
+        after(&self.before, self.spliced.clone())
+    }
+}
+
+/// Both files after a change.
+fn after(before: &Queue, Spliced { queue, done }: Spliced) -> Queue {
+    let done = done.or_else(|| before.has_done_file().then(|| before.done_document().clone()));
+    Queue::new(queue.unwrap_or_else(|| before.document().clone()), done)
 }
 
 /// What an edit would do.
@@ -315,7 +342,8 @@ impl QueueFiles {
         self.save(Place::Queue, &Document::empty())
     }
 
-    /// Reads both files, without a lock; nothing is written.
+    /// Reads both files; nothing is written. The lock is only waited for where the queue file is
+    /// gone while somebody holds it, or has another identity at every look.
     ///
     /// Both are those of one moment, so that a task that moves meanwhile is seen in one of them
     /// or in both, which [`Queue::leftovers`] knows, but never in neither.
@@ -325,7 +353,10 @@ impl QueueFiles {
 
     /// [`Self::load`], for a reader who needs few tasks or all of them.
     pub fn load_for(&self, reading: Reading) -> Result<Queue, LoadError> {
-        let (queue, done) = self.open_both()?;
+        self.read_both(self.open_both()?, reading)
+    }
+
+    fn read_both(&self, (queue, done): Both, reading: Reading) -> Result<Queue, LoadError> {
         let queue = self.read(Place::Queue, &queue, reading)?;
         let done = done.map(|done| self.read(Place::Done, &done, reading)).transpose()?;
         Ok(Queue::new(queue, done))
@@ -360,23 +391,57 @@ impl QueueFiles {
 
     /// Both files as they are at one moment: a file is only ever replaced, so that an open one
     /// stays as it was.
-    fn open_both(&self) -> Result<(fs_err::File, Option<fs_err::File>), LoadError> {
-        let mut turns = 0;
-        loop {
-            let queue = match self.open(Place::Queue)? {
-                Some(queue) => queue,
-                None => self.open_after_writer()?,
-            };
+    fn open_both(&self) -> Result<Both, LoadError> {
+        self.open_both_by(is_at)
+    }
+
+    fn open_both_by(&self, is_at: IsAt) -> Result<Both, LoadError> {
+        let open = || match self.open(Place::Queue)? {
+            Some(queue) => Ok(queue),
+            None => self.open_after_writer(),
+        };
+        if let Some(both) = self.look(open, is_at)? {
+            return Ok(both);
+        }
+        let lock = FileLock::acquire(&self.lock_path(), &self.holder, self.lock_wait);
+        let _lock =
+            lock.map_err(|source| LoadError::Changing { path: self.queue.clone(), source })?;
+        self.open_locked_by(is_at)
+    }
+
+    /// The same for one who holds the lock.
+    fn open_locked(&self) -> Result<Both, LoadError> {
+        self.open_locked_by(is_at)
+    }
+
+    fn open_locked_by(&self, is_at: IsAt) -> Result<Both, LoadError> {
+        let open = || {
+            let missing = || LoadError::Missing { path: self.queue.clone() };
+            self.open(Place::Queue)?.ok_or_else(missing)
+        };
+        match self.look(open, is_at)? {
+            Some(both) => Ok(both),
+            // Some file systems number a file anew at each look. What no writer of ours can change
+            // meanwhile is whole all the same.
+            None => Ok((open()?, self.open(Place::Done)?)),
+        }
+    }
+
+    /// Opens both files, until the queue file that was open all the while the done file was opened
+    /// is in its place still: then they belong together.
+    fn look(
+        &self,
+        open: impl Fn() -> Result<fs_err::File, LoadError>,
+        is_at: IsAt,
+    ) -> Result<Option<Both>, LoadError> {
+        for _ in 0..LOOKS {
+            let queue = open()?;
             let done = self.open(Place::Done)?;
-            // The queue file that was open all the while the done file was opened, and is in its
-            // place still, belongs to it.
-            let is_current = is_at(&queue, &self.queue);
-            turns += 1;
-            // A file system that numbers a file anew at each look must not keep us for ever.
-            if turns == 100 || is_current.map_err(|error| self.io(Place::Queue, error))? {
-                return Ok((queue, done));
+            if is_at(&queue, &self.queue).map_err(|error| self.io(Place::Queue, error))? {
+                return Ok(Some((queue, done)));
             }
         }
+        Ok(None)
     }
 
     /// Opens a queue file that was not there when somebody held its lock: a fast-forward of the
@@ -392,24 +457,27 @@ impl QueueFiles {
 
     /// Locks, reads, lets `change` change, checks, writes down what changed, and writes it.
     ///
-    /// A queue that has errors can be edited; an edit that would add one is refused.
+    /// A queue that has errors can be edited; an edit that would add one is refused. The clock is
+    /// looked at under the lock: who was waited for has changed the queue before.
     pub fn edit<R, E>(
         &self,
-        now: Timestamp,
+        clock: &dyn Clock,
         change: impl FnOnce(&mut Edit<'_>) -> Result<R, E>,
     ) -> Result<Edited<R>, UpdateError<E>> {
+        let locked = self.locked()?;
+        let now = clock.now();
         let change = |before: &Queue, high| self.edited(before, now, high, change);
-        self.locked()?.commit(now, self.origin, change, |_| None)
+        locked.commit(now, self.origin, change, |_| None)
     }
 
     /// [`Self::edit`] on terms.
     pub fn edit_on<R: Serialize + DeserializeOwned, E>(
         &self,
-        now: Timestamp,
+        clock: &dyn Clock,
         terms: &Terms,
         change: impl FnOnce(&mut Edit<'_>) -> Result<R, E>,
     ) -> Result<Edited<R>, UpdateError<E>> {
-        self.transact(now, terms, |before, high| self.edited(before, now, high, change))
+        self.transact(clock, terms, |before, high, now| self.edited(before, now, high, change))
     }
 
     /// Whether [`Self::edit_on`] would answer without an edit, for a caller that looks at the queue
@@ -533,15 +601,17 @@ impl QueueFiles {
 
     pub(crate) fn transact<R: Serialize + DeserializeOwned, E>(
         &self,
-        now: Timestamp,
+        clock: &dyn Clock,
         terms: &Terms,
-        change: impl FnOnce(&Queue, u64) -> Result<Proposal<R>, UpdateError<E>>,
+        change: impl FnOnce(&Queue, u64, Timestamp) -> Result<Proposal<R>, UpdateError<E>>,
     ) -> Result<Edited<R>, UpdateError<E>> {
         let locked = self.locked()?;
+        let now = clock.now();
         if let Some(edited) = locked.recall(terms)? {
             return Ok(edited);
         }
         terms.heed(&locked.before)?;
+        let change = |before: &Queue, high| change(before, high, now);
         locked.commit(now, self.origin, change, |value| {
             let RequestName { id, fingerprint } = terms.request.clone()?;
             Some(Request { id, asked: fingerprint, reply: serde_json::to_value(value).ok()? })
@@ -567,12 +637,9 @@ impl QueueFiles {
         let Proposal { value, spliced, validity, mended, asked, .. } = change(&before, high)?;
         let Checked { tasks, errors } = self.check(&before, &spliced, validity)?;
         let asked = asked.unwrap_or_else(|| tasks.clone());
-        let done =
-            spliced.done.or_else(|| before.has_done_file().then(|| before.done_document().clone()));
-        let queue = spliced.queue.unwrap_or_else(|| before.document().clone());
         Ok(Previewed {
             value,
-            after: Queue::new(queue, done),
+            after: after(&before, spliced),
             before,
             tasks,
             asked,
@@ -627,7 +694,8 @@ impl QueueFiles {
             return Err(UpdateError::Load(LoadError::Missing { path: self.queue.clone() }));
         }
         let lock = self.lock()?;
-        let before = self.load_for(Reading::Checked).map_err(UpdateError::Load)?;
+        let both = self.open_locked().map_err(UpdateError::Load)?;
+        let before = self.read_both(both, Reading::Checked).map_err(UpdateError::Load)?;
         // Always after the lock of the queue, so that nobody waits in a circle.
         let marks = self.id_marks.as_ref().map(|path| {
             HeldMarks::lock(path, &self.holder, self.lock_wait).map_err(UpdateError::IdMarks)
@@ -754,6 +822,15 @@ impl QueueFiles {
     }
 }
 
+/// The queue file and the done file, if there is one, open.
+type Both = (fs_err::File, Option<fs_err::File>);
+
+/// How often a reader looks whether nobody has come in between.
+const LOOKS: usize = 100;
+
+/// See [`is_at`].
+type IsAt = fn(&fs_err::File, &Path) -> io::Result<bool>;
+
 /// Whether the file at `path` is this one.
 fn is_at(file: &fs_err::File, path: &Path) -> io::Result<bool> {
     match fs_err::metadata(path) {
@@ -848,6 +925,8 @@ impl Locked<'_> {
             mended: Mended::default(),
             errors: 0,
             rev: operation.rev,
+            before: self.before.clone(),
+            spliced: Spliced::default(),
             set_aside: None,
             is_repeated: true,
         }))
@@ -873,22 +952,41 @@ impl Locked<'_> {
             marks.raise(ids, used.max(before.highest_number(ids))).map_err(UpdateError::IdMarks)?;
         }
         let request = request(&value);
-        let (rev, set_aside) = match journal {
+        let in_order = saves::in_order(&before, &spliced).map_err(UpdateError::Splice)?;
+        let written = match journal {
             Some(journal) if request.is_some() || spliced != Spliced::default() => {
                 let (before, spliced, tasks) = (&before, &spliced, &tasks);
                 let entry = Entry { before, spliced, tasks, undoes, request, origin };
-                journal.append(now, entry).map_err(UpdateError::Journal)?
+                Some(journal.append(now, entry).map_err(UpdateError::Journal)?)
             }
-            _ => (before.revision(), None),
+            _ => None,
         };
         let [mut queue, mut done] = [Saved::Unchanged, Saved::Unchanged];
-        for (place, document) in saves::in_order(&before, &spliced).map_err(UpdateError::Splice)? {
-            let saved = files.save(place, &document)?;
+        for (place, document) in in_order {
+            let saved = match files.save(place, &document) {
+                Ok(saved) => saved,
+                Err(error) => {
+                    // What neither file has was not done, and there is nothing to undo of it.
+                    let found = files
+                        .open_locked()
+                        .and_then(|both| files.read_both(both, Reading::AsNeeded));
+                    let is_as_it_was =
+                        || found.is_ok_and(|found| found.revision() == before.revision());
+                    if let Some(written) = written.filter(|_| is_as_it_was()) {
+                        written.take_back();
+                    }
+                    return Err(error);
+                }
+            };
             match place {
                 Place::Queue => queue = saved,
                 Place::Done => done = saved,
             }
         }
+        let (rev, set_aside) = match written {
+            Some(Written { rev, set_aside, .. }) => (rev, set_aside),
+            None => (spliced.revision_after(&before), None),
+        };
         for (place, document) in [(Place::Queue, &spliced.queue), (Place::Done, &spliced.done)] {
             // A save does that itself.
             if document.is_none() {
@@ -896,8 +994,20 @@ impl Locked<'_> {
             }
         }
         let asked = asked.unwrap_or_else(|| tasks.clone());
-        let is_repeated = false;
-        Ok(Edited { value, queue, done, tasks, asked, mended, errors, rev, set_aside, is_repeated })
+        Ok(Edited {
+            value,
+            queue,
+            done,
+            tasks,
+            asked,
+            mended,
+            errors,
+            rev,
+            before,
+            spliced,
+            set_aside,
+            is_repeated: false,
+        })
     }
 }
 
@@ -921,5 +1031,36 @@ impl LegacyLock {
             let pid = field("pid:")?.parse().ok()?;
             (self.is_alive)(pid).then(|| (pid, field("label:")))
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// On a file system that says of no file that it is the one that was opened.
+    const ANEW: IsAt = |_, _| Ok(false);
+
+    #[test]
+    fn two_files_that_may_be_of_two_moments_are_only_read_where_nobody_can_write_them() {
+        let root = tempfile::tempdir().unwrap();
+        let holder = Holder {
+            pid: 1,
+            host: "here".to_owned(),
+            command: "test".to_owned(),
+            since: "2026-04-22T12:00:00Z".parse().unwrap(),
+        };
+        let [queue, done] = ["queue.jsonc", "done.jsonc"].map(|name| root.path().join(name));
+        let files = QueueFiles {
+            lock_wait: Duration::ZERO,
+            ..QueueFiles::new(queue, done, holder.clone())
+        };
+        files.init().unwrap();
+        assert!(files.open_both_by(ANEW).is_ok());
+        let lock = FileLock::acquire(&files.lock_path(), &holder, Duration::ZERO).unwrap();
+        assert!(matches!(files.open_both_by(ANEW), Err(LoadError::Changing { .. })));
+        assert!(files.open_locked_by(ANEW).is_ok(), "by who has the lock");
+        assert!(files.open_both().is_ok(), "where it can be told");
+        drop(lock);
     }
 }

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use ralph_state::document::DecodeError;
 use ralph_state::file::{self, Durability, Holder, ReplaceError};
 use ralph_state::journal::{BadLine, BadLineReason, Entries, Journal, JournalError};
-use ralph_state::{TaskId, Timestamp};
+use ralph_state::{Clock, TaskId, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -258,7 +258,15 @@ impl QueueFiles {
     /// The edits that the journal remembers, oldest first, and what has become of each. Without a
     /// journal there are none.
     pub fn operations(&self) -> Result<Vec<(Operation, EditState)>, ChangesError> {
-        let History { operations, undone, missing } = self.history(&self.load()?)?;
+        Ok(self.operations_of(&self.load()?)?)
+    }
+
+    /// The same as `queue`, which was read from the files, has them.
+    pub fn operations_of(
+        &self,
+        queue: &Queue,
+    ) -> Result<Vec<(Operation, EditState)>, JournalError> {
+        let History { operations, undone, missing } = self.history(queue)?;
         let state = |operation: &Operation| match operation.id {
             id if undone.contains(&id) => EditState::Undone,
             id if missing.contains(&id) => EditState::Missing,
@@ -315,12 +323,12 @@ impl QueueFiles {
     /// The value is the id of the operation that was taken back.
     pub fn undo<E: From<UndoError>>(
         &self,
-        now: Timestamp,
+        clock: &dyn Clock,
         which: Which,
         terms: &Terms,
         permit: impl FnOnce(&Operation, &[Touched]) -> Result<(), E>,
     ) -> Result<Edited<u64>, UpdateError<E>> {
-        self.transact(now, terms, |before, _| self.permitted(which, before, permit))
+        self.transact(clock, terms, |before, _, _| self.permitted(which, before, permit))
     }
 
     /// What [`Self::undo`] would do.
@@ -444,9 +452,15 @@ pub fn stuck(operations: &[(Operation, EditState)], id: u64) -> Option<Stuck<'_>
     if run.is_none() && !later.is_empty() {
         return None;
     }
-    let is_earlier = |it: &&Operation| it.id < id && it.origin == Origin::Asked;
-    let earlier = stand(operations).rev().filter(is_edit).filter(is_earlier).collect();
+    let earlier = before(operations, id).collect();
     Some(Stuck { edit, run, earlier })
+}
+
+/// The edits before an operation that somebody asked for and that stand, newest first.
+pub fn before(operations: &[(Operation, EditState)], id: u64) -> impl Iterator<Item = &Operation> {
+    let is_earlier =
+        move |it: &&Operation| it.id < id && it.undoes.is_none() && it.origin == Origin::Asked;
+    stand(operations).rev().filter(is_earlier)
 }
 
 /// The operation after `after` that gave this id to a task which has it still.
@@ -718,13 +732,13 @@ impl Tail {
         Some(Answered { operation: operations.swap_remove(at), request, is_undone })
     }
 
-    /// Writes the entry down and returns the revision it leads to. A file that is no journal is
-    /// moved out of the way, which is then returned as well: undo is not worth refusing an edit.
+    /// Writes the entry down. A file that is no journal is moved out of the way: undo is not worth
+    /// refusing an edit.
     pub(crate) fn append(
         &self,
         at: Timestamp,
         entry: Entry<'_>,
-    ) -> Result<(String, Option<PathBuf>), JournalWriteError> {
+    ) -> Result<Written, JournalWriteError> {
         let Entry { before, spliced, tasks, undoes, request, origin } = entry;
         let patch =
             |old: &Document, new: &Option<Document>| new.as_ref().map(|new| Patch::back(old, new));
@@ -762,7 +776,7 @@ impl Tail {
                 None
             }
         };
-        Ok((rev, set_aside))
+        Ok(Written { rev, set_aside, journal, operation })
     }
 
     /// Keeps the newest lines. What is cut are whole lines; a crash leaves the old file or the
@@ -789,6 +803,24 @@ impl Tail {
         text.push(b'\n');
         file::replace(&self.path, &text, Durability::Full)?;
         Ok(())
+    }
+}
+
+/// An entry of the journal, written down before the files are.
+pub(crate) struct Written {
+    /// The revision that it leads to.
+    pub(crate) rev: String,
+    /// Where a file that was no journal was moved to.
+    pub(crate) set_aside: Option<PathBuf>,
+    journal: Journal,
+    operation: Operation,
+}
+
+impl Written {
+    /// Removes the entry, of an edit that was not made after all. Where that fails it is one that
+    /// the files do not have, as after a crash.
+    pub(crate) fn take_back(&self) {
+        drop(self.journal.retract(&self.operation));
     }
 }
 

@@ -325,6 +325,20 @@ impl Leases {
         Ok(Some(lease))
     }
 
+    /// Whether the task of `lease` could be taken again, were it not leased: the queue may have
+    /// changed since it was. `request` is how it was asked for.
+    pub fn still_startable(
+        &self,
+        queue: &Queue,
+        lease: &Lease,
+        request: &Request<'_>,
+    ) -> Result<(), LeaseError> {
+        let mut others = self.clone();
+        others.leases.retain(|other| other.token != lease.token);
+        let standing = others.standing(queue, request.now);
+        others.startable(queue, &standing, request, lease.task.as_str()).map(drop)
+    }
+
     fn startable(
         &self,
         queue: &Queue,

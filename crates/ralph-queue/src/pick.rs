@@ -45,7 +45,29 @@ impl Filter {
     }
 }
 
+/// Which tasks a change is about: said before the queue is locked, and looked up in the queue that
+/// is changed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Pick {
+    /// Those with these ids; of all without any, if there is a filter.
+    pub ids: Vec<String>,
+    /// Those of them that it lets through.
+    pub filter: Filter,
+}
+
 impl Edit<'_> {
+    /// The ids of the tasks that are picked, in the order of the queue file. Without a filter they
+    /// are those that were given, as they were given: whether there is such a task is for the
+    /// change to say.
+    pub fn picked(&self, Pick { ids, filter }: &Pick) -> Vec<String> {
+        if filter.is_empty() {
+            return ids.clone();
+        }
+        let is_named = |id: &TaskId| ids.is_empty() || ids.iter().any(|own| own == id.as_str());
+        let picked = self.queue.tasks().filter(|it| is_named(&it.id) && filter.matches(it));
+        picked.map(|task| task.id.to_string()).collect()
+    }
+
     /// Moves a finished task of the queue file to the done file.
     pub fn archive_one(&mut self, id: &str) -> Result<Changed, EditError> {
         let index = match self.open(id) {

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use ralph_state::document::{Document as Versioned, Upgrades};
 use ralph_state::json::Object;
-use ralph_state::{TaskId, Timestamp};
+use ralph_state::{Clock, TaskId, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::delta::Touched;
@@ -130,12 +130,12 @@ impl QueueFiles {
     /// whether the tasks that this touches may be touched.
     pub fn settle<E: From<SettleError>>(
         &self,
-        now: Timestamp,
+        clock: &dyn Clock,
         terms: &Terms,
         (asked, side): (&[(Place, Undecided)], Take),
         permit: impl FnOnce(&[Touched]) -> Result<(), E>,
     ) -> Result<Edited<()>, UpdateError<E>> {
-        self.transact(now, terms, |before, _| permitted(before, now, (asked, side), permit))
+        self.transact(clock, terms, |before, _, now| permitted(before, now, (asked, side), permit))
     }
 
     /// What [`Self::settle`] would do to this queue, were it in the files.

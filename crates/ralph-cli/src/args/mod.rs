@@ -36,9 +36,8 @@ pub(crate) use demo::DemoArgs;
 pub(crate) use doctor::DoctorArgs;
 pub(crate) use edit::{
     BatchArgs, BatchCommand, BlocksArgs, ChildrenArgs, CloneArgs, CopyArgs, EditArgs, FieldArgs,
-    FromArgs, FromCommand, FromTemplateArgs, KinArgs, MarkDuplicateArgs, MutateArgs, OnTasks,
-    PartsArgs, PickArgs, RelateArgs, RelationArg, ScheduleArgs, SplitArgs, TemplateArgs,
-    TemplateCommand,
+    FromArgs, FromCommand, FromTemplateArgs, KinArgs, MarkDuplicateArgs, MutateArgs, PartsArgs,
+    PickArgs, RelateArgs, RelationArg, ScheduleArgs, SplitArgs, TemplateArgs, TemplateCommand,
 };
 pub(crate) use exchange::{ExportArgs, ExportFormat, ImportArgs, ImportFormat, OnDuplicate};
 pub(crate) use graph::{GraphArgs, GraphFormat, TreeArgs, UnlockArgs};

@@ -2,14 +2,14 @@
 
 use ralph_queue::delta::{Fate, Touched};
 use ralph_queue::mend::{self, Mended};
-use ralph_queue::{Edit, EditError, Edited, Previewed};
+use ralph_queue::{Edit, Edited, Previewed};
 use ralph_state::TaskId;
 use serde::Serialize;
 
 use crate::commands::difference;
 use crate::context::Context;
 use crate::error::{CliError, Exit};
-use crate::project::Project;
+use crate::project::{Project, Refusal};
 use crate::render::envelope::Schema;
 use crate::ui::{BOLD, Text};
 
@@ -141,7 +141,7 @@ pub(crate) fn edit(
     context: &Context,
     project: &Project,
     mode: Mode,
-    change: impl FnOnce(&mut Edit<'_>) -> Result<(), EditError>,
+    change: impl FnOnce(&mut Edit<'_>) -> Result<(), Refusal>,
 ) -> Result<Exit, CliError> {
     make(context, project, mode, change)?.tell(context)
 }
@@ -151,7 +151,7 @@ pub(crate) fn make(
     context: &Context,
     project: &Project,
     mode: Mode,
-    change: impl FnOnce(&mut Edit<'_>) -> Result<(), EditError>,
+    change: impl FnOnce(&mut Edit<'_>) -> Result<(), Refusal>,
 ) -> Result<Report, CliError> {
     let report = match mode {
         Mode::Show => project.preview(context, change).map(|shown| Report::shown(project, shown)),
@@ -192,6 +192,12 @@ impl Report {
             mended,
             errors,
         }
+    }
+
+    /// The same of a change that is made, with its difference.
+    pub(crate) fn made_and_shown<R>(project: &Project, edited: Edited<R>) -> Self {
+        let diff = difference::between(project, &edited.before, &edited.after());
+        Self { diff, ..Self::made(edited) }
     }
 
     /// The same of a change that was to put things in order.

@@ -4,8 +4,8 @@ use std::borrow::Cow;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
+use ralph_queue::Edit;
 use ralph_queue::intake::{Batch, GivenIds};
-use ralph_state::Clock as _;
 
 use crate::args::NoteText;
 use crate::context::Context;
@@ -131,27 +131,25 @@ impl<'c> Texts<'c> {
     }
 }
 
-/// Makes every row bad that cannot be added, and names them all, unless the others are wanted.
+/// Makes every row bad that cannot be added to the queue that is edited, and names them all, unless
+/// the others are wanted.
 pub(crate) fn sift(
-    context: &Context,
     project: &Project,
+    edit: &Edit<'_>,
     batch: &mut Batch,
     given: GivenIds,
     bad: BadRows,
 ) -> Result<(), CliError> {
-    if project.files.is_answered(&context.terms())? {
-        return Ok(());
-    }
-    let (queue, now) = (project.queue()?, context.clock.now());
+    let (queue, now) = (edit.read(), edit.now());
     let mut rules = project.files.rules.clone();
-    rules.ids.high_water = project.files.high_water()?;
-    batch.check(&queue, given, &rules, now)?;
+    rules.ids.high_water = edit.high_water();
+    batch.check(queue, given, &rules, now)?;
     if batch.bad.is_empty() {
         return Ok(());
     }
     if bad == BadRows::Skip {
         // One that names a bad one is bad itself, since that one stays away.
-        while batch.sift(&queue, given, &rules, now)? {}
+        while batch.sift(queue, given, &rules, now)? {}
         return Ok(());
     }
     let lines: Vec<String> = batch.bad.iter().map(ToString::to_string).collect();

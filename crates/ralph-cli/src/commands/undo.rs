@@ -160,7 +160,8 @@ impl<'a> From<&'a Operation> for Told<'a> {
 
 fn list(context: &Context) -> Result<Exit, CliError> {
     let project = Project::open(context, "ralph undo --list")?;
-    let mut operations = project.operations()?;
+    let queue = project.queue()?;
+    let mut operations = project.files.operations_of(&queue)?;
     operations.reverse();
     if context.ui.wants_json() {
         let items: Vec<Item<'_>> = operations
@@ -171,7 +172,7 @@ fn list(context: &Context) -> Result<Exit, CliError> {
                 missing: (*state == EditState::Missing).then_some(true),
             })
             .collect();
-        let rev = project.queue()?.revision();
+        let rev = queue.revision();
         context.ui.print_json(&Operations {
             list: List::all(Schema::v1("operation-list"), rev, &items),
             unreadable: unreadable(&project)?,

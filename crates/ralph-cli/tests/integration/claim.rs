@@ -1,8 +1,12 @@
 //! `ralph queue ready|claim|release`: several at one queue.
 
+use std::time::Duration;
+
+use ralph_state::file::{FileLock, Holder, sidecar_lock_path};
+use ralph_testkit::wait_until;
 use serde_json::{Value, json};
 
-use crate::{Desk, parse};
+use crate::{Desk, RALPH, parse};
 
 fn desk() -> Desk {
     let desk = Desk::new();
@@ -591,4 +595,50 @@ fn no_command_chooses_between_two_tasks_with_one_id() {
         desk.ralph(&["queue", "repair"]).success();
         assert!(desk.ralph(&["queue", "validate"]).success().stderr.contains("valid"));
     }
+}
+
+#[test]
+fn a_task_that_is_claimed_can_still_start() {
+    let desk = Desk::new();
+    for title in ["one", "two"] {
+        desk.add(title, &[]);
+    }
+    let holder = Holder {
+        pid: std::process::id(),
+        host: "here".to_owned(),
+        command: "a test".to_owned(),
+        since: "2026-01-01T00:00:00Z".parse().expect("a time"),
+    };
+    let queue = ".ralph/queue.jsonc";
+    let lock = FileLock::acquire(&sidecar_lock_path(&desk.path(queue)), &holder, Duration::ZERO)
+        .expect("nobody holds it");
+    let claiming = desk.sandbox.start(RALPH, &desk.dir, ["queue", "claim", "--next", "--json"]);
+    let leases = desk.path(".git/ralph/leases.json");
+    wait_until(Duration::from_secs(30), "a lease", || {
+        fs_err::read_to_string(&leases).is_ok_and(|leases| leases.contains("RQ-0001"))
+    });
+    // Somebody makes the first task wait for the other before it begins.
+    let text = desk.read(queue);
+    desk.write(queue, text.replacen("\"depends_on\": []", "\"depends_on\": [\"RQ-0002\"]", 1));
+    drop(lock);
+    let ran = claiming.wait(Duration::from_mins(1));
+    let claimed = parse(&ran.success().stdout);
+    assert_eq!(claimed["task"]["id"], "RQ-0002", "{ran}");
+    let leases = fs_err::read_to_string(&leases).expect("a text");
+    let leases = parse(&leases)["leases"].clone();
+    assert_eq!(leases.as_array().map(Vec::len), Some(1), "{leases}");
+    assert_eq!(desk.json(&["task", "show", "RQ-0001"])["task"]["status"], "todo");
+}
+
+#[test]
+fn what_no_other_task_helps_is_told_at_once() {
+    let desk = desk();
+    let queue = desk.path(".ralph/queue.jsonc");
+    let mut mode = fs_err::metadata(&queue).expect("a queue").permissions();
+    mode.set_readonly(true);
+    fs_err::set_permissions(&queue, mode).expect("ours");
+    let error = desk.error(&["queue", "claim", "--next"], 3);
+    let message = error["message"].as_str().expect("text");
+    assert!(message.contains("is read-only"), "{error}");
+    assert_eq!(desk.json(&["queue", "ready"])["total"], 3, "nothing stays claimed");
 }

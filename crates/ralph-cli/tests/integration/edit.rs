@@ -1,8 +1,14 @@
 //! `ralph task …` and `ralph queue …` where they change many fields, tasks or files at once.
 
+use std::time::Duration;
+
+use ralph_state::file::{FileLock, Holder, sidecar_lock_path};
+use ralph_testkit::wait_until;
 use serde_json::{Value, json};
 
-use crate::{Desk, parse};
+use crate::{Desk, RALPH, parse};
+
+const QUEUE: &str = ".ralph/queue.jsonc";
 
 /// Three tasks: one, two that waits for it, three with a plan.
 fn desk() -> Desk {
@@ -725,4 +731,102 @@ fn what_is_no_document_of_changes_is_said_in_its_own_words() {
     }
     let ran = desk.sh("\"$RALPH\" task add - </dev/null");
     assert_eq!(ran.success().stderr, "There is no task in what was given.\n");
+}
+
+/// Runs two lines in the desk: the first reads the pipe `note`, and the second is done while it
+/// waits for that.
+#[cfg(unix)]
+fn meanwhile(desk: &Desk, waiting: &str, meanwhile: &str) -> ralph_testkit::Ran {
+    desk.sh(&format!(
+        "rm -f note; mkfifo note; \"$RALPH\" {waiting} --json & exec 3>note
+        \"$RALPH\" {meanwhile} 2>&3; exec 3>&-; wait $!"
+    ))
+}
+
+#[cfg(unix)]
+#[test]
+fn a_filter_is_asked_of_the_queue_that_is_changed() {
+    for (command, other) in [
+        ("task batch status rejected --status-filter todo", "task start RQ-0001"),
+        (
+            "task batch status rejected --continue-on-error --status-filter todo",
+            "task start RQ-0001",
+        ),
+        ("task status rejected --tag-filter a", "task edit tags c RQ-0001"),
+    ] {
+        let desk = Desk::new();
+        desk.add("one", &["--tag", "a"]);
+        desk.add("two", &["--tag", "a"]);
+        let ran = meanwhile(&desk, &format!("{command} --note-file note"), other);
+        ran.success();
+        let is = |id: &str| show(&desk, id)["status"].as_str().expect("text").to_owned();
+        assert_ne!(is("RQ-0001"), "rejected", "{command}: {ran}");
+        assert_eq!(is("RQ-0002"), "rejected", "{command}: {ran}");
+    }
+    let desk = Desk::new();
+    desk.add("one", &["--tag", "a"]);
+    let status = "task status done --tag-filter a --note-file note";
+    let ran = meanwhile(&desk, status, "task edit tags c RQ-0001");
+    assert!(ran.exited(2).stderr.contains("no task has the tag `a`"), "{ran}");
+}
+
+#[test]
+fn what_a_filter_found_is_answered_again_when_it_finds_nothing_more() {
+    let desk = Desk::new();
+    desk.add("one", &["--tag", "a"]);
+    for command in [
+        &["task", "status", "doing", "--tag-filter", "a"][..],
+        &["task", "edit", "tags", "b", "--tag-filter", "a"],
+        &["task", "batch", "edit", "tags", "c", "--tag-filter", "b"],
+    ] {
+        let name = command.join(" ");
+        let once = [command, &["--request-id", &name]].concat();
+        let first = desk.json(&once);
+        let again = desk.json(&once);
+        assert_eq!((&first["rev"], &first["changed"]), (&again["rev"], &again["changed"]));
+    }
+}
+
+/// The file that says who has claimed what.
+fn leases(desk: &Desk) -> std::path::PathBuf {
+    desk.path(".git/ralph/leases.json")
+}
+
+#[test]
+fn an_answer_is_of_the_queue_that_its_change_led_to() {
+    let desk = Desk::new();
+    for title in ["one", "two"] {
+        desk.add(title, &[]);
+    }
+    desk.write("more.json", r#"[{"title":"more"}]"#);
+    let claimed = desk.json(&["queue", "claim", "--id", "RQ-0001"]);
+    let token = claimed["claim"]["token"].as_str().expect("text");
+    let holder = Holder {
+        pid: std::process::id(),
+        host: "here".to_owned(),
+        command: "a test".to_owned(),
+        since: "2026-01-01T00:00:00Z".parse().expect("a time"),
+    };
+    for command in [
+        &["task", "add", "new"][..],
+        &["task", "add", "--input", "more.json"],
+        &["queue", "import", "--input", "more.json"],
+        &["queue", "release"],
+    ] {
+        let before = desk.read(QUEUE);
+        // After its change the command renews the claim, and waits for that.
+        let lock = sidecar_lock_path(&leases(&desk));
+        let lock = FileLock::acquire(&lock, &holder, Duration::ZERO).expect("nobody holds it");
+        let args = [command, &["--claim", token, "--json"]].concat();
+        let waiting = desk.sandbox.start(RALPH, &desk.dir, &args);
+        wait_until(Duration::from_secs(30), "the change", || desk.read(QUEUE) != before);
+        let made = desk.read(QUEUE);
+        desk.write(QUEUE, made.replace("\"two\"", "\"zwei\""));
+        drop(lock);
+        let ran = waiting.wait(Duration::from_mins(1));
+        let answer = parse(&ran.success().stdout);
+        let list = desk.json(&["undo", "--list"]);
+        assert_eq!(answer["rev"], list["items"][0]["rev"], "{ran}");
+        desk.write(QUEUE, made);
+    }
 }

@@ -194,7 +194,8 @@ fn an_edit_that_git_took_back_is_not_undone_in_place_of_an_older_one() {
     for args in [&["undo"][..], &["undo", "--dry-run"], &["undo", "--id", "2"]] {
         let error = desk.error(args, 3);
         assert_eq!(error["next"], "ralph undo --list");
-        assert!(!error["hint"].as_str().expect("text").contains("--id"), "{error}");
+        let hint = error["hint"].as_str().expect("text");
+        assert!(hint.contains("`ralph undo --id 1` takes back the one before it"), "{error}");
     }
     let list = desk.json(&["undo", "--list"]);
     for item in [0, 1] {
@@ -206,4 +207,22 @@ fn an_edit_that_git_took_back_is_not_undone_in_place_of_an_older_one() {
     desk.write(".ralph/queue.jsonc", desk.read(".ralph/queue.jsonc") + "// by hand\n");
     assert_eq!(desk.error(&["undo"], 3)["next"], "ralph undo --list");
     assert_eq!(desk.json(&["queue", "list"])["total"], 1);
+}
+
+#[test]
+fn an_edit_that_a_kill_kept_from_the_files_hides_none_before_it() {
+    let desk = Desk::new();
+    desk.add("one", &[]);
+    desk.ralph(&["task", "start", "RQ-0001"]).success();
+    let before = desk.read(".ralph/queue.jsonc");
+    desk.ralph(&["task", "edit", "title", "uno", "RQ-0001"]).success();
+    // As after a kill between the journal and the file.
+    desk.write(".ralph/queue.jsonc", &before);
+    let ran = desk.ralph(&["undo"]);
+    ran.exited(3);
+    assert!(ran.stderr.contains("operation 3 (`ralph task edit`) is not in the files"), "{ran}");
+    let way = "`ralph undo --id 2` takes back the one before it, `ralph task start`.";
+    assert!(ran.stderr.contains(way), "{ran}");
+    desk.ralph(&["undo", "--id", "2"]).success();
+    assert_eq!(desk.json(&["task", "show", "RQ-0001"])["task"]["status"], "todo");
 }

@@ -1,6 +1,6 @@
 //! The queue files on disk: locks, reloads, and two writers at once.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,12 +11,13 @@ use ralph_queue::journal::{Direction, UndoError, Which};
 use ralph_queue::mend::{Mended, Parted};
 use ralph_queue::validate::Rules;
 use ralph_queue::{
-    Edit, EditError, Finish, IdRules, LegacyLock, LoadError, ParseError, Place, Position,
+    Edit, EditError, Finish, IdRules, LegacyLock, LoadError, ParseError, Place, Position, Queue,
     QueueFiles, Status, Task, Terms, UpdateError,
 };
-use ralph_state::file::{FileLock, Holder, LockError, Saved};
+use ralph_state::file::{self, FileLock, Holder, LockError, Saved};
+use ralph_state::{Clock, Timestamp};
 
-use super::{ids, now, text};
+use super::{clock, ids, now, text};
 
 fn holder(command: &str) -> Holder {
     Holder {
@@ -36,13 +37,13 @@ fn a_queue_is_made_edited_and_read() {
     let root = tempfile::tempdir().unwrap();
     let files = files(&root.path().join("new").join(".ralph"));
     assert!(matches!(files.load(), Err(LoadError::Missing { .. })));
-    let edited = files.edit(now(), |edit| edit.start("RQ-0001", Restart::Keep));
+    let edited = files.edit(&clock(), |edit| edit.start("RQ-0001", Restart::Keep));
     assert!(matches!(edited, Err(UpdateError::Load(LoadError::Missing { .. }))));
     assert!(matches!(files.init().unwrap(), Saved::Durable));
     assert!(matches!(files.init().unwrap(), Saved::Unchanged));
 
     let id = files
-        .edit(now(), |edit| {
+        .edit(&clock(), |edit| {
             let id = edit.next_id(&IdRules::default())?;
             edit.add(Task::new(id.clone(), "first"), &Position::Front)?;
             Ok::<_, EditError>(id)
@@ -50,8 +51,9 @@ fn a_queue_is_made_edited_and_read() {
         .unwrap();
     assert!(matches!((id.queue, id.done), (Saved::Durable, Saved::Unchanged)));
     assert!(!files.done.exists());
-    let done =
-        files.edit(now(), |edit| edit.finish("RQ-0001", End::Done, Finish::Archive, None)).unwrap();
+    let done = files
+        .edit(&clock(), |edit| edit.finish("RQ-0001", End::Done, Finish::Archive, None))
+        .unwrap();
     assert!(matches!(
         (done.value, done.queue, done.done),
         (Changed::Yes, Saved::Durable, Saved::Durable)
@@ -61,7 +63,7 @@ fn a_queue_is_made_edited_and_read() {
         (ids(queue.tasks()).as_str(), ids(queue.done_tasks()).as_str()),
         ("", "RQ-0001:done")
     );
-    let nothing = files.edit(now(), |_| Ok::<_, EditError>(())).unwrap();
+    let nothing = files.edit(&clock(), |_| Ok::<_, EditError>(())).unwrap();
     assert!(matches!((nothing.queue, nothing.done), (Saved::Unchanged, Saved::Unchanged)));
 }
 
@@ -71,12 +73,12 @@ fn a_crash_between_the_two_saves_is_mended() {
     let files = files(root.path());
     fs::write(&files.queue, text(&["", ""])).unwrap();
     let before = fs::read(&files.queue).unwrap();
-    files.edit(now(), |edit| edit.finish("RQ-0001", End::Done, Finish::Archive, None)).unwrap();
+    files.edit(&clock(), |edit| edit.finish("RQ-0001", End::Done, Finish::Archive, None)).unwrap();
     // As if the queue file had not been written.
     fs::write(&files.queue, before).unwrap();
     let queue = files.load().unwrap();
     assert_eq!((ids(queue.tasks()).as_str(), queue.leftovers().count()), ("RQ-0002:todo", 1));
-    files.edit(now(), |edit| edit.start("RQ-0002", Restart::Keep)).unwrap();
+    files.edit(&clock(), |edit| edit.start("RQ-0002", Restart::Keep)).unwrap();
     let queue = files.load().unwrap();
     assert_eq!((queue.document().tasks().len(), queue.done_tasks().len()), (1, 1));
 }
@@ -90,7 +92,7 @@ fn what_a_killed_writer_left_is_gone_after_any_edit() {
     for left in &left {
         fs::write(left, "half a f").unwrap();
     }
-    files.edit(now(), |edit| edit.start("RQ-0001", Restart::Keep)).unwrap();
+    files.edit(&clock(), |edit| edit.start("RQ-0001", Restart::Keep)).unwrap();
     assert_eq!(left.map(|left| left.exists()), [false, false]);
 }
 
@@ -102,7 +104,7 @@ fn a_file_that_nobody_may_write_to_stays_as_it_is() {
     let root = tempfile::tempdir().unwrap();
     let files = files(root.path());
     let finish =
-        || files.edit(now(), |edit| edit.finish("RQ-0001", End::Done, Finish::Archive, None));
+        || files.edit(&clock(), |edit| edit.finish("RQ-0001", End::Done, Finish::Archive, None));
     for read_only in [&files.queue, &files.done] {
         fs::write(&files.queue, text(&["", ""])).unwrap();
         fs::write(&files.done, text(&[])).unwrap();
@@ -122,13 +124,13 @@ fn a_reader_meets_a_task_that_moves_in_one_file_or_the_other() {
     let mut files = files(root.path());
     files.journal = Some(root.path().join("cache/journal.jsonl"));
     fs::write(&files.queue, text(&[""])).unwrap();
-    files.edit(now(), |edit| edit.finish("RQ-0001", End::Done, Finish::Archive, None)).unwrap();
+    files.edit(&clock(), |edit| edit.finish("RQ-0001", End::Done, Finish::Archive, None)).unwrap();
     std::thread::scope(|scope| {
         let writer = scope.spawn(|| {
             for direction in [Direction::Undo, Direction::Redo].repeat(20) {
                 let which = Which { direction, id: None, force: false };
                 let moved =
-                    files.undo(now(), which, &Terms::default(), |_, _| Ok::<_, UndoError>(()));
+                    files.undo(&clock(), which, &Terms::default(), |_, _| Ok::<_, UndoError>(()));
                 moved.unwrap();
             }
         });
@@ -144,7 +146,7 @@ fn the_highest_number_has_none_after_it() {
     let files = files(root.path());
     let highest = format!("RQ-{}", u64::MAX);
     fs::write(&files.queue, text(&[""]).replace("RQ-0001", &highest)).unwrap();
-    let refused = files.edit(now(), |edit| edit.next_id(&IdRules::default()).map(drop));
+    let refused = files.edit(&clock(), |edit| edit.next_id(&IdRules::default()).map(drop));
     assert!(matches!(refused, Err(UpdateError::Refused(EditError::NoIdLeft))));
 }
 
@@ -166,7 +168,7 @@ fn bad_files_are_refused_and_left_alone() {
             panic!("refused")
         };
         assert_eq!(source.to_string(), wanted);
-        let edited = files.edit(now(), |edit| edit.start("RQ-0001", Restart::Keep));
+        let edited = files.edit(&clock(), |edit| edit.start("RQ-0001", Restart::Keep));
         assert!(matches!(edited, Err(UpdateError::Load(_))));
         assert_eq!(fs::read(&files.queue).unwrap(), bytes);
     }
@@ -185,18 +187,18 @@ fn an_edit_may_not_add_an_error_but_may_leave_one() {
     let files = files(root.path());
     fs::write(&files.queue, text(&[r#""depends_on": ["RQ-0077"]"#, ""])).unwrap();
     // Those of tasks that are not changed count, too.
-    let nothing = files.edit(now(), |_| Ok::<_, EditError>(())).unwrap();
-    let edited = files.edit(now(), |edit| edit.start("RQ-0002", Restart::Keep)).unwrap();
+    let nothing = files.edit(&clock(), |_| Ok::<_, EditError>(())).unwrap();
+    let edited = files.edit(&clock(), |edit| edit.start("RQ-0002", Restart::Keep)).unwrap();
     assert_eq!((nothing.errors, edited.errors), (0, 1));
     let untimed = text(&["", ""]).replacen("\"created_at\": \"2026-01-01T00:00:00Z\", ", "", 1);
     fs::write(&files.queue, untimed).unwrap();
-    let edited = files.edit(now(), |edit| edit.start("RQ-0002", Restart::Keep)).unwrap();
+    let edited = files.edit(&clock(), |edit| edit.start("RQ-0002", Restart::Keep)).unwrap();
     assert_eq!(edited.errors, 1);
 
     fs::write(&files.queue, text(&[r#""depends_on": ["RQ-0077"]"#, ""])).unwrap();
-    files.edit(now(), |edit| edit.start("RQ-0001", Restart::Keep)).unwrap();
+    files.edit(&clock(), |edit| edit.start("RQ-0001", Restart::Keep)).unwrap();
     let before = fs::read(&files.queue).unwrap();
-    let refused = files.edit(now(), |edit| {
+    let refused = files.edit(&clock(), |edit| {
         edit.modify("RQ-0002", |task| task.depends_on.push("RQ-0002".to_owned()))
     });
     let Err(UpdateError::Invalid { problems }) = refused else { panic!("refused") };
@@ -210,13 +212,56 @@ fn the_lock_is_waited_for_and_its_holder_named() {
     let files = QueueFiles { lock_wait: Duration::from_millis(20), ..files(root.path()) };
     fs::write(&files.queue, text(&[""])).unwrap();
     let lock = FileLock::try_acquire(&files.lock_path(), &holder("ralph import")).unwrap().unwrap();
-    let refused = files.edit(now(), |edit| edit.start("RQ-0001", Restart::Keep));
+    let refused = files.edit(&clock(), |edit| edit.start("RQ-0001", Restart::Keep));
     let Err(UpdateError::Lock(LockError::Held { holder: Some(holder), .. })) = refused else {
         panic!("held")
     };
     assert_eq!(holder.command, "ralph import");
     drop(lock);
-    files.edit(now(), |edit| edit.start("RQ-0001", Restart::Keep)).unwrap();
+    files.edit(&clock(), |edit| edit.start("RQ-0001", Restart::Keep)).unwrap();
+}
+
+/// It may only be looked at under this lock.
+struct Under(PathBuf);
+
+impl Clock for Under {
+    fn now(&self) -> Timestamp {
+        assert!(file::is_locked(&self.0).unwrap());
+        now()
+    }
+}
+
+#[test]
+fn the_time_of_a_change_is_that_under_the_lock() {
+    let root = tempfile::tempdir().unwrap();
+    let files =
+        QueueFiles { journal: Some(root.path().join("journal.jsonl")), ..files(root.path()) };
+    fs::write(&files.queue, text(&[""])).unwrap();
+    let clock = Under(files.lock_path());
+    let terms = Terms::default();
+    files.edit(&clock, |edit| edit.start("RQ-0001", Restart::Keep)).unwrap();
+    files.edit_on(&clock, &terms, |edit| edit.start("RQ-0001", Restart::Reset)).unwrap();
+    let which = Which { direction: Direction::Undo, id: None, force: false };
+    files.undo(&clock, which, &terms, |_, _| Ok::<_, UndoError>(())).unwrap();
+}
+
+#[test]
+fn an_edit_tells_of_what_it_wrote_whoever_came_after_it() {
+    let root = tempfile::tempdir().unwrap();
+    let files = files(root.path());
+    fs::write(&files.queue, text(&["", ""])).unwrap();
+    let read = files.load().unwrap().revision();
+    let started = files.edit(&clock(), |edit| edit.start("RQ-0001", Restart::Keep)).unwrap();
+    let ended = files
+        .edit(&clock(), |edit| edit.finish("RQ-0001", End::Done, Finish::Archive, None))
+        .unwrap();
+    let idle = files.edit(&clock(), |_| Ok::<_, EditError>(())).unwrap();
+    assert_eq!([&started.before, &ended.before].map(Queue::revision), [read, started.rev.clone()]);
+    let after = [started.after(), ended.after(), idle.after()];
+    let open = after.each_ref().map(|queue| ids(queue.tasks()));
+    assert_eq!(open, ["RQ-0001:doing RQ-0002:todo", "RQ-0002:todo", "RQ-0002:todo"]);
+    let revs = after.map(|queue| queue.revision());
+    assert_eq!(revs, [started.rev, ended.rev.clone(), ended.rev]);
 }
 
 #[test]
@@ -229,8 +274,9 @@ fn a_living_0_4_0_is_respected_and_a_dead_one_not() {
     };
     let files = |alive| QueueFiles { legacy_lock: Some(legacy(alive)), ..files(root.path()) };
     fs::write(root.path().join("queue.jsonc"), text(&[""])).unwrap();
-    let start =
-        |alive| files(alive).edit(now(), |edit| edit.start("RQ-0001", Restart::Reset)).map(|_| ());
+    let start = |alive| {
+        files(alive).edit(&clock(), |edit| edit.start("RQ-0001", Restart::Reset)).map(|_| ())
+    };
     start(1).unwrap();
     fs::create_dir(&directory).unwrap();
     start(1).unwrap();
@@ -259,7 +305,7 @@ fn adders_at_once_lose_nothing_and_share_no_id() {
             scope.spawn(move || {
                 for _ in 0..10 {
                     files
-                        .edit(now(), |edit| {
+                        .edit(&clock(), |edit| {
                             let id = edit.next_id(&IdRules::default())?;
                             edit.add(Task::new(id, "one of many"), &Position::Front)
                         })
@@ -285,7 +331,7 @@ fn mode_and_symbolic_link_stay() {
     fs::set_permissions(&real, std::fs::Permissions::from_mode(0o640)).unwrap();
     let files = files(root.path());
     fs::os::unix::fs::symlink(&real, &files.queue).unwrap();
-    files.edit(now(), |edit| edit.start("RQ-0001", Restart::Keep)).unwrap();
+    files.edit(&clock(), |edit| edit.start("RQ-0001", Restart::Keep)).unwrap();
     assert!(fs::symlink_metadata(&files.queue).unwrap().is_symlink());
     assert_eq!(fs::metadata(&real).unwrap().permissions().mode() & 0o777, 0o640);
     assert!(fs::read_to_string(&real).unwrap().contains("doing"));
@@ -303,13 +349,13 @@ fn two_tasks_with_one_id_in_both_files_are_parted_by_the_next_edit_that_is_made(
     assert_eq!(files.load().unwrap().namesakes().count(), 1);
     // That may be the finished one as well: nothing is changed, and nothing is told of it.
     let before = [&files.queue, &files.done].map(|file| fs::read(file).unwrap());
-    let start = |id: &str| files.edit(now(), |edit| edit.start(id, Restart::Keep));
+    let start = |id: &str| files.edit(&clock(), |edit| edit.start(id, Restart::Keep));
     let Err(UpdateError::Refused(EditError::AmbiguousId { id, lines })) = start("RQ-0001") else {
         panic!("both are meant");
     };
     assert_eq!((id.as_str(), lines), ("RQ-0001", vec![(Place::Queue, 4), (Place::Done, 4)]));
     let terms = Terms { if_rev: Some("another".to_owned()), ..Terms::default() };
-    let stale = files.edit_on(now(), &terms, |edit| edit.start("RQ-0002", Restart::Keep));
+    let stale = files.edit_on(&clock(), &terms, |edit| edit.start("RQ-0002", Restart::Keep));
     assert!(matches!(stale, Err(UpdateError::Stale { .. })));
     assert_eq!([&files.queue, &files.done].map(|file| fs::read(file).unwrap()), before);
     assert!(files.operations().unwrap().is_empty());
@@ -338,12 +384,12 @@ fn an_edit_that_changes_nothing_puts_nothing_in_order() {
     fs::write(&files.done, text(&[finished])).unwrap();
     let both = || [&files.queue, &files.done].map(|file| fs::read(file).unwrap());
     let before = both();
-    let start = |id: &str| files.edit(now(), |edit| edit.start(id, Restart::Keep)).unwrap();
+    let start = |id: &str| files.edit(&clock(), |edit| edit.start(id, Restart::Keep)).unwrap();
     let idle = start("RQ-0002");
     assert_eq!((idle.value, idle.mended), (Changed::No, Mended::default()));
     assert_eq!(both(), before);
     let add = |edit: &mut Edit<'_>| edit.annotate("RQ-0002", "seen");
-    let edited = files.edit(now(), add).unwrap();
+    let edited = files.edit(&clock(), add).unwrap();
     assert_eq!((edited.value, edited.mended.healed.len()), (Changed::Yes, 1));
     assert_eq!(ids(files.load().unwrap().tasks()), "RQ-0002:doing");
 }

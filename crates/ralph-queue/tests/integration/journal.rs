@@ -14,8 +14,8 @@ use ralph_queue::{
 
 use ralph_state::file::FileLock;
 
+use super::clock;
 use super::files::files;
-use super::now;
 
 /// Comments everywhere, two tasks, one of them on a line.
 const QUEUE: &str = "// ours\n{\n  \"version\": 1,\n  \"tasks\": [\n    // first\n    { \"id\": \"RQ-0001\", \"title\": \"één\", /* in it */ \"created_at\": \"2026-01-01T00:00:00Z\", \"updated_at\": \"2026-01-01T00:00:00Z\" }, // behind\n\n    // A section.\n\n    {\n      \"id\": \"RQ-0002\",\n      \"title\": \"two\", // why\n      \"notes\": [\"a\" /* b */],\n      \"created_at\": \"2026-01-01T00:00:00Z\",\n      \"updated_at\": \"2026-01-01T00:00:00Z\",\n    },\n  ],\n}\n// end\n";
@@ -39,7 +39,7 @@ fn undo_one(files: &QueueFiles, id: u64) -> Result<u64, UpdateError<UndoError>> 
 }
 
 fn take_back(files: &QueueFiles, which: Which) -> Result<u64, UpdateError<UndoError>> {
-    files.undo(now(), which, &Terms::default(), |_, _| Ok(())).map(|edited| edited.value)
+    files.undo(&clock(), which, &Terms::default(), |_, _| Ok(())).map(|edited| edited.value)
 }
 
 /// Does the `kind`th thing to the task that `which` falls on, if that is possible.
@@ -85,7 +85,7 @@ proptest! {
         fs::write(&files.done, "{\"version\":1,\"tasks\":[]} // done\n").unwrap();
         let mut states = vec![texts(&files)];
         for (kind, which) in steps {
-            files.edit(now(), |edit| change(edit, kind, which)).unwrap();
+            files.edit(&clock(), |edit| change(edit, kind, which)).unwrap();
             if *states.last().unwrap() != texts(&files) {
                 states.push(texts(&files));
             }
@@ -112,8 +112,8 @@ fn what_changed_elsewhere_since_stays() {
     let root = tempfile::tempdir().unwrap();
     let files = journaled(root.path());
     fs::write(&files.queue, QUEUE).unwrap();
-    files.edit(now(), |edit| edit.set_status("RQ-0002", Status::Doing, None)).unwrap();
-    files.edit(now(), |edit| edit.set_status("RQ-0001", Status::Draft, None)).unwrap();
+    files.edit(&clock(), |edit| edit.set_status("RQ-0002", Status::Doing, None)).unwrap();
+    files.edit(&clock(), |edit| edit.set_status("RQ-0001", Status::Draft, None)).unwrap();
     let by_hand = texts(&files).0.replace("// ours", "// ours, and a longer comment");
     fs::write(&files.queue, by_hand).unwrap();
 
@@ -135,7 +135,7 @@ fn a_crash_in_the_middle_of_an_undo_is_mended() {
     let files = journaled(root.path());
     fs::write(&files.queue, QUEUE).unwrap();
     let finish = |edit: &mut Edit<'_>| edit.finish("RQ-0001", End::Done, Finish::Archive, None);
-    files.edit(now(), finish).unwrap();
+    files.edit(&clock(), finish).unwrap();
     let (_, done) = texts(&files);
     undo(&files, Direction::Undo).unwrap();
     // As if the file that is written last, the one that loses the task, had not been written.
@@ -148,7 +148,7 @@ fn a_crash_in_the_middle_of_an_undo_is_mended() {
     undo(&files, Direction::Undo).unwrap();
     assert_eq!(texts(&files).0, QUEUE);
     fs::write(&files.done, &done).unwrap();
-    files.edit(now(), |edit| edit.start("RQ-0002", Restart::Keep)).unwrap();
+    files.edit(&clock(), |edit| edit.start("RQ-0002", Restart::Keep)).unwrap();
     let queue = files.load().unwrap();
     assert_eq!((queue.tasks().count(), queue.leftovers().count()), (1, 0));
     assert_eq!(texts(&files).1, done);
@@ -159,9 +159,9 @@ fn what_git_took_back_stays_the_newest() {
     let root = tempfile::tempdir().unwrap();
     let files = journaled(root.path());
     fs::write(&files.queue, QUEUE).unwrap();
-    files.edit(now(), |edit| edit.set_status("RQ-0002", Status::Draft, None)).unwrap();
+    files.edit(&clock(), |edit| edit.set_status("RQ-0002", Status::Draft, None)).unwrap();
     let committed = texts(&files).0;
-    files.edit(now(), |edit| edit.modify("RQ-0001", |task| task.title = "1".into())).unwrap();
+    files.edit(&clock(), |edit| edit.modify("RQ-0001", |task| task.title = "1".into())).unwrap();
     let stashed = texts(&files).0;
     fs::write(&files.queue, &committed).unwrap();
 
@@ -194,7 +194,7 @@ fn add(files: &QueueFiles) {
         let id = edit.next_id(&IdRules::default())?;
         edit.add(Task::new(id, "new"), &Position::Back)
     };
-    files.edit(now(), add).unwrap();
+    files.edit(&clock(), add).unwrap();
 }
 
 #[test]
@@ -204,7 +204,7 @@ fn all_that_git_took_back_is_missing_until_it_is_there_again() {
     fs::write(&files.queue, QUEUE).unwrap();
     let note = |files: &QueueFiles| {
         let change = |edit: &mut Edit<'_>| edit.modify("RQ-0002", |it| it.notes.push("n".into()));
-        files.edit(now(), change).unwrap();
+        files.edit(&clock(), change).unwrap();
     };
     let (made, missing) = (EditState::Made, EditState::Missing);
     note(&files);
@@ -243,7 +243,7 @@ fn what_a_merge_brings_back_is_no_longer_missing() {
     fs::write(&files.queue, QUEUE).unwrap();
     let rev = files.load().unwrap().revision();
     let title = |id: &str, title: &str| {
-        files.edit(now(), |edit| edit.modify(id, |task| task.title = title.into())).unwrap();
+        files.edit(&clock(), |edit| edit.modify(id, |task| task.title = title.into())).unwrap();
     };
     add(&files);
     title("RQ-0002", "zwei");
@@ -279,7 +279,7 @@ fn what_one_file_has_lost_is_brought_back_from_the_other() {
     let root = tempfile::tempdir().unwrap();
     let files = journaled(root.path());
     fs::write(&files.queue, QUEUE).unwrap();
-    files.edit(now(), |edit| edit.finish("RQ-0001", End::Done, Finish::Archive, None)).unwrap();
+    files.edit(&clock(), |edit| edit.finish("RQ-0001", End::Done, Finish::Archive, None)).unwrap();
     fs::remove_file(&files.done).unwrap();
     assert_eq!(files.operations().unwrap()[0].1, EditState::Missing);
     undo(&files, Direction::Undo).unwrap();
@@ -291,7 +291,7 @@ fn a_line_that_is_cut_off_is_told_unless_somebody_writes_it() {
     let root = tempfile::tempdir().unwrap();
     let files = journaled(root.path());
     fs::write(&files.queue, QUEUE).unwrap();
-    files.edit(now(), |edit| edit.start("RQ-0002", Restart::Keep)).unwrap();
+    files.edit(&clock(), |edit| edit.start("RQ-0002", Restart::Keep)).unwrap();
     let journal = files.journal.clone().unwrap();
     let whole = fs::read(&journal).unwrap();
     fs::write(&journal, &whole[..whole.len() - 30]).unwrap();
@@ -311,7 +311,7 @@ fn what_is_no_journal_is_moved_out_of_the_way() {
     fs::create_dir_all(journal.parent().unwrap()).unwrap();
     for garbage in [&b"\xff garbage\n{\n"[..], b"other garbage"] {
         fs::write(&journal, garbage).unwrap();
-        let edited = files.edit(now(), |edit| edit.start("RQ-0002", Restart::Reset)).unwrap();
+        let edited = files.edit(&clock(), |edit| edit.start("RQ-0002", Restart::Reset)).unwrap();
         assert_eq!(fs::read(edited.set_aside.unwrap()).unwrap(), garbage);
         undo(&files, Direction::Undo).unwrap();
         assert_eq!(texts(&files).0, QUEUE);
@@ -321,7 +321,7 @@ fn what_is_no_journal_is_moved_out_of_the_way() {
 
     // One of a later version is not ours to move.
     fs::write(&journal, "{\"journal_version\": 9}\n").unwrap();
-    let refused = files.edit(now(), |edit| edit.start("RQ-0002", Restart::Reset));
+    let refused = files.edit(&clock(), |edit| edit.start("RQ-0002", Restart::Reset));
     assert!(matches!(refused, Err(UpdateError::Journal(_))));
     assert_eq!(texts(&files).0, QUEUE);
 }
@@ -333,7 +333,7 @@ fn a_request_is_carried_out_once() {
     fs::write(&files.queue, QUEUE).unwrap();
     let ask = |files: &QueueFiles, request: &str, asked: &str, if_rev: Option<String>| {
         let terms = Terms { if_rev, request: Some(RequestName::new(request, asked)) };
-        files.edit_on(now(), &terms, |edit| {
+        files.edit_on(&clock(), &terms, |edit| {
             let id = edit.next_id(&IdRules::default())?;
             edit.add(Task::new(id.clone(), "new"), &Position::Back)?;
             Ok::<_, EditError>(id)
@@ -390,8 +390,8 @@ fn changes_are_told_from_a_revision_on() {
     fs::write(&files.queue, QUEUE).unwrap();
     let rev = files.load().unwrap().revision();
     assert!(files.changes_since(&rev).unwrap().operations.is_empty());
-    files.edit(now(), |edit| edit.finish("RQ-0001", End::Done, Finish::Archive, None)).unwrap();
-    files.edit(now(), |edit| edit.modify("RQ-0002", |task| task.title = "2".into())).unwrap();
+    files.edit(&clock(), |edit| edit.finish("RQ-0001", End::Done, Finish::Archive, None)).unwrap();
+    files.edit(&clock(), |edit| edit.modify("RQ-0002", |task| task.title = "2".into())).unwrap();
     let changes = files.changes_since(&rev).unwrap();
     let tasks = changes.operations.iter().flat_map(|operation| &operation.tasks);
     let tasks: Vec<_> = tasks.map(|task| (task.id.as_str(), task.fate, task.status)).collect();
@@ -409,7 +409,7 @@ fn the_journal_is_no_longer_than_what_it_undoes_and_is_cut() {
     let files = journaled(root.path());
     let journal = files.journal.clone().unwrap();
     fs::write(&files.queue, super::text(&[""; 200])).unwrap();
-    files.edit(now(), |edit| edit.start("RQ-0100", Restart::Keep)).unwrap();
+    files.edit(&clock(), |edit| edit.start("RQ-0100", Restart::Keep)).unwrap();
     assert!(fs::metadata(&journal).unwrap().len() < 1500);
     // Of many, too.
     let before = fs::metadata(&journal).unwrap().len();
@@ -422,9 +422,9 @@ fn the_journal_is_no_longer_than_what_it_undoes_and_is_cut() {
         }
         Ok::<_, EditError>(())
     };
-    files.edit(now(), |edit| spread(edit, "one")).unwrap();
+    files.edit(&clock(), |edit| spread(edit, "one")).unwrap();
     let between = fs::metadata(&journal).unwrap().len();
-    files.edit(now(), |edit| spread(edit, "two")).unwrap();
+    files.edit(&clock(), |edit| spread(edit, "two")).unwrap();
     let after = fs::metadata(&journal).unwrap().len();
     let length = fs::metadata(&files.queue).unwrap().len();
     assert!(
@@ -436,7 +436,7 @@ fn the_journal_is_no_longer_than_what_it_undoes_and_is_cut() {
     let long = "x".repeat(300_000);
     for number in 0..9 {
         files
-            .edit(now(), |edit| {
+            .edit(&clock(), |edit| {
                 edit.modify("RQ-0100", |task| task.description = Some(format!("{number}{long}")))
             })
             .unwrap();
@@ -456,7 +456,7 @@ fn a_redo_stays_one_when_what_it_takes_back_is_cut() {
     fs::write(&files.queue, QUEUE).unwrap();
     let before = texts(&files).0;
     let long = Some("x".repeat(3_000_000));
-    files.edit(now(), |edit| edit.modify("RQ-0001", |task| task.description = long)).unwrap();
+    files.edit(&clock(), |edit| edit.modify("RQ-0001", |task| task.description = long)).unwrap();
     let edited = texts(&files).0;
     undo(&files, Direction::Undo).unwrap();
     undo(&files, Direction::Redo).unwrap();
@@ -485,7 +485,7 @@ fn give_out_ids(each: usize) {
         files
     });
     let add = |files: &QueueFiles| {
-        let added = files.edit(now(), |edit| {
+        let added = files.edit(&clock(), |edit| {
             let id = edit.next_id(&IdRules::default())?;
             edit.add(Task::new(id.clone(), "new"), &Position::Back)?;
             Ok::<_, EditError>(id)
@@ -522,7 +522,7 @@ fn what_nobody_asked_for_is_passed_over() {
     fs::write(&files.queue, QUEUE).unwrap();
     let note = |files: &QueueFiles, id: &str, note: &str| {
         let change = |edit: &mut Edit<'_>| edit.modify(id, |task| task.notes.push(note.to_owned()));
-        files.edit(now(), change).unwrap();
+        files.edit(&clock(), change).unwrap();
     };
     note(&files, "RQ-0001", "asked for");
     let before = texts(&files).0;
@@ -549,7 +549,7 @@ fn an_undo_of_a_repair_brings_its_errors_back() {
     assert_ne!(broken, QUEUE);
     fs::write(&files.queue, &broken).unwrap();
     let rules = files.rules.clone();
-    files.edit(now(), |edit| edit.repair(&rules)).unwrap();
+    files.edit(&clock(), |edit| edit.repair(&rules)).unwrap();
     let mended = texts(&files).0;
     assert_ne!(mended, broken);
     undo(&files, Direction::Undo).unwrap();
@@ -562,9 +562,42 @@ fn an_undo_of_a_repair_brings_its_errors_back() {
         let id = edit.next_id(&IdRules::default())?;
         edit.add(Task::new(id, "new"), &Position::Back)
     };
-    files.edit(now(), add).unwrap();
+    files.edit(&clock(), add).unwrap();
     assert!(matches!(undo_one(&files, 1), Err(UpdateError::Invalid { .. })));
     let force = Which { direction: Direction::Undo, id: Some(1), force: true };
     take_back(&files, force).unwrap();
     assert!(texts(&files).0.contains("\"new\""));
+}
+
+/// Files of which the queue file has so long a name that nothing can be written beside it.
+fn unwritable(root: &Path) -> QueueFiles {
+    let files = QueueFiles { queue: root.join("q".repeat(248)), ..journaled(root) };
+    fs::write(&files.queue, QUEUE).unwrap();
+    files
+}
+
+#[test]
+fn a_change_that_no_file_got_is_nothing_to_undo() {
+    let root = tempfile::tempdir().unwrap();
+    let writable = QueueFiles { queue: root.path().join("q"), ..journaled(root.path()) };
+    fs::write(&writable.queue, QUEUE).unwrap();
+    writable.edit(&clock(), |edit| edit.start("RQ-0001", Restart::Keep)).unwrap();
+    let journal = fs::read(writable.journal.as_ref().unwrap()).unwrap();
+    let files = unwritable(root.path());
+    fs::copy(&writable.queue, &files.queue).unwrap();
+    let failed = files.edit(&clock(), |edit| edit.start("RQ-0002", Restart::Keep));
+    assert!(matches!(failed, Err(UpdateError::Save { .. })), "{failed:?}");
+    assert_eq!(fs::read(files.journal.as_ref().unwrap()).unwrap(), journal);
+    assert_eq!(undo(&writable, Direction::Undo).unwrap(), 1);
+}
+
+#[test]
+fn a_change_that_one_file_got_is_remembered() {
+    let root = tempfile::tempdir().unwrap();
+    let files = unwritable(root.path());
+    let failed =
+        files.edit(&clock(), |edit| edit.finish("RQ-0001", End::Done, Finish::Archive, None));
+    assert!(matches!(failed, Err(UpdateError::Save { .. })), "{failed:?}");
+    assert!(files.done.exists());
+    assert_eq!(files.operations().unwrap().len(), 1);
 }

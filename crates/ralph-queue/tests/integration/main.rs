@@ -17,11 +17,16 @@ mod runnability;
 mod validate;
 
 use ralph_queue::{Document, Queue, Task};
-use ralph_state::Timestamp;
+use ralph_state::{FixedClock, Timestamp};
 
 /// The time of every test.
 fn now() -> Timestamp {
     "2026-04-22T12:00:00Z".parse().unwrap()
+}
+
+/// It stands still there.
+fn clock() -> FixedClock {
+    FixedClock(now())
 }
 
 /// A file with these tasks, given as the insides of their objects without `id`, `title` and times.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use ralph_queue::edit::Restart;
 use ralph_queue::lease::{Lease, LeaseError, Request};
 use ralph_queue::runnability::Drafts;
-use ralph_queue::{Status, Task};
+use ralph_queue::{Edit, EditError, Queue, Status, Task, UpdateError};
 use ralph_state::{Clock as _, TaskId, Timestamp};
 use serde::Serialize;
 use serde_json::json;
@@ -15,7 +15,7 @@ use crate::args::{ClaimArgs, ReleaseArgs};
 use crate::commands::input::Texts;
 use crate::context::Context;
 use crate::error::{CliError, ErrorKind, Exit};
-use crate::project::{self, CLAIM, Project, RELEASE};
+use crate::project::{self, CLAIM, Project, RELEASE, Refusal};
 use crate::render::envelope::Schema;
 use crate::standing;
 use crate::ui::{BOLD, Text};
@@ -31,33 +31,84 @@ pub(crate) fn claim(context: &Context, args: &ClaimArgs) -> Result<Exit, CliErro
     if let Some(lease) = project.answer::<Lease>(context)? {
         let leases = project.read_leases()?;
         leases.permit(&[], slice::from_ref(&lease.token), context.clock.now()).map_err(ended)?;
-        return report(context, &project, Some(&lease));
+        return report(context, &project.queue()?, Some(&lease));
     }
     if let Some(lease) = renewed(context, &project, args)? {
-        return report(context, &project, Some(&lease));
+        return report(context, &project.queue()?, Some(&lease));
     }
     for _ in 0..TRIES {
-        let Some(lease) = take(context, &project, args)? else {
-            return report(context, &project, None);
-        };
+        let (lease, seen) = take(context, &project, args)?;
+        let Some(lease) = lease else { return report(context, &seen, None) };
         project.claims.push(lease.token.clone());
-        let started = project.edit(context, |edit| {
+        let started = project.change(context, |edit| {
+            // Nothing else is looked at twice: it takes as long as the choice did.
+            if edit.read().revision() != seen.revision() {
+                startable(context, &project, edit, (&lease, args))?;
+            }
             edit.start(lease.task.as_str(), Restart::Keep)?;
             Ok(lease.clone())
         });
-        match started {
-            Ok(lease) => return report(context, &project, Some(&lease)),
-            Err(error) => {
-                // Finished or gone since it was looked at, or the queue cannot be written.
-                give_back(context, &project, &lease.task)?;
-                project.claims.pop();
-                if args.id.is_some() || error.kind != ErrorKind::Refused {
-                    return Err(error);
-                }
-            }
+        let error = match started {
+            Ok(started) => return report(context, &started.after(), Some(&started.value)),
+            Err(error) => error,
+        };
+        // If nobody can give it back, it lapses.
+        if let Err(kept) = give_back(context, &project, &lease.task) {
+            context.ui.warn(format_args!(
+                "{} stays claimed: {}",
+                lease.task,
+                kept.chain().join(": ")
+            ));
+        }
+        project.claims.pop();
+        if args.id.is_some() || !has_changed_meanwhile(&error) {
+            return Err(project.refused(error));
         }
     }
     Err(CliError::new(ErrorKind::Busy, "the queue changes faster than a task can be taken"))
+}
+
+/// Whether it is no more the task that was chosen, so that another can be: nothing else goes away
+/// by asking again.
+fn has_changed_meanwhile(error: &UpdateError<Refusal>) -> bool {
+    matches!(
+        error,
+        UpdateError::Refused(
+            Refusal::Lease(LeaseError::NotReady { .. } | LeaseError::NotFound { .. })
+                | Refusal::Edit(
+                    EditError::NotFound { .. }
+                        | EditError::Archived { .. }
+                        | EditError::WrongStatus { .. }
+                )
+        )
+    )
+}
+
+/// That the task which was chosen can start in the queue that is changed, as it could in the one
+/// that it was chosen from.
+fn startable(
+    context: &Context,
+    project: &Project,
+    edit: &Edit<'_>,
+    (lease, args): (&Lease, &ClaimArgs),
+) -> Result<(), Refusal> {
+    let queue = edit.read();
+    let exclude = standing::of_parallel_run(context, project, queue)?.exclude;
+    let request = Request {
+        task: args.id.as_deref(),
+        owner: &lease.owner,
+        ttl: Duration::from_secs(lease.ttl_seconds),
+        drafts: drafts(args),
+        exclude: &exclude,
+        name: None,
+        holder: &project.files.holder,
+        now: edit.now(),
+    };
+    Ok(project.leases_for(queue)?.still_startable(queue, lease, &request)?)
+}
+
+fn drafts(args: &ClaimArgs) -> Drafts {
+    if args.include_draft { Drafts::Include } else { Drafts::Exclude }
 }
 
 /// That the claim which was the answer is none any more. Another would be one that nobody works
@@ -69,8 +120,12 @@ fn ended(error: LeaseError) -> CliError {
 }
 
 /// Under the lock of the lease file, which all work trees share. It is written before
-/// the queue: what a crash leaves lapses.
-fn take(context: &Context, project: &Project, args: &ClaimArgs) -> Result<Option<Lease>, CliError> {
+/// the queue: what a crash leaves lapses. With the queue that it was looked for in.
+fn take(
+    context: &Context,
+    project: &Project,
+    args: &ClaimArgs,
+) -> Result<(Option<Lease>, Queue), CliError> {
     let owner = args.owner.clone().unwrap_or_else(|| owner(context, project));
     // Names of requests are those of one work tree, as its journal has them. What else was asked
     // for under a name must not get its lease: the queue refuses it.
@@ -88,22 +143,25 @@ fn take(context: &Context, project: &Project, args: &ClaimArgs) -> Result<Option
             task: args.id.as_deref(),
             owner: &owner,
             ttl: args.ttl.unwrap_or(TTL),
-            drafts: if args.include_draft { Drafts::Include } else { Drafts::Exclude },
+            drafts: drafts(args),
             exclude: &standing::of_parallel_run(context, project, &queue)?.exclude,
             name: name.as_deref(),
             holder: &project.files.holder,
             now: context.clock.now(),
         };
-        match leases.claim(&queue, &request) {
+        let taken = match leases.claim(&queue, &request) {
             Err(LeaseError::NotFound { id }) => {
                 project.find(&queue, &id)?;
-                Ok(None)
+                None
             }
-            Err(error @ LeaseError::Held { .. }) => Err(CliError::from(error).instead(
-                "Take another: `ralph queue claim --next`. If the claim is yours, add `--claim TOKEN`.",
-            )),
-            taken => Ok::<_, CliError>(taken?),
-        }
+            Err(error @ LeaseError::Held { .. }) => {
+                return Err(CliError::from(error).instead(
+                    "Take another: `ralph queue claim --next`. If the claim is yours, add `--claim TOKEN`.",
+                ));
+            }
+            taken => taken?,
+        };
+        Ok::<_, CliError>((taken, queue))
     })?;
     context.ui.saved(taken.saved);
     Ok(taken.value)
@@ -189,14 +247,14 @@ impl<'a> Claim<'a> {
     }
 }
 
-fn report(context: &Context, project: &Project, lease: Option<&Lease>) -> Result<Exit, CliError> {
+/// `queue` is the one that it was taken in.
+fn report(context: &Context, queue: &Queue, lease: Option<&Lease>) -> Result<Exit, CliError> {
+    let rev = project::revision(queue);
     let Some(lease) = lease else {
         if context.ui.wants_json() {
-            let queue = project.queue()?;
             let schema = Schema::v1("queue-claim");
             context.ui.print_json(&json!({
-                "schema": schema, "rev": project::revision(&queue), "found": false,
-                "claim": null, "task": null,
+                "schema": schema, "rev": rev, "found": false, "claim": null, "task": null,
             }))?;
         } else {
             context.ui.say("No task can start now.");
@@ -205,10 +263,9 @@ fn report(context: &Context, project: &Project, lease: Option<&Lease>) -> Result
         return Ok(Exit::Done);
     };
     if context.ui.wants_json() {
-        let queue = project.queue()?;
         context.ui.print_json(&Claimed {
             schema: Schema::v1("queue-claim"),
-            rev: project::revision(&queue),
+            rev,
             found: true,
             claim: Claim::of(lease),
             task: queue.find(lease.task.as_str()).map(|(_, task)| task),
@@ -227,8 +284,8 @@ pub(crate) fn release(context: &Context, args: &ReleaseArgs) -> Result<Exit, Cli
     let project = Project::open(context, RELEASE)?;
     // A part of what is asked for, and so of whether it was asked for before.
     let note = Texts::of(context).note(&args.note)?;
-    let (id, status) = match project.answer(context)? {
-        Some(answered) => answered,
+    let ((id, status), queue) = match project.answer(context)? {
+        Some(answered) => (answered, project.queue()?),
         None => put_back(context, &project, args, note.as_deref())?,
     };
     let is_held = project.read_leases()?.held(id.as_str(), context.clock.now()).is_some();
@@ -252,7 +309,6 @@ pub(crate) fn release(context: &Context, args: &ReleaseArgs) -> Result<Exit, Cli
         return Err(CliError::new(ErrorKind::Refused, message).hint(hint));
     }
     if context.ui.wants_json() {
-        let queue = project.queue()?;
         context.ui.print_json(&json!({
             "schema": Schema::v1("queue-release"),
             "rev": project::revision(&queue),
@@ -264,13 +320,13 @@ pub(crate) fn release(context: &Context, args: &ReleaseArgs) -> Result<Exit, Cli
     Ok(Exit::Done)
 }
 
-/// The task that was to be put back, and the status that it had.
+/// The task that was to be put back, and the status that it had; with both files after it.
 fn put_back(
     context: &Context,
     project: &Project,
     args: &ReleaseArgs,
     note: Option<&str>,
-) -> Result<(TaskId, Option<Status>), CliError> {
+) -> Result<((TaskId, Option<Status>), Queue), CliError> {
     let id = released(context, project, args)?;
     if context.global.force {
         give_back(context, project, &id)?;
@@ -283,10 +339,12 @@ fn put_back(
         }
         Ok((id, status))
     })?;
+    let queue = answered.after();
+    let answered = answered.value;
     if context.global.force && answered.1.is_some_and(|status| !status.is_terminal()) {
         project.forget_ends(context, slice::from_ref(&answered.0))?;
     }
-    Ok(answered)
+    Ok((answered, queue))
 }
 
 fn released(context: &Context, project: &Project, args: &ReleaseArgs) -> Result<TaskId, CliError> {

@@ -11,7 +11,7 @@ use crate::commands::edited::Beside;
 use crate::commands::input::{self, BadRows};
 use crate::context::Context;
 use crate::error::{CliError, ErrorKind, Exit, NEWER};
-use crate::project::{self, Project};
+use crate::project::Project;
 use crate::render::counted;
 use crate::render::envelope::Schema;
 
@@ -24,28 +24,29 @@ pub(crate) fn import(context: &Context, args: &ImportArgs) -> Result<Exit, CliEr
         ImportFormat::Tsv => table(&text, Separator::Tab, args)?,
         ImportFormat::Json => Batch::from_json(&text).map_err(no_tasks)?,
     };
-    batch = batch.knowing(project.files.gone()?);
     let given = match args.on_duplicate {
         OnDuplicate::Fail => GivenIds::Keep,
         OnDuplicate::Skip => GivenIds::SkipTaken,
         OnDuplicate::Rename => GivenIds::RenameTaken,
     };
     let bad = if args.skip_bad { BadRows::Skip } else { BadRows::Refuse };
-    if let Err(error) = input::sift(context, &project, &mut batch, given, bad) {
-        return Err(refused(&batch, error));
-    }
-    let bad = std::mem::take(&mut batch.bad);
-    let dubious: Vec<Row> =
-        batch.rows.iter().filter(|row| !row.warnings.is_empty()).cloned().collect();
-    let change =
-        |edit: &mut Edit<'_>| batch.add(edit, given, &project.files.rules.ids, &Position::Back);
-    let (added, mended, errors) = if args.dry_run {
-        let Previewed { value, mended, errors, .. } =
-            project.preview(context, change).map_err(|error| project.refused(error))?;
-        (value, mended, errors)
+    let mut bad_rows = batch.bad.clone();
+    let mut dubious: Vec<Row> = Vec::new();
+    let change = |edit: &mut Edit<'_>| {
+        batch = batch.knowing(project.files.gone().map_err(CliError::from)?);
+        input::sift(&project, edit, &mut batch, given, bad)
+            .map_err(|error| refused(&batch, error))?;
+        bad_rows = std::mem::take(&mut batch.bad);
+        dubious = batch.rows.iter().filter(|row| !row.warnings.is_empty()).cloned().collect();
+        Ok(batch.add(edit, given, &project.files.rules.ids, &Position::Back)?)
+    };
+    let (added, rev, mended, errors) = if args.dry_run {
+        let shown = project.preview(context, change).map_err(|error| project.refused(error))?;
+        let Previewed { value, before, mended, errors, .. } = shown;
+        (value, before.revision(), mended, errors)
     } else {
-        let made = project.change(context, change).map_err(|error| project.refused(error))?;
-        (made.value, made.mended, made.errors)
+        let made = project.edit(context, change)?;
+        (made.value, made.rev, made.mended, made.errors)
     };
     if context.ui.wants_json() {
         #[derive(Serialize)]
@@ -62,10 +63,10 @@ pub(crate) fn import(context: &Context, args: &ImportArgs) -> Result<Exit, CliEr
         }
         context.ui.print_json(&Imported {
             schema: Schema::v1("queue-import"),
-            rev: project::revision(&project.queue()?),
+            rev,
             dry_run: args.dry_run,
             added: &added,
-            bad: bad.iter().map(shown).collect(),
+            bad: bad_rows.iter().map(shown).collect(),
             warnings: dubious.iter().map(warned).collect(),
             beside: Beside::new(&mended, errors),
         })?;
@@ -80,7 +81,7 @@ pub(crate) fn import(context: &Context, args: &ImportArgs) -> Result<Exit, CliEr
     for id in &added.skipped {
         context.ui.say(format!("{id} is taken; it was left out."));
     }
-    for row in &bad {
+    for row in &bad_rows {
         context.ui.warn(row);
     }
     for warning in dubious.iter().filter_map(Row::warning) {

@@ -439,11 +439,13 @@ fn row(project: &Project, problem: &Problem) -> serde_json::Value {
 
 fn archive(context: &Context, args: &ArchiveArgs) -> Result<Exit, CliError> {
     let project = Project::open(context, "ralph queue archive")?;
-    let moved: Vec<TaskId> = if args.dry_run {
+    let (moved, rev): (Vec<TaskId>, String) = if args.dry_run {
         let shown = project.preview(context, |edit| Ok(edit.archive()));
-        shown.map_err(|error| project.refused(error))?.value
+        let shown = shown.map_err(|error| project.refused(error))?;
+        (shown.value, shown.before.revision())
     } else {
-        project.edit(context, |edit| Ok(edit.archive()))?
+        let made = project.edit(context, |edit| Ok(edit.archive()))?;
+        (made.value, made.rev)
     };
     if context.ui.wants_json() {
         #[derive(Serialize)]
@@ -458,7 +460,6 @@ fn archive(context: &Context, args: &ArchiveArgs) -> Result<Exit, CliError> {
             moved: &'a [TaskId],
         }
         let items: Vec<Item<'_>> = moved.iter().map(|id| Item { id }).collect();
-        let rev = project::revision(&project.queue()?);
         let list = List::all(Schema::v1("queue-archive"), rev, &items);
         context.ui.print_json(&Archived { list, dry_run: args.dry_run, moved: &moved })?;
         return Ok(Exit::Done);

@@ -197,8 +197,9 @@ impl<'f> Plan<'f> {
     ) -> Result<Exit, CliError> {
         self.tell_unmarked(context);
         let mut terms = context.terms();
+        let mut queue = None;
         if self.mended.is_some() {
-            let rev = project.mend(context, &self.settled)?;
+            let mended = project.mend(context, &self.settled)?;
             for id in &self.settled.finished {
                 let text = Text::new().style(BOLD, id);
                 context.ui.say(
@@ -208,14 +209,19 @@ impl<'f> Plan<'f> {
             tell_reopened(context, &self.settled.reopened);
             if terms.if_rev.is_some() {
                 // It was that of the queue before.
-                terms.if_rev = Some(rev);
+                terms.if_rev = Some(mended.rev.clone());
             }
+            queue = Some(mended.after());
         }
-        let taken = match &self.choice {
-            Some(choice) => choice.settle(context, project, &terms)?,
-            None => Vec::new(),
+        let mut taken = Vec::new();
+        if let Some(choice) = &self.choice {
+            queue = Some(choice.settle(context, project, &terms)?);
+            taken = choice.taken();
+        }
+        let queue = match queue {
+            Some(queue) => queue,
+            None => project.queue()?,
         };
-        let queue = project.queue()?;
         let mut left = merges::unsettled(context, project, &queue)?;
         if left.is_empty() {
             forget(context, project)?;
@@ -365,23 +371,23 @@ impl Choice {
         Ok(project.preview_settled(context, before, &self.asked(), self.side)?.after)
     }
 
+    /// Settles them, and returns both files after it.
     fn settle(
         &self,
         context: &Context,
         project: &Project,
         terms: &Terms,
-    ) -> Result<Vec<Taken>, CliError> {
-        let before = project.queue()?.revision();
+    ) -> Result<Queue, CliError> {
         let edited = project.settle_conflicts(context, terms, &self.asked(), self.side)?;
         let noted = merges::store(project).update(|memory| {
             self.remember(memory);
             Ok::<_, CliError>(())
         })?;
         context.ui.saved(noted.saved);
-        if edited.rev != before {
+        if edited.rev != edited.before.revision() {
             context.ui.hint("`ralph undo` brings back what stood there, and the conflict with it.");
         }
-        Ok(self.taken())
+        Ok(edited.after())
     }
 
     fn remember(&self, memory: &mut Merges) {

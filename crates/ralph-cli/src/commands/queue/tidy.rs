@@ -3,7 +3,7 @@
 use ralph_queue::tidy::{Prune, Urgent};
 use std::path::PathBuf;
 
-use ralph_queue::{Edit, LoadError, ParseError, Place, Problem, Severity, Status};
+use ralph_queue::{Edit, LoadError, ParseError, Place, Problem, Severity, Status, UpdateError};
 use serde::Serialize;
 
 use crate::args::{ChangesArgs, Order, PruneArgs, RepairArgs, SortArgs};
@@ -58,24 +58,23 @@ pub(crate) fn sort(context: &Context, args: &SortArgs) -> Result<Exit, CliError>
 
 pub(crate) fn repair(context: &Context, args: &RepairArgs) -> Result<Exit, CliError> {
     let project = Project::open(context, "ralph queue repair")?;
-    if let Err(LoadError::Parse { source: ParseError::Shape { .. }, path, .. }) =
-        project.files.load()
-    {
-        return Err(unreadable(&project, path));
-    }
-    // The difference is shown in either case: nobody reads a repair line by line beforehand.
-    let mut closed = Vec::new();
-    let mut repair = |edit: &mut Edit<'_>| {
-        closed = edit.repair(&project.files.rules)?;
-        Ok(())
+    let repair = |edit: &mut Edit<'_>| Ok(edit.repair(&project.files.rules)?);
+    let refused = |error| match error {
+        UpdateError::Load(LoadError::Parse { source: ParseError::Shape { .. }, path, .. }) => {
+            unreadable(&project, path)
+        }
+        error => project.refused(error),
     };
-    let shown = edited::make(context, &project, Mode::Show, &mut repair)?.of_all();
+    // The difference is told in either case: nobody reads a repair line by line beforehand.
     if args.dry_run {
-        return Report { closed, ..shown }.tell(context);
+        let mut shown = project.preview(context, repair).map_err(refused)?;
+        let closed = std::mem::take(&mut shown.value);
+        return Report { closed, ..Report::shown(&project, shown).of_all() }.tell(context);
     }
-    let report = edited::make(context, &project, Mode::Make, &mut repair)?.of_all();
-    Report { diff: shown.diff, closed, ..report }.tell(context)?;
-    let problems = project.queue()?.validate(&project.files.rules);
+    let mut made = project.change(context, repair).map_err(refused)?;
+    let closed = std::mem::take(&mut made.value);
+    let problems = made.after().validate(&project.files.rules);
+    Report { closed, ..Report::made_and_shown(&project, made).of_all() }.tell(context)?;
     let left: Vec<_> =
         problems.iter().filter(|problem| problem.severity == Severity::Error).collect();
     for problem in &left {

@@ -13,7 +13,7 @@ use crate::commands::edited::Beside;
 use crate::commands::input::{self, BadRows, Texts};
 use crate::context::Context;
 use crate::error::{CliError, ErrorKind, Exit};
-use crate::project::{self, Project};
+use crate::project::Project;
 use crate::render::envelope::Schema;
 
 pub(crate) fn add(context: &Context, args: &TaskAddArgs) -> Result<Exit, CliError> {
@@ -40,13 +40,13 @@ pub(crate) fn add(context: &Context, args: &TaskAddArgs) -> Result<Exit, CliErro
     };
     let title = args.title.as_deref().unwrap_or_default();
     let mut place = None;
-    let added = project.change(context, |edit| {
+    let added = project.edit(context, |edit| {
         let id = edit.next_id(&project.files.rules.ids)?;
         edit.add(task(id.clone(), title, new, long), &position)?;
         place = edit.queue.position(id.as_str()).map(|index| (index + 1, edit.queue.len()));
         Ok(id)
-    });
-    report(context, &project, &added.map_err(|error| project.refused(error))?, place)
+    })?;
+    report(context, &project, &added, place)
 }
 
 /// Whole tasks, all or none.
@@ -60,18 +60,17 @@ fn add_all(
     let mut batch = Batch::from_json(&text).map_err(|error| {
         CliError::new(ErrorKind::Usage, error).context("the tasks are not JSON")
     })?;
-    input::sift(context, project, &mut batch, GivenIds::Replace, BadRows::Refuse)?;
     let titles: Vec<String> = batch.rows.iter().map(|row| row.task.title.clone()).collect();
-    let edited = project.change(context, |edit| {
-        batch.add(edit, GivenIds::Replace, &project.files.rules.ids, position)
-    });
-    let edited = edited.map_err(|error| project.refused(error))?;
+    let edited = project.edit(context, |edit| {
+        input::sift(project, edit, &mut batch, GivenIds::Replace, BadRows::Refuse)?;
+        Ok(batch.add(edit, GivenIds::Replace, &project.files.rules.ids, position)?)
+    })?;
     let added = &edited.value;
     if context.ui.wants_json() {
         #[derive(Serialize)]
         struct Added<'a> {
             schema: Schema,
-            rev: String,
+            rev: &'a str,
             tasks: Vec<New<'a>>,
             /// The ids by the names that stood for them.
             names: BTreeMap<&'a str, &'a TaskId>,
@@ -86,7 +85,7 @@ fn add_all(
         let tasks = added.added.iter().zip(titles).map(|(id, title)| New { id, title });
         context.ui.print_json(&Added {
             schema: Schema::v1("tasks-added"),
-            rev: project::revision(&project.queue()?),
+            rev: &edited.rev,
             tasks: tasks.collect(),
             names: added.renamed.iter().map(|(name, id)| (name.as_str(), id)).collect(),
             beside: Beside::of(&edited),
@@ -176,14 +175,14 @@ fn report(
         #[derive(Serialize)]
         struct Added<'a> {
             schema: Schema,
-            rev: String,
+            rev: &'a str,
             task: &'a Task,
             #[serde(flatten)]
             beside: Beside<'a>,
         }
-        let queue = project.queue()?;
+        let queue = added.after();
         let (_, task) = project.find(&queue, id.as_str())?;
-        let rev = project::revision(&queue);
+        let rev = &added.rev;
         let (schema, beside) = (Schema::v1("task-added"), Beside::of(added));
         context.ui.print_json(&Added { schema, rev, task, beside })?;
         return Ok(Exit::Done);
@@ -192,7 +191,7 @@ fn report(
     let (place, total) = if let Some(place) = place {
         place
     } else {
-        let queue = project.queue()?;
+        let queue = added.after();
         let listed = || queue.list(Place::Queue);
         let (place, total) = (listed().position(|it| it.id() == id.as_str()), listed().count());
         (place.map_or(total, |index| index + 1), total)

@@ -1,13 +1,15 @@
 //! `ralph task batch` and `ralph task mutate`: many tasks in one change.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::slice;
 
-use ralph_queue::pick::Filter;
-use ralph_queue::{Edit, EditError, Problem, UpdateError, when};
+use ralph_queue::lease::{LeaseError, Leases};
+use ralph_queue::pick::{Filter, Pick};
+use ralph_queue::{Edit, EditError, UpdateError, when};
 use ralph_state::json::{from_json, parse};
-use ralph_state::{Clock as _, TaskId};
+use ralph_state::{Clock as _, TaskId, Timestamp};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -24,19 +26,31 @@ const DOCUMENT_LIMIT: u64 = 64 << 20;
 
 pub(crate) fn batch(context: &Context, args: &BatchArgs) -> Result<Exit, CliError> {
     let project = Project::open(context, "ralph task batch")?;
-    let ids = picked(context, &project, args.command.pick())?;
+    let pick = pick(args.command.pick(), context.clock.now())?;
     let mode = Mode::of(args.dry_run);
-    if matches!(args.command, BatchCommand::Delete { .. }) && !args.continue_on_error {
+    let is_none_picked = Cell::new(false);
+    let picked = |edit: &Edit<'_>| {
+        let ids = edit.picked(&pick);
+        is_none_picked.set(ids.is_empty());
+        ids
+    };
+    let report = if matches!(args.command, BatchCommand::Delete { .. }) && !args.continue_on_error {
         // Together they may name each other.
-        return edited::edit(context, &project, mode, |edit| edit.delete(&ids));
+        edited::make(context, &project, mode, |edit| Ok(edit.delete(&picked(edit))?))?
+    } else {
+        let failing = if args.continue_on_error { Failing::Skip } else { Failing::Stop };
+        let given = given(context, &args.command)?;
+        let picked = |edit: &Edit<'_>| -> Vec<(String, ())> {
+            picked(edit).into_iter().map(|id| (id, ())).collect()
+        };
+        carry_out(context, &project, (mode, failing), picked, |edit, (id, ())| {
+            one(&project, edit, id, (&args.command, &given))
+        })?
+    };
+    if is_none_picked.get() {
+        context.ui.say("No task passes the filters.");
     }
-    let failing = if args.continue_on_error { Failing::Skip } else { Failing::Stop };
-    let ids: Vec<(String, ())> = ids.into_iter().map(|id| (id, ())).collect();
-    let given = given(context, &args.command)?;
-    carry_out(context, &project, (mode, failing), &ids, |edit, (id, ())| {
-        one(&project, edit, id, (&args.command, &given))
-    })?
-    .tell(context)
+    report.tell(context)
 }
 
 /// The texts of a command, read: a note, a value or steps.
@@ -83,32 +97,18 @@ fn one(
     }
 }
 
-fn picked(context: &Context, project: &Project, pick: &PickArgs) -> Result<Vec<String>, CliError> {
-    let older_than = pick.older_than.as_ref().map(|age| when::cutoff(age, context.clock.now()));
+fn pick(args: &PickArgs, now: Timestamp) -> Result<Pick, CliError> {
+    let older_than = args.older_than.as_ref().map(|age| when::cutoff(age, now));
     let filter = Filter {
-        tags: pick.tag_filter.clone(),
-        statuses: pick.status_filter.clone(),
-        priorities: pick.priority_filter.clone(),
-        scopes: pick.scope_filter.clone(),
+        tags: args.tag_filter.clone(),
+        statuses: args.status_filter.clone(),
+        priorities: args.priority_filter.clone(),
+        scopes: args.scope_filter.clone(),
         older_than: older_than
             .transpose()
             .map_err(|error| CliError::new(ErrorKind::Usage, error))?,
     };
-    if filter.is_empty() {
-        return Ok(pick.task_ids.clone());
-    }
-    let queue = project.queue()?;
-    let named = |id: &str| pick.task_ids.is_empty() || pick.task_ids.iter().any(|own| own == id);
-    let ids: Vec<String> = queue
-        .tasks()
-        .filter(|task| named(task.id.as_str()) && filter.matches(task))
-        .map(|task| task.id.to_string())
-        .collect();
-    // Asked for again, it has made them pass no longer.
-    if ids.is_empty() && !project.files.is_answered(&context.terms())? {
-        context.ui.say("No task passes the filters.");
-    }
-    Ok(ids)
+    Ok(Pick { ids: args.task_ids.clone(), filter })
 }
 
 /// What becomes of the others when one task cannot be changed.
@@ -120,34 +120,43 @@ enum Failing {
     Skip,
 }
 
-/// Applies a change to each task, all in one edit. What `apply` refuses it has not begun.
-fn carry_out<T>(
+/// Applies a change to each task, all in one edit, which finds out itself what the changes are.
+/// What `apply` refuses it has not begun.
+fn carry_out<T, C: AsRef<[(String, T)]>>(
     context: &Context,
     project: &Project,
     (mode, failing): (Mode, Failing),
-    changes: &[(String, T)],
+    changes: impl Fn(&Edit<'_>) -> C,
     apply: impl Fn(&mut Edit<'_>, &(String, T)) -> Result<(), EditError>,
 ) -> Result<Report, CliError> {
-    // With its id: a first answer may be about other tasks than the filters find now.
-    let mut failed: BTreeMap<usize, (String, String)> = match failing {
-        Failing::Stop => BTreeMap::new(),
-        Failing::Skip => claimed(context, project, changes)?,
-    };
+    // What the whole queue has against the change of a task, by its id.
+    let mut invalid: BTreeMap<String, String> = BTreeMap::new();
     loop {
         let attempt = |edit: &mut Edit<'_>| {
-            let mut failed = failed.clone();
-            for (index, change) in changes.iter().enumerate() {
-                if failing == Failing::Stop {
+            // With its id: a first answer may be about other tasks than the filters find now.
+            let mut failed: BTreeMap<usize, (String, String)> = BTreeMap::new();
+            let changes = changes(edit);
+            let leases = match failing {
+                Failing::Stop => None,
+                Failing::Skip => Some(project.read_leases()?),
+            };
+            if let Some(leases) = &leases {
+                leases.permit(&[], &project.claims, edit.now())?;
+            }
+            for (index, change) in changes.as_ref().iter().enumerate() {
+                let Some(leases) = &leases else {
                     apply(edit, change)?;
                     continue;
-                }
-                if failed.contains_key(&index) {
-                    continue;
-                }
-                if let Err(error) = apply(edit, change) {
-                    let message = CliError::from(error).chain().join(": ");
-                    failed.insert(index, (change.0.clone(), message));
-                }
+                };
+                let message = match (invalid.get(&change.0), claimed(project, leases, edit, change))
+                {
+                    (Some(message), _) => Some(message.clone()),
+                    (None, Some(error)) => Some(error.to_string()),
+                    (None, None) => apply(edit, change)
+                        .err()
+                        .map(|error| CliError::from(error).chain().join(": ")),
+                };
+                failed.extend(message.map(|message| (index, (change.0.clone(), message))));
             }
             auto_archive(project, edit);
             Ok(failed)
@@ -168,35 +177,27 @@ fn carry_out<T>(
             Err(UpdateError::Invalid { problems }) if failing == Failing::Skip => problems,
             Err(error) => return Err(project.refused(error)),
         };
-        let known = failed.len();
-        for (index, (id, _)) in changes.iter().enumerate() {
-            let is_own =
-                |problem: &&Problem| problem.task.as_ref().is_some_and(|task| task.as_str() == id);
-            if let Some(problem) = problems.iter().find(is_own) {
-                failed.entry(index).or_insert_with(|| (id.clone(), problem.to_string()));
+        let known = invalid.len();
+        for problem in &problems {
+            if let Some(task) = &problem.task {
+                invalid.entry(task.to_string()).or_insert_with(|| problem.to_string());
             }
         }
-        if failed.len() == known {
+        if invalid.len() == known {
             return Err(project.refused(UpdateError::Invalid { problems }));
         }
     }
 }
 
-/// The changes of tasks that others have claimed, by their places, and what is said of each.
+/// Why a task is not changed that somebody else has claimed.
 fn claimed<T>(
-    context: &Context,
     project: &Project,
-    changes: &[(String, T)],
-) -> Result<BTreeMap<usize, (String, String)>, CliError> {
-    let leases = project.read_leases()?;
-    let permit = |tasks: &[TaskId]| leases.permit(tasks, &project.claims, context.clock.now());
-    permit(&[])?;
-    let refused = |(index, (id, _)): (usize, &(String, T))| {
-        let task: TaskId = id.parse().ok()?;
-        let error = permit(slice::from_ref(&task)).err()?;
-        Some((index, (id.clone(), error.to_string())))
-    };
-    Ok(changes.iter().enumerate().filter_map(refused).collect())
+    leases: &Leases,
+    edit: &Edit<'_>,
+    (id, _): &(String, T),
+) -> Option<LeaseError> {
+    let task: TaskId = id.parse().ok()?;
+    leases.permit(slice::from_ref(&task), &project.claims, edit.now()).err()
 }
 
 /// What `ralph task mutate` reads: the format of 0.4.0.
@@ -237,8 +238,13 @@ pub(crate) fn mutate(context: &Context, args: &MutateArgs) -> Result<Exit, CliEr
     let tasks: Vec<(String, TaskMutation)> =
         mutation.tasks.into_iter().map(|task| (task.task_id.clone(), task)).collect();
     let mode = Mode::of(args.dry_run);
-    let report =
-        carry_out(context, &project, (mode, failing), &tasks, |edit, (_, task)| apply(edit, task))?;
+    let report = carry_out(
+        context,
+        &project,
+        (mode, failing),
+        |_| &tasks,
+        |edit, (_, task)| apply(edit, task),
+    )?;
     if args.format == TextOrJson::Json && !context.ui.wants_json() {
         let done = tasks.iter().enumerate().map(|(index, (id, task))| {
             match report.failed.iter().find(|failure| failure.index == index) {

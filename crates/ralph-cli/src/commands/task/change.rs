@@ -2,9 +2,9 @@
 
 use ralph_queue::edit::{Changed, End, Restart};
 use ralph_queue::lease::LeaseError;
-use ralph_queue::pick::Filter;
+use ralph_queue::pick::{Filter, Pick};
 use ralph_queue::{Edit, EditError, Edited, Place, Status};
-use ralph_state::{Clock as _, TaskId};
+use ralph_state::TaskId;
 use serde::{Deserialize, Serialize};
 
 use crate::args::{NoteArgs, NoteText, StartArgs, StatusArgs, WordArgs};
@@ -12,7 +12,7 @@ use crate::commands::edited::{Beside, released};
 use crate::commands::input::Texts;
 use crate::context::Context;
 use crate::error::{CliError, ErrorKind, Exit};
-use crate::project::Project;
+use crate::project::{Project, Refusal};
 use crate::render::envelope::Schema;
 use crate::ui::{BOLD, Text};
 
@@ -20,12 +20,15 @@ pub(crate) fn start(context: &Context, args: &StartArgs) -> Result<Exit, CliErro
     let restart = if args.reset { Restart::Reset } else { Restart::Keep };
     let project = Project::open(context, "ralph task start")?;
     let id = &args.task_id;
-    not_ended(context, &project, id)?;
-    let made = make(context, &project, |edit| Ok(vec![(id.clone(), edit.start(id, restart)?)]))?;
-    for line in made.value.iter().filter(|line| !line.changed) {
-        // Nothing was written that a claim could have kept from being written.
-        project.permit(std::slice::from_ref(&line.id), context.clock.now())?;
-    }
+    let made = make(context, &project, |edit| {
+        not_ended(&project, edit, id)?;
+        let changed = edit.start(id, restart)?;
+        if let (Changed::No, Some((_, task))) = (changed, edit.find(id)) {
+            // Nothing is written that a claim could keep from being written.
+            project.permit(std::slice::from_ref(&task.id), edit.now())?;
+        }
+        Ok(vec![(id.clone(), changed)])
+    })?;
     let exit = tell(context, &made)?;
     let is_of_run = project.open_session()?.as_deref() == Some(id);
     if project.claims.is_empty() && !context.ui.wants_json() && !is_of_run {
@@ -36,22 +39,23 @@ pub(crate) fn start(context: &Context, args: &StartArgs) -> Result<Exit, CliErro
     Ok(exit)
 }
 
-/// That no work tree has ended the task under a claim, as far as this one has it open. An answer
-/// that was given before stands.
-fn not_ended(context: &Context, project: &Project, id: &str) -> Result<(), CliError> {
+/// That no work tree has ended the task under a claim, as far as this one has it open.
+fn not_ended(project: &Project, edit: &Edit<'_>, id: &str) -> Result<(), Refusal> {
     if project.read_leases()?.leases.iter().all(|lease| lease.finished_at.is_none()) {
         return Ok(());
     }
-    let queue = project.queue()?;
+    let queue = edit.read();
     let Some((_, task)) = queue.find(id).filter(|(_, task)| !task.status.is_terminal()) else {
         return Ok(());
     };
-    let standing = project.leases_for(&queue)?.standing(&queue, context.clock.now());
-    let Some(reason) = standing.ended.get(&task.id) else { return Ok(()) };
-    if project.files.is_answered(&context.terms())? {
-        return Ok(());
+    let standing = project.leases_for(queue)?.standing(queue, edit.now());
+    match standing.ended.get(&task.id) {
+        Some(reason) => {
+            let reasons = vec![reason.clone()];
+            Err(LeaseError::NotReady { task: task.id.clone(), reasons }.into())
+        }
+        None => Ok(()),
     }
-    Err(LeaseError::NotReady { task: task.id.clone(), reasons: vec![reason.clone()] }.into())
 }
 
 pub(crate) fn done(context: &Context, args: &NoteArgs) -> Result<Exit, CliError> {
@@ -71,19 +75,15 @@ pub(crate) fn ready(context: &Context, args: &NoteArgs) -> Result<Exit, CliError
 
 pub(crate) fn status(context: &Context, args: &StatusArgs) -> Result<Exit, CliError> {
     let project = Project::open(context, "ralph task status")?;
-    let ids = if args.tag_filter.is_empty() {
-        args.task_ids.clone()
-    } else {
-        with_tag(&project, &args.tag_filter)?
-    };
     let note = Texts::of(context).note(&args.note)?;
     let made = make(context, &project, |edit| {
-        ids.iter()
-            .map(|id| {
-                let note = note.as_deref();
-                Ok((id.clone(), edit.change_status(id, args.status, project.finish(), note)?))
-            })
-            .collect()
+        let mut changed = Vec::new();
+        for id in on(edit, &args.task_ids, &args.tag_filter)? {
+            let (finish, note) = (project.finish(), note.as_deref());
+            let is_changed = edit.change_status(&id, args.status, finish, note)?;
+            changed.push((id, is_changed));
+        }
+        Ok(changed)
     })?;
     let is_open = |line: &&Line| !line.changed && !line.status.is_terminal();
     let open: Vec<TaskId> = made.value.iter().filter(is_open).map(|line| line.id.clone()).collect();
@@ -94,14 +94,18 @@ pub(crate) fn status(context: &Context, args: &StatusArgs) -> Result<Exit, CliEr
     Ok(exit)
 }
 
-pub(super) fn with_tag(project: &Project, tags: &[String]) -> Result<Vec<String>, CliError> {
-    let queue = project.queue()?;
+/// The tasks that were named, or else those with one of the tags.
+pub(super) fn on(edit: &Edit<'_>, ids: &[String], tags: &[String]) -> Result<Vec<String>, Refusal> {
+    if tags.is_empty() {
+        return Ok(ids.to_vec());
+    }
     let filter = Filter { tags: tags.to_vec(), ..Filter::default() };
-    let ids: Vec<String> =
-        queue.tasks().filter(|task| filter.matches(task)).map(|task| task.id.to_string()).collect();
+    let ids = edit.picked(&Pick { ids: Vec::new(), filter });
     if ids.is_empty() {
         let tags = tags.join("`, `");
-        return Err(CliError::new(ErrorKind::NotFound, format!("no task has the tag `{tags}`")));
+        return Err(
+            CliError::new(ErrorKind::NotFound, format!("no task has the tag `{tags}`")).into()
+        );
     }
     Ok(ids)
 }
@@ -171,7 +175,7 @@ struct Line {
 fn make(
     context: &Context,
     project: &Project,
-    change: impl FnOnce(&mut Edit<'_>) -> Result<Vec<(String, Changed)>, EditError>,
+    change: impl FnOnce(&mut Edit<'_>) -> Result<Vec<(String, Changed)>, Refusal>,
 ) -> Result<Edited<Vec<Line>>, CliError> {
     let lines = |edit: &mut Edit<'_>| {
         let mut lines = Vec::new();
@@ -187,7 +191,7 @@ fn make(
         }
         Ok(lines)
     };
-    project.change(context, lines).map_err(|error| project.refused(error))
+    project.edit(context, lines)
 }
 
 fn tell(context: &Context, made: &Edited<Vec<Line>>) -> Result<Exit, CliError> {

@@ -5,10 +5,10 @@ use ralph_queue::fields::Relation;
 use ralph_queue::{Edit, EditError, when};
 use ralph_state::Clock as _;
 
-use super::change::with_tag;
+use super::change::on;
 use crate::args::{
-    BlocksArgs, CloneArgs, CopyArgs, EditArgs, FieldArgs, MarkDuplicateArgs, OnTasks, PartsArgs,
-    RelateArgs, RelationArg, ScheduleArgs, SplitArgs,
+    BlocksArgs, CloneArgs, CopyArgs, EditArgs, FieldArgs, MarkDuplicateArgs, PartsArgs, RelateArgs,
+    RelationArg, ScheduleArgs, SplitArgs,
 };
 use crate::commands::edited::{self, Mode};
 use crate::commands::input::Texts;
@@ -18,11 +18,10 @@ use crate::project::Project;
 
 pub(crate) fn edit(context: &Context, args: &EditArgs) -> Result<Exit, CliError> {
     let project = Project::open(context, "ralph task edit")?;
-    let ids = ids(&project, &args.on)?;
     let value = Texts::of(context).read(&args.value)?;
     edited::edit(context, &project, Mode::of(args.on.dry_run), |edit| {
-        for id in &ids {
-            edit.set_field(id, &args.field, &value)?;
+        for id in on(edit, &args.on.task_ids, &args.on.tag_filter)? {
+            edit.set_field(&id, &args.field, &value)?;
         }
         if !args.no_auto_archive {
             auto_archive(&project, edit);
@@ -33,10 +32,11 @@ pub(crate) fn edit(context: &Context, args: &EditArgs) -> Result<Exit, CliError>
 
 pub(crate) fn field(context: &Context, args: &FieldArgs) -> Result<Exit, CliError> {
     let project = Project::open(context, "ralph task field")?;
-    let ids = ids(&project, &args.on)?;
     let value = Texts::of(context).read(&args.value)?;
     edited::edit(context, &project, Mode::of(args.on.dry_run), |edit| {
-        ids.iter().try_for_each(|id| set_custom(edit, id, &args.key, &value))?;
+        for id in on(edit, &args.on.task_ids, &args.on.tag_filter)? {
+            set_custom(edit, &id, &args.key, &value)?;
+        }
         auto_archive(&project, edit);
         Ok(())
     })
@@ -68,7 +68,8 @@ pub(crate) fn schedule(context: &Context, args: &ScheduleArgs) -> Result<Exit, C
         Some(start.map_err(|error| CliError::new(ErrorKind::Usage, error))?.to_string())
     };
     edited::edit(context, &project, Mode::Make, |edit| {
-        edit.modify(&args.task_id, |task| task.scheduled_start = start).map(drop)
+        edit.modify(&args.task_id, |task| task.scheduled_start = start)?;
+        Ok(())
     })
 }
 
@@ -105,21 +106,25 @@ fn note(
 ) -> Result<Exit, CliError> {
     let project = Project::open(context, command)?;
     edited::edit(context, &project, Mode::Make, |edit| {
-        others.iter().try_for_each(|other| edit.relate(id, relation, other).map(drop))
+        for other in others {
+            edit.relate(id, relation, other)?;
+        }
+        Ok(())
     })
 }
 
 pub(crate) fn clone(context: &Context, args: &CloneArgs) -> Result<Exit, CliError> {
     let project = Project::open(context, "ralph task clone")?;
     edited::edit(context, &project, Mode::of(args.dry_run), |edit| {
-        edit.clone_task(&args.task_id, &project.files.rules.ids, &copy(&args.copy)).map(drop)
+        edit.clone_task(&args.task_id, &project.files.rules.ids, &copy(&args.copy))?;
+        Ok(())
     })
 }
 
 pub(crate) fn split(context: &Context, args: &SplitArgs) -> Result<Exit, CliError> {
     let project = Project::open(context, "ralph task split")?;
     edited::edit(context, &project, Mode::of(args.dry_run), |edit| {
-        into_parts(&project, edit, &args.task_id, &args.parts)
+        Ok(into_parts(&project, edit, &args.task_id, &args.parts)?)
     })
 }
 
@@ -136,12 +141,4 @@ pub(super) fn into_parts(
 
 pub(super) fn copy(args: &CopyArgs) -> Copy {
     Copy { status: args.status, title_prefix: args.title_prefix.clone() }
-}
-
-fn ids(project: &Project, on: &OnTasks) -> Result<Vec<String>, CliError> {
-    if on.tag_filter.is_empty() {
-        Ok(on.task_ids.clone())
-    } else {
-        with_tag(project, &on.tag_filter)
-    }
 }

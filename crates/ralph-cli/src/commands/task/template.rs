@@ -81,7 +81,7 @@ pub(crate) fn from(context: &Context, args: &FromArgs) -> Result<Exit, CliError>
     task.tags.extend(args.tags.iter().cloned());
     edited::edit(context, &project, Mode::of(args.dry_run), |edit| {
         task.id = edit.next_id(ids)?;
-        edit.add(task, &Position::Back)
+        Ok(edit.add(task, &Position::Back)?)
     })
 }
 
