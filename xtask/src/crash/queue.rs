@@ -1,7 +1,8 @@
 //! The queue's two files while `ralph` moves tasks between them, killed at every system call.
 //!
-//! No task may be in neither file, at any time. One that is in both counts once, and the next edit
-//! takes the rest away, with everything else that the killed one left.
+//! No task may be in neither file, at any time. Readers see what was before or what is after, and
+//! nothing between. A task that is in both files counts once, and the next edit takes the rest away,
+//! with everything else that the killed one left.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -62,8 +63,14 @@ pub(super) fn run(options: &Options) -> Result<Report, String> {
             succeeds(ralph_in(&ralph, dir.path(), args))?;
         }
         let command = |dir: &Path| Ok(ralph_in(&ralph, dir, scenario.killed));
+        let after = copied(dir.path())?;
+        succeeds(command(after.path())?)?;
+        let states = [listed(&ralph, dir.path())?, listed(&ralph, after.path())?];
         let (kills, wrong) = killed_everywhere(options, dir.path(), &command, &|dir, ids| {
             nothing_lost(dir, ids)?;
+            if !states.contains(&listed(&ralph, dir)?) {
+                return Err("readers see neither what was before nor what is after".to_owned());
+            }
             mended(&ralph, dir, ids)
         })?;
         report.figures.push(format!(
@@ -270,14 +277,25 @@ fn nothing_lost(dir: &Path, ids: &BTreeSet<String>) -> Result<(), String> {
     }
 }
 
-/// Whether readers see each task once, and the next edit leaves the files as they should be.
-fn mended(ralph: &Path, dir: &Path, ids: &BTreeSet<String>) -> Result<(), String> {
+/// The id, status and title of every task, as readers see them.
+fn listed(ralph: &Path, dir: &Path) -> Result<Vec<[String; 3]>, String> {
     let list = ["queue", "list", "--include-done", "--all", "--json"];
     let listed = succeeds(ralph_in(ralph, dir, &list))?;
     let listed: Value = serde_json::from_slice(&listed.stdout).map_err(text)?;
     let items = listed["items"].as_array().map_or(&[][..], Vec::as_slice);
+    let word = |item: &Value, name: &str| item[name].as_str().unwrap_or_default().to_owned();
+    let mut listed: Vec<_> =
+        items.iter().map(|item| ["id", "status", "title"].map(|name| word(item, name))).collect();
+    // An archive moves tasks, and changes none.
+    listed.sort();
+    Ok(listed)
+}
+
+/// Whether readers see each task once, and the next edit leaves the files as they should be.
+fn mended(ralph: &Path, dir: &Path, ids: &BTreeSet<String>) -> Result<(), String> {
+    let listed = listed(ralph, dir)?;
     for id in ids {
-        let times = items.iter().filter(|item| item["id"] == id.as_str()).count();
+        let times = listed.iter().filter(|[listed, ..]| listed == id).count();
         if times != 1 {
             return Err(format!("{id} is listed {times} times"));
         }
