@@ -4,6 +4,7 @@ use std::path::Path;
 
 use fs_err as fs;
 use proptest::prelude::*;
+use ralph_queue::copies::{Copy, Plan};
 use ralph_queue::delta::Fate;
 use ralph_queue::edit::{End, Restart};
 use ralph_queue::journal::{Direction, EditState, Origin, UndoError, Which};
@@ -64,6 +65,10 @@ fn change(edit: &mut Edit<'_>, kind: u8, which: usize) -> Result<(), EditError> 
             edit.archive();
             Ok(())
         }
+        6 => edit.set_field(&id, "tags", "a, b").map(drop),
+        7 => edit.delete(&[id]),
+        8 => edit.clone_task(&id, &IdRules::default(), &Copy::default()).map(drop),
+        9 => edit.split(&id, &IdRules::default(), 2, &Copy::default(), Plan::Drop).map(drop),
         _ if count > 1 => {
             edit.queue.shift(which % count, 0);
             Ok(())
@@ -74,14 +79,29 @@ fn change(edit: &mut Edit<'_>, kind: u8, which: usize) -> Result<(), EditError> 
     changed.or(Ok(()))
 }
 
+/// The ways in which files are written that people have.
+const LAYOUTS: [fn(&str) -> String; 6] = [
+    str::to_owned,
+    |text| text.replace('\n', "\r\n"),
+    |text| format!("\u{feff}{}", text.replace("  ", "\t")),
+    |text| text.trim_end().to_owned(),
+    |text| text.replace(",\n    },\n  ],", "\n    }\n  ]"),
+    |_| COMPACT.to_owned(),
+];
+
+const COMPACT: &str = r#"{"version":1,"tasks":[{"id":"RQ-0001","title":"a","created_at":"2026-01-01T00:00:00Z","updated_at":"2026-01-01T00:00:00Z"},{"id":"RQ-0002","title":"b","x":[1],"created_at":"2026-01-01T00:00:00Z","updated_at":"2026-01-01T00:00:00Z"}]}"#;
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(8))]
+    #![proptest_config(ProptestConfig::with_cases(24))]
 
     #[test]
-    fn undo_and_redo_are_the_identity(steps in proptest::collection::vec((0_u8..7, 0_usize..9), 1..9)) {
+    fn undo_and_redo_are_the_identity(
+        layout in prop::sample::select(&LAYOUTS[..]),
+        steps in proptest::collection::vec((0_u8..11, 0_usize..9), 1..9),
+    ) {
         let root = tempfile::tempdir().unwrap();
         let files = journaled(root.path());
-        fs::write(&files.queue, QUEUE).unwrap();
+        fs::write(&files.queue, layout(QUEUE)).unwrap();
         fs::write(&files.done, "{\"version\":1,\"tasks\":[]} // done\n").unwrap();
         let mut states = vec![texts(&files)];
         for (kind, which) in steps {
