@@ -10,7 +10,7 @@ use crate::copies::Waiting;
 use crate::delta::{Fate, Touched};
 use crate::document::{Block, Document, Draft, SpliceError};
 use crate::ids::IdRules;
-use crate::merge::fold;
+use crate::merge::{Stands, fold};
 use crate::queue::{Place, Queue};
 use crate::task::{Status, Task};
 use crate::validate::Bar;
@@ -298,13 +298,14 @@ impl<'a> Edit<'a> {
                 (self.queue.position(id.as_str()), self.done.position(id.as_str()))
         {
             let copy = self.done.take(done);
-            self.absorb((Place::Queue, open), &copy);
+            self.absorb((Place::Queue, open), &copy, Stands::Ours);
         }
     }
 
     fn leave_to_done(&mut self, copy: &Block) {
         if let Some(at) = self.done.position(copy.task().id.as_str()) {
-            self.absorb((Place::Done, at), copy);
+            let stands = Stands::of_latest(self.done.task(at), copy.task());
+            self.absorb((Place::Done, at), copy, stands);
         }
     }
 
@@ -319,11 +320,11 @@ impl<'a> Edit<'a> {
         };
         let before = self.done.block(at);
         self.done.put_block(at, block);
-        self.absorb((Place::Done, at), &before);
+        self.absorb((Place::Done, at), &before, Stands::Ours);
     }
 
     /// Takes what a copy of a task has over into it.
-    pub(crate) fn absorb(&mut self, (place, at): (Place, usize), copy: &Block) {
+    pub(crate) fn absorb(&mut self, (place, at): (Place, usize), copy: &Block, stands: Stands) {
         let draft = match place {
             Place::Queue => &mut self.queue,
             Place::Done => &mut self.done,
@@ -333,7 +334,7 @@ impl<'a> Edit<'a> {
             draft.put_block(at, block);
         }
         let kept = draft.task(at);
-        let mut task = fold(kept, copy.task());
+        let mut task = fold(kept, copy.task(), stands);
         if copy.task().status.is_terminal() && !kept.status.is_terminal() {
             // It was opened again.
             task.status = kept.status;

@@ -7,6 +7,7 @@ use ralph_state::{TaskId, Timestamp};
 
 use crate::document::Document;
 use crate::edit::{Edit, EditError};
+use crate::merge::Stands;
 use crate::queue::Place;
 use crate::task::{Status, Task};
 use crate::validate::{self, Problem, Rules};
@@ -126,7 +127,7 @@ impl Edit<'_> {
                 Place::Queue => self.queue.block(*index),
                 Place::Done => self.done.block(*index),
             };
-            self.absorb(*kept, &copy);
+            self.absorb(*kept, &copy, Stands::Ours);
             let kept = match kept {
                 (Place::Queue, index) => self.queue.task(*index),
                 (Place::Done, index) => self.done.task(*index),

@@ -760,6 +760,43 @@ fn finished_tasks_with_one_id_wait_for_a_repair() {
 }
 
 #[test]
+fn an_edit_of_a_task_that_the_other_branch_archived_stands() {
+    for is_edited_first in [true, false] {
+        let desk = Desk::bare();
+        desk.ralph(&["init", "--merge-driver"]).success();
+        desk.add("PDF", &[]);
+        let finish = || {
+            desk.ralph(&["task", "done", "RQ-0001"]).success();
+            desk.ralph(&["queue", "archive"]).success();
+        };
+        let edit = || {
+            desk.ralph(&["task", "edit", "title", "PDF and PNG", "RQ-0001"]).success();
+            desk.ralph(&["task", "edit", "priority", "high", "RQ-0001"]).success();
+        };
+        let (first, second): (&dyn Fn(), &dyn Fn()) =
+            if is_edited_first { (&edit, &finish) } else { (&finish, &edit) };
+        desk.begin_theirs();
+        first();
+        desk.begin_ours();
+        second();
+        desk.commit_all("ours");
+        // Git tells a driver what the other side is from 2.44 on; else it is asked to look.
+        assert!(matches!(merge(&desk), Some(0 | 1)));
+        desk.ralph(&["queue", "resolve"]).success();
+        desk.add("after", &[]);
+        let shown = desk.json(&["task", "show", "RQ-0001"]);
+        let task = &shown["task"];
+        assert_eq!(
+            (&task["title"], &task["priority"], &task["status"]),
+            (&json!("PDF and PNG"), &json!("high"), &json!("done"))
+        );
+        let note = json!("Another copy of this task had `title`: \"PDF\"");
+        assert!(task["notes"].as_array().expect("a list").contains(&note), "{task}");
+        desk.ralph(&["queue", "validate"]).success();
+    }
+}
+
+#[test]
 fn what_is_finished_here_and_changed_there_merges_cleanly() {
     let desk = Desk::bare();
     desk.ralph(&["init", "--merge-driver"]).success();

@@ -60,7 +60,8 @@ impl Merged {
     /// Of a queue file: leaves out the conflicts about tasks that the side that removed them has
     /// in its done file, and says which. Such a task stays in the text, for what the other side
     /// did to it, with the end of the other copy: every reader of both files takes it for finished,
-    /// and the next edit takes over what is new (see [`crate::Queue::leftovers`]). One that was
+    /// and the next edit takes over what is new (see [`crate::Queue::leftovers`]). Since that knows
+    /// no base, it also gets here what the finishing side changed before. One that was
     /// finished in the base is not finished anew by being moved: where the other side opened it
     /// again, it stays open (see [`crate::Queue::reopened`]).
     pub fn settle_finished(
@@ -68,21 +69,24 @@ impl Merged {
         ours: Option<&Document>,
         theirs: Option<&Document>,
     ) -> Result<Settled, SpliceError> {
-        let finished = |conflict: &Conflict| {
+        let moved = self.conflicts.iter().filter_map(|conflict| {
             let id = conflict.task.clone()?;
-            Some((id, conflict.moved(ours, theirs)?, conflict.is_reopening()))
-        };
-        let settled: Vec<(TaskId, &Task, bool)> =
-            self.conflicts.iter().filter_map(finished).collect();
+            Some((id, conflict.moved(ours, theirs)?, conflict))
+        });
+        let settled: Vec<(TaskId, &Task, &Conflict)> = moved.collect();
         // What was merged can be read.
         let Ok(merged) = Document::parse(self.text.as_str()) else { return Ok(Settled::default()) };
         let mut draft = merged.draft();
-        for (id, task, is_reopened) in &settled {
-            if *is_reopened || !task.status.is_terminal() {
+        for (id, task, conflict) in &settled {
+            if conflict.is_reopening() || !task.status.is_terminal() {
                 continue;
             }
             if let Some(at) = draft.position(id.as_str()) {
                 let kept = draft.task_mut(at);
+                if let Some(Value::Object(base)) = conflict.base.clone().filter(|_| task.id == *id)
+                {
+                    *kept = fold_since(base, task, kept, Stands::of_latest(task, kept));
+                }
                 kept.status = task.status;
                 kept.completed_at.clone_from(&task.completed_at);
             }
@@ -90,16 +94,18 @@ impl Merged {
         if let Some(ended) = draft.splice()? {
             ended.text().clone_into(&mut self.text);
         }
-        let ids: HashSet<&TaskId> = settled.iter().map(|(id, ..)| id).collect();
+        let (reopened, finished): (Vec<_>, Vec<_>) =
+            settled.into_iter().partition(|(.., conflict)| conflict.is_reopening());
+        let ids = |tasks: Vec<(TaskId, &Task, &Conflict)>| -> Vec<TaskId> {
+            tasks.into_iter().map(|(id, ..)| id).collect()
+        };
+        let settled = Settled { finished: ids(finished), reopened: ids(reopened) };
+        let ids: HashSet<&TaskId> = settled.finished.iter().chain(&settled.reopened).collect();
         let is_settled = |task: &TaskId| ids.contains(task);
         self.conflicts.retain(|conflict| {
             !conflict.is_removal() || !conflict.task.as_ref().is_some_and(is_settled)
         });
-        let (reopened, finished): (Vec<_>, Vec<_>) =
-            settled.into_iter().partition(|(.., is_reopened)| *is_reopened);
-        let ids =
-            |tasks: Vec<(TaskId, &Task, bool)>| tasks.into_iter().map(|(id, ..)| id).collect();
-        Ok(Settled { finished: ids(finished), reopened: ids(reopened) })
+        Ok(settled)
     }
 }
 
@@ -339,12 +345,37 @@ fn read_files(
     Ok([parse("base", base)?, parse("ours", ours)?, parse("theirs", theirs)?])
 }
 
+/// Whose value stands where both sides have one of their own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stands {
+    /// That of ours; of two copies of a task, that of the one which stays.
+    Ours,
+    /// That of theirs, or of the other copy.
+    Theirs,
+}
+
+impl Stands {
+    /// For a copy that is left of a finished task: the values of the copy that was changed last, as
+    /// the copies say. Where that cannot be told it is the finished one, unless the other has its
+    /// end: that a merge gave to it which knew what both come from, see
+    /// [`Merged::settle_finished`].
+    pub(crate) fn of_latest(finished: &Task, left: &Task) -> Self {
+        let changed = |task: &Task| task.updated_at.as_ref()?.parse::<Timestamp>().ok();
+        let (finished_at, left_at) = (changed(finished), changed(left));
+        let is_later = finished_at.is_some() && left_at > finished_at;
+        let end = |task: &Task| Some((task.status, task.completed_at.clone()?));
+        let has_end = left_at.is_some() && end(left).is_some() && end(left) == end(finished);
+        let is_merged = has_end && left_at >= finished_at;
+        if is_later || is_merged { Self::Theirs } else { Self::Ours }
+    }
+}
+
 /// Takes what another copy of a task has over into the one that stays: what only the other has,
-/// and the further status. What both say differently is kept in a note.
-pub(crate) fn fold(kept: &Task, other: &Task) -> Task {
-    let (ours, theirs) = (fields(Some(kept)), fields(Some(other)));
+/// and the further status. Of what both say differently, what does not stand is kept in a note.
+pub(crate) fn fold(kept: &Task, other: &Task, stands: Stands) -> Task {
+    let theirs = fields(Some(other));
     // What both have stands for what they come from.
-    let mut base = ours.clone();
+    let mut base = fields(Some(kept));
     base.retain(|name, value| match (value, theirs.get(name)) {
         (Value::Array(items), Some(Value::Array(others))) => {
             items.retain(|item| others.contains(item));
@@ -356,13 +387,23 @@ pub(crate) fn fold(kept: &Task, other: &Task) -> Task {
         }
         (value, other) => other == Some(value),
     });
-    let (merged, conflicts) = merge_fields(&[base, ours, theirs], Some(&kept.id));
+    fold_since(base, kept, other, stands)
+}
+
+/// The same of two copies of which it is known what they come from.
+fn fold_since(base: Fields, kept: &Task, other: &Task, stands: Stands) -> Task {
+    let sides = [base, fields(Some(kept)), fields(Some(other))];
+    let (merged, conflicts) = merge_fields(&sides, Some(&kept.id), stands);
     // Every merged field is one of a task that was read.
     let Ok(mut merged) = Task::parse(&Value::Object(merged).to_string()) else {
         return kept.clone();
     };
-    for Conflict { field, theirs, .. } in conflicts {
-        let Some((field, value)) = field.zip(theirs).filter(|(field, _)| field != "status") else {
+    for Conflict { field, ours, theirs, .. } in conflicts {
+        let lost = match stands {
+            Stands::Ours => theirs,
+            Stands::Theirs => ours,
+        };
+        let Some((field, value)) = field.zip(lost).filter(|(field, _)| field != "status") else {
             continue;
         };
         let note = format!("Another copy of this task had `{field}`: {value}");
@@ -442,7 +483,7 @@ fn merge_frame(
     conflicts: &mut Vec<Conflict>,
 ) -> Result<Document, SpliceError> {
     let fields = sides.map(Document::other_fields);
-    let (keys, found) = merge_fields(&fields, None);
+    let (keys, found) = merge_fields(&fields, None, Stands::Ours);
     conflicts.extend(found);
     let merged = merged.with_other_fields(&fields[1], &keys)?;
 
@@ -641,7 +682,8 @@ impl Merge<'_> {
             return;
         }
         let sides = [base.as_ref().map(Block::task), Some(ours.task()), Some(theirs.task())];
-        let (fields, conflicts) = merge_fields(&sides.map(fields), Some(&theirs.task().id));
+        let sides = sides.map(fields);
+        let (fields, conflicts) = merge_fields(&sides, Some(&theirs.task().id), Stands::Ours);
         self.conflicts.extend(conflicts);
         // Every merged field is one of a task that was read.
         let merged = Task::parse(&Value::Object(fields).to_string());
@@ -695,13 +737,14 @@ type Fields = Map;
 fn merge_fields(
     [base, ours, theirs]: &[Fields; 3],
     task: Option<&TaskId>,
+    stands: Stands,
 ) -> (Fields, Vec<Conflict>) {
     let mut merged = Fields::new();
     let mut conflicts = Vec::new();
     let names: BTreeSet<&String> = base.keys().chain(ours.keys()).chain(theirs.keys()).collect();
     for name in names {
         let sides = [base.get(name), ours.get(name), theirs.get(name)];
-        let value = merge_value(name, sides, &mut |field, [base, ours, theirs]| {
+        let value = merge_value(name, sides, stands, &mut |field, [base, ours, theirs]| {
             let [base, ours, theirs] = [base, ours, theirs].map(Option::<&Value>::cloned);
             let task = task.cloned();
             conflicts.push(Conflict { task, field: Some(field), base, ours, theirs });
@@ -718,6 +761,7 @@ type Sides<'a> = [Option<&'a Value>; 3];
 fn merge_value(
     field: &str,
     sides: Sides<'_>,
+    stands: Stands,
     conflict: &mut dyn FnMut(String, Sides<'_>),
 ) -> Option<Value> {
     let [base, ours, theirs] = sides;
@@ -760,6 +804,7 @@ fn merge_value(
                 let value = merge_value(
                     &format!("{field}.{key}"),
                     [base.get(key), ours.get(key), theirs.get(key)],
+                    stands,
                     conflict,
                 );
                 Some((key.clone(), value?))
@@ -768,7 +813,10 @@ fn merge_value(
         }
         _ => {
             conflict(field.to_owned(), sides);
-            ours.cloned()
+            match stands {
+                Stands::Ours => ours.cloned(),
+                Stands::Theirs => theirs.cloned(),
+            }
         }
     }
 }

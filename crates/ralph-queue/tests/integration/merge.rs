@@ -866,12 +866,89 @@ fn a_task_finished_on_one_branch_and_changed_on_the_other_is_finished_once() {
     assert_eq!((task.status, &task.tags), (Status::Done, &vec!["x".to_owned()]));
     assert_eq!(
         task.notes,
-        ["by hand", "landed", "Another copy of this task had `priority`: \"high\""]
+        ["by hand", "landed", "Another copy of this task had `priority`: \"medium\""]
     );
     // A crash between the two saves: the same again.
     let again = both_files(queue.document().text(), done.text());
     let again = Edit::new(&again, super::now()).splice().unwrap();
     assert_eq!((again.queue, again.done), (Some(open), None));
+}
+
+#[test]
+fn of_two_copies_of_a_finished_task_the_values_of_the_one_changed_last_stand() {
+    let end = r#""completed_at": "2026-01-02T00:00:00Z","#;
+    let copy = |priority: &str, at: &str, end: &str| {
+        format!(
+            r#"{{"version": 1, "tasks": [{{"id": "RQ-0001", "title": "One", "status": "done", {end} "priority": "{priority}",
+               "created_at": "2026-01-01T00:00:00Z", "updated_at": "{at}"}}]}}"#
+        )
+    };
+    let cases = [
+        ("2026-01-02T00:00:00Z", "2026-01-03T00:00:00Z", "", "high"),
+        ("2026-01-03T00:00:00Z", "2026-01-02T00:00:00Z", "", "low"),
+        // Times, not texts.
+        ("2026-01-02T00:30:00+02:00", "2026-01-02T00:00:00Z", "", "high"),
+        ("2026-01-02T00:00:00Z", "soon", end, "low"),
+        ("", "2026-01-02T00:00:00Z", "", "low"),
+        ("", "2026-01-02T00:00:00Z", end, "high"),
+        // At one time: only what a merge with a base left says more than the finished one.
+        ("2026-01-02T00:00:00Z", "2026-01-02T00:00:00Z", "", "low"),
+        ("2026-01-02T00:00:00Z", "2026-01-02T00:00:00Z", end, "high"),
+    ];
+    for (done_at, left_at, left_end, stands) in cases {
+        let (left, done) = (copy("high", left_at, left_end), copy("low", done_at, end));
+        let heal = |done: &str| {
+            let queue = both_files(&left, done);
+            Edit::new(&queue, super::now()).splice().unwrap().done
+        };
+        let healed = heal(&done).unwrap();
+        let task = &healed.tasks()[0];
+        let lost = if stands == "high" { "low" } else { "high" };
+        assert_eq!(task.priority.as_str(), stands, "{done_at} {left_at}");
+        assert_eq!(task.notes, [format!("Another copy of this task had `priority`: \"{lost}\"")]);
+        assert_eq!(
+            (task.status, task.completed_at.as_deref()),
+            (Status::Done, Some("2026-01-02T00:00:00Z"))
+        );
+        assert_eq!(heal(healed.text()), None, "{done_at} {left_at}");
+    }
+}
+
+#[test]
+fn what_only_one_branch_edited_stands_when_the_other_finished_the_task() {
+    let task = |fields: &str| {
+        format!(
+            r#"{{"version": 1, "tasks": [{{"id": "RQ-0001", "created_at": "2026-01-01T00:00:00.123456Z", {fields}}}]}}"#
+        )
+    };
+    let base = task(r#""title": "PDF", "priority": "low", "request": "r""#);
+    let edited = task(
+        r#""title": "PDF and PNG", "priority": "high", "request": "theirs", "updated_at": "2026-01-02T00:00:00Z""#,
+    );
+    let empty = r#"{"version": 1, "tasks": []}"#;
+    for (at, request, lost) in [("3", "ours", "theirs"), ("1", "theirs", "ours")] {
+        let done = Document::parse(task(&format!(
+            r#""title": "PDF", "priority": "low", "request": "ours", "notes": ["how"], "status": "done",
+               "completed_at": "2026-01-01T00:00:00Z", "updated_at": "2026-01-0{at}T00:00:00Z""#
+        )))
+        .unwrap();
+        for is_ours in [true, false] {
+            let (ours, theirs) = if is_ours { (empty, &*edited) } else { (&*edited, empty) };
+            let mut merged = three_way(&base, ours, theirs).unwrap();
+            let files = if is_ours { (Some(&done), None) } else { (None, Some(&done)) };
+            merged.settle_finished(files.0, files.1).unwrap();
+            let queue = both_files(&merged.text, done.text());
+            let healed = Edit::new(&queue, super::now()).splice().unwrap();
+            assert_eq!(healed.queue.unwrap().tasks().len(), 0);
+            let task = healed.done.unwrap().tasks()[0].clone();
+            let Task { title, priority, .. } = &task;
+            assert_eq!((title.as_str(), priority.as_str()), ("PDF and PNG", "high"));
+            assert_eq!(task.request.as_deref(), Some(request));
+            let note = format!("Another copy of this task had `request`: \"{lost}\"");
+            assert!(task.notes.contains(&note) && task.notes.contains(&"how".to_owned()));
+            assert_eq!(task.completed_at.as_deref(), Some("2026-01-01T00:00:00Z"));
+        }
+    }
 }
 
 #[test]
