@@ -132,8 +132,8 @@ impl Journal {
         &self.path
     }
 
-    /// Appends one entry. On return it is there, as durably as was asked and the answer says; on
-    /// an error it may be there as well. A crash leaves all of it, a part of it that readers tell
+    /// Appends one entry. On return it is there, as durably as was asked and the answer says. On an
+    /// error what was written of it is taken back, which a full disk does not prevent. A crash leaves all of it, a part of it that readers tell
     /// apart, or nothing, and every entry that was there before. Of an entry that is a bare number
     /// a part is a number as well: make entries objects.
     pub fn append<T: Serialize>(&self, entry: &T) -> Result<Saved, JournalError> {
@@ -141,7 +141,24 @@ impl Journal {
         let target = resolve(&SystemDisk, &self.path).map_err(self.fail("find"))?;
         let sidecar = target.beside(".", ".lock");
         let _lock = FileLock::acquire(&sidecar, &self.holder, Duration::from_secs(10))?;
-        self.append_on(&SystemDisk, &line)
+        let before = resolve(&SystemDisk, &self.path).map_err(self.fail("find"))?.old;
+        let appended = self.append_on(&SystemDisk, &line);
+        if appended.is_err() {
+            let kept = before.map_or(HEADER.len() as u64, |old| old.size);
+            // What cannot be taken back either is told apart by readers, as after a crash.
+            drop(self.shorten(kept));
+        }
+        appended
+    }
+
+    /// Cuts off what the file has beyond that many bytes.
+    fn shorten(&self, kept: u64) -> io::Result<()> {
+        let file = fs::OpenOptions::new().write(true).open(&self.path)?;
+        if file.metadata()?.len() > kept {
+            file.set_len(kept)?;
+            file.sync_data()?;
+        }
+        Ok(())
     }
 
     /// Removes the last entry, if it is this one, and says whether it was. The file only gets
@@ -157,10 +174,7 @@ impl Journal {
             return Ok(false);
         }
         let kept = (bytes.len() - line.len() + 1) as u64;
-        let file = fs::OpenOptions::new().write(true).open(&target.path);
-        let file = file.map_err(self.fail("open"))?;
-        file.set_len(kept).map_err(self.fail("shorten"))?;
-        file.sync_data().map_err(self.fail("sync"))?;
+        self.shorten(kept).map_err(self.fail("shorten"))?;
         Ok(true)
     }
 

@@ -226,3 +226,26 @@ fn an_edit_that_a_kill_kept_from_the_files_hides_none_before_it() {
     desk.ralph(&["undo", "--id", "2"]).success();
     assert_eq!(desk.json(&["task", "show", "RQ-0001"])["task"]["status"], "todo");
 }
+
+#[cfg(unix)]
+#[test]
+fn a_journal_that_has_no_room_for_an_entry_has_nothing_of_it() {
+    let desk = Desk::new();
+    desk.add("one", &[]);
+    // A journal that is longer than the queue, which holds what was replaced.
+    for text in ["a", "b", "c"] {
+        desk.ralph(&["task", "edit", "description", &text.repeat(4_000), "RQ-0001"]).success();
+    }
+    desk.ralph(&["task", "edit", "description", "short", "RQ-0001"]).success();
+    let journal = ".ralph/cache/queue-journal.jsonl";
+    let ran = desk.sh(&format!(
+        "trap '' XFSZ; ulimit -f $(( ($(wc -c < {journal}) + 511) / 512 ))
+        for note in 1 2 3 4; do \"$RALPH\" task note RQ-0001 $note || exit; done"
+    ));
+    assert_ne!(ran.code, Some(0), "{ran}");
+    assert!(ran.stderr.contains("the queue was not changed"), "{ran}");
+    assert!(desk.read(journal).ends_with("}\n"));
+    assert_eq!(desk.json(&["undo", "--list"]).get("unreadable"), None);
+    desk.ralph(&["task", "note", "RQ-0001", "after"]).success();
+    assert_eq!(desk.json(&["undo"])["changed"], json!(["RQ-0001"]));
+}
