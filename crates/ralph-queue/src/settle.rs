@@ -617,6 +617,7 @@ mod tests {
                 base: None,
                 ours: Some(ours.into()),
                 theirs: None,
+                comments: Vec::new(),
             },
             left: Some("x".into()),
         };

@@ -880,6 +880,7 @@ fn a_comment_outlives_the_end_and_the_removal_of_its_task_on_the_other_branch() 
         let ran = desk.ralph(&["queue", "resolve"]);
         let told = "RQ-0002: removed on one side, commented on the other\n";
         assert!(ran.exited(1).stderr.contains(told), "{ran}");
+        assert!(ran.stderr.contains(&format!("the task as it was, with\n    {remark}\n")), "{ran}");
         assert!(!ran.stderr.contains("RQ-0001: "), "{ran}");
         assert_eq!([".ralph/queue.jsonc", ".ralph/done.jsonc"].map(count), [1, 1]);
         let remover = if is_ours { "theirs" } else { "ours" };

@@ -73,10 +73,17 @@ pub(super) fn merge(base: Option<&Block>, ours: &Block, theirs: &Block) -> Comme
     Comments { is_ours, wanted }
 }
 
-/// Whether a later version of a task has a comment, or one more of the same, that it lacked.
-pub(super) fn adds_any(base: &Block, later: &Block) -> bool {
-    let [base, later] = [base, later].map(|block| count(&placed(block)));
-    later.iter().any(|(comment, count)| base.get(comment).is_none_or(|was| was < count))
+/// The comments that a later version of a task has, or has once more, and that it lacked.
+pub(super) fn added(base: &Block, later: &Block) -> Vec<String> {
+    let mut known = count(&placed(base));
+    let mut added = Vec::new();
+    for (_, comment) in later.placed_comments() {
+        match known.get_mut(&identity(comment)) {
+            Some(left) if *left > 0 => *left -= 1,
+            _ => added.push(comment.trim().to_owned()),
+        }
+    }
+    added
 }
 
 fn placed(block: &Block) -> Placed<'_> {

@@ -185,6 +185,10 @@ pub struct Conflict {
     pub ours: Option<Value>,
     /// What it is in theirs.
     pub theirs: Option<Value>,
+    /// Where one side removed the task: the comments that the other added or changed, which no value
+    /// here has.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub comments: Vec<String>,
 }
 
 /// Why there is no merge.
@@ -590,6 +594,7 @@ impl Merge<'_> {
                 base: value(&base),
                 ours: value(&ours),
                 theirs: value(&theirs),
+                comments: Vec::new(),
             });
             // The same whichever side is ours.
             if ours < theirs {
@@ -619,7 +624,8 @@ impl Merge<'_> {
             (Some(base), None) => {
                 if is_changed((&self.base, base), (theirs, index)) {
                     let sides = [Some(self.base.task(base)), None, Some(task)];
-                    self.conflicts.push(removed(&task.id, sides));
+                    let comments = comments::added(&self.base.block(base), &theirs.block(index));
+                    self.conflicts.push(removed(&task.id, sides, comments));
                     self.add((theirs, keys), index);
                 }
             }
@@ -643,7 +649,8 @@ impl Merge<'_> {
             };
             if is_changed((&self.base, index), (&self.merged, at)) {
                 let sides = [Some(self.base.task(index)), Some(self.merged.task(at)), None];
-                self.conflicts.push(removed(&self.merged.task(at).id, sides));
+                let comments = comments::added(&self.base.block(index), &self.merged.block(at));
+                self.conflicts.push(removed(&self.merged.task(at).id, sides, comments));
             } else {
                 self.remove(at);
             }
@@ -708,13 +715,13 @@ impl Merge<'_> {
 fn is_changed((base, was): (&Draft<'_>, usize), (side, is): (&Draft<'_>, usize)) -> bool {
     base.task(was) != side.task(is)
         || base.unchanged_text(was) != side.unchanged_text(is)
-            && comments::adds_any(&base.block(was), &side.block(is))
+            && !comments::added(&base.block(was), &side.block(is)).is_empty()
 }
 
-/// One side removed what the other changed.
-fn removed(task: &TaskId, sides: [Option<&Task>; 3]) -> Conflict {
+/// One side removed what the other changed, and maybe commented.
+fn removed(task: &TaskId, sides: [Option<&Task>; 3], comments: Vec<String>) -> Conflict {
     let [base, ours, theirs] = sides.map(|task| task.map(json));
-    Conflict { task: Some(task.clone()), field: None, base, ours, theirs }
+    Conflict { task: Some(task.clone()), field: None, base, ours, theirs, comments }
 }
 
 /// Where each key is.
@@ -747,7 +754,8 @@ fn merge_fields(
         let value = merge_value(name, sides, stands, &mut |field, [base, ours, theirs]| {
             let [base, ours, theirs] = [base, ours, theirs].map(Option::<&Value>::cloned);
             let task = task.cloned();
-            conflicts.push(Conflict { task, field: Some(field), base, ours, theirs });
+            let comments = Vec::new();
+            conflicts.push(Conflict { task, field: Some(field), base, ours, theirs, comments });
         });
         if let Some(value) = value {
             merged.insert(name.clone(), value);

@@ -364,6 +364,10 @@ fn a_comment_is_not_removed_with_its_task_by_the_side_that_has_not_seen_it() {
             assert_eq!(merged.text, *wanted, "{to}");
             let conflict = merged.conflicts.first();
             assert_eq!(conflict.is_some_and(Conflict::is_about_comments), is_kept, "{to}");
+            let comments: Vec<&str> =
+                conflict.iter().flat_map(|it| &it.comments).map(String::as_str).collect();
+            let added = to.lines().last().unwrap_or(to).trim().trim_start_matches("\"todo\", ");
+            assert_eq!(comments, if is_kept { vec![added] } else { Vec::new() }, "{to}");
             for side in [ours, theirs] {
                 let again = three_way(REMARKED, &merged.text, side).unwrap();
                 assert_eq!(again.text, merged.text, "{to}");

@@ -385,6 +385,7 @@ pub(super) fn tell_conflicts<'c>(
         count += 1;
         let Undecided { conflict, left, .. } = undecided;
         let value = |value: &Option<ralph_queue::Value>| match value {
+            Some(_) if conflict.is_about_comments() => "the task as it was, with".to_owned(),
             Some(value) => value.to_string(),
             None => "nothing".to_owned(),
         };
@@ -392,8 +393,15 @@ pub(super) fn tell_conflicts<'c>(
             |text: Text, name, it| text.line().plain(format_args!("  {name}: {}", value(it)));
         let text = format_args!("{}: {}", path.display(), subject(conflict)).to_string();
         let text = Text::new().style(RED, text);
-        let text = line(text, names.ours, &conflict.ours);
-        let mut text = line(text, names.theirs, &conflict.theirs);
+        let commented = |mut text: Text, side: &Option<ralph_queue::Value>| {
+            for comment in conflict.comments.iter().filter(|_| side.is_some()) {
+                let lines: Vec<&str> = comment.lines().map(str::trim).collect();
+                text = text.line().plain(format_args!("    {}", lines.join(" ")));
+            }
+            text
+        };
+        let text = commented(line(text, names.ours, &conflict.ours), &conflict.ours);
+        let mut text = commented(line(text, names.theirs, &conflict.theirs), &conflict.theirs);
         if *left != conflict.ours && *left != conflict.theirs {
             text = line(text, "what stands", left);
         } else if *left != conflict.ours {
