@@ -261,22 +261,32 @@ impl Queue {
     /// id means the open one. The next edit gives them other ids.
     pub(crate) fn outranked(&self) -> Vec<(Place, usize)> {
         let tasks = || self.places().map(|(_, listed)| listed);
-        let rejected = || tasks().filter(|listed| listed.status() == Status::Rejected);
-        let ids: HashSet<&str> = rejected().map(Listed::id).collect();
-        if ids.is_empty() {
+        let rejected: Vec<Listed<'_>> =
+            tasks().filter(|listed| listed.status() == Status::Rejected).collect();
+        if rejected.is_empty() {
             return Vec::new();
         }
-        let mut open: HashMap<&str, Vec<&Task>> = HashMap::new();
-        for listed in tasks().filter(|listed| !listed.status().is_terminal()) {
-            if ids.contains(listed.id()) {
-                open.entry(listed.id()).or_default().push(listed.task());
-            }
+        let open: Vec<Listed<'_>> =
+            tasks().filter(|listed| !listed.status().is_terminal()).collect();
+        // One kind is rare in most queues, and nearly all ids are of one task.
+        let (few, many) =
+            if rejected.len() < open.len() { (&rejected, &open) } else { (&open, &rejected) };
+        let few: HashSet<&str> = few.iter().map(|listed| listed.id()).collect();
+        let shared = many.iter().map(|listed| listed.id()).filter(|id| few.contains(id));
+        let shared: HashSet<&str> = shared.collect();
+        if shared.is_empty() {
+            return Vec::new();
+        }
+        let mut open_by_id: HashMap<&str, Vec<&Task>> = HashMap::new();
+        for listed in open.into_iter().filter(|listed| shared.contains(listed.id())) {
+            open_by_id.entry(listed.id()).or_default().push(listed.task());
         }
         let is_outranked = |listed: &Listed<'_>| {
-            let open = open.get(listed.id());
+            let open = open_by_id.get(listed.id());
             open.is_some_and(|open| !open.iter().any(|open| open.is_version_of(listed.task())))
         };
-        rejected().filter(is_outranked).map(|listed| (listed.place, listed.index)).collect()
+        let outranked = rejected.into_iter().filter(is_outranked);
+        outranked.map(|listed| (listed.place, listed.index)).collect()
     }
 
     /// Whether nothing has to be put in order before an edit.
