@@ -32,7 +32,7 @@ pub(crate) struct Lenient {
 
 /// Reads a text as far as it goes. An error is a text of which nothing can be made.
 pub(super) fn read(text: String, place: Place) -> Result<Lenient, ParseError> {
-    let bom = text.len() - text.trim_start_matches('\u{feff}').len();
+    let bom = syntax::mark_len(&text);
     let root = syntax::parse(&text[bom..])?;
     let mut reader = Reader { base: bom, task: None, faults: Vec::new() };
     let Node::Object(root) = root else {
@@ -150,7 +150,7 @@ pub(crate) struct NewEntry {
 /// Reads new tasks: one, several after each other, a list of them, or those of a queue file, which
 /// may lack its version.
 pub(super) fn read_new(text: &str) -> Result<Vec<NewEntry>, ParseError> {
-    let bom = text.len() - text.trim_start_matches('\u{feff}').len();
+    let bom = syntax::mark_len(text);
     let lines = Lines::new(text);
     let mut entries = Vec::new();
     for span in values(&text[bom..])? {

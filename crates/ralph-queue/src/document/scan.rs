@@ -13,7 +13,7 @@ use ralph_state::json::Number;
 
 use super::read::{placeholder, reread};
 use super::tasks::{Head, Marks};
-use super::{Document, Reading};
+use super::{Document, Reading, syntax};
 use crate::queue::Place;
 use crate::task::{Field, Glance, Slot, Task, Words};
 use crate::validate;
@@ -75,8 +75,7 @@ fn document<'t>(
     text: &'t str,
     head: impl Fn(&mut Scanner<'t>) -> Option<(Head, Range<usize>)>,
 ) -> Option<Document> {
-    let start = text.len() - text.trim_start_matches('\u{feff}').len();
-    let mut scanner = Scanner::at(text, start);
+    let mut scanner = Scanner::at(text, syntax::mark_len(text));
     scanner.trivia()?;
     let root = scanner.at;
     let mut document = Document {

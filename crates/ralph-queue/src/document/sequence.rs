@@ -395,10 +395,12 @@ impl<'a> Writer<'a> {
                     let is_commented = before.contains('/');
                     let blank: &[char] =
                         if is_commented { &[' ', '\t'] } else { &[' ', '\t', '\n', '\r'] };
-                    self.out.push_str(before.trim_end_matches(blank));
+                    let before = before.trim_end_matches(blank);
+                    self.out.push_str(before);
                     self.end = (is_blank && !is_commented).then_some(self.out.len());
                     let is_spaces = behind.trim_matches([' ', '\t']).is_empty();
-                    self.out.push_str(if is_spaces { "" } else { behind });
+                    let is_ended = is_blank && before.ends_with(['\n', '\r']);
+                    self.out.push_str(if is_spaces || is_ended { "" } else { behind });
                 }
             }
         }

@@ -23,6 +23,11 @@ const OPTIONS: ParseOptions = ParseOptions {
     allow_extended_string_escapes: false,
 };
 
+/// The length of the byte order mark, if a text begins with one. A second one is a mistake.
+pub(super) fn mark_len(text: &str) -> usize {
+    text.chars().next().filter(|first| *first == '\u{feff}').map_or(0, char::len_utf8)
+}
+
 /// Parses a text without a byte order mark; ranges are in `text`. Nesting is limited by the
 /// parser.
 pub(super) fn parse(text: &str) -> Result<Node<'_>, ParseError> {

@@ -696,6 +696,7 @@ fn error(text: &str, expected: &Expect) {
 fn bad_texts_say_what_and_where() {
     error("", &expect!["the file is empty"]);
     error("// nothing\n", &expect!["the file is empty"]);
+    error("\u{feff}\u{feff}{\"version\": 1}", &expect!["unexpected token at line 1, column 1"]);
     error("[]", &expect!["a queue file must hold an object at line 1, column 1"]);
     error(
         "{\"version\": 1, \"tasks\": [\n  {\"id\": \"RQ-0001\" \"title\": \"x\"}]}",

@@ -39,8 +39,20 @@ pub(super) fn all_but_id<W: AsRef<str>>(
             one_line(|| format!("{name}[{index}]"), entry.as_ref(), report);
         }
     }
-    for key in task.custom_fields.keys() {
+    for (key, value) in &task.custom_fields {
         one_line(|| format!("custom_fields.{key}"), key, report);
+        lines(|| format!("custom_fields.{key}"), value.as_ref(), report);
+    }
+    for (name, text) in [("description", &task.description), ("request", &task.request)] {
+        if let Some(text) = text {
+            lines(|| name.to_owned(), text.as_ref(), report);
+        }
+    }
+    for (name, list) in [("evidence", &task.evidence), ("plan", &task.plan), ("notes", &task.notes)]
+    {
+        for (index, entry) in list.iter().enumerate() {
+            lines(|| format!("{name}[{index}]"), entry.as_ref(), report);
+        }
     }
     let lists = [
         ("tags", &task.tags),
@@ -84,13 +96,32 @@ fn one_line(field: impl FnOnce() -> String, text: &str, report: &mut dyn FnMut(F
     let field = field();
     let message = match c {
         '\n' | '\r' => format!("`{field}` has a line break at character {}", index + 1),
-        c => format!(
-            "`{field}` has the control character U+{:04X} at character {}",
-            u32::from(c),
-            index + 1
-        ),
+        c => control(&field, index, c),
     };
     report(warning(CONTROL_CHARACTER, field, message));
+}
+
+/// A text of several lines. Commands write what agents say as it is, so that this code bars none.
+fn lines(field: impl FnOnce() -> String, text: &str, report: &mut dyn FnMut(Fault)) {
+    // The first byte of the control characters beyond ASCII.
+    const BEYOND: u8 = 0xc2;
+    let is_plain = |byte: u8| {
+        byte >= b' ' && byte != 0x7f && byte != BEYOND || matches!(byte, b'\n' | b'\r' | b'\t')
+    };
+    if text.bytes().all(is_plain) {
+        return;
+    }
+    let is_control = |c: char| c.is_control() && !matches!(c, '\n' | '\r' | '\t');
+    if let Some((index, c)) = text.chars().enumerate().find(|(_, c)| is_control(*c)) {
+        let field = field();
+        let message = control(&field, index, c);
+        report(warning("control_in_text", field, message));
+    }
+}
+
+fn control(field: &str, index: usize, c: char) -> String {
+    let code = u32::from(c);
+    format!("`{field}` has the control character U+{code:04X} at character {}", index + 1)
 }
 
 /// Wider numbers are fine when they need the width.

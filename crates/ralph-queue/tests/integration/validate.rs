@@ -62,6 +62,27 @@ fn a_field_of_the_wrong_kind_is_told_once_and_hides_no_other() {
 }
 
 #[test]
+fn a_control_character_is_told_of_wherever_it_is() {
+    let task =
+        text(&[r#""description": "two\nlines\u0000", "request": "\u0007", "evidence": ["\u009b"],
+        "plan": ["a\r\n\tb", "\u007f"], "notes": ["\u001b[31m\u001b", "\u00a0"],
+        "custom_fields": {"k": "\u0001"}, "scope": ["\u0002"]"#]);
+    check(
+        &task,
+        None,
+        &expect![[r#"
+        queue:4:136 warning RQ-0001 description control_in_text: `description` has the control character U+0000 at character 10
+        queue:4:167 warning RQ-0001 request control_in_text: `request` has the control character U+0007 at character 1
+        queue:4:190 warning RQ-0001 evidence[0] control_in_text: `evidence[0]` has the control character U+009B at character 1
+        queue:5:30 warning RQ-0001 plan[1] control_in_text: `plan[1]` has the control character U+007F at character 1
+        queue:5:51 warning RQ-0001 notes[0] control_in_text: `notes[0]` has the control character U+001B at character 1
+        queue:6:27 warning RQ-0001 custom_fields.k control_in_text: `custom_fields.k` has the control character U+0001 at character 1
+        queue:6:53 warning RQ-0001 scope[0] control_character: `scope[0]` has the control character U+0002 at character 1
+    "#]],
+    );
+}
+
+#[test]
 fn a_task_without_an_id_is_looked_at_like_any_other() {
     check(
         "{\"version\": 1, \"tasks\": [\n  {\"title\": \" \", \"tags\": [\"\"], \"updated_at\": 7},\n]}",
