@@ -24,6 +24,8 @@ pub struct Batch {
     pub rows: Vec<Row>,
     /// What cannot.
     pub bad: Vec<BadRow>,
+    /// The headings of columns that no task has; what stands below them is in no row.
+    pub unknown_columns: Vec<String>,
     /// The text that the spans of rows are in.
     text: String,
     /// Who had an id that nobody has now.

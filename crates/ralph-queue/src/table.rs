@@ -91,20 +91,11 @@ pub fn write<W: AsRef<str>>(
     Ok(String::from_utf8(bytes).expect("its cells are texts"))
 }
 
-/// What becomes of the columns that a table should not have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OtherColumns {
-    /// They are named, and nothing is read.
-    Refuse,
-    /// They are passed over.
-    Ignore,
-}
-
 /// The tasks of a table. Columns may stand in any order and be missing, but for `title`; the
-/// case of a heading does not matter.
+/// case of a heading does not matter. Columns that no task has are passed over, and named.
 ///
-/// Errors: the headings cannot be read, have no `title`, or have one twice or that is none.
-pub fn read(text: &str, separator: Separator, others: OtherColumns) -> Result<Batch, TableError> {
+/// Errors: the headings cannot be read, have no `title`, or have one twice.
+pub fn read(text: &str, separator: Separator) -> Result<Batch, TableError> {
     let text = text.trim_start_matches('\u{feff}');
     let mut reader = csv::ReaderBuilder::new()
         .delimiter(separator.byte())
@@ -126,14 +117,8 @@ pub fn read(text: &str, separator: Separator, others: OtherColumns) -> Result<Ba
     {
         return Err(TableError::Twice { column: twice });
     }
-    let unknown: Vec<String> = headings
-        .iter()
-        .filter(|heading| column(heading).is_none())
-        .map(|heading| heading.trim().to_owned())
-        .collect();
-    if others == OtherColumns::Refuse && !unknown.is_empty() {
-        return Err(TableError::Unknown { columns: unknown });
-    }
+    let unknown = headings.iter().filter(|heading| column(heading).is_none());
+    let unknown = unknown.map(|heading| heading.trim().to_owned()).collect();
     let lines = Lines::new(text);
     let records: Vec<csv::StringRecord> = reader.records().collect::<Result<_, _>>()?;
     let start = |record: &csv::StringRecord| {
@@ -160,7 +145,9 @@ pub fn read(text: &str, separator: Separator, others: OtherColumns) -> Result<Ba
         cells.fields.retain(|name, _| ["id", "title"].contains(&name.as_str()));
         Cells { line, fields: cells.fields, problems: vec![RowProblem::new(None, problem)] }
     });
-    Ok(Batch::from_fields(rows))
+    let mut batch = Batch::from_fields(rows);
+    batch.unknown_columns = unknown;
+    Ok(batch)
 }
 
 /// What is wrong with the quotation marks of a row, which the reader takes as they come.
@@ -257,16 +244,6 @@ pub enum TableError {
     Twice {
         /// Which.
         column: &'static str,
-    },
-    /// They would be lost.
-    #[error(
-        "the table has columns that no task has: {}; there are {}",
-        quoted(columns.iter().map(String::as_str)),
-        COLUMNS.join(", "),
-    )]
-    Unknown {
-        /// Their headings.
-        columns: Vec<String>,
     },
 }
 

@@ -6,7 +6,9 @@ use ralph_state::Timestamp;
 
 /// A text that names no time.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{text}` is no time; write `in 2 hours`, `tomorrow 9:30`, `next monday` or RFC 3339")]
+#[error(
+    "`{text}` is no time; write `in 2 hours`, `tomorrow 9:30`, `next monday`, a date or RFC 3339"
+)]
 pub struct WhenError {
     /// The text.
     pub text: String,
@@ -19,8 +21,8 @@ const MORNING: i128 = 9 * 60;
 const WEEKDAYS: [&str; 7] =
     ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
 
-/// The time that `text` names when it is `now`: RFC 3339, `in N minutes|hours|days|weeks`,
-/// `tomorrow [TIME]` or `next WEEKDAY [TIME]`, where TIME is as `14:30` or `9am`, 9:00 without
+/// The time that `text` names when it is `now`: RFC 3339, a date as `2026-04-22` for its begin,
+/// `in N minutes|hours|days|weeks`, `tomorrow [TIME]` or `next WEEKDAY [TIME]`, where TIME is as `14:30` or `9am`, 9:00 without
 /// one. Everything is in UTC.
 ///
 /// ```
@@ -39,7 +41,7 @@ pub fn parse(text: &str, now: Timestamp) -> Result<Timestamp, WhenError> {
             let ahead = (day - today(now)).rem_euclid(7);
             on_day(now, if ahead == 0 { 7 } else { ahead }, time)
         }),
-        _ => text.parse().ok(),
+        _ => written(text.trim()),
     };
     time.ok_or_else(|| WhenError { text: text.to_owned() })
 }
@@ -52,9 +54,12 @@ pub fn cutoff(text: &str, now: Timestamp) -> Result<Timestamp, WhenError> {
         .split_at_checked(text.len().saturating_sub(1))
         .and_then(|(count, unit)| length(count, unit))
         .and_then(|age| now.checked_sub(age));
-    age.or_else(|| text.parse().ok())
-        .or_else(|| format!("{text}T00:00:00Z").parse().ok())
-        .ok_or_else(|| WhenError { text: text.to_owned() })
+    age.or_else(|| written(text)).ok_or_else(|| WhenError { text: text.to_owned() })
+}
+
+/// RFC 3339, or a date.
+fn written(text: &str) -> Option<Timestamp> {
+    text.parse().ok().or_else(|| format!("{text}T00:00:00Z").parse().ok())
 }
 
 fn length(count: &str, unit: &str) -> Option<Duration> {

@@ -4,7 +4,6 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use ralph_queue::Status;
-use ralph_state::Timestamp;
 
 use super::task::status;
 
@@ -33,9 +32,6 @@ pub(crate) struct ImportArgs {
     /// What becomes of a task whose id is taken, by another one of the import too
     #[arg(long, value_enum, default_value_t)]
     pub(crate) on_duplicate: OnDuplicate,
-    /// Pass over the columns of a table that no task has, instead of refusing it
-    #[arg(long)]
-    pub(crate) ignore_unknown_columns: bool,
     /// Add the rows that are tasks, also when others are none
     #[arg(long)]
     pub(crate) skip_bad: bool,
@@ -67,7 +63,7 @@ pub(crate) enum OnDuplicate {
 Examples:
   ralph queue export --include-archive --output tasks.csv
   ralph queue export --format md --status todo
-  ralph queue export --format gh --id-pattern '^RQ-0007$'")]
+  ralph queue export --format gh --id-pattern RQ-0007")]
 pub(crate) struct ExportArgs {
     /// What to make of them
     #[arg(long, value_enum, default_value_t)]
@@ -84,15 +80,15 @@ pub(crate) struct ExportArgs {
     /// Only tasks whose scope contains one of these texts
     #[arg(long, value_name = "TEXT")]
     pub(crate) scope: Vec<String>,
-    /// Only tasks whose id matches this regular expression
-    #[arg(long, value_name = "REGEX")]
+    /// Only tasks whose id contains this, in either case
+    #[arg(long, value_name = "TEXT")]
     pub(crate) id_pattern: Option<String>,
-    /// Only tasks made after this time (RFC 3339)
+    /// Only tasks made after this time: RFC 3339, a date, or as `ralph task schedule` has it
     #[arg(long, value_name = "TIME")]
-    pub(crate) created_after: Option<Timestamp>,
-    /// Only tasks made before this time (RFC 3339)
+    pub(crate) created_after: Option<String>,
+    /// Only tasks made before this time
     #[arg(long, value_name = "TIME")]
-    pub(crate) created_before: Option<Timestamp>,
+    pub(crate) created_before: Option<String>,
     /// The done file too
     #[arg(long, visible_alias = "include-done", conflicts_with = "only_archive")]
     pub(crate) include_archive: bool,

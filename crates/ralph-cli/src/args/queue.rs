@@ -1,7 +1,6 @@
 //! `ralph queue …`.
 
 use clap::{Args, Subcommand, ValueEnum};
-use ralph_state::Timestamp;
 
 use super::branch::{CheckArgs, MergeDriverArgs, ResolveArgs};
 use super::claim::{ClaimArgs, ReadyArgs, ReleaseArgs};
@@ -110,17 +109,17 @@ pub(crate) struct ListArgs {
     /// Only tasks that wait for this one, also through others
     #[arg(long, value_name = "ID")]
     pub(crate) filter_deps: Option<String>,
-    /// Only tasks that start after this time (RFC 3339)
+    /// Only tasks that start after this time: RFC 3339, a date, or as `ralph task schedule` has it
     #[arg(long, value_name = "TIME")]
-    pub(crate) scheduled_after: Option<Timestamp>,
-    /// Only tasks that may start before this time (RFC 3339)
+    pub(crate) scheduled_after: Option<String>,
+    /// Only tasks that may start before this time
     #[arg(long, value_name = "TIME")]
-    pub(crate) scheduled_before: Option<Timestamp>,
+    pub(crate) scheduled_before: Option<String>,
     /// Sort by this instead of the order of work
     #[arg(long, value_enum, value_name = "FIELD")]
     pub(crate) sort_by: Option<SortBy>,
-    /// Which end comes first when sorted
-    #[arg(long, value_enum, default_value_t, requires = "sort_by")]
+    /// Which end comes first, with `--sort-by`
+    #[arg(long, value_enum, default_value_t)]
     pub(crate) order: Order,
     /// Say how long the work on each may take: as long as the middle one of those done
     #[arg(long)]

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 use ralph_queue::Edit;
 use ralph_queue::intake::{Batch, GivenIds};
+use ralph_queue::when;
+use ralph_state::{Clock as _, Timestamp};
 
 use crate::args::NoteText;
 use crate::context::Context;
@@ -129,6 +131,12 @@ impl<'c> Texts<'c> {
             }
         }
     }
+}
+
+/// A time as people give it, if one was given.
+pub(crate) fn time(context: &Context, given: Option<&str>) -> Result<Option<Timestamp>, CliError> {
+    let time = given.map(|text| when::parse(text, context.clock.now())).transpose();
+    time.map_err(|error| CliError::new(ErrorKind::Usage, error))
 }
 
 /// Makes every row bad that cannot be added to the queue that is edited, and names them all, unless

@@ -206,10 +206,12 @@ fn an_import_names_every_problem_of_every_row_at_once() {
     );
 
     desk.write("in.csv", "Title,Owner\nx,me\n");
-    let error = desk.error(&["queue", "import", "--input", "in.csv"], 3);
-    assert!(error["message"].as_str().expect("text").contains("`Owner`"), "{error}");
-    let args = ["queue", "import", "--input", "in.csv", "--ignore-unknown-columns"];
-    assert_eq!(desk.json(&args)["added"], json!(["RQ-0004"]));
+    let args = ["queue", "import", "--input", "in.csv"];
+    let document = desk.json(&args);
+    assert_eq!(document["added"], json!(["RQ-0004"]));
+    assert_eq!(document["unknown_columns"], json!(["Owner"]));
+    let told = desk.ralph(&args).success().stderr.clone();
+    assert!(told.contains("no task has `Owner`; that column was left out"), "{told}");
 }
 
 #[test]
@@ -314,9 +316,12 @@ fn an_export_is_filtered() {
     assert_eq!(lines(&[]), 1);
     assert_eq!(lines(&["--include-archive"]), 2);
     assert_eq!(lines(&["--include-archive", "--tag", "A"]), 1);
-    assert_eq!(lines(&["--only-archive", "--id-pattern", "2$"]), 0);
+    assert_eq!(lines(&["--only-archive", "--id-pattern", "0002"]), 0);
+    assert_eq!(lines(&["--include-archive", "--id-pattern", "rq-0"]), 2);
+    assert_eq!(lines(&["--include-archive", "--id-pattern", "RQ-000*"]), 0);
     assert_eq!(lines(&["--created-after", "2999-01-01T00:00:00Z"]), 0);
-    desk.ralph(&["queue", "export", "--id-pattern", "("]).exited(2);
+    assert_eq!(lines(&["--created-after", "2026-01-01"]), 1);
+    desk.ralph(&["queue", "export", "--created-before", "soon"]).exited(2);
     let table = desk.ralph(&["queue", "export", "--format", "md", "--only-archive"]);
     assert!(
         table.success().stdout.contains("\n| RQ-0001 | done | medium | one \\| two | a |  | 20")

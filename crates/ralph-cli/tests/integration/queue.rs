@@ -35,6 +35,20 @@ fn a_list_is_filtered_and_sorted() {
     assert_eq!(ids(&desk, &["--scheduled"]), ["5"]);
     assert_eq!(ids(&desk, &["--scheduled-before", "2998-01-01T00:00:00Z"]), [""; 0]);
     assert_eq!(ids(&desk, &["--scheduled-after", "2998-01-01T00:00:00Z"]), ["5"]);
+    assert_eq!(ids(&desk, &["--scheduled-after", "tomorrow"]), ["5"]);
+    assert_eq!(ids(&desk, &["--scheduled-before", "in 2 days"]), [""; 0]);
+    assert_eq!(ids(&desk, &["--scheduled-after", "2998-01-01"]), ["5"]);
+    desk.ralph(&["queue", "list", "--scheduled-after", "soon"]).exited(2);
+    // Nothing waits for a task that is not there.
+    assert_eq!(ids(&desk, &["--filter-deps", "RQ-9999"]), [""; 0]);
+    let told = desk.ralph(&["queue", "list", "--filter-deps", "RQ-9999"]).success().stderr.clone();
+    assert!(told.contains("there is no task `RQ-9999`"), "{told}");
+    assert_eq!(ids(&desk, &["--order", "ascending"]), ["1", "2", "3", "4", "5"]);
+    // What has no such time comes last, both ways.
+    for order in ["ascending", "descending"] {
+        let sorted = ids(&desk, &["--sort-by", "scheduled_start", "--order", order]);
+        assert_eq!(sorted, ["5", "1", "2", "3", "4"], "{order}");
+    }
     assert_eq!(ids(&desk, &["--sort-by", "priority", "--limit", "1"]), ["2"]);
     assert_eq!(
         ids(&desk, &["--sort-by", "priority", "--order", "ascending", "--limit", "1"]),
@@ -191,7 +205,7 @@ fn validate_names_each_problem_with_its_place() {
 #[test]
 fn a_list_is_of_what_is_open_and_counts_the_finished_tasks_beside_it() {
     let desk = desk();
-    desk.ralph(&["task", "status", "done", "RQ-0001", "RQ-0003"]).success();
+    desk.ralph(&["task", "edit", "status", "done", "RQ-0001", "RQ-0003"]).success();
     assert_eq!(ids(&desk, &[]), ["2", "4", "5"]);
     let page = desk.json(&["queue", "list", "--limit", "1"]);
     assert_eq!(
@@ -220,7 +234,7 @@ fn a_list_is_of_what_is_open_and_counts_the_finished_tasks_beside_it() {
     assert_eq!(ids(&desk, &["--status", "done", "--tag", "a", "--limit", "1"]), ["1"]);
     let search = desk.json(&["queue", "search", "o"]);
     assert_eq!((&search["total"], &search["finished_left_out"]), (&json!(1), &json!(1)));
-    desk.ralph(&["task", "status", "done", "RQ-0002", "RQ-0004", "RQ-0005"]).success();
+    desk.ralph(&["task", "edit", "status", "done", "RQ-0002", "RQ-0004", "RQ-0005"]).success();
     let ran = desk.ralph(&["queue", "list"]);
     assert!(ran.success().stderr.starts_with("No open task matches.\n5 finished"), "{ran}");
 }
@@ -250,7 +264,7 @@ fn nobody_is_told_why_a_finished_task_does_not_start() {
 #[test]
 fn archive_moves_what_is_finished() {
     let desk = desk();
-    desk.ralph(&["task", "status", "done", "RQ-0001"]).success();
+    desk.ralph(&["task", "edit", "status", "done", "RQ-0001"]).success();
     let dry = desk.json(&["queue", "archive", "--dry-run"]);
     assert_eq!((&dry["dry_run"], &dry["moved"]), (&json!(true), &json!(["RQ-0001"])));
     assert_eq!(desk.json(&["queue", "list", "--include-done"])["total"], 5);

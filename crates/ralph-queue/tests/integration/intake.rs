@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use ralph_queue::intake::{Batch, GivenIds, Row};
-use ralph_queue::table::{self, OtherColumns, Separator};
+use ralph_queue::table::{self, Separator};
 use ralph_queue::{
     Document, Edit, EditError, IdRules, ParseError, Position, Queue, Rules, Task, Value,
 };
@@ -105,9 +105,9 @@ fn every_bad_row_is_named() {
         assert!(bad.starts_with(part), "{bad}");
     }
     let table = "title,estimated_minutes,custom_fields\nok,5,\nbad,x,\nbad,,x\nshort\n";
-    let batch = table::read(table, Separator::Comma, OtherColumns::Refuse).unwrap();
+    let batch = table::read(table, Separator::Comma).unwrap();
     assert_eq!(batch.bad.iter().map(|bad| bad.number).collect::<Vec<_>>(), [2, 3, 4]);
-    assert!(table::read("id\nx\n", Separator::Comma, OtherColumns::Refuse).is_err());
+    assert!(table::read("id\nx\n", Separator::Comma).is_err());
 }
 
 #[test]
@@ -115,7 +115,7 @@ fn a_row_of_a_table_is_named_by_the_line_it_begins_on() {
     for end in ["\n", "\r\n", "\r"] {
         let rows = ["id,title,plan", ",a,", "", "bad,\"two", "lines\",", "bad2,b,", "short"];
         let text = "\u{feff}".to_owned() + &rows.join(end);
-        let mut batch = table::read(&text, Separator::Comma, OtherColumns::Refuse).unwrap();
+        let mut batch = table::read(&text, Separator::Comma).unwrap();
         let now = "2026-01-01T00:00:00Z".parse().unwrap();
         batch.check(&queue(), GivenIds::Keep, &Rules::default(), now).unwrap();
         assert_eq!(batch.rows[0].line, Some(2), "{end:?}");
@@ -194,7 +194,7 @@ fn what_cannot_be_read_hides_nothing_else() {
         number 2 (line 2): the key `title` is there twice (line 2, column 35); the key `a` is there twice (line 2, column 28)
         number 4 (`RQ-0003`, line 4): unknown status `soon`, known are draft, todo, doing, done, rejected (line 4, column 38); `agent.phases` must be 1, 2 or 3 (line 4, column 54)"#]].assert_eq(&bad.join("\n"));
     let text = "Title,status,estimated_minutes,created_at,agent\nx,soon,long,later,{}\n";
-    let mut table = table::read(text, Separator::Comma, OtherColumns::Refuse).unwrap();
+    let mut table = table::read(text, Separator::Comma).unwrap();
     table.check(&queue, GivenIds::Keep, &rules, now).unwrap();
     expect_test::expect!["number 1 (line 2): `estimated_minutes`: `long` is no number of minutes; unknown status `soon`, known are draft, todo, doing, done, rejected; `created_at` is no RFC 3339 time: `later`"].assert_eq(&table.bad[0].to_string());
 }
@@ -202,20 +202,15 @@ fn what_cannot_be_read_hides_nothing_else() {
 #[test]
 fn a_table_loses_no_column_in_silence() {
     let text = "title,Owner,TAGS,cost\nx,me,a,1\n";
-    let error = table::read(text, Separator::Comma, OtherColumns::Refuse).unwrap_err().to_string();
-    assert!(
-        error.starts_with("the table has columns that no task has: `Owner`, `cost`; "),
-        "{error}"
-    );
-    assert!(error.ends_with(", duplicates, extra"), "{error}");
-    let batch = table::read(text, Separator::Comma, OtherColumns::Ignore).unwrap();
+    let batch = table::read(text, Separator::Comma).unwrap();
     assert_eq!(batch.rows[0].task.tags, ["a"]);
-    let other = table::read("title;status\nx;todo\n", Separator::Comma, OtherColumns::Ignore);
+    assert_eq!(batch.unknown_columns, ["Owner", "cost"]);
+    let other = table::read("title;status\nx;todo\n", Separator::Comma);
     assert_eq!(
         other.unwrap_err().to_string(),
         "the table has no column `title`, only `title;status`"
     );
-    let twice = table::read("title,Title\n", Separator::Comma, OtherColumns::Ignore);
+    let twice = table::read("title,Title\n", Separator::Comma);
     assert_eq!(twice.unwrap_err().to_string(), "the table has the column `title` twice");
 }
 
@@ -256,7 +251,7 @@ fn ids_that_are_taken() {
 
 #[test]
 fn a_cell_that_nothing_closes_does_not_swallow_the_rest_of_the_table() {
-    let read = |text: &str| table::read(text, Separator::Comma, OtherColumns::Refuse).unwrap();
+    let read = |text: &str| table::read(text, Separator::Comma).unwrap();
     let batch = read("title,tags\none,\n\"two,\nthree,\n");
     assert_eq!((batch.rows.len(), batch.bad[0].line), (1, Some(3)));
     assert!(
@@ -288,7 +283,7 @@ fn tasks_of_a_newer_queue_file_are_refused() {
 #[test]
 fn a_row_with_too_few_or_too_many_cells_is_named_with_what_is_likely() {
     let text = "id,title,tags\r\nRQ-1,a\r\nRQ-2,b,c, d\r\n\r\nRQ-3,e,f\r\n";
-    let batch = table::read(text, Separator::Comma, OtherColumns::Refuse).unwrap();
+    let batch = table::read(text, Separator::Comma).unwrap();
     let told: Vec<String> = batch.bad.iter().map(ToString::to_string).collect();
     assert_eq!(
         told,
@@ -349,7 +344,7 @@ fn who_gets_a_new_id_never_had_the_one_it_came_with() {
 fn a_table_of_0_4_0_is_read() {
     let table = "id,title,status,priority,tags,scope,evidence,plan,notes,request,created_at,updated_at,completed_at,depends_on,custom_fields,parent_id\n\
         RQ-0001,\"One, two\",todo,high,\"a,b\",,e1;e2,,,,2026-01-01T00:00:00Z,,,RQ-2,\"k=v,l=w\",\n";
-    let batch = table::read(table, Separator::Comma, OtherColumns::Refuse).unwrap();
+    let batch = table::read(table, Separator::Comma).unwrap();
     let task = &batch.rows[0].task;
     assert_eq!((task.title.as_str(), task.tags.len(), task.evidence.len()), ("One, two", 2, 2));
     assert_eq!(task.custom_fields["l"], "w");
@@ -389,7 +384,7 @@ proptest! {
             ..Task::new("RQ-0007".parse().unwrap(), title)
         };
         let written = table::write([&task, &task], separator).unwrap();
-        let batch = table::read(&written, separator, OtherColumns::Refuse).unwrap();
+        let batch = table::read(&written, separator).unwrap();
         prop_assert_eq!((batch.rows.len(), batch.bad.len()), (2, 0));
         prop_assert_eq!(&batch.rows[0].task, &task);
     }

@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 
 use ralph_queue::pick::Filter;
-use ralph_queue::search::Pattern;
 use ralph_queue::table::{self, Separator};
 use ralph_queue::task::{Glance, Task};
 use ralph_queue::{Place, Queue};
@@ -12,6 +11,7 @@ use ralph_state::file::{Durability, replace, sidecar_lock_path};
 use ralph_state::json::text_of;
 
 use crate::args::{ExportArgs, ExportFormat};
+use crate::commands::input;
 use crate::context::Context;
 use crate::error::{CliError, ErrorKind, Exit};
 use crate::project::Project;
@@ -30,7 +30,7 @@ pub(crate) fn export(context: &Context, args: &ExportArgs) -> Result<Exit, CliEr
     }
     let queue = project.queue()?;
     let mut count = 0;
-    let chosen = chosen(&queue, args)?.inspect(|_| count += 1);
+    let chosen = chosen(context, &queue, args)?.inspect(|_| count += 1);
     let cannot = |error| CliError::new(ErrorKind::Failed, error);
     let text = match args.format {
         ExportFormat::Csv => table::write(chosen, Separator::Comma).map_err(cannot)?,
@@ -82,6 +82,7 @@ fn leaves_the_queue(project: &Project, output: &Path) -> Result<(), CliError> {
 }
 
 fn chosen<'q>(
+    context: &Context,
     queue: &'q Queue,
     args: &'q ExportArgs,
 ) -> Result<impl Iterator<Item = Glance<'q>>, CliError> {
@@ -91,15 +92,16 @@ fn chosen<'q>(
         scopes: args.scope.clone(),
         ..Filter::default()
     };
-    let pattern =
-        args.id_pattern.as_deref().map(|regex| Pattern::regex(regex, false)).transpose()?;
+    let part = args.id_pattern.as_deref().map(str::to_ascii_lowercase);
+    let after = input::time(context, args.created_after.as_deref())?;
+    let before = input::time(context, args.created_before.as_deref())?;
     let fits = move |task: &Glance<'_>| {
         let created: Option<Timestamp> =
             task.created_at.as_ref().and_then(|time| time.parse().ok());
         filter.matches(task)
-            && pattern.as_ref().is_none_or(|pattern| pattern.matches(task.id.as_str()))
-            && args.created_after.is_none_or(|after| created.is_some_and(|time| time > after))
-            && args.created_before.is_none_or(|before| created.is_some_and(|time| time < before))
+            && part.as_ref().is_none_or(|part| task.id.as_str().to_ascii_lowercase().contains(part))
+            && after.is_none_or(|after| created.is_some_and(|time| time > after))
+            && before.is_none_or(|before| created.is_some_and(|time| time < before))
     };
     let open = (!args.only_archive).then_some(Place::Queue);
     let done = (args.only_archive || args.include_archive).then_some(Place::Done);

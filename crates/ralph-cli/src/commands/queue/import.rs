@@ -1,7 +1,7 @@
 //! `ralph queue import`.
 
 use ralph_queue::intake::{Added, BadRow, Batch, GivenIds, Row, RowProblem};
-use ralph_queue::table::{self, OtherColumns, Separator, TableError};
+use ralph_queue::table::{self, Separator};
 use ralph_queue::{Edit, ParseError, Position, Previewed};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -20,8 +20,8 @@ pub(crate) fn import(context: &Context, args: &ImportArgs) -> Result<Exit, CliEr
     let project = Project::open(context, "ralph queue import")?;
     let text = input::read_asked(context, args.input.as_deref(), input::TASKS_LIMIT)?;
     let mut batch = match format {
-        ImportFormat::Csv => table(&text, Separator::Comma, args)?,
-        ImportFormat::Tsv => table(&text, Separator::Tab, args)?,
+        ImportFormat::Csv => table::read(&text, Separator::Comma).map_err(unreadable)?,
+        ImportFormat::Tsv => table::read(&text, Separator::Tab).map_err(unreadable)?,
         ImportFormat::Json => Batch::from_json(&text).map_err(no_tasks)?,
     };
     let given = match args.on_duplicate {
@@ -30,6 +30,7 @@ pub(crate) fn import(context: &Context, args: &ImportArgs) -> Result<Exit, CliEr
         OnDuplicate::Rename => GivenIds::RenameTaken,
     };
     let bad = if args.skip_bad { BadRows::Skip } else { BadRows::Refuse };
+    let unknown_columns = std::mem::take(&mut batch.unknown_columns);
     let mut bad_rows = batch.bad.clone();
     let mut dubious: Vec<Row> = Vec::new();
     let change = |edit: &mut Edit<'_>| {
@@ -58,6 +59,8 @@ pub(crate) fn import(context: &Context, args: &ImportArgs) -> Result<Exit, CliEr
             added: &'a Added,
             bad: Vec<Value>,
             warnings: Vec<Value>,
+            #[serde(skip_serializing_if = "<[String]>::is_empty")]
+            unknown_columns: &'a [String],
             #[serde(flatten)]
             beside: Beside<'a>,
         }
@@ -68,6 +71,7 @@ pub(crate) fn import(context: &Context, args: &ImportArgs) -> Result<Exit, CliEr
             added: &added,
             bad: bad_rows.iter().map(shown).collect(),
             warnings: dubious.iter().map(warned).collect(),
+            unknown_columns: &unknown_columns,
             beside: Beside::new(&mended, errors),
         })?;
         return Ok(Exit::Done);
@@ -83,6 +87,9 @@ pub(crate) fn import(context: &Context, args: &ImportArgs) -> Result<Exit, CliEr
     }
     for row in &bad_rows {
         context.ui.warn(row);
+    }
+    for column in &unknown_columns {
+        context.ui.warn(format!("no task has `{column}`; that column was left out"));
     }
     for warning in dubious.iter().filter_map(Row::warning) {
         context.ui.warn(warning);
@@ -104,18 +111,6 @@ fn refused(batch: &Batch, error: CliError) -> CliError {
          gives it another. Where rows of an export have one id, `ralph queue repair` there parts the \
          tasks.",
     )
-}
-
-fn table(text: &str, separator: Separator, args: &ImportArgs) -> Result<Batch, CliError> {
-    let others =
-        if args.ignore_unknown_columns { OtherColumns::Ignore } else { OtherColumns::Refuse };
-    table::read(text, separator, others).map_err(|error| match error {
-        TableError::Unknown { .. } => unreadable(error).hint(
-            "Rename them, or pass over them with `--ignore-unknown-columns`. What else a task is to keep goes \
-             into `custom_fields`, as `key=value,…`.",
-        ),
-        error => unreadable(error),
-    })
 }
 
 fn shown(row: &BadRow) -> Value {

@@ -13,6 +13,7 @@ use ralph_state::{TaskId, Timestamp};
 use serde::Serialize;
 
 use crate::args::{ListArgs, ListFormat, Order, PageArgs, SortBy, WhichArgs};
+use crate::commands::input;
 use crate::commands::task::{say_cut, shorten};
 use crate::context::Context;
 use crate::error::{CliError, Exit};
@@ -31,24 +32,33 @@ pub(crate) fn list(context: &Context, args: &ListArgs) -> Result<Exit, CliError>
     let queue = project.queue()?;
     let mut tasks = which(&queue, &args.which);
     let waiting = match &args.filter_deps {
+        // As in 0.4.0, nothing waits for a task that is not there.
         Some(id) => {
-            project.find(&queue, id)?;
+            if queue.find(id).is_none() {
+                context.ui.warn(format!("there is no task `{id}`"));
+            }
             Some(dependants(&queue, id))
         }
         None => None,
     };
     tasks.retain(|listed| waiting.as_ref().is_none_or(|ids| ids.contains(listed.id())));
-    if args.scheduled_after.is_some() || args.scheduled_before.is_some() {
-        let fitting = queue.look_at(tasks).filter(|(_, task)| fits_schedule(task, args));
+    let after = input::time(context, args.scheduled_after.as_deref())?;
+    let before = input::time(context, args.scheduled_before.as_deref())?;
+    if after.is_some() || before.is_some() {
+        let fitting = queue.look_at(tasks).filter(|(_, task)| fits_schedule(task, (after, before)));
         tasks = fitting.map(|(listed, _)| listed).collect();
     }
     if let Some(by) = args.sort_by {
         let keyed = queue.look_at(tasks).map(|(listed, task)| (SortKey::of(&task, by), listed));
         let mut keyed: Vec<(SortKey, Listed<'_>)> = keyed.collect();
         // Both ways, equals stay in the order of work.
-        keyed.sort_by(|(a, _), (b, _)| match args.order {
-            Order::Ascending => a.cmp(b),
-            Order::Descending => b.cmp(a),
+        keyed.sort_by(|(a, _), (b, _)| {
+            // A task without the time comes last, whichever end is first.
+            let is_missing = |key: &SortKey| *key == SortKey::Time(None);
+            is_missing(a).cmp(&is_missing(b)).then_with(|| match args.order {
+                Order::Ascending => a.cmp(b),
+                Order::Descending => b.cmp(a),
+            })
         });
         tasks = keyed.into_iter().map(|(_, listed)| listed).collect();
     }
@@ -212,10 +222,13 @@ fn table(queue: &Queue, page: &Page<'_>, estimates: Option<&Estimates>, width: u
     text
 }
 
-fn fits_schedule(task: &Glance<'_>, args: &ListArgs) -> bool {
+fn fits_schedule(
+    task: &Glance<'_>,
+    (after, before): (Option<Timestamp>, Option<Timestamp>),
+) -> bool {
     let start = task.scheduled().ok().flatten();
-    args.scheduled_after.is_none_or(|after| start.is_some_and(|start| start > after))
-        && args.scheduled_before.is_none_or(|before| start.is_some_and(|start| start < before))
+    after.is_none_or(|after| start.is_some_and(|start| start > after))
+        && before.is_none_or(|before| start.is_some_and(|start| start < before))
 }
 
 /// The tasks that wait for `id`, directly or through others.
@@ -236,7 +249,7 @@ fn dependants<'q>(queue: &'q Queue, id: &'q str) -> BTreeSet<&'q str> {
 }
 
 /// What tasks are compared by. Less urgent is less, so that descending starts
-/// with the most urgent; a missing time is less than any.
+/// with the most urgent.
 #[derive(Eq, Ord, PartialEq, PartialOrd)]
 enum SortKey {
     Urgency(Reverse<Priority>),

@@ -2,8 +2,7 @@
 
 use ralph_queue::copies::{Copy, Plan};
 use ralph_queue::fields::Relation;
-use ralph_queue::{Edit, EditError, when};
-use ralph_state::Clock as _;
+use ralph_queue::{Edit, EditError};
 
 use super::change::on;
 use crate::args::{
@@ -11,9 +10,9 @@ use crate::args::{
     RelationArg, ScheduleArgs, SplitArgs,
 };
 use crate::commands::edited::{self, Mode};
-use crate::commands::input::Texts;
+use crate::commands::input::{self, Texts};
 use crate::context::Context;
-use crate::error::{CliError, ErrorKind, Exit};
+use crate::error::{CliError, Exit};
 use crate::project::Project;
 
 pub(crate) fn edit(context: &Context, args: &EditArgs) -> Result<Exit, CliError> {
@@ -64,8 +63,11 @@ pub(crate) fn schedule(context: &Context, args: &ScheduleArgs) -> Result<Exit, C
     let start = if args.clear {
         None
     } else {
-        let start = when::parse(&args.when.join(" "), context.clock.now());
-        Some(start.map_err(|error| CliError::new(ErrorKind::Usage, error))?.to_string())
+        let when = args.when.join(" ");
+        let start = input::time(context, Some(&when)).map_err(|error| {
+            error.hint(format!("`ralph task schedule {} --clear` takes it away.", args.task_id))
+        })?;
+        start.map(|start| start.to_string())
     };
     edited::edit(context, &project, Mode::Make, |edit| {
         edit.modify(&args.task_id, |task| task.scheduled_start = start)?;
