@@ -413,7 +413,14 @@ impl<'a> Edit<'a> {
     /// Has `task` name others by the ids that they have now.
     pub(crate) fn name_by_present_ids(&self, task: &mut Task) {
         let ids = self.present_ids(task.references());
+        if ids.is_empty() {
+            return;
+        }
         task.follow(&ids);
+        for list in [&mut task.depends_on, &mut task.blocks, &mut task.relates_to] {
+            let mut seen = HashSet::new();
+            list.retain(|id| seen.insert(id.clone()));
+        }
     }
 
     /// The id for a new task: past every number in either file and the high-water mark. Until it

@@ -129,7 +129,8 @@ impl std::fmt::Debug for LegacyLock {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LoadError {
-    /// There is no queue file; `ralph init` makes one.
+    /// There is no queue file; `ralph init` makes one. Or the queue or the done file is a link that
+    /// leads to nothing.
     #[error("there is no queue file at `{}`", path.display())]
     Missing {
         /// Where it was looked for.
@@ -771,6 +772,10 @@ impl QueueFiles {
         }
         match fs_err::File::open(path) {
             Ok(file) => Ok(Some(file)),
+            // What a link leads to may be away for a while, and is not to be made anew.
+            Err(error) if error.kind() == io::ErrorKind::NotFound && path.is_symlink() => {
+                Err(LoadError::Missing { path: path.to_owned() })
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(self.io(place, error)),
         }
@@ -813,6 +818,21 @@ impl QueueFiles {
             }
         }
         Ok(())
+    }
+
+    /// Takes back what was saved before the other file could not be, the last first, so that a task
+    /// that was to move is always in one of them. What cannot be put back stays as a crash there
+    /// would leave it.
+    fn put_back(&self, before: &Queue, changed: &[Place]) {
+        for place in changed.iter().rev() {
+            let document = match place {
+                Place::Queue => before.document(),
+                Place::Done => before.done_document(),
+            };
+            if self.save::<Infallible>(*place, document).is_err() {
+                return;
+            }
+        }
     }
 
     fn save<E>(&self, place: Place, document: &Document) -> Result<Saved, UpdateError<E>> {
@@ -962,10 +982,12 @@ impl Locked<'_> {
             _ => None,
         };
         let [mut queue, mut done] = [Saved::Unchanged, Saved::Unchanged];
+        let mut changed = Vec::new();
         for (place, document) in in_order {
             let saved = match files.save(place, &document) {
                 Ok(saved) => saved,
                 Err(error) => {
+                    files.put_back(&before, &changed);
                     // What neither file has was not done, and there is nothing to undo of it.
                     let found = files
                         .open_locked()
@@ -978,6 +1000,7 @@ impl Locked<'_> {
                     return Err(error);
                 }
             };
+            changed.push(place);
             match place {
                 Place::Queue => queue = saved,
                 Place::Done => done = saved,

@@ -135,7 +135,8 @@ fn a_link_that_leads_nowhere_is_no_queue_to_be_made() {
     fs_err::os::unix::fs::symlink("../../share/queue.jsonc", link).unwrap();
     assert_eq!(desk.json(&["queue", "list"])["total"], 1);
     fs_err::rename(&share, desk.path("../away")).unwrap();
-    let commands: [&[&str]; 5] = [
+    let commands: [&[&str]; 6] = [
+        &["queue", "resolve"],
         &["queue", "list"],
         &["task", "add", "x"],
         &["queue", "validate"],

@@ -322,6 +322,10 @@ fn an_export_is_filtered() {
     assert_eq!(lines(&["--created-after", "2999-01-01T00:00:00Z"]), 0);
     assert_eq!(lines(&["--created-after", "2026-01-01"]), 1);
     desk.ralph(&["queue", "export", "--created-before", "soon"]).exited(2);
+    let made = desk.json(&["queue", "list"])["items"][0]["created_at"].clone();
+    let made = made.as_str().expect("a time");
+    assert_eq!(lines(&["--created-after", made]), 1, "the moment itself counts, as in 0.4.0");
+    assert_eq!(lines(&["--created-before", made]), 1);
     let table = desk.ralph(&["queue", "export", "--format", "md", "--only-archive"]);
     assert!(
         table.success().stdout.contains("\n| RQ-0001 | done | medium | one \\| two | a |  | 20")

@@ -368,6 +368,7 @@ fn who_is_named_by_an_id_that_it_had_before_is_named_by_its_present_one() {
         assert_eq!(named(name, "RQ-9"), "RQ-9", "{name}: nobody had it");
     }
     assert_eq!(named("depends_on", "RQ-8, RQ-0001"), "RQ-0002 RQ-0001");
+    assert_eq!(named("relates_to", "RQ-8, RQ-0002, RQ-7"), "RQ-0002", "once");
     assert_eq!(named("plan", "RQ-7"), "", "no field that names tasks");
     let (open, _) = after(&queue, |edit| {
         let mut relate = |other| edit.relate("RQ-0003", Relation::DependsOn, other);

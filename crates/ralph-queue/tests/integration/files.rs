@@ -84,6 +84,41 @@ fn a_crash_between_the_two_saves_is_mended() {
 }
 
 #[test]
+fn a_move_that_only_one_file_can_take_is_none() {
+    let root = tempfile::tempdir().unwrap();
+    let files = files(root.path());
+    fs::write(&files.queue, text(&["", ""])).unwrap();
+    fs::write(&files.done, text(&[])).unwrap();
+    let before = fs::read(&files.done).unwrap();
+    let aside = root.path().join("aside");
+    let refused = files.edit(&clock(), |edit| {
+        // Nothing can be put in place of a directory.
+        fs::rename(&files.queue, &aside).unwrap();
+        fs::create_dir(&files.queue).unwrap();
+        edit.finish("RQ-0001", End::Done, Finish::Archive, None)
+    });
+    let Err(UpdateError::Save { path, .. }) = refused else { panic!("refused") };
+    assert_eq!(path, files.queue);
+    assert_eq!(fs::read(&files.done).unwrap(), before);
+    fs::remove_dir(&files.queue).unwrap();
+    fs::rename(&aside, &files.queue).unwrap();
+    assert_eq!(ids(files.load().unwrap().tasks()), "RQ-0001:todo RQ-0002:todo");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_done_file_that_is_a_link_to_nothing_is_not_taken_for_none() {
+    let root = tempfile::tempdir().unwrap();
+    let files = files(root.path());
+    fs::write(&files.queue, text(&[""])).unwrap();
+    fs::os::unix::fs::symlink(root.path().join("away/done.jsonc"), &files.done).unwrap();
+    assert!(matches!(files.load(), Err(LoadError::Missing { path }) if path == files.done));
+    let finish = |edit: &mut Edit<'_>| edit.finish("RQ-0001", End::Done, Finish::Archive, None);
+    assert!(matches!(files.edit(&clock(), finish), Err(UpdateError::Load(_))));
+    assert!(!root.path().join("away").exists());
+}
+
+#[test]
 fn what_a_killed_writer_left_is_gone_after_any_edit() {
     let root = tempfile::tempdir().unwrap();
     let files = files(root.path());

@@ -100,8 +100,8 @@ fn chosen<'q>(
             task.created_at.as_ref().and_then(|time| time.parse().ok());
         filter.matches(task)
             && part.as_ref().is_none_or(|part| task.id.as_str().to_ascii_lowercase().contains(part))
-            && after.is_none_or(|after| created.is_some_and(|time| time > after))
-            && before.is_none_or(|before| created.is_some_and(|time| time < before))
+            && after.is_none_or(|after| created.is_some_and(|time| time >= after))
+            && before.is_none_or(|before| created.is_some_and(|time| time <= before))
     };
     let open = (!args.only_archive).then_some(Place::Queue);
     let done = (args.only_archive || args.include_archive).then_some(Place::Done);

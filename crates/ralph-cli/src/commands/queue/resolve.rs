@@ -26,6 +26,9 @@ use crate::ui::{BOLD, Text};
 
 pub(crate) fn resolve(context: &Context, args: &ResolveArgs) -> Result<Exit, CliError> {
     let project = Project::open(context, "ralph queue resolve")?;
+    if let Some(error) = project::astray(&project.root, &project.files.queue) {
+        return Err(error);
+    }
     let lock = || {
         let files = &project.files;
         FileLock::acquire(&files.lock_path(), &files.holder, files.lock_wait)
