@@ -457,7 +457,7 @@ impl Shared {
         for index in 0..queue.len() {
             let Some(at) = by_id.get(queue.id(index)) else { continue };
             let (task, done) = (queue.task(index), done.task(*at));
-            if task.is_version_of(done) {
+            if task.is_version_of(done) || task.has_ended_as(done) {
                 if !done.status.is_terminal() {
                     continue;
                 }

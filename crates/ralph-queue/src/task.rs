@@ -196,8 +196,7 @@ impl<W: AsRef<str>> Task<W> {
 
     /// Whether it was made at a time that only the same moment has.
     fn has_exact_time(&self) -> bool {
-        let nanos = |time: &W| time.as_ref().parse().ok().map(Timestamp::as_unix_nanos);
-        self.created_at.as_ref().and_then(nanos).is_some_and(|nanos| nanos % 1_000_000 != 0)
+        is_exact(self.created_at.as_ref())
     }
 
     /// Every field that is written, in the order of 0.4.0.
@@ -331,6 +330,15 @@ impl Task {
         self.created_at == other.created_at && (self.title == other.title || self.has_exact_time())
     }
 
+    /// Whether two tasks of one id were made at the same time and have ended at the same moment: a merge gives the
+    /// task that one side moved, and the other gave a new title, the end that it has there.
+    pub(crate) fn has_ended_as(&self, other: &Self) -> bool {
+        self.status.is_terminal()
+            && (self.status, &self.created_at) == (other.status, &other.created_at)
+            && self.completed_at == other.completed_at
+            && is_exact(self.completed_at.as_ref())
+    }
+
     /// Whether two tasks have an id in common, now or before, and are versions of one task.
     pub(crate) fn is_known_as(&self, other: &Self) -> bool {
         self.all_ids().any(|id| other.all_ids().any(|known| known == id))
@@ -365,6 +373,12 @@ impl Task {
     pub(crate) fn all_ids(&self) -> impl Iterator<Item = &str> {
         self.former_ids().chain([self.id.as_str()])
     }
+}
+
+/// Whether only the same moment has that time.
+fn is_exact(time: Option<&impl AsRef<str>>) -> bool {
+    let nanos = time.and_then(|time| time.as_ref().parse().ok()).map(Timestamp::as_unix_nanos);
+    nanos.is_some_and(|nanos| nanos % 1_000_000 != 0)
 }
 
 macro_rules! fields {

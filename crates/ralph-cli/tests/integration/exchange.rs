@@ -322,7 +322,7 @@ fn an_export_is_filtered() {
     assert_eq!(lines(&["--created-after", "2999-01-01T00:00:00Z"]), 0);
     assert_eq!(lines(&["--created-after", "2026-01-01"]), 1);
     desk.ralph(&["queue", "export", "--created-before", "soon"]).exited(2);
-    let made = desk.json(&["queue", "list"])["items"][0]["created_at"].clone();
+    let made = desk.json(&["task", "show", "RQ-0002"])["task"]["created_at"].clone();
     let made = made.as_str().expect("a time");
     assert_eq!(lines(&["--created-after", made]), 1, "the moment itself counts, as in 0.4.0");
     assert_eq!(lines(&["--created-before", made]), 1);

@@ -129,8 +129,13 @@ impl Conflict {
     ) -> Option<&'d Task> {
         let done = if self.ours.is_none() { ours } else { theirs }?;
         let kept = self.ours.as_ref().or(self.theirs.as_ref()).filter(|_| self.is_removal())?;
-        let kept = Task::parse(&kept.to_string()).ok()?;
-        done.tasks().iter().find(|task| task.is_known_as(&kept))
+        let read = |task: &Value| Task::parse(&task.to_string()).ok();
+        // What moved has the title of before, if the other side gave it a new one.
+        let (kept, base) = (read(kept)?, self.base.as_ref().and_then(read));
+        let is_it = |task: &&Task| {
+            task.is_known_as(&kept) || base.as_ref().is_some_and(|base| task.is_known_as(base))
+        };
+        done.tasks().iter().find(is_it)
     }
 
     /// Whether the side that removed the task from its queue file has it in its done file, given

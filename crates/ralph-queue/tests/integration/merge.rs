@@ -108,6 +108,26 @@ fn what_a_side_finished_into_its_done_file_is_no_removal() {
 }
 
 #[test]
+fn a_task_that_one_side_finished_and_the_other_gave_a_new_title_is_one() {
+    // By hand, to the second: nothing else tells tasks with one id apart that two sides made.
+    let task = |title: &str, more: &str| {
+        format!(
+            r#"{{"version": 1, "tasks": [{{"id": "RQ-0001", "title": "{title}", "created_at": "2026-01-01T00:00:00Z"{more}}}]}}"#
+        )
+    };
+    let end = r#", "status": "done", "completed_at": "2026-01-02T00:00:00.123456789Z""#;
+    let done = Document::parse(task("One", end)).unwrap();
+    let (base, theirs) = (task("One", ""), task("Eins", ""));
+    let mut merged = three_way(&base, r#"{"version": 1, "tasks": []}"#, &theirs).unwrap();
+    let settled = merged.settle_finished(Some(&done), None).unwrap();
+    assert_eq!((settled.finished.len(), merged.conflicts.len()), (1, 0));
+    let queue = Queue::new(Document::parse(merged.text).unwrap(), Some(done.clone()));
+    assert_eq!((queue.leftovers().count(), queue.namesakes().count()), (1, 0));
+    let other = Queue::new(Document::parse(theirs).unwrap(), Some(done));
+    assert_eq!((other.leftovers().count(), other.namesakes().count()), (0, 1), "not of a merge");
+}
+
+#[test]
 fn what_was_finished_in_the_base_and_opened_again_is_not_finished_by_a_move() {
     let task = |status: &str, at: &str| {
         format!(
