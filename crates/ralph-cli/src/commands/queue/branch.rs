@@ -253,6 +253,8 @@ fn note(context: &Context, name: &Path, merged: &Merged) -> Result<(), CliError>
         })?;
         context.ui.saved(noted.saved);
     }
+    let marks = IdMarks::path_in(&shared_dir(root));
+    ralph_queue::ids::remember(&marks, &holder, wait, merged.ids.iter())?;
     if !merged.conflicts.is_empty() {
         // Who tells git to go on may never see the value that is not in the file.
         let journal = Journal::new(cache.join(CONTESTED), holder.clone());
@@ -260,8 +262,6 @@ fn note(context: &Context, name: &Path, merged: &Merged) -> Result<(), CliError>
             Contested { at: context.clock.now(), path: &path, conflicts: merged.undecided() };
         context.ui.saved(journal.append(&contested)?);
     }
-    let marks = IdMarks::path_in(&shared_dir(root));
-    ralph_queue::ids::remember(&marks, &holder, wait, merged.ids.iter())?;
     Ok(())
 }
 
