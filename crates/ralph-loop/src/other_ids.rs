@@ -7,8 +7,9 @@ use ralph_queue::{IdRules, Queue};
 
 use crate::taken_back::{self, document};
 
-/// How many files are read, those of the newest commits first: numbers rise with time.
-const FILES: usize = 16;
+/// How many versions of each file are read, those of the newest commits first: numbers rise with
+/// time.
+const VERSIONS: usize = 16;
 
 /// The highest number of an id in the queue and done files, `paths` below `root`, of the newest
 /// branches, those of remotes too. A version that cannot be read says nothing.
@@ -21,7 +22,7 @@ pub fn highest(repo: &Repo, root: &Path, paths: [&Path; 2], ids: &IdRules) -> u6
     let mut files: Vec<Sha> = Vec::new();
     for path in paths.into_iter().filter_map(within) {
         let versions = repo.versions([path.as_path()]).unwrap_or_default();
-        files.extend(versions.into_iter().flatten().flatten().take(FILES));
+        files.extend(versions.into_iter().flatten().flatten().take(VERSIONS));
     }
     let queues = files.iter().filter_map(|file| Some(Queue::new(document(repo, file)?, None)));
     queues.map(|queue| queue.highest_number(ids)).max().unwrap_or(0)

@@ -158,6 +158,34 @@ fn a_link_that_leads_nowhere_is_no_queue_to_be_made() {
 }
 
 #[test]
+fn a_done_file_that_is_a_link_to_nothing_is_told_and_not_made() {
+    let desk = Desk::new();
+    desk.add("kept", &[]);
+    fs_err::remove_file(desk.path(".ralph/done.jsonc")).unwrap();
+    fs_err::os::unix::fs::symlink("../../away/done.jsonc", desk.path(".ralph/done.jsonc")).unwrap();
+    let before = desk.read(".ralph/queue.jsonc");
+    let commands: [&[&str]; 5] = [
+        &["queue", "list", "--include-done"],
+        &["queue", "validate"],
+        &["task", "done", "RQ-0001"],
+        &["queue", "archive"],
+        &["init"],
+    ];
+    for args in commands {
+        let ran = desk.ralph(&[&["--json"], args].concat());
+        let error = parse(&ran.exited(3).stderr)["error"].clone();
+        assert_eq!(error["code"], "missing", "{ran}");
+        let message = error["message"].as_str().unwrap_or_default();
+        assert!(
+            message.contains("`.ralph/done.jsonc` is a link to `../../away/done.jsonc`"),
+            "{ran}"
+        );
+    }
+    assert!(!desk.path("../away").exists(), "nothing is made there");
+    assert_eq!(desk.read(".ralph/queue.jsonc"), before);
+}
+
+#[test]
 fn a_missing_queue() {
     let desk = Desk::new();
     fs_err::remove_file(desk.path(QUEUE)).expect("removable");
