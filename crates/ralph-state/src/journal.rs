@@ -133,9 +133,9 @@ impl Journal {
     }
 
     /// Appends one entry. On return it is there, as durably as was asked and the answer says. On an
-    /// error what was written of it is taken back, which a full disk does not prevent. A crash leaves all of it, a part of it that readers tell
-    /// apart, or nothing, and every entry that was there before. Of an entry that is a bare number
-    /// a part is a number as well: make entries objects.
+    /// error what was written of it is taken back, which a full disk does not prevent. A crash leaves
+    /// all of it, a part of it that readers tell apart, or nothing, and every entry that was there
+    /// before. Of an entry that is a bare number a part is a number as well: make entries objects.
     pub fn append<T: Serialize>(&self, entry: &T) -> Result<Saved, JournalError> {
         let line = format!("{}\n", to_json(entry)?);
         let target = resolve(&SystemDisk, &self.path).map_err(self.fail("find"))?;
