@@ -1,5 +1,6 @@
 //! The two files on disk: read without a lock, edited under one.
 
+use std::borrow::Cow;
 use std::convert::Infallible;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
@@ -823,16 +824,29 @@ impl QueueFiles {
     /// Takes back what was saved before the other file could not be, the last first, so that a task
     /// that was to move is always in one of them. What cannot be put back stays as a crash there
     /// would leave it.
-    fn put_back(&self, before: &Queue, changed: &[Place]) {
-        for place in changed.iter().rev() {
-            let document = match place {
-                Place::Queue => before.document(),
-                Place::Done => before.done_document(),
+    fn put_back(&self, before: &Queue, changed: &[(Place, Cow<'_, Document>)]) {
+        for (place, saved) in changed.iter().rev() {
+            let put_back = match place {
+                Place::Queue => self.save::<Infallible>(*place, before.document()).is_ok(),
+                Place::Done if before.has_done_file() => {
+                    self.save::<Infallible>(*place, before.done_document()).is_ok()
+                }
+                Place::Done => self.remove_new(*place, saved).is_ok(),
             };
-            if self.save::<Infallible>(*place, document).is_err() {
+            if !put_back {
                 return;
             }
         }
+    }
+
+    /// Removes a file that was not there before it was saved, unless somebody has written to it
+    /// since.
+    fn remove_new(&self, place: Place, saved: &Document) -> io::Result<()> {
+        let path = self.path(place);
+        if fs_err::read(path)? == saved.text().as_bytes() {
+            fs_err::remove_file(path)?;
+        }
+        Ok(())
     }
 
     fn save<E>(&self, place: Place, document: &Document) -> Result<Saved, UpdateError<E>> {
@@ -1000,7 +1014,7 @@ impl Locked<'_> {
                     return Err(error);
                 }
             };
-            changed.push(place);
+            changed.push((place, document));
             match place {
                 Place::Queue => queue = saved,
                 Place::Done => done = saved,

@@ -375,15 +375,22 @@ impl QueueFiles {
             if which.force { Validity::AsItWas } else { Validity::Needed(Bar::ErrorsAndControls) };
         let undoes = Some(Undone { id: target.id, is_undo: target.is_undo() });
         let edit = history.edit_of(target).clone();
-        // Parted namesakes would be in the way of what brings them back, and of what parts them.
-        let Some(whole) = Whole::healed(before).map_err(UpdateError::Splice)? else {
-            let back = taken_back(before).map_err(refused)?;
-            let is_as_it_was = target.from == back.revision_after(before);
-            let validity = if is_as_it_was { Validity::AsItWas } else { forced };
+        let back = taken_back(before);
+        let is_as_it_was = |back: &Spliced| target.from == back.revision_after(before);
+        // What leads to what was there needs no order: it may itself put a task in order again.
+        if back.as_ref().is_ok_and(is_as_it_was) {
+            let back = back.map_err(refused)?;
+            let validity = Validity::AsItWas;
             return Ok((Proposal { undoes, validity, ..Proposal::new(target.id, back) }, edit));
+        }
+        // Parted namesakes would be in the way of what brings them back, and of what parts them.
+        let proposal = match Whole::healed(before).map_err(UpdateError::Splice)? {
+            None => Proposal::new(target.id, back.map_err(refused)?),
+            Some(whole) => {
+                let back = taken_back(&whole.queue).map_err(refused)?;
+                Proposal::on(whole, target.id, back)
+            }
         };
-        let back = taken_back(&whole.queue).map_err(refused)?;
-        let proposal = Proposal::on(whole, target.id, back);
         Ok((Proposal { undoes, validity: forced, ..proposal }, edit))
     }
 

@@ -144,6 +144,12 @@ impl<'t> Sequence<'t> {
         is_first.then(|| &self.text[from + len..self.cores[index].start])
     }
 
+    /// The same for the first item on the line of an item.
+    fn line_comma_first(&self, index: usize) -> Option<&'t str> {
+        let mut line = (0..=index).rev().take_while(|index| !self.begins_line(*index));
+        line.find_map(|index| self.comma_first(index))
+    }
+
     /// How a new item stands behind an item: as that one does to its neighbours.
     fn stand_behind(&self, index: usize) -> Stand<'t> {
         let is_open = index + 1 == self.cores.len() && self.after(index).0.is_none();
@@ -432,9 +438,13 @@ impl<'a> Writer<'a> {
         };
         // Behind a comment is no room on its line.
         let is_first = matches!(self.last, Last::Nothing);
-        let stand = match stand {
-            Stand::Beside if !is_first && self.end.is_none() => Stand::Lines,
-            stand => stand,
+        let stand = match (stand, self.last) {
+            (Stand::Beside, Last::Item(index)) if self.end.is_none() => {
+                let gap = self.owed.and_then(|_| self.sequence.line_comma_first(index));
+                gap.map_or(Stand::Lines, Stand::CommaFirst)
+            }
+            (Stand::Beside, Last::New(_)) if self.end.is_none() => Stand::Lines,
+            (stand, _) => stand,
         };
         match stand {
             Stand::Lines => {

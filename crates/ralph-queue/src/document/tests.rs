@@ -590,6 +590,11 @@ fn new_fields_stand_as_the_one_before_them() {
             "{ \"id\": \"RQ-0001\"\n    , \"title\": \"a\" // a\n    , \"updated_at\": \"t\" // b\n    }",
             "{ \"id\": \"RQ-0001\"\n    , \"title\": \"a\" // a\n    , \"description\": \"d\"\n    , \"updated_at\": \"t\" // b\n    , \"completed_at\": \"t\"\n    , \"started_at\": \"t\"\n    }",
         ),
+        // So it does where the last line holds several and a comment takes its rest.
+        (
+            "{ \"id\": \"RQ-0001\"\n    , \"title\": \"a\"\n    , \"created_at\": \"t\", \"updated_at\": \"t\" // b\n    }",
+            "{ \"id\": \"RQ-0001\"\n    , \"title\": \"a\"\n    , \"description\": \"d\"\n    , \"created_at\": \"t\", \"updated_at\": \"t\" // b\n    , \"completed_at\": \"t\"\n    , \"started_at\": \"t\"\n    }",
+        ),
         // A comment takes the rest of the line.
         (
             "{\n      \"id\": \"RQ-0001\", \"title\": \"a\", // a\n      \"updated_at\": \"t\" // b\n    }",

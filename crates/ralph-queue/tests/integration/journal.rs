@@ -175,6 +175,31 @@ fn a_crash_in_the_middle_of_an_undo_is_mended() {
 }
 
 #[test]
+fn an_edit_that_also_put_a_task_in_order_is_brought_back() {
+    let root = tempfile::tempdir().unwrap();
+    let files = journaled(root.path());
+    let open = QUEUE.replace("\"één\"", "\"één\", \"status\": \"done\"");
+    fs::write(&files.queue, &open).unwrap();
+    fs::write(
+        &files.done,
+        super::text(&[r#""status": "done", "completed_at": "2026-02-01T00:00:00Z""#])
+            .replace("task 0001", "één"),
+    )
+    .unwrap();
+    let before = texts(&files);
+    assert_eq!(files.load().unwrap().leftovers().count(), 1);
+    let draft = |edit: &mut Edit<'_>| edit.set_status("RQ-0002", Status::Draft, None);
+    assert_eq!(files.edit(&clock(), draft).unwrap().mended.healed.len(), 1);
+    let after = texts(&files);
+    for _ in 0..2 {
+        undo(&files, Direction::Undo).unwrap();
+        assert_eq!(texts(&files), before);
+        undo(&files, Direction::Redo).unwrap();
+        assert_eq!(texts(&files), after);
+    }
+}
+
+#[test]
 fn what_git_took_back_stays_the_newest() {
     let root = tempfile::tempdir().unwrap();
     let files = journaled(root.path());
@@ -619,5 +644,6 @@ fn a_change_that_only_one_file_can_take_is_nothing_to_undo() {
         files.edit(&clock(), |edit| edit.finish("RQ-0001", End::Done, Finish::Archive, None));
     assert!(matches!(failed, Err(UpdateError::Save { .. })), "{failed:?}");
     assert_eq!(files.load().unwrap().done_tasks().len(), 0);
+    assert!(!files.done.exists(), "as before");
     assert_eq!(files.operations().unwrap().len(), 0);
 }
