@@ -804,18 +804,19 @@ pub(crate) fn shared_queue_files(
     let mut files = queue_files(context, command, root, config)?;
     files.journal = Some(root.join(RALPH_DIR).join("cache/queue-journal.jsonl"));
     files.id_marks = Some(IdMarks::path_in(&shared_dir(root)));
-    files.other_ids = Some(ids_of_branches(context, root, &files));
+    let both = [&files.queue, &files.done].map(Clone::clone);
+    files.other_ids = Some(ids_of_branches(context, root, both));
     Ok(files)
 }
 
 /// What the branches of the repository, and of its remotes, know of ids: in a fresh clone nothing
 /// else does.
-fn ids_of_branches(context: &Context, root: &Path, files: &QueueFiles) -> OtherIds {
-    let env = context.git_env();
-    let [root, queue, done] = [root, &files.queue, &files.done].map(Path::to_owned);
+pub(crate) fn ids_of_branches(context: &Context, root: &Path, files: [PathBuf; 2]) -> OtherIds {
+    let (env, root) = (context.git_env(), root.to_owned());
     OtherIds(Arc::new(move |ids| {
         let repo = Repo::discover(&root, env.clone(), Cancel::new());
-        repo.map_or(0, |repo| other_ids::highest(&repo, &root, [&queue, &done], ids))
+        let files = files.each_ref().map(PathBuf::as_path);
+        repo.map_or(0, |repo| other_ids::highest(&repo, &root, files, ids))
     }))
 }
 

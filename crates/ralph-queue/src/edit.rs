@@ -430,11 +430,11 @@ impl<'a> Edit<'a> {
         ids.id(next).map_err(EditError::Id)
     }
 
-    /// The highest number in either file, or the high-water mark.
+    /// The highest number in either file, one that a task had before too, or the high-water mark.
     pub(crate) fn highest_given(&mut self, ids: &IdRules) -> u64 {
         let highest = match &self.highest {
             Some((rules, highest)) if rules == ids => *highest,
-            _ => ids.highest(self.queue.ids().chain(self.done.ids())),
+            _ => ids.highest([&self.queue, &self.done].into_iter().flat_map(Draft::given_ids)),
         };
         self.highest = Some((ids.clone(), highest));
         highest.max(self.high_water)

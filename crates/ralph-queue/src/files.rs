@@ -15,7 +15,7 @@ use serde::de::DeserializeOwned;
 use crate::delta::{Touched, fingerprint};
 use crate::document::{Document, ParseError, Reading, SpliceError, decode};
 use crate::edit::{Edit, Spliced};
-use crate::ids::{self, HeldMarks, IdRules, ReserveError};
+use crate::ids::{self, HeldMarks, OtherIds, ReserveError};
 use crate::journal::{
     Answered, Entry, JournalWriteError, Operation, Origin, Request, Tail, Undone, Written,
 };
@@ -98,16 +98,6 @@ impl RequestName {
     /// The same for what was asked for, and for nothing else that has the name.
     pub fn fingerprint(&self) -> &str {
         &self.fingerprint
-    }
-}
-
-/// Tells the highest number of an id that was given elsewhere, on another branch say.
-#[derive(Clone)]
-pub struct OtherIds(pub Arc<dyn Fn(&IdRules) -> u64 + Send + Sync>);
-
-impl std::fmt::Debug for OtherIds {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("OtherIds").finish_non_exhaustive()
     }
 }
 

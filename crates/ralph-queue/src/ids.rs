@@ -1,7 +1,9 @@
 //! Which id the next task gets.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use ralph_state::document::{Document, Upgrades, encode};
@@ -84,6 +86,16 @@ impl Document for IdMarks {
     const UPGRADES: Upgrades = Upgrades::new(1, 1, &[]);
 }
 
+/// Tells the highest number of an id that was given elsewhere, on another branch say.
+#[derive(Clone)]
+pub struct OtherIds(pub Arc<dyn Fn(&IdRules) -> u64 + Send + Sync>);
+
+impl fmt::Debug for OtherIds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OtherIds").finish_non_exhaustive()
+    }
+}
+
 /// The mark for these ids, read without a lock, if there is one.
 pub(crate) fn read_mark(
     path: &Path,
@@ -95,9 +107,11 @@ pub(crate) fn read_mark(
 }
 
 /// Remembers ids that came from elsewhere, by a merge say, so that no work tree gives them again.
-/// `path` is [`IdMarks::path_in`].
+/// `path` is [`IdMarks::path_in`]; where it has no mark yet, the first is no lower than what
+/// `others` tells, who are not asked again once there is one.
 pub fn remember<'a>(
     path: &Path,
+    others: Option<&OtherIds>,
     holder: &Holder,
     wait: Duration,
     ids: impl Iterator<Item = &'a TaskId>,
@@ -112,6 +126,7 @@ pub fn remember<'a>(
     let mut marks = HeldMarks::lock(path, holder, wait)?;
     for (prefix, number) in highest {
         let rules = IdRules { prefix: prefix.to_owned(), ..IdRules::default() };
+        marks.suppose(&rules, || others.map_or(0, |OtherIds(highest)| highest(&rules)));
         marks.raise(&rules, number)?;
     }
     Ok(())

@@ -90,9 +90,9 @@ pub mod when;
 pub use document::{Document, Draft, ParseError, decode};
 pub use edit::{Edit, EditError, Finish, Position};
 pub use files::{
-    Edited, LegacyLock, LoadError, OtherIds, Previewed, QueueFiles, RequestName, Terms, UpdateError,
+    Edited, LegacyLock, LoadError, Previewed, QueueFiles, RequestName, Terms, UpdateError,
 };
-pub use ids::{IdMarks, IdRules};
+pub use ids::{IdMarks, IdRules, OtherIds};
 pub use queue::{Listed, Place, Queue};
 pub use runnability::Selection;
 pub use task::{Priority, Status, Task};

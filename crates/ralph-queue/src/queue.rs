@@ -342,7 +342,12 @@ impl Queue {
         let mut found = self.places().filter(|(_, listed)| listed.id() == id);
         let read = |(place, listed): (Place, Listed<'q>)| (place, listed.task());
         let Some(first) = found.next() else {
-            return self.renamed().find(|(_, task)| task.former_ids().any(|old| old == id));
+            let had_it = |task: &Task| task.former_ids().any(|old| old == id);
+            return self.renamed().find(|(_, task)| had_it(task)).or_else(|| {
+                let mut left = self.leftovers.iter().filter(|at| self.open.is_renamed(**at));
+                let left = left.find(|at| had_it(self.open.task(**at)))?;
+                self.find(self.open.id(*left))
+            });
         };
         if first.1.status() != Status::Rejected {
             return Some(read(first));
@@ -382,13 +387,10 @@ impl Queue {
         Readiness::new(self, selection).next()
     }
 
-    /// The highest number that a task of either file has, rejected ones too, and the high-water
-    /// mark of `ids`; the next task gets the one after.
+    /// The highest number that a task of either file has or had, rejected ones too, and the
+    /// high-water mark of `ids`; the next task gets the one after.
     pub fn highest_number(&self, ids: &IdRules) -> u64 {
-        let all = [&self.open, &self.done];
-        let all =
-            all.into_iter().flat_map(|document| (0..document.len()).map(|at| document.id(at)));
-        ids.highest(all)
+        ids.highest([&self.open, &self.done].into_iter().flat_map(Document::given_ids))
     }
 }
 

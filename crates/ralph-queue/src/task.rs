@@ -295,7 +295,11 @@ impl Task {
     /// Gives it an id, and those that it had before.
     pub(crate) fn set_ids(&mut self, id: TaskId, former: &[String]) {
         self.id = id;
-        self.custom_fields.insert(FORMER_IDS.to_owned(), former.join(","));
+        if former.is_empty() {
+            self.custom_fields.remove(FORMER_IDS);
+        } else {
+            self.custom_fields.insert(FORMER_IDS.to_owned(), former.join(","));
+        }
     }
 
     /// Gives new ids, by their old ones, to the task and to those it names.
@@ -365,14 +369,18 @@ impl Task {
 
     /// The ids it had before, see [`FORMER_IDS`].
     pub fn former_ids(&self) -> impl Iterator<Item = &str> {
-        let ids = self.custom_fields.get(FORMER_IDS).map_or("", String::as_str);
-        ids.split(',').map(str::trim).filter(|id| !id.is_empty())
+        listed_ids(self.custom_fields.get(FORMER_IDS).map_or("", String::as_str))
     }
 
     /// The ids it had before, and then the one it has.
     pub(crate) fn all_ids(&self) -> impl Iterator<Item = &str> {
         self.former_ids().chain([self.id.as_str()])
     }
+}
+
+/// The ids that a value of [`FORMER_IDS`] lists.
+pub(crate) fn listed_ids(value: &str) -> impl Iterator<Item = &str> {
+    value.split(',').map(str::trim).filter(|id| !id.is_empty())
 }
 
 /// Whether only the same moment has that time.

@@ -761,9 +761,10 @@ fn finished_tasks_with_one_id_wait_for_a_repair() {
 
 #[test]
 fn an_edit_of_a_task_that_the_other_branch_archived_stands() {
-    for is_edited_first in [true, false] {
+    let init: [&[&str]; 2] = [&["init"], &["init", "--merge-driver"]];
+    for (init, is_edited_first) in init.iter().flat_map(|init| [(init, true), (init, false)]) {
         let desk = Desk::bare();
-        desk.ralph(&["init", "--merge-driver"]).success();
+        desk.ralph(init).success();
         desk.add("PDF", &[]);
         let finish = || {
             desk.ralph(&["task", "done", "RQ-0001"]).success();
@@ -839,7 +840,8 @@ fn what_is_finished_there_and_changed_here_later_is_finished_without_a_driver_to
     desk.commit_all("ours");
     assert_eq!(merge(&desk), Some(1));
     let ran = desk.ralph(&["queue", "resolve"]);
-    assert!(ran.success().stderr.contains("RQ-0001 was finished on one side"), "{ran}");
+    let told = "RQ-0001 was in both files, as a merge or a crash leaves it; it is finished";
+    assert!(ran.success().stderr.contains(told), "{ran}");
     let shown = desk.json(&["task", "show", "RQ-0001"])["task"].clone();
     assert_eq!((&shown["status"], &shown["tags"]), (&json!("done"), &json!(["mine"])));
     desk.ralph(&["queue", "validate"]).success();
@@ -1183,4 +1185,130 @@ fn a_task_that_was_renumbered_here_and_archived_there_has_one_id() {
         assert_eq!(task("next")["depends_on"], json!([task("theirs")["id"]]));
         assert_ne!(task("ours too")["id"], task("theirs")["id"]);
     }
+}
+
+/// A queue with a time of whole seconds, as people write it, and whose tasks move when they end.
+fn written_by_hand(init: &[&str]) -> Desk {
+    let desk = Desk::bare();
+    desk.ralph(init).success();
+    desk.write(".ralph/config.jsonc", r#"{"version": 2}"#);
+    desk.write(
+        ".ralph/queue.jsonc",
+        r#"{"version": 1, "tasks": [
+  {"id": "RQ-0001", "title": "base", "created_at": "2026-01-01T00:00:00Z", "updated_at": "2026-01-01T00:00:00Z"}
+]}
+"#,
+    );
+    desk
+}
+
+#[test]
+fn a_task_that_is_finished_here_and_retitled_there_is_one_whoever_merges() {
+    let init: [&[&str]; 2] = [&["init"], &["init", "--merge-driver"]];
+    for init in init {
+        let desk = written_by_hand(init);
+        desk.begin_theirs();
+        desk.ralph(&["task", "edit", "title", "base, reworded", "RQ-0001"]).success();
+        desk.begin_ours();
+        desk.ralph(&["task", "done", "RQ-0001"]).success();
+        desk.commit_all("ours");
+        assert!(matches!(merge(&desk), Some(0 | 1)));
+        desk.ralph(&["queue", "resolve"]).success();
+        let all = desk.ralph(&["queue", "list", "--include-done", "--all", "--format", "json"]);
+        let all = parse(&all.success().stdout);
+        let shown = |task: &serde_json::Value| {
+            ["id", "title", "status"].map(|name| task[name].as_str().expect("text").to_owned())
+        };
+        let all: Vec<_> = all.as_array().expect("a list").iter().map(shown).collect();
+        assert_eq!(all, [["RQ-0001", "base, reworded", "done"]], "{init:?}");
+        desk.ralph(&["queue", "validate"]).success();
+    }
+}
+
+#[test]
+fn an_id_that_a_merge_gave_finds_its_task_after_a_branch_from_before_archived_it() {
+    for end in ["done", "reject"] {
+        let desk = written_by_hand(&["init", "--merge-driver"]);
+        desk.begin_theirs();
+        desk.git(&["switch", "-q", "main"]);
+        desk.add("ours", &[]);
+        desk.commit_all("ours");
+        desk.git(&["switch", "-q", "other"]);
+        desk.forget_ids();
+        desk.add("theirs", &[]);
+        desk.begin_ours();
+        assert_eq!(merge(&desk), Some(0));
+        let found = |id: &str| desk.json(&["task", "show", id])["task"]["title"].clone();
+        assert_eq!((found("RQ-0002"), found("RQ-0003")), (json!("ours"), json!("theirs")));
+
+        desk.git(&["switch", "-q", "other"]);
+        desk.ralph(&["task", end, "RQ-0002"]).success();
+        desk.begin_ours();
+        assert_eq!(merge(&desk), Some(0));
+        // The done file comes as it is there, and so its id does.
+        let wanted = [("RQ-0002", "theirs"), ("RQ-0003", "theirs"), ("RQ-0004", "ours")];
+        for _ in ["merged", "put in order"] {
+            assert_eq!(
+                wanted.map(|(id, _)| (id, found(id))),
+                wanted.map(|(id, it)| (id, json!(it)))
+            );
+            desk.ralph(&["queue", "validate"]).success();
+            desk.add("after", &[]);
+        }
+    }
+}
+
+#[test]
+fn branches_that_were_merged_both_ways_merge_without_a_word() {
+    let desk = written_by_hand(&["init", "--merge-driver"]);
+    desk.begin_theirs();
+    desk.git(&["switch", "-q", "main"]);
+    desk.add("ours", &[]);
+    desk.add("after ours", &["--depends-on", "RQ-0002"]);
+    desk.commit_all("ours");
+    desk.git(&["switch", "-q", "other"]);
+    desk.forget_ids();
+    desk.add("theirs", &[]);
+    desk.add("after theirs", &["--depends-on", "RQ-0002"]);
+    desk.ralph(&["task", "reject", "RQ-0002"]).success();
+    desk.commit_all("theirs");
+    desk.git(&["branch", "one", "main"]);
+    desk.git(&["switch", "-q", "one"]);
+    assert_eq!(merge(&desk), Some(0));
+    desk.ralph(&["task", "note", "RQ-0001", "a note"]).success();
+    desk.commit_all("a note");
+    let before = desk.read(".ralph/queue.jsonc");
+    desk.git(&["switch", "-q", "other"]);
+    assert_eq!(with_ralph(&desk, "git merge -q --no-edit main"), Some(0));
+    desk.git(&["switch", "-q", "one"]);
+    let bases = desk.git(&["merge-base", "--all", "one", "other"]);
+    assert_eq!(bases.lines().count(), 2);
+    let ran = ran_with_ralph(&desk, "git merge -q --no-edit other");
+    assert_eq!(ran.success().stderr, "");
+    assert_eq!(desk.read(".ralph/queue.jsonc"), before);
+}
+
+#[test]
+fn the_first_merge_in_a_fresh_clone_hides_no_id_of_another_branch() {
+    let desk = Desk::bare();
+    desk.ralph(&["init", "--merge-driver"]).success();
+    desk.commit_all("base");
+    desk.git(&["switch", "-qc", "far"]);
+    for title in ["one", "two", "three"] {
+        desk.add(title, &[]);
+    }
+    desk.commit_all("far");
+    desk.git(&["switch", "-q", "main"]);
+    desk.git(&["switch", "-qc", "other"]);
+    fs_err::remove_file(desk.path(".git/ralph/ids.json")).expect("it is there");
+    desk.write(
+        ".ralph/queue.jsonc",
+        r#"{"version": 1, "tasks": [{"id": "RQ-0001", "title": "theirs"}]}"#,
+    );
+    desk.begin_ours();
+    desk.write(".ralph/queue.jsonc", r#"{"version": 1, "tasks": [], "note": "ours"}"#);
+    desk.commit_all("ours");
+    assert_eq!(merge(&desk), Some(0));
+    let ran = desk.ralph(&["task", "add", "new"]);
+    assert_eq!(ran.success().stdout, "RQ-0004\n");
 }

@@ -170,8 +170,14 @@ impl Worker<'_> {
         let highest = marked.map_err(ReserveError::from)?.max(self.project.highest_number());
         let last = files.rules.ids.id(highest).map_err(ReserveError::from)?;
         let marks = IdMarks::path_in(workspace.common_dir());
-        ids::remember(&marks, &files.holder, files.lock_wait, [&last].into_iter())
-            .map_err(ReserveError::from)?;
+        ids::remember(
+            &marks,
+            files.other_ids.as_ref(),
+            &files.holder,
+            files.lock_wait,
+            [&last].into_iter(),
+        )
+        .map_err(ReserveError::from)?;
         Ok(())
     }
 

@@ -294,7 +294,12 @@ impl<'a> Draft<'a> {
         self.ids_and_statuses().map(|(id, _)| id)
     }
 
-    /// The same, with the statuses.
+    /// The same, and those that tasks had before.
+    pub(crate) fn given_ids(&self) -> impl Iterator<Item = &str> {
+        self.ids().chain(self.renamed_tasks().flat_map(|(_, task)| task.former_ids()))
+    }
+
+    /// The ids and the statuses.
     pub(crate) fn ids_and_statuses(&self) -> impl Iterator<Item = (&str, Status)> {
         self.entries.iter().map(|entry| entry.id_and_status(self.document))
     }

@@ -98,6 +98,12 @@ impl Document {
         (0..self.len()).map(|index| self.id(index))
     }
 
+    /// The same, and those that tasks had before.
+    pub(crate) fn given_ids(&self) -> impl Iterator<Item = &str> {
+        let renamed = (0..self.len()).filter(|index| self.is_renamed(*index));
+        self.ids().chain(renamed.flat_map(|index| self.task(index).former_ids()))
+    }
+
     /// Its title.
     pub(crate) fn title(&self, index: usize) -> Cow<'_, str> {
         let Head { marks, task, .. } = &self.heads[index];

@@ -40,6 +40,17 @@ impl Keeps {
     fn binds(&self, version: Version, id: &TaskId) -> bool {
         matches!(self, Self::Named(..)) && self.is_for(version, id)
     }
+
+    /// Whether the file that nobody can change lacks an id that the task had on the other side.
+    /// What that side has of the task tells it then, and is not to look as if it had changed
+    /// nothing.
+    fn hides<const N: usize>(&self, same: &Same<'_, N>, former: &[String]) -> bool {
+        let Self::Named(version, _) = self else { return false };
+        same[*version].is_some_and(|Member { task, .. }| {
+            let lacks = |id: &String| !task.all_ids().any(|known| known == id);
+            self.binds(*version, &task.id) && former.iter().any(lacks)
+        })
+    }
 }
 
 /// Three versions whose tasks go by one id each.
@@ -74,7 +85,7 @@ pub(super) fn align<const N: usize>(
     part(&files, &all, &mut ids, keeps);
 
     let mut renumbered = BTreeSet::new();
-    let changes: [Changes; 3] = [0, 1, 2].map(|version| Changes::of(version, &all, &ids));
+    let changes: [Changes; 3] = [0, 1, 2].map(|version| Changes::of(version, &all, &ids, keeps));
     for (same, id) in all.iter().zip(&ids) {
         let base = same[0].map(|member| member.task);
         let sides = same[1..].iter().flatten().map(|member| member.task);
@@ -227,7 +238,12 @@ struct Changes {
 }
 
 impl Changes {
-    fn of<const N: usize>(version: usize, all: &[Same<'_, N>], ids: &[TaskId]) -> Self {
+    fn of<const N: usize>(
+        version: Version,
+        all: &[Same<'_, N>],
+        ids: &[TaskId],
+        keeps: &Keeps,
+    ) -> Self {
         let (mut references, mut tasks) = (BTreeMap::new(), HashMap::new());
         let mut own: BTreeMap<&TaskId, &TaskId> = BTreeMap::new();
         for (same, id) in all.iter().zip(ids) {
@@ -244,9 +260,12 @@ impl Changes {
             if id == old {
                 *new = id;
             }
-            if let Some(former) = former_ids(same, id)
+            if let Some(mut former) = former_ids(same, id)
                 && (id != old || !member.task.former_ids().eq(former.iter().map(String::as_str)))
             {
+                if version == 0 && keeps.hides(same, &former) {
+                    former = member.task.former_ids().map(str::to_owned).collect();
+                }
                 let places = member.places.into_iter().enumerate();
                 for place in places.filter_map(|(file, place)| Some((file, place?))) {
                     tasks.insert(place, (id.clone(), former.clone()));
@@ -283,7 +302,8 @@ impl Changes {
 }
 
 /// The ids that a task had before, by all versions in the order in which it got them; nothing if
-/// these agree already.
+/// these agree already. What both sides agree on, a base does not add to: git may have made that of
+/// several.
 fn former_ids<const N: usize>(same: &Same<'_, N>, id: &TaskId) -> Option<Vec<String>> {
     let [base, ours, theirs] = same.map(|member| -> Vec<&str> {
         member.map(|member| member.task.all_ids().collect()).unwrap_or_default()
@@ -294,6 +314,7 @@ fn former_ids<const N: usize>(same: &Same<'_, N>, id: &TaskId) -> Option<Vec<Str
     if is_known && agree(&base, &ours) && agree(&base, &theirs) && agree(&ours, &theirs) {
         return None;
     }
+    let base = if ours == theirs { Vec::new() } else { base };
     let (ours, theirs) = if ours <= theirs { (ours, theirs) } else { (theirs, ours) };
     let mut former: Vec<String> = Vec::new();
     for old in base.into_iter().chain(ours).chain(theirs).filter(|old| *old != id.as_str()) {

@@ -14,7 +14,7 @@ use crate::queue::Queue;
 enum Step {
     Add(Option<prop::sample::Index>),
     Depend(prop::sample::Index, prop::sample::Index),
-    End(prop::sample::Index),
+    End(prop::sample::Index, bool),
     Archive,
     Note(prop::sample::Index),
 }
@@ -24,7 +24,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
         3 => any::<Option<Index>>().prop_map(Step::Add),
         1 => any::<(Index, Index)>().prop_map(|(task, on)| Step::Depend(task, on)),
-        2 => any::<Index>().prop_map(Step::End),
+        2 => any::<(Index, bool)>().prop_map(|(task, is_done)| Step::End(task, is_done)),
         1 => Just(Step::Archive),
         1 => any::<Index>().prop_map(Step::Note),
     ];
@@ -66,6 +66,12 @@ fn deeds(books: &Books) -> Option<Deeds> {
     (by_id.len() == tasks.len() && deeds.len() == tasks.len()).then_some(deeds)
 }
 
+/// The ids that find a task, by the time at which it was made.
+fn known_as(books: &Books) -> BTreeMap<String, BTreeSet<String>> {
+    let ids = |task: &Task| task.all_ids().map(str::to_owned).collect();
+    tasks(books).iter().map(|task| (made(task), ids(task))).collect()
+}
+
 fn edit(text: &mut String, edit: impl FnOnce(&mut Draft<'_>)) {
     let document = Document::parse(text.as_str()).unwrap();
     let mut draft = document.draft();
@@ -98,9 +104,10 @@ fn make(books: &mut Books, step: &Step, number: usize) {
                 edit(&mut books[0], |draft| draft.task_mut(at).depends_on.push(on));
             }
         }
-        Step::End(at) => {
+        Step::End(at, is_done) => {
             let Some(at) = pick(at) else { return };
-            edit(&mut books[0], |draft| draft.task_mut(at).status = Status::Done);
+            let status = if *is_done { Status::Done } else { Status::Rejected };
+            edit(&mut books[0], |draft| draft.task_mut(at).status = status);
         }
         Step::Archive => {
             let [queue, done] =
@@ -182,6 +189,12 @@ fn play(rounds: &[([Vec<Step>; 2], usize)]) -> Result<(), TestCaseError> {
             return Ok(());
         }
         let both = [merged([&base, one, other]), merged([&base, other, one])];
+        for merged in &both {
+            let after = known_as(merged);
+            for (task, ids) in [one, other].into_iter().flat_map(known_as) {
+                prop_assert!(ids.is_subset(&after[&task]), "{ids:?} in {}{}", merged[0], merged[1]);
+            }
+        }
         let mut known_deeds = deeds(one).unwrap();
         for (task, (notes, has_ended, on)) in deeds(other).unwrap() {
             let known = known_deeds.entry(task).or_default();

@@ -11,7 +11,7 @@ use crate::document::{
 };
 use crate::landing::Texts;
 use crate::queue::Place;
-use crate::task::{Status, Task};
+use crate::task::{Status, Task, listed_ids};
 use crate::value::{Map, Value};
 
 mod align;
@@ -771,6 +771,9 @@ fn merge_fields(
 
 type Sides<'a> = [Option<&'a Value>; 3];
 
+/// Ids that find the task: none of them is to be lost.
+const FORMER_IDS_FIELD: &str = "custom_fields.former_ids";
+
 fn merge_value(
     field: &str,
     sides: Sides<'_>,
@@ -797,6 +800,16 @@ fn merge_value(
         ("status", Some(ours), Some(theirs)) => {
             conflict(field.to_owned(), sides);
             Some(if progress(ours) >= progress(theirs) { ours.clone() } else { theirs.clone() })
+        }
+        (FORMER_IDS_FIELD, Some(Value::String(ours)), Some(Value::String(theirs))) => {
+            let (one, other) = if ours <= theirs { (ours, theirs) } else { (theirs, ours) };
+            let mut former: Vec<&str> = Vec::new();
+            for id in listed_ids(one).chain(listed_ids(other)) {
+                if !former.contains(&id) {
+                    former.push(id);
+                }
+            }
+            Some(Value::from(former.join(",")))
         }
         (_, Some(Value::Array(ours)), Some(Value::Array(theirs))) => {
             let base = base.unwrap_or(&empty_list).as_array().unwrap_or_default();

@@ -354,6 +354,17 @@ fn no_edit_chooses_between_two_tasks_with_one_id() {
 }
 
 #[test]
+fn an_id_that_a_task_had_before_is_given_to_no_other() {
+    let queue = queue(&[r#""custom_fields": {"former_ids": "RQ-0012,RQ-0007"}"#, ""]);
+    assert_eq!(queue.highest_number(&IdRules::default()), 12);
+    let (open, _) = after(&queue, |edit| {
+        let id = edit.next_id(&IdRules::default()).unwrap();
+        edit.add(Task::new(id, "new"), &Position::Back).unwrap();
+    });
+    assert_eq!(open.tasks()[2].id.as_str(), "RQ-0013");
+}
+
+#[test]
 fn who_is_named_by_an_id_that_it_had_before_is_named_by_its_present_one() {
     let queue = queue(&["", r#""custom_fields": {"former_ids": "RQ-7,RQ-8,RQ-0001"}"#, ""]);
     let named = |name: &str, value: &str| {

@@ -49,7 +49,7 @@ fn a_row_that_names_an_id_of_before_means_the_task_that_had_it() {
         (r#"[{"title":"one","depends_on":["RQ-7"]}]"#, vec!["RQ-0001"]),
         (
             r#"[{"title":"one","depends_on":["RQ-7"]},{"id":"RQ-7","title":"its own"}]"#,
-            vec!["RQ-0003"],
+            vec!["RQ-0009"],
         ),
     ] {
         let mut edit = Edit::new(&queue, "2026-01-01T00:00:00Z".parse().unwrap());

@@ -548,6 +548,23 @@ fn two_branches_that_parted_a_rejected_task_merge_to_one() {
 }
 
 #[test]
+fn a_base_that_git_made_of_several_adds_no_id_to_those_that_both_sides_know() {
+    const FORMER: &str = r#", "custom_fields": {"former_ids": "RQ-0003"}"#;
+    let base = made(&[(1, "one", 1, ""), (4, "two", 2, FORMER)]);
+    let ours = made(&[(1, "first", 1, ""), (5, "two", 2, FORMER)]);
+    let theirs = made(&[(1, "one", 1, ""), (5, "two", 2, FORMER), (6, "three", 3, "")]);
+    for (one, other) in [(&ours, &theirs), (&theirs, &ours)] {
+        let merged = three_way(&base, one, other).unwrap();
+        assert_eq!((merged.renumbered, merged.conflicts), (vec![], vec![]));
+        let document = Document::parse(merged.text).unwrap();
+        let tasks = document.tasks();
+        let two = &tasks[1];
+        let former: Vec<_> = two.former_ids().collect();
+        assert_eq!((two.id.as_str(), former), ("RQ-0005", vec!["RQ-0003"]));
+    }
+}
+
+#[test]
 fn a_task_whose_id_has_no_number_gets_one_too() {
     let version = |id: &str, title: &str, time: &str| {
         format!(

@@ -21,7 +21,7 @@ use crate::args::{CheckArgs, MergeDriverArgs};
 use crate::commands::input;
 use crate::context::Context;
 use crate::error::{CliError, ErrorKind, Exit, problem_line};
-use crate::project::{Project, RALPH_DIR, find_root, rules, shared_dir, sources};
+use crate::project::{Project, RALPH_DIR, find_root, ids_of_branches, rules, shared_dir, sources};
 use crate::render::counted;
 use crate::render::envelope::Schema;
 use crate::ui::{BOLD, RED, Text};
@@ -45,8 +45,12 @@ fn drive(context: &Context, args: &MergeDriverArgs) -> Result<Exit, CliError> {
     let book = Book::of(context, args);
     sides.beside = book.as_ref().and_then(|book| book.beside(context, args, &sides));
     let (text, exit) = match conflict::resolve(&sides) {
+        Ok(merged) if is_of_bases(args) => {
+            let exit = if merged.conflicts.is_empty() { Exit::Done } else { Exit::Failed };
+            (merged.text, exit)
+        }
         Ok(mut merged) => {
-            let pair = book.and_then(|book| DoneFiles::of((context, args), book, &sides));
+            let pair = book.as_ref().and_then(|book| DoneFiles::of((context, args), book, &sides));
             let settled = pair.as_ref().map(|pair| pair.settle(&mut merged)).unwrap_or_default();
             if context.ui.wants_json() {
                 context.ui.print_json(&MergeReport::of(
@@ -80,7 +84,7 @@ fn drive(context: &Context, args: &MergeDriverArgs) -> Result<Exit, CliError> {
                     problem_line(first)
                 ));
             }
-            if let Err(error) = note(context, name, &merged) {
+            if let Err(error) = note(context, (name, book.as_ref()), &merged) {
                 // The file is what git waits for.
                 context.ui.warn(format_args!(
                     "cannot note what the merge did: {}",
@@ -106,6 +110,12 @@ fn drive(context: &Context, args: &MergeDriverArgs) -> Result<Exit, CliError> {
     };
     context.ui.saved(replace(&args.ours, text.as_bytes(), Durability::None)?);
     Ok(exit)
+}
+
+/// Whether git only makes one base of several that two branches have, and calls them so. That
+/// merge is none of the user's: nothing is told of it or kept.
+fn is_of_bases(args: &MergeDriverArgs) -> bool {
+    args.label.as_deref() == Some("Temporary merge branch 2")
 }
 
 /// The file that git merges, and the other one.
@@ -163,15 +173,15 @@ impl DoneFiles {
     /// Of the merge of a queue file.
     fn of(
         (context, args): (&Context, &MergeDriverArgs),
-        book: Book,
+        book: &Book,
         sides: &Sides,
     ) -> Option<Self> {
         let Book { directory, place: Place::Queue, other, rules } = book else { return None };
         // Git has not touched the work tree yet: what is there is ours.
-        let ours = input::read(Some(&directory.join(&other)), input::TASKS_LIMIT).ok();
-        let theirs = their_done(context, &directory, args, (&sides.theirs, &other));
+        let ours = input::read(Some(&directory.join(other)), input::TASKS_LIMIT).ok();
+        let theirs = their_done(context, directory, args, (&sides.theirs, other));
         let parse = |text: Option<String>| Document::parse(text?).ok();
-        Some(Self { ours: parse(ours), theirs: parse(theirs), rules })
+        Some(Self { ours: parse(ours), theirs: parse(theirs), rules: rules.clone() })
     }
 
     /// Settles what is in conflict of tasks that one side moved there.
@@ -229,7 +239,11 @@ fn their_done(
 
 /// Notes the ids that a merge brought, for no other task to get them, and that there are
 /// conflicts. The configuration is not asked: it may be in conflict itself.
-fn note(context: &Context, name: &Path, merged: &Merged) -> Result<(), CliError> {
+fn note(
+    context: &Context,
+    (name, book): (&Path, Option<&Book>),
+    merged: &Merged,
+) -> Result<(), CliError> {
     let directory = context.directory()?;
     // Git calls at the root of its work tree, below which the project may be.
     let start = directory.join(name);
@@ -254,7 +268,11 @@ fn note(context: &Context, name: &Path, merged: &Merged) -> Result<(), CliError>
         context.ui.saved(noted.saved);
     }
     let marks = IdMarks::path_in(&shared_dir(root));
-    ralph_queue::ids::remember(&marks, &holder, wait, merged.ids.iter())?;
+    let others = book.map(|book| {
+        let files = [name, &book.other].map(|file| directory.join(file));
+        ids_of_branches(context, root, files)
+    });
+    ralph_queue::ids::remember(&marks, others.as_ref(), &holder, wait, merged.ids.iter())?;
     if !merged.conflicts.is_empty() {
         // Who tells git to go on may never see the value that is not in the file.
         let journal = Journal::new(cache.join(CONTESTED), holder.clone());

@@ -132,26 +132,51 @@ pub(super) fn beside(
     (name, sides): (&Path, &Sides),
     (place, other): (Place, &Path),
 ) -> Option<Beside> {
-    let is_it = |revs: &[String; 3]| {
-        let versions = [Some(&sides.ours), sides.base.as_ref(), Some(&sides.theirs)];
-        revs.iter().zip(versions).all(|(rev, version)| {
+    let is_it = |merge: &Commits| {
+        // Of several bases git makes one, which no commit has.
+        let base = merge.base().map(|base| (base, sides.base.as_ref()));
+        let versions = [(&merge.ours, Some(&sides.ours)), (&merge.theirs, Some(&sides.theirs))];
+        base.into_iter().chain(versions).all(|(rev, version)| {
             text_of(repo, rev, name).is_ok_and(|found| found.as_ref() == version)
         })
     };
     let labelled = label.and_then(|label| commits_of(repo, label));
     let known = KNOWN.iter().filter_map(|(rev, way)| way.commits(repo, rev));
-    let revs = labelled.into_iter().chain(known).find(is_it)?;
-    beside_of(repo, &revs, (place, other))
+    labelled.into_iter().chain(known).find(is_it)?.beside(repo, (place, other))
 }
 
-/// The versions that commits (ours, base and theirs) have of the file beside one that is merged.
-pub(super) fn beside_of(
-    repo: &Repo,
-    revs: &[impl AsRef<str>; 3],
-    (place, other): (Place, &Path),
-) -> Option<Beside> {
-    let [ours, base, theirs] = revs.each_ref().map(|rev| text_of(repo, rev.as_ref(), other).ok());
-    Some(Beside { place, base: base?, ours: ours?, theirs: theirs? })
+/// The commits of a merge.
+pub(super) struct Commits {
+    pub(super) ours: String,
+    /// One, or several where the branches have been merged both ways.
+    pub(super) bases: Vec<String>,
+    pub(super) theirs: String,
+}
+
+impl Commits {
+    /// The base, if there is one only.
+    pub(super) fn base(&self) -> Option<&String> {
+        if let [base] = self.bases.as_slice() { Some(base) } else { None }
+    }
+
+    /// The versions that they have of the file beside one that is merged.
+    pub(super) fn beside(&self, repo: &Repo, (place, other): (Place, &Path)) -> Option<Beside> {
+        let text = |rev: &String| text_of(repo, rev, other).ok();
+        let mut bases = self.bases.iter().map(text).collect::<Option<Vec<_>>>()?;
+        bases.sort_unstable();
+        bases.dedup();
+        let base = match bases.as_mut_slice() {
+            [] => None,
+            [base] => base.take(),
+            // What both have will do to tell which tasks are the same.
+            [Some(one), Some(two)] => {
+                let of_both = Sides::new(std::mem::take(one), None, std::mem::take(two));
+                Some(conflict::resolve(&of_both).ok()?.text)
+            }
+            _ => return None,
+        };
+        Some(Beside { place, base, ours: text(&self.ours)?, theirs: text(&self.theirs)? })
+    }
 }
 
 /// What git does with the commit that it calls the other side.
@@ -172,28 +197,26 @@ const KNOWN: [(&str, Way); 5] = [
 ];
 
 impl Way {
-    /// The commits that git merges then: ours, base and theirs. A base that git makes of several
-    /// is no commit.
-    fn commits(self, repo: &Repo, rev: &str) -> Option<[String; 3]> {
-        let other = repo.resolve(rev).ok()??.to_string();
+    /// The commits that git merges then.
+    fn commits(self, repo: &Repo, rev: &str) -> Option<Commits> {
+        let other = repo.resolve(rev).ok()??;
         let parent = format!("{other}^");
-        let (base, theirs) = match self {
+        let (bases, theirs) = match self {
             Self::Merge => {
                 let ours = repo.resolve("HEAD").ok()??;
-                let bases = repo.merge_bases(&ours, &other.parse().ok()?).ok()?;
-                let [base] = bases.as_slice() else { return None };
-                (base.to_string(), other)
+                let bases = repo.merge_bases(&ours, &other).ok()?;
+                (bases.iter().map(ToString::to_string).collect(), other.to_string())
             }
-            Self::Pick => (parent, other),
-            Self::Revert => (other, parent),
+            Self::Pick => (vec![parent], other.to_string()),
+            Self::Revert => (vec![other.to_string()], parent),
         };
-        Some(["HEAD".to_owned(), base, theirs])
+        Some(Commits { ours: "HEAD".to_owned(), bases, theirs })
     }
 }
 
 /// What git merges that calls the other side so: `BRANCH`, `SHA (SUBJECT)` of a commit that it
 /// picks, `parent of SHA (SUBJECT)` of one that it reverts.
-fn commits_of(repo: &Repo, label: &str) -> Option<[String; 3]> {
+fn commits_of(repo: &Repo, label: &str) -> Option<Commits> {
     let (way, rev) = match (label.strip_prefix("parent of "), label.split_once(" (")) {
         (Some(reverted), _) => (Way::Revert, reverted.split(' ').next()?),
         (None, Some((picked, _))) => (Way::Pick, picked),

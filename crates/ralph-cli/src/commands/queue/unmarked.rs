@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use ralph_git::Repo;
-use ralph_queue::conflict::{self, Sides, Unsure};
+use ralph_queue::conflict::{self, Beside, Sides, Unsure};
 use ralph_queue::merge::{MergeError, Merged};
 use ralph_queue::settle::Merges;
 use ralph_queue::{Document, Place};
@@ -11,7 +11,7 @@ use ralph_state::TaskId;
 use ralph_state::file::{Durability, replace};
 
 use super::branch::{MergedFile, tell_renumbered};
-use super::merges::{self, InGit};
+use super::merges::{self, Commits, InGit};
 use crate::commands::input;
 use crate::context::Context;
 use crate::error::{CliError, ErrorKind};
@@ -63,7 +63,7 @@ pub(super) fn merged<'f>(
         });
         let of_git = of_git.and_then(|(source, sides)| {
             // A version that cannot be read is put right in the file.
-            Some((source, conflict::resolve(&sides).ok()?))
+            Some((source, resolved(&sides)?))
         });
         let (source, merged) = if let Some(of_git) = of_git {
             of_git
@@ -78,6 +78,19 @@ pub(super) fn merged<'f>(
         unmarked.push(Unmarked { in_git, text, merged, source, unsure });
     }
     Ok(unmarked)
+}
+
+/// What the merge driver makes of the versions: a task that one side moved to its done file has
+/// its end, with what the other side did to it. It is still told as a conflict, which the copy in
+/// the done file settles.
+fn resolved(sides: &Sides) -> Option<Merged> {
+    let mut merged = conflict::resolve(sides).ok()?;
+    if let Some([ours, theirs]) = sides.beside.as_ref().and_then(Beside::done_files) {
+        let mut settled = merged.clone();
+        settled.settle_finished(Some(&ours), Some(&theirs)).ok()?;
+        merged.text = settled.text;
+    }
+    Some(merged)
 }
 
 /// The versions in the commits whose merge, one under way or the commit that is checked out, left
@@ -108,7 +121,8 @@ fn sides_of_commits(
         }
         let [ours, base, theirs] = revs.map(|rev| merges::text_of(repo, rev, name).ok().flatten());
         let mut sides = Sides::new(ours?, Some(base?), theirs?);
-        sides.beside = merges::beside_of(repo, &revs, beside);
+        let [ours, base, theirs] = revs.map(str::to_owned);
+        sides.beside = Commits { ours, bases: vec![base], theirs }.beside(repo, beside);
         Some(sides)
     })
 }
@@ -148,7 +162,8 @@ impl Unmarked<'_> {
         context.ui.saved(replace(path, self.merged.text.as_bytes(), Durability::Full)?);
         if let Some(marks) = &project.files.id_marks {
             let (holder, wait) = (&project.files.holder, project.files.lock_wait);
-            ralph_queue::ids::remember(marks, holder, wait, self.merged.ids.iter())?;
+            let (others, ids) = (project.files.other_ids.as_ref(), self.merged.ids.iter());
+            ralph_queue::ids::remember(marks, others, holder, wait, ids)?;
         }
         Ok(())
     }
