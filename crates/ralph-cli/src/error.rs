@@ -66,6 +66,8 @@ pub(crate) enum ErrorKind {
     Usage,
     /// The named task, runner or profile does not exist.
     NotFound,
+    /// The list no longer has the place to go on at.
+    CursorGone,
     /// The request does not fit what is there, such as finishing a draft.
     Refused,
     /// Somebody else may have the task by now.
@@ -97,7 +99,7 @@ impl ErrorKind {
         match self {
             Self::BrokenPipe => Exit::Done,
             Self::Failed | Self::Io => Exit::Failed,
-            Self::Usage | Self::NotFound => Exit::Usage,
+            Self::Usage | Self::NotFound | Self::CursorGone => Exit::Usage,
             Self::Refused
             | Self::ClaimLost
             | Self::RequestReused
@@ -122,6 +124,7 @@ impl ErrorKind {
             Self::Io => "io",
             Self::Usage => "usage",
             Self::NotFound => "not_found",
+            Self::CursorGone => "cursor_gone",
             Self::Refused => "refused",
             Self::ClaimLost => "claim_lost",
             Self::Invalid => "invalid",

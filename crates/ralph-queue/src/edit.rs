@@ -590,7 +590,8 @@ impl<'a> Edit<'a> {
         }
     }
 
-    /// Gives a task any status, whatever it has. One that ends by it goes where `how` says.
+    /// Gives a task any status, whatever it has. One that ends by it goes where `how` says; a draft
+    /// does not end.
     pub fn change_status(
         &mut self,
         id: &str,
@@ -602,6 +603,9 @@ impl<'a> Edit<'a> {
         match self.open(id) {
             Err(EditError::Archived { status: own, .. }) if own == status => {
                 note.map_or(Ok(Changed::No), |note| self.annotate(id, note))
+            }
+            Ok(index) if self.queue.task(index).status == Status::Draft => {
+                Err(self.wrong_status(index, status.as_str(), "todo or doing"))
             }
             Ok(index) if self.queue.task(index).status != status => {
                 self.end(index, end, how, note);

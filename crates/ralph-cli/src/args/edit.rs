@@ -86,6 +86,9 @@ pub(crate) struct ScheduleArgs {
     /// It may start at once
     #[arg(long, conflicts_with = "when")]
     pub(crate) clear: bool,
+    /// Show the difference; change nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
 }
 
 /// Note how one task stands to another
@@ -103,6 +106,9 @@ pub(crate) struct RelateArgs {
     /// To which task
     #[arg(value_name = "OTHER-ID")]
     pub(crate) other_task_id: String,
+    /// Show the difference; change nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
@@ -130,6 +136,9 @@ pub(crate) struct BlocksArgs {
     /// The tasks that wait
     #[arg(value_name = "BLOCKED-ID", required = true)]
     pub(crate) blocked_task_ids: Vec<String>,
+    /// Show the difference; change nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
 }
 
 /// Note that a task repeats another
@@ -144,6 +153,9 @@ pub(crate) struct MarkDuplicateArgs {
     /// The one it repeats
     #[arg(value_name = "ORIGINAL-ID")]
     pub(crate) original_task_id: String,
+    /// Show the difference; change nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
 }
 
 /// List the parts of a task

@@ -102,7 +102,7 @@ pub(crate) struct StopArgs {
 Examples:
   ralph queue list --status todo --tag bug
   ralph queue list --only-done --sort-by updated_at --limit 10
-  ralph queue list --json --limit 20 --cursor RQ-0020")]
+  ralph queue list --json --limit 20 --cursor RQ-0020,RQ-0021")]
 pub(crate) struct ListArgs {
     #[command(flatten)]
     pub(crate) which: WhichArgs,

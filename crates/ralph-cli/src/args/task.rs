@@ -114,6 +114,9 @@ pub(crate) struct TaskAddArgs {
     /// Put it directly after this task
     #[arg(long, value_name = "ID", group = "position")]
     pub(crate) after: Option<String>,
+    /// Show the difference; change nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
 }
 
 /// What a new task has beside its title.
@@ -236,6 +239,9 @@ pub(crate) struct StartArgs {
     /// Count the work from now, also when it began earlier
     #[arg(long)]
     pub(crate) reset: bool,
+    /// Show the difference; change nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
 }
 
 #[derive(Debug, Args)]
@@ -245,6 +251,9 @@ pub(crate) struct NoteArgs {
     pub(crate) task_id: String,
     #[command(flatten)]
     pub(crate) note: NoteText,
+    /// Show the difference; change nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
 }
 
 #[derive(Debug, Args)]
@@ -258,6 +267,9 @@ pub(crate) struct WordArgs {
     /// Take the note from this file
     #[arg(long, value_name = "FILE", conflicts_with = "note")]
     pub(crate) note_file: Option<PathBuf>,
+    /// Show the difference; change nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
 }
 
 /// What to note.
@@ -272,6 +284,8 @@ pub(crate) struct NoteText {
 }
 
 /// Set the status of tasks, whatever it was
+///
+/// Only a draft is not ended by it: it becomes `todo` first.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -289,6 +303,9 @@ pub(crate) struct StatusArgs {
     pub(crate) tag_filter: Vec<String>,
     #[command(flatten)]
     pub(crate) note: NoteText,
+    /// Show the difference; change nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
 }
 
 /// A status by its word; help and completion list the words.

@@ -34,7 +34,7 @@ pub(crate) struct PartArgs {
     /// Cut the answer to about so many tokens, and say so; with `--json` it has one entry at least
     #[arg(long, value_name = "N")]
     pub(crate) max_tokens: Option<usize>,
-    /// Begin a `--json` answer after this entry: the `next_cursor` of the answer before
+    /// Begin a `--json` answer after this entry, or where the one before ended: its `next_cursor`
     #[arg(long, value_name = "CURSOR")]
     pub(crate) cursor: Option<String>,
 }
@@ -51,8 +51,8 @@ pub(crate) struct PageArgs {
     /// Cut the answer to about so many tokens, and say so; it has one task at least
     #[arg(long, value_name = "N")]
     pub(crate) max_tokens: Option<usize>,
-    /// Begin after this task: the `next_cursor` of the page before
-    #[arg(long, value_name = "ID")]
+    /// Begin after this task, or where the page before ended: its `next_cursor`
+    #[arg(long, value_name = "CURSOR")]
     pub(crate) cursor: Option<String>,
     /// How to print it
     #[arg(long, value_enum, default_value_t)]

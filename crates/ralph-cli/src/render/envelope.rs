@@ -93,25 +93,34 @@ impl Cut {
         budget: &mut Budget,
         key: impl Fn(usize) -> String,
     ) -> Result<Self, CliError> {
-        let begin = match cursor {
-            None => 0,
-            Some(cursor) => {
-                let last = (0..items.len()).find(|index| key(*index) == cursor);
-                1 + last.ok_or_else(|| lost(cursor))?
-            }
-        };
+        let place = |name: &str| (0..items.len()).find(|index| key(*index) == name);
+        let begin = cursor.map_or(Ok(0), |cursor| begin(cursor, place))?;
         let left = &items[begin..];
         let fitting = left.iter().take_while(|item| budget.takes(*item)).count();
         let end = begin + fitting.max(1).min(left.len());
-        let next = (end < items.len()).then(|| key(end - 1));
+        let next = (end < items.len()).then(|| self::cursor(&key(end - 1), &key(end)));
         Ok(Self { range: begin..end, next })
     }
 }
 
-/// The cursor is not in the list.
-pub(crate) fn lost(cursor: &str) -> CliError {
-    CliError::new(ErrorKind::NotFound, format!("the list has no `{cursor}` to go on after"))
-        .hint("Read the list again from its beginning: the queue has changed.")
+/// What names the place between two entries, also when the first of them is gone.
+pub(crate) fn cursor(last: &str, next: &str) -> String {
+    format!("{last},{next}")
+}
+
+/// The entry to go on with, by its index, in a list whose entries are at these places. The name of
+/// the one before it alone will do.
+pub(crate) fn begin(
+    cursor: &str,
+    place: impl Fn(&str) -> Option<usize>,
+) -> Result<usize, CliError> {
+    let (last, next) =
+        cursor.split_once(',').map_or((cursor, None), |(last, next)| (last, Some(next)));
+    let behind = place(last).map(|index| index + 1);
+    behind.or_else(|| place(next?)).ok_or_else(|| {
+        CliError::new(ErrorKind::CursorGone, format!("the list has no `{cursor}` to go on after"))
+            .hint("Read the list again from its beginning, without `--cursor`: the queue has changed.")
+    })
 }
 
 /// A title in a list, without its end where it alone would fill much of the answer.

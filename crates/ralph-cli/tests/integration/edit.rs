@@ -327,6 +327,49 @@ fn a_split_and_a_rejection_name_the_tasks_that_waited() {
 }
 
 #[test]
+fn every_change_of_a_task_can_be_shown_first() {
+    let desk = desk();
+    desk.ralph(&["task", "edit", "status", "draft", "RQ-0003"]).success();
+    let before = [".ralph/queue.jsonc", ".ralph/done.jsonc"].map(|file| desk.read(file));
+    for (args, fate, id) in [
+        (&["task", "add", "new"][..], "added", "RQ-0004"),
+        (&["task", "start", "RQ-0001"], "changed", "RQ-0001"),
+        (&["task", "done", "RQ-0001"], "changed", "RQ-0001"),
+        (&["task", "reject", "RQ-0001", "--note", "why"], "changed", "RQ-0001"),
+        (&["task", "ready", "RQ-0003"], "changed", "RQ-0003"),
+        (&["task", "status", "doing", "RQ-0001"], "changed", "RQ-0001"),
+        (&["task", "note", "RQ-0001", "seen"], "changed", "RQ-0001"),
+        (&["task", "schedule", "RQ-0001", "tomorrow"], "changed", "RQ-0001"),
+        (&["task", "relate", "RQ-0001", "relates_to", "RQ-0003"], "changed", "RQ-0001"),
+        (&["task", "blocks", "RQ-0001", "RQ-0003"], "changed", "RQ-0001"),
+        (&["task", "mark-duplicate", "RQ-0001", "RQ-0003"], "changed", "RQ-0001"),
+    ] {
+        let document = desk.json(&[args, &["--dry-run"]].concat());
+        changed(&document, fate, &[id]);
+        assert_eq!(document["dry_run"], true, "{args:?}");
+        assert!(document["diff"].as_str().is_some_and(|diff| diff.contains("\n+")), "{document}");
+        let after = [".ralph/queue.jsonc", ".ralph/done.jsonc"].map(|file| desk.read(file));
+        assert_eq!(after, before, "{args:?}");
+    }
+}
+
+#[test]
+fn a_draft_is_not_ended() {
+    let desk = desk();
+    desk.ralph(&["task", "edit", "status", "draft", "RQ-0003"]).success();
+    let before = desk.read(".ralph/queue.jsonc");
+    for status in ["done", "rejected"] {
+        for command in [&["task", "status"][..], &["task", "batch", "status"]] {
+            let error = desk.error(&[command, &[status, "RQ-0001", "RQ-0003"]].concat(), 3);
+            assert_eq!(error["next"], "ralph task status todo RQ-0003");
+            assert_eq!(desk.read(".ralph/queue.jsonc"), before);
+        }
+    }
+    desk.ralph(&["task", "status", "todo", "RQ-0003"]).success();
+    desk.ralph(&["task", "status", "rejected", "RQ-0003"]).success();
+}
+
+#[test]
 fn a_document_of_mutations_is_all_or_nothing() {
     let desk = desk();
     let mutate = |document: &Value, args: &str| {
@@ -398,6 +441,9 @@ fn a_document_of_mutations_is_all_or_nothing() {
         json!([]),
         json!({ "version": 2, "tasks": [] }),
         json!({ "version": 1, "tasks": [], "x": 1 }),
+        // Nothing to do is not what was meant.
+        json!({ "version": 1, "tasks": [] }),
+        json!({ "version": 1, "tasks": [{ "task_id": "RQ-0001", "edits": [] }] }),
     ] {
         mutate(&bad, "").exited(2);
     }

@@ -70,13 +70,20 @@ fn a_list_says_what_was_cut_and_how_to_go_on() {
     assert_eq!(page["schema"], json!({ "name": "task-list", "version": 1 }));
     assert_eq!(
         [&page["total"], &page["returned"], &page["truncated"], &page["next_cursor"]],
-        [&json!(5), &json!(2), &json!(true), &json!("RQ-0002")]
+        [&json!(5), &json!(2), &json!(true), &json!("RQ-0002,RQ-0003")]
     );
     assert_eq!(ids(&desk, &["--limit", "2", "--cursor", "RQ-0002"]), ["3", "4"]);
     let last = desk.json(&["queue", "list", "--limit", "2", "--cursor", "RQ-0004"]);
     assert_eq!(last["rev"], page["rev"]);
     assert_eq!((&last["truncated"], &last["next_cursor"]), (&json!(false), &json!(null)));
-    assert_eq!(desk.error(&["queue", "list", "--cursor", "RQ-0099"], 2)["code"], "not_found");
+    assert_eq!(desk.error(&["queue", "list", "--cursor", "RQ-0099"], 2)["code"], "cursor_gone");
+    // Who reads on behind a task that is gone misses none.
+    desk.ralph(&["task", "done", "RQ-0003"]).success();
+    let gone = |next: &str| format!("RQ-0003,{next}");
+    assert_eq!(ids(&desk, &["--cursor", &gone("RQ-0004")]), ["4", "5"]);
+    let gone = desk.error(&["queue", "explain", "--cursor", &gone("RQ-0099")], 2);
+    assert_eq!(gone["code"], "cursor_gone");
+    desk.ralph(&["undo"]).success();
 
     let ran = desk.ralph(&["queue", "list", "--limit", "2"]);
     assert_eq!(ran.success().stdout, "RQ-0001\ttodo\tlow\tone\nRQ-0002\ttodo\tcritical\ttwo\n");

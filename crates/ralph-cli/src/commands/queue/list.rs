@@ -19,7 +19,7 @@ use crate::context::Context;
 use crate::error::{CliError, Exit};
 use crate::project::{self, Project};
 use crate::render::counted;
-use crate::render::envelope::{AsMade, Budget, List, Schema, Title, lost};
+use crate::render::envelope::{AsMade, Budget, List, Schema, Title, begin, cursor};
 use crate::render::room::Room;
 use crate::render::task::{
     compact_fields, listed_fields, long, long_fields, status_priority_title,
@@ -149,7 +149,7 @@ pub(crate) fn print(
 ) -> Result<Exit, CliError> {
     let budget = Budget::new(None);
     let (total, finished) = (tasks.len(), 0);
-    let page = Page { total, finished, tasks, budget, is_cut: false, next_cursor: None };
+    let page = Page { total, finished, tasks, budget, next_cursor: None };
     print_page(context, source, &page, (format, None), &mut Room::new(None))?;
     Ok(Exit::Done)
 }
@@ -282,7 +282,6 @@ struct Page<'a> {
     finished: usize,
     /// For all of it.
     budget: Budget,
-    is_cut: bool,
     next_cursor: Option<String>,
 }
 
@@ -295,19 +294,13 @@ impl<'a> Page<'a> {
         let found = tasks.len();
         let total = tasks.iter().filter(|listed| shown.has(listed)).count();
         let finished = found - total;
-        let begin = match &args.cursor {
-            None => 0,
-            Some(cursor) => {
-                let last = tasks.iter().position(|listed| listed.id() == cursor);
-                1 + last.ok_or_else(|| lost(cursor))?
-            }
-        };
+        let place = |id: &str| tasks.iter().position(|listed| listed.id() == id);
+        let begin = args.cursor.as_ref().map_or(Ok(0), |cursor| begin(cursor, place))?;
         let limit = if args.all || args.limit == 0 { total } else { args.limit };
         // The task of the cursor may be finished by now.
         tasks.drain(..begin);
         tasks.retain(|listed| shown.has(listed));
-        let begin = total - tasks.len();
-        tasks.truncate(limit);
+        let mut end = limit.min(tasks.len());
         let budget = Budget::new(args.max_tokens);
         if args.max_tokens.is_some() {
             let mut left = budget;
@@ -315,15 +308,15 @@ impl<'a> Page<'a> {
                 ListFormat::Compact => left.takes(&Item::of(task, budget, None, None)),
                 ListFormat::Json | ListFormat::Long | ListFormat::Text => left.takes(&task),
             };
-            let shown = queue.look_at(tasks.iter().copied()).map(|(_, task)| task);
+            let shown = queue.look_at(tasks[..end].iter().copied()).map(|(_, task)| task);
             let fitting = shown.map_while(|task| fits(task).then_some(())).count();
             // Whatever its size, so that who reads on comes to the end.
-            tasks.truncate(fitting.max(1));
+            end = fitting.max(1).min(end);
         }
-        let is_cut = begin + tasks.len() < total;
-        let last = tasks.last().map(|listed| listed.id().to_owned());
-        let next_cursor = last.or_else(|| args.cursor.clone()).filter(|_| is_cut);
-        Ok(Self { tasks, total, finished, budget, is_cut, next_cursor })
+        let next = tasks.get(end).zip(end.checked_sub(1));
+        let next_cursor = next.map(|(next, last)| cursor(tasks[last].id(), next.id()));
+        tasks.truncate(end);
+        Ok(Self { tasks, total, finished, budget, next_cursor })
     }
 }
 
@@ -419,7 +412,7 @@ fn print_json(
             rev: project::revision(queue),
             total: page.total,
             returned: page.tasks.len(),
-            truncated: page.is_cut,
+            truncated: page.next_cursor.is_some(),
             next_cursor: page.next_cursor.clone(),
             items: AsMade::new(items),
         },

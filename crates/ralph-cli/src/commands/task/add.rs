@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use ralph_queue::intake::{Batch, GivenIds};
 use ralph_queue::value::{Map, Value};
-use ralph_queue::{Edited, Place, Position, Task};
+use ralph_queue::{Edit, Edited, Place, Position, Task};
 use ralph_state::TaskId;
 use serde::Serialize;
 
 use crate::args::{NewTask, TaskAddArgs};
-use crate::commands::edited::Beside;
+use crate::commands::edited::{self, Beside, Mode};
 use crate::commands::input::{self, BadRows, Texts};
 use crate::context::Context;
 use crate::error::{CliError, ErrorKind, Exit};
@@ -40,12 +40,16 @@ pub(crate) fn add(context: &Context, args: &TaskAddArgs) -> Result<Exit, CliErro
     };
     let title = args.title.as_deref().unwrap_or_default();
     let mut place = None;
-    let added = project.edit(context, |edit| {
+    let add = |edit: &mut Edit<'_>| {
         let id = edit.next_id(&project.files.rules.ids)?;
         edit.add(task(id.clone(), title, new, long), &position)?;
         place = edit.queue.position(id.as_str()).map(|index| (index + 1, edit.queue.len()));
         Ok(id)
-    })?;
+    };
+    if args.dry_run {
+        return edited::edit(context, &project, Mode::Show, |edit| add(edit).map(drop));
+    }
+    let added = project.edit(context, add)?;
     report(context, &project, &added, place)
 }
 
@@ -61,10 +65,14 @@ fn add_all(
         CliError::new(ErrorKind::Usage, error).context("the tasks are not JSON")
     })?;
     let titles: Vec<String> = batch.rows.iter().map(|row| row.task.title.clone()).collect();
-    let edited = project.edit(context, |edit| {
+    let add = |edit: &mut Edit<'_>| {
         input::sift(project, edit, &mut batch, GivenIds::Replace, BadRows::Refuse)?;
         Ok(batch.add(edit, GivenIds::Replace, &project.files.rules.ids, position)?)
-    })?;
+    };
+    if args.dry_run {
+        return edited::edit(context, project, Mode::Show, |edit| add(edit).map(drop));
+    }
+    let edited = project.edit(context, add)?;
     let added = &edited.value;
     if context.ui.wants_json() {
         #[derive(Serialize)]

@@ -334,5 +334,14 @@ fn read(context: &Context, path: Option<&Path>) -> Result<Mutation, CliError> {
         let message = format!("the document has version {}, and 1 is known", mutation.version);
         return Err(CliError::new(ErrorKind::Usage, message));
     }
-    Ok(mutation)
+    // Who gives none was to give some.
+    let without = |task: &TaskMutation| format!("nothing is to be changed of `{}`", task.task_id);
+    let idle = match mutation.tasks.iter().find(|task| task.edits.is_empty()) {
+        None if mutation.tasks.is_empty() => Some("it names no task".to_owned()),
+        idle => idle.map(without),
+    };
+    match idle {
+        Some(message) => Err(CliError::new(ErrorKind::Usage, message).context(NO_MUTATIONS)),
+        None => Ok(mutation),
+    }
 }

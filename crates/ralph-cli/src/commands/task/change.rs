@@ -8,7 +8,7 @@ use ralph_state::TaskId;
 use serde::{Deserialize, Serialize};
 
 use crate::args::{NoteArgs, NoteText, StartArgs, StatusArgs, WordArgs};
-use crate::commands::edited::{Beside, released};
+use crate::commands::edited::{self, Beside, Mode, released};
 use crate::commands::input::Texts;
 use crate::context::Context;
 use crate::error::{CliError, ErrorKind, Exit};
@@ -20,7 +20,7 @@ pub(crate) fn start(context: &Context, args: &StartArgs) -> Result<Exit, CliErro
     let restart = if args.reset { Restart::Reset } else { Restart::Keep };
     let project = Project::open(context, "ralph task start")?;
     let id = &args.task_id;
-    let made = make(context, &project, |edit| {
+    let start = |edit: &mut Edit<'_>| {
         not_ended(&project, edit, id)?;
         let changed = edit.start(id, restart)?;
         if let (Changed::No, Some((_, task))) = (changed, edit.find(id)) {
@@ -28,7 +28,11 @@ pub(crate) fn start(context: &Context, args: &StartArgs) -> Result<Exit, CliErro
             project.permit(std::slice::from_ref(&task.id), edit.now())?;
         }
         Ok(vec![(id.clone(), changed)])
-    })?;
+    };
+    if args.dry_run {
+        return show(context, &project, start);
+    }
+    let made = make(context, &project, start)?;
     let exit = tell(context, &made)?;
     let is_of_run = project.open_session()?.as_deref() == Some(id);
     if project.claims.is_empty() && !context.ui.wants_json() && !is_of_run {
@@ -67,16 +71,13 @@ pub(crate) fn reject(context: &Context, args: &NoteArgs) -> Result<Exit, CliErro
 }
 
 pub(crate) fn ready(context: &Context, args: &NoteArgs) -> Result<Exit, CliError> {
-    let note = Texts::of(context).note(&args.note)?;
-    change(context, "ralph task ready", &args.task_id, |_, edit, id| {
-        edit.ready(id, note.as_deref())
-    })
+    change(context, "ralph task ready", args, |_, edit, note| edit.ready(&args.task_id, note))
 }
 
 pub(crate) fn status(context: &Context, args: &StatusArgs) -> Result<Exit, CliError> {
     let project = Project::open(context, "ralph task status")?;
     let note = Texts::of(context).note(&args.note)?;
-    let made = make(context, &project, |edit| {
+    let change = |edit: &mut Edit<'_>| {
         let mut changed = Vec::new();
         for id in on(edit, &args.task_ids, &args.tag_filter)? {
             let (finish, note) = (project.finish(), note.as_deref());
@@ -84,7 +85,11 @@ pub(crate) fn status(context: &Context, args: &StatusArgs) -> Result<Exit, CliEr
             changed.push((id, is_changed));
         }
         Ok(changed)
-    })?;
+    };
+    if args.dry_run {
+        return show(context, &project, change);
+    }
+    let made = make(context, &project, change)?;
     let is_open = |line: &&Line| !line.changed && !line.status.is_terminal();
     let open: Vec<TaskId> = made.value.iter().filter(is_open).map(|line| line.id.clone()).collect();
     let exit = tell(context, &made)?;
@@ -117,10 +122,14 @@ pub(crate) fn note(context: &Context, args: &WordArgs) -> Result<Exit, CliError>
     let note = note.ok_or_else(|| CliError::new(ErrorKind::Usage, "the note is empty"))?;
     let project = Project::open(context, "ralph task note")?;
     let id = &args.task_id;
-    let made = make(context, &project, |edit| {
+    let annotate = |edit: &mut Edit<'_>| {
         edit.unambiguous(id)?;
         Ok(vec![(id.clone(), edit.annotate(id, &note)?)])
-    })?;
+    };
+    if args.dry_run {
+        return show(context, &project, annotate);
+    }
+    let made = make(context, &project, annotate)?;
     if context.ui.wants_json() {
         return tell(context, &made);
     }
@@ -132,21 +141,35 @@ pub(crate) fn note(context: &Context, args: &WordArgs) -> Result<Exit, CliError>
 }
 
 fn finish(context: &Context, command: &str, args: &NoteArgs, end: End) -> Result<Exit, CliError> {
-    let note = Texts::of(context).note(&args.note)?;
-    change(context, command, &args.task_id, |project, edit, id| {
-        edit.finish(id, end, project.finish(), note.as_deref())
+    change(context, command, args, |project, edit, note| {
+        edit.finish(&args.task_id, end, project.finish(), note)
     })
 }
 
 fn change(
     context: &Context,
     command: &str,
-    id: &str,
-    change: impl FnOnce(&Project, &mut Edit<'_>, &str) -> Result<Changed, EditError>,
+    args: &NoteArgs,
+    change: impl FnOnce(&Project, &mut Edit<'_>, Option<&str>) -> Result<Changed, EditError>,
 ) -> Result<Exit, CliError> {
+    let note = Texts::of(context).note(&args.note)?;
     let project = Project::open(context, command)?;
-    let change = |edit: &mut Edit<'_>| Ok(vec![(id.to_owned(), change(&project, edit, id)?)]);
+    let change = |edit: &mut Edit<'_>| {
+        Ok(vec![(args.task_id.clone(), change(&project, edit, note.as_deref())?)])
+    };
+    if args.dry_run {
+        return show(context, &project, change);
+    }
     tell(context, &make(context, &project, change)?)
+}
+
+/// Shows a change.
+fn show(
+    context: &Context,
+    project: &Project,
+    change: impl FnOnce(&mut Edit<'_>) -> Result<Vec<(String, Changed)>, Refusal>,
+) -> Result<Exit, CliError> {
+    edited::edit(context, project, Mode::Show, |edit| change(edit).map(drop))
 }
 
 #[derive(Serialize)]

@@ -69,7 +69,7 @@ pub(crate) fn schedule(context: &Context, args: &ScheduleArgs) -> Result<Exit, C
         })?;
         start.map(|start| start.to_string())
     };
-    edited::edit(context, &project, Mode::Make, |edit| {
+    edited::edit(context, &project, Mode::of(args.dry_run), |edit| {
         edit.modify(&args.task_id, |task| task.scheduled_start = start)?;
         Ok(())
     })
@@ -83,12 +83,14 @@ pub(crate) fn relate(context: &Context, args: &RelateArgs) -> Result<Exit, CliEr
         RelationArg::Duplicates => Relation::Duplicates,
     };
     let others = std::slice::from_ref(&args.other_task_id);
-    note(context, "ralph task relate", &args.task_id, relation, others)
+    let project = Project::open(context, "ralph task relate")?;
+    note(context, &project, Mode::of(args.dry_run), (&args.task_id, relation, others))
 }
 
 pub(crate) fn blocks(context: &Context, args: &BlocksArgs) -> Result<Exit, CliError> {
-    let BlocksArgs { task_id, blocked_task_ids } = args;
-    note(context, "ralph task blocks", task_id, Relation::Blocks, blocked_task_ids)
+    let BlocksArgs { task_id, blocked_task_ids, dry_run } = args;
+    let project = Project::open(context, "ralph task blocks")?;
+    note(context, &project, Mode::of(*dry_run), (task_id, Relation::Blocks, blocked_task_ids))
 }
 
 pub(crate) fn mark_duplicate(
@@ -96,18 +98,18 @@ pub(crate) fn mark_duplicate(
     args: &MarkDuplicateArgs,
 ) -> Result<Exit, CliError> {
     let original = std::slice::from_ref(&args.original_task_id);
-    note(context, "ralph task mark-duplicate", &args.task_id, Relation::Duplicates, original)
+    let project = Project::open(context, "ralph task mark-duplicate")?;
+    let relation = Relation::Duplicates;
+    note(context, &project, Mode::of(args.dry_run), (&args.task_id, relation, original))
 }
 
 fn note(
     context: &Context,
-    command: &str,
-    id: &str,
-    relation: Relation,
-    others: &[String],
+    project: &Project,
+    mode: Mode,
+    (id, relation, others): (&str, Relation, &[String]),
 ) -> Result<Exit, CliError> {
-    let project = Project::open(context, command)?;
-    edited::edit(context, &project, Mode::Make, |edit| {
+    edited::edit(context, project, mode, |edit| {
         for other in others {
             edit.relate(id, relation, other)?;
         }
