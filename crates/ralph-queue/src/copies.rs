@@ -161,13 +161,12 @@ impl Edit<'_> {
         ids: &IdRules,
         how: &Copy,
     ) -> Result<TaskId, EditError> {
-        let now = Some(self.now().to_string());
         let id = self.next_id(ids)?;
         let mut task = Task {
             id: id.clone(),
             title: format!("{}{}", how.title_prefix, source.title),
-            created_at: now.clone(),
-            updated_at: now,
+            created_at: None,
+            updated_at: None,
             completed_at: None,
             started_at: None,
             actual_minutes: None,
@@ -175,6 +174,8 @@ impl Edit<'_> {
         };
         task.custom_fields.remove(crate::task::FORMER_IDS);
         task.set_status(how.status, self.now());
+        // It gets that with the other time.
+        task.updated_at = None;
         self.insert_new(task, index);
         Ok(id)
     }

@@ -2,6 +2,7 @@
 
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::time::Duration;
 
 use ralph_state::{TaskId, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -32,6 +33,8 @@ pub struct Edit<'a> {
     /// See [`Queue::shared_lines`]; only who is refused needs them.
     shared_lines: OnceCell<HashMap<&'a str, Vec<(Place, usize)>>>,
     now: Timestamp,
+    /// How many tasks it has made.
+    made: u64,
     /// No id up to this number is given.
     high_water: u64,
     /// Of the last [`Edit::next_id`]: its rules and the highest number then.
@@ -235,6 +238,7 @@ impl<'a> Edit<'a> {
             namesakes: queue.namesakes().map(TaskId::as_str).collect(),
             shared_lines: OnceCell::new(),
             now,
+            made: 0,
             high_water: 0,
             highest: None,
             bar: Bar::ErrorsAndSlips,
@@ -481,12 +485,21 @@ impl<'a> Edit<'a> {
 
     /// Adds a task whose id nobody has where the one at `index` is now.
     pub(crate) fn insert_new(&mut self, mut task: Task, index: usize) {
-        task.created_at.get_or_insert_with(|| self.now.to_string());
-        task.updated_at.get_or_insert_with(|| self.now.to_string());
+        let moment = self.moment();
+        task.created_at.get_or_insert_with(|| moment.to_string());
+        task.updated_at.get_or_insert_with(|| moment.to_string());
         if let Some((rules, highest)) = &mut self.highest {
             *highest = rules.number_of(task.id.as_str()).unwrap_or(0).max(*highest);
         }
         self.queue.insert(index, task);
+    }
+
+    /// When the next task is made: a nanosecond apart in one edit, since a merge knows a task by
+    /// that time.
+    fn moment(&mut self) -> Timestamp {
+        let moment = self.now.checked_add(Duration::from_nanos(self.made));
+        self.made += 1;
+        moment.unwrap_or(self.now)
     }
 
     /// Begins work on a task that is not finished: `doing`, with `started_at`.

@@ -331,7 +331,12 @@ impl Task {
     /// Whether two tasks of one id are versions of one task: made at the same time, and with the
     /// same title, unless the time is one that only the same moment has.
     pub fn is_version_of(&self, other: &Self) -> bool {
-        self.created_at == other.created_at && (self.title == other.title || self.has_exact_time())
+        self.is_same_titled(other) || self.created_at == other.created_at && self.has_exact_time()
+    }
+
+    /// The same, of which neither got another title.
+    pub(crate) fn is_same_titled(&self, other: &Self) -> bool {
+        self.created_at == other.created_at && self.title == other.title
     }
 
     /// Whether two tasks of one id were made at the same time and have ended at the same moment: a merge gives the

@@ -30,8 +30,7 @@ pub(super) fn pair<'t, const N: usize>(
     let [base, ours, theirs] = files.each_ref().map(members);
     let [in_ours, in_theirs] = [("ours", &ours), ("theirs", &theirs)].map(|(side, members)| {
         let mut pairs = Pairs::new(&base, members);
-        pairs.versions();
-        pairs.renumbered();
+        pairs.known();
         pairs.edited(side)?;
         Ok::<_, MergeError>((pairs.of, pairs.is_taken))
     });
@@ -51,8 +50,7 @@ pub(super) fn pair<'t, const N: usize>(
     };
     let (added, others) = (new(ours, ours_taken), new(theirs, theirs_taken));
     let mut pairs = Pairs::new(&added, &others);
-    pairs.versions();
-    pairs.renumbered();
+    pairs.known();
     let Pairs { of, is_taken, .. } = pairs;
     all.extend(added.iter().zip(of).map(|(one, of)| [None, Some(*one), of.map(|at| others[at])]));
     let lone = others.iter().zip(is_taken).filter(|(_, is_taken)| !is_taken);
@@ -119,15 +117,24 @@ impl<'m, 't, const N: usize> Pairs<'m, 't, N> {
         by_key
     }
 
+    /// Pairs versions of one title, before those that got another: 0.4.0 gives all parts of a task
+    /// one time, and one part may have the id that another had before.
+    fn known(&mut self) {
+        for is_version in [Task::is_same_titled, Task::is_version_of] {
+            self.versions(is_version);
+            self.renumbered(is_version);
+        }
+    }
+
     fn pair(&mut self, at: usize, other: usize) {
         self.of[at] = Some(other);
         self.is_taken[other] = true;
     }
 
     /// Pairs versions with one id: first what nobody changed, then by the order in the file.
-    fn versions(&mut self) {
+    fn versions(&mut self, is_version: fn(&Task, &Task) -> bool) {
         let by_id = self.left_by(|task| once((&task.id, &task.created_at)));
-        for is_same in [|one: &Task, other: &Task| one == other, Task::is_version_of] {
+        for is_same in [|one: &Task, other: &Task| one == other, is_version] {
             for (at, task) in self.left() {
                 let known = by_id.get(&(&task.id, &task.created_at)).into_iter().flatten();
                 let mut free = known.filter(|other| !self.is_taken[**other]);
@@ -139,12 +146,12 @@ impl<'m, 't, const N: usize> Pairs<'m, 't, N> {
     }
 
     /// Pairs versions one of which got another id.
-    fn renumbered(&mut self) {
+    fn renumbered(&mut self, is_version: fn(&Task, &Task) -> bool) {
         let by_id = self.left_by(Task::all_ids);
         for (at, task) in self.left() {
             let known = task.all_ids().filter_map(|id| by_id.get(id)).flatten();
             let mut free = known.filter(|other| !self.is_taken[**other]);
-            if let Some(other) = free.find(|other| task.is_version_of(self.other[**other].task)) {
+            if let Some(other) = free.find(|other| is_version(task, self.other[**other].task)) {
                 self.pair(at, *other);
             }
         }

@@ -1,11 +1,13 @@
 //! One edit over many tasks: all of them or none, and no comment lost.
 
+use std::collections::BTreeSet;
+
 use proptest::prelude::*;
 use ralph_queue::copies::{Copy, Plan};
 use ralph_queue::fields::{NAMES, Relation};
 use ralph_queue::tidy::{Prune, Urgent};
 use ralph_queue::validate::Rules;
-use ralph_queue::{Document, Edit, IdRules, Queue, Severity, Status};
+use ralph_queue::{Document, Edit, IdRules, Queue, Severity, Status, Task};
 
 use super::{now, text};
 
@@ -218,8 +220,13 @@ fn splits_in_one_edit_are_those_of_one_edit_each() {
         let spliced = edit.splice().unwrap().queue;
         spliced.map_or_else(|| queue.clone(), |document| Queue::new(document, None))
     });
-    let together: Vec<_> = edit.queue.tasks().cloned().collect();
-    assert_eq!(together, each.tasks().cloned().collect::<Vec<_>>());
+    // No two of one edit are made at one time.
+    let untimed = |task: &Task| Task { created_at: None, updated_at: None, ..task.clone() };
+    let together: Vec<_> = edit.queue.tasks().map(untimed).collect();
+    assert_eq!(together, each.tasks().map(untimed).collect::<Vec<_>>());
+    let made: BTreeSet<_> = edit.queue.tasks().map(|task| task.created_at.as_deref()).collect();
+    let old: BTreeSet<_> = queue.tasks().map(|task| task.created_at.as_deref()).collect();
+    assert_eq!(made.difference(&old).count(), 10);
     assert!(together.iter().any(|task| task.depends_on.len() > 3), "they were given parts");
 }
 

@@ -548,6 +548,28 @@ fn two_branches_that_parted_a_rejected_task_merge_to_one() {
 }
 
 #[test]
+fn parts_that_were_made_at_one_time_are_told_apart_by_their_titles() {
+    // As 0.4.0 splits a task: all parts have one time, which no other task has.
+    let part = |id: u32, number: u32, more: &str| {
+        format!(
+            r#"{{"id": "RQ-000{id}", "title": "Big ({number}/2)", "created_at": "2026-01-01T00:00:00.123456789Z"{more}}}"#
+        )
+    };
+    let file =
+        |tasks: &[String]| format!("{{\"version\": 1, \"tasks\": [\n{}\n]}}", tasks.join(",\n"));
+    let former = |id: u32| format!(r#", "custom_fields": {{"former_ids": "RQ-000{id}"}}"#);
+    let base = file(&[part(1, 1, ""), part(2, 2, "")]);
+    // A merge gave them other ids, the first the one that the second had.
+    let ours = file(&[part(2, 1, &former(1)), part(3, 2, &former(2))]);
+    let theirs = file(&[part(1, 1, r#", "status": "done""#), part(2, 2, "")]);
+    for (one, other) in [(&ours, &theirs), (&theirs, &ours)] {
+        let merged = three_way(&base, one, other).unwrap();
+        assert_eq!(shown(&merged.text), ["RQ-0002 Big (1/2) done", "RQ-0003 Big (2/2) todo"]);
+        assert_eq!(merged.conflicts, []);
+    }
+}
+
+#[test]
 fn a_base_that_git_made_of_several_adds_no_id_to_those_that_both_sides_know() {
     const FORMER: &str = r#", "custom_fields": {"former_ids": "RQ-0003"}"#;
     let base = made(&[(1, "one", 1, ""), (4, "two", 2, FORMER)]);
