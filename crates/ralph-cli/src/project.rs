@@ -19,7 +19,7 @@ use ralph_queue::journal::{
     self, ChangesError, Direction, EditState, Operation, Origin, Stuck, UndoError, Which,
 };
 use ralph_queue::lease::{Lease, LeaseError, Leases};
-use ralph_queue::mend::Parted;
+use ralph_queue::mend::{Mended, Parted};
 use ralph_queue::merge::Settled;
 use ralph_queue::runnability::{DoingFirst, Drafts, Selection};
 use ralph_queue::settle::{Take, Undecided};
@@ -39,6 +39,7 @@ use crate::error::{CliError, ErrorKind, problem_line};
 use crate::render::task::PARTED;
 use crate::render::{counted, pathspec, shell_word};
 use crate::standing;
+use crate::ui::{BOLD, Text, Ui};
 
 /// What the journal calls an edit that began a task under a claim.
 pub(crate) const CLAIM: &str = "ralph queue claim";
@@ -969,8 +970,28 @@ fn no_project(directory: &Path) -> CliError {
 }
 
 /// Which of two tasks with one id it is that gets another.
-pub(crate) fn which_parted(status: Status) -> &'static str {
+fn which_parted(status: Status) -> &'static str {
     if status == Status::Rejected { "rejected" } else { "not finished" }
+}
+
+/// Says which tasks a change would give another id first.
+pub(crate) fn foretell_parted(ui: &Ui, parted: &[Parted]) {
+    for Parted { was, id, status } in parted {
+        let which = which_parted(*status);
+        ui.say(Text::new().style(BOLD, was).plain(format_args!(
+            " is the id of two tasks; the one that is {which} would be {id}."
+        )));
+    }
+}
+
+/// Says what a change would put in order first.
+pub(crate) fn foretell(ui: &Ui, mended: &Mended) {
+    foretell_parted(ui, &mended.parted);
+    for id in &mended.healed {
+        ui.say(Text::new().style(BOLD, id).plain(
+            " is in both files; what is new in the queue file would be kept with the finished one.",
+        ));
+    }
 }
 
 fn not_found(queue: &Queue, id: &str, rules: &IdRules) -> CliError {

@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::commands::difference;
 use crate::context::Context;
 use crate::error::{CliError, Exit};
-use crate::project::{Project, Refusal};
+use crate::project::{self, Project, Refusal};
 use crate::render::envelope::Schema;
 use crate::ui::{BOLD, Text};
 
@@ -263,6 +263,9 @@ impl Report {
         }
         for Failure { id, message, .. } in &self.failed {
             context.ui.warn(format_args!("{id}: {message}"));
+        }
+        if dry_run {
+            project::foretell(&context.ui, &self.mended);
         }
         if !self.kept.is_empty() {
             let kept: Vec<&str> = self.kept.iter().map(TaskId::as_str).collect();

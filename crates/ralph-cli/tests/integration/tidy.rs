@@ -57,6 +57,22 @@ fn prune_keeps_what_others_name() {
 }
 
 #[test]
+fn a_prune_that_is_only_shown_says_what_gets_another_id_first() {
+    let desk = Desk::with_queue(file(&[task("RQ-0005", "")]));
+    let twin = done("RQ-0005", 5, "").replace("\"done\"", "\"rejected\"").replace("-01T", "-02T");
+    desk.write(".ralph/done.jsonc", file(&[twin]));
+    let prune = ["queue", "prune", "--status", "rejected"];
+    let shown = desk.ralph(&[&prune[..], &["--dry-run"]].concat());
+    assert_eq!(
+        shown.success().stderr,
+        "RQ-0005 is the id of two tasks; the one that is rejected would be RQ-0006.\n\
+         RQ-0006 would be removed.\n"
+    );
+    let made = desk.ralph(&prune);
+    assert!(made.success().stderr.ends_with("RQ-0006 is removed.\n"), "{made}");
+}
+
+#[test]
 fn sort_goes_by_priority_and_leaves_equals_where_they_are() {
     let tasks = [("RQ-0002", "low"), ("RQ-0003", "high"), ("RQ-0001", "low")]
         .map(|(id, priority)| task(id, &format!(", \"priority\": \"{priority}\"")));

@@ -116,6 +116,16 @@ fn a_retried_command_is_carried_out_once() {
     assert_eq!((&changes["total"], &changes["complete"]), (&json!(1), &json!(true)));
     assert_eq!(changes["items"][0]["tasks"], json!([{ "id": "RQ-0001", "fate": "changed" }]));
     assert_eq!(desk.error(&["queue", "changes", "--since", "nothing"], 2)["code"], "not_found");
+    // What an editor did is not told, but that somebody did something.
+    let text = desk.read(".ralph/queue.jsonc").replace("\"x\"", "\"by hand\"");
+    desk.write(".ralph/queue.jsonc", text);
+    for total in 1..3 {
+        let changes = desk.json(&["queue", "changes", "--since", &rev]);
+        assert_eq!((&changes["total"], &changes["complete"]), (&json!(total), &json!(false)));
+        desk.ralph(&["task", "note", "RQ-0001", "seen"]).success();
+    }
+    let ran = desk.ralph(&["queue", "changes", "--since", &rev]);
+    assert!(ran.success().stderr.contains("by other means"), "{ran}");
 }
 
 #[test]

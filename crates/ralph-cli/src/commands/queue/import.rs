@@ -11,7 +11,7 @@ use crate::commands::edited::Beside;
 use crate::commands::input::{self, BadRows};
 use crate::context::Context;
 use crate::error::{CliError, ErrorKind, Exit, NEWER};
-use crate::project::Project;
+use crate::project::{self, Project};
 use crate::render::counted;
 use crate::render::envelope::Schema;
 
@@ -93,6 +93,9 @@ pub(crate) fn import(context: &Context, args: &ImportArgs) -> Result<Exit, CliEr
     }
     for warning in dubious.iter().filter_map(Row::warning) {
         context.ui.warn(warning);
+    }
+    if args.dry_run {
+        project::foretell(&context.ui, &mended);
     }
     let verb = if args.dry_run { "would be added" } else { "added" };
     context.ui.say(format!("{} {verb}.", counted(added.added.len(), "task")));

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use ralph_queue::mend::{Mended, Parted};
+use ralph_queue::mend::Mended;
 use ralph_queue::merge::{Conflict, Settled};
 use ralph_queue::settle::{Merges, Take, Undecided};
 use ralph_queue::{Document, Place, Problem, Queue, Severity, Terms, UpdateError};
@@ -153,12 +153,7 @@ impl<'f> Plan<'f> {
         }
         self.tell_unmarked(context);
         let Mended { parted, healed, .. } = self.mended.clone().unwrap_or_default();
-        for Parted { was, id, status } in parted {
-            let which = project::which_parted(status);
-            context.ui.say(Text::new().style(BOLD, was).plain(format_args!(
-                " is the id of two tasks; the one that is {which} would be {id}."
-            )));
-        }
+        project::foretell_parted(&context.ui, &parted);
         for id in healed.iter().chain(&self.settled.finished) {
             let text = Text::new().style(BOLD, id);
             context.ui.say(

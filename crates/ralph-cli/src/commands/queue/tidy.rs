@@ -134,6 +134,7 @@ pub(crate) fn changes(context: &Context, args: &ChangesArgs) -> Result<Exit, Cli
     context.ui.print(text)?;
     if !changes.complete {
         context.ui.warn("the files were changed by other means as well");
+        context.ui.hint("Nothing says which tasks that were: `ralph queue list` has them all.");
     } else if changes.operations.is_empty() {
         context.ui.say("Nothing has changed.");
     }
