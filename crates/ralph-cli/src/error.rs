@@ -10,7 +10,7 @@ use std::process::ExitCode;
 
 use ralph_config::trust::TrustError;
 use ralph_config::{ConfigError, Place, Violation};
-use ralph_queue::journal::{ChangesError, JournalWriteError, UndoError};
+use ralph_queue::journal::{ChangesError, UndoError};
 use ralph_queue::lease::LeaseError;
 use ralph_queue::runnability::Reason;
 use ralph_queue::search::PatternError;
@@ -449,10 +449,7 @@ impl<E: Into<CliError>> From<queue::UpdateError<E>> for CliError {
                     "Nothing was changed. `ralph undo --list` shows it; ask under another name to \
                      have it done anew.",
                 ),
-            UpdateError::Journal(JournalWriteError::Append(error)) => {
-                Self::from(error).context("the queue was not changed")
-            }
-            UpdateError::Journal(error) => Self::new(ErrorKind::Io, error),
+            UpdateError::Journal(error) => Self::from(error).context("the queue was not changed"),
             UpdateError::IdMarks(error) => Self::from(error).context("the queue was not changed"),
             UpdateError::ReadOnly { path } => {
                 let shown = path.display();

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ralph_state::file::{self, Durability, FileLock, Holder, LockError, ReplaceError, Saved};
+use ralph_state::journal::JournalError;
 use ralph_state::{Clock, SaveError, TaskId, Timestamp};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -16,9 +17,7 @@ use crate::delta::{Touched, fingerprint};
 use crate::document::{Document, ParseError, Reading, SpliceError, decode};
 use crate::edit::{Edit, Spliced};
 use crate::ids::{self, HeldMarks, OtherIds, ReserveError};
-use crate::journal::{
-    Answered, Entry, JournalWriteError, Operation, Origin, Request, Tail, Undone, Written,
-};
+use crate::journal::{Answered, Entry, Operation, Origin, Request, Tail, Undone, Written};
 use crate::mend::{Mended, Whole};
 use crate::queue::{Place, Queue};
 use crate::saves;
@@ -215,7 +214,7 @@ pub enum UpdateError<E> {
     },
     /// The edit could not be written down, and so was not made.
     #[error("cannot write down the change")]
-    Journal(#[source] JournalWriteError),
+    Journal(#[source] JournalError),
     /// The highest ids could not be read or written.
     #[error("cannot remember which ids are used")]
     IdMarks(#[source] SaveError),
@@ -495,8 +494,7 @@ impl QueueFiles {
             return Ok(None);
         };
         let queue = self.load().map_err(UpdateError::Load)?;
-        let journal =
-            Tail::read(path, &self.holder).map_err(|error| UpdateError::Journal(error.into()))?;
+        let journal = Tail::read(path, &self.holder).map_err(UpdateError::Journal)?;
         Ok(journal.find_request(request.id(), &queue))
     }
 
@@ -692,9 +690,10 @@ impl QueueFiles {
         let marks = self.id_marks.as_ref().map(|path| {
             HeldMarks::lock(path, &self.holder, self.lock_wait).map_err(UpdateError::IdMarks)
         });
-        let journal = self.journal.as_ref().map(|path| {
-            Tail::read(path, &self.holder).map_err(|error| UpdateError::Journal(error.into()))
-        });
+        let journal = self
+            .journal
+            .as_ref()
+            .map(|path| Tail::read(path, &self.holder).map_err(UpdateError::Journal));
         let (mut marks, journal) = (marks.transpose()?, journal.transpose()?);
         if let Some(marks) = &mut marks {
             marks.suppose(&self.rules.ids, || self.known_of(journal.as_ref()));

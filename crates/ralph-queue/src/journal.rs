@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
 use ralph_state::document::DecodeError;
-use ralph_state::file::{self, Durability, Holder, ReplaceError};
+use ralph_state::file::{self, Holder};
 use ralph_state::journal::{BadLine, BadLineReason, Entries, Journal, JournalError};
 use ralph_state::{Clock, TaskId, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -741,11 +741,7 @@ impl Tail {
 
     /// Writes the entry down. A file that is no journal is moved out of the way: undo is not worth
     /// refusing an edit.
-    pub(crate) fn append(
-        &self,
-        at: Timestamp,
-        entry: Entry<'_>,
-    ) -> Result<Written, JournalWriteError> {
+    pub(crate) fn append(&self, at: Timestamp, entry: Entry<'_>) -> Result<Written, JournalError> {
         let Entry { before, spliced, tasks, undoes, request, origin } = entry;
         let patch =
             |old: &Document, new: &Option<Document>| new.as_ref().map(|new| Patch::back(old, new));
@@ -766,7 +762,7 @@ impl Tail {
             queue,
             done,
         };
-        let journal = Journal::new(&self.path, self.holder.clone());
+        let journal = Journal::new(&self.path, self.holder.clone()).limit(LIMIT);
         let set_aside = match journal.append(&operation) {
             Err(JournalError::Header { source, .. })
                 if !matches!(source, DecodeError::Newer { .. }) =>
@@ -777,39 +773,10 @@ impl Tail {
             }
             appended => {
                 appended?;
-                if self.bytes.len() > LIMIT {
-                    self.shorten()?;
-                }
                 None
             }
         };
         Ok(Written { rev, set_aside, journal, operation })
-    }
-
-    /// Keeps the newest lines. What is cut are whole lines; a crash leaves the old file or the
-    /// new one.
-    fn shorten(&self) -> Result<(), JournalWriteError> {
-        let bytes = fs_err::read(&self.path).map_err(|source| JournalError::Io {
-            step: "read",
-            path: self.path.clone(),
-            source,
-        })?;
-        let mut kept: Vec<&[u8]> = Vec::new();
-        let mut length = 0;
-        for line in lines(&bytes).rev() {
-            length += line.len() + 1;
-            if length > LIMIT / 2 && !kept.is_empty() {
-                break;
-            }
-            kept.push(line);
-        }
-        let header = bytes.split(|byte| *byte == b'\n').next();
-        kept.extend(header);
-        kept.reverse();
-        let mut text = kept.join(&b'\n');
-        text.push(b'\n');
-        file::replace(&self.path, &text, Durability::Full)?;
-        Ok(())
     }
 }
 
@@ -829,18 +796,6 @@ impl Written {
     pub(crate) fn take_back(&self) {
         drop(self.journal.retract(&self.operation));
     }
-}
-
-/// Why the journal was not written.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum JournalWriteError {
-    /// The entry was not appended.
-    #[error(transparent)]
-    Append(#[from] JournalError),
-    /// Its oldest entries could not be cut off; the new one is there.
-    #[error("cannot shorten the journal")]
-    Shorten(#[from] ReplaceError),
 }
 
 /// The lines that have an end, without the header.

@@ -45,6 +45,7 @@ pub struct Journal {
     path: PathBuf,
     holder: Holder,
     durability: Durability,
+    limit: Option<usize>,
 }
 
 /// What a journal holds.
@@ -118,13 +119,21 @@ pub enum JournalError {
 impl Journal {
     /// The journal at `path`; nothing is read or made yet.
     pub fn new(path: impl Into<PathBuf>, holder: Holder) -> Self {
-        Self { path: path.into(), holder, durability: Durability::Full }
+        Self { path: path.into(), holder, durability: Durability::Full, limit: None }
     }
 
     /// The same, appending as durably as `durability` says.
     #[must_use]
     pub fn durability(self, durability: Durability) -> Self {
         Self { durability, ..self }
+    }
+
+    /// The same, cut to half of that many bytes by whoever appends to a file that is longer: the
+    /// oldest entries go, and the newest stays, whatever its length. A crash leaves the old file or
+    /// the new one, and what cannot be cut is left to whoever appends next.
+    #[must_use]
+    pub fn limit(self, bytes: usize) -> Self {
+        Self { limit: Some(bytes), ..self }
     }
 
     /// Where the journal is.
@@ -147,8 +156,28 @@ impl Journal {
             let kept = before.map_or(HEADER.len() as u64, |old| old.size);
             // What cannot be taken back either is told apart by readers, as after a crash.
             drop(self.shorten(kept));
+        } else if let Some(limit) = self.limit {
+            let length = line.len() as u64 + before.map_or(0, |old| old.size);
+            if length > limit as u64 {
+                drop(self.keep_newest(limit / 2));
+            }
         }
         appended
+    }
+
+    /// Cuts off the oldest entries, by whole lines, so that the others take no more bytes.
+    fn keep_newest(&self, most: usize) -> Result<Saved, JournalError> {
+        let bytes = fs::read(&self.path).map_err(self.fail("read"))?;
+        let line_after = |at: usize| {
+            let line = bytes[at..].iter().position(|byte| *byte == b'\n');
+            line.map_or(bytes.len(), |end| at + end + 1)
+        };
+        let entries = line_after(0);
+        let wanted = bytes.len().saturating_sub(most).max(entries);
+        let newest = bytes[..bytes.len().saturating_sub(1)].iter().rposition(|byte| *byte == b'\n');
+        let kept = line_after(wanted.saturating_sub(1)).min(newest.map_or(entries, |end| end + 1));
+        let text = [&bytes[..entries], &bytes[kept..]].concat();
+        Ok(replace_on(&SystemDisk, &self.path, &text, self.durability)?)
     }
 
     /// Cuts off what the file has beyond that many bytes.

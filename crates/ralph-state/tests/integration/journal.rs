@@ -45,6 +45,30 @@ fn what_is_appended_is_read() {
 }
 
 #[test]
+fn the_oldest_lines_go_from_a_journal_with_a_limit() {
+    let (_dir, journal) = journal();
+    let journal = journal.limit(200);
+    let task = |number: usize| claimed(&format!("RQ-{number:04}"));
+    let mut lengths = Vec::new();
+    for number in 0..20 {
+        journal.append(&task(number)).unwrap();
+        let Entries { entries, bad, .. } = read(&journal);
+        assert_eq!(bad, []);
+        let newest: Vec<Event> = (0..=number).map(task).collect();
+        assert!(newest.ends_with(&entries) && !entries.is_empty(), "{entries:?}");
+        lengths.push(fs::read(journal.path()).unwrap().len());
+    }
+    // Each is cut to a half, not at every line from then on.
+    assert!(lengths.iter().all(|length| *length <= 200), "{lengths:?}");
+    assert!(lengths.iter().filter(|length| **length > 100).count() > 5, "{lengths:?}");
+    let long = claimed(&"x".repeat(1000));
+    journal.append(&long).unwrap();
+    assert_eq!(read(&journal).entries, [long]);
+    journal.append(&task(20)).unwrap();
+    assert_eq!(read(&journal).entries, [task(20)]);
+}
+
+#[test]
 fn only_the_last_entry_is_taken_back() {
     let (_dir, journal) = journal();
     journal.append(&claimed("RQ-1")).unwrap();

@@ -275,7 +275,7 @@ fn note(
     ralph_queue::ids::remember(&marks, others.as_ref(), &holder, wait, merged.ids.iter())?;
     if !merged.conflicts.is_empty() {
         // Who tells git to go on may never see the value that is not in the file.
-        let journal = Journal::new(cache.join(CONTESTED), holder.clone());
+        let journal = Journal::new(cache.join(CONTESTED), holder.clone()).limit(CONTESTED_LIMIT);
         let contested =
             Contested { at: context.clock.now(), path: &path, conflicts: merged.undecided() };
         context.ui.saved(journal.append(&contested)?);
@@ -285,6 +285,9 @@ fn note(
 
 /// Keeps both values of each place that merges could not decide.
 const CONTESTED: &str = "merge-conflicts.jsonl";
+
+/// In bytes: the newest merges are those that somebody may still look for.
+const CONTESTED_LIMIT: usize = 1 << 20;
 
 /// A line of it: what one merge of one file could not decide.
 #[derive(Serialize)]
