@@ -480,7 +480,11 @@ impl Content<'_, String> {
                 items.iter().all(|item| others.contains(item))
             }
             (Self::Texts(texts), Self::Texts(others)) => {
-                texts.iter().all(|(name, text)| others.get(name) == Some(text))
+                // By its ids of before nobody changed it: a merge gives them.
+                let is_there = |(name, text): (&String, &String)| {
+                    name == FORMER_IDS || others.get(name) == Some(text)
+                };
+                texts.iter().all(is_there)
             }
             (Self::Object(members), Self::Object(others)) => {
                 members.iter().all(|(name, value)| others.get(name) == Some(value))

@@ -237,6 +237,21 @@ fn what_a_crash_left_in_both_files_goes_with_the_next_edit() {
     assert_eq!(after_done, done);
 }
 
+#[test]
+fn ids_that_only_the_copy_left_behind_had_before_find_the_finished_task() {
+    let renumbered = |ids: &str| format!(r#""custom_fields": {{"former_ids": "{ids}"}}"#);
+    let open = Document::parse(text(&[&renumbered("RQ-0006,RQ-0008"), ""])).unwrap();
+    let done = text(&[&format!("{DONE}, {}", renumbered("RQ-0006"))]);
+    let done = done.replace("\"updated_at\": \"2026-01", "\"updated_at\": \"2026-02");
+    let queue = Queue::new(open, Some(Document::parse(done).unwrap()));
+    assert_eq!((queue.leftovers().count(), queue.reopened().count()), (1, 0));
+    let status = |queue: &Queue| queue.find("RQ-0008").map(|(_, task)| task.status);
+    assert_eq!(status(&queue), Some(Status::Done));
+    let (open, done) = after(&queue, |_| {});
+    assert_eq!(ids(open.tasks()), "RQ-0002:todo");
+    assert_eq!(status(&Queue::new(open, Some(done))), Some(Status::Done));
+}
+
 /// A version of the first task: when it was changed, its status, and what else is in it.
 fn version() -> impl Strategy<Value = Task> {
     let words = || proptest::sample::subsequence(vec!["a", "b", "c"], 0..=3);
