@@ -1312,3 +1312,26 @@ fn the_first_merge_in_a_fresh_clone_hides_no_id_of_another_branch() {
     let ran = desk.ralph(&["task", "add", "new"]);
     assert_eq!(ran.success().stdout, "RQ-0004\n");
 }
+
+#[test]
+fn a_task_that_was_picked_and_finished_here_and_edited_there_is_finished() {
+    let desk = written_by_hand(&["init", "--merge-driver"]);
+    desk.begin_theirs();
+    desk.add("late", &[]);
+    desk.begin_ours();
+    assert_eq!(with_ralph(&desk, "git cherry-pick other"), Some(0));
+    desk.ralph(&["task", "done", "RQ-0002"]).success();
+    desk.commit_all("ours");
+    desk.git(&["switch", "-q", "other"]);
+    desk.ralph(&["task", "edit", "tags", "theirs", "RQ-0002"]).success();
+    desk.begin_ours();
+    let ran = ran_with_ralph(&desk, "git merge -q --no-edit other");
+    assert!(ran.success().stderr.contains("RQ-0002 was finished on one side"), "{ran}");
+    for _ in ["merged", "put in order"] {
+        desk.ralph(&["queue", "validate"]).success();
+        let shown = desk.json(&["task", "show", "RQ-0002"]);
+        assert_eq!(shown["task"]["status"], "done");
+        desk.add("after", &[]);
+    }
+    assert_eq!(desk.json(&["task", "show", "RQ-0002"])["task"]["tags"], json!(["theirs"]));
+}

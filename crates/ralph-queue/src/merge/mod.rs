@@ -302,10 +302,43 @@ fn merge_one<const N: usize>(
     let mut ids: BTreeSet<TaskId> = tasks.map(|task| task.id.clone()).collect();
     let Aligned { files, keys, renumbered } = align(files, keeps)?;
     ids.extend(renumbered.iter().map(|(_, new)| new.clone()));
-    let mut conflicts = Vec::new();
+    let mut conflicts = finished_when_new(&files, &keys, file);
     let keys = keys.map(|mut keys| std::mem::take(&mut keys[file]));
     let text = merge(files.each_ref().map(|files| &files[file]), keys, &mut conflicts)?;
     Ok(Merged { text, conflicts, renumbered, ids })
+}
+
+/// Of the merge of a queue file beside a done file: the open tasks of one side that no base has, a
+/// picked commit say, and that the other side has in its done file. To the queue file these are
+/// tasks that the other side removed.
+fn finished_when_new<const N: usize>(
+    files: &[[Document; N]; 3],
+    keys: &[[Vec<usize>; N]; 3],
+    file: usize,
+) -> Vec<Conflict> {
+    let mut finished = Vec::new();
+    for (side, other) in [(1, 2), (2, 1)] {
+        let done: HashSet<usize> = keys[other][1..].iter().flatten().copied().collect();
+        if file > 0 || done.is_empty() {
+            continue;
+        }
+        let elsewhere = keys[0].iter().chain(&keys[other][..1]).chain(&keys[side][1..]);
+        let elsewhere: HashSet<usize> = elsewhere.flatten().copied().collect();
+        for (task, key) in files[side][0].tasks().iter().zip(&keys[side][0]) {
+            if done.contains(key) && !elsewhere.contains(key) && !task.status.is_terminal() {
+                let version = |at| (at == side).then(|| json(task));
+                finished.push(Conflict {
+                    task: Some(task.id.clone()),
+                    field: None,
+                    base: None,
+                    ours: version(1),
+                    theirs: version(2),
+                    comments: Vec::new(),
+                });
+            }
+        }
+    }
+    finished
 }
 
 /// Merges both files of a queue at once: as [`three_way`] for each, but a task that one side moved
