@@ -185,15 +185,14 @@ fn settled<E: From<SettleError>>(
             Place::Queue => (&mut edit.queue, &mut keys[0]),
             Place::Done => (&mut edit.done, &mut keys[1]),
         };
-        put(draft, keys, now, undecided, side)
-            .map_err(|error| UpdateError::Refused(error.into()))?;
+        put(draft, keys, undecided, side).map_err(|error| UpdateError::Refused(error.into()))?;
     }
     for (place, undecided) in asked {
         let draft = match place {
             Place::Queue => &mut edit.queue,
             Place::Done => &mut edit.done,
         };
-        follow_status(draft, now, undecided, (asked, side));
+        stamp(draft, now, undecided, (asked, side));
     }
     let mut spliced = edit.splice().map_err(UpdateError::Splice)?;
     let files =
@@ -211,7 +210,6 @@ fn settled<E: From<SettleError>>(
 fn put(
     draft: &mut Draft<'_>,
     keys: &mut Option<Map>,
-    now: Timestamp,
     undecided: &Undecided,
     side: Take,
 ) -> Result<(), SettleError> {
@@ -244,10 +242,7 @@ fn put(
             let at = draft.position(id).ok_or_else(unfit)?;
             let mut fields = fields(draft.task(at));
             set(&mut fields, field, wanted).ok_or_else(unfit)?;
-            let mut task = Task::parse(&Value::Object(fields).to_string()).map_err(|_| unfit())?;
-            if field != "updated_at" {
-                task.updated_at = Some(now.to_string());
-            }
+            let task = Task::parse(&Value::Object(fields).to_string()).map_err(|_| unfit())?;
             *draft.task_mut(at) = task;
         }
         (Subject::Key(key), wanted) => {
@@ -258,16 +253,16 @@ fn put(
     Ok(())
 }
 
-/// Gives a task whose status was taken the times that go with it, but for those that are taken
+/// Gives a task of which a value was taken the times that go with it, but for those that are taken
 /// themselves.
-fn follow_status(
+fn stamp(
     draft: &mut Draft<'_>,
     now: Timestamp,
     undecided: &Undecided,
     (asked, side): (&[(Place, Undecided)], Take),
 ) {
     let Conflict { task: Some(id), field: Some(field), .. } = &undecided.conflict else { return };
-    if field != "status" || undecided.value(side) == undecided.left.as_ref() {
+    if undecided.value(side) == undecided.left.as_ref() {
         return;
     }
     let Some(at) = draft.position(id.as_str()) else { return };
@@ -277,16 +272,19 @@ fn follow_status(
         };
         asked.iter().any(|(_, undecided)| of_it(&undecided.conflict))
     };
-    let mut task = draft.task(at).clone();
-    task.set_status(task.status, now);
     let was = draft.task(at);
-    if is_taken("completed_at") {
-        task.completed_at.clone_from(&was.completed_at);
+    let mut task = was.clone();
+    if field == "status" {
+        task.set_status(task.status, now);
+        if is_taken("completed_at") {
+            task.completed_at.clone_from(&was.completed_at);
+        }
+        if is_taken("started_at") {
+            task.started_at.clone_from(&was.started_at);
+        }
     }
-    if is_taken("started_at") {
-        task.started_at.clone_from(&was.started_at);
-    }
-    task.updated_at.clone_from(&was.updated_at);
+    task.updated_at =
+        if is_taken("updated_at") { was.updated_at.clone() } else { Some(now.to_string()) };
     if task != *was {
         *draft.task_mut(at) = task;
     }
@@ -672,6 +670,21 @@ mod tests {
             let task = Document::parse(merged.text).unwrap().tasks()[0].clone();
             assert_eq!(task.status, Status::Rejected);
             assert_eq!(task.completed_at.as_deref(), Some("2026-04-21T12:00:00Z"));
+        }
+    }
+
+    #[test]
+    fn the_time_of_the_last_change_can_be_taken_with_the_rest() {
+        let side = |title: &str, more: &str| {
+            format!(r#"{{"version":1,"tasks":[{{"id":"RQ-1","title":"{title}"{more}}}]}}"#)
+        };
+        let changed = |day: &str| format!(r#","updated_at":"2026-04-{day}T12:00:00Z""#);
+        let (ours, theirs) = (side("ours", ""), side("theirs", &changed("02")));
+        let merged = three_way(&side("one", &changed("01")), &ours, &theirs).unwrap();
+        for (wanted, at) in [(&ours, Take::Ours), (&theirs, Take::Theirs)] {
+            let text = take(&merged.text, &merged.undecided(), at).unwrap();
+            let tasks = |text: &str| Document::parse(text).unwrap().tasks().to_vec();
+            assert_eq!(tasks(&text), tasks(wanted));
         }
     }
 

@@ -14,7 +14,7 @@ use ralph_state::json::to_json;
 use super::sequence::Sequence;
 use super::*;
 use crate::queue::Queue;
-use crate::task::{Priority, Status};
+use crate::task::{Field, Priority, Slot, Status};
 use crate::validate::Rules;
 
 fn id(number: usize) -> TaskId {
@@ -900,11 +900,103 @@ fn texts() -> impl Strategy<Value = Vec<String>> {
     prop::collection::vec(text(), 0..4)
 }
 
+/// What may become of one field: another value, one more entry or one less, or nothing.
+#[derive(Clone, Debug)]
+pub(crate) struct Touch {
+    /// One behind the last is a field that nobody knows.
+    field: usize,
+    how: usize,
+    text: String,
+}
+
+pub(crate) fn touch() -> impl Strategy<Value = Touch> {
+    (0..=Field::ALL.len(), 0..24_usize, text()).prop_map(|(field, how, text)| Touch {
+        field,
+        how,
+        text,
+    })
+}
+
+impl Touch {
+    /// Which field, if it is a known one.
+    pub(crate) fn field(&self) -> Option<Field> {
+        Field::ALL.get(self.field).copied()
+    }
+
+    /// Whether it is about the names of other tasks.
+    pub(crate) fn is_about_others(&self) -> bool {
+        use Field::{Blocks, DependsOn, Duplicates, ParentId, RelatesTo};
+        self.field()
+            .is_some_and(|it| [DependsOn, Blocks, RelatesTo, Duplicates, ParentId].contains(&it))
+    }
+
+    /// Whether it takes something away, if there is something.
+    pub(crate) fn takes_away(&self) -> bool {
+        self.how.is_multiple_of(3)
+    }
+
+    pub(crate) fn apply(&self, task: &mut Task) {
+        let name = if self.is_about_others() {
+            id(self.how % 6 + 1).to_string()
+        } else {
+            self.text.clone()
+        };
+        self.apply_text(task, name);
+    }
+
+    /// The same with that text, unless it takes something away or the field holds something else.
+    pub(crate) fn apply_text(&self, task: &mut Task, text: String) {
+        use Field::{CompletedAt, CreatedAt, ScheduledStart, StartedAt, UpdatedAt};
+        let (how, takes_away) = (self.how, self.takes_away());
+        let key = ["a", "b", "c", "d"][how % 4].to_owned();
+        let Some(field) = self.field() else {
+            if takes_away {
+                task.extra.remove(&key);
+            } else {
+                let list = vec![crate::Value::from(text), crate::Value::Null];
+                let deep =
+                    crate::value::Map::from([("deep".to_owned(), crate::Value::Array(list))]);
+                task.extra.insert(key, deep.into());
+            }
+            return;
+        };
+        let text =
+            if [CompletedAt, CreatedAt, ScheduledStart, StartedAt, UpdatedAt].contains(&field) {
+                format!("2026-01-{:02}T00:00:00Z", how + 1)
+            } else {
+                text
+            };
+        match task.slot(field) {
+            Slot::Id(_) => {}
+            Slot::Title(title) => *title = text,
+            Slot::Status(status) => *status = Status::ALL[how % Status::ALL.len()],
+            Slot::Priority(priority) => *priority = Priority::ALL[how % Priority::ALL.len()],
+            Slot::Text(value) => *value = (!takes_away).then_some(text),
+            Slot::Minutes(value) => *value = (!takes_away).then_some(how.try_into().unwrap()),
+            Slot::List(list) if takes_away && !list.is_empty() => {
+                list.remove(how % list.len());
+            }
+            Slot::List(list) => list.insert(how % (list.len() + 1), text),
+            Slot::Map(map) if takes_away => {
+                map.remove(&key);
+            }
+            Slot::Map(map) => {
+                map.insert(key, text);
+            }
+            Slot::Object(object) if takes_away => *object = None,
+            Slot::Object(object) => {
+                object.get_or_insert_default().insert(key, text.into());
+            }
+        }
+    }
+}
+
 pub(crate) fn task(number: usize) -> impl Strategy<Value = Task> {
     let options = (prop::option::of(text()), prop::option::of(text()), prop::option::of(0u32..100));
     let custom = prop::collection::btree_map("[a-d]", text(), 0..3);
     let status = prop::sample::select(Status::ALL);
-    (text(), status, texts(), texts(), options, custom, prop::bool::ANY).prop_map(
+    let more = prop::collection::vec(touch(), 0..4);
+    (text(), status, texts(), texts(), options, custom, (prop::bool::ANY, more)).prop_map(
         move |(
             title,
             status,
@@ -912,7 +1004,7 @@ pub(crate) fn task(number: usize) -> impl Strategy<Value = Task> {
             notes,
             (description, completed_at, actual_minutes),
             custom_fields,
-            extra,
+            (extra, more),
         )| {
             let mut task = Task::new(id(number), title);
             (task.status, task.tags, task.notes) = (status, tags, notes);
@@ -927,6 +1019,9 @@ pub(crate) fn task(number: usize) -> impl Strategy<Value = Task> {
                     )
                     .unwrap(),
                 );
+            }
+            for touch in more {
+                touch.apply(&mut task);
             }
             task
         },
@@ -991,6 +1086,7 @@ fn broken() -> impl Strategy<Value = String> {
 #[derive(Clone, Debug)]
 pub(crate) enum Change {
     Set(prop::sample::Index, Task),
+    Touch(prop::sample::Index, Vec<Touch>),
     Insert(prop::sample::Index, Task),
     Remove(prop::sample::Index),
     Shift(prop::sample::Index, prop::sample::Index),
@@ -1000,6 +1096,8 @@ pub(crate) fn change() -> impl Strategy<Value = Change> {
     use prop::sample::Index;
     prop_oneof![
         (any::<Index>(), task(0)).prop_map(|(at, task)| Change::Set(at, task)),
+        (any::<Index>(), prop::collection::vec(touch(), 1..6))
+            .prop_map(|(at, touches)| Change::Touch(at, touches)),
         (any::<Index>(), task(50)).prop_map(|(at, task)| Change::Insert(at, task)),
         any::<Index>().prop_map(Change::Remove),
         (any::<Index>(), any::<Index>()).prop_map(|(from, to)| Change::Shift(from, to)),
@@ -1021,6 +1119,13 @@ impl Change {
                 let task = Task { id: model[at].id.clone(), ..task };
                 *draft.task_mut(at) = task.clone();
                 model[at] = task;
+            }
+            Self::Touch(at, touches) => {
+                let at = at.index(model.len());
+                for touch in touches {
+                    touch.apply(&mut model[at]);
+                }
+                *draft.task_mut(at) = model[at].clone();
             }
             Self::Remove(at) => {
                 let at = at.index(model.len());
@@ -1430,7 +1535,7 @@ proptest! {
         let text = Noise::new(&bytes).document(&tasks);
         check_owners(&text, |draft| {
             let mut model = tasks;
-            let moves = |change: &Change| !matches!(change, Change::Set(..));
+            let moves = |change: &Change| !matches!(change, Change::Set(..) | Change::Touch(..));
             for change in changes.into_iter().filter(moves) {
                 change.apply(draft, &mut model);
             }

@@ -18,6 +18,8 @@ mod align;
 #[cfg(test)]
 mod books;
 mod comments;
+#[cfg(test)]
+mod expected;
 mod pairs;
 #[cfg(test)]
 mod rounds;
@@ -919,6 +921,13 @@ pub(crate) mod tests {
             }
             change.apply(&mut draft, &mut model);
         }
+        for was in base.tasks() {
+            // Made at another time it may be another task.
+            let is_it = |is: &Task| is.id == was.id && is.created_at != was.created_at;
+            if let Some(at) = model.iter().position(is_it) {
+                draft.task_mut(at).created_at.clone_from(&was.created_at);
+            }
+        }
         draft.splice().unwrap().unwrap_or_else(|| base.clone())
     }
 
@@ -943,7 +952,7 @@ pub(crate) mod tests {
     }
 
     /// The comments of each task and, under `None`, those of no task, in order of their text.
-    fn comments(text: &str) -> BTreeMap<Option<TaskId>, Vec<String>> {
+    pub(super) fn comments(text: &str) -> BTreeMap<Option<TaskId>, Vec<String>> {
         let document = Document::parse(text).unwrap();
         let draft = document.draft();
         let bare = |comment: &str| -> String { comment.split_whitespace().collect() };
@@ -962,13 +971,13 @@ pub(crate) mod tests {
 
     /// What somebody does to a comment: one more, another text, or none.
     #[derive(Clone, Debug)]
-    enum Remark {
+    pub(super) enum Remark {
         Add(prop::sample::Index, bool),
         Edit(prop::sample::Index),
         Remove(prop::sample::Index),
     }
 
-    fn remarks() -> impl Strategy<Value = Vec<Remark>> {
+    pub(super) fn remarks() -> impl Strategy<Value = Vec<Remark>> {
         use prop::sample::Index;
         let remark = prop_oneof![
             any::<(Index, bool)>().prop_map(|(at, is_line)| Remark::Add(at, is_line)),
@@ -979,7 +988,7 @@ pub(crate) mod tests {
     }
 
     /// The document after the remarks, each told from others by `number`.
-    fn remarked(document: &Document, remarks: &[Remark], number: usize) -> Document {
+    pub(super) fn remarked(document: &Document, remarks: &[Remark], number: usize) -> Document {
         let mut text = document.text().to_owned();
         for (more, remark) in remarks.iter().enumerate() {
             let number = number + more;
@@ -1090,6 +1099,10 @@ pub(crate) mod tests {
             prop_assert_eq!(after.len(), document.tasks().len());
             for id in base.keys().chain(ours.keys()).chain(theirs.keys()) {
                 let (base, ours, theirs) = (base.get(id), ours.get(id), theirs.get(id));
+                if let (Some(ours), Some(theirs), Some(after)) = (ours, theirs, after.get(id)) {
+                    let versions = [base.copied(), Some(*ours), Some(*theirs)].map(fields);
+                    expected::check(versions.each_ref(), &fields(Some(*after)))?;
+                }
                 let wanted = match (base, ours, theirs) {
                     (_, Some(ours), Some(theirs)) if Some(ours) == base => Some(*theirs),
                     (_, Some(ours), Some(theirs)) if Some(theirs) == base => Some(*ours),

@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
-use super::tests::sorted;
+use super::tests::{Remark, comments, remarked, remarks, sorted};
 use super::*;
+use crate::document::tests::{Touch, touch};
 use crate::edit::Edit;
 use crate::queue::Queue;
+use crate::task::Field;
 use crate::validate::Rules;
 
 /// Something done on one of the branches.
@@ -19,8 +21,15 @@ enum Step {
     Reject(prop::sample::Index),
     Note(prop::sample::Index),
     Retitle(prop::sample::Index),
+    /// Any other field, and the task that is meant if it names one.
+    Touch(prop::sample::Index, Touch, prop::sample::Index),
+    Remark(Vec<Remark>),
     Repair,
 }
+
+/// The fields whose deeds are known, and the time by which a task is.
+const KNOWN: [Field; 6] =
+    [Field::Id, Field::Title, Field::Status, Field::Notes, Field::DependsOn, Field::CreatedAt];
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     use prop::sample::Index;
@@ -31,6 +40,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => any::<Index>().prop_map(Step::Reject),
         1 => any::<Index>().prop_map(Step::Note),
         1 => any::<Index>().prop_map(Step::Retitle),
+        4 => (any::<Index>(), touch(), any::<Index>()).prop_map(|(at, touch, on)| Step::Touch(at, touch, on)),
+        1 => remarks().prop_map(Step::Remark),
         1 => Just(Step::Repair),
     ];
     prop::collection::vec(step, 0..4)
@@ -163,6 +174,22 @@ impl Branch {
                 self.edit(|draft| draft.task_mut(at).title.clone_from(&word));
                 self.deeds.get_mut(&made(at)).unwrap().titles.insert(word);
             }
+            Step::Touch(at, touch, on) => {
+                if touch.field().is_some_and(|field| KNOWN.contains(&field)) {
+                    return;
+                }
+                let Some((at, on)) = pick(at).zip(pick(on)) else { return };
+                if !touch.is_about_others() {
+                    self.edit(|draft| touch.apply_text(draft.task_mut(at), word));
+                } else if at != on && !is_ambiguous {
+                    let id = tasks[on].id.to_string();
+                    self.edit(|draft| touch.apply_text(draft.task_mut(at), id));
+                }
+            }
+            Step::Remark(remarks) => {
+                let document = Document::parse(self.text.as_str()).unwrap();
+                self.text = remarked(&document, remarks, number * 10).text().to_owned();
+            }
             Step::Repair => {
                 let queue = Queue::new(Document::parse(self.text.as_str()).unwrap(), None);
                 let now: Timestamp = "2026-04-22T12:00:00Z".parse().unwrap();
@@ -215,9 +242,26 @@ impl Branch {
     }
 }
 
+/// Whether a merge did to each task what both sides did, and has every comment.
+fn check_other_fields(versions: [&Branch; 3], merged: &Branch) -> Result<(), TestCaseError> {
+    if versions.iter().chain([&merged]).any(|version| version.is_ambiguous()) {
+        return Ok(());
+    }
+    expected::check_tasks(&versions.map(Branch::tasks), &merged.tasks(), &KNOWN)?;
+    let all = |version: &Branch| -> BTreeSet<String> {
+        comments(&version.text).into_values().flatten().collect()
+    };
+    let [base, ours, theirs] = versions.map(all);
+    let after = all(merged);
+    for comment in ours.union(&theirs) {
+        prop_assert!(base.contains(comment) || after.contains(comment), "{} is lost", comment);
+    }
+    Ok(())
+}
+
 /// Makes and merges what the branches do, and looks at each merge.
 fn play(base: Branch, rounds: &[([Vec<Step>; 2], Way)]) -> Result<(), TestCaseError> {
-    let (mut base, mut branches) = (base.text.clone(), [base.clone(), base]);
+    let (mut base, mut branches) = (base.clone(), [base.clone(), base]);
     let mut number = 100;
     for (steps, way) in rounds {
         for (branch, steps) in branches.iter_mut().zip(steps) {
@@ -227,35 +271,50 @@ fn play(base: Branch, rounds: &[([Vec<Step>; 2], Way)]) -> Result<(), TestCaseEr
             }
         }
         let sides = [&branches[0], &branches[1]];
-        let merged = [sides[0].take_in(&base, sides[1]), sides[1].take_in(&base, sides[0])];
-        // Of a title that both changed that of ours stands.
-        let untitled = |merged: &Branch| {
+        let merged =
+            [sides[0].take_in(&base.text, sides[1]), sides[1].take_in(&base.text, sides[0])];
+        // Of a value that both changed that of ours stands.
+        let settled = |merged: &Branch| {
             let mut tasks = sorted(&merged.text);
             for task in &mut tasks {
-                task.title.clear();
+                let former: Vec<String> = task.former_ids().map(str::to_owned).collect();
+                let id = task.id.clone();
+                *task = Task {
+                    status: task.status,
+                    notes: std::mem::take(&mut task.notes),
+                    tags: std::mem::take(&mut task.tags),
+                    scope: std::mem::take(&mut task.scope),
+                    depends_on: std::mem::take(&mut task.depends_on),
+                    blocks: std::mem::take(&mut task.blocks),
+                    relates_to: std::mem::take(&mut task.relates_to),
+                    created_at: task.created_at.take(),
+                    ..Task::new(id.clone(), "")
+                };
+                task.set_ids(id, &former);
             }
             tasks
         };
-        prop_assert_eq!(untitled(&merged[0]), untitled(&merged[1]));
-        for (merged, other) in merged.iter().zip([sides[1], sides[0]]) {
+        prop_assert_eq!(settled(&merged[0]), settled(&merged[1]));
+        for (merged, [ours, other]) in merged.iter().zip([sides, [sides[1], sides[0]]]) {
             merged.check()?;
+            check_other_fields([&base, ours, other], merged)?;
             let was_ambiguous = sides.iter().any(|side| side.is_ambiguous());
             prop_assert!(was_ambiguous || !merged.is_ambiguous(), "{}", merged.text);
-            let again = three_way(&base, &merged.text, &other.text).unwrap();
+            let again = three_way(&base.text, &merged.text, &other.text).unwrap();
             prop_assert_eq!(sorted(&again.text), sorted(&merged.text));
         }
         let [first, second] = merged;
         match way {
             Way::Into(0) => {
-                base.clone_from(&branches[1].text);
+                base.clone_from(&branches[1]);
                 branches[0] = first;
             }
             Way::Into(_) => {
-                base.clone_from(&branches[0].text);
+                base.clone_from(&branches[0]);
                 branches[1] = second;
             }
             Way::Both => {
-                base.clone_from(&first.text);
+                base.clone_from(&first);
                 branches = [first.clone(), first];
             }
         }
