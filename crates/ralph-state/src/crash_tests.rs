@@ -234,11 +234,27 @@ fn no_power_cut_loses_what_is_set_aside_or_brings_it_back() {
 
 const JOURNAL: &str = "/repo/.ralph/cache/journal.jsonl";
 
-fn append(disk: &SimulatedDisk, entry: &str) -> Result<Saved, JournalError> {
+fn journal() -> Journal {
     let since = Timestamp::UNIX_EPOCH;
     let holder = Holder { pid: 1, host: "here".to_owned(), command: "a test".to_owned(), since };
-    let journal = Journal::new(JOURNAL, holder);
-    journal.append_on(disk, &format!("\"{entry}\"\n"))
+    Journal::new(JOURNAL, holder)
+}
+
+fn append(disk: &SimulatedDisk, entry: &str) -> Result<Saved, JournalError> {
+    journal().append_on(disk, &format!("\"{entry}\"\n"))
+}
+
+fn retract(disk: &SimulatedDisk, entry: &str) -> Result<bool, JournalError> {
+    journal().retract_on(disk, &format!("\n\"{entry}\"\n"))
+}
+
+/// A journal with two entries, on the disk for good.
+fn two_entries() -> State {
+    let disk = SimulatedDisk::new(State::empty());
+    for entry in ["first", "second"] {
+        assert!(matches!(append(&disk, entry).unwrap(), Saved::Durable));
+    }
+    disk.state()
 }
 
 /// The entries of the journal: its lines but the header, torn ones and what a disk made up.
@@ -306,6 +322,96 @@ fn no_power_cut_loses_an_entry_of_a_journal() {
         println!("figure control, journal without {without:?}: {violations} kinds reported");
         assert!(violations > 0);
     }
+}
+
+/// Takes the last entry back; cuts the power before every call of that.
+fn cut_retraction(without: Option<Without>) -> Seen {
+    let mut disk = SimulatedDisk::new(two_entries());
+    disk.without = without;
+    assert!(retract(&disk, "second").unwrap());
+    let history = disk.history();
+    let mut seen = Seen { calls: history.len() - 1, ..Seen::default() };
+    for (at, (call, state)) in history.iter().enumerate() {
+        // Killed there, and gone on by somebody else before the power is cut.
+        let other = SimulatedDisk::new(state.clone());
+        assert!(matches!(append(&other, "next").unwrap(), Saved::Durable));
+        for state in other.state().after_power_cut() {
+            let left = whole(&state);
+            assert!(
+                left[0] == "\"first\"" && left.last().unwrap() == "\"next\"",
+                "{call}: {left:?}"
+            );
+        }
+        for state in state.after_power_cut() {
+            seen.states += 1;
+            let left = whole(&state);
+            let is_over = at == seen.calls;
+            if left != ["\"first\""] && (is_over || left != ["\"first\"", "\"second\""]) {
+                seen.violations.insert(format!("power cut before {call}: {left:?}"));
+            }
+        }
+    }
+    seen
+}
+
+/// Of an entry that is taken back nothing is left in the end, and no other entry goes with it.
+#[test]
+fn no_power_cut_brings_a_retracted_entry_back_or_takes_another() {
+    let Seen { calls, states, violations } = cut_retraction(None);
+    assert!(violations.is_empty(), "{violations:#?}");
+    println!("figure journal, entry taken back: {calls} calls, {states} states, 0 violations");
+    let violations = cut_retraction(Some(Without::FileSync)).violations.len();
+    println!("figure control, entry taken back without FileSync: {violations} kinds reported");
+    assert!(violations > 0);
+}
+
+/// Whatever fails while an entry is added or taken back, the others can be read, and what is told
+/// to be done is. What fails once leaves nothing of an entry that was refused.
+#[test]
+fn no_error_spoils_a_journal() {
+    type Change = fn(&SimulatedDisk) -> Result<(), JournalError>;
+    let add: Change = |disk| append(disk, "new").map(drop);
+    let take_back: Change = |disk| {
+        assert!(retract(disk, "second")?);
+        Ok(())
+    };
+    let mut errors = 0;
+    for (change, done) in
+        [(add, &["\"first\"", "\"second\"", "\"new\""][..]), (take_back, &["\"first\""])]
+    {
+        let start = two_entries();
+        let plain = SimulatedDisk::new(start.clone());
+        change(&plain).unwrap();
+        for at in 0..plain.history().len() - 1 {
+            for for_ever in [false, true] {
+                errors += 1;
+                let mut disk = SimulatedDisk::new(start.clone());
+                disk.fault = Some(Fault { at, kind: io::ErrorKind::StorageFull, for_ever });
+                let changed = change(&disk);
+                let state = disk.state();
+                let (bytes, left) = (state.file(Path::new(JOURNAL)), whole(&state));
+                let is_as_it_was = bytes == start.file(Path::new(JOURNAL));
+                let place = format!("call {at}, for ever: {for_ever}: {left:?}");
+                if changed.is_ok() {
+                    for state in state.after_power_cut() {
+                        assert_eq!(whole(&state), done, "{place}");
+                    }
+                } else if done.len() == 1 {
+                    assert!(is_as_it_was || left == done, "{place}");
+                } else {
+                    assert!(
+                        is_as_it_was || for_ever && left.starts_with(&whole(&start)),
+                        "{place}"
+                    );
+                }
+                let disk = SimulatedDisk::new(state);
+                assert!(matches!(append(&disk, "next").unwrap(), Saved::Durable), "{place}");
+                let left = whole(&disk.state());
+                assert!(left[0] == "\"first\"" && left.last().unwrap() == "\"next\"", "{place}");
+            }
+        }
+    }
+    println!("figure journal: {errors} errors injected, 0 violations");
 }
 
 /// A process is killed before each call; another one saves; then the power is cut. What the

@@ -150,24 +150,30 @@ impl Journal {
         let target = resolve(&SystemDisk, &self.path).map_err(self.fail("find"))?;
         let sidecar = target.beside(".", ".lock");
         let _lock = FileLock::acquire(&sidecar, &self.holder, Duration::from_secs(10))?;
-        let before = resolve(&SystemDisk, &self.path).map_err(self.fail("find"))?.old;
-        let appended = self.append_on(&SystemDisk, &line);
+        self.append_on(&SystemDisk, &line)
+    }
+
+    /// The same for one who holds the lock.
+    pub(crate) fn append_on<D: Disk>(&self, disk: &D, line: &str) -> Result<Saved, JournalError> {
+        let before = resolve(disk, &self.path).map_err(self.fail("find"))?.old;
+        let appended = self.add_line(disk, line);
         if appended.is_err() {
             let kept = before.map_or(HEADER.len() as u64, |old| old.size);
             // What cannot be taken back either is told apart by readers, as after a crash.
-            drop(self.shorten(kept));
+            drop(self.shorten(disk, kept));
         } else if let Some(limit) = self.limit {
             let length = line.len() as u64 + before.map_or(0, |old| old.size);
             if length > limit as u64 {
-                drop(self.keep_newest(limit / 2));
+                drop(self.keep_newest(disk, limit / 2));
             }
         }
         appended
     }
 
     /// Cuts off the oldest entries, by whole lines, so that the others take no more bytes.
-    fn keep_newest(&self, most: usize) -> Result<Saved, JournalError> {
-        let bytes = fs::read(&self.path).map_err(self.fail("read"))?;
+    fn keep_newest<D: Disk>(&self, disk: &D, most: usize) -> Result<Saved, JournalError> {
+        let target = resolve(disk, &self.path).map_err(self.fail("find"))?;
+        let bytes = disk.read(&target.path).map_err(self.fail("read"))?;
         let line_after = |at: usize| {
             let line = bytes[at..].iter().position(|byte| *byte == b'\n');
             line.map_or(bytes.len(), |end| at + end + 1)
@@ -177,15 +183,16 @@ impl Journal {
         let newest = bytes[..bytes.len().saturating_sub(1)].iter().rposition(|byte| *byte == b'\n');
         let kept = line_after(wanted.saturating_sub(1)).min(newest.map_or(entries, |end| end + 1));
         let text = [&bytes[..entries], &bytes[kept..]].concat();
-        Ok(replace_on(&SystemDisk, &self.path, &text, self.durability)?)
+        Ok(replace_on(disk, &self.path, &text, self.durability)?)
     }
 
     /// Cuts off what the file has beyond that many bytes.
-    fn shorten(&self, kept: u64) -> io::Result<()> {
-        let file = fs::OpenOptions::new().write(true).open(&self.path)?;
-        if file.metadata()?.len() > kept {
-            file.set_len(kept)?;
-            file.sync_data()?;
+    fn shorten<D: Disk>(&self, disk: &D, kept: u64) -> io::Result<()> {
+        let target = resolve(disk, &self.path)?;
+        if target.old.is_some_and(|old| old.size > kept) {
+            let mut file = disk.open_to_append(&target.path)?;
+            disk.set_len(&mut file, kept)?;
+            disk.sync(&file)?;
         }
         Ok(())
     }
@@ -198,17 +205,22 @@ impl Journal {
         let target = resolve(&SystemDisk, &self.path).map_err(self.fail("find"))?;
         let sidecar = target.beside(".", ".lock");
         let _lock = FileLock::acquire(&sidecar, &self.holder, Duration::from_secs(10))?;
-        let bytes = fs::read(&target.path).map_err(self.fail("read"))?;
+        self.retract_on(&SystemDisk, &line)
+    }
+
+    /// The same for one who holds the lock. `line` has the end of the line before.
+    pub(crate) fn retract_on<D: Disk>(&self, disk: &D, line: &str) -> Result<bool, JournalError> {
+        let target = resolve(disk, &self.path).map_err(self.fail("find"))?;
+        let bytes = disk.read(&target.path).map_err(self.fail("read"))?;
         if !bytes.ends_with(line.as_bytes()) {
             return Ok(false);
         }
         let kept = (bytes.len() - line.len() + 1) as u64;
-        self.shorten(kept).map_err(self.fail("shorten"))?;
+        self.shorten(disk, kept).map_err(self.fail("shorten"))?;
         Ok(true)
     }
 
-    /// The same for one who holds the lock.
-    pub(crate) fn append_on<D: Disk>(&self, disk: &D, line: &str) -> Result<Saved, JournalError> {
+    fn add_line<D: Disk>(&self, disk: &D, line: &str) -> Result<Saved, JournalError> {
         let target = resolve(disk, &self.path).map_err(self.fail("find"))?;
         let mut saved = Saved::Durable;
         if target.old.is_none() {

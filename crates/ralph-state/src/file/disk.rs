@@ -26,6 +26,8 @@ pub(crate) trait Disk {
     /// The first bytes of a file, at most `len`, and its last one.
     fn ends(&self, path: &Path, len: u64) -> io::Result<(Vec<u8>, Option<u8>)>;
     fn write_all(&self, file: &mut Self::File, bytes: &[u8]) -> io::Result<()>;
+    /// Cuts off what the file has beyond that many bytes, which it has.
+    fn set_len(&self, file: &mut Self::File, len: u64) -> io::Result<()>;
     fn set_owner_and_mode(&self, file: &Self::File, like: &Stat) -> io::Result<()>;
     fn sync(&self, file: &Self::File) -> io::Result<Synced>;
     fn sync_dir(&self, dir: &Path) -> io::Result<()>;
@@ -133,6 +135,10 @@ impl Disk for SystemDisk {
 
     fn write_all(&self, file: &mut fs::File, bytes: &[u8]) -> io::Result<()> {
         io::Write::write_all(file, bytes)
+    }
+
+    fn set_len(&self, file: &mut fs::File, len: u64) -> io::Result<()> {
+        file.set_len(len)
     }
 
     fn set_owner_and_mode(&self, file: &fs::File, like: &Stat) -> io::Result<()> {

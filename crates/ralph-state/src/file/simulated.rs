@@ -2,7 +2,7 @@
 //!
 //! The model is weaker than any file system in use. Until its file is synced, each third of what
 //! was written may be on the disk or not, in any combination, and so may the length; what was synced
-//! before and is only appended to stays. Until its directory is synced, each creation, removal and
+//! before and is the same up to there stays. Until its directory is synced, each creation, removal and
 //! renaming in it may be there or not, in any combination. Only a single renaming is whole.
 
 use std::cell::RefCell;
@@ -186,7 +186,7 @@ impl Node {
 
 fn surviving_bytes(shown: &[u8], durable: &[u8]) -> Vec<Vec<u8>> {
     const PARTS: usize = 3;
-    let safe = if shown.starts_with(durable) { durable.len() } else { 0 };
+    let safe = shown.iter().zip(durable).take_while(|(shown, durable)| shown == durable).count();
     let part = (shown.len() - safe).div_ceil(PARTS).max(1);
     let mut all = vec![durable.to_vec(), shown.to_vec(), shown[..safe].to_vec()];
     for subset in subsets(PARTS) {
@@ -331,6 +331,14 @@ impl Disk for SimulatedDisk {
         append(start);
         self.call("write", Path::new("the second half"))?;
         append(rest);
+        Ok(())
+    }
+
+    fn set_len(&self, file: &mut usize, len: u64) -> io::Result<()> {
+        self.call("set_len", Path::new("the file"))?;
+        if let Node::File { shown, .. } = &mut self.state.borrow_mut().nodes[*file] {
+            shown.truncate(usize::try_from(len).unwrap_or(usize::MAX));
+        }
         Ok(())
     }
 
