@@ -153,8 +153,10 @@ impl Block {
             }
         }
         let line = self.text[..item.core.start].rfind(['\n', '\r'])? + 1;
-        let indent = &self.text[line..item.core.start];
-        indent.trim().is_empty().then(|| (Part::Text, line, format!("{indent}{comment}\n")))
+        let above = item.above(&self.text);
+        let indent = &above[above.len() - above.len().min(item.core.start - line)..];
+        let is_line = line == item.core.start - indent.len() && indent.trim().is_empty();
+        is_line.then(|| (Part::Text, line, format!("{indent}{comment}\n")))
     }
 
     /// Puts `new` in the place of a comment, or of nothing.

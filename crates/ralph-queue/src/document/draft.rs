@@ -10,7 +10,7 @@ use ralph_state::TaskId;
 use super::frame::identity;
 use super::patch::Patch;
 use super::sequence::{NewItem, Sequence, Slot};
-use super::style::{Style, indentation_at};
+use super::style::Style;
 use super::{Document, SpliceError, syntax};
 use crate::task::{Priority, Status, Task};
 use crate::value::Value;
@@ -132,7 +132,7 @@ impl Block {
     }
 
     /// Puts the comments behind the task that stand on its line behind it, and those on further
-    /// lines, which belong to it where its comma comes after them, above it.
+    /// lines, which belong to it where its comma comes after them on no line of another, above it.
     fn add_trail(&mut self, text: &str) {
         // Behind a comment up to the end of its line there is room for none.
         let last = pieces(&self.trail).last();
@@ -403,14 +403,15 @@ impl<'a> Draft<'a> {
             }
         };
         let text = &self.document.text;
-        let item = self.document.sequence().item(index);
+        let sequence = self.document.sequence();
+        let item = sequence.item(index);
         let before_comma = item.comma.unwrap_or(item.core.end);
         let after_comma = item.comma.map_or(item.core.end, |at| at + 1);
         let mut block = Block {
-            lead: text[item.lead..item.core.start].trim().to_owned(),
+            lead: item.above(text).trim().to_owned(),
             text: text[item.core.clone()].to_owned(),
             trail: String::new(),
-            indent: indentation_at(text, item.core.start, "").to_owned(),
+            indent: sequence.indent(index).into_owned(),
             task: self.document.task(index).clone(),
             changed: changed.clone(),
         };
@@ -557,10 +558,9 @@ impl Document {
                 (Origin::Here(index), None) => Slot::Keep(*index),
                 (Origin::Here(index), Some(task)) => {
                     let span = self.spans[*index].clone();
-                    let indent = indentation_at(&self.text, span.start, "");
                     match change(
                         &self.text[span],
-                        indent,
+                        &sequence.indent(*index),
                         Style::house(&self.text),
                         (self.task(*index), task),
                     ) {
@@ -573,9 +573,8 @@ impl Document {
                         let house = Style::house(&block.text);
                         change(&block.text, &block.indent, house, (&block.task, task))
                     });
-                    let own = place.map(|place| self.spans[place].start);
-                    let own = own.map(|start| indentation_at(&self.text, start, ""));
-                    let to = own.unwrap_or(&layout.indent);
+                    let own = place.map(|place| sequence.indent(place));
+                    let to = own.as_deref().unwrap_or(&layout.indent);
                     let indent = |text: &str| reindent(text, &block.indent, to, style.newline);
                     let spaced = |text: &str, before: &str, after: &str| {
                         if text.is_empty() {
@@ -612,12 +611,12 @@ impl Document {
     fn style(&self, like: usize) -> Style {
         let house = Style::house(&self.text);
         let (span, outer) = match self.spans.get(like) {
-            Some(span) => (span.clone(), indentation_at(&self.text, span.start, "")),
-            None => (self.root.clone(), ""),
+            Some(span) => (span.clone(), self.sequence().indent(like)),
+            None => (self.root.clone(), Cow::Borrowed("")),
         };
         let text = &self.text[span];
         let Ok(Node::Object(object)) = syntax::parse(text) else { return house };
-        let style = house.clone().like(text, &object, outer);
+        let style = house.clone().like(text, &object, &outer);
         if self.spans.is_empty() {
             // The outermost object says nothing about how tasks are written.
             Style {

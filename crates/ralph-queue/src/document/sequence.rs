@@ -3,7 +3,8 @@
 //!
 //! An item owns its line: the comments directly above it, those after it on its line, its comma
 //! and the end of the line. What stands apart, behind a blank line or on the line of the opening
-//! bracket, belongs to nobody and stays.
+//! bracket, belongs to nobody and stays. A comma on the line of the next item is that one's: it
+//! leads the item, and what stands on lines above it goes by the same rule.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -23,9 +24,33 @@ pub(super) struct Sequence<'t> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Item {
     pub(super) lead: usize,
+    /// The comma before it, if that stands on its line and not on that of the item before.
+    pub(super) leading: Option<usize>,
     pub(super) core: Range<usize>,
+    /// The comma behind it, unless that leads the next one.
     pub(super) comma: Option<usize>,
     pub(super) end: usize,
+}
+
+impl Item {
+    /// What stands before it: comments and white space, with a space for a comma.
+    pub(super) fn above<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        match self.leading {
+            Some(comma) => {
+                format!("{} {}", &text[self.lead..comma], &text[comma + 1..self.core.start]).into()
+            }
+            None => text[self.lead..self.core.start].into(),
+        }
+    }
+}
+
+/// What is between an item and the next one, or the closing bracket.
+struct Gap {
+    comma: Option<usize>,
+    /// The comma stands on the line of the next item, and not on that of the item.
+    is_leading: bool,
+    /// Where what belongs to the item ends.
+    end: usize,
 }
 
 /// One item of the wanted sequence.
@@ -67,7 +92,7 @@ enum Stand<'t> {
     Lines,
     /// On its line.
     Beside,
-    /// On a line that begins with the comma: this is what is between the two.
+    /// On a line that begins with the comma: with this.
     CommaFirst(&'t str),
 }
 
@@ -106,12 +131,14 @@ impl<'t> Sequence<'t> {
         };
         // The line of the bracket has another indentation than those that items begin.
         let mut near = (0..=like).rev().chain(like + 1..self.cores.len());
-        let begin = near.find_map(|index| self.line(index));
+        let begin = near.clone().find_map(|index| self.line(index));
         let indent = match begin.map(|at| &self.text[at..]) {
-            Some(own) => &own[..own.len() - own.trim_start_matches([' ', '\t']).len()],
-            None => indentation_at(self.text, core.start, outer_indent),
+            Some(own) => own[..own.len() - own.trim_start_matches([' ', '\t']).len()].to_owned(),
+            None => match near.find_map(|index| self.comma_first(index)) {
+                Some(begin) => begin.replace(',', " "),
+                None => indentation_at(self.text, core.start, outer_indent).to_owned(),
+            },
         };
-        let indent = indent.to_owned();
         let next = like.max(1);
         let blank_lines = next < self.cores.len() && {
             let between = &self.text[self.item(next - 1).end..self.item(next).lead];
@@ -122,7 +149,7 @@ impl<'t> Sequence<'t> {
 
     /// Where the line of an item begins, if that is behind the comma before it, or the bracket.
     fn line(&self, index: usize) -> Option<usize> {
-        let comma = index.checked_sub(1).and_then(|before| self.after(before).0);
+        let comma = index.checked_sub(1).and_then(|before| self.after(before).comma);
         let at = comma.unwrap_or(self.container.start) + 1;
         let gap = Trivia { text: self.text, at, end: self.cores[index].start };
         let lines = gap.filter(|token| token.kind == Kind::Newline);
@@ -133,15 +160,37 @@ impl<'t> Sequence<'t> {
         self.line(index).is_some()
     }
 
-    /// The end of the line before an item up to it, if its line begins with the comma.
-    fn comma_first(&self, index: usize) -> Option<&'t str> {
+    /// The comma that leads an item.
+    fn leading(&self, index: usize) -> Option<usize> {
         let before = index.checked_sub(1).filter(|_| index < self.cores.len())?;
-        let (from, comma) = (self.cores[before].end, self.after(before).0?);
-        let line = self.text[from..comma].trim_end_matches([' ', '\t']);
-        let len = line.trim_end_matches(['\n', '\r']).len();
+        let gap = self.after(before);
+        gap.comma.filter(|_| gap.is_leading)
+    }
+
+    /// What the line of an item begins with, if that is the comma and white space.
+    fn comma_first(&self, index: usize) -> Option<&'t str> {
+        let comma = self.leading(index)?;
+        let line = self.text[..comma].trim_end_matches([' ', '\t']);
         let behind = &self.text[comma + 1..self.cores[index].start];
-        let is_first = len < line.len() && behind.trim_matches([' ', '\t']).is_empty();
-        is_first.then(|| &self.text[from + len..self.cores[index].start])
+        let spaces = behind.len() - behind.trim_start_matches([' ', '\t']).len();
+        line.ends_with(['\n', '\r']).then(|| &self.text[line.len()..comma + 1 + spaces])
+    }
+
+    /// The white space that what is in an item is indented against.
+    pub(super) fn indent(&self, index: usize) -> Cow<'t, str> {
+        let core = self.cores[index].clone();
+        let line = self.text[..core.start].rfind(['\n', '\r']).map_or(0, |end| end + 1);
+        let is_beside = !self.text[line..core.start].trim_matches([' ', '\t']).is_empty();
+        let last = self.text[core.clone()].trim_end_matches(['}', ']']);
+        let blank = last.len() - last.trim_end_matches([' ', '\t']).len();
+        if is_beside && last[..last.len() - blank].ends_with(['\n', '\r']) {
+            // Beside something, its first line tells less than the one that ends it.
+            return last[last.len() - blank..].into();
+        }
+        match self.comma_first(index) {
+            Some(begin) => begin.replace(',', " ").into(),
+            None => indentation_at(self.text, core.start, "").into(),
+        }
     }
 
     /// The same for the first item on the line of an item.
@@ -152,10 +201,10 @@ impl<'t> Sequence<'t> {
 
     /// How a new item stands behind an item: as that one does to its neighbours.
     fn stand_behind(&self, index: usize) -> Stand<'t> {
-        let is_open = index + 1 == self.cores.len() && self.after(index).0.is_none();
+        let is_open = index + 1 == self.cores.len() && self.after(index).comma.is_none();
         let own = if is_open { self.comma_first(index) } else { None };
-        if let Some(gap) = own.or_else(|| self.comma_first(index + 1)) {
-            return Stand::CommaFirst(gap);
+        if let Some(begin) = own.or_else(|| self.comma_first(index + 1)) {
+            return Stand::CommaFirst(begin);
         }
         let is_beside =
             |index: usize| (1..self.cores.len()).contains(&index) && !self.begins_line(index);
@@ -170,7 +219,7 @@ impl<'t> Sequence<'t> {
     /// How a new item stands before an item that nothing stands before.
     fn stand_before(&self, index: usize) -> Stand<'t> {
         match self.comma_first(index + 1) {
-            Some(gap) if !self.begins_line(index) => Stand::CommaFirst(gap),
+            Some(begin) => Stand::CommaFirst(begin),
             _ if self.begins_line(index) => Stand::Lines,
             _ => Stand::Beside,
         }
@@ -179,23 +228,33 @@ impl<'t> Sequence<'t> {
     /// What belongs to the item with that index.
     pub(super) fn item(&self, index: usize) -> Item {
         let core = self.cores[index].clone();
-        let (comma, end) = self.after(index);
-        let floor = if index == 0 { self.open() } else { self.after(index - 1).1 };
-        Item { lead: self.lead(index, floor), core, comma, end }
+        let Gap { comma, is_leading, end } = self.after(index);
+        let before = index.checked_sub(1).map(|before| self.after(before));
+        let floor = before.as_ref().map_or(self.open(), |gap| gap.end);
+        let leading = before.filter(|gap| gap.is_leading).and_then(|gap| gap.comma);
+        let comma = comma.filter(|_| !is_leading);
+        Item { lead: self.lead(index, floor), leading, core, comma, end }
     }
 
-    /// Where the comma after an item is, and where what belongs to the item ends.
-    fn after(&self, index: usize) -> (Option<usize>, usize) {
+    /// What is behind an item.
+    fn after(&self, index: usize) -> Gap {
         let start = self.cores[index].end;
         let next = self.cores.get(index + 1).map(|core| core.start);
         let gap = Trivia { text: self.text, at: start, end: next.unwrap_or(self.close()) };
         let comma =
             gap.clone().find(|token| token.kind == Kind::Comma).map(|token| token.range.start);
+        let mut newlines = gap.clone().filter(|token| token.kind == Kind::Newline);
+        if let (Some(first), Some(comma), true) = (newlines.next(), comma, next.is_some()) {
+            let last = newlines.last().unwrap_or_else(|| first.clone());
+            if last.range.start < comma {
+                return Gap { comma: Some(comma), is_leading: true, end: first.range.end };
+            }
+        }
         let mut end = comma.map_or(start, |at| at + 1);
         let mut after_spaces = end;
         for token in (Trivia { at: end, ..gap }) {
             match token.kind {
-                Kind::Newline => return (comma, token.range.end),
+                Kind::Newline => return Gap { comma, is_leading: false, end: token.range.end },
                 // Comments that end at the closing bracket belong to the last item ...
                 Kind::Comment if next.is_none() => end = token.range.end,
                 Kind::Space if after_spaces == token.range.start => after_spaces = token.range.end,
@@ -203,7 +262,7 @@ impl<'t> Sequence<'t> {
                 Kind::Space | Kind::Comma | Kind::Comment => {}
             }
         }
-        (comma, if next.is_some() { after_spaces } else { end })
+        Gap { comma, is_leading: false, end: if next.is_some() { after_spaces } else { end } }
     }
 
     /// Where what belongs to an item starts, given where what is before it ends.
@@ -264,6 +323,7 @@ impl<'t> Sequence<'t> {
             last: Last::Nothing,
             end: None,
             owed: None,
+            comma: None,
         };
         let mut slots = slots.iter().peekable();
         let mut dropped = false;
@@ -318,6 +378,8 @@ struct Writer<'a> {
     end: Option<usize>,
     /// Where the item written last lacks a comma, which whatever comes next writes in its way.
     owed: Option<usize>,
+    /// Where the comma of the item written last is, on the line of that.
+    comma: Option<usize>,
 }
 
 impl<'a> Writer<'a> {
@@ -348,23 +410,27 @@ impl<'a> Writer<'a> {
             Last::Item(before) => index.checked_sub(1) == Some(before),
             Last::New(_) => false,
         };
-        if text[..item.lead].ends_with(['\n', '\r']) {
-            self.pay();
-            self.begin_line();
-            if matches!(self.last, Last::New(_)) {
-                self.blank_line();
-            }
-        } else if let (Last::New(Stand::CommaFirst(gap)), Some(_)) = (self.last, self.owed) {
+        let starts_line = text[..item.lead].ends_with(['\n', '\r']);
+        if item.leading.is_some() {
+            self.leading_item(item);
+        } else if let Some(begin) = self.leads(index, starts_line) {
             self.owed = None;
-            self.out.push_str(gap);
+            self.begin_line();
+            self.blank_line_behind_new();
+            let line = self.sequence.line(index).unwrap_or(item.lead).max(item.lead);
+            self.out.extend([&text[item.lead..line], begin]);
+            self.out.push_str(text[line..item.core.start].trim_start_matches([' ', '\t']));
         } else {
             self.pay();
-            if !is_in_order {
+            if starts_line {
+                self.begin_line();
+                self.blank_line_behind_new();
+            } else if !is_in_order {
                 self.separate();
             }
+            self.out.push_str(&text[item.lead..item.core.start]);
         }
-        self.last = Last::Item(index);
-        self.out.push_str(&text[item.lead..item.core.start]);
+        (self.last, self.comma) = (Last::Item(index), None);
         self.out.push_str(changed.map_or(&text[item.core.clone()], |core| core));
         let core_end = self.out.len();
         let (before, behind) = match item.comma {
@@ -374,7 +440,14 @@ impl<'a> Writer<'a> {
         // What comes next on the line would take the comments behind the comma for its own.
         let is_open = !behind.ends_with(['\n', '\r']) && behind.contains('/');
         let is_blank = behind.trim().is_empty();
+        let mut trivia = Trivia { text: before, at: 0, end: before.len() };
+        let is_beside = !trivia.any(|token| token.kind == Kind::Newline);
         match (item.comma, self.wants_comma()) {
+            (Some(_), true) if !is_beside && self.left > 0 && !behind.ends_with(['\n', '\r']) => {
+                // On the line of what comes next, the comma would lead that.
+                self.out.extend([before, ",", behind, self.style.newline]);
+                self.end = None;
+            }
             (_, true) if is_open && self.left > 0 => {
                 self.out.extend([before, behind]);
                 self.owed = Some(self.out.len());
@@ -382,7 +455,8 @@ impl<'a> Writer<'a> {
             }
             (Some(_), true) => {
                 self.out.extend([before, ","]);
-                self.end = is_blank.then_some(self.out.len());
+                self.end = (is_blank && is_beside).then_some(self.out.len());
+                self.comma = is_beside.then(|| self.out.len() - 1);
                 self.out.push_str(behind);
             }
             (None, wants_comma) => {
@@ -412,15 +486,53 @@ impl<'a> Writer<'a> {
         }
     }
 
+    /// What stands before an item that its comma leads: without that if none is owed.
+    fn leading_item(&mut self, item: &Item) {
+        let text = self.sequence.text;
+        let above = item.above(text);
+        let is_begun = !self.out.trim_end_matches([' ', '\t']).ends_with(['\n', '\r']);
+        if matches!(self.last, Last::Nothing) && is_begun && above.trim().is_empty() {
+            // It stands beside the opening bracket.
+            return;
+        }
+        // The line stays, and the comma of one that stood before another goes.
+        let comma = self.comma.take();
+        if let Some(comma) = comma {
+            self.out.remove(comma);
+        }
+        self.begin_line();
+        self.blank_line_behind_new();
+        match self.owed.take().or(comma) {
+            Some(_) => self.out.push_str(&text[item.lead..item.core.start]),
+            None => self.out.push_str(&above),
+        }
+    }
+
+    /// What the line of an item that had no comma before it begins with, if that is to be one.
+    fn leads(&self, index: usize, starts_line: bool) -> Option<&'a str> {
+        self.owed?;
+        match self.last {
+            Last::New(Stand::CommaFirst(begin)) if index == 0 || !starts_line => Some(begin),
+            Last::Item(_) if index == 0 => self.sequence.comma_first(1),
+            _ => None,
+        }
+    }
+
     /// Another item in the place of one that has whole lines stands there; else like a new one.
     fn other_item(&mut self, index: usize, new: &NewItem) {
         let text = self.sequence.text;
-        let Item { lead, core, end, .. } = &self.items[index];
+        let Item { lead, end, .. } = &self.items[index];
         if [&text[..*lead], &text[..*end]].iter().all(|text| text.ends_with(['\n', '\r'])) {
-            self.pay();
-            self.begin_line();
-            self.write_lines(new, indentation_at(text, core.start, ""));
-            self.last = Last::Item(index);
+            let own = self.sequence.comma_first(index);
+            if let Some(begin) = own.filter(|_| self.owed.take().is_some()) {
+                self.begin_line();
+                self.write_lines(new, begin);
+            } else {
+                self.pay();
+                self.begin_line();
+                self.write_lines(new, &self.sequence.indent(index));
+            }
+            (self.last, self.comma) = (Last::Item(index), None);
         } else {
             self.new_item(new, index);
         }
@@ -429,16 +541,18 @@ impl<'a> Writer<'a> {
     /// Writes a new item; if it is the first one, in the place of the one with that index.
     fn new_item(&mut self, new: &NewItem, place: usize) {
         let stand = match self.last {
-            _ if !new.lead.is_empty() || !new.trail.is_empty() => Stand::Lines,
             Last::New(stand) => stand,
             Last::Item(index) => self.sequence.stand_behind(index),
             Last::Nothing if self.items.is_empty() && self.layout.own_lines => Stand::Lines,
             Last::Nothing if self.items.is_empty() => Stand::Beside,
             Last::Nothing => self.sequence.stand_before(place),
         };
-        // Behind a comment is no room on its line.
+        self.comma = None;
         let is_first = matches!(self.last, Last::Nothing);
+        let is_commented = !new.lead.is_empty() || !new.trail.is_empty();
         let stand = match (stand, self.last) {
+            (Stand::Beside, _) if is_commented => Stand::Lines,
+            // Behind a comment is no room on its line.
             (Stand::Beside, Last::Item(index)) if self.end.is_none() => {
                 let gap = self.owed.and_then(|_| self.sequence.line_comma_first(index));
                 gap.map_or(Stand::Lines, Stand::CommaFirst)
@@ -463,13 +577,17 @@ impl<'a> Writer<'a> {
                 }
                 self.write_core(new, &tail);
             }
-            Stand::CommaFirst(gap) => {
-                let mut tail = String::new();
-                if self.owed.take().is_some() {
-                    tail = self.out.split_off(self.out.trim_end().len());
-                    self.out.push_str(gap);
+            Stand::CommaFirst(begin) => {
+                let line = self.out.trim_end_matches([' ', '\t']);
+                if is_first && !is_commented && !line.ends_with(['\n', '\r']) {
+                    self.write_core(new, "");
+                } else {
+                    let is_owed = self.owed.take().is_some();
+                    self.begin_line();
+                    self.blank_line();
+                    let begin = if is_owed { begin } else { &self.layout.indent };
+                    self.write_lines(new, begin);
                 }
-                self.write_core(new, &tail);
             }
         }
         self.last = Last::New(stand);
@@ -483,9 +601,10 @@ impl<'a> Writer<'a> {
         self.out.push_str(tail);
     }
 
-    fn write_lines(&mut self, new: &NewItem, indent: &str) {
+    /// A new item on lines of its own, the last of which begins with that.
+    fn write_lines(&mut self, new: &NewItem, begin: &str) {
         self.out.push_str(&new.lead);
-        self.out.push_str(indent);
+        self.out.push_str(begin);
         self.out.push_str(&new.core);
         let end = self.out.len();
         self.owed = self.wants_comma().then_some(end);
@@ -508,6 +627,12 @@ impl<'a> Writer<'a> {
     fn blank_line(&mut self) {
         if self.layout.blank_lines && !self.ends_blank() {
             self.out.push_str(self.style.newline);
+        }
+    }
+
+    fn blank_line_behind_new(&mut self) {
+        if matches!(self.last, Last::New(_)) {
+            self.blank_line();
         }
     }
 
@@ -644,6 +769,7 @@ enum Kind {
     Comma,
 }
 
+#[derive(Clone)]
 struct Token {
     kind: Kind,
     range: Range<usize>,

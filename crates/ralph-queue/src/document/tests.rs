@@ -559,6 +559,140 @@ fn a_comment_stays_with_its_entry_or_goes_with_it() {
     }
 }
 
+/// A file whose commas begin lines, with this list, in which digits stand for tasks.
+fn comma_first(list: &str) -> String {
+    let mut text = String::from("{ \"version\": 1\n, \"tasks\":\n  ");
+    for char in list.chars() {
+        match char.to_digit(10) {
+            Some(number) => {
+                text.extend(["{ \"id\": \"RQ-000", &number.to_string(), "\", \"title\": \"t\" }"]);
+            }
+            None => text.push(char),
+        }
+    }
+    text + "\n  ]\n}\n"
+}
+
+/// An edit of a list, and the lines before and after.
+type Edited = (fn(&mut Draft<'_>), &'static str, &'static str);
+
+#[test]
+fn a_comma_that_begins_a_line_leads_the_item() {
+    const SECTION: &str = "[ 1\n\n    // ---- B ----\n\n  , 2\n  , 3";
+    const OWN: &str = "[ 1 // one\n    // two\n  , 2 // second\n    // three\n  , 3";
+    const LINES: &str = "[\n    // one\n    1\n    // two\n  , 2";
+    let cases: [Edited; 16] = [
+        (|it| drop(it.take(0)), SECTION, "[\n    // ---- B ----\n\n    2\n  , 3"),
+        (|it| drop(it.take(1)), SECTION, "[ 1\n\n    // ---- B ----\n\n  , 3"),
+        (|it| it.shift(1, 0), SECTION, "[ 2\n\n    // ---- B ----\n\n  , 1\n  , 3"),
+        (|it| it.shift(2, 0), SECTION, "[ 3\n\n    // ---- B ----\n\n  , 1\n  , 2"),
+        (
+            |it| it.insert(1, Task::new(id(4), "t")),
+            SECTION,
+            "[ 1\n  , 4\n\n    // ---- B ----\n\n  , 2\n  , 3",
+        ),
+        (
+            |it| it.insert(0, Task::new(id(4), "t")),
+            OWN,
+            "[ 4\n  , 1 // one\n    // two\n  , 2 // second\n    // three\n  , 3",
+        ),
+        (
+            |it| it.insert(3, Task::new(id(4), "t")),
+            OWN,
+            "[ 1 // one\n    // two\n  , 2 // second\n    // three\n  , 3\n  , 4",
+        ),
+        (|it| drop(it.take(0)), OWN, "[\n    // two\n    2 // second\n    // three\n  , 3"),
+        (|it| drop(it.take(1)), OWN, "[ 1 // one\n    // three\n  , 3"),
+        (|it| drop(it.take(2)), OWN, "[ 1 // one\n    // two\n  , 2 // second"),
+        (
+            |it| it.shift(2, 0),
+            OWN,
+            "[\n    // three\n    3\n  , 1 // one\n    // two\n  , 2 // second",
+        ),
+        (
+            |it| {
+                let block = it.take(1);
+                it.insert_block(2, block);
+            },
+            OWN,
+            "[ 1 // one\n    // three\n  , 3\n    // two\n  , 2 // second",
+        ),
+        (|it| it.shift(1, 0), LINES, "[\n    // two\n    2\n    // one\n  , 1"),
+        (
+            |it| it.insert(0, Task::new(id(4), "t")),
+            LINES,
+            "[\n    4\n    // one\n  , 1\n    // two\n  , 2",
+        ),
+        // What the comma shares its line with is the next one's, too.
+        (
+            |it| drop(it.take(0)),
+            "[ 1\n  /* two */ , /* second */ 2",
+            "[\n  /* two */   /* second */ 2",
+        ),
+        // One of several on a line.
+        (|it| drop(it.take(1)), "[ 1, 2\n    // three\n  , 3", "[ 1\n    // three\n  , 3"),
+    ];
+    let lists =
+        ["tags", "scope", "evidence", "plan", "notes", "depends_on", "blocks", "relates_to"];
+    let mut of_new = vec!["\"priority\": \"medium\"".to_owned()];
+    of_new.extend(lists.map(|name| format!("\"{name}\": []")));
+    of_new.push("\"custom_fields\": {}".to_owned());
+    for (edit, before, after) in cases {
+        for newline in ["\n", "\r\n"] {
+            let [before, after] = [before, after].map(|it| comma_first(it).replace('\n', newline));
+            let changed = edited(&before, edit)
+                .replace("\"status\": \"todo\", ", "")
+                .replace(&format!(", {}", of_new.join(", ")), "");
+            assert_eq!(changed, after, "from {before}");
+            check_owners(&before, edit);
+        }
+    }
+    let put = |draft: &mut Draft<'_>| {
+        let mut block = draft.block(1);
+        block.add_comment("// new");
+        draft.put_block(1, block);
+    };
+    let after = OWN.replace("// two\n", "// two\n    // new\n");
+    assert_eq!(edited(&comma_first(OWN), put), comma_first(&after));
+}
+
+#[test]
+fn a_comment_before_a_comma_that_leads_is_the_next_ones() {
+    let owner = |lines: &str| {
+        let document = Document::parse(comma_first(lines)).unwrap();
+        let owners = owners(&document);
+        let owner = owners.into_iter().find(|(_, comments)| !comments.is_empty());
+        owner.and_then(|(id, _)| id).map(|id| id.to_string())
+    };
+    assert_eq!(owner("[ 1\n    // c\n  , 2").as_deref(), Some("RQ-0002"));
+    assert_eq!(owner("[ 1\n\n    // c\n  , 2").as_deref(), Some("RQ-0002"));
+    assert_eq!(owner("[ 1\n    // c\n\n  , 2"), None);
+    assert_eq!(owner("[ 1\n\n    // c\n\n  , 2"), None);
+    assert_eq!(owner("[ 1 // c\n  , 2").as_deref(), Some("RQ-0001"));
+    assert_eq!(owner("[ 1 /* c\n c */\n  , 2").as_deref(), Some("RQ-0001"));
+    assert_eq!(owner("[ 1\n  , /* c */ 2").as_deref(), Some("RQ-0002"));
+}
+
+#[test]
+fn fields_and_entries_behind_a_comma_that_leads_keep_their_comments() {
+    const LIST: &str = "{ \"id\": \"RQ-0001\", \"title\": \"t\", \"tags\":\n      [ \"a\"\n        // why b\n      , \"b\"\n      , \"c\" ] }";
+    const FIELDS: &str = "{ \"id\": \"RQ-0001\", \"title\": \"t\"\n    , \"description\": \"d\"\n    // keep this high: Ann\n    , \"priority\": \"high\"\n    }";
+    assert_eq!(
+        edited_task(FIELDS, |task| task.description = None),
+        FIELDS.replace("\n    , \"description\": \"d\"", "")
+    );
+    let tags =
+        |tags: &str| edited_task(LIST, |task| task.tags = tags.chars().map(String::from).collect());
+    let list = |entries: &str| {
+        let (head, _) = LIST.split_once('[').unwrap();
+        format!("{head}[{entries} ] }}")
+    };
+    assert_eq!(tags("bc"), list("\n        // why b\n        \"b\"\n      , \"c\""));
+    assert_eq!(tags("ac"), list(" \"a\"\n      , \"c\""));
+    assert_eq!(tags("cab"), list(" \"c\"\n      , \"a\"\n        // why b\n      , \"b\""));
+    assert_eq!(tags("axbc"), LIST.replace("\"a\"", "\"a\"\n      , \"x\""));
+}
+
 /// What the edit makes of one task in a list that has the usual layout.
 fn edited_task(task: &str, edit: impl FnOnce(&mut Task)) -> String {
     let (head, foot) = ("{\n  \"version\": 1,\n  \"tasks\": [\n    ", "\n  ]\n}\n");
@@ -879,6 +1013,8 @@ fn by_hand(task: &Task, picks: &[u8]) -> String {
         ", // c1\n      ",
         " /* c2 */, ",
         " // c3\n    , ",
+        "\n      // c5\n    , ",
+        "\n\n      // c6\n\n    , ",
     ];
     let fixed = pick(&separators);
     for (number, (name, value)) in task.fields().iter().enumerate() {
@@ -1163,6 +1299,8 @@ struct Fields {
     span: Range<usize>,
     /// Their names and places, and what belongs to them.
     all: Vec<(String, Range<usize>, Range<usize>)>,
+    /// The names of those that a comma leads.
+    led: BTreeSet<String>,
 }
 
 impl Fields {
@@ -1180,8 +1318,10 @@ impl Fields {
             let item = sequence.item(at);
             (property.name.as_str().to_owned(), place(item.core), place(item.lead..item.end))
         });
-        let all = all.collect();
-        Self { text, span, all }
+        let all: Vec<_> = all.collect();
+        let led = (0..all.len()).filter(|at| sequence.item(*at).leading.is_some());
+        let led = led.map(|at| all[at].0.clone()).collect();
+        Self { text, span, all, led }
     }
 
     /// The names of the fields that the changed ones stand behind, the brace being "".
@@ -1199,11 +1339,13 @@ impl Fields {
             && !self.text[end..self.span.end].contains(['\n', '\r'])
     }
 
-    /// The names of the fields that begin on the line where a gone one ends.
+    /// The names of the fields that begin on the line where a gone one ends, or had their comma
+    /// behind one.
     fn beside<'f>(&'f self, gone: &'f BTreeSet<&String>) -> impl Iterator<Item = &'f String> {
         self.all.windows(2).filter_map(|pair| {
             let ends_line = self.text[..pair[0].2.end].ends_with(['\n', '\r']);
-            (gone.contains(&pair[0].0) && !ends_line).then_some(&pair[1].0)
+            let is_led = self.led.contains(&pair[1].0);
+            (gone.contains(&pair[0].0) && (!ends_line || is_led)).then_some(&pair[1].0)
         })
     }
 
@@ -1537,6 +1679,34 @@ proptest! {
             let mut model = tasks;
             let moves = |change: &Change| !matches!(change, Change::Set(..) | Change::Touch(..));
             for change in changes.into_iter().filter(moves) {
+                change.apply(draft, &mut model);
+            }
+        });
+    }
+
+    #[test]
+    fn comments_stay_with_tasks_that_commas_lead(tasks in some_tasks(2), picks in prop::collection::vec(0..6_usize, 8), changes in prop::collection::vec(change(), 1..5)) {
+        let mut text = String::from("{ \"version\": 1\n, \"tasks\":\n  [ ");
+        for (number, (task, pick)) in tasks.iter().zip(&picks).enumerate() {
+            let comma = if number == 0 { "" } else { "  , " };
+            let comments = [
+                String::new(),
+                format!("    // above{number}\n"),
+                format!("\n    // section{number}\n\n"),
+                format!("\n    // section{number}\n\n    // above{number}\n    // above{number} too\n"),
+                format!("\n    // above{number}\n"),
+                format!("    // below{number}\n\n"),
+            ];
+            if number > 0 {
+                text.push_str(&comments[*pick]);
+            }
+            let behind = if picks[7 - number] % 2 == 0 { format!(" // behind{number}") } else { String::new() };
+            text.extend([comma, &by_hand(task, &[0]), &behind, "\n"]);
+        }
+        text.push_str("  ]\n}\n");
+        check_owners(&text, |draft| {
+            let mut model = tasks;
+            for change in changes.into_iter().filter(|change| !matches!(change, Change::Set(..))) {
                 change.apply(draft, &mut model);
             }
         });
