@@ -42,6 +42,8 @@ pub struct Merged {
     pub renumbered: Vec<(TaskId, TaskId)>,
     /// The ids of every version and of the new tasks, in order.
     pub ids: BTreeSet<TaskId>,
+    /// Beside a queue file: the done files of ours and theirs, with the ids that tasks have now.
+    done: Option<[Document; 2]>,
 }
 
 /// What became of tasks that one side has in its done file and the other in its queue file.
@@ -71,6 +73,10 @@ impl Merged {
         ours: Option<&Document>,
         theirs: Option<&Document>,
     ) -> Result<Settled, SpliceError> {
+        let (ours, theirs) = match &self.done {
+            Some([ours, theirs]) => (Some(ours), Some(theirs)),
+            None => (ours, theirs),
+        };
         let moved = self.conflicts.iter().filter_map(|conflict| {
             let id = conflict.task.clone()?;
             Some((id, conflict.moved(ours, theirs)?, conflict))
@@ -253,7 +259,8 @@ pub fn three_way(base: &str, ours: &str, theirs: &str) -> Result<Merged, MergeEr
         Document::parse(text).map_err(|source| MergeError::Parse { side, place: None, source })
     };
     let files = [[parse("base", base)?], [parse("ours", ours)?], [parse("theirs", theirs)?]];
-    merge_one(files, 0, &Keeps::Older)
+    let ids = ids_in(&files);
+    merged(align(files, &Keeps::Older)?, 0, Vec::new(), ids)
 }
 
 /// Merges one file of a queue as [`three_way`] does, while git merges the other by itself.
@@ -282,7 +289,27 @@ pub fn three_way_of(
     } else {
         Keeps::Older
     };
-    merge_one(files, file, &keeps)
+    let ids = ids_in(&files);
+    let mut aligned = align(files, &keeps)?;
+    match place {
+        Place::Queue => {
+            let finished = finished_when_new(&aligned);
+            let done = aligned.files.each_ref().map(|[_, done]| done.clone());
+            let [_, ours, theirs] = done;
+            let mut merged = merged(aligned, file, finished, ids)?;
+            merged.done = Some([ours, theirs]);
+            Ok(merged)
+        }
+        Place::Done => {
+            // What both sides moved they moved from one version.
+            let [base, ours, theirs] =
+                aligned.keys.each_ref().map(|[_, done]| done.iter().copied().collect());
+            let both: &HashSet<usize> = &(&ours & &theirs);
+            let moved = both - &base;
+            move_to_done(&mut aligned.files[0], &mut aligned.keys[0], &moved)?;
+            merged(aligned, file, Vec::new(), ids)
+        }
+    }
 }
 
 /// The ids that a file has or refers to.
@@ -294,37 +321,33 @@ fn named_in(document: &Document) -> BTreeSet<String> {
         .collect()
 }
 
-/// Merges one of several files whose tasks go by one id each.
-fn merge_one<const N: usize>(
-    files: [[Document; N]; 3],
-    file: usize,
-    keeps: &Keeps,
-) -> Result<Merged, MergeError> {
+/// The ids that tasks have in any version.
+fn ids_in<const N: usize>(files: &[[Document; N]; 3]) -> BTreeSet<TaskId> {
     let tasks = files.iter().flatten().flat_map(Document::tasks);
-    let mut ids: BTreeSet<TaskId> = tasks.map(|task| task.id.clone()).collect();
-    let Aligned { files, keys, renumbered } = align(files, keeps)?;
+    tasks.map(|task| task.id.clone()).collect()
+}
+
+/// Merges one of several files whose tasks go by one id each.
+fn merged<const N: usize>(
+    Aligned { files, keys, renumbered }: Aligned<N>,
+    file: usize,
+    mut conflicts: Vec<Conflict>,
+    mut ids: BTreeSet<TaskId>,
+) -> Result<Merged, MergeError> {
     ids.extend(renumbered.iter().map(|(_, new)| new.clone()));
-    let mut conflicts = finished_when_new(&files, &keys, file);
     let keys = keys.map(|mut keys| std::mem::take(&mut keys[file]));
     let text = merge(files.each_ref().map(|files| &files[file]), keys, &mut conflicts)?;
-    Ok(Merged { text, conflicts, renumbered, ids })
+    Ok(Merged { text, conflicts, renumbered, ids, done: None })
 }
 
 /// Of the merge of a queue file beside a done file: the open tasks of one side that no base has, a
 /// picked commit say, and that the other side has in its done file. To the queue file these are
 /// tasks that the other side removed.
-fn finished_when_new<const N: usize>(
-    files: &[[Document; N]; 3],
-    keys: &[[Vec<usize>; N]; 3],
-    file: usize,
-) -> Vec<Conflict> {
+fn finished_when_new(Aligned { files, keys, .. }: &Aligned<2>) -> Vec<Conflict> {
     let mut finished = Vec::new();
     for (side, other) in [(1, 2), (2, 1)] {
-        let done: HashSet<usize> = keys[other][1..].iter().flatten().copied().collect();
-        if file > 0 || done.is_empty() {
-            continue;
-        }
-        let elsewhere = keys[0].iter().chain(&keys[other][..1]).chain(&keys[side][1..]);
+        let done: HashSet<usize> = keys[other][1].iter().copied().collect();
+        let elsewhere = keys[0].iter().chain([&keys[other][0], &keys[side][1]]);
         let elsewhere: HashSet<usize> = elsewhere.flatten().copied().collect();
         for (task, key) in files[side][0].tasks().iter().zip(&keys[side][0]) {
             if done.contains(key) && !elsewhere.contains(key) && !task.status.is_terminal() {
