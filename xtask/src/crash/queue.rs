@@ -5,8 +5,10 @@
 //! with everything else that the killed one left.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::thread;
 
 use ralph_state::file::{Durability, replace};
 use serde_json::Value;
@@ -16,13 +18,36 @@ use super::{Options, Report, has, text, this_program, writer};
 use crate::cargo;
 
 /// Looks at a directory with the ids that were in its files before.
-type Check<'a> = dyn Fn(&Path, &BTreeSet<String>) -> Result<(), String> + 'a;
+type Check<'a> = dyn Fn(&Path, &BTreeSet<String>) -> Result<(), String> + Sync + 'a;
+/// What is killed in a directory.
+type Killed<'a> = dyn Fn(&Path) -> Result<Command, String> + Sync + 'a;
 
 /// What is killed, after what.
 struct Scenario {
     name: &'static str,
     before: &'static [&'static [&'static str]],
     killed: &'static [&'static str],
+    /// Whether it runs in a work tree that is linked to a repository, which is where ids and claims
+    /// are kept for all work trees.
+    is_linked: bool,
+}
+
+impl Scenario {
+    const fn plain(
+        name: &'static str,
+        before: &'static [&'static [&'static str]],
+        killed: &'static [&'static str],
+    ) -> Self {
+        Self { name, before, killed, is_linked: false }
+    }
+
+    const fn linked(
+        name: &'static str,
+        before: &'static [&'static [&'static str]],
+        killed: &'static [&'static str],
+    ) -> Self {
+        Self { name, before, killed, is_linked: true }
+    }
 }
 
 const DONE: &[&str] = &["task", "done", "RQ-0002"];
@@ -31,17 +56,31 @@ const IMPORT: &[&str] = &["queue", "import", "--format", "json", "--input", "imp
 const UNDO: &[&str] = &["undo"];
 const REDO: &[&str] = &["redo"];
 
-const SCENARIOS: [Scenario; 9] = [
-    Scenario { name: "add", before: &[], killed: &["task", "add", "one more"] },
-    Scenario { name: "done", before: &[], killed: DONE },
-    Scenario { name: "archive", before: &[], killed: ARCHIVE },
-    Scenario { name: "import", before: &[], killed: IMPORT },
-    Scenario { name: "undo of an import", before: &[IMPORT], killed: UNDO },
-    Scenario { name: "undo of a task done", before: &[DONE], killed: UNDO },
-    Scenario { name: "redo of a task done", before: &[DONE, UNDO], killed: REDO },
-    Scenario { name: "undo of an archive", before: &[ARCHIVE], killed: UNDO },
-    Scenario { name: "redo of an archive", before: &[ARCHIVE, UNDO], killed: REDO },
+const ADD: &[&str] = &["task", "add", "one more"];
+const CLAIM: &[&str] = &["queue", "claim", "--id", "RQ-0002"];
+const DONE_UNDER_CLAIM: &[&str] = &["task", "done", "RQ-0002", "--claim", TOKEN];
+const RELEASE: &[&str] = &["queue", "release", "--claim", TOKEN];
+/// Stands for the token that the claim before told.
+const TOKEN: &str = "TOKEN";
+
+const SCENARIOS: [Scenario; 13] = [
+    Scenario::plain("add", &[], ADD),
+    Scenario::plain("done", &[], DONE),
+    Scenario::plain("archive", &[], ARCHIVE),
+    Scenario::plain("import", &[], IMPORT),
+    Scenario::plain("undo of an import", &[IMPORT], UNDO),
+    Scenario::plain("undo of a task done", &[DONE], UNDO),
+    Scenario::plain("redo of a task done", &[DONE, UNDO], REDO),
+    Scenario::plain("undo of an archive", &[ARCHIVE], UNDO),
+    Scenario::plain("redo of an archive", &[ARCHIVE, UNDO], REDO),
+    Scenario::linked("done under a claim", &[CLAIM], DONE_UNDER_CLAIM),
+    Scenario::linked("add in a work tree", &[], ADD),
+    Scenario::linked("claim", &[], CLAIM),
+    Scenario::linked("release", &[CLAIM], RELEASE),
 ];
+
+/// How many of them a quick look is about.
+const QUICK: usize = 10;
 
 /// The calls that change what others see, for a quick look.
 const CHANGING: [&str; 6] = ["rename", "renameat2", "unlink", "unlinkat", "fsync", "fdatasync"];
@@ -57,21 +96,35 @@ pub(super) fn run(options: &Options) -> Result<Report, String> {
         return Err("`ralph` cannot be built".to_owned());
     }
     let ralph = this_program()?.with_file_name("ralph");
-    for scenario in SCENARIOS {
+    let how_many = if options.is_quick { QUICK } else { SCENARIOS.len() };
+    for scenario in SCENARIOS.iter().take(how_many) {
         let dir = set_up()?;
-        for args in scenario.before {
-            succeeds(ralph_in(&ralph, dir.path(), args))?;
+        if scenario.is_linked {
+            link(dir.path())?;
         }
-        let command = |dir: &Path| Ok(ralph_in(&ralph, dir, scenario.killed));
+        let mut token = String::new();
+        for args in scenario.before {
+            let told = succeeds(ralph_in(&ralph, dir.path(), args))?.stdout;
+            let told = String::from_utf8_lossy(&told).into_owned();
+            told.split_whitespace().last().unwrap_or_default().clone_into(&mut token);
+        }
+        let killed: Vec<&str> = scenario
+            .killed
+            .iter()
+            .map(|arg| if *arg == TOKEN { token.as_str() } else { arg })
+            .collect();
+        let command = |dir: &Path| Ok(ralph_in(&ralph, dir, &killed));
         let after = copied(dir.path())?;
         succeeds(command(after.path())?)?;
         let states = [listed(&ralph, dir.path())?, listed(&ralph, after.path())?];
         let (kills, wrong) = killed_everywhere(options, dir.path(), &command, &|dir, ids| {
             nothing_lost(dir, ids)?;
-            if !states.contains(&listed(&ralph, dir)?) {
+            let listed = listed(&ralph, dir)?;
+            if !states.contains(&listed) {
                 return Err("readers see neither what was before nor what is after".to_owned());
             }
-            mended(&ralph, dir, ids)
+            mended(&ralph, dir, ids, &listed)?;
+            if scenario.is_linked { agreed(&ralph, dir) } else { Ok(()) }
         })?;
         report.figures.push(format!(
             "{}: killed before each of {kills} calls, {} violations",
@@ -150,6 +203,33 @@ fn set_up() -> Result<tempfile::TempDir, String> {
     Ok(dir)
 }
 
+/// The repository that the directory is a linked work tree of, within it so that both are copied.
+const MAIN: &str = "main";
+
+/// Makes the directory a work tree linked to a repository with the same queue.
+fn link(dir: &Path) -> Result<(), String> {
+    let main = dir.join(MAIN);
+    fs_err::create_dir_all(main.join(".ralph")).map_err(text)?;
+    for name in ["queue", "done"] {
+        fs_err::copy(path(dir, name), path(&main, name)).map_err(text)?;
+    }
+    let git = |args: &[&str]| {
+        let mut git = cargo::program("git");
+        git.current_dir(&main).args(["-c", "user.name=x", "-c", "user.email=x@x"]).args(args);
+        git.env("HOME", dir).env("GIT_CONFIG_NOSYSTEM", "1").env_remove("XDG_CONFIG_HOME");
+        succeeds(git).map(drop)
+    };
+    git(&["init", "--quiet", "--initial-branch", "main"])?;
+    git(&["add", "--all"])?;
+    git(&["commit", "--quiet", "--message", "queue"])?;
+    git(&["worktree", "add", "--quiet", "--no-checkout", "-b", "linked", "../linked"])?;
+    // By a relative path, so that a copy is linked to the copy of the repository.
+    fs_err::remove_dir_all(dir.join("linked")).map_err(text)?;
+    let own = format!("{MAIN}/.git/worktrees/linked");
+    fs_err::write(dir.join(".git"), format!("gitdir: {own}\n")).map_err(text)?;
+    fs_err::write(dir.join(own).join("gitdir"), "../../../../.git\n").map_err(text)
+}
+
 fn ralph_in(ralph: &Path, dir: &Path, args: &[&str]) -> Command {
     let mut command = cargo::program(ralph);
     command.current_dir(dir).args(args).env("HOME", dir).env_remove("XDG_CONFIG_HOME");
@@ -170,25 +250,34 @@ fn succeeds(mut command: Command) -> Result<Output, String> {
 fn killed_everywhere(
     options: &Options,
     dir: &Path,
-    command: &dyn Fn(&Path) -> Result<Command, String>,
+    command: &Killed<'_>,
     check: &Check<'_>,
 ) -> Result<(usize, Vec<String>), String> {
-    let mut wrong = Vec::new();
     let undisturbed = copied(dir)?;
     let calls = calls(options, undisturbed.path(), command)?;
     // An undo may take tasks away; those that it keeps are the ones to look for.
     let ids = &all_ids(dir)? & &all_ids(undisturbed.path())?;
-    for call in &calls {
+    let kill = |call: &Call| -> Result<Option<String>, String> {
         let copy = copied(dir)?;
         let mut strace = cargo::program("strace");
         strace.args(["-o", "/dev/null", "-e", &format!("trace={}", call.name)]);
         let kill = format!("inject={}:signal=KILL:when={}", call.name, call.nth);
         under(strace.args(["-e", &kill]), &command(copy.path())?)?;
-        if let Err(fault) = check(copy.path(), &ids) {
-            wrong.push(format!("{} number {}: {fault}", call.name, call.nth));
-        }
-    }
-    Ok((calls.len(), wrong))
+        let fault = check(copy.path(), &ids).err();
+        Ok(fault.map(|fault| format!("{} number {}: {fault}", call.name, call.nth)))
+    };
+    let workers = thread::available_parallelism().map_or(1, NonZero::get);
+    let share = calls.len().div_ceil(workers).max(1);
+    let found = thread::scope(|scope| {
+        let workers: Vec<_> = calls
+            .chunks(share)
+            .map(|calls| scope.spawn(|| calls.iter().map(kill).collect::<Result<Vec<_>, _>>()))
+            .collect();
+        let joined =
+            workers.into_iter().map(|it| it.join().map_err(|_| "a check panicked".to_owned())?);
+        joined.collect::<Result<Vec<_>, String>>()
+    })?;
+    Ok((calls.len(), found.into_iter().flatten().flatten().collect()))
 }
 
 fn all_ids(dir: &Path) -> Result<BTreeSet<String>, String> {
@@ -196,11 +285,7 @@ fn all_ids(dir: &Path) -> Result<BTreeSet<String>, String> {
 }
 
 /// The calls of an undisturbed run, from the first that is about the queue.
-fn calls(
-    options: &Options,
-    dir: &Path,
-    command: &dyn Fn(&Path) -> Result<Command, String>,
-) -> Result<Vec<Call>, String> {
+fn calls(options: &Options, dir: &Path, command: &Killed<'_>) -> Result<Vec<Call>, String> {
     let trace = dir.join("trace");
     let mut strace = cargo::program("strace");
     let status = under(strace.arg("-o").arg(&trace).args(["-e", "signal=none"]), &command(dir)?)?;
@@ -292,8 +377,12 @@ fn listed(ralph: &Path, dir: &Path) -> Result<Vec<[String; 3]>, String> {
 }
 
 /// Whether readers see each task once, and the next edit leaves the files as they should be.
-fn mended(ralph: &Path, dir: &Path, ids: &BTreeSet<String>) -> Result<(), String> {
-    let listed = listed(ralph, dir)?;
+fn mended(
+    ralph: &Path,
+    dir: &Path,
+    ids: &BTreeSet<String>,
+    listed: &[[String; 3]],
+) -> Result<(), String> {
     for id in ids {
         let times = listed.iter().filter(|[listed, ..]| listed == id).count();
         if times != 1 {
@@ -313,4 +402,25 @@ fn mended(ralph: &Path, dir: &Path, ids: &BTreeSet<String>) -> Result<(), String
         }
     }
     succeeds(ralph_in(ralph, dir, &["queue", "validate"])).map(drop)
+}
+
+/// Whether both work trees still give each id and each task once.
+fn agreed(ralph: &Path, dir: &Path) -> Result<(), String> {
+    let main = dir.join(MAIN);
+    let both = || Ok::<_, String>([all_ids(dir)?, all_ids(&main)?]);
+    let before = both()?;
+    for tree in [dir, &main] {
+        succeeds(ralph_in(ralph, tree, &["task", "add", "another"]))?;
+    }
+    let [own, of_main] = both()?;
+    let (own, of_main) = (&own - &before[0], &of_main - &before[1]);
+    if own.len() != 1 || of_main.len() != 1 || own == of_main || !of_main.is_disjoint(&before[0]) {
+        return Err(format!("the next ids are {own:?} here and {of_main:?} in the repository"));
+    }
+    let claim = ["queue", "claim", "--id", "RQ-0003"];
+    succeeds(ralph_in(ralph, &main, &claim))?;
+    match succeeds(ralph_in(ralph, dir, &claim)) {
+        Ok(_) => Err("a task that is claimed in the repository was given once more".to_owned()),
+        Err(_) => Ok(()),
+    }
 }
