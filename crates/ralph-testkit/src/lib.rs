@@ -27,6 +27,8 @@
 //! own process, touches the network, or is linked into the `ralph` binary.
 
 pub mod golden;
+#[cfg(target_os = "linux")]
+mod opens;
 mod process;
 mod repo;
 mod sandbox;
@@ -34,6 +36,8 @@ pub mod schema;
 mod signals;
 mod wait;
 
+#[cfg(target_os = "linux")]
+pub use opens::Opens;
 pub use process::{Ran, Running};
 pub use repo::Repo;
 pub use rustix::process::Signal;

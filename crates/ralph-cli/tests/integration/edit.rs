@@ -833,6 +833,86 @@ fn what_a_filter_found_is_answered_again_when_it_finds_nothing_more() {
     }
 }
 
+/// What is decided of the queue as it was when the command began, and not as it is under the lock,
+/// loses what another one wrote meanwhile, or is wrong about it.
+#[test]
+#[cfg(target_os = "linux")]
+fn what_an_edit_decides_it_decides_under_the_lock() {
+    let old = r#""created_at":"2026-01-01T00:00:00Z","updated_at":"2026-01-01T00:00:00Z""#;
+    let ended = r#""status":"done","completed_at":"2026-01-01T00:00:00Z""#;
+    let task =
+        |id: &str, more: &str| format!(r#"{{"id":"{id}","title":"of another",{old},{more}}}"#);
+    let priority = r#""status":"todo","priority":"critical""#;
+    let tags = r#""status":"todo","tags":["b"]"#;
+    // What another one writes into the queue and the done file, and where the ids are in the end.
+    for (command, [queue, done], ids) in [
+        (
+            &["queue", "import", "--input", "more.json"][..],
+            [task("RQ-0003", priority), String::new()],
+            ["RQ-0001 RQ-0002 RQ-0003 RQ-0004", ""],
+        ),
+        (
+            &["task", "batch", "delete", "--tag-filter", "b"],
+            [task("RQ-0003", tags), String::new()],
+            ["RQ-0001", ""],
+        ),
+        (
+            &["queue", "archive"],
+            [task("RQ-0003", ended), String::new()],
+            ["RQ-0001 RQ-0002", "RQ-0003"],
+        ),
+        (
+            &["queue", "prune", "--age", "1"],
+            [task("RQ-0003", priority), task("RQ-0004", ended)],
+            ["RQ-0001 RQ-0002 RQ-0003", ""],
+        ),
+        (
+            &["queue", "sort"],
+            [task("RQ-0003", priority), String::new()],
+            ["RQ-0003 RQ-0001 RQ-0002", ""],
+        ),
+        (
+            &["queue", "repair"],
+            [task("RQ-0002", priority), String::new()],
+            ["RQ-0001 RQ-0003 RQ-0002", ""],
+        ),
+        (&["undo"], [task("RQ-0003", priority), String::new()], ["RQ-0001 RQ-0002 RQ-0003", ""]),
+    ] {
+        let desk = Desk::new();
+        desk.write(".ralph/config.jsonc", r#"{"version":2}"#);
+        desk.write("more.json", r#"[{"title":"more"}]"#);
+        desk.add("one", &["--tag", "a"]);
+        desk.add("two", &["--tag", "b"]);
+        desk.json(&["task", "edit", "title", "zwei", "RQ-0002"]);
+        let lock = sidecar_lock_path(&desk.path(QUEUE));
+        let holder = Holder {
+            pid: std::process::id(),
+            host: "here".to_owned(),
+            command: "a test".to_owned(),
+            since: "2026-01-01T00:00:00Z".parse().expect("a time"),
+        };
+        let held = FileLock::acquire(&lock, &holder, Duration::ZERO).expect("nobody holds it");
+        let asked = ralph_testkit::Opens::of(&lock);
+        let waiting = desk.sandbox.start(RALPH, &desk.dir, command);
+        wait_until(Duration::from_secs(30), "somebody who wants the lock", || asked.count() > 3);
+        let text = desk.read(QUEUE).replace("\"one\"", "\"uno\"");
+        let (before, after) = text.rsplit_once(']').expect("a list of tasks");
+        desk.write(QUEUE, format!("{before},{queue}]{after}"));
+        desk.write(".ralph/done.jsonc", format!(r#"{{"version":1,"tasks":[{done}]}}"#));
+        drop(held);
+        let ran = waiting.wait(Duration::from_mins(1));
+        let ran = ran.success();
+        let found = [QUEUE, ".ralph/done.jsonc"].map(|file| {
+            let file = parse(&desk.read(file));
+            let tasks = file["tasks"].as_array().cloned().unwrap_or_default();
+            let ids: Vec<&str> = tasks.iter().filter_map(|task| task["id"].as_str()).collect();
+            ids.join(" ")
+        });
+        assert_eq!(found, ids, "{command:?}: {ran}");
+        assert!(desk.read(QUEUE).contains("\"uno\""), "{command:?}: {}", desk.read(QUEUE));
+    }
+}
+
 /// The file that says who has claimed what.
 fn leases(desk: &Desk) -> std::path::PathBuf {
     desk.path(".git/ralph/leases.json")
