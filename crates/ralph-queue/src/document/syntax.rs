@@ -1,5 +1,7 @@
 //! JSONC as read here, and places in a text.
 
+use std::cell::Cell;
+
 use jsonc_parser::ast::{self, Value as Node};
 use jsonc_parser::{CollectOptions, CommentCollectionStrategy, ParseOptions, parse_to_ast};
 use ralph_state::json::Number;
@@ -87,6 +89,17 @@ pub(super) fn map(object: &ast::Object<'_>) -> Map {
 pub(crate) struct Lines<'t> {
     text: &'t str,
     starts: Vec<usize>,
+    /// The position found last: whoever asks for many does so mostly in their order, and a whole
+    /// file may stand on one line.
+    last: Cell<Found>,
+}
+
+/// A byte, the line that it is in, and the characters before it there.
+#[derive(Clone, Copy, Default)]
+struct Found {
+    line: usize,
+    at: usize,
+    characters: usize,
 }
 
 impl<'t> Lines<'t> {
@@ -95,13 +108,45 @@ impl<'t> Lines<'t> {
         let ends = bytes.iter().enumerate().filter(|&(at, &byte)| {
             byte == b'\n' || (byte == b'\r' && bytes.get(at + 1) != Some(&b'\n'))
         });
-        Self { text, starts: std::iter::once(0).chain(ends.map(|(at, _)| at + 1)).collect() }
+        let starts = std::iter::once(0).chain(ends.map(|(at, _)| at + 1)).collect();
+        Self { text, starts, last: Cell::default() }
     }
 
     /// Line and column of a byte, both from 1, the column in characters.
     pub(crate) fn position(&self, at: usize) -> (usize, usize) {
         let line = self.starts.partition_point(|&start| start <= at);
-        let before = &self.text[self.starts[line - 1]..at];
-        (line, before.trim_start_matches('\u{feff}').chars().count() + 1)
+        let (start, last) = (self.starts[line - 1], self.last.get());
+        let count = |from: usize, to: usize| self.text[from..to].chars().count();
+        let is_near = last.line == line && last.characters > 0;
+        let characters = if is_near && last.at <= at {
+            last.characters + count(last.at, at)
+        } else if is_near && last.at - at < at - start {
+            last.characters.saturating_sub(count(at, last.at))
+        } else {
+            let before = &self.text[start..at];
+            before.trim_start_matches('\u{feff}').chars().count()
+        };
+        self.last.set(Found { line, at, characters });
+        (line, characters + 1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_position_is_the_same_whatever_was_asked_before() {
+        let text = "\u{feff}é1\n\u{feff}zwei ü\r\n\rdrei";
+        let places: Vec<usize> = text.char_indices().map(|(at, _)| at).collect();
+        let alone: Vec<_> = places.iter().map(|at| Lines::new(text).position(*at)).collect();
+        assert_eq!(alone[..4], [(1, 1), (1, 1), (1, 2), (1, 3)]);
+        let lines = Lines::new(text);
+        for (first, expected) in places.iter().zip(&alone) {
+            assert_eq!(lines.position(*first), *expected);
+            for (at, expected) in places.iter().zip(&alone) {
+                assert_eq!(lines.position(*at), *expected, "{at} after {first}");
+            }
+        }
     }
 }
