@@ -11,6 +11,7 @@ mod cargo;
 mod crash;
 mod fuzz;
 mod migrations;
+mod released;
 mod test;
 mod tidy;
 
@@ -39,6 +40,11 @@ const CHECKS: &[Check] = &[
         name: "test-migrations",
         about: "Every released version of every document, against goldens",
         run: migrations::run,
+    },
+    Check {
+        name: "released",
+        about: "What 0.4.0 itself writes, prints and accepts, by a program of it that is there",
+        run: released::run,
     },
     Check {
         name: "crash",

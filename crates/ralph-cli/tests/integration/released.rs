@@ -39,6 +39,36 @@ fn shape(value: &Value) -> Value {
     }
 }
 
+/// Files that 0.4.0 itself wrote, edit by edit, and what it said about them, in JSON of the same
+/// shape; `cargo xtask released` records them.
+#[test]
+fn the_files_that_0_4_0_wrote_are_read_as_it_read_them() {
+    let (queue, done) =
+        (include_str!("../goldens/0.4.0/queue.jsonc"), include_str!("../goldens/0.4.0/done.jsonc"));
+    let desk = Desk::with_queue(queue);
+    desk.write(".ralph/done.jsonc", done);
+    let reads = include_str!("../goldens/0.4.0/reads.txt").split("$ ralph ").skip(1);
+    for read in reads {
+        let mut lines = read.splitn(3, '\n');
+        let [Some(line), Some(exit), Some(expected)] = [(); 3].map(|()| lines.next()) else {
+            panic!("a command, its exit code and its output: {read}")
+        };
+        let ran = desk.ralph(&line.split(' ').collect::<Vec<_>>());
+        assert_eq!(ran.code == Some(0), exit == "exit 0", "{ran}");
+        let (printed, expected) = (ran.stdout.trim_end(), expected.trim_end());
+        if expected.starts_with(['{', '[']) {
+            assert_eq!(shape(&parse(printed)), shape(&parse(expected)), "{line}");
+        } else {
+            assert_eq!(printed, expected, "{line}");
+        }
+    }
+    let valid = desk.ralph(&["queue", "validate"]);
+    assert!(valid.success().stderr.contains("valid"), "{valid}");
+    assert!(desk.ralph(&["queue", "repair", "--dry-run"]).success().stdout.is_empty());
+    assert_eq!(desk.read(".ralph/queue.jsonc"), queue);
+    assert_eq!(desk.read(".ralph/done.jsonc"), done);
+}
+
 #[test]
 fn figures_have_their_frame_with_json_and_none_with_format_json() {
     let desk = Desk::with_queue(include_str!("../../../ralph-queue/tests/goldens/queue.jsonc"));
