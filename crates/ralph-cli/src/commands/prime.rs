@@ -52,6 +52,7 @@ const RARE: &[&str] = &[
     "all",
     "before",
     "blocks",
+    "dry-run",
     "duplicates",
     "effort",
     "estimated-minutes",
