@@ -44,17 +44,6 @@ pub struct Beside {
     pub theirs: Option<String>,
 }
 
-impl Beside {
-    /// The done files of ours and theirs, if it is one and can be read.
-    pub fn done_files(&self) -> Option<[Document; 2]> {
-        let read = |text: &Option<String>| match text {
-            Some(text) => Document::parse_as(text.clone(), Place::Done).ok(),
-            None => Some(Document::empty()),
-        };
-        (self.place == Place::Done).then_some([read(&self.ours)?, read(&self.theirs)?])
-    }
-}
-
 impl Sides {
     /// Versions that come from somewhere else, git's index say.
     pub fn new(ours: String, base: Option<String>, theirs: String) -> Self {

@@ -23,6 +23,18 @@ impl Desk {
         self.git(&["switch", "-q", "main"]);
     }
 
+    /// Adds a task to `main`, which is `ours`, and one with the same id to `other`, which is
+    /// `theirs` and younger.
+    fn add_on_both(&self) {
+        self.git(&["switch", "-q", "main"]);
+        self.add("ours", &[]);
+        self.commit_all("ours");
+        self.git(&["switch", "-q", "other"]);
+        self.forget_ids();
+        self.add("theirs", &[]);
+        self.begin_ours();
+    }
+
     /// Gives ids as on another machine, which knows of none that were given here.
     fn forget_ids(&self) {
         self.write(".git/ralph/ids.json", r#"{"version":1,"highest":{"RQ":0}}"#);
@@ -1144,13 +1156,7 @@ fn a_task_that_was_renumbered_here_and_archived_there_has_one_id() {
         desk.add("one", &[]);
         desk.add("old", &[]);
         desk.begin_theirs();
-        desk.git(&["switch", "-q", "main"]);
-        desk.add("ours", &[]);
-        desk.commit_all("ours");
-        desk.git(&["switch", "-q", "other"]);
-        desk.forget_ids();
-        desk.add("theirs", &[]);
-        desk.begin_ours();
+        desk.add_on_both();
         // Theirs is younger.
         assert_eq!(merge(&desk), Some(0));
         let task = |title: &str| {
@@ -1230,13 +1236,7 @@ fn an_id_that_a_merge_gave_finds_its_task_after_a_branch_from_before_archived_it
     for end in ["done", "reject"] {
         let desk = written_by_hand(&["init", "--merge-driver"]);
         desk.begin_theirs();
-        desk.git(&["switch", "-q", "main"]);
-        desk.add("ours", &[]);
-        desk.commit_all("ours");
-        desk.git(&["switch", "-q", "other"]);
-        desk.forget_ids();
-        desk.add("theirs", &[]);
-        desk.begin_ours();
+        desk.add_on_both();
         assert_eq!(merge(&desk), Some(0));
         let found = |id: &str| desk.json(&["task", "show", id])["task"]["title"].clone();
         assert_eq!((found("RQ-0002"), found("RQ-0003")), (json!("ours"), json!("theirs")));

@@ -68,6 +68,9 @@ impl Merged {
     /// no base, it also gets here what the finishing side changed before. One that was
     /// finished in the base is not finished anew by being moved: where the other side opened it
     /// again, it stays open (see [`crate::Queue::reopened`]).
+    ///
+    /// `ours` and `theirs` are asked where the merge did not know the done files itself, see
+    /// [`three_way_of`].
     pub fn settle_finished(
         &mut self,
         ours: Option<&Document>,

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use ralph_git::Repo;
-use ralph_queue::conflict::{self, Beside, Sides, Unsure};
+use ralph_queue::conflict::{self, Sides, Unsure};
 use ralph_queue::merge::{MergeError, Merged};
 use ralph_queue::settle::Merges;
 use ralph_queue::{Document, Place};
@@ -85,11 +85,9 @@ pub(super) fn merged<'f>(
 /// the done file settles.
 fn resolved(sides: &Sides) -> Option<Merged> {
     let mut merged = conflict::resolve(sides).ok()?;
-    if let Some([ours, theirs]) = sides.beside.as_ref().and_then(Beside::done_files) {
-        let mut settled = merged.clone();
-        settled.settle_finished(Some(&ours), Some(&theirs)).ok()?;
-        merged.text = settled.text;
-    }
+    let mut settled = merged.clone();
+    settled.settle_finished(None, None).ok()?;
+    merged.text = settled.text;
     Some(merged)
 }
 
