@@ -624,6 +624,7 @@ impl Document {
                 inline_objects: false,
                 trailing_comma: false,
                 padding: " ",
+                colon: style.colon.plain(),
                 ..style
             }
         } else {

@@ -6,7 +6,7 @@ use jsonc_parser::ast::{self, Value as Node};
 use jsonc_parser::common::Ranged as _;
 
 use super::sequence::{NewItem, Sequence, Slot};
-use super::style::{Style, indentation_at, name_end};
+use super::style::{Colon, Style, indentation_at};
 use crate::value::{Map, Value};
 
 /// Changes values in `text`, whose first line begins with `indent` in the text it is cut from.
@@ -56,22 +56,14 @@ impl Patch<'_> {
                 .collect(),
         };
         let layout = sequence.layout(usize::MAX, self.style, self.indent);
+        let colon = Colon::of(self.text, object).unwrap_or_else(|| self.style.colon.plain());
         let mut place = 0;
         for (name, value) in new {
             if let Some(at) = slots.iter().position(|(key, _)| key == name) {
                 place = at + 1;
             } else if find(old, name).as_ref() != Some(value) {
-                let colon =
-                    object.properties.first().map_or(self.style.colon.as_str(), |property| {
-                        let colon = &self.text[name_end(property)..property.value.start()];
-                        if colon.trim_matches([' ', '\t']) == ":" {
-                            colon
-                        } else {
-                            self.style.colon.as_str()
-                        }
-                    });
                 let value = self.style.render(value, &layout.indent);
-                let core = format!("{}{colon}{value}", Value::from(*name));
+                let core = format!("{}{value}", colon.behind(name));
                 slots.insert(place, (name, Slot::New(NewItem { core, ..NewItem::default() })));
                 place += 1;
                 changed = true;

@@ -1,9 +1,71 @@
 //! How a text is laid out, so that what is added looks like what is there.
 
+use std::collections::HashMap;
+
 use jsonc_parser::ast;
 use jsonc_parser::common::Ranged as _;
 
 use crate::value::Value;
+
+/// What stands between the name of a property and its value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Colon {
+    /// The colon, with the white space that there is at least.
+    text: String,
+    /// Where in it more spaces go, for the values to stand in one column.
+    at: usize,
+    /// How far behind the start of the names that column is; 0 if there is none.
+    column: usize,
+}
+
+impl Colon {
+    /// As the properties of `object` have it: as the first one, unless several that have their
+    /// lines to themselves agree on a column by different numbers of spaces.
+    pub(super) fn of(text: &str, object: &ast::Object<'_>) -> Option<Self> {
+        let colon =
+            |property: &ast::ObjectProp<'_>| &text[name_end(property)..property.value.start()];
+        let first = colon(object.properties.first()?);
+        if first.trim_matches([' ', '\t']) != ":" {
+            return None;
+        }
+        let has_lines = object
+            .properties
+            .windows(2)
+            .all(|pair| text[pair[0].end()..pair[1].start()].contains(['\n', '\r']));
+        let mut others = HashMap::new();
+        let column = object.properties.iter().filter(|_| has_lines).find_map(|property| {
+            let colon = Some(colon(property)).filter(|colon| colon.trim_matches(' ') == ":")?;
+            let width = text[property.start()..property.value.start()].chars().count();
+            let other: &str = others.entry(width).or_insert(colon);
+            (other != colon).then_some((width, other.split_once(':')?, colon.split_once(':')?))
+        });
+        let few = |one: &str, other: &str| " ".repeat(one.len().min(other.len()).min(1));
+        Some(match column {
+            None => Self { text: first.to_owned(), at: 0, column: 0 },
+            Some((column, (before, one), (same, other))) if before == same => {
+                let text = format!("{before}:{}", few(one, other));
+                Self { at: text.len(), text, column }
+            }
+            Some((column, (one, behind), (other, _))) => {
+                Self { text: format!("{}:{behind}", few(one, other)), at: 0, column }
+            }
+        })
+    }
+
+    /// The same without a column.
+    pub(super) fn plain(&self) -> Self {
+        Self { column: 0, ..self.clone() }
+    }
+
+    /// A name and what follows it up to the value.
+    pub(super) fn behind(&self, name: &str) -> String {
+        let name = Value::from(name).to_string();
+        let width = name.chars().count() + self.text.chars().count();
+        let spaces = " ".repeat(self.column.saturating_sub(width));
+        let (before, behind) = self.text.split_at(self.at);
+        format!("{name}{before}{spaces}{behind}")
+    }
+}
 
 /// How new values are written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,8 +77,7 @@ pub(super) struct Style {
     pub(super) inline_arrays: bool,
     /// Objects stand on one line.
     pub(super) inline_objects: bool,
-    /// What is between a key and its value.
-    pub(super) colon: String,
+    pub(super) colon: Colon,
     /// What is inside the brackets of an object on one line.
     pub(super) padding: &'static str,
     /// What follows a comma on one line.
@@ -38,7 +99,7 @@ impl Style {
             unit: "  ".to_owned(),
             inline_arrays: false,
             inline_objects: false,
-            colon: ": ".to_owned(),
+            colon: Colon { text: ": ".to_owned(), at: 0, column: 0 },
             padding: " ",
             gap: " ",
             trailing_comma: false,
@@ -50,10 +111,8 @@ impl Style {
     pub(super) fn like(mut self, text: &str, object: &ast::Object<'_>, outer_indent: &str) -> Self {
         let start = object.start();
         let Some(first) = object.properties.first() else { return self };
-        let (name, value) = (name_end(first), first.value.start());
-        let colon = &text[name..value];
-        if colon.trim_matches([' ', '\t']) == ":" {
-            colon.clone_into(&mut self.colon);
+        if let Some(colon) = Colon::of(text, object) {
+            self.colon = colon;
         }
         let before = &text[start + 1..first.start()];
         self.inline_objects = !before.contains(['\n', '\r']);
@@ -89,19 +148,21 @@ impl Style {
     }
 
     fn write(&self, value: &Value, indent: &str, out: &mut String) {
-        let entries: Vec<(Option<&str>, &Value)> = match value {
-            Value::Array(items) => items.iter().map(|item| (None, item)).collect(),
+        let entries: Vec<(String, &Value)> = match value {
+            Value::Array(items) => items.iter().map(|item| (String::new(), item)).collect(),
             Value::Object(map) => {
-                map.iter().map(|(key, value)| (Some(key.as_str()), value)).collect()
+                let colon = self.colon.plain();
+                map.iter().map(|(name, value)| (colon.behind(name), value)).collect()
             }
             scalar => return out.push_str(&scalar.to_string()),
         };
         self.write_entries(&entries, value.as_array().is_some(), indent, out);
     }
 
-    /// An object of these properties as text, in this order.
+    /// An object of these properties as text, in this order; its values stand in the column.
     pub(super) fn render_object(&self, fields: &[(&str, Value)], indent: &str) -> String {
-        let entries: Vec<_> = fields.iter().map(|(name, value)| (Some(*name), value)).collect();
+        let entries: Vec<_> =
+            fields.iter().map(|(name, value)| (self.colon.behind(name), value)).collect();
         let mut out = String::new();
         self.write_entries(&entries, false, indent, &mut out);
         out
@@ -109,7 +170,7 @@ impl Style {
 
     fn write_entries(
         &self,
-        entries: &[(Option<&str>, &Value)],
+        entries: &[(String, &Value)],
         array: bool,
         indent: &str,
         out: &mut String,
@@ -119,7 +180,7 @@ impl Style {
         out.push(open);
         let inner = format!("{indent}{}", self.unit);
         let padding = if array { "" } else { self.padding };
-        for (number, (key, value)) in entries.iter().enumerate() {
+        for (number, (name, value)) in entries.iter().enumerate() {
             match (inline, number) {
                 (false, _) => {
                     out.push_str(self.newline);
@@ -128,10 +189,7 @@ impl Style {
                 (true, 0) => out.push_str(padding),
                 (true, _) => out.push_str(self.gap),
             }
-            if let Some(key) = key {
-                out.push_str(&Value::from(*key).to_string());
-                out.push_str(&self.colon);
-            }
+            out.push_str(name);
             self.write(value, &inner, out);
             if number + 1 < entries.len() || (self.trailing_comma && !inline) {
                 out.push(',');
@@ -148,7 +206,7 @@ impl Style {
 }
 
 /// Where the name of a property ends.
-pub(super) fn name_end(property: &ast::ObjectProp<'_>) -> usize {
+fn name_end(property: &ast::ObjectProp<'_>) -> usize {
     match &property.name {
         ast::ObjectPropName::String(name) => name.end(),
         ast::ObjectPropName::Word(name) => name.end(),

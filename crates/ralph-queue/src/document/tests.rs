@@ -744,6 +744,134 @@ fn new_fields_stand_as_the_one_before_them() {
 }
 
 #[test]
+fn values_in_one_column_get_company_there() {
+    let change = |task: &mut Task| {
+        task.status = Status::Doing;
+        task.tags = vec!["a".to_owned()];
+        task.completed_at = Some("t".to_owned());
+        task.custom_fields.insert("owner".to_owned(), "me".to_owned());
+    };
+    for (before, expected) in [
+        (
+            r#"{
+      "id":       "RQ-0001",
+      "title":    "a",
+      "status":   "todo",
+      "priority": "high"
+    }"#,
+            &expect![[r#"
+                {
+                      "id":       "RQ-0001",
+                      "title":    "a",
+                      "status":   "doing",
+                      "priority": "high",
+                      "tags":     [
+                        "a"
+                      ],
+                      "completed_at": "t",
+                      "custom_fields": {
+                        "owner": "me"
+                      }
+                    }"#]],
+        ),
+        // The spaces stand before the colon, and one name is too long.
+        (
+            r#"{
+      "id"     : "RQ-0001",
+      "title"  : "a",
+      "description" : "d"
+    }"#,
+            &expect![[r#"
+                {
+                      "id"     : "RQ-0001",
+                      "status" : "doing",
+                      "title"  : "a",
+                      "description" : "d",
+                      "tags"   : [
+                        "a"
+                      ],
+                      "completed_at" : "t",
+                      "custom_fields" : {
+                        "owner" : "me"
+                      }
+                    }"#]],
+        ),
+        // The same number of spaces behind each name is no column.
+        (
+            r#"{
+      "title":  "a",
+      "id":  "RQ-0001"
+    }"#,
+            &expect![[r#"
+                {
+                      "title":  "a",
+                      "tags":  [
+                        "a"
+                      ],
+                      "completed_at":  "t",
+                      "custom_fields":  {
+                        "owner":  "me"
+                      },
+                      "id":  "RQ-0001",
+                      "status":  "doing"
+                    }"#]],
+        ),
+    ] {
+        expected.assert_eq(&edited_task(before, change));
+    }
+    let new = || {
+        let mut task = Task::new(id(2), "b");
+        task.custom_fields.insert("owner".to_owned(), "me".to_owned());
+        task
+    };
+    check(
+        r#"{
+  "version": 1,
+  "tasks":   [
+    {
+      "id":    "RQ-0001",
+      "title": "a"
+    }
+  ]
+}
+"#,
+        |draft| draft.insert(1, new()),
+        &expect![[r#"
+            {
+              "version": 1,
+              "tasks":   [
+                {
+                  "id":    "RQ-0001",
+                  "title": "a"
+                },
+                {
+                  "id":    "RQ-0002",
+                  "status": "todo",
+                  "title": "b",
+                  "priority": "medium",
+                  "tags":  [],
+                  "scope": [],
+                  "evidence": [],
+                  "plan":  [],
+                  "notes": [],
+                  "depends_on": [],
+                  "blocks": [],
+                  "relates_to": [],
+                  "custom_fields": {
+                    "owner": "me"
+                  }
+                }
+              ]
+            }
+        "#]],
+    );
+    // What is around the tasks says nothing of them.
+    let added =
+        edited("{\n  \"version\": 1,\n  \"tasks\":   []\n}", |draft| draft.insert(0, new()));
+    assert!(added.contains(r#""id": "RQ-0002""#), "{added}");
+}
+
+#[test]
 fn a_moved_task_keeps_its_text() {
     let document = Document::parse(COMMENTED).unwrap();
     let mut from = document.draft();
