@@ -1,6 +1,6 @@
 //! Where the comments of a task stand in it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 
 use jsonc_parser::ast::{self, Value as Node};
@@ -71,18 +71,31 @@ impl Block {
         }
         let mut edits: Vec<(Part, Range<usize>, String)> = Vec::new();
         let mut above = Vec::new();
+        // What was put behind something last, and whether that leaves room for more on the line.
+        let mut ends: BTreeMap<&Site, bool> = BTreeMap::new();
         for (site, comment) in open.into_iter().map(|want| &wanted[want]) {
+            let is_line = comment.starts_with("//");
             // Behind the task there is one line.
             let fits = |it: &Found| {
                 let is_last = self.part(it.part)[it.range.end..].trim().is_empty();
-                it.part != Part::Trail || is_last || !comment.starts_with("//")
+                !is_line || !ends.contains_key(site) && (it.part != Part::Trail || is_last)
             };
             let in_place = |at: &usize| found[*at].site == *site && fits(&found[*at]);
             if let Some(at) = surplus.iter().position(in_place) {
                 let Found { part, range, .. } = &found[surplus.remove(at)];
                 edits.push((*part, range.clone(), comment.clone()));
-            } else if let Some((part, at, text)) = self.room(site, comment) {
-                edits.push((part, at..at, text));
+                if is_line {
+                    ends.insert(site, false);
+                }
+                continue;
+            }
+            let is_open = ends.get(site).is_none_or(|is_open| *is_open);
+            let behind = if is_open { self.room_behind(site) } else { None };
+            if let Some((part, at)) = behind {
+                edits.push((part, at..at, format!(" {comment}")));
+                ends.insert(site, !is_line);
+            } else if let Some((at, indent)) = self.room_above(site) {
+                edits.push((Part::Text, at..at, format!("{indent}{comment}\n")));
             } else {
                 above.push(comment);
             }
@@ -128,35 +141,38 @@ impl Block {
         found
     }
 
-    /// Where a comment fits in, and what is to be written there.
-    fn room(&self, site: &Site, comment: &str) -> Option<(Part, usize, String)> {
-        let path = match site {
-            Site::Behind(path) if path.is_empty() => {
-                let is_open = comments(&self.trail)
-                    .last()
-                    .is_none_or(|last| !self.trail[last.clone()].starts_with("//"));
-                return is_open.then(|| (Part::Trail, self.trail.len(), format!(" {comment}")));
-            }
-            Site::Above(path) if path.is_empty() => return None,
-            Site::Above(path) | Site::Behind(path) => path,
-            Site::In(_) => return None,
-        };
+    /// Where a further comment fits behind something on its line.
+    fn room_behind(&self, site: &Site) -> Option<(Part, usize)> {
+        let Site::Behind(path) = site else { return None };
+        if path.is_empty() {
+            let last = comments(&self.trail).into_iter().last();
+            let is_open = last.is_none_or(|last| !self.trail[last].starts_with("//"));
+            return is_open.then_some((Part::Trail, self.trail.len()));
+        }
         let root = syntax::parse(&self.text).ok()?;
         let (sequence, index) = item(&self.text, &root, path)?;
         let item = sequence.item(index);
-        if matches!(site, Site::Behind(_)) {
-            let end = item.comma.map_or(item.core.end, |comma| comma + 1);
-            let behind = self.text[end..item.end].trim_end();
-            let is_line = behind.contains("//") || behind.contains(['\n', '\r']);
-            if !is_line && self.text[end + behind.len()..item.end].contains(['\n', '\r']) {
-                return Some((Part::Text, end + behind.len(), format!(" {comment}")));
-            }
+        let end = item.comma.map_or(item.core.end, |comma| comma + 1);
+        let behind = self.text[end..item.end].trim_end();
+        let is_line = behind.contains("//") || behind.contains(['\n', '\r']);
+        let is_open = !is_line && self.text[end + behind.len()..item.end].contains(['\n', '\r']);
+        is_open.then_some((Part::Text, end + behind.len()))
+    }
+
+    /// Where a line of its own above a field or entry begins, and its indentation.
+    fn room_above(&self, site: &Site) -> Option<(usize, String)> {
+        let (Site::Above(path) | Site::Behind(path)) = site else { return None };
+        if path.is_empty() {
+            return None;
         }
+        let root = syntax::parse(&self.text).ok()?;
+        let (sequence, index) = item(&self.text, &root, path)?;
+        let item = sequence.item(index);
         let line = self.text[..item.core.start].rfind(['\n', '\r'])? + 1;
         let above = item.above(&self.text);
         let indent = &above[above.len() - above.len().min(item.core.start - line)..];
         let is_line = line == item.core.start - indent.len() && indent.trim().is_empty();
-        is_line.then(|| (Part::Text, line, format!("{indent}{comment}\n")))
+        is_line.then(|| (line, indent.to_owned()))
     }
 
     /// Puts `new` in the place of a comment, or of nothing.
@@ -307,4 +323,51 @@ fn item<'t>(text: &'t str, root: &Node<'_>, path: &[String]) -> Option<(Sequence
     }
     let index = keys(node).iter().position(|own| own == last)?;
     Some((parts(text, node)?, index))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::document::Document;
+
+    /// Each of the names as a block comment, as a line comment, and left out.
+    fn lists(names: &[&str]) -> Vec<Vec<String>> {
+        let Some((name, rest)) = names.split_first() else { return vec![Vec::new()] };
+        let firsts = [vec![], vec![format!("/* {name} */")], vec![format!("// {name}")]];
+        let rests = lists(rest);
+        let with = |first: &Vec<String>| {
+            rests.iter().map(|rest| [first.as_slice(), rest].concat()).collect::<Vec<_>>()
+        };
+        firsts.iter().flat_map(with).collect()
+    }
+
+    #[test]
+    fn no_comment_gets_into_another_one() {
+        for path in ["", "title", "status"] {
+            let site = Site::Behind(
+                Some(path).filter(|it| !it.is_empty()).map(str::to_owned).into_iter().collect(),
+            );
+            for (old, new) in lists(&["a", "b", "c"])
+                .iter()
+                .flat_map(|old| lists(&["x", "b", "z"]).into_iter().map(move |new| (old, new)))
+            {
+                let old = |here: &str| if here == path { old.join(" ") } else { String::new() };
+                let text = format!(
+                    "{{\"version\": 1, \"tasks\": [\n  {{\n    \"id\": \"RQ-1\",\n    \"title\": \"\", {}\n    \"status\": \"todo\" {}\n  }}, {}\n]}}",
+                    old("title"),
+                    old("status"),
+                    old(""),
+                );
+                let document = Document::parse(text).unwrap();
+                let mut block = document.draft().block(0);
+                let wanted: Vec<_> = new.iter().map(|it| (site.clone(), it.clone())).collect();
+                block.set_comments(&wanted);
+                let mut found: Vec<&str> = block.comments().collect();
+                found.sort_unstable();
+                let mut wanted: Vec<&str> = new.iter().map(String::as_str).collect();
+                wanted.sort_unstable();
+                assert_eq!(found, wanted, "{block:?}");
+            }
+        }
+    }
 }
