@@ -100,7 +100,7 @@ pub(crate) struct GlobalArgs {
     /// Work in the repository that holds this directory
     #[arg(short = 'C', long, global = true, value_name = "DIR")]
     pub(crate) repo: Option<PathBuf>,
-    /// Print one JSON document, and errors as JSON on stderr
+    /// Print one JSON document, whatever `--format` says, and errors as JSON on stderr
     #[arg(long, global = true)]
     pub(crate) json: bool,
     /// Change the queue only if it still has this revision, the `rev` of a document

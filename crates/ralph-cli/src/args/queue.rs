@@ -38,8 +38,8 @@ Examples:
     #[command(after_help = "\
 Examples:
   ralph queue validate
-  ralph queue validate --json")]
-    Validate,
+  ralph queue validate --json --limit 20")]
+    Validate(ValidateArgs),
     Archive(ArchiveArgs),
     Explain(ExplainArgs),
     Ready(ReadyArgs),
@@ -77,6 +77,12 @@ Examples:
     Sort(SortArgs),
     Repair(RepairArgs),
     Changes(ChangesArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ValidateArgs {
+    #[command(flatten)]
+    pub(crate) part: PartArgs,
 }
 
 /// Ask a running loop to end after the tasks at hand

@@ -5,6 +5,7 @@ use ralph_queue::Status;
 
 use super::TextOrJson;
 use super::task::status;
+use super::which::PartArgs;
 
 /// Show how much there is, how it went and how long it took
 #[derive(Debug, Args)]
@@ -19,6 +20,9 @@ pub(crate) struct StatsArgs {
     /// How to print it
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: TextOrJson,
+    /// Cut the answer to about so many tokens, and say which fields were cut
+    #[arg(long, value_name = "N")]
+    pub(crate) max_tokens: Option<usize>,
     /// Say nothing on stderr
     #[arg(short, long)]
     pub(crate) quiet: bool,
@@ -32,6 +36,8 @@ pub(crate) struct DaysArgs {
     /// How to print it
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: TextOrJson,
+    #[command(flatten)]
+    pub(crate) part: PartArgs,
 }
 
 /// Show how long tasks have been waiting, oldest first
@@ -47,6 +53,8 @@ pub(crate) struct AgingArgs {
     /// How to print it
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: TextOrJson,
+    #[command(flatten)]
+    pub(crate) part: PartArgs,
 }
 
 /// Print all figures as one JSON document
@@ -58,4 +66,7 @@ pub(crate) struct DashboardArgs {
     /// How many days back, today included
     #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=3650))]
     pub(crate) days: u32,
+    /// Cut a `--json` answer to about so many tokens, and say which fields were cut
+    #[arg(long, value_name = "N")]
+    pub(crate) max_tokens: Option<usize>,
 }

@@ -5,6 +5,7 @@ use ralph_queue::Status;
 
 use super::queue::Order;
 use super::task::status;
+use super::which::PartArgs;
 
 /// Remove old tasks from the done file for good
 ///
@@ -81,4 +82,6 @@ pub(crate) struct ChangesArgs {
     /// The revision
     #[arg(long, value_name = "REV")]
     pub(crate) since: String,
+    #[command(flatten)]
+    pub(crate) part: PartArgs,
 }

@@ -2,6 +2,8 @@
 
 use clap::Args;
 
+use super::which::PartArgs;
+
 /// Take back a change to the queue
 ///
 /// The newest one, or the one with the id that `--list` shows. What was changed elsewhere since,
@@ -19,6 +21,8 @@ pub(crate) struct UndoArgs {
     /// List what can be undone, newest first
     #[arg(short, long, conflicts_with_all = ["id", "dry_run", "redo"])]
     pub(crate) list: bool,
+    #[command(flatten)]
+    pub(crate) part: Option<PartArgs>,
     /// Take back the newest undo instead
     #[arg(long)]
     pub(crate) redo: bool,

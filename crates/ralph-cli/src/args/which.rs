@@ -29,14 +29,24 @@ pub(crate) struct WhichArgs {
 }
 
 /// How much of an answer.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(crate) struct PartArgs {
+    /// At most so many entries (0: all)
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    pub(crate) limit: usize,
     /// Cut the answer to about so many tokens, and say so; with `--json` it has one entry at least
     #[arg(long, value_name = "N")]
     pub(crate) max_tokens: Option<usize>,
-    /// Begin a `--json` answer after this entry, or where the one before ended: its `next_cursor`
+    /// Begin after this entry, or where the answer before ended: its `next_cursor`
     #[arg(long, value_name = "CURSOR")]
     pub(crate) cursor: Option<String>,
+}
+
+impl PartArgs {
+    /// Whether a part is asked for that begins and ends with an entry.
+    pub(crate) fn is_of_entries(&self) -> bool {
+        self.limit > 0 || self.cursor.is_some()
+    }
 }
 
 /// How much of them, and how.

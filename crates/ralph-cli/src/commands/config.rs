@@ -14,7 +14,7 @@ use crate::args::{
 use crate::context::Context;
 use crate::error::{CliError, Exit};
 use crate::project::{self, Project};
-use crate::render::envelope::Schema;
+use crate::render::envelope::{List, Schema};
 use crate::ui::{DIM, Text};
 
 pub(crate) fn config(context: &Context, args: &ConfigArgs) -> Result<Exit, CliError> {
@@ -122,10 +122,10 @@ fn profiles(context: &Context, command: &ProfilesCommand) -> Result<Exit, CliErr
         json!({ "name": name, "source": source_word(profile), "patch": patch })
     };
     match command {
-        ProfilesCommand::List if context.ui.wants_json() => context.ui.print_json(&json!({
-            "schema": Schema::v1("config-profiles"),
-            "profiles": profiles.iter().map(document).collect::<Vec<_>>(),
-        }))?,
+        ProfilesCommand::List if context.ui.wants_json() => {
+            let items: Vec<Value> = profiles.iter().map(document).collect();
+            context.ui.print_json(&List::all(Schema::v1("config-profiles"), None, &items))?;
+        }
         ProfilesCommand::List => {
             let rows = profiles.iter().fold(Text::new(), |text, profile| {
                 let sets = settings(&[], &profile.patch).join(", ");

@@ -11,7 +11,7 @@ use crate::args::{RescueArgs, RescueCommand};
 use crate::context::Context;
 use crate::error::{CliError, ErrorKind, Exit};
 use crate::project::Project;
-use crate::render::envelope::Schema;
+use crate::render::envelope::{List, Schema};
 use crate::render::{counted, short};
 use crate::ui::{BOLD, DIM, Text};
 
@@ -39,14 +39,7 @@ fn list(context: &Context, repo: &Repo, all: bool) -> Result<Exit, CliError> {
     kept.retain(|kept| all || !kept.has_landed);
     if context.ui.wants_json() {
         let items: Vec<Value> = kept.iter().map(row).collect();
-        context.ui.print_json(&json!({
-            "schema": Schema::v1("rescue-list"),
-            "total": items.len(),
-            "returned": items.len(),
-            "truncated": false,
-            "next_cursor": null,
-            "items": items,
-        }))?;
+        context.ui.print_json(&List::all(Schema::v1("rescue-list"), None, &items))?;
         return Ok(Exit::Done);
     }
     if kept.is_empty() {

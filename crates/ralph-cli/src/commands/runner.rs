@@ -18,7 +18,7 @@ use crate::args::{ParseArgs, PlayArgs, RunnerArgs, RunnerCommand, TextOrJson};
 use crate::context::Context;
 use crate::error::{CliError, ErrorKind, Exit};
 use crate::project::Project;
-use crate::render::envelope::Schema;
+use crate::render::envelope::{List, Schema};
 use crate::ui::{BOLD, Text};
 
 pub(crate) fn runner(context: &Context, args: &RunnerArgs) -> Result<ExitCode, CliError> {
@@ -107,8 +107,7 @@ fn list(context: &Context, format: TextOrJson) -> Result<Exit, CliError> {
                 json!({ "name": name, "program": program, "capabilities": can })
             })
             .collect();
-        let document = json!({ "schema": Schema::v1("runners"), "runners": runners });
-        context.ui.print_json(&document)?;
+        context.ui.print_json(&List::all(Schema::v1("runners"), None, &runners))?;
         return Ok(Exit::Done);
     }
     let mut text = Text::new();

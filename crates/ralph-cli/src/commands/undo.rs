@@ -4,18 +4,23 @@ use ralph_queue::journal::{Direction, EditState, Operation, Which};
 use ralph_state::journal::BadLine;
 use serde::Serialize;
 
-use crate::args::{RedoArgs, UndoArgs};
+use crate::args::{PartArgs, RedoArgs, UndoArgs};
 use crate::commands::edited::Report;
 use crate::context::Context;
 use crate::error::{CliError, ErrorKind, Exit};
 use crate::project::Project;
 use crate::render::counted;
-use crate::render::envelope::{List, Schema};
+use crate::render::envelope::{Budget, Cut, Schema, Short, print_part};
+use crate::render::room::Room;
 use crate::ui::{BOLD, DIM, Text};
 
 pub(crate) fn undo(context: &Context, args: &UndoArgs) -> Result<Exit, CliError> {
     match args.redo {
-        _ if args.list => list(context),
+        _ if args.list => list(context, args.part.as_ref()),
+        _ if args.part.is_some() => {
+            let message = "`--limit`, `--max-tokens` and `--cursor` are of `--list`";
+            Err(CliError::new(ErrorKind::Usage, message))
+        }
         true => take_back(context, "ralph redo", Direction::Redo, &args.which),
         false => take_back(context, "ralph undo", Direction::Undo, &args.which),
     }
@@ -124,9 +129,7 @@ struct Item<'a> {
 }
 
 #[derive(Serialize)]
-struct Operations<'a> {
-    #[serde(flatten)]
-    list: List<&'a [Item<'a>]>,
+struct Beside {
     /// Lines of the journal that cannot be read.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     unreadable: Vec<Unreadable>,
@@ -158,38 +161,40 @@ impl<'a> From<&'a Operation> for Told<'a> {
     }
 }
 
-fn list(context: &Context) -> Result<Exit, CliError> {
+fn list(context: &Context, part: Option<&PartArgs>) -> Result<Exit, CliError> {
     let project = Project::open(context, "ralph undo --list")?;
     let queue = project.queue()?;
     let mut operations = project.files.operations_of(&queue)?;
     operations.reverse();
+    let (all, key) = (PartArgs::default(), |index: usize| operations[index].0.id.to_string());
+    let part = part.unwrap_or(&all);
     if context.ui.wants_json() {
-        let items: Vec<Item<'_>> = operations
-            .iter()
-            .map(|(operation, state)| Item {
-                operation: operation.into(),
-                undone: *state == EditState::Undone,
-                missing: (*state == EditState::Missing).then_some(true),
-            })
-            .collect();
-        let rev = queue.revision();
-        context.ui.print_json(&Operations {
-            list: List::all(Schema::v1("operation-list"), rev, &items),
-            unreadable: unreadable(&project)?,
-        })?;
+        let items = operations.iter().map(|(operation, state)| Item {
+            operation: operation.into(),
+            undone: *state == EditState::Undone,
+            missing: (*state == EditState::Missing).then_some(true),
+        });
+        let budget = Budget::new(part.max_tokens);
+        let items: Vec<_> = items.map(|item| Short::within(item, budget)).collect();
+        let head = (Schema::v1("operation-list"), Some(queue.revision()));
+        let beside = Beside { unreadable: unreadable(&project)? };
+        print_part(&context.ui, head, (&items, part), key, &beside)?;
         return Ok(Exit::Done);
     }
-    let mut text = Text::new();
-    for (operation, state) in &operations {
-        text = line(text, operation);
-        text = match state {
+    let cut = Cut::of_text(operations.len(), part, key)?;
+    let mut room = Room::new(part.max_tokens);
+    let lines = operations[cut.range.clone()].iter().map(|(operation, state)| {
+        let text = line(Text::new(), operation);
+        let text = match state {
             EditState::Made => text,
             EditState::Undone => text.style(DIM, "  undone"),
             EditState::Missing => text.style(DIM, "  not in the files"),
         };
-        text = text.line();
-    }
-    context.ui.print(text)?;
+        text.line()
+    });
+    room.print(&context.ui, lines)?;
+    room.tell(&context.ui);
+    cut.tell(&context.ui, operations.len(), "change");
     tell_unreadable(context, &project)?;
     match operations.last() {
         None => context.ui.say("No change is remembered."),

@@ -94,7 +94,7 @@ fn fields_of_the_wrong_kind() {
     // All at once; and it does not send its caller back to itself.
     let ran = desk.ralph(&["queue", "validate", "--json"]);
     let report = parse(&ran.exited(3).stdout);
-    let fields: Vec<_> = report["errors"].as_array().expect("a list").iter().map(field).collect();
+    let fields: Vec<_> = report["items"].as_array().expect("a list").iter().map(field).collect();
     assert_eq!(fields, ["created_at", "updated_at", "title", "tags"]);
     assert_eq!((&report["valid"], &report["next"]), (&false.into(), &().into()));
     assert_eq!(desk.read(QUEUE), text);
@@ -565,5 +565,10 @@ fn git_is_named_only_where_it_has_the_queue() {
     desk.write(path, "{");
     assert!(hint(&["queue", "list"]).starts_with("`git diff "));
     desk.git(&["commit", "--quiet", "--message", "The queue"]);
-    assert!(hint(&["queue", "list"]).starts_with("`git log -p "));
+    for broken in [&b"{"[..], b"\xff"] {
+        desk.write(path, broken);
+        for args in [["queue", "list"], ["queue", "validate"]] {
+            assert!(hint(&args).starts_with("`git log -p "), "{args:?}");
+        }
+    }
 }

@@ -315,7 +315,7 @@ fn a_check_tells_what_was_lost() {
     assert_eq!(desk.json(&["queue", "check", "--base", "HEAD"])["ok"], true);
     desk.write(".ralph/queue.jsonc", "{\"version\":1,\"tasks\":[]}");
     let ran = desk.ralph(&["queue", "check", "--base", "HEAD", "--json"]);
-    let losses = parse(&ran.exited(3).stdout)["losses"].clone();
+    let losses = parse(&ran.exited(3).stdout)["items"].clone();
     assert_eq!(losses[0], json!({ "kind": "lost", "task": "RQ-0001", "title": "one" }));
     let ran = desk.ralph(&["queue", "check", "--base", "HEAD"]);
     assert_eq!(ran.exited(3).stdout, "RQ-0001 is gone: one\nRQ-0003 is gone: ours\n");
@@ -650,7 +650,7 @@ fn what_one_branch_finished_into_the_done_file_is_not_done_again() {
     assert_eq!(merge(&desk), Some(0));
     let validated = desk.ralph(&["queue", "validate", "--json"]);
     let validated = parse(&validated.success().stdout);
-    assert_eq!((&validated["unsettled"], &validated["errors"]), (&json!(0), &json!([])));
+    assert_eq!((&validated["unsettled"], &validated["errors_total"]), (&json!(0), &json!(0)));
     assert_eq!(desk.ralph(&["queue", "next"]).success().stdout, "RQ-0002\n");
     let codes = desk.ralph(&["queue", "validate", "--json"]);
     assert!(codes.stdout.contains("left_behind"), "{codes}");

@@ -60,7 +60,7 @@ fn profiles_are_listed_and_shown() {
         "Profile: safe\nSource: built-in\n\nclaude_permission_mode: \"accept_edits\"\n\
          git_publish_mode: \"off\"\nrunner_cli:\n  defaults:\n    approval_mode: \"safe\"\n"
     );
-    let rows = desk.json(&["config", "profiles", "list"])["profiles"].clone();
+    let rows = desk.json(&["config", "profiles", "list"])["items"].clone();
     let quick = desk.json(&["config", "profiles", "show", "quick"]);
     assert_eq!((&quick["source"], &quick["patch"]), (&json!("config"), &rows[2]["patch"]));
     assert_eq!(quick["patch"]["phases"], 1);

@@ -232,10 +232,10 @@ fn what_a_valid_queue_has_survives_its_export_and_import() {
         let ran = other.ralph(&import);
         assert_eq!(ran.success().stdout, "RQ-0001\nRQ-0002\n");
         let again = other.json(&["queue", "validate"]);
-        for (warning, task) in valid["warnings"].as_array().expect("a list").iter().zip(&tasks) {
+        for (warning, task) in valid["items"].as_array().expect("a list").iter().zip(&tasks) {
             let message = warning["message"].as_str().expect("text");
             assert!(ran.stderr.contains(message), "{message} in {ran}");
-            let same = again["warnings"].as_array().expect("a list");
+            let same = again["items"].as_array().expect("a list");
             assert!(same.iter().any(|other| other["message"] == message), "{again}");
             let id = task["id"].as_str().expect("text");
             let shown = parse(&other.ralph(&["task", "show", id]).success().stdout);

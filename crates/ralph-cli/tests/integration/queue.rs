@@ -181,7 +181,7 @@ fn next_is_an_id_or_nothing() {
 fn next_ids_are_counted_past_every_task() {
     let desk = desk();
     assert_eq!(desk.ralph(&["queue", "next-id", "-n", "2"]).success().stdout, "RQ-0006\nRQ-0007\n");
-    assert_eq!(desk.json(&["queue", "next-id"])["ids"], json!(["RQ-0006"]));
+    assert_eq!(desk.json(&["queue", "next-id"])["items"], json!([{ "id": "RQ-0006" }]));
     desk.ralph(&["queue", "next-id", "--count", "0"]).exited(2);
 }
 
@@ -200,7 +200,7 @@ fn validate_names_each_problem_with_its_place() {
     let json = desk.ralph(&["queue", "validate", "--json"]);
     let document = parse(&json.exited(3).stdout);
     assert_eq!(document["valid"], false);
-    let codes: Vec<&str> = document["errors"]
+    let codes: Vec<&str> = document["items"]
         .as_array()
         .expect("a list")
         .iter()

@@ -75,7 +75,7 @@ fn agents_are_listed_and_looked_at_without_a_repository() {
     let dir = desk.sandbox.path("agents");
     let sh = |line: &str| desk.sh(&format!("cd /; PATH='{}':$PATH; {line}", dir.display()));
     let list = parse(&sh("$RALPH runner list --format json").success().stdout);
-    let codex = list["runners"].as_array().unwrap().iter().find(|it| it["name"] == "codex");
+    let codex = list["items"].as_array().unwrap().iter().find(|it| it["name"] == "codex");
     assert_eq!(codex.unwrap()["program"], json!(dir.join("codex")));
     assert_eq!(codex.unwrap()["capabilities"]["session"], false);
     assert!(sh("$RALPH runner list").success().stdout.contains("pi          (not here)\n"));
@@ -115,7 +115,7 @@ fn a_plugin_of_the_repository_is_looked_at_there() {
     let ran = desk.sh("cd deep; $RALPH runner list --format json");
     let list = parse(&ran.success().stdout);
     let program = |name: &str| {
-        let runners = list["runners"].as_array().expect("a list").iter();
+        let runners = list["items"].as_array().expect("a list").iter();
         runners.clone().find(|it| it["name"] == name).expect("listed")["program"].clone()
     };
     assert_eq!((program("mine"), program("gone")), (json!("./tools/mine"), json!(null)));

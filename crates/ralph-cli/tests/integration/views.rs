@@ -64,15 +64,181 @@ fn with_few_tokens_a_reader_gets_on_one_by_one() {
     for title in ["one", "two", "three"] {
         desk.add(title, &[]);
     }
-    for what in ["list", "ready", "explain", "graph", "tree"] {
-        let command = ["queue", what, "--max-tokens", "1"];
-        let (mut pages, mut page) = (1, desk.json(&command));
-        while let Some(cursor) = page["next_cursor"].as_str() {
-            assert_eq!((&page["returned"], &page["truncated"]), (&json!(1), &json!(true)));
-            pages += 1;
-            page = desk.json(&[&command[..], &["--cursor", cursor]].concat());
+    let rev = desk.json(&["queue", "list"])["rev"].as_str().expect("text").to_owned();
+    for title in ["four", "five", "six"] {
+        desk.add(title, &["--status", "draft"]);
+    }
+    let lists: &[&[&str]] = &[
+        &["queue", "list"],
+        &["queue", "explain"],
+        &["queue", "graph"],
+        &["queue", "tree"],
+        &["queue", "aging", "--status", "todo", "--status", "draft"],
+        &["queue", "history", "--days", "6"],
+        &["queue", "burndown", "--days", "6"],
+        &["undo", "--list"],
+    ];
+    for list in lists {
+        for (bound, returned) in [(["--max-tokens", "1"], 1), (["--limit", "4"], 4)] {
+            let pages = pages(&desk, &[list, &bound[..]].concat());
+            let returned =
+                pages.iter().all(|page| page["returned"] == returned || page["truncated"] == false);
+            assert!(returned, "{list:?}: {pages:?}");
+            let names: Vec<&Value> = pages.iter().flat_map(names).collect();
+            let whole = desk.json(list);
+            assert_eq!((whole["total"].clone(), &whole["truncated"]), (json!(6), &json!(false)));
+            assert_eq!(names, self::names(&whole), "{list:?}");
         }
-        assert_eq!((pages, &page["truncated"]), (3, &json!(false)), "{what}");
+    }
+    let changes = pages(&desk, &["queue", "changes", "--since", &rev, "--limit", "2"]);
+    assert_eq!(changes.iter().map(|page| names(page).len()).collect::<Vec<_>>(), [2, 1]);
+    assert!(changes.iter().all(|page| page["complete"] == true));
+}
+
+fn names(page: &Value) -> Vec<&Value> {
+    let items = page["items"].as_array().expect("a list");
+    items.iter().map(|item| item.get("id").unwrap_or(&item["date"])).collect()
+}
+
+/// All parts of an answer, as who follows its cursors gets them.
+fn pages(desk: &Desk, command: &[&str]) -> Vec<Value> {
+    let mut pages = vec![desk.json(command)];
+    while let Some(cursor) = pages.last().expect("one")["next_cursor"].as_str() {
+        let last = pages.last().expect("one");
+        assert_eq!(last["truncated"], true, "{command:?}");
+        let page = desk.json(&[command, &["--cursor", cursor]].concat());
+        pages.push(page);
+        assert!(pages.len() < 20, "{command:?} comes to no end");
+    }
+    pages
+}
+
+#[test]
+fn what_cannot_start_is_not_cut_in_silence() {
+    let desk = Desk::new();
+    for title in ["one", "two", "three"] {
+        desk.add(title, &["--status", "draft"]);
+    }
+    let cut = desk.json(&["queue", "ready", "--max-tokens", "1"]);
+    assert_eq!((&cut["total"], &cut["others_total"]), (&json!(0), &json!(3)));
+    assert_eq!((&cut["truncated"], &cut["others_truncated"]), (&json!(true), &json!(true)));
+    desk.ralph(&["task", "ready", "RQ-0003"]).success();
+    let pages = pages(&desk, &["queue", "ready", "--limit", "1"]);
+    let ids = |name: &str| -> Vec<Value> {
+        let all = pages.iter().flat_map(|page| page[name].as_array().expect("a list"));
+        all.map(|task| task["id"].clone()).collect()
+    };
+    assert_eq!(
+        (ids("items"), ids("others")),
+        (vec![json!("RQ-0003")], vec![json!("RQ-0001"), json!("RQ-0002")])
+    );
+    let ran = desk.ralph(&["queue", "ready", "--limit", "2"]);
+    assert_eq!(ran.success().stdout, "RQ-0003  three\n");
+    assert!(ran.stderr.contains("RQ-0001  is a draft"), "{ran}");
+    assert!(ran.stderr.contains("2 of 3 tasks.\nhint: `--cursor RQ-0001,RQ-0002` shows"), "{ran}");
+}
+
+#[test]
+fn a_text_begins_and_ends_where_it_is_asked_to_and_says_how_to_go_on() {
+    let desk = Desk::new();
+    for title in ["one", "two", "three"] {
+        desk.add(title, &[]);
+    }
+    let ran = desk.ralph(&["queue", "aging", "--limit", "1", "--cursor", "RQ-0001"]);
+    assert_eq!(ran.success().stdout, "RQ-0002           0m  fresh    todo      two\n");
+    assert_eq!(
+        ran.stderr,
+        "1 of 3 lines.\nhint: `--cursor RQ-0002,RQ-0003` shows those that follow.\n"
+    );
+    let ran = desk.ralph(&["queue", "explain", "--cursor", "RQ-0002"]);
+    assert_eq!(ran.success().stdout, "Next is RQ-0001.\nRQ-0003  can start  three\n");
+    // What has no such place refuses, and so does a cursor whose entries are gone.
+    for refused in [
+        &["queue", "graph", "--limit", "1"][..],
+        &["queue", "tree", "--cursor", "1"],
+        &["queue", "aging", "--format", "json", "--limit", "1"],
+        &["queue", "stats", "--format", "json", "--max-tokens", "9"],
+        &["queue", "dashboard", "--max-tokens", "9"],
+        &["undo", "--limit", "1"],
+    ] {
+        desk.ralph(refused).exited(2);
+    }
+    assert_eq!(desk.error(&["queue", "aging", "--cursor", "RQ-7"], 2)["code"], "cursor_gone");
+}
+
+#[test]
+fn figures_keep_to_their_tokens_and_say_what_was_cut() {
+    let desk = Desk::new();
+    let tasks: Vec<Value> = (1..=400)
+        .map(|number| {
+            json!({ "title": format!("{number} {}", "t".repeat(300)), "tags": [format!("tag{number}")] })
+        })
+        .collect();
+    desk.write("tasks.json", json!(tasks).to_string());
+    desk.ralph(&["task", "add", "--input", "tasks.json"]).success();
+    for (command, tokens, cut) in [
+        (&["queue", "stats"][..], 400, "/cut/0"),
+        (&["queue", "dashboard"], 1500, "/cut/0"),
+        (&["queue", "history", "--days", "1"], 400, "/items/0/cut/0"),
+        (&["undo", "--list"], 400, "/items/0/cut/0"),
+        (&["queue", "aging"], 400, "/items/0/title_cut"),
+    ] {
+        let text = tokens.to_string();
+        let ran = desk.ralph(&[command, &["--json", "--max-tokens", &text]].concat());
+        assert!(ran.success().stdout.len() <= 3 * tokens, "{command:?}: {ran}");
+        let document = parse(&ran.stdout);
+        assert!(document.pointer(cut).is_some(), "{command:?}: {ran}");
+    }
+    let day = &desk.json(&["queue", "history", "--days", "1", "--max-tokens", "400"])["items"][0];
+    assert_eq!((&day["created_total"], &day["cut"]), (&json!(400), &json!(["created"])));
+    let stats = desk.json(&["queue", "stats", "--max-tokens", "400"]);
+    assert_eq!((&stats["truncated"], &stats["cut"]), (&json!(true), &json!(["tag_breakdown"])));
+    assert_eq!(desk.json(&["queue", "stats"])["truncated"], false);
+}
+
+#[test]
+fn every_list_has_the_same_frame() {
+    let desk = Desk::new();
+    desk.add("one", &[]);
+    desk.git(&["add", "-A"]);
+    desk.git(&["commit", "-qm", "queue"]);
+    let queue: &[&[&str]] = &[
+        &["queue", "list"],
+        &["queue", "search", "one"],
+        &["queue", "ready"],
+        &["queue", "explain"],
+        &["queue", "graph"],
+        &["queue", "tree"],
+        &["queue", "aging"],
+        &["queue", "history"],
+        &["queue", "burndown"],
+        &["queue", "next-id", "-n", "3"],
+        &["queue", "validate"],
+        &["queue", "check", "--base", "HEAD"],
+        &["queue", "archive", "--dry-run"],
+        &["undo", "--list"],
+        &["task", "children", "RQ-0001"],
+    ];
+    // Of these the queue has nothing.
+    let others: &[&[&str]] = &[
+        &["runner", "list"],
+        &["config", "profiles", "list"],
+        &["rescue", "list"],
+        &["task", "template", "list"],
+    ];
+    let rev = desk.json(queue[0])["rev"].clone();
+    for (lists, rev) in [(queue, &rev), (others, &Value::Null)] {
+        for list in lists {
+            let document = desk.json(list);
+            let count = document["items"].as_array().map(|items| json!(items.len()));
+            assert_eq!(document.get("rev"), Some(rev), "{list:?}");
+            assert!(document["schema"]["name"].is_string(), "{list:?}");
+            for name in ["total", "returned"] {
+                assert_eq!(document.get(name), count.as_ref(), "{list:?}");
+            }
+            assert_eq!(document["truncated"], false, "{list:?}");
+            assert_eq!(document.get("next_cursor"), Some(&Value::Null), "{list:?}");
+        }
     }
 }
 

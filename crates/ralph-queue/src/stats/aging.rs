@@ -136,7 +136,7 @@ pub fn aging<W: AsRef<str>>(
     now: Timestamp,
 ) -> (Aging, Vec<Aged>) {
     let mut totals = AgingTotals::default();
-    let mut all: Vec<Aged> = Vec::new();
+    let mut all: Vec<(Timestamp, Aged)> = Vec::new();
     for task in tasks {
         let task = task.borrow();
         if !statuses.contains(&task.status) {
@@ -148,7 +148,9 @@ pub fn aging<W: AsRef<str>>(
             None => totals.unknown += 1,
         }
     }
-    all.sort_by_key(|task| std::cmp::Reverse(task.age_seconds));
+    // Not by their seconds, of which some are alike at one time and not at another.
+    all.sort_by_key(|(since, _)| *since);
+    let all: Vec<Aged> = all.into_iter().map(|(_, aged)| aged).collect();
     let of = |age: Age| all.iter().filter(|task| task.age == age).cloned().collect::<Vec<_>>();
     let mut buckets = Vec::new();
     let counts = [
@@ -173,7 +175,11 @@ pub fn aging<W: AsRef<str>>(
     (Aging { as_of: now, thresholds, filters, totals, buckets }, all)
 }
 
-fn aged<W: AsRef<str>>(task: &Task<W>, thresholds: Thresholds, now: Timestamp) -> Option<Aged> {
+fn aged<W: AsRef<str>>(
+    task: &Task<W>,
+    thresholds: Thresholds,
+    now: Timestamp,
+) -> Option<(Timestamp, Aged)> {
     let made = ("created_at", task.created_at.as_ref());
     let fields = match task.status {
         Status::Doing => [("started_at", task.started_at.as_ref()), made, made],
@@ -199,7 +205,7 @@ fn aged<W: AsRef<str>>(task: &Task<W>, thresholds: Thresholds, now: Timestamp) -
         () if is_over(thresholds.warning_days) => Age::Warning,
         () => Age::Fresh,
     };
-    Some(Aged {
+    let aged = Aged {
         id: task.id.clone(),
         title: task.title.as_ref().to_owned(),
         status: task.status,
@@ -208,5 +214,6 @@ fn aged<W: AsRef<str>>(task: &Task<W>, thresholds: Thresholds, now: Timestamp) -
         basis,
         anchor_ts: text.to_owned(),
         age,
-    })
+    };
+    Some((since, aged))
 }

@@ -17,13 +17,13 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::merges::{self, Taken, Unsettled, text_of};
-use crate::args::{CheckArgs, MergeDriverArgs};
+use crate::args::{CheckArgs, MergeDriverArgs, PartArgs};
 use crate::commands::input;
 use crate::context::Context;
 use crate::error::{CliError, ErrorKind, Exit, problem_line};
 use crate::project::{Project, RALPH_DIR, find_root, ids_of_branches, rules, shared_dir, sources};
 use crate::render::counted;
-use crate::render::envelope::Schema;
+use crate::render::envelope::{Schema, print_part};
 use crate::ui::{BOLD, RED, Text};
 
 /// How many conflicts are told in the middle of what git says.
@@ -451,14 +451,16 @@ pub(crate) fn check(context: &Context, args: &CheckArgs) -> Result<Exit, CliErro
             }
             other => json!({ "kind": format!("{other:?}") }),
         };
-        let errors: Vec<Value> =
-            problems.iter().map(|problem| super::row(&project, problem)).collect();
-        context.ui.print_json(&json!({
-            "schema": Schema::v1("queue-check"),
-            "ok": is_clean,
-            "losses": losses.iter().map(loss).collect::<Vec<_>>(),
-            "errors": errors,
-        }))?;
+        let error = |problem: &Problem| {
+            let mut row = super::row(&project, problem);
+            row["kind"] = "error".into();
+            row
+        };
+        let items: Vec<Value> = problems.iter().map(error).chain(losses.iter().map(loss)).collect();
+        let head = (Schema::v1("queue-check"), Some(queue.revision()));
+        let key = |index: usize| index.to_string();
+        let beside = json!({ "ok": is_clean });
+        print_part(&context.ui, head, (&items, &PartArgs::default()), key, &beside)?;
     } else {
         for problem in &problems {
             context.ui.print(super::line(&project, problem))?;

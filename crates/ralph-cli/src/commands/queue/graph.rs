@@ -11,7 +11,7 @@ use crate::args::{GraphArgs, GraphFormat, PartArgs, TreeArgs};
 use crate::context::Context;
 use crate::error::{CliError, Exit};
 use crate::project::{self, Project};
-use crate::render::envelope::{AsMade, Budget, Cut, List, Schema, Title};
+use crate::render::envelope::{AsMade, Budget, Cut, List, Schema, Title, print_part};
 use crate::render::room::Room;
 use crate::render::task::status_word;
 use crate::ui::{BOLD, DIM, Text, YELLOW, clip, harmless};
@@ -60,6 +60,7 @@ pub(crate) fn graph(context: &Context, args: &GraphArgs) -> Result<Exit, CliErro
         print_json(context, &queue, &graph, &critical, &args.part)?;
         return Ok(Exit::Done);
     }
+    super::of_json(&args.part)?;
     let mut room = Room::new(args.part.max_tokens);
     match args.format {
         GraphFormat::Dot => context.ui.print_data(&dot(&graph, &critical))?,
@@ -137,12 +138,12 @@ fn print_json(
         }
     }
     let whole = budget;
-    let cut = Cut::new(&weights, part.cursor.as_deref(), &mut budget, key)?;
+    let cut = Cut::new(&weights, part, &mut budget, key)?;
     let (mut paths, more) = critical.paths(MAX_PATHS);
     let fitting = paths.iter().take_while(|path| budget.takes(path)).count();
     let is_cut = more || fitting < paths.len();
     paths.truncate(fitting);
-    let list = List::part(Schema::v1("queue-graph"), project::revision(queue), &items, &cut);
+    let list = List::part(Schema::v1("queue-graph"), Some(project::revision(queue)), &items, &cut);
     let shown: HashSet<&str> = list.items.iter().map(|item| item.id).collect();
     let mut edges: Vec<Edge<'_>> = graph.edges().filter(|edge| shown.contains(edge.from)).collect();
     // Those of the one task that is there in any case may be too many.
@@ -293,15 +294,13 @@ pub(crate) fn tree(context: &Context, args: &TreeArgs) -> Result<Exit, CliError>
         }
     }
     if context.ui.wants_json() {
-        let mut budget = Budget::new(args.part.max_tokens);
         // A task may stand in a tree twice, so that its id names no place.
         let key = |index: usize| (index + 1).to_string();
-        let cut = Cut::new(&branches, args.part.cursor.as_deref(), &mut budget, key)?;
-        let rev = project::revision(&queue);
-        let list = List::part(Schema::v1("queue-tree"), rev, &branches, &cut);
-        context.ui.print_json(&list)?;
+        let head = (Schema::v1("queue-tree"), Some(project::revision(&queue)));
+        print_part(&context.ui, head, (&branches, &args.part), key, &())?;
         return Ok(Exit::Done);
     }
+    super::of_json(&args.part)?;
     let mut room = Room::new(args.part.max_tokens);
     room.print(&context.ui, drawn(&graph, &branches, context.ui.width()))?;
     room.tell(&context.ui);

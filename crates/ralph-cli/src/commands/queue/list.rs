@@ -294,8 +294,8 @@ impl<'a> Page<'a> {
         let found = tasks.len();
         let total = tasks.iter().filter(|listed| shown.has(listed)).count();
         let finished = found - total;
-        let place = |id: &str| tasks.iter().position(|listed| listed.id() == id);
-        let begin = args.cursor.as_ref().map_or(Ok(0), |cursor| begin(cursor, place))?;
+        let is = |index: usize, id: &str| tasks[index].id() == id;
+        let begin = args.cursor.as_ref().map_or(Ok(0), |cursor| begin(cursor, tasks.len(), is))?;
         let limit = if args.all || args.limit == 0 { total } else { args.limit };
         // The task of the cursor may be finished by now.
         tasks.drain(..begin);
@@ -409,7 +409,7 @@ fn print_json(
         finished_left_out: page.finished,
         list: List {
             schema: Schema::v1("task-list"),
-            rev: project::revision(queue),
+            rev: Some(project::revision(queue)),
             total: page.total,
             returned: page.tasks.len(),
             truncated: page.next_cursor.is_some(),

@@ -15,6 +15,8 @@ mod tidy;
 mod unlock;
 mod unmarked;
 
+use std::ops::Range;
+
 use ralph_loop::layout::Layout;
 use ralph_loop::{ending, living};
 use ralph_queue::document::Reading;
@@ -36,7 +38,7 @@ use crate::context::Context;
 use crate::error::{CliError, ErrorKind, Exit};
 use crate::project::{self, Project};
 use crate::render::counted;
-use crate::render::envelope::{Budget, Cut, List, Schema};
+use crate::render::envelope::{Budget, Cut, List, Schema, Short, print_part};
 use crate::render::room::Room;
 use crate::render::task::reasons as reasons_of;
 use crate::standing;
@@ -48,7 +50,7 @@ pub(crate) fn queue(context: &Context, args: &QueueArgs) -> Result<Exit, CliErro
         QueueCommand::Search(args) => search::search(context, args),
         QueueCommand::Next(args) => next(context, args),
         QueueCommand::Show(args) => task::show(context, args),
-        QueueCommand::Validate => validate(context),
+        QueueCommand::Validate(args) => validate(context, &args.part),
         QueueCommand::Archive(args) => archive(context, args),
         QueueCommand::Explain(args) => explain(context, args),
         QueueCommand::Ready(args) => ready::ready(context, args),
@@ -135,7 +137,8 @@ fn next(context: &Context, args: &NextArgs) -> Result<Exit, CliError> {
     if args.explain {
         let selection = project::selection(context, Drafts::Exclude, DoingFirst::Prefer, &standing);
         let report = queue.runnability(&selection);
-        context.ui.say(reasons(&queue, &report, context.ui.stderr_width()));
+        let all = 0..report.tasks.len();
+        context.ui.say(reasons(&queue, &report, all, context.ui.stderr_width()));
     }
     Ok(Exit::Done)
 }
@@ -199,7 +202,8 @@ pub(crate) fn dry_run(
         let text = Text::new().plain("Would work on ").style(BOLD, &task.id).plain(": ");
         context.ui.print(text.plain(&task.title))?;
     } else {
-        context.ui.print(reasons(&queue, &report, context.ui.width()))?;
+        let all = 0..report.tasks.len();
+        context.ui.print(reasons(&queue, &report, all, context.ui.width()))?;
     }
     Ok(Exit::Done)
 }
@@ -253,41 +257,36 @@ fn explain(context: &Context, args: &ExplainArgs) -> Result<Exit, CliError> {
         let readiness = queue.readiness(&selection);
         report.tasks = named.iter().map(|task| readiness.report_on(*task)).collect();
     }
+    let key = |index: usize| report.tasks[index].id.to_string();
     if context.ui.wants_json() {
         #[derive(Serialize)]
-        struct Explained<'a> {
-            #[serde(flatten)]
-            list: List<&'a [TaskReport]>,
+        struct Beside<'a> {
             now: Timestamp,
             selection: &'a Selected,
             summary: &'a Summary,
         }
-        let mut budget = Budget::new(args.part.max_tokens);
-        budget.takes(&(&report.selection, &report.summary));
-        let key = |index: usize| report.tasks[index].id.to_string();
-        let cut = Cut::new(&report.tasks, args.part.cursor.as_deref(), &mut budget, key)?;
-        let rev = project::revision(&queue);
-        context.ui.print_json(&Explained {
-            list: List::part(Schema::v1("queue-explain"), rev, &report.tasks, &cut),
-            now: report.now,
-            selection: &report.selection,
-            summary: &report.summary,
-        })?;
+        let Report { now, tasks, selection, summary, .. } = &report;
+        let head = (Schema::v1("queue-explain"), Some(project::revision(&queue)));
+        let beside = Beside { now: *now, selection, summary };
+        print_part(&context.ui, head, (tasks, &args.part), key, &beside)?;
     } else if args.format == TextOrJson::Json {
         whole(&args.part)?;
         context.ui.print_json(&report)?;
     } else {
+        let cut = Cut::of_text(report.tasks.len(), &args.part, key)?;
         let mut room = Room::new(args.part.max_tokens);
         let width = context.ui.width();
         let text = if named.is_empty() {
-            reasons(&queue, &report, width)
+            reasons(&queue, &report, cut.range.clone(), width)
         } else {
             let lines = named.iter().zip(&report.tasks);
+            let lines = lines.skip(cut.range.start).take(cut.range.len());
             let lines = lines.map(|(task, report)| reasons_line(&task.title, report, width));
             lines.reduce(|text, line| text.line().append(&line)).unwrap_or_default()
         };
         context.ui.print(room.fit(text))?;
         room.tell(&context.ui);
+        cut.tell(&context.ui, report.tasks.len(), "task");
         if named.is_empty() && !has_open(&queue) {
             say_none_open(context, &queue);
         }
@@ -297,19 +296,29 @@ fn explain(context: &Context, args: &ExplainArgs) -> Result<Exit, CliError> {
 
 /// Refuses to cut a document that is of no use in part.
 fn whole(part: &PartArgs) -> Result<(), CliError> {
-    if part.max_tokens.is_none() {
+    if part.max_tokens.is_none() && !part.is_of_entries() {
         return Ok(());
     }
-    let message = "what `--format` asks for cannot be cut to `--max-tokens`";
+    let message = "what `--format` asks for cannot be cut";
     Err(CliError::new(ErrorKind::Usage, message).hint("`--json` and text can be."))
 }
 
-fn reasons(queue: &Queue, report: &Report, width: Option<usize>) -> Text {
+/// Refuses to begin or end a drawing at an entry.
+fn of_json(part: &PartArgs) -> Result<(), CliError> {
+    if !part.is_of_entries() {
+        return Ok(());
+    }
+    let message = "`--limit` and `--cursor` are of a list, which `--json` prints";
+    Err(CliError::new(ErrorKind::Usage, message))
+}
+
+/// What is next, and why those of the tasks in `part` can or cannot start.
+fn reasons(queue: &Queue, report: &Report, part: Range<usize>, width: Option<usize>) -> Text {
     let text = match &report.selection.selected_task_id {
         Some(id) => Text::new().plain("Next is ").style(BOLD, id).plain("."),
         None => Text::new().plain("No task can start now."),
     };
-    let tasks = queue.list(Place::Queue).zip(&report.tasks);
+    let tasks = queue.list(Place::Queue).zip(&report.tasks).skip(part.start).take(part.len());
     // Of a finished task nobody asks why it does not start.
     let tasks = tasks.filter(|(_, report)| !report.status.is_terminal());
     let line = |(task, report): (Listed<'_>, _)| reasons_line(&task.title(), report, width);
@@ -330,51 +339,65 @@ fn reasons_line(title: &str, report: &TaskReport, width: Option<usize>) -> Text 
     text.style(DIM, clip(title, left))
 }
 
-fn validate(context: &Context) -> Result<Exit, CliError> {
+fn validate(context: &Context, part: &PartArgs) -> Result<Exit, CliError> {
     let project = Project::open(context, "ralph queue validate")?;
-    let (queue, problems) = match project.files.load_for(Reading::Checked) {
+    let (queue, mut problems) = match project.files.load_for(Reading::Checked) {
         Ok(queue) => {
             let problems = queue.validate(&project.files.rules);
             (Some(queue), problems)
         }
-        Err(error @ LoadError::Parse { .. }) => match project.files.problems()? {
-            // What a file is that is none is best told with what to do about it.
-            problems if problems.len() == 1 && problems[0].code == "unreadable" => {
-                return Err(project.load_error(error));
+        Err(error @ LoadError::Parse { .. }) => {
+            match project.files.problems().map_err(|error| project.load_error(error))? {
+                // What a file is that is none is best told with what to do about it.
+                problems if problems.len() == 1 && problems[0].code == "unreadable" => {
+                    return Err(project.load_error(error));
+                }
+                problems => (None, problems),
             }
-            problems => (None, problems),
-        },
+        }
         Err(error) => return Err(project.load_error(error)),
     };
-    let (errors, warnings): (Vec<&Problem>, Vec<&Problem>) =
-        problems.iter().partition(|problem| problem.severity == Severity::Error);
+    let is_warning = |problem: &Problem| problem.severity != Severity::Error;
+    problems.sort_by_key(is_warning);
+    let (errors, warnings) = problems.split_at(problems.partition_point(|it| !is_warning(it)));
+    let key = |index: usize| {
+        let Problem { place, line, column, code, .. } = &problems[index];
+        format!("{}:{line}:{column}:{code}", place.as_str())
+    };
     let unsettled =
         queue.as_ref().map_or(0, |queue| merges::known_unsettled(context, &project, queue));
     let next = (!errors.is_empty() && can_mend(context, &project, errors.len())).then_some(MEND);
     if context.ui.wants_json() {
-        let rows = |problems: &[&Problem]| -> Vec<serde_json::Value> {
-            problems.iter().map(|problem| row(&project, problem)).collect()
+        let budget = Budget::new(part.max_tokens);
+        let row = |problem: &Problem| {
+            let mut row = row(&project, problem);
+            row["severity"] = problem.severity.as_str().into();
+            Short::within(row, budget)
         };
-        context.ui.print_json(&json!({
-            "schema": Schema::v1("queue-validate"),
-            "rev": queue.as_ref().map(project::revision),
+        let rows: Vec<_> = problems.iter().map(row).collect();
+        let beside = json!({
             "valid": errors.is_empty(),
-            "errors": rows(&errors),
-            "warnings": rows(&warnings),
+            "errors_total": errors.len(),
+            "warnings_total": warnings.len(),
             "unsettled": unsettled,
             "next": next,
-        }))?;
+        });
+        let head = (Schema::v1("queue-validate"), queue.as_ref().map(project::revision));
+        print_part(&context.ui, head, (&rows, part), key, &beside)?;
     } else {
-        for problem in errors.iter().chain(&warnings) {
-            context.ui.print(line(&project, problem))?;
-        }
+        let cut = Cut::of_text(problems.len(), part, key)?;
+        let mut room = Room::new(part.max_tokens);
+        let lines = problems[cut.range.clone()].iter().map(|it| line(&project, it).line());
+        room.print(&context.ui, lines)?;
+        room.tell(&context.ui);
+        cut.tell(&context.ui, problems.len(), "problem");
         match (&queue, next) {
             (Some(queue), _) if errors.is_empty() => {
                 let (active, done) =
                     (counted(queue.list(Place::Queue).count(), "task"), queue.done_tasks().len());
                 context.ui.say(format!("The queue is valid: {active}, {done} archived."));
             }
-            _ => context.ui.hint(advice(&errors, next)),
+            _ => context.ui.hint(advice(errors, next)),
         }
         if unsettled > 0 {
             context.ui.warn(merges::told(unsettled));
@@ -385,7 +408,7 @@ fn validate(context: &Context) -> Result<Exit, CliError> {
 }
 
 /// What to do about errors, where that command mends some.
-fn advice(errors: &[&Problem], next: Option<&str>) -> String {
+fn advice(errors: &[Problem], next: Option<&str>) -> String {
     // With another error beside it the file may not be read by an edit.
     let are_cycles = errors.iter().all(|problem| problem.code == "cycle");
     let in_cycle = errors.first().filter(|_| are_cycles);
@@ -460,7 +483,7 @@ fn archive(context: &Context, args: &ArchiveArgs) -> Result<Exit, CliError> {
             moved: &'a [TaskId],
         }
         let items: Vec<Item<'_>> = moved.iter().map(|id| Item { id }).collect();
-        let list = List::all(Schema::v1("queue-archive"), rev, &items);
+        let list = List::all(Schema::v1("queue-archive"), Some(rev), &items);
         context.ui.print_json(&Archived { list, dry_run: args.dry_run, moved: &moved })?;
         return Ok(Exit::Done);
     }
@@ -563,7 +586,9 @@ fn next_id(context: &Context, args: &NextIdArgs) -> Result<Exit, CliError> {
                 .hint("Correct `queue.id_prefix` or `queue.id_width`.")
         })?;
     if context.ui.wants_json() {
-        context.ui.print_json(&json!({ "schema": Schema::v1("queue-next-id"), "ids": ids }))?;
+        let items: Vec<_> = ids.iter().map(|id| json!({ "id": id })).collect();
+        let rev = Some(project::revision(&queue));
+        context.ui.print_json(&List::all(Schema::v1("queue-next-id"), rev, &items))?;
     } else {
         for id in ids {
             context.ui.print(id)?;

@@ -1,11 +1,12 @@
 //! `ralph queue ready`.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use ralph_queue::ready::{Question, Ready};
 use ralph_queue::runnability::{Drafts, Reason};
 use ralph_queue::task::{Glance, Task};
-use ralph_queue::{Priority, Queue, Status};
+use ralph_queue::{Listed, Priority, Queue, Status};
 use ralph_state::{Clock as _, TaskId};
 use serde::Serialize;
 
@@ -13,7 +14,7 @@ use crate::args::{PartArgs, ReadyArgs};
 use crate::context::Context;
 use crate::error::{CliError, Exit};
 use crate::project::{self, Project};
-use crate::render::envelope::{AsMade, Budget, Cut, List, Schema, Title};
+use crate::render::envelope::{Budget, Cut, List, Schema, Title};
 use crate::render::room::Room;
 use crate::render::task;
 use crate::standing;
@@ -31,33 +32,50 @@ pub(crate) fn ready(context: &Context, args: &ReadyArgs) -> Result<Exit, CliErro
     if context.ui.wants_json() {
         print_json(context, &queue, &ready, &args.part)?;
     } else {
-        print(context, &queue, &ready, Room::new(args.part.max_tokens))?;
+        print(context, &queue, &ready, &args.part)?;
     }
     Ok(Exit::Done)
+}
+
+/// The id of a task: those that can start come before the others.
+fn id<'q>(ready: &Ready<'q>, index: usize) -> &'q str {
+    let count = ready.tasks.len();
+    if index < count { ready.tasks[index].id() } else { ready.others[index - count].0.id() }
+}
+
+/// Which of those that can start are in a part of all, and which of the others.
+fn parts(ready: &Ready<'_>, cut: &Cut) -> (Range<usize>, Range<usize>) {
+    let (count, Range { start, end }) = (ready.tasks.len(), cut.range.clone());
+    (start.min(count)..end.min(count), start.saturating_sub(count)..end.saturating_sub(count))
 }
 
 fn print(
     context: &Context,
     queue: &Queue,
     ready: &Ready<'_>,
-    mut room: Room,
+    part: &PartArgs,
 ) -> Result<(), CliError> {
+    let total = ready.tasks.len() + ready.others.len();
+    let cut = Cut::of_text(total, part, |index| id(ready, index).to_owned())?;
+    let (tasks, others) = parts(ready, &cut);
+    let mut room = Room::new(part.max_tokens);
     let width = context.ui.width();
     let mut text = Text::new();
-    for task in &ready.tasks {
+    for task in &ready.tasks[tasks] {
         let left = width.map(|width| width.saturating_sub(task.id().len() + 2));
         text = text.style(BOLD, task.id()).plain("  ").plain(clip(&task.title(), left)).line();
     }
     context.ui.print(room.fit(text))?;
     let mut text = Text::new();
     let told = context.ui.stderr_width();
-    for (task, reasons) in &ready.others {
+    for (task, reasons) in &ready.others[others] {
         text = text.style(BOLD, task.id()).plain("  ");
         text = text.style(YELLOW, task::reasons(reasons, task.id()));
         text = text.plain("  ").style(DIM, clip(&task.title(), told.map(|width| width / 2))).line();
     }
     context.ui.say(room.fit(text));
     room.tell(&context.ui);
+    cut.tell(&context.ui, total, "task");
     if ready.tasks.is_empty() && ready.others.is_empty() {
         super::say_none_open(context, queue);
     }
@@ -90,15 +108,22 @@ struct Other<'a> {
     reasons: &'a [Reason],
 }
 
+impl<'a> Other<'a> {
+    fn of((task, reasons): &'a (Listed<'_>, Vec<Reason>), budget: Budget) -> Self {
+        Self { id: task.id(), title: Title::within(task.title(), budget), reasons }
+    }
+}
+
 #[derive(Serialize)]
-struct Document<'a, O: Serialize> {
+struct Document<'a> {
+    /// The others follow its items: it is truncated, too, where those are cut.
     #[serde(flatten)]
     list: List<&'a [Item<'a>]>,
     /// How many cannot start.
     others_total: usize,
-    /// Some of them were cut; more tokens show them.
+    /// Some of them are not here.
     others_truncated: bool,
-    others: O,
+    others: Vec<Other<'a>>,
 }
 
 fn print_json(
@@ -111,23 +136,20 @@ fn print_json(
     let tasks = queue.look_at(ready.tasks.iter().copied());
     let items: Vec<Item<'_>> = tasks.map(|(_, task)| Item::of(task, whole)).collect();
     let mut budget = whole;
-    let key = |index: usize| items[index].id.to_string();
-    let cut = Cut::new(&items, part.cursor.as_deref(), &mut budget, key)?;
-    let others = || {
-        ready.others.iter().map(|(task, reasons)| Other {
-            id: task.id(),
-            title: Title::within(task.title(), whole),
-            reasons,
-        })
+    let fits = |index: usize| match index.checked_sub(items.len()) {
+        None => budget.takes(&items[index]),
+        Some(index) => budget.takes(&Other::of(&ready.others[index], whole)),
     };
-    let fitting = match part.max_tokens {
-        None => ready.others.len(),
-        Some(_) => others().take_while(|other| budget.takes(other)).count(),
-    };
+    let total = items.len() + ready.others.len();
+    let cut = Cut::made(total, part, fits, |index| id(ready, index).to_owned())?;
+    let (shown, others) = parts(ready, &cut);
+    let others = &ready.others[others];
+    let rev = Some(project::revision(queue));
+    let list = List::part(Schema::v1("queue-ready"), rev, &items, &Cut { range: shown, ..cut });
     context.ui.print_json(&Document {
-        list: List::part(Schema::v1("queue-ready"), project::revision(queue), &items, &cut),
+        list,
         others_total: ready.others.len(),
-        others_truncated: fitting < ready.others.len(),
-        others: AsMade::new(others().take(fitting)),
+        others_truncated: others.len() < ready.others.len(),
+        others: others.iter().map(|other| Other::of(other, whole)).collect(),
     })
 }

@@ -1,19 +1,23 @@
 //! `ralph queue stats|history|burndown|aging|dashboard`.
 
+use std::collections::BTreeSet;
+
 use ralph_queue::stats::{
-    self, Age, Aged, AgingTotals, Burndown, Day, History, Left, Pace, Productivity, Slow, Spread,
-    Stats, Thresholds, Velocity, span,
+    self, Age, Aged, Burndown, Day, History, Left, Pace, Productivity, Slow, Spread, Stats,
+    Thresholds, Velocity, span,
 };
 use ralph_queue::{Place, Queue, Status, Task};
-use ralph_state::{Clock as _, Timestamp};
+use ralph_state::{Clock as _, TaskId, Timestamp};
 use serde::Serialize;
+use serde_json::json;
 
-use crate::args::{AgingArgs, DashboardArgs, DaysArgs, StatsArgs, TextOrJson};
+use crate::args::{AgingArgs, DashboardArgs, DaysArgs, PartArgs, StatsArgs, TextOrJson};
 use crate::context::Context;
 use crate::error::{CliError, Exit};
 use crate::project::{self, Project};
 use crate::render::counted;
-use crate::render::envelope::{List, Schema};
+use crate::render::envelope::{Budget, Content, Cut, Schema, Short, Title, print_part};
+use crate::render::room::Room;
 use crate::render::task::status_column;
 use crate::ui::{BOLD, DIM, Text, YELLOW, clip};
 
@@ -24,35 +28,80 @@ pub(crate) fn stats(context: &Context, args: &StatsArgs) -> Result<Exit, CliErro
     let project = Project::open(context, "ralph queue stats")?;
     let queue = project.whole_queue()?;
     let stats = stats::stats(&all(&queue), &args.tag, context.clock.now());
-    show(context, &queue, "queue-stats", args.format, &stats, || figures(&stats))
+    if context.ui.wants_json() {
+        return print_short(context, &queue, "queue-stats", &stats, args.max_tokens);
+    }
+    let part = PartArgs { max_tokens: args.max_tokens, ..PartArgs::default() };
+    if args.format == TextOrJson::Json {
+        return print_legacy(context, &stats, &part);
+    }
+    let mut room = Room::new(args.max_tokens);
+    context.ui.print(room.fit(figures(&stats)))?;
+    if !args.quiet {
+        room.tell(&context.ui);
+    }
+    Ok(Exit::Done)
 }
 
 pub(crate) fn history(context: &Context, args: &DaysArgs) -> Result<Exit, CliError> {
     let project = Project::open(context, "ralph queue history")?;
     let queue = project.whole_queue()?;
     let history = stats::history(&all(&queue), context.clock.now(), args.days);
-    let line = |text: Text, day: &Day| {
+    let History { window, days, .. } = &history;
+    if context.ui.wants_json() {
+        #[derive(Serialize)]
+        struct Item<'a> {
+            #[serde(flatten)]
+            day: &'a Day,
+            created_total: usize,
+            completed_total: usize,
+        }
+        let items = days.iter().map(|day| Item {
+            day,
+            created_total: day.created.len(),
+            completed_total: day.completed.len(),
+        });
+        let budget = Budget::new(args.part.max_tokens);
+        let items: Vec<_> = items.map(|item| Short::within(item, budget)).collect();
+        let head = (Schema::v1("queue-history"), Some(project::revision(&queue)));
+        let beside = json!({ "window": window });
+        let key = |index: usize| days[index].date.clone();
+        print_part(&context.ui, head, (&items, &args.part), key, &beside)?;
+        return Ok(Exit::Done);
+    }
+    if args.format == TextOrJson::Json {
+        return print_legacy(context, &history, &args.part);
+    }
+    let line = |day: &Day| {
         let (created, completed) = (day.created.len(), day.completed.len());
-        let text = text.style(BOLD, &day.date);
+        let text = Text::new().style(BOLD, &day.date);
         text.plain(format_args!("  {created} added, {completed} finished")).line()
     };
-    show(context, &queue, "queue-history", args.format, &history, || {
-        history.days.iter().fold(Text::new(), line)
-    })
+    print_lines(context, days, &args.part, |day| day.date.clone(), line)
 }
 
 pub(crate) fn burndown(context: &Context, args: &DaysArgs) -> Result<Exit, CliError> {
     let project = Project::open(context, "ralph queue burndown")?;
     let queue = project.whole_queue()?;
     let burndown = stats::burndown(&all(&queue), context.clock.now(), args.days);
-    let most = burndown.max_count.max(1);
-    let line = |text: Text, day: &Left| {
+    let Burndown { window, daily_counts: days, max_count, legend, .. } = &burndown;
+    if context.ui.wants_json() {
+        let head = (Schema::v1("queue-burndown"), Some(project::revision(&queue)));
+        let beside = json!({ "window": window, "max_count": max_count, "legend": legend });
+        let key = |index: usize| days[index].date.clone();
+        print_part(&context.ui, head, (days, &args.part), key, &beside)?;
+        return Ok(Exit::Done);
+    }
+    if args.format == TextOrJson::Json {
+        return print_legacy(context, &burndown, &args.part);
+    }
+    let most = (*max_count).max(1);
+    let line = |day: &Left| {
         let bar = "#".repeat((day.remaining * BAR).div_ceil(most));
-        text.style(BOLD, &day.date).plain(format_args!("  {:>5}  {bar}", day.remaining)).line()
+        let text = Text::new().style(BOLD, &day.date);
+        text.plain(format_args!("  {:>5}  {bar}", day.remaining)).line()
     };
-    show(context, &queue, "queue-burndown", args.format, &burndown, || {
-        burndown.daily_counts.iter().fold(Text::new(), line)
-    })
+    print_lines(context, days, &args.part, |day| day.date.clone(), line)
 }
 
 pub(crate) fn aging(context: &Context, args: &AgingArgs) -> Result<Exit, CliError> {
@@ -75,29 +124,45 @@ pub(crate) fn aging(context: &Context, args: &AgingArgs) -> Result<Exit, CliErro
         #[derive(Serialize)]
         struct Item<'a> {
             age: Age,
+            id: &'a TaskId,
             #[serde(flatten)]
-            aged: &'a Aged,
+            title: Title<'a>,
+            status: Status,
+            age_seconds: i64,
+            age_human: &'a str,
+            basis: &'a str,
+            anchor_ts: &'a str,
         }
-        #[derive(Serialize)]
-        struct Document<'a> {
-            #[serde(flatten)]
-            list: List<&'a [Item<'a>]>,
-            totals: AgingTotals,
-        }
-        let items: Vec<Item<'_>> = aged.iter().map(|aged| Item { age: aged.age, aged }).collect();
-        let rev = project::revision(&queue);
-        let list = List::all(Schema::v1("queue-aging"), rev, &items);
-        context.ui.print_json(&Document { list, totals: aging.totals })?;
+        let budget = Budget::new(args.part.max_tokens);
+        let items = aged.iter().map(|aged| Item {
+            age: aged.age,
+            id: &aged.id,
+            title: Title::within(&aged.title, budget),
+            status: aged.status,
+            age_seconds: aged.age_seconds,
+            age_human: &aged.age_human,
+            basis: aged.basis,
+            anchor_ts: &aged.anchor_ts,
+        });
+        let items: Vec<Item<'_>> = items.collect();
+        let head = (Schema::v1("queue-aging"), Some(project::revision(&queue)));
+        let beside = json!({ "totals": aging.totals });
+        let key = |index: usize| aged[index].id.to_string();
+        print_part(&context.ui, head, (&items, &args.part), key, &beside)?;
         return Ok(Exit::Done);
     }
+    if args.format == TextOrJson::Json {
+        return print_legacy(context, &aging, &args.part);
+    }
     let width = context.ui.width();
-    let line = |text: Text, aged: &Aged| {
+    let line = |aged: &Aged| {
         let Aged { id, title, status, age, age_human, .. } = aged;
         let style = if *age == Age::Fresh { DIM } else { YELLOW };
         let left = width.map(|width| width.saturating_sub(id.as_str().len() + 34));
         // Of a title that has no room, not even a mark.
         let title = if left.is_some_and(|left| left < 4) { "" } else { title };
-        text.style(BOLD, id)
+        Text::new()
+            .style(BOLD, id)
             .plain(format_args!("  {age_human:>11}  "))
             .style(style, format_args!("{:<7}", age.as_str()))
             .plain("  ")
@@ -106,14 +171,13 @@ pub(crate) fn aging(context: &Context, args: &AgingArgs) -> Result<Exit, CliErro
             .plain(clip(title, left))
             .line()
     };
-    show(context, &queue, "queue-aging", args.format, &aging, || {
-        let text = aged.iter().fold(Text::new(), line);
-        match aging.totals.unknown {
-            0 => text,
-            1 => text.plain("Nothing says since when 1 more task waits."),
-            more => text.plain(format_args!("Nothing says since when {more} more tasks wait.")),
-        }
-    })
+    print_lines(context, &aged, &args.part, |aged| aged.id.to_string(), line)?;
+    match aging.totals.unknown {
+        0 => {}
+        1 => context.ui.say("Nothing says since when 1 more task waits."),
+        more => context.ui.say(format!("Nothing says since when {more} more tasks wait.")),
+    }
+    Ok(Exit::Done)
 }
 
 /// As 0.4.0 has it.
@@ -158,34 +222,61 @@ pub(crate) fn dashboard(context: &Context, args: &DashboardArgs) -> Result<Exit,
         history: Section::of(stats::history(&tasks, now, args.days)),
     };
     let board = Dashboard { window_days: args.days, generated_at: now, sections };
-    show(context, &queue, "queue-dashboard", TextOrJson::Json, &board, Text::new)
+    if context.ui.wants_json() {
+        return print_short(context, &queue, "queue-dashboard", &board, args.max_tokens);
+    }
+    let part = PartArgs { max_tokens: args.max_tokens, ..PartArgs::default() };
+    print_legacy(context, &board, &part)
 }
 
-/// The same figures in each case: in our frame with `--json`, as 0.4.0 has them with
-/// `--format json`, else as text.
-fn show(
+/// Prints figures in our frame, and says which lists of them were cut.
+fn print_short(
     context: &Context,
     queue: &Queue,
     name: &'static str,
-    format: TextOrJson,
     figures: &impl Serialize,
-    text: impl FnOnce() -> Text,
+    max_tokens: Option<usize>,
 ) -> Result<Exit, CliError> {
-    if context.ui.wants_json() {
-        #[derive(Serialize)]
-        struct Document<'a, T> {
-            schema: Schema,
-            rev: String,
-            #[serde(flatten)]
-            figures: &'a T,
-        }
-        let rev = project::revision(queue);
-        context.ui.print_json(&Document { schema: Schema::v1(name), rev, figures })?;
-    } else if format == TextOrJson::Json {
-        context.ui.print_json(figures)?;
-    } else {
-        context.ui.print(text())?;
+    #[derive(Serialize)]
+    struct Document<T> {
+        schema: Schema,
+        rev: String,
+        truncated: bool,
+        /// Fields of which something was cut.
+        cut: BTreeSet<String>,
+        #[serde(flatten)]
+        figures: Content<T>,
     }
+    let Short { document: figures, cut } = Short::within(figures, Budget::new(max_tokens));
+    let (schema, rev, truncated) = (Schema::v1(name), project::revision(queue), !cut.is_empty());
+    context.ui.print_json(&Document { schema, rev, truncated, cut, figures })?;
+    Ok(Exit::Done)
+}
+
+/// Prints figures as 0.4.0 has them with `--format json`.
+fn print_legacy(
+    context: &Context,
+    figures: &impl Serialize,
+    part: &PartArgs,
+) -> Result<Exit, CliError> {
+    super::whole(part)?;
+    context.ui.print_json(figures)?;
+    Ok(Exit::Done)
+}
+
+/// Prints the part of a list that was asked for, a line each.
+fn print_lines<T>(
+    context: &Context,
+    items: &[T],
+    part: &PartArgs,
+    key: impl Fn(&T) -> String,
+    line: impl Fn(&T) -> Text,
+) -> Result<Exit, CliError> {
+    let cut = Cut::of_text(items.len(), part, |index| key(&items[index]))?;
+    let mut room = Room::new(part.max_tokens);
+    room.print(&context.ui, items[cut.range.clone()].iter().map(line))?;
+    room.tell(&context.ui);
+    cut.tell(&context.ui, items.len(), "line");
     Ok(Exit::Done)
 }
 

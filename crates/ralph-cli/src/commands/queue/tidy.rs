@@ -13,7 +13,8 @@ use crate::context::Context;
 use crate::error::{CliError, ErrorKind, Exit, problem_line};
 use crate::project::Project;
 use crate::render::counted;
-use crate::render::envelope::{List, Schema};
+use crate::render::envelope::{Budget, Cut, Schema, Short, print_part};
+use crate::render::room::Room;
 use crate::ui::Text;
 
 pub(crate) fn prune(context: &Context, args: &PruneArgs) -> Result<Exit, CliError> {
@@ -115,23 +116,27 @@ pub(crate) fn changes(context: &Context, args: &ChangesArgs) -> Result<Exit, Cli
     let project = Project::open(context, "ralph queue changes")?;
     let changes =
         project.files.changes_since(&args.since).map_err(|error| project.changes_error(error))?;
+    let key = |index: usize| changes.operations[index].id.to_string();
     if context.ui.wants_json() {
         #[derive(Serialize)]
-        struct Changed<'a> {
-            #[serde(flatten)]
-            list: List<&'a [Told<'a>]>,
+        struct Beside {
             complete: bool,
         }
-        let items: Vec<Told<'_>> = changes.operations.iter().map(Told::from).collect();
-        let list = List::all(Schema::v1("queue-changes"), changes.rev.clone(), &items);
-        context.ui.print_json(&Changed { list, complete: changes.complete })?;
+        let items = changes.operations.iter().map(Told::from);
+        let budget = Budget::new(args.part.max_tokens);
+        let items: Vec<_> = items.map(|item| Short::within(item, budget)).collect();
+        let head = (Schema::v1("queue-changes"), Some(changes.rev.clone()));
+        let beside = Beside { complete: changes.complete };
+        print_part(&context.ui, head, (&items, &args.part), key, &beside)?;
         return Ok(Exit::Done);
     }
-    let mut text = Text::new();
-    for operation in &changes.operations {
-        text = line(text, operation).line();
-    }
-    context.ui.print(text)?;
+    let count = changes.operations.len();
+    let cut = Cut::of_text(count, &args.part, key)?;
+    let mut room = Room::new(args.part.max_tokens);
+    let lines = changes.operations[cut.range.clone()].iter();
+    room.print(&context.ui, lines.map(|operation| line(Text::new(), operation).line()))?;
+    room.tell(&context.ui);
+    cut.tell(&context.ui, count, "change");
     if !changes.complete {
         context.ui.warn("the files were changed by other means as well");
         context.ui.hint("Nothing says which tasks that were: `ralph queue list` has them all.");

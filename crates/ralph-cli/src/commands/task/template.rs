@@ -13,7 +13,7 @@ use crate::args::{FromArgs, FromCommand, FromTemplateArgs, TemplateArgs, Templat
 use crate::commands::edited::{self, Mode};
 use crate::context::Context;
 use crate::error::{CliError, ErrorKind, Exit};
-use crate::project::{self, Project, RALPH_DIR};
+use crate::project::{Project, RALPH_DIR};
 use crate::render::envelope::{List, Schema};
 use crate::ui::{BOLD, Text};
 
@@ -31,9 +31,7 @@ pub(crate) fn template(context: &Context, args: &TemplateArgs) -> Result<Exit, C
                 context.ui.warn(error.chain().join(": "));
             }
             if context.ui.wants_json() {
-                let rev = project::revision(&project.queue()?);
-                let list = List::all(Schema::v1("template-list"), rev, &templates);
-                context.ui.print_json(&list)?;
+                context.ui.print_json(&List::all(Schema::v1("template-list"), None, &templates))?;
                 return Ok(Exit::Done);
             }
             let mut text = Text::new();
