@@ -101,23 +101,32 @@ fn whole_lines(
     (old, new): (&str, &str),
     replaced: impl Iterator<Item = Replaced>,
 ) -> Vec<Replaced> {
-    let begin = |text: &str, at: usize| text[..at].rfind('\n').map_or(0, |before| before + 1);
-    let is_end = |text: &str, at: usize| begin(text, at) == at;
-    let end = |text: &str, at: usize| text[at..].find('\n').map_or(text.len(), |it| at + it + 1);
+    let is_end = |text: &str, at: usize| at == 0 || text[..at].ends_with('\n');
+    // From where the line ends in which something was replaced before: the whole file may stand on
+    // one line, and is not to be gone through for each.
+    let begin = |text: &str, at: usize, from: usize| {
+        text[from..at].rfind('\n').map_or(from, |before| from + before + 1)
+    };
+    let end = |text: &str, at: usize, known: usize| {
+        if at < known { known } else { text[at..].find('\n').map_or(text.len(), |it| at + it + 1) }
+    };
+    let is_behind = |text: &str, at: usize, known: usize| at >= known && is_end(text, known);
     let mut lines: Vec<Replaced> = Vec::new();
     for Replaced { old: from, new: to } in replaced {
+        let known = lines.last().map_or((0, 0), |last| (last.old.end, last.new.end));
         // What follows is the same in both, and so is the rest of the line.
         let ends = if is_end(old, from.end) && is_end(new, to.end) {
             (from.end, to.end)
         } else {
-            (end(old, from.end), end(new, to.end))
+            (end(old, from.end, known.0), end(new, to.end, known.1))
         };
-        let (from, to) = (begin(old, from.start)..ends.0, begin(new, to.start)..ends.1);
+        let is_apart = is_behind(old, from.start, known.0) && is_behind(new, to.start, known.1);
         match lines.last_mut() {
-            Some(last) if from.start < last.old.end || to.start < last.new.end => {
-                (last.old.end, last.new.end) = ends;
-            }
-            _ => lines.push(Replaced { old: from, new: to }),
+            Some(last) if !is_apart => (last.old.end, last.new.end) = ends,
+            _ => lines.push(Replaced {
+                old: begin(old, from.start, known.0)..ends.0,
+                new: begin(new, to.start, known.1)..ends.1,
+            }),
         }
     }
     for Replaced { old: from, new: to } in &mut lines {
@@ -193,6 +202,18 @@ fn tell(told: &mut String, sign: char, lines: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// To go through the line for each place would take minutes.
+    #[test]
+    fn places_on_one_line_are_one_line() {
+        const PLACES: usize = 400_000;
+        let [old, new] = ["a=0;", "a=1;"].map(|entry| format!("[\n{}\n]", entry.repeat(PLACES)));
+        let places = (0..PLACES).map(|at| 4 + at * 4..5 + at * 4);
+        let replaced = places.map(|at| Replaced { old: at.clone(), new: at });
+        let line = 2..3 + 4 * PLACES;
+        let lines = whole_lines((&old, &new), replaced);
+        assert_eq!(lines, [Replaced { old: line.clone(), new: line }]);
+    }
 
     #[test]
     fn what_is_the_same_in_two_texts_does_not_matter_to_their_difference() {

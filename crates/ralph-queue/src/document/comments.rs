@@ -223,7 +223,7 @@ fn comments(text: &str) -> Vec<Range<usize>> {
 
 /// The fields or entries of a node.
 fn parts<'t>(text: &'t str, node: &Node<'_>) -> Option<Sequence<'t>> {
-    let (container, cores) = match node {
+    let (container, cores): (_, Vec<_>) = match node {
         Node::Object(object) => (
             object.start()..object.end(),
             object.properties.iter().map(|it| it.start()..it.end()).collect(),
@@ -234,7 +234,7 @@ fn parts<'t>(text: &'t str, node: &Node<'_>) -> Option<Sequence<'t>> {
         ),
         _ => return None,
     };
-    Some(Sequence { text, container, cores })
+    Some(Sequence::new(text, container, cores))
 }
 
 /// What tells the fields or entries of a node from each other: the names, or the values with how

@@ -23,6 +23,8 @@ use crate::value::Value;
 #[derive(Clone, Debug)]
 pub struct Draft<'a> {
     document: &'a Document,
+    /// The list of the document's tasks, once one of their texts was asked for.
+    sequence: OnceCell<Sequence<'a>>,
     entries: Vec<Entry>,
     by_id: ById,
     /// How often something was changed.
@@ -165,12 +167,22 @@ impl<'a> Draft<'a> {
     pub(super) fn new(document: &'a Document) -> Self {
         let entries =
             (0..document.len()).map(|index| Entry { origin: Origin::Here(index), changed: None });
-        Self { document, entries: entries.collect(), by_id: ById::default(), changes: 0 }
+        Self {
+            document,
+            sequence: OnceCell::new(),
+            entries: entries.collect(),
+            by_id: ById::default(),
+            changes: 0,
+        }
     }
 
     /// What the changes are made to.
     pub fn document(&self) -> &'a Document {
         self.document
+    }
+
+    fn sequence(&self) -> &Sequence<'a> {
+        self.sequence.get_or_init(|| self.document.sequence())
     }
 
     /// Puts the tasks into an order; those that are equal stay as they stand to each other.
@@ -403,7 +415,7 @@ impl<'a> Draft<'a> {
             }
         };
         let text = &self.document.text;
-        let sequence = self.document.sequence();
+        let sequence = self.sequence();
         let item = sequence.item(index);
         let before_comma = item.comma.unwrap_or(item.core.end);
         let after_comma = item.comma.map_or(item.core.end, |at| at + 1);
@@ -424,7 +436,7 @@ impl<'a> Draft<'a> {
     pub(crate) fn unchanged_text(&self, index: usize) -> Option<&'a str> {
         match &self.entries[index] {
             Entry { origin: Origin::Here(index), changed: None } => {
-                let item = self.document.sequence().item(*index);
+                let item = self.sequence().item(*index);
                 Some(&self.document.text[item.lead..item.end])
             }
             _ => None,
@@ -516,7 +528,7 @@ impl Entry {
 impl Document {
     pub(super) fn sequence(&self) -> Sequence<'_> {
         let container = self.array.clone().expect("a document with tasks has a list of them");
-        Sequence { text: &self.text, container, cores: Cow::Borrowed(&self.spans) }
+        Sequence::new(&self.text, container, &self.spans)
     }
 
     /// The same with a list of tasks, if it has none.
@@ -549,7 +561,8 @@ impl Document {
             .chain(&entries[first_new..])
             .find_map(kept)
             .unwrap_or(0);
-        let style = self.style(like);
+        let house = Style::house(&self.text);
+        let style = self.style(like, &house);
         let mut layout = sequence.layout(like, &style, "");
         layout.own_lines |= self.spans.is_empty();
         let slots: Vec<Slot> = entries
@@ -557,13 +570,9 @@ impl Document {
             .map(|entry| match (&entry.origin, &entry.changed) {
                 (Origin::Here(index), None) => Slot::Keep(*index),
                 (Origin::Here(index), Some(task)) => {
-                    let span = self.spans[*index].clone();
-                    match change(
-                        &self.text[span],
-                        &sequence.indent(*index),
-                        Style::house(&self.text),
-                        (self.task(*index), task),
-                    ) {
+                    let text = &self.text[self.spans[*index].clone()];
+                    let indent = sequence.indent(*index);
+                    match change(text, &indent, house.clone(), (self.task(*index), task)) {
                         Some(text) => Slot::Change(*index, text),
                         None => Slot::Keep(*index),
                     }
@@ -608,14 +617,13 @@ impl Document {
     }
 
     /// The style of the task with that index, or of the file if there is none.
-    fn style(&self, like: usize) -> Style {
-        let house = Style::house(&self.text);
+    fn style(&self, like: usize, house: &Style) -> Style {
         let (span, outer) = match self.spans.get(like) {
             Some(span) => (span.clone(), self.sequence().indent(like)),
             None => (self.root.clone(), Cow::Borrowed("")),
         };
         let text = &self.text[span];
-        let Ok(Node::Object(object)) = syntax::parse(text) else { return house };
+        let Ok(Node::Object(object)) = syntax::parse(text) else { return house.clone() };
         let style = house.clone().like(text, &object, &outer);
         if self.spans.is_empty() {
             // The outermost object says nothing about how tasks are written.

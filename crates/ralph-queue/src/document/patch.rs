@@ -46,15 +46,9 @@ impl Patch<'_> {
                 _ => slots.push((name, Slot::Keep(index))),
             }
         }
-        let sequence = Sequence {
-            text: self.text,
-            container: object.start()..object.end(),
-            cores: object
-                .properties
-                .iter()
-                .map(|property| property.start()..property.end())
-                .collect(),
-        };
+        let cores = object.properties.iter().map(|property| property.start()..property.end());
+        let cores: Vec<_> = cores.collect();
+        let sequence = Sequence::new(self.text, object.start()..object.end(), cores);
         let layout = sequence.layout(usize::MAX, self.style, self.indent);
         let colon = Colon::of(self.text, object).unwrap_or_else(|| self.style.colon.plain());
         let mut place = 0;
@@ -100,11 +94,8 @@ impl Patch<'_> {
             .take_while(|(old, new)| old == new)
             .count()
             .min(shorter - head);
-        let sequence = Sequence {
-            text: self.text,
-            container: array.start()..array.end(),
-            cores: array.elements.iter().map(|node| node.start()..node.end()).collect(),
-        };
+        let cores: Vec<_> = array.elements.iter().map(|node| node.start()..node.end()).collect();
+        let sequence = Sequence::new(self.text, array.start()..array.end(), cores);
         let layout = sequence.layout(head.saturating_sub(1), self.style, self.indent);
         let olds = head..old.len() - tail;
         let is_commented = olds.clone().any(|at| {

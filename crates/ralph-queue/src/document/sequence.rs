@@ -7,17 +7,22 @@
 //! leads the item, and what stands on lines above it goes by the same rule.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::ops::Range;
 
 use super::style::{Style, indentation_at};
 
 /// An array or object in a text, by the places of its elements or properties.
+#[derive(Clone, Debug)]
 pub(super) struct Sequence<'t> {
     pub(super) text: &'t str,
     /// From the opening bracket to after the closing one.
     pub(super) container: Range<usize>,
     /// The elements or properties, without comments or commas.
     pub(super) cores: Cow<'t, [Range<usize>]>,
+    /// From the beginning of a line to a place on it, those asked for last: a whole file may stand
+    /// on one line.
+    line: Cell<(usize, usize)>,
 }
 
 /// What belongs to one item: `lead..end`.
@@ -108,6 +113,14 @@ enum Last<'t> {
 }
 
 impl<'t> Sequence<'t> {
+    pub(super) fn new(
+        text: &'t str,
+        container: Range<usize>,
+        cores: impl Into<Cow<'t, [Range<usize>]>>,
+    ) -> Self {
+        Self { text, container, cores: cores.into(), line: Cell::default() }
+    }
+
     fn open(&self) -> usize {
         self.container.start + 1
     }
@@ -179,18 +192,35 @@ impl<'t> Sequence<'t> {
     /// The white space that what is in an item is indented against.
     pub(super) fn indent(&self, index: usize) -> Cow<'t, str> {
         let core = self.cores[index].clone();
-        let line = self.text[..core.start].rfind(['\n', '\r']).map_or(0, |end| end + 1);
-        let is_beside = !self.text[line..core.start].trim_matches([' ', '\t']).is_empty();
+        let before = self.text[..core.start].trim_end_matches([' ', '\t']);
+        let is_beside = !before.is_empty() && !before.ends_with(['\n', '\r']);
         let last = self.text[core.clone()].trim_end_matches(['}', ']']);
         let blank = last.len() - last.trim_end_matches([' ', '\t']).len();
         if is_beside && last[..last.len() - blank].ends_with(['\n', '\r']) {
             // Beside something, its first line tells less than the one that ends it.
             return last[last.len() - blank..].into();
         }
-        match self.comma_first(index) {
-            Some(begin) => begin.replace(',', " ").into(),
-            None => indentation_at(self.text, core.start, "").into(),
+        if let Some(begin) = self.comma_first(index) {
+            return begin.replace(',', " ").into();
         }
+        let line = self.line_of(core.start);
+        // What stands before a list on the first line is no indentation of what is in it.
+        let own = if line == 0 { "" } else { &self.text[line..core.start] };
+        own[..own.len() - own.trim_start_matches([' ', '\t']).len()].into()
+    }
+
+    /// Where the line of a place begins. To ask for all of them, up or down, is one way through the
+    /// text.
+    fn line_of(&self, at: usize) -> usize {
+        let (start, end) = self.line.get();
+        if (start..=end).contains(&at) {
+            return start;
+        }
+        // There is no line end between the two.
+        let (from, known) = if at > end { (end, start) } else { (0, 0) };
+        let line = self.text[from..at].rfind(['\n', '\r']).map_or(known, |line| from + line + 1);
+        self.line.set((line, at));
+        line
     }
 
     /// The same for the first item on the line of an item.
@@ -802,5 +832,24 @@ impl Iterator for Trivia<'_> {
         let range = self.at..self.at + len;
         self.at = range.end;
         Some(Token { kind, range })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_begins_where_it_does_whatever_was_asked_before() {
+        let text = "  [1, 2,\n3,\r\n 4, 5,\r6]";
+        let own = |at: usize| text[..at].rfind(['\n', '\r']).map_or(0, |end| end + 1);
+        for first in 0..text.len() {
+            for then in 0..text.len() {
+                let sequence = Sequence::new(text, 2..text.len(), Vec::new());
+                for at in [first, then, first] {
+                    assert_eq!(sequence.line_of(at), own(at), "{at} of {first} and {then}");
+                }
+            }
+        }
     }
 }

@@ -1440,7 +1440,7 @@ impl Fields {
         };
         let cores: Vec<_> = object.properties.iter().map(|it| it.start()..it.end()).collect();
         let task = &text[span.clone()];
-        let sequence = Sequence { text: task, container: 0..task.len(), cores: cores.into() };
+        let sequence = Sequence::new(task, 0..task.len(), cores);
         let place = |range: Range<usize>| span.start + range.start..span.start + range.end;
         let all = object.properties.iter().enumerate().map(|(at, property)| {
             let item = sequence.item(at);
@@ -1716,6 +1716,24 @@ fn what_a_task_is_like_says_nothing_of_the_next() {
             (quick, slow) => assert!(quick.is_err() && slow.is_none(), "{second}"),
         }
     }
+}
+
+/// To go back to the beginning of the line for each task would take minutes.
+#[test]
+fn changes_all_over_a_long_line_go_through_it_once() {
+    let task = |at: usize| format!(r#"{{"id":"RQ-{at:05}","title":"One of many on a line"}}"#);
+    let tasks: Vec<String> = (0..20_000).map(task).collect();
+    let text = format!(r#"{{"version":1,"tasks":[{}]}}"#, tasks.join(","));
+    let document = Document::parse(text.as_str()).unwrap();
+    let mut draft = document.draft();
+    for at in 0..draft.len() {
+        "Changed".clone_into(&mut draft.task_mut(at).title);
+    }
+    let changed = text.replace("One of many on a line", "Changed");
+    assert_eq!(draft.splice().unwrap().unwrap().text(), changed);
+    let draft = document.draft();
+    let taken = (0..draft.len()).rev().map(|at| draft.block(at).text);
+    assert!(taken.eq(tasks.into_iter().rev()));
 }
 
 proptest! {
