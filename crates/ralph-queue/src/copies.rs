@@ -28,29 +28,26 @@ pub enum Plan {
     Distribute,
 }
 
-/// Which tasks name another one to say what waits for what: kept, because many may be split one
-/// after the other.
+/// Which tasks name another one: kept, because many may be split one after the other.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Waiting {
     /// The ids of those that name it, perhaps with some that do no longer.
-    by_name: HashMap<String, Vec<TaskId>>,
+    by_name: HashMap<String, Vec<String>>,
     /// [`Draft::changes`] when that was so.
     as_of: Option<usize>,
 }
 
 impl Waiting {
-    /// The task `id` names those that `task` names.
-    fn add(&mut self, id: &TaskId, task: &Task) {
-        for name in task.depends_on.iter().chain(&task.blocks) {
-            self.by_name.entry(name.trim().to_owned()).or_default().push(id.clone());
-        }
+    /// The task `id` names this one.
+    fn add(&mut self, id: &str, name: &str) {
+        self.by_name.entry(name.trim().to_owned()).or_default().push(id.to_owned());
     }
 
     /// Looks through the tasks, unless nothing was changed since.
     fn renew(&mut self, queue: &Draft<'_>) {
         if self.as_of != Some(queue.changes()) {
             self.by_name.clear();
-            queue.related_tasks().for_each(|(_, task)| self.add(&task.id, task));
+            queue.references().for_each(|(at, name)| self.add(queue.id(at), &name));
             self.as_of = Some(queue.changes());
         }
     }
@@ -99,7 +96,7 @@ impl Edit<'_> {
                 ..source.clone()
             };
             let id = self.put_copy(&child, index + 1 + part, ids, how)?;
-            self.waiting.add(&id, &child);
+            child.references().for_each(|name| self.waiting.add(id.as_str(), name));
             made.push(id);
         }
         let names: Vec<&str> = made.iter().map(TaskId::as_str).collect();
@@ -148,7 +145,8 @@ impl Edit<'_> {
             }
             if changed != *task {
                 changed.updated_at = Some(self.now().to_string());
-                self.waiting.add(&changed.id, &changed);
+                let id = changed.id.as_str();
+                changed.references().for_each(|name| self.waiting.add(id, name));
                 *self.queue.task_mut(index) = changed;
             }
         }

@@ -438,7 +438,7 @@ impl<'a> Edit<'a> {
     pub(crate) fn highest_given(&mut self, ids: &IdRules) -> u64 {
         let highest = match &self.highest {
             Some((rules, highest)) if rules == ids => *highest,
-            _ => ids.highest([&self.queue, &self.done].into_iter().flat_map(Draft::given_ids)),
+            _ => ids.highest(self.known_ids()),
         };
         self.highest = Some((ids.clone(), highest));
         highest.max(self.high_water)
@@ -479,8 +479,7 @@ impl<'a> Edit<'a> {
 
     /// Every id by which [`Self::find`] finds a task.
     pub(crate) fn known_ids(&self) -> impl Iterator<Item = &str> {
-        let tasks = || self.queue.tasks().chain(self.done.tasks());
-        tasks().map(|task| task.id.as_str()).chain(tasks().flat_map(Task::former_ids))
+        [&self.queue, &self.done].into_iter().flat_map(Draft::given_ids)
     }
 
     /// Adds a task whose id nobody has where the one at `index` is now.

@@ -1,6 +1,6 @@
 //! Tasks written elsewhere: read as JSON or as a table, every bad one named, then given their ids.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::ops::Range;
 
 use ralph_state::json::Position;
@@ -371,7 +371,7 @@ impl BadRow {
 
 /// The ids that new tasks cannot have.
 struct Taken<'a> {
-    known: BTreeSet<String>,
+    known: HashSet<&'a str>,
     /// The highest number given before.
     given: u64,
     ids: &'a IdRules,
@@ -379,9 +379,9 @@ struct Taken<'a> {
 }
 
 impl<'a> Taken<'a> {
-    fn of(edit: &mut Edit<'_>, ids: &'a IdRules, gone: &'a Gone) -> Self {
-        let known = edit.known_ids().map(str::to_owned).collect();
-        Self { known, given: edit.highest_given(ids), ids, gone }
+    fn of(edit: &'a mut Edit<'_>, ids: &'a IdRules, gone: &'a Gone) -> Self {
+        let given = edit.highest_given(ids);
+        Self { known: edit.known_ids().collect(), given, ids, gone }
     }
 
     /// Why `task` cannot have the id that it came with.
@@ -456,7 +456,7 @@ fn trial(
             tried.warnings.entry(number).or_default().push(in_row(problem.clone()));
         }
     }
-    for problem in validate::added_errors(queue.validate(rules), problems, bar) {
+    for problem in validate::added_errors(|| queue.validate(rules), problems, bar) {
         // A circle is told of one of its tasks, which may be an old one.
         if let Some(number) = of(&problem).or(numbers.values().next().copied()) {
             tried.errors.entry(number).or_default().push(in_row(problem));

@@ -1,6 +1,6 @@
 //! What a crash or a merge left of a queue, put in order before an edit.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use ralph_state::{TaskId, Timestamp};
 
@@ -8,7 +8,7 @@ use crate::document::SpliceError;
 use crate::edit::{Edit, Spliced};
 use crate::ids::IdRules;
 use crate::queue::{Place, Queue};
-use crate::task::{Status, Task};
+use crate::task::Status;
 
 /// What an edit put in order before it did what it was asked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -116,9 +116,8 @@ impl Edit<'_> {
         if parted.is_empty() {
             return parted;
         }
-        let names = |task: &Task| task.references().any(|id| new_ids.contains_key(id));
-        let related = self.queue.related_tasks().filter(|(_, task)| names(task));
-        let places: Vec<usize> = related.map(|(index, _)| index).collect();
+        let named = self.queue.references().filter(|(_, id)| new_ids.contains_key(id.as_ref()));
+        let places: BTreeSet<usize> = named.map(|(index, _)| index).collect();
         for index in places {
             let mut task = self.queue.task(index).clone();
             for list in [&mut task.depends_on, &mut task.blocks, &mut task.relates_to] {
@@ -172,6 +171,7 @@ impl Edit<'_> {
 mod tests {
     use super::*;
     use crate::document::Document;
+    use crate::task::Task;
     use crate::validate::Rules;
 
     /// A file of tasks as `ID:STATUS:TITLE`. Those of one title are versions of one task.

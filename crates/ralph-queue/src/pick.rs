@@ -1,6 +1,6 @@
 //! Which tasks of the queue file a batch is about, and what only a batch does.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ralph_state::{TaskId, Timestamp};
 
@@ -101,15 +101,21 @@ impl Edit<'_> {
                 error => error,
             })?);
         }
-        let gone: BTreeSet<TaskId> =
-            indices.iter().map(|index| self.queue.task(*index).id.clone()).collect();
-        let stay =
-            || self.queue.tasks().chain(self.done.tasks()).filter(|it| !gone.contains(&it.id));
-        let first = stay().flat_map(Task::references).filter_map(|id| gone.get(id)).min();
-        if let Some(id) = first {
-            let names = |task: &&Task| task.references().any(|other| other == id.as_str());
-            let by = stay().filter(names).map(|task| task.id.clone()).collect();
-            return Err(EditError::Referenced { id: id.to_string(), by });
+        let gone: BTreeSet<&str> = indices.iter().map(|index| self.queue.id(*index)).collect();
+        let mut named: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for draft in [&self.queue, &self.done] {
+            for (at, id) in draft.references() {
+                if let Some(id) = gone.get(id.as_ref())
+                    && !gone.contains(draft.id(at))
+                {
+                    named.entry(id).or_default().push(draft.id(at));
+                }
+            }
+        }
+        if let Some((id, mut by)) = named.pop_first() {
+            by.dedup();
+            let by = by.into_iter().filter_map(|id| id.parse().ok()).collect();
+            return Err(EditError::Referenced { id: id.to_owned(), by });
         }
         for index in indices.into_iter().rev() {
             self.queue.take(index);

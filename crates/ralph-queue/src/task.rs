@@ -136,6 +136,12 @@ impl<W> Task<W> {
         }
     }
 
+    /// Every task it names, as often as it names it.
+    pub(crate) fn into_references(self) -> impl Iterator<Item = W> {
+        let single = [self.duplicates, self.parent_id].into_iter().flatten();
+        [self.depends_on, self.blocks, self.relates_to].into_iter().flatten().chain(single)
+    }
+
     /// What [`Task::agent`] says, typed.
     ///
     /// Errors: the field is there and its shape is not that of 0.4.0.

@@ -1,5 +1,6 @@
 //! The queue put in order: old tasks pruned, the rest sorted.
 
+use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -54,14 +55,15 @@ impl Edit<'_> {
             by_id.entry(task.id.as_str()).or_default().push(index);
         }
         let staying = self.done.tasks().enumerate().filter(|(index, _)| !gone.contains(index));
-        let related = self.queue.related_tasks().map(|(_, task)| task);
-        let mut open: Vec<&Task> = related.chain(staying.map(|(_, task)| task)).collect();
+        let mut named: Vec<Cow<'_, str>> = self.queue.references().map(|(_, id)| id).collect();
+        named.extend(staying.flat_map(|(_, task)| task.references()).map(Cow::Borrowed));
         let mut kept = BTreeSet::new();
-        while let Some(task) = open.pop() {
-            let named = task.references().filter_map(|id| by_id.get(id)).flatten();
-            for index in named.filter(|index| gone.remove(index)) {
-                kept.insert(*index);
-                open.push(self.done.task(*index));
+        while let Some(id) = named.pop() {
+            for index in by_id.get(id.as_ref()).into_iter().flatten() {
+                if gone.remove(index) {
+                    kept.insert(*index);
+                    named.extend(self.done.task(*index).references().map(Cow::Borrowed));
+                }
             }
         }
         let kept = kept.into_iter().map(|index| self.done.task(index).id.clone()).collect();

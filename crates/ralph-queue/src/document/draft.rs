@@ -233,6 +233,11 @@ impl<'a> Draft<'a> {
         self.entries[index].task(self.document)
     }
 
+    /// The id of the task at `index`.
+    pub(crate) fn id(&self, index: usize) -> &str {
+        self.entries[index].id_and_status(self.document).0
+    }
+
     /// The task at `index`, to be changed.
     pub fn task_mut(&mut self, index: usize) -> &mut Task {
         if self.has_new_id() {
@@ -284,7 +289,7 @@ impl<'a> Draft<'a> {
     /// Where the tasks with that id are now, in order.
     pub(crate) fn positions(&self, id: &str) -> impl Iterator<Item = usize> {
         let ById { asked, places, .. } = &self.by_id;
-        let own = |index: usize| self.entries[index].id_and_status(self.document).0;
+        let own = |index: usize| self.id(index);
         asked.set(asked.get() + 1);
         let (all, found) = if asked.get() <= ONE_BY_ONE || self.has_new_id() {
             (0..self.len(), &[][..])
@@ -316,14 +321,18 @@ impl<'a> Draft<'a> {
         self.entries.iter().map(|entry| entry.id_and_status(self.document))
     }
 
-    /// Those of the tasks that name others, and where they are.
-    pub(crate) fn related_tasks(&self) -> impl Iterator<Item = (usize, &Task)> {
-        let is_related = |entry: &Entry| match (&entry.changed, &entry.origin) {
-            (None, Origin::Here(index)) => self.document.is_related(*index),
-            _ => entry.task(self.document).is_related(),
+    /// What tasks name, as often as they do, each with where the task is that names it.
+    pub(crate) fn references<'s>(&'s self) -> impl Iterator<Item = (usize, Cow<'s, str>)> {
+        let mut glance = self.document.glance();
+        let mut named = move |entry: &'s Entry| -> Vec<Cow<'s, str>> {
+            match (&entry.changed, &entry.origin) {
+                (None, Origin::Here(index)) if !self.document.is_related(*index) => Vec::new(),
+                (None, Origin::Here(index)) => glance(*index).into_references().collect(),
+                _ => entry.task(self.document).references().map(Cow::Borrowed).collect(),
+            }
         };
-        let related = self.entries.iter().enumerate().filter(move |(_, entry)| is_related(entry));
-        related.map(|(index, entry)| (index, entry.task(self.document)))
+        let entries = self.entries.iter().enumerate();
+        entries.flat_map(move |(at, entry)| named(entry).into_iter().map(move |id| (at, id)))
     }
 
     /// How urgent the tasks are, in order.

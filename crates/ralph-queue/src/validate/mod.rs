@@ -224,13 +224,17 @@ impl Bar {
     }
 }
 
-/// What may not be brought in: such problems of `after` that are not among `before`, each as often
-/// as it is there more.
+/// What may not be brought in: such problems of `after` that are not among those of `before`, each
+/// as often as it is there more.
 pub(crate) fn added_errors(
-    before: Vec<Problem>,
+    before: impl FnOnce() -> Vec<Problem>,
     mut after: Vec<Problem>,
     bar: Bar,
 ) -> Vec<Problem> {
+    after.retain(|problem| bar.keeps_out(problem));
+    if after.is_empty() {
+        return after;
+    }
     let key = |problem: &Problem| {
         let field = problem.field.as_deref().unwrap_or("");
         let name = field.split('[').next().unwrap_or(field);
@@ -239,18 +243,15 @@ pub(crate) fn added_errors(
         (task.cloned(), problem.code, name.to_owned())
     };
     let mut known: BTreeMap<_, usize> = BTreeMap::new();
-    for problem in before {
+    for problem in before() {
         *known.entry(key(&problem)).or_default() += 1;
     }
-    after.retain(|problem| {
-        bar.keeps_out(problem)
-            && match known.get_mut(&key(problem)) {
-                Some(count) if *count > 0 => {
-                    *count -= 1;
-                    false
-                }
-                _ => true,
-            }
+    after.retain(|problem| match known.get_mut(&key(problem)) {
+        Some(count) if *count > 0 => {
+            *count -= 1;
+            false
+        }
+        _ => true,
     });
     after
 }

@@ -39,10 +39,13 @@ pub(crate) fn claim(context: &Context, args: &ClaimArgs) -> Result<Exit, CliErro
     for _ in 0..TRIES {
         let (lease, seen) = take(context, &project, args)?;
         let Some(lease) = lease else { return report(context, &seen, None) };
+        let rev = seen.revision();
+        // It need not be there while the queue is read again.
+        drop(seen);
         project.claims.push(lease.token.clone());
         let started = project.change(context, |edit| {
             // Nothing else is looked at twice: it takes as long as the choice did.
-            if edit.read().revision() != seen.revision() {
+            if edit.read().revision() != rev {
                 startable(context, &project, edit, (&lease, args))?;
             }
             edit.start(lease.task.as_str(), Restart::Keep)?;
