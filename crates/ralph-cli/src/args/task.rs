@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand, ValueEnum};
+use ralph_queue::value::{Map, Value};
 use ralph_queue::{Priority, Status};
+use ralph_state::Timestamp;
 
 use super::edit::{
     BatchArgs, BlocksArgs, ChildrenArgs, CloneArgs, EditArgs, FieldArgs, FromArgs, KinArgs,
@@ -128,9 +130,8 @@ pub(crate) struct NewTask {
     /// Take what is wanted, at length, from this file
     #[arg(long, value_name = "FILE", conflicts_with = "description")]
     pub(crate) description_file: Option<PathBuf>,
-    /// `draft` is not worked on until `ralph task ready`
-    #[arg(long, default_value = "todo", hide_default_value = true,
-        value_parser = PossibleValuesParser::new(["draft", "todo"]).try_map(|word| word.parse::<Status>()))]
+    /// `draft` is not worked on until `ralph task ready`; what is over needs `--completed-at`
+    #[arg(long, default_value = "todo", hide_default_value = true, value_parser = status())]
     pub(crate) status: Status,
     /// How urgent it is, for you: the order in the queue decides
     #[arg(long, default_value = "medium", value_parser = priority())]
@@ -174,10 +175,25 @@ pub(crate) struct NewTask {
     pub(crate) parent_id: Option<String>,
     /// Do not start before this time (RFC 3339)
     #[arg(long, value_name = "TIME")]
-    pub(crate) scheduled_start: Option<ralph_state::Timestamp>,
+    pub(crate) scheduled_start: Option<Timestamp>,
     /// How long it may take
     #[arg(long, value_name = "MINUTES")]
     pub(crate) estimated_minutes: Option<u32>,
+    /// How long it took
+    #[arg(long, value_name = "MINUTES")]
+    pub(crate) actual_minutes: Option<u32>,
+    /// When it was written, if not now (RFC 3339)
+    #[arg(long, value_name = "TIME")]
+    pub(crate) created_at: Option<Timestamp>,
+    /// When it was changed last, if not now (RFC 3339)
+    #[arg(long, value_name = "TIME")]
+    pub(crate) updated_at: Option<Timestamp>,
+    /// When work on it began (RFC 3339)
+    #[arg(long, value_name = "TIME")]
+    pub(crate) started_at: Option<Timestamp>,
+    /// When it was done or rejected (RFC 3339)
+    #[arg(long, value_name = "TIME")]
+    pub(crate) completed_at: Option<Timestamp>,
     /// A custom field (repeat it for several)
     #[arg(long = "field", value_name = "KEY=VALUE", value_parser = key_value)]
     pub(crate) custom_fields: Vec<(String, String)>,
@@ -197,6 +213,20 @@ pub(crate) struct NewTask {
     #[arg(long, value_name = "N", help_heading = "Agent of this task",
         value_parser = clap::value_parser!(u8).range(1..=3))]
     pub(crate) phases: Option<u8>,
+    /// How often to go over it
+    #[arg(long, value_name = "N", help_heading = "Agent of this task",
+        value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) iterations: Option<u32>,
+    /// How hard to think every time but the first
+    #[arg(long, value_name = "LEVEL", help_heading = "Agent of this task",
+        value_parser = ["low", "medium", "high", "xhigh"])]
+    pub(crate) followup_reasoning_effort: Option<String>,
+    /// Options of its command line, as 0.4.0 has them: `{"sandbox":"disabled"}`
+    #[arg(long, value_name = "JSON", help_heading = "Agent of this task", value_parser = object)]
+    pub(crate) runner_cli: Option<Map>,
+    /// What differs in a phase: `{"phase1":{"model":"small"}}`
+    #[arg(long, value_name = "JSON", help_heading = "Agent of this task", value_parser = object)]
+    pub(crate) phase_overrides: Option<Map>,
 }
 
 /// Show one task with all its fields
@@ -339,6 +369,14 @@ pub(super) fn word(text: &str) -> Result<String, String> {
             u32::from(c),
             index + 1
         )),
+    }
+}
+
+fn object(text: &str) -> Result<Map, String> {
+    match Value::parse(text) {
+        Ok(Value::Object(members)) => Ok(members),
+        Ok(_) => Err("it is not a JSON object".to_owned()),
+        Err(error) => Err(error.to_string()),
     }
 }
 

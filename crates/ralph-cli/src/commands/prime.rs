@@ -48,10 +48,13 @@ const COMMANDS: &[&str] = &[
 
 /// Flags that few calls need; `--help` has them.
 const RARE: &[&str] = &[
+    "actual-minutes",
     "after",
     "all",
     "before",
     "blocks",
+    "completed-at",
+    "created-at",
     "dry-run",
     "duplicates",
     "effort",
@@ -60,22 +63,28 @@ const RARE: &[&str] = &[
     "field",
     "filter-deps",
     "first",
+    "followup-reasoning-effort",
     "format",
     "help",
+    "iterations",
     "model",
     "note-file",
     "only-done",
     "order",
+    "phase-overrides",
     "phases",
     "quiet",
     "request",
     "runner",
+    "runner-cli",
     "scheduled",
     "scheduled-after",
     "scheduled-before",
     "scheduled-start",
     "sort-by",
+    "started-at",
     "tag-filter",
+    "updated-at",
 ];
 
 pub(crate) fn prime(context: &Context) -> Result<Exit, CliError> {

@@ -435,3 +435,61 @@ fn word_is_left_with_a_task_and_takes_nothing_away() {
         desk.ralph(&[&["task", "note"], wrong].concat()).exited(2);
     }
 }
+
+#[test]
+fn a_task_is_added_with_times_that_are_not_now_and_with_all_that_its_agent_is_to_be() {
+    let desk = Desk::new();
+    let added = desk.json(&[
+        "task",
+        "add",
+        "one",
+        "--status",
+        "done",
+        "--created-at",
+        "2026-01-01T01:00:00+01:00",
+        "--updated-at",
+        "2026-01-04T00:00:00Z",
+        "--started-at",
+        "2026-01-02T00:00:00Z",
+        "--completed-at",
+        "2026-01-03T00:00:00Z",
+        "--actual-minutes",
+        "5",
+        "--iterations",
+        "2",
+        "--followup-reasoning-effort",
+        "high",
+        "--runner-cli",
+        r#"{"sandbox":"disabled"}"#,
+        "--phase-overrides",
+        r#"{"phase1":{"model":"m"}}"#,
+    ]);
+    let task = &added["task"];
+    let times = ["created_at", "started_at", "completed_at", "updated_at"];
+    assert_eq!(
+        times.map(|name| &task[name].as_str().expect("a time")[..10]),
+        ["2026-01-01", "2026-01-02", "2026-01-03", "2026-01-04"]
+    );
+    assert_eq!(task["actual_minutes"], 5);
+    assert_eq!(
+        task["agent"],
+        json!({
+            "iterations": 2, "followup_reasoning_effort": "high",
+            "runner_cli": { "sandbox": "disabled" }, "phase_overrides": { "phase1": { "model": "m" } },
+        })
+    );
+    desk.json(&["queue", "validate"]);
+    let before = desk.read(".ralph/queue.jsonc");
+    for (flag, value, code) in [
+        ("--created-at", "yesterday", 2),
+        ("--iterations", "0", 2),
+        ("--runner-cli", "[]", 2),
+        ("--phase-overrides", r#"{"a":1,"a":2}"#, 2),
+        ("--phase-overrides", r#"{"phase1":7}"#, 3),
+        // When that was, nothing says.
+        ("--status", "done", 3),
+    ] {
+        desk.ralph(&["task", "add", "two", flag, value]).exited(code);
+    }
+    assert_eq!(desk.read(".ralph/queue.jsonc"), before);
+}

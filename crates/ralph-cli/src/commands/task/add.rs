@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use ralph_queue::intake::{Batch, GivenIds};
 use ralph_queue::value::{Map, Value};
 use ralph_queue::{Edit, Edited, Place, Position, Task};
-use ralph_state::TaskId;
+use ralph_state::{TaskId, Timestamp};
 use serde::Serialize;
 
 use crate::args::{NewTask, TaskAddArgs};
@@ -135,6 +135,7 @@ struct Long {
 
 fn task(id: TaskId, title: &str, new: &NewTask, long: Long) -> Task {
     let Long { description, request, evidence, plan, notes } = long;
+    let time = |time: Option<Timestamp>| time.map(|time| time.to_string());
     Task {
         status: new.status,
         description,
@@ -152,8 +153,13 @@ fn task(id: TaskId, title: &str, new: &NewTask, long: Long) -> Task {
         relates_to: new.relates_to.clone(),
         duplicates: new.duplicates.clone(),
         parent_id: new.parent_id.clone(),
-        scheduled_start: new.scheduled_start.map(|time| time.to_string()),
+        created_at: time(new.created_at),
+        updated_at: time(new.updated_at),
+        completed_at: time(new.completed_at),
+        started_at: time(new.started_at),
+        scheduled_start: time(new.scheduled_start),
         estimated_minutes: new.estimated_minutes,
+        actual_minutes: new.actual_minutes,
         custom_fields: new.custom_fields.iter().cloned().collect(),
         ..Task::new(id, title)
     }
@@ -165,6 +171,10 @@ fn agent(new: &NewTask) -> Option<Map> {
         ("model", new.model.clone().map(Value::from)),
         ("model_effort", new.effort.clone().map(Value::from)),
         ("phases", new.phases.map(|phases| Value::from(u32::from(phases)))),
+        ("iterations", new.iterations.map(Value::from)),
+        ("followup_reasoning_effort", new.followup_reasoning_effort.clone().map(Value::from)),
+        ("runner_cli", new.runner_cli.clone().map(Value::Object)),
+        ("phase_overrides", new.phase_overrides.clone().map(Value::Object)),
     ];
     let agent: Map =
         fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect();
