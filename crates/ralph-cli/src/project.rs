@@ -23,7 +23,7 @@ use ralph_queue::mend::{Mended, Parted};
 use ralph_queue::merge::Settled;
 use ralph_queue::runnability::{DoingFirst, Drafts, Selection};
 use ralph_queue::settle::{Take, Undecided};
-use ralph_queue::validate::Rules;
+use ralph_queue::validate::{Code, Rules};
 use ralph_queue::{
     Document, Edit, EditError, Edited, IdMarks, IdRules, LegacyLock, LoadError, OtherIds,
     ParseError, Place, Previewed, Queue, QueueFiles, Status, Task, Terms, UpdateError,
@@ -255,7 +255,7 @@ impl Project {
                     .hint("`ralph task status todo ID` opens a task again; `--force` undoes it all the same.")
             }
             UpdateError::Invalid { ref problems } => {
-                let twin = problems.iter().find(|problem| problem.code == "duplicate_id");
+                let twin = problems.iter().find(|problem| problem.code == Code::DuplicateId);
                 let hint = match twin.and_then(|problem| problem.task.as_ref()) {
                     Some(id) => self.namesake_of_undone(which, id),
                     None => {
@@ -478,7 +478,7 @@ impl Project {
             }
             UpdateError::Load(error) => self.load_error(error),
             UpdateError::Invalid { problems }
-                if problems.iter().all(|problem| problem.code == "unknown_task") =>
+                if problems.iter().all(|problem| problem.code == Code::UnknownTask) =>
             {
                 let lines: Vec<String> = problems.iter().map(problem_line).collect();
                 CliError::new(ErrorKind::NotFound, lines.join("\n"))
@@ -486,9 +486,9 @@ impl Project {
                     .hint("`ralph queue list --include-done` shows all tasks.")
             }
             UpdateError::Invalid { problems }
-                if problems
-                    .iter()
-                    .all(|problem| matches!(problem.code, "unknown_task" | "self_reference")) =>
+                if problems.iter().all(|problem| {
+                    matches!(problem.code, Code::UnknownTask | Code::SelfReference)
+                }) =>
             {
                 let lines: Vec<String> = problems.iter().map(problem_line).collect();
                 CliError::new(ErrorKind::Usage, lines.join("\n"))

@@ -159,8 +159,8 @@ pub fn marked(ours: &str, theirs: &str) -> String {
 /// Without a base, what both have in common stands for it: a field that differs is a conflict,
 /// and a task that one side lacks was added by the other.
 ///
-/// Where the file beside it is known and can be read, a task has one id in both; see
-/// [`three_way_of`].
+/// Where the file beside it is known and can be read, a task has one id in both, whichever of them
+/// a version has it in.
 pub fn resolve(sides: &Sides) -> Result<Merged, MergeError> {
     if let Some(Ok(merged)) = sides.beside.as_ref().map(|beside| resolve_beside(sides, beside)) {
         return Ok(merged.with_ends(&sides.ours, &sides.theirs)?);

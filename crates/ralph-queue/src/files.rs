@@ -119,8 +119,8 @@ impl std::fmt::Debug for LegacyLock {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LoadError {
-    /// There is no queue file; `ralph init` makes one. Or the queue or the done file is a link that
-    /// leads to nothing.
+    /// There is no queue file; [`QueueFiles::init`] makes one. Or the queue or the done file is a
+    /// link that leads to nothing.
     #[error("there is no queue file at `{}`", path.display())]
     Missing {
         /// Where it was looked for.

@@ -805,8 +805,3 @@ fn lines(bytes: &[u8]) -> impl DoubleEndedIterator<Item = &[u8]> {
     lines.next();
     lines
 }
-
-/// The ids of tasks with that fate.
-pub fn with_fate(tasks: &[Touched], fate: Fate) -> Vec<TaskId> {
-    tasks.iter().filter(|task| task.fate == fate).map(|task| task.id.clone()).collect()
-}

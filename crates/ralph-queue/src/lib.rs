@@ -7,8 +7,7 @@
 //!
 //! ```
 //! use ralph_queue::edit::{Changed, Restart};
-//! use ralph_queue::{Document, Edit, Finish, IdRules, Position, Queue, Task};
-//! use ralph_queue::edit::End;
+//! use ralph_queue::{Document, Edit, IdRules, Position, Queue, Task};
 //!
 //! let text = r#"{
 //!   "version": 1,
@@ -38,7 +37,7 @@
 //! it. A comment that a blank line separates from the task below heads a section, and stays. The
 //! same holds for the fields of a task and for the entries of a list.
 //!
-//! # Files
+//! # What is on the disk
 //!
 //! The queue file, the done file, and the lock file `.{name}.lock` beside the queue file. The
 //! file that loses a task is written last; a crash between the two leaves the task in both, which
@@ -96,5 +95,5 @@ pub use ids::{IdMarks, IdRules, OtherIds};
 pub use queue::{Listed, Place, Queue};
 pub use runnability::Selection;
 pub use task::{Priority, Status, Task};
-pub use validate::{Problem, Rules, Severity};
+pub use validate::{Code, Problem, Rules, Severity};
 pub use value::Value;

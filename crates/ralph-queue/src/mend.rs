@@ -172,7 +172,7 @@ mod tests {
     use super::*;
     use crate::document::Document;
     use crate::task::Task;
-    use crate::validate::Rules;
+    use crate::validate::{Code, Rules};
 
     /// A file of tasks as `ID:STATUS:TITLE`. Those of one title are versions of one task.
     fn file(tasks: &str) -> Document {
@@ -261,7 +261,7 @@ mod tests {
             let queue = Queue::new(queue, done.or_else(|| Some(read.done_document().clone())));
             assert_eq!(shown(&queue), after);
             let twice = queue.validate(&Rules::default());
-            assert!(!twice.iter().any(|problem| problem.code == "duplicate_id"), "{twice:?}");
+            assert!(!twice.iter().any(|problem| problem.code == Code::DuplicateId), "{twice:?}");
         }
     }
 

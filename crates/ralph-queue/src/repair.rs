@@ -10,7 +10,7 @@ use crate::edit::{Edit, EditError};
 use crate::merge::Stands;
 use crate::queue::Place;
 use crate::task::{Status, Task};
-use crate::validate::{self, Problem, Rules};
+use crate::validate::{self, Code, Problem, Rules};
 
 impl Edit<'_> {
     /// Mends what [`crate::Queue::validate`] finds, and touches nothing else. What it takes out of a task
@@ -49,12 +49,12 @@ impl Edit<'_> {
             }
         }
         // Last, since the problems name tasks by the ids they had.
-        let with = |code: &'static str| {
+        let with = |code: Code| {
             let such = problems.iter().filter(move |problem| problem.code == code);
             such.filter_map(|problem| problem.task.as_ref())
         };
-        self.reopen(&with("not_finished").cloned().collect());
-        self.renumber(with("id_format"), rules)?;
+        self.reopen(&with(Code::NotFinished).cloned().collect());
+        self.renumber(with(Code::IdFormat), rules)?;
         Ok(closed)
     }
 
@@ -226,18 +226,18 @@ impl Known {
     }
 }
 
-fn mend(task: &mut Task, code: &str, field: &str, known: &Known, now: Timestamp) {
+fn mend(task: &mut Task, code: Code, field: &str, known: &Known, now: Timestamp) {
     let name = field.split(['[', '.']).next().unwrap_or(field);
     match (code, name) {
-        ("blank", "title") if task.title.trim().is_empty() => {
+        (Code::Blank, "title") if task.title.trim().is_empty() => {
             "Untitled".clone_into(&mut task.title);
         }
-        ("blank", _) => {
+        (Code::Blank, _) => {
             for list in [&mut task.tags, &mut task.scope, &mut task.evidence, &mut task.plan] {
                 list.retain(|entry| !entry.trim().is_empty());
             }
         }
-        ("custom_field_name", _) => {
+        (Code::CustomFieldName, _) => {
             let fields = std::mem::take(&mut task.custom_fields);
             for (key, value) in fields {
                 let words: Vec<&str> = key.split_whitespace().collect();
@@ -248,8 +248,8 @@ fn mend(task: &mut Task, code: &str, field: &str, known: &Known, now: Timestamp)
                 task.custom_fields.insert(key, value);
             }
         }
-        ("missing_field" | "bad_time" | "not_utc", _) => times(task, name, now),
-        ("unknown_task" | "self_reference", _) => references(task, known),
+        (Code::MissingField | Code::BadTime | Code::NotUtc, _) => times(task, name, now),
+        (Code::UnknownTask | Code::SelfReference, _) => references(task, known),
         _ => {}
     }
 }

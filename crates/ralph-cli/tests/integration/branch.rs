@@ -753,8 +753,10 @@ fn finished_tasks_with_one_id_wait_for_a_repair() {
     desk.ralph(&["task", "done", "RQ-0002"]).success();
     let queue = desk.read(".ralph/queue.jsonc").replace("RQ-0001", "RQ-0002");
     desk.write(".ralph/queue.jsonc", queue);
-    let warned = desk.ralph(&["queue", "validate"]).success().stdout.clone();
-    assert!(warned.contains("`ralph queue repair` gives this one another id"), "{warned}");
+    let ran = desk.ralph(&["queue", "validate"]);
+    assert!(ran.success().stdout.contains("a repair gives this one another id"), "{ran}");
+    assert!(ran.stderr.contains("`ralph queue repair` does it"), "{ran}");
+    assert_eq!(desk.json(&["queue", "validate"])["next"], "ralph queue repair --dry-run");
     desk.ralph(&["queue", "export", "-o", "all.csv"]).success();
     let other = Desk::new();
     other.write("all.csv", desk.read("all.csv"));

@@ -17,7 +17,7 @@ use super::tasks::Head;
 use super::{Document, ParseError};
 use crate::queue::Place;
 use crate::task::{Field, Slot, Task, Words};
-use crate::validate::{Problem, Severity};
+use crate::validate::{Code, Problem, Severity};
 use crate::value::{Map, Value};
 
 /// A text, as far as it goes.
@@ -36,7 +36,12 @@ pub(super) fn read(text: String, place: Place) -> Result<Lenient, ParseError> {
     let root = syntax::parse(&text[bom..])?;
     let mut reader = Reader { base: bom, task: None, faults: Vec::new() };
     let Node::Object(root) = root else {
-        reader.fault("", root.start(), "wrong_type", "a queue file must hold an object".to_owned());
+        reader.fault(
+            "",
+            root.start(),
+            Code::WrongType,
+            "a queue file must hold an object".to_owned(),
+        );
         return Err(ParseError::Shape { problems: reader.problems(&text, place) });
     };
     reader.unique_keys("", &root);
@@ -51,7 +56,7 @@ pub(super) fn read(text: String, place: Place) -> Result<Lenient, ParseError> {
     if let Err(error) = version(&text[bom..], &root)? {
         let version = root.get(Document::FORMAT.version_key);
         let at = version.map_or(root.start(), |property| property.value.start());
-        reader.fault(Document::FORMAT.version_key, at, "version", error.to_string());
+        reader.fault(Document::FORMAT.version_key, at, Code::Version, error.to_string());
     }
     let mut nameless = Vec::new();
     match root.get("tasks").map(|property| &property.value) {
@@ -73,14 +78,19 @@ pub(super) fn read(text: String, place: Place) -> Result<Lenient, ParseError> {
                     other => reader.fault(
                         "",
                         other.start(),
-                        "wrong_type",
+                        Code::WrongType,
                         "a task must be an object".to_owned(),
                     ),
                 }
             }
         }
         Some(other) => {
-            reader.fault("tasks", other.start(), "wrong_type", "`tasks` must be a list".to_owned());
+            reader.fault(
+                "tasks",
+                other.start(),
+                Code::WrongType,
+                "`tasks` must be a list".to_owned(),
+            );
         }
         None => {}
     }
@@ -114,7 +124,7 @@ pub(super) fn read_task(text: &str) -> Result<Task, ParseError> {
     let task = match syntax::parse(text)? {
         Node::Object(object) => Some(reader.task(&object)),
         other => {
-            reader.fault("", other.start(), "wrong_type", "a task must be an object".to_owned());
+            reader.fault("", other.start(), Code::WrongType, "a task must be an object".to_owned());
             None
         }
     };
@@ -175,7 +185,7 @@ pub(super) fn read_new(text: &str) -> Result<Vec<NewEntry>, ParseError> {
                 Node::Object(object) => Some(reader.new_task(object)),
                 other => {
                     let message = "a task must be an object".to_owned();
-                    reader.fault("", other.start(), "wrong_type", message);
+                    reader.fault("", other.start(), Code::WrongType, message);
                     None
                 }
             };
@@ -221,7 +231,7 @@ struct Fault {
     task: Option<TaskId>,
     field: String,
     at: usize,
-    code: &'static str,
+    code: Code,
     message: String,
 }
 
@@ -234,7 +244,7 @@ struct Reader {
 }
 
 impl Reader {
-    fn fault(&mut self, field: &str, at: usize, code: &'static str, message: String) {
+    fn fault(&mut self, field: &str, at: usize, code: Code, message: String) {
         self.faults.push(Fault {
             task: self.task.clone(),
             field: field.to_owned(),
@@ -275,7 +285,7 @@ impl Reader {
         names.sort_unstable();
         for pair in names.windows(2).filter(|pair| pair[0].0 == pair[1].0) {
             let (name, at) = pair[1];
-            self.fault(field, at, "duplicate_key", format!("the key `{name}` is there twice"));
+            self.fault(field, at, Code::DuplicateKey, format!("the key `{name}` is there twice"));
         }
     }
 
@@ -308,7 +318,7 @@ impl Reader {
             id.parse::<TaskId>().map_err(|error| error.to_string())
         });
         if let (Some((node, _)), Some(Err(message))) = (&id, &parsed) {
-            self.fault("id", node.start(), "id_format", message.clone());
+            self.fault("id", node.start(), Code::IdFormat, message.clone());
         }
         let has_id = matches!(parsed, Some(Ok(_)));
         let mut task = Task::new(parsed.and_then(Result::ok).unwrap_or_else(placeholder), "");
@@ -321,10 +331,10 @@ impl Reader {
         match given("title") {
             None => {
                 let message = "`title` is missing".to_owned();
-                self.fault("title", object.start(), "missing_field", message);
+                self.fault("title", object.start(), Code::MissingField, message);
             }
             Some(node) if node.as_string_lit().is_some() && task.title.trim().is_empty() => {
-                self.fault("title", node.start(), "blank", "the title is blank".to_owned());
+                self.fault("title", node.start(), Code::Blank, "the title is blank".to_owned());
             }
             Some(_) => {}
         }
@@ -340,7 +350,7 @@ impl Reader {
         };
         let at = object.get("id").map_or(object.start(), |property| property.value.start());
         if let Err(message) = &id {
-            self.fault("id", at, "id_format", message.clone());
+            self.fault("id", at, Code::IdFormat, message.clone());
         }
         self.task = id.as_ref().ok().cloned();
         self.unique_keys("", object);
@@ -349,7 +359,12 @@ impl Reader {
             self.field(&mut task, property.name.as_str(), &property.value);
         }
         if object.get("title").is_none() {
-            self.fault("title", object.start(), "missing_field", "`title` is missing".to_owned());
+            self.fault(
+                "title",
+                object.start(),
+                Code::MissingField,
+                "`title` is missing".to_owned(),
+            );
         }
         task
     }
@@ -385,19 +400,19 @@ impl Reader {
     ) {
         match read(name, node) {
             Ok(value) => *field = value,
-            Err(message) => self.fault(name, node.start(), "wrong_type", message),
+            Err(message) => self.fault(name, node.start(), Code::WrongType, message),
         }
     }
 
     fn list<'t, W: Words<'t>>(&mut self, field: &mut Vec<W>, name: &str, node: &Node<'t>) {
         let message = || format!("`{name}` must be a list of texts");
         let Some(array) = node.as_array() else {
-            return self.fault(name, node.start(), "wrong_type", message());
+            return self.fault(name, node.start(), Code::WrongType, message());
         };
         field.reserve(array.elements.len());
         for (index, node) in array.elements.iter().enumerate() {
             let Some(lit) = node.as_string_lit() else {
-                self.fault(&format!("{name}[{index}]"), node.start(), "wrong_type", message());
+                self.fault(&format!("{name}[{index}]"), node.start(), Code::WrongType, message());
                 // So that the entries after it keep their index; nobody edits what has faults.
                 field.push(W::of(Cow::Borrowed("?")));
                 continue;
@@ -413,7 +428,7 @@ impl Reader {
     ) {
         let Some(object) = node.as_object() else {
             let message = "`custom_fields` must be an object".to_owned();
-            return self.fault("custom_fields", node.start(), "wrong_type", message);
+            return self.fault("custom_fields", node.start(), Code::WrongType, message);
         };
         self.unique_keys("custom_fields", object);
         for property in &object.properties {
@@ -428,7 +443,7 @@ impl Reader {
                     self.fault(
                         &format!("custom_fields.{name}"),
                         property.value.start(),
-                        "wrong_type",
+                        Code::WrongType,
                         message,
                     );
                     continue;

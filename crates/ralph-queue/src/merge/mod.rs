@@ -69,8 +69,7 @@ impl Merged {
     /// finished in the base is not finished anew by being moved: where the other side opened it
     /// again, it stays open (see [`crate::Queue::reopened`]).
     ///
-    /// `ours` and `theirs` are asked where the merge did not know the done files itself, see
-    /// [`three_way_of`].
+    /// `ours` and `theirs` are asked where the merge did not know the done files itself.
     pub fn settle_finished(
         &mut self,
         ours: Option<&Document>,
@@ -271,7 +270,7 @@ pub fn three_way(base: &str, ours: &str, theirs: &str) -> Result<Merged, MergeEr
 /// A task has one id in both, whichever of them a version has it in, and a merge of the other file
 /// finds the same one. Where git takes the other file as one side has it, that is the id by which
 /// it is named there.
-pub fn three_way_of(
+pub(crate) fn three_way_of(
     place: Place,
     base: Texts<'_>,
     ours: Texts<'_>,

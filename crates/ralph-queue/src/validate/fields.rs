@@ -2,7 +2,7 @@
 
 use ralph_state::Timestamp;
 
-use super::{CONTROL_CHARACTER, Fault, Located, error, warning};
+use super::{Code, Fault, Located, error, warning};
 use crate::ids::IdRules;
 use crate::queue::Place;
 use crate::task::Task;
@@ -12,7 +12,7 @@ pub(super) fn id(located: &Located<'_>, ids: &IdRules, report: &mut dyn FnMut(Fa
     if located.left {
         let message = "the task is finished and in the done file, too; the next change takes over what is new \
              here, and removes it";
-        return report(warning("left_behind", "id", message));
+        return report(warning(Code::LeftBehind, "id", message));
     }
     let id = located.id();
     if !has_form(id, ids) {
@@ -20,7 +20,7 @@ pub(super) fn id(located: &Located<'_>, ids: &IdRules, report: &mut dyn FnMut(Fa
             "the id must be `{}-` and {} digits or more, not `{id}`",
             ids.prefix, ids.width
         );
-        report(error("id_format", "id", message));
+        report(error(Code::IdFormat, "id", message));
     }
 }
 
@@ -31,7 +31,7 @@ pub(super) fn all_but_id<W: AsRef<str>>(
     report: &mut dyn FnMut(Fault),
 ) {
     if is_blank(task.title.as_ref()) {
-        report(error("blank", "title", "the title is blank"));
+        report(error(Code::Blank, "title", "the title is blank"));
     }
     one_line(|| "title".to_owned(), task.title.as_ref(), report);
     for (name, list) in [("tags", &task.tags), ("scope", &task.scope)] {
@@ -63,7 +63,7 @@ pub(super) fn all_but_id<W: AsRef<str>>(
     for (name, list) in lists {
         for (index, _) in list.iter().enumerate().filter(|(_, entry)| is_blank(entry.as_ref())) {
             report(error(
-                "blank",
+                Code::Blank,
                 format!("{name}[{index}]"),
                 format!("an entry of `{name}` is blank"),
             ));
@@ -72,13 +72,13 @@ pub(super) fn all_but_id<W: AsRef<str>>(
     for key in task.custom_fields.keys() {
         if key.is_empty() || key.contains(char::is_whitespace) {
             let message = format!("the name of the custom field `{key}` is blank or has a blank");
-            report(error("custom_field_name", format!("custom_fields.{key}"), message));
+            report(error(Code::CustomFieldName, format!("custom_fields.{key}"), message));
         }
     }
     if place == Place::Done && !task.status.is_terminal() {
         let message =
             format!("a task in the done file must be done or rejected, not {}", task.status);
-        report(error("not_finished", "status", message));
+        report(error(Code::NotFinished, "status", message));
     }
     times(task, report);
     agent(task, report);
@@ -98,7 +98,7 @@ fn one_line(field: impl FnOnce() -> String, text: &str, report: &mut dyn FnMut(F
         '\n' | '\r' => format!("`{field}` has a line break at character {}", index + 1),
         c => control(&field, index, c),
     };
-    report(warning(CONTROL_CHARACTER, field, message));
+    report(warning(Code::ControlCharacter, field, message));
 }
 
 /// A text of several lines. Commands write what agents say as it is, so that this code bars none.
@@ -115,7 +115,7 @@ fn lines(field: impl FnOnce() -> String, text: &str, report: &mut dyn FnMut(Faul
     if let Some((index, c)) = text.chars().enumerate().find(|(_, c)| is_control(*c)) {
         let field = field();
         let message = control(&field, index, c);
-        report(warning("control_in_text", field, message));
+        report(warning(Code::ControlInText, field, message));
     }
 }
 
@@ -141,12 +141,18 @@ fn times<W: AsRef<str>>(task: &Task<W>, report: &mut dyn FnMut(Fault)) {
     ];
     for (name, time, needed, utc) in times {
         match time.as_ref().map(W::as_ref) {
-            None if needed => report(error("missing_field", name, format!("`{name}` is missing"))),
+            None if needed => {
+                report(error(Code::MissingField, name, format!("`{name}` is missing")));
+            }
             Some(time) if time.parse::<Timestamp>().is_err() => {
-                report(error("bad_time", name, format!("`{name}` is no RFC 3339 time: `{time}`")));
+                report(error(
+                    Code::BadTime,
+                    name,
+                    format!("`{name}` is no RFC 3339 time: `{time}`"),
+                ));
             }
             Some(time) if utc && !is_utc(time) => {
-                report(error("not_utc", name, format!("`{name}` is not in UTC: `{time}`")));
+                report(error(Code::NotUtc, name, format!("`{name}` is not in UTC: `{time}`")));
             }
             _ => {}
         }
@@ -165,17 +171,21 @@ fn agent<W>(task: &Task<W>, report: &mut dyn FnMut(Fault)) {
         Ok(Some(agent)) => {
             if agent.iterations == Some(0) {
                 report(error(
-                    "out_of_range",
+                    Code::OutOfRange,
                     "agent.iterations",
                     "`agent.iterations` must be at least 1",
                 ));
             }
             if agent.phases.is_some_and(|phases| !(1..=3).contains(&phases)) {
-                report(error("out_of_range", "agent.phases", "`agent.phases` must be 1, 2 or 3"));
+                report(error(Code::OutOfRange, "agent.phases", "`agent.phases` must be 1, 2 or 3"));
             }
         }
         Err(reason) => {
-            report(error("wrong_type", "agent", format!("`agent` has the wrong shape: {reason}")));
+            report(error(
+                Code::WrongType,
+                "agent",
+                format!("`agent` has the wrong shape: {reason}"),
+            ));
         }
     }
 }

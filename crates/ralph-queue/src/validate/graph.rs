@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
-use super::{DUPLICATE_ID, Fault, Located, SELF_REFERENCE, UNKNOWN_TASK, error, warning};
+use super::{Code, Fault, Located, error, warning};
 use crate::repair::later_first;
 use crate::task::{Glance, Status, Task};
 
@@ -59,7 +59,7 @@ fn index<'a>(
                 let first = tasks[*entry.get()];
                 match [first, *located].map(|task| task.status() == Status::Rejected) {
                     [false, false] => {
-                        report(at, error(DUPLICATE_ID, "id", shared_id(first, *located)));
+                        report(at, error(Code::DuplicateId, "id", shared_id(first, *located)));
                     }
                     [true, false] => outranked.push(entry.insert(at)),
                     [_, true] => outranked.push(at),
@@ -70,7 +70,7 @@ fn index<'a>(
     for at in outranked {
         let other = by_id[tasks[at].id()];
         let message = outranked_id(tasks[at], tasks[other]);
-        report(at, Fault { other: Some(other), ..warning(DUPLICATE_ID, "id", message) });
+        report(at, Fault { other: Some(other), ..warning(Code::DuplicateId, "id", message) });
     }
     by_id
 }
@@ -80,13 +80,11 @@ fn index<'a>(
 fn outranked_id(rejected: Located<'_>, other: Located<'_>) -> String {
     let (id, status) = (other.id(), other.status());
     if rejected.task().is_version_of(other.task()) {
-        return format!(
-            "the task `{id}` is there as another version; `ralph queue repair` makes one of both"
-        );
+        return format!("the task `{id}` is there as another version; a repair makes one of both");
     }
     let (meaning, remedy) = match status {
-        Status::Rejected => ("is also that of", "`ralph queue repair` gives the later one"),
-        Status::Done => ("means", "`ralph queue repair` gives this one"),
+        Status::Rejected => ("is also that of", "a repair gives the later one"),
+        Status::Done => ("means", "a repair gives this one"),
         Status::Draft | Status::Todo | Status::Doing => {
             ("means", "the next change of any task gives this one")
         }
@@ -102,12 +100,12 @@ fn shared_id(first: Located<'_>, second: Located<'_>) -> String {
         let kept = if later_first(first, second).is_gt() { second } else { first };
         let fate = if kept.status.is_terminal() { "is finished" } else { "stays open" };
         return format!(
-            "the task `{id}` is in the {file} file, too, as another version; `ralph queue repair` \
+            "the task `{id}` is in the {file} file, too, as another version; a repair \
              makes one of both, which {fate}"
         );
     }
     let remedy = if first.place == second.place {
-        "`queue repair` gives the later one"
+        "a repair gives the later one"
     } else {
         "the next change of another task gives that one"
     };
@@ -133,17 +131,21 @@ fn references(
     for (name, index, id) in entries.filter(|(_, _, id)| !id.is_empty()) {
         let (code, message, fault): (_, _, fn(_, String, String) -> Fault) = match (name, find(id))
         {
-            _ if id == own => (SELF_REFERENCE, format!("`{name}` names the task itself"), error),
-            (_, None) => {
-                (UNKNOWN_TASK, format!("`{name}` names `{id}`, which is in neither file"), error)
+            _ if id == own => {
+                (Code::SelfReference, format!("`{name}` names the task itself"), error)
             }
+            (_, None) => (
+                Code::UnknownTask,
+                format!("`{name}` names `{id}`, which is in neither file"),
+                error,
+            ),
             ("depends_on", Some(Status::Rejected)) => {
                 let message =
                     format!("depends on `{id}`, which is rejected and counts as finished");
-                ("rejected_dependency", message, warning)
+                (Code::RejectedDependency, message, warning)
             }
             ("duplicates", Some(status)) if status.is_terminal() => {
-                ("duplicates_finished", format!("repeats `{id}`, which is {status}"), warning)
+                (Code::DuplicatesFinished, format!("repeats `{id}`, which is {status}"), warning)
             }
             _ => continue,
         };
@@ -152,11 +154,11 @@ fn references(
     }
     match named.parent_id.as_deref().map(str::trim) {
         Some(parent) if parent == own => {
-            report(warning(SELF_REFERENCE, "parent_id", "the task is its own parent"));
+            report(warning(Code::SelfReference, "parent_id", "the task is its own parent"));
         }
         Some(parent) if find(parent).is_none() => {
             report(warning(
-                UNKNOWN_TASK,
+                Code::UnknownTask,
                 "parent_id",
                 format!("the parent `{parent}` is in neither file"),
             ));
@@ -186,9 +188,9 @@ fn cycles_and_depth(
     let parents = edges(|named| named.parent_id.as_slice());
     let dependencies = walk(&depends_on);
     let mut cycles = vec![
-        ("depends_on", "cycle", "depends on itself", dependencies.cycles),
-        ("blocks", "cycle", "blocks itself", walk(&blocks).cycles),
-        ("parent_id", "cycle", "is its own ancestor", walk(&parents).cycles),
+        ("depends_on", Code::Cycle, "depends on itself", dependencies.cycles),
+        ("blocks", Code::Cycle, "blocks itself", walk(&blocks).cycles),
+        ("parent_id", Code::Cycle, "is its own ancestor", walk(&parents).cycles),
     ];
     if cycles[0].3.is_empty() && cycles[1].3.is_empty() {
         // Open tasks that wait for each other, one by what it depends on, one by what blocks it.
@@ -198,7 +200,7 @@ fn cycles_and_depth(
         for (from, blocked) in blocks.iter().enumerate().filter(|(from, _)| open(from)) {
             blocked.iter().filter(|at| open(at)).for_each(|at| waits[*at].push(from));
         }
-        cycles.push(("depends_on", "deadlock", "waits for itself", walk(&waits).cycles));
+        cycles.push(("depends_on", Code::Deadlock, "waits for itself", walk(&waits).cycles));
     }
     for (field, code, what, cycles) in cycles {
         for cycle in cycles {
@@ -212,7 +214,7 @@ fn cycles_and_depth(
             let message = format!(
                 "{depth} tasks must be finished one after another before this one, the limit is {max_depth}"
             );
-            report(at, warning("deep_dependencies", "depends_on", message));
+            report(at, warning(Code::DeepDependencies, "depends_on", message));
         }
     }
 }

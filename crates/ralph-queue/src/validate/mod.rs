@@ -4,8 +4,10 @@ mod fields;
 mod graph;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use ralph_state::TaskId;
+use serde::Serialize;
 
 use crate::document::{Document, Lenient, Lines, ParseError, locate};
 use crate::ids::IdRules;
@@ -47,6 +49,65 @@ impl Severity {
     }
 }
 
+/// The rule that is broken. Its `Display` and its JSON are one word, such as `duplicate_id`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Code {
+    /// The file is none that can be read as a queue: all that is told of it.
+    Unreadable,
+    /// A value of another kind than its field has.
+    WrongType,
+    /// The version of the file is missing, or no number.
+    Version,
+    /// A key is in one object twice.
+    DuplicateKey,
+    /// A field that each task needs is missing.
+    MissingField,
+    /// An id without the form that the rules want.
+    IdFormat,
+    /// Two tasks have one id: an error, unless one of them is rejected.
+    DuplicateId,
+    /// A rest of a move to the done file, see [`crate::Queue::leftovers`].
+    LeftBehind,
+    /// A title or an entry of a list without a letter.
+    Blank,
+    /// The name of a custom field is blank or has a blank.
+    CustomFieldName,
+    /// A control character in a field of one line.
+    ControlCharacter,
+    /// One in a text of several lines.
+    ControlInText,
+    /// A task of the done file that has not ended.
+    NotFinished,
+    /// A time that is none.
+    BadTime,
+    /// A time in another zone than UTC.
+    NotUtc,
+    /// A number that is too low or too high.
+    OutOfRange,
+    /// A field names a task that is nowhere: a warning for the parent, else an error.
+    UnknownTask,
+    /// A field names the task itself: likewise.
+    SelfReference,
+    /// A task depends on a rejected one, which counts as finished.
+    RejectedDependency,
+    /// A task repeats one that has ended.
+    DuplicatesFinished,
+    /// Tasks that depend on, block or are above themselves.
+    Cycle,
+    /// Open tasks that wait for each other, by what they depend on and what blocks them.
+    Deadlock,
+    /// A chain of dependencies longer than the rules like.
+    DeepDependencies,
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.serialize(f)
+    }
+}
+
 /// One thing that is wrong. Its `Display` says what; where is in the fields.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
@@ -54,8 +115,8 @@ impl Severity {
 pub struct Problem {
     /// How bad.
     pub severity: Severity,
-    /// A word for the rule that is broken, such as `duplicate_id`.
-    pub code: &'static str,
+    /// The rule that is broken.
+    pub code: Code,
     /// Which file.
     pub place: Place,
     /// Which task, when it has an id.
@@ -131,7 +192,7 @@ fn unreadable(place: Place, error: &ParseError) -> Problem {
     };
     Problem {
         severity: Severity::Error,
-        code: "unreadable",
+        code: Code::Unreadable,
         place,
         task: None,
         field: None,
@@ -207,13 +268,13 @@ pub(crate) enum Bar {
 }
 
 impl Bar {
-    fn bars(self, severity: Severity, code: &str) -> bool {
+    fn bars(self, severity: Severity, code: Code) -> bool {
         severity == Severity::Error
             || match self {
                 Self::Errors => false,
-                Self::ErrorsAndControls => code == CONTROL_CHARACTER,
+                Self::ErrorsAndControls => code == Code::ControlCharacter,
                 Self::ErrorsAndSlips => {
-                    [CONTROL_CHARACTER, UNKNOWN_TASK, SELF_REFERENCE].contains(&code)
+                    [Code::ControlCharacter, Code::UnknownTask, Code::SelfReference].contains(&code)
                 }
             }
     }
@@ -239,7 +300,7 @@ pub(crate) fn added_errors(
         let field = problem.field.as_deref().unwrap_or("");
         let name = field.split('[').next().unwrap_or(field);
         // A task that gets another id keeps its title.
-        let task = problem.task.as_ref().filter(|_| problem.code != CONTROL_CHARACTER);
+        let task = problem.task.as_ref().filter(|_| problem.code != Code::ControlCharacter);
         (task.cloned(), problem.code, name.to_owned())
     };
     let mut known: BTreeMap<_, usize> = BTreeMap::new();
@@ -255,18 +316,6 @@ pub(crate) fn added_errors(
     });
     after
 }
-
-/// A warning about a field of one line.
-pub(crate) const CONTROL_CHARACTER: &str = "control_character";
-
-/// Two tasks have one id: an error, unless one of them is rejected.
-const DUPLICATE_ID: &str = "duplicate_id";
-
-/// A field names a task that is nowhere: a warning for the parent, else an error.
-const UNKNOWN_TASK: &str = "unknown_task";
-
-/// A field names the task itself: likewise.
-const SELF_REFERENCE: &str = "self_reference";
 
 fn sort(problems: &mut [Problem]) {
     problems.sort_by_key(|problem| (problem.place, problem.line, problem.column));
@@ -355,7 +404,7 @@ impl<'a> Located<'a> {
 /// A problem without its place.
 struct Fault {
     severity: Severity,
-    code: &'static str,
+    code: Code,
     field: String,
     message: String,
     /// Another task that it is about, by where it is among all: its line is told, too.
@@ -369,11 +418,11 @@ impl Fault {
     }
 }
 
-fn error(code: &'static str, field: impl Into<String>, message: impl Into<String>) -> Fault {
+fn error(code: Code, field: impl Into<String>, message: impl Into<String>) -> Fault {
     let (field, message) = (field.into(), message.into());
     Fault { severity: Severity::Error, code, field, message, other: None }
 }
 
-fn warning(code: &'static str, field: impl Into<String>, message: impl Into<String>) -> Fault {
+fn warning(code: Code, field: impl Into<String>, message: impl Into<String>) -> Fault {
     Fault { severity: Severity::Warning, ..error(code, field, message) }
 }

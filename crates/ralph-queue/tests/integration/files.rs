@@ -9,7 +9,7 @@ use ralph_queue::delta::Fate;
 use ralph_queue::edit::{Changed, End, Restart};
 use ralph_queue::journal::{Direction, UndoError, Which};
 use ralph_queue::mend::{Mended, Parted};
-use ralph_queue::validate::Rules;
+use ralph_queue::validate::{Code, Rules};
 use ralph_queue::{
     Edit, EditError, Finish, IdRules, LegacyLock, LoadError, ParseError, Place, Position, Queue,
     QueueFiles, Status, Task, Terms, UpdateError,
@@ -237,7 +237,10 @@ fn an_edit_may_not_add_an_error_but_may_leave_one() {
         edit.modify("RQ-0002", |task| task.depends_on.push("RQ-0002".to_owned()))
     });
     let Err(UpdateError::Invalid { problems }) = refused else { panic!("refused") };
-    assert_eq!(problems.iter().map(|problem| problem.code).collect::<Vec<_>>(), ["self_reference"]);
+    assert_eq!(
+        problems.iter().map(|problem| problem.code).collect::<Vec<_>>(),
+        [Code::SelfReference]
+    );
     assert_eq!(fs::read(&files.queue).unwrap(), before);
 }
 

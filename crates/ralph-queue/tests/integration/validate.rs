@@ -1,7 +1,7 @@
 //! What validation says about broken queues, and where.
 
 use expect_test::{Expect, expect};
-use ralph_queue::{Document, IdRules, Place, Queue, Rules, Severity, Task, validate};
+use ralph_queue::{Code, Document, IdRules, Place, Queue, Rules, Severity, Task, validate};
 
 use super::text;
 
@@ -139,7 +139,7 @@ fn every_rule_at_once() {
             queue:6:23 error RQ-0003 scheduled_start bad_time: `scheduled_start` is no RFC 3339 time: `soon`
             queue:6:41 error RQ-0003 agent.iterations out_of_range: `agent.iterations` must be at least 1
             queue:6:58 error RQ-0003 agent.phases out_of_range: `agent.phases` must be 1, 2 or 3
-            queue:7:10 error RQ-0003 id duplicate_id: the id `RQ-0003` is taken by another task in the queue file; `queue repair` gives the later one another id
+            queue:7:10 error RQ-0003 id duplicate_id: the id `RQ-0003` is taken by another task in the queue file; a repair gives the later one another id
             queue:7:124 warning RQ-0003 parent_id self_reference: the task is its own parent
             queue:8:10 error RQ-00010 id id_format: the id must be `RQ-` and 4 digits or more, not `RQ-00010`
             queue:8:121 error RQ-00010 agent wrong_type: `agent` has the wrong shape: invalid type: integer `7`, expected a string
@@ -195,11 +195,14 @@ fn a_chain_of_100_000_fits_the_stack() {
     let rules = Rules { ids: IdRules { width: 6, ..IdRules::default() }, ..Rules::default() };
     let problems = validate::texts(&text, None, &rules);
     assert_eq!(problems.len(), 1);
-    assert_eq!((problems[0].severity, problems[0].code), (Severity::Warning, "deep_dependencies"));
+    assert_eq!(
+        (problems[0].severity, problems[0].code),
+        (Severity::Warning, Code::DeepDependencies)
+    );
 
     let closed = text.replacen("\"depends_on\":[]", "\"depends_on\":[\"RQ-000001\"]", 1);
     let problems = validate::texts(&closed, None, &rules);
-    assert_eq!(problems.iter().map(|problem| problem.code).collect::<Vec<_>>(), ["cycle"]);
+    assert_eq!(problems.iter().map(|problem| problem.code).collect::<Vec<_>>(), [Code::Cycle]);
 }
 
 #[test]
@@ -211,7 +214,7 @@ fn a_task_left_behind_is_a_warning_and_a_stranger_is_an_error() {
         &queue.replace("\"updated_at\": \"2026-01-01", "\"updated_at\": \"2026-01-03"),
         Some(&left),
         &expect![[r#"
-            done:4:12 error RQ-0001 id duplicate_id: the task `RQ-0001` is in the queue file, too, as another version; `ralph queue repair` makes one of both, which stays open
+            done:4:12 error RQ-0001 id duplicate_id: the task `RQ-0001` is in the queue file, too, as another version; a repair makes one of both, which stays open
         "#]],
     );
     check(
@@ -268,15 +271,15 @@ fn a_rejected_task_with_the_id_of_another_is_a_warning() {
         &shed(text(&[&end("done")])),
         Some(&rejected),
         &expect![[r#"
-        done:4:12 warning RQ-0001 id duplicate_id: the id `RQ-0001` means another task, which is done; `ralph queue repair` gives this one another id (the other: line 4 of the queue file)
-    "#]],
+            done:4:12 warning RQ-0001 id duplicate_id: the id `RQ-0001` means another task, which is done; a repair gives this one another id (the other: line 4 of the queue file)
+        "#]],
     );
     check(
         &shed(rejected.clone()),
         Some(&rejected),
         &expect![[r#"
-        done:4:12 warning RQ-0001 id duplicate_id: the id `RQ-0001` is also that of another task, which is rejected; `ralph queue repair` gives the later one another id (the other: line 4 of the queue file)
-    "#]],
+            done:4:12 warning RQ-0001 id duplicate_id: the id `RQ-0001` is also that of another task, which is rejected; a repair gives the later one another id (the other: line 4 of the queue file)
+        "#]],
     );
     let queue = text(&[r#""depends_on": ["RQ-0002"]"#, ""]);
     check(

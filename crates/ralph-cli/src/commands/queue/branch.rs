@@ -9,7 +9,7 @@ use ralph_queue::conflict::{self, Beside, Loss, Sides, Unsure};
 use ralph_queue::document::Reading;
 use ralph_queue::merge::{Conflict, Merged, Settled};
 use ralph_queue::settle::{Merges, Undecided};
-use ralph_queue::{Document, IdMarks, Place, Problem, Queue, Rules, Severity};
+use ralph_queue::{Code, Document, IdMarks, Place, Problem, Queue, Rules, Severity};
 use ralph_state::file::{Durability, replace};
 use ralph_state::journal::Journal;
 use ralph_state::{Clock as _, Store, TaskId, Timestamp};
@@ -217,7 +217,8 @@ impl DoneFiles {
         let of = |problem: &Problem| (problem.code, problem.task.clone(), problem.field.clone());
         let known: HashSet<_> = errors(&sides.ours, self.ours.clone()).iter().map(of).collect();
         // What the other side has finished is not known of every git.
-        let is_sure = |problem: &Problem| self.theirs.is_some() || problem.code != "unknown_task";
+        let is_sure =
+            |problem: &Problem| self.theirs.is_some() || problem.code != Code::UnknownTask;
         found.retain(|problem| is_sure(problem) && !known.contains(&of(problem)));
         found
     }

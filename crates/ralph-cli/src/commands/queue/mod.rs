@@ -22,7 +22,7 @@ use ralph_loop::{ending, living};
 use ralph_queue::document::Reading;
 use ralph_queue::runnability::{DoingFirst, Drafts, Reason, Report, Selected, Summary, TaskReport};
 use ralph_queue::stats::Estimates;
-use ralph_queue::{Listed, LoadError, Place, Problem, Queue, Severity, Status, Task};
+use ralph_queue::{Code, Listed, LoadError, Place, Problem, Queue, Severity, Status, Task};
 use ralph_state::file::{Durability, is_locked, replace};
 use ralph_state::{Clock as _, TaskId, Timestamp};
 use serde::Serialize;
@@ -40,7 +40,7 @@ use crate::project::{self, Project};
 use crate::render::counted;
 use crate::render::envelope::{Budget, Cut, List, Schema, Short, print_part};
 use crate::render::room::Room;
-use crate::render::task::reasons as reasons_of;
+use crate::render::task::{PARTED, reasons as reasons_of};
 use crate::standing;
 use crate::ui::{BOLD, DIM, GREEN, RED, Text, YELLOW, clip};
 
@@ -349,7 +349,7 @@ fn validate(context: &Context, part: &PartArgs) -> Result<Exit, CliError> {
         Err(error @ LoadError::Parse { .. }) => {
             match project.files.problems().map_err(|error| project.load_error(error))? {
                 // What a file is that is none is best told with what to do about it.
-                problems if problems.len() == 1 && problems[0].code == "unreadable" => {
+                problems if problems.len() == 1 && problems[0].code == Code::Unreadable => {
                     return Err(project.load_error(error));
                 }
                 problems => (None, problems),
@@ -366,7 +366,12 @@ fn validate(context: &Context, part: &PartArgs) -> Result<Exit, CliError> {
     };
     let unsettled =
         queue.as_ref().map_or(0, |queue| merges::known_unsettled(context, &project, queue));
-    let next = (!errors.is_empty() && can_mend(context, &project, errors.len())).then_some(MEND);
+    let is_mended = if errors.is_empty() {
+        warnings.iter().any(|problem| problem.code == Code::DuplicateId)
+    } else {
+        can_mend(context, &project, errors.len())
+    };
+    let next = is_mended.then_some(MEND);
     if context.ui.wants_json() {
         let budget = Budget::new(part.max_tokens);
         let row = |problem: &Problem| {
@@ -391,11 +396,14 @@ fn validate(context: &Context, part: &PartArgs) -> Result<Exit, CliError> {
         room.print(&context.ui, lines)?;
         room.tell(&context.ui);
         cut.tell(&context.ui, problems.len(), "problem");
-        match (&queue, next) {
-            (Some(queue), _) if errors.is_empty() => {
+        match &queue {
+            Some(queue) if errors.is_empty() => {
                 let (active, done) =
                     (counted(queue.list(Place::Queue).count(), "task"), queue.done_tasks().len());
                 context.ui.say(format!("The queue is valid: {active}, {done} archived."));
+                if next.is_some() {
+                    context.ui.hint(PARTED);
+                }
             }
             _ => context.ui.hint(advice(errors, next)),
         }
@@ -410,7 +418,7 @@ fn validate(context: &Context, part: &PartArgs) -> Result<Exit, CliError> {
 /// What to do about errors, where that command mends some.
 fn advice(errors: &[Problem], next: Option<&str>) -> String {
     // With another error beside it the file may not be read by an edit.
-    let are_cycles = errors.iter().all(|problem| problem.code == "cycle");
+    let are_cycles = errors.iter().all(|problem| problem.code == Code::Cycle);
     let in_cycle = errors.first().filter(|_| are_cycles);
     match (next, in_cycle.and_then(|problem| problem.task.as_ref())) {
         (Some(next), _) => format!("`{next}` shows what Ralph can mend; correct the rest by hand."),
