@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::cargo;
 
 /// The crates, each with its listing in `public-api.txt`.
-const CRATES: [&str; 1] = ["ralph-state"];
+const CRATES: [&str; 2] = ["ralph-queue", "ralph-state"];
 
 /// Compares the declarations with the listings; `--bless` makes the listings anew, for a reviewer
 /// to read.

@@ -53,6 +53,11 @@
 //! caller's high-water mark tell. Never starts a process, and never reads the clock or the
 //! environment.
 
+/// What the read-me says of code is tried like the examples of these pages.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct ReadMe;
+
 pub mod conflict;
 pub mod copies;
 pub mod delta;
