@@ -6,7 +6,7 @@ use std::ops::Range;
 use jsonc_parser::ast::{self, Value as Node};
 use jsonc_parser::common::Ranged as _;
 
-use super::draft::{Block, Piece, pieces, reindent};
+use super::draft::{Block, Indent, Piece, pieces, reindent};
 use super::frame::identity;
 use super::sequence::Sequence;
 use super::style::indentation_at;
@@ -46,7 +46,8 @@ impl Block {
 
     /// A comment of another block, indented as it would be in this one.
     pub(crate) fn adopt(&self, comment: &str, other: &Self) -> String {
-        reindent(comment, &other.indent, &self.indent, "\n")
+        let [from, to] = [other, self].map(|block| Indent { line: &block.indent, unit: "" });
+        reindent(comment, from, to, "\n")
     }
 
     /// Gives the task these comments, each at its place if there is room, else above the task; and

@@ -112,7 +112,17 @@ impl Block {
 
     /// How it is written, apart from that.
     pub(crate) fn plain(&self) -> [String; 3] {
-        [&self.lead, &self.text, &self.trail].map(|text| reindent(text, &self.indent, "", "\n"))
+        let from = Indent { line: &self.indent, unit: self.unit() };
+        let to = Indent { line: "", unit: "\t" };
+        [&self.lead, &self.text, &self.trail].map(|text| reindent(text, from, to, "\n"))
+    }
+
+    /// What the first line in the task begins with, beyond what all of them do.
+    fn unit(&self) -> &str {
+        let rest = self.text.split_once(['\n', '\r']).map_or("", |(_, rest)| rest);
+        let line = rest.trim_start_matches(['\n', '\r']).strip_prefix(self.indent.as_str());
+        let line = line.unwrap_or("");
+        &line[..line.len() - line.trim_start_matches([' ', '\t']).len()]
     }
 
     /// The comments that belong to the task and those in it.
@@ -593,7 +603,13 @@ impl Document {
                     });
                     let own = place.map(|place| sequence.indent(place));
                     let to = own.as_deref().unwrap_or(&layout.indent);
-                    let indent = |text: &str| reindent(text, &block.indent, to, style.newline);
+                    let unit = block.unit();
+                    // Tabs and spaces would not do on one line.
+                    let is_kept = unit.starts_with('\t') == style.unit.starts_with('\t');
+                    let from =
+                        Indent { line: &block.indent, unit: if is_kept { "" } else { unit } };
+                    let to_unit = Indent { line: to, unit: &style.unit };
+                    let indent = |text: &str| reindent(text, from, to_unit, style.newline);
                     let spaced = |text: &str, before: &str, after: &str| {
                         if text.is_empty() {
                             String::new()
@@ -658,8 +674,17 @@ fn change(text: &str, indent: &str, house: Style, (old, new): (&Task, &Task)) ->
     patch.object(&object, &old.fields(), &new.fields())
 }
 
+/// What the lines of a text begin with.
+#[derive(Clone, Copy)]
+pub(super) struct Indent<'a> {
+    /// Each of them.
+    pub(super) line: &'a str,
+    /// Those further in, once for each level; nothing to leave them as they are.
+    pub(super) unit: &'a str,
+}
+
 /// `text` with another indentation and kind of line end, outside of strings.
-pub(super) fn reindent(text: &str, from: &str, to: &str, newline: &str) -> String {
+pub(super) fn reindent(text: &str, from: Indent<'_>, to: Indent<'_>, newline: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for (kind, mut rest) in pieces(text) {
         while let Some(at) = rest.find(['\n', '\r']).filter(|_| kind != Piece::String) {
@@ -667,9 +692,16 @@ pub(super) fn reindent(text: &str, from: &str, to: &str, newline: &str) -> Strin
             out.push_str(newline);
             let line = &rest[at..];
             let line = line.strip_prefix("\r\n").unwrap_or(&line[1..]);
-            rest = line.strip_prefix(from).unwrap_or(line);
-            if (rest.len() < line.len() || from.is_empty()) && !rest.starts_with(['\n', '\r']) {
-                out.push_str(to);
+            rest = line.strip_prefix(from.line).unwrap_or(line);
+            let is_indented = rest.len() < line.len() || from.line.is_empty();
+            if is_indented && !rest.starts_with(['\n', '\r']) {
+                out.push_str(to.line);
+                while let Some(inner) =
+                    rest.strip_prefix(from.unit).filter(|_| !from.unit.is_empty())
+                {
+                    out.push_str(to.unit);
+                    rest = inner;
+                }
             }
         }
         out.push_str(rest);

@@ -118,6 +118,9 @@ impl Style {
         self.inline_objects = !before.contains(['\n', '\r']);
         if self.inline_objects {
             self.padding = if before.is_empty() { "" } else { " " };
+            if outer_indent.starts_with('\t') {
+                "\t".clone_into(&mut self.unit);
+            }
             if let Some(second) = object.properties.get(1) {
                 self.gap = if &text[first.end()..second.start()] == "," { "" } else { " " };
             }

@@ -892,19 +892,32 @@ fn a_moved_task_keeps_its_text() {
         		},
         		// Asked for twice.
         		{
-        		  "id": "RQ-0001",
-        		  "title": "One", // short
-        		  // Where it stands:
-        		  "status": "done",
-        		  "tags": ["a", /* why? */ "b"],
-        		  "notes": [
-        		    "first" // by hand
-        		  ],
-        		  "vendor": {"x": 1.0}
+        			"id": "RQ-0001",
+        			"title": "One", // short
+        			// Where it stands:
+        			"status": "done",
+        			"tags": ["a", /* why? */ "b"],
+        			"notes": [
+        				"first" // by hand
+        			],
+        			"vendor": {"x": 1.0}
         		} // soon
         	]
         }"#]]
     .assert_eq(&after.replace('\r', ""));
+    // Back again, as in a fresh file: by the spaces there.
+    let tabs = Document::parse(after).unwrap();
+    let block = tabs.draft().block(1);
+    let fresh = edited(Document::empty().text(), |draft| draft.insert_block(0, block.clone()));
+    assert!(!fresh.contains(['\t', '\r']), "{fresh}");
+    let lines = &COMMENTED[COMMENTED.find("    // Asked").unwrap()..];
+    let lines = lines[..lines.find(" // soon").unwrap()].trim_end_matches(',');
+    assert!(fresh.contains(&lines.replace("\"todo\"", "\"done\"")), "{fresh}");
+    // Another number of spaces is the task's own.
+    let wide = COMMENTED.replace("      ", "        ");
+    let block = Document::parse(wide).unwrap().draft().block(0);
+    let fresh = edited(Document::empty().text(), |draft| draft.insert_block(0, block));
+    assert!(fresh.contains("\n        \"id\": \"RQ-0001\","), "{fresh}");
 }
 
 #[test]
