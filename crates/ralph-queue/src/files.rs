@@ -832,7 +832,7 @@ impl QueueFiles {
     /// since.
     fn remove_new(&self, place: Place, saved: &Document) -> io::Result<()> {
         let path = self.path(place);
-        if fs_err::read(path)? == saved.text().as_bytes() {
+        if !path.is_symlink() && fs_err::read(path)? == saved.text().as_bytes() {
             fs_err::remove_file(path)?;
         }
         Ok(())
@@ -1008,6 +1008,12 @@ impl Locked<'_> {
                 Place::Queue => queue = saved,
                 Place::Done => done = saved,
             }
+        }
+        let is_made = undoes.is_some_and(|it| it.made_done);
+        if let Some(empty) = spliced.done.as_ref().filter(|it| is_made && **it == Document::empty())
+        {
+            // It says the same as none, and may stay where it cannot go.
+            drop(files.remove_new(Place::Done, empty));
         }
         let (rev, set_aside) = match written {
             Some(Written { rev, set_aside, .. }) => (rev, set_aside),

@@ -57,6 +57,9 @@ pub struct Operation {
     /// cut before the one that would tell.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_redo: bool,
+    /// There was no done file before.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    makes_done: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     request: Option<Request>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -373,7 +376,8 @@ impl QueueFiles {
         };
         let forced =
             if which.force { Validity::AsItWas } else { Validity::Needed(Bar::ErrorsAndControls) };
-        let undoes = Some(Undone { id: target.id, is_undo: target.is_undo() });
+        let undoes =
+            Some(Undone { id: target.id, is_undo: target.is_undo(), made_done: target.makes_done });
         let edit = history.edit_of(target).clone();
         let back = taken_back(before);
         let is_as_it_was = |back: &Spliced| target.from == back.revision_after(before);
@@ -684,6 +688,8 @@ pub(crate) struct Undone {
     id: u64,
     /// It is an undo.
     is_undo: bool,
+    /// It made the done file.
+    pub(crate) made_done: bool,
 }
 
 /// What an edit did, to be written down.
@@ -758,6 +764,7 @@ impl Tail {
             origin,
             undoes: undoes.map(|it| it.id),
             is_redo: undoes.is_some_and(|it| it.is_undo),
+            makes_done: spliced.done.is_some() && !before.has_done_file(),
             request,
             queue,
             done,

@@ -647,3 +647,31 @@ fn a_change_that_only_one_file_can_take_is_nothing_to_undo() {
     assert!(!files.done.exists(), "as before");
     assert_eq!(files.operations().unwrap().len(), 0);
 }
+
+#[test]
+fn an_undo_of_the_edit_that_made_the_done_file_leaves_none() {
+    let root = tempfile::tempdir().unwrap();
+    let files = journaled(root.path());
+    let finish =
+        |edit: &mut Edit<'_>| edit.finish("RQ-0001", End::Done, Finish::Archive, None).map(drop);
+    fs::write(&files.queue, QUEUE).unwrap();
+    files.edit(&clock(), finish).unwrap();
+    let made = texts(&files).1;
+    for _ in 0..2 {
+        undo(&files, Direction::Undo).unwrap();
+        assert!(!files.done.exists());
+        assert_eq!(texts(&files).0, QUEUE);
+        undo(&files, Direction::Redo).unwrap();
+        assert_eq!(texts(&files).1, made);
+    }
+    // What somebody has written to it meanwhile stays.
+    fs::write(&files.done, made.clone() + "// mine\n").unwrap();
+    undo(&files, Direction::Undo).unwrap();
+    assert!(texts(&files).1.ends_with("// mine\n"));
+    // So does one that was empty before.
+    let empty = ralph_queue::Document::empty().text().to_owned();
+    fs::write(&files.done, &empty).unwrap();
+    files.edit(&clock(), finish).unwrap();
+    undo(&files, Direction::Undo).unwrap();
+    assert_eq!(texts(&files), (QUEUE.to_owned(), empty));
+}
