@@ -4,7 +4,10 @@
 //! An item owns its line: the comments directly above it, those after it on its line, its comma
 //! and the end of the line. What stands apart, behind a blank line or on the line of the opening
 //! bracket, belongs to nobody and stays. A comma on the line of the next item is that one's: it
-//! leads the item, and what stands on lines above it goes by the same rule.
+//! leads the item, and what stands on lines above it goes by the same rule. One that has a line to
+//! itself ends the item above it, and all up to the end of its line is that item's: it may be the last
+//! in the list, with nothing below for a comment to belong to, and an item that comes there is to
+//! get none of another.
 
 use std::borrow::Cow;
 use std::cell::Cell;

@@ -657,7 +657,7 @@ fn a_comma_that_begins_a_line_leads_the_item() {
 }
 
 #[test]
-fn a_comment_before_a_comma_that_leads_is_the_next_ones() {
+fn a_comment_before_a_comma_is_the_next_ones_if_the_comma_leads_that() {
     let owner = |lines: &str| {
         let document = Document::parse(comma_first(lines)).unwrap();
         let owners = owners(&document);
@@ -671,6 +671,12 @@ fn a_comment_before_a_comma_that_leads_is_the_next_ones() {
     assert_eq!(owner("[ 1 // c\n  , 2").as_deref(), Some("RQ-0001"));
     assert_eq!(owner("[ 1 /* c\n c */\n  , 2").as_deref(), Some("RQ-0001"));
     assert_eq!(owner("[ 1\n  , /* c */ 2").as_deref(), Some("RQ-0002"));
+    // A line of its own ends what stands above, also behind the last one.
+    for list in ["[ 1\n    // c\n  ,\n    2", "[ 1\n  , // c\n    2", "[ 1\n    // c\n  ,"] {
+        assert_eq!(owner(list).as_deref(), Some("RQ-0001"), "{list}");
+        check_owners(&comma_first(list), |draft| draft.insert(1, Task::new(id(3), "t")));
+    }
+    assert_eq!(owner("[ 1\n  ,\n    // c\n    2").as_deref(), Some("RQ-0002"));
 }
 
 #[test]
