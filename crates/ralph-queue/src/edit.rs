@@ -18,14 +18,12 @@ use crate::validate::Bar;
 
 /// Changes to a queue, not yet written.
 ///
-/// The drafts of both files are open for changes that no operation here makes; whatever is done,
+/// For changes that no operation here makes there are [`Edit::drafts_mut`]; whatever is done,
 /// [`Edit::splice`] checks that the texts say it.
 #[derive(Clone, Debug)]
 pub struct Edit<'a> {
-    /// The queue file.
-    pub queue: Draft<'a>,
-    /// The done file.
-    pub done: Draft<'a>,
+    pub(crate) queue: Draft<'a>,
+    pub(crate) done: Draft<'a>,
     /// Both files as they were read.
     read: &'a Queue,
     /// See [`Queue::namesakes`].
@@ -258,6 +256,23 @@ impl<'a> Edit<'a> {
     pub(crate) fn of_whole(read: &'a Queue, whole: &'a Queue, now: Timestamp) -> Self {
         let namesakes = read.namesakes().map(TaskId::as_str).collect();
         Self { read, namesakes, ..Self::new(whole, now) }
+    }
+
+    /// The queue file with the changes so far.
+    pub fn queue(&self) -> &Draft<'a> {
+        &self.queue
+    }
+
+    /// The done file with the changes so far.
+    pub fn done(&self) -> &Draft<'a> {
+        &self.done
+    }
+
+    /// Both, to be changed: the queue file, then the done file. No status policy, no time stamp and no
+    /// other task follows what is done to them.
+    pub fn drafts_mut(&mut self) -> [&mut Draft<'a>; 2] {
+        self.highest = None;
+        [&mut self.queue, &mut self.done]
     }
 
     /// Both files as they were read, before any change.

@@ -61,13 +61,13 @@ proptest! {
         let mut edit = Edit::new(&queue, now());
         for (task, field, pick) in &steps {
             let name = NAMES[*field];
-            let before = edit.queue.tasks().cloned().collect::<Vec<_>>();
+            let before = edit.queue().tasks().cloned().collect::<Vec<_>>();
             if edit.set_field(&format!("RQ-000{task}"), name, value(name, *pick)).is_err() {
-                prop_assert_eq!(before, edit.queue.tasks().cloned().collect::<Vec<_>>());
+                prop_assert_eq!(before, edit.queue().tasks().cloned().collect::<Vec<_>>());
             }
         }
         let Some(after) = edit.splice().unwrap().queue else { return Ok(()) };
-        prop_assert!(after.tasks().iter().eq(edit.queue.tasks()));
+        prop_assert!(after.tasks().iter().eq(edit.queue().tasks()));
         for comment in queue.document().text().lines().filter(|line| line.trim().starts_with("//")) {
             prop_assert!(after.text().contains(comment), "{}", after.text());
         }
@@ -145,7 +145,7 @@ fn copies_keep_what_the_task_says_and_drop_what_it_went_through() {
     assert_eq!(plans, [1, 1, 0]);
     assert_eq!(task("RQ-0004").status, Status::Rejected);
     let order = |edit: &Edit<'_>| {
-        edit.queue.tasks().map(|task| task.id.as_str()[6..].to_owned()).collect::<String>()
+        edit.queue().tasks().map(|task| task.id.as_str()[6..].to_owned()).collect::<String>()
     };
     assert_eq!(order(&edit), "12354678");
     edit.sort(Urgent::First);
@@ -166,7 +166,7 @@ fn what_waits_for_a_task_waits_for_its_parts_once_it_is_split() {
     let queue = Queue::new(Document::parse(related).unwrap(), None);
     let mut edit = Edit::new(&queue, now());
     edit.split("RQ-0003", &IdRules::default(), 2, &Copy::default(), Plan::Drop).unwrap();
-    let relations = edit.queue.tasks().map(|task| {
+    let relations = edit.queue().tasks().map(|task| {
         format!("{} needs {:?}, blocks {:?}", &task.id.as_str()[6..], task.depends_on, task.blocks)
     });
     let relations: Vec<String> =
@@ -222,9 +222,9 @@ fn splits_in_one_edit_are_those_of_one_edit_each() {
     });
     // No two of one edit are made at one time.
     let untimed = |task: &Task| Task { created_at: None, updated_at: None, ..task.clone() };
-    let together: Vec<_> = edit.queue.tasks().map(untimed).collect();
+    let together: Vec<_> = edit.queue().tasks().map(untimed).collect();
     assert_eq!(together, each.tasks().map(untimed).collect::<Vec<_>>());
-    let made: BTreeSet<_> = edit.queue.tasks().map(|task| task.created_at.as_deref()).collect();
+    let made: BTreeSet<_> = edit.queue().tasks().map(|task| task.created_at.as_deref()).collect();
     let old: BTreeSet<_> = queue.tasks().map(|task| task.created_at.as_deref()).collect();
     assert_eq!(made.difference(&old).count(), 10);
     assert!(together.iter().any(|task| task.depends_on.len() > 3), "they were given parts");
@@ -242,7 +242,7 @@ fn prune_goes_by_age_status_and_number() {
     let pruned = |what: &Prune| {
         let mut edit = Edit::new(&queue, now());
         assert!(edit.prune(what).is_empty());
-        edit.done.tasks().map(|task| task.id.as_str()[6..].to_owned()).collect::<String>()
+        edit.done().tasks().map(|task| task.id.as_str()[6..].to_owned()).collect::<String>()
     };
     assert_eq!(pruned(&Prune::default()), "");
     assert_eq!(pruned(&Prune { days: Some(30), ..Prune::default() }), "234");

@@ -407,3 +407,16 @@ fn who_is_named_by_an_id_that_it_had_before_is_named_by_its_present_one() {
     assert_eq!(open.tasks()[2].depends_on, ["RQ-0002"]);
     assert_eq!(open.tasks()[3].depends_on, ["RQ-0002"]);
 }
+
+#[test]
+fn an_id_that_came_past_the_operations_is_not_given_again() {
+    let queue = queue(&[""]);
+    let mut edit = Edit::new(&queue, now());
+    let next = edit.next_id(&IdRules::default()).unwrap();
+    let [open, _] = edit.drafts_mut();
+    open.insert(1, Task::new(next.clone(), "by hand"));
+    assert_eq!(
+        [next, edit.next_id(&IdRules::default()).unwrap()].map(|id| id.to_string()),
+        ["RQ-0002", "RQ-0003"]
+    );
+}

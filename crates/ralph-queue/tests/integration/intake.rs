@@ -18,7 +18,7 @@ fn add(batch: Batch, given: GivenIds) -> Result<Vec<String>, EditError> {
     let mut edit = Edit::new(&queue, "2026-01-01T00:00:00Z".parse().unwrap());
     batch.add(&mut edit, given, &IdRules::default(), &Position::Back)?;
     let line = |task: &Task| format!("{} {} {}", task.id, task.title, task.depends_on.join(","));
-    Ok(edit.queue.tasks().skip(1).map(line).collect())
+    Ok(edit.queue().tasks().skip(1).map(line).collect())
 }
 
 #[test]
@@ -55,7 +55,7 @@ fn a_row_that_names_an_id_of_before_means_the_task_that_had_it() {
         let mut edit = Edit::new(&queue, "2026-01-01T00:00:00Z".parse().unwrap());
         let batch = Batch::from_json(rows).unwrap();
         batch.add(&mut edit, GivenIds::Replace, &IdRules::default(), &Position::Back).unwrap();
-        assert_eq!(edit.queue.tasks().nth(1).unwrap().depends_on, wanted, "{rows}");
+        assert_eq!(edit.queue().tasks().nth(1).unwrap().depends_on, wanted, "{rows}");
     }
 }
 
@@ -333,7 +333,8 @@ fn who_gets_a_new_id_never_had_the_one_it_came_with() {
         let added = batch.add(&mut edit, given, &IdRules::default(), &Position::Back).unwrap();
         assert_eq!(added.renamed[0].0.as_str(), "RQ-0001");
         // Also once the task with that id is gone.
-        edit.queue.take(0);
+        let [queue, _] = edit.drafts_mut();
+        queue.take(0);
         assert_eq!(edit.find("RQ-0001"), None);
         assert_eq!(edit.find("RQ-0005"), None);
         assert_eq!(edit.find("RQ-0008").map(|(_, task)| task.id.as_str()), kept);

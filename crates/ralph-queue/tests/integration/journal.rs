@@ -45,10 +45,10 @@ fn take_back(files: &QueueFiles, which: Which) -> Result<u64, UpdateError<UndoEr
 
 /// Does the `kind`th thing to the task that `which` falls on, if that is possible.
 fn change(edit: &mut Edit<'_>, kind: u8, which: usize) -> Result<(), EditError> {
-    let count = edit.queue.len();
+    let count = edit.queue().len();
     let id = match count {
         0 => String::new(),
-        _ => edit.queue.task(which % count).id.to_string(),
+        _ => edit.queue().task(which % count).id.to_string(),
     };
     let changed = match kind {
         0 => {
@@ -70,7 +70,8 @@ fn change(edit: &mut Edit<'_>, kind: u8, which: usize) -> Result<(), EditError> 
         8 => edit.clone_task(&id, &IdRules::default(), &Copy::default()).map(drop),
         9 => edit.split(&id, &IdRules::default(), 2, &Copy::default(), Plan::Drop).map(drop),
         _ if count > 1 => {
-            edit.queue.shift(which % count, 0);
+            let [queue, _] = edit.drafts_mut();
+            queue.shift(which % count, 0);
             Ok(())
         }
         _ => Ok(()),

@@ -43,7 +43,7 @@ pub(crate) fn add(context: &Context, args: &TaskAddArgs) -> Result<Exit, CliErro
     let add = |edit: &mut Edit<'_>| {
         let id = edit.next_id(&project.files.rules.ids)?;
         edit.add(task(id.clone(), title, new, long), &position)?;
-        place = edit.queue.position(id.as_str()).map(|index| (index + 1, edit.queue.len()));
+        place = edit.queue().position(id.as_str()).map(|index| (index + 1, edit.queue().len()));
         Ok(id)
     };
     if args.dry_run {

@@ -306,8 +306,8 @@ fn apply(edit: &mut Edit<'_>, task: &TaskMutation) -> Result<(), EditError> {
     if let Some(expected) = &task.expected_updated_at {
         edit.expect_updated_at(&task.task_id, expected)?;
     }
-    let place = edit.queue.position(&task.task_id);
-    let before = place.map(|index| (index, edit.queue.task(index).clone()));
+    let place = edit.queue().position(&task.task_id);
+    let before = place.map(|index| (index, edit.queue().task(index).clone()));
     let result = task.edits.iter().try_for_each(|FieldEdit { field, value }| {
         let text = match value {
             ralph_queue::Value::String(text) => text.clone(),
@@ -317,7 +317,8 @@ fn apply(edit: &mut Edit<'_>, task: &TaskMutation) -> Result<(), EditError> {
         edit.set_field(&task.task_id, field, &text).map(drop)
     });
     if let (Err(_), Some((index, before))) = (&result, before) {
-        *edit.queue.task_mut(index) = before;
+        let [queue, _] = edit.drafts_mut();
+        *queue.task_mut(index) = before;
     }
     result
 }
