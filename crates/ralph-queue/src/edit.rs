@@ -712,8 +712,9 @@ impl<'a> Edit<'a> {
     /// The tasks of the queue file that are no longer there as they were: changed, moved to the
     /// done file or removed.
     pub fn touched(&self) -> Vec<Touched> {
-        let touched = |old: &Task| {
-            let Some((_, new)) = self.find(old.id.as_str()) else { return Touched::removed(old) };
+        let touched = |(old, new): (&Task, Option<&Task>)| {
+            let elsewhere = || self.find(old.id.as_str()).map(|(_, task)| task);
+            let Some(new) = new.or_else(elsewhere) else { return Touched::removed(old) };
             let fate = if new == old { Fate::Moved } else { Fate::Changed };
             let status = Some(new.status).filter(|status| *status != old.status);
             Touched::new(old.id.clone(), fate, status)

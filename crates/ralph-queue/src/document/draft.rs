@@ -469,17 +469,27 @@ impl<'a> Draft<'a> {
         self.entries.insert(to, entry);
     }
 
-    /// The document's tasks that are changed or gone, as they were.
-    pub(crate) fn touched(&self) -> Vec<&Task> {
-        let mut kept = vec![false; self.document.len()];
+    /// The document's tasks that are changed or gone, as they were, with what stands in the place
+    /// of each.
+    pub(crate) fn touched(&self) -> Vec<(&Task, Option<&Task>)> {
+        let mut kept: Vec<Option<&Entry>> = vec![None; self.document.len()];
         for entry in &self.entries {
-            if let Origin::Here(index) = entry.origin {
-                let is_same = |task: &Task| task == self.document.task(index);
-                kept[index] = entry.changed.as_deref().is_none_or(is_same);
+            if let Some(index) = entry.origin.place() {
+                kept[index] = Some(entry);
             }
         }
-        let gone = kept.into_iter().enumerate().filter(|(_, kept)| !kept);
-        gone.map(|(index, _)| self.document.task(index)).collect()
+        let mut touched = Vec::new();
+        for (index, entry) in kept.into_iter().enumerate() {
+            if let Some(Entry { origin: Origin::Here(_), changed: None }) = entry {
+                continue;
+            }
+            let is_here = matches!(entry, Some(Entry { origin: Origin::Here(_), .. }));
+            let (old, new) = (self.document.task(index), entry.map(|it| it.task(self.document)));
+            if !is_here || new != Some(old) {
+                touched.push((old, new));
+            }
+        }
+        touched
     }
 
     /// The document with the changes, or `None` when nothing changed. It has been read again and

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 use ralph_queue::copies::{Copy, Plan};
+use ralph_queue::delta::Fate;
 use ralph_queue::fields::{NAMES, Relation};
 use ralph_queue::tidy::{Prune, Urgent};
 use ralph_queue::validate::Rules;
@@ -248,4 +249,17 @@ fn prune_goes_by_age_status_and_number() {
     assert_eq!(pruned(&Prune { days: Some(30), ..Prune::default() }), "234");
     assert_eq!(pruned(&Prune { statuses: vec![Status::Rejected], ..Prune::default() }), "34");
     assert_eq!(pruned(&Prune { keep_last: 3, ..Prune::default() }), "234");
+}
+
+/// To look for each under the id that it had would take minutes.
+#[test]
+fn a_repair_of_all_ids_knows_what_it_touched_at_once() {
+    const TASKS: usize = 20_000;
+    let tasks = text(&vec![""; TASKS]).replace("\"RQ-", "\"XX-");
+    let queue = Queue::new(Document::parse(tasks).unwrap(), None);
+    let mut edit = Edit::new(&queue, now());
+    edit.repair(&Rules::default()).unwrap();
+    let touched = edit.touched();
+    assert_eq!(touched.len(), TASKS);
+    assert!(touched.iter().all(|task| task.fate == Fate::Changed));
 }

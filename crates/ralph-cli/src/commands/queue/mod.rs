@@ -22,7 +22,7 @@ use ralph_loop::{ending, living};
 use ralph_queue::document::Reading;
 use ralph_queue::runnability::{DoingFirst, Drafts, Reason, Report, Selected, Summary, TaskReport};
 use ralph_queue::stats::Estimates;
-use ralph_queue::{Code, Listed, LoadError, Place, Problem, Queue, Severity, Status, Task};
+use ralph_queue::{Code, Edit, Listed, LoadError, Place, Problem, Queue, Severity, Status, Task};
 use ralph_state::file::{Durability, is_locked, replace};
 use ralph_state::{Clock as _, TaskId, Timestamp};
 use serde::Serialize;
@@ -369,7 +369,7 @@ fn validate(context: &Context, part: &PartArgs) -> Result<Exit, CliError> {
     let is_mended = if errors.is_empty() {
         warnings.iter().any(|problem| problem.code == Code::DuplicateId)
     } else {
-        can_mend(context, &project, errors.len())
+        queue.as_ref().is_some_and(|queue| can_mend(context, &project, queue, errors.len()))
     };
     let next = is_mended.then_some(MEND);
     if context.ui.wants_json() {
@@ -432,13 +432,11 @@ fn advice(errors: &[Problem], next: Option<&str>) -> String {
 
 const MEND: &str = "ralph queue repair --dry-run";
 
-/// Whether `queue repair` would leave fewer errors than there are.
-fn can_mend(context: &Context, project: &Project, errors: usize) -> bool {
-    let rules = &project.files.rules;
-    let mended = project.files.preview(context.clock.now(), |edit| edit.repair(rules));
-    let Ok(mended) = mended else { return false };
-    let left = mended.after.validate(rules);
-    left.iter().filter(|problem| problem.severity == Severity::Error).count() < errors
+/// Whether `queue repair` would leave fewer errors in `queue` than there are.
+fn can_mend(context: &Context, project: &Project, queue: &Queue, errors: usize) -> bool {
+    let repair = |edit: &mut Edit<'_>| edit.repair(&project.files.rules);
+    let mended = project.files.preview_of(queue.clone(), context.clock.now(), repair);
+    mended.is_ok_and(|mended| !mended.tasks.is_empty() && mended.errors < errors)
 }
 
 fn line(project: &Project, problem: &Problem) -> Text {

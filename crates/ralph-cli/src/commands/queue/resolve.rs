@@ -245,7 +245,8 @@ impl<'f> Plan<'f> {
         }
         let errors = tell_errors(context, project, &queue);
         if !errors.is_empty() {
-            let next = super::can_mend(context, project, errors.len()).then_some(super::MEND);
+            let next =
+                super::can_mend(context, project, &queue, errors.len()).then_some(super::MEND);
             context.ui.hint(super::advice(&errors, next));
         }
         if !left.is_empty() {
