@@ -373,6 +373,13 @@ impl<'q, 's> Readiness<'q, 's> {
         (!is_complete).then(|| UnmetDependency::NotComplete { id: id.to_owned(), status })
     }
 
+    /// The ids of which nobody knows which task is meant, see [`Queue::ambiguous`].
+    pub fn ambiguous_ids(&self) -> Vec<&'q str> {
+        let mut ids: Vec<&str> = self.ambiguous.iter().copied().collect();
+        ids.sort_unstable();
+        ids
+    }
+
     /// Whether nobody knows which task is meant by that id.
     pub(crate) fn is_ambiguous(&self, id: &str) -> bool {
         self.ambiguous.contains(id)

@@ -58,6 +58,9 @@ pub(crate) struct ClaimArgs {
     /// Take a draft too
     #[arg(long)]
     pub(crate) include_draft: bool,
+    /// Show the difference; take nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
 }
 
 /// Give a claimed task back to the queue
@@ -73,6 +76,9 @@ pub(crate) struct ReleaseArgs {
     pub(crate) task_id: Option<String>,
     #[command(flatten)]
     pub(crate) note: NoteText,
+    /// Show the difference; change nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
 }
 
 /// A number and its unit.

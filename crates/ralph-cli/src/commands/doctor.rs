@@ -108,7 +108,7 @@ pub(crate) fn doctor(context: &Context, args: &DoctorArgs) -> Result<Exit, CliEr
             "checks": checks,
         }))?;
     } else if args.format == TextOrJson::Json {
-        context.ui.print_json(&json!({ "success": !worst, "checks": legacy(&checks) }))?;
+        context.ui.print_json(&legacy(&checks))?;
     } else {
         context.ui.print(shown(&checks))?;
     }
@@ -120,7 +120,7 @@ fn more(count: usize) -> String {
 }
 
 /// The checks as 0.4.0 told its own.
-fn legacy(checks: &[Check]) -> Vec<Value> {
+fn legacy(checks: &[Check]) -> Value {
     let row = |Check { name, verdict, message, next }: &Check| {
         let check = name.trim_start_matches('.').replace(' ', "_");
         let severity = match verdict {
@@ -140,7 +140,20 @@ fn legacy(checks: &[Check]) -> Vec<Value> {
         }
         row
     };
-    checks.iter().map(row).collect()
+    let count = |verdict| checks.iter().filter(|check| check.verdict == verdict).count();
+    let errors = count(Verdict::Problem);
+    json!({
+        "success": errors == 0,
+        "checks": checks.iter().map(row).collect::<Vec<_>>(),
+        "summary": {
+            "total": checks.len(),
+            "passed": count(Verdict::Ok),
+            "warnings": count(Verdict::Warning),
+            "errors": errors,
+            "fixes_applied": 0,
+            "fixes_failed": 0,
+        },
+    })
 }
 
 fn shown(checks: &[Check]) -> Text {

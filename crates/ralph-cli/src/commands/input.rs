@@ -75,7 +75,19 @@ impl<'c> Texts<'c> {
                 .hint("Give the others as they are."));
         }
         self.stdin_is_read = true;
-        Ok(read_asked(self.context, None, TEXT_LIMIT)?.trim_end_matches(['\n', '\r']).to_owned())
+        self.text(None)
+    }
+
+    /// What a file has, or stdin, without the line breaks at its end.
+    fn text(&self, path: Option<&Path>) -> Result<String, CliError> {
+        let text = read_asked(self.context, path, TEXT_LIMIT)?;
+        // Other control characters are in what programs print for people.
+        if text.contains('\0') {
+            let name = path.map_or("stdin".to_owned(), |path| format!("`{}`", path.display()));
+            let message = format!("{name} is no text: it has a NUL character");
+            return Err(CliError::new(ErrorKind::Usage, message));
+        }
+        Ok(text.trim_end_matches(['\n', '\r']).to_owned())
     }
 
     pub(crate) fn read_all(&mut self, given: &[String]) -> Result<Vec<String>, CliError> {
@@ -125,10 +137,7 @@ impl<'c> Texts<'c> {
         match file {
             None => self.read_some(given),
             Some(path) if path == Path::new("-") => self.read("-").map(Some),
-            Some(path) => {
-                let text = read_asked(self.context, Some(path), TEXT_LIMIT)?;
-                Ok(Some(text.trim_end_matches(['\n', '\r']).to_owned()))
-            }
+            Some(path) => self.text(Some(path)).map(Some),
         }
     }
 }

@@ -642,3 +642,41 @@ fn what_no_other_task_helps_is_told_at_once() {
     assert!(message.contains("is read-only"), "{error}");
     assert_eq!(desk.json(&["queue", "ready"])["total"], 3, "nothing stays claimed");
 }
+
+#[test]
+fn a_dry_run_says_what_would_be_taken_or_given_back_and_takes_nothing() {
+    let desk = desk();
+    desk.add("four", &["--depends-on", "RQ-0001"]);
+    let before = desk.read(".ralph/queue.jsonc");
+    let shown = desk.json(&["queue", "claim", "--next", "--dry-run"]);
+    assert_eq!((&shown["dry_run"], &shown["changed"]), (&json!(true), &json!(["RQ-0001"])));
+    assert!(
+        shown["diff"].as_str().expect("text").contains("+      \"status\": \"doing\""),
+        "{shown}"
+    );
+    let ran = desk.ralph(&["queue", "claim", "--id", "RQ-0002", "--owner", "me", "--dry-run"]);
+    assert!(ran.success().stderr.contains("RQ-0002 would be claimed by me.\n"), "{ran}");
+    assert_eq!(
+        desk.error(&["queue", "claim", "--id", "RQ-0004", "--dry-run"], 3)["code"],
+        "refused"
+    );
+    desk.ralph(&["queue", "claim", "--id", "RQ-0099", "--dry-run"]).exited(2);
+    assert_eq!(desk.read(".ralph/queue.jsonc"), before);
+
+    // It is still there for who asks.
+    let (id, token) = claim(&desk, &["--owner", "me"]);
+    assert_eq!(id, "RQ-0001");
+    let begun = desk.read(".ralph/queue.jsonc");
+    let renewed = desk.ralph(&["queue", "claim", "--claim", &token, "--dry-run"]);
+    assert!(renewed.success().stderr.contains("Nothing to change."), "{renewed}");
+    for held in [&["queue", "claim", "--id", &id][..], &["queue", "release", &id]] {
+        assert_eq!(desk.error(&[held, &["--dry-run"]].concat(), 4)["code"], "busy");
+    }
+    for own in [&["--claim", &token][..], &[&id, "--claim", &token], &[&id, "--force"]] {
+        let shown = desk.json(&[&["queue", "release", "--dry-run", "--note", "why"], own].concat());
+        assert_eq!(shown["changed"], json!(["RQ-0001"]), "{own:?}");
+    }
+    desk.ralph(&["queue", "release", "RQ-0002", "--dry-run"]).exited(3);
+    assert_eq!(desk.read(".ralph/queue.jsonc"), begun);
+    desk.ralph(&["task", "done", &id, "--claim", &token]).success();
+}

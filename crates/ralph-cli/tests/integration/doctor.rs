@@ -39,6 +39,10 @@ fn a_repository_that_is_ready() {
     assert_eq!(legacy["success"], true);
     let row = &legacy["checks"][0];
     assert_eq!((&row["category"], &row["severity"]), (&"git".into(), &"Success".into()), "{row}");
+    let summary = &legacy["summary"];
+    let counts = ["passed", "warnings", "errors"].map(|name| summary[name].as_u64());
+    assert_eq!(counts.iter().flatten().sum::<u64>(), summary["total"].as_u64().expect("a number"));
+    assert_eq!((counts[2], &summary["fixes_applied"]), (Some(0), &0.into()));
     let text = desk.ralph(&["doctor"]);
     assert!(text.success().stdout.contains("ok      branch"), "{text}");
 }

@@ -302,3 +302,27 @@ fn stop_leaves_a_sign_for_the_loop() {
         desk.json(&["queue", "stop"])["path"].as_str().expect("text").ends_with("stop_requested")
     );
 }
+
+#[test]
+fn a_list_says_that_an_id_is_that_of_several_tasks() {
+    let desk = Desk::with_queue(
+        r#"{"version":1,"tasks":[{"id":"RQ-0001","title":"a"},{"id":"RQ-0002","title":"b"},
+            {"id":"RQ-0001","title":"c"}]}"#,
+    );
+    for list in [&["queue", "list"][..], &["queue", "search", "a"]] {
+        assert_eq!(desk.json(list)["ambiguous_ids"], json!(["RQ-0001"]));
+    }
+    // Each of them is shown once, whichever is the first of a page.
+    let mut titles = Vec::new();
+    let mut cursor = String::new();
+    loop {
+        let args: &[&str] = &["queue", "list", "--limit", "1", "--cursor", &cursor];
+        let page = desk.json(if cursor.is_empty() { &args[..4] } else { args });
+        titles.push(page["items"][0]["title"].as_str().expect("text").to_owned());
+        let Some(next) = page["next_cursor"].as_str() else { break };
+        cursor = next.to_owned();
+    }
+    assert_eq!(titles, ["a", "b", "c"]);
+    desk.ralph(&["queue", "repair"]).success();
+    assert_eq!(desk.json(&["queue", "list"]).get("ambiguous_ids"), None);
+}

@@ -493,3 +493,22 @@ fn a_task_is_added_with_times_that_are_not_now_and_with_all_that_its_agent_is_to
     }
     assert_eq!(desk.read(".ralph/queue.jsonc"), before);
 }
+
+#[test]
+fn what_has_a_nul_is_no_text_and_what_a_program_colours_is_one() {
+    let desk = Desk::new();
+    desk.add("one", &[]);
+    desk.write("binary", "a\0b");
+    let before = desk.read(".ralph/queue.jsonc");
+    for line in [
+        "printf 'a\\000b' | \"$RALPH\" task note RQ-0001 -",
+        "\"$RALPH\" task note RQ-0001 --note-file binary",
+        "\"$RALPH\" task add two --description - < binary",
+    ] {
+        let ran = desk.sh(line);
+        assert!(ran.exited(2).stderr.contains("is no text: it has a NUL character"), "{ran}");
+    }
+    assert_eq!(desk.read(".ralph/queue.jsonc"), before);
+    desk.sh("printf '\\033[31mred' | \"$RALPH\" task note RQ-0001 -").success();
+    assert!(desk.read(".ralph/queue.jsonc").contains(r"\u001b[31mred"));
+}

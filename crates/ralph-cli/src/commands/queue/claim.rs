@@ -4,7 +4,7 @@ use std::slice;
 use std::time::Duration;
 
 use ralph_queue::edit::Restart;
-use ralph_queue::lease::{Lease, LeaseError, Request};
+use ralph_queue::lease::{Lease, LeaseError, Leases, Request};
 use ralph_queue::runnability::Drafts;
 use ralph_queue::{Edit, EditError, Queue, Status, Task, UpdateError};
 use ralph_state::{Clock as _, TaskId, Timestamp};
@@ -12,6 +12,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::args::{ClaimArgs, ReleaseArgs};
+use crate::commands::edited::{self, Mode};
 use crate::commands::input::Texts;
 use crate::context::Context;
 use crate::error::{CliError, ErrorKind, Exit};
@@ -28,6 +29,9 @@ const TRIES: usize = 16;
 
 pub(crate) fn claim(context: &Context, args: &ClaimArgs) -> Result<Exit, CliError> {
     let mut project = Project::open(context, CLAIM)?;
+    if args.dry_run {
+        return rehearse(context, &project, args);
+    }
     if let Some(lease) = project.answer::<Lease>(context)? {
         let leases = project.read_leases()?;
         leases.permit(&[], slice::from_ref(&lease.token), context.clock.now()).map_err(ended)?;
@@ -69,6 +73,25 @@ pub(crate) fn claim(context: &Context, args: &ClaimArgs) -> Result<Exit, CliErro
         }
     }
     Err(CliError::new(ErrorKind::Busy, "the queue changes faster than a task can be taken"))
+}
+
+/// What [`claim`] would do to the queue.
+fn rehearse(context: &Context, project: &Project, args: &ClaimArgs) -> Result<Exit, CliError> {
+    if own(context, project, args)?.is_some() {
+        return edited::edit(context, project, Mode::Show, |_| Ok(()));
+    }
+    let (lease, seen) = choose(context, project, args, &mut project.read_leases()?)?;
+    let Some(lease) = lease else { return report(context, &seen, None) };
+    let exit = edited::edit(context, project, Mode::Show, |edit| {
+        startable(context, project, edit, (&lease, args))?;
+        edit.start(lease.task.as_str(), Restart::Keep)?;
+        Ok(())
+    })?;
+    if !context.ui.wants_json() {
+        let text = Text::new().style(BOLD, &lease.task);
+        context.ui.say(text.plain(format_args!(" would be claimed by {}.", lease.owner)));
+    }
+    Ok(exit)
 }
 
 /// Whether it is no more the task that was chosen, so that another can be: nothing else goes away
@@ -129,6 +152,18 @@ fn take(
     project: &Project,
     args: &ClaimArgs,
 ) -> Result<(Option<Lease>, Queue), CliError> {
+    let taken = project.leases.update(|leases| choose(context, project, args, leases))?;
+    context.ui.saved(taken.saved);
+    Ok(taken.value)
+}
+
+/// The same in these leases alone.
+fn choose(
+    context: &Context,
+    project: &Project,
+    args: &ClaimArgs,
+    leases: &mut Leases,
+) -> Result<(Option<Lease>, Queue), CliError> {
     let owner = args.owner.clone().unwrap_or_else(|| owner(context, project));
     // Names of requests are those of one work tree, as its journal has them. What else was asked
     // for under a name must not get its lease: the queue refuses it.
@@ -136,38 +171,34 @@ fn take(
         format!("{} {} in {}", request.id(), request.fingerprint(), project.root.display())
     });
     let session = project.open_session()?;
-    let taken = project.leases.update(|leases| {
-        let queue = project.queue()?;
-        project.heed_taken_back(leases, &queue);
-        if let Some(id) = session.filter(|task| args.id.as_ref() == Some(task)) {
-            return Err(of_session(&id));
+    let queue = project.queue()?;
+    project.heed_taken_back(leases, &queue);
+    if let Some(id) = session.filter(|task| args.id.as_ref() == Some(task)) {
+        return Err(of_session(&id));
+    }
+    let request = Request {
+        task: args.id.as_deref(),
+        owner: &owner,
+        ttl: args.ttl.unwrap_or(TTL),
+        drafts: drafts(args),
+        exclude: &standing::of_parallel_run(context, project, &queue)?.exclude,
+        name: name.as_deref(),
+        holder: &project.files.holder,
+        now: context.clock.now(),
+    };
+    let taken = match leases.claim(&queue, &request) {
+        Err(LeaseError::NotFound { id }) => {
+            project.find(&queue, &id)?;
+            None
         }
-        let request = Request {
-            task: args.id.as_deref(),
-            owner: &owner,
-            ttl: args.ttl.unwrap_or(TTL),
-            drafts: drafts(args),
-            exclude: &standing::of_parallel_run(context, project, &queue)?.exclude,
-            name: name.as_deref(),
-            holder: &project.files.holder,
-            now: context.clock.now(),
-        };
-        let taken = match leases.claim(&queue, &request) {
-            Err(LeaseError::NotFound { id }) => {
-                project.find(&queue, &id)?;
-                None
-            }
-            Err(error @ LeaseError::Held { .. }) => {
-                return Err(CliError::from(error).instead(
-                    "Take another: `ralph queue claim --next`. If the claim is yours, add `--claim TOKEN`.",
-                ));
-            }
-            taken => taken?,
-        };
-        Ok::<_, CliError>((taken, queue))
-    })?;
-    context.ui.saved(taken.saved);
-    Ok(taken.value)
+        Err(error @ LeaseError::Held { .. }) => {
+            return Err(CliError::from(error).instead(
+                "Take another: `ralph queue claim --next`. If the claim is yours, add `--claim TOKEN`.",
+            ));
+        }
+        taken => taken?,
+    };
+    Ok((taken, queue))
 }
 
 /// That a run in the checkout has the task, or goes on with it.
@@ -177,23 +208,36 @@ fn of_session(id: &str) -> CliError {
         .hint("`ralph run resume` goes on with it where that run has ended.")
 }
 
+/// Whether it is the claim of a token that was given.
+fn is_own(lease: &Lease, project: &Project, args: &ClaimArgs) -> bool {
+    project.claims.contains(&lease.token)
+        && args.id.as_deref().is_none_or(|id| lease.task.as_str() == id)
+}
+
+/// The claim of a token that was given.
+fn own(context: &Context, project: &Project, args: &ClaimArgs) -> Result<Option<Lease>, CliError> {
+    if args.next || project.claims.is_empty() {
+        return Ok(None);
+    }
+    let leases = project.leases_for(&project.queue()?)?;
+    leases.permit(&[], &project.claims, context.clock.now())?;
+    let mut own = leases.leases.iter().filter(|lease| is_own(lease, project, args)).peekable();
+    let first = own.peek().copied().cloned();
+    match own.find_map(Lease::end) {
+        Some(ended) => Err(ended.into()),
+        None => Ok(first),
+    }
+}
+
 /// The claim of a token that was given, with new time.
 fn renewed(
     context: &Context,
     project: &Project,
     args: &ClaimArgs,
 ) -> Result<Option<Lease>, CliError> {
-    let wanted = |lease: &&Lease| {
-        project.claims.contains(&lease.token)
-            && args.id.as_deref().is_none_or(|id| lease.task.as_str() == id)
-    };
-    if args.next || project.claims.is_empty() {
+    let wanted = |lease: &&Lease| is_own(lease, project, args);
+    if own(context, project, args)?.is_none() {
         return Ok(None);
-    }
-    let leases = project.leases_for(&project.queue()?)?;
-    leases.permit(&[], &project.claims, context.clock.now())?;
-    if let Some(ended) = leases.leases.iter().filter(wanted).find_map(Lease::end) {
-        return Err(ended.into());
     }
     project.settle(context, &[])?;
     let lease = project.read_leases()?.leases.iter().find(wanted).cloned();
@@ -284,13 +328,49 @@ fn report(context: &Context, queue: &Queue, lease: Option<&Lease>) -> Result<Exi
 }
 
 pub(crate) fn release(context: &Context, args: &ReleaseArgs) -> Result<Exit, CliError> {
-    let project = Project::open(context, RELEASE)?;
+    let mut project = Project::open(context, RELEASE)?;
     // A part of what is asked for, and so of whether it was asked for before.
     let note = Texts::of(context).note(&args.note)?;
+    if args.dry_run {
+        let id = released(context, &project, args)?;
+        let leases = project.read_leases()?;
+        let held = leases.held(id.as_str(), context.clock.now());
+        // Whoever has it.
+        project
+            .claims
+            .extend(held.filter(|_| context.global.force).map(|lease| lease.token.clone()));
+        let mut was = None;
+        let report = edited::make(context, &project, Mode::Show, |edit| {
+            was = putting_back(edit, &id, note.as_deref())?;
+            Ok(())
+        })?;
+        may_be_put_back(context, &project, &id, was)?;
+        return report.tell(context);
+    }
     let ((id, status), queue) = match project.answer(context)? {
         Some(answered) => (answered, project.queue()?),
         None => put_back(context, &project, args, note.as_deref())?,
     };
+    may_be_put_back(context, &project, &id, status)?;
+    if context.ui.wants_json() {
+        context.ui.print_json(&json!({
+            "schema": Schema::v1("queue-release"),
+            "rev": project::revision(&queue),
+            "task": queue.find(id.as_str()).map(|(_, task)| task),
+        }))?;
+    } else {
+        context.ui.say(Text::new().style(BOLD, &id).plain(" can be taken again."));
+    }
+    Ok(Exit::Done)
+}
+
+/// That there was something to put back: a task with that status.
+fn may_be_put_back(
+    context: &Context,
+    project: &Project,
+    id: &TaskId,
+    status: Option<Status>,
+) -> Result<(), CliError> {
     let is_held = project.read_leases()?.held(id.as_str(), context.clock.now()).is_some();
     let refused = match status {
         Some(Status::Done | Status::Rejected) => Some((
@@ -311,16 +391,21 @@ pub(crate) fn release(context: &Context, args: &ReleaseArgs) -> Result<Exit, Cli
         let message = format!("task `{id}` is {status} here, {why}");
         return Err(CliError::new(ErrorKind::Refused, message).hint(hint));
     }
-    if context.ui.wants_json() {
-        context.ui.print_json(&json!({
-            "schema": Schema::v1("queue-release"),
-            "rev": project::revision(&queue),
-            "task": queue.find(id.as_str()).map(|(_, task)| task),
-        }))?;
-    } else {
-        context.ui.say(Text::new().style(BOLD, &id).plain(" can be taken again."));
+    Ok(())
+}
+
+/// Puts a task back, and tells the status that it had.
+fn putting_back(
+    edit: &mut Edit<'_>,
+    id: &TaskId,
+    note: Option<&str>,
+) -> Result<Option<Status>, Refusal> {
+    edit.unambiguous(id.as_str())?;
+    let status = edit.find(id.as_str()).map(|(_, task)| task.status);
+    if status == Some(Status::Doing) {
+        edit.set_status(id.as_str(), Status::Todo, note)?;
     }
-    Ok(Exit::Done)
+    Ok(status)
 }
 
 /// The task that was to be put back, and the status that it had; with both files after it.
@@ -335,11 +420,7 @@ fn put_back(
         give_back(context, project, &id)?;
     }
     let answered = project.edit(context, |edit| {
-        edit.unambiguous(id.as_str())?;
-        let status = edit.find(id.as_str()).map(|(_, task)| task.status);
-        if status == Some(Status::Doing) {
-            edit.set_status(id.as_str(), Status::Todo, note)?;
-        }
+        let status = putting_back(edit, &id, note)?;
         Ok((id, status))
     })?;
     let queue = answered.after();

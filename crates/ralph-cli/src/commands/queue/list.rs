@@ -390,11 +390,14 @@ fn print_json(
     estimates: Option<&Estimates>,
 ) -> Result<(), CliError> {
     #[derive(Serialize)]
-    struct Tasks<I: Serialize> {
+    struct Tasks<'q, I: Serialize> {
         #[serde(flatten)]
         list: List<I>,
         /// Finished tasks of the queue file that nobody asked for; they are in no other count.
         finished_left_out: usize,
+        /// Ids that several tasks have: nothing is begun by them, and no edit made.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        ambiguous_ids: Vec<&'q str>,
     }
     let Source { project, queue } = source;
     let standing = standing::glanced(context, project, queue);
@@ -407,6 +410,7 @@ fn print_json(
     });
     context.ui.print_json(&Tasks {
         finished_left_out: page.finished,
+        ambiguous_ids: readiness.ambiguous_ids(),
         list: List {
             schema: Schema::v1("task-list"),
             rev: Some(project::revision(queue)),
