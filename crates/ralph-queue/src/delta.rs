@@ -486,7 +486,8 @@ fn steps(old: &Document, new: &Document) -> Vec<Step> {
         (at < document.len()).then(|| document.id(at))
     }
     fn index(document: &Document, range: Range<usize>) -> HashMap<&str, usize> {
-        range.rev().filter_map(|at| Some((id(document, at)?, at))).collect()
+        let range = range.start..range.end.min(document.len());
+        range.rev().map(|at| (document.id(at), at)).collect()
     }
     let segment = |document: &Document, at: usize| bytes(document, &(at..at + 1));
     let same = |i: usize, j: usize| {

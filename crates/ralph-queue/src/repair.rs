@@ -1,7 +1,7 @@
 //! What is wrong with a queue, mended as far as that can be done without guessing.
 
 use std::cmp::{Ordering, Reverse};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use ralph_state::{TaskId, Timestamp};
 
@@ -207,16 +207,16 @@ pub(crate) fn later_first(one: &Task, other: &Task) -> Ordering {
 }
 
 /// The ids that are there, and those that were.
-struct Known {
-    ids: BTreeSet<String>,
+struct Known<'d> {
+    ids: HashSet<&'d str>,
     renamed: BTreeMap<String, String>,
 }
 
-impl Known {
-    fn of(documents: [&Document; 2]) -> Self {
-        let (mut ids, mut renamed) = (BTreeSet::new(), BTreeMap::new());
+impl<'d> Known<'d> {
+    fn of(documents: [&'d Document; 2]) -> Self {
+        let (mut ids, mut renamed) = (HashSet::new(), BTreeMap::new());
         for document in documents {
-            ids.extend(document.ids().map(str::to_owned));
+            ids.extend(document.ids());
             for index in (0..document.len()).filter(|index| document.is_renamed(*index)) {
                 let task = document.task(index);
                 renamed.extend(task.former_ids().map(|old| (old.to_owned(), task.id.to_string())));
@@ -226,7 +226,7 @@ impl Known {
     }
 }
 
-fn mend(task: &mut Task, code: Code, field: &str, known: &Known, now: Timestamp) {
+fn mend(task: &mut Task, code: Code, field: &str, known: &Known<'_>, now: Timestamp) {
     let name = field.split(['[', '.']).next().unwrap_or(field);
     match (code, name) {
         (Code::Blank, "title") if task.title.trim().is_empty() => {
@@ -285,7 +285,7 @@ fn times(task: &mut Task, name: &str, now: Timestamp) {
 
 /// Leads references to tasks that have another id now, and takes out those that lead nowhere.
 /// Blank ones mean nothing, and stay.
-fn references(task: &mut Task, known: &Known) {
+fn references(task: &mut Task, known: &Known<'_>) {
     let own = task.id.as_str();
     let mut lost = Vec::new();
     let mut follow = |name: &str, id: String| {

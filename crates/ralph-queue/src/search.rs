@@ -71,15 +71,19 @@ impl Pattern {
         let lists = [&task.tags, &task.scope, &task.evidence, &task.plan, &task.notes];
         let fields = &task.custom_fields;
         let fields = fields.iter().flat_map(|(key, value)| [key.as_str(), value.as_ref()]);
-        [&task.title]
+        let mut scores = [&task.title]
             .into_iter()
             .chain(texts)
             .chain(lists.into_iter().flatten())
             .map(W::as_ref)
             .chain(fields)
             .chain([task.id.as_str()])
-            .filter_map(|text| self.score(text))
-            .max()
+            .filter_map(|text| self.score(text));
+        match self.0 {
+            // One is as good as another.
+            Kind::Regex(_) => scores.next(),
+            Kind::Fuzzy { .. } => scores.max(),
+        }
     }
 }
 

@@ -19,12 +19,11 @@ const AROUND: usize = 3;
 
 /// The difference between two versions of both files.
 pub(crate) fn between(project: &Project, before: &Queue, after: &Queue) -> String {
-    let files = [
-        (Place::Queue, before.document(), after.document()),
-        (Place::Done, before.done_document(), after.done_document()),
-    ];
-    let one = |(place, before, after)| of_file(project, place, (before, after));
-    files.map(one).concat()
+    let mut told = of_file(project, Place::Queue, (before.document(), after.document()));
+    let done = (before.done_document(), after.done_document());
+    // It may be as long as both files, and is not to be there twice.
+    told.push_str(&of_file(project, Place::Done, done));
+    told
 }
 
 /// The difference between two versions of a file.

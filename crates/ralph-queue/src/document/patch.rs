@@ -26,9 +26,9 @@ impl Patch<'_> {
         old: &[(&str, Value)],
         new: &[(&str, Value)],
     ) -> Option<String> {
-        let find = |fields: &[(&str, Value)], name: &str| {
-            fields.iter().find(|(key, _)| *key == name).map(|(_, value)| value.clone())
-        };
+        fn find<'f>(fields: &'f [(&str, Value)], name: &str) -> Option<&'f Value> {
+            fields.iter().find(|(key, _)| *key == name).map(|(_, value)| value)
+        }
         let mut slots: Vec<(&str, Slot)> = Vec::new();
         let mut changed = false;
         for (index, property) in object.properties.iter().enumerate() {
@@ -36,8 +36,8 @@ impl Patch<'_> {
             let (before, after) = (find(old, name), find(new, name));
             match after {
                 None if before.is_some() => changed = true,
-                Some(after) if before.as_ref() != Some(&after) => {
-                    let value = self.value(&property.value, before.as_ref(), &after);
+                Some(after) if before != Some(after) => {
+                    let value = self.value(&property.value, before, after);
                     let core =
                         format!("{}{value}", &self.text[property.start()..property.value.start()]);
                     slots.push((name, Slot::Change(index, core)));
@@ -55,7 +55,7 @@ impl Patch<'_> {
         for (name, value) in new {
             if let Some(at) = slots.iter().position(|(key, _)| key == name) {
                 place = at + 1;
-            } else if find(old, name).as_ref() != Some(value) {
+            } else if find(old, name) != Some(value) {
                 let value = self.style.render(value, &layout.indent);
                 let core = format!("{}{value}", colon.behind(name));
                 slots.insert(place, (name, Slot::New(NewItem { core, ..NewItem::default() })));

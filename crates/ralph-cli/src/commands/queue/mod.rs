@@ -22,7 +22,9 @@ use ralph_loop::{ending, living};
 use ralph_queue::document::Reading;
 use ralph_queue::runnability::{DoingFirst, Drafts, Reason, Report, Selected, Summary, TaskReport};
 use ralph_queue::stats::Estimates;
-use ralph_queue::{Code, Edit, Listed, LoadError, Place, Problem, Queue, Severity, Status, Task};
+use ralph_queue::{
+    Code, Edit, Listed, LoadError, Place, Problem, Queue, QueueFiles, Severity, Status, Task,
+};
 use ralph_state::file::{Durability, is_locked, replace};
 use ralph_state::{Clock as _, TaskId, Timestamp};
 use serde::Serialize;
@@ -435,7 +437,9 @@ const MEND: &str = "ralph queue repair --dry-run";
 /// Whether `queue repair` would leave fewer errors in `queue` than there are.
 fn can_mend(context: &Context, project: &Project, queue: &Queue, errors: usize) -> bool {
     let repair = |edit: &mut Edit<'_>| edit.repair(&project.files.rules);
-    let mended = project.files.preview_of(queue.clone(), context.clock.now(), repair);
+    // Which ids it would give does not matter, nor what others have given.
+    let files = QueueFiles { id_marks: None, ..project.files.clone() };
+    let mended = files.preview_of(queue.clone(), context.clock.now(), repair);
     mended.is_ok_and(|mended| !mended.tasks.is_empty() && mended.errors < errors)
 }
 
