@@ -22,8 +22,9 @@ use ralph_state::journal::JournalError;
 use ralph_state::{self as state, ParallelStateFile, TaskId};
 
 use crate::commands::run::setup::flag_of;
+use crate::hint::{Hint, Next};
 use crate::render::shell_word;
-use crate::render::task::{PARTED, advice, reason};
+use crate::render::task::{advice, parted, reason};
 
 /// How the process ends. The numbers are a contract with scripts.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -155,6 +156,7 @@ pub(crate) struct CliError {
     pub(crate) kind: ErrorKind,
     source: Box<dyn Error + Send + Sync>,
     hints: Vec<String>,
+    next: Option<Next>,
     similar: Vec<String>,
     path: Option<PathBuf>,
 }
@@ -162,7 +164,14 @@ pub(crate) struct CliError {
 impl CliError {
     /// `source` is an error of a library, or a sentence fragment of our own.
     pub(crate) fn new(kind: ErrorKind, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self { kind, source: source.into(), hints: Vec::new(), similar: Vec::new(), path: None }
+        Self {
+            kind,
+            source: source.into(),
+            hints: Vec::new(),
+            next: None,
+            similar: Vec::new(),
+            path: None,
+        }
     }
 
     fn about(
@@ -183,17 +192,20 @@ impl CliError {
         Self { kind, ..self }
     }
 
-    /// Says what to do next. Commands stand in backticks.
+    /// Says what to do next. Commands stand in backticks; the first one stated as [`Next`] is the
+    /// next one for scripts.
     #[must_use]
-    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hints.push(hint.into());
+    pub(crate) fn hint(mut self, hint: impl Into<Hint>) -> Self {
+        let Hint { text, next } = hint.into();
+        self.hints.push(text);
+        self.next = self.next.or(next);
         self
     }
 
     /// Says another thing to do next instead.
     #[must_use]
-    pub(crate) fn instead(self, hint: impl Into<String>) -> Self {
-        Self { hints: vec![hint.into()], ..self }
+    pub(crate) fn instead(self, hint: impl Into<Hint>) -> Self {
+        Self { hints: Vec::new(), next: None, ..self }.hint(hint)
     }
 
     /// Names the file it is about, for scripts.
@@ -214,20 +226,8 @@ impl CliError {
         &self.similar
     }
 
-    /// The first command of the hints that can be run as it stands.
-    pub(crate) fn next_command(&self) -> Option<&str> {
-        let is_placeholder = |word: &str| word.chars().all(|c| c.is_ascii_uppercase());
-        // What follows a command of git's presupposes that.
-        let commands = self.hints.iter().flat_map(|hint| {
-            let quoted = hint.split('`').skip(1).step_by(2);
-            quoted.take_while(|text| !text.starts_with("git "))
-        });
-        // Who may run a command as it stands may not want an agent to begin.
-        let begins_work =
-            |text: &str| text.starts_with("ralph run ") && !text.starts_with("ralph run parallel ");
-        commands
-            .filter(|text| text.starts_with("ralph ") && !begins_work(text))
-            .find(|text| !text.split(' ').any(is_placeholder))
+    pub(crate) const fn next(&self) -> Option<&Next> {
+        self.next.as_ref()
     }
 
     pub(crate) fn hints(&self) -> &[String] {
@@ -245,9 +245,9 @@ impl CliError {
         match reasons.iter().find_map(|reason| advice(reason, task)) {
             Some(advice) => error.hint(advice),
             None if reasons.contains(&Reason::Underway) => {
-                error.hint("`ralph run parallel status` shows who works on it.")
+                error.hint(Next::PARALLEL_STATUS.within("{} shows who works on it."))
             }
-            None => error.hint("`ralph queue explain` shows which tasks can start."),
+            None => error.hint(Next::EXPLAIN.within("{} shows which tasks can start.")),
         }
     }
 
@@ -390,25 +390,25 @@ impl From<queue::LoadError> for CliError {
         let (kind, path, hint) = match &error {
             Changing { path, .. } => {
                 let hint = "Repeat the command when nothing changes it any more.";
-                (ErrorKind::Busy, path, hint.to_owned())
+                (ErrorKind::Busy, path, hint.into())
             }
-            Missing { path } => (ErrorKind::Missing, path, "`ralph init` makes one.".to_owned()),
+            Missing { path } => (ErrorKind::Missing, path, Next::INIT.within("{} makes one.")),
             Parse { path, source, .. } => {
                 let (kind, hint) = match source {
-                    ParseError::Newer { .. } => (ErrorKind::Newer, NEWER.to_owned()),
+                    ParseError::Newer { .. } => (ErrorKind::Newer, NEWER.into()),
                     ParseError::Shape { .. } => {
-                        let hint = "Correct the fields named, then run `ralph queue validate`.";
-                        (ErrorKind::Invalid, hint.to_owned())
+                        let hint = Next::VALIDATE.within("Correct the fields named, then run {}.");
+                        (ErrorKind::Invalid, hint)
                     }
                     ParseError::ConflictMarkers { .. } => {
-                        let hint = "`ralph queue resolve --dry-run` shows what becomes of it.";
-                        (ErrorKind::Corrupt, hint.to_owned())
+                        let hint = Next::FORETELL_RESOLVE.within("{} shows what becomes of it.");
+                        (ErrorKind::Corrupt, hint)
                     }
-                    _ => (ErrorKind::Corrupt, "Correct it by hand.".to_owned()),
+                    _ => (ErrorKind::Corrupt, "Correct it by hand.".into()),
                 };
                 (kind, path, hint)
             }
-            Io { path, .. } => (ErrorKind::Io, path, "Check what is there.".to_owned()),
+            Io { path, .. } => (ErrorKind::Io, path, "Check what is there.".into()),
             _ => return Self::new(ErrorKind::Io, error),
         };
         Self::about(kind, Some(path.clone()), error).hint(hint)
@@ -421,7 +421,7 @@ impl<E: Into<CliError>> From<queue::UpdateError<E>> for CliError {
         match error {
             UpdateError::Lock(error @ LockError::Held { .. }) => Self::from(error)
                 .context("cannot change the queue")
-                .hint("`ralph queue unlock --dry-run` tells whether it is still held."),
+                .hint(Next::UNLOCK.within("{} tells whether it is still held.")),
             UpdateError::Lock(error) => Self::from(error).context("cannot change the queue"),
             UpdateError::Legacy { directory, pid, label } => {
                 let label = label.map(|label| format!(" ({label})")).unwrap_or_default();
@@ -437,7 +437,9 @@ impl<E: Into<CliError>> From<queue::UpdateError<E>> for CliError {
                     .hint("Nothing was changed. Give other values and repeat the command.")
             }
             UpdateError::Stale { .. } => {
-                let hint = "`ralph queue list --json` tells its `rev` now; look at it, then repeat the command with that.";
+                let hint = Next::REVISION.within(
+                    "{} tells its `rev` now; look at it, then repeat the command with that.",
+                );
                 Self::new(ErrorKind::Conflict, error.to_string()).hint(hint)
             }
             UpdateError::OtherRequest { .. } => {
@@ -445,10 +447,9 @@ impl<E: Into<CliError>> From<queue::UpdateError<E>> for CliError {
                     .hint("Nothing was changed. Give every request a name of its own.")
             }
             UpdateError::UndoneRequest { .. } => Self::new(ErrorKind::Refused, error.to_string())
-                .hint(
-                    "Nothing was changed. `ralph undo --list` shows it; ask under another name to \
-                     have it done anew.",
-                ),
+                .hint(Next::UNDOABLE.within(
+                "Nothing was changed. {} shows it; ask under another name to have it done anew.",
+            )),
             UpdateError::Journal(error) => Self::from(error).context("the queue was not changed"),
             UpdateError::IdMarks(error) => Self::from(error).context("the queue was not changed"),
             UpdateError::ReadOnly { path } => {
@@ -481,60 +482,58 @@ impl From<EditError> for CliError {
     fn from(error: EditError) -> Self {
         let (kind, hint) = match &error {
             EditError::NotFound { .. } => (ErrorKind::NotFound, None),
-            EditError::AmbiguousId { .. } => (ErrorKind::Refused, Some(PARTED.to_owned())),
-            EditError::Archived { id, .. } => (
-                ErrorKind::Refused,
-                Some(format!(
-                    "`ralph task show {id}` shows it; `ralph task clone {id} --status todo` makes \
-                     a new task of it."
-                )),
-            ),
-            EditError::InDoneFile { .. } => (
-                ErrorKind::Refused,
-                Some(
-                    "`ralph queue prune --dry-run` shows what can be removed from there."
-                        .to_owned(),
-                ),
-            ),
+            EditError::AmbiguousId { .. } => (ErrorKind::Refused, Some(parted())),
+            EditError::Archived { id, .. } => {
+                let hint = Next::show(id).within(&format!(
+                    "{{}} shows it; `ralph task clone {id} --status todo` makes a new task of it."
+                ));
+                (ErrorKind::Refused, Some(hint))
+            }
+            EditError::InDoneFile { .. } => {
+                let hint = Next::PRUNE.within("{} shows what can be removed from there.");
+                (ErrorKind::Refused, Some(hint))
+            }
             EditError::WrongStatus { operation: "archive", .. } => {
-                let hint = "Only a task that has ended is archived: leave this one out, or pass over \
-                            it with `--continue-on-error`. `ralph queue list --status done --status \
-                            rejected` shows those that can be.";
-                (ErrorKind::Refused, Some(hint.to_owned()))
+                let hint = Next::ENDED_TASKS.within(
+                    "Only a task that has ended is archived: leave this one out, or pass over it \
+                     with `--continue-on-error`. {} shows those that can be.",
+                );
+                (ErrorKind::Refused, Some(hint))
             }
             EditError::WrongStatus { id, operation, status, .. } => {
                 let does = if status.is_terminal() { "opens it again" } else { "makes it todo" };
                 let then = if *operation == "ready" { "" } else { "; then repeat the command" };
-                let hint = format!("`ralph task status todo {id}` {does}{then}.");
+                let hint = Next::reopen(id).within(&format!("{{}} {does}{then}."));
                 (ErrorKind::Refused, Some(hint))
             }
             EditError::Field { id, .. } => {
-                let hint = format!("Nothing was changed; `ralph task show {id}` shows the task.");
+                let hint = Next::show(id).within("Nothing was changed; {} shows the task.");
                 (ErrorKind::Usage, Some(hint))
             }
             EditError::ChangedSince { id, .. } => {
-                (ErrorKind::Conflict, Some(format!("Read it again with `ralph task show {id}`.")))
+                let hint = Next::show(id).within("Read it again with {}.");
+                (ErrorKind::Conflict, Some(hint))
             }
             EditError::Referenced { by, .. } => (
                 ErrorKind::Refused,
                 by.first().map(|id| {
-                    format!(
-                        "Delete them too, or change what they say: `ralph task show {id}` and \
-                         `ralph task edit FIELD VALUE {id}`."
-                    )
+                    Next::show(id).within(&format!(
+                        "Delete them too, or change what they say: {{}} and `ralph task edit FIELD \
+                         VALUE {id}`."
+                    ))
                 }),
             ),
             EditError::IdTaken { id } => {
-                (ErrorKind::Refused, Some(format!("`ralph task show {id}` shows who has it.")))
+                let hint = Next::show(id).within("{} shows who has it.");
+                (ErrorKind::Refused, Some(hint))
             }
             EditError::IdSpent { .. } => {
                 let hint = "`--on-duplicate rename` gives the task an id of its own.";
-                (ErrorKind::Refused, Some(hint.to_owned()))
+                (ErrorKind::Refused, Some(hint.into()))
             }
             _ => (ErrorKind::Refused, None),
         };
-        let failure = Self::new(kind, error);
-        Self { hints: hint.into_iter().collect(), ..failure }
+        hint.into_iter().fold(Self::new(kind, error), Self::hint)
     }
 }
 
@@ -549,24 +548,31 @@ impl From<LeaseError> for CliError {
         let (kind, hint) = match &error {
             LeaseError::Held { .. } => (
                 ErrorKind::Busy,
-                "If the claim is yours, add `--claim TOKEN`; else leave the task alone: `ralph queue ready` shows the others.",
+                Next::READY.within(
+                    "If the claim is yours, add `--claim TOKEN`; else leave the task alone: {} \
+                     shows the others.",
+                ),
             ),
             LeaseError::Lost(_) => (
                 ErrorKind::ClaimLost,
-                "Stop working on its task: somebody else may have it. `ralph queue claim --next` gets another.",
+                Next::CLAIM_NEXT.within(
+                    "Stop working on its task: somebody else may have it. {} gets another.",
+                ),
             ),
             LeaseError::Finished { .. } => {
-                (ErrorKind::ClaimLost, "`ralph queue claim --next` gets another.")
+                (ErrorKind::ClaimLost, Next::CLAIM_NEXT.within("{} gets another."))
             }
             LeaseError::Unknown { .. } => (
                 ErrorKind::NotFound,
-                "Give the token as it was printed; `ralph queue ready` shows what is claimed, and by whom.",
+                Next::READY.within(
+                    "Give the token as it was printed; {} shows what is claimed, and by whom.",
+                ),
             ),
             LeaseError::NotFound { .. } => {
-                (ErrorKind::NotFound, "`ralph queue ready` shows what can start.")
+                (ErrorKind::NotFound, Next::READY.within("{} shows what can start."))
             }
-            LeaseError::TooLong { .. } => (ErrorKind::Usage, "Give a shorter `--ttl`."),
-            _ => (ErrorKind::Refused, "`ralph queue ready` shows what can start."),
+            LeaseError::TooLong { .. } => (ErrorKind::Usage, "Give a shorter `--ttl`.".into()),
+            _ => (ErrorKind::Refused, Next::READY.within("{} shows what can start.")),
         };
         let reasons = match &error {
             LeaseError::NotReady { reasons, .. } => reasons.as_slice(),
@@ -583,7 +589,7 @@ impl From<LeaseError> for CliError {
             _ => None,
         };
         let why = format!("it {}", why.join("; "));
-        let hint = advice.unwrap_or_else(|| hint.to_owned());
+        let hint = advice.unwrap_or(hint);
         Self::new(kind, why).context(error.to_string()).hint(hint)
     }
 }
@@ -622,26 +628,29 @@ impl From<UndoError> for CliError {
         match error {
             UndoError::Journal(error) => error.into(),
             UndoError::Unknown { .. } => {
-                Self::new(ErrorKind::NotFound, error).hint("`ralph undo --list` shows them.")
+                Self::new(ErrorKind::NotFound, error).hint(Next::UNDOABLE.within("{} shows them."))
             }
             UndoError::Nothing { .. } => Self::new(ErrorKind::Refused, error)
-                .hint("`ralph undo --list` shows what was done and undone."),
+                .hint(Next::UNDOABLE.within("{} shows what was done and undone.")),
             UndoError::AlreadyUndone { .. } => Self::new(ErrorKind::Refused, error)
-                .hint("`ralph redo --dry-run` shows what would come back."),
+                .hint(Next::REDO.within("{} shows what would come back.")),
             UndoError::NotAsked { .. } => Self::new(ErrorKind::Refused, error)
                 .hint("The next change would do it again. `--force` undoes it all the same."),
-            UndoError::Missing { .. } => {
-                Self::new(ErrorKind::Refused, error).context("nothing was changed").hint(
-                    "Git or an editor took it back, or a crash kept it from them: `ralph undo \
-                     --list` shows what they have.",
-                )
+            UndoError::Missing { .. } => Self::new(ErrorKind::Refused, error)
+                .context("nothing was changed")
+                .hint(Next::UNDOABLE.within(
+                    "Git or an editor took it back, or a crash kept it from them: {} shows what \
+                     they have.",
+                )),
+            UndoError::ChangedSince { .. } => {
+                Self::new(ErrorKind::Refused, error).hint(Next::UNDOABLE.within(
+                    "Undo what came after it first, newest first: {} shows it. A change by hand is \
+                 yours to take back. `--id` takes back another one.",
+                ))
             }
-            UndoError::ChangedSince { .. } => Self::new(ErrorKind::Refused, error).hint(
-                "Undo what came after it first, newest first: `ralph undo --list` shows it. A \
-                 change by hand is yours to take back. `--id` takes back another one.",
+            _ => Self::new(ErrorKind::Refused, error).hint(
+                Next::UNDOABLE.within("Nothing was changed. {} shows what else can be undone."),
             ),
-            _ => Self::new(ErrorKind::Refused, error)
-                .hint("Nothing was changed. `ralph undo --list` shows what else can be undone."),
         }
     }
 }
@@ -651,12 +660,13 @@ impl From<SettleError> for CliError {
         let (kind, hint) = match error {
             SettleError::Task(error) => return error.into(),
             SettleError::ChangedSince { .. } => {
-                (ErrorKind::Conflict, "`ralph queue resolve` lists what is left.")
+                (ErrorKind::Conflict, Next::RESOLVE.within("{} lists what is left."))
             }
             _ => (
                 ErrorKind::Refused,
-                "`ralph queue resolve` lists both values; put one there by hand, then `git add` the \
-                 file.",
+                Next::RESOLVE.within(
+                    "{} lists both values; put one there by hand, then `git add` the file.",
+                ),
             ),
         };
         Self::new(kind, error).hint(hint)
@@ -669,7 +679,7 @@ impl From<ChangesError> for CliError {
             ChangesError::Journal(error) => error.into(),
             ChangesError::Load(error) => error.into(),
             error => Self::new(ErrorKind::NotFound, error)
-                .hint("Read the queue anew: `ralph queue list --json` says its `rev`."),
+                .hint(Next::REVISION.within("Read the queue anew: {} says its `rev`.")),
         }
     }
 }
@@ -730,20 +740,22 @@ impl From<state::LoadError> for CliError {
         use state::LoadError::{Decode, Read};
         let (kind, path, hint) = match &error {
             Decode { path, source: DecodeError::Newer { .. }, .. } => {
-                (ErrorKind::Newer, Some(path), NEWER)
+                (ErrorKind::Newer, Some(path), NEWER.into())
             }
             Decode { kind: ParallelStateFile::KIND, path, .. } => (
                 ErrorKind::Corrupt,
                 Some(path),
-                "`ralph run parallel recover` keeps its bytes and rebuilds it; with `--dry-run` it only says how.",
+                Next::RECOVER.within(
+                    "{} keeps its bytes and rebuilds it; with `--dry-run` it only says how.",
+                ),
             ),
             Decode { path, .. } => {
-                (ErrorKind::Corrupt, Some(path), "Correct it by hand, or move it away.")
+                (ErrorKind::Corrupt, Some(path), "Correct it by hand, or move it away.".into())
             }
             Read { path, source, .. } => {
-                (ErrorKind::Io, Some(path), mend(source).unwrap_or("Check what is there."))
+                (ErrorKind::Io, Some(path), mend(source).unwrap_or("Check what is there.").into())
             }
-            _ => (ErrorKind::Io, None, "Check what is there."),
+            _ => (ErrorKind::Io, None, "Check what is there.".into()),
         };
         Self::about(kind, path.cloned(), error).hint(hint)
     }
@@ -782,6 +794,18 @@ mod tests {
             .hint("buy a new one");
         assert_eq!(error.chain(), ["cannot write the queue", "disk on fire"]);
         assert_eq!(error.kind.exit(), Exit::Failed);
+    }
+
+    #[test]
+    fn the_next_command_is_the_first_that_is_stated() {
+        let told = |error: &CliError| error.next().map(ToString::to_string);
+        let error =
+            CliError::new(ErrorKind::Refused, "no").hint("Not `ralph task batch delete A`.");
+        assert_eq!(told(&error), None);
+        let error = error.hint(Next::READY.within("See {}.")).hint(Next::INIT.within("Or {}."));
+        assert_eq!(error.hints()[1], "See `ralph queue ready`.");
+        assert_eq!(told(&error).as_deref(), Some("ralph queue ready"));
+        assert_eq!(told(&error.instead("Nothing helps.")), None);
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod args;
 mod commands;
 mod context;
 mod error;
+mod hint;
 mod project;
 mod render;
 mod standing;

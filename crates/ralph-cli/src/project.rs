@@ -36,7 +36,8 @@ use serde::de::DeserializeOwned;
 
 use crate::context::Context;
 use crate::error::{CliError, ErrorKind, problem_line};
-use crate::render::task::PARTED;
+use crate::hint::{Hint, Next};
+use crate::render::task::parted;
 use crate::render::{counted, pathspec, shell_word};
 use crate::standing;
 use crate::ui::{BOLD, Text, Ui};
@@ -233,7 +234,7 @@ impl Project {
         let message = format!("the claim of {id} has ended, and nobody would have the task");
         Err(CliError::new(ErrorKind::Refused, message)
             .context("nothing was changed")
-            .hint(format!("`ralph queue claim --id {id}` takes it again.")))
+            .hint(Next::claim(id).within("{} takes it again.")))
     }
 
     fn not_undone(&self, context: &Context, which: Which, error: UpdateError<Refusal>) -> CliError {
@@ -258,12 +259,10 @@ impl Project {
                 let twin = problems.iter().find(|problem| problem.code == Code::DuplicateId);
                 let hint = match twin.and_then(|problem| problem.task.as_ref()) {
                     Some(id) => self.namesake_of_undone(which, id),
-                    None => {
-                        "Nothing was changed. Undo first what came after it: `ralph undo --list` \
-                             shows it. `--force` undoes it all the same, and leaves the queue with \
-                             these errors."
-                            .to_owned()
-                    }
+                    None => Next::UNDOABLE.within(
+                        "Nothing was changed. Undo first what came after it: {} shows it. \
+                         `--force` undoes it all the same, and leaves the queue with these errors.",
+                    ),
                 };
                 CliError::from(error).instead(hint)
             }
@@ -274,16 +273,15 @@ impl Project {
     }
 
     /// What to do about another task that has the id of one that an undo would bring back.
-    fn namesake_of_undone(&self, which: Which, id: &TaskId) -> String {
+    fn namesake_of_undone(&self, which: Which, id: &TaskId) -> Hint {
         let operations = self.operations().unwrap_or_default();
         match which.id.and_then(|undone| journal::giver(&operations, id, undone)) {
-            Some(Operation { id: number, .. }) => format!(
-                "Nothing was changed. `ralph undo --id {number} --dry-run` shows what gave {id} to \
-                 another task: undo that first."
-            ),
-            None => format!(
-                "Nothing was changed. `ralph task show {id}` shows who has the id now; `ralph undo \
-                 --list` shows what else can be undone."
+            Some(Operation { id: number, .. }) => Next::foretell_undo(*number).within(&format!(
+                "Nothing was changed. {{}} shows what gave {id} to another task: undo that first."
+            )),
+            None => Next::show(id).within(
+                "Nothing was changed. {} shows who has the id now; `ralph undo --list` shows what \
+                 else can be undone.",
             ),
         }
     }
@@ -315,31 +313,29 @@ impl Project {
             return error.into();
         };
         let Some(Touched { id: task, .. }) = edit.tasks.first() else { return error.into() };
-        let rest = match earlier.into_iter().take(TRIED).find(can_be) {
-            Some(Operation { id, operation, .. }) => {
-                format!(
-                    "`ralph undo --id {id}` takes back the last one that can be, `{operation}`."
-                )
-            }
-            None => "`ralph undo --list` shows the others.".to_owned(),
-        };
-        if let Some(Operation { id: number, operation, .. }) = run {
-            return CliError::from(error).instead(format!(
+        let hint = if let Some(Operation { id: number, operation, .. }) = run {
+            format!(
                 "Operation {number} came after it: what `{operation}` made of a task is not undone. \
-                 {rest} `ralph task edit` changes {task}."
-            ));
-        }
-        if edit.tasks.iter().all(|task| task.fate == Fate::Added) {
+                 `ralph task edit` changes {task}."
+            )
+            .into()
+        } else if edit.tasks.iter().all(|task| task.fate == Fate::Added) {
             let ids: Vec<&str> = edit.tasks.iter().map(|task| task.id.as_str()).collect();
-            return CliError::from(error).instead(format!(
-                "`ralph task batch delete {}` removes what it added. {rest}",
-                ids.join(" ")
-            ));
-        }
-        CliError::from(error).instead(format!(
-            "A merge or a change by hand came after it: `ralph task show {task}` shows what there is \
-             now, `ralph task edit` changes it. {rest}"
-        ))
+            format!("`ralph task batch delete {}` removes what it added.", ids.join(" ")).into()
+        } else {
+            Next::show(task).within(
+                "A merge or a change by hand came after it: {} shows what there is now, `ralph \
+                 task edit` changes it.",
+            )
+        };
+        let other = match earlier.into_iter().take(TRIED).find(can_be) {
+            Some(Operation { id, operation, .. }) => format!(
+                "`ralph undo --id {id}` takes back the last one that can be, `{operation}`."
+            )
+            .into(),
+            None => Next::UNDOABLE.within("{} shows the others."),
+        };
+        CliError::from(error).instead(hint).hint(other)
     }
 
     /// A task, with the commit that it landed as.
@@ -466,7 +462,7 @@ impl Project {
                     format!("the id `{id}` is that of several tasks: {}", places.join(", "));
                 CliError::new(ErrorKind::Refused, message)
                     .context("nothing was changed")
-                    .hint(PARTED)
+                    .hint(parted())
             }
             UpdateError::Refused(Refusal::Edit(EditError::Archived { id, status })) => {
                 let hint = self.queue().ok().and_then(|queue| renumbered(&queue, &id));
@@ -483,7 +479,7 @@ impl Project {
                 let lines: Vec<String> = problems.iter().map(problem_line).collect();
                 CliError::new(ErrorKind::NotFound, lines.join("\n"))
                     .context("nothing was changed")
-                    .hint("`ralph queue list --include-done` shows all tasks.")
+                    .hint(Next::ALL_TASKS.within("{} shows all tasks."))
             }
             UpdateError::Invalid { problems }
                 if problems.iter().all(|problem| {
@@ -882,10 +878,10 @@ fn not_settled<E: Into<CliError>>(error: UpdateError<E>) -> CliError {
     if !is_invalid {
         return error;
     }
-    error.instead(
-        "Nothing was changed. `ralph queue resolve` lists the conflicts, and `--take SIDE ID` \
-         settles those of one task; or change what names the task, then repeat the command.",
-    )
+    error.instead(Next::RESOLVE.within(
+        "Nothing was changed. {} lists the conflicts, and `--take SIDE ID` settles those of one \
+         task; or change what names the task, then repeat the command.",
+    ))
 }
 
 /// What is asked when the next task is chosen beside what `standing` keeps from others.
@@ -1000,7 +996,7 @@ fn not_found(queue: &Queue, id: &str, rules: &IdRules) -> CliError {
     let known = queue.tasks().chain(queue.done_tasks()).map(|task| task.id.as_str());
     let known: Vec<&str> = known.filter(|id| seen.insert(*id)).collect();
     match similar_ids(id, &known, rules).as_slice() {
-        [] => error.hint("`ralph queue list --include-done` shows all tasks."),
+        [] => error.hint(Next::ALL_TASKS.within("{} shows all tasks.")),
         similar => error
             .hint(format!("Did you mean `{}`?", similar.join("`, `")))
             .similar(similar.iter().map(ToString::to_string)),

@@ -16,6 +16,7 @@ use ralph_state::{Clock as _, ParallelStateFile, TaskId};
 
 use crate::context::Context;
 use crate::error::{CliError, ErrorKind, by};
+use crate::hint::Next;
 use crate::project::Project;
 
 /// What to do about workers without a record.
@@ -75,7 +76,7 @@ pub(crate) fn in_nobodys_hand(project: &Project, tasks: &BTreeSet<TaskId>) -> Re
     let message = format!("{task} is in the hands of {kind}{by}");
     let error = CliError::new(ErrorKind::Busy, message)
         .context("nothing was changed")
-        .hint(format!("Wait until it is done: `ralph task show {task}` says so."));
+        .hint(Next::show(&task).within("Wait until it is done: {} says so."));
     Err(match run {
         None => error,
         Some(_) => error.hint(

@@ -209,8 +209,8 @@ impl Ui {
                 "hint": error.hints().join("\n"),
                 "retryable": error.kind.is_retryable(),
             });
-            if let Some(next) = error.next_command() {
-                object["next"] = next.into();
+            if let Some(next) = error.next() {
+                object["next"] = next.to_string().into();
             }
             if !error.similar_ids().is_empty() {
                 object["similar"] = error.similar_ids().into();

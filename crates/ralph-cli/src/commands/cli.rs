@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 use crate::args::Cli;
 use crate::context::Context;
 use crate::error::{CliError, ErrorKind, Exit};
+use crate::hint::Next;
 use crate::render::envelope::Schema;
 use crate::ui::{BOLD, Text};
 
@@ -20,7 +21,7 @@ pub(crate) fn completions(context: &Context, shell: Shell) -> Result<Exit, CliEr
             ErrorKind::Usage,
             "completions are a script for a shell, not JSON",
         )
-        .hint("`ralph cli-spec` tells all commands and flags as JSON."));
+        .hint(Next::CLI_SPEC.within("{} tells all commands and flags as JSON.")));
     }
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "ralph", &mut script);

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use crate::args::{RescueArgs, RescueCommand};
 use crate::context::Context;
 use crate::error::{CliError, ErrorKind, Exit};
+use crate::hint::Next;
 use crate::project::Project;
 use crate::render::envelope::{List, Schema};
 use crate::render::{counted, short};
@@ -141,7 +142,7 @@ impl From<RescueError> for CliError {
                 Self::new(ErrorKind::Usage, error).hint("Name one of them.").similar(names)
             }
             error => Self::new(ErrorKind::NotFound, error)
-                .hint("`ralph rescue list` shows what is kept."),
+                .hint(Next::RESCUED.within("{} shows what is kept.")),
         }
     }
 }

@@ -9,6 +9,7 @@ use ralph_queue::{Listed, Priority, Status, Task};
 use ralph_state::TaskId;
 
 use super::short;
+use crate::hint::{Hint, Next};
 use crate::ui::{BOLD, CYAN, DIM, GREEN, Text, YELLOW, clip};
 
 /// With fewer columns than this, a line has room for a title alone.
@@ -190,9 +191,9 @@ pub(crate) fn reasons(reasons: &[Reason], id: &str) -> String {
 fn next(reason: &Reason, id: &str) -> Option<String> {
     match reason {
         Reason::Begun { .. } => Some("ralph run loop --parallel".to_owned()),
-        Reason::Unheld => Some(format!("ralph queue claim --id {id}")),
+        Reason::Unheld => Some(Next::claim(id).to_string()),
         Reason::Interrupted => Some("ralph run resume".to_owned()),
-        Reason::Ended { .. } => Some(format!("ralph task status todo {id}")),
+        Reason::Ended { .. } => Some(Next::reopen(id).to_string()),
         Reason::Failed { .. } | Reason::TaskLimit { .. } | Reason::Unlanded { .. } => {
             Some(retry(id))
         }
@@ -203,34 +204,40 @@ fn next(reason: &Reason, id: &str) -> Option<String> {
 }
 
 /// What the user can do about a task that does not start by itself.
-pub(crate) fn advice(reason: &Reason, id: &TaskId) -> Option<String> {
-    if matches!(reason, Reason::Landed { .. }) {
-        return Some(format!(
-            "`ralph task done {id}` says so in the queue, where `git pull` does not; `ralph task \
-             status todo {id} --note WHY` asks for it once more."
-        ));
-    }
-    let command = next(reason, id.as_str())?;
+pub(crate) fn advice(reason: &Reason, id: &TaskId) -> Option<Hint> {
     Some(match reason {
-        Reason::AmbiguousId => PARTED.to_owned(),
-        Reason::Begun { .. } | Reason::Interrupted => format!("`{command}` goes on with it."),
-        Reason::Unheld => format!("`{command}` takes it."),
-        Reason::Ended { .. } => format!("`{command}` opens it again."),
-        Reason::ScheduledStartUnreadable { .. } => format!(
-            "`{command}` says it anew, `tomorrow 9:30` for one; `ralph task schedule {id} --clear` \
-             lets it start now."
-        ),
-        _ => format!("`{command}` lets the next parallel run try it again."),
+        Reason::Landed { .. } => Next::done(id).within(&format!(
+            "{{}} says so in the queue, where `git pull` does not; `ralph task status todo {id} \
+             --note WHY` asks for it once more."
+        )),
+        Reason::AmbiguousId => parted(),
+        Reason::Unheld => Next::claim(id).within("{} takes it."),
+        Reason::Ended { .. } => Next::reopen(id).within("{} opens it again."),
+        Reason::Failed { .. } | Reason::TaskLimit { .. } | Reason::Unlanded { .. } => {
+            Next::retry(id).within("{} lets the next parallel run try it again.")
+        }
+        _ => {
+            let command = next(reason, id.as_str())?;
+            let text = match reason {
+                Reason::ScheduledStartUnreadable { .. } => format!(
+                    "`{command}` says it anew, `tomorrow 9:30` for one; `ralph task schedule {id} \
+                     --clear` lets it start now."
+                ),
+                _ => format!("`{command}` goes on with it."),
+            };
+            text.into()
+        }
     })
 }
 
 /// What to do about an id that is that of several tasks.
-pub(crate) const PARTED: &str =
-    "`ralph queue repair --dry-run` shows what becomes of them; `ralph queue repair` does it.";
+pub(crate) fn parted() -> Hint {
+    Next::REPAIR.within("{} shows what becomes of them; `ralph queue repair` does it.")
+}
 
 /// The command that gives a task another chance.
 pub(crate) fn retry(id: &str) -> String {
-    format!("ralph run parallel retry --task {id}")
+    Next::retry(id).to_string()
 }
 
 fn dependency(dependency: &UnmetDependency) -> String {

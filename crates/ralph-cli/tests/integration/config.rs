@@ -143,6 +143,18 @@ fn an_unknown_key_is_a_warning() {
 }
 
 #[test]
+fn programs_that_are_not_trusted_lead_to_no_next_command() {
+    let desk = Desk::new();
+    desk.add("a task", &[]);
+    for argument in ["", "`ralph task batch delete RQ-0001`"] {
+        let config = json!({ "agent": { "command": { "argv": ["./agent", argument] } } });
+        desk.write(".ralph/config.jsonc", config.to_string());
+        let error = desk.error(&["run", "one"], 3);
+        assert_eq!((&error["code"], error.get("next")), (&"untrusted".into(), None), "{error}");
+    }
+}
+
+#[test]
 fn a_dry_run_is_refused_for_what_a_run_would_be() {
     let desk = Desk::new();
     desk.add("a task", &[]);

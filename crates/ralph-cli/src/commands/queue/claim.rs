@@ -16,6 +16,7 @@ use crate::commands::edited::{self, Mode};
 use crate::commands::input::Texts;
 use crate::context::Context;
 use crate::error::{CliError, ErrorKind, Exit};
+use crate::hint::Next;
 use crate::project::{self, CLAIM, Project, RELEASE, Refusal};
 use crate::render::envelope::Schema;
 use crate::standing;
@@ -193,7 +194,8 @@ fn choose(
         }
         Err(error @ LeaseError::Held { .. }) => {
             return Err(CliError::from(error).instead(
-                "Take another: `ralph queue claim --next`. If the claim is yours, add `--claim TOKEN`.",
+                Next::CLAIM_NEXT
+                    .within("Take another: {}. If the claim is yours, add `--claim TOKEN`."),
             ));
         }
         taken => taken?,
@@ -373,17 +375,16 @@ fn may_be_put_back(
 ) -> Result<(), CliError> {
     let is_held = project.read_leases()?.held(id.as_str(), context.clock.now()).is_some();
     let refused = match status {
-        Some(Status::Done | Status::Rejected) => Some((
-            "there is nothing to take again",
-            format!("`ralph task status todo {id}` opens it again."),
-        )),
+        Some(Status::Done | Status::Rejected) => {
+            Some(("there is nothing to take again", Next::reopen(id).within("{} opens it again.")))
+        }
         Some(Status::Todo | Status::Draft) if context.global.force => None,
         Some(Status::Todo | Status::Draft) if is_held => Some((
             "so nothing is put back; release it in the work tree where it was claimed",
-            "`--force` gives up the claim, whatever the task is.".to_owned(),
+            "`--force` gives up the claim, whatever the task is.".into(),
         )),
         Some(Status::Todo | Status::Draft) => {
-            Some(("and nobody has claimed it", format!("`ralph queue claim --id {id}` does.")))
+            Some(("and nobody has claimed it", Next::claim(id).within("{} does.")))
         }
         _ => None,
     };

@@ -14,6 +14,7 @@ use crate::args::{ExportArgs, ExportFormat};
 use crate::commands::input;
 use crate::context::Context;
 use crate::error::{CliError, ErrorKind, Exit};
+use crate::hint::Next;
 use crate::project::Project;
 use crate::render::counted;
 use crate::render::envelope::AsMade;
@@ -22,7 +23,9 @@ use crate::ui::harmless;
 pub(crate) fn export(context: &Context, args: &ExportArgs) -> Result<Exit, CliError> {
     if context.ui.wants_json() {
         return Err(CliError::new(ErrorKind::Usage, "an export has a format of its own")
-            .hint("`ralph queue export --format json` is a list of whole tasks, `ralph queue list --json` one that says what was cut."));
+            .hint(Next::EXPORT.within(
+            "{} is a list of whole tasks, `ralph queue list --json` one that says what was cut.",
+        )));
     }
     let project = Project::open(context, "ralph queue export")?;
     if let Some(path) = &args.output {

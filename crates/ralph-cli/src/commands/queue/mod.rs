@@ -42,7 +42,7 @@ use crate::project::{self, Project};
 use crate::render::counted;
 use crate::render::envelope::{Budget, Cut, List, Schema, Short, print_part};
 use crate::render::room::Room;
-use crate::render::task::{PARTED, reasons as reasons_of};
+use crate::render::task::{parted, reasons as reasons_of};
 use crate::standing;
 use crate::ui::{BOLD, DIM, GREEN, RED, Text, YELLOW, clip};
 
@@ -404,7 +404,7 @@ fn validate(context: &Context, part: &PartArgs) -> Result<Exit, CliError> {
                     (counted(queue.list(Place::Queue).count(), "task"), queue.done_tasks().len());
                 context.ui.say(format!("The queue is valid: {active}, {done} archived."));
                 if next.is_some() {
-                    context.ui.hint(PARTED);
+                    context.ui.hint(parted());
                 }
             }
             _ => context.ui.hint(advice(errors, next)),

@@ -20,6 +20,7 @@ use crate::commands::edited::Mode;
 use crate::commands::input;
 use crate::context::Context;
 use crate::error::{CliError, ErrorKind, Exit, problem_line};
+use crate::hint::Next;
 use crate::project::{self, Project};
 use crate::render::{counted, pathspec};
 use crate::ui::{BOLD, Text};
@@ -281,7 +282,7 @@ fn heed(terms: &Terms, unmarked: &[Unmarked<'_>], queue: &Queue) -> Result<(), C
         let path = file.in_git.name.display();
         let message = format!("`{path}` holds conflict markers: the queue has no revision");
         return Err(CliError::new(ErrorKind::Conflict, message).hint(
-            "`ralph queue resolve --dry-run` shows what it would be; leave out `--if-rev`.",
+            Next::FORETELL_RESOLVE.within("{} shows what it would be; leave out `--if-rev`."),
         ));
     }
     let found = queue.revision();
@@ -329,7 +330,7 @@ fn only_of(
             project.find(queue, id)?;
             let message = format!("nothing of `{id}` is in conflict, or not any more");
             return Err(CliError::new(ErrorKind::Refused, message)
-                .hint("`ralph queue resolve` lists what is."));
+                .hint(Next::RESOLVE.within("{} lists what is.")));
         }
     }
     open.retain(|open| is_of(open, tasks));

@@ -18,6 +18,7 @@ use ralph_loop::worker::WorkerError;
 use ralph_queue::{LoadError, UpdateError};
 
 use crate::error::{CliError, ErrorKind, by, is_dead};
+use crate::hint::Next;
 use crate::project::load_error;
 use crate::render::{pathspec, shell_word};
 
@@ -302,7 +303,7 @@ impl From<RunError> for CliError {
                 };
                 Self::new(ErrorKind::Busy, by)
                     .context("another run is active in this repository")
-                    .hint("`ralph run parallel status` shows it; `ralph queue stop` ends it.")
+                    .hint(Next::PARALLEL_STATUS.within("{} shows it; `ralph queue stop` ends it."))
                     .at(lock)
             }
             RunError::Legacy { ref lock, .. } => {
@@ -315,7 +316,7 @@ impl From<RunError> for CliError {
                 .hint("Go on with it first: `ralph run resume`."),
             RunError::StateLost { .. } | RunError::StateVanished => {
                 Self::new(ErrorKind::Refused, error)
-                    .hint("Rebuild it from them: `ralph run parallel recover`.")
+                    .hint(Next::RECOVER.within("Rebuild it from them: {}."))
             }
             RunError::Survey(error) => error.into(),
             RunError::Lock(error) => error.into(),
@@ -359,8 +360,9 @@ impl From<SerialError> for CliError {
             SerialError::Runner(error) => error.into(),
             SerialError::Unseen(error) => error.into(),
             SerialError::Turn(TakeTurnError::Agent(TurnError::Spawn { .. }))
-            | SerialError::Gate(_) => Self::new(ErrorKind::Missing, error)
-                .hint("`ralph config show` says what is run. Mend that, then repeat the command."),
+            | SerialError::Gate(_) => Self::new(ErrorKind::Missing, error).hint(
+                Next::CONFIG.within("{} says what is run. Mend that, then repeat the command."),
+            ),
             SerialError::OtherSession { .. } => Self::new(ErrorKind::Refused, error)
                 .hint("Go on with it first: `ralph run resume`."),
             SerialError::OtherBranch { ref was, .. } => {
@@ -369,9 +371,8 @@ impl From<SerialError> for CliError {
                     format!("Go on with it there: `git switch {was}`, then `ralph run resume`.");
                 Self::new(ErrorKind::Refused, error).hint(hint)
             }
-            SerialError::NoSuchTask { .. } => {
-                Self::new(ErrorKind::NotFound, error).hint("`ralph queue list` shows the tasks.")
-            }
+            SerialError::NoSuchTask { .. } => Self::new(ErrorKind::NotFound, error)
+                .hint(Next::TASKS.within("{} shows the tasks.")),
             SerialError::Finished { .. } => Self::new(ErrorKind::Refused, error),
             SerialError::NotRunnable { task, reasons } => Self::not_startable(&task, &reasons),
             error => Self::new(ErrorKind::Failed, error),
@@ -415,7 +416,7 @@ impl From<RetryError> for CliError {
     fn from(error: RetryError) -> Self {
         match &error {
             RetryError::Unknown { .. } => Self::new(ErrorKind::NotFound, error)
-                .hint("`ralph run parallel status` shows the tasks that can be tried again."),
+                .hint(Next::PARALLEL_STATUS.within("{} shows the tasks that can be tried again.")),
             RetryError::Active { .. } => Self::new(ErrorKind::Refused, error)
                 .hint("`ralph run loop --parallel` goes on with it."),
             RetryError::Completed { task } => {

@@ -25,6 +25,7 @@ use crate::args::AgentArgs;
 use crate::commands;
 use crate::context::Context;
 use crate::error::{CliError, ErrorKind};
+use crate::hint::Next;
 use crate::project;
 
 /// What a run is given, and the signals that stop it.
@@ -339,7 +340,7 @@ impl From<RunnerError> for CliError {
     fn from(error: RunnerError) -> Self {
         match &error {
             RunnerError::Unknown { .. } => Self::new(ErrorKind::NotFound, error)
-                .hint("`ralph runner list` shows which of them are here."),
+                .hint(Next::RUNNERS.within("{} shows which of them are here.")),
             RunnerError::Missing { name, .. } => {
                 let hint = format!(
                     "Install it, put it on PATH, or name its path in the configuration (`{}`).",

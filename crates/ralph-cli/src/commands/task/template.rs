@@ -13,6 +13,7 @@ use crate::args::{FromArgs, FromCommand, FromTemplateArgs, TemplateArgs, Templat
 use crate::commands::edited::{self, Mode};
 use crate::context::Context;
 use crate::error::{CliError, ErrorKind, Exit};
+use crate::hint::Next;
 use crate::project::{Project, RALPH_DIR};
 use crate::render::envelope::{List, Schema};
 use crate::ui::{BOLD, Text};
@@ -168,7 +169,7 @@ fn find(project: &Project, name: &str) -> Result<Template, CliError> {
     let names: Vec<&str> = usable.iter().map(|template| template.name.as_str()).collect();
     let error = CliError::new(ErrorKind::NotFound, format!("there is no template `{name}`"));
     let error = match similar::get_close_matches(name, &names, 3, 0.6).as_slice() {
-        [] => error.hint("`ralph task template list` shows them."),
+        [] => error.hint(Next::TEMPLATES.within("{} shows them.")),
         similar => error.hint(format!("Did you mean `{}`?", similar.join("`, `"))),
     };
     usable.into_iter().find(|template| template.name == name).ok_or(error)
