@@ -37,13 +37,24 @@ const READS: [&[&str]; 23] = [
     &["queue", "archive", "--dry-run"],
     &["queue", "check", "--base", "HEAD"],
 ];
-/// Commands that change the queue each time.
-const EDITS: [&[&str]; 4] = [
+/// What reads a queue that lacks a task that another names, and says so.
+const REFUSED: [&[&str]; 2] = [&["queue", "validate"], &["queue", "check", "--base", "HEAD"]];
+/// Commands that change the queue each time; `ID` is another task each time, which none names.
+const EDITS: [&[&str]; 8] = [
     &["task", "start", "RQ-0500", "--reset"],
     &["queue", "claim", "--next"],
+    &["queue", "import", "--input", "one.csv"],
+    &["queue", "import", "--input", "one.json"],
+    &["task", "batch", "delete", "ID"],
+    &["task", "split", "ID"],
     &["task", "clone", "RQ-0500"],
     &["task", "add", "One more"],
 ];
+/// The files that are imported.
+const IMPORTED: [(&str, &str); 2] =
+    [("one.csv", "title,tags\nOne more,a\n"), ("one.json", "[{\"title\": \"One more\"}]\n")];
+/// How many tasks have a wrong id, in a file on one line.
+const WRONG: usize = 20_000;
 /// What 0.4.0 is asked, too, at a size that its ids reach.
 const COMPARED: usize = 4;
 const COMPARED_TASKS: usize = 9_000;
@@ -72,7 +83,7 @@ pub(super) fn run(args: &[String]) -> Result<(), String> {
         let costs = sizes.iter().map(|costs| format!("{:8.1}", costs[at].micros_a_task));
         println!("  {what:<28} {}", costs.collect::<Vec<_>>().join(" "));
     }
-    Ok(())
+    wrong(&ralph)
 }
 
 /// What a command takes on a queue of one size.
@@ -140,7 +151,7 @@ fn grow(ralph: &Path, tasks: usize) -> Result<Vec<Cost>, String> {
     );
     let run = |args: &[&str]| succeeds(in_dir(ralph, dir.path(), args));
     // To look for the peak takes a processor of its own.
-    let peak = |args: &[&str]| peak(in_dir(ralph, dir.path(), args));
+    let peak = |args: &[&str]| peak(in_dir(ralph, dir.path(), args), 0);
     let mut costs = Vec::new();
     let mut tell = |args: &[&str], most: u64, time: Duration| {
         let what = args.join(" ");
@@ -157,9 +168,30 @@ fn grow(ralph: &Path, tasks: usize) -> Result<Vec<Cost>, String> {
         let [times, _] = in_turns(7, || run(args), || ());
         tell(args, most, shortest(&times));
     }
+    let named = [502, 503].map(|number| format!("    {{\n      \"id\": \"RQ-{number:04}\""));
+    let whole = String::from_utf8_lossy(&bytes);
+    let [from, to] = named.map(|begin| whole.find(&begin).unwrap_or_default());
+    let lacking = [&bytes[..from], &bytes[to..]].concat();
+    fs_err::write(queue_in(dir.path()), lacking).map_err(text)?;
+    for args in REFUSED {
+        let most = self::peak(in_dir(ralph, dir.path(), args), 3)?;
+        let [times, _] = in_turns(7, || ends(in_dir(ralph, dir.path(), args), 3), || ());
+        tell(&[args, &["(1 lost)"]].concat(), most, shortest(&times));
+    }
+    fs_err::write(queue_in(dir.path()), &bytes).map_err(text)?;
+    for (name, rows) in IMPORTED {
+        fs_err::write(dir.path().join(name), rows).map_err(text)?;
+    }
+    let mut others = (506..).step_by(5).map(|number| format!("RQ-{number:04}"));
+    let mut edit = |args: &[&str]| {
+        let other = others.next().expect("they have no end");
+        let args: Vec<&str> =
+            args.iter().map(|arg| if *arg == "ID" { other.as_str() } else { arg }).collect();
+        in_dir(ralph, dir.path(), &args)
+    };
     for args in EDITS {
-        let most = peak(args)?;
-        let [times, _] = in_turns(7, || run(args), || ());
+        let most = self::peak(edit(args), 0)?;
+        let [times, _] = in_turns(7, || succeeds(edit(args)), || ());
         tell(args, most, median(&times));
     }
     let most = [peak(&["undo"])?, peak(&["redo"])?];
@@ -167,6 +199,23 @@ fn grow(ralph: &Path, tasks: usize) -> Result<Vec<Cost>, String> {
     tell(&["undo"], most[0], median(&undone));
     tell(&["redo"], most[1], median(&redone));
     Ok(costs)
+}
+
+/// What is wrong with many tasks of a file on one line.
+fn wrong(ralph: &Path) -> Result<(), String> {
+    let dir = repository(WRONG)?;
+    let lines = fs_err::read_to_string(queue_in(dir.path())).map_err(text)?;
+    let line: String = lines.lines().map(str::trim_start).collect();
+    fs_err::write(queue_in(dir.path()), line.replace("RQ-", "XX-")).map_err(text)?;
+    println!("{WRONG} tasks with wrong ids, on one line");
+    let commands: [(&[&str], i32); 2] =
+        [(&["queue", "validate"], 3), (&["queue", "repair", "--dry-run"], 0)];
+    for (args, code) in commands {
+        let most = peak(in_dir(ralph, dir.path(), args), code)?;
+        let [times, _] = in_turns(3, || ends(in_dir(ralph, dir.path(), args), code), || ());
+        println!("  {:<28} {:8.1} ms, {most:4} MB", args.join(" "), ms(shortest(&times)));
+    }
+    Ok(())
 }
 
 fn beside(args: &[&str], ours: Duration, theirs: Duration) {
@@ -190,16 +239,21 @@ fn in_dir(program: &Path, dir: &Path, args: &[&str]) -> Command {
     command
 }
 
-fn succeeds(mut command: Command) {
+fn succeeds(command: Command) {
+    ends(command, 0);
+}
+
+/// Runs it to its end, which is to be with that exit code.
+fn ends(mut command: Command, code: i32) {
     let status = command.status();
     assert!(
-        status.as_ref().is_ok_and(std::process::ExitStatus::success),
+        status.as_ref().is_ok_and(|status| status.code() == Some(code)),
         "{command:?}: {status:?}"
     );
 }
 
 /// The most memory that it has at a time, in MB, as far as looking at it again and again tells.
-fn peak(mut command: Command) -> Result<u64, String> {
+fn peak(mut command: Command, code: i32) -> Result<u64, String> {
     let mut child = command.spawn().map_err(text)?;
     let path = format!("/proc/{}/status", child.id());
     let mut most = 0;
@@ -209,7 +263,7 @@ fn peak(mut command: Command) -> Result<u64, String> {
         let now = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse::<u64>().ok());
         most = most.max(now.unwrap_or(0));
         if let Some(status) = child.try_wait().map_err(text)? {
-            return if status.success() {
+            return if status.code() == Some(code) {
                 Ok(most / 1000)
             } else {
                 Err(format!("{command:?}: {status}"))
