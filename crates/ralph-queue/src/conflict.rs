@@ -7,6 +7,7 @@ use ralph_state::TaskId;
 use serde::Serialize;
 
 use crate::document::Document;
+use crate::fields::REFERENCES;
 use crate::landing::Texts;
 use crate::merge::{MergeError, Merged, three_way, three_way_of};
 use crate::queue::{Listed, Place, Queue};
@@ -279,8 +280,6 @@ pub fn unsure(sides: &Sides, merged: &Merged) -> Vec<Unsure> {
     }
     unsure
 }
-
-const REFERENCES: [&str; 5] = ["depends_on", "blocks", "relates_to", "duplicates", "parent_id"];
 
 /// Whether a field of a task names that one.
 fn names(task: &Task, field: &str, id: &TaskId) -> bool {

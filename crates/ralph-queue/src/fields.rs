@@ -39,7 +39,8 @@ pub const NAMES: [&str; 24] = [
 ];
 
 /// Those of them that name other tasks.
-const REFERENCES: [&str; 5] = ["depends_on", "blocks", "relates_to", "duplicates", "parent_id"];
+pub(crate) const REFERENCES: [&str; 5] =
+    ["depends_on", "blocks", "relates_to", "duplicates", "parent_id"];
 
 /// Why a field cannot be set to a text.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -7,6 +7,7 @@ use jsonc_parser::common::Ranged as _;
 
 use super::sequence::{NewItem, Sequence, Slot};
 use super::style::{Colon, Style, indentation_at};
+use crate::fields::REFERENCES;
 use crate::value::{Map, Value};
 
 /// Changes values in `text`, whose first line begins with `indent` in the text it is cut from.
@@ -37,7 +38,7 @@ impl Patch<'_> {
             match after {
                 None if before.is_some() => changed = true,
                 Some(after) if before != Some(after) => {
-                    let value = self.value(&property.value, before, after);
+                    let value = self.value(name, &property.value, before, after);
                     let core =
                         format!("{}{value}", &self.text[property.start()..property.value.start()]);
                     slots.push((name, Slot::Change(index, core)));
@@ -67,8 +68,8 @@ impl Patch<'_> {
         changed.then(|| format!("{{{}}}", sequence.render(&slots, &layout, self.style)))
     }
 
-    /// The text of `node` after a change from `old` to `new`.
-    fn value(&self, node: &Node<'_>, old: Option<&Value>, new: &Value) -> String {
+    /// The text of `node`, the value of the field `name`, after a change from `old` to `new`.
+    fn value(&self, name: &str, node: &Node<'_>, old: Option<&Value>, new: &Value) -> String {
         match (node, old, new) {
             (Node::Object(object), Some(Value::Object(old)), Value::Object(new)) => self
                 .object(object, &fields(old), &fields(new))
@@ -76,7 +77,7 @@ impl Patch<'_> {
             (Node::Array(array), Some(Value::Array(old)), Value::Array(new))
                 if array.elements.len() == old.len() =>
             {
-                self.array(array, old, new)
+                self.array(name, array, old, new)
             }
             _ => self.style.render(new, self.line_indent(node.start())),
         }
@@ -84,7 +85,7 @@ impl Patch<'_> {
 
     /// Items at both ends that are the same stay. Those between are changed pair by pair, unless
     /// comments stand there: then each item is where its value is, with its comments.
-    fn array(&self, array: &ast::Array<'_>, old: &[Value], new: &[Value]) -> String {
+    fn array(&self, name: &str, array: &ast::Array<'_>, old: &[Value], new: &[Value]) -> String {
         let shorter = old.len().min(new.len());
         let head = old.iter().zip(new).take_while(|(old, new)| old == new).count();
         let tail = old
@@ -111,20 +112,20 @@ impl Patch<'_> {
         let found: Vec<Option<usize>> =
             news.clone().map(|at| places.get_mut(&new[at])?.pop_front()).collect();
         let kept: HashSet<usize> = found.iter().flatten().copied().collect();
-        // With a comment, only what has a text of its own inside is the same item, changed.
+        // With a comment, only what has a text of its own inside is the same item, changed, and what
+        // names a task that may have another id now.
+        let is_named_anew = REFERENCES.contains(&name) && olds.len() == news.len();
         let is_pair = |at: usize| {
-            olds.contains(&at)
-                && match (&old[at], &new[at]) {
-                    (Value::Array(_), Value::Array(_)) | (Value::Object(_), Value::Object(_)) => {
-                        !kept.contains(&at)
-                    }
-                    _ => !is_commented,
-                }
+            let is_composite = matches!(
+                (&old[at], &new[at]),
+                (Value::Array(_), Value::Array(_)) | (Value::Object(_), Value::Object(_))
+            );
+            !kept.contains(&at) && (is_composite || is_named_anew || !is_commented)
         };
         let between = news.zip(found).map(|(at, found)| match found {
             Some(found) => Slot::Keep(found),
-            None if is_pair(at) => {
-                Slot::Change(at, self.value(&array.elements[at], Some(&old[at]), &new[at]))
+            None if olds.contains(&at) && is_pair(at) => {
+                Slot::Change(at, self.value("", &array.elements[at], Some(&old[at]), &new[at]))
             }
             None => {
                 let core = self.style.render(&new[at], &layout.indent);

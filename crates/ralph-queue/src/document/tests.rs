@@ -559,6 +559,31 @@ fn a_comment_stays_with_its_entry_or_goes_with_it() {
     }
 }
 
+/// A merge or a repair gives a task another id, or parts of it take its place.
+#[test]
+fn a_comment_stays_with_the_task_that_is_named_though_it_has_another_id() {
+    let text = |others: &str| {
+        let task = format!("{{\"id\": \"RQ-0001\", \"title\": \"t\", \"depends_on\": [{others}]}}");
+        format!("{{\"version\": 1, \"tasks\": [{task}]}}")
+    };
+    let before = "\n  // first\n  \"RQ-0002\", // !\n  \"RQ-0003\" /* then */\n";
+    for (others, after) in [
+        (["RQ-0002", "RQ-0009"].as_slice(), before.replace('3', "9")),
+        (&["RQ-0008", "RQ-0009"], before.replace('2', "8").replace('3', "9")),
+        (
+            &["RQ-0003", "RQ-0002"],
+            "\n  \"RQ-0003\", /* then */\n  // first\n  \"RQ-0002\" // !\n".to_owned(),
+        ),
+        // Which of them it is that is gone, nobody can tell.
+        (&["RQ-0009"], "\n  \"RQ-0009\"\n".to_owned()),
+    ] {
+        let changed = edited(&text(before), |draft| {
+            draft.task_mut(0).depends_on = others.iter().map(|id| (*id).to_owned()).collect();
+        });
+        assert_eq!(changed, text(&after));
+    }
+}
+
 /// A file whose commas begin lines, with this list, in which digits stand for tasks.
 fn comma_first(list: &str) -> String {
     let mut text = String::from("{ \"version\": 1\n, \"tasks\":\n  ");
