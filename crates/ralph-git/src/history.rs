@@ -84,6 +84,19 @@ impl Repo {
         Ok(merges)
     }
 
+    /// What git makes of three versions of a file, by lines; `None` where that has conflicts.
+    ///
+    /// # Errors
+    /// When git gives no answer.
+    pub fn merge_files(
+        &self,
+        [ours, base, theirs]: [&Path; 3],
+    ) -> Result<Option<Vec<u8>>, GitError> {
+        let call = Call::new(["merge-file", "-p", "--quiet"]);
+        let answer = self.ask(call.args([ours, base, theirs]))?;
+        Ok(answer.success().then_some(answer.stdout))
+    }
+
     /// The whole message of the commit `rev` names.
     ///
     /// # Errors

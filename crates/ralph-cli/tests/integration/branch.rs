@@ -1337,3 +1337,61 @@ fn a_task_that_was_picked_and_finished_here_and_edited_there_is_finished() {
     }
     assert_eq!(desk.json(&["task", "show", "RQ-0002"])["task"]["tags"], json!(["theirs"]));
 }
+
+/// The tasks of a file stand in sections, whose headings belong to none of them.
+#[test]
+fn what_stands_between_the_tasks_is_where_the_side_put_it_that_moved_it() {
+    let task = |id: &str| {
+        format!(
+            "    {{ \"id\": \"RQ-000{id}\", \"title\": \"{id}\", \"created_at\": \"2026-01-01T00:00:00Z\" }},\n"
+        )
+    };
+    let [one, two, three, four, new] = ["1", "2", "3", "4", "5"].map(task);
+    let [a, b] = ["A", "B"].map(|name| format!("    // == {name} ==\n\n"));
+    let file = |parts: &[&str]| {
+        format!("{{\n  \"version\": 1,\n  \"tasks\": [\n{}  ]\n}}\n", parts.concat())
+    };
+    let base = file(&[&a, &one, &two, "\n", &b, &three, &four]);
+    let sections = [
+        (
+            "a task is new, the first of the second section",
+            file(&[&a, &one, &two, "\n", &b, &new, &three, &four]),
+        ),
+        (
+            "the last of the first section is in the second",
+            file(&[&a, &one, "\n", &b, &two, &three, &four]),
+        ),
+        (
+            "a section is new",
+            file(&[&a, &one, &two, "\n", "    // == New ==\n\n", &b, &three, &four]),
+        ),
+        (
+            "a heading has a second part",
+            file(&[&a, &one, &two, "\n", &b, "    // more of it\n\n", &three, &four]),
+        ),
+        ("a heading is gone", file(&[&a, &one, &two, &three, &four])),
+        ("both headings stand elsewhere", file(&[&b, &one, &two, "\n", &a, &three, &four])),
+        ("a blank line", file(&[&a, &one, "\n", &two, "\n", &b, &three, &four])),
+    ];
+    let retitled = |text: &str| text.replace("\"title\": \"4\"", "\"title\": \"four\"");
+    let desk = Desk::bare();
+    desk.ralph(&["init", "--merge-driver"]).success();
+    desk.write(".ralph/queue.jsonc", &base);
+    desk.commit_all("base");
+    for (what, theirs) in sections {
+        for is_turned in [false, true] {
+            let sides = [retitled(&base), theirs.clone()];
+            let [ours, other] =
+                if is_turned { [&sides[1], &sides[0]] } else { [&sides[0], &sides[1]] };
+            desk.git(&["switch", "-qC", "ours", "main"]);
+            desk.write(".ralph/queue.jsonc", ours);
+            desk.commit_all("ours");
+            desk.git(&["switch", "-qC", "other", "main"]);
+            desk.write(".ralph/queue.jsonc", other);
+            desk.commit_all("theirs");
+            desk.git(&["switch", "-q", "ours"]);
+            assert_eq!(merge(&desk), Some(0), "{what}");
+            assert_eq!(desk.read(".ralph/queue.jsonc"), retitled(&theirs), "{what} {is_turned}");
+        }
+    }
+}

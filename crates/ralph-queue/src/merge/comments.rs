@@ -73,6 +73,11 @@ pub(super) fn merge(base: Option<&Block>, ours: &Block, theirs: &Block) -> Comme
     Comments { is_ours, wanted }
 }
 
+/// Whether both have the same comments, at whatever places.
+pub(super) fn are_same(one: &Block, other: &Block) -> bool {
+    count(&placed(one)) == count(&placed(other))
+}
+
 /// The comments that a later version of a task has, or has once more, and that it lacked.
 pub(super) fn added(base: &Block, later: &Block) -> Vec<String> {
     let mut known = count(&placed(base));

@@ -61,6 +61,19 @@ impl Merged {
         self.conflicts.iter().any(Conflict::is_removal)
     }
 
+    /// Takes the text that a merge of the lines made, where nothing is in conflict and it says the
+    /// same: the same tasks in the same order, with the same comments. What stands between them, the
+    /// comments of nobody and the blank lines, is there where each side has put it, which a merge by
+    /// tasks does not know.
+    pub fn take_lines(&mut self, lines: impl FnOnce() -> Option<String>) {
+        if !self.conflicts.is_empty() || !self.renumbered.is_empty() {
+            return;
+        }
+        if let Some(lines) = lines().filter(|lines| is_the_same(&self.text, lines)) {
+            self.text = lines;
+        }
+    }
+
     /// Of a queue file: leaves out the conflicts about tasks that the side that removed them has
     /// in its done file, and says which. Such a task stays in the text, for what the other side
     /// did to it, with the end of the other copy: every reader of both files takes it for finished,
@@ -775,6 +788,21 @@ impl Merge<'_> {
     }
 }
 
+/// Whether two files have the same tasks and comments, wherever those of nobody stand.
+fn is_the_same(one: &str, other: &str) -> bool {
+    let [Ok(one), Ok(other)] = [one, other].map(Document::parse) else { return false };
+    let is_equal = one.tasks() == other.tasks()
+        && one.other_fields() == other.other_fields()
+        && counts(&one.floating()) == counts(&other.floating());
+    let drafts = [one.draft(), other.draft()];
+    let [one, other] = &drafts;
+    is_equal
+        && (0..one.len()).all(|at| {
+            one.unchanged_text(at) == other.unchanged_text(at)
+                || comments::are_same(&one.block(at), &other.block(at))
+        })
+}
+
 /// Whether one side did something to a task that must not go with it when the other side removes
 /// it: gave a field another value, or added or changed a comment.
 fn is_changed((base, was): (&Draft<'_>, usize), (side, is): (&Draft<'_>, usize)) -> bool {
@@ -1046,6 +1074,37 @@ pub(crate) mod tests {
         let after = Document::parse(text).unwrap();
         assert_eq!(after.tasks().to_vec(), document.tasks().to_vec());
         after
+    }
+
+    #[test]
+    fn lines_are_taken_that_say_the_same() {
+        let base = "{\"version\": 1, \"tasks\": [\n// of one\n{\"id\": \"RQ-1\", \"title\": \"One\"},\n\n// heading\n\n{\"id\": \"RQ-2\", \"title\": \"Two\"}\n]}\n";
+        let ours = base.replace("One", "First");
+        let theirs = base.replace("Two", "Second");
+        let merged = three_way(base, &ours, &theirs).unwrap();
+        let heading = "\n// heading\n\n";
+        let moved = merged.text.replacen(heading, "", 1).replace("[\n", &format!("[{heading}"));
+        let taken = |lines: &str| {
+            let mut merged = merged.clone();
+            merged.take_lines(|| Some(lines.to_owned()));
+            merged.text == lines
+        };
+        assert!(moved != merged.text && taken(&moved), "{moved}");
+        for (from, to) in [
+            ("Second", "Two"),
+            ("// heading\n", ""),
+            ("// of one\n", ""),
+            ("heading\n\n", "heading\n"),
+            ("}\n]", "}"),
+            ("\"version\": 1", "\"version\": 1, \"x\": 2"),
+        ] {
+            let other = merged.text.replacen(from, to, 1);
+            assert!(other != merged.text && !taken(&other), "{other}");
+        }
+        let mut conflict = three_way(base, &ours, &base.replace("One", "Uno")).unwrap();
+        let before = conflict.clone();
+        conflict.take_lines(|| unreachable!("what is in conflict is merged by tasks"));
+        assert_eq!(conflict, before);
     }
 
     #[test]

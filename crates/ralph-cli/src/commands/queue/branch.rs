@@ -44,7 +44,18 @@ fn drive(context: &Context, args: &MergeDriverArgs) -> Result<Exit, CliError> {
     let mut sides = Sides::driven(base, ours, theirs);
     let book = Book::of(context, args);
     sides.beside = book.as_ref().and_then(|book| book.beside(context, args, &sides));
-    let (text, exit) = match conflict::resolve(&sides) {
+    let mut merged = conflict::resolve(&sides);
+    if let Ok(merged) = &mut merged {
+        merged.take_lines(|| {
+            let directory = context.directory().ok()?;
+            let [ours, base, theirs] =
+                [&args.ours, &args.base, &args.theirs].map(|file| directory.join(file));
+            let repo = context.repo(&directory).ok()?;
+            let lines = repo.merge_files([&ours, &base, &theirs]).ok()??;
+            ralph_queue::decode(lines).ok()
+        });
+    }
+    let (text, exit) = match merged {
         Ok(merged) if is_of_bases(args) => {
             let exit = if merged.conflicts.is_empty() { Exit::Done } else { Exit::Failed };
             (merged.text, exit)
