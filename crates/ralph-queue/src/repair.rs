@@ -11,10 +11,11 @@ use crate::merge::Stands;
 use crate::queue::Place;
 use crate::task::{Status, Task};
 use crate::validate::{self, Code, Problem, Rules};
+use crate::when;
 
 impl Edit<'_> {
     /// Mends what [`crate::Queue::validate`] finds, and touches nothing else. What it takes out of a task
-    /// is kept in a note; a task that has to get another id keeps the old one as an alias.
+    /// is kept in a note, and comments in it above the task; a task that has to get another id keeps the old one as an alias.
     ///
     /// Of the same task twice the version changed last stays, with what only the others have; what
     /// differs in them is kept in a note. Of two tasks with one id one that is not rejected keeps it,
@@ -44,7 +45,7 @@ impl Edit<'_> {
                 let mut task = draft.task(index).clone();
                 mend(&mut task, problem.code, field, &known, now);
                 if *draft.task(index) != task {
-                    *draft.task_mut(index) = task;
+                    draft.replace(index, task);
                 }
             }
         }
@@ -256,7 +257,8 @@ fn mend(task: &mut Task, code: Code, field: &str, known: &Known<'_>, now: Timest
 
 /// Mends one time: the same one in UTC, or one that is known, or now.
 fn times(task: &mut Task, name: &str, now: Timestamp) {
-    let read = |time: &Option<String>| time.as_ref()?.parse::<Timestamp>().ok();
+    // A date alone is the begin of that day.
+    let read = |time: &Option<String>| when::written(time.as_ref()?);
     let times =
         [&task.created_at, &task.started_at, &task.completed_at, &task.updated_at].map(read);
     let first = times.iter().flatten().min().copied();

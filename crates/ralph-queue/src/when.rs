@@ -58,7 +58,7 @@ pub fn cutoff(text: &str, now: Timestamp) -> Result<Timestamp, WhenError> {
 }
 
 /// RFC 3339, or a date.
-fn written(text: &str) -> Option<Timestamp> {
+pub(crate) fn written(text: &str) -> Option<Timestamp> {
     text.parse().ok().or_else(|| format!("{text}T00:00:00Z").parse().ok())
 }
 

@@ -58,7 +58,8 @@ pub(crate) enum QueueOrder {
 /// Mend what is wrong with the queue and the done file
 ///
 /// Touches only the tasks that `ralph queue validate` names. What is taken out of a task is kept
-/// in a note. A task that has to get another id is found by the old one too.
+/// in a note, and comments in it above the task. A task that has to get another id is found by the
+/// old one too. Exits with 3 when errors are left for you to correct.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

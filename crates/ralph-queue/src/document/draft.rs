@@ -264,6 +264,18 @@ impl<'a> Draft<'a> {
         task
     }
 
+    /// Makes the task at `index` another version of itself. The comments that its text loses by
+    /// that come to stand above it.
+    pub(crate) fn replace(&mut self, index: usize, task: Task) {
+        let before = self.block(index);
+        let mut block = before.clone().with_task(task);
+        if block.absorb_comments(&before) {
+            self.put_block(index, block);
+        } else {
+            *self.task_mut(index) = block.task;
+        }
+    }
+
     /// Whether the task that was lent last has another id since.
     fn has_new_id(&self) -> bool {
         self.by_id.lent.as_ref().is_some_and(|(index, id)| self.task(*index).id != *id)

@@ -251,6 +251,35 @@ fn prune_goes_by_age_status_and_number() {
     assert_eq!(pruned(&Prune { keep_last: 3, ..Prune::default() }), "234");
 }
 
+#[test]
+fn a_repair_keeps_the_comments_of_what_it_takes_out() {
+    let queue = text(&[""]).replace(
+        "\"updated_at\"",
+        "\"depends_on\": [\n  // waits for the vendor\n  \"RQ-0099\", // ask Bob\n  \"RQ-0098\" /* later */\n], \
+         \"parent_id\": \"RQ-0098\", // epics\n\"updated_at\"",
+    );
+    let queue = Queue::new(Document::parse(queue).unwrap(), None);
+    let mut edit = Edit::new(&queue, now());
+    edit.repair(&Rules::default()).unwrap();
+    let repaired = edit.splice().unwrap().queue.unwrap();
+    let (above, task) = repaired.text().split_once("{\"id\"").unwrap();
+    for comment in ["// waits for the vendor", "// ask Bob", "/* later */", "// epics"] {
+        assert!(above.contains(comment) && !task.contains(comment), "{}", repaired.text());
+    }
+}
+
+#[test]
+fn a_repair_takes_a_date_for_the_begin_of_that_day() {
+    let queue =
+        text(&[""]).replace("\"updated_at\"", "\"started_at\": \"2026-01-02\", \"updated_at\"");
+    let queue = Queue::new(Document::parse(queue).unwrap(), None);
+    let mut edit = Edit::new(&queue, now());
+    edit.repair(&Rules::default()).unwrap();
+    let task = edit.queue().task(0);
+    assert_eq!(task.started_at.as_deref(), Some("2026-01-02T00:00:00.000000000Z"));
+    assert_eq!(task.notes, Vec::<String>::new());
+}
+
 /// To look for each under the id that it had would take minutes.
 #[test]
 fn a_repair_of_all_ids_knows_what_it_touched_at_once() {

@@ -67,15 +67,18 @@ pub(crate) fn repair(context: &Context, args: &RepairArgs) -> Result<Exit, CliEr
         error => project.refused(error),
     };
     // The difference is told in either case: nobody reads a repair line by line beforehand.
-    if args.dry_run {
+    let (report, problems) = if args.dry_run {
         let mut shown = project.preview(context, repair).map_err(refused)?;
         let closed = std::mem::take(&mut shown.value);
-        return Report { closed, ..Report::shown(&project, shown).of_all() }.tell(context);
-    }
-    let mut made = project.change(context, repair).map_err(refused)?;
-    let closed = std::mem::take(&mut made.value);
-    let problems = made.after().validate(&project.files.rules);
-    Report { closed, ..Report::made_and_shown(&project, made).of_all() }.tell(context)?;
+        let problems = shown.after.validate(&project.files.rules);
+        (Report { closed, ..Report::shown(&project, shown) }, problems)
+    } else {
+        let mut made = project.change(context, repair).map_err(refused)?;
+        let closed = std::mem::take(&mut made.value);
+        let problems = made.after().validate(&project.files.rules);
+        (Report { closed, ..Report::made_and_shown(&project, made) }, problems)
+    };
+    report.of_all().tell(context)?;
     let left: Vec<_> =
         problems.iter().filter(|problem| problem.severity == Severity::Error).collect();
     for problem in &left {
