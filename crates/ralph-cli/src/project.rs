@@ -66,6 +66,8 @@ pub(crate) struct Project {
     pub(crate) leases: Store<Leases>,
     /// The tokens of the leases that this command writes under.
     pub(crate) claims: Vec<String>,
+    /// The task that this command only adds a note to, which no claim holds back.
+    pub(crate) noted: Option<String>,
 }
 
 impl Project {
@@ -91,7 +93,8 @@ impl Project {
         let leases = Store::new(Leases::path_in(&shared_dir(&root)), files.holder.clone())
             .lock_wait(files.lock_wait);
         let search_path = context.env.get("PATH").map(OsString::from);
-        Ok(Self { root, settings, files, search_path, leases, claims: context.claims() })
+        let claims = context.claims();
+        Ok(Self { root, settings, files, search_path, leases, claims, noted: None })
     }
 
     /// Reads both files of the queue, without a lock.
@@ -554,7 +557,13 @@ impl Project {
         touched: &[Touched],
         now: Timestamp,
     ) -> Result<(), CliError> {
-        let ids: Vec<TaskId> = touched.iter().map(|touched| touched.id.clone()).collect();
+        let is_noted = |touched: &Touched| {
+            touched.fate == Fate::Changed
+                && touched.status.is_none()
+                && self.noted.as_deref() == Some(touched.id.as_str())
+        };
+        let changed = touched.iter().filter(|touched| !is_noted(touched));
+        let ids: Vec<TaskId> = changed.map(|touched| touched.id.clone()).collect();
         self.permit(&ids, now)?;
         let own = context.env.text("RALPH_TASK_ID");
         let ends = |touched: &&Touched| {

@@ -7,7 +7,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use ralph_queue::{Priority, Status, fields};
 
 use super::TextOrJson;
-use super::task::{NoteText, priority, status};
+use super::task::{NoteText, priority, status, text};
 use super::which::ListFormat;
 
 /// Set one field of tasks
@@ -37,6 +37,9 @@ pub(crate) struct EditArgs {
 }
 
 /// Set a custom field of tasks
+///
+/// Values are texts, as in 0.4.0: a number or a `true` that somebody wrote into the file stays there,
+/// and is shown, exported and copied as a text.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -219,8 +222,9 @@ pub(crate) struct CopyArgs {
 
 /// Split a task into parts
 ///
-/// The parts follow the task and name it as their parent; the task itself is rejected, and what
-/// waited for it waits for all of them. Prints their ids.
+/// The parts follow the task and name it as their parent; the task itself is rejected, with
+/// `split` as a custom field, and what waited for it waits for all of them. As in 0.4.0 it stays in
+/// the queue until `ralph queue archive`. Prints the ids of the parts.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -379,7 +383,8 @@ Examples:
   ralph task batch plan-append --plan-item \"Update the docs\" --tag-filter api")]
     PlanAppend {
         /// A step (repeat it for several; `-` reads stdin)
-        #[arg(long, value_name = "STEP", required = true)]
+        #[arg(long, value_name = "STEP", required = true, allow_hyphen_values = true,
+            value_parser = text)]
         plan_item: Vec<String>,
         #[command(flatten)]
         pick: PickArgs,
@@ -390,7 +395,8 @@ Examples:
   ralph task batch plan-prepend --plan-item \"Write a failing test\" RQ-0007")]
     PlanPrepend {
         /// A step (repeat it for several; `-` reads stdin)
-        #[arg(long, value_name = "STEP", required = true)]
+        #[arg(long, value_name = "STEP", required = true, allow_hyphen_values = true,
+            value_parser = text)]
         plan_item: Vec<String>,
         #[command(flatten)]
         pick: PickArgs,
@@ -439,6 +445,10 @@ pub(crate) struct PickArgs {
 }
 
 /// Use task templates
+///
+/// A template of your own is a file `.ralph/templates/NAME.json`: an object with fields of a task,
+/// such as `{"priority": "high", "plan": ["Look at {{target}}"]}`, and perhaps with
+/// `template_description`, which says what it is for. `{{NAME}}` is a variable.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -456,7 +466,7 @@ pub(crate) enum TemplateCommand {
 Examples:
   ralph task template list")]
     List,
-    /// Print a template
+    /// Print a template: what its file says of the task is `task` there
     #[command(after_help = "\
 Examples:
   ralph task template show bug")]

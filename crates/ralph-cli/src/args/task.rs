@@ -6,7 +6,6 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand, ValueEnum};
 use ralph_queue::value::{Map, Value};
 use ralph_queue::{Priority, Status};
-use ralph_state::Timestamp;
 
 use super::edit::{
     BatchArgs, BlocksArgs, ChildrenArgs, CloneArgs, EditArgs, FieldArgs, FromArgs, KinArgs,
@@ -125,7 +124,7 @@ pub(crate) struct TaskAddArgs {
 #[derive(Debug, Default, Args)]
 pub(crate) struct NewTask {
     /// What is wanted, at length; `-` reads it from stdin
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true, value_parser = text)]
     pub(crate) description: Option<String>,
     /// Take what is wanted, at length, from this file
     #[arg(long, value_name = "FILE", conflicts_with = "description")]
@@ -144,19 +143,19 @@ pub(crate) struct NewTask {
     #[arg(long, value_name = "PATH", value_delimiter = ',', value_parser = word)]
     pub(crate) scope: Vec<String>,
     /// What shows that it is needed (repeat it for several; `-` reads stdin)
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true, value_parser = text)]
     pub(crate) evidence: Vec<String>,
     /// One step of the plan (repeat it for several; `-` reads stdin)
-    #[arg(long, value_name = "STEP")]
+    #[arg(long, value_name = "STEP", allow_hyphen_values = true, value_parser = text)]
     pub(crate) plan: Vec<String>,
     /// A note (repeat it for several; `-` reads stdin)
-    #[arg(long = "note", value_name = "TEXT")]
+    #[arg(long = "note", value_name = "TEXT", allow_hyphen_values = true, value_parser = text)]
     pub(crate) notes: Vec<String>,
     /// A note from this file (repeat it for several)
     #[arg(long = "note-file", value_name = "FILE")]
     pub(crate) note_files: Vec<PathBuf>,
     /// The words it was asked for in; `-` reads them from stdin
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true, value_parser = text)]
     pub(crate) request: Option<String>,
     /// Tasks that must be finished first
     #[arg(long, value_name = "ID", value_delimiter = ',')]
@@ -173,27 +172,27 @@ pub(crate) struct NewTask {
     /// The task it is a part of
     #[arg(long = "parent", value_name = "ID")]
     pub(crate) parent_id: Option<String>,
-    /// Do not start before this time (RFC 3339)
+    /// Do not start before this time: RFC 3339, a date, or as `ralph task schedule` has it
     #[arg(long, value_name = "TIME")]
-    pub(crate) scheduled_start: Option<Timestamp>,
+    pub(crate) scheduled_start: Option<String>,
     /// How long it may take
     #[arg(long, value_name = "MINUTES")]
     pub(crate) estimated_minutes: Option<u32>,
     /// How long it took
     #[arg(long, value_name = "MINUTES")]
     pub(crate) actual_minutes: Option<u32>,
-    /// When it was written, if not now (RFC 3339)
+    /// When it was written, if not now (likewise)
     #[arg(long, value_name = "TIME")]
-    pub(crate) created_at: Option<Timestamp>,
-    /// When it was changed last, if not now (RFC 3339)
+    pub(crate) created_at: Option<String>,
+    /// When it was changed last, if not now (likewise)
     #[arg(long, value_name = "TIME")]
-    pub(crate) updated_at: Option<Timestamp>,
-    /// When work on it began (RFC 3339)
+    pub(crate) updated_at: Option<String>,
+    /// When work on it began (likewise)
     #[arg(long, value_name = "TIME")]
-    pub(crate) started_at: Option<Timestamp>,
-    /// When it was done or rejected (RFC 3339)
+    pub(crate) started_at: Option<String>,
+    /// When it was done or rejected (likewise)
     #[arg(long, value_name = "TIME")]
-    pub(crate) completed_at: Option<Timestamp>,
+    pub(crate) completed_at: Option<String>,
     /// A custom field (repeat it for several)
     #[arg(long = "field", value_name = "KEY=VALUE", value_parser = key_value)]
     pub(crate) custom_fields: Vec<(String, String)>,
@@ -292,7 +291,8 @@ pub(crate) struct WordArgs {
     #[arg(value_name = "ID")]
     pub(crate) task_id: String,
     /// The note, which is added to those that are there; `-` reads it from stdin
-    #[arg(value_name = "TEXT", required_unless_present = "note_file")]
+    #[arg(value_name = "TEXT", required_unless_present = "note_file",
+        allow_hyphen_values = true, value_parser = text)]
     pub(crate) note: Option<String>,
     /// Take the note from this file
     #[arg(long, value_name = "FILE", conflicts_with = "note")]
@@ -306,16 +306,17 @@ pub(crate) struct WordArgs {
 #[derive(Debug, Args)]
 pub(crate) struct NoteText {
     /// Add a note to the task; `-` reads it from stdin
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true, value_parser = text)]
     pub(crate) note: Option<String>,
     /// Add the text of this file as a note
     #[arg(long, value_name = "FILE", conflicts_with = "note")]
     pub(crate) note_file: Option<PathBuf>,
 }
 
-/// Set the status of tasks, whatever it was
+/// Set the status of tasks of the queue, whatever it was
 ///
-/// Only a draft is not ended by it: it becomes `todo` first.
+/// A task in the done file has ended; `ralph task clone` makes another one like it. A draft is not
+/// ended by it: it becomes `todo` first.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -347,6 +348,16 @@ pub(super) fn status() -> impl TypedValueParser<Value = Status> {
 pub(super) fn priority() -> impl TypedValueParser<Value = Priority> {
     let words = Priority::ALL.iter().map(|priority| priority.as_str());
     PossibleValuesParser::new(words).try_map(|word| word.parse())
+}
+
+/// A text may begin with a dash, as the entry of a list. One word that does is a flag, which a text
+/// that was forgotten is not to swallow.
+pub(super) fn text(text: &str) -> Result<String, String> {
+    let is_flag = text.starts_with('-') && text.len() > 1 && !text.contains(char::is_whitespace);
+    if is_flag {
+        return Err("it reads like a flag; a text like that goes by stdin, as `-`".to_owned());
+    }
+    Ok(text.to_owned())
 }
 
 /// A title is the subject of a commit: the rest belongs into the description.

@@ -495,6 +495,47 @@ fn a_task_is_added_with_times_that_are_not_now_and_with_all_that_its_agent_is_to
 }
 
 #[test]
+fn times_of_a_new_task_are_given_as_task_schedule_takes_them() {
+    let desk = Desk::new();
+    let id = desk.add("one", &["--scheduled-start", "tomorrow", "--created-at", "2026-01-02"]);
+    let task = show(&desk, &id);
+    assert_eq!(task["created_at"], "2026-01-02T00:00:00.000000000Z");
+    assert_eq!(&task["scheduled_start"].as_str().expect("a time")[10..], "T09:00:00.000000000Z");
+    let error = desk.error(&["task", "add", "two", "--started-at", "yesterday"], 2);
+    let message = error["message"].as_str().expect("text");
+    assert!(message.contains("--started-at") && message.contains("yesterday"), "{error}");
+}
+
+#[test]
+fn a_text_may_begin_with_a_dash_and_swallows_no_flag() {
+    let desk = Desk::new();
+    let id = desk.add(
+        "one",
+        &["--description", "- a\n- b", "--plan", "-q first", "--evidence", "-- x", "--note", "- n"],
+    );
+    desk.ralph(&["task", "note", &id, "- before", "--dry-run"]).success();
+    desk.ralph(&["task", "note", "--dry-run", &id, "- before"]).success();
+    desk.ralph(&["task", "note", &id, "- plain"]).success();
+    desk.ralph(&["task", "batch", "plan-append", "--plan-item", "- last", &id]).success();
+    // A text that was forgotten is none.
+    let before = show(&desk, &id);
+    for wrong in [
+        &["task", "note", &id, "--dry-run"][..],
+        &["task", "note", &id, "--dry-rn"],
+        &["task", "done", &id, "--note", "--dry-run"],
+        &["task", "done", &id, "--note", "-v"],
+    ] {
+        desk.ralph(wrong).exited(2);
+    }
+    assert_eq!(show(&desk, &id), before);
+    desk.ralph(&["task", "done", &id, "--note", "- did it"]).success();
+    let task = show(&desk, &id);
+    assert_eq!(task["notes"], json!(["- n", "- plain", "- did it"]));
+    assert_eq!(task["plan"], json!(["-q first", "- last"]));
+    assert_eq!((&task["description"], &task["evidence"]), (&json!("- a\n- b"), &json!(["-- x"])));
+}
+
+#[test]
 fn what_has_a_nul_is_no_text_and_what_a_program_colours_is_one() {
     let desk = Desk::new();
     desk.add("one", &[]);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use ralph_queue::intake::{Batch, GivenIds};
 use ralph_queue::value::{Map, Value};
 use ralph_queue::{Edit, Edited, Place, Position, Task};
-use ralph_state::{TaskId, Timestamp};
+use ralph_state::TaskId;
 use serde::Serialize;
 
 use crate::args::{NewTask, TaskAddArgs};
@@ -38,11 +38,12 @@ pub(crate) fn add(context: &Context, args: &TaskAddArgs) -> Result<Exit, CliErro
         plan: texts.read_all(&new.plan)?,
         notes: texts.notes(&new.notes, &new.note_files)?,
     };
+    let times = Times::of(context, new)?;
     let title = args.title.as_deref().unwrap_or_default();
     let mut place = None;
     let add = |edit: &mut Edit<'_>| {
         let id = edit.next_id(&project.files.rules.ids)?;
-        edit.add(task(id.clone(), title, new, long), &position)?;
+        edit.add(task(id.clone(), title, new, (long, times)), &position)?;
         place = edit.queue().position(id.as_str()).map(|index| (index + 1, edit.queue().len()));
         Ok(id)
     };
@@ -133,9 +134,35 @@ struct Long {
     notes: Vec<String>,
 }
 
-fn task(id: TaskId, title: &str, new: &NewTask, long: Long) -> Task {
+/// The times, as people give them.
+struct Times {
+    scheduled_start: Option<String>,
+    created_at: Option<String>,
+    updated_at: Option<String>,
+    started_at: Option<String>,
+    completed_at: Option<String>,
+}
+
+impl Times {
+    fn of(context: &Context, new: &NewTask) -> Result<Self, CliError> {
+        let time = |flag: &str, given: &Option<String>| {
+            let time = input::time(context, given.as_deref());
+            let time = time.map_err(|error| error.context(format!("`{flag}` cannot be read")))?;
+            Ok::<_, CliError>(time.map(|time| time.to_string()))
+        };
+        Ok(Self {
+            scheduled_start: time("--scheduled-start", &new.scheduled_start)?,
+            created_at: time("--created-at", &new.created_at)?,
+            updated_at: time("--updated-at", &new.updated_at)?,
+            started_at: time("--started-at", &new.started_at)?,
+            completed_at: time("--completed-at", &new.completed_at)?,
+        })
+    }
+}
+
+fn task(id: TaskId, title: &str, new: &NewTask, (long, times): (Long, Times)) -> Task {
     let Long { description, request, evidence, plan, notes } = long;
-    let time = |time: Option<Timestamp>| time.map(|time| time.to_string());
+    let Times { scheduled_start, created_at, updated_at, started_at, completed_at } = times;
     Task {
         status: new.status,
         description,
@@ -153,11 +180,11 @@ fn task(id: TaskId, title: &str, new: &NewTask, long: Long) -> Task {
         relates_to: new.relates_to.clone(),
         duplicates: new.duplicates.clone(),
         parent_id: new.parent_id.clone(),
-        created_at: time(new.created_at),
-        updated_at: time(new.updated_at),
-        completed_at: time(new.completed_at),
-        started_at: time(new.started_at),
-        scheduled_start: time(new.scheduled_start),
+        created_at,
+        updated_at,
+        completed_at,
+        started_at,
+        scheduled_start,
         estimated_minutes: new.estimated_minutes,
         actual_minutes: new.actual_minutes,
         custom_fields: new.custom_fields.iter().cloned().collect(),

@@ -120,8 +120,9 @@ pub(crate) fn note(context: &Context, args: &WordArgs) -> Result<Exit, CliError>
     let note = Texts::of(context).note(&given)?;
     let note = note.filter(|note| !note.trim().is_empty());
     let note = note.ok_or_else(|| CliError::new(ErrorKind::Usage, "the note is empty"))?;
-    let project = Project::open(context, "ralph task note")?;
     let id = &args.task_id;
+    let mut project = Project::open(context, "ralph task note")?;
+    project.noted = Some(id.clone());
     let annotate = |edit: &mut Edit<'_>| {
         edit.unambiguous(id)?;
         Ok(vec![(id.clone(), edit.annotate(id, &note)?)])
