@@ -10,7 +10,9 @@ use super::which::PartArgs;
 /// Show what can start now, and why the rest cannot
 ///
 /// Unlike `queue explain` it knows what is claimed, in every work tree of this
-/// repository.
+/// repository. What cannot start goes to stderr, 50 tasks unless `--limit` is given.
+/// With `--json` it is in `others`, with the reasons: a list goes on there after all
+/// `items`, and `others_total` says how many there are.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

@@ -32,7 +32,7 @@ pub(crate) struct ImportArgs {
     /// What becomes of a task whose id is taken, by another one of the import too
     #[arg(long, value_enum, default_value_t)]
     pub(crate) on_duplicate: OnDuplicate,
-    /// Add the rows that are tasks, also when others are none
+    /// Add the rows that are tasks, also when others are none; fails when none is
     #[arg(long)]
     pub(crate) skip_bad: bool,
 }
@@ -57,7 +57,8 @@ pub(crate) enum OnDuplicate {
 
 /// Print tasks for another program
 ///
-/// CSV and TSV hold every field, and `ralph queue import` reads them as they were.
+/// CSV and TSV hold every field, and `ralph queue import` reads them as they were; values of custom
+/// fields are texts.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

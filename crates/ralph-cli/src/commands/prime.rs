@@ -13,8 +13,8 @@ const HOW: &str = "\
 # Tasks of this repository
 
 They stand in `.ralph/queue.jsonc` and are kept by `ralph`; the order of the file is the order
-of work. Add `--json` to any command for one JSON document on stdout. An error is then one object
-on stderr: `{\"error\":{\"code\",\"message\",\"hint\",\"retryable\",\"next\"?,\"similar\"?}}`; `next` is a
+of work. Add `--json` to any command below for one JSON document on stdout. An error is then one
+object on stderr: `{\"error\":{\"code\",\"message\",\"hint\",\"retryable\",\"next\"?,\"similar\"?}}`; `next` is a
 command that can be run as it stands. Exit codes: 0 done, also when there is nothing to do;
 1 failed; 2 wrong usage; 3 refused; 4 busy, try again later.
 

@@ -98,6 +98,31 @@ fn a_claimed_task_changes_under_its_token_alone() {
 }
 
 #[test]
+fn word_can_be_left_with_a_task_that_somebody_else_has() {
+    let desk = desk();
+    let claimed = desk.json(&["queue", "claim", "--id", "RQ-0002", "--owner", "me"]);
+    let text = |value: &Value| value.as_str().expect("text").to_owned();
+    let (id, token) = (text(&claimed["task"]["id"]), text(&claimed["claim"]["token"]));
+    // As it is after the edit that began the task.
+    let ready = desk.json(&["queue", "ready"]);
+    let reason = &ready["others"][0]["reasons"][0];
+    assert_eq!(reason["expires_at"], claimed["claim"]["expires_at"]);
+    let (_, other) = claim(&desk, &["--id", "RQ-0001", "--owner", "you"]);
+    desk.ralph(&["task", "note", &id, "dry", "--dry-run"]).success();
+    desk.ralph(&["task", "note", &id, "look at x"]).success();
+    desk.ralph(&["task", "note", &id, "and at y", "--claim", &other]).success();
+    assert_eq!(
+        desk.json(&["task", "show", &id])["task"]["notes"],
+        json!(["look at x", "and at y"])
+    );
+    // It is theirs as before, and so is everything else in it.
+    desk.error(&["task", "edit", "notes", "", &id], 4);
+    desk.error(&["task", "done", &id, "--note", "z"], 4);
+    desk.error(&["task", "note", &id, "z", "--claim", "1-00000000"], 2);
+    desk.ralph(&["task", "done", &id, "--claim", &token]).success();
+}
+
+#[test]
 fn the_same_token_renews_and_the_same_name_does_not() {
     let desk = desk();
     let first = desk.json(&["queue", "claim", "--owner", "me"]);
@@ -106,6 +131,8 @@ fn the_same_token_renews_and_the_same_name_does_not() {
     assert_eq!(again["claim"]["token"], first["claim"]["token"]);
     let end = |claim: &Value| claim["claim"]["expires_at"].as_str().expect("text").to_owned();
     assert!(end(&again) > end(&first));
+    let ready = desk.json(&["queue", "ready"]);
+    assert_eq!(ready["others"][0]["reasons"][0]["expires_at"], end(&again));
     assert_eq!(claim(&desk, &["--owner", "me"]).0, "RQ-0002");
 }
 

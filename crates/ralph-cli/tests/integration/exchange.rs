@@ -167,6 +167,11 @@ fn an_import_says_what_becomes_of_ids_that_are_taken() {
     );
     let some = parse(&import(&["--skip-bad"]).success().stdout);
     assert_eq!((&some["added"], &some["bad"][0]["number"]), (&json!(["RQ-0007"]), &json!(2)));
+    desk.write("in.csv", "title,estimated_minutes\ny,soon\n");
+    let none = parse(&import(&["--skip-bad"]).exited(1).stdout);
+    assert_eq!((&none["added"], &none["bad"][0]["number"]), (&json!([]), &json!(1)));
+    desk.write("in.csv", "title\n");
+    import(&["--skip-bad"]).success();
 }
 
 #[test]

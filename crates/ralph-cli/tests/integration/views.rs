@@ -139,6 +139,25 @@ fn what_cannot_start_is_not_cut_in_silence() {
 }
 
 #[test]
+fn of_many_that_cannot_start_the_first_are_told_and_the_rest_on_demand() {
+    let tasks: Vec<Value> =
+        (0..60).map(|number| json!({ "title": format!("t{number}"), "status": "draft" })).collect();
+    let desk = Desk::new();
+    desk.write("tasks.json", Value::from(tasks).to_string());
+    desk.ralph(&["task", "add", "--input", "tasks.json"]).success();
+    desk.add("one", &[]);
+    let count = |args: &[&str]| {
+        let ran = desk.ralph(&[&["queue", "ready"], args].concat());
+        ran.success().stderr.matches(" is a draft").count()
+    };
+    assert_eq!((count(&[]), count(&["--limit", "61"])), (50, 60));
+    assert_eq!(count(&["--cursor", "RQ-0050,RQ-0051"]), 10);
+    let ran = desk.ralph(&["queue", "ready"]);
+    assert_eq!(ran.stdout, "RQ-0061  one\n");
+    assert!(ran.stderr.contains("51 of 61 tasks.\nhint: `--cursor RQ-0050,RQ-0051`"), "{ran}");
+}
+
+#[test]
 fn a_text_begins_and_ends_where_it_is_asked_to_and_says_how_to_go_on() {
     let desk = Desk::new();
     for title in ["one", "two", "three"] {

@@ -36,7 +36,7 @@ pub(crate) fn claim(context: &Context, args: &ClaimArgs) -> Result<Exit, CliErro
     if let Some(lease) = project.answer::<Lease>(context)? {
         let leases = project.read_leases()?;
         leases.permit(&[], slice::from_ref(&lease.token), context.clock.now()).map_err(ended)?;
-        return report(context, &project.queue()?, Some(&lease));
+        return report(context, &project.queue()?, Some(&as_it_is(&leases, lease)));
     }
     if let Some(lease) = renewed(context, &project, args)? {
         return report(context, &project.queue()?, Some(&lease));
@@ -57,7 +57,13 @@ pub(crate) fn claim(context: &Context, args: &ClaimArgs) -> Result<Exit, CliErro
             Ok(lease.clone())
         });
         let error = match started {
-            Ok(started) => return report(context, &started.after(), Some(&started.value)),
+            Ok(started) => {
+                let lease = match project.read_leases() {
+                    Ok(leases) => as_it_is(&leases, lease),
+                    Err(_) => lease,
+                };
+                return report(context, &started.after(), Some(&lease));
+            }
             Err(error) => error,
         };
         // If nobody can give it back, it lapses.
@@ -74,6 +80,12 @@ pub(crate) fn claim(context: &Context, args: &ClaimArgs) -> Result<Exit, CliErro
         }
     }
     Err(CliError::new(ErrorKind::Busy, "the queue changes faster than a task can be taken"))
+}
+
+/// The lease as the edit that began its task has renewed it.
+fn as_it_is(leases: &Leases, lease: Lease) -> Lease {
+    let found = leases.leases.iter().find(|found| found.token == lease.token);
+    found.cloned().unwrap_or(lease)
 }
 
 /// What [`claim`] would do to the queue.

@@ -49,6 +49,8 @@ pub(crate) fn import(context: &Context, args: &ImportArgs) -> Result<Exit, CliEr
         let made = project.edit(context, change)?;
         (made.value, made.rev, made.mended, made.errors)
     };
+    let is_all_bad = !bad_rows.is_empty() && added.added.is_empty() && added.skipped.is_empty();
+    let exit = if is_all_bad { Exit::Failed } else { Exit::Done };
     if context.ui.wants_json() {
         #[derive(Serialize)]
         struct Imported<'a> {
@@ -74,7 +76,7 @@ pub(crate) fn import(context: &Context, args: &ImportArgs) -> Result<Exit, CliEr
             unknown_columns: &unknown_columns,
             beside: Beside::new(&mended, errors),
         })?;
-        return Ok(Exit::Done);
+        return Ok(exit);
     }
     for id in &added.added {
         context.ui.print(id)?;
@@ -99,7 +101,7 @@ pub(crate) fn import(context: &Context, args: &ImportArgs) -> Result<Exit, CliEr
     }
     let verb = if args.dry_run { "would be added" } else { "added" };
     context.ui.say(format!("{} {verb}.", counted(added.added.len(), "task")));
-    Ok(Exit::Done)
+    Ok(exit)
 }
 
 /// What can be done about rows that cannot be added.

@@ -14,11 +14,14 @@ use crate::args::{PartArgs, ReadyArgs};
 use crate::context::Context;
 use crate::error::{CliError, Exit};
 use crate::project::{self, Project};
-use crate::render::envelope::{Budget, Cut, List, Schema, Title};
+use crate::render::envelope::{Budget, Cut, List, Schema, Title, cursor};
 use crate::render::room::Room;
 use crate::render::task;
 use crate::standing;
 use crate::ui::{BOLD, DIM, Text, YELLOW, clip};
+
+/// So many tasks that cannot start are told at once, if no number is asked for.
+const TOLD: usize = 50;
 
 pub(crate) fn ready(context: &Context, args: &ReadyArgs) -> Result<Exit, CliError> {
     let project = Project::open(context, "ralph queue ready")?;
@@ -56,7 +59,12 @@ fn print(
     part: &PartArgs,
 ) -> Result<(), CliError> {
     let total = ready.tasks.len() + ready.others.len();
-    let cut = Cut::of_text(total, part, |index| id(ready, index).to_owned())?;
+    let mut cut = Cut::of_text(total, part, |index| id(ready, index).to_owned())?;
+    let end = cut.range.start.max(ready.tasks.len()) + TOLD;
+    if part.limit == 0 && end < cut.range.end {
+        cut.range.end = end;
+        cut.next = Some(cursor(id(ready, end - 1), id(ready, end)));
+    }
     let (tasks, others) = parts(ready, &cut);
     let mut room = Room::new(part.max_tokens);
     let width = context.ui.width();
