@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use ralph_state::TaskId;
 
-use crate::document::Draft;
+use crate::document::{Draft, Side};
 use crate::edit::{Edit, EditError, End, Finish};
 use crate::ids::IdRules;
 use crate::task::{Status, Task};
@@ -174,7 +174,7 @@ impl Edit<'_> {
         task.set_status(how.status, self.now());
         // It gets that with the other time.
         task.updated_at = None;
-        self.insert_new(task, index);
+        self.insert_new(task, (index, Side::Behind));
         Ok(id)
     }
 }

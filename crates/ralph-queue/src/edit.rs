@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::copies::Waiting;
 use crate::delta::{Fate, Touched};
-use crate::document::{Block, Document, Draft, SpliceError};
+use crate::document::{Block, Document, Draft, Side, SpliceError};
 use crate::ids::IdRules;
 use crate::merge::{Stands, fold};
 use crate::queue::{Place, Queue};
@@ -88,7 +88,7 @@ pub enum Position {
     Front,
     /// Last.
     Back,
-    /// Directly before that task.
+    /// Directly before that task, in its section.
     Before(TaskId),
     /// Directly after that task.
     After(TaskId),
@@ -472,24 +472,26 @@ impl<'a> Edit<'a> {
     ///
     /// What it names by an id that another task had before, it names by the present one.
     pub fn add(&mut self, mut task: Task, position: &Position) -> Result<(), EditError> {
-        let index = self.index_of(position)?;
+        let place = self.place_at(position)?;
         if self.find(task.id.as_str()).is_some() {
             return Err(EditError::IdTaken { id: task.id });
         }
         self.name_by_present_ids(&mut task);
-        self.insert_new(task, index);
+        self.insert_new(task, place);
         Ok(())
     }
 
-    pub(crate) fn index_of(&self, position: &Position) -> Result<usize, EditError> {
-        Ok(match position {
+    /// The index that a new task gets there, and the neighbour it stands by.
+    pub(crate) fn place_at(&self, position: &Position) -> Result<(usize, Side), EditError> {
+        let index = match position {
             Position::Front => usize::from(
                 self.queue.tasks().next().is_some_and(|first| first.status == Status::Doing),
             ),
             Position::Back => self.queue.len(),
-            Position::Before(id) => self.open(id.as_str())?,
+            Position::Before(id) => return Ok((self.open(id.as_str())?, Side::Before)),
             Position::After(id) => self.open(id.as_str())? + 1,
-        })
+        };
+        Ok((index, Side::Behind))
     }
 
     /// Every id by which [`Self::find`] finds a task.
@@ -497,15 +499,15 @@ impl<'a> Edit<'a> {
         [&self.queue, &self.done].into_iter().flat_map(Draft::given_ids)
     }
 
-    /// Adds a task whose id nobody has where the one at `index` is now.
-    pub(crate) fn insert_new(&mut self, mut task: Task, index: usize) {
+    /// Adds a task whose id nobody has, so that it has that index, by the neighbour on that side.
+    pub(crate) fn insert_new(&mut self, mut task: Task, (index, side): (usize, Side)) {
         let moment = self.moment();
         task.created_at.get_or_insert_with(|| moment.to_string());
         task.updated_at.get_or_insert_with(|| moment.to_string());
         if let Some((rules, highest)) = &mut self.highest {
             *highest = rules.number_of(task.id.as_str()).unwrap_or(0).max(*highest);
         }
-        self.queue.insert(index, task);
+        self.queue.insert_at(index, side, task);
     }
 
     /// When the next task is made: a nanosecond apart in one edit, since a merge knows a task by

@@ -348,13 +348,13 @@ impl Batch {
         let mut present = edit.present_ids(others.filter(|id| !rows_have.contains(id)));
         // What a row came with means that row.
         present.extend(renamed);
-        let first = edit.index_of(position)?;
+        let (first, side) = edit.place_at(position)?;
         let mut numbers = Vec::new();
         for (index, (mut row, ..)) in (first..).zip(rows) {
             row.task.follow(&present);
             added.added.push(row.task.id.clone());
             numbers.push(row.number);
-            edit.insert_new(row.task, index);
+            edit.insert_new(row.task, (index, side));
         }
         Ok((added, numbers))
     }

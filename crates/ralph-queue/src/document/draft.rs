@@ -63,7 +63,17 @@ enum Origin {
     /// Text from another document, and the index of the task of this one whose place it takes.
     Block(Box<Block>, Option<usize>),
     /// Written now.
-    New,
+    New(Side),
+}
+
+/// Which side of what is between two tasks, a blank line or the head of a section, a new one stands
+/// on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Side {
+    /// Directly behind the first of them.
+    Behind,
+    /// Directly before the second.
+    Before,
 }
 
 /// A task taken out of a document, with its own comments and the layout of its text.
@@ -258,7 +268,7 @@ impl<'a> Draft<'a> {
         let task = changed.get_or_insert_with(|| match origin {
             Origin::Here(index) => Box::new(self.document.task(*index).clone()),
             Origin::Block(block, _) => Box::new(block.task.clone()),
-            Origin::New => unreachable!("a new task is made with its value"),
+            Origin::New(_) => unreachable!("a new task is made with its value"),
         });
         self.by_id.lent = Some((index, task.id.clone()));
         task
@@ -383,10 +393,19 @@ impl<'a> Draft<'a> {
         tasks.filter(|(_, task)| task.former_ids().next().is_some())
     }
 
-    /// Adds a task before the one at `index`, or at the end. Its text takes the style of its
-    /// neighbour.
+    /// Adds a task so that it has that index: directly behind the one before it, whose style its
+    /// text takes, and so at the end of its section.
     pub fn insert(&mut self, index: usize, task: Task) {
-        self.put_in(index, Entry { origin: Origin::New, changed: Some(Box::new(task)) });
+        self.insert_at(index, Side::Behind, task);
+    }
+
+    /// Adds a task directly before the one at `index`, in its section and its style.
+    pub fn insert_before(&mut self, index: usize, task: Task) {
+        self.insert_at(index, Side::Before, task);
+    }
+
+    pub(crate) fn insert_at(&mut self, index: usize, side: Side, task: Task) {
+        self.put_in(index, Entry { origin: Origin::New(side), changed: Some(Box::new(task)) });
     }
 
     fn put_in(&mut self, index: usize, entry: Entry) {
@@ -438,7 +457,7 @@ impl<'a> Draft<'a> {
             Origin::Block(block, _) => {
                 return Block { changed: changed.clone(), ..Block::clone(block) };
             }
-            Origin::New => {
+            Origin::New(_) => {
                 let task = self.task(index).clone();
                 let text = Style::house("").render_object(&task.fields(), "");
                 let (lead, trail, indent) = (String::new(), String::new(), String::new());
@@ -542,7 +561,7 @@ impl Origin {
         match self {
             Self::Here(index) => Some(*index),
             Self::Block(_, place) => *place,
-            Self::New => None,
+            Self::New(_) => None,
         }
     }
 }
@@ -561,7 +580,7 @@ impl Entry {
             (Some(task), _) => task,
             (None, Origin::Here(index)) => document.task(*index),
             (None, Origin::Block(block, _)) => &block.task,
-            (None, Origin::New) => unreachable!("a new task is made with its value"),
+            (None, Origin::New(_)) => unreachable!("a new task is made with its value"),
         }
     }
 }
@@ -596,19 +615,24 @@ impl Document {
         // A new task looks like the one before it, or the one behind.
         let kept = |entry: &Entry| entry.origin.place();
         let first_new = entries.iter().position(|entry| kept(entry).is_none()).unwrap_or(0);
-        let like = entries[..first_new]
-            .iter()
-            .rev()
-            .chain(&entries[first_new..])
-            .find_map(kept)
-            .unwrap_or(0);
+        let (before, behind) = entries.split_at(first_new);
+        let before = before.iter().rev().find_map(kept);
+        let behind = behind.iter().find_map(kept);
+        let is_before_next = |entry: &Entry| matches!(entry.origin, Origin::New(Side::Before));
+        let like = match entries.get(first_new).filter(|entry| is_before_next(entry)) {
+            Some(_) => behind.or(before),
+            None => before.or(behind),
+        };
+        let like = like.unwrap_or(0);
+        let last_kept = entries.iter().rposition(|entry| kept(entry).is_some()).unwrap_or(0);
         let house = Style::house(&self.text);
         let style = self.style(like, &house);
         let mut layout = sequence.layout(like, &style, "");
         layout.own_lines |= self.spans.is_empty();
         let slots: Vec<Slot> = entries
             .iter()
-            .map(|entry| match (&entry.origin, &entry.changed) {
+            .enumerate()
+            .map(|(at, entry)| match (&entry.origin, &entry.changed) {
                 (Origin::Here(index), None) => Slot::Keep(*index),
                 (Origin::Here(index), Some(task)) => {
                     let text = &self.text[self.spans[*index].clone()];
@@ -643,16 +667,18 @@ impl Document {
                         lead: spaced(&indent(&block.lead), to, style.newline),
                         core: indent(changed.as_deref().unwrap_or(&block.text)),
                         trail: spaced(&indent(&block.trail), " ", ""),
+                        is_before_next: false,
                     };
                     match place {
                         Some(place) => Slot::Put(*place, new),
                         None => Slot::New(new),
                     }
                 }
-                (Origin::New, task) => {
+                (Origin::New(side), task) => {
                     let task = task.as_deref().expect("a new task is made with its value");
                     let core = style.render_object(&task.fields(), &layout.indent);
-                    Slot::New(NewItem { core, ..NewItem::default() })
+                    let is_before_next = *side == Side::Before && at < last_kept;
+                    Slot::New(NewItem { core, is_before_next, ..NewItem::default() })
                 }
             })
             .collect();

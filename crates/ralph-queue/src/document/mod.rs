@@ -19,6 +19,7 @@ use std::sync::{Arc, OnceLock};
 use ralph_state::document::{Format, Newer};
 
 pub(crate) use comments::Site;
+pub(crate) use draft::Side;
 pub use draft::{Block, Draft};
 #[cfg(test)]
 pub(crate) use draft::{Piece, pieces};

@@ -81,6 +81,8 @@ pub(super) struct NewItem {
     pub(super) core: String,
     /// What follows the comma on its line: comments, with the space before them; or empty.
     pub(super) trail: String,
+    /// What is between the items around it stands before it, not behind it.
+    pub(super) is_before_next: bool,
 }
 
 /// How the items of one sequence stand.
@@ -156,10 +158,13 @@ impl<'t> Sequence<'t> {
             },
         };
         let next = like.max(1);
-        let blank_lines = next < self.cores.len() && {
-            let between = &self.text[self.item(next - 1).end..self.item(next).lead];
-            !between.is_empty() && between.trim().is_empty()
-        };
+        // What begins a section tells nothing, and a group has no blank lines in it.
+        let blank_lines = (next..self.cores.len().min(like + 2))
+            .map(|next| &self.text[self.item(next - 1).end..self.item(next).lead])
+            .filter(|between| between.trim().is_empty())
+            .map(|blank| !blank.is_empty())
+            .reduce(|before, behind| before && behind);
+        let blank_lines = blank_lines == Some(true);
         Layout { own_lines: false, indent, blank_lines }
     }
 
@@ -249,9 +254,9 @@ impl<'t> Sequence<'t> {
         }
     }
 
-    /// How a new item stands before an item that nothing stands before.
+    /// How a new item stands before an item, at the beginning or behind what is between items.
     fn stand_before(&self, index: usize) -> Stand<'t> {
-        match self.comma_first(index + 1) {
+        match self.comma_first(index).or_else(|| self.comma_first(index + 1)) {
             Some(begin) => Stand::CommaFirst(begin),
             _ if self.begins_line(index) => Stand::Lines,
             _ => Stand::Beside,
@@ -367,7 +372,8 @@ impl<'t> Sequence<'t> {
             writer.float(&self.text[at..item.lead], dropped);
             at = item.end;
             dropped = !kept;
-            // New items before the first kept one stand where it stood.
+            // New items before the first kept one stand where it stood, and so do those that are to
+            // stand before another.
             if *kept || (!any_kept && slots.peek().is_some()) {
                 dropped = false;
                 while let Some(Slot::New(new)) = slots.peek() {
@@ -377,7 +383,10 @@ impl<'t> Sequence<'t> {
                 if let Some(slot) = slots.next() {
                     writer.kept_item(slot);
                 }
-                while let Some(Slot::New(new)) = slots.peek() {
+                while let Some(new) = slots.peek().and_then(|slot| slot.new_item()) {
+                    if new.is_before_next {
+                        break;
+                    }
                     writer.new_item(new, index);
                     slots.next();
                 }
@@ -571,14 +580,16 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// Writes a new item; if it is the first one, in the place of the one with that index.
+    /// Writes a new item; if it is the first one, or before the next, in the place of the one with
+    /// that index.
     fn new_item(&mut self, new: &NewItem, place: usize) {
         let stand = match self.last {
-            Last::New(stand) => stand,
-            Last::Item(index) => self.sequence.stand_behind(index),
             Last::Nothing if self.items.is_empty() && self.layout.own_lines => Stand::Lines,
             Last::Nothing if self.items.is_empty() => Stand::Beside,
             Last::Nothing => self.sequence.stand_before(place),
+            _ if new.is_before_next => self.sequence.stand_before(place),
+            Last::New(stand) => stand,
+            Last::Item(index) => self.sequence.stand_behind(index),
         };
         self.comma = None;
         let is_first = matches!(self.last, Last::Nothing);
@@ -713,7 +724,9 @@ impl<'a> Writer<'a> {
     fn float(&mut self, float: &str, dropped: bool) {
         let blank_before = self.ends_blank();
         let blank = float.len() - after_newline(float).len();
-        self.out.push_str(if dropped && blank_before { &float[blank..] } else { float });
+        let float = if dropped && blank_before { &float[blank..] } else { float };
+        self.out.push_str(float);
+        self.end = self.end.filter(|_| float.is_empty());
     }
 
     fn last_float<'n>(

@@ -302,6 +302,58 @@ fn a_new_task_looks_like_its_neighbour() {
     );
 }
 
+/// Tasks as digits and comments, what is put where, and what comes of it.
+#[test]
+fn a_task_put_before_another_stands_in_its_section() {
+    type Put = fn(&mut Draft<'_>, Task);
+    const BEFORE: Put = |draft, task| draft.insert_before(2, task);
+    const BEHIND: Put = |draft, task| draft.insert(2, task);
+    const FIRST: Put = |draft, task| draft.insert(0, task);
+    let sections = "[\n// A\n\n1,\n2,\n\n// B\n\n// three\n3,\n4\n]";
+    let apart = "[\n// A\n\n1,\n\n2, // two\n\n// B\n\n3,\n\n4\n]";
+    let groups = "[\n1,\n2,\n\n3,\n4\n]";
+    let beside = "[1, 2,\n\n// B\n\n3, 4]";
+    for (before, put, after) in [
+        (sections, BEFORE, sections.replace("// three", "5,\n// three")),
+        (sections, BEHIND, sections.replace("2,\n", "2,\n5,\n")),
+        (sections, FIRST, sections.replace("1,", "5,\n1,")),
+        (apart, BEFORE, apart.replace("3,", "5,\n\n3,")),
+        (apart, BEHIND, apart.replace("two\n", "two\n\n5,\n")),
+        (groups, BEFORE, groups.replace("3,", "5,\n3,")),
+        (groups, BEHIND, groups.replace("2,", "2,\n5,")),
+        (beside, BEFORE, beside.replace("3,", "5,\n3,")),
+        ("[1, 2, 3]", BEFORE, "[1, 2, 5, 3]".to_owned()),
+        ("[1, 2,\n3]", BEFORE, "[1, 2,\n5,\n3]".to_owned()),
+        ("[1,\n2, 3]", BEFORE, "[1,\n2, 5, 3]".to_owned()),
+        // There is nothing to stand before.
+        ("[1,\n2\n\n// end\n]", BEFORE, "[1,\n2,\n5\n\n// end\n]".to_owned()),
+    ] {
+        let file = |list: &str| -> String {
+            let tasks = list.chars().map(|char| match char {
+                '1'..='9' => format!("{{\"id\": \"RQ-000{char}\", \"title\": \"t\"}}"),
+                char => char.to_string(),
+            });
+            format!("{{\"version\": 1, \"tasks\": {}}}", tasks.collect::<String>())
+        };
+        let changed = edited(&file(before), |draft| put(draft, Task::new(id(5), "t")));
+        let (head, rest) = changed.split_once("\"RQ-0005\"").unwrap();
+        let (_, rest) = rest.split_once('}').unwrap();
+        let (_, rest) = rest.split_once('}').unwrap();
+        let own = format!("{head}\"RQ-0005\", \"title\": \"t\"}}{rest}");
+        assert_eq!(own, file(&after), "of {before}");
+        check_owners(&file(before), |draft| put(draft, Task::new(id(5), "t")));
+    }
+    // Sections have their heads when the one to stand before goes, too.
+    let text =
+        COMMENTED.replace("\n  ]", ",\n    {\"id\": \"RQ-0003\", \"title\": \"Three\"}\n  ]");
+    let changed = edited(&text, |draft| {
+        draft.insert_before(1, Task::new(id(4), "Four"));
+        draft.take(2);
+    });
+    let at = |text: &str| changed.find(text).unwrap();
+    assert!(at("Later") < at("Four") && at("Four") < at("Three"), "{changed}");
+}
+
 #[test]
 fn brackets_beside_tasks_stay_there() {
     let one = r#"{"id": "RQ-0001", "title": "One"}"#;
@@ -606,7 +658,7 @@ fn a_comma_that_begins_a_line_leads_the_item() {
     const SECTION: &str = "[ 1\n\n    // ---- B ----\n\n  , 2\n  , 3";
     const OWN: &str = "[ 1 // one\n    // two\n  , 2 // second\n    // three\n  , 3";
     const LINES: &str = "[\n    // one\n    1\n    // two\n  , 2";
-    let cases: [Edited; 16] = [
+    let cases: [Edited; 17] = [
         (|it| drop(it.take(0)), SECTION, "[\n    // ---- B ----\n\n    2\n  , 3"),
         (|it| drop(it.take(1)), SECTION, "[ 1\n\n    // ---- B ----\n\n  , 3"),
         (|it| it.shift(1, 0), SECTION, "[ 2\n\n    // ---- B ----\n\n  , 1\n  , 3"),
@@ -615,6 +667,11 @@ fn a_comma_that_begins_a_line_leads_the_item() {
             |it| it.insert(1, Task::new(id(4), "t")),
             SECTION,
             "[ 1\n  , 4\n\n    // ---- B ----\n\n  , 2\n  , 3",
+        ),
+        (
+            |it| it.insert_before(1, Task::new(id(4), "t")),
+            SECTION,
+            "[ 1\n\n    // ---- B ----\n\n  , 4\n  , 2\n  , 3",
         ),
         (
             |it| it.insert(0, Task::new(id(4), "t")),
@@ -1395,7 +1452,7 @@ fn broken() -> impl Strategy<Value = String> {
 pub(crate) enum Change {
     Set(prop::sample::Index, Task),
     Touch(prop::sample::Index, Vec<Touch>),
-    Insert(prop::sample::Index, Task),
+    Insert((prop::sample::Index, Side), Task),
     Remove(prop::sample::Index),
     Shift(prop::sample::Index, prop::sample::Index),
 }
@@ -1406,7 +1463,8 @@ pub(crate) fn change() -> impl Strategy<Value = Change> {
         (any::<Index>(), task(0)).prop_map(|(at, task)| Change::Set(at, task)),
         (any::<Index>(), prop::collection::vec(touch(), 1..6))
             .prop_map(|(at, touches)| Change::Touch(at, touches)),
-        (any::<Index>(), task(50)).prop_map(|(at, task)| Change::Insert(at, task)),
+        (any::<Index>(), prop::sample::select(vec![Side::Behind, Side::Before]), task(50))
+            .prop_map(|(at, side, task)| Change::Insert((at, side), task)),
         any::<Index>().prop_map(Change::Remove),
         (any::<Index>(), any::<Index>()).prop_map(|(from, to)| Change::Shift(from, to)),
     ]
@@ -1416,9 +1474,9 @@ impl Change {
     /// Makes the change in the draft and in the model of it.
     pub(crate) fn apply(self, draft: &mut Draft<'_>, model: &mut Vec<Task>) {
         match self {
-            Self::Insert(at, task) => {
+            Self::Insert((at, side), task) => {
                 let at = at.index(model.len() + 1);
-                draft.insert(at, task.clone());
+                draft.insert_at(at, side, task.clone());
                 model.insert(at, task);
             }
             _ if model.is_empty() => {}

@@ -159,6 +159,27 @@ fn new_tasks_get_the_next_id_and_the_place_of_0_4_0() {
 }
 
 #[test]
+fn a_new_task_stands_in_the_section_of_the_one_it_is_put_beside() {
+    let task = |id: &str| format!("{{\"id\":\"{id}\",\"title\":\"t\"}}");
+    let tasks = ["RQ-0001", "RQ-0002"].map(task).join(",\n\n// Later\n\n");
+    let text = format!("{{\"version\":1,\"tasks\":[\n{tasks}\n]}}");
+    let queue = Queue::new(Document::parse(text).unwrap(), None);
+    let (open, _) = after(&queue, |edit| {
+        for position in [
+            Position::Before("RQ-0002".parse().unwrap()),
+            Position::After("RQ-0001".parse().unwrap()),
+        ] {
+            let id = edit.next_id(&IdRules::default()).unwrap();
+            edit.add(Task::new(id, "new"), &position).unwrap();
+        }
+    });
+    let heading = open.text().find("// Later").unwrap();
+    let is_later = |id: &str| open.text().find(id).unwrap() > heading;
+    assert_eq!(ids(open.tasks()), "RQ-0001:todo RQ-0004:todo RQ-0003:todo RQ-0002:todo");
+    assert!(!is_later("RQ-0004") && is_later("RQ-0003"), "{}", open.text());
+}
+
+#[test]
 fn archive_moves_all_that_is_finished_in_order() {
     let queue = queue(&[DONE, "", r#""status": "rejected""#, DONE]);
     let (open, done) = after(&queue, |edit| {
