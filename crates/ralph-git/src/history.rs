@@ -97,6 +97,17 @@ impl Repo {
         Ok(answer.success().then_some(answer.stdout))
     }
 
+    /// The newest merges before `rev`, itself included, at most `count`, the newest first.
+    ///
+    /// # Errors
+    /// When there is no such commit, or git gives no answer.
+    pub fn newest_merges(&self, rev: &str, count: usize) -> Result<Vec<Sha>, GitError> {
+        let call = Call::new(["rev-list", "--merges"]).arg(format!("--max-count={count}"));
+        let answer = self.run(call.args(["--end-of-options", rev, "--"]))?;
+        let shas: Result<_, _> = answer.text().lines().map(str::parse).collect();
+        shas.map_err(|_| answer.unreadable())
+    }
+
     /// The whole message of the commit `rev` names.
     ///
     /// # Errors

@@ -1395,3 +1395,97 @@ fn what_stands_between_the_tasks_is_where_the_side_put_it_that_moved_it() {
         }
     }
 }
+
+/// Git makes one base of several by lines, with conflict markers of its own.
+#[test]
+fn branches_that_were_merged_both_ways_are_resolved_by_task_without_a_driver() {
+    let desk = Desk::bare();
+    desk.ralph(&["init"]).success();
+    for title in ["one", "two", "three"] {
+        desk.add(title, &[]);
+    }
+    desk.begin_theirs();
+    desk.ralph(&["task", "edit", "title", "uno", "RQ-0001"]).success();
+    desk.commit_all("theirs");
+    desk.git(&["tag", "theirs"]);
+    desk.git(&["switch", "-q", "main"]);
+    desk.ralph(&["task", "edit", "title", "eins", "RQ-0001"]).success();
+    desk.commit_all("ours");
+    desk.git(&["tag", "ours"]);
+    for (branch, tag) in [("main", "theirs"), ("other", "ours")] {
+        desk.git(&["switch", "-q", branch]);
+        desk.sh(&format!("git merge -q --no-edit {tag}")).exited(1);
+        desk.ralph(&["queue", "resolve", "--take", "ours"]).success();
+        desk.commit_all("merge");
+    }
+    desk.ralph(&["task", "batch", "delete", "RQ-0001"]).success();
+    desk.ralph(&["task", "edit", "priority", "high", "RQ-0002"]).success();
+    desk.add("theirs", &[]);
+    desk.begin_ours();
+    desk.ralph(&["task", "edit", "description", "more", "RQ-0001"]).success();
+    desk.ralph(&["task", "edit", "priority", "low", "RQ-0002"]).success();
+    desk.add("ours", &[]);
+    desk.ralph(&["task", "split", "RQ-0003"]).success();
+    desk.commit_all("ours");
+    desk.sh("git merge -q --no-edit other").exited(1);
+    let ran = desk.ralph(&["queue", "resolve"]);
+    let told = &ran.exited(1).stderr;
+    assert!(told.contains("RQ-0002: priority") && told.contains("RQ-0001: removed"), "{ran}");
+    let list = desk.json(&["queue", "list"]);
+    let titles = list["items"].as_array().expect("a list").iter().map(|item| item["title"].clone());
+    let titles: std::collections::BTreeSet<_> = titles.map(|it| it.to_string()).collect();
+    let wanted = ["eins", "two", "three (1/2)", "three (2/2)", "theirs", "ours"];
+    assert_eq!(titles, wanted.map(|it| format!("\"{it}\"")).into());
+}
+
+/// A branch that sorted the queue, and one that changed a task: git merges some of that by itself.
+fn sorted_and_changed() -> Desk {
+    let desk = Desk::bare();
+    desk.ralph(&["init"]).success();
+    for title in ["one", "two", "three"] {
+        desk.add(title, &[]);
+    }
+    desk.begin_theirs();
+    desk.ralph(&["task", "edit", "priority", "high", "RQ-0002"]).success();
+    desk.ralph(&["queue", "sort"]).success();
+    desk.begin_ours();
+    desk.ralph(&["task", "edit", "estimated_minutes", "98", "RQ-0002"]).success();
+    desk.commit_all("ours");
+    desk.sh("git merge -q --no-edit other").exited(1);
+    desk
+}
+
+#[test]
+fn markers_that_were_committed_are_resolved_by_the_merge_that_left_them() {
+    let desk = sorted_and_changed();
+    if !desk.sh("git merge-file -h 2>&1").stdout.contains("object-id") {
+        return;
+    }
+    desk.commit_all("markers by mistake");
+    desk.write("other.txt", "a later commit");
+    desk.commit_all("later");
+    let ran = desk.ralph(&["queue", "resolve"]);
+    assert!(!ran.success().stderr.contains("warning"), "{ran}");
+    let task = desk.json(&["task", "show", "RQ-0002"])["task"].clone();
+    assert_eq!((&task["priority"], &task["estimated_minutes"]), (&json!("high"), &json!(98)));
+}
+
+#[test]
+fn what_a_resolve_may_lose_is_told() {
+    for (is_committed, doubt) in [(false, "edited_since"), (true, "between_markers")] {
+        let desk = sorted_and_changed();
+        if is_committed {
+            desk.commit_all("markers by mistake");
+        }
+        let marked = desk.read(".ralph/queue.jsonc").replace("\"three\"", "\"by hand\"");
+        desk.write(".ralph/queue.jsonc", &marked);
+        if !is_committed && !desk.sh("git merge-file -h 2>&1").stdout.contains("object-id") {
+            continue;
+        }
+        let foreseen = desk.json(&["queue", "resolve", "--dry-run"]);
+        assert_eq!(foreseen["files"][0]["doubt"], doubt, "{foreseen}");
+        let ran = desk.ralph(&["queue", "resolve"]);
+        assert!(ran.stderr.contains("warning: .ralph/queue.jsonc: "), "{ran}");
+        assert_eq!(desk.read(".ralph/cache/queue.marked"), marked);
+    }
+}

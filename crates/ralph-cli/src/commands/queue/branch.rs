@@ -17,6 +17,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::merges::{self, Taken, Unsettled, text_of};
+use super::unmarked::Doubt;
 use crate::args::{CheckArgs, MergeDriverArgs, PartArgs};
 use crate::commands::input;
 use crate::context::Context;
@@ -106,8 +107,8 @@ fn drive(context: &Context, args: &MergeDriverArgs) -> Result<Exit, CliError> {
                 context.ui.hint("`ralph queue resolve` lists them all, and can take either side.");
             } else if !errors.is_empty() {
                 context.ui.hint(
-                    "`ralph queue resolve` puts in order what can be, and says what to do about \
-                     the rest.",
+                    "`ralph queue resolve` says what to do about it, and `ralph queue repair \
+                     --dry-run` shows what Ralph can mend.",
                 );
             }
             let exit = if merged.conflicts.is_empty() { Exit::Done } else { Exit::Failed };
@@ -355,13 +356,16 @@ pub(super) struct MergedFile<'a> {
     /// References that may mean another task than the one that they name now.
     #[serde(skip_serializing_if = "<[Unsure]>::is_empty")]
     unsure: &'a [Unsure],
+    /// Why a person should look at it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) doubt: Option<Doubt>,
 }
 
 impl<'a> MergedFile<'a> {
     /// A file that was merged by task.
     pub(super) fn of(path: &'a Path, merged: &'a Merged, unsure: &'a [Unsure]) -> Self {
         let Merged { conflicts, renumbered, .. } = merged;
-        Self { path, conflicts, renumbered, unsure }
+        Self { path, conflicts, renumbered, unsure, doubt: None }
     }
 }
 

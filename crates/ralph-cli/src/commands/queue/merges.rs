@@ -111,7 +111,24 @@ fn sides(repo: &Repo, versions: &ConflictFile) -> Result<Option<Sides>, CliError
         })
     };
     let base = base.as_ref().map(text).transpose()?;
-    Ok(Some(Sides::new(text(ours)?, base, text(theirs)?)))
+    let mut sides = Sides::new(text(ours)?, base, text(theirs)?);
+    if sides.base.as_ref().is_some_and(|base| Document::parse(base.as_str()).is_err()) {
+        // Of several bases git makes one by lines, with conflict markers.
+        sides.base = base_of_commits(repo, path, &sides);
+    }
+    Ok(Some(sides))
+}
+
+/// The base of a file by the commits whose merge git waits for.
+fn base_of_commits(repo: &Repo, name: &Path, sides: &Sides) -> Option<String> {
+    let is_it = |merge: &Commits| {
+        let versions = [(&merge.ours, &sides.ours), (&merge.theirs, &sides.theirs)];
+        versions.into_iter().all(|(rev, version)| {
+            text_of(repo, rev, name).is_ok_and(|found| found.as_ref() == Some(version))
+        })
+    };
+    let mut known = KNOWN.iter().filter_map(|(rev, way)| way.commits(repo, rev));
+    known.find(is_it)?.base_of(repo, name)
 }
 
 /// The versions of a file in conflict beside another one.
@@ -162,20 +179,22 @@ impl Commits {
     /// The versions that they have of the file beside one that is merged.
     pub(super) fn beside(&self, repo: &Repo, (place, other): (Place, &Path)) -> Option<Beside> {
         let text = |rev: &String| text_of(repo, rev, other).ok();
+        let base = self.base_of(repo, other);
+        Some(Beside { place, base, ours: text(&self.ours)?, theirs: text(&self.theirs)? })
+    }
+
+    /// The base of a file, of two bases what both have. Where there is none, or it cannot be told,
+    /// what both sides have will do.
+    fn base_of(&self, repo: &Repo, name: &Path) -> Option<String> {
+        let text = |rev: &String| text_of(repo, rev, name).ok().flatten();
         let mut bases = self.bases.iter().map(text).collect::<Option<Vec<_>>>()?;
         bases.sort_unstable();
         bases.dedup();
-        let base = match bases.as_mut_slice() {
-            [] => None,
-            [base] => base.take(),
-            // What both have will do to tell which tasks are the same.
-            [Some(one), Some(two)] => {
-                let of_both = Sides::new(std::mem::take(one), None, std::mem::take(two));
-                Some(conflict::resolve(&of_both).ok()?.text)
-            }
-            _ => return None,
+        let two = match <[String; 2]>::try_from(bases) {
+            Ok([one, two]) => Sides::new(one, None, two),
+            Err(mut bases) => return bases.pop().filter(|_| bases.is_empty()),
         };
-        Some(Beside { place, base, ours: text(&self.ours)?, theirs: text(&self.theirs)? })
+        Some(conflict::resolve(&two).ok()?.text)
     }
 }
 

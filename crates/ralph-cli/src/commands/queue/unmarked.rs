@@ -1,5 +1,6 @@
 //! A queue file with git's conflict markers, merged by task.
 
+use std::iter;
 use std::path::Path;
 
 use ralph_git::Repo;
@@ -9,6 +10,7 @@ use ralph_queue::settle::Merges;
 use ralph_queue::{Document, Place};
 use ralph_state::TaskId;
 use ralph_state::file::{Durability, replace};
+use serde::Serialize;
 
 use super::branch::{MergedFile, tell_renumbered};
 use super::merges::{self, Commits, InGit};
@@ -24,8 +26,20 @@ pub(super) struct Unmarked<'f> {
     pub(super) text: String,
     pub(super) merged: Merged,
     source: Source,
+    doubt: Option<Doubt>,
     /// Of [`Source::Markers`] alone.
     unsure: Vec<Unsure>,
+}
+
+/// Why what was made of a file with markers may not be all that was meant.
+#[derive(Clone, Copy, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Doubt {
+    /// Git has the versions no more. What it had merged outside of the markers, line by line, may
+    /// be in the wrong task.
+    BetweenMarkers,
+    /// The versions are git's, and do not have what was edited in the file since.
+    EditedSince,
 }
 
 /// Where the versions are from.
@@ -75,7 +89,17 @@ pub(super) fn merged<'f>(
             Source::Markers => conflict::unsure(&between, &merged),
             Source::Index | Source::Commits => Vec::new(),
         };
-        unmarked.push(Unmarked { in_git, text, merged, source, unsure });
+        let is_edited = || {
+            let repo = context.repo(&project.root).ok();
+            let versions = repo.as_ref().zip(in_git.sides.as_ref());
+            versions.is_some_and(|(repo, sides)| is_edited(repo, (&in_git.name, sides), &between))
+        };
+        let doubt = match source {
+            Source::Markers => Some(Doubt::BetweenMarkers),
+            Source::Index => is_edited().then_some(Doubt::EditedSince),
+            Source::Commits => None,
+        };
+        unmarked.push(Unmarked { in_git, text, merged, source, doubt, unsure });
     }
     Ok(unmarked)
 }
@@ -91,19 +115,39 @@ fn resolved(sides: &Sides) -> Option<Merged> {
     Some(merged)
 }
 
-/// The versions in the commits whose merge, one under way or the commit that is checked out, left
-/// these markers: what git makes of them is the file, to the line. Of one that was edited since,
-/// that would lose what was edited.
+/// Whether a file in conflict is surely not as git wrote it.
+fn is_edited(repo: &Repo, (name, sides): (&Path, &Sides), between: &Sides) -> bool {
+    let is_it = |made: &Sides| (&made.ours, &made.theirs) == (&between.ours, &between.theirs);
+    let made = repo.merges_of([":2", ":1", ":3"], name).unwrap_or_default();
+    let mut made = made.into_iter().filter_map(|text| ralph_queue::decode(text).ok());
+    let mut known = false;
+    // The merge driver puts markers around both versions that it cannot read.
+    !is_it(sides)
+        && !made.any(|text| {
+            known = true;
+            conflict::sides(&text).is_some_and(|made| is_it(&made))
+        })
+        && known
+}
+
+/// How many merges are looked at for one that left markers.
+const MERGES: usize = 20;
+
+/// The versions in the commits whose merge, one under way or one of the last, left these markers:
+/// what git makes of them is the file, to the line. Of one that was edited since, that would lose
+/// what was edited.
 fn sides_of_commits(
     repo: &Repo,
     (name, beside): (&Path, (Place, &Path)),
     between: &Sides,
 ) -> Option<Sides> {
-    let merges = [("HEAD", "MERGE_HEAD"), ("HEAD^1", "HEAD^2")];
-    let bases = merges.iter().filter_map(|(ours, theirs)| {
-        let [one, other] = [ours, theirs].map(|rev| repo.resolve(rev).ok().flatten());
+    let under_way = ["HEAD", "MERGE_HEAD"].map(str::to_owned);
+    let committed = repo.newest_merges("HEAD", MERGES).unwrap_or_default();
+    let committed = committed.into_iter().map(|it| [format!("{it}^1"), format!("{it}^2")]);
+    let bases = iter::once(under_way).chain(committed).filter_map(|[ours, theirs]| {
+        let [one, other] = [&ours, &theirs].map(|rev| repo.resolve(rev).ok().flatten());
         let base = repo.merge_base(&one?, &other?).ok().flatten()?;
-        Some([(*ours).to_owned(), base.to_string(), (*theirs).to_owned()])
+        Some([ours, base.to_string(), theirs])
     });
     let picks = ["CHERRY_PICK_HEAD", "REBASE_HEAD"].into_iter();
     let picks = picks.map(|pick| ["HEAD".to_owned(), format!("{pick}^"), pick.to_owned()]);
@@ -176,13 +220,27 @@ impl Unmarked<'_> {
     }
 
     pub(super) fn report(&self) -> MergedFile<'_> {
-        MergedFile::of(&self.in_git.name, &self.merged, &self.unsure)
+        let mut file = MergedFile::of(&self.in_git.name, &self.merged, &self.unsure);
+        file.doubt = self.doubt;
+        file
     }
 
     /// Says which ids are new, and which references may mean another task than the one that they
     /// name.
     pub(super) fn tell(&self, context: &Context) {
         tell_renumbered(context, &self.merged.renumbered);
+        let name = self.in_git.name.display();
+        match self.doubt {
+            Some(Doubt::BetweenMarkers) => context.ui.warn(format_args!(
+                "{name}: git does not tell which versions were merged, and what it merged outside \
+                 of the conflict markers may be in the wrong task: compare the two files"
+            )),
+            Some(Doubt::EditedSince) => context.ui.warn(format_args!(
+                "{name}: what was edited there since git wrote its conflict markers is in the \
+                 other file only: compare the two"
+            )),
+            None => {}
+        }
         let Some(first) = self.unsure.first() else { return };
         let document = Document::parse(self.merged.text.as_str()).ok();
         let titled = |id: &TaskId| {
