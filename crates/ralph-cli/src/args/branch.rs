@@ -46,7 +46,8 @@ pub(crate) struct MergeDriverArgs {
 /// order. Then whatever was changed differently on both sides is listed, with
 /// both values, now and each time until it is settled; that exits with 1. It is
 /// settled by `--take`, by any change of the place, and, as it stands, by `git
-/// add`. What a merge left is gone with the merge: aborted or committed.
+/// add`. What a merge left is gone with the merge: aborted or committed. Should a
+/// file change in which git has no conflict, the way back before an abort is told.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

@@ -527,6 +527,33 @@ fn a_conflict_goes_with_its_merge() {
 }
 
 #[test]
+fn what_is_put_in_order_beside_the_conflicts_can_be_taken_back_before_an_abort() {
+    let desk = Desk::bare();
+    desk.ralph(&["init", "--merge-driver"]).success();
+    desk.write(".ralph/config.jsonc", r#"{"version": 2, "queue": {"finish": "archive"}}"#);
+    desk.add("one", &[]);
+    desk.add("two", &[]);
+    desk.add("three", &[]);
+    desk.ralph(&["task", "done", "RQ-0003"]).success();
+    desk.begin_theirs();
+    desk.ralph(&["task", "edit", "title", "uno", "RQ-0001", "RQ-0002"]).success();
+    desk.begin_ours();
+    desk.ralph(&["task", "edit", "title", "zwei", "RQ-0002"]).success();
+    desk.ralph(&["task", "done", "RQ-0001"]).success();
+    desk.commit_all("ours");
+    let before = desk.read(".ralph/done.jsonc");
+    assert_eq!(merge(&desk), Some(1));
+    let ran = desk.ralph(&["queue", "resolve"]);
+    assert_ne!(desk.read(".ralph/done.jsonc"), before);
+    let way = "git checkout -- :/.ralph/done.jsonc";
+    assert!(ran.exited(1).stderr.contains(way), "{ran}");
+    assert!(!desk.ralph(&["queue", "resolve"]).stderr.contains(way));
+    desk.sh(&format!("{way} && git merge --abort")).success();
+    assert_eq!(desk.git(&["status", "--porcelain"]), "");
+    assert_eq!(desk.read(".ralph/done.jsonc"), before);
+}
+
+#[test]
 fn a_task_that_was_deleted_here_and_edited_there_can_be_either() {
     let desk = titled_there(&["task", "batch", "delete", "RQ-0001"]);
     assert_eq!(title(&desk), "uno");

@@ -44,7 +44,7 @@ pub(crate) fn resolve(context: &Context, args: &ResolveArgs) -> Result<Exit, Cli
         file.write(context, &project)?;
     }
     drop(lock);
-    plan.carry_out(context, &project, args)
+    plan.carry_out((context, &project), args, &files)
 }
 
 /// What the command does, found out before any of it is done.
@@ -190,15 +190,25 @@ impl<'f> Plan<'f> {
     /// Does the rest of it, after the conflict markers are gone.
     fn carry_out(
         &self,
-        context: &Context,
-        project: &Project,
+        (context, project): (&Context, &Project),
         args: &ResolveArgs,
+        files: &[InGit],
     ) -> Result<Exit, CliError> {
         self.tell_unmarked(context);
         let mut terms = context.terms();
         let mut queue = None;
         if self.mended.is_some() {
+            let mut beside = beside_conflicts(context, project, files);
             let mended = project.mend(context, &self.settled)?;
+            beside.retain(|file| merges::is_unstaged(context, project, file));
+            for file in beside {
+                context.ui.hint(format!(
+                    "Git has no conflict in `{}`, so that this change of it stays when the merge is \
+                     aborted: `git checkout -- {}` takes it back, before you do that.",
+                    file.name.display(),
+                    pathspec(&file.name)
+                ));
+            }
             for id in &self.settled.finished {
                 let text = Text::new().style(BOLD, id);
                 context.ui.say(
@@ -274,6 +284,19 @@ impl<'f> Plan<'f> {
 }
 
 const NOTHING: &str = "There is nothing to resolve.";
+
+/// The files that git does not wait for, while it does for the other, and that are as it has them.
+fn beside_conflicts<'f>(
+    context: &Context,
+    project: &Project,
+    files: &'f [InGit],
+) -> Vec<&'f InGit> {
+    if !files.iter().any(|file| file.is_unmerged) {
+        return Vec::new();
+    }
+    let beside = files.iter().filter(|file| !file.is_unmerged);
+    beside.filter(|file| !merges::is_unstaged(context, project, file)).collect()
+}
 
 /// Refuses a revision that is not the one of the queue.
 fn heed(terms: &Terms, unmarked: &[Unmarked<'_>], queue: &Queue) -> Result<(), CliError> {
