@@ -121,13 +121,14 @@ fn document<'t>(
 fn differing(old: &Document, text: &str) -> Option<Document> {
     let (array, was) = (old.array.clone()?, old.text.as_str());
     let (head, tail) = common(was.as_bytes(), text.as_bytes());
+    if head <= array.start || was.len() - tail > array.end - 1 {
+        return None;
+    }
+    // Only of what both texts end with.
     let moved = |at: usize| at + text.len() - was.len();
     let before = old.spans.partition_point(|span| span.end <= head);
     let behind = old.spans.partition_point(|span| span.start < was.len() - tail).max(before);
     let end = moved(old.spans.get(behind).map_or(array.end - 1, |span| span.start));
-    if head <= array.start || was.len() - tail > array.end - 1 {
-        return None;
-    }
     let start = before.checked_sub(1).map_or(array.start + 1, |last| old.spans[last].end);
     let mut scanner = Scanner::at(text, start);
     let (mut spans, mut heads) = (old.spans[..before].to_vec(), old.heads[..before].to_vec());

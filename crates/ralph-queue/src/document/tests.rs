@@ -1774,6 +1774,10 @@ fn what_differs_is_read_anew() {
             old.replace("[1]", "[2]"),
             old.replace('1', "9"),
             format!(" {old}"),
+            "{}".to_owned(),
+            r#"{"version": 1, "tasks": [], "x": "short, other from within the list on"}"#
+                .to_owned(),
+            r#"{"version": 1, "x": 1}"#.to_owned(),
             text(&format!("{a} {b}")),
             text(&format!("{a},, {b}")),
             text(&format!("{a}, {b}, {c} {b}")),
