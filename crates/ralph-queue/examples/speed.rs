@@ -4,12 +4,10 @@
 #![expect(clippy::print_stdout, reason = "what it measures")]
 #![expect(clippy::unwrap_used, reason = "its queues are its own")]
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use ralph_queue::edit::Restart;
 use ralph_queue::merge::three_way;
-use ralph_queue::runnability::{DoingFirst, Drafts};
 use ralph_queue::{Document, Edit, IdRules, Position, Queue, Rules, Selection, Task};
 use ralph_state::Timestamp;
 
@@ -55,14 +53,7 @@ fn main() {
         let rules =
             Rules { ids: IdRules { width: 6, ..IdRules::default() }, max_dependency_depth: tasks };
         time("validate", || assert_eq!(queue.validate(&rules), []));
-        let none = BTreeSet::new();
-        let selection = Selection {
-            now,
-            drafts: Drafts::Exclude,
-            doing: DoingFirst::Prefer,
-            exclude: &BTreeMap::new(),
-            regard_as_done: &none,
-        };
+        let selection = Selection::new(now);
         time("next", || queue.next(&selection).unwrap().id.clone());
         time("explain", || queue.runnability(&selection));
         time("start", || {

@@ -179,7 +179,7 @@ pub enum UpdateError<E> {
     #[error("the change was refused")]
     Refused(#[source] E),
     /// The change would break a rule that holds now.
-    #[error("the change would make the queue invalid")]
+    #[error("the change would make the queue invalid{}", told(problems))]
     Invalid {
         /// What would be wrong that is not so already.
         problems: Vec<Problem>,
@@ -234,6 +234,16 @@ pub enum UpdateError<E> {
         /// Why.
         source: ReplaceError,
     },
+}
+
+/// How many problems there are, and the first of them.
+fn told(problems: &[Problem]) -> String {
+    let Some(Problem { message, task, .. }) = problems.first() else { return String::new() };
+    let task = task.as_ref().map(|id| format!("{id}: ")).unwrap_or_default();
+    match problems.len() {
+        1 => format!(" (1 problem): {task}{message}"),
+        count => format!(" ({count} problems): {task}{message}"),
+    }
 }
 
 /// What an edit did.

@@ -24,6 +24,22 @@ pub struct Selection<'a> {
     pub regard_as_done: &'a BTreeSet<TaskId>,
 }
 
+impl Selection<'_> {
+    /// As 0.4.0 chooses: no drafts, a task in `doing` first, none left out and none regarded as
+    /// done.
+    pub fn new(now: Timestamp) -> Self {
+        static NOT_EXCLUDED: BTreeMap<TaskId, Reason> = BTreeMap::new();
+        static NOT_DONE: BTreeSet<TaskId> = BTreeSet::new();
+        Self {
+            now,
+            drafts: Drafts::default(),
+            doing: DoingFirst::default(),
+            exclude: &NOT_EXCLUDED,
+            regard_as_done: &NOT_DONE,
+        }
+    }
+}
+
 /// Whether drafts may start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Drafts {

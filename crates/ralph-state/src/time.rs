@@ -134,7 +134,8 @@ impl fmt::Display for Timestamp {
     }
 }
 
-/// What time it is. Nothing here reads the real clock: a program hands in one that does.
+/// What time it is. Nothing here reads the real clock: a program implements this for one that does,
+/// and hands it in.
 pub trait Clock: Send + Sync {
     /// The present time.
     fn now(&self) -> Timestamp;

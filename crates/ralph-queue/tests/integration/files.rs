@@ -236,7 +236,16 @@ fn an_edit_may_not_add_an_error_but_may_leave_one() {
     let refused = files.edit(&clock(), |edit| {
         edit.modify("RQ-0002", |task| task.depends_on.push("RQ-0002".to_owned()))
     });
-    let Err(UpdateError::Invalid { problems }) = refused else { panic!("refused") };
+    let Err(error) = refused else { panic!("refused") };
+    let said = error.to_string();
+    let UpdateError::Invalid { problems } = error else { panic!("{said}") };
+    assert_eq!(
+        said,
+        format!(
+            "the change would make the queue invalid (1 problem): RQ-0002: {}",
+            problems[0].message
+        )
+    );
     assert_eq!(
         problems.iter().map(|problem| problem.code).collect::<Vec<_>>(),
         [Code::SelfReference]

@@ -40,14 +40,7 @@ fn the_report_has_the_shape_of_0_4_0() {
         "",
         r#""scheduled_start": " ""#,
     ]);
-    let none = BTreeSet::new();
-    let selection = Selection {
-        now: now(),
-        drafts: Drafts::Exclude,
-        doing: DoingFirst::Prefer,
-        exclude: &BTreeMap::new(),
-        regard_as_done: &none,
-    };
+    let selection = Selection::new(now());
     let report = queue.runnability(&selection);
     expect![[r#"
         {
@@ -183,13 +176,7 @@ fn a_start_that_cannot_be_read_holds_its_task_back() {
     let tasks = starts.map(|start| format!(r#""scheduled_start": "{start}""#));
     let queue = queue(&tasks.each_ref().map(String::as_str));
     assert_eq!(next(&queue, &[], &[]), "-");
-    let selection = Selection {
-        now: now(),
-        drafts: Drafts::Exclude,
-        doing: DoingFirst::Prefer,
-        exclude: &BTreeMap::new(),
-        regard_as_done: &BTreeSet::new(),
-    };
+    let selection = Selection::new(now());
     let report = queue.runnability(&selection);
     for (report, start) in report.tasks.iter().zip(starts) {
         match report.reasons.as_slice() {
