@@ -118,7 +118,9 @@ impl Style {
         self.inline_objects = !before.contains(['\n', '\r']);
         if self.inline_objects {
             self.padding = if before.is_empty() { "" } else { " " };
-            if outer_indent.starts_with('\t') {
+            // The line of the brace tells nothing of this, but a later one may.
+            let inner = object.properties.iter().map(|it| indentation_at(text, it.start(), ""));
+            if inner.chain([outer_indent]).any(|indent| indent.starts_with('\t')) {
                 "\t".clone_into(&mut self.unit);
             }
             if let Some(second) = object.properties.get(1) {
@@ -136,7 +138,9 @@ impl Style {
         }
         let mut lists = object.properties.iter().filter_map(|property| property.value.as_array());
         if let Some(list) = lists.find(|list| !list.elements.is_empty()) {
-            self.inline_arrays = !text[list.start()..list.end()].contains(['\n', '\r']);
+            // A task on one line has its lists there, whatever commas begin the lines of another.
+            self.inline_arrays =
+                self.inline_objects || !text[list.start()..list.end()].contains(['\n', '\r']);
         } else {
             self.inline_arrays = self.inline_objects;
         }

@@ -302,6 +302,27 @@ fn a_new_task_looks_like_its_neighbour() {
     );
 }
 
+#[test]
+fn a_new_task_is_indented_by_one_kind_of_space() {
+    let text = "{\"version\":1,\n\t\"tasks\": [\n\t\t// add here\n\t],}";
+    let changed = edited(text, |draft| draft.insert(0, Task::new(id(1), "One")));
+    assert!(changed.contains("\n\t\t{\n\t\t\t\"id\":\"RQ-0001\""), "{changed}");
+    assert!(!changed.contains("\t ") && !changed.contains("\n "), "{changed}");
+}
+
+#[test]
+fn a_new_task_on_one_line_has_its_lists_there() {
+    let task = "{ \"id\": \"RQ-0001\"\n    , \"title\": \"t\"\n    , \"tags\":\n      [ \"a\"\n      ]\n    }";
+    let text = format!("{{ \"version\": 1\n, \"tasks\":\n  [ {task}\n  ]\n}}\n");
+    let changed = edited(&text, |draft| {
+        let mut task = Task::new(id(2), "Two");
+        task.tags = vec!["a".to_owned(), "b".to_owned()];
+        draft.insert(1, task);
+    });
+    let line = changed.lines().find(|line| line.contains("RQ-0002")).unwrap();
+    assert!(line.ends_with('}'), "{changed}");
+}
+
 /// Tasks as digits and comments, what is put where, and what comes of it.
 #[test]
 fn a_task_put_before_another_stands_in_its_section() {
