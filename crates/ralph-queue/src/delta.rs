@@ -114,6 +114,9 @@ pub(crate) struct Patch {
 struct Hunk {
     /// The task in whose text they begin; none behind the last.
     task: Option<TaskId>,
+    /// The task before that one, where they begin with its text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    above: Option<TaskId>,
     /// Where in that text.
     at: usize,
     len: usize,
@@ -130,10 +133,19 @@ struct Hunk {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Misfit;
 
+/// How much of what stood around a hunk has to stand there still.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fit {
+    /// All of it.
+    Exact,
+    /// The rest of its lines, and what tells that it is the place; around whole tasks nothing.
+    Loose,
+}
+
 /// How much of the text around a hunk has to be the same.
 const CONTEXT: usize = 24;
 /// Hunks that are closer, in bytes, are one: a hunk of its own costs more than the bytes between.
-const CLOSE: usize = 200;
+const CLOSE: usize = 24;
 /// How many lines the search for the end of a difference looks at.
 const FAR: usize = 64;
 
@@ -366,10 +378,12 @@ impl Patch {
             let (from, to) = trimmed((old.text(), from), (new.text(), to));
             let text = new.text();
             let (task, start) = segments.holding(to.start);
+            let is_edge = to.is_empty() && to.start == start;
             let head = floor(text, to.start.saturating_sub(CONTEXT));
             let tail = floor(text, (to.end + CONTEXT).min(text.len()));
             Hunk {
                 task,
+                above: is_edge.then(|| segments.ending_at(start)).flatten(),
                 at: to.start - start,
                 len: to.len(),
                 sum: fingerprint(&text[to.clone()]),
@@ -386,13 +400,13 @@ impl Patch {
     }
 
     /// The text before, made from one that is the text after or differs from it elsewhere.
-    pub(crate) fn apply(&self, current: &Document) -> Result<String, Misfit> {
+    pub(crate) fn apply(&self, current: &Document, fit: Fit) -> Result<String, Misfit> {
         let segments = Segments::of(current);
         let text = current.text();
         let mut result = String::with_capacity(text.len());
         let mut done = 0;
         for hunk in &self.hunks {
-            let at = hunk.place(text, &segments)?;
+            let at = hunk.place(text, &segments, fit)?;
             if at < done {
                 return Err(Misfit);
             }
@@ -407,17 +421,34 @@ impl Patch {
 
 impl Hunk {
     /// Where it fits: at its own place, or at the only other one in the text of its task.
-    fn place(&self, text: &str, segments: &Segments<'_>) -> Result<usize, Misfit> {
-        let segment = segments.find(self.task.as_ref()).ok_or(Misfit)?;
+    fn place(&self, text: &str, segments: &Segments<'_>, fit: Fit) -> Result<usize, Misfit> {
+        let Some(segment) = segments.find(self.task.as_ref()) else {
+            return self.below(segments).filter(|_| fit == Fit::Loose).ok_or(Misfit);
+        };
         let own = segment.start + self.at;
         if self.fits(text, own) {
             return Ok(own);
         }
-        let mut places = segment.filter(|at| self.fits(text, *at));
+        let mut places = segment.clone().filter(|at| self.fits(text, *at));
+        match (places.next(), places.next(), fit) {
+            (Some(at), None, _) => return Ok(at),
+            (None, _, Fit::Loose) => {}
+            _ => return Err(Misfit),
+        }
+        let is_whole = self.at == 0 && segments.is_edge(own + self.len);
+        if is_whole && self.is_at(text, own) {
+            return Ok(own);
+        }
+        let mut places = segment.filter(|at| self.fits_loosely(text, *at));
         match (places.next(), places.next()) {
             (Some(at), None) => Ok(at),
             _ => Err(Misfit),
         }
+    }
+
+    /// Where tasks stood that are gone: below the one above them, as the one below is gone, too.
+    fn below(&self, segments: &Segments<'_>) -> Option<usize> {
+        Some(segments.find(Some(self.above.as_ref()?))?.end - 1)
     }
 
     fn fits(&self, text: &str, at: usize) -> bool {
@@ -427,6 +458,33 @@ impl Hunk {
             && text[..at].ends_with(&self.head)
             && text[end..].starts_with(&self.tail)
             && fingerprint(&text[at..end]) == self.sum
+    }
+
+    /// Whether the lines that it begins and ends in are as they were, and it is long enough to be
+    /// known again, or what stands before it or behind it.
+    fn fits_loosely(&self, text: &str, at: usize) -> bool {
+        let end = at + self.len;
+        if !text.is_char_boundary(at) || !text.is_char_boundary(end) {
+            return false;
+        }
+        let (before, behind) = (&text[..at], &text[end..]);
+        let line_head = &self.head[self.head.rfind('\n').unwrap_or(0)..];
+        let line_tail = if text[..end].ends_with('\n') {
+            ""
+        } else {
+            self.tail.split_inclusive('\n').next().unwrap_or_default()
+        };
+        let has_side = |side: &str, is_there: bool| !side.is_empty() && is_there;
+        before.ends_with(line_head)
+            && behind.starts_with(line_tail)
+            && (self.len >= CONTEXT
+                || has_side(&self.head, before.ends_with(&self.head))
+                || has_side(&self.tail, behind.starts_with(&self.tail)))
+            && self.is_at(text, at)
+    }
+
+    fn is_at(&self, text: &str, at: usize) -> bool {
+        text.get(at..at + self.len).is_some_and(|there| fingerprint(there) == self.sum)
     }
 }
 
@@ -450,6 +508,17 @@ impl<'a> Segments<'a> {
         };
         let range = bytes(self.document, &(index..index + 1));
         Some(range.start..range.end + 1)
+    }
+
+    /// Whether a task ends there, or the text begins.
+    fn is_edge(&self, at: usize) -> bool {
+        at == 0 || self.ending_at(at).is_some()
+    }
+
+    /// The task that ends there.
+    fn ending_at(&self, at: usize) -> Option<TaskId> {
+        let index = self.document.task_at(at).checked_sub(1)?;
+        (self.document.span(index).end == at).then(|| self.document.task_id(index))
     }
 
     /// The task whose text the place is in, and where that text begins.

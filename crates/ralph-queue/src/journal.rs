@@ -15,7 +15,7 @@ use ralph_state::{Clock, TaskId, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::delta::{Fate, Patch, Touched};
+use crate::delta::{Fate, Fit, Patch, Touched};
 use crate::document::{Document, ParseError};
 use crate::edit::Spliced;
 use crate::files::{
@@ -60,6 +60,10 @@ pub struct Operation {
     /// There was no done file before.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     makes_done: bool,
+    /// When the tasks that it changed were changed last, as it left them, where that is not when it
+    /// was made: an undo brings an older time back.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    times: BTreeMap<TaskId, String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     request: Option<Request>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -364,11 +368,11 @@ impl QueueFiles {
         let refused = |error: UndoError| UpdateError::Refused(error.into());
         let history = self.history(before).map_err(|error| refused(error.into()))?;
         let target = history.target(which).map_err(refused)?;
-        let misfit = || {
-            let is_missing = history.missing.contains(&target.id);
-            if is_missing { target.not_in_files() } else { target.changed_since() }
-        };
-        let taken_back = |queue: &Queue| match target.taken_back(queue) {
+        let is_missing = history.missing.contains(&target.id);
+        let misfit = || if is_missing { target.not_in_files() } else { target.changed_since() };
+        // What the files do not have is in no place that could be told loosely.
+        let fit = if is_missing { Fit::Exact } else { Fit::Loose };
+        let taken_back = |queue: &Queue| match target.taken_back(queue, fit) {
             Err(UndoError::ChangedSince { .. }) => Err(misfit()),
             // What no file has is not taken back twice.
             Ok(back) if back == Spliced::default() && target.has_bytes() => Err(misfit()),
@@ -611,21 +615,66 @@ impl History {
 
 impl Operation {
     /// Both files without it.
-    fn taken_back(&self, before: &Queue) -> Result<Spliced, UndoError> {
+    fn taken_back(&self, before: &Queue, fit: Fit) -> Result<Spliced, UndoError> {
+        let exactly = self.taken_back_by(before, |patch, document| {
+            let text = patch.apply(document, Fit::Exact).map_err(|_| self.changed_since())?;
+            let back = document.parse_next(text);
+            back.map_err(|source| UndoError::Unreadable { id: self.id, source })
+        });
+        if fit == Fit::Exact || !matches!(exactly, Err(UndoError::ChangedSince { .. })) {
+            return exactly;
+        }
+        let loosely = self.taken_back_by(before, |patch, document| {
+            self.loosely_from(patch, document).ok_or_else(|| self.changed_since())
+        })?;
+        let is_own = |task: &Touched| self.tasks.iter().any(|own| own.id == task.id);
+        let is_all_own = loosely.touched(before).iter().all(is_own);
+        is_all_own.then_some(loosely).ok_or_else(|| self.changed_since())
+    }
+
+    fn taken_back_by(
+        &self,
+        before: &Queue,
+        back: impl Fn(&Patch, &Document) -> Result<Document, UndoError>,
+    ) -> Result<Spliced, UndoError> {
         let back = |patch: &Option<Patch>, document: &Document| match patch {
-            None => Ok(None),
             // The file may be as it was, where the other is not.
-            Some(patch) if patch.before == document.fingerprint() => Ok(None),
-            Some(patch) => {
-                let text = patch.apply(document).map_err(|_| self.changed_since())?;
-                let document = document.parse_next(text);
-                document.map(Some).map_err(|source| UndoError::Unreadable { id: self.id, source })
+            Some(patch) if patch.before != document.fingerprint() => {
+                back(patch, document).map(Some)
             }
+            _ => Ok(None),
         };
         Ok(Spliced {
             queue: back(&self.queue, before.document())?,
             done: back(&self.done, before.done_document())?,
         })
+    }
+
+    /// A file without it, in which other changes of the same tasks are nearby. The time of the last
+    /// change, which they share, stays that of the newer ones.
+    fn loosely_from(&self, patch: &Patch, document: &Document) -> Option<Document> {
+        let mut as_left = document.draft();
+        let mut newer = Vec::new();
+        for task in self.tasks.iter().filter(|task| task.fate == Fate::Changed) {
+            let id = task.id.as_str();
+            let Some(index) = as_left.positions(id).next() else { continue };
+            let Some(now) = document.updated_at(index) else { continue };
+            let left = self.times.get(&task.id).cloned().unwrap_or_else(|| self.at.to_string());
+            if *now != *left {
+                newer.push((id, now.into_owned()));
+                as_left.task_mut(index).updated_at = Some(left);
+            }
+        }
+        let spliced = as_left.splice().ok()?;
+        let as_left = spliced.as_ref().unwrap_or(document);
+        let back = as_left.parse_next(patch.apply(as_left, Fit::Loose).ok()?).ok()?;
+        let mut draft = back.draft();
+        for (id, time) in newer {
+            let index = draft.positions(id).next()?;
+            draft.task_mut(index).updated_at = Some(time);
+        }
+        let spliced = draft.splice().ok()?;
+        Some(spliced.unwrap_or(back))
     }
 
     /// Whether it takes back an edit.
@@ -654,7 +703,7 @@ impl Operation {
     /// that it added is that one.
     fn is_back_in(&self, queue: &Queue) -> bool {
         let fits = |patch: &Option<Patch>, document: &Document| {
-            patch.as_ref().is_none_or(|patch| patch.apply(document).is_ok())
+            patch.as_ref().is_none_or(|patch| patch.apply(document, Fit::Exact).is_ok())
         };
         let is_there = |task: &Touched| queue.find(task.id.as_str()).is_some();
         if self.only_adds() {
@@ -765,6 +814,7 @@ impl Tail {
             undoes: undoes.map(|it| it.id),
             is_redo: undoes.is_some_and(|it| it.is_undo),
             makes_done: spliced.done.is_some() && !before.has_done_file(),
+            times: undoes.map_or_else(BTreeMap::new, |_| times(at, spliced, tasks)),
             request,
             queue,
             done,
@@ -785,6 +835,21 @@ impl Tail {
         };
         Ok(Written { rev, set_aside, journal, operation })
     }
+}
+
+/// When the tasks that are changed say that they were, if not at that time.
+fn times(at: Timestamp, spliced: &Spliced, tasks: &[Touched]) -> BTreeMap<TaskId, String> {
+    let at = at.to_string();
+    let changed = tasks.iter().filter(|task| task.fate == Fate::Changed);
+    let changed: BTreeSet<&str> = changed.map(|task| task.id.as_str()).collect();
+    let documents = spliced.queue.iter().chain(&spliced.done);
+    let times = documents.flat_map(|document| {
+        let indices = (0..document.len()).filter(|index| changed.contains(document.id(*index)));
+        indices.filter_map(|index| {
+            Some((document.task_id(index), document.updated_at(index)?.into_owned()))
+        })
+    });
+    times.filter(|(_, time)| *time != at).collect()
 }
 
 /// An entry of the journal, written down before the files are.

@@ -7,8 +7,9 @@ use super::which::PartArgs;
 /// Take back a change to the queue
 ///
 /// The newest one, or the one with the id that `--list` shows. What was changed elsewhere since,
-/// by hand too, stays; where it touches the same text, undo refuses. What a run wrote tells what
-/// became of a task, and is passed over: `--force` alone takes it back.
+/// by hand too, stays, and so does a later `updated_at`; where it touches the same text, undo
+/// refuses. What a run wrote tells what became of a task, and is passed over: `--force` alone takes
+/// it back.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

@@ -1,6 +1,7 @@
 //! Undo and redo from the journal, and what later edits keep.
 
 use std::path::Path;
+use std::time::Duration;
 
 use fs_err as fs;
 use proptest::prelude::*;
@@ -14,6 +15,7 @@ use ralph_queue::{
 };
 
 use ralph_state::file::FileLock;
+use ralph_state::{Clock as _, FixedClock};
 
 use super::clock;
 use super::files::files;
@@ -148,6 +150,102 @@ fn what_changed_elsewhere_since_stays() {
     let again = undo_one(&files, 1);
     assert!(matches!(again, Err(UpdateError::Refused(UndoError::AlreadyUndone { id: 1 }))));
     assert_eq!(texts(&files).0, text.replace("draft", "todo"));
+}
+
+/// At so many hours after the others.
+fn edit_at<T>(files: &QueueFiles, hour: u64, edit: impl Fn(&mut Edit<'_>) -> Result<T, EditError>) {
+    let hours = Duration::from_secs(hour * 3600);
+    let clock = FixedClock(clock().now().checked_add(hours).unwrap());
+    files.edit(&clock, edit).unwrap();
+}
+
+#[test]
+fn the_earlier_of_two_changes_of_a_task_is_taken_back_and_the_newer_time_stays() {
+    let set = |files: &QueueFiles, hour, field: &str, value: &str| {
+        edit_at(files, hour, |edit| edit.set_field("RQ-0002", field, value));
+    };
+    let fields = [("title", "zwei"), ("description", "d"), ("priority", "high"), ("tags", "t")];
+    for layout in &LAYOUTS[..5] {
+        for earlier in fields {
+            for later in fields.iter().filter(|later| later.0 != earlier.0) {
+                let root = tempfile::tempdir().unwrap();
+                let files = journaled(root.path());
+                let write = || fs::write(&files.queue, layout(QUEUE)).unwrap();
+                write();
+                set(&files, 2, later.0, later.1);
+                let without = texts(&files).0;
+                write();
+                set(&files, 1, earlier.0, earlier.1);
+                set(&files, 2, later.0, later.1);
+                let both = texts(&files).0;
+                assert_eq!(undo_one(&files, 2).unwrap(), 2, "{both}");
+                assert_eq!(texts(&files).0, without);
+                undo(&files, Direction::Redo).unwrap();
+                assert_eq!(texts(&files).0, both);
+                // So is an undo of it.
+                undo_one(&files, 2).unwrap();
+                set(&files, 3, "notes", "more");
+                let with = texts(&files).0;
+                let redo = Which { direction: Direction::Redo, id: Some(6), force: false };
+                take_back(&files, redo).unwrap();
+                assert_ne!(texts(&files).0, with);
+                undo(&files, Direction::Undo).unwrap();
+                assert_eq!(texts(&files).0, with);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_change_within_what_is_taken_back_is_not_lost() {
+    let root = tempfile::tempdir().unwrap();
+    let files = journaled(root.path());
+    fs::write(&files.queue, QUEUE).unwrap();
+    edit_at(&files, 1, |edit| edit.set_field("RQ-0002", "title", "zw"));
+    edit_at(&files, 2, |edit| edit.set_field("RQ-0002", "tags", "t"));
+    let by_hand = texts(&files).0.replace("\"zw\"", "\"zwei\"");
+    fs::write(&files.queue, &by_hand).unwrap();
+    let refused = undo_one(&files, 1);
+    assert!(matches!(refused, Err(UpdateError::Refused(UndoError::ChangedSince { id: 1, .. }))));
+    // A task that is taken away again has nothing of anybody else.
+    add(&files);
+    edit_at(&files, 3, |edit| edit.set_field("RQ-0003", "tags", "t"));
+    let refused = undo_one(&files, 3);
+    assert!(matches!(refused, Err(UpdateError::Refused(UndoError::ChangedSince { id: 3, .. }))));
+}
+
+#[test]
+fn a_deleted_task_comes_back_between_neighbours_that_changed() {
+    let lines = "{\n  \"version\": 1,\n  \"tasks\": [\n    // a\n    {\"id\": \"RQ-0001\", \"title\": \"a\", \"created_at\": \"2026-01-01T00:00:00Z\", \"updated_at\": \"2026-01-01T00:00:00Z\"},\n    // b\n    {\"id\": \"RQ-0002\", \"title\": \"b\", \"created_at\": \"2026-01-01T00:00:00Z\", \"updated_at\": \"2026-01-01T00:00:00Z\"},\n    // c\n    {\"id\": \"RQ-0003\", \"title\": \"c\", \"created_at\": \"2026-01-01T00:00:00Z\", \"updated_at\": \"2026-01-01T00:00:00Z\"},\n    // d\n    {\"id\": \"RQ-0004\", \"title\": \"d\", \"created_at\": \"2026-01-01T00:00:00Z\", \"updated_at\": \"2026-01-01T00:00:00Z\"}\n  ]\n}\n";
+    let blocks = lines.replace("{\"id", "{\n      \"id").replace(", \"", ",\n      \"");
+    for queue in [lines.to_owned(), blocks.replace("\"}", "\"\n    }")] {
+        for deleted in ["RQ-0002", "RQ-0003"] {
+            let root = tempfile::tempdir().unwrap();
+            let files = journaled(root.path());
+            fs::write(&files.queue, &queue).unwrap();
+            edit_at(&files, 1, |edit| edit.delete(&[deleted.to_owned()]));
+            let around = |text: &str| {
+                let mut text = text.to_owned();
+                for name in ["a", "b", "c", "d"].map(|name| format!("// {name}\n")) {
+                    text = text.replace(&name, "// by hand\n");
+                }
+                text.replace("\"a\"", "\"A\"").replace("\"d\"", "\"D\"")
+            };
+            fs::write(&files.queue, around(&texts(&files).0)).unwrap();
+            undo_one(&files, 1).unwrap();
+            let own = format!("// {}\n", if deleted == "RQ-0002" { "b" } else { "c" });
+            let expected = around(&queue.replace(&own, "// own\n")).replace("// own\n", &own);
+            assert_eq!(texts(&files).0, expected);
+
+            // Also where the one below is gone, too.
+            fs::write(&files.queue, &queue).unwrap();
+            edit_at(&files, 2, |edit| edit.delete(&["RQ-0002".to_owned()]));
+            edit_at(&files, 3, |edit| edit.delete(&["RQ-0003".to_owned()]));
+            undo_one(&files, 3).unwrap();
+            undo_one(&files, 4).unwrap();
+            assert_eq!(texts(&files).0, queue);
+        }
+    }
 }
 
 #[test]
