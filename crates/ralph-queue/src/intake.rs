@@ -442,6 +442,8 @@ fn trial(
             }
         }
     }
+    let smuggled = |row: &Row| (row.number, validate::smuggled(&row.task));
+    let smuggled: Vec<_> = batch.rows.iter().map(smuggled).collect();
     let (added, numbers) = batch.place(&mut edit, given, &rules.ids, &edit::Position::Back)?;
     let numbers: BTreeMap<TaskId, usize> = added.added.into_iter().zip(numbers).collect();
     let bar = edit.bar();
@@ -460,6 +462,14 @@ fn trial(
         // A circle is told of one of its tasks, which may be an old one.
         if let Some(number) = of(&problem).or(numbers.values().next().copied()) {
             tried.errors.entry(number).or_default().push(in_row(problem));
+        }
+    }
+    for (number, found) in smuggled {
+        for (field, message) in found {
+            let problems = tried.errors.entry(number).or_default();
+            if problems.iter().all(|known| known.message != message) {
+                problems.push(RowProblem::new(Some(&field), message));
+            }
         }
     }
     Ok(tried)

@@ -33,27 +33,12 @@ pub(super) fn all_but_id<W: AsRef<str>>(
     if is_blank(task.title.as_ref()) {
         report(error(Code::Blank, "title", "the title is blank"));
     }
-    one_line(|| "title".to_owned(), task.title.as_ref(), report);
-    for (name, list) in [("tags", &task.tags), ("scope", &task.scope)] {
-        for (index, entry) in list.iter().enumerate() {
-            one_line(|| format!("{name}[{index}]"), entry.as_ref(), report);
-        }
-    }
-    for (key, value) in &task.custom_fields {
-        one_line(|| format!("custom_fields.{key}"), key, report);
-        lines(|| format!("custom_fields.{key}"), value.as_ref(), report);
-    }
-    for (name, text) in [("description", &task.description), ("request", &task.request)] {
-        if let Some(text) = text {
-            lines(|| name.to_owned(), text.as_ref(), report);
-        }
-    }
-    for (name, list) in [("evidence", &task.evidence), ("plan", &task.plan), ("notes", &task.notes)]
-    {
-        for (index, entry) in list.iter().enumerate() {
-            lines(|| format!("{name}[{index}]"), entry.as_ref(), report);
-        }
-    }
+    texts(
+        task,
+        |field, text, is_line| {
+            if is_line { one_line(field, text, report) } else { lines(field, text, report) }
+        },
+    );
     let lists = [
         ("tags", &task.tags),
         ("scope", &task.scope),
@@ -82,6 +67,53 @@ pub(super) fn all_but_id<W: AsRef<str>>(
     }
     times(task, report);
     agent(task, report);
+}
+
+/// Every text of a task that people or agents wrote, with the name of its field and whether it is
+/// of one line.
+fn texts<W: AsRef<str>>(task: &Task<W>, mut see: impl FnMut(&dyn Fn() -> String, &str, bool)) {
+    see(&|| "title".to_owned(), task.title.as_ref(), true);
+    for (name, list) in [("tags", &task.tags), ("scope", &task.scope)] {
+        for (index, entry) in list.iter().enumerate() {
+            see(&|| format!("{name}[{index}]"), entry.as_ref(), true);
+        }
+    }
+    for (key, value) in &task.custom_fields {
+        see(&|| format!("custom_fields.{key}"), key, true);
+        see(&|| format!("custom_fields.{key}"), value.as_ref(), false);
+    }
+    for (name, text) in [("description", &task.description), ("request", &task.request)] {
+        if let Some(text) = text {
+            see(&|| name.to_owned(), text.as_ref(), false);
+        }
+    }
+    for (name, list) in [("evidence", &task.evidence), ("plan", &task.plan), ("notes", &task.notes)]
+    {
+        for (index, entry) in list.iter().enumerate() {
+            see(&|| format!("{name}[{index}]"), entry.as_ref(), false);
+        }
+    }
+}
+
+/// What no task from elsewhere may bring, by field: a NUL, which no text has, and a control
+/// character in a title, which a commit and a terminal get to see. Line breaks and tabs are
+/// in titles that 0.4.0 took.
+pub(super) fn smuggled(task: &Task) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    texts(task, |field, text, _| {
+        if !text.contains(char::is_control) {
+            return;
+        }
+        let field = field();
+        let is_title = field == "title";
+        let is_barred =
+            |c: char| c == '\0' || is_title && c.is_control() && !matches!(c, '\n' | '\r' | '\t');
+        if let Some((index, c)) = text.chars().enumerate().find(|(_, c)| is_barred(*c)) {
+            let message = control(&field, index, c);
+            found.push((field, message));
+        }
+    });
+    found
 }
 
 fn is_blank(text: &str) -> bool {

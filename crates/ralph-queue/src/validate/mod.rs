@@ -256,6 +256,11 @@ pub(crate) fn documents(queue: &Document, done: &Document, rules: &Rules) -> Vec
     problems
 }
 
+/// What is wrong with a task only because it comes from elsewhere: field and message.
+pub(crate) fn smuggled(task: &Task) -> Vec<(String, String)> {
+    fields::smuggled(task)
+}
+
 /// What an edit may not bring in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Bar {

@@ -149,6 +149,32 @@ fn an_id_that_two_of_a_batch_have_is_that_of_the_first() {
 }
 
 #[test]
+fn a_row_with_a_nul_or_with_a_control_character_in_its_title_is_bad() {
+    let json = r#"[{"title":"a\u001b[31mRED"},{"title":"n","description":"a\u0007\u0000b"},
+        {"title":"n","custom_fields":{"k":"\u0000"}},{"title":"n","notes":["\u001b[1mbold"]}]"#;
+    let csv = "title,description\n\"a\u{1b}[31mRED\",\nnul,\"a\u{7}\0b\"\n,\nn,\u{1b}[1mbold\n";
+    let now = "2026-01-01T00:00:00Z".parse().unwrap();
+    for given in [GivenIds::Keep, GivenIds::Replace] {
+        let mut batch = Batch::from_json(json).unwrap();
+        batch.check(&queue(), given, &Rules::default(), now).unwrap();
+        let bad: Vec<String> = batch.bad.iter().map(ToString::to_string).collect();
+        expect_test::expect![[r#"
+            number 1 (line 1): `title` has the control character U+001B at character 2 (line 1, column 11)
+            number 2 (line 1): `description` has the control character U+0000 at character 3 (line 1, column 56)
+            number 3 (line 2): `custom_fields.k` has the control character U+0000 at character 1 (line 2, column 39)"#]].assert_eq(&bad.join("\n"));
+        assert_eq!(batch.rows.iter().map(|row| row.number).collect::<Vec<_>>(), [4]);
+    }
+    let mut batch = table::read(csv, Separator::Comma).unwrap();
+    batch.check(&queue(), GivenIds::Keep, &Rules::default(), now).unwrap();
+    let bad: Vec<String> = batch.bad.iter().map(ToString::to_string).collect();
+    expect_test::expect![[r#"
+        number 1 (line 2): `title` has the control character U+001B at character 2
+        number 2 (line 3): `description` has the control character U+0000 at character 3
+        number 3 (line 4): `title` is missing"#]]
+    .assert_eq(&bad.join("\n"));
+}
+
+#[test]
 fn what_would_break_a_rule_is_bad_too() {
     let (queue, rules) = (queue(), Rules::default());
     let now = "2026-01-01T00:00:00Z".parse().unwrap();
