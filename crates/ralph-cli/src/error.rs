@@ -634,6 +634,10 @@ impl From<UndoError> for CliError {
                 .hint(Next::UNDOABLE.within("{} shows what was done and undone.")),
             UndoError::AlreadyUndone { .. } => Self::new(ErrorKind::Refused, error)
                 .hint(Next::REDO.within("{} shows what would come back.")),
+            UndoError::EditedSince { id, .. } => Self::new(ErrorKind::Refused, error).hint(
+                Next::foretell_redo(id)
+                    .within("{} shows what it would do again; without `--dry-run` it does."),
+            ),
             UndoError::NotAsked { .. } => Self::new(ErrorKind::Refused, error)
                 .hint("The next change would do it again. `--force` undoes it all the same."),
             UndoError::Missing { .. } => Self::new(ErrorKind::Refused, error)

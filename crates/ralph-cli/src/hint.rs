@@ -65,6 +65,10 @@ impl Next {
         Self(format!("ralph undo --id {number} --dry-run").into())
     }
 
+    pub(crate) fn foretell_redo(number: u64) -> Self {
+        Self(format!("ralph redo --id {number} --dry-run").into())
+    }
+
     /// The hint `text` with this command in backticks at its `{}`.
     pub(crate) fn within(self, text: &str) -> Hint {
         Hint { text: text.replacen("{}", &format!("`{self}`"), 1), next: Some(self) }
@@ -143,6 +147,7 @@ mod tests {
             Next::claim(&id),
             Next::retry(&id),
             Next::foretell_undo(1),
+            Next::foretell_redo(1),
         ];
         let unsafe_ones = [
             "archive", "batch", "delete", "edit", "import", "loop", "migrate", "one", "prune",

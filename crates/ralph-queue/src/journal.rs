@@ -174,6 +174,14 @@ pub enum UndoError {
         /// The command that made it.
         operation: String,
     },
+    /// Something else was done since the newest undo, which only its id makes again.
+    #[error("the queue was edited (`{operation}`) since the undo {id}")]
+    EditedSince {
+        /// The undo.
+        id: u64,
+        /// The newest command since.
+        operation: String,
+    },
     /// The text without it cannot be read.
     #[error("the queue cannot be read without operation {id}")]
     Unreadable {
@@ -601,15 +609,28 @@ impl History {
             }
             return Ok(found);
         }
-        self.operations
-            .iter()
-            .rev()
-            .filter(|operation| !self.undone.contains(&operation.id))
-            .filter(|operation| operation.has_bytes())
-            .filter(|operation| force || operation.origin == Origin::Asked)
-            // An edit that stands, be it by a redo; or an undo of one.
+        let standing = || {
+            self.operations
+                .iter()
+                .rev()
+                .filter(|operation| !self.undone.contains(&operation.id))
+                .filter(|operation| operation.has_bytes())
+                .filter(|operation| force || operation.origin == Origin::Asked)
+        };
+        // An edit that stands, be it by a redo; or an undo of one.
+        let target = standing()
             .find(|operation| operation.is_undo() == (direction == Direction::Redo))
-            .ok_or(UndoError::Nothing { direction })
+            .ok_or(UndoError::Nothing { direction })?;
+        let is_new =
+            |operation: &&Operation| !operation.is_redo && !self.missing.contains(&operation.id);
+        let newer = standing().take_while(|operation| operation.id != target.id).find(is_new);
+        match newer {
+            // Who edits goes on from what was undone.
+            Some(newer) if direction == Direction::Redo && !force => {
+                Err(UndoError::EditedSince { id: target.id, operation: newer.operation.clone() })
+            }
+            _ => Ok(target),
+        }
     }
 }
 

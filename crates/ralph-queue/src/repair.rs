@@ -14,8 +14,9 @@ use crate::validate::{self, Code, Problem, Rules};
 use crate::when;
 
 impl Edit<'_> {
-    /// Mends what [`crate::Queue::validate`] finds, and touches nothing else. What it takes out of a task
-    /// is kept in a note, and comments in it above the task; a task that has to get another id keeps the old one as an alias.
+    /// Mends what [`crate::Queue::validate`] finds, and touches nothing else. What it takes out of a
+    /// task is kept in a note, and comments in it above the task; a task that has to get another id
+    /// keeps the old one as an alias.
     ///
     /// Of the same task twice the version changed last stays, with what only the others have; what
     /// differs in them is kept in a note. Of two tasks with one id one that is not rejected keeps it,

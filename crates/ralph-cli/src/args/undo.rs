@@ -30,11 +30,15 @@ pub(crate) struct UndoArgs {
 }
 
 /// Take back an undo
+///
+/// The newest one, while nothing but undos and redos came after it; or the one with the id that
+/// `ralph undo --list` shows.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   ralph redo
-  ralph redo --dry-run")]
+  ralph redo --dry-run
+  ralph redo --id 12")]
 pub(crate) struct RedoArgs {
     /// This operation instead of the newest
     #[arg(short, long, value_name = "ID")]

@@ -42,6 +42,33 @@ fn undo_brings_back_what_was_there_with_its_comments() {
 }
 
 #[test]
+fn who_edits_goes_on_from_what_was_undone() {
+    let desk = Desk::new();
+    desk.add("one", &[]);
+    desk.add("two", &[]);
+    desk.ralph(&["task", "batch", "delete", "RQ-0002"]).success();
+    desk.ralph(&["undo"]).success();
+    desk.ralph(&["task", "note", "RQ-0001", "later"]).success();
+    let before = desk.read(".ralph/queue.jsonc");
+    for args in [&["redo"][..], &["undo", "--redo"], &["redo", "--dry-run"]] {
+        let error = desk.error(args, 3);
+        assert_eq!(error["next"], "ralph redo --id 4 --dry-run", "{error}");
+    }
+    assert_eq!(desk.read(".ralph/queue.jsonc"), before);
+    // On purpose it is made again, and what came after it stays.
+    desk.ralph(&["redo", "--id", "4"]).success();
+    let list = desk.json(&["queue", "list"]);
+    assert_eq!(list["total"], 1);
+    assert!(desk.read(".ralph/queue.jsonc").contains("later"));
+    // An edit that was undone itself is in nobody's way.
+    desk.ralph(&["undo"]).success();
+    desk.add("three", &[]);
+    desk.ralph(&["undo"]).success();
+    desk.ralph(&["redo"]).success();
+    assert_eq!(desk.json(&["queue", "list"])["total"], 3);
+}
+
+#[test]
 fn the_list_says_that_older_changes_are_forgotten() {
     let desk = Desk::new();
     desk.add("one", &[]);
