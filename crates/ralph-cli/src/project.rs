@@ -28,7 +28,7 @@ use ralph_queue::{
     Document, Edit, EditError, Edited, IdMarks, IdRules, LegacyLock, LoadError, OtherIds,
     ParseError, Place, Previewed, Queue, QueueFiles, Status, Task, Terms, UpdateError,
 };
-use ralph_state::file::Saved;
+use ralph_state::file::{Saved, check_regular};
 use ralph_state::session::{SessionFile, session_file_path};
 use ralph_state::{Clock as _, Store, TaskId, Timestamp};
 use serde::Serialize;
@@ -913,7 +913,8 @@ pub(crate) const STRAY: &str =
 pub(crate) fn strays(root: &Path, files: &QueueFiles) -> Vec<String> {
     let own = root.join(RALPH_DIR);
     let is_queue = |path: &PathBuf| {
-        let Ok(text) = fs_err::read_to_string(path) else { return false };
+        let text = check_regular(path).and_then(|()| fs_err::read_to_string(path));
+        let Ok(text) = text else { return false };
         match Document::parse(text) {
             Ok(document) => Queue::new(document, None).tasks().next().is_some(),
             // What has the name elsewhere may be anything.

@@ -11,6 +11,7 @@ use jsonc_parser::{
     common::Ranged as _,
     parse_to_ast,
 };
+use ralph_state::file::check_regular;
 use ralph_state::{document::DecodeError, json};
 use serde_json::Value;
 
@@ -55,9 +56,12 @@ pub(crate) fn read(path: &Path) -> Result<Option<Layer>, ConfigError> {
     let old = path.with_extension("json");
     let leftover = old != path && old.is_file();
     let source = if leftover && !path.exists() { &old } else { path };
-    let bytes = match fs_err::read(source) {
+    let bytes = match check_regular(source).and_then(|()| fs_err::read(source)) {
         Ok(bytes) => bytes,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        // What a link leads to may be away for a while: without it other settings would hold.
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound && !source.is_symlink() => {
+            return Ok(None);
+        }
         Err(error) => return Err(ConfigError::Read { path: source.to_owned(), source: error }),
     };
     let mut layer = parse(source, &bytes)?;

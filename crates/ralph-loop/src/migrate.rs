@@ -14,7 +14,9 @@ use ralph_git::{GitError, Repo};
 use ralph_queue::lease::Leases;
 use ralph_queue::{IdMarks, ParseError, QueueFiles};
 use ralph_state::document::{self, DecodeError, Document, Newer};
-use ralph_state::file::{Durability, FileLock, LockError, ReplaceError, Saved, replace};
+use ralph_state::file::{
+    Durability, FileLock, LockError, ReplaceError, Saved, check_regular, replace,
+};
 use ralph_state::journal::JournalHeader;
 use ralph_state::session::{SessionFile, session_file_path};
 use ralph_state::{
@@ -198,7 +200,7 @@ pub fn survey(site: &Site<'_>) -> io::Result<Vec<Item>> {
 
 /// The bytes of a file; `None` when there is none.
 fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
-    match fs_err::read(path) {
+    match check_regular(path).and_then(|()| fs_err::read(path)) {
         Ok(bytes) => Ok(Some(bytes)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),

@@ -765,12 +765,7 @@ impl QueueFiles {
 
     fn open(&self, place: Place) -> Result<Option<fs_err::File>, LoadError> {
         let path = self.path(place);
-        // A pipe would be waited for until somebody writes to it.
-        if fs_err::metadata(path).is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir()) {
-            let error = io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file");
-            return Err(self.io(place, error));
-        }
-        match fs_err::File::open(path) {
+        match file::check_regular(path).and_then(|()| fs_err::File::open(path)) {
             Ok(file) => Ok(Some(file)),
             // What a link leads to may be away for a while, and is not to be made anew.
             Err(error) if error.kind() == io::ErrorKind::NotFound && path.is_symlink() => {

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
 use ralph_state::document::DecodeError;
-use ralph_state::file::{self, Holder};
+use ralph_state::file::{self, Holder, check_regular};
 use ralph_state::journal::{BadLine, BadLineReason, Entries, Journal, JournalError};
 use ralph_state::{Clock, TaskId, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -774,7 +774,7 @@ pub(crate) struct Entry<'a> {
 
 impl Tail {
     pub(crate) fn read(path: &Path, holder: &Holder) -> Result<Self, JournalError> {
-        let bytes = match fs_err::read(path) {
+        let bytes = match check_regular(path).and_then(|()| fs_err::read(path)) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
             Err(source) => {

@@ -8,7 +8,6 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use fs_err as fs;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -270,7 +269,7 @@ impl Journal {
         if target.old.is_none() {
             return Ok(None);
         }
-        let bytes = fs::read(&target.path).map_err(self.fail("read"))?;
+        let bytes = SystemDisk.read(&target.path).map_err(self.fail("read"))?;
         let (aside, _) = keep_copy_on(&SystemDisk, &self.path, "corrupt", &bytes, self.durability)?;
         remove_on(&SystemDisk, &self.path, self.durability).map_err(self.fail("set aside"))?;
         Ok(Some(aside))
@@ -279,7 +278,7 @@ impl Journal {
     /// Reads what is there now, without a lock; nothing when there is no file.
     pub fn read<T: DeserializeOwned>(&self) -> Result<Entries<T>, JournalError> {
         let mut read = Entries { entries: Vec::new(), bad: Vec::new() };
-        let bytes = match fs::read(&self.path) {
+        let bytes = match SystemDisk.read(&self.path) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(read),
             Err(error) => return Err(self.fail("read")(error)),

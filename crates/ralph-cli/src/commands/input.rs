@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use ralph_queue::Edit;
 use ralph_queue::intake::{Batch, GivenIds};
 use ralph_queue::when;
+use ralph_state::file::check_regular;
 use ralph_state::{Clock as _, Timestamp};
 
 use crate::args::NoteText;
@@ -37,6 +38,14 @@ pub(crate) fn read(path: Option<&Path>, limit: u64) -> Result<String, CliError> 
         let message = format!("{name} is not UTF-8");
         CliError::new(ErrorKind::Usage, error.utf8_error()).context(message)
     })
+}
+
+/// [`read`] of a queue file, for which nobody is waited.
+pub(crate) fn read_own(path: &Path) -> Result<String, CliError> {
+    check_regular(path).map_err(|error| {
+        CliError::from(error).context(format!("cannot read `{}`", path.display())).at(path)
+    })?;
+    read(Some(path), TASKS_LIMIT)
 }
 
 /// [`read`], as a part of what the command is asked for.

@@ -10,6 +10,8 @@ use std::time::SystemTime;
 
 use fs_err as fs;
 
+use super::check_regular;
+
 /// What can be done to files.
 pub(crate) trait Disk {
     /// A file that is being written.
@@ -98,6 +100,7 @@ impl Disk for SystemDisk {
     }
 
     fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
+        check_regular(path)?;
         fs::read(path)
     }
 
@@ -117,6 +120,7 @@ impl Disk for SystemDisk {
     }
 
     fn open_to_append(&self, path: &Path) -> io::Result<fs::File> {
+        check_regular(path)?;
         fs::OpenOptions::new().append(true).open(path)
     }
 

@@ -9,6 +9,7 @@ use std::{process, thread};
 use fs_err as fs;
 use serde::{Deserialize, Serialize};
 
+use super::check_regular;
 use super::disk::SystemDisk;
 use super::target::resolve;
 use crate::Timestamp;
@@ -177,7 +178,7 @@ pub fn lock_holder(lock_path: &Path) -> Option<Holder> {
 /// For the instant of the question nobody else can take the lock, so that a
 /// [`FileLock::try_acquire`] may find it held by the one who asks.
 pub fn is_locked(lock_path: &Path) -> Result<bool, LockError> {
-    let file = match fs::File::open(lock_path) {
+    let file = match check_regular(lock_path).and_then(|()| fs::File::open(lock_path)) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
         Err(source) => return Err(LockError::Io { path: lock_path.to_owned(), source }),

@@ -190,7 +190,7 @@ impl DoneFiles {
     ) -> Option<Self> {
         let Book { directory, place: Place::Queue, other, rules } = book else { return None };
         // Git has not touched the work tree yet: what is there is ours.
-        let ours = input::read(Some(&directory.join(other)), input::TASKS_LIMIT).ok();
+        let ours = input::read_own(&directory.join(other)).ok();
         let theirs = their_done(context, directory, args, (&sides.theirs, other));
         let parse = |text: Option<String>| Document::parse(text?).ok();
         Some(Self { ours: parse(ours), theirs: parse(theirs), rules: rules.clone() })

@@ -7,6 +7,7 @@ use ralph_queue::conflict::{self, Beside, Sides};
 use ralph_queue::merge::{Conflict, Settled};
 use ralph_queue::settle::{self, Merge, Merges, Undecided};
 use ralph_queue::{Document, Place, Queue};
+use ralph_state::file::check_regular;
 use ralph_state::{Store, TaskId};
 use serde::Serialize;
 
@@ -288,7 +289,8 @@ fn done_of_sides(repo: &Repo, queue: &InGit, done: &Path) -> [Option<Document>; 
 /// Whether the file is not as git's index has it.
 pub(super) fn is_unstaged(context: &Context, project: &Project, file: &InGit) -> bool {
     let Ok(repo) = context.repo(&project.root) else { return false };
-    let there = fs_err::read(project.files.path(file.place)).ok();
+    let path = project.files.path(file.place);
+    let there = check_regular(path).and_then(|()| fs_err::read(path)).ok();
     match repo.read_blob("", &file.name) {
         Ok(None) => there.is_some() && !repo.is_ignored(&file.name).unwrap_or(true),
         Ok(staged) => staged != there,

@@ -327,7 +327,7 @@ fn with_unmarked(project: &Project, unmarked: &[Unmarked<'_>]) -> Result<Queue, 
         let text = match merged {
             Some(file) => file.merged.text.clone(),
             None if !path.exists() => return Ok(None),
-            None => input::read(Some(path), input::TASKS_LIMIT)?,
+            None => input::read_own(path)?,
         };
         let document = Document::parse(text);
         document.map(Some).map_err(|error| {

@@ -62,7 +62,7 @@ pub(super) fn merged<'f>(
     let mut unmarked = Vec::new();
     for in_git in files {
         let path = project.files.path(in_git.place);
-        let text = match input::read(Some(path), input::TASKS_LIMIT) {
+        let text = match input::read_own(path) {
             Ok(text) => text,
             Err(_) if !path.exists() => continue,
             Err(error) => return Err(error.at(path)),
