@@ -401,8 +401,13 @@ impl<'a> Edit<'a> {
             (_, Some(done)) => Some((Place::Done, done)),
             (Some(index), None) => Some((Place::Queue, index)),
             (None, None) => {
-                let former = self.queue.position_of_former(id).map(|at| (Place::Queue, at));
-                former.or_else(|| Some((Place::Done, self.done.position_of_former(id)?)))
+                let files = [(Place::Queue, &self.queue), (Place::Done, &self.done)];
+                let mut former = files.into_iter().flat_map(|(place, draft)| {
+                    draft.positions_of_former(id).map(move |(at, own)| (place, at, own))
+                });
+                let (place, at, own) = former.next()?;
+                // An id that several had before is nobody's.
+                former.all(|(.., other)| other == own).then_some((place, at))
             }
         }
     }
@@ -414,19 +419,22 @@ impl<'a> Edit<'a> {
     ) -> BTreeMap<TaskId, TaskId> {
         let has = |draft: &Draft<'_>, id: &str| draft.position(id).is_some();
         let nobody = |id: &&str| !has(&self.queue, id) && !has(&self.done, id);
-        let mut names: HashSet<&str> = names.map(str::trim).filter(nobody).collect();
-        let mut present = BTreeMap::new();
+        let names: HashSet<&str> = names.map(str::trim).filter(nobody).collect();
         if names.is_empty() {
-            return present;
+            return BTreeMap::new();
         }
+        // As for `find`: of several that had it, none.
+        let mut present: BTreeMap<&str, Option<&TaskId>> = BTreeMap::new();
         let drafts = [&self.queue, &self.done].into_iter();
         for (_, task) in drafts.flat_map(Draft::renamed_tasks) {
-            // The first that had it, as for `find`.
-            let known: Vec<&str> = task.former_ids().filter(|id| names.remove(id)).collect();
-            let known = known.into_iter().filter_map(|id| id.parse().ok());
-            present.extend(known.map(|id| (id, task.id.clone())));
+            for id in task.former_ids().filter(|id| names.contains(id)) {
+                let one = present.entry(id).or_insert(Some(&task.id));
+                *one = one.filter(|one| **one == task.id);
+            }
         }
-        present
+        let present =
+            present.into_iter().filter_map(|(id, one)| Some((id.parse().ok()?, one?.clone())));
+        present.collect()
     }
 
     /// Has `task` name others by the ids that they have now.

@@ -337,17 +337,20 @@ impl Queue {
 
     /// The task with that id and the file it is in; a task that is not rejected comes before one
     /// that is, then the queue file before the done file. Without one, the task that had that id
-    /// before.
+    /// before, if it is the only one.
     pub fn find<'q>(&'q self, id: &str) -> Option<(Place, &'q Task)> {
         let mut found = self.places().filter(|(_, listed)| listed.id() == id);
         let read = |(place, listed): (Place, Listed<'q>)| (place, listed.task());
         let Some(first) = found.next() else {
             let had_it = |task: &Task| task.former_ids().any(|old| old == id);
-            return self.renamed().find(|(_, task)| had_it(task)).or_else(|| {
-                let mut left = self.leftovers.iter().filter(|at| self.open.is_renamed(**at));
-                let left = left.find(|at| had_it(self.open.task(**at)))?;
-                self.find(self.open.id(*left))
-            });
+            let mut renamed = self.renamed().filter(|(_, task)| had_it(task));
+            if let Some(one) = renamed.next() {
+                // An id that several had before is nobody's.
+                return renamed.all(|(_, task)| task.id == one.1.id).then_some(one);
+            }
+            let mut left = self.leftovers.iter().filter(|at| self.open.is_renamed(**at));
+            let left = left.find(|at| had_it(self.open.task(**at)))?;
+            return self.find(self.open.id(*left));
         };
         if first.1.status() != Status::Rejected {
             return Some(read(first));

@@ -211,17 +211,22 @@ pub(crate) fn later_first(one: &Task, other: &Task) -> Ordering {
 /// The ids that are there, and those that were.
 struct Known<'d> {
     ids: HashSet<&'d str>,
-    renamed: BTreeMap<String, String>,
+    /// Nothing for an id that several had.
+    renamed: BTreeMap<String, Option<String>>,
 }
 
 impl<'d> Known<'d> {
     fn of(documents: [&'d Document; 2]) -> Self {
-        let (mut ids, mut renamed) = (HashSet::new(), BTreeMap::new());
+        let (mut ids, mut renamed) = (HashSet::new(), BTreeMap::<_, Option<String>>::new());
         for document in documents {
             ids.extend(document.ids());
             for index in (0..document.len()).filter(|index| document.is_renamed(*index)) {
                 let task = document.task(index);
-                renamed.extend(task.former_ids().map(|old| (old.to_owned(), task.id.to_string())));
+                for old in task.former_ids() {
+                    let own = || Some(task.id.to_string());
+                    let one = renamed.entry(old.to_owned()).or_insert_with(own);
+                    *one = one.take().filter(|one| *one == task.id.as_str());
+                }
             }
         }
         Self { ids, renamed }
@@ -296,8 +301,12 @@ fn references(task: &mut Task, known: &Known<'_>) {
         if id.trim().is_empty() || there(id.trim()) {
             return Some(id);
         }
-        let new =
-            known.renamed.get(id.trim()).filter(|new| id.trim() != own && there(new)).cloned();
+        let new = known
+            .renamed
+            .get(id.trim())
+            .and_then(Option::as_ref)
+            .filter(|new| id.trim() != own && there(new))
+            .cloned();
         if new.is_none() {
             lost.push(format!("Repair: `{name}` named `{id}`, which is no other task."));
         }

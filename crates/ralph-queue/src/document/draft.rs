@@ -375,10 +375,11 @@ impl<'a> Draft<'a> {
         })
     }
 
-    /// Where the task is that had that id before.
-    pub(crate) fn position_of_former(&self, id: &str) -> Option<usize> {
-        let mut renamed = self.renamed_tasks();
-        renamed.find(|(_, task)| task.former_ids().any(|old| old == id)).map(|(index, _)| index)
+    /// Where the tasks are that had that id before, and their ids.
+    pub(crate) fn positions_of_former(&self, id: &str) -> impl Iterator<Item = (usize, &TaskId)> {
+        let renamed = self.renamed_tasks();
+        let had_it = move |(_, task): &(usize, &Task)| task.former_ids().any(|old| old == id);
+        renamed.filter(had_it).map(|(index, task)| (index, &task.id))
     }
 
     /// Where the tasks are that had other ids before.

@@ -401,6 +401,22 @@ fn an_id_that_a_task_had_before_is_given_to_no_other() {
 }
 
 #[test]
+fn an_id_that_several_tasks_had_before_is_nobodys() {
+    let former = r#""custom_fields": {"former_ids": "RQ-7"}"#;
+    let queue = queue(&[former, former, ""]);
+    assert_eq!(queue.find("RQ-7"), None);
+    let mut edit = Edit::new(&queue, now());
+    assert_eq!(edit.find("RQ-7"), None);
+    assert!(edit.modify("RQ-7", |task| task.title.push('!')).is_err());
+    let (open, _) = after(&queue, |edit| {
+        edit.set_field("RQ-0003", "depends_on", "RQ-7").unwrap();
+        edit.repair(&Rules::default()).unwrap();
+    });
+    let last = &open.tasks()[2];
+    assert_eq!((last.depends_on.len(), last.notes.len()), (0, 1), "{last:?}");
+}
+
+#[test]
 fn who_is_named_by_an_id_that_it_had_before_is_named_by_its_present_one() {
     let queue = queue(&["", r#""custom_fields": {"former_ids": "RQ-7,RQ-8,RQ-0001"}"#, ""]);
     let named = |name: &str, value: &str| {
