@@ -18,7 +18,7 @@ use ralph_queue::document::Reading;
 use ralph_queue::journal::{
     self, ChangesError, Direction, EditState, Operation, Origin, Stuck, UndoError, Which,
 };
-use ralph_queue::lease::{Lease, LeaseError, Leases};
+use ralph_queue::lease::{By, Lease, LeaseError, Leases, Write};
 use ralph_queue::mend::{Mended, Parted};
 use ralph_queue::merge::Settled;
 use ralph_queue::runnability::{DoingFirst, Drafts, Selection};
@@ -155,7 +155,8 @@ impl Project {
     ) -> Result<Edited<R>, UpdateError<Refusal>> {
         let guarded = self.guarded(context, change);
         let edited = self.files.edit_on(&context.clock, &context.terms(), guarded)?;
-        self.saved(context, edited).map_err(|error| UpdateError::Refused(Refusal::Command(error)))
+        self.saved(context, edited, By::Edit)
+            .map_err(|error| UpdateError::Refused(Refusal::Command(error)))
     }
 
     /// What [`Self::change`] would do.
@@ -185,7 +186,8 @@ impl Project {
     pub(crate) fn undo(&self, context: &Context, which: Which) -> Result<Edited<u64>, CliError> {
         let permit = self.undo_permit(context);
         let undone = self.files.undo(&context.clock, which, &context.terms(), permit);
-        self.saved(context, undone.map_err(|error| self.not_undone(context, which, error))?)
+        let undone = undone.map_err(|error| self.not_undone(context, which, error))?;
+        self.saved(context, undone, By::Undo)
     }
 
     /// What [`Self::undo`] would do.
@@ -358,7 +360,7 @@ impl Project {
     ) -> Result<Edited<()>, CliError> {
         let files = QueueFiles { origin: Origin::Merge, ..self.files.clone() };
         let mended = files.edit(&context.clock, put_in_order(settled))?;
-        self.saved(context, mended)
+        self.saved(context, mended, By::Edit)
     }
 
     /// What [`Self::mend`] would do to this queue, were it in the files, and the ids up to that
@@ -384,7 +386,7 @@ impl Project {
     ) -> Result<Edited<()>, CliError> {
         let permit = |touched: &[Touched]| self.may_change(context, touched, context.clock.now());
         let edited = self.files.settle(&context.clock, terms, (asked, side), permit);
-        self.saved(context, edited.map_err(not_settled)?)
+        self.saved(context, edited.map_err(not_settled)?, By::Edit)
     }
 
     /// What [`Self::settle_conflicts`] would do to this queue, were it in the files.
@@ -401,7 +403,12 @@ impl Project {
         shown.map_err(not_settled)
     }
 
-    fn saved<R>(&self, context: &Context, mut edited: Edited<R>) -> Result<Edited<R>, CliError> {
+    fn saved<R>(
+        &self,
+        context: &Context,
+        mut edited: Edited<R>,
+        by: By,
+    ) -> Result<Edited<R>, CliError> {
         if let Some(aside) = edited.set_aside.take() {
             context.ui.warn(format_args!(
                 "the journal could not be read; it is kept as {}, and what was done before cannot be undone",
@@ -438,13 +445,13 @@ impl Project {
                 ));
             }
         }
+        let before = &edited.before;
         if edited.is_repeated {
             // A crash may have come between the edit and what follows it; or others have gone on.
-            let found = &edited.before;
-            let standing = edited.tasks.iter().filter(|touched| touched.stands_in(found));
-            self.settle(context, &standing.cloned().collect::<Vec<_>>())?;
+            let standing = edited.tasks.iter().filter(|touched| touched.stands_in(before));
+            self.settle(context, (before, &standing.cloned().collect::<Vec<_>>()), by)?;
         } else {
-            self.settle(context, &edited.tasks)?;
+            self.settle(context, (before, &edited.tasks), by)?;
         }
         Ok(edited)
     }
@@ -585,8 +592,13 @@ impl Project {
     }
 
     /// Renews the claims of this command, or ends them with their tasks, as far as
-    /// the command did that.
-    pub(crate) fn settle(&self, context: &Context, touched: &[Touched]) -> Result<(), CliError> {
+    /// the command did that to those that the queue had before.
+    pub(crate) fn settle(
+        &self,
+        context: &Context,
+        (before, touched): (&Queue, &[Touched]),
+        by: By,
+    ) -> Result<(), CliError> {
         if !self.read_leases()?.concern(touched, &self.claims) {
             return Ok(());
         }
@@ -596,7 +608,8 @@ impl Project {
                 // An undo may have brought a deleted task back as it was.
                 self.heed_taken_back(leases, &self.queue()?);
             }
-            leases.settle(touched, &self.claims, &tree, context.clock.now());
+            let (tokens, now) = (&self.claims, context.clock.now());
+            leases.settle(Write { touched, before, tokens, tree: &tree, by, now });
             Ok::<_, CliError>(())
         })?;
         context.ui.saved(settled.saved);

@@ -78,6 +78,9 @@ pub struct Lease {
     /// It was deleted, and not finished.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_deleted: bool,
+    /// When another work tree, which still has it open, last changed something else about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changed_elsewhere_at: Option<Timestamp>,
     /// Fields that this version of the program does not know, kept as they are.
     #[serde(flatten)]
     pub extra: Object,
@@ -115,6 +118,32 @@ pub struct Request<'a> {
     pub holder: &'a Holder,
     /// The present time.
     pub now: Timestamp,
+}
+
+/// A write to the queue, as leases see it.
+#[derive(Clone, Copy, Debug)]
+pub struct Write<'a> {
+    /// What it did to tasks.
+    pub touched: &'a [Touched],
+    /// The queue before.
+    pub before: &'a Queue,
+    /// The tokens it was made under.
+    pub tokens: &'a [String],
+    /// The work tree it was made in.
+    pub tree: &'a Path,
+    /// Whether somebody asked for what it made of tasks.
+    pub by: By,
+    /// When it was made, or later.
+    pub now: Timestamp,
+}
+
+/// How a write came to what it made of tasks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum By {
+    /// Somebody asked for it.
+    Edit,
+    /// An undo or a redo made of them what they were in the same work tree.
+    Undo,
 }
 
 /// What the leases mean for choosing a task.
@@ -216,12 +245,20 @@ impl Lease {
 
     fn finish(&mut self, deleted: bool, tree: &Path, now: Timestamp) {
         (self.finished_at, self.finished_in) = (Some(now), Some(tree.to_owned()));
-        self.is_deleted = deleted;
+        (self.is_deleted, self.changed_elsewhere_at) = (deleted, None);
     }
 
     /// It is in force again, as far as it has not lapsed.
     fn go_on(&mut self) {
         (self.finished_at, self.finished_in, self.is_deleted) = (None, None, false);
+        self.changed_elsewhere_at = None;
+    }
+
+    /// Whether its task was changed since it had ended, other than where it was still open.
+    fn is_outdated(&self, queue: &Queue) -> bool {
+        let task = queue.find(self.task.as_str()).map(|(_, task)| task);
+        let time = task.and_then(|task| task.updated_at.as_deref()?.parse::<Timestamp>().ok());
+        time > self.finished_at.max(self.changed_elsewhere_at)
     }
 
     fn renew(&mut self, now: Timestamp) {
@@ -250,9 +287,7 @@ impl Leases {
                 || Reason::Claimed { owner: lease.owner.clone(), expires_at: lease.expires_at };
             let set = match lease.finished_at {
                 Some(at) => {
-                    let task = queue.find(lease.task.as_str()).map(|(_, task)| task);
-                    let time = task.and_then(|task| task.updated_at.as_deref()?.parse().ok());
-                    if time.is_some_and(|time: Timestamp| time > at) {
+                    if lease.is_outdated(queue) {
                         continue;
                     }
                     let Lease { owner, finished_in, is_deleted, .. } = lease;
@@ -319,6 +354,7 @@ impl Leases {
             finished_at: None,
             finished_in: None,
             is_deleted: false,
+            changed_elsewhere_at: None,
             extra: Object::default(),
         };
         self.leases.push(lease.clone());
@@ -391,12 +427,14 @@ impl Leases {
         Ok(())
     }
 
-    /// After a write under `tokens` that did this to tasks: their leases are renewed, end with
-    /// their tasks, or go when the write put the task back. What the file of this work tree says
-    /// of a task that the write left alone does not matter: another may be ahead of it.
+    /// After a write: the leases it was made under are renewed, end with their tasks, or go when it
+    /// put the task back. What the file of this work tree says of a task that the write left alone
+    /// does not matter: another may be ahead of it.
     ///
-    /// A task that goes on after all, because its end was undone, is as it was: leased.
-    pub fn settle(&mut self, touched: &[Touched], tokens: &[String], tree: &Path, now: Timestamp) {
+    /// A task that goes on after all, because its end was undone where it was made, is as it was:
+    /// leased. An undo in another work tree tells only that this one is behind.
+    pub fn settle(&mut self, write: Write<'_>) {
+        let Write { touched, before, tokens, tree, by, now } = write;
         let ends = |lease: &mut Lease| {
             let touched = touched.iter().find(|touched| touched.id == lease.task);
             let status = touched.and_then(|touched| touched.status);
@@ -404,7 +442,13 @@ impl Leases {
             let is_own = tokens.contains(&lease.token);
             let ended = lease.finished_at.is_some();
             let is_here = lease.finished_in.as_deref() == Some(tree);
+            let is_behind = by == By::Undo || !is_reopened(status);
             match status {
+                _ if ended && !is_here && is_behind => {
+                    if touched.is_some() && !lease.is_outdated(before) {
+                        lease.changed_elsewhere_at = Some(now);
+                    }
+                }
                 // Begun in another work tree, it is somebody else's.
                 Some(Status::Doing) if ended && (is_own || is_here) => lease.go_on(),
                 _ if !is_own => return ended && is_reopened(status),
@@ -449,16 +493,12 @@ impl Leases {
         Ok(())
     }
 
-    /// Whether [`Self::settle`] has anything to do, or [`Self::open_again`].
+    /// Whether [`Self::settle`] may have anything to do, or [`Self::open_again`].
     pub fn concern(&self, touched: &[Touched], tokens: &[String]) -> bool {
-        let reopens = |lease: &Lease| {
-            let is_it = |touched: &Touched| {
-                let is_back = is_reopened(touched.status) || touched.fate == Fate::Added;
-                touched.id == lease.task && is_back
-            };
-            lease.finished_at.is_some() && touched.iter().any(is_it)
+        let is_ended = |lease: &Lease| {
+            lease.finished_at.is_some() && touched.iter().any(|touched| touched.id == lease.task)
         };
-        self.leases.iter().any(|lease| tokens.contains(&lease.token) || reopens(lease))
+        self.leases.iter().any(|lease| tokens.contains(&lease.token) || is_ended(lease))
     }
 
     /// The tasks that are open in `queue`, and ended under a lease in the work tree `tree`. Where

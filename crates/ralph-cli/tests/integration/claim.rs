@@ -379,6 +379,31 @@ fn a_task_that_ended_in_another_work_tree_cannot_be_started() {
 }
 
 #[test]
+fn no_change_of_an_open_copy_in_another_work_tree_gives_a_finished_task_out_again() {
+    let desk = desk();
+    let there = linked(&desk);
+    let (id, token) = claim(&desk, &["--id", "RQ-0001"]);
+    desk.ralph(&["task", "done", &id, "--claim", &token]).success();
+    let next =
+        || parse(&there(&["queue", "next", "--json"]).success().stdout)["task"]["id"].clone();
+    for tail in [&[][..], &["--claim", &token]] {
+        there(&[&["task", "done", &id], tail].concat()).success();
+        there(&[&["undo"], tail].concat()).success();
+        assert_eq!(next(), "RQ-0002");
+    }
+    there(&["task", "note", &id, "look at x"]).success();
+    assert_eq!(next(), "RQ-0002");
+    // The end comes by git; who opens the task after that means it.
+    desk.git(&["add", "-A"]);
+    desk.git(&["commit", "-qm", "done"]);
+    desk.sh("cd ../other && git reset -q --hard \"$(git -C \"$OLDPWD\" rev-parse HEAD)\"")
+        .success();
+    assert_eq!(next(), "RQ-0002");
+    there(&["task", "status", "todo", &id]).success();
+    assert_eq!(next(), id.as_str());
+}
+
+#[test]
 fn who_opens_a_task_again_is_heeded_where_another_work_tree_ended_it() {
     for open in [&["task", "status", "todo"][..], &["queue", "release", "--force"]] {
         let desk = desk();

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use ralph_queue::delta::Touched;
-use ralph_queue::lease::{Lease, LeaseError, Leases, Request};
+use ralph_queue::lease::{By, Lease, LeaseError, Leases, Request, Write};
 use ralph_queue::ready::{Question, ready};
 use ralph_queue::runnability::{Drafts, Reason};
 use ralph_queue::{Document, Queue, Status};
@@ -62,6 +62,12 @@ fn came_to(status: Option<Status>) -> Vec<Touched> {
     vec![serde_json::from_value(touched).unwrap()]
 }
 
+/// A write that somebody asked for.
+fn settle(leases: &mut Leases, touched: &[Touched], tokens: &[String], tree: &Path, minute: u64) {
+    let (before, now) = (&queue(&["RQ-1 todo"]), time(minute));
+    leases.settle(Write { touched, before, tokens, tree, by: By::Edit, now });
+}
+
 fn tree() -> &'static Path {
     Path::new("/here")
 }
@@ -99,7 +105,7 @@ fn a_lapsed_lease_goes_to_the_next_and_fences_the_last() {
     let tokens = [old.token.clone()];
     // Not renewed, but nobody else took it.
     assert_eq!(leases.permit(&touched, &tokens, time(31)), Ok(()));
-    leases.settle(&[], &tokens, tree(), time(31));
+    settle(&mut leases, &[], &tokens, tree(), 31);
     let is_held = |leases: &Leases, minute| leases.held("RQ-1", time(minute)).is_some();
     assert!(is_held(&leases, 60) && !is_held(&leases, 61));
 
@@ -127,7 +133,7 @@ fn what_is_finished_here_is_done_in_every_work_tree() {
     let mut leases = Leases::default();
     let todo = queue(&["RQ-1 todo", "RQ-2 draft"]);
     let tokens = [claim(&mut leases, &todo, None, 0).unwrap().unwrap().token];
-    leases.settle(&came_to(Some(Status::Done)), &tokens, tree(), time(1));
+    settle(&mut leases, &came_to(Some(Status::Done)), &tokens, tree(), 1);
     // The other work tree still has it as it was.
     assert_eq!(claim(&mut leases, &todo, None, 2).unwrap(), None);
     assert!(leases.standing(&todo, time(2)).done.contains(&id("RQ-1")));
@@ -146,7 +152,7 @@ fn a_deletion_keeps_a_task_from_others_and_lets_nothing_begin() {
     let tokens = [claim(&mut leases, &todo, None, 0).unwrap().unwrap().token];
     let gone = serde_json::json!([{ "id": "RQ-1", "fate": "removed" }]);
     let gone: Vec<Touched> = serde_json::from_value(gone).unwrap();
-    leases.settle(&gone, &tokens, tree(), time(1));
+    settle(&mut leases, &gone, &tokens, tree(), 1);
     let standing = leases.standing(&todo, time(2));
     assert!(standing.done.is_empty());
     assert!(matches!(standing.ended[&id("RQ-1")], Reason::Ended { is_deleted: true, .. }));
@@ -159,7 +165,7 @@ fn an_end_that_is_taken_back_where_it_was_made_counts_no_more() {
         let mut leases = Leases::default();
         let todo = queue(&["RQ-1 todo"]);
         let tokens = [claim(&mut leases, &todo, None, 0).unwrap().unwrap().token];
-        leases.settle(&came_to(Some(Status::Done)), &tokens, tree(), time(1));
+        settle(&mut leases, &came_to(Some(Status::Done)), &tokens, tree(), 1);
         let back = queue(&[&format!("RQ-1 {status}")]);
         assert_eq!(leases.ended_in(Path::new("/elsewhere"), &back), []);
         assert_eq!(leases.ended_in(tree(), &queue(&["RQ-1 done"])), []);
@@ -181,10 +187,52 @@ fn who_begins_elsewhere_what_ended_does_not_bring_its_lease_back() {
     ] {
         let mut leases = Leases::default();
         let tokens = [claim(&mut leases, &todo, None, 0).unwrap().unwrap().token];
-        leases.settle(&came_to(Some(Status::Done)), &tokens, tree(), time(1));
+        settle(&mut leases, &came_to(Some(Status::Done)), &tokens, tree(), 1);
         let used = if with_token { &tokens[..] } else { &[] };
-        leases.settle(&came_to(Some(Status::Doing)), used, Path::new(place), time(2));
+        settle(&mut leases, &came_to(Some(Status::Doing)), used, Path::new(place), 2);
         assert_eq!(leases.held("RQ-1", time(3)).is_some(), held, "{place} {with_token}");
+    }
+}
+
+#[test]
+fn what_another_work_tree_makes_of_its_open_copy_brings_no_end_back() {
+    let todo = queue(&["RQ-1 todo"]);
+    let behind = [came_to(None), came_to(Some(Status::Done)), came_to(Some(Status::Rejected))];
+    let by_undo = [came_to(Some(Status::Todo)), came_to(Some(Status::Doing))];
+    let writes =
+        behind.iter().map(|it| (it, By::Edit)).chain(by_undo.iter().map(|it| (it, By::Undo)));
+    for (touched, by) in writes {
+        for with_token in [false, true] {
+            let mut leases = Leases::default();
+            let tokens = [claim(&mut leases, &todo, None, 0).unwrap().unwrap().token];
+            settle(&mut leases, &came_to(Some(Status::Done)), &tokens, tree(), 1);
+            let mut write = Write {
+                touched,
+                before: &todo,
+                tokens: if with_token { &tokens } else { &[] },
+                tree: Path::new("/elsewhere"),
+                by,
+                now: time(3),
+            };
+            assert!(leases.concern(touched, write.tokens));
+            leases.settle(write);
+            // The write gave the open copy a newer time, or its undo left that of a note.
+            let text = todo.document().text().replace(&time(0).to_string(), &time(3).to_string());
+            let changed = Queue::new(Document::parse(text).unwrap(), None);
+            for there in [&todo, &changed] {
+                let next = claim(&mut leases.clone(), there, None, 4).unwrap();
+                assert_eq!(next, None, "{touched:?} {by:?} {with_token}");
+            }
+            // What was opened again there, on another machine say, is not behind.
+            write.now = time(6);
+            let text = todo.document().text().replace(&time(0).to_string(), &time(5).to_string());
+            let reopened = Queue::new(Document::parse(text).unwrap(), None);
+            leases.settle(Write { before: &reopened, ..write });
+            assert!(claim(&mut leases.clone(), &reopened, None, 7).unwrap().is_some());
+            // So is one that somebody opens.
+            settle(&mut leases, &came_to(Some(Status::Todo)), &[], write.tree, 8);
+            assert!(claim(&mut leases, &todo, None, 9).unwrap().is_some());
+        }
     }
 }
 
@@ -195,11 +243,11 @@ fn an_end_that_is_undone_leaves_the_lease_as_it_was() {
     let lease = claim(&mut leases, &todo, None, 0).unwrap().unwrap();
     let tokens = [lease.token.clone()];
     for (status, left) in [(Status::Doing, 1), (Status::Todo, 0)] {
-        leases.settle(&came_to(Some(Status::Done)), &tokens, tree(), time(0));
+        settle(&mut leases, &came_to(Some(Status::Done)), &tokens, tree(), 0);
         assert!(leases.standing(&todo, time(2)).done.contains(&id("RQ-1")));
         assert!(leases.concern(&came_to(Some(status)), &[]));
-        assert!(!leases.concern(&came_to(None), &[]));
-        leases.settle(&came_to(Some(status)), &[], tree(), time(1));
+        assert!(!leases.concern(&[], &[]));
+        settle(&mut leases, &came_to(Some(status)), &[], tree(), 1);
         assert_eq!(leases.leases.len(), left);
         assert!(leases.standing(&todo, time(2)).done.is_empty());
         assert_eq!(leases.held("RQ-1", time(2)).is_some(), left == 1);
@@ -213,12 +261,12 @@ fn a_task_that_is_put_back_is_free() {
     let tokens = [claim(&mut leases, &todo, None, 0).unwrap().unwrap().token];
     // Another work tree may not know yet that it was begun: a write there ends nothing.
     for touched in [vec![], came_to(None)] {
-        leases.settle(&touched, &tokens, tree(), time(1));
+        settle(&mut leases, &touched, &tokens, tree(), 1);
         assert_eq!(leases.leases[0].expires_at, time(31));
     }
-    leases.settle(&came_to(Some(Status::Todo)), &[], tree(), time(1));
+    settle(&mut leases, &came_to(Some(Status::Todo)), &[], tree(), 1);
     assert_eq!(leases.leases.len(), 1);
-    leases.settle(&came_to(Some(Status::Todo)), &tokens, tree(), time(1));
+    settle(&mut leases, &came_to(Some(Status::Todo)), &tokens, tree(), 1);
     assert_eq!(leases.leases, []);
     let lost = leases.permit(&[], &tokens, time(1)).unwrap_err().to_string();
     assert!(lost.ends_with("has ended: the task was given back"), "{lost}");

@@ -4,7 +4,7 @@ use std::slice;
 use std::time::Duration;
 
 use ralph_queue::edit::Restart;
-use ralph_queue::lease::{Lease, LeaseError, Leases, Request};
+use ralph_queue::lease::{By, Lease, LeaseError, Leases, Request};
 use ralph_queue::runnability::Drafts;
 use ralph_queue::{Edit, EditError, Queue, Status, Task, UpdateError};
 use ralph_state::{Clock as _, TaskId, Timestamp};
@@ -253,7 +253,7 @@ fn renewed(
     if own(context, project, args)?.is_none() {
         return Ok(None);
     }
-    project.settle(context, &[])?;
+    project.settle(context, (&project.queue()?, &[]), By::Edit)?;
     let lease = project.read_leases()?.leases.iter().find(wanted).cloned();
     let Some((lease, ttl)) = lease.clone().zip(args.ttl) else { return Ok(lease) };
     let prolonged = project.leases.update(|leases| {
