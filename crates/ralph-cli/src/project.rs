@@ -129,6 +129,15 @@ impl Project {
         queue.find(id).ok_or_else(|| not_found(queue, id, &self.files.rules.ids))
     }
 
+    /// The same, for who does something to it: not by an id that it had before.
+    pub(crate) fn with_id<'q>(
+        &self,
+        queue: &'q Queue,
+        id: &str,
+    ) -> Result<(Place, &'q Task), CliError> {
+        queue.with_id(id).ok_or_else(|| not_found(queue, id, &self.files.rules.ids))
+    }
+
     /// Changes the queue under its lock, and says so when the system does not
     /// confirm the save. Tasks that are claimed change only under their claim.
     pub(crate) fn edit<R: Serialize + DeserializeOwned>(
@@ -1015,6 +1024,11 @@ pub(crate) fn foretell(ui: &Ui, mended: &Mended) {
 
 fn not_found(queue: &Queue, id: &str, rules: &IdRules) -> CliError {
     let error = CliError::new(ErrorKind::NotFound, format!("there is no task `{id}`"));
+    if let Some((_, task)) = queue.find(id) {
+        let hint =
+            format!("`{}` had that id, and perhaps one that is gone; {{}} shows it.", task.id);
+        return error.hint(Next::show(&task.id).within(&hint)).similar([task.id.to_string()]);
+    }
     let mut seen = HashSet::new();
     let known = queue.tasks().chain(queue.done_tasks()).map(|task| task.id.as_str());
     let known: Vec<&str> = known.filter(|id| seen.insert(*id)).collect();

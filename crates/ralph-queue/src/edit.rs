@@ -1,7 +1,7 @@
 //! What can be done to a queue: the operations, with the status policy of 0.4.0.
 
 use std::cell::OnceCell;
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::time::Duration;
 
 use ralph_state::{TaskId, Timestamp};
@@ -379,7 +379,7 @@ impl<'a> Edit<'a> {
         self.now
     }
 
-    /// The task with that id and its file, as [`Queue::find`] has it, with the changes so far.
+    /// The task with that id and its file, as [`Queue::with_id`] has it, with the changes so far.
     pub fn find(&self, id: &str) -> Option<(Place, &Task)> {
         let (place, index) = self.place_of(id)?;
         Some(match place {
@@ -399,55 +399,15 @@ impl<'a> Edit<'a> {
                 Some((Place::Queue, index))
             }
             (_, Some(done)) => Some((Place::Done, done)),
-            (Some(index), None) => Some((Place::Queue, index)),
-            (None, None) => {
-                let files = [(Place::Queue, &self.queue), (Place::Done, &self.done)];
-                let mut former = files.into_iter().flat_map(|(place, draft)| {
-                    draft.positions_of_former(id).map(move |(at, own)| (place, at, own))
-                });
-                let (place, at, own) = former.next()?;
-                // An id that several had before is nobody's.
-                former.all(|(.., other)| other == own).then_some((place, at))
-            }
+            (queue, None) => queue.map(|index| (Place::Queue, index)),
         }
     }
 
-    /// The ids that tasks have now, by those of `names` that nobody has and that they had before.
-    pub(crate) fn present_ids<'n>(
-        &self,
-        names: impl Iterator<Item = &'n str>,
-    ) -> BTreeMap<TaskId, TaskId> {
-        let has = |draft: &Draft<'_>, id: &str| draft.position(id).is_some();
-        let nobody = |id: &&str| !has(&self.queue, id) && !has(&self.done, id);
-        let names: HashSet<&str> = names.map(str::trim).filter(nobody).collect();
-        if names.is_empty() {
-            return BTreeMap::new();
-        }
-        // As for `find`: of several that had it, none.
-        let mut present: BTreeMap<&str, Option<&TaskId>> = BTreeMap::new();
-        let drafts = [&self.queue, &self.done].into_iter();
-        for (_, task) in drafts.flat_map(Draft::renamed_tasks) {
-            for id in task.former_ids().filter(|id| names.contains(id)) {
-                let one = present.entry(id).or_insert(Some(&task.id));
-                *one = one.filter(|one| **one == task.id);
-            }
-        }
-        let present =
-            present.into_iter().filter_map(|(id, one)| Some((id.parse().ok()?, one?.clone())));
-        present.collect()
-    }
-
-    /// Has `task` name others by the ids that they have now.
-    pub(crate) fn name_by_present_ids(&self, task: &mut Task) {
-        let ids = self.present_ids(task.references());
-        if ids.is_empty() {
-            return;
-        }
-        task.follow(&ids);
-        for list in [&mut task.depends_on, &mut task.blocks, &mut task.relates_to] {
-            let mut seen = HashSet::new();
-            list.retain(|id| seen.insert(id.clone()));
-        }
+    /// Whether a task has that id, or had it before.
+    pub(crate) fn is_taken(&self, id: &str) -> bool {
+        let had_it = |task: &Task| task.former_ids().any(|old| old == id);
+        let mut renamed = [&self.queue, &self.done].into_iter().flat_map(Draft::renamed_tasks);
+        self.place_of(id).is_some() || renamed.any(|(_, task)| had_it(task))
     }
 
     /// The id for a new task: past every number in either file and the high-water mark. Until it
@@ -477,14 +437,11 @@ impl<'a> Edit<'a> {
     }
 
     /// Adds `task`, and fills in `created_at` and `updated_at` when they are empty.
-    ///
-    /// What it names by an id that another task had before, it names by the present one.
-    pub fn add(&mut self, mut task: Task, position: &Position) -> Result<(), EditError> {
+    pub fn add(&mut self, task: Task, position: &Position) -> Result<(), EditError> {
         let place = self.place_at(position)?;
-        if self.find(task.id.as_str()).is_some() {
+        if self.is_taken(task.id.as_str()) {
             return Err(EditError::IdTaken { id: task.id });
         }
-        self.name_by_present_ids(&mut task);
         self.insert_new(task, place);
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use ralph_state::{TaskId, Timestamp, TimestampError};
+use ralph_state::{Timestamp, TimestampError};
 use serde::de::DeserializeOwned;
 
 use crate::edit::{Changed, Edit, EditError};
@@ -101,9 +101,6 @@ impl Edit<'_> {
         if name == "status" {
             return self.set_status(id, task.status, None);
         }
-        if REFERENCES.contains(&name) {
-            self.name_by_present_ids(&mut task);
-        }
         if name == "updated_at" {
             let changed = *self.queue.task(index) != task;
             *self.queue.task_mut(index) = task;
@@ -148,8 +145,6 @@ impl Edit<'_> {
         relation: Relation,
         other: &str,
     ) -> Result<Changed, EditError> {
-        let present = self.present_ids([other].into_iter());
-        let other = present.values().next().map_or(other, TaskId::as_str);
         self.modify(id, |task| {
             let list = match relation {
                 Relation::DependsOn => &mut task.depends_on,

@@ -343,15 +343,11 @@ impl Batch {
                 renamed.insert(name, id);
             }
         }
-        let rows_have: BTreeSet<&str> = rows.iter().map(|(row, ..)| row.task.id.as_str()).collect();
-        let others = named.iter().map(String::as_str);
-        let mut present = edit.present_ids(others.filter(|id| !rows_have.contains(id)));
-        // What a row came with means that row.
-        present.extend(renamed);
         let (first, side) = edit.place_at(position)?;
         let mut numbers = Vec::new();
         for (index, (mut row, ..)) in (first..).zip(rows) {
-            row.task.follow(&present);
+            // What a row came with means that row.
+            row.task.follow(&renamed);
             added.added.push(row.task.id.clone());
             numbers.push(row.number);
             edit.insert_new(row.task, (index, side));

@@ -137,7 +137,7 @@ fn standing(edit: &Edit<'_>, task: &Task) -> Result<Option<(Status, Option<usize
     let Err(ambiguous) = edit.unambiguous(id) else {
         // What only had the id before may be another task.
         let is_it = |found: &&Task| found.id == task.id || found.is_version_of(task);
-        let found = edit.find(id).map(|(_, found)| found).filter(is_it);
+        let found = edit.read().find(id).map(|(_, found)| found).filter(is_it);
         return Ok(found.map(|found| (found.status, edit.queue.position(found.id.as_str()))));
     };
     let versions = |draft: &Draft<'_>| -> Vec<usize> {
@@ -191,7 +191,7 @@ pub fn with_task(
 ) -> Result<Option<String>, TextError> {
     let queue = texts.read()?;
     let mut edit = Edit::new(&queue, now);
-    if edit.find(task.id.as_str()).is_some() {
+    if edit.is_taken(task.id.as_str()) {
         return Ok(None);
     }
     edit.add(task.clone(), &Position::Back)?;
@@ -263,7 +263,7 @@ pub fn adopt_tasks(
     ids.high_water = queue.highest_number(&ids);
     let mut renamed = Vec::new();
     for task in tasks {
-        if edit.find(task.id.as_str()).is_some() {
+        if edit.is_taken(task.id.as_str()) {
             ids.high_water += 1;
             renamed.push((task.id.clone(), ids.id(ids.high_water).map_err(EditError::Id)?));
         }

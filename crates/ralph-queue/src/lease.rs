@@ -383,7 +383,7 @@ impl Leases {
         id: &str,
     ) -> Result<TaskId, LeaseError> {
         let not_found = || LeaseError::NotFound { id: id.to_owned() };
-        let (_, task) = queue.find(id).ok_or_else(not_found)?;
+        let (_, task) = queue.with_id(id).ok_or_else(not_found)?;
         if let Some(lease) = self.held(id, request.now) {
             let Lease { owner, expires_at, .. } = lease.clone();
             return Err(LeaseError::Held { task: task.id.clone(), owner, expires_at });

@@ -335,28 +335,36 @@ impl Queue {
         shared.map(|(id, tasks)| (id, tasks.into_iter().map(line).collect())).collect()
     }
 
-    /// The task with that id and the file it is in; a task that is not rejected comes before one
-    /// that is, then the queue file before the done file. Without one, the task that had that id
-    /// before, if it is the only one.
+    /// The task with that id and the file it is in, as [`Self::with_id`] has it. Without one, the
+    /// task that had that id before, if it is the only one: that is good for a look at it. Another
+    /// task that is gone may have kept the id, so that nothing is done to a task by it.
     pub fn find<'q>(&'q self, id: &str) -> Option<(Place, &'q Task)> {
+        self.with_id(id).or_else(|| self.with_former_id(id))
+    }
+
+    /// The task with that id and the file it is in; a task that is not rejected comes before one
+    /// that is, then the queue file before the done file.
+    pub fn with_id<'q>(&'q self, id: &str) -> Option<(Place, &'q Task)> {
         let mut found = self.places().filter(|(_, listed)| listed.id() == id);
         let read = |(place, listed): (Place, Listed<'q>)| (place, listed.task());
-        let Some(first) = found.next() else {
-            let had_it = |task: &Task| task.former_ids().any(|old| old == id);
-            let mut renamed = self.renamed().filter(|(_, task)| had_it(task));
-            if let Some(one) = renamed.next() {
-                // An id that several had before is nobody's.
-                return renamed.all(|(_, task)| task.id == one.1.id).then_some(one);
-            }
-            let mut left = self.leftovers.iter().filter(|at| self.open.is_renamed(**at));
-            let left = left.find(|at| had_it(self.open.task(**at)))?;
-            return self.find(self.open.id(*left));
-        };
+        let first = found.next()?;
         if first.1.status() != Status::Rejected {
             return Some(read(first));
         }
         let found = found.find(|(_, listed)| listed.status() != Status::Rejected);
         Some(read(found.unwrap_or(first)))
+    }
+
+    fn with_former_id(&self, id: &str) -> Option<(Place, &Task)> {
+        let had_it = |task: &Task| task.former_ids().any(|old| old == id);
+        let mut renamed = self.renamed().filter(|(_, task)| had_it(task));
+        if let Some(one) = renamed.next() {
+            // An id that several had before is nobody's.
+            return renamed.all(|(_, task)| task.id == one.1.id).then_some(one);
+        }
+        let mut left = self.leftovers.iter().filter(|at| self.open.is_renamed(**at));
+        let left = left.find(|at| had_it(self.open.task(**at)))?;
+        self.find(self.open.id(*left))
     }
 
     /// The tasks that had other ids before, and the files they are in.

@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use ralph_state::{TaskId, Timestamp};
 
-use crate::document::Document;
 use crate::edit::{Edit, EditError};
 use crate::merge::Stands;
 use crate::queue::Place;
@@ -34,7 +33,7 @@ impl Edit<'_> {
         if problems.is_empty() {
             return Ok(closed);
         }
-        let known = Known::of([queue, done]);
+        let known: HashSet<&str> = queue.ids().chain(done.ids()).collect();
         let now = self.now();
         for (problem, places) in problems.iter().zip(self.places(&problems)) {
             let Some(field) = &problem.field else { continue };
@@ -208,32 +207,7 @@ pub(crate) fn later_first(one: &Task, other: &Task) -> Ordering {
     key(one).cmp(&key(other))
 }
 
-/// The ids that are there, and those that were.
-struct Known<'d> {
-    ids: HashSet<&'d str>,
-    /// Nothing for an id that several had.
-    renamed: BTreeMap<String, Option<String>>,
-}
-
-impl<'d> Known<'d> {
-    fn of(documents: [&'d Document; 2]) -> Self {
-        let (mut ids, mut renamed) = (HashSet::new(), BTreeMap::<_, Option<String>>::new());
-        for document in documents {
-            ids.extend(document.ids());
-            for index in (0..document.len()).filter(|index| document.is_renamed(*index)) {
-                let task = document.task(index);
-                for old in task.former_ids() {
-                    let own = || Some(task.id.to_string());
-                    let one = renamed.entry(old.to_owned()).or_insert_with(own);
-                    *one = one.take().filter(|one| *one == task.id.as_str());
-                }
-            }
-        }
-        Self { ids, renamed }
-    }
-}
-
-fn mend(task: &mut Task, code: Code, field: &str, known: &Known<'_>, now: Timestamp) {
+fn mend(task: &mut Task, code: Code, field: &str, known: &HashSet<&str>, now: Timestamp) {
     let name = field.split(['[', '.']).next().unwrap_or(field);
     match (code, name) {
         (Code::Blank, "title") if task.title.trim().is_empty() => {
@@ -291,26 +265,17 @@ fn times(task: &mut Task, name: &str, now: Timestamp) {
     }
 }
 
-/// Leads references to tasks that have another id now, and takes out those that lead nowhere.
-/// Blank ones mean nothing, and stay.
-fn references(task: &mut Task, known: &Known<'_>) {
+/// Takes out references that lead nowhere. Who had such an id before need not be the task that is
+/// meant. Blank ones mean nothing, and stay.
+fn references(task: &mut Task, known: &HashSet<&str>) {
     let own = task.id.as_str();
     let mut lost = Vec::new();
-    let mut follow = |name: &str, id: String| {
-        let there = |id: &str| id != own && known.ids.contains(id);
-        if id.trim().is_empty() || there(id.trim()) {
-            return Some(id);
-        }
-        let new = known
-            .renamed
-            .get(id.trim())
-            .and_then(Option::as_ref)
-            .filter(|new| id.trim() != own && there(new))
-            .cloned();
-        if new.is_none() {
+    let mut leads = |name: &str, id: &str| {
+        let leads = id.trim().is_empty() || id.trim() != own && known.contains(id.trim());
+        if !leads {
             lost.push(format!("Repair: `{name}` named `{id}`, which is no other task."));
         }
-        new
+        leads
     };
     let lists = [
         ("depends_on", &mut task.depends_on),
@@ -318,11 +283,10 @@ fn references(task: &mut Task, known: &Known<'_>) {
         ("relates_to", &mut task.relates_to),
     ];
     for (name, list) in lists {
-        let ids = std::mem::take(list);
-        *list = ids.into_iter().filter_map(|id| follow(name, id)).collect();
+        list.retain(|id| leads(name, id));
     }
     for (name, id) in [("duplicates", &mut task.duplicates), ("parent_id", &mut task.parent_id)] {
-        *id = id.take().and_then(|id| follow(name, id));
+        id.take_if(|id| !leads(name, id));
     }
     task.notes.extend(lost);
 }

@@ -1142,6 +1142,38 @@ fn an_id_that_a_merge_gave_is_given_by_no_other_work_tree() {
 }
 
 #[test]
+fn an_id_whose_task_is_gone_ends_no_task_that_had_it_before_a_merge() {
+    let desk = Desk::bare();
+    desk.ralph(&["init", "--merge-driver"]).success();
+    desk.begin_theirs();
+    desk.add_on_both();
+    assert_eq!(merge(&desk), Some(0));
+    for line in [&["task", "done", "RQ-0001"][..], &["queue", "archive"], &["queue", "prune"]] {
+        desk.ralph(line).success();
+    }
+    let before = desk.read(".ralph/queue.jsonc");
+    assert_eq!(desk.json(&["task", "show", "RQ-0001"])["task"]["id"], "RQ-0002");
+    for line in [
+        &["task", "done", "RQ-0001"][..],
+        &["task", "note", "RQ-0001", "x"],
+        &["task", "edit", "tags", "x", "RQ-0001"],
+        &["task", "clone", "RQ-0001"],
+        &["task", "split", "RQ-0001"],
+        &["task", "batch", "status", "done", "RQ-0001"],
+        &["queue", "claim", "--id", "RQ-0001"],
+        &["queue", "release", "RQ-0001"],
+    ] {
+        let error = desk.error(line, 2);
+        let what = (&error["code"], &error["similar"], &error["next"]);
+        let known = (&json!("not_found"), &json!(["RQ-0002"]), &json!("ralph task show RQ-0002"));
+        assert_eq!(what, known, "{line:?}: {error}");
+    }
+    let added = desk.ralph(&["task", "add", "x", "--depends-on", "RQ-0001"]);
+    assert!(added.exited(2).stderr.contains("; `RQ-0002` had that id"), "{added}");
+    assert_eq!(desk.read(".ralph/queue.jsonc"), before);
+}
+
+#[test]
 fn git_runs_a_program_that_is_there_or_leaves_markers() {
     let desk = branched(&["--merge-driver"]);
     let driver = || desk.git(&["config", "merge.ralph-queue.driver"]);

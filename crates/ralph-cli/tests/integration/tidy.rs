@@ -139,7 +139,8 @@ fn repair_touches_only_what_is_wrong() {
     assert_eq!(show("RQ-0008")["relates_to"], json!(["RQ-0010"]));
     assert_eq!(ids(&desk, &["--only-done"]), ["RQ-0005", "RQ-0007"]);
     assert_eq!(ids(&desk, &[]).last().map(String::as_str), Some("RQ-0006"));
-    desk.ralph(&["task", "done", "X-7"]).exited(0);
+    assert_eq!(desk.error(&["task", "done", "X-7"], 2)["similar"], json!(["RQ-0010"]));
+    desk.ralph(&["task", "done", "RQ-0010"]).success();
 
     let again = desk.ralph(&["queue", "repair"]);
     assert_eq!(

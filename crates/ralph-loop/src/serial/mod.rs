@@ -1012,7 +1012,7 @@ fn reach(session: &mut SessionFile, step: SessionStep) {
 
 /// The task with that id, if it may start now.
 fn asked_for(queue: &Queue, selection: &Selection<'_>, id: &TaskId) -> Result<Task, SerialError> {
-    let Some((_, task)) = queue.find(id.as_str()) else {
+    let Some((_, task)) = queue.with_id(id.as_str()) else {
         return Err(SerialError::NoSuchTask { task: id.clone() });
     };
     if task.status.is_terminal() {

@@ -375,13 +375,6 @@ impl<'a> Draft<'a> {
         })
     }
 
-    /// Where the tasks are that had that id before, and their ids.
-    pub(crate) fn positions_of_former(&self, id: &str) -> impl Iterator<Item = (usize, &TaskId)> {
-        let renamed = self.renamed_tasks();
-        let had_it = move |(_, task): &(usize, &Task)| task.former_ids().any(|old| old == id);
-        renamed.filter(had_it).map(|(index, task)| (index, &task.id))
-    }
-
     /// Where the tasks are that had other ids before.
     pub(crate) fn renamed_tasks(&self) -> impl Iterator<Item = (usize, &Task)> {
         let entries = self.entries.iter().enumerate().filter(|(_, entry)| {

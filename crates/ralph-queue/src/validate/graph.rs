@@ -1,6 +1,7 @@
 //! What is wrong between tasks: ids, references, cycles.
 
 use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
@@ -35,9 +36,13 @@ pub(super) fn check(
     report: &mut dyn FnMut(usize, Fault),
 ) {
     let by_id = index(tasks, report);
+    let by_former_id = OnceCell::new();
+    let had_it =
+        |id: &str| by_former_id.get_or_init(|| former_ids(tasks)).get(id).map(|at| tasks[*at].id());
     for named in relations.iter().filter(|named| !tasks[named.at].left) {
         let status = |id: &str| by_id.get(id).map(|at| tasks[*at].status());
-        references(tasks[named.at].id(), named, status, &mut |fault| report(named.at, fault));
+        let own = tasks[named.at].id();
+        references(own, named, status, had_it, &mut |fault| report(named.at, fault));
     }
     cycles_and_depth(tasks, relations, &by_id, max_depth, report);
 }
@@ -73,6 +78,13 @@ fn index<'a>(
         report(at, Fault { other: Some(other), ..warning(Code::DuplicateId, "id", message) });
     }
     by_id
+}
+
+/// Who had an id before.
+fn former_ids<'a>(tasks: &[Located<'a>]) -> HashMap<&'a str, usize> {
+    let renamed = tasks.iter().enumerate();
+    let renamed = renamed.filter(|(_, located)| located.document.is_renamed(located.index));
+    renamed.flat_map(|(at, located)| located.task().former_ids().map(move |id| (id, at))).collect()
 }
 
 /// That a rejected task has the id of another one, and how they are parted. Where that one is comes
@@ -112,12 +124,16 @@ fn shared_id(first: Located<'_>, second: Located<'_>) -> String {
     format!("the id `{id}` is taken by another task in the {file} file; {remedy} another id")
 }
 
-fn references(
+fn references<'t>(
     own: &str,
     named: &Relations<'_>,
     find: impl Fn(&str) -> Option<Status>,
+    had_it: impl Fn(&str) -> Option<&'t str>,
     report: &mut dyn FnMut(Fault),
 ) {
+    // Which of the two is meant, nobody knows.
+    let hint =
+        |id: &str| had_it(id).map(|now| format!("; `{now}` had that id")).unwrap_or_default();
     let lists = [
         ("depends_on", named.depends_on.as_slice()),
         ("blocks", &named.blocks),
@@ -136,7 +152,7 @@ fn references(
             }
             (_, None) => (
                 Code::UnknownTask,
-                format!("`{name}` names `{id}`, which is in neither file"),
+                format!("`{name}` names `{id}`, which is in neither file{}", hint(id)),
                 error,
             ),
             ("depends_on", Some(Status::Rejected)) => {
@@ -160,7 +176,7 @@ fn references(
             report(warning(
                 Code::UnknownTask,
                 "parent_id",
-                format!("the parent `{parent}` is in neither file"),
+                format!("the parent `{parent}` is in neither file{}", hint(parent)),
             ));
         }
         _ => {}

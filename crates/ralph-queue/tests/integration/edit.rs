@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use ralph_queue::copies::{Copy, Plan};
 use ralph_queue::edit::{Changed, End, Restart, Spliced};
 use ralph_queue::fields::Relation;
+use ralph_queue::validate::Code;
 use ralph_queue::{
     Document, Edit, EditError, Finish, IdRules, Place, Position, Queue, Rules, Status, Task,
 };
@@ -416,33 +417,50 @@ fn an_id_that_several_tasks_had_before_is_nobodys() {
     assert_eq!((last.depends_on.len(), last.notes.len()), (0, 1), "{last:?}");
 }
 
+/// Another task may have kept it, and be gone.
 #[test]
-fn who_is_named_by_an_id_that_it_had_before_is_named_by_its_present_one() {
-    let queue = queue(&["", r#""custom_fields": {"former_ids": "RQ-7,RQ-8,RQ-0001"}"#, ""]);
-    let named = |name: &str, value: &str| {
-        let (open, _) = after(&queue, |edit| {
-            edit.set_field("RQ-0003", name, value).unwrap();
-        });
-        open.tasks()[2].references().map(str::to_owned).collect::<Vec<_>>().join(" ")
-    };
-    for name in ["depends_on", "blocks", "relates_to", "duplicates", "parent_id"] {
-        assert_eq!(named(name, "RQ-7"), "RQ-0002", "{name}");
-        assert_eq!(named(name, "RQ-0001"), "RQ-0001", "{name}: somebody has it");
-        assert_eq!(named(name, "RQ-9"), "RQ-9", "{name}: nobody had it");
-    }
-    assert_eq!(named("depends_on", "RQ-8, RQ-0001"), "RQ-0002 RQ-0001");
-    assert_eq!(named("relates_to", "RQ-8, RQ-0002, RQ-7"), "RQ-0002", "once");
-    assert_eq!(named("plan", "RQ-7"), "", "no field that names tasks");
-    let (open, _) = after(&queue, |edit| {
-        let mut relate = |other| edit.relate("RQ-0003", Relation::DependsOn, other);
-        assert_eq!(relate("RQ-7"), Ok(Changed::Yes));
-        assert_eq!(relate("RQ-8"), Ok(Changed::No), "it is the same task");
-        let task =
-            Task { depends_on: vec!["RQ-7".into()], ..Task::new("RQ-0004".parse().unwrap(), "x") };
+fn nothing_is_done_to_a_task_by_an_id_that_it_had_before() {
+    let queue = queue(&["", r#""custom_fields": {"former_ids": "RQ-7"}"#, ""]);
+    assert_eq!(queue.find("RQ-7").map(|(_, task)| task.id.as_str()), Some("RQ-0002"));
+    assert_eq!(queue.with_id("RQ-7"), None);
+    let mut edit = Edit::new(&queue, now());
+    let nobody = EditError::NotFound { id: "RQ-7".to_owned() };
+    assert_eq!(edit.finish("RQ-7", End::Done, Finish::InPlace, None), Err(nobody.clone()));
+    assert_eq!(edit.annotate("RQ-7", "note"), Err(nobody.clone()));
+    assert_eq!(edit.set_field("RQ-7", "title", "x"), Err(nobody.clone()));
+    let copy = edit.clone_task("RQ-7", &IdRules::default(), &Copy::default());
+    assert_eq!(copy, Err(nobody));
+    let taken = edit.add(Task::new("RQ-7".parse().unwrap(), "x"), &Position::Back);
+    assert!(matches!(taken, Err(EditError::IdTaken { .. })));
+}
+
+#[test]
+fn a_name_that_a_task_had_before_is_led_to_it_by_nothing() {
+    let queue = queue(&["", r#""custom_fields": {"former_ids": "RQ-7"}"#, ""]);
+    let (open, done) = after(&queue, |edit| {
+        edit.set_field("RQ-0003", "depends_on", "RQ-7").unwrap();
+        edit.relate("RQ-0003", Relation::Blocks, "RQ-7").unwrap();
+        let named = vec!["RQ-7".into()];
+        let task = Task { relates_to: named, ..Task::new("RQ-0004".parse().unwrap(), "x") };
         edit.add(task, &Position::Back).unwrap();
     });
-    assert_eq!(open.tasks()[2].depends_on, ["RQ-0002"]);
-    assert_eq!(open.tasks()[3].depends_on, ["RQ-0002"]);
+    let names = |task: &Task| task.references().map(str::to_owned).collect::<Vec<_>>().join(" ");
+    assert_eq!(open.tasks().iter().map(names).collect::<Vec<_>>(), ["", "", "RQ-7 RQ-7", "RQ-7"]);
+    let queue = Queue::new(open, Some(done));
+    let problems = queue.validate(&Rules::default());
+    assert_eq!(problems.len(), 3, "{problems:?}");
+    for problem in problems {
+        assert_eq!(problem.code, Code::UnknownTask);
+        assert!(problem.message.ends_with("; `RQ-0002` had that id"), "{}", problem.message);
+    }
+    let (open, _) = after(&queue, |edit| {
+        edit.repair(&Rules::default()).unwrap();
+    });
+    let [.., third, fourth] = open.tasks().iter().collect::<Vec<_>>()[..] else { panic!() };
+    assert_eq!(
+        [third, fourth].map(|task| (names(task), task.notes.len())),
+        [(String::new(), 2), (String::new(), 1)]
+    );
 }
 
 #[test]

@@ -201,7 +201,7 @@ fn choose(
     };
     let taken = match leases.claim(&queue, &request) {
         Err(LeaseError::NotFound { id }) => {
-            project.find(&queue, &id)?;
+            project.with_id(&queue, &id)?;
             None
         }
         Err(error @ LeaseError::Held { .. }) => {
@@ -446,7 +446,7 @@ fn put_back(
 
 fn released(context: &Context, project: &Project, args: &ReleaseArgs) -> Result<TaskId, CliError> {
     if let Some(id) = &args.task_id {
-        return Ok(project.find(&project.queue()?, id)?.1.id.clone());
+        return Ok(project.with_id(&project.queue()?, id)?.1.id.clone());
     }
     let leases = project.read_leases()?;
     leases.permit(&[], &project.claims, context.clock.now())?;
