@@ -119,8 +119,13 @@ struct Hunk {
     above: Option<TaskId>,
     /// Where in that text.
     at: usize,
+    /// They, where they are few.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    new: Option<String>,
+    /// Otherwise how many they are, and their fingerprint.
+    #[serde(default, skip_serializing_if = "is_zero")]
     len: usize,
-    /// Their fingerprint.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     sum: String,
     /// What stands before and behind them.
     head: String,
@@ -146,6 +151,8 @@ pub(crate) enum Fit {
 const CONTEXT: usize = 24;
 /// Hunks that are closer, in bytes, are one: a hunk of its own costs more than the bytes between.
 const CLOSE: usize = 24;
+/// Up to so many bytes are shorter than their number and their fingerprint.
+const FEW: usize = 24;
 /// How many lines the search for the end of a difference looks at.
 const FAR: usize = 64;
 
@@ -381,12 +388,19 @@ impl Patch {
             let is_edge = to.is_empty() && to.start == start;
             let head = floor(text, to.start.saturating_sub(CONTEXT));
             let tail = floor(text, (to.end + CONTEXT).min(text.len()));
+            let made = &text[to.clone()];
+            let (new, len, sum) = if made.len() <= FEW {
+                (Some(made.to_owned()), 0, String::new())
+            } else {
+                (None, made.len(), fingerprint(made))
+            };
             Hunk {
                 task,
                 above: is_edge.then(|| segments.ending_at(start)).flatten(),
                 at: to.start - start,
-                len: to.len(),
-                sum: fingerprint(&text[to.clone()]),
+                new,
+                len,
+                sum,
                 head: text[head..to.start].to_owned(),
                 tail: text[to.end..tail.max(to.end)].to_owned(),
                 old: old.text()[from].to_owned(),
@@ -412,7 +426,7 @@ impl Patch {
             }
             result.push_str(&text[done..at]);
             result.push_str(&hunk.old);
-            done = at + hunk.len;
+            done = at + hunk.len();
         }
         result.push_str(&text[done..]);
         Ok(result)
@@ -420,6 +434,10 @@ impl Patch {
 }
 
 impl Hunk {
+    fn len(&self) -> usize {
+        self.new.as_ref().map_or(self.len, String::len)
+    }
+
     /// Where it fits: at its own place, or at the only other one in the text of its task.
     fn place(&self, text: &str, segments: &Segments<'_>, fit: Fit) -> Result<usize, Misfit> {
         let Some(segment) = segments.find(self.task.as_ref()) else {
@@ -435,7 +453,7 @@ impl Hunk {
             (None, _, Fit::Loose) => {}
             _ => return Err(Misfit),
         }
-        let is_whole = self.at == 0 && segments.is_edge(own + self.len);
+        let is_whole = self.at == 0 && segments.is_edge(own + self.len());
         if is_whole && self.is_at(text, own) {
             return Ok(own);
         }
@@ -452,18 +470,18 @@ impl Hunk {
     }
 
     fn fits(&self, text: &str, at: usize) -> bool {
-        let end = at + self.len;
+        let end = at + self.len();
         text.is_char_boundary(at)
             && text.is_char_boundary(end)
             && text[..at].ends_with(&self.head)
             && text[end..].starts_with(&self.tail)
-            && fingerprint(&text[at..end]) == self.sum
+            && self.is_at(text, at)
     }
 
     /// Whether the lines that it begins and ends in are as they were, and it is long enough to be
     /// known again, or what stands before it or behind it.
     fn fits_loosely(&self, text: &str, at: usize) -> bool {
-        let end = at + self.len;
+        let end = at + self.len();
         if !text.is_char_boundary(at) || !text.is_char_boundary(end) {
             return false;
         }
@@ -477,14 +495,18 @@ impl Hunk {
         let has_side = |side: &str, is_there: bool| !side.is_empty() && is_there;
         before.ends_with(line_head)
             && behind.starts_with(line_tail)
-            && (self.len >= CONTEXT
+            && (self.len() >= CONTEXT
                 || has_side(&self.head, before.ends_with(&self.head))
                 || has_side(&self.tail, behind.starts_with(&self.tail)))
             && self.is_at(text, at)
     }
 
     fn is_at(&self, text: &str, at: usize) -> bool {
-        text.get(at..at + self.len).is_some_and(|there| fingerprint(there) == self.sum)
+        let is_it = |there: &str| match &self.new {
+            Some(new) => there == new,
+            None => fingerprint(there) == self.sum,
+        };
+        text.get(at..at + self.len()).is_some_and(is_it)
     }
 }
 
@@ -659,6 +681,11 @@ fn trimmed(
     let (a, b) = (&a[head..], &b[head..]);
     let tail = common(&mut a.chars().rev(), &mut b.chars().rev());
     (from.start + head..from.end - tail, to.start + head..to.end - tail)
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
+fn is_zero(number: &usize) -> bool {
+    *number == 0
 }
 
 /// The next beginning of a character at or before `at`.

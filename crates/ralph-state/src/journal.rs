@@ -16,7 +16,7 @@ use crate::file::disk::{Disk, Synced, SystemDisk};
 use crate::file::replace::{keep_copy_on, make_directories, remove_on, replace_on};
 use crate::file::target::{Target, resolve};
 use crate::file::{Durability, FileLock, Holder, LockError, ReplaceError, Saved};
-use crate::json::{EncodeError, FieldError, SyntaxError, from_json, parse, to_json};
+use crate::json::{Dense, EncodeError, FieldError, SyntaxError, from_json, parse, to_json};
 use crate::open_struct::open_struct;
 
 open_struct! {
@@ -145,7 +145,7 @@ impl Journal {
     /// all of it, a part of it that readers tell apart, or nothing, and every entry that was there
     /// before. Of an entry that is a bare number a part is a number as well: make entries objects.
     pub fn append<T: Serialize>(&self, entry: &T) -> Result<Saved, JournalError> {
-        let line = format!("{}\n", to_json(entry)?);
+        let line = format!("{}\n", Dense(&to_json(entry)?));
         let target = resolve(&SystemDisk, &self.path).map_err(self.fail("find"))?;
         let sidecar = target.beside(".", ".lock");
         let _lock = FileLock::acquire(&sidecar, &self.holder, Duration::from_secs(10))?;
@@ -200,7 +200,7 @@ impl Journal {
     /// shorter, which a full disk does not prevent. A crash leaves the entry, or a journal without
     /// it.
     pub fn retract<T: Serialize>(&self, entry: &T) -> Result<bool, JournalError> {
-        let line = format!("\n{}\n", to_json(entry)?);
+        let line = format!("\n{}\n", Dense(&to_json(entry)?));
         let target = resolve(&SystemDisk, &self.path).map_err(self.fail("find"))?;
         let sidecar = target.beside(".", ".lock");
         let _lock = FileLock::acquire(&sidecar, &self.holder, Duration::from_secs(10))?;

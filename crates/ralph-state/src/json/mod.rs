@@ -23,7 +23,7 @@ pub use read::{MAX_DEPTH, Position, SyntaxError, SyntaxReason, parse, position_o
 pub(crate) use same::Same;
 pub use ser::{EncodeError, to_json};
 pub(crate) use ser::{Part, Sink, tell};
-pub(crate) use write::Text;
+pub(crate) use write::{Dense, Text};
 pub use write::{text_in_pieces, text_of, to_text};
 
 /// Any JSON value.

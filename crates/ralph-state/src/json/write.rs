@@ -123,11 +123,27 @@ impl Sink for Text {
 impl fmt::Display for Json {
     /// On one line.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.on_a_line(f, ", ", ": ")
+    }
+}
+
+/// A value on one line, in as few bytes as it takes.
+pub(crate) struct Dense<'a>(pub(crate) &'a Json);
+
+impl fmt::Display for Dense<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.on_a_line(f, ",", ":")
+    }
+}
+
+impl Json {
+    fn on_a_line(&self, f: &mut fmt::Formatter<'_>, comma: &str, colon: &str) -> fmt::Result {
         match self {
             Self::Array(items) => {
                 f.write_str("[")?;
                 for (at, item) in items.iter().enumerate() {
-                    write!(f, "{}{item}", if at == 0 { "" } else { ", " })?;
+                    f.write_str(if at == 0 { "" } else { comma })?;
+                    item.on_a_line(f, comma, colon)?;
                 }
                 f.write_str("]")
             }
@@ -136,7 +152,8 @@ impl fmt::Display for Json {
                 for (at, (key, value)) in object.iter().enumerate() {
                     let mut name = String::new();
                     write_string(key, &mut name);
-                    write!(f, "{}{name}: {value}", if at == 0 { "" } else { ", " })?;
+                    write!(f, "{}{name}{colon}", if at == 0 { "" } else { comma })?;
+                    value.on_a_line(f, comma, colon)?;
                 }
                 f.write_str("}")
             }
