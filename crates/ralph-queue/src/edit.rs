@@ -338,6 +338,10 @@ impl<'a> Edit<'a> {
             return;
         };
         let before = self.done.block(at);
+        // It ends as it ends now.
+        let Task { status, completed_at, .. } = block.task().clone();
+        let was = Task { status, completed_at, ..before.task().clone() };
+        let before = before.with_task(was);
         self.done.put_block(at, block);
         self.absorb((Place::Done, at), &before, Stands::Ours);
     }

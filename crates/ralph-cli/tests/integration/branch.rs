@@ -967,6 +967,28 @@ fn what_one_side_opens_again_and_the_other_archives_stays_open() {
 }
 
 #[test]
+fn a_task_that_is_rejected_here_and_done_there_is_done_and_told() {
+    let desk = Desk::bare();
+    desk.ralph(&["init", "--merge-driver"]).success();
+    desk.add("one", &[]);
+    desk.ralph(&["task", "reject", "RQ-0001"]).success();
+    desk.begin_theirs();
+    desk.ralph(&["task", "status", "todo", "RQ-0001"]).success();
+    desk.ralph(&["task", "done", "RQ-0001"]).success();
+    desk.begin_ours();
+    desk.ralph(&["queue", "archive"]).success();
+    desk.commit_all("ours");
+    let ran = ran_with_ralph(&desk, "git merge -q --no-edit other 2>&1");
+    let told = "RQ-0001 was done on one side and rejected on the other: it is done";
+    assert!(ran.success().stdout.contains(told), "{ran}");
+    desk.ralph(&["queue", "resolve"]).success();
+    let shown = desk.json(&["task", "show", "RQ-0001"])["task"].clone();
+    let note = "Another copy of this task had `status`: \"rejected\"";
+    assert_eq!((&shown["status"], &shown["notes"]), (&json!("done"), &json!([note])));
+    desk.ralph(&["queue", "validate"]).success();
+}
+
+#[test]
 fn a_taken_side_keeps_what_it_has_in_its_done_file() {
     for (has_driver, is_repaired) in [(false, false), (true, false), (true, true)] {
         for (is_ours, side) in

@@ -51,6 +51,8 @@ pub struct Merged {
 pub struct Settled {
     /// One side finished them.
     pub finished: Vec<TaskId>,
+    /// Those of them that one side did and the other rejected: they are done, and a note says so.
+    pub two_ends: Vec<TaskId>,
     /// They were finished before, and one side opened them again: they stay open.
     pub reopened: Vec<TaskId>,
 }
@@ -80,7 +82,8 @@ impl Merged {
     /// and the next edit takes over what is new (see [`crate::Queue::leftovers`]). Since that knows
     /// no base, it also gets here what the finishing side changed before. One that was
     /// finished in the base is not finished anew by being moved: where the other side opened it
-    /// again, it stays open (see [`crate::Queue::reopened`]).
+    /// again, it stays open (see [`crate::Queue::reopened`]). One that the other side ended in
+    /// another way is done: of two ends the further one stands, and a note tells the other.
     ///
     /// `ours` and `theirs` are asked where the merge did not know the done files itself.
     pub fn settle_finished(
@@ -100,15 +103,22 @@ impl Merged {
         // What was merged can be read.
         let Ok(merged) = Document::parse(self.text.as_str()) else { return Ok(Settled::default()) };
         let mut draft = merged.draft();
+        let mut two_ends = Vec::new();
         for (id, task, conflict) in &settled {
             if conflict.is_reopening() || !task.status.is_terminal() {
                 continue;
             }
             if let Some(at) = draft.position(id.as_str()) {
                 let kept = draft.task_mut(at);
+                let has_two_ends = kept.status.is_terminal() && kept.status != task.status;
                 if let Some(Value::Object(base)) = conflict.base.clone().filter(|_| task.id == *id)
                 {
                     *kept = fold_since(base, task, kept, Stands::of_latest(task, kept));
+                }
+                if has_two_ends {
+                    // The next edit has both copies still, and decides in the same way.
+                    two_ends.push(id.clone());
+                    continue;
                 }
                 kept.status = task.status;
                 kept.completed_at.clone_from(&task.completed_at);
@@ -122,7 +132,7 @@ impl Merged {
         let ids = |tasks: Vec<(TaskId, &Task, &Conflict)>| -> Vec<TaskId> {
             tasks.into_iter().map(|(id, ..)| id).collect()
         };
-        let settled = Settled { finished: ids(finished), reopened: ids(reopened) };
+        let settled = Settled { finished: ids(finished), two_ends, reopened: ids(reopened) };
         let ids: HashSet<&TaskId> = settled.finished.iter().chain(&settled.reopened).collect();
         let is_settled = |task: &TaskId| ids.contains(task);
         self.conflicts.retain(|conflict| {
@@ -442,11 +452,12 @@ impl Stands {
     /// end: that a merge gave to it which knew what both come from, see
     /// [`Merged::settle_finished`].
     pub(crate) fn of_latest(finished: &Task, left: &Task) -> Self {
-        let changed = |task: &Task| task.updated_at.as_ref()?.parse::<Timestamp>().ok();
-        let (finished_at, left_at) = (changed(finished), changed(left));
+        let time = |text: &Option<String>| text.as_ref()?.parse::<Timestamp>().ok();
+        let [finished_at, left_at] = [finished, left].map(|task| time(&task.updated_at));
         let is_later = finished_at.is_some() && left_at > finished_at;
-        let end = |task: &Task| Some((task.status, task.completed_at.clone()?));
-        let has_end = left_at.is_some() && end(left).is_some() && end(left) == end(finished);
+        let end = |task: &Task| time(&task.completed_at).filter(|_| task.status.is_terminal());
+        // Or a later one, where each side ended it.
+        let has_end = left_at.is_some() && end(finished).is_some() && end(left) >= end(finished);
         let is_merged = has_end && left_at >= finished_at;
         if is_later || is_merged { Self::Theirs } else { Self::Ours }
     }
@@ -480,14 +491,20 @@ fn fold_since(base: Fields, kept: &Task, other: &Task, stands: Stands) -> Task {
     let Ok(mut merged) = Task::parse(&Value::Object(merged).to_string()) else {
         return kept.clone();
     };
+    let two_ends = [kept, other].iter().all(|task| task.status.is_terminal());
     for Conflict { field, ours, theirs, .. } in conflicts {
         let lost = match stands {
             Stands::Ours => theirs,
             Stands::Theirs => ours,
         };
-        let Some((field, value)) = field.zip(lost).filter(|(field, _)| field != "status") else {
-            continue;
-        };
+        let Some((field, mut value)) = field.zip(lost) else { continue };
+        if field == "status" {
+            if !two_ends {
+                continue;
+            }
+            // The further one stands, whoever has it.
+            value = Value::from(Status::Rejected.as_str());
+        }
         let note = format!("Another copy of this task had `{field}`: {value}");
         if !merged.notes.contains(&note) {
             merged.notes.push(note);

@@ -228,7 +228,7 @@ fn a_task_that_was_opened_again_stays_open_until_a_repair_or_its_end() {
             edit.archive();
         });
         assert_eq!(ids(after_open.tasks()), "RQ-0002:todo");
-        assert_eq!(after_done.tasks().len(), 1);
+        assert_eq!(ids(after_done.tasks()), "RQ-0001:rejected");
         assert_eq!(after_done.tasks()[0].notes, ["again"]);
     }
 }

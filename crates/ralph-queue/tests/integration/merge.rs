@@ -128,6 +128,46 @@ fn a_task_that_one_side_finished_and_the_other_gave_a_new_title_is_one() {
 }
 
 #[test]
+fn a_task_that_one_side_rejected_and_archived_and_the_other_did_is_done_and_says_so() {
+    let file = |status: &str, day: u32, more: &str| {
+        let end = if status == "todo" {
+            String::new()
+        } else {
+            format!(r#", "completed_at": "2026-01-0{day}T00:00:00Z""#)
+        };
+        format!(
+            r#"{{"version": 1, "tasks": [{{"id": "RQ-0001", "title": "One", "status": "{status}", "created_at": "2026-01-01T00:00:00Z", "updated_at": "2026-01-0{day}T00:00:00Z"{end}{more}}}]}}"#
+        )
+    };
+    let empty = r#"{"version": 1, "tasks": []}"#;
+    let more = r#", "description": "x""#;
+    for (base, archived, left) in [
+        (file("todo", 1, ""), file("rejected", 3, ""), file("done", 2, more)),
+        (file("todo", 1, ""), file("rejected", 2, ""), file("done", 3, more)),
+        (file("rejected", 1, ""), file("rejected", 1, ""), file("done", 2, more)),
+        (file("todo", 1, ""), file("done", 3, ""), file("rejected", 2, more)),
+        (file("todo", 1, ""), file("done", 2, ""), file("rejected", 3, more)),
+    ] {
+        let done = Document::parse(archived).unwrap();
+        for is_ours in [true, false] {
+            let (ours, theirs) = if is_ours { (empty, &*left) } else { (&*left, empty) };
+            let mut merged = three_way(&base, ours, theirs).unwrap();
+            let files = if is_ours { (Some(&done), None) } else { (None, Some(&done)) };
+            let settled = merged.settle_finished(files.0, files.1).unwrap();
+            assert_eq!((settled.finished.len(), settled.two_ends.len()), (1, 1));
+            assert!(merged.conflicts.is_empty(), "{:?}", merged.conflicts);
+            let queue = Queue::new(Document::parse(merged.text).unwrap(), Some(done.clone()));
+            assert_eq!(queue.leftovers().count(), 1);
+            let healed = Edit::new(&queue, "2026-01-04T00:00:00Z".parse().unwrap()).splice();
+            let healed = healed.unwrap().done.unwrap();
+            let [task] = healed.tasks().iter().collect::<Vec<_>>()[..] else { panic!() };
+            assert_eq!((task.status, task.description.as_deref()), (Status::Done, Some("x")));
+            assert_eq!(task.notes, ["Another copy of this task had `status`: \"rejected\""]);
+        }
+    }
+}
+
+#[test]
 fn what_was_finished_in_the_base_and_opened_again_is_not_finished_by_a_move() {
     let task = |status: &str, at: &str| {
         format!(
@@ -150,7 +190,7 @@ fn what_was_finished_in_the_base_and_opened_again_is_not_finished_by_a_move() {
         assert!(!conflict.is_move(Some(&none), Some(&none)));
         assert_eq!(merged.settle_finished(files.1, files.0).unwrap(), Settled::default());
         assert_eq!(merged.conflicts.len(), 1);
-        let Settled { finished, reopened } = merged.settle_finished(files.0, files.1).unwrap();
+        let Settled { finished, reopened, .. } = merged.settle_finished(files.0, files.1).unwrap();
         assert_eq!((finished.len(), reopened.len(), merged.conflicts.len()), (0, 1, 0));
         let queue = Queue::new(Document::parse(merged.text).unwrap(), Some(done.clone()));
         assert_eq!(queue.document().tasks()[0].status, Status::Todo);

@@ -72,11 +72,14 @@ fn drive(context: &Context, args: &MergeDriverArgs) -> Result<Exit, CliError> {
             tell_renumbered(context, &merged.renumbered);
             tell_reopened(context, &settled.reopened);
             for id in settled.finished {
-                let text = Text::new().style(BOLD, id).plain(
+                let what = if settled.two_ends.contains(&id) {
+                    " was done on one side and rejected on the other: it is done, and the next \
+                     change of the queue notes that."
+                } else {
                     " was finished on one side: the next change of the queue takes over what the \
-                     other did.",
-                );
-                context.ui.say(text);
+                     other did."
+                };
+                context.ui.say(Text::new().style(BOLD, id).plain(what));
             }
             let undecided = merged.undecided();
             if !undecided.is_empty() {
