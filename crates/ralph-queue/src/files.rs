@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::convert::Infallible;
-use std::io::{self, Read as _};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,6 +19,7 @@ use crate::edit::{Edit, Spliced};
 use crate::ids::{self, HeldMarks, OtherIds, ReserveError};
 use crate::journal::{Answered, Entry, Operation, Origin, Request, Tail, Undone, Written};
 use crate::mend::{Mended, Whole};
+use crate::parts;
 use crate::queue::{Place, Queue};
 use crate::saves;
 use crate::task::Task;
@@ -787,9 +788,7 @@ impl QueueFiles {
     }
 
     fn text(&self, place: Place, file: &fs_err::File) -> Result<String, LoadError> {
-        let mut bytes = Vec::new();
-        // The bare file knows how long it is, so that the bytes are not moved as they come in.
-        file.file().read_to_end(&mut bytes).map_err(|error| self.io(place, error))?;
+        let bytes = parts::read(file).map_err(|error| self.io(place, error))?;
         decode(bytes).map_err(|source| self.unreadable(place, source))
     }
 

@@ -73,6 +73,7 @@ pub mod landing;
 pub mod lease;
 pub mod mend;
 pub mod merge;
+mod parts;
 pub mod pick;
 pub mod queue;
 pub mod ready;

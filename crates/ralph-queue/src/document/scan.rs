@@ -5,8 +5,10 @@
 //! what is wrong. What it does read, it reads as the parser would.
 
 use std::borrow::Cow;
+use std::iter;
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
+use std::thread;
 
 use ralph_state::TaskId;
 use ralph_state::json::Number;
@@ -14,6 +16,7 @@ use ralph_state::json::Number;
 use super::read::{placeholder, reread};
 use super::tasks::{Head, Marks};
 use super::{Document, Reading, syntax};
+use crate::parts;
 use crate::queue::Place;
 use crate::task::{Field, Glance, Slot, Task, Words};
 use crate::validate;
@@ -24,10 +27,21 @@ const MAX_DEPTH: usize = 64;
 
 /// Reads a text, or gives it back.
 pub(super) fn scan(text: String, place: Place, reading: Reading) -> Result<Document, String> {
+    let parts = parts::count(text.len());
+    scan_in(parts, text, place, reading)
+}
+
+/// The same in so many parts.
+pub(super) fn scan_in(
+    parts: usize,
+    text: String,
+    place: Place,
+    reading: Reading,
+) -> Result<Document, String> {
     let document = match reading {
-        Reading::Checked => document(&text, |scanner| scanner.check(place)),
-        Reading::Whole => document(&text, Scanner::read),
-        Reading::AsNeeded => document(&text, Scanner::skim),
+        Reading::Checked => document(&text, parts, |scanner| scanner.check(place)),
+        Reading::Whole => document(&text, parts, Scanner::read),
+        Reading::AsNeeded => document(&text, parts, Scanner::skim),
     };
     match document {
         Some(document) => Ok(Document { text: Arc::new(text), ..document }),
@@ -70,11 +84,8 @@ pub(super) fn glances<'t>(text: &'t str) -> impl FnMut(Range<usize>) -> Glance<'
     }
 }
 
-/// A document without its text.
-fn document<'t>(
-    text: &'t str,
-    head: impl Fn(&mut Scanner<'t>) -> Option<(Head, Range<usize>)>,
-) -> Option<Document> {
+/// A document without its text, whose tasks are read in so many parts.
+fn document<'t>(text: &'t str, parts: usize, head: impl ReadsHead<'t>) -> Option<Document> {
     let mut scanner = Scanner::at(text, syntax::mark_len(text));
     scanner.trivia()?;
     let root = scanner.at;
@@ -95,12 +106,11 @@ fn document<'t>(
         }
         "tasks" if document.array.is_none() => {
             let start = scanner.at;
-            scanner.list(|scanner| {
-                let (head, span) = head(scanner)?;
-                document.heads.push(head);
-                document.spans.push(span);
-                Some(())
-            })?;
+            scanner.eat(b'[').then_some(())?;
+            scanner.trivia()?;
+            let run = scanner.side_by_side(parts, &head);
+            let run = run.map_or_else(|| scanner.run(None, &head), Some)?;
+            (document.heads, document.spans) = run;
             document.array = Some(start..scanner.at);
             Some(())
         }
@@ -224,6 +234,14 @@ fn zeros(eight: u64) -> u64 {
     eight.wrapping_sub(EACH) & !eight & (EACH << 7)
 }
 
+/// Reads what is wanted of the task that begins where the scanner is, and says where it is.
+trait ReadsHead<'t>: Fn(&mut Scanner<'t>) -> Option<(Head, Range<usize>)> + Sync {}
+
+impl<'t, F: Fn(&mut Scanner<'t>) -> Option<(Head, Range<usize>)> + Sync> ReadsHead<'t> for F {}
+
+/// Tasks that are behind each other, and where each is.
+type Run = (Vec<Head>, Vec<Range<usize>>);
+
 struct Scanner<'t> {
     text: &'t str,
     at: usize,
@@ -328,6 +346,61 @@ impl<'t> Scanner<'t> {
                 return self.eat(brackets[1]).then_some(());
             }
         }
+    }
+
+    /// The tasks from here on, where one begins, up to `end`, where another begins, or behind the
+    /// bracket that closes the list.
+    fn run(&mut self, end: Option<usize>, head: &impl ReadsHead<'t>) -> Option<Run> {
+        let (mut heads, mut spans) = Run::default();
+        loop {
+            match end {
+                Some(end) if self.at >= end => return (self.at == end).then_some((heads, spans)),
+                None if self.eat(b']') => return Some((heads, spans)),
+                _ => {}
+            }
+            let (head, span) = head(self)?;
+            heads.push(head);
+            spans.push(span);
+            self.trivia()?;
+            if !self.eat(b',') {
+                return (end.is_none() && self.eat(b']')).then_some((heads, spans));
+            }
+            self.trivia()?;
+        }
+    }
+
+    /// The same to the end of the list, by a thread for each part. Nothing, and the scanner where
+    /// it was, if that did not work out.
+    ///
+    /// Where a part begins is a guess: with a line that is as the first of the first task. It was
+    /// right if the part before ends there.
+    fn side_by_side(&mut self, parts: usize, head: &impl ReadsHead<'t>) -> Option<Run> {
+        (parts > 1).then_some(())?;
+        let (bytes, first) = (self.text.as_bytes(), self.at);
+        let line = &bytes[memchr::memrchr(b'\n', &bytes[..first])?..=first];
+        let size = (bytes.len() - first) / parts;
+        let start =
+            |from| Some(from + memchr::memmem::find(&bytes[from..], line)? + line.len() - 1);
+        let starts =
+            (1..parts).map(|part| start(first + part * size)).collect::<Option<Vec<_>>>()?;
+        let ends = starts.iter().copied().map(Some).chain([None]);
+        let runs = thread::scope(|scope| {
+            let run = |(start, end)| {
+                let mut scanner = Scanner::at(self.text, start);
+                let run = move || Some((scanner.run(end, head)?, scanner.at));
+                thread::Builder::new().spawn_scoped(scope, run).ok()
+            };
+            let runs: Vec<_> =
+                iter::once(first).chain(starts.iter().copied()).zip(ends).map(run).collect();
+            runs.into_iter().map(|run| run?.join().ok()?).collect::<Option<Vec<_>>>()
+        })?;
+        let mut all = Run::default();
+        for ((heads, spans), end) in runs {
+            all.0.extend(heads);
+            all.1.extend(spans);
+            self.at = end;
+        }
+        Some(all)
     }
 
     fn list(&mut self, entry: impl FnMut(&mut Self) -> Option<()>) -> Option<()> {
@@ -567,5 +640,48 @@ impl<'t> Scanner<'t> {
         self.eat(b':').then_some(())?;
         self.trivia()?;
         Some(Field::named(&key).map_or(Next::Unknown(key), Next::Field))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The tasks that two parts are read to; nothing where only one thread can read them.
+    fn side_by_side(list: &str) -> Option<usize> {
+        let mut scanner = Scanner::at(list, 1);
+        scanner.trivia().unwrap();
+        let start = scanner.at;
+        let run = scanner.side_by_side(2, &Scanner::skim);
+        assert_eq!(scanner.at, if run.is_some() { list.len() } else { start });
+        run.map(|(heads, spans)| {
+            assert_eq!(heads.len(), spans.len());
+            assert!(spans.iter().all(|span| list[span.clone()].starts_with(r#"{"id""#)));
+            heads.len()
+        })
+    }
+
+    #[test]
+    fn tasks_that_are_written_alike_are_read_side_by_side() {
+        let task = r#"{"id": "RQ-0001", "title": "some words"}"#;
+        let list = |tasks: &[&str]| format!("[\n  {}\n]", tasks.join(",\n  "));
+        let nested = format!(r#"{{"id": "RQ-0001", "title": "t", "x": [{}]}}"#, list(&[task; 9]));
+        let comment = format!("/* {} */ {task}", list(&[task; 9]));
+        for (list, read) in [
+            (list(&[task; 4]), Some(4)),
+            (list(&[task; 4]).replace("\n  ", "\r\n\t"), Some(4)),
+            (list(&[task; 4]).replace("}\n]", "}, // last\n]"), Some(4)),
+            // The second part begins behind a comment.
+            (list(&[task, task, "// more\n", task]).replace("\n,", "\n"), Some(3)),
+            // It seems to begin with something that is no task.
+            (list(&[task, &nested]), None),
+            (list(&[task, &comment]), None),
+            // It does not begin.
+            (list(&[&comment, task]), None),
+            (list(&[task]), None),
+            (list(&[task; 4]).replace('\n', " "), None),
+        ] {
+            assert_eq!(side_by_side(&list), read, "{list}");
+        }
     }
 }

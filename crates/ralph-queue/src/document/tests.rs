@@ -1879,6 +1879,15 @@ proptest! {
     }
 
     #[test]
+    fn what_is_read_in_parts_is_what_is_read_at_once(text in prop_oneof![broken(), (tasks(), noise()).prop_map(|(tasks, bytes)| Noise::new(&bytes).document(&tasks))], parts in 2..5_usize) {
+        let [once, parted] = [1, parts].map(|parts| scan::scan_in(parts, text.clone(), Place::Queue, Reading::Checked));
+        match (once, parted) {
+            (Ok(once), Ok(parted)) => same(&once, &parted)?,
+            (once, parted) => prop_assert!(once.is_err() && parted.is_err()),
+        }
+    }
+
+    #[test]
     fn the_quick_reader_reads_what_the_parser_reads(text in broken()) {
         let quick = scan::scan(text.clone(), Place::Queue, Reading::AsNeeded);
         prop_assert_eq!(scan::scan(text.clone(), Place::Queue, Reading::Whole).is_ok(), quick.is_ok());
