@@ -324,9 +324,25 @@ impl Project {
             return hint.into_iter().fold(CliError::from(error), CliError::hint);
         }
         let Some(Stuck { edit, run, earlier, .. }) = journal::stuck(&operations, *id) else {
-            return error.into();
+            return match journal::later(&operations, *id).take(TRIED).find(can_be) {
+                Some(Operation { id: number, operation, .. }) => {
+                    let hint = format!(
+                        "`{operation}` changed the same after it: {{}} shows what it would be to \
+                         undo that first."
+                    );
+                    CliError::from(error).instead(Next::foretell_undo(*number).within(&hint))
+                }
+                None => error.into(),
+            };
         };
-        let Some(Touched { id: task, .. }) = edit.tasks.first() else { return error.into() };
+        let in_the_way = match &error {
+            UndoError::ChangedSince { misfit, .. } => misfit.task.as_ref(),
+            _ => None,
+        };
+        let first = edit.tasks.first().map(|task| &task.id);
+        let Some(task) = in_the_way.or(first) else { return error.into() };
+        let is_there =
+            |task: &TaskId| self.queue().is_ok_and(|queue| queue.find(task.as_str()).is_some());
         let hint = if let Some(Operation { id: number, operation, .. }) = run {
             format!(
                 "Operation {number} came after it: what `{operation}` made of a task is not undone. \
@@ -336,11 +352,13 @@ impl Project {
         } else if edit.tasks.iter().all(|task| task.fate == Fate::Added) {
             let ids: Vec<&str> = edit.tasks.iter().map(|task| task.id.as_str()).collect();
             format!("`ralph task batch delete {}` removes what it added.", ids.join(" ")).into()
-        } else {
+        } else if is_there(task) {
             Next::show(task).within(
                 "A merge or a change by hand came after it: {} shows what there is now, `ralph \
                  task edit` changes it.",
             )
+        } else {
+            "A merge or a change by hand came after it.".into()
         };
         let other = match earlier.into_iter().take(TRIED).find(can_be) {
             Some(Operation { id, operation, .. }) => format!(

@@ -134,9 +134,17 @@ struct Hunk {
     old: String,
 }
 
-/// The text changed in a way that the patch does not fit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Misfit;
+/// Where a text has changed so that a patch does not fit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Misfit {
+    /// The task, unless it is behind the last.
+    pub task: Option<TaskId>,
+    /// The field of it, where that can be told.
+    pub field: Option<String>,
+    /// The line, if the file still has the task.
+    pub line: Option<usize>,
+}
 
 /// How much of what stood around a hunk has to stand there still.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -422,7 +430,7 @@ impl Patch {
         for hunk in &self.hunks {
             let at = hunk.place(text, &segments, fit)?;
             if at < done {
-                return Err(Misfit);
+                return Err(hunk.misfit(text, &segments));
             }
             result.push_str(&text[done..at]);
             result.push_str(&hunk.old);
@@ -430,6 +438,13 @@ impl Patch {
         }
         result.push_str(&text[done..]);
         Ok(result)
+    }
+
+    /// Where it begins, as a place that it does not fit.
+    pub(crate) fn misfit(&self, current: &Document) -> Misfit {
+        let first = self.hunks.first();
+        let misfit = first.map(|hunk| hunk.misfit(current.text(), &Segments::of(current)));
+        misfit.unwrap_or(Misfit { task: None, field: None, line: None })
     }
 }
 
@@ -441,7 +456,8 @@ impl Hunk {
     /// Where it fits: at its own place, or at the only other one in the text of its task.
     fn place(&self, text: &str, segments: &Segments<'_>, fit: Fit) -> Result<usize, Misfit> {
         let Some(segment) = segments.find(self.task.as_ref()) else {
-            return self.below(segments).filter(|_| fit == Fit::Loose).ok_or(Misfit);
+            let below = self.below(segments).filter(|_| fit == Fit::Loose);
+            return below.ok_or_else(|| self.misfit(text, segments));
         };
         let own = segment.start + self.at;
         if self.fits(text, own) {
@@ -451,7 +467,7 @@ impl Hunk {
         match (places.next(), places.next(), fit) {
             (Some(at), None, _) => return Ok(at),
             (None, _, Fit::Loose) => {}
-            _ => return Err(Misfit),
+            _ => return Err(self.misfit(text, segments)),
         }
         let is_whole = self.at == 0 && segments.is_edge(own + self.len());
         if is_whole && self.is_at(text, own) {
@@ -460,8 +476,23 @@ impl Hunk {
         let mut places = segment.filter(|at| self.fits_loosely(text, *at));
         match (places.next(), places.next()) {
             (Some(at), None) => Ok(at),
-            _ => Err(Misfit),
+            _ => Err(self.misfit(text, segments)),
         }
+    }
+
+    /// That it has no place, and where that would be: in the line that begins as its own did.
+    fn misfit(&self, text: &str, segments: &Segments<'_>) -> Misfit {
+        let line_head = self.head.rfind('\n').map_or("", |at| &self.head[at..]);
+        let name = line_head.trim_start().strip_prefix('"').and_then(|it| it.split_once("\":"));
+        let line = segments.find(self.task.as_ref()).map(|segment| {
+            let segment = segment.start..segment.end - 1;
+            let own = floor(text, (segment.start + self.at).min(segment.end));
+            let alike = text[segment.clone()].find(line_head).filter(|_| name.is_some());
+            let at = alike.map_or(own, |at| segment.start + at + line_head.len());
+            1 + text[..at].matches('\n').count()
+        });
+        let field = name.map(|(name, _)| name.to_owned());
+        Misfit { task: self.task.clone(), field, line }
     }
 
     /// Where tasks stood that are gone: below the one above them, as the one below is gone, too.

@@ -15,7 +15,7 @@ use ralph_state::{Clock, TaskId, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::delta::{Fate, Fit, Patch, Touched};
+use crate::delta::{Fate, Fit, Misfit, Patch, Touched};
 use crate::document::{Document, ParseError};
 use crate::edit::Spliced;
 use crate::files::{
@@ -23,7 +23,7 @@ use crate::files::{
 };
 use crate::ids::IdRules;
 use crate::mend::Whole;
-use crate::queue::Queue;
+use crate::queue::{Place, Queue};
 use crate::task::Task;
 use crate::validate::Bar;
 
@@ -167,12 +167,19 @@ pub enum UndoError {
         operation: String,
     },
     /// What it changed has changed again.
-    #[error("the queue has changed since operation {id} (`{operation}`) where it would be undone")]
+    #[error(
+        "the queue has changed since operation {id} (`{operation}`) where it would be undone: {}",
+        told(*place, misfit)
+    )]
     ChangedSince {
         /// The operation.
         id: u64,
         /// The command that made it.
         operation: String,
+        /// In which file.
+        place: Place,
+        /// Where.
+        misfit: Box<Misfit>,
     },
     /// Something else was done since the newest undo, which only its id makes again.
     #[error("the queue was edited (`{operation}`) since the undo {id}")]
@@ -193,6 +200,23 @@ pub enum UndoError {
     /// The journal cannot be read.
     #[error(transparent)]
     Journal(#[from] JournalError),
+}
+
+/// The place that an undo does not fit.
+fn told(place: Place, Misfit { task, field, line }: &Misfit) -> String {
+    let file = match place {
+        Place::Queue => "queue file",
+        Place::Done => "done file",
+    };
+    let what = match (field, task) {
+        (Some(field), Some(task)) => format!("`{field}` of {task}"),
+        (None, Some(task)) => task.to_string(),
+        (_, None) => "behind the last task".to_owned(),
+    };
+    match line {
+        Some(line) => format!("{what}, line {line} of the {file}"),
+        None => format!("{what}, which is not in the {file} any more"),
+    }
 }
 
 /// What happened between two revisions.
@@ -377,13 +401,14 @@ impl QueueFiles {
         let history = self.history(before).map_err(|error| refused(error.into()))?;
         let target = history.target(which).map_err(refused)?;
         let is_missing = history.missing.contains(&target.id);
-        let misfit = || if is_missing { target.not_in_files() } else { target.changed_since() };
         // What the files do not have is in no place that could be told loosely.
         let fit = if is_missing { Fit::Exact } else { Fit::Loose };
         let taken_back = |queue: &Queue| match target.taken_back(queue, fit) {
-            Err(UndoError::ChangedSince { .. }) => Err(misfit()),
+            Err(UndoError::ChangedSince { .. }) if is_missing => Err(target.not_in_files()),
             // What no file has is not taken back twice.
-            Ok(back) if back == Spliced::default() && target.has_bytes() => Err(misfit()),
+            Ok(back) if back == Spliced::default() && target.has_bytes() => {
+                Err(target.not_in_files())
+            }
             taken_back => taken_back,
         };
         let forced =
@@ -468,15 +493,21 @@ pub struct Stuck<'o> {
 pub fn stuck(operations: &[(Operation, EditState)], id: u64) -> Option<Stuck<'_>> {
     let is_edit = |it: &&Operation| it.undoes.is_none();
     let edit = stand(operations).find(|it| it.id == id).filter(is_edit)?;
-    let is_of_edit = |task: &Touched| edit.tasks.iter().any(|own| own.id == task.id);
-    let is_later = |it: &&Operation| it.id > id && it.tasks.iter().any(is_of_edit);
-    let later: Vec<&Operation> = stand(operations).filter(is_later).collect();
-    let run = later.iter().find(|it| it.origin == Origin::Run).copied();
-    if run.is_none() && !later.is_empty() {
+    let run = later(operations, id).filter(|it| it.origin == Origin::Run).last();
+    if run.is_none() && later(operations, id).next().is_some() {
         return None;
     }
     let earlier = before(operations, id).collect();
     Some(Stuck { edit, run, earlier })
+}
+
+/// The operations after that one which touched the same tasks and stand, newest first.
+pub fn later(operations: &[(Operation, EditState)], id: u64) -> impl Iterator<Item = &Operation> {
+    let own = operations.iter().find(|(it, _)| it.id == id);
+    let own: BTreeSet<&TaskId> =
+        own.iter().flat_map(|(it, _)| &it.tasks).map(|task| &task.id).collect();
+    let touches = move |it: &Operation| it.tasks.iter().any(|task| own.contains(&task.id));
+    stand(operations).rev().filter(move |it| it.id > id && touches(it))
 }
 
 /// The edits before an operation that somebody asked for and that stand, newest first.
@@ -637,43 +668,43 @@ impl History {
 impl Operation {
     /// Both files without it.
     fn taken_back(&self, before: &Queue, fit: Fit) -> Result<Spliced, UndoError> {
-        let exactly = self.taken_back_by(before, |patch, document| {
-            let text = patch.apply(document, Fit::Exact).map_err(|_| self.changed_since())?;
-            let back = document.parse_next(text);
+        let exactly = self.taken_back_by(before, |place, patch, document| {
+            let text = patch.apply(document, Fit::Exact);
+            let back = document.parse_next(text.map_err(|it| self.changed_since(place, it))?);
             back.map_err(|source| UndoError::Unreadable { id: self.id, source })
         });
         if fit == Fit::Exact || !matches!(exactly, Err(UndoError::ChangedSince { .. })) {
             return exactly;
         }
-        let loosely = self.taken_back_by(before, |patch, document| {
-            self.loosely_from(patch, document).ok_or_else(|| self.changed_since())
+        let loosely = self.taken_back_by(before, |place, patch, document| {
+            self.loosely_from(patch, document).map_err(|it| self.changed_since(place, it))
         })?;
         let is_own = |task: &Touched| self.tasks.iter().any(|own| own.id == task.id);
-        let is_all_own = loosely.touched(before).iter().all(is_own);
-        is_all_own.then_some(loosely).ok_or_else(|| self.changed_since())
+        if loosely.touched(before).iter().all(is_own) { Ok(loosely) } else { exactly }
     }
 
     fn taken_back_by(
         &self,
         before: &Queue,
-        back: impl Fn(&Patch, &Document) -> Result<Document, UndoError>,
+        back: impl Fn(Place, &Patch, &Document) -> Result<Document, UndoError>,
     ) -> Result<Spliced, UndoError> {
-        let back = |patch: &Option<Patch>, document: &Document| match patch {
+        let back = |place, patch: &Option<Patch>, document: &Document| match patch {
             // The file may be as it was, where the other is not.
             Some(patch) if patch.before != document.fingerprint() => {
-                back(patch, document).map(Some)
+                back(place, patch, document).map(Some)
             }
             _ => Ok(None),
         };
         Ok(Spliced {
-            queue: back(&self.queue, before.document())?,
-            done: back(&self.done, before.done_document())?,
+            queue: back(Place::Queue, &self.queue, before.document())?,
+            done: back(Place::Done, &self.done, before.done_document())?,
         })
     }
 
     /// A file without it, in which other changes of the same tasks are nearby. The time of the last
     /// change, which they share, stays that of the newer ones.
-    fn loosely_from(&self, patch: &Patch, document: &Document) -> Option<Document> {
+    fn loosely_from(&self, patch: &Patch, document: &Document) -> Result<Document, Misfit> {
+        let unfit = || patch.misfit(document);
         let mut as_left = document.draft();
         let mut newer = Vec::new();
         for task in self.tasks.iter().filter(|task| task.fate == Fate::Changed) {
@@ -686,16 +717,16 @@ impl Operation {
                 as_left.task_mut(index).updated_at = Some(left);
             }
         }
-        let spliced = as_left.splice().ok()?;
+        let spliced = as_left.splice().map_err(|_| unfit())?;
         let as_left = spliced.as_ref().unwrap_or(document);
-        let back = as_left.parse_next(patch.apply(as_left, Fit::Loose).ok()?).ok()?;
+        let back = as_left.parse_next(patch.apply(as_left, Fit::Loose)?).map_err(|_| unfit())?;
         let mut draft = back.draft();
         for (id, time) in newer {
-            let index = draft.positions(id).next()?;
+            let index = draft.positions(id).next().ok_or_else(unfit)?;
             draft.task_mut(index).updated_at = Some(time);
         }
-        let spliced = draft.splice().ok()?;
-        Some(spliced.unwrap_or(back))
+        let spliced = draft.splice().map_err(|_| unfit())?;
+        Ok(spliced.unwrap_or(back))
     }
 
     /// Whether it takes back an edit.
@@ -708,8 +739,9 @@ impl Operation {
         self.queue.is_some() || self.done.is_some()
     }
 
-    fn changed_since(&self) -> UndoError {
-        UndoError::ChangedSince { id: self.id, operation: self.operation.clone() }
+    fn changed_since(&self, place: Place, misfit: Misfit) -> UndoError {
+        let (id, operation, misfit) = (self.id, self.operation.clone(), Box::new(misfit));
+        UndoError::ChangedSince { id, operation, place, misfit }
     }
 
     fn only_adds(&self) -> bool {

@@ -213,10 +213,36 @@ fn an_undo_that_another_task_is_in_the_way_of_leads_to_what_made_that() {
     desk.write(".ralph/queue.jsonc", queue.replace("RQ-0002", "RQ-0001"));
     desk.write("in.csv", "id,title,created_at\nRQ-0002,x,2020-01-01T00:00:00Z\n");
     let journal = desk.read(".ralph/cache/queue-journal.jsonl");
-    let forgotten = journal.replace("\"removed\", \"created_at\"", "\"removed\", \"created\"");
+    let forgotten = journal.replace("\"removed\",\"created_at\"", "\"removed\",\"created\"");
     desk.write(".ralph/cache/queue-journal.jsonl", forgotten);
     desk.ralph(&["queue", "import", "-i", "in.csv"]).success();
     assert_eq!(desk.error(&["undo", "--id", "3"], 3)["next"], "ralph undo --id 4 --dry-run");
+}
+
+#[test]
+fn a_refused_undo_says_what_is_in_its_way_and_what_can_be_done() {
+    let desk = Desk::new();
+    desk.add("one", &[]);
+    desk.add("two", &[]);
+    desk.ralph(&["task", "edit", "title", "zwei", "RQ-0002"]).success();
+    let edited = desk.read(".ralph/queue.jsonc");
+    desk.ralph(&["task", "edit", "title", "deux", "RQ-0002"]).success();
+    let error = desk.error(&["undo", "--id", "3"], 3);
+    let message = error["message"].as_str().expect("text").to_owned();
+    assert!(message.contains("`title` of RQ-0002, line "), "{error}");
+    assert_eq!(error["next"], "ralph undo --id 4 --dry-run");
+    // A change by hand in place of the edit after it.
+    for (by_hand, next) in [
+        (edited.replace("zwei", "due"), "ralph task show RQ-0002"),
+        (edited.replace("RQ-0002", "RQ-0007"), "ralph undo --list"),
+    ] {
+        desk.write(".ralph/queue.jsonc", &by_hand);
+        let journal = desk.read(".ralph/cache/queue-journal.jsonl");
+        let lines: Vec<&str> = journal.lines().take(4).collect();
+        desk.write(".ralph/cache/queue-journal.jsonl", lines.join("\n") + "\n");
+        let error = desk.error(&["undo"], 3);
+        assert_eq!(error["next"], next, "{error}");
+    }
 }
 
 #[test]

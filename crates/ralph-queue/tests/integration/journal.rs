@@ -775,6 +775,32 @@ fn an_undo_of_the_edit_that_made_the_done_file_leaves_none() {
     assert_eq!(texts(&files), (QUEUE.to_owned(), empty));
 }
 
+#[test]
+fn a_refused_undo_names_what_is_in_its_way() {
+    let root = tempfile::tempdir().unwrap();
+    let files = journaled(root.path());
+    fs::write(&files.queue, QUEUE).unwrap();
+    edit_at(&files, 1, |edit| edit.set_field("RQ-0002", "title", "zw"));
+    edit_at(&files, 1, |edit| edit.set_field("RQ-0001", "title", "uno"));
+    let made = texts(&files).0;
+    let higher = made.replacen("// ours", "// ours\n// and mine", 1).replace("\"zw\"", "\"z\"");
+    let without = made.replace("RQ-0002", "RQ-0009");
+    for (id, by_hand, place) in [
+        (1, made.replace("\"zw\"", "\"zwei\""), "`title` of RQ-0002, line 12 of the queue file"),
+        (1, higher, "`title` of RQ-0002, line 13 of the queue file"),
+        (1, without, "`title` of RQ-0002, which is not in the queue file any more"),
+        (2, made.replace("\"uno\"", "\"ein\""), "RQ-0001, line 6 of the queue file"),
+    ] {
+        fs::write(&files.queue, by_hand).unwrap();
+        let Err(UpdateError::Refused(refused)) = undo_one(&files, id) else { panic!("{place}") };
+        let told = format!(
+            "the queue has changed since operation {id} (`{}`) where it would be undone: {place}",
+            files.holder.command
+        );
+        assert_eq!(refused.to_string(), told);
+    }
+}
+
 /// Journals that older programs wrote, which are never edited, with the files that they left and
 /// those of before.
 #[test]
