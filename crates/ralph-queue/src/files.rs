@@ -983,6 +983,7 @@ impl Locked<'_> {
         let written = match journal {
             Some(journal) if request.is_some() || spliced != Spliced::default() => {
                 let (before, spliced, tasks) = (&before, &spliced, &tasks);
+                let undoes = undoes.as_ref();
                 let entry = Entry { before, spliced, tasks, undoes, request, origin };
                 Some(journal.append(now, entry).map_err(UpdateError::Journal)?)
             }

@@ -63,7 +63,11 @@ pub struct Operation {
     /// When the tasks that it changed were changed last, as it left them, where that is not when it
     /// was made: an undo brings an older time back.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    times: BTreeMap<TaskId, String>,
+    times: Times,
+    /// When tasks would be changed last without the edit that it takes back and the newer ones, whose
+    /// time it left.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    earlier: Times,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     request: Option<Request>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -71,6 +75,9 @@ pub struct Operation {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     done: Option<Patch>,
 }
+
+/// When tasks were changed last, as they say.
+type Times = BTreeMap<TaskId, String>;
 
 /// On whose behalf an edit was made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -406,33 +413,40 @@ impl QueueFiles {
         let taken_back = |queue: &Queue| match target.taken_back(queue, fit) {
             Err(UndoError::ChangedSince { .. }) if is_missing => Err(target.not_in_files()),
             // What no file has is not taken back twice.
-            Ok(back) if back == Spliced::default() && target.has_bytes() => {
+            Ok((back, _)) if back == Spliced::default() && target.has_bytes() => {
                 Err(target.not_in_files())
             }
-            taken_back => taken_back,
+            taken_back => {
+                taken_back.map(|(back, earlier)| (history.in_time(target, back), earlier))
+            }
         };
         let forced =
             if which.force { Validity::AsItWas } else { Validity::Needed(Bar::ErrorsAndControls) };
-        let undoes =
-            Some(Undone { id: target.id, is_undo: target.is_undo(), made_done: target.makes_done });
+        let undoes = |earlier| {
+            let (id, is_undo, made_done) = (target.id, target.is_undo(), target.makes_done);
+            Some(Undone { id, is_undo, made_done, earlier })
+        };
         let edit = history.edit_of(target).clone();
         let back = taken_back(before);
-        let is_as_it_was = |back: &Spliced| target.from == back.revision_after(before);
+        let is_as_it_was = |(back, _): &(Spliced, _)| target.from == back.revision_after(before);
         // What leads to what was there needs no order: it may itself put a task in order again.
         if back.as_ref().is_ok_and(is_as_it_was) {
-            let back = back.map_err(refused)?;
-            let validity = Validity::AsItWas;
+            let (back, earlier) = back.map_err(refused)?;
+            let (undoes, validity) = (undoes(earlier), Validity::AsItWas);
             return Ok((Proposal { undoes, validity, ..Proposal::new(target.id, back) }, edit));
         }
         // Parted namesakes would be in the way of what brings them back, and of what parts them.
-        let proposal = match Whole::healed(before).map_err(UpdateError::Splice)? {
-            None => Proposal::new(target.id, back.map_err(refused)?),
+        let (proposal, earlier) = match Whole::healed(before).map_err(UpdateError::Splice)? {
+            None => {
+                let (back, earlier) = back.map_err(refused)?;
+                (Proposal::new(target.id, back), earlier)
+            }
             Some(whole) => {
-                let back = taken_back(&whole.queue).map_err(refused)?;
-                Proposal::on(whole, target.id, back)
+                let (back, earlier) = taken_back(&whole.queue).map_err(refused)?;
+                (Proposal::on(whole, target.id, back), earlier)
             }
         };
-        Ok((Proposal { undoes, validity: forced, ..proposal }, edit))
+        Ok((Proposal { undoes: undoes(earlier), validity: forced, ..proposal }, edit))
     }
 
     /// What happened since the queue had that revision.
@@ -623,6 +637,42 @@ impl History {
         at
     }
 
+    /// What taking back `target` led to, where a task says that it was changed last by an edit which
+    /// is undone: it is brought back to the time before that one.
+    fn in_time(&self, target: &Operation, back: Spliced) -> Spliced {
+        let back_in_time = |document: Option<Document>| {
+            let document = document?;
+            let mut draft = document.draft();
+            for id in target.changed() {
+                let Some(index) = draft.positions(id.as_str()).next() else { continue };
+                let Some(time) = document.updated_at(index) else { continue };
+                let before = self.time_before(id, &time);
+                if *before != *time {
+                    draft.task_mut(index).updated_at = Some(before);
+                }
+            }
+            Some(draft.splice().ok().flatten().unwrap_or(document))
+        };
+        Spliced { queue: back_in_time(back.queue), done: back_in_time(back.done) }
+    }
+
+    /// The time of the last change that stands, of a task that says it was changed last at `time`.
+    fn time_before(&self, task: &TaskId, time: &str) -> String {
+        let mut time = time.to_owned();
+        let is_undone = |it: &&Operation| self.undone.contains(&it.id);
+        let of_task = self.operations.iter().rev().filter(|it| it.changed().any(|id| id == task));
+        for operation in of_task.filter(is_undone) {
+            let undoes = |it: &&Operation| it.undoes == Some(operation.id);
+            let undo = self.operations.iter().filter(undoes).find(|it| !is_undone(it));
+            if let Some(earlier) = undo.and_then(|undo| undo.earlier.get(task))
+                && operation.time_of(task) == time
+            {
+                time.clone_from(earlier);
+            }
+        }
+        time
+    }
+
     fn target(&self, Which { direction, id, force }: Which) -> Result<&Operation, UndoError> {
         if let Some(id) = id {
             let found = self.operations.iter().find(|operation| operation.id == id);
@@ -666,29 +716,34 @@ impl History {
 }
 
 impl Operation {
-    /// Both files without it.
-    fn taken_back(&self, before: &Queue, fit: Fit) -> Result<Spliced, UndoError> {
+    /// Both files without it, and the times that newer ones took the place of.
+    fn taken_back(&self, before: &Queue, fit: Fit) -> Result<(Spliced, Times), UndoError> {
         let exactly = self.taken_back_by(before, |place, patch, document| {
             let text = patch.apply(document, Fit::Exact);
             let back = document.parse_next(text.map_err(|it| self.changed_since(place, it))?);
             back.map_err(|source| UndoError::Unreadable { id: self.id, source })
         });
         if fit == Fit::Exact || !matches!(exactly, Err(UndoError::ChangedSince { .. })) {
-            return exactly;
+            return exactly.map(|back| (back, Times::new()));
         }
+        let mut earlier = Times::new();
         let loosely = self.taken_back_by(before, |place, patch, document| {
-            self.loosely_from(patch, document).map_err(|it| self.changed_since(place, it))
+            let back = self.loosely_from(patch, document, &mut earlier);
+            back.map_err(|it| self.changed_since(place, it))
         })?;
         let is_own = |task: &Touched| self.tasks.iter().any(|own| own.id == task.id);
-        if loosely.touched(before).iter().all(is_own) { Ok(loosely) } else { exactly }
+        if !loosely.touched(before).iter().all(is_own) {
+            return exactly.map(|back| (back, Times::new()));
+        }
+        Ok((loosely, earlier))
     }
 
     fn taken_back_by(
         &self,
         before: &Queue,
-        back: impl Fn(Place, &Patch, &Document) -> Result<Document, UndoError>,
+        mut back: impl FnMut(Place, &Patch, &Document) -> Result<Document, UndoError>,
     ) -> Result<Spliced, UndoError> {
-        let back = |place, patch: &Option<Patch>, document: &Document| match patch {
+        let mut back = |place, patch: &Option<Patch>, document: &Document| match patch {
             // The file may be as it was, where the other is not.
             Some(patch) if patch.before != document.fingerprint() => {
                 back(place, patch, document).map(Some)
@@ -703,15 +758,19 @@ impl Operation {
 
     /// A file without it, in which other changes of the same tasks are nearby. The time of the last
     /// change, which they share, stays that of the newer ones.
-    fn loosely_from(&self, patch: &Patch, document: &Document) -> Result<Document, Misfit> {
+    fn loosely_from(
+        &self,
+        patch: &Patch,
+        document: &Document,
+        earlier: &mut Times,
+    ) -> Result<Document, Misfit> {
         let unfit = || patch.misfit(document);
         let mut as_left = document.draft();
         let mut newer = Vec::new();
-        for task in self.tasks.iter().filter(|task| task.fate == Fate::Changed) {
-            let id = task.id.as_str();
-            let Some(index) = as_left.positions(id).next() else { continue };
+        for id in self.changed() {
+            let Some(index) = as_left.positions(id.as_str()).next() else { continue };
             let Some(now) = document.updated_at(index) else { continue };
-            let left = self.times.get(&task.id).cloned().unwrap_or_else(|| self.at.to_string());
+            let left = self.time_of(id);
             if *now != *left {
                 newer.push((id, now.into_owned()));
                 as_left.task_mut(index).updated_at = Some(left);
@@ -722,11 +781,22 @@ impl Operation {
         let back = as_left.parse_next(patch.apply(as_left, Fit::Loose)?).map_err(|_| unfit())?;
         let mut draft = back.draft();
         for (id, time) in newer {
-            let index = draft.positions(id).next().ok_or_else(unfit)?;
-            draft.task_mut(index).updated_at = Some(time);
+            let index = draft.positions(id.as_str()).next().ok_or_else(unfit)?;
+            let own = draft.task_mut(index).updated_at.replace(time);
+            earlier.extend(own.map(|own| (id.clone(), own)));
         }
         let spliced = draft.splice().map_err(|_| unfit())?;
         Ok(spliced.unwrap_or(back))
+    }
+
+    /// The tasks that it changed where they stand.
+    fn changed(&self) -> impl Iterator<Item = &TaskId> {
+        self.tasks.iter().filter(|task| task.fate == Fate::Changed).map(|task| &task.id)
+    }
+
+    /// When a task that it changed says that it was changed last, as it left it.
+    fn time_of(&self, task: &TaskId) -> String {
+        self.times.get(task).cloned().unwrap_or_else(|| self.at.to_string())
     }
 
     /// Whether it takes back an edit.
@@ -785,13 +855,14 @@ pub(crate) struct Answered {
 }
 
 /// The operation that another takes back.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Undone {
     id: u64,
     /// It is an undo.
     is_undo: bool,
     /// It made the done file.
     pub(crate) made_done: bool,
+    earlier: Times,
 }
 
 /// What an edit did, to be written down.
@@ -799,7 +870,7 @@ pub(crate) struct Entry<'a> {
     pub(crate) before: &'a Queue,
     pub(crate) spliced: &'a Spliced,
     pub(crate) tasks: &'a [Touched],
-    pub(crate) undoes: Option<Undone>,
+    pub(crate) undoes: Option<&'a Undone>,
     pub(crate) request: Option<Request>,
     pub(crate) origin: Origin,
 }
@@ -867,7 +938,8 @@ impl Tail {
             undoes: undoes.map(|it| it.id),
             is_redo: undoes.is_some_and(|it| it.is_undo),
             makes_done: spliced.done.is_some() && !before.has_done_file(),
-            times: undoes.map_or_else(BTreeMap::new, |_| times(at, spliced, tasks)),
+            times: undoes.map_or_else(Times::new, |_| times(at, spliced, tasks)),
+            earlier: undoes.map_or_else(Times::new, |it| it.earlier.clone()),
             request,
             queue,
             done,
@@ -891,7 +963,7 @@ impl Tail {
 }
 
 /// When the tasks that are changed say that they were, if not at that time.
-fn times(at: Timestamp, spliced: &Spliced, tasks: &[Touched]) -> BTreeMap<TaskId, String> {
+fn times(at: Timestamp, spliced: &Spliced, tasks: &[Touched]) -> Times {
     let at = at.to_string();
     let changed = tasks.iter().filter(|task| task.fate == Fate::Changed);
     let changed: BTreeSet<&str> = changed.map(|task| task.id.as_str()).collect();

@@ -776,6 +776,31 @@ fn an_undo_of_the_edit_that_made_the_done_file_leaves_none() {
 }
 
 #[test]
+fn edits_of_a_task_that_are_undone_in_any_order_leave_the_time_from_before_them() {
+    let fields = [("title", "zwei"), ("description", "of the two"), ("tags", "t")];
+    for layout in &LAYOUTS[..5] {
+        for order in [[1, 2, 3], [1, 3, 2], [2, 1, 3], [2, 3, 1], [3, 1, 2], [3, 2, 1]] {
+            let root = tempfile::tempdir().unwrap();
+            let files = journaled(root.path());
+            fs::write(&files.queue, layout(QUEUE)).unwrap();
+            let before = texts(&files);
+            for (hour, (field, value)) in (1..).zip(fields) {
+                edit_at(&files, hour, |edit| edit.set_field("RQ-0002", field, value));
+            }
+            let made = texts(&files);
+            for id in order {
+                undo_one(&files, id).unwrap();
+            }
+            assert_eq!(texts(&files), before, "{order:?}");
+            for _ in order {
+                undo(&files, Direction::Redo).unwrap();
+            }
+            assert_eq!(texts(&files), made, "{order:?}");
+        }
+    }
+}
+
+#[test]
 fn a_refused_undo_names_what_is_in_its_way() {
     let root = tempfile::tempdir().unwrap();
     let files = journaled(root.path());
