@@ -128,7 +128,7 @@ impl Block {
     }
 
     /// What the first line in the task begins with, beyond what all of them do.
-    fn unit(&self) -> &str {
+    pub(crate) fn unit(&self) -> &str {
         let rest = self.text.split_once(['\n', '\r']).map_or("", |(_, rest)| rest);
         let line = rest.trim_start_matches(['\n', '\r']).strip_prefix(self.indent.as_str());
         let line = line.unwrap_or("");

@@ -269,6 +269,15 @@ impl Document {
         self.spans[index].clone()
     }
 
+    /// How the task with that index is laid out: the line ends of the file, what its line begins
+    /// with, and what stands before its first field.
+    pub(crate) fn layout(&self, index: usize) -> [&str; 3] {
+        let span = self.span(index);
+        let inside = self.text[span.clone()].strip_prefix('{').unwrap_or_default();
+        let before = &inside[..inside.len() - inside.trim_start().len()];
+        [style::newline(&self.text), style::indentation_at(&self.text, span.start, ""), before]
+    }
+
     /// The index of the task in whose text `at` is, or of the next one.
     pub(crate) fn task_at(&self, at: usize) -> usize {
         self.spans.partition_point(|span| span.end <= at)

@@ -89,13 +89,8 @@ pub(super) struct Style {
 impl Style {
     /// The house style, in the kind of line end that `text` has.
     pub(super) fn house(text: &str) -> Self {
-        let newline = match text.find(['\n', '\r']) {
-            Some(at) if text[at..].starts_with("\r\n") => "\r\n",
-            Some(at) if text[at..].starts_with('\r') => "\r",
-            _ => "\n",
-        };
         Self {
-            newline,
+            newline: newline(text),
             unit: "  ".to_owned(),
             inline_arrays: false,
             inline_objects: false,
@@ -209,6 +204,15 @@ impl Style {
             out.push_str(indent);
         }
         out.push(close);
+    }
+}
+
+/// The kind of line end that `text` has.
+pub(super) fn newline(text: &str) -> &'static str {
+    match text.find(['\n', '\r']) {
+        Some(at) if text[at..].starts_with("\r\n") => "\r\n",
+        Some(at) if text[at..].starts_with('\r') => "\r",
+        _ => "\n",
     }
 }
 

@@ -273,7 +273,8 @@ pub enum MergeError {
 /// adds or changes a comment. Its comments are merged where they stand: what one side added,
 /// changed or removed is so, and of one that both changed both texts stay. The tasks stand in the
 /// order of the side that changed it; those that theirs added go behind the one that they follow
-/// there. Other keys of the file are merged like fields, and of the comments that belong to
+/// there. Line ends and indentation are as in ours, unless theirs alone gave the whole file others
+/// and nothing is in conflict. Other keys of the file are merged like fields, and of the comments that belong to
 /// no task those stay that neither side removed, and those come that either added.
 ///
 /// One id given to two different tasks on two sides: of two new ones the task made later, and of
@@ -544,16 +545,49 @@ fn move_to_done(
 
 /// Merges one file, of whose tasks those with one key are the same.
 fn merge(
-    [base, ours, theirs]: [&Document; 3],
-    [base_keys, our_keys, their_keys]: [Vec<usize>; 3],
+    files: [&Document; 3],
+    keys: [Vec<usize>; 3],
     conflicts: &mut Vec<Conflict>,
 ) -> Result<String, SpliceError> {
+    let [base, ours, theirs] = files;
     if ours.text() == theirs.text() || theirs.text() == base.text() {
         return Ok(ours.text().to_owned());
     }
     if ours.text() == base.text() {
         return Ok(theirs.text().to_owned());
     }
+    if is_laid_out_by_theirs(files, &keys) {
+        // In which direction it is merged makes a difference only to what is in conflict.
+        let [base_keys, our_keys, their_keys] = keys.clone();
+        let mut found = Vec::new();
+        let text = merge_into([base, theirs, ours], [base_keys, their_keys, our_keys], &mut found)?;
+        if found.is_empty() {
+            return Ok(text);
+        }
+    }
+    merge_into(files, keys, conflicts)
+}
+
+/// Whether theirs gave the whole file another layout, other line ends say, and ours did not: so it
+/// is of the first and the last task that all have.
+fn is_laid_out_by_theirs(files: [&Document; 3], keys: &[Vec<usize>; 3]) -> bool {
+    let [_, ours, theirs] = keys.each_ref().map(|keys| places(keys));
+    let common = |(at, key): (usize, &usize)| Some([at, *ours.get(key)?, *theirs.get(key)?]);
+    let mut common = keys[0].iter().enumerate().filter_map(common);
+    let Some(first) = common.next() else { return false };
+    let ends = [first, common.next_back().unwrap_or(first)];
+    ends.iter().all(|places| {
+        let [base, ours, theirs] = [0, 1, 2].map(|side| files[side].layout(places[side]));
+        ours == base && theirs != base
+    })
+}
+
+/// Merges theirs into the text of ours.
+fn merge_into(
+    [base, ours, theirs]: [&Document; 3],
+    [base_keys, our_keys, their_keys]: [Vec<usize>; 3],
+    conflicts: &mut Vec<Conflict>,
+) -> Result<String, SpliceError> {
     let (base_places, their_places) = (places(&base_keys), places(&their_keys));
     let mut merge = Merge {
         base: base.draft(),
@@ -777,7 +811,7 @@ impl Merge<'_> {
             return;
         }
         // Comments count as a change.
-        if base.as_ref().is_some_and(|base| base.same_text(&ours)) {
+        if base.as_ref().is_some_and(|base| base.same_text(&ours) && base.unit() == ours.unit()) {
             return self.merged.put_block(at, theirs.clone());
         }
         if base.as_ref().is_some_and(|base| base.same_text(theirs)) {

@@ -1068,3 +1068,23 @@ fn long_numbers_survive_being_written_again() {
         assert_eq!(task.extra["x"].to_string(), format!(r#"{{"deep":{long}}}"#));
     }
 }
+
+#[test]
+fn the_layout_of_the_whole_file_is_as_the_side_has_it_that_changed_it() {
+    let ours = BASE.replace("\"One\"", "\"Uno\"");
+    assert_ne!(ours, BASE);
+    let lines = |text: &str| text.replace('\n', "\r\n");
+    let tabs = |text: &str| text.replace("  ", "\t");
+    let wide = |text: &str| text.replace("  ", "    ");
+    for lay_out in [&lines as &dyn Fn(&str) -> String, &tabs, &wide] {
+        let (theirs, wanted) = (lay_out(BASE), lay_out(&ours));
+        for (ours, theirs) in [(&ours, &theirs), (&theirs, &ours)] {
+            let merged = three_way(BASE, ours, theirs).unwrap();
+            assert_eq!((merged.text.as_str(), merged.conflicts.len()), (wanted.as_str(), 0));
+        }
+        // In a conflict the values of ours stand, and so does its layout.
+        let theirs = theirs.replace("\"One\"", "\"Eins\"");
+        let merged = three_way(BASE, &ours, &theirs).unwrap();
+        assert_eq!((merged.text.as_str(), merged.conflicts.len()), (ours.as_str(), 1));
+    }
+}
