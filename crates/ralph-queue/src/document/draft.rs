@@ -60,10 +60,18 @@ struct Entry {
 enum Origin {
     /// The task of the document with that index.
     Here(usize),
-    /// Text from another document, and the index of the task of this one whose place it takes.
-    Block(Box<Block>, Option<usize>),
+    /// Text from another document.
+    Block(Box<Block>, BlockPlace),
     /// Written now.
     New(Side),
+}
+
+#[derive(Clone, Copy, Debug)]
+enum BlockPlace {
+    /// That of the task of this document with that index.
+    Of(usize),
+    /// One of its own.
+    Own(Side),
 }
 
 /// Which side of what is between two tasks, a blank line or the head of a section, a new one stands
@@ -421,9 +429,14 @@ impl<'a> Draft<'a> {
     }
 
     /// Adds a task that was taken out of a document, with its comments.
-    pub fn insert_block(&mut self, index: usize, mut block: Block) {
+    pub fn insert_block(&mut self, index: usize, block: Block) {
+        self.insert_block_at(index, Side::Behind, block);
+    }
+
+    pub(crate) fn insert_block_at(&mut self, index: usize, side: Side, mut block: Block) {
         let changed = block.changed.take();
-        self.put_in(index, Entry { origin: Origin::Block(Box::new(block), None), changed });
+        let origin = Origin::Block(Box::new(block), BlockPlace::Own(side));
+        self.put_in(index, Entry { origin, changed });
     }
 
     /// Puts a task that was taken out of a document in the place of the one at `index`, with its
@@ -431,7 +444,11 @@ impl<'a> Draft<'a> {
     pub fn put_block(&mut self, index: usize, mut block: Block) {
         self.reorder();
         let changed = block.changed.take();
-        let place = self.entries[index].origin.place();
+        let place = match self.entries[index].origin {
+            Origin::Here(index) => BlockPlace::Of(index),
+            Origin::Block(_, place) => place,
+            Origin::New(side) => BlockPlace::Own(side),
+        };
         self.entries[index] = Entry { origin: Origin::Block(Box::new(block), place), changed };
     }
 
@@ -553,10 +570,14 @@ impl Origin {
     /// The index of the task of the document in whose place it stands.
     fn place(&self) -> Option<usize> {
         match self {
-            Self::Here(index) => Some(*index),
-            Self::Block(_, place) => *place,
-            Self::New(_) => None,
+            Self::Here(index) | Self::Block(_, BlockPlace::Of(index)) => Some(*index),
+            Self::Block(_, BlockPlace::Own(_)) | Self::New(_) => None,
         }
+    }
+
+    /// Whether it is new, and stands in the section of the task behind it.
+    fn is_before_next(&self) -> bool {
+        matches!(self, Self::New(Side::Before) | Self::Block(_, BlockPlace::Own(Side::Before)))
     }
 }
 
@@ -612,8 +633,7 @@ impl Document {
         let (before, behind) = entries.split_at(first_new);
         let before = before.iter().rev().find_map(kept);
         let behind = behind.iter().find_map(kept);
-        let is_before_next = |entry: &Entry| matches!(entry.origin, Origin::New(Side::Before));
-        let like = match entries.get(first_new).filter(|entry| is_before_next(entry)) {
+        let like = match entries.get(first_new).filter(|entry| entry.origin.is_before_next()) {
             Some(_) => behind.or(before),
             None => before.or(behind),
         };
@@ -636,7 +656,8 @@ impl Document {
                         None => Slot::Keep(*index),
                     }
                 }
-                (Origin::Block(block, place), task) => {
+                (Origin::Block(block, _), task) => {
+                    let place = entry.origin.place();
                     let changed = task.as_deref().and_then(|task| {
                         let house = Style::house(&block.text);
                         change(&block.text, &block.indent, house, (&block.task, task))
@@ -661,17 +682,17 @@ impl Document {
                         lead: spaced(&indent(&block.lead), to, style.newline),
                         core: indent(changed.as_deref().unwrap_or(&block.text)),
                         trail: spaced(&indent(&block.trail), " ", ""),
-                        is_before_next: false,
+                        is_before_next: entry.origin.is_before_next() && at < last_kept,
                     };
                     match place {
-                        Some(place) => Slot::Put(*place, new),
+                        Some(place) => Slot::Put(place, new),
                         None => Slot::New(new),
                     }
                 }
-                (Origin::New(side), task) => {
+                (Origin::New(_), task) => {
                     let task = task.as_deref().expect("a new task is made with its value");
                     let core = style.render_object(&task.fields(), &layout.indent);
-                    let is_before_next = *side == Side::Before && at < last_kept;
+                    let is_before_next = entry.origin.is_before_next() && at < last_kept;
                     Slot::New(NewItem { core, is_before_next, ..NewItem::default() })
                 }
             })

@@ -165,6 +165,16 @@ impl Document {
         found
     }
 
+    /// Whether a comment of nobody stands directly above the task with that index: the heading of
+    /// a section.
+    pub(crate) fn begins_section(&self, index: usize) -> bool {
+        let sequence = self.sequence();
+        let begin = index.checked_sub(1).map(|before| sequence.item(before).end);
+        let begin = begin.or(self.array.as_ref().map(|array| array.start + 1)).unwrap_or(0);
+        let between = &self.text[begin..sequence.item(index).lead];
+        between.contains('/')
+    }
+
     /// The same with other comments around the tasks.
     pub(crate) fn with_floating(&self, change: &FloatingChange<'_>) -> Result<Self, SpliceError> {
         let mut wanted = counts(&self.floating());

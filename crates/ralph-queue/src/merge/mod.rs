@@ -7,7 +7,7 @@ use ralph_state::{TaskId, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::document::{
-    Block, Counts, Document, Draft, FloatingChange, ParseError, SpliceError, counts, identity,
+    Block, Counts, Document, Draft, FloatingChange, ParseError, Side, SpliceError, counts, identity,
 };
 use crate::landing::Texts;
 use crate::queue::Place;
@@ -672,7 +672,7 @@ impl Merge<'_> {
     }
 
     /// Adds a task that is not there.
-    fn insert(&mut self, at: usize, key: usize, block: Block) {
+    fn insert(&mut self, (at, side): (usize, Side), key: usize, block: Block) {
         if let Some(places) = &mut self.places {
             // Most come at the end.
             if at < self.merged.len() {
@@ -681,7 +681,7 @@ impl Merge<'_> {
             places.insert(key, at);
         }
         self.keys.insert(at, key);
-        self.merged.insert_block(at, block);
+        self.merged.insert_block_at(at, side, block);
     }
 
     fn remove(&mut self, at: usize) {
@@ -800,7 +800,13 @@ impl Merge<'_> {
             }
             at += 1;
         }
-        self.insert(at, keys[index], theirs.block(index));
+        // One that begins a section begins it here, too, where the next of that one comes next.
+        let section = index + 1..theirs.len();
+        let mut section = section.take_while(|next| !theirs.document().begins_section(*next));
+        let is_first = theirs.document().begins_section(index)
+            && section.find_map(|next| self.position(keys[next])) == Some(at);
+        let side = if is_first { Side::Before } else { Side::Behind };
+        self.insert((at, side), keys[index], theirs.block(index));
     }
 
     /// Merges a task that both have, at `base` and `at`.

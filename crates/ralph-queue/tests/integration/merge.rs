@@ -1088,3 +1088,30 @@ fn the_layout_of_the_whole_file_is_as_the_side_has_it_that_changed_it() {
         assert_eq!((merged.text.as_str(), merged.conflicts.len()), (ours.as_str(), 1));
     }
 }
+
+#[test]
+fn a_task_that_begins_a_section_on_its_side_begins_it_in_the_merge() {
+    let file = |list: &str| -> String {
+        let tasks = list.chars().map(|char| match char {
+            '1'..='9' => format!("{{\"id\": \"RQ-000{char}\", \"title\": \"t{char}\", \"created_at\": \"2026-01-0{char}T00:00:00Z\"}}"),
+            char => char.to_string(),
+        });
+        format!("{{\"version\": 1, \"tasks\": [\n{}\n]}}\n", tasks.collect::<String>())
+    };
+    let base = file("// A\n\n1,\n2,\n\n// B\n\n// three\n3,\n4");
+    for (theirs, wanted) in [
+        ("// A\n\n1,\n2,\n\n// B\n\n5,\n// three\n3,\n4", "2,\n\n// B\n\n5,\n// three\n3,\n4"),
+        (
+            "// A\n\n1,\n2,\n\n// B\n\n// five\n5,\n6,\n// three\n3,\n4",
+            "2,\n\n// B\n\n// five\n5,\n6,\n// three\n3,\n4",
+        ),
+        ("// A\n\n1,\n2,\n5,\n\n// B\n\n// three\n3,\n4", "2,\n5,\n\n// B\n\n// three\n3,\n4"),
+    ] {
+        let (theirs, wanted) = (file(theirs), file(&format!("// A\n\n1,\n{wanted}")));
+        let edit = |text: &str| text.replace("\"t1\"", "\"ours\"");
+        for (ours, theirs) in [(edit(&base), theirs.clone()), (theirs, edit(&base))] {
+            let merged = three_way(&base, &ours, &theirs).unwrap();
+            assert_eq!((merged.text, merged.conflicts.len()), (edit(&wanted), 0));
+        }
+    }
+}
