@@ -27,26 +27,29 @@ struct Scenario {
     name: &'static str,
     before: &'static [&'static [&'static str]],
     killed: &'static [&'static str],
-    /// Whether it runs in a work tree that is linked to a repository, which is where ids and claims
-    /// are kept for all work trees.
-    is_linked: bool,
+    place: Place,
+}
+
+/// Where it is killed.
+#[derive(Clone, Copy, PartialEq)]
+enum Place {
+    /// In a directory with both files.
+    Plain,
+    /// In one without a done file.
+    WithoutDone,
+    /// In a work tree that is linked to a repository, which is where ids and claims are kept for all
+    /// work trees.
+    Linked,
 }
 
 impl Scenario {
-    const fn plain(
+    const fn new(
+        place: Place,
         name: &'static str,
         before: &'static [&'static [&'static str]],
         killed: &'static [&'static str],
     ) -> Self {
-        Self { name, before, killed, is_linked: false }
-    }
-
-    const fn linked(
-        name: &'static str,
-        before: &'static [&'static [&'static str]],
-        killed: &'static [&'static str],
-    ) -> Self {
-        Self { name, before, killed, is_linked: true }
+        Self { name, before, killed, place }
     }
 }
 
@@ -63,24 +66,25 @@ const RELEASE: &[&str] = &["queue", "release", "--claim", TOKEN];
 /// Stands for the token that the claim before told.
 const TOKEN: &str = "TOKEN";
 
-const SCENARIOS: [Scenario; 13] = [
-    Scenario::plain("add", &[], ADD),
-    Scenario::plain("done", &[], DONE),
-    Scenario::plain("archive", &[], ARCHIVE),
-    Scenario::plain("import", &[], IMPORT),
-    Scenario::plain("undo of an import", &[IMPORT], UNDO),
-    Scenario::plain("undo of a task done", &[DONE], UNDO),
-    Scenario::plain("redo of a task done", &[DONE, UNDO], REDO),
-    Scenario::plain("undo of an archive", &[ARCHIVE], UNDO),
-    Scenario::plain("redo of an archive", &[ARCHIVE, UNDO], REDO),
-    Scenario::linked("done under a claim", &[CLAIM], DONE_UNDER_CLAIM),
-    Scenario::linked("add in a work tree", &[], ADD),
-    Scenario::linked("claim", &[], CLAIM),
-    Scenario::linked("release", &[CLAIM], RELEASE),
+const SCENARIOS: [Scenario; 14] = [
+    Scenario::new(Place::Plain, "add", &[], ADD),
+    Scenario::new(Place::Plain, "done", &[], DONE),
+    Scenario::new(Place::Plain, "archive", &[], ARCHIVE),
+    Scenario::new(Place::Plain, "import", &[], IMPORT),
+    Scenario::new(Place::Plain, "undo of an import", &[IMPORT], UNDO),
+    Scenario::new(Place::Plain, "undo of a task done", &[DONE], UNDO),
+    Scenario::new(Place::WithoutDone, "undo of what made the done file", &[DONE], UNDO),
+    Scenario::new(Place::Plain, "redo of a task done", &[DONE, UNDO], REDO),
+    Scenario::new(Place::Plain, "undo of an archive", &[ARCHIVE], UNDO),
+    Scenario::new(Place::Plain, "redo of an archive", &[ARCHIVE, UNDO], REDO),
+    Scenario::new(Place::Linked, "done under a claim", &[CLAIM], DONE_UNDER_CLAIM),
+    Scenario::new(Place::Linked, "add in a work tree", &[], ADD),
+    Scenario::new(Place::Linked, "claim", &[], CLAIM),
+    Scenario::new(Place::Linked, "release", &[CLAIM], RELEASE),
 ];
 
 /// How many of them a quick look is about.
-const QUICK: usize = 10;
+const QUICK: usize = 11;
 
 /// The calls that change what others see, for a quick look.
 const CHANGING: [&str; 6] = ["rename", "renameat2", "unlink", "unlinkat", "fsync", "fdatasync"];
@@ -99,8 +103,10 @@ pub(super) fn run(options: &Options) -> Result<Report, String> {
     let how_many = if options.is_quick { QUICK } else { SCENARIOS.len() };
     for scenario in SCENARIOS.iter().take(how_many) {
         let dir = set_up()?;
-        if scenario.is_linked {
-            link(dir.path())?;
+        match scenario.place {
+            Place::Plain => {}
+            Place::WithoutDone => fs_err::remove_file(path(dir.path(), "done")).map_err(text)?,
+            Place::Linked => link(dir.path())?,
         }
         let mut token = String::new();
         for args in scenario.before {
@@ -124,7 +130,7 @@ pub(super) fn run(options: &Options) -> Result<Report, String> {
                 return Err("readers see neither what was before nor what is after".to_owned());
             }
             mended(&ralph, dir, ids, &listed)?;
-            if scenario.is_linked { agreed(&ralph, dir) } else { Ok(()) }
+            if scenario.place == Place::Linked { agreed(&ralph, dir) } else { Ok(()) }
         })?;
         report.figures.push(format!(
             "{}: killed before each of {kills} calls, {} violations",
@@ -348,6 +354,9 @@ fn read(dir: &Path, name: &str) -> Result<Value, String> {
 }
 
 fn ids(dir: &Path, name: &str) -> Result<Vec<String>, String> {
+    if name == "done" && !path(dir, name).exists() {
+        return Ok(Vec::new());
+    }
     let file = read(dir, name)?;
     let tasks = file["tasks"].as_array().map_or(&[][..], Vec::as_slice);
     Ok(tasks.iter().filter_map(|task| task["id"].as_str().map(str::to_owned)).collect())
