@@ -247,7 +247,8 @@ mod tests {
             ("2:rejected:a 2:done:b|", "3:rejected:a 2:done:b|"),
             ("2:rejected:a|2:done:b", "3:rejected:a|2:done:b"),
             ("|2:rejected:a 2:done:b", "|3:rejected:a 2:done:b"),
-            ("2:rejected:b|2:rejected:a", "3:rejected:b|2:rejected:a"),
+            ("2:rejected:b|2:rejected:a", "2:rejected:b|3:rejected:a"),
+            ("2:done:b 2:done:a|", "2:done:b 3:done:a|"),
             ("2:todo:a 2:rejected:b 2:rejected:a|", "2:todo:a 3:rejected:b|"),
         ];
         for (before, after) in cases {

@@ -19,7 +19,7 @@ impl Edit<'_> {
     ///
     /// Of the same task twice the version changed last stays, with what only the others have; what
     /// differs in them is kept in a note. Of two tasks with one id one that is not rejected keeps it,
-    /// then the older, and references mean that one. Cycles, wrong wishes for an agent and a start
+    /// then the older, then the first, and references mean that one. Cycles, wrong wishes for an agent and a start
     /// that cannot be read stay.
     ///
     /// Returns the tasks that were open in one copy, and are finished as the later one has it.
@@ -103,17 +103,20 @@ impl Edit<'_> {
                     .then_with(|| later_first(first, second))
                     .then_with(|| b.0.cmp(&a.0))
             });
-            let mut own: Vec<(Place, usize)> = Vec::new();
+            // Each with the first place that has a version of it.
+            let mut own: Vec<((Place, usize), (Place, usize))> = Vec::new();
             for place in places {
-                match own.last() {
-                    Some(last) if task(*last).is_version_of(task(place)) => {
+                match own.last_mut() {
+                    Some((first, last)) if task(*last).is_version_of(task(place)) => {
                         superfluous.insert(place, *last);
+                        *first = place.min(*first);
                     }
-                    _ => own.push(place),
+                    _ => own.push((place, place)),
                 }
             }
-            own.sort_by_key(|place| task(*place).status == Status::Rejected);
-            for (place, index) in own.into_iter().skip(1) {
+            own.sort_by_key(|(first, _)| *first);
+            own.sort_by(|(_, one), (_, other)| keeper_first(task(*one), task(*other)));
+            for (_, (place, index)) in own.into_iter().skip(1) {
                 let id = self.spend_id(&rules.ids)?;
                 let draft = match place {
                     Place::Queue => &mut self.queue,
@@ -192,6 +195,13 @@ impl Edit<'_> {
     }
 }
 
+/// Of two tasks with one id the one that keeps it first; where neither comes first, the one that
+/// stands first does.
+pub(crate) fn keeper_first(one: &Task, other: &Task) -> Ordering {
+    let key = |task: &'_ Task| (task.status == Status::Rejected, task.created_at.clone());
+    key(one).cmp(&key(other))
+}
+
 /// Of two versions of one task the one that is to stay first: that which was changed last. A
 /// finished one is as late as its end, since a move to the done file says nothing new, and an open
 /// one that has the time of that end was opened again after it.
@@ -266,7 +276,7 @@ fn times(task: &mut Task, name: &str, now: Timestamp) {
 }
 
 /// Takes out references that lead nowhere. Who had such an id before need not be the task that is
-/// meant. Blank ones mean nothing, and stay.
+/// meant. Blank ones mean nothing, and stay; so does a parent, who holds nothing back.
 fn references(task: &mut Task, known: &HashSet<&str>) {
     let own = task.id.as_str();
     let mut lost = Vec::new();
@@ -285,8 +295,6 @@ fn references(task: &mut Task, known: &HashSet<&str>) {
     for (name, list) in lists {
         list.retain(|id| leads(name, id));
     }
-    for (name, id) in [("duplicates", &mut task.duplicates), ("parent_id", &mut task.parent_id)] {
-        id.take_if(|id| !leads(name, id));
-    }
+    task.duplicates.take_if(|id| !leads("duplicates", id));
     task.notes.extend(lost);
 }

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
 use super::{Code, Fault, Located, error, warning};
-use crate::repair::later_first;
+use crate::repair::{keeper_first, later_first};
 use crate::task::{Glance, Status, Task};
 
 /// The tasks that a task names.
@@ -47,8 +47,8 @@ pub(super) fn check(
     cycles_and_depth(tasks, relations, &by_id, max_depth, report);
 }
 
-/// What an id means: the first task with it, one that is not rejected before one that is. That
-/// rejected ones share it is no error, since 0.4.0 gives their ids away again.
+/// What an id means: the task that a repair leaves it. That rejected ones share it is no error, since
+/// 0.4.0 gives their ids away again.
 fn index<'a>(
     tasks: &[Located<'a>],
     report: &mut dyn FnMut(usize, Fault),
@@ -62,12 +62,17 @@ fn index<'a>(
             }
             Entry::Occupied(mut entry) => {
                 let first = tasks[*entry.get()];
-                match [first, *located].map(|task| task.status() == Status::Rejected) {
-                    [false, false] => {
-                        report(at, error(Code::DuplicateId, "id", shared_id(first, *located)));
-                    }
-                    [true, false] => outranked.push(entry.insert(at)),
-                    [_, true] => outranked.push(at),
+                let is_rejected = [first, *located].map(|task| task.status() == Status::Rejected);
+                let (loser, keeper) = if is_to_keep(first, *located) {
+                    (at, *entry.get())
+                } else {
+                    (entry.insert(at), at)
+                };
+                if is_rejected == [false, false] {
+                    let message = shared_id(tasks[keeper], tasks[loser]);
+                    report(loser, error(Code::DuplicateId, "id", message));
+                } else {
+                    outranked.push(loser);
                 }
             }
         }
@@ -78,6 +83,16 @@ fn index<'a>(
         report(at, Fault { other: Some(other), ..warning(Code::DuplicateId, "id", message) });
     }
     by_id
+}
+
+/// Whether the first of two tasks with one id keeps it. Of two versions of one
+/// task the second is told; between both files it is the next change that parts two tasks.
+fn is_to_keep(first: Located<'_>, second: Located<'_>) -> bool {
+    match [first, second].map(|task| task.status() == Status::Rejected) {
+        [false, false] if first.place != second.place => true,
+        [one, other] if one == other && second.task().is_version_of(first.task()) => true,
+        _ => keeper_first(first.task(), second.task()).is_le(),
+    }
 }
 
 /// Who had an id before.
@@ -95,7 +110,7 @@ fn outranked_id(rejected: Located<'_>, other: Located<'_>) -> String {
         return format!("the task `{id}` is there as another version; a repair makes one of both");
     }
     let (meaning, remedy) = match status {
-        Status::Rejected => ("is also that of", "a repair gives the later one"),
+        Status::Rejected => ("is also that of", "a repair gives this one"),
         Status::Done => ("means", "a repair gives this one"),
         Status::Draft | Status::Todo | Status::Doing => {
             ("means", "the next change of any task gives this one")
@@ -117,7 +132,7 @@ fn shared_id(first: Located<'_>, second: Located<'_>) -> String {
         );
     }
     let remedy = if first.place == second.place {
-        "a repair gives the later one"
+        "a repair gives this one"
     } else {
         "the next change of another task gives that one"
     };

@@ -7,7 +7,7 @@ use ralph_queue::copies::{Copy, Plan};
 use ralph_queue::delta::Fate;
 use ralph_queue::fields::{NAMES, Relation};
 use ralph_queue::tidy::{Prune, Urgent};
-use ralph_queue::validate::Rules;
+use ralph_queue::validate::{Code, Rules};
 use ralph_queue::{Document, Edit, IdRules, Queue, Severity, Status, Task};
 
 use super::{now, text};
@@ -256,7 +256,7 @@ fn a_repair_keeps_the_comments_of_what_it_takes_out() {
     let queue = text(&[""]).replace(
         "\"updated_at\"",
         "\"depends_on\": [\n  // waits for the vendor\n  \"RQ-0099\", // ask Bob\n  \"RQ-0098\" /* later */\n], \
-         \"parent_id\": \"RQ-0098\", // epics\n\"updated_at\"",
+         \"duplicates\": \"RQ-0098\", // epics\n\"updated_at\"",
     );
     let queue = Queue::new(Document::parse(queue).unwrap(), None);
     let mut edit = Edit::new(&queue, now());
@@ -266,6 +266,50 @@ fn a_repair_keeps_the_comments_of_what_it_takes_out() {
     for comment in ["// waits for the vendor", "// ask Bob", "/* later */", "// epics"] {
         assert!(above.contains(comment) && !task.contains(comment), "{}", repaired.text());
     }
+}
+
+#[test]
+fn a_repair_gives_another_id_to_the_task_that_validation_points_at() {
+    let [old, new] = ["2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z"];
+    for (tasks, named) in [
+        (&[("b", "todo", old), ("a", "todo", old)][..], &[3][..]),
+        (&[("a", "todo", old), ("b", "todo", old)], &[3]),
+        (&[("a", "todo", new), ("b", "todo", old)], &[2]),
+        (&[("a", "todo", new), ("b", "done", old), ("c", "todo", old)], &[2, 4]),
+        (&[("a", "rejected", new), ("b", "rejected", old)], &[2]),
+        (&[("a", "rejected", old), ("b", "done", new), ("c", "done", old)], &[2, 3]),
+    ] {
+        let line = |(title, status, time): &(&str, &str, &str)| {
+            format!(
+                "{{\"id\": \"RQ-0001\", \"title\": \"{title}\", \"status\": \"{status}\", \"created_at\": \"{time}\", \"updated_at\": \"{time}\", \"completed_at\": \"{time}\"}}"
+            )
+        };
+        let lines: Vec<String> = tasks.iter().map(line).collect();
+        let text = format!("{{\"version\": 1, \"tasks\": [\n{}\n]}}", lines.join(",\n"));
+        let queue = Queue::new(Document::parse(text).unwrap(), None);
+        let problems = queue.validate(&Rules::default());
+        let of_ids = problems.iter().filter(|problem| problem.code == Code::DuplicateId);
+        let told: Vec<usize> = of_ids.map(|problem| problem.line).collect();
+        let mut edit = Edit::new(&queue, now());
+        edit.repair(&Rules::default()).unwrap();
+        let repaired = edit.splice().unwrap().queue.unwrap();
+        let lines = repaired.text().lines().zip(1..);
+        let is_given = |(line, _): &(&str, usize)| {
+            line.starts_with('{') && !line.contains("\"id\": \"RQ-0001\"")
+        };
+        let given: Vec<usize> = lines.skip(1).filter(is_given).map(|(_, at)| at).collect();
+        assert_eq!((told.as_slice(), given.as_slice()), (named, named), "{tasks:?}");
+    }
+}
+
+#[test]
+fn a_repair_leaves_a_parent_that_is_gone() {
+    let task = r#"{"id": "RQ-0001", "title": "a", "parent_id": "RQ-0009", "created_at": "2026-01-01T00:00:00Z", "updated_at": "2026-01-01T00:00:00Z"}"#;
+    let text = format!("{{\"version\": 1, \"tasks\": [{task}]}}");
+    let queue = Queue::new(Document::parse(text).unwrap(), None);
+    let mut edit = Edit::new(&queue, now());
+    edit.repair(&Rules::default()).unwrap();
+    assert_eq!(edit.splice().unwrap().queue, None);
 }
 
 #[test]

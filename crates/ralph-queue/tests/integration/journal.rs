@@ -704,7 +704,7 @@ fn an_undo_of_a_repair_brings_its_errors_back() {
     // With another edit in between it is not as it was, and has to be insisted on.
     let add = |edit: &mut Edit<'_>| {
         let id = edit.next_id(&IdRules::default())?;
-        edit.add(Task::new(id, "new"), &Position::Back)
+        edit.add(Task::new(id, "new"), &Position::Front)
     };
     files.edit(&clock(), add).unwrap();
     assert!(matches!(undo_one(&files, 1), Err(UpdateError::Invalid { .. })));

@@ -139,7 +139,7 @@ fn every_rule_at_once() {
             queue:6:23 error RQ-0003 scheduled_start bad_time: `scheduled_start` is no RFC 3339 time: `soon`
             queue:6:41 error RQ-0003 agent.iterations out_of_range: `agent.iterations` must be at least 1
             queue:6:58 error RQ-0003 agent.phases out_of_range: `agent.phases` must be 1, 2 or 3
-            queue:7:10 error RQ-0003 id duplicate_id: the id `RQ-0003` is taken by another task in the queue file; a repair gives the later one another id
+            queue:7:10 error RQ-0003 id duplicate_id: the id `RQ-0003` is taken by another task in the queue file; a repair gives this one another id
             queue:7:124 warning RQ-0003 parent_id self_reference: the task is its own parent
             queue:8:10 error RQ-00010 id id_format: the id must be `RQ-` and 4 digits or more, not `RQ-00010`
             queue:8:121 error RQ-00010 agent wrong_type: `agent` has the wrong shape: invalid type: integer `7`, expected a string
@@ -278,7 +278,7 @@ fn a_rejected_task_with_the_id_of_another_is_a_warning() {
         &shed(rejected.clone()),
         Some(&rejected),
         &expect![[r#"
-            done:4:12 warning RQ-0001 id duplicate_id: the id `RQ-0001` is also that of another task, which is rejected; a repair gives the later one another id (the other: line 4 of the queue file)
+            done:4:12 warning RQ-0001 id duplicate_id: the id `RQ-0001` is also that of another task, which is rejected; a repair gives this one another id (the other: line 4 of the queue file)
         "#]],
     );
     let queue = text(&[r#""depends_on": ["RQ-0002"]"#, ""]);
