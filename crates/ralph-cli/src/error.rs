@@ -20,6 +20,7 @@ use ralph_state::document::{DecodeError, Document as _};
 use ralph_state::file::{Holder, LockError, ReplaceError};
 use ralph_state::journal::JournalError;
 use ralph_state::{self as state, ParallelStateFile, TaskId};
+use serde_json::Value;
 
 use crate::commands::run::setup::flag_of;
 use crate::hint::{Hint, Next};
@@ -158,6 +159,7 @@ pub(crate) struct CliError {
     hints: Vec<String>,
     next: Option<Next>,
     similar: Vec<String>,
+    bad: Vec<Value>,
     path: Option<PathBuf>,
 }
 
@@ -170,6 +172,7 @@ impl CliError {
             hints: Vec::new(),
             next: None,
             similar: Vec::new(),
+            bad: Vec::new(),
             path: None,
         }
     }
@@ -220,6 +223,17 @@ impl CliError {
     pub(crate) fn similar(mut self, ids: impl IntoIterator<Item = String>) -> Self {
         self.similar.extend(ids);
         self
+    }
+
+    /// Names the rows that are none, for scripts.
+    #[must_use]
+    pub(crate) fn bad(mut self, rows: impl IntoIterator<Item = Value>) -> Self {
+        self.bad.extend(rows);
+        self
+    }
+
+    pub(crate) fn bad_rows(&self) -> &[Value] {
+        &self.bad
     }
 
     pub(crate) fn similar_ids(&self) -> &[String] {

@@ -3,7 +3,12 @@
 use std::borrow::Cow;
 use std::fmt::{self, Display};
 
+use clap::ValueEnum as _;
+use clap::builder::PossibleValue;
 use ralph_state::TaskId;
+
+use crate::args::{ImportArgs, OnDuplicate};
+use crate::render::shell_word;
 
 /// A command that can be run as it stands, destroys nothing, trusts nothing and begins no run. These
 /// are all there are; any other command stands in the text of a hint alone.
@@ -31,6 +36,7 @@ impl Next {
     pub(crate) const RESOLVE: Self = Self::new("ralph queue resolve");
     pub(crate) const REVISION: Self = Self::new("ralph queue list --json");
     pub(crate) const RUNNERS: Self = Self::new("ralph runner list");
+    pub(crate) const SCHEMA: Self = Self::new("ralph queue schema");
     pub(crate) const TASKS: Self = Self::new("ralph queue list");
     pub(crate) const TEMPLATES: Self = Self::new("ralph task template list");
     pub(crate) const UNDOABLE: Self = Self::new("ralph undo --list");
@@ -67,6 +73,19 @@ impl Next {
 
     pub(crate) fn foretell_redo(number: u64) -> Self {
         Self(format!("ralph redo --id {number} --dry-run").into())
+    }
+
+    /// Nothing for an import from stdin, which is not there again.
+    pub(crate) fn foretell_import(args: &ImportArgs) -> Option<Self> {
+        let input = args.input.as_ref()?.to_str().filter(|input| *input != "-")?;
+        let mut command = format!("ralph queue import --input {}", shell_word(input));
+        let mut flag = |name: &str, value: Option<PossibleValue>| {
+            command.extend(value.iter().map(|value| format!(" {name} {}", value.get_name())));
+        };
+        flag("--format", args.format.and_then(|format| format.to_possible_value()));
+        let is_asked = args.on_duplicate != OnDuplicate::default();
+        flag("--on-duplicate", args.on_duplicate.to_possible_value().filter(|_| is_asked));
+        Some(Self((command + " --skip-bad --dry-run").into()))
     }
 
     /// The hint `text` with this command in backticks at its `{}`.
@@ -111,11 +130,18 @@ mod tests {
     use clap::Parser as _;
 
     use super::*;
-    use crate::args::Cli;
+    use crate::args::{Cli, ImportFormat};
 
     #[test]
     fn every_next_command_can_be_typed_and_loses_trusts_and_runs_nothing() {
         let id: TaskId = "RQ-0001".parse().expect("an id");
+        let import = ImportArgs {
+            format: Some(ImportFormat::Csv),
+            input: Some("tasks.txt".into()),
+            dry_run: false,
+            on_duplicate: OnDuplicate::Rename,
+            skip_bad: false,
+        };
         let all = [
             Next::ALL_TASKS,
             Next::CLAIM_NEXT,
@@ -136,6 +162,7 @@ mod tests {
             Next::RESOLVE,
             Next::REVISION,
             Next::RUNNERS,
+            Next::SCHEMA,
             Next::TASKS,
             Next::TEMPLATES,
             Next::UNDOABLE,
@@ -148,6 +175,7 @@ mod tests {
             Next::retry(&id),
             Next::foretell_undo(1),
             Next::foretell_redo(1),
+            Next::foretell_import(&import).expect("it is from a file"),
         ];
         let unsafe_ones = [
             "archive", "batch", "delete", "edit", "import", "loop", "migrate", "one", "prune",

@@ -215,6 +215,9 @@ impl Ui {
             if !error.similar_ids().is_empty() {
                 object["similar"] = error.similar_ids().into();
             }
+            if !error.bad_rows().is_empty() {
+                object["bad"] = error.bad_rows().into();
+            }
             if let Some(path) = error.path() {
                 object["path"] = path.to_string_lossy().into();
             }

@@ -5,10 +5,11 @@ use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use ralph_queue::Edit;
-use ralph_queue::intake::{Batch, GivenIds};
+use ralph_queue::intake::{BadRow, Batch, GivenIds, RowProblem};
 use ralph_queue::when;
 use ralph_state::file::check_regular;
 use ralph_state::{Clock as _, Timestamp};
+use serde_json::{Value, json};
 
 use crate::args::NoteText;
 use crate::context::Context;
@@ -181,7 +182,28 @@ pub(crate) fn sift(
     let lines: Vec<String> = batch.bad.iter().map(ToString::to_string).collect();
     Err(CliError::new(ErrorKind::Invalid, lines.join("\n"))
         .context("not every row can be added; nothing was")
-        .hint("Correct them and repeat the command."))
+        .hint("Correct them and repeat the command.")
+        .bad(batch.bad.iter().map(bad_row)))
+}
+
+/// A row that cannot be added, for scripts.
+pub(crate) fn bad_row(row: &BadRow) -> Value {
+    json!({
+        "number": row.number,
+        "line": row.line,
+        "id": row.id,
+        "problems": row.problems.iter().map(problem).collect::<Vec<_>>(),
+    })
+}
+
+/// What is wrong with a row, for scripts.
+pub(crate) fn problem(problem: &RowProblem) -> Value {
+    json!({
+        "field": problem.field,
+        "line": problem.at.map(|at| at.line),
+        "column": problem.at.map(|at| at.column),
+        "message": problem.message,
+    })
 }
 
 /// What becomes of the other rows when some are bad.

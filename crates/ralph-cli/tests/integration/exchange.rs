@@ -195,7 +195,11 @@ fn an_import_names_every_problem_of_every_row_at_once() {
         assert!(message.contains(part), "{part} in {message}");
     }
     assert_eq!(desk.read(".ralph/queue.jsonc"), before);
+    let next = error["error"]["next"].as_str().expect("a command");
+    let shown = desk.json(&next.split(' ').skip(1).collect::<Vec<_>>());
+    assert_eq!((&shown["dry_run"], &shown["bad"]), (&json!(true), &error["error"]["bad"]));
     let some = desk.json(&["queue", "import", "--input", "in.csv", "--skip-bad"]);
+    assert_eq!(some["bad"], error["error"]["bad"]);
     assert_eq!(some["added"], json!(["RQ-0002", "RQ-0003"]));
     assert_eq!(some["bad"].as_array().map(Vec::len), Some(3));
     let warning = &some["warnings"][0];

@@ -1,6 +1,6 @@
 //! `ralph queue import`.
 
-use ralph_queue::intake::{Added, BadRow, Batch, GivenIds, Row, RowProblem};
+use ralph_queue::intake::{Added, Batch, GivenIds, Row};
 use ralph_queue::table::{self, Separator};
 use ralph_queue::{Edit, ParseError, Position, Previewed};
 use serde::Serialize;
@@ -11,6 +11,7 @@ use crate::commands::edited::Beside;
 use crate::commands::input::{self, BadRows};
 use crate::context::Context;
 use crate::error::{CliError, ErrorKind, Exit, NEWER};
+use crate::hint::Next;
 use crate::project::{self, Project};
 use crate::render::counted;
 use crate::render::envelope::Schema;
@@ -36,7 +37,7 @@ pub(crate) fn import(context: &Context, args: &ImportArgs) -> Result<Exit, CliEr
     let change = |edit: &mut Edit<'_>| {
         batch = batch.knowing(project.files.gone().map_err(CliError::from)?);
         input::sift(&project, edit, &mut batch, given, bad)
-            .map_err(|error| refused(&batch, error))?;
+            .map_err(|error| refused(&batch, args, error))?;
         bad_rows = std::mem::take(&mut batch.bad);
         dubious = batch.rows.iter().filter(|row| !row.warnings.is_empty()).cloned().collect();
         Ok(batch.add(edit, given, &project.files.rules.ids, &Position::Back)?)
@@ -71,7 +72,7 @@ pub(crate) fn import(context: &Context, args: &ImportArgs) -> Result<Exit, CliEr
             rev,
             dry_run: args.dry_run,
             added: &added,
-            bad: bad_rows.iter().map(shown).collect(),
+            bad: bad_rows.iter().map(input::bad_row).collect(),
             warnings: dubious.iter().map(warned).collect(),
             unknown_columns: &unknown_columns,
             beside: Beside::new(&mended, errors),
@@ -105,9 +106,13 @@ pub(crate) fn import(context: &Context, args: &ImportArgs) -> Result<Exit, CliEr
 }
 
 /// What can be done about rows that cannot be added.
-fn refused(batch: &Batch, error: CliError) -> CliError {
+fn refused(batch: &Batch, args: &ImportArgs, error: CliError) -> CliError {
     let is_taken = batch.bad.iter().flat_map(|row| &row.problems).any(|problem| problem.is_taken);
-    let error = error.hint("`--skip-bad` adds the others.");
+    // What came by stdin is not there again.
+    let error = error.hint(match Next::foretell_import(args) {
+        Some(next) => next.within("`--skip-bad` adds the others; {} shows which."),
+        None => Next::SCHEMA.within("`--skip-bad` adds the others. {} says what a task has."),
+    });
     if !is_taken {
         return error;
     }
@@ -118,30 +123,12 @@ fn refused(batch: &Batch, error: CliError) -> CliError {
     )
 }
 
-fn shown(row: &BadRow) -> Value {
-    json!({
-        "number": row.number,
-        "line": row.line,
-        "id": row.id,
-        "problems": row.problems.iter().map(problem).collect::<Vec<_>>(),
-    })
-}
-
 fn warned(row: &Row) -> Value {
     json!({
         "number": row.number,
         "line": row.line,
         "id": row.has_id.then_some(&row.task.id),
-        "problems": row.warnings.iter().map(problem).collect::<Vec<_>>(),
-    })
-}
-
-fn problem(problem: &RowProblem) -> Value {
-    json!({
-        "field": problem.field,
-        "line": problem.at.map(|at| at.line),
-        "column": problem.at.map(|at| at.column),
-        "message": problem.message,
+        "problems": row.warnings.iter().map(input::problem).collect::<Vec<_>>(),
     })
 }
 

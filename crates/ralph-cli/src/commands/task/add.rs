@@ -13,6 +13,7 @@ use crate::commands::edited::{self, Beside, Mode};
 use crate::commands::input::{self, BadRows, Texts};
 use crate::context::Context;
 use crate::error::{CliError, ErrorKind, Exit};
+use crate::hint::Next;
 use crate::project::Project;
 use crate::render::envelope::Schema;
 
@@ -67,7 +68,8 @@ fn add_all(
     })?;
     let titles: Vec<String> = batch.rows.iter().map(|row| row.task.title.clone()).collect();
     let add = |edit: &mut Edit<'_>| {
-        input::sift(project, edit, &mut batch, GivenIds::Replace, BadRows::Refuse)?;
+        input::sift(project, edit, &mut batch, GivenIds::Replace, BadRows::Refuse)
+            .map_err(|error| error.hint(Next::SCHEMA.within("{} says what a task has.")))?;
         Ok(batch.add(edit, GivenIds::Replace, &project.files.rules.ids, position)?)
     };
     if args.dry_run {
