@@ -52,6 +52,18 @@ pub struct QueueFiles {
     pub other_ids: Option<OtherIds>,
     /// On whose behalf the journal says that edits are made.
     pub origin: Origin,
+    /// What is done about values of the wrong kind.
+    pub values: WrongValues,
+}
+
+/// What is done about values of tasks that are of the wrong kind.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum WrongValues {
+    /// A file with one cannot be read.
+    #[default]
+    Refuse,
+    /// The tasks that have one are read without it, and cannot be changed.
+    Leave,
 }
 
 /// On what terms an edit is made, for callers that retry.
@@ -324,6 +336,7 @@ impl QueueFiles {
             id_marks: None,
             other_ids: None,
             origin: Origin::Asked,
+            values: WrongValues::Refuse,
         }
     }
 
@@ -783,7 +796,11 @@ impl QueueFiles {
         file: &fs_err::File,
         reading: Reading,
     ) -> Result<Document, LoadError> {
-        let document = Document::parse_for(self.text(place, file)?, place, reading);
+        let text = self.text(place, file)?;
+        let document = match self.values {
+            WrongValues::Refuse => Document::parse_for(text, place, reading),
+            WrongValues::Leave => Document::parse_but_for_values(text, place),
+        };
         document.map_err(|source| self.unreadable(place, source))
     }
 

@@ -96,6 +96,7 @@ pub use document::{Document, Draft, ParseError, decode};
 pub use edit::{Edit, EditError, Finish, Position};
 pub use files::{
     Edited, LegacyLock, LoadError, Previewed, QueueFiles, RequestName, Terms, UpdateError,
+    WrongValues,
 };
 pub use ids::{IdMarks, IdRules, OtherIds};
 pub use queue::{Listed, Place, Queue};

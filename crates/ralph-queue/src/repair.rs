@@ -24,12 +24,24 @@ impl Edit<'_> {
     ///
     /// Returns the tasks that were open in one copy, and are finished as the later one has it.
     pub fn repair(&mut self, rules: &Rules) -> Result<Vec<TaskId>, EditError> {
+        self.repair_but(rules, &BTreeSet::new())
+    }
+
+    /// The same without the tasks that have one of those ids, and without a new id for one that they
+    /// name.
+    pub fn repair_but(
+        &mut self,
+        rules: &Rules,
+        left: &BTreeSet<TaskId>,
+    ) -> Result<Vec<TaskId>, EditError> {
         self.be_repair();
-        let closed = self.separate(rules)?;
+        let is_left = |id: &str| left.contains(id);
+        let closed = self.separate(rules, is_left)?;
         let spliced = self.splice().map_err(EditError::Splice)?;
         let queue = spliced.queue.as_ref().unwrap_or(self.queue.document());
         let done = spliced.done.as_ref().unwrap_or(self.done.document());
-        let problems = validate::documents(queue, done, rules);
+        let mut problems = validate::documents(queue, done, rules);
+        problems.retain(|it| it.task.as_ref().is_none_or(|id| !is_left(id.as_str())));
         if problems.is_empty() {
             return Ok(closed);
         }
@@ -55,8 +67,20 @@ impl Edit<'_> {
             such.filter_map(|problem| problem.task.as_ref())
         };
         self.reopen(&with(Code::NotFinished).cloned().collect());
-        self.renumber(with(Code::IdFormat), rules)?;
+        let named = self.named_by(is_left);
+        self.renumber(with(Code::IdFormat).filter(|id| !named.contains(id.as_str())), rules)?;
         Ok(closed)
+    }
+
+    /// The ids that such tasks name.
+    fn named_by(&self, is_it: impl Fn(&str) -> bool) -> BTreeSet<String> {
+        let mut named = BTreeSet::new();
+        for draft in [&self.queue, &self.done] {
+            for (index, _) in draft.ids().enumerate().filter(|(_, id)| is_it(id)) {
+                named.extend(draft.task(index).references().map(|id| id.trim().to_owned()));
+            }
+        }
+        named
     }
 
     /// For each problem where the tasks are that it may be about.
@@ -80,13 +104,18 @@ impl Edit<'_> {
     }
 
     /// Sees to it that no two tasks have one id. Returns what [`Self::repair`] does.
-    fn separate(&mut self, rules: &Rules) -> Result<Vec<TaskId>, EditError> {
+    fn separate(
+        &mut self,
+        rules: &Rules,
+        is_left: impl Fn(&str) -> bool,
+    ) -> Result<Vec<TaskId>, EditError> {
         let mut by_id: Vec<(&str, (Place, usize))> = Vec::new();
         for (place, draft) in [(Place::Queue, &self.queue), (Place::Done, &self.done)] {
             by_id.extend(draft.ids().enumerate().map(|(index, id)| (id, (place, index))));
         }
         by_id.sort_unstable();
         let shared = by_id.chunk_by(|one, other| one.0 == other.0).filter(|same| same.len() > 1);
+        let shared = shared.filter(|same| !is_left(same[0].0));
         let shared: Vec<Vec<(Place, usize)>> =
             shared.map(|same| same.iter().map(|(_, place)| *place).collect()).collect();
         let mut superfluous = BTreeMap::new();

@@ -59,7 +59,8 @@ pub(crate) enum QueueOrder {
 ///
 /// Touches only the tasks that `ralph queue validate` names. What is taken out of a task is kept
 /// in a note, and comments in it above the task. A task that has to get another id is found by the
-/// old one too. Exits with 3 when errors are left for you to correct.
+/// old one too. A task with a value of the wrong kind is left to you. Exits with 3 when errors are
+/// left for you to correct.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

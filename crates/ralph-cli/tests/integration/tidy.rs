@@ -184,20 +184,44 @@ fn a_repair_says_which_task_it_takes_for_finished() {
 }
 
 #[test]
-fn a_repair_names_the_values_that_are_in_its_way_and_counts_the_rest() {
-    let desk = Desk::with_queue(
-        "{\"version\": 1, \"tasks\": [\n  {\"id\": \"RQ-0001\", \"title\": \"a\", \"tags\": 7,\n   \
-         \"created_at\": \"2026-01-01T00:00:00Z\", \"updated_at\": \"soon\"}\n]}",
-    );
-    let before = desk.read(".ralph/queue.jsonc");
+fn a_repair_leaves_tasks_with_values_of_the_wrong_kind_and_names_those() {
+    let wrong = "  {\"id\": \"RQ-0001\", \"title\": \"a\", \"priority\": 3, \"depends_on\": [\"X-7\"],\n   \
+                 \"created_at\": \"2026-01-01T00:00:00Z\", \"updated_at\": \"soon\"},";
+    let lines = [
+        wrong,
+        "  {\"id\": \"RQ-0002\", \"title\": \"\", \"depends_on\": [\"RQ-0001\", \"RQ-0099\"]},",
+        "  {\"id\": \"RQ-0002\", \"title\": \"c\", \"tags\": [\" \"]},",
+        "  {\"id\": \"X-7\", \"title\": \"d\"}",
+    ];
+    let broken = format!("{{\"version\": 1, \"tasks\": [\n{}\n]}}", lines.join("\n"));
+    let desk = Desk::with_queue(&broken);
+    let dry = desk.ralph(&["queue", "repair", "--dry-run"]);
+    assert!(dry.exited(3).stdout.contains("Untitled"), "{dry}");
+    assert_eq!(desk.read(".ralph/queue.jsonc"), broken);
     let ran = desk.ralph(&["queue", "repair"]);
     let text = &ran.exited(3).stderr;
-    assert!(text.contains(".ralph/queue.jsonc:2:43: RQ-0001: "), "{ran}");
-    assert!(!text.contains("soon"), "{ran}");
-    assert!(text.contains("then repeat the command for 1 more error."), "{ran}");
-    assert_eq!(desk.read(".ralph/queue.jsonc"), before);
-    desk.write(".ralph/queue.jsonc", before.replace("\"tags\": 7", "\"tags\": []"));
+    for named in [".ralph/queue.jsonc:2:", "RQ-0001: ", "`priority`", "`updated_at`", "`X-7`"] {
+        assert!(text.contains(named), "{named} in {ran}");
+    }
+    let repaired = desk.read(".ralph/queue.jsonc");
+    assert!(repaired.contains(wrong) && repaired.contains("\"X-7\", \"title\""), "{repaired}");
+    // Nothing more can be mended before that is corrected by hand.
+    desk.ralph(&["queue", "repair"]).exited(3);
+    assert_eq!(desk.read(".ralph/queue.jsonc"), repaired);
+    desk.write(".ralph/queue.jsonc", repaired.replace("\"priority\": 3", "\"priority\": \"low\""));
     desk.ralph(&["queue", "repair"]).success();
+    // Each is undone; what was corrected in between stays.
+    desk.ralph(&["undo"]).success();
+    desk.ralph(&["undo", "--force"]).success();
+    let corrected = broken.replace("\"priority\": 3", "\"priority\": \"low\"");
+    assert_eq!(desk.read(".ralph/queue.jsonc"), corrected);
+
+    // What is no task at all is in the way of the rest.
+    let broken = broken.replace(wrong, "  7,");
+    desk.write(".ralph/queue.jsonc", &broken);
+    let ran = desk.ralph(&["queue", "repair"]);
+    assert!(ran.exited(3).stderr.contains("nothing can be repaired before"), "{ran}");
+    assert_eq!(desk.read(".ralph/queue.jsonc"), broken);
 }
 
 #[test]

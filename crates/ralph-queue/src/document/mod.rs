@@ -222,6 +222,16 @@ impl Document {
         }
     }
 
+    /// Reads a text in which values of tasks may be of the wrong kind. It cannot be written with a
+    /// change of such a task, of which those values are as if they were not there.
+    pub(crate) fn parse_but_for_values(text: String, place: Place) -> Result<Self, ParseError> {
+        let Lenient { document, problems, nameless } = read::read(text, place)?;
+        if nameless.is_empty() && problems.iter().all(|problem| problem.task.is_some()) {
+            return Ok(document);
+        }
+        Err(ParseError::Shape { problems })
+    }
+
     /// Reads what can be read, with a problem for everything else.
     pub(crate) fn parse_leniently(text: String, place: Place) -> Result<Lenient, ParseError> {
         read::read(text, place)

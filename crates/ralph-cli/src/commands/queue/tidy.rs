@@ -1,9 +1,14 @@
 //! `ralph queue prune|sort|repair|changes`.
 
-use ralph_queue::tidy::{Prune, Urgent};
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use ralph_queue::{Edit, LoadError, ParseError, Place, Problem, Severity, Status, UpdateError};
+use ralph_queue::tidy::{Prune, Urgent};
+use ralph_queue::{
+    Edit, EditError, LoadError, ParseError, Place, Problem, Severity, Status, UpdateError,
+    WrongValues,
+};
+use ralph_state::TaskId;
 use serde::Serialize;
 
 use crate::args::{ChangesArgs, Order, PruneArgs, RepairArgs, SortArgs};
@@ -11,7 +16,7 @@ use crate::commands::edited::{self, Mode, Report};
 use crate::commands::undo::{Told, line};
 use crate::context::Context;
 use crate::error::{CliError, ErrorKind, Exit, problem_line};
-use crate::project::Project;
+use crate::project::{Project, Refusal};
 use crate::render::counted;
 use crate::render::envelope::{Budget, Cut, Schema, Short, print_part};
 use crate::render::room::Room;
@@ -58,31 +63,36 @@ pub(crate) fn sort(context: &Context, args: &SortArgs) -> Result<Exit, CliError>
 }
 
 pub(crate) fn repair(context: &Context, args: &RepairArgs) -> Result<Exit, CliError> {
-    let project = Project::open(context, "ralph queue repair")?;
-    let repair = |edit: &mut Edit<'_>| Ok(edit.repair(&project.files.rules)?);
-    let refused = |error| match error {
-        UpdateError::Load(LoadError::Parse { source: ParseError::Shape { .. }, path, .. }) => {
-            unreadable(&project, path)
+    let mut project = Project::open(context, "ralph queue repair")?;
+    let (report, problems) = match repaired(context, &project, args, &[]) {
+        Err(UpdateError::Load(LoadError::Parse {
+            source: ParseError::Shape { .. }, path, ..
+        })) => {
+            // What such a value was to say, nobody can tell, and it is not for a repair to throw it
+            // away: its task is left to the user.
+            let values = project.files.unreadable_values();
+            let values = values.map_err(|error| project.load_error(error))?;
+            project.files.values = WrongValues::Leave;
+            let repaired = repaired(context, &project, args, &values);
+            let (report, problems) = repaired.map_err(|error| match error {
+                UpdateError::Load(LoadError::Parse {
+                    source: ParseError::Shape { .. }, ..
+                })
+                | UpdateError::Splice(_)
+                | UpdateError::Refused(Refusal::Edit(EditError::Splice(_))) => {
+                    in_the_way(&project, path, &values)
+                }
+                error => project.refused(error),
+            })?;
+            (report, [values, problems].concat())
         }
-        error => project.refused(error),
-    };
-    // The difference is told in either case: nobody reads a repair line by line beforehand.
-    let (report, problems) = if args.dry_run {
-        let mut shown = project.preview(context, repair).map_err(refused)?;
-        let closed = std::mem::take(&mut shown.value);
-        let problems = shown.after.validate(&project.files.rules);
-        (Report { closed, ..Report::shown(&project, shown) }, problems)
-    } else {
-        let mut made = project.change(context, repair).map_err(refused)?;
-        let closed = std::mem::take(&mut made.value);
-        let problems = made.after().validate(&project.files.rules);
-        (Report { closed, ..Report::made_and_shown(&project, made) }, problems)
+        repaired => repaired.map_err(|error| project.refused(error))?,
     };
     report.of_all().tell(context)?;
     let left: Vec<_> =
         problems.iter().filter(|problem| problem.severity == Severity::Error).collect();
     for problem in &left {
-        context.ui.warn(problem_line(problem));
+        context.ui.warn(super::place(&project, problem) + &problem_line(problem));
     }
     if left.is_empty() {
         return Ok(Exit::Done);
@@ -91,27 +101,45 @@ pub(crate) fn repair(context: &Context, args: &RepairArgs) -> Result<Exit, CliEr
     Ok(Exit::Refused)
 }
 
-/// The values that keep a repair from the rest, each with its place: what such a value was to say,
-/// nobody can tell, and it is not for a repair to throw it away.
-fn unreadable(project: &Project, path: PathBuf) -> CliError {
-    let found = project.files.unreadable_values();
-    let (values, all) = match found.and_then(|values| Ok((values, project.files.problems()?))) {
-        Ok(found) => found,
-        Err(error) => return project.load_error(error),
+/// Repairs all but the tasks with values of the wrong kind; tells what is left besides those.
+fn repaired(
+    context: &Context,
+    project: &Project,
+    args: &RepairArgs,
+    values: &[Problem],
+) -> Result<(Report, Vec<Problem>), UpdateError<Refusal>> {
+    let rules = &project.files.rules;
+    let left: BTreeSet<TaskId> = values.iter().filter_map(|value| value.task.clone()).collect();
+    let repair = |edit: &mut Edit<'_>| Ok(edit.repair_but(rules, &left)?);
+    // The difference is told in either case: nobody reads a repair line by line beforehand.
+    let (report, mut problems) = if args.dry_run {
+        let mut shown = project.preview(context, repair)?;
+        let closed = std::mem::take(&mut shown.value);
+        let problems = shown.after.validate(rules);
+        (Report { closed, ..Report::shown(project, shown) }, problems)
+    } else {
+        let mut made = project.change(context, repair)?;
+        let closed = std::mem::take(&mut made.value);
+        let problems = made.after().validate(rules);
+        (Report { closed, ..Report::made_and_shown(project, made) }, problems)
     };
+    // What such a value was read as says nothing about it.
+    problems.retain(|it| {
+        let is_it = |value: &Problem| (&value.task, &value.field) == (&it.task, &it.field);
+        !values.iter().any(is_it)
+    });
+    Ok((report, problems))
+}
+
+/// The values that keep a repair from the rest, each with its place.
+fn in_the_way(project: &Project, path: PathBuf, values: &[Problem]) -> CliError {
     let lines: Vec<String> = values
         .iter()
         .map(|problem| super::place(project, problem) + &problem_line(problem))
         .collect();
-    let is_error = |problem: &&Problem| problem.severity == Severity::Error;
-    let others = all.iter().filter(is_error).count().saturating_sub(lines.len());
-    let rest = match others {
-        0 => String::new(),
-        others => format!(" for {}", counted(others, "more error")),
-    };
     CliError::new(ErrorKind::Invalid, lines.join("\n"))
         .context("nothing can be repaired before these values are corrected")
-        .hint(format!("Correct them by hand, then repeat the command{rest}."))
+        .hint("Correct them by hand, then repeat the command.")
         .at(path)
 }
 
