@@ -19,7 +19,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::init::schema::{self, State};
-use super::init::{lacks_ignore_lines, merge_driver};
+use super::init::{check_git_files, lacks_ignore_lines, merge_driver};
 use super::queue::merges;
 use super::run::setup;
 use super::undo;
@@ -175,7 +175,7 @@ fn shown(checks: &[Check]) -> Text {
 
 /// git, who commits, and the branch.
 fn git(context: &Context, root: &Path, args: &DoctorArgs, checks: &mut Vec<Check>) -> Option<Repo> {
-    let repo = match context.repo(root) {
+    let repo = match check_git_files(root).and_then(|()| context.repo(root)) {
         Ok(repo) => repo,
         Err(error) => {
             checks.push(Check::problem("git", error));
@@ -257,11 +257,12 @@ fn look(context: &Context, project: &Project, repo: Option<&Repo>, checks: &mut 
         });
         checks.extend(in_step(config, repo));
     }
-    checks.push(if lacks_ignore_lines(&project.root) {
-        let message = "`.gitignore` lacks lines for Ralph's own files";
-        Check::warning(".gitignore", message, "`ralph init` adds them.")
-    } else {
-        Check::ok(".gitignore", "leaves out Ralph's own files")
+    checks.push(match lacks_ignore_lines(&project.root) {
+        Ok(true) => {
+            let message = "`.gitignore` lacks lines for Ralph's own files";
+            Check::warning(".gitignore", message, "`ralph init` adds them.")
+        }
+        lacks => Check::of(".gitignore", lacks.map(|_| "leaves out Ralph's own files".into())),
     });
     checks.push(schemas(project));
     checks.push(turns(&layout, &config.agent));

@@ -43,10 +43,15 @@ pub(crate) fn read(path: Option<&Path>, limit: u64) -> Result<String, CliError> 
 
 /// [`read`] of a queue file, for which nobody is waited.
 pub(crate) fn read_own(path: &Path) -> Result<String, CliError> {
+    check_own(path)?;
+    read(Some(path), TASKS_LIMIT)
+}
+
+/// Refuses what would be waited for, for ever maybe, where a file of the project belongs.
+pub(crate) fn check_own(path: &Path) -> Result<(), CliError> {
     check_regular(path).map_err(|error| {
         CliError::from(error).context(format!("cannot read `{}`", path.display())).at(path)
-    })?;
-    read(Some(path), TASKS_LIMIT)
+    })
 }
 
 /// [`read`], as a part of what the command is asked for.

@@ -73,12 +73,17 @@ fn no_utf8() {
 #[test]
 fn a_pipe_is_not_waited_for() {
     const JOURNAL: &str = ".ralph/cache/queue-journal.jsonl";
-    let check: &[&str] = &["doctor"];
+    let (init, check): (&[&str], &[&str]) = (&["init"], &["doctor"]);
+    let (add, resolve): (&[&str], &[&str]) = (&["task", "add", "one"], &["queue", "resolve"]);
     for (path, commands) in [
-        (QUEUE, &[&["queue", "list"][..], &["task", "add", "one"], &["queue", "resolve"]][..]),
-        (".ralph/done.jsonc", &[&["queue", "list", "--include-done"], &["queue", "resolve"]]),
-        (".ralph/config.jsonc", &[&["queue", "list"], &["task", "add", "one"]]),
-        (JOURNAL, &[&["task", "add", "one"], &["undo"], &["undo", "--list"]]),
+        (QUEUE, &[&["queue", "list"], add, resolve, init, check][..]),
+        (".ralph/done.jsonc", &[&["queue", "list", "--include-done"], resolve, init, check]),
+        (".ralph/config.jsonc", &[&["queue", "list"], add, init, check]),
+        (JOURNAL, &[add, &["undo"], &["undo", "--list"], check]),
+        (".ralph/README.md", &[init, &["init", "--check"]]),
+        (".ralph/schema/queue.json", &[init, check]),
+        (".gitignore", &[init, check]),
+        (".gitattributes", &[init, check]),
     ] {
         let desk = Desk::new();
         desk.add("one", &[]);
@@ -87,7 +92,7 @@ fn a_pipe_is_not_waited_for() {
             fs_err::remove_file(&pipe).expect("a file");
         }
         desk.sh(&format!("mkfifo {path}")).success();
-        for command in commands.iter().chain([&check]) {
+        for command in commands {
             let ran = desk.ralph(command);
             let told = [&ran.stdout, &ran.stderr].iter().any(|it| it.contains("no regular file"));
             assert!(ran.code != Some(0) && told, "{path}: {ran}");
@@ -223,6 +228,10 @@ fn a_missing_queue() {
         );
         assert!(!desk.path(QUEUE).exists(), "{command:?}");
     }
+    // Who holds the lock does not wait for it.
+    let resolve = ["queue", "resolve", "--json"];
+    let ran = desk.ralph_with("RALPH_LOCK_WAIT", "3600", &resolve);
+    assert_eq!(parse(&ran.exited(3).stderr)["error"]["code"], "missing");
     fs_err::remove_file(desk.path(".ralph/done.jsonc")).expect("removable");
     desk.ralph(&["init"]).success();
     desk.ralph(&["queue", "list"]).success();

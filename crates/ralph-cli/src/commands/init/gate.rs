@@ -1,9 +1,11 @@
 //! Guesses the command that checks a repository, from the files it has.
 
-use std::io;
 use std::path::Path;
 
 use serde_json::Value;
+
+use super::read;
+use crate::error::CliError;
 
 /// A gate to propose, with the reason to tell the user.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -14,10 +16,10 @@ pub(super) struct Gate {
 
 /// The first gate whose sign is found, the most deliberate sign first: a `ci`
 /// target was written to be the gate, a manifest only implies a test command.
-pub(super) fn detect(root: &Path) -> io::Result<Option<Gate>> {
+pub(super) fn detect(root: &Path) -> Result<Option<Gate>, CliError> {
     let mut makefile = None;
     for name in ["GNUmakefile", "makefile", "Makefile"] {
-        makefile = makefile.or(read(&root.join(name))?);
+        makefile = makefile.or(text(&root.join(name))?);
     }
     let makefile = makefile.unwrap_or_default();
     if has_target(&makefile, "ci") {
@@ -28,7 +30,7 @@ pub(super) fn detect(root: &Path) -> io::Result<Option<Gate>> {
         let because = "there is a `Cargo.toml`";
         return Ok(Some(Gate { argv: &["cargo", "test"], because }));
     }
-    if read(&root.join("package.json"))?.is_some_and(|text| has_test_script(&text)) {
+    if text(&root.join("package.json"))?.is_some_and(|text| has_test_script(&text)) {
         let because = "`package.json` has a test script";
         return Ok(Some(Gate { argv: &["npm", "test"], because }));
     }
@@ -51,12 +53,8 @@ pub(super) fn detect(root: &Path) -> io::Result<Option<Gate>> {
     Ok(None)
 }
 
-fn read(path: &Path) -> io::Result<Option<String>> {
-    match fs_err::read(path) {
-        Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
-    }
+fn text(path: &Path) -> Result<Option<String>, CliError> {
+    Ok(read(path)?.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
 }
 
 fn has_target(makefile: &str, name: &str) -> bool {

@@ -16,6 +16,7 @@ use ralph_state::file::{Durability, FileLock, replace};
 use serde_json::json;
 
 use crate::args::InitArgs;
+use crate::commands::input::check_own;
 use crate::context::Context;
 use crate::error::{CliError, ErrorKind, Exit};
 use crate::project::{self, RALPH_DIR};
@@ -123,6 +124,7 @@ struct NewFile {
 
 impl Plan {
     fn make(root: &Path, files: &QueueFiles, args: &InitArgs) -> Result<Self, CliError> {
+        check_git_files(root)?;
         let config = root.join(RALPH_DIR).join("config.jsonc");
         let writes_config = read(&config)?.is_none() && project::old_name(&config).is_none();
         let gate = if writes_config { gate::detect(root)? } else { None };
@@ -216,12 +218,18 @@ fn is_queue(bytes: Vec<u8>) -> Result<(), String> {
 }
 
 /// Whether the lines are missing that keep Ralph's own files out of commits.
-pub(super) fn lacks_ignore_lines(root: &Path) -> bool {
-    let text = fs_err::read(root.join(".gitignore")).unwrap_or_default();
-    ignore::with_patterns(&text).is_some()
+pub(super) fn lacks_ignore_lines(root: &Path) -> Result<bool, CliError> {
+    let text = read(&root.join(".gitignore"))?.unwrap_or_default();
+    Ok(ignore::with_patterns(&text).is_some())
+}
+
+/// Refuses what git, too, would wait for.
+pub(super) fn check_git_files(root: &Path) -> Result<(), CliError> {
+    [".gitignore", merge_driver::ATTRIBUTES].iter().try_for_each(|name| check_own(&root.join(name)))
 }
 
 fn read(path: &Path) -> Result<Option<Vec<u8>>, CliError> {
+    check_own(path)?;
     match fs_err::read(path) {
         Ok(bytes) => Ok(Some(bytes)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),

@@ -5,7 +5,7 @@ use std::path::Path;
 use ralph_queue::mend::Mended;
 use ralph_queue::merge::{Conflict, Settled};
 use ralph_queue::settle::{Merges, Take, Undecided};
-use ralph_queue::{Document, Place, Problem, Queue, Severity, Terms, UpdateError};
+use ralph_queue::{Document, LoadError, Place, Problem, Queue, Severity, Terms, UpdateError};
 use ralph_state::TaskId;
 use ralph_state::file::FileLock;
 
@@ -35,6 +35,11 @@ pub(crate) fn resolve(context: &Context, args: &ResolveArgs) -> Result<Exit, Cli
         FileLock::acquire(&files.lock_path(), &files.holder, files.lock_wait)
     };
     let lock = if args.dry_run { None } else { Some(lock()?) };
+    let path = &project.files.queue;
+    if lock.is_some() && !path.try_exists().unwrap_or(true) {
+        // A reader would wait for who holds the lock to bring it back.
+        return Err(project.load_error(LoadError::Missing { path: path.clone() }));
+    }
     let files = merges::in_git(context, &project)?;
     let plan = Plan::of((context, &project), args, &files)?;
     if args.dry_run {
