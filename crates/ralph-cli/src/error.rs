@@ -15,7 +15,7 @@ use ralph_queue::lease::LeaseError;
 use ralph_queue::runnability::Reason;
 use ralph_queue::search::PatternError;
 use ralph_queue::settle::SettleError;
-use ralph_queue::{self as queue, EditError, ParseError, Problem};
+use ralph_queue::{self as queue, EditError, ParseError, Problem, Status};
 use ralph_state::document::{DecodeError, Document as _};
 use ralph_state::file::{Holder, LockError, ReplaceError};
 use ralph_state::journal::JournalError;
@@ -512,6 +512,14 @@ impl From<EditError> for CliError {
                     "Only a task that has ended is archived: leave this one out, or pass over it \
                      with `--continue-on-error`. {} shows those that can be.",
                 );
+                (ErrorKind::Refused, Some(hint))
+            }
+            // Somebody may be at it.
+            EditError::WrongStatus { id, status: Status::Doing, .. } => {
+                let hint = Next::show(id).within(&format!(
+                    "It is being worked on, {{}} shows it; `ralph task status todo {id}` puts it \
+                     back."
+                ));
                 (ErrorKind::Refused, Some(hint))
             }
             EditError::WrongStatus { id, operation, status, .. } => {

@@ -1,6 +1,6 @@
 //! Which tasks of the queue file a batch is about, and what only a batch does.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use ralph_state::{TaskId, Timestamp};
 
@@ -57,11 +57,12 @@ pub struct Pick {
 
 impl Edit<'_> {
     /// The ids of the tasks that are picked, in the order of the queue file. Without a filter they
-    /// are those that were given, as they were given: whether there is such a task is for the
-    /// change to say.
+    /// are those that were given, as they were given, each once: whether there is such a task is
+    /// for the change to say.
     pub fn picked(&self, Pick { ids, filter }: &Pick) -> Vec<String> {
         if filter.is_empty() {
-            return ids.clone();
+            let mut seen = HashSet::new();
+            return ids.iter().filter(|id| seen.insert(id.trim())).cloned().collect();
         }
         let is_named = |id: &TaskId| ids.is_empty() || ids.iter().any(|own| own == id.as_str());
         let picked = self.queue.tasks().filter(|it| is_named(&it.id) && filter.matches(it));

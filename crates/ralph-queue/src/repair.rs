@@ -324,6 +324,6 @@ fn references(task: &mut Task, known: &HashSet<&str>) {
     for (name, list) in lists {
         list.retain(|id| leads(name, id));
     }
-    task.duplicates.take_if(|id| !leads("duplicates", id));
+    task.duplicates.take_if(|id| id.trim().is_empty() || !leads("duplicates", id));
     task.notes.extend(lost);
 }

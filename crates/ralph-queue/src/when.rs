@@ -7,7 +7,7 @@ use ralph_state::Timestamp;
 /// A text that names no time.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`{text}` is no time; write `in 2 hours`, `tomorrow 9:30`, `next monday`, a date or RFC 3339"
+    "`{text}` is no time; write `in 2 hours`, `+7d`, `tomorrow 9:30`, `next monday`, a date or RFC 3339"
 )]
 pub struct WhenError {
     /// The text.
@@ -22,8 +22,8 @@ const WEEKDAYS: [&str; 7] =
     ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
 
 /// The time that `text` names when it is `now`: RFC 3339, a date as `2026-04-22` for its begin,
-/// `in N minutes|hours|days|weeks`, `tomorrow [TIME]` or `next WEEKDAY [TIME]`, where TIME is as `14:30` or `9am`, 9:00 without
-/// one. Everything is in UTC.
+/// `in N minutes|hours|days|weeks`, `+7d` and the like, `now`, `tomorrow [TIME]` or
+/// `next WEEKDAY [TIME]`, where TIME is as `14:30` or `9am`, 9:00 without one. Everything is in UTC.
 ///
 /// ```
 /// # let now = "2026-04-22T12:00:00Z".parse()?; // a Wednesday
@@ -35,7 +35,11 @@ pub fn parse(text: &str, now: Timestamp) -> Result<Timestamp, WhenError> {
     let lower = text.trim().to_ascii_lowercase();
     let words: Vec<&str> = lower.split_whitespace().collect();
     let time = match words.as_slice() {
+        ["now"] => Some(now),
         ["in", count, unit] => length(count, unit).and_then(|length| now.checked_add(length)),
+        [ahead] if ahead.starts_with('+') => {
+            age(&ahead[1..]).and_then(|length| now.checked_add(length))
+        }
         ["tomorrow", time @ ..] => on_day(now, 1, time),
         ["next", day, time @ ..] => weekday(day).and_then(|day| {
             let ahead = (day - today(now)).rem_euclid(7);
@@ -50,16 +54,19 @@ pub fn parse(text: &str, now: Timestamp) -> Result<Timestamp, WhenError> {
 /// `30m`, a date, or RFC 3339.
 pub fn cutoff(text: &str, now: Timestamp) -> Result<Timestamp, WhenError> {
     let text = text.trim();
-    let age = text
-        .split_at_checked(text.len().saturating_sub(1))
-        .and_then(|(count, unit)| length(count, unit))
-        .and_then(|age| now.checked_sub(age));
-    age.or_else(|| written(text)).ok_or_else(|| WhenError { text: text.to_owned() })
+    let before = age(text).and_then(|age| now.checked_sub(age));
+    before.or_else(|| written(text)).ok_or_else(|| WhenError { text: text.to_owned() })
 }
 
 /// RFC 3339, or a date.
 pub(crate) fn written(text: &str) -> Option<Timestamp> {
     text.parse().ok().or_else(|| format!("{text}T00:00:00Z").parse().ok())
+}
+
+/// A number with one letter behind it.
+fn age(text: &str) -> Option<Duration> {
+    let (count, unit) = text.split_at_checked(text.len().saturating_sub(1))?;
+    length(count, unit)
 }
 
 fn length(count: &str, unit: &str) -> Option<Duration> {
@@ -138,6 +145,9 @@ mod tests {
         for (text, expected) in [
             ("2026-05-01T10:00:00+02:00", "2026-05-01T08:00:00"),
             ("in 30 minutes", "2026-04-22T13:04:56"),
+            ("now", "2026-04-22T12:34:56"),
+            ("+0d", "2026-04-22T12:34:56"),
+            ("+7D", "2026-04-29T12:34:56"),
             ("In 2 Hours", "2026-04-22T14:34:56"),
             ("in 1 day", "2026-04-23T12:34:56"),
             ("in 2 weeks", "2026-05-06T12:34:56"),
@@ -154,6 +164,11 @@ mod tests {
         for text in [
             "",
             "soon",
+            "+",
+            "+7",
+            "+d",
+            "+7y",
+            "7d",
             "in two hours",
             "in 1 year",
             "tomorrow 25:00",

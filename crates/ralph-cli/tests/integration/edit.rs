@@ -471,7 +471,8 @@ fn a_batch_changes_all_or_none() {
     );
     batch(&["plan-prepend", "--plan-item", "a", "--plan-item", "b", "RQ-0003"]);
     assert_eq!(show(&desk, "RQ-0003")["plan"], json!(["a", "b", "x", "y", "z", "end"]));
-    changed(&batch(&["clone", "RQ-0001", "RQ-0002"]), "added", &["RQ-0004", "RQ-0005"]);
+    // One that is named twice is done once.
+    changed(&batch(&["clone", "RQ-0001", "RQ-0002", "RQ-0001"]), "added", &["RQ-0004", "RQ-0005"]);
     changed(&batch(&["split", "-n", "3", "RQ-0005"]), "added", &["RQ-0006", "RQ-0007", "RQ-0008"]);
     changed(&batch(&["archive", "--status-filter", "rejected"]), "changed", &["RQ-0005"]);
     changed(&batch(&["status", "todo", "--older-than", "1d"]), "changed", &[]);

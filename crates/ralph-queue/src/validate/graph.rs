@@ -158,8 +158,9 @@ fn references<'t>(
     let entries = lists.into_iter().flat_map(|(name, ids)| {
         ids.iter().enumerate().map(move |(index, id)| (name, index, id.trim()))
     });
-    // Blank references mean nothing, as in 0.4.0.
-    for (name, index, id) in entries.filter(|(_, _, id)| !id.is_empty()) {
+    // Blank references of a list mean nothing, as in 0.4.0.
+    for (name, index, id) in entries.filter(|(name, _, id)| !id.is_empty() || *name == "duplicates")
+    {
         let (code, message, fault): (_, _, fn(_, String, String) -> Fault) = match (name, find(id))
         {
             _ if id == own => {

@@ -269,6 +269,18 @@ fn a_repair_keeps_the_comments_of_what_it_takes_out() {
 }
 
 #[test]
+fn a_repair_leaves_blank_references_and_takes_out_what_repeats_nothing() {
+    let fields = r#""relates_to": [" "], "duplicates": " ", "parent_id": """#;
+    let queue = Queue::new(Document::parse(text(&[fields])).unwrap(), None);
+    let mut edit = Edit::new(&queue, now());
+    edit.repair(&Rules::default()).unwrap();
+    let repaired = edit.splice().unwrap().queue.unwrap();
+    let task = &repaired.tasks()[0];
+    assert_eq!((task.duplicates.as_deref(), task.parent_id.as_deref()), (None, Some("")));
+    assert_eq!(task.relates_to, [" "]);
+}
+
+#[test]
 fn a_repair_gives_another_id_to_the_task_that_validation_points_at() {
     let [old, new] = ["2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z"];
     for (tasks, named) in [

@@ -28,6 +28,18 @@ fn a_normal_queue_has_no_problem() {
 }
 
 #[test]
+fn a_blank_reference_means_nothing_but_to_repeat_nothing_is_an_error() {
+    let blank = r#""depends_on": [""], "blocks": [" "], "relates_to": [""], "duplicates": " ""#;
+    check(
+        &text(&[blank]),
+        None,
+        &expect![[r#"
+        queue:4:192 error RQ-0001 duplicates unknown_task: `duplicates` names ``, which is in neither file
+    "#]],
+    );
+}
+
+#[test]
 fn a_field_of_the_wrong_kind_is_told_once_and_hides_no_other() {
     let queue = r#"{"version": 1, "tasks": [
   {"id": "RQ-0001", "title": 7, "status": "nope", "tags": [1, ""], "created_at": "2026-01-01T00:00:00Z", "updated_at": "x"},

@@ -509,7 +509,8 @@ impl Base {
         let repo = context.repo(&project.root)?;
         if repo.resolve(rev)?.is_none() {
             let message = format!("there is no commit `{rev}`");
-            return Err(CliError::new(ErrorKind::NotFound, message));
+            return Err(CliError::new(ErrorKind::NotFound, message)
+                .hint("Name a commit, a branch or a tag; `git branch --all` lists the branches."));
         }
         let text = |place| match name(project, place) {
             Some(name) => text_of(&repo, rev, name),

@@ -388,7 +388,8 @@ fn may_be_put_back(
     let is_held = project.read_leases()?.held(id.as_str(), context.clock.now()).is_some();
     let refused = match status {
         Some(Status::Done | Status::Rejected) => {
-            Some(("there is nothing to take again", Next::reopen(id).within("{} opens it again.")))
+            let hint = format!("{{}} shows it; `{}` opens it again.", Next::reopen(id));
+            Some(("there is nothing to take again", Next::show(id).within(&hint)))
         }
         Some(Status::Todo | Status::Draft) if context.global.force => None,
         Some(Status::Todo | Status::Draft) if is_held => Some((
@@ -396,7 +397,8 @@ fn may_be_put_back(
             "`--force` gives up the claim, whatever the task is.".into(),
         )),
         Some(Status::Todo | Status::Draft) => {
-            Some(("and nobody has claimed it", Next::claim(id).within("{} does.")))
+            let hint = format!("{{}} shows it; `{}` claims it.", Next::claim(id));
+            Some(("and nobody has claimed it", Next::show(id).within(&hint)))
         }
         _ => None,
     };

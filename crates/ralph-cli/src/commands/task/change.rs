@@ -101,12 +101,9 @@ pub(crate) fn status(context: &Context, args: &StatusArgs) -> Result<Exit, CliEr
 
 /// The tasks that were named, or else those with one of the tags.
 pub(super) fn on(edit: &Edit<'_>, ids: &[String], tags: &[String]) -> Result<Vec<String>, Refusal> {
-    if tags.is_empty() {
-        return Ok(ids.to_vec());
-    }
     let filter = Filter { tags: tags.to_vec(), ..Filter::default() };
-    let ids = edit.picked(&Pick { ids: Vec::new(), filter });
-    if ids.is_empty() {
+    let ids = edit.picked(&Pick { ids: ids.to_vec(), filter });
+    if ids.is_empty() && !tags.is_empty() {
         let tags = tags.join("`, `");
         return Err(
             CliError::new(ErrorKind::NotFound, format!("no task has the tag `{tags}`")).into()
