@@ -553,6 +553,11 @@ impl From<EditError> for CliError {
                 let hint = "`--on-duplicate rename` gives the task an id of its own.";
                 (ErrorKind::Refused, Some(hint.into()))
             }
+            EditError::NoIdLeft => {
+                let hint = "Set a lower one where it stands: the `id` of a task in the queue files, or \
+                            `ralph/ids.json` in git's directory.";
+                (ErrorKind::Refused, Some(hint.into()))
+            }
             _ => (ErrorKind::Refused, None),
         };
         hint.into_iter().fold(Self::new(kind, error), Self::hint)

@@ -200,7 +200,7 @@ pub enum EditError {
     #[error("the change cannot be written")]
     Splice(#[source] SpliceError),
     /// A task, or the high-water mark, has the highest number there is.
-    #[error("no id is left: the highest number, {}, is taken", u64::MAX)]
+    #[error("no id is left: the highest number, {}, is taken", IdRules::HIGHEST)]
     NoIdLeft,
     /// The prefix and the number make no id.
     #[error("no id can be made")]
@@ -417,7 +417,10 @@ impl<'a> Edit<'a> {
     /// The id for a new task: past every number in either file and the high-water mark. Until it
     /// is added, the next call gives the same.
     pub fn next_id(&mut self, ids: &IdRules) -> Result<TaskId, EditError> {
-        let next = self.highest_given(ids).checked_add(1).ok_or(EditError::NoIdLeft)?;
+        let next = self.highest_given(ids).saturating_add(1);
+        if next > IdRules::HIGHEST {
+            return Err(EditError::NoIdLeft);
+        }
         ids.id(next).map_err(EditError::Id)
     }
 

@@ -31,16 +31,28 @@ impl Default for IdRules {
 }
 
 impl IdRules {
-    /// The number in `id`, if it is one of ours: the prefix in any case, a dash, digits.
+    /// The highest number of an id. What is above it counts for nothing, so that it takes no other
+    /// task its id.
+    pub const HIGHEST: u64 = 999_999_999_999_999_999;
+
+    /// The highest number that a task may bring along: with fifteen digits it is exact in every
+    /// program that reads numbers as JavaScript does, and hardly anything of what there is is
+    /// used up by it.
+    pub(crate) const HIGHEST_BROUGHT: u64 = 999_999_999_999_999;
+
+    /// The number in `id`, if it is one of ours: the prefix in any case, a dash, digits, up to
+    /// [`Self::HIGHEST`].
     pub fn number_of(&self, id: &str) -> Option<u64> {
+        self.digits_of(id)?.parse().ok().filter(|number| *number <= Self::HIGHEST)
+    }
+
+    /// The digits of its number, however high that is.
+    pub(crate) fn digits_of<'i>(&self, id: &'i str) -> Option<&'i str> {
         let (prefix, digits) = id.rsplit_once('-')?;
-        if !prefix.eq_ignore_ascii_case(self.prefix.trim())
-            || digits.is_empty()
-            || !digits.bytes().all(|b| b.is_ascii_digit())
-        {
-            return None;
-        }
-        digits.parse().ok()
+        let is_ours = prefix.eq_ignore_ascii_case(self.prefix.trim())
+            && !digits.is_empty()
+            && digits.bytes().all(|b| b.is_ascii_digit());
+        is_ours.then_some(digits)
     }
 
     /// The highest number among `ids` and the high-water mark.
@@ -78,6 +90,10 @@ impl IdMarks {
     pub fn path_in(shared: &Path) -> PathBuf {
         shared.join("ralph").join("ids.json")
     }
+
+    fn of(&self, ids: &IdRules) -> Option<u64> {
+        self.highest.get(&ids.key()).copied().filter(|number| *number <= IdRules::HIGHEST)
+    }
 }
 
 impl Document for IdMarks {
@@ -103,7 +119,7 @@ pub(crate) fn read_mark(
     ids: &IdRules,
 ) -> Result<Option<u64>, LoadError> {
     let marks = Store::<IdMarks>::new(path, holder.clone()).load()?;
-    Ok(marks.and_then(|marks| marks.value.highest.get(&ids.key()).copied()))
+    Ok(marks.and_then(|marks| marks.value.of(ids)))
 }
 
 /// Remembers ids that came from elsewhere, by a merge say, so that no work tree gives them again.
@@ -118,7 +134,7 @@ pub fn remember<'a>(
 ) -> Result<(), SaveError> {
     let mut highest: BTreeMap<&str, u64> = BTreeMap::new();
     for (prefix, digits) in ids.filter_map(|id| id.as_str().rsplit_once('-')) {
-        if let Ok(number) = digits.parse::<u64>() {
+        if let Ok(number @ 0..=IdRules::HIGHEST) = digits.parse::<u64>() {
             let mark = highest.entry(prefix).or_default();
             *mark = number.max(*mark);
         }
@@ -180,7 +196,7 @@ impl HeldMarks {
 
     /// The highest number given out; nothing if that is not remembered.
     fn remembered(&self, ids: &IdRules) -> Option<u64> {
-        self.marks.highest.get(&ids.key()).copied()
+        self.marks.of(ids)
     }
 
     pub(crate) fn mark(&self, ids: &IdRules) -> u64 {

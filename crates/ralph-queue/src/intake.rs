@@ -438,6 +438,17 @@ fn trial(
             }
         }
     }
+    if given != GivenIds::Replace {
+        for row in batch.rows.iter().filter(|row| row.has_id) {
+            const MOST: u64 = IdRules::HIGHEST_BROUGHT;
+            let number = rules.ids.number_of(row.task.id.as_str());
+            if let Some(number) = number.filter(|number| *number > MOST) {
+                let message = format!("the number of the id is above {MOST}: {number}");
+                let problem = RowProblem::new(Some("id"), message);
+                tried.errors.entry(row.number).or_default().push(problem);
+            }
+        }
+    }
     let smuggled = |row: &Row| (row.number, validate::smuggled(&row.task));
     let smuggled: Vec<_> = batch.rows.iter().map(smuggled).collect();
     let (added, numbers) = batch.place(&mut edit, given, &rules.ids, &edit::Position::Back)?;

@@ -182,8 +182,9 @@ fn part<const N: usize>(
                     let tasks = files.iter().flatten().flat_map(Document::tasks);
                     rules.highest(tasks.flat_map(Task::all_ids))
                 });
-                let free = rules.id(number.checked_add(1)?).ok()?;
-                *number += 1;
+                let next = (*number < IdRules::HIGHEST).then_some(*number + 1)?;
+                let free = rules.id(next).ok()?;
+                *number = next;
                 Some(free)
             });
             if let Some(free) = free {

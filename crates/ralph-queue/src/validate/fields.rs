@@ -16,10 +16,15 @@ pub(super) fn id(located: &Located<'_>, ids: &IdRules, report: &mut dyn FnMut(Fa
     }
     let id = located.id();
     if !has_form(id, ids) {
-        let message = format!(
-            "the id must be `{}-` and {} digits or more, not `{id}`",
-            ids.prefix, ids.width
-        );
+        let message = match ids.digits_of(id) {
+            Some(digits) if ids.number_of(id).is_none() => {
+                format!("the number of the id is above {}: {digits}", IdRules::HIGHEST)
+            }
+            _ => format!(
+                "the id must be `{}-` and {} digits or more, not `{id}`",
+                ids.prefix, ids.width
+            ),
+        };
         report(error(Code::IdFormat, "id", message));
     }
 }

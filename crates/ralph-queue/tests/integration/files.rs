@@ -179,10 +179,34 @@ fn a_reader_meets_a_task_that_moves_in_one_file_or_the_other() {
 fn the_highest_number_has_none_after_it() {
     let root = tempfile::tempdir().unwrap();
     let files = files(root.path());
-    let highest = format!("RQ-{}", u64::MAX);
+    let highest = format!("RQ-{}", IdRules::HIGHEST);
     fs::write(&files.queue, text(&[""]).replace("RQ-0001", &highest)).unwrap();
     let refused = files.edit(&clock(), |edit| edit.next_id(&IdRules::default()).map(drop));
     assert!(matches!(refused, Err(UpdateError::Refused(EditError::NoIdLeft))));
+}
+
+#[test]
+fn a_number_above_the_highest_is_told_and_counts_for_nothing() {
+    let root = tempfile::tempdir().unwrap();
+    let marks = root.path().join("ids.json");
+    let files = QueueFiles { id_marks: Some(marks.clone()), ..files(root.path()) };
+    for number in ["1000000000000000000", &u64::MAX.to_string(), "99999999999999999999"] {
+        let id = format!("RQ-{number}");
+        fs::write(&files.queue, text(&["", ""]).replace("RQ-0002", &id)).unwrap();
+        fs::write(&marks, format!(r#"{{"version":1,"highest":{{"RQ":{}}}}}"#, u64::MAX)).unwrap();
+        let queue = files.load().unwrap();
+        let problems = queue.validate(&files.rules);
+        let told: Vec<&str> = problems.iter().map(|problem| problem.message.as_str()).collect();
+        assert_eq!(told, [format!("the number of the id is above 999999999999999999: {number}")],);
+        for given in ["RQ-0002", "RQ-0003"] {
+            let add = |edit: &mut Edit<'_>| {
+                let id = edit.next_id(&IdRules::default())?;
+                edit.add(Task::new(id.clone(), "new"), &Position::Back)?;
+                Ok::<_, EditError>(id)
+            };
+            assert_eq!(files.edit(&clock(), add).unwrap().value.as_str(), given);
+        }
+    }
 }
 
 #[test]

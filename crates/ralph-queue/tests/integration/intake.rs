@@ -175,6 +175,23 @@ fn a_row_with_a_nul_or_with_a_control_character_in_its_title_is_bad() {
 }
 
 #[test]
+fn a_row_whose_number_would_leave_few_others_is_bad() {
+    let csv = "id,title\nRQ-18446744073709551615,oops\nRQ-1000000000000000,too many digits\n\
+               RQ-999999999999999,fifteen\n";
+    let now = "2026-01-01T00:00:00Z".parse().unwrap();
+    for given in [GivenIds::Keep, GivenIds::SkipTaken, GivenIds::RenameTaken] {
+        let mut batch = table::read(csv, Separator::Comma).unwrap();
+        batch.check(&queue(), given, &Rules::default(), now).unwrap();
+        let bad: Vec<String> = batch.bad.iter().map(ToString::to_string).collect();
+        expect_test::expect![[r#"
+            number 1 (`RQ-18446744073709551615`, line 2): the number of the id is above 999999999999999999: 18446744073709551615
+            number 2 (`RQ-1000000000000000`, line 3): the number of the id is above 999999999999999: 1000000000000000"#]]
+        .assert_eq(&bad.join("\n"));
+        assert_eq!(batch.rows.iter().map(|row| row.number).collect::<Vec<_>>(), [3]);
+    }
+}
+
+#[test]
 fn what_would_break_a_rule_is_bad_too() {
     let (queue, rules) = (queue(), Rules::default());
     let now = "2026-01-01T00:00:00Z".parse().unwrap();
