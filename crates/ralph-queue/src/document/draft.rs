@@ -718,7 +718,6 @@ impl Document {
             Style {
                 inline_arrays: false,
                 inline_objects: false,
-                trailing_comma: false,
                 padding: " ",
                 colon: style.colon.plain(),
                 ..style

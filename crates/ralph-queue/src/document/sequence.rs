@@ -343,7 +343,10 @@ impl<'t> Sequence<'t> {
     /// items change places and what is between the places stays.
     pub(super) fn render(&self, slots: &[Slot], layout: &Layout, style: &Style) -> String {
         let items: Vec<Item> = (0..self.cores.len()).map(|index| self.item(index)).collect();
-        let trailing_comma = items.last().is_some_and(|item| item.comma.is_some());
+        let trailing_comma = match items.last() {
+            Some(last) => last.comma.is_some(),
+            None => style.trailing_comma && layout.own_lines,
+        };
         let mut kept = vec![false; items.len()];
         for slot in slots {
             if let Slot::Keep(index) | Slot::Change(index, _) | Slot::Put(index, _) = slot {

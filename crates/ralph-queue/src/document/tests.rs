@@ -853,6 +853,30 @@ fn new_fields_stand_as_the_one_before_them() {
 }
 
 #[test]
+fn what_comes_into_an_empty_list_ends_as_the_lines_around_it() {
+    let add = |task: &mut Task| {
+        task.notes.push("n".to_owned());
+        task.custom_fields.insert("k".to_owned(), "v".to_owned());
+    };
+    for comma in ["", ","] {
+        let task = format!(
+            "{{\n      \"id\": \"RQ-0001\",\n      \"title\": \"t\",\n      \"notes\": [],\n      \"custom_fields\": {{}}{comma}\n    }}"
+        );
+        let after = task
+            .replace("[]", &format!("[\n        \"n\"{comma}\n      ]"))
+            .replace("{}", &format!("{{\n        \"k\": \"v\"{comma}\n      }}"));
+        assert_eq!(edited_task(&task, add), after);
+        let empty = format!("{{\n  \"version\": 1,\n  \"tasks\": []{comma}\n}}\n");
+        let new = edited(&empty, |draft| draft.insert(0, Task::new(id(1), "t")));
+        let end = format!("{{}}{comma}\n    }}{comma}\n  ]{comma}\n}}\n");
+        assert!(new.ends_with(&end), "{new}");
+    }
+    let one_line = "{ \"id\": \"RQ-0001\", \"title\": \"t\", \"notes\": [], }";
+    let note = |task: &mut Task| task.notes.push("n".to_owned());
+    assert_eq!(edited_task(one_line, note), one_line.replace("[]", "[\"n\"]"));
+}
+
+#[test]
 fn values_in_one_column_get_company_there() {
     let change = |task: &mut Task| {
         task.status = Status::Doing;
