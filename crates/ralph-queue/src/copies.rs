@@ -102,9 +102,10 @@ impl Edit<'_> {
         let names: Vec<&str> = made.iter().map(TaskId::as_str).collect();
         let note = format!("Split into {}.", names.join(", "));
         self.end(index, End::Rejected, Finish::InPlace, Some(&note));
-        let task = self.queue.task_mut(index);
+        let mut task = self.queue.task(index).clone();
         task.custom_fields.insert("split".to_owned(), "true".to_owned());
         task.blocks = source.blocks;
+        self.queue.replace(index, task);
         self.wait_for_parts(&source.id, &made, &held);
         self.waiting.as_of = Some(self.queue.changes());
         Ok(made)
@@ -147,7 +148,7 @@ impl Edit<'_> {
                 changed.updated_at = Some(self.now().to_string());
                 let id = changed.id.as_str();
                 changed.references().for_each(|name| self.waiting.add(id, name));
-                *self.queue.task_mut(index) = changed;
+                self.queue.replace(index, changed);
             }
         }
     }

@@ -364,7 +364,7 @@ impl<'a> Edit<'a> {
             task.completed_at.clone_from(&kept.completed_at);
         }
         if task != *draft.task(at) {
-            *draft.task_mut(at) = task;
+            draft.replace(at, task);
         }
     }
 
@@ -545,7 +545,7 @@ impl<'a> Edit<'a> {
         if !ended.status.is_terminal() || task.status.is_terminal() || !task.is_rest_of(ended) {
             return Ok(Changed::No);
         }
-        self.queue.task_mut(index).clone_from(ended);
+        self.queue.replace(index, ended.clone());
         if place == Place::Done {
             let block = self.queue.take(index);
             self.put_done(block);
@@ -723,12 +723,12 @@ impl<'a> Edit<'a> {
     }
 
     fn put_status(&mut self, index: usize, status: Status, note: Option<&str>) {
-        let now = self.now;
-        let task = self.queue.task_mut(index);
-        task.set_status(status, now);
+        let mut task = self.queue.task(index).clone();
+        task.set_status(status, self.now);
         if let Some(note) = note {
-            task.add_note(note, now);
+            task.add_note(note, self.now);
         }
+        self.queue.replace(index, task);
     }
 
     /// Where a task is in the queue file.

@@ -35,7 +35,11 @@
 //!
 //! Its comments: those directly above it, and those behind it on its line. They move and go with
 //! it. A comment that a blank line separates from the task below heads a section, and stays. The
-//! same holds for the fields of a task and for the entries of a list.
+//! same holds for the fields of a task and for the entries of a list. An entry with another value in
+//! its place is the same one: between two that stay, as many as there were, or the first of several
+//! in the place of one. The comments of a field or an entry that goes go with it where the edit was
+//! to take it out, and come to stand above the task where that follows from something else: a
+//! status, a split, a repair.
 //!
 //! # What is on the disk
 //!

@@ -286,7 +286,7 @@ fn stamp(
     task.updated_at =
         if is_taken("updated_at") { was.updated_at.clone() } else { Some(now.to_string()) };
     if task != *was {
-        *draft.task_mut(at) = task;
+        draft.replace(at, task);
     }
 }
 

@@ -327,6 +327,53 @@ fn a_split_and_a_rejection_name_the_tasks_that_waited() {
 }
 
 #[test]
+fn comments_of_what_a_split_or_a_status_takes_along_stay() {
+    const QUEUE: &str = r#"{
+  "version": 1,
+  "tasks": [
+    {
+      "id": "RQ-0001",
+      "title": "one",
+      "status": "done",
+      TIMES,
+      "completed_at": "2026-01-02T00:00:00Z" // too early
+    },
+    {
+      "id": "RQ-0002",
+      "title": "two",
+      TIMES
+    },
+    {
+      "id": "RQ-0003",
+      "title": "three",
+      "depends_on": [
+        "RQ-0002", // needs its schema
+      ],
+      "notes": [
+        "n1",
+        "n2" // second
+      ],
+      TIMES
+    }
+  ]
+}
+"#;
+    let times = r#""created_at": "2026-01-01T00:00:00Z", "updated_at": "2026-01-01T00:00:00Z""#;
+    let desk = Desk::with_queue(QUEUE.replace("TIMES", times));
+    desk.ralph(&["task", "split", "RQ-0002"]).success();
+    desk.ralph(&["task", "status", "todo", "RQ-0001"]).success();
+    desk.ralph(&["task", "edit", "notes", "n1\nn2 more", "RQ-0003"]).success();
+    let text = desk.read(".ralph/queue.jsonc");
+    for kept in [
+        "    // too early\n    {\n      \"id\": \"RQ-0001\",\n",
+        "        \"RQ-0004\", // needs its schema\n        \"RQ-0005\",\n",
+        "        \"n2 more\" // second\n",
+    ] {
+        assert!(text.contains(kept), "{kept:?} in {text}");
+    }
+}
+
+#[test]
 fn every_change_of_a_task_can_be_shown_first() {
     let desk = desk();
     desk.ralph(&["task", "edit", "status", "draft", "RQ-0003"]).success();

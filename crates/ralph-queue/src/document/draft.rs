@@ -283,15 +283,16 @@ impl<'a> Draft<'a> {
     }
 
     /// Makes the task at `index` another version of itself. The comments that its text loses by
-    /// that come to stand above it.
+    /// that come to stand above it: it is for changes of which the user may not know.
     pub(crate) fn replace(&mut self, index: usize, task: Task) {
         let before = self.block(index);
-        let mut block = before.clone().with_task(task);
-        if block.absorb_comments(&before) {
-            self.put_block(index, block);
-        } else {
-            *self.task_mut(index) = block.task;
+        if pieces(&before.text).any(|(kind, _)| kind == Piece::Comment) {
+            let mut block = before.clone().with_task(task.clone());
+            if block.absorb_comments(&before) {
+                return self.put_block(index, block);
+            }
         }
+        *self.task_mut(index) = task;
     }
 
     /// Whether the task that was lent last has another id since.

@@ -7,7 +7,6 @@ use jsonc_parser::common::Ranged as _;
 
 use super::sequence::{NewItem, Sequence, Slot};
 use super::style::{Colon, Style, indentation_at};
-use crate::fields::REFERENCES;
 use crate::value::{Map, Value};
 
 /// Changes values in `text`, whose first line begins with `indent` in the text it is cut from.
@@ -38,7 +37,7 @@ impl Patch<'_> {
             match after {
                 None if before.is_some() => changed = true,
                 Some(after) if before != Some(after) => {
-                    let value = self.value(name, &property.value, before, after);
+                    let value = self.value(&property.value, before, after);
                     let core =
                         format!("{}{value}", &self.text[property.start()..property.value.start()]);
                     slots.push((name, Slot::Change(index, core)));
@@ -68,8 +67,8 @@ impl Patch<'_> {
         changed.then(|| format!("{{{}}}", sequence.render(&slots, &layout, self.style)))
     }
 
-    /// The text of `node`, the value of the field `name`, after a change from `old` to `new`.
-    fn value(&self, name: &str, node: &Node<'_>, old: Option<&Value>, new: &Value) -> String {
+    /// The text of `node` after a change from `old` to `new`.
+    fn value(&self, node: &Node<'_>, old: Option<&Value>, new: &Value) -> String {
         match (node, old, new) {
             (Node::Object(object), Some(Value::Object(old)), Value::Object(new)) => self
                 .object(object, &fields(old), &fields(new))
@@ -77,15 +76,17 @@ impl Patch<'_> {
             (Node::Array(array), Some(Value::Array(old)), Value::Array(new))
                 if array.elements.len() == old.len() =>
             {
-                self.array(name, array, old, new)
+                self.array(array, old, new)
             }
             _ => self.style.render(new, self.line_indent(node.start())),
         }
     }
 
     /// Items at both ends that are the same stay. Those between are changed pair by pair, unless
-    /// comments stand there: then each item is where its value is, with its comments.
-    fn array(&self, name: &str, array: &ast::Array<'_>, old: &[Value], new: &[Value]) -> String {
+    /// comments stand there: then each item is where its value is, with its comments. Others that
+    /// come between two that stay are those that went from there if they are as many, and of several
+    /// in the place of one the first is; else nobody can tell which is which.
+    fn array(&self, array: &ast::Array<'_>, old: &[Value], new: &[Value]) -> String {
         let shorter = old.len().min(new.len());
         let head = old.iter().zip(new).take_while(|(old, new)| old == new).count();
         let tail = old
@@ -108,35 +109,40 @@ impl Patch<'_> {
         for at in olds.clone().filter(|_| is_commented) {
             places.entry(&old[at]).or_default().push_back(at);
         }
-        let news = head..new.len() - tail;
-        let found: Vec<Option<usize>> =
-            news.clone().map(|at| places.get_mut(&new[at])?.pop_front()).collect();
-        let kept: HashSet<usize> = found.iter().flatten().copied().collect();
-        // With a comment, only what has a text of its own inside is the same item, changed, and what
-        // names a task that may have another id now.
-        let is_named_anew = REFERENCES.contains(&name) && olds.len() == news.len();
-        let is_pair = |at: usize| {
-            let is_composite = matches!(
-                (&old[at], &new[at]),
-                (Value::Array(_), Value::Array(_)) | (Value::Object(_), Value::Object(_))
-            );
-            !kept.contains(&at) && (is_composite || is_named_anew || !is_commented)
-        };
-        let between = news.zip(found).map(|(at, found)| match found {
-            Some(found) => Slot::Keep(found),
-            None if olds.contains(&at) && is_pair(at) => {
-                Slot::Change(at, self.value("", &array.elements[at], Some(&old[at]), &new[at]))
-            }
-            None => {
-                let core = self.style.render(&new[at], &layout.indent);
-                Slot::New(NewItem { core, ..NewItem::default() })
-            }
-        });
-        let slots: Vec<Slot> = (0..head)
-            .map(Slot::Keep)
-            .chain(between)
-            .chain((old.len() - tail..old.len()).map(Slot::Keep))
+        let found: Vec<Option<usize>> = new[head..new.len() - tail]
+            .iter()
+            .map(|value| places.get_mut(value)?.pop_front())
             .collect();
+        let kept: HashSet<usize> = found.iter().flatten().copied().collect();
+        let mut slots: Vec<Slot> = (0..head).map(Slot::Keep).collect();
+        let mut place = head;
+        for run in found.chunk_by(|one, next| one.is_none() && next.is_none()) {
+            if let [Some(at)] = run {
+                slots.push(Slot::Keep(*at));
+                place = at + 1;
+                continue;
+            }
+            let gone = (place..olds.end).take_while(|at| !kept.contains(at)).count();
+            let is_clear = !is_commented || gone == run.len() || gone == 1;
+            let coming = &new[slots.len()..slots.len() + run.len()];
+            slots.extend(coming.iter().zip(place..).map(|(value, at)| {
+                let is_composite = || {
+                    matches!(
+                        (&old[at], value),
+                        (Value::Array(_), Value::Array(_)) | (Value::Object(_), Value::Object(_))
+                    )
+                };
+                // What has a text of its own inside keeps that.
+                if at < place + gone && (is_clear || is_composite()) {
+                    let core = self.value(&array.elements[at], Some(&old[at]), value);
+                    Slot::Change(at, core)
+                } else {
+                    let core = self.style.render(value, &layout.indent);
+                    Slot::New(NewItem { core, ..NewItem::default() })
+                }
+            }));
+        }
+        slots.extend((old.len() - tail..old.len()).map(Slot::Keep));
         format!("[{}]", sequence.render(&slots, &layout, self.style))
     }
 

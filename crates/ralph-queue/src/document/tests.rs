@@ -619,7 +619,14 @@ fn a_comment_stays_with_its_entry_or_goes_with_it() {
     let one_line = "\"x\", // x!\n  /* y? */ \"y\" // y!\n";
     for (before, tags, after) in [
         (lines, "yxz", "\n  // y?\n  \"y\", // y!\n  \"x\", // x!\n  \"z\"\n"),
-        (lines, "xaz", "\n  \"x\", // x!\n  \"a\",\n  \"z\"\n"),
+        // Another text in its place is the same entry, or the first of what it has become.
+        (lines, "xaz", "\n  \"x\", // x!\n  // y?\n  \"a\", // y!\n  \"z\"\n"),
+        (lines, "abz", "\n  \"a\", // x!\n  // y?\n  \"b\", // y!\n  \"z\"\n"),
+        (lines, "xabz", "\n  \"x\", // x!\n  // y?\n  \"a\", // y!\n  \"b\",\n  \"z\"\n"),
+        (lines, "axbz", "\n  \"a\",\n  \"x\", // x!\n  // y?\n  \"b\", // y!\n  \"z\"\n"),
+        // Which of them it is, nobody can tell.
+        (lines, "az", "\n  \"a\",\n  \"z\"\n"),
+        (lines, "abcz", "\n  \"a\",\n  \"b\",\n  \"c\",\n  \"z\"\n"),
         (lines, "y", "\n  // y?\n  \"y\" // y!\n"),
         (one_line, "yx", "\n  /* y? */ \"y\", // y!\n  \"x\" // x!\n"),
         (one_line, "z", "\"z\"\n"),
@@ -647,6 +654,11 @@ fn a_comment_stays_with_the_task_that_is_named_though_it_has_another_id() {
             &["RQ-0003", "RQ-0002"],
             "\n  \"RQ-0003\", /* then */\n  // first\n  \"RQ-0002\" // !\n".to_owned(),
         ),
+        // Parts of it: with the first.
+        (
+            &["RQ-0004", "RQ-0005", "RQ-0003"],
+            before.replace("\"RQ-0002\", // !", "\"RQ-0004\", // !\n  \"RQ-0005\","),
+        ),
         // Which of them it is that is gone, nobody can tell.
         (&["RQ-0009"], "\n  \"RQ-0009\"\n".to_owned()),
     ] {
@@ -655,6 +667,28 @@ fn a_comment_stays_with_the_task_that_is_named_though_it_has_another_id() {
         });
         assert_eq!(changed, text(&after));
     }
+}
+
+#[test]
+fn comments_of_what_goes_unasked_come_to_stand_above_the_task() {
+    let text = "{\n  \"version\": 1,\n  \"tasks\": [\n    // one\n    {\n      \"id\": \"RQ-0001\",\n      \"title\": \"t\",\n      // when?\n      \"completed_at\": \"t\", // late\n      \"depends_on\": [\n        \"RQ-0002\", // !\n        \"RQ-0003\"\n      ]\n    }\n  ]\n}\n";
+    let changed = edited(text, |draft| {
+        let task = Task { completed_at: None, ..draft.task(0).clone() };
+        draft.replace(0, task);
+        let parts = ["RQ-0004", "RQ-0005", "RQ-0006"].map(str::to_owned).to_vec();
+        draft.replace(0, Task { depends_on: parts, ..draft.task(0).clone() });
+    });
+    let after = text
+        .replace("      // when?\n      \"completed_at\": \"t\", // late\n", "")
+        .replace("// one", "// one\n    // when?\n    // late\n    // !")
+        .replace("2\", // !", "4\",\n        \"RQ-0005\",")
+        .replace("RQ-0003", "RQ-0006");
+    assert_eq!(changed, after);
+    // What nothing is lost by leaves every other byte.
+    let changed = edited(text, |draft| {
+        draft.replace(0, Task { title: "u".to_owned(), ..draft.task(0).clone() });
+    });
+    assert_eq!(changed, text.replace("\"t\",\n      // when", "\"u\",\n      // when"));
 }
 
 /// A file whose commas begin lines, with this list, in which digits stand for tasks.
@@ -2035,9 +2069,33 @@ proptest! {
             }
             owners
         };
-        let mut wanted = owners(&document);
-        wanted.retain(|entry, _| entry.as_ref().is_none_or(|entry| after.contains(entry)));
-        prop_assert_eq!(owners(&edited), wanted, "{} became {}", document.text(), edited.text());
+        let (old, mut new) = (owners(&document), owners(&edited));
+        for (entry, comments) in &old {
+            if entry.as_ref().is_none_or(|entry| after.contains(entry)) {
+                prop_assert_eq!(new.remove(entry), Some(comments.clone()), "{} became {}", document.text(), edited.text());
+            }
+        }
+        // What comes has the comments of one that goes.
+        let gone: Vec<_> = before.iter().filter(|entry| !after.contains(entry)).collect();
+        for (entry, comments) in new {
+            let came = entry.is_some_and(|entry| !before.contains(&entry));
+            let is_one = gone.iter().any(|gone| old.get(&Some((*gone).clone())) == Some(&comments));
+            prop_assert!(came && is_one, "{} became {}", document.text(), edited.text());
+        }
+    }
+
+    #[test]
+    fn comments_stay_where_entries_get_another_text(bytes in noise(), before in some_entries(1), changed in prop::collection::vec(any::<bool>(), 5)) {
+        let mut task = Task::new(id(1), "t".to_owned());
+        task.tags.clone_from(&before);
+        let text = Noise::new(&bytes).document(&[task]);
+        let edited = edited(&text, |draft| {
+            for (tag, _) in draft.task_mut(0).tags.iter_mut().zip(changed).filter(|(_, changed)| *changed) {
+                tag.make_ascii_uppercase();
+            }
+        });
+        let without = |text: &str| text.to_ascii_lowercase();
+        prop_assert_eq!(without(&edited), without(&text));
     }
 
     #[test]
