@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::iter;
 use std::ops::Range;
 
 use jsonc_parser::ast::Value as Node;
@@ -38,6 +39,15 @@ pub(crate) struct Floating<'t> {
     pub(crate) spot: Spot,
     pub(crate) text: &'t str,
     range: Range<usize>,
+}
+
+/// What the arrangement of a file is made of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Arranged<'t> {
+    /// A task, by its key.
+    Task(usize),
+    /// A comment that belongs to no task, by its [`identity`].
+    Comment(Cow<'t, str>),
 }
 
 /// How often each comment occurs, by its [`identity`].
@@ -163,6 +173,24 @@ impl Document {
         }
         look(&Spot::Foot, self.root.end..self.text.len());
         found
+    }
+
+    /// The tasks, by their keys, and the comments between and around them, in order.
+    pub(crate) fn arranged<'t>(
+        &self,
+        floating: &[Floating<'t>],
+        keys: &[usize],
+    ) -> Vec<Arranged<'t>> {
+        let mut comments = floating.iter().peekable();
+        let comment = |it: &Floating<'t>| Arranged::Comment(identity(it.text));
+        let mut arranged = Vec::with_capacity(floating.len() + keys.len());
+        for (span, key) in self.spans.iter().zip(keys) {
+            let before = iter::from_fn(|| comments.next_if(|it| it.range.start < span.start));
+            arranged.extend(before.map(comment));
+            arranged.push(Arranged::Task(*key));
+        }
+        arranged.extend(comments.map(comment));
+        arranged
     }
 
     /// Whether a comment of nobody stands directly above the task with that index: the heading of

@@ -7,7 +7,8 @@ use ralph_state::{TaskId, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::document::{
-    Block, Counts, Document, Draft, FloatingChange, ParseError, Side, SpliceError, counts, identity,
+    Arranged, Block, Counts, Document, Draft, FloatingChange, ParseError, Side, SpliceError,
+    counts, identity,
 };
 use crate::landing::Texts;
 use crate::queue::Place;
@@ -272,10 +273,12 @@ pub enum MergeError {
 /// later, the rest as conflicts if both changed it. A change beats a removal, also one that only
 /// adds or changes a comment. Its comments are merged where they stand: what one side added,
 /// changed or removed is so, and of one that both changed both texts stay. The tasks stand in the
-/// order of the side that changed it; those that theirs added go behind the one that they follow
-/// there. Line ends and indentation are as in ours, unless theirs alone gave the whole file others
-/// and nothing is in conflict. Other keys of the file are merged like fields, and of the comments that belong to
-/// no task those stay that neither side removed, and those come that either added.
+/// order of the side that changed it, below the headings between them as that side has them; those
+/// that the other added go behind the one that they follow there. Where both changed the order or
+/// none did, the text is that of the side that alone gave the whole file another layout, line ends
+/// say, or else added tasks or comments, and else that of ours. Other keys of the file are merged
+/// like fields, and of the comments that belong to no task those stay that neither side removed,
+/// and those come that either added.
 ///
 /// One id given to two different tasks on two sides: of two new ones the task made later, and of
 /// two made at once the one whose JSON is greater, gets the next free number, whichever side it is
@@ -556,36 +559,79 @@ fn merge(
     if ours.text() == base.text() {
         return Ok(theirs.text().to_owned());
     }
-    if is_laid_out_by_theirs(files, &keys) {
-        // In which direction it is merged makes a difference only to what is in conflict.
-        let [base_keys, our_keys, their_keys] = keys.clone();
-        let mut found = Vec::new();
-        let text = merge_into([base, theirs, ours], [base_keys, their_keys, our_keys], &mut found)?;
-        if found.is_empty() {
-            return Ok(text);
-        }
+    if arranging_side(files, &keys) != Some(Stands::Theirs) {
+        return merge_into(files, keys, Stands::Ours, conflicts);
     }
-    merge_into(files, keys, conflicts)
+    let [base_keys, our_keys, their_keys] = keys;
+    let (files, keys) = ([base, theirs, ours], [base_keys, their_keys, our_keys]);
+    let mut found = Vec::new();
+    let text = merge_into(files, keys, Stands::Theirs, &mut found)?;
+    let turned = |it: Conflict| Conflict { ours: it.theirs, theirs: it.ours, ..it };
+    conflicts.extend(found.into_iter().map(turned));
+    Ok(text)
 }
 
-/// Whether theirs gave the whole file another layout, other line ends say, and ours did not: so it
-/// is of the first and the last task that all have.
-fn is_laid_out_by_theirs(files: [&Document; 3], keys: &[Vec<usize>; 3]) -> bool {
-    let [_, ours, theirs] = keys.each_ref().map(|keys| places(keys));
-    let common = |(at, key): (usize, &usize)| Some([at, *ours.get(key)?, *theirs.get(key)?]);
-    let mut common = keys[0].iter().enumerate().filter_map(common);
-    let Some(first) = common.next() else { return false };
-    let ends = [first, common.next_back().unwrap_or(first)];
-    ends.iter().all(|places| {
-        let [base, ours, theirs] = [0, 1, 2].map(|side| files[side].layout(places[side]));
-        ours == base && theirs != base
-    })
+/// The side into whose text the other is merged, so that what it alone did to the order of the
+/// tasks and the comments between them, to the layout of the whole file, or by adding some of
+/// them, is in the merged text as a whole: the first of these that only one side did.
+fn arranging_side(files: [&Document; 3], keys: &[Vec<usize>; 3]) -> Option<Stands> {
+    let places = keys.each_ref().map(|keys| places(keys));
+    let comments = files.map(Document::floating);
+    let counts = comments.each_ref().map(|comments| counts(comments));
+    let is_common = |it: &Arranged<'_>| match it {
+        Arranged::Task(key) => places.iter().all(|places| places.contains_key(key)),
+        Arranged::Comment(text) => {
+            counts.iter().all(|of_side| of_side.get(text) == counts[0].get(text))
+        }
+    };
+    let is_left = |it: &Arranged<'_>| match it {
+        Arranged::Task(key) => !places[0].contains_key(key) || is_common(it),
+        Arranged::Comment(_) => true,
+    };
+    let arranged =
+        [0, 1, 2].map(|version| files[version].arranged(&comments[version], &keys[version]));
+    let changed_among =
+        |is_meant: &dyn Fn(&Arranged<'_>) -> bool| {
+            changed_by(&arranged.each_ref().map(|list| -> Vec<&Arranged<'_>> {
+                list.iter().filter(|it| is_meant(it)).collect()
+            }))
+        };
+    changed_among(&is_common)
+        .or_else(|| laying_side(files, keys, &places))
+        .or_else(|| changed_among(&is_left))
+}
+
+/// The side that alone gave the whole file another layout, other line ends say: so it is of the
+/// first and the last task that all have.
+fn laying_side(
+    files: [&Document; 3],
+    keys: &[Vec<usize>; 3],
+    places: &[HashMap<usize, usize>; 3],
+) -> Option<Stands> {
+    let layouts = |key: &usize| -> Option<[[&str; 3]; 3]> {
+        let [base, ours, theirs] = places.each_ref().map(|places| places.get(key).copied());
+        let places = [base?, ours?, theirs?];
+        Some([0, 1, 2].map(|version| files[version].layout(places[version])))
+    };
+    let first = changed_by(&keys[0].iter().find_map(layouts)?);
+    let last = changed_by(&keys[0].iter().rev().find_map(layouts)?);
+    first.filter(|_| first == last)
+}
+
+/// The side that alone changed something.
+fn changed_by<T: PartialEq>([base, ours, theirs]: &[T; 3]) -> Option<Stands> {
+    match (ours != base, theirs != base) {
+        (true, false) => Some(Stands::Ours),
+        (false, true) => Some(Stands::Theirs),
+        _ => None,
+    }
 }
 
 /// Merges theirs into the text of ours.
 fn merge_into(
     [base, ours, theirs]: [&Document; 3],
     [base_keys, our_keys, their_keys]: [Vec<usize>; 3],
+    stands: Stands,
     conflicts: &mut Vec<Conflict>,
 ) -> Result<String, SpliceError> {
     let (base_places, their_places) = (places(&base_keys), places(&their_keys));
@@ -596,6 +642,7 @@ fn merge_into(
         merged: ours.draft(),
         keys: our_keys,
         places: None,
+        stands,
         conflicts,
     };
     let their_draft = theirs.draft();
@@ -606,17 +653,18 @@ fn merge_into(
     merge.remove_gone(&their_places);
     let merged = merge.merged.splice()?;
     let merged = merged.as_ref().unwrap_or(ours);
-    Ok(merge_frame([base, ours, theirs], merged, conflicts)?.text().to_owned())
+    Ok(merge_frame([base, ours, theirs], merged, stands, conflicts)?.text().to_owned())
 }
 
 /// Merges what the files hold besides tasks into `merged`, which has that of ours.
 fn merge_frame(
     sides: [&Document; 3],
     merged: &Document,
+    stands: Stands,
     conflicts: &mut Vec<Conflict>,
 ) -> Result<Document, SpliceError> {
     let fields = sides.map(Document::other_fields);
-    let (keys, found) = merge_fields(&fields, None, Stands::Ours);
+    let (keys, found) = merge_fields(&fields, None, stands);
     conflicts.extend(found);
     let merged = merged.with_other_fields(&fields[1], &keys)?;
 
@@ -663,6 +711,8 @@ struct Merge<'a> {
     keys: Vec<usize>,
     /// Where these are; nothing after they were arranged anew.
     places: Option<HashMap<usize, usize>>,
+    /// Whose value stands in a conflict.
+    stands: Stands,
     conflicts: &'a mut Vec<Conflict>,
 }
 
@@ -825,7 +875,7 @@ impl Merge<'_> {
         }
         let sides = [base.as_ref().map(Block::task), Some(ours.task()), Some(theirs.task())];
         let sides = sides.map(fields);
-        let (fields, conflicts) = merge_fields(&sides, Some(&theirs.task().id), Stands::Ours);
+        let (fields, conflicts) = merge_fields(&sides, Some(&theirs.task().id), self.stands);
         self.conflicts.extend(conflicts);
         // Every merged field is one of a task that was read.
         let merged = Task::parse(&Value::Object(fields).to_string());

@@ -1083,10 +1083,10 @@ fn the_layout_of_the_whole_file_is_as_the_side_has_it_that_changed_it() {
             let merged = three_way(BASE, ours, theirs).unwrap();
             assert_eq!((merged.text.as_str(), merged.conflicts.len()), (wanted.as_str(), 0));
         }
-        // In a conflict the values of ours stand, and so does its layout.
+        // In a conflict the values of ours stand.
         let theirs = theirs.replace("\"One\"", "\"Eins\"");
         let merged = three_way(BASE, &ours, &theirs).unwrap();
-        assert_eq!((merged.text.as_str(), merged.conflicts.len()), (ours.as_str(), 1));
+        assert_eq!((merged.text.as_str(), merged.conflicts.len()), (wanted.as_str(), 1));
     }
 }
 
@@ -1114,5 +1114,90 @@ fn a_task_that_begins_a_section_on_its_side_begins_it_in_the_merge() {
             let merged = three_way(&base, &ours, &theirs).unwrap();
             assert_eq!((merged.text, merged.conflicts.len()), (edit(&wanted), 0));
         }
+    }
+}
+
+#[test]
+fn tasks_stand_below_the_headings_that_the_side_gave_them_which_arranged_them() {
+    // A digit is a task, a small letter that task with an edit.
+    let file = |list: &str| -> String {
+        let tasks = list.chars().map(|char| {
+            let (number, title) = match char {
+                '1'..='9' => (char, "as it was"),
+                'a'..='i' => (char::from(char as u8 - b'a' + b'1'), "edited"),
+                char => return char.to_string(),
+            };
+            format!("{{\"id\": \"RQ-000{number}\", \"title\": \"{title}\", \"created_at\": \"2026-01-0{number}T00:00:00Z\"}}")
+        });
+        format!("{{\"version\": 1, \"tasks\": [\n{}\n]}}\n", tasks.collect::<String>())
+    };
+    let base = file("// A\n\n1,\n2,\n\n// B\n\n3,\n4");
+    for (one, other, wanted) in [
+        // Moved into another section.
+        (
+            "// A\n\n3,\n1,\n2,\n\n// B\n\n4",
+            "// A\n\n1,\n2,\n\n// B\n\nc,\n4",
+            "// A\n\nc,\n1,\n2,\n\n// B\n\n4",
+        ),
+        (
+            "// A\n\n3,\n1,\n2,\n\n// B\n\n4,\n5",
+            "// A\n\n1,\n2,\n\n// B\n\n3,\n4,\n6",
+            "// A\n\n3,\n1,\n2,\n\n// B\n\n4,\n5,\n6",
+        ),
+        // Sections that change places.
+        (
+            "// B\n\n3,\n4,\n\n// A\n\n1,\n2",
+            "// A\n\n1,\n2,\n\n// B\n\nc,\n4",
+            "// B\n\nc,\n4,\n\n// A\n\n1,\n2",
+        ),
+        (
+            "// B\n\n3,\n4,\n\n// A\n\n1,\n2",
+            "// A\n\n1,\n2,\n\n// B\n\n3",
+            "// B\n\n3,\n\n// A\n\n1,\n2",
+        ),
+        (
+            "// B\n\n3,\n4,\n\n// A\n\n1,\n2,\n5",
+            "// A\n\n1,\n2,\n\n// B\n\n3,\n4,\n6",
+            "// B\n\n3,\n4,\n6,\n\n// A\n\n1,\n2,\n5",
+        ),
+        // Only a heading is moved, or comes.
+        (
+            "// A\n\n1,\n\n// B\n\n2,\n3,\n4",
+            "// A\n\na,\n2,\n\n// B\n\n3,\nd",
+            "// A\n\na,\n\n// B\n\n2,\n3,\nd",
+        ),
+        (
+            "// A\n\n1,\n2,\n\n// B\n\n3,\n\n// C\n\n4",
+            "// A\n\n1,\n2,\n\n// B\n\nc,\nd",
+            "// A\n\n1,\n2,\n\n// B\n\nc,\n\n// C\n\nd",
+        ),
+        // Sorted.
+        (
+            "// A\n\n4,\n3,\n\n// B\n\n2,\n1",
+            "// A\n\n1,\nb,\n\n// B\n\n3,\n4,\n5",
+            "// A\n\n4,\n5,\n3,\n\n// B\n\nb,\n1",
+        ),
+        // The rest of a section goes where one comes.
+        (
+            "// A\n\n1,\n2\n\n// B\n",
+            "// A\n\n1,\n2,\n\n// B\n\n5,\n3,\n4",
+            "// A\n\n1,\n2,\n\n// B\n\n5",
+        ),
+    ] {
+        let (one, other, wanted) = (file(one), file(other), file(wanted));
+        for (ours, theirs) in [(&one, &other), (&other, &one)] {
+            let merged = three_way(&base, ours, theirs).unwrap();
+            assert_eq!((merged.text, merged.conflicts), (wanted.clone(), vec![]), "{theirs}");
+        }
+    }
+    // In a conflict the value of ours stands, where the side that arranged the tasks has put it.
+    let moved = file("// A\n\n3,\n1,\n2,\n\n// B\n\nd");
+    let titled = file("// A\n\n1,\n2,\n\n// B\n\n3,\nd").replace("edited", "titled");
+    for (ours, theirs, title) in [(&moved, &titled, "edited"), (&titled, &moved, "titled")] {
+        let merged = three_way(&base, ours, theirs).unwrap();
+        assert_eq!(merged.text, moved.replace("edited", title));
+        let [conflict] = merged.conflicts.try_into().unwrap();
+        let sides = [conflict.ours, conflict.theirs].map(|side| side == Some(title.into()));
+        assert_eq!(sides, [true, false]);
     }
 }
