@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 use ralph_state::{Timestamp, TimestampError};
 use serde::de::DeserializeOwned;
 
+use crate::agent::{self, AgentFault};
 use crate::edit::{Changed, Edit, EditError};
 use crate::task::{Priority, Status, Task, UnknownWord};
 use crate::value::{Map, Value};
@@ -76,6 +77,9 @@ pub enum FieldError {
         /// The text.
         text: String,
     },
+    /// Not what an agent can be told. What was there before may stay.
+    #[error(transparent)]
+    Agent(#[from] AgentFault),
     /// No JSON of the right kind.
     #[error("not a JSON {wanted}: {reason}")]
     Json {
@@ -198,7 +202,7 @@ fn set(task: &mut Task, name: &str, value: &str, now: Timestamp) -> Result<(), F
                 list(value)?.iter().map(|pair| key_value(pair)).collect::<Result<_, _>>()?
             };
         }
-        "agent" => task.agent = if blank { None } else { Some(object(value)?) },
+        "agent" => task.agent = if blank { None } else { Some(agent(task, value)?) },
         "created_at" => task.created_at = time()?,
         "updated_at" => task.updated_at = time()?,
         "completed_at" => task.completed_at = time()?,
@@ -251,6 +255,16 @@ fn texts(text: &str) -> Result<BTreeMap<String, String>, FieldError> {
         }
     };
     object(text)?.into_iter().map(text_of).collect()
+}
+
+/// How the agent is to be run, without a fault that was not there before.
+fn agent(task: &Task, text: &str) -> Result<Map, FieldError> {
+    let new = object(text)?;
+    let known: Vec<AgentFault> = task.agent.iter().flat_map(agent::faults).collect();
+    match agent::faults(&new).into_iter().find(|fault| !known.contains(fault)) {
+        Some(fault) => Err(fault.into()),
+        None => Ok(new),
+    }
 }
 
 fn object(text: &str) -> Result<Map, FieldError> {

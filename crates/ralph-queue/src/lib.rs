@@ -62,6 +62,7 @@
 #[doc = include_str!("../README.md")]
 struct ReadMe;
 
+pub mod agent;
 pub mod conflict;
 pub mod copies;
 pub mod delta;

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::agent;
 use crate::document::Document;
 use crate::task::{Priority, Status};
 
@@ -53,7 +54,14 @@ pub fn schema() -> Value {
         ("plan", words_of("Steps")),
         ("notes", texts("What was learnt on the way, oldest first")),
         ("request", text("The words it was asked for in")),
-        ("agent", agent()),
+        (
+            "agent",
+            json!({
+                "type": ["object", "null"],
+                "description": "How its agent is to be run",
+                "properties": agent::properties(),
+            }),
+        ),
         ("created_at", needed("When it was written")),
         ("updated_at", needed("When it last changed")),
         ("completed_at", time("When it was done or rejected", json!(["string", "null"]), UTC)),
@@ -115,31 +123,6 @@ const FILLED: &str = r"\S";
 const UTC: &str = "([Zz]|[+-]00:00)";
 const ANY_OFFSET: &str = r"([Zz]|[+-]\d\d:\d\d)";
 
-/// Of [`crate::task::AgentOverrides`].
-fn agent() -> Value {
-    let text = || json!({ "type": ["string", "null"] });
-    json!({
-        "type": ["object", "null"],
-        "description": "How its agent is to be run",
-        "properties": {
-            "runner": text(),
-            "model": text(),
-            "model_effort": text(),
-            "phases": { "type": ["integer", "null"], "minimum": 1, "maximum": 3 },
-            "iterations": { "type": ["integer", "null"], "minimum": 1, "maximum": u32::MAX },
-            "followup_reasoning_effort": text(),
-            "runner_cli": { "type": ["object", "null"] },
-            "phase_overrides": {
-                "type": ["object", "null"],
-                "additionalProperties": {
-                    "type": ["object", "null"],
-                    "properties": { "runner": text(), "model": text(), "reasoning_effort": text() },
-                },
-            },
-        },
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
@@ -184,6 +167,8 @@ mod tests {
             json!({ "scheduled_start": "9999-12-31T23:59:59Z", "started_at": " 2026-01-01t00:00:00-02:00" }),
             json!({ "agent": { "runner": none, "phases": 3, "iterations": 1, "other": 1 } }),
             json!({ "agent": { "runner_cli": {}, "phase_overrides": { "phase1": none, "phase2": {} } } }),
+            json!({ "agent": { "model_effort": "default", "runner_cli": { "sandbox": none, "plan_mode": "enabled" } } }),
+            json!({ "agent": { "runner_cli": { "other": 1 }, "phase_overrides": { "phase9": 1, "phase1": { "other": 1 } } } }),
         ] {
             check(&sound, true);
         }
@@ -214,7 +199,18 @@ mod tests {
             json!({ "agent": { "phases": 0 } }),
             json!({ "agent": { "phases": 4 } }),
             json!({ "agent": { "iterations": 0 } }),
+            json!({ "agent": { "iterations": 256 } }),
+            json!({ "agent": { "iterations": "2" } }),
             json!({ "agent": { "runner": 7 } }),
+            json!({ "agent": { "model": " " } }),
+            json!({ "agent": { "model_effort": none } }),
+            json!({ "agent": { "model_effort": "x" } }),
+            json!({ "agent": { "followup_reasoning_effort": "default" } }),
+            json!({ "agent": { "runner_cli": { "sandbox": "nope" } } }),
+            json!({ "agent": { "runner_cli": { "output_format": "stream-json" } } }),
+            json!({ "agent": { "runner_cli": [] } }),
+            json!({ "agent": { "phase_overrides": { "phase1": 7 } } }),
+            json!({ "agent": { "phase_overrides": { "phase3": { "reasoning_effort": "default" } } } }),
         ] {
             check(&bad, false);
         }

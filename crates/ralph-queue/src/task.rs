@@ -142,7 +142,8 @@ impl<W> Task<W> {
         [self.depends_on, self.blocks, self.relates_to].into_iter().flatten().chain(single)
     }
 
-    /// What [`Task::agent`] says, typed.
+    /// What [`Task::agent`] says, typed; what is wrong with it in 0.4.0's eyes is told by
+    /// [`crate::agent::faults`].
     ///
     /// Errors: the field is there and its shape is not that of 0.4.0.
     pub fn agent_overrides(&self) -> Result<Option<AgentOverrides>, FieldError> {
@@ -659,8 +660,20 @@ pub struct AgentOverrides {
     pub followup_reasoning_effort: Option<String>,
     /// Options of the runner's command line, as written.
     pub runner_cli: Option<Map>,
-    /// By `phase1` to `phase3`.
-    pub phase_overrides: Option<BTreeMap<String, Option<PhaseOverride>>>,
+    /// What differs in a phase.
+    pub phase_overrides: Option<PhaseOverrides>,
+}
+
+/// How each phase wants its agent run.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[non_exhaustive]
+pub struct PhaseOverrides {
+    /// The first.
+    pub phase1: Option<PhaseOverride>,
+    /// The second.
+    pub phase2: Option<PhaseOverride>,
+    /// The third.
+    pub phase3: Option<PhaseOverride>,
 }
 
 /// How one phase wants its agent run.

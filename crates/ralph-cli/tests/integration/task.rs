@@ -485,7 +485,12 @@ fn a_task_is_added_with_times_that_are_not_now_and_with_all_that_its_agent_is_to
         ("--iterations", "0", 2),
         ("--runner-cli", "[]", 2),
         ("--phase-overrides", r#"{"a":1,"a":2}"#, 2),
-        ("--phase-overrides", r#"{"phase1":7}"#, 3),
+        ("--phase-overrides", r#"{"phase1":7}"#, 2),
+        ("--phase-overrides", r#"{"phase9":{}}"#, 2),
+        ("--runner-cli", r#"{"sandbox":"nope"}"#, 2),
+        ("--runner-cli", r#"{"zzz":"nope"}"#, 2),
+        ("--iterations", "256", 2),
+        ("--runner", " ", 2),
         // When that was, nothing says.
         ("--status", "done", 3),
     ] {

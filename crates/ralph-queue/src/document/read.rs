@@ -494,17 +494,26 @@ pub(crate) fn locate(text: &str, span: &Range<usize>, field: &str) -> usize {
     let Ok(Node::Object(object)) = syntax::parse(&text[span.clone()]) else { return span.start };
     let (name, rest) = field.split_at(field.find(['[', '.']).unwrap_or(field.len()));
     let Some(property) = object.get(name) else { return span.start };
-    let inner = match &property.value {
-        Node::Array(array) => rest
-            .trim_matches(['[', ']'])
-            .parse::<usize>()
-            .ok()
-            .and_then(|index| array.elements.get(index))
-            .map(Node::start),
+    span.start + start_within(&property.value, rest).unwrap_or(property.value.start())
+}
+
+/// Where the entry or the member begins that the rest of a field's name leads to. A key may have a
+/// dot itself.
+fn start_within(node: &Node<'_>, rest: &str) -> Option<usize> {
+    match node {
+        Node::Array(array) => {
+            let index: usize = rest.trim_matches(['[', ']']).parse().ok()?;
+            array.elements.get(index).map(Node::start)
+        }
         Node::Object(object) => {
-            rest.strip_prefix('.').and_then(|key| object.get(key)).map(ast::ObjectProp::start)
+            let key = rest.strip_prefix('.')?;
+            if let Some(property) = object.get(key) {
+                return Some(property.start());
+            }
+            let (name, _) = key.split_once('.')?;
+            let property = object.get(name)?;
+            start_within(&property.value, &key[name.len()..]).or(Some(property.start()))
         }
         _ => None,
-    };
-    span.start + inner.unwrap_or(property.value.start())
+    }
 }

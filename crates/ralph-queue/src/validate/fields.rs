@@ -3,6 +3,7 @@
 use ralph_state::Timestamp;
 
 use super::{Code, Fault, Located, error, warning};
+use crate::agent;
 use crate::ids::IdRules;
 use crate::queue::Place;
 use crate::task::Task;
@@ -203,26 +204,8 @@ fn is_utc(time: &str) -> bool {
 }
 
 fn agent<W>(task: &Task<W>, report: &mut dyn FnMut(Fault)) {
-    match task.agent_overrides() {
-        Ok(None) => {}
-        Ok(Some(agent)) => {
-            if agent.iterations == Some(0) {
-                report(error(
-                    Code::OutOfRange,
-                    "agent.iterations",
-                    "`agent.iterations` must be at least 1",
-                ));
-            }
-            if agent.phases.is_some_and(|phases| !(1..=3).contains(&phases)) {
-                report(error(Code::OutOfRange, "agent.phases", "`agent.phases` must be 1, 2 or 3"));
-            }
-        }
-        Err(reason) => {
-            report(error(
-                Code::WrongType,
-                "agent",
-                format!("`agent` has the wrong shape: {reason}"),
-            ));
-        }
+    for fault in task.agent.iter().flat_map(agent::faults).filter(|fault| !fault.is_unknown()) {
+        let code = if fault.is_of_number() { Code::OutOfRange } else { Code::WrongType };
+        report(error(code, fault.field.clone(), fault.to_string()));
     }
 }

@@ -475,3 +475,37 @@ fn an_id_that_came_past_the_operations_is_not_given_again() {
         ["RQ-0002", "RQ-0003"]
     );
 }
+
+#[test]
+fn agent_is_set_to_nothing_that_0_4_0_refuses_but_for_what_was_there() {
+    let text = r#"{"version":1,"tasks":[{"id":"RQ-0001","title":"a","agent":{"model_effort":"x","other":1}}]}"#;
+    let queue = Queue::new(Document::parse(text).unwrap(), None);
+    let mut edit = Edit::new(&queue, now());
+    for (value, wrong) in [
+        (r#"{"model_effort":"y","runner":""}"#, "`agent.runner` must be a text that is not blank"),
+        (
+            r#"{"foo":1}"#,
+            "`agent.foo` is unknown; known are runner, model, model_effort, phases, iterations, followup_reasoning_effort, runner_cli, phase_overrides",
+        ),
+        (
+            r#"{"runner_cli":{"sandbox":"nope"}}"#,
+            "`agent.runner_cli.sandbox` must be one of default, enabled, disabled",
+        ),
+        (
+            r#"{"phase_overrides":{"phase9":{}}}"#,
+            "`agent.phase_overrides.phase9` is unknown; known are phase1, phase2, phase3",
+        ),
+        (
+            r#"{"followup_reasoning_effort":"default"}"#,
+            "`agent.followup_reasoning_effort` must be one of low, medium, high, xhigh",
+        ),
+    ] {
+        let refused = edit.set_field("RQ-0001", "agent", value);
+        let Err(EditError::Field { source, .. }) = refused else { panic!("{value}: {refused:?}") };
+        assert_eq!(source.to_string(), wrong);
+    }
+    for value in [r#"{"model_effort":"x","other":1,"phases":2}"#, r#"{"model_effort":"xhigh"}"#, ""]
+    {
+        assert_eq!(edit.set_field("RQ-0001", "agent", value), Ok(Changed::Yes), "{value}");
+    }
+}

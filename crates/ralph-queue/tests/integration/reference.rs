@@ -83,10 +83,7 @@ fn every_field_is_read_and_comes_back_in_the_same_words() {
         (agent.runner.as_deref(), agent.phases, agent.iterations),
         (Some("codex"), Some(2), Some(1))
     );
-    assert_eq!(
-        agent.phase_overrides.unwrap()["phase1"].as_ref().unwrap().runner.as_deref(),
-        Some("claude")
-    );
+    assert_eq!(agent.phase_overrides.unwrap().phase1.unwrap().runner.as_deref(), Some("claude"));
     assert_eq!(Task::parse(&serde_json::to_string(task).unwrap()).as_ref(), Ok(task));
 
     // What is written for a new task is what 0.4.0 writes, but for the order within maps.

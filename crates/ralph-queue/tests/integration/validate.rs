@@ -40,6 +40,22 @@ fn a_blank_reference_means_nothing_but_to_repeat_nothing_is_an_error() {
 }
 
 #[test]
+fn a_value_below_agent_is_told_at_its_place_and_an_unknown_key_is_let_be() {
+    let agent = r#""agent": {"other": 1, "runner": "",
+    "runner_cli": {"plan_mode": null, "sandbox": "nope", "other": 1},
+    "phase_overrides": {"phase9": 7, "phase1": null, "phase2": {"reasoning_effort": "default"}}}"#;
+    check(
+        &text(&[agent]),
+        None,
+        &expect![[r#"
+            queue:4:143 error RQ-0001 agent.runner wrong_type: `agent.runner` must be a text that is not blank
+            queue:5:39 error RQ-0001 agent.runner_cli.sandbox wrong_type: `agent.runner_cli.sandbox` must be one of default, enabled, disabled
+            queue:6:65 error RQ-0001 agent.phase_overrides.phase2.reasoning_effort wrong_type: `agent.phase_overrides.phase2.reasoning_effort` must be one of low, medium, high, xhigh
+        "#]],
+    );
+}
+
+#[test]
 fn a_field_of_the_wrong_kind_is_told_once_and_hides_no_other() {
     let queue = r#"{"version": 1, "tasks": [
   {"id": "RQ-0001", "title": 7, "status": "nope", "tags": [1, ""], "created_at": "2026-01-01T00:00:00Z", "updated_at": "x"},
@@ -149,12 +165,12 @@ fn every_rule_at_once() {
             queue:5:83 warning RQ-0003 duplicates duplicates_finished: repeats `RQ-0002`, which is done
             queue:5:107 warning RQ-0003 parent_id unknown_task: the parent `RQ-0007` is in neither file
             queue:6:23 error RQ-0003 scheduled_start bad_time: `scheduled_start` is no RFC 3339 time: `soon`
-            queue:6:41 error RQ-0003 agent.iterations out_of_range: `agent.iterations` must be at least 1
-            queue:6:58 error RQ-0003 agent.phases out_of_range: `agent.phases` must be 1, 2 or 3
+            queue:6:41 error RQ-0003 agent.iterations out_of_range: `agent.iterations` must be a whole number from 1 to 255
+            queue:6:58 error RQ-0003 agent.phases out_of_range: `agent.phases` must be a whole number from 1 to 3
             queue:7:10 error RQ-0003 id duplicate_id: the id `RQ-0003` is taken by another task in the queue file; a repair gives this one another id
             queue:7:124 warning RQ-0003 parent_id self_reference: the task is its own parent
             queue:8:10 error RQ-00010 id id_format: the id must be `RQ-` and 4 digits or more, not `RQ-00010`
-            queue:8:121 error RQ-00010 agent wrong_type: `agent` has the wrong shape: invalid type: integer `7`, expected a string
+            queue:8:122 error RQ-00010 agent.runner wrong_type: `agent.runner` must be a text that is not blank
             queue:9:131 warning RQ-10000 depends_on[0] rejected_dependency: depends on `RQ-0004`, which is rejected and counts as finished
             queue:10:10 error XX-0005 id id_format: the id must be `RQ-` and 4 digits or more, not `XX-0005`
             queue:10:121 error XX-0005 status wrong_type: unknown status `soon`, known are draft, todo, doing, done, rejected

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use ralph_queue::agent;
 use ralph_queue::intake::{Batch, GivenIds};
 use ralph_queue::value::{Map, Value};
 use ralph_queue::{Edit, Edited, Place, Position, Task};
@@ -40,11 +41,12 @@ pub(crate) fn add(context: &Context, args: &TaskAddArgs) -> Result<Exit, CliErro
         notes: texts.notes(&new.notes, &new.note_files)?,
     };
     let times = Times::of(context, new)?;
+    let agent = agent(new)?;
     let title = args.title.as_deref().unwrap_or_default();
     let mut place = None;
     let add = |edit: &mut Edit<'_>| {
         let id = edit.next_id(&project.files.rules.ids)?;
-        edit.add(task(id.clone(), title, new, (long, times)), &position)?;
+        edit.add(task(id.clone(), title, new, (long, times, agent)), &position)?;
         place = edit.queue().position(id.as_str()).map(|index| (index + 1, edit.queue().len()));
         Ok(id)
     };
@@ -162,7 +164,12 @@ impl Times {
     }
 }
 
-fn task(id: TaskId, title: &str, new: &NewTask, (long, times): (Long, Times)) -> Task {
+fn task(
+    id: TaskId,
+    title: &str,
+    new: &NewTask,
+    (long, times, agent): (Long, Times, Option<Map>),
+) -> Task {
     let Long { description, request, evidence, plan, notes } = long;
     let Times { scheduled_start, created_at, updated_at, started_at, completed_at } = times;
     Task {
@@ -176,7 +183,7 @@ fn task(id: TaskId, title: &str, new: &NewTask, (long, times): (Long, Times)) ->
         plan,
         notes,
         request,
-        agent: agent(new),
+        agent,
         depends_on: new.depends_on.clone(),
         blocks: new.blocks.clone(),
         relates_to: new.relates_to.clone(),
@@ -194,7 +201,8 @@ fn task(id: TaskId, title: &str, new: &NewTask, (long, times): (Long, Times)) ->
     }
 }
 
-fn agent(new: &NewTask) -> Option<Map> {
+/// How its agent is to be run, if that is something that 0.4.0 reads, too.
+fn agent(new: &NewTask) -> Result<Option<Map>, CliError> {
     let fields = [
         ("runner", new.runner.clone().map(Value::from)),
         ("model", new.model.clone().map(Value::from)),
@@ -207,7 +215,10 @@ fn agent(new: &NewTask) -> Option<Map> {
     ];
     let agent: Map =
         fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect();
-    (!agent.is_empty()).then_some(agent)
+    match agent::faults(&agent).into_iter().next() {
+        Some(fault) => Err(CliError::new(ErrorKind::Usage, fault)),
+        None => Ok((!agent.is_empty()).then_some(agent)),
+    }
 }
 
 /// `place` is the number of the task and that of all, unless it was added before.
