@@ -7,6 +7,7 @@ use ralph_state::json::Position;
 use ralph_state::{TaskId, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::agent::{self, AgentFault};
 use crate::document::{Document, Lines, NewEntry, NewTask, ParseError, locate};
 use crate::edit::{self, Edit, EditError, Spliced};
 use crate::ids::IdRules;
@@ -161,6 +162,18 @@ impl Batch {
             batch.take(number, Some(entry.line), entry.into());
         }
         Ok(batch)
+    }
+
+    /// The names of fields that no task has, each once. They are kept, and may be mistyped.
+    pub fn unknown_fields(&self) -> BTreeSet<String> {
+        let of = |row: &Row| {
+            // A table has a column for them.
+            let own = row.task.extra.keys().filter(|_| row.span.is_some()).cloned();
+            let faults = row.task.agent.iter().flat_map(agent::faults);
+            let below = faults.filter(AgentFault::is_unknown).map(|fault| fault.field);
+            own.chain(below).collect::<Vec<_>>()
+        };
+        self.rows.iter().flat_map(of).collect()
     }
 
     /// Tells tasks that are gone from others that come with their ids.

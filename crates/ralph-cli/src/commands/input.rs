@@ -1,6 +1,7 @@
 //! Text that a command is given on stdin or in a file.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
@@ -189,6 +190,13 @@ pub(crate) fn sift(
         .context("not every row can be added; nothing was")
         .hint("Correct them and repeat the command.")
         .bad(batch.bad.iter().map(bad_row)))
+}
+
+/// Warns of fields that no task has: one may be mistyped.
+pub(crate) fn tell_unknown(context: &Context, fields: &BTreeSet<String>) {
+    for field in fields {
+        context.ui.warn(format!("no task has `{field}`; it is kept as it is"));
+    }
 }
 
 /// A row that cannot be added, for scripts.

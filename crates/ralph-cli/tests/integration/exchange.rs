@@ -221,6 +221,19 @@ fn an_import_names_every_problem_of_every_row_at_once() {
     assert_eq!(document["unknown_columns"], json!(["Owner"]));
     let told = desk.ralph(&args).success().stderr.clone();
     assert!(told.contains("no task has `Owner`; that column was left out"), "{told}");
+
+    desk.write("in.json", r#"{"title":"y","depend_on":["RQ-0001"]}"#);
+    for (command, format) in [(["queue", "import"], Some("json")), (["task", "add"], None)] {
+        let format = format.map(|format| ["--format", format]).into_iter().flatten();
+        let args: Vec<&str> =
+            command.into_iter().chain(["--input", "in.json"]).chain(format).collect();
+        assert_eq!(desk.json(&args)["unknown_fields"], json!(["depend_on"]));
+        for dry in [&[][..], &["--dry-run"]] {
+            let told = desk.ralph(&[&args[..], dry].concat()).success().stderr.clone();
+            assert!(told.contains("no task has `depend_on`; it is kept as it is"), "{told}");
+        }
+    }
+    assert_eq!(desk.read(".ralph/queue.jsonc").matches("\"depend_on\"").count(), 4);
 }
 
 #[test]

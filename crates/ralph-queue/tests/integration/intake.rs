@@ -175,6 +175,21 @@ fn a_row_with_a_nul_or_with_a_control_character_in_its_title_is_bad() {
 }
 
 #[test]
+fn fields_that_no_task_has_are_named_and_kept() {
+    let rows = r#"[{"title":"one","depend_on":["RQ-0001"],"agent":{"modle":"x"}},
+        {"title":"two","depend_on":[],"tag":"t","agent":{"runner_cli":{"sand":1},"model":"m"}}]"#;
+    let mut batch = Batch::from_json(rows).unwrap();
+    let named: Vec<String> = batch.unknown_fields().into_iter().collect();
+    assert_eq!(named, ["agent.modle", "agent.runner_cli.sand", "depend_on", "tag"]);
+    let now = "2026-01-01T00:00:00Z".parse().unwrap();
+    batch.check(&queue(), GivenIds::Replace, &Rules::default(), now).unwrap();
+    assert!(batch.bad.is_empty() && batch.rows[1].task.extra.contains_key("tag"));
+    // A table names columns that no task has, and has one for what such a field holds.
+    let csv = "title,extra\none,\"{\"\"tag\"\":\"\"t\"\"}\"\n";
+    assert!(table::read(csv, Separator::Comma).unwrap().unknown_fields().is_empty());
+}
+
+#[test]
 fn a_row_whose_number_would_leave_few_others_is_bad() {
     let csv = "id,title\nRQ-18446744073709551615,oops\nRQ-1000000000000000,too many digits\n\
                RQ-999999999999999,fifteen\n";
@@ -235,7 +250,7 @@ fn what_cannot_be_read_hides_nothing_else() {
     expect_test::expect![[r#"
         number 1 (`RQ-0001`, line 1): the title is blank (line 1, column 26); the id `RQ-0001` is taken (line 1, column 8); `created_at` is no RFC 3339 time: `soon` (line 1, column 43); `relates_to` names `RQ-0099`, which is in neither file (line 1, column 64)
         number 2 (line 2): the key `title` is there twice (line 2, column 35); the key `a` is there twice (line 2, column 28)
-        number 4 (`RQ-0003`, line 4): unknown status `soon`, known are draft, todo, doing, done, rejected (line 4, column 38); `agent.phases` must be 1, 2 or 3 (line 4, column 54)"#]].assert_eq(&bad.join("\n"));
+        number 4 (`RQ-0003`, line 4): unknown status `soon`, known are draft, todo, doing, done, rejected (line 4, column 38); `agent.phases` must be a whole number from 1 to 3 (line 4, column 54)"#]].assert_eq(&bad.join("\n"));
     let text = "Title,status,estimated_minutes,created_at,agent\nx,soon,long,later,{}\n";
     let mut table = table::read(text, Separator::Comma).unwrap();
     table.check(&queue, GivenIds::Keep, &rules, now).unwrap();

@@ -1,5 +1,7 @@
 //! `ralph queue import`.
 
+use std::collections::BTreeSet;
+
 use ralph_queue::intake::{Added, Batch, GivenIds, Row};
 use ralph_queue::table::{self, Separator};
 use ralph_queue::{Edit, ParseError, Position, Previewed};
@@ -32,6 +34,7 @@ pub(crate) fn import(context: &Context, args: &ImportArgs) -> Result<Exit, CliEr
     };
     let bad = if args.skip_bad { BadRows::Skip } else { BadRows::Refuse };
     let unknown_columns = std::mem::take(&mut batch.unknown_columns);
+    let unknown_fields = batch.unknown_fields();
     let mut bad_rows = batch.bad.clone();
     let mut dubious: Vec<Row> = Vec::new();
     let change = |edit: &mut Edit<'_>| {
@@ -64,6 +67,8 @@ pub(crate) fn import(context: &Context, args: &ImportArgs) -> Result<Exit, CliEr
             warnings: Vec<Value>,
             #[serde(skip_serializing_if = "<[String]>::is_empty")]
             unknown_columns: &'a [String],
+            #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+            unknown_fields: &'a BTreeSet<String>,
             #[serde(flatten)]
             beside: Beside<'a>,
         }
@@ -75,6 +80,7 @@ pub(crate) fn import(context: &Context, args: &ImportArgs) -> Result<Exit, CliEr
             bad: bad_rows.iter().map(input::bad_row).collect(),
             warnings: dubious.iter().map(warned).collect(),
             unknown_columns: &unknown_columns,
+            unknown_fields: &unknown_fields,
             beside: Beside::new(&mended, errors),
         })?;
         return Ok(exit);
@@ -94,6 +100,7 @@ pub(crate) fn import(context: &Context, args: &ImportArgs) -> Result<Exit, CliEr
     for column in &unknown_columns {
         context.ui.warn(format!("no task has `{column}`; that column was left out"));
     }
+    input::tell_unknown(context, &unknown_fields);
     for warning in dubious.iter().filter_map(Row::warning) {
         context.ui.warn(warning);
     }

@@ -1,6 +1,6 @@
 //! `ralph task add`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ralph_queue::agent;
 use ralph_queue::intake::{Batch, GivenIds};
@@ -68,6 +68,7 @@ fn add_all(
     let mut batch = Batch::from_json(&text).map_err(|error| {
         CliError::new(ErrorKind::Usage, error).context("the tasks are not JSON")
     })?;
+    let unknown_fields = batch.unknown_fields();
     let titles: Vec<String> = batch.rows.iter().map(|row| row.task.title.clone()).collect();
     let add = |edit: &mut Edit<'_>| {
         input::sift(project, edit, &mut batch, GivenIds::Replace, BadRows::Refuse)
@@ -75,6 +76,7 @@ fn add_all(
         Ok(batch.add(edit, GivenIds::Replace, &project.files.rules.ids, position)?)
     };
     if args.dry_run {
+        input::tell_unknown(context, &unknown_fields);
         return edited::edit(context, project, Mode::Show, |edit| add(edit).map(drop));
     }
     let edited = project.edit(context, add)?;
@@ -87,6 +89,8 @@ fn add_all(
             tasks: Vec<New<'a>>,
             /// The ids by the names that stood for them.
             names: BTreeMap<&'a str, &'a TaskId>,
+            #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+            unknown_fields: &'a BTreeSet<String>,
             #[serde(flatten)]
             beside: Beside<'a>,
         }
@@ -101,6 +105,7 @@ fn add_all(
             rev: &edited.rev,
             tasks: tasks.collect(),
             names: added.renamed.iter().map(|(name, id)| (name.as_str(), id)).collect(),
+            unknown_fields: &unknown_fields,
             beside: Beside::of(&edited),
         })?;
         return Ok(Exit::Done);
@@ -108,6 +113,7 @@ fn add_all(
     for id in &added.added {
         context.ui.print(id)?;
     }
+    input::tell_unknown(context, &unknown_fields);
     if added.added.is_empty() {
         context.ui.say("There is no task in what was given.");
     }
