@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
-use std::iter;
 use std::ops::Range;
 
 use jsonc_parser::ast::Value as Node;
@@ -42,7 +41,7 @@ pub(crate) struct Floating<'t> {
 }
 
 /// What the arrangement of a file is made of.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Arranged<'t> {
     /// A task, by its key.
     Task(usize),
@@ -175,22 +174,30 @@ impl Document {
         found
     }
 
-    /// The tasks, by their keys, and the comments between and around them, in order.
+    /// The tasks, by their keys, and the comments between and around them, in order; with each
+    /// whether there is a blank line before it.
     pub(crate) fn arranged<'t>(
         &self,
         floating: &[Floating<'t>],
         keys: &[usize],
-    ) -> Vec<Arranged<'t>> {
-        let mut comments = floating.iter().peekable();
-        let comment = |it: &Floating<'t>| Arranged::Comment(identity(it.text));
-        let mut arranged = Vec::with_capacity(floating.len() + keys.len());
-        for (span, key) in self.spans.iter().zip(keys) {
-            let before = iter::from_fn(|| comments.next_if(|it| it.range.start < span.start));
-            arranged.extend(before.map(comment));
-            arranged.push(Arranged::Task(*key));
-        }
-        arranged.extend(comments.map(comment));
-        arranged
+    ) -> Vec<(Arranged<'t>, bool)> {
+        let tasks = keys.iter().enumerate().map(|(index, key)| {
+            let item = self.sequence().item(index);
+            (item.lead..item.end, Arranged::Task(*key))
+        });
+        let comments =
+            floating.iter().map(|it| (it.range.clone(), Arranged::Comment(identity(it.text))));
+        let mut parts: Vec<_> = tasks.chain(comments).collect();
+        parts.sort_by_key(|(range, _)| range.start);
+        let mut end = 0;
+        let with_blank = |(range, part): (Range<usize>, Arranged<'t>)| {
+            let below = self.text[end..range.start].split_once('\n').map_or("", |(_, it)| it);
+            // Behind the last line end the part itself begins.
+            let is_blank = below.rsplit('\n').skip(1).any(|line| line.trim().is_empty());
+            end = self.text[..range.end].trim_end().len();
+            (part, is_blank)
+        };
+        parts.into_iter().map(with_blank).collect()
     }
 
     /// Whether a comment of nobody stands directly above the task with that index: the heading of

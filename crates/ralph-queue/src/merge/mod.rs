@@ -276,9 +276,9 @@ pub enum MergeError {
 /// order of the side that changed it, below the headings between them as that side has them; those
 /// that the other added go behind the one that they follow there. Where both changed the order or
 /// none did, the text is that of the side that alone gave the whole file another layout, line ends
-/// say, or else added tasks or comments, and else that of ours. Other keys of the file are merged
-/// like fields, and of the comments that belong to no task those stay that neither side removed,
-/// and those come that either added.
+/// say, or else changed blank lines, or else added tasks or comments, and else that of ours. Other
+/// keys of the file are merged like fields, and of the comments that belong to no task those stay
+/// that neither side removed, and those come that either added.
 ///
 /// One id given to two different tasks on two sides: of two new ones the task made later, and of
 /// two made at once the one whose JSON is greater, gets the next free number, whichever side it is
@@ -571,13 +571,16 @@ fn merge(
     Ok(text)
 }
 
-/// The side into whose text the other is merged, so that what it alone did to the order of the
-/// tasks and the comments between them, to the layout of the whole file, or by adding some of
-/// them, is in the merged text as a whole: the first of these that only one side did.
+/// The side into whose text the other is merged, so that what it alone did to the arrangement is
+/// in the merged text as a whole. The first of these counts that only one side did: to give tasks
+/// and comments between them another order, to give the whole file another layout, to bring or
+/// remove blank lines, to add or remove comments or to add tasks.
 fn arranging_side(files: [&Document; 3], keys: &[Vec<usize>; 3]) -> Option<Stands> {
     let places = keys.each_ref().map(|keys| places(keys));
     let comments = files.map(Document::floating);
     let counts = comments.each_ref().map(|comments| counts(comments));
+    let arranged =
+        [0, 1, 2].map(|version| files[version].arranged(&comments[version], &keys[version]));
     let is_common = |it: &Arranged<'_>| match it {
         Arranged::Task(key) => places.iter().all(|places| places.contains_key(key)),
         Arranged::Comment(text) => {
@@ -588,17 +591,31 @@ fn arranging_side(files: [&Document; 3], keys: &[Vec<usize>; 3]) -> Option<Stand
         Arranged::Task(key) => !places[0].contains_key(key) || is_common(it),
         Arranged::Comment(_) => true,
     };
-    let arranged =
-        [0, 1, 2].map(|version| files[version].arranged(&comments[version], &keys[version]));
-    let changed_among =
-        |is_meant: &dyn Fn(&Arranged<'_>) -> bool| {
-            changed_by(&arranged.each_ref().map(|list| -> Vec<&Arranged<'_>> {
-                list.iter().filter(|it| is_meant(it)).collect()
-            }))
-        };
+    let changed_among = |is_meant: &dyn Fn(&Arranged<'_>) -> bool| {
+        changed_by(&arranged.each_ref().map(|list| -> Vec<&Arranged<'_>> {
+            list.iter().map(|(it, _)| it).filter(|it| is_meant(it)).collect()
+        }))
+    };
     changed_among(&is_common)
         .or_else(|| laying_side(files, keys, &places))
+        .or_else(|| spacing_side(&arranged))
         .or_else(|| changed_among(&is_left))
+}
+
+/// The side that alone has other blank lines between what stands side by side in all versions.
+fn spacing_side(arranged: &[Vec<(Arranged<'_>, bool)>; 3]) -> Option<Stands> {
+    let pairs = arranged.each_ref().map(|list| {
+        let pairs = list.windows(2).map(|pair| ((&pair[0].0, &pair[1].0), pair[1].1));
+        pairs.collect::<HashMap<_, bool>>()
+    });
+    let common = arranged[0].windows(2).filter_map(|pair| {
+        let [base, ours, theirs] =
+            pairs.each_ref().map(|pairs| pairs.get(&(&pair[0].0, &pair[1].0)));
+        Some([base?, ours?, theirs?])
+    });
+    let common: Vec<[&bool; 3]> = common.collect();
+    let of = |version: usize| common.iter().map(|pair| pair[version]).collect::<Vec<_>>();
+    changed_by(&[0, 1, 2].map(of))
 }
 
 /// The side that alone gave the whole file another layout, other line ends say: so it is of the

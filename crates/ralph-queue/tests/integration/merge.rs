@@ -1171,6 +1171,17 @@ fn tasks_stand_below_the_headings_that_the_side_gave_them_which_arranged_them() 
             "// A\n\n1,\n2,\n\n// B\n\nc,\nd",
             "// A\n\n1,\n2,\n\n// B\n\nc,\n\n// C\n\nd",
         ),
+        // Only blank lines come or go.
+        (
+            "// A\n\n1,\n\n2,\n\n// B\n\n3,\n\n4",
+            "// A\n\na,\n2,\n\n// B\n\n3,\n4,\n5",
+            "// A\n\na,\n\n2,\n\n// B\n\n3,\n\n4,\n\n5",
+        ),
+        (
+            "// A\n\n1,\n2,\n// B\n\n3,\n4",
+            "// A\n\na,\n2,\n\n// B\n\n4",
+            "// A\n\na,\n2,\n// B\n\n4",
+        ),
         // Sorted.
         (
             "// A\n\n4,\n3,\n\n// B\n\n2,\n1",
