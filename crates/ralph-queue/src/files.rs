@@ -750,7 +750,7 @@ impl QueueFiles {
             // What was wrong before does not count.
             let added = match validity {
                 Validity::Needed(bar) => {
-                    validate::added_errors(|| before.validate(&self.rules), problems, bar)
+                    validate::added_errors((before, &self.rules), ([queue, done], problems), bar)
                 }
                 Validity::AsItWas => Vec::new(),
             };

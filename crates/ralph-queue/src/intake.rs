@@ -478,7 +478,7 @@ fn trial(
             tried.warnings.entry(number).or_default().push(in_row(problem.clone()));
         }
     }
-    for problem in validate::added_errors(|| queue.validate(rules), problems, bar) {
+    for problem in validate::added_errors((queue, rules), ([after, done], problems), bar) {
         // A circle is told of one of its tasks, which may be an old one.
         if let Some(number) = of(&problem).or(numbers.values().next().copied()) {
             tried.errors.entry(number).or_default().push(in_row(problem));

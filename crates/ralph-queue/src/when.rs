@@ -77,7 +77,7 @@ fn length(count: &str, unit: &str) -> Option<Duration> {
         "w" | "week" | "weeks" => 7 * 24 * 60,
         _ => return None,
     };
-    let count: u64 = count.parse().ok()?;
+    let count: u64 = count.strip_prefix('+').is_none().then(|| count.parse().ok())??;
     Some(Duration::from_secs(count.checked_mul(minutes * 60)?))
 }
 
@@ -167,6 +167,8 @@ mod tests {
             "+",
             "+7",
             "+d",
+            "++7d",
+            "in +2 days",
             "+7y",
             "7d",
             "in two hours",

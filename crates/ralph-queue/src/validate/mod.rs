@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::document::{Document, Lenient, Lines, ParseError, locate};
 use crate::ids::IdRules;
-use crate::queue::{Place, Shared};
+use crate::queue::{Place, Queue, Shared};
 use crate::task::{Glance, Status, Task};
 use graph::Relations;
 
@@ -290,26 +290,27 @@ impl Bar {
     }
 }
 
-/// What may not be brought in: such problems of `after` that are not among those of `before`, each
-/// as often as it is there more.
+/// What may not be brought in: such problems of the documents after an edit that are not among
+/// those of `before`, each as often as it is there more. A task that got another id has those that
+/// it had.
 pub(crate) fn added_errors(
-    before: impl FnOnce() -> Vec<Problem>,
-    mut after: Vec<Problem>,
+    (before, rules): (&Queue, &Rules),
+    (documents, mut after): ([&Document; 2], Vec<Problem>),
     bar: Bar,
 ) -> Vec<Problem> {
     after.retain(|problem| bar.keeps_out(problem));
     if after.is_empty() {
         return after;
     }
+    let had = ids_before(before, documents);
     let key = |problem: &Problem| {
         let field = problem.field.as_deref().unwrap_or("");
         let name = field.split('[').next().unwrap_or(field);
-        // A task that gets another id keeps its title.
-        let task = problem.task.as_ref().filter(|_| problem.code != Code::ControlCharacter);
-        (task.cloned(), problem.code, name.to_owned())
+        let task = problem.task.as_ref().map(|id| had.get(id).unwrap_or(id).clone());
+        (task, problem.code, name.to_owned())
     };
     let mut known: BTreeMap<_, usize> = BTreeMap::new();
-    for problem in before() {
+    for problem in before.validate(rules) {
         *known.entry(key(&problem)).or_default() += 1;
     }
     after.retain(|problem| match known.get_mut(&key(problem)) {
@@ -320,6 +321,19 @@ pub(crate) fn added_errors(
         _ => true,
     });
     after
+}
+
+/// The ids that tasks had before an edit gave them others, by those.
+fn ids_before(before: &Queue, after: [&Document; 2]) -> BTreeMap<TaskId, TaskId> {
+    let known: BTreeSet<&str> =
+        before.document().ids().chain(before.done_document().ids()).collect();
+    let renamed = after.into_iter().flat_map(|document| {
+        let is_new =
+            |index: &usize| document.is_renamed(*index) && !known.contains(document.id(*index));
+        (0..document.len()).filter(is_new).map(|index| document.task(index))
+    });
+    let old = |task: &Task| task.former_ids().filter(|id| known.contains(id)).last()?.parse().ok();
+    renamed.filter_map(|task| Some((task.id.clone(), old(task)?))).collect()
 }
 
 fn sort(problems: &mut [Problem]) {

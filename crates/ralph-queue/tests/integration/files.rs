@@ -446,6 +446,44 @@ fn two_tasks_with_one_id_in_both_files_are_parted_by_the_next_edit_that_is_made(
     assert_eq!(start("RQ-0003").unwrap().value, Changed::Yes);
 }
 
+/// What was wrong with a task before is nothing new because its id is.
+#[test]
+fn a_task_is_given_another_id_whatever_else_is_wrong_with_it() {
+    let done = text(&[r#""status": "done", "completed_at": "2026-02-01T00:00:00Z""#]);
+    for wrong in [
+        r#""parent_id": "RQ-0077""#,
+        r#""parent_id": "RQ-0001""#,
+        r#""agent": {"phases": 9}"#,
+        r#""scheduled_start": "soon""#,
+        r#""depends_on": ["RQ-0077"]"#,
+        r#""tags": [" "]"#,
+        r#""custom_fields": {"a b": "c"}"#,
+    ] {
+        let open = text(&[wrong, ""]).replace("task 0001", "another");
+        for repair in [false, true] {
+            let root = tempfile::tempdir().unwrap();
+            let files = files(root.path());
+            fs::write(&files.queue, &open).unwrap();
+            fs::write(&files.done, &done).unwrap();
+            let edited = files.edit(&clock(), |edit| {
+                if repair {
+                    edit.repair(&Rules::default()).map(drop)
+                } else {
+                    edit.start("RQ-0002", Restart::Keep).map(drop)
+                }
+            });
+            assert!(edited.is_ok(), "{wrong}, repair: {repair}: {:?}", edited.err());
+            let queue = files.load().unwrap();
+            assert_eq!(queue.tasks().next().unwrap().id.as_str(), "RQ-0003");
+            // Another error is none of before.
+            let added = files.edit(&clock(), |edit| {
+                edit.modify("RQ-0002", |task| task.depends_on = vec!["RQ-0099".to_owned()])
+            });
+            assert!(matches!(added, Err(UpdateError::Invalid { .. })));
+        }
+    }
+}
+
 #[test]
 fn an_edit_that_changes_nothing_puts_nothing_in_order() {
     let root = tempfile::tempdir().unwrap();
