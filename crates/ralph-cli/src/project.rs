@@ -631,12 +631,19 @@ impl Project {
         }
         let settled = self.leases.update(|leases| {
             let tree = taken_back::name(&self.root);
-            if leases.leases.iter().any(|lease| lease.finished_in.as_ref() == Some(&tree)) {
-                // An undo may have brought a deleted task back as it was.
-                self.heed_taken_back(leases, &self.queue()?);
+            let ended_here = |lease: &Lease| lease.finished_in.as_ref() == Some(&tree);
+            let mut open = Vec::new();
+            if leases.leases.iter().any(ended_here) {
+                let queue = self.queue()?;
+                // What an undo brought back, git did not.
+                if by == By::Edit {
+                    self.heed_taken_back(leases, &queue);
+                }
+                open = leases.ended_in(&tree, &queue);
             }
             let (tokens, now) = (&self.claims, context.clock.now());
-            leases.settle(Write { touched, before, tokens, tree: &tree, by, now });
+            let (tree, open) = (&tree, &open);
+            leases.settle(Write { touched, before, tokens, tree, open, by, now });
             Ok::<_, CliError>(())
         })?;
         context.ui.saved(settled.saved);

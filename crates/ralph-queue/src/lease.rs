@@ -131,6 +131,8 @@ pub struct Write<'a> {
     pub tokens: &'a [String],
     /// The work tree it was made in.
     pub tree: &'a Path,
+    /// What ended there and is open after it, as [`Leases::ended_in`].
+    pub open: &'a [TaskId],
     /// Whether somebody asked for what it made of tasks.
     pub by: By,
     /// When it was made, or later.
@@ -434,11 +436,13 @@ impl Leases {
     /// A task that goes on after all, because its end was undone where it was made, is as it was:
     /// leased. An undo in another work tree tells only that this one is behind.
     pub fn settle(&mut self, write: Write<'_>) {
-        let Write { touched, before, tokens, tree, by, now } = write;
+        let Write { touched, before, tokens, tree, open, by, now } = write;
         let ends = |lease: &mut Lease| {
             let touched = touched.iter().find(|touched| touched.id == lease.task);
             let status = touched.and_then(|touched| touched.status);
             let is_gone = touched.is_some_and(|touched| touched.fate == Fate::Removed);
+            // A task that was deleted comes back with no other status than it had.
+            let is_back = status.is_some() || touched.is_some_and(|it| it.fate == Fate::Added);
             let is_own = tokens.contains(&lease.token);
             let ended = lease.finished_at.is_some();
             let is_here = lease.finished_in.as_deref() == Some(tree);
@@ -449,6 +453,8 @@ impl Leases {
                         lease.changed_elsewhere_at = Some(now);
                     }
                 }
+                // The file there may never have had it begun.
+                _ if is_back && by == By::Undo && open.contains(&lease.task) => lease.go_on(),
                 // Begun in another work tree, it is somebody else's.
                 Some(Status::Doing) if ended && (is_own || is_here) => lease.go_on(),
                 _ if !is_own => return ended && is_reopened(status),

@@ -290,6 +290,22 @@ fn a_deletion_that_is_undone_leaves_the_task_claimed() {
 }
 
 #[test]
+fn an_end_that_is_undone_leaves_what_was_claimed_elsewhere_claimed() {
+    for end in [&["task", "done"][..], &["task", "batch", "delete"]] {
+        let desk = desk();
+        let there = linked(&desk);
+        let id = "RQ-0001";
+        let claimed = parse(&there(&["queue", "claim", "--id", id, "--json"]).success().stdout);
+        let token = claimed["claim"]["token"].as_str().expect("text");
+        // Here, the file still says `todo`.
+        desk.ralph(&[end, &[id, "--claim", token]].concat()).success();
+        desk.ralph(&["undo"]).success();
+        assert_eq!(desk.error(&["queue", "claim", "--id", id], 4)["code"], "busy");
+        there(&["task", "done", id, "--claim", token]).success();
+    }
+}
+
+#[test]
 fn an_end_that_git_takes_back_is_no_end_any_more() {
     for end in [&["task", "done"][..], &["task", "batch", "delete"]] {
         let desk = desk();

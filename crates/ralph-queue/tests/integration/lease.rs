@@ -65,7 +65,7 @@ fn came_to(status: Option<Status>) -> Vec<Touched> {
 /// A write that somebody asked for.
 fn settle(leases: &mut Leases, touched: &[Touched], tokens: &[String], tree: &Path, minute: u64) {
     let (before, now) = (&queue(&["RQ-1 todo"]), time(minute));
-    leases.settle(Write { touched, before, tokens, tree, by: By::Edit, now });
+    leases.settle(Write { touched, before, tokens, tree, open: &[], by: By::Edit, now });
 }
 
 fn tree() -> &'static Path {
@@ -211,6 +211,7 @@ fn what_another_work_tree_makes_of_its_open_copy_brings_no_end_back() {
                 before: &todo,
                 tokens: if with_token { &tokens } else { &[] },
                 tree: Path::new("/elsewhere"),
+                open: &[],
                 by,
                 now: time(3),
             };
@@ -251,6 +252,47 @@ fn an_end_that_is_undone_leaves_the_lease_as_it_was() {
         assert_eq!(leases.leases.len(), left);
         assert!(leases.standing(&todo, time(2)).done.is_empty());
         assert_eq!(leases.held("RQ-1", time(2)).is_some(), left == 1);
+    }
+}
+
+#[test]
+fn an_end_that_is_undone_where_it_was_made_leaves_the_lease_whatever_the_task_was_there() {
+    let todo = queue(&["RQ-1 todo"]);
+    let fate = |fate| {
+        let touched = serde_json::json!({ "id": "RQ-1", "fate": fate });
+        vec![serde_json::from_value::<Touched>(touched).unwrap()]
+    };
+    let ends = [
+        (came_to(Some(Status::Done)), came_to(Some(Status::Todo))),
+        (came_to(Some(Status::Done)), came_to(Some(Status::Draft))),
+        (came_to(Some(Status::Rejected)), came_to(Some(Status::Doing))),
+        (fate("removed"), fate("added")),
+    ];
+    for (end, back) in &ends {
+        for with_token in [false, true] {
+            let mut leases = Leases::default();
+            let tokens = [claim(&mut leases, &todo, None, 0).unwrap().unwrap().token];
+            let taken = leases.clone();
+            settle(&mut leases, end, &tokens, tree(), 1);
+            let ended = leases.clone();
+            let undo = Write {
+                touched: back,
+                before: &todo,
+                tokens: if with_token { &tokens } else { &[] },
+                tree: tree(),
+                open: &leases.ended_in(tree(), &todo),
+                by: By::Undo,
+                now: time(2),
+            };
+            leases.settle(undo);
+            assert_eq!(leases, taken, "{back:?} {with_token}");
+            // It lapses when it would have.
+            assert!(claim(&mut leases, &todo, Some("RQ-1"), 31).unwrap().is_some());
+            // What an undo changes beside the end brings nothing back.
+            let mut noted = ended.clone();
+            noted.settle(Write { touched: &came_to(None), ..undo });
+            assert_eq!(noted, ended);
+        }
     }
 }
 
