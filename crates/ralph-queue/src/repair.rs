@@ -19,8 +19,8 @@ impl Edit<'_> {
     ///
     /// Of the same task twice the version changed last stays, with what only the others have; what
     /// differs in them is kept in a note. Of two tasks with one id one that is not rejected keeps it,
-    /// then the older, then the first, and references mean that one. Cycles, wrong wishes for an agent and a start
-    /// that cannot be read stay.
+    /// then the older, then the first, and references mean that one. Cycles, wrong wishes for an
+    /// agent and a start that cannot be read stay.
     ///
     /// Returns the tasks that were open in one copy, and are finished as the later one has it.
     pub fn repair(&mut self, rules: &Rules) -> Result<Vec<TaskId>, EditError> {

@@ -100,7 +100,8 @@ impl<'t> Words<'t> for () {
     fn of(_: Cow<'t, str>) {}
 }
 
-/// The custom field with the ids that a task had before, separated by commas. They still find it, for a look.
+/// The custom field with the ids that a task had before, separated by commas. They still find it,
+/// for a look.
 pub const FORMER_IDS: &str = "former_ids";
 
 impl<W> Task<W> {
