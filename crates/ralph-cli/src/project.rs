@@ -36,7 +36,7 @@ use serde::de::DeserializeOwned;
 
 use crate::context::Context;
 use crate::error::{CliError, ErrorKind, problem_line};
-use crate::hint::{Hint, Next};
+use crate::hint::Next;
 use crate::render::task::parted;
 use crate::render::{counted, pathspec, shell_word};
 use crate::standing;
@@ -195,7 +195,7 @@ impl Project {
     pub(crate) fn undo(&self, context: &Context, which: Which) -> Result<Edited<u64>, CliError> {
         let permit = self.undo_permit(context);
         let undone = self.files.undo(&context.clock, which, &context.terms(), permit);
-        let undone = undone.map_err(|error| self.not_undone(context, which, error))?;
+        let undone = undone.map_err(|error| self.not_undone(context, error))?;
         self.saved(context, undone, By::Undo)
     }
 
@@ -207,7 +207,7 @@ impl Project {
     ) -> Result<Previewed<u64>, CliError> {
         let permit = self.undo_permit(context);
         let shown = self.files.preview_undo(which, &context.terms(), permit);
-        shown.map_err(|error| self.not_undone(context, which, error))
+        shown.map_err(|error| self.not_undone(context, error))
     }
 
     fn undo_permit(
@@ -251,7 +251,7 @@ impl Project {
             .hint(Next::claim(id).within("{} takes it again.")))
     }
 
-    fn not_undone(&self, context: &Context, which: Which, error: UpdateError<Refusal>) -> CliError {
+    fn not_undone(&self, context: &Context, error: UpdateError<Refusal>) -> CliError {
         match error {
             UpdateError::Refused(Refusal::Undo(UndoError::NotAsked {
                 id,
@@ -269,34 +269,15 @@ impl Project {
                 CliError::new(ErrorKind::Refused, message)
                     .hint("`ralph task status todo ID` opens a task again; `--force` undoes it all the same.")
             }
-            UpdateError::Invalid { ref problems } => {
-                let twin = problems.iter().find(|problem| problem.code == Code::DuplicateId);
-                let hint = match twin.and_then(|problem| problem.task.as_ref()) {
-                    Some(id) => self.namesake_of_undone(which, id),
-                    None => Next::UNDOABLE.within(
-                        "Nothing was changed. Undo first what came after it: {} shows it. \
-                         `--force` undoes it all the same, and leaves the queue with these errors.",
-                    ),
-                };
-                CliError::from(error).instead(hint)
+            error @ UpdateError::Invalid { .. } => {
+                CliError::from(error).instead(Next::UNDOABLE.within(
+                    "Nothing was changed. Undo first what came after it: {} shows it. `--force` \
+                     undoes it all the same, and leaves the queue with these errors.",
+                ))
             }
             UpdateError::Refused(Refusal::Undo(error)) => self.not_taken_back(context, error),
             UpdateError::Load(error) => self.load_error(error),
             error => error.into(),
-        }
-    }
-
-    /// What to do about another task that has the id of one that an undo would bring back.
-    fn namesake_of_undone(&self, which: Which, id: &TaskId) -> Hint {
-        let operations = self.operations().unwrap_or_default();
-        match which.id.and_then(|undone| journal::giver(&operations, id, undone)) {
-            Some(Operation { id: number, .. }) => Next::foretell_undo(*number).within(&format!(
-                "Nothing was changed. {{}} shows what gave {id} to another task: undo that first."
-            )),
-            None => Next::show(id).within(
-                "Nothing was changed. {} shows who has the id now; `ralph undo --list` shows what \
-                 else can be undone.",
-            ),
         }
     }
 

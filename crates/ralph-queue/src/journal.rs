@@ -5,7 +5,7 @@
 //! one notices and says so. Git leaves the same when it takes back the newest edits; an edit that
 //! the files do not have stays in the list, and nothing older is taken back in its place.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use ralph_state::document::DecodeError;
@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::delta::{Fate, Fit, Misfit, Patch, Touched};
-use crate::document::{Document, ParseError};
+use crate::document::{Document, Lines, ParseError};
 use crate::edit::Spliced;
 use crate::files::{
     Edited, LoadError, Previewed, Proposal, QueueFiles, Terms, UpdateError, Validity,
@@ -416,9 +416,11 @@ impl QueueFiles {
             Ok((back, _)) if back == Spliced::default() && target.has_bytes() => {
                 Err(target.not_in_files())
             }
-            taken_back => {
-                taken_back.map(|(back, earlier)| (history.in_time(target, back), earlier))
-            }
+            Ok((back, earlier)) => match target.twice_in(queue) {
+                Some(refused) => Err(refused),
+                None => Ok((history.in_time(target, back), earlier)),
+            },
+            refused => refused,
         };
         let forced =
             if which.force { Validity::AsItWas } else { Validity::Needed(Bar::ErrorsAndControls) };
@@ -529,16 +531,6 @@ pub fn before(operations: &[(Operation, EditState)], id: u64) -> impl Iterator<I
     let is_earlier =
         move |it: &&Operation| it.id < id && it.undoes.is_none() && it.origin == Origin::Asked;
     stand(operations).rev().filter(is_earlier)
-}
-
-/// The operation after `after` that gave this id to a task which has it still.
-pub fn giver<'o>(
-    operations: &'o [(Operation, EditState)],
-    id: &TaskId,
-    after: u64,
-) -> Option<&'o Operation> {
-    let gave = |task: &Touched| task.id == *id && task.fate == Fate::Added;
-    stand(operations).rfind(|it| it.id > after && it.tasks.iter().any(gave))
 }
 
 /// Those that are neither undone nor missing.
@@ -718,6 +710,11 @@ impl History {
 impl Operation {
     /// Both files without it, and the times that newer ones took the place of.
     fn taken_back(&self, before: &Queue, fit: Fit) -> Result<(Spliced, Times), UndoError> {
+        if fit == Fit::Loose
+            && let Some(refused) = self.half_taken_back(before)
+        {
+            return Err(refused);
+        }
         let exactly = self.taken_back_by(before, |place, patch, document| {
             let text = patch.apply(document, Fit::Exact);
             let back = document.parse_next(text.map_err(|it| self.changed_since(place, it))?);
@@ -736,6 +733,23 @@ impl Operation {
             return exactly.map(|back| (back, Times::new()));
         }
         Ok((loosely, earlier))
+    }
+
+    /// That one file is as it was, and the other is not: a later operation has removed a task that
+    /// this one moved, or moved one that it brought back, and would be undone in one file alone.
+    fn half_taken_back(&self, before: &Queue) -> Option<UndoError> {
+        let files = [
+            (Place::Queue, self.queue.as_ref()?, before.document()),
+            (Place::Done, self.done.as_ref()?, before.done_document()),
+        ];
+        let is_as_it_was = |(_, patch, document): &(Place, &Patch, &Document)| {
+            patch.before == document.fingerprint()
+        };
+        if files.iter().all(is_as_it_was) {
+            return None;
+        }
+        let (place, patch, document) = files.into_iter().find(is_as_it_was)?;
+        Some(self.changed_since(place, patch.misfit(document)))
     }
 
     fn taken_back_by(
@@ -787,6 +801,19 @@ impl Operation {
         }
         let spliced = draft.splice().map_err(|_| unfit())?;
         Ok(spliced.unwrap_or(back))
+    }
+
+    /// A task that it removed and that is there again, which would then be there twice.
+    fn twice_in(&self, queue: &Queue) -> Option<UndoError> {
+        let removed = self.tasks.iter().filter(|task| task.fate == Fate::Removed);
+        let removed: HashSet<&str> = removed.map(|task| task.id.as_str()).collect();
+        let files = [(Place::Queue, queue.document()), (Place::Done, queue.done_document())];
+        files.into_iter().find_map(|(place, document)| {
+            let index = document.ids().position(|id| removed.contains(id))?;
+            let line = Lines::new(document.text()).position(document.span(index).start).0;
+            let task = Some(document.task_id(index));
+            Some(self.changed_since(place, Misfit { task, field: None, line: Some(line) }))
+        })
     }
 
     /// The tasks that it changed where they stand.

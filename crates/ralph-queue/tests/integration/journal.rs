@@ -1,5 +1,6 @@
 //! Undo and redo from the journal, and what later edits keep.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
 
@@ -9,13 +10,14 @@ use ralph_queue::copies::{Copy, Plan};
 use ralph_queue::delta::Fate;
 use ralph_queue::edit::{End, Restart};
 use ralph_queue::journal::{Direction, EditState, Origin, UndoError, Which};
+use ralph_queue::tidy::Prune;
 use ralph_queue::{
-    Edit, EditError, Finish, IdRules, Position, QueueFiles, RequestName, Status, Task, Terms,
-    UpdateError,
+    Edit, EditError, Finish, IdRules, Position, Queue, QueueFiles, RequestName, Status, Task,
+    Terms, UpdateError,
 };
 
 use ralph_state::file::FileLock;
-use ralph_state::{Clock as _, FixedClock};
+use ralph_state::{Clock as _, FixedClock, TaskId};
 
 use super::clock;
 use super::files::files;
@@ -71,6 +73,12 @@ fn change(edit: &mut Edit<'_>, kind: u8, which: usize) -> Result<(), EditError> 
         7 => edit.delete(&[id]),
         8 => edit.clone_task(&id, &IdRules::default(), &Copy::default()).map(drop),
         9 => edit.split(&id, &IdRules::default(), 2, &Copy::default(), Plan::Drop).map(drop),
+        10 => {
+            edit.prune(&Prune { keep_last: which % 2, ..Prune::default() });
+            Ok(())
+        }
+        11 => edit.finish(&id, End::Rejected, Finish::Archive, None).map(drop),
+        12 => edit.set_status(&id, Status::Todo, None).map(drop),
         _ if count > 1 => {
             let [queue, _] = edit.drafts_mut();
             queue.shift(which % count, 0);
@@ -100,7 +108,7 @@ proptest! {
     #[test]
     fn undo_and_redo_are_the_identity(
         layout in prop::sample::select(&LAYOUTS[..]),
-        steps in proptest::collection::vec((0_u8..11, 0_usize..9), 1..9),
+        steps in proptest::collection::vec((0_u8..14, 0_usize..9), 1..9),
     ) {
         let root = tempfile::tempdir().unwrap();
         let files = journaled(root.path());
@@ -130,6 +138,69 @@ proptest! {
     }
 }
 
+/// The status of each task, in the order of the files.
+fn statuses(queue: &Queue) -> Vec<(TaskId, Status)> {
+    let done = queue.done_tasks().iter().map(|task| (task.id.clone(), task.status));
+    queue.document().tasks().iter().map(|task| (task.id.clone(), task.status)).chain(done).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    /// What an operation did to a status is all that taking it back changes, then and in the next
+    /// edit, and no task is there twice.
+    #[test]
+    fn what_is_taken_back_in_any_order_leaves_every_other_status(
+        layout in prop::sample::select(&LAYOUTS[..]),
+        steps in proptest::collection::vec((0_u8..28, 0_usize..9), 3..16),
+    ) {
+        let root = tempfile::tempdir().unwrap();
+        let files = journaled(root.path());
+        fs::write(&files.queue, layout(QUEUE)).unwrap();
+        fs::write(&files.done, "{\"version\":1,\"tasks\":[]} // done\n").unwrap();
+        let now = || statuses(&files.load().unwrap());
+        let mut effects: BTreeMap<u64, [Vec<(TaskId, Status)>; 2]> = BTreeMap::new();
+        for (hour, (kind, which)) in (1..).zip(steps) {
+            let before = now();
+            let mut taken_back = None;
+            if kind < 14 {
+                let clock = at(hour);
+                files.edit(&clock, |edit| change(edit, kind, which)).unwrap();
+            } else {
+                let count = files.operations().unwrap().len();
+                let id = (which % count.max(1)) as u64 + 1;
+                let which = Which { direction: Direction::Undo, id: Some(id), force: false };
+                if files.undo(&at(hour), which, &Terms::default(), |_, _| Ok::<_, UndoError>(())).is_err() {
+                    continue;
+                }
+                taken_back = Some(id);
+            }
+            let after = now();
+            let last = files.operations().unwrap().last().map(|(it, _)| it.id);
+            if let Some(id) = taken_back {
+                let next = files.preview(at(hour).0, |edit| change(edit, 0, 1)).unwrap();
+                let next = statuses(&next.after);
+                prop_assert_eq!(next.len(), after.len() + 1);
+                prop_assert!(after.iter().all(|task| next.contains(task)), "{:?}", next);
+                let ids: BTreeSet<&TaskId> = after.iter().map(|(id, _)| id).collect();
+                prop_assert_eq!(ids.len(), after.len(), "{:?}", after);
+                let of = |all: &[(TaskId, Status)], id: &TaskId| all.iter().find(|(it, _)| it == id).map(|it| it.1);
+                let [from, to] = &effects[&id];
+                let all: BTreeSet<&TaskId> = before.iter().chain(&after).map(|(id, _)| id).collect();
+                for task in all {
+                    let (was, is) = (of(&before, task), of(&after, task));
+                    if was != is {
+                        prop_assert_eq!((was, is), (of(to, task), of(from, task)), "{} {:?}", task, effects);
+                    }
+                }
+            }
+            if let Some(last) = last {
+                effects.entry(last).or_insert([before, after]);
+            }
+        }
+    }
+}
+
 #[test]
 fn what_changed_elsewhere_since_stays() {
     let root = tempfile::tempdir().unwrap();
@@ -152,11 +223,14 @@ fn what_changed_elsewhere_since_stays() {
     assert_eq!(texts(&files).0, text.replace("draft", "todo"));
 }
 
-/// At so many hours after the others.
-fn edit_at<T>(files: &QueueFiles, hour: u64, edit: impl Fn(&mut Edit<'_>) -> Result<T, EditError>) {
+/// So many hours after the others.
+fn at(hour: u64) -> FixedClock {
     let hours = Duration::from_secs(hour * 3600);
-    let clock = FixedClock(clock().now().checked_add(hours).unwrap());
-    files.edit(&clock, edit).unwrap();
+    FixedClock(clock().now().checked_add(hours).unwrap())
+}
+
+fn edit_at<T>(files: &QueueFiles, hour: u64, edit: impl Fn(&mut Edit<'_>) -> Result<T, EditError>) {
+    files.edit(&at(hour), edit).unwrap();
 }
 
 #[test]
@@ -194,6 +268,46 @@ fn the_earlier_of_two_changes_of_a_task_is_taken_back_and_the_newer_time_stays()
             }
         }
     }
+}
+
+#[test]
+fn a_task_that_moved_or_is_there_again_is_not_brought_back_beside_itself() {
+    let in_the_way = |refused: Result<u64, UpdateError<UndoError>>| match refused {
+        Err(UpdateError::Refused(UndoError::ChangedSince { id, misfit, .. })) => (id, misfit.task),
+        other => panic!("{other:?}"),
+    };
+    let reject = |edit: &mut Edit<'_>| {
+        edit.finish("RQ-0002", End::Rejected, Finish::Archive, None).map(drop)
+    };
+    let root = tempfile::tempdir().unwrap();
+    let files = journaled(root.path());
+    let write = |done: &str| {
+        fs::write(&files.queue, QUEUE).unwrap();
+        fs::write(&files.done, done).unwrap();
+    };
+    let empty = ralph_queue::Document::empty().text().to_owned();
+    write(&empty);
+    edit_at(&files, 1, reject);
+    edit_at(&files, 2, |edit| {
+        edit.prune(&Prune::default());
+        Ok::<_, EditError>(())
+    });
+    assert_eq!(in_the_way(undo_one(&files, 1)).0, 1);
+    undo_one(&files, 2).unwrap();
+    undo_one(&files, 1).unwrap();
+    assert_eq!(texts(&files), (QUEUE.to_owned(), empty.clone()));
+    // Nor by a redo.
+    edit_at(&files, 3, reject);
+    let again = texts(&files);
+    assert_eq!(in_the_way(undo_one(&files, 4)).0, 4);
+    assert_eq!(texts(&files), again);
+
+    // A merge may have brought it.
+    write(&empty);
+    edit_at(&files, 4, |edit| edit.delete(&["RQ-0002".to_owned()]));
+    fs::write(&files.done, again.1).unwrap();
+    let there = "RQ-0002".parse().unwrap();
+    assert_eq!(in_the_way(undo_one(&files, 6)), (6, Some(there)));
 }
 
 #[test]
