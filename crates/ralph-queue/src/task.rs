@@ -137,6 +137,24 @@ impl<W> Task<W> {
         }
     }
 
+    /// One with nothing in it, whose lists have the room that those of this one had. Its id and its
+    /// title are for others to take the place of.
+    pub(crate) fn emptied(self) -> Self {
+        let empty = |mut list: Vec<W>| {
+            list.clear();
+            list
+        };
+        Self {
+            tags: empty(self.tags),
+            scope: empty(self.scope),
+            evidence: empty(self.evidence),
+            plan: empty(self.plan),
+            notes: empty(self.notes),
+            depends_on: empty(self.depends_on),
+            ..Self::plain(self.id, self.title)
+        }
+    }
+
     /// Every task it names, as often as it names it.
     pub(crate) fn into_references(self) -> impl Iterator<Item = W> {
         let single = [self.duplicates, self.parent_id].into_iter().flatten();

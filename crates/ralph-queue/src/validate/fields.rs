@@ -146,7 +146,8 @@ fn lines(field: impl FnOnce() -> String, text: &str, report: &mut dyn FnMut(Faul
     let is_plain = |byte: u8| {
         byte >= b' ' && byte != 0x7f && byte != BEYOND || matches!(byte, b'\n' | b'\r' | b'\t')
     };
-    if text.bytes().all(is_plain) {
+    // To the end, whatever is found: so many bytes are looked at in one go.
+    if text.bytes().fold(true, |all, byte| all & is_plain(byte)) {
         return;
     }
     let is_control = |c: char| c.is_control() && !matches!(c, '\n' | '\r' | '\t');
