@@ -304,8 +304,15 @@ impl Project {
             });
             return hint.into_iter().fold(CliError::from(error), CliError::hint);
         }
-        let Some(Stuck { edit, run, earlier, .. }) = journal::stuck(&operations, *id) else {
-            return match journal::later(&operations, *id).take(TRIED).find(can_be) {
+        let in_the_way = match &error {
+            UndoError::ChangedSince { misfit, .. } => misfit.task.clone(),
+            _ => None,
+        };
+        let in_the_way = in_the_way.as_ref();
+        let stuck = journal::stuck(&operations, *id, in_the_way);
+        let Some(Stuck { edit, run, earlier, .. }) = stuck else {
+            let mut later = journal::later(&operations, *id, in_the_way).take(TRIED);
+            return match later.find(can_be) {
                 Some(Operation { id: number, operation, .. }) => {
                     let hint = format!(
                         "`{operation}` changed the same after it: {{}} shows what it would be to \
@@ -315,10 +322,6 @@ impl Project {
                 }
                 None => error.into(),
             };
-        };
-        let in_the_way = match &error {
-            UndoError::ChangedSince { misfit, .. } => misfit.task.as_ref(),
-            _ => None,
         };
         let first = edit.tasks.first().map(|task| &task.id);
         let Some(task) = in_the_way.or(first) else { return error.into() };

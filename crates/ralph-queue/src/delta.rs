@@ -1,5 +1,6 @@
 //! What differs between two versions of a file: in tasks for people, in bytes for undo.
 
+use std::cell::OnceCell;
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
@@ -7,7 +8,7 @@ use ralph_state::TaskId;
 use serde::{Deserialize, Serialize};
 use twox_hash::XxHash3_64;
 
-use crate::document::Document;
+use crate::document::{Document, identity};
 use crate::edit::Spliced;
 use crate::queue::Queue;
 use crate::task::{Status, Task};
@@ -117,6 +118,12 @@ struct Hunk {
     /// The task before that one, where they begin with its text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     above: Option<TaskId>,
+    /// The [`Sections::above`] that place, where tasks stood there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    section: Option<String>,
+    /// One of them began another section, and what is below it is in that one.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    begins: bool,
     /// Where in that text.
     at: usize,
     /// They, where they are few.
@@ -389,6 +396,7 @@ impl Patch {
             }
         }
         let segments = Segments::of(new);
+        let sections = Sections::of(old);
         let hunk = |(from, to): (Range<usize>, Range<usize>)| {
             let (from, to) = trimmed((old.text(), from), (new.text(), to));
             let text = new.text();
@@ -404,6 +412,8 @@ impl Patch {
             };
             Hunk {
                 task,
+                section: is_edge.then(|| sections.around(&from)).flatten(),
+                begins: is_edge && sections.count(from.start) < sections.count(from.end),
                 above: is_edge.then(|| segments.ending_at(start)).flatten(),
                 at: to.start - start,
                 new,
@@ -455,10 +465,11 @@ impl Hunk {
 
     /// Where it fits: at its own place, or at the only other one in the text of its task.
     fn place(&self, text: &str, segments: &Segments<'_>, fit: Fit) -> Result<usize, Misfit> {
-        let Some(segment) = segments.find(self.task.as_ref()) else {
-            let below = self.below(segments).filter(|_| fit == Fit::Loose);
-            return below.ok_or_else(|| self.misfit(text, segments));
-        };
+        if let Some(above) = &self.above {
+            return self.place_below(above, text, segments, fit);
+        }
+        let segment = segments.find(self.task.as_ref());
+        let segment = segment.ok_or_else(|| self.misfit(text, segments))?;
         let own = segment.start + self.at;
         if self.fits(text, own) {
             return Ok(own);
@@ -495,9 +506,29 @@ impl Hunk {
         Misfit { task: self.task.clone(), field, line }
     }
 
-    /// Where tasks stood that are gone: below the one above them, as the one below is gone, too.
-    fn below(&self, segments: &Segments<'_>) -> Option<usize> {
-        Some(segments.find(Some(self.above.as_ref()?))?.end - 1)
+    /// Where tasks stood that are gone, of which that one was above: between it and the one below, if
+    /// they are beside each other, and else at one of them, in the same section.
+    fn place_below(
+        &self,
+        above: &TaskId,
+        text: &str,
+        segments: &Segments<'_>,
+        fit: Fit,
+    ) -> Result<usize, Misfit> {
+        let below = segments.find(self.task.as_ref()).map(|segment| segment.start + self.at);
+        let above_end = segments.find(Some(above)).map(|segment| segment.end - 1);
+        let is_beside = below == above_end;
+        let is_place = |at: &usize| {
+            let is_in_section =
+                || self.section.as_ref().is_none_or(|it| *it == segments.sections.above(*at));
+            (is_beside || is_in_section()) && (fit == Fit::Loose || self.fits(text, *at))
+        };
+        let above_end = || above_end.filter(|_| !self.begins).filter(is_place);
+        let place = below.filter(is_place).or_else(above_end);
+        place.ok_or_else(|| match segments.find(Some(above)) {
+            Some(_) => self.misfit(text, segments),
+            None => Misfit { task: Some(above.clone()), field: None, line: None },
+        })
     }
 
     fn fits(&self, text: &str, at: usize) -> bool {
@@ -545,13 +576,15 @@ impl Hunk {
 /// piece, of no task, is what remains.
 struct Segments<'a> {
     document: &'a Document,
+    sections: Sections<'a>,
     by_id: HashMap<&'a str, usize>,
 }
 
 impl<'a> Segments<'a> {
     fn of(document: &'a Document) -> Self {
         let indices = (0..document.len()).rev();
-        Self { document, by_id: indices.map(|index| (document.id(index), index)).collect() }
+        let by_id = indices.map(|index| (document.id(index), index)).collect();
+        Self { document, sections: Sections::of(document), by_id }
     }
 
     fn find(&self, id: Option<&TaskId>) -> Option<Range<usize>> {
@@ -582,6 +615,44 @@ impl<'a> Segments<'a> {
         // Of tasks with the same id the first is found again.
         let index = id.as_ref().map_or(index, |id| self.by_id[id.as_str()]);
         (id, bytes(self.document, &(index..index)).start.min(at))
+    }
+}
+
+/// The sections of a file, looked for once they are asked for.
+struct Sections<'a> {
+    document: &'a Document,
+    /// The first task of each, and its heading.
+    headings: OnceCell<Vec<(usize, String)>>,
+}
+
+impl<'a> Sections<'a> {
+    fn of(document: &'a Document) -> Self {
+        Self { document, headings: OnceCell::new() }
+    }
+
+    fn headings(&self) -> &[(usize, String)] {
+        self.headings.get_or_init(|| {
+            let heading =
+                |index| Some((index, fingerprint(&identity(self.document.heading(index)?))));
+            (0..self.document.len()).filter_map(heading).collect()
+        })
+    }
+
+    /// How many of them begin above a place.
+    fn count(&self, at: usize) -> usize {
+        let tasks = self.document.task_at(at);
+        self.headings().partition_point(|(first, _)| *first < tasks)
+    }
+
+    /// What tells the heading above a place from others; nothing where there is none.
+    fn above(&self, at: usize) -> &str {
+        self.count(at).checked_sub(1).map_or("", |last| &self.headings()[last].1)
+    }
+
+    /// The same of a range, if it has tasks.
+    fn around(&self, range: &Range<usize>) -> Option<String> {
+        let has_tasks = self.document.task_at(range.start) < self.document.task_at(range.end);
+        has_tasks.then(|| self.above(range.start).to_owned())
     }
 }
 

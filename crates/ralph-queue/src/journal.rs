@@ -505,23 +505,33 @@ pub struct Stuck<'o> {
     pub earlier: Vec<&'o Operation>,
 }
 
-/// Whether an edit that cannot be taken back, since its place has changed, is stuck.
-pub fn stuck(operations: &[(Operation, EditState)], id: u64) -> Option<Stuck<'_>> {
+/// Whether an edit that cannot be taken back, since the place of that task has changed, is stuck.
+pub fn stuck<'o>(
+    operations: &'o [(Operation, EditState)],
+    id: u64,
+    in_the_way: Option<&'o TaskId>,
+) -> Option<Stuck<'o>> {
     let is_edit = |it: &&Operation| it.undoes.is_none();
     let edit = stand(operations).find(|it| it.id == id).filter(is_edit)?;
-    let run = later(operations, id).filter(|it| it.origin == Origin::Run).last();
-    if run.is_none() && later(operations, id).next().is_some() {
+    let later = || later(operations, id, in_the_way);
+    let run = later().filter(|it| it.origin == Origin::Run).last();
+    if run.is_none() && later().next().is_some() {
         return None;
     }
     let earlier = before(operations, id).collect();
     Some(Stuck { edit, run, earlier })
 }
 
-/// The operations after that one which touched the same tasks and stand, newest first.
-pub fn later(operations: &[(Operation, EditState)], id: u64) -> impl Iterator<Item = &Operation> {
+/// The operations after that one which touched the same tasks, or the one that is in its way, and
+/// stand, newest first.
+pub fn later<'o>(
+    operations: &'o [(Operation, EditState)],
+    id: u64,
+    in_the_way: Option<&'o TaskId>,
+) -> impl Iterator<Item = &'o Operation> {
     let own = operations.iter().find(|(it, _)| it.id == id);
-    let own: BTreeSet<&TaskId> =
-        own.iter().flat_map(|(it, _)| &it.tasks).map(|task| &task.id).collect();
+    let own = own.iter().flat_map(|(it, _)| &it.tasks).map(|task| &task.id);
+    let own: BTreeSet<&TaskId> = own.chain(in_the_way).collect();
     let touches = move |it: &Operation| it.tasks.iter().any(|task| own.contains(&task.id));
     stand(operations).rev().filter(move |it| it.id > id && touches(it))
 }

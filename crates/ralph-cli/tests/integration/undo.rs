@@ -246,6 +246,25 @@ fn a_refused_undo_says_what_is_in_its_way_and_what_can_be_done() {
 }
 
 #[test]
+fn a_deletion_that_took_the_place_of_another_is_named_as_what_to_undo_first() {
+    let desk = Desk::new();
+    for title in ["one", "two", "three", "four"] {
+        desk.add(title, &[]);
+    }
+    let (second, heading) = ("    {\n      \"id\": \"RQ-0002\"", "\n    // A section.\n\n");
+    let queue = desk.read(".ralph/queue.jsonc");
+    let before = queue.replace(second, &format!("{heading}{second}"));
+    assert_ne!(before, queue);
+    desk.write(".ralph/queue.jsonc", &before);
+    desk.ralph(&["task", "batch", "delete", "RQ-0003"]).success();
+    desk.ralph(&["task", "batch", "delete", "RQ-0002"]).success();
+    assert_eq!(desk.error(&["undo", "--id", "5"], 3)["next"], "ralph undo --id 6 --dry-run");
+    desk.ralph(&["undo", "--id", "6"]).success();
+    desk.ralph(&["undo", "--id", "5"]).success();
+    assert_eq!(desk.read(".ralph/queue.jsonc"), before);
+}
+
+#[test]
 fn an_edit_that_git_took_back_is_not_undone_in_place_of_an_older_one() {
     let desk = Desk::new();
     desk.add("one", &[]);

@@ -200,14 +200,27 @@ impl Document {
         parts.into_iter().map(with_blank).collect()
     }
 
-    /// Whether a comment of nobody stands directly above the task with that index: the heading of
-    /// a section.
+    /// Whether the task with that index is the first of a section.
     pub(crate) fn begins_section(&self, index: usize) -> bool {
+        self.heading(index).is_some()
+    }
+
+    /// The comment of nobody that stands above the task with that index, as far up as a blank line: the
+    /// heading of a section.
+    pub(crate) fn heading(&self, index: usize) -> Option<&str> {
         let sequence = self.sequence();
         let begin = index.checked_sub(1).map(|before| sequence.item(before).end);
         let begin = begin.or(self.array.as_ref().map(|array| array.start + 1)).unwrap_or(0);
         let between = &self.text[begin..sequence.item(index).lead];
-        between.contains('/')
+        if !between.contains('/') {
+            return None;
+        }
+        let between = between.trim();
+        let is_blank = |at: &usize| {
+            between[at + 1..].lines().next().is_some_and(|line| line.trim().is_empty())
+        };
+        let mut ends = between.rmatch_indices('\n').map(|(at, _)| at);
+        Some(between[ends.find(is_blank).unwrap_or(0)..].trim_start())
     }
 
     /// The same with other comments around the tasks.

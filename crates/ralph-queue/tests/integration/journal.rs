@@ -362,6 +362,95 @@ fn a_deleted_task_comes_back_between_neighbours_that_changed() {
     }
 }
 
+/// A file of tasks `1` to `9` and of headings, as words: a heading stands apart.
+fn sections(words: &str) -> String {
+    let word = |word: &str| match word.parse::<u8>() {
+        Ok(number) => format!(
+            "    {{ \"id\": \"RQ-000{number}\", \"title\": \"{number}\", \"created_at\": \"2026-01-01T00:00:00Z\", \"updated_at\": \"2026-01-01T00:00:00Z\" }},\n"
+        ),
+        Err(_) => format!("\n    // ----\n    // {word}\n    // ----\n\n"),
+    };
+    let words: String = words.split_whitespace().map(word).collect();
+    format!("{{\n  \"version\": 1,\n  \"tasks\": [\n{words}  ],\n}}\n")
+}
+
+/// The words of such a file.
+fn words(text: &str) -> String {
+    let word = |line: &str| {
+        let heading = line.trim().strip_prefix("// ").filter(|word| *word != "----");
+        let heading = heading.map(str::to_owned);
+        heading.or_else(|| Some(line.split_once("RQ-000")?.1[..1].to_owned()))
+    };
+    text.lines().filter_map(word).collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn a_deleted_task_comes_back_below_its_heading_or_not_at_all() {
+    for (before, deleted, undone, after) in [
+        ("a 1 b 2 3 c 4 d 5", [4, 3], [Some(1), Some(2)], "a 1 b 2 3 c 4 d 5"),
+        ("a 1 b 2 3 c 4 d 5", [4, 3], [Some(2), Some(1)], "a 1 b 2 3 c 4 d 5"),
+        // The heading of the one stayed with the other, which is gone.
+        ("1 a 2 3 4", [3, 2], [None, Some(2)], "1 a 2 4"),
+        ("1 a 2 3 4", [2, 3], [Some(2), Some(1)], "1 a 2 3 4"),
+    ] {
+        let root = tempfile::tempdir().unwrap();
+        let files = journaled(root.path());
+        fs::write(&files.queue, sections(before)).unwrap();
+        for (hour, task) in (1..).zip(deleted) {
+            edit_at(&files, hour, |edit| edit.delete(&[format!("RQ-000{task}")]));
+        }
+        for (id, allowed) in undone.iter().zip(1..).map(|(id, _)| (id.unwrap_or(1), id.is_some())) {
+            assert_eq!(undo_one(&files, id).is_ok(), allowed, "{before} {deleted:?} {id}");
+        }
+        assert_eq!(words(&texts(&files).0), after);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn deletions_undone_in_any_order_leave_each_task_below_its_heading(
+        headings in proptest::collection::vec(any::<bool>(), 9),
+        deleted in Just((1..=9).collect::<Vec<usize>>()).prop_shuffle(),
+        count in 2_usize..6,
+        undone in Just((0..6).collect::<Vec<usize>>()).prop_shuffle(),
+    ) {
+        let before: Vec<String> = (1..)
+            .zip(&headings)
+            .map(|(task, heads)| if *heads { format!("h{task} {task}") } else { task.to_string() })
+            .collect();
+        let headings = |words: &str| -> BTreeMap<String, String> {
+            let mut heading = String::new();
+            let mut headings = BTreeMap::new();
+            for word in words.split_whitespace() {
+                if word.starts_with('h') {
+                    heading = word.to_owned();
+                } else {
+                    headings.insert(word.to_owned(), heading.clone());
+                }
+            }
+            headings
+        };
+        let root = tempfile::tempdir().unwrap();
+        let files = journaled(root.path());
+        let before = before.join(" ");
+        fs::write(&files.queue, sections(&before)).unwrap();
+        for (hour, task) in (1..).zip(&deleted[..count]) {
+            edit_at(&files, hour, |edit| edit.delete(&[format!("RQ-000{task}")]));
+        }
+        let whole = headings(&before);
+        for index in undone.into_iter().filter(|index| *index < count) {
+            let is_done = undo_one(&files, index as u64 + 1).is_ok();
+            let now = words(&texts(&files).0);
+            for (task, heading) in headings(&now) {
+                prop_assert_eq!(&whole[&task], &heading, "{} of {}", task, now);
+            }
+            prop_assert_eq!(is_done, headings(&now).contains_key(&deleted[index].to_string()));
+        }
+    }
+}
+
 #[test]
 fn a_crash_in_the_middle_of_an_undo_is_mended() {
     let root = tempfile::tempdir().unwrap();
