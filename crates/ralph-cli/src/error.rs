@@ -225,6 +225,13 @@ impl CliError {
         self
     }
 
+    /// Names the task that had the id before that was asked for.
+    #[must_use]
+    pub(crate) fn renumbered(self, now: &TaskId) -> Self {
+        let hint = format!("`{now}` had that id, and perhaps one that is gone; {{}} shows it.");
+        self.hint(Next::show(now).within(&hint)).similar([now.to_string()])
+    }
+
     /// Names the rows that are none, for scripts.
     #[must_use]
     pub(crate) fn bad(mut self, rows: impl IntoIterator<Item = Value>) -> Self {

@@ -1034,9 +1034,7 @@ pub(crate) fn foretell(ui: &Ui, mended: &Mended) {
 fn not_found(queue: &Queue, id: &str, rules: &IdRules) -> CliError {
     let error = CliError::new(ErrorKind::NotFound, format!("there is no task `{id}`"));
     if let Some((_, task)) = queue.find(id) {
-        let hint =
-            format!("`{}` had that id, and perhaps one that is gone; {{}} shows it.", task.id);
-        return error.hint(Next::show(&task.id).within(&hint)).similar([task.id.to_string()]);
+        return error.renumbered(&task.id);
     }
     let mut seen = HashSet::new();
     let known = queue.tasks().chain(queue.done_tasks()).map(|task| task.id.as_str());

@@ -531,6 +531,12 @@ fn a_task_that_another_works_on_cannot_be_started() {
     for args in [&["run", "one", "--id", &id][..], &["run", "one", "--dry-run", "--id", &id]] {
         assert_eq!(desk.error(args, 4)["next"], "ralph queue ready");
     }
+    // An id of before is for a look alone.
+    desk.ralph(&["task", "field", "former_ids", "RQ-0077", "RQ-0002"]).success();
+    for args in [&["run", "one", "--id"][..], &["run", "one", "--dry-run", "--id"]] {
+        let error = desk.error(&[args, &["RQ-0077"]].concat(), 2);
+        assert_eq!(error["next"], "ralph task show RQ-0002", "{error}");
+    }
 }
 
 #[test]

@@ -105,6 +105,8 @@ pub enum SerialError {
     NoSuchTask {
         /// The task asked for.
         task: TaskId,
+        /// What the task that had this id before has now.
+        now: Option<TaskId>,
     },
     /// The task is finished.
     #[error("{task} is {status}")]
@@ -1013,7 +1015,8 @@ fn reach(session: &mut SessionFile, step: SessionStep) {
 /// The task with that id, if it may start now.
 fn asked_for(queue: &Queue, selection: &Selection<'_>, id: &TaskId) -> Result<Task, SerialError> {
     let Some((_, task)) = queue.with_id(id.as_str()) else {
-        return Err(SerialError::NoSuchTask { task: id.clone() });
+        let now = queue.find(id.as_str()).map(|(_, task)| task.id.clone());
+        return Err(SerialError::NoSuchTask { task: id.clone(), now });
     };
     if task.status.is_terminal() {
         return Err(SerialError::Finished { task: id.clone(), status: task.status });

@@ -226,7 +226,7 @@ fn startable<'q>(
     report: &Report,
     id: &str,
 ) -> Result<&'q Task, CliError> {
-    let (_, task) = project.find(queue, id)?;
+    let (_, task) = project.with_id(queue, id)?;
     match report.of(task) {
         // A task in `doing` that nobody has is one that a run was interrupted on.
         Some(report)

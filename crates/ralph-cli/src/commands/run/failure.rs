@@ -371,6 +371,10 @@ impl From<SerialError> for CliError {
                     format!("Go on with it there: `git switch {was}`, then `ralph run resume`.");
                 Self::new(ErrorKind::Refused, error).hint(hint)
             }
+            SerialError::NoSuchTask { now: Some(ref now), .. } => {
+                let now = now.clone();
+                Self::new(ErrorKind::NotFound, error).renumbered(&now)
+            }
             SerialError::NoSuchTask { .. } => Self::new(ErrorKind::NotFound, error)
                 .hint(Next::TASKS.within("{} shows the tasks.")),
             SerialError::Finished { .. } => Self::new(ErrorKind::Refused, error),
