@@ -1,12 +1,14 @@
 //! Changes to the queue that are made, or only shown, and told in one way.
 
+use std::collections::BTreeSet;
+
 use ralph_queue::delta::{Fate, Touched};
 use ralph_queue::mend::{self, Mended};
 use ralph_queue::{Edit, Edited, Previewed};
 use ralph_state::TaskId;
 use serde::Serialize;
 
-use crate::commands::difference;
+use crate::commands::{difference, input};
 use crate::context::Context;
 use crate::error::{CliError, Exit};
 use crate::project::{self, Project, Refusal};
@@ -54,6 +56,8 @@ pub(crate) struct Report {
     pub(crate) kept: Vec<TaskId>,
     /// Tasks that were open in one copy, and are finished as a later one has it.
     pub(crate) closed: Vec<TaskId>,
+    /// Fields that no task has, and that were given all the same.
+    pub(crate) unknown_fields: BTreeSet<String>,
     /// What had to be put in order first.
     pub(crate) mended: Mended,
     /// How many errors the queue has after it.
@@ -86,6 +90,9 @@ struct Document<'a> {
     /// Tasks that were open in one copy, and are finished as a later one has it.
     #[serde(skip_serializing_if = "<[TaskId]>::is_empty")]
     closed: &'a [TaskId],
+    /// Fields that no task has, and that were given all the same.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    unknown_fields: &'a BTreeSet<String>,
     #[serde(flatten)]
     beside: Beside<'a>,
     /// Of the texts of both files, of a dry run or a repair.
@@ -172,6 +179,7 @@ impl Report {
             failed: Vec::new(),
             kept: Vec::new(),
             closed: Vec::new(),
+            unknown_fields: BTreeSet::new(),
             mended,
             errors,
         }
@@ -189,6 +197,7 @@ impl Report {
             failed: Vec::new(),
             kept: Vec::new(),
             closed: Vec::new(),
+            unknown_fields: BTreeSet::new(),
             mended,
             errors,
         }
@@ -248,6 +257,7 @@ impl Report {
                 failed: &self.failed,
                 kept: &self.kept,
                 closed: &self.closed,
+                unknown_fields: &self.unknown_fields,
                 beside: Beside::new(&self.mended, self.errors),
                 diff: &self.diff,
             })?;
@@ -264,6 +274,7 @@ impl Report {
         for Failure { id, message, .. } in &self.failed {
             context.ui.warn(format_args!("{id}: {message}"));
         }
+        input::tell_unknown(context, &self.unknown_fields);
         if dry_run {
             project::foretell(&context.ui, &self.mended);
         }

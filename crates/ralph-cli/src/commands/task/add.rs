@@ -10,7 +10,7 @@ use ralph_state::TaskId;
 use serde::Serialize;
 
 use crate::args::{NewTask, TaskAddArgs};
-use crate::commands::edited::{self, Beside, Mode};
+use crate::commands::edited::{self, Beside, Mode, Report};
 use crate::commands::input::{self, BadRows, Texts};
 use crate::context::Context;
 use crate::error::{CliError, ErrorKind, Exit};
@@ -76,8 +76,8 @@ fn add_all(
         Ok(batch.add(edit, GivenIds::Replace, &project.files.rules.ids, position)?)
     };
     if args.dry_run {
-        input::tell_unknown(context, &unknown_fields);
-        return edited::edit(context, project, Mode::Show, |edit| add(edit).map(drop));
+        let report = edited::make(context, project, Mode::Show, |edit| add(edit).map(drop))?;
+        return Report { unknown_fields, ..report }.tell(context);
     }
     let edited = project.edit(context, add)?;
     let added = &edited.value;
