@@ -491,10 +491,16 @@ impl Hunk {
         }
     }
 
+    /// The field that its line names before it begins.
+    fn field(&self) -> Option<&str> {
+        let line_head = &self.head[self.head.rfind('\n')?..];
+        Some(line_head.trim_start().strip_prefix('"')?.split_once("\":")?.0)
+    }
+
     /// That it has no place, and where that would be: in the line that begins as its own did.
     fn misfit(&self, text: &str, segments: &Segments<'_>) -> Misfit {
         let line_head = self.head.rfind('\n').map_or("", |at| &self.head[at..]);
-        let name = line_head.trim_start().strip_prefix('"').and_then(|it| it.split_once("\":"));
+        let name = self.field();
         let line = segments.find(self.task.as_ref()).map(|segment| {
             let segment = segment.start..segment.end - 1;
             let own = floor(text, (segment.start + self.at).min(segment.end));
@@ -502,7 +508,7 @@ impl Hunk {
             let at = alike.map_or(own, |at| segment.start + at + line_head.len());
             1 + text[..at].matches('\n').count()
         });
-        let field = name.map(|(name, _)| name.to_owned());
+        let field = name.map(str::to_owned);
         Misfit { task: self.task.clone(), field, line }
     }
 
@@ -541,7 +547,7 @@ impl Hunk {
     }
 
     /// Whether the lines that it begins and ends in are as they were, and it is long enough to be
-    /// known again, or what stands before it or behind it.
+    /// known again, or names its field, or what stands before it or behind it tells the place.
     fn fits_loosely(&self, text: &str, at: usize) -> bool {
         let end = at + self.len();
         if !text.is_char_boundary(at) || !text.is_char_boundary(end) {
@@ -555,9 +561,18 @@ impl Hunk {
             self.tail.split_inclusive('\n').next().unwrap_or_default()
         };
         let has_side = |side: &str, is_there: bool| !side.is_empty() && is_there;
+        // A field that came behind it, or went, brought or took the comma.
+        let uncomma = |line: &str| line.trim_end().trim_end_matches(',').len();
+        let line_behind = behind.split_inclusive('\n').next().unwrap_or_default();
+        let is_line_tail = if line_tail.ends_with('\n') {
+            line_tail[..uncomma(line_tail)] == line_behind[..uncomma(line_behind)]
+        } else {
+            behind.starts_with(line_tail)
+        };
         before.ends_with(line_head)
-            && behind.starts_with(line_tail)
+            && is_line_tail
             && (self.len() >= CONTEXT
+                || self.field().is_some()
                 || has_side(&self.head, before.ends_with(&self.head))
                 || has_side(&self.tail, behind.starts_with(&self.tail)))
             && self.is_at(text, at)

@@ -980,15 +980,37 @@ fn an_undo_of_the_edit_that_made_the_done_file_leaves_none() {
 
 #[test]
 fn edits_of_a_task_that_are_undone_in_any_order_leave_the_time_from_before_them() {
-    let fields = [("title", "zwei"), ("description", "of the two"), ("tags", "t")];
+    type Change = fn(&mut Edit<'_>) -> Result<(), EditError>;
+    let title: Change = |edit| edit.set_field("RQ-0002", "title", "zwei").map(drop);
+    let description: Change =
+        |edit| edit.set_field("RQ-0002", "description", "of the two").map(drop);
+    let tags: Change = |edit| edit.set_field("RQ-0002", "tags", "t").map(drop);
+    let start: Change = |edit| edit.start("RQ-0002", Restart::Keep).map(drop);
+    let reject: Change =
+        |edit| edit.finish("RQ-0002", End::Rejected, Finish::InPlace, None).map(drop);
+    let done: Change = |edit| edit.set_status("RQ-0002", Status::Done, None).map(drop);
     for layout in &LAYOUTS[..5] {
-        for order in [[1, 2, 3], [1, 3, 2], [2, 1, 3], [2, 3, 1], [3, 1, 2], [3, 2, 1]] {
+        for (changes, order) in [
+            [title, description, tags],
+            [reject, tags, title],
+            [tags, reject, title],
+            [tags, title, reject],
+            [description, done, tags],
+            [done, tags, description],
+            [start, tags, description],
+            [title, start, tags],
+        ]
+        .into_iter()
+        .flat_map(|changes| {
+            let orders = [[1, 2, 3], [1, 3, 2], [2, 1, 3], [2, 3, 1], [3, 1, 2], [3, 2, 1]];
+            orders.map(|order| (changes, order))
+        }) {
             let root = tempfile::tempdir().unwrap();
             let files = journaled(root.path());
             fs::write(&files.queue, layout(QUEUE)).unwrap();
             let before = texts(&files);
-            for (hour, (field, value)) in (1..).zip(fields) {
-                edit_at(&files, hour, |edit| edit.set_field("RQ-0002", field, value));
+            for (hour, change) in (1..).zip(changes) {
+                edit_at(&files, hour, change);
             }
             let made = texts(&files);
             for id in order {
