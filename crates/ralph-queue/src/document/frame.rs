@@ -37,7 +37,7 @@ pub(crate) enum Spot {
 pub(crate) struct Floating<'t> {
     pub(crate) spot: Spot,
     pub(crate) text: &'t str,
-    range: Range<usize>,
+    pub(super) range: Range<usize>,
 }
 
 /// What the arrangement of a file is made of.
@@ -174,13 +174,12 @@ impl Document {
         found
     }
 
-    /// The tasks, by their keys, and the comments between and around them, in order; with each
-    /// whether there is a blank line before it.
-    pub(crate) fn arranged<'t>(
+    /// The tasks, by their keys, and the comments, in order, with their places.
+    pub(super) fn parts<'t>(
         &self,
         floating: &[Floating<'t>],
         keys: &[usize],
-    ) -> Vec<(Arranged<'t>, bool)> {
+    ) -> Vec<(Range<usize>, Arranged<'t>)> {
         let tasks = keys.iter().enumerate().map(|(index, key)| {
             let item = self.sequence().item(index);
             (item.lead..item.end, Arranged::Task(*key))
@@ -189,6 +188,16 @@ impl Document {
             floating.iter().map(|it| (it.range.clone(), Arranged::Comment(identity(it.text))));
         let mut parts: Vec<_> = tasks.chain(comments).collect();
         parts.sort_by_key(|(range, _)| range.start);
+        parts
+    }
+
+    /// The tasks, by their keys, and the comments between and around them, in order; with each
+    /// whether there is a blank line before it.
+    pub(crate) fn arranged<'t>(
+        &self,
+        floating: &[Floating<'t>],
+        keys: &[usize],
+    ) -> Vec<(Arranged<'t>, bool)> {
         let mut end = 0;
         let with_blank = |(range, part): (Range<usize>, Arranged<'t>)| {
             let below = self.text[end..range.start].split_once('\n').map_or("", |(_, it)| it);
@@ -197,12 +206,7 @@ impl Document {
             end = self.text[..range.end].trim_end().len();
             (part, is_blank)
         };
-        parts.into_iter().map(with_blank).collect()
-    }
-
-    /// Whether the task with that index is the first of a section.
-    pub(crate) fn begins_section(&self, index: usize) -> bool {
-        self.heading(index).is_some()
+        self.parts(floating, keys).into_iter().map(with_blank).collect()
     }
 
     /// The comment of nobody that stands above the task with that index, as far up as a blank line: the
@@ -466,7 +470,7 @@ impl Document {
     }
 
     /// A text that is to say the same of the tasks.
-    fn reread(&self, text: String) -> Result<Self, SpliceError> {
+    pub(super) fn reread(&self, text: String) -> Result<Self, SpliceError> {
         let document = Self::parse(text).map_err(SpliceError::Unreadable)?;
         if document.tasks() == self.tasks() { Ok(document) } else { Err(SpliceError::Mismatch) }
     }

@@ -3,6 +3,7 @@
 mod comments;
 mod draft;
 mod frame;
+mod lines;
 mod patch;
 mod read;
 mod scan;
@@ -24,6 +25,7 @@ pub use draft::{Block, Draft};
 #[cfg(test)]
 pub(crate) use draft::{Piece, pieces};
 pub(crate) use frame::{Arranged, Counts, FloatingChange, counts, identity};
+pub(crate) use lines::Gaps;
 pub(crate) use read::{Lenient, NewEntry, NewTask, locate};
 pub use tasks::{TaskIter, Tasks};
 

@@ -7,7 +7,7 @@ use ralph_state::{TaskId, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::document::{
-    Arranged, Block, Counts, Document, Draft, FloatingChange, ParseError, Side, SpliceError,
+    Arranged, Block, Counts, Document, Draft, FloatingChange, Gaps, ParseError, Side, SpliceError,
     counts, identity,
 };
 use crate::landing::Texts;
@@ -24,6 +24,7 @@ mod expected;
 mod pairs;
 #[cfg(test)]
 mod rounds;
+mod sections;
 mod sequence;
 
 use align::{Aligned, Keeps, align};
@@ -272,13 +273,17 @@ pub enum MergeError {
 /// added and lose what either removed, other lists item by item in their order, times by the
 /// later, the rest as conflicts if both changed it. A change beats a removal, also one that only
 /// adds or changes a comment. Its comments are merged where they stand: what one side added,
-/// changed or removed is so, and of one that both changed both texts stay. The tasks stand in the
-/// order of the side that changed it, below the headings between them as that side has them; those
-/// that the other added go behind the one that they follow there. Where both changed the order or
-/// none did, the text is that of the side that alone gave the whole file another layout, line ends
-/// say, or else changed blank lines, or else added tasks or comments, and else that of ours. Other
-/// keys of the file are merged like fields, and of the comments that belong to no task those stay
-/// that neither side removed, and those come that either added.
+/// changed or removed is so, and of one that both changed both texts stay. Of the comments that
+/// belong to no task those stay that neither side removed, and those come that either added; other
+/// keys of the file are merged like fields.
+///
+/// A comment between tasks is the heading of those below it. The headings stand in the order of the
+/// side that changed it, and each task below the one that it has on the side that alone gave it
+/// that, behind the task that it follows there; where the heading is gone, with those around it
+/// there. Below each heading, the tasks stand in the order of the side that changed it. So it is
+/// whichever side is ours, unless such a comment shares a line with something: then no heading is
+/// moved. The layout is that of the side that alone gave the whole file another one, line ends say,
+/// or changed the order, or blank lines, or added tasks or comments, and else that of ours.
 ///
 /// One id given to two different tasks on two sides: of two new ones the task made later, and of
 /// two made at once the one whose JSON is greater, gets the next free number, whichever side it is
@@ -560,12 +565,12 @@ fn merge(
         return Ok(theirs.text().to_owned());
     }
     if arranging_side(files, &keys) != Some(Stands::Theirs) {
-        return merge_into(files, keys, Stands::Ours, conflicts);
+        return merge_into(files, &keys, Stands::Ours, conflicts);
     }
     let [base_keys, our_keys, their_keys] = keys;
     let (files, keys) = ([base, theirs, ours], [base_keys, their_keys, our_keys]);
     let mut found = Vec::new();
-    let text = merge_into(files, keys, Stands::Theirs, &mut found)?;
+    let text = merge_into(files, &keys, Stands::Theirs, &mut found)?;
     let turned = |it: Conflict| Conflict { ours: it.theirs, theirs: it.ours, ..it };
     conflicts.extend(found.into_iter().map(turned));
     Ok(text)
@@ -646,31 +651,102 @@ fn changed_by<T: PartialEq>([base, ours, theirs]: &[T; 3]) -> Option<Stands> {
 
 /// Merges theirs into the text of ours.
 fn merge_into(
-    [base, ours, theirs]: [&Document; 3],
-    [base_keys, our_keys, their_keys]: [Vec<usize>; 3],
+    files: [&Document; 3],
+    keys: &[Vec<usize>; 3],
     stands: Stands,
     conflicts: &mut Vec<Conflict>,
 ) -> Result<String, SpliceError> {
-    let (base_places, their_places) = (places(&base_keys), places(&their_keys));
+    let [base, ours, theirs] = files;
+    let places = keys.each_ref().map(|keys| places(keys));
     let mut merge = Merge {
         base: base.draft(),
-        base_keys,
-        base_places,
+        keys,
+        places: &places,
         merged: ours.draft(),
-        keys: our_keys,
-        places: None,
+        added: HashMap::new(),
         stands,
         conflicts,
     };
     let their_draft = theirs.draft();
-    merge.reorder(&their_places);
     for index in 0..their_draft.len() {
-        merge.take_theirs((&their_draft, &their_keys), index);
+        merge.take_theirs(&their_draft, index);
     }
-    merge.remove_gone(&their_places);
-    let merged = merge.merged.splice()?;
+    let gone = merge.gone();
+
+    let (mut merged, mut our_keys) = (merge.merged, keys[1].clone());
+    for at in (0..our_keys.len()).rev().filter(|at| gone.contains(at)) {
+        merged.take(at);
+        our_keys.remove(at);
+    }
+    let mut added = merge.added;
+    let tasks = our_keys.iter().chain(added.keys()).copied().collect();
+    let listed = [0, 1, 2].map(|version| files[version].listed(&keys[version]));
+    let listed = match listed {
+        [Some(base), Some(ours), Some(theirs)] => Some([base, ours, theirs]),
+        _ => None,
+    };
+    let of_tasks = || -> Lists<'_> {
+        let tasks =
+            |keys: &Vec<usize>| keys.iter().map(|key| (Arranged::Task(*key), false)).collect();
+        keys.each_ref().map(tasks)
+    };
+    // Where a comment shares a line with something, none can be moved.
+    let has_lines = listed.is_some();
+    let lists = listed.unwrap_or_else(of_tasks);
+    let task = |key: usize| {
+        let of = |version: usize| Some(files[version].task(*places[version].get(&key)?));
+        of(2).or_else(|| of(1))
+    };
+    let (order, is_conflict) = sections::merge(&lists, &tasks, task);
+    if is_conflict {
+        conflicts.extend(order_conflict(base, keys, &places));
+    }
+    let ranks: HashMap<&Arranged<'_>, usize> = order.iter().zip(0..).collect();
+    let rank = |key: &usize| ranks.get(&Arranged::Task(*key)).copied().unwrap_or(usize::MAX);
+    merged.arrange(&our_keys.iter().map(rank).collect::<Vec<_>>());
+    let (mut sorted, mut side) = (Vec::new(), Side::Behind);
+    for part in &order {
+        let Arranged::Task(key) = part else {
+            side = Side::Before;
+            continue;
+        };
+        if let Some(block) = added.remove(key) {
+            merged.insert_block_at(sorted.len(), side, block);
+        }
+        sorted.push(*key);
+        side = Side::Behind;
+    }
+    let merged = merged.splice()?;
     let merged = merged.as_ref().unwrap_or(ours);
-    Ok(merge_frame([base, ours, theirs], merged, stands, conflicts)?.text().to_owned())
+    let merged = merge_frame(files, merged, stands, conflicts)?;
+    let merged = if has_lines { merged.rearranged(&sorted, &order, &gaps(&lists)) } else { merged };
+    Ok(merged.text().to_owned())
+}
+
+/// What stands in the list of tasks of each version, with whether there is a blank line before it.
+type Lists<'t> = [Vec<(Arranged<'t>, bool)>; 3];
+
+/// Whether there is a blank line between parts that stand side by side in a version, as the side
+/// has it that changed that. A new task stands to others as the text has it that it comes to.
+fn gaps<'p>(lists: &'p Lists<'p>) -> Gaps<'p> {
+    let old: HashSet<&Arranged<'_>> = lists[0].iter().map(|(part, _)| part).collect();
+    let is_comment = |part: &Arranged<'_>| matches!(part, Arranged::Comment(_));
+    let is_known = |pair: &[&Arranged<'_>; 2]| {
+        pair.iter().any(|part| is_comment(part)) || pair.iter().all(|part| old.contains(part))
+    };
+    let pairs = lists.each_ref().map(|list| -> Gaps<'_> {
+        list.windows(2).map(|pair| ([&pair[0].0, &pair[1].0], pair[1].1)).collect()
+    });
+    let of_all = lists.iter().flat_map(|list| list.windows(2)).filter_map(|pair| {
+        let pair = [&pair[0].0, &pair[1].0];
+        let is_apart = match pairs.each_ref().map(|pairs| pairs.get(&pair).copied()) {
+            [Some(base), Some(ours), Some(theirs)] if base == ours => theirs,
+            [Some(_), Some(ours), Some(_)] => ours,
+            [base, ours, theirs] => ours.max(theirs).or(base)?,
+        };
+        is_known(&pair).then_some((pair, is_apart))
+    });
+    of_all.collect()
 }
 
 /// Merges what the files hold besides tasks into `merged`, which has that of ours.
@@ -718,111 +794,35 @@ fn merge_frame(
     merged.with_floating(&FloatingChange { gone, other, added })
 }
 
-struct Merge<'a> {
+struct Merge<'a, 'c> {
     base: Draft<'a>,
-    base_keys: Vec<usize>,
-    base_places: HashMap<usize, usize>,
+    /// Of the tasks of all versions.
+    keys: &'a [Vec<usize>; 3],
+    /// Where each of them is there.
+    places: &'a [HashMap<usize, usize>; 3],
     /// Ours, becoming the result.
     merged: Draft<'a>,
-    /// Of its tasks.
-    keys: Vec<usize>,
-    /// Where these are; nothing after they were arranged anew.
-    places: Option<HashMap<usize, usize>>,
+    /// What comes, by the keys.
+    added: HashMap<usize, Block>,
     /// Whose value stands in a conflict.
     stands: Stands,
-    conflicts: &'a mut Vec<Conflict>,
+    conflicts: &'c mut Vec<Conflict>,
 }
 
-impl Merge<'_> {
-    fn position(&mut self, key: usize) -> Option<usize> {
-        self.places.get_or_insert_with(|| places(&self.keys)).get(&key).copied()
-    }
-
-    /// Adds a task that is not there.
-    fn insert(&mut self, (at, side): (usize, Side), key: usize, block: Block) {
-        if let Some(places) = &mut self.places {
-            // Most come at the end.
-            if at < self.merged.len() {
-                places.values_mut().filter(|place| **place >= at).for_each(|place| *place += 1);
+impl Merge<'_, '_> {
+    fn take_theirs(&mut self, theirs: &Draft<'_>, index: usize) {
+        let (task, key) = (theirs.task(index), self.keys[2][index]);
+        let [base, ours, _] = self.places.each_ref().map(|places| places.get(&key).copied());
+        match (base, ours) {
+            (None, None) => {
+                self.added.insert(key, theirs.block(index));
             }
-            places.insert(key, at);
-        }
-        self.keys.insert(at, key);
-        self.merged.insert_block_at(at, side, block);
-    }
-
-    fn remove(&mut self, at: usize) {
-        self.merged.take(at);
-        let key = self.keys.remove(at);
-        if let Some(places) = &mut self.places {
-            places.remove(&key);
-            places.values_mut().filter(|place| **place > at).for_each(|place| *place -= 1);
-        }
-    }
-
-    /// Puts the tasks that all versions have into the order of the side that changed it. What ours
-    /// added stays behind the task that it follows.
-    fn reorder(&mut self, their_places: &HashMap<usize, usize>) {
-        let our_places = places(&self.keys);
-        let is_common =
-            |key: &usize| our_places.contains_key(key) && their_places.contains_key(key);
-        let base = self.base_keys.iter().zip(0..).filter(|(key, _)| is_common(key));
-        let base: Vec<(&TaskId, usize)> =
-            base.map(|(key, at)| (&self.base.task(at).id, *key)).collect();
-        let sorted = |places: &HashMap<usize, usize>| {
-            let mut order = base.clone();
-            order.sort_by_key(|(_, key)| places[key]);
-            order
-        };
-        let (ours, theirs) = (sorted(&our_places), sorted(their_places));
-        if theirs == base || theirs == ours {
-            return;
-        }
-        if ours != base {
-            let value = |order: &[(&TaskId, usize)]| {
-                let differs = order.iter().zip(&ours).zip(&theirs);
-                let tasks = differs.filter(|((_, ours), theirs)| ours != theirs);
-                Some(tasks.map(|(((id, _), _), _)| Value::from(id.as_str())).collect())
-            };
-            self.conflicts.push(Conflict {
-                task: None,
-                field: Some("tasks".to_owned()),
-                base: value(&base),
-                ours: value(&ours),
-                theirs: value(&theirs),
-                comments: Vec::new(),
-            });
-            // The same whichever side is ours.
-            if ours < theirs {
-                return;
-            }
-        }
-        let ranks: HashMap<usize, usize> =
-            theirs.iter().enumerate().map(|(rank, (_, key))| (*key, rank + 1)).collect();
-        let mut rank = 0;
-        let mut ranked: Vec<(usize, usize)> = Vec::with_capacity(self.keys.len());
-        for key in &self.keys {
-            rank = ranks.get(key).copied().unwrap_or(rank);
-            ranked.push((rank, *key));
-        }
-        let places: Vec<usize> = ranked.iter().map(|(rank, _)| *rank).collect();
-        ranked.sort_by_key(|(rank, _)| *rank);
-        self.merged.arrange(&places);
-        self.keys = ranked.into_iter().map(|(_, key)| key).collect();
-        self.places = None;
-    }
-
-    fn take_theirs(&mut self, (theirs, keys): (&Draft<'_>, &[usize]), index: usize) {
-        let (task, key) = (theirs.task(index), keys[index]);
-        let base = self.base_places.get(&key).copied();
-        match (base, self.position(key)) {
-            (None, None) => self.add((theirs, keys), index),
             (Some(base), None) => {
                 if is_changed((&self.base, base), (theirs, index)) {
                     let sides = [Some(self.base.task(base)), None, Some(task)];
                     let comments = comments::added(&self.base.block(base), &theirs.block(index));
                     self.conflicts.push(removed(&task.id, sides, comments));
-                    self.add((theirs, keys), index);
+                    self.added.insert(key, theirs.block(index));
                 }
             }
             (base, Some(at)) => {
@@ -836,44 +836,21 @@ impl Merge<'_> {
         }
     }
 
-    /// Removes what theirs removed and ours left as it was.
-    fn remove_gone(&mut self, their_places: &HashMap<usize, usize>) {
-        for index in 0..self.base.len() {
-            let key = self.base_keys[index];
-            let Some(at) = self.position(key).filter(|_| !their_places.contains_key(&key)) else {
-                continue;
-            };
+    /// Where the tasks are that theirs removed and ours left as they were.
+    fn gone(&mut self) -> HashSet<usize> {
+        let mut gone = HashSet::new();
+        for (index, key) in self.keys[0].iter().enumerate() {
+            let [_, ours, theirs] = self.places.each_ref().map(|places| places.get(key).copied());
+            let Some(at) = ours.filter(|_| theirs.is_none()) else { continue };
             if is_changed((&self.base, index), (&self.merged, at)) {
                 let sides = [Some(self.base.task(index)), Some(self.merged.task(at)), None];
                 let comments = comments::added(&self.base.block(index), &self.merged.block(at));
                 self.conflicts.push(removed(&self.merged.task(at).id, sides, comments));
             } else {
-                self.remove(at);
+                gone.insert(at);
             }
         }
-    }
-
-    /// Adds a task of theirs behind the one that it follows there, and behind what ours added
-    /// there before it was made.
-    fn add(&mut self, (theirs, keys): (&Draft<'_>, &[usize]), index: usize) {
-        let before = (0..index).rev().find_map(|index| self.position(keys[index]));
-        let mut at = before.map_or(0, |at| at + 1);
-        let task = theirs.task(index);
-        while at < self.merged.len() {
-            let next = self.merged.task(at);
-            let is_younger = (&next.created_at, &next.id) > (&task.created_at, &task.id);
-            if is_younger || self.base_places.contains_key(&self.keys[at]) {
-                break;
-            }
-            at += 1;
-        }
-        // One that begins a section begins it here, too, where the next of that one comes next.
-        let section = index + 1..theirs.len();
-        let mut section = section.take_while(|next| !theirs.document().begins_section(*next));
-        let is_first = theirs.document().begins_section(index)
-            && section.find_map(|next| self.position(keys[next])) == Some(at);
-        let side = if is_first { Side::Before } else { Side::Behind };
-        self.insert((at, side), keys[index], theirs.block(index));
+        gone
     }
 
     /// Merges a task that both have, at `base` and `at`.
@@ -910,6 +887,30 @@ impl Merge<'_> {
             *self.merged.task_mut(at) = merged;
         }
     }
+}
+
+/// Both sides gave the tasks that all versions have another order.
+fn order_conflict(
+    base: &Document,
+    keys: &[Vec<usize>; 3],
+    places: &[HashMap<usize, usize>; 3],
+) -> Option<Conflict> {
+    let orders = keys.each_ref().map(|keys| -> Vec<usize> {
+        let is_common = |key: &&usize| places.iter().all(|it| it.contains_key(*key));
+        keys.iter().filter(is_common).copied().collect()
+    });
+    let [old, ours, theirs] = &orders;
+    if ours == old || theirs == old || ours == theirs {
+        return None;
+    }
+    let value = |order: &Vec<usize>| {
+        let differs = order.iter().zip(ours).zip(theirs);
+        let keys = differs.filter(|((_, ours), theirs)| ours != theirs).map(|((key, _), _)| key);
+        Some(keys.map(|key| Value::from(base.id(places[0][key]))).collect())
+    };
+    let [base, ours, theirs] = orders.each_ref().map(value);
+    let (task, field, comments) = (None, Some("tasks".to_owned()), Vec::new());
+    Some(Conflict { task, field, base, ours, theirs, comments })
 }
 
 /// Whether two files have the same tasks and comments, wherever those of nobody stand.

@@ -1186,7 +1186,7 @@ fn tasks_stand_below_the_headings_that_the_side_gave_them_which_arranged_them() 
         (
             "// A\n\n4,\n3,\n\n// B\n\n2,\n1",
             "// A\n\n1,\nb,\n\n// B\n\n3,\n4,\n5",
-            "// A\n\n4,\n5,\n3,\n\n// B\n\nb,\n1",
+            "// A\n\n4,\n3,\n\n// B\n\nb,\n1,\n5",
         ),
         // The rest of a section goes where one comes.
         (

@@ -1,0 +1,465 @@
+//! Three versions of a list of tasks, in sections below headings, become one.
+
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
+use std::hash::Hash;
+use std::iter;
+
+use super::{Stands, changed_by};
+use crate::document::Arranged;
+use crate::task::Task;
+
+/// The comments side by side between tasks, and how many equal headings stand above; nothing for
+/// the top of the list.
+type Heading<'t> = Option<(Vec<Cow<'t, str>>, usize)>;
+
+/// The tasks of a version, by their keys, below the heading of each section.
+type Sections<'t> = Vec<(Heading<'t>, Vec<usize>)>;
+
+/// The order of the `tasks` and headings, the same whichever side is ours, and whether both sides
+/// changed that of the same tasks.
+///
+/// Each task stands below the heading that it has on the side that alone changed that, and behind
+/// the task that it follows there; below a heading that is gone, with those around it there. What
+/// both put at one place stands by age, and headings there by their text.
+pub(super) fn merge<'a, 't>(
+    versions: &[Vec<(Arranged<'t>, bool)>; 3],
+    tasks: &HashSet<usize>,
+    task: impl Fn(usize) -> Option<&'a Task>,
+) -> (Vec<Arranged<'t>>, bool) {
+    let versions = versions.each_ref().map(|list| sections(list));
+    let headings = versions.each_ref().map(|it| it.iter().map(|(heading, _)| heading).collect());
+    let has = headings.each_ref().map(|it: &Vec<_>| it.iter().copied().collect::<HashSet<_>>());
+    let stays = |heading: &Heading<'_>| match has.each_ref().map(|it| it.contains(heading)) {
+        [true, ours, theirs] => ours && theirs,
+        [false, ours, theirs] => ours || theirs,
+    };
+    let staying = headings.map(|it| it.into_iter().filter(|it| stays(it)).collect::<Vec<_>>());
+    let (lead, _) = leading_side(&staying, |heading| heading);
+    let [_, ours, theirs] = &staying;
+    let headings = interleave(lead.first([ours, theirs]), |heading| heading);
+    let places: HashMap<&Heading<'_>, usize> = headings.iter().copied().zip(0..).collect();
+
+    let homes = versions.each_ref().map(|it| homes(it, &places));
+    let mut is_conflict = false;
+    let mut home = |key: &usize| {
+        let [base, ours, theirs] = homes.each_ref().map(|homes| homes.get(key).copied());
+        let (base, (ours, our_place), (theirs, their_place)) =
+            (base.map(|it| it.0), ours?, theirs?);
+        let is_ours = match [ours, theirs].map(|heading| places.contains_key(heading)) {
+            [true, false] => true,
+            [false, true] => false,
+            _ if ours == theirs || base == Some(ours) => false,
+            _ if base == Some(theirs) => true,
+            _ => {
+                is_conflict |=
+                    base.is_some() && [ours, theirs].iter().all(|it| has[0].contains(it));
+                our_place > their_place
+            }
+        };
+        Some(if is_ours { our_place } else { their_place })
+    };
+    let mut below = vec![[const { Vec::new() }; 3]; headings.len()];
+    for (version, sections) in versions.iter().enumerate() {
+        for (heading, keys) in sections {
+            let there = places.get(heading).copied();
+            let mut place = there.or_else(|| keys.iter().find_map(&mut home));
+            for key in keys.iter().filter(|key| tasks.contains(key)) {
+                let home = home(key);
+                place = there.or(home).or(place);
+                let at = home.or(place).unwrap_or(homes[version][key].1);
+                // Else it is the other side that has it there.
+                if there.is_none_or(|there| there == at) {
+                    below[at][version].push(*key);
+                }
+            }
+        }
+    }
+    let mut order = Vec::new();
+    for (heading, below) in headings.iter().zip(&below) {
+        let lines = heading.iter().flat_map(|(lines, _)| lines.clone());
+        order.extend(lines.map(Arranged::Comment));
+        let (lead, is_other) = leading_side(below, |key| task(key).map(|task| &task.id));
+        is_conflict |= is_other;
+        let [_, ours, theirs] = below;
+        let age = |key| task(key).map(|task| (&task.created_at, &task.id));
+        let keys = interleave(lead.first([ours, theirs]), age);
+        order.extend(keys.into_iter().map(Arranged::Task));
+    }
+    (order, is_conflict)
+}
+
+/// What stands in a list, with each whether there is a blank line before it, by sections.
+fn sections<'t>(list: &[(Arranged<'t>, bool)]) -> Sections<'t> {
+    let mut sections: Sections<'t> = vec![(None, Vec::new())];
+    let mut counts = HashMap::new();
+    let mut lines: Vec<Cow<'t, str>> = Vec::new();
+    for (at, (part, _)) in list.iter().enumerate() {
+        match part {
+            Arranged::Task(key) => {
+                if let Some((_, keys)) = sections.last_mut() {
+                    keys.push(*key);
+                }
+            }
+            Arranged::Comment(line) => {
+                lines.push(line.clone());
+                if !matches!(list.get(at + 1), Some((Arranged::Comment(_), false))) {
+                    let lines = std::mem::take(&mut lines);
+                    let count = counts.entry(lines.clone()).or_insert(0);
+                    sections.push((Some((lines, *count)), Vec::new()));
+                    *count += 1;
+                }
+            }
+        }
+    }
+    sections
+}
+
+/// Below which heading each task stands, and the place of that or of the last before it that has
+/// one.
+fn homes<'s, 't>(
+    sections: &'s Sections<'t>,
+    places: &HashMap<&Heading<'t>, usize>,
+) -> HashMap<usize, (&'s Heading<'t>, usize)> {
+    let mut place = 0;
+    let homes = sections.iter().flat_map(|(heading, keys)| {
+        place = places.get(heading).copied().unwrap_or(place);
+        keys.iter().copied().zip(iter::repeat((heading, place)))
+    });
+    homes.collect()
+}
+
+impl Stands {
+    /// Ours and theirs, this side first.
+    fn first<T>(self, [ours, theirs]: [T; 2]) -> [T; 2] {
+        match self {
+            Self::Ours => [ours, theirs],
+            Self::Theirs => [theirs, ours],
+        }
+    }
+}
+
+/// The side that alone gave what all have another order, else the one that has what both have in
+/// the lesser order; and whether both gave it one of their own.
+fn leading_side<T: Copy + Eq + Hash, K: Ord>(
+    lists: &[Vec<T>; 3],
+    key: impl Fn(T) -> K,
+) -> (Stands, bool) {
+    let has = lists.each_ref().map(|list| list.iter().copied().collect::<HashSet<_>>());
+    let among = |list: &[T], versions: &[HashSet<T>]| -> Vec<T> {
+        list.iter().copied().filter(|it| versions.iter().all(|has| has.contains(it))).collect()
+    };
+    let common = lists.each_ref().map(|list| among(list, &has));
+    let [base, ours, theirs] = &common;
+    let is_conflict = ours != base && theirs != base && ours != theirs;
+    let lead = changed_by(&common).unwrap_or_else(|| {
+        let [_, ours, theirs] =
+            lists.each_ref().map(|list| among(list, &has[1..]).into_iter().map(&key));
+        if ours.le(theirs) { Stands::Ours } else { Stands::Theirs }
+    });
+    (lead, is_conflict)
+}
+
+/// Both lists in the order of the first. What the second has more stands behind what it follows
+/// there, among what the first has more by its key.
+fn interleave<T: Copy + Eq + Hash, K: Ord>(
+    [lead, other]: [&Vec<T>; 2],
+    key: impl Fn(T) -> K,
+) -> Vec<T> {
+    let in_lead: HashSet<T> = lead.iter().copied().collect();
+    let mut behind: HashMap<Option<T>, Vec<T>> = HashMap::new();
+    let mut before = None;
+    for item in other {
+        if in_lead.contains(item) {
+            before = Some(*item);
+            behind.entry(before).or_default();
+        } else {
+            behind.entry(before).or_default().push(*item);
+        }
+    }
+    let mut more = behind.remove(&None).unwrap_or_default().into_iter().peekable();
+    let mut merged = Vec::with_capacity(lead.len());
+    for item in lead {
+        match behind.remove(&Some(*item)) {
+            Some(next) => {
+                merged.extend(more);
+                more = next.into_iter().peekable();
+            }
+            None => merged.extend(iter::from_fn(|| more.next_if(|it| key(*it) < key(*item)))),
+        }
+        merged.push(*item);
+    }
+    merged.extend(more);
+    merged
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use proptest::prelude::*;
+    use proptest::sample::Index;
+
+    use super::super::{Merged, three_way};
+
+    /// A file with these lines: `T1` is a task, `T1*` that task with an edit, `H1` a heading and `.`
+    /// a blank line.
+    fn file(list: &str) -> String {
+        let tasks: Vec<&str> = list.split_whitespace().filter(|it| it.starts_with('T')).collect();
+        let line = |part: &str| {
+            if part == "." {
+                return String::new();
+            }
+            if part.starts_with('H') {
+                return format!("// {part}");
+            }
+            let number: usize = part[1..].trim_end_matches('*').parse().unwrap();
+            let comma = if tasks.last() == Some(&part) { "" } else { "," };
+            format!(
+                "{{\"id\": \"RQ-{number:04}\", \"title\": \"{part}\", \"created_at\": \"2026-01-01T00:00:{number:02}Z\"}}{comma}"
+            )
+        };
+        let lines: Vec<String> = list.split_whitespace().map(line).collect();
+        format!("{{\"version\": 1, \"tasks\": [\n{}\n]}}\n", lines.join("\n"))
+    }
+
+    /// What [`file`] would make this text of.
+    fn list(text: &str) -> String {
+        let lines: Vec<&str> = text.lines().collect();
+        let part = |line: &&str| match line.trim().strip_prefix("// ") {
+            _ if line.is_empty() => ".".to_owned(),
+            Some(heading) => heading.to_owned(),
+            None => line.split('"').nth(7).unwrap_or_else(|| panic!("{text}")).to_owned(),
+        };
+        lines[1..lines.len() - 1].iter().map(part).collect::<Vec<_>>().join(" ")
+    }
+
+    fn merge(base: &str, ours: &str, theirs: &str) -> (String, Merged) {
+        let [base, ours, theirs] = [base, ours, theirs].map(file);
+        let merged = three_way(&base, &ours, &theirs).unwrap();
+        (list(&merged.text), merged)
+    }
+
+    #[test]
+    fn a_task_stands_below_its_heading_where_both_sides_changed_the_section() {
+        for (base, one, other, wanted) in [
+            (
+                "T1 . H1 . T2 T3",
+                "T1 . H1 . T10 T2 T3",
+                "T1 . H1 . T20 T2 T3",
+                "T1 . H1 . T10 T20 T2 T3",
+            ),
+            ("T1 . H3 . T4", "T1 . H3 . T10 T4", "T1 . H3 . T6", "T1 . H3 . T6 T10"),
+            (
+                "H1 . T1 . H2 . T2",
+                "H2 . T2 . H1 . T1",
+                "H1 . T3 T1 . H2 . T4 T2",
+                "H2 . T4 T2 . H1 . T3 T1",
+            ),
+            (
+                "T1 T2 . H7 . T8",
+                "T1 T2 T17 . H7 . T8",
+                "T1 T2 . H10 . T11 . H7 . T8",
+                "T1 T2 T17 . H10 . T11 . H7 . T8",
+            ),
+            (
+                "T1 . H1 . T2 . H2",
+                "T1 . H1 . T2 . H2 . T10",
+                "T1 . H1 . T2 T20 . H2",
+                "T1 . H1 . T2 T20 . H2 . T10",
+            ),
+            (
+                "T1 . H1 . H2 . T2",
+                "T1 . H1 . T10 . H2 . T2",
+                "T1* . H1 . T20 . H2 . T2",
+                "T1* . H1 . T10 T20 . H2 . T2",
+            ),
+            // One that is deleted and changed.
+            (
+                "T1 . H1 . T2 T3 . H2 . T4",
+                "T1 . H1 . T3 . H2 . T4",
+                "T1 . H1 . T2* T3 . H2 . T4",
+                "T1 . H1 . T2* T3 . H2 . T4",
+            ),
+            (
+                "T1 T4 . H6 . T7",
+                "H16 . T4 . H17 . H6 . T7",
+                "T4 . H6 . T7 T18",
+                "H16 . T4 . H17 . H6 . T7 T18",
+            ),
+            // Both begin a section there, of one or several lines.
+            (
+                "T1 . H1 . T2",
+                "T1 . H3 . T3 . H1 . T2",
+                "T1 . H0 H2 H0 . T4 . H1 . T2",
+                "T1 . H0 H2 H0 . T4 . H3 . T3 . H1 . T2",
+            ),
+            (
+                "H0 H1 H0 . T1 . H0 H2 H0 . T2",
+                "H0 H2 H0 . T2 . H0 H1 H0 . T1",
+                "H0 H1 H0 . T3 T1 . H0 H2 H0 . T4 T2",
+                "H0 H2 H0 . T4 T2 . H0 H1 H0 . T3 T1",
+            ),
+            // A section is parted, and its heading is changed or gone.
+            ("H1 . T1 T2", "H1 . T1 . H2 . T2", "H1 . T1 T2 T3", "H1 . T1 T3 . H2 . T2"),
+            ("T1 . H1 . T2", "T1 . H2 . T2", "T1 . H1 . T3 T2", "T1 . H2 . T3 T2"),
+            ("H1 . T1 . H2 . T2", "H1 . T1 T2", "H1 . T1 . H2 . T2 T3", "H1 . T1 T2 T3"),
+            // Each sorts another section, or one moves what the other sorts.
+            (
+                "H1 . T1 T2 . H2 . T3 T4",
+                "H1 . T2 T1 . H2 . T3 T4",
+                "H1 . T1 T2 . H2 . T4 T3",
+                "H1 . T2 T1 . H2 . T4 T3",
+            ),
+            (
+                "H1 . T1 T2 . H2 . T3 T4",
+                "H1 . T2 T1 . H2 . T3 T4",
+                "H2 . T3 T4 . H1 . T1 T2",
+                "H2 . T3 T4 . H1 . T2 T1",
+            ),
+        ] {
+            for (ours, theirs) in [(one, other), (other, one)] {
+                let (merged, _) = merge(base, ours, theirs);
+                assert_eq!(merged, wanted, "{base} | {ours} | {theirs}");
+            }
+        }
+    }
+
+    /// What somebody does to a list.
+    #[derive(Clone, Debug)]
+    enum Step {
+        Add(Index),
+        Begin(Index),
+        Edit(Index),
+        Replace(Index),
+        Remove(Index),
+        Move(Index, Index),
+        MoveSection(Index, Index),
+    }
+
+    fn steps() -> impl Strategy<Value = Vec<Step>> {
+        let step = prop_oneof![
+            4 => any::<Index>().prop_map(Step::Add),
+            1 => any::<Index>().prop_map(Step::Begin),
+            1 => any::<Index>().prop_map(Step::Edit),
+            1 => any::<Index>().prop_map(Step::Replace),
+            2 => any::<Index>().prop_map(Step::Remove),
+            1 => any::<(Index, Index)>().prop_map(|(from, to)| Step::Move(from, to)),
+            1 => any::<(Index, Index)>().prop_map(|(from, to)| Step::MoveSection(from, to)),
+        ];
+        prop::collection::vec(step, 0..7)
+    }
+
+    fn stepped(base: &[String], steps: &[Step], first: usize) -> Vec<String> {
+        let mut list = base.to_vec();
+        for (step, number) in steps.iter().zip(first..) {
+            let end = list.len() + 1;
+            match step {
+                Step::Add(at) => list.insert(at.index(end), format!("T{number}")),
+                Step::Begin(at) => list.insert(at.index(end), format!("H{number}")),
+                _ if list.is_empty() => {}
+                Step::Edit(at) => {
+                    let part = at.get(&list);
+                    let edited = format!("{}*", part.trim_end_matches('*'));
+                    let at = at.index(list.len());
+                    if part.starts_with('T') {
+                        list[at] = edited;
+                    }
+                }
+                Step::Replace(at) => {
+                    let at = at.index(list.len());
+                    list[at] = format!("{}{number}", &list[at][..1]);
+                }
+                Step::Remove(at) => drop(list.remove(at.index(list.len()))),
+                Step::Move(from, to) => {
+                    let part = list.remove(from.index(list.len()));
+                    list.insert(to.index(end - 1), part);
+                }
+                Step::MoveSection(from, to) => {
+                    let begins: Vec<usize> =
+                        (0..list.len()).filter(|at| list[*at].starts_with('H')).collect();
+                    if begins.is_empty() {
+                        continue;
+                    }
+                    let from = from.index(begins.len());
+                    let end = begins.get(from + 1).copied().unwrap_or(list.len());
+                    let section: Vec<String> = list.drain(begins[from]..end).collect();
+                    let mut begins: Vec<usize> =
+                        (0..list.len()).filter(|at| list[*at].starts_with('H')).collect();
+                    begins.push(list.len());
+                    let to = *to.get(&begins);
+                    list.splice(to..to, section);
+                }
+            }
+        }
+        list
+    }
+
+    /// With blank lines around headings.
+    fn spaced(list: &[String]) -> String {
+        let mut spaced: Vec<&str> = Vec::new();
+        for part in list {
+            let is_heading = part.starts_with('H');
+            if spaced.last().is_some_and(|last| is_heading || last.starts_with('H')) {
+                spaced.push(".");
+            }
+            spaced.push(part);
+        }
+        spaced.join(" ")
+    }
+
+    fn parts_of(list: &str) -> Vec<&str> {
+        list.split_whitespace().filter(|it| *it != ".").collect()
+    }
+
+    /// Below which heading each task stands.
+    fn grouped(list: &str) -> BTreeMap<&str, &str> {
+        let mut heading = "";
+        let mut groups = BTreeMap::new();
+        for part in list.split_whitespace().filter(|it| *it != ".") {
+            if part.starts_with('H') {
+                heading = part;
+            } else {
+                groups.insert(part.trim_end_matches('*'), heading);
+            }
+        }
+        groups
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn a_task_stands_below_the_heading_that_one_side_alone_gave_it(base in steps(), steps in [steps(), steps()]) {
+            let base = stepped(&["T1", "H1", "T2", "T3", "H2", "T4"].map(str::to_owned), &base, 5);
+            let [one, other] = [stepped(&base, &steps[0], 20), stepped(&base, &steps[1], 30)].map(|it| spaced(&it));
+            let base = spaced(&base);
+            let (text, merged) = merge(&base, &one, &other);
+            let (mirrored, _) = merge(&base, &other, &one);
+            let case = format!("{base} | {one} | {other} => {text}");
+            prop_assert_eq!(parts_of(&text), parts_of(&mirrored), "{}", case);
+            let parts: BTreeSet<&str> = text.split_whitespace().collect();
+            let versions = [&base, &one, &other];
+            for part in versions.into_iter().flat_map(|it| it.split_whitespace()).filter(|it| it.starts_with('H')) {
+                let [base, one, other] = versions.map(|it| it.split_whitespace().any(|it| it == part));
+                prop_assert_eq!(parts.contains(part), if base { one && other } else { one || other }, "{} in {}", part, case);
+            }
+            let groups = versions.map(|it| grouped(it));
+            for (task, heading) in grouped(&text) {
+                let wanted = match groups.each_ref().map(|it| it.get(task).copied()) {
+                    [_, Some(heading), None] | [_, None, Some(heading)] => heading,
+                    [Some(base), Some(one), Some(other)] if base == one => other,
+                    [Some(base), Some(one), Some(other)] if base == other => one,
+                    _ => continue,
+                };
+                prop_assert!(heading == wanted || !wanted.is_empty() && !parts.contains(wanted), "{} in {}", task, case);
+            }
+            if merged.conflicts.is_empty() {
+                for side in [&one, &other] {
+                    let (again, _) = merge(&base, &text, side);
+                    prop_assert_eq!(parts_of(&again), parts_of(&text), "again {}", case);
+                }
+            }
+        }
+    }
+}
