@@ -213,7 +213,7 @@ impl Project {
     fn undo_permit(
         &self,
         context: &Context,
-    ) -> impl FnOnce(&Operation, &[Touched]) -> Result<(), Refusal> {
+    ) -> impl Fn(&Operation, &[Touched]) -> Result<(), Refusal> {
         |edit, touched| {
             let now = context.clock.now();
             self.may_undo(edit, touched, now)?;

@@ -799,7 +799,7 @@ impl QueueFiles {
         let text = self.text(place, file)?;
         let document = match self.values {
             WrongValues::Refuse => Document::parse_for(text, place, reading),
-            WrongValues::Leave => Document::parse_but_for_values(text, place),
+            WrongValues::Leave => Document::parse_but_for_values(text, place, reading),
         };
         document.map_err(|source| self.unreadable(place, source))
     }

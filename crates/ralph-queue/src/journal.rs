@@ -19,7 +19,7 @@ use crate::delta::{Fate, Fit, Misfit, Patch, Touched};
 use crate::document::{Document, Lines, ParseError};
 use crate::edit::Spliced;
 use crate::files::{
-    Edited, LoadError, Previewed, Proposal, QueueFiles, Terms, UpdateError, Validity,
+    Edited, LoadError, Previewed, Proposal, QueueFiles, Terms, UpdateError, Validity, WrongValues,
 };
 use crate::ids::IdRules;
 use crate::mend::Whole;
@@ -302,9 +302,10 @@ struct History {
 
 impl QueueFiles {
     /// The edits that the journal remembers, oldest first, and what has become of each. Without a
-    /// journal there are none.
+    /// journal there are none. Values of the wrong kind keep nobody from being told.
     pub fn operations(&self) -> Result<Vec<(Operation, EditState)>, ChangesError> {
-        Ok(self.operations_of(&self.load()?)?)
+        let files = Self { values: WrongValues::Leave, ..self.clone() };
+        Ok(self.operations_of(&files.load()?)?)
     }
 
     /// The same as `queue`, which was read from the files, has them.
@@ -364,7 +365,8 @@ impl QueueFiles {
 
     /// Takes back an edit or an undo. What was changed elsewhere since stays. `permit` is asked
     /// whether the tasks that this touches may be touched, for the edit that it takes back or
-    /// brings back.
+    /// brings back. Where values of tasks are of the wrong kind, only what led to these very files
+    /// is taken back.
     ///
     /// The value is the id of the operation that was taken back.
     pub fn undo<E: From<UndoError>>(
@@ -372,9 +374,13 @@ impl QueueFiles {
         clock: &dyn Clock,
         which: Which,
         terms: &Terms,
-        permit: impl FnOnce(&Operation, &[Touched]) -> Result<(), E>,
+        permit: impl Fn(&Operation, &[Touched]) -> Result<(), E>,
     ) -> Result<Edited<u64>, UpdateError<E>> {
-        self.transact(clock, terms, |before, _, _| self.permitted(which, before, permit))
+        self.but_for_values(|files, unread| {
+            files.transact(clock, terms, |before, _, _| {
+                files.permitted(which, (before, unread), &permit)
+            })
+        })
     }
 
     /// What [`Self::undo`] would do.
@@ -382,18 +388,34 @@ impl QueueFiles {
         &self,
         which: Which,
         terms: &Terms,
-        permit: impl FnOnce(&Operation, &[Touched]) -> Result<(), E>,
+        permit: impl Fn(&Operation, &[Touched]) -> Result<(), E>,
     ) -> Result<Previewed<u64>, UpdateError<E>> {
-        self.previewed(terms, |before, _| self.permitted(which, before, permit))
+        self.but_for_values(|files, unread| {
+            files.previewed(terms, |before, _| files.permitted(which, (before, unread), &permit))
+        })
+    }
+
+    /// Does it with the files as they are read or, where that fails for the kind of values, with the
+    /// rest of them and that failure.
+    fn but_for_values<R, E>(
+        &self,
+        act: impl Fn(&Self, Option<LoadError>) -> Result<R, UpdateError<E>>,
+    ) -> Result<R, UpdateError<E>> {
+        match act(self, None) {
+            Err(UpdateError::Load(
+                error @ LoadError::Parse { source: ParseError::Shape { .. }, .. },
+            )) => act(&Self { values: WrongValues::Leave, ..self.clone() }, Some(error)),
+            done => done,
+        }
     }
 
     fn permitted<E: From<UndoError>>(
         &self,
         which: Which,
-        before: &Queue,
-        permit: impl FnOnce(&Operation, &[Touched]) -> Result<(), E>,
+        (before, unread): (&Queue, Option<LoadError>),
+        permit: impl Fn(&Operation, &[Touched]) -> Result<(), E>,
     ) -> Result<Proposal<u64>, UpdateError<E>> {
-        let (undone, edit) = self.taken_back(which, before)?;
+        let (undone, edit) = self.taken_back(which, (before, unread))?;
         permit(&edit, &undone.spliced.touched(before)).map_err(UpdateError::Refused)?;
         Ok(undone)
     }
@@ -402,11 +424,15 @@ impl QueueFiles {
     fn taken_back<E: From<UndoError>>(
         &self,
         which: Which,
-        before: &Queue,
+        (before, unread): (&Queue, Option<LoadError>),
     ) -> Result<(Proposal<u64>, Operation), UpdateError<E>> {
         let refused = |error: UndoError| UpdateError::Refused(error.into());
         let history = self.history(before).map_err(|error| refused(error.into()))?;
         let target = history.target(which).map_err(refused)?;
+        // What is not understood goes back to the bytes before, or stays.
+        if let Some(error) = unread.filter(|_| target.rev != before.revision()) {
+            return Err(UpdateError::Load(error));
+        }
         let is_missing = history.missing.contains(&target.id);
         // What the files do not have is in no place that could be told loosely.
         let fit = if is_missing { Fit::Exact } else { Fit::Loose };
@@ -727,7 +753,12 @@ impl Operation {
         }
         let exactly = self.taken_back_by(before, |place, patch, document| {
             let text = patch.apply(document, Fit::Exact);
-            let back = document.parse_next(text.map_err(|it| self.changed_since(place, it))?);
+            let text = text.map_err(|it| self.changed_since(place, it))?;
+            let back = if patch.after == document.fingerprint() {
+                document.parse_before(text, place)
+            } else {
+                document.parse_next(text)
+            };
             back.map_err(|source| UndoError::Unreadable { id: self.id, source })
         });
         if fit == Fit::Exact || !matches!(exactly, Err(UndoError::ChangedSince { .. })) {

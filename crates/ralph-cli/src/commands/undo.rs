@@ -1,5 +1,6 @@
 //! `ralph undo` and `ralph redo`.
 
+use ralph_queue::WrongValues;
 use ralph_queue::journal::{Direction, EditState, Operation, Which};
 use ralph_state::journal::BadLine;
 use serde::Serialize;
@@ -162,7 +163,8 @@ impl<'a> From<&'a Operation> for Told<'a> {
 }
 
 fn list(context: &Context, part: Option<&PartArgs>) -> Result<Exit, CliError> {
-    let project = Project::open(context, "ralph undo --list")?;
+    let mut project = Project::open(context, "ralph undo --list")?;
+    project.files.values = WrongValues::Leave;
     let queue = project.queue()?;
     let mut operations = project.files.operations_of(&queue)?;
     operations.reverse();

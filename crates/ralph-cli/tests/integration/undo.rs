@@ -265,6 +265,24 @@ fn a_deletion_that_took_the_place_of_another_is_named_as_what_to_undo_first() {
 }
 
 #[test]
+fn a_repair_that_left_a_value_of_the_wrong_kind_is_listed_and_undone() {
+    let desk = Desk::new();
+    desk.add("one", &[]);
+    let broken = desk.read(".ralph/queue.jsonc").replace("\"plan\": []", "\"plan\": 5");
+    let two = r#"{"id": "RQ-0002", "title": "two", "depends_on": ["RQ-0099"]}"#;
+    let broken = broken.replacen("\"tasks\": [", &format!("\"tasks\": [{two},"), 1);
+    desk.write(".ralph/queue.jsonc", &broken);
+    desk.ralph(&["queue", "repair"]).exited(3);
+    let mended = desk.read(".ralph/queue.jsonc");
+    assert_ne!(mended, broken);
+    assert_eq!(desk.json(&["undo", "--list"])["items"][0]["operation"], "ralph queue repair");
+    desk.ralph(&["undo"]).success();
+    assert_eq!(desk.read(".ralph/queue.jsonc"), broken);
+    desk.ralph(&["redo"]).success();
+    assert_eq!(desk.read(".ralph/queue.jsonc"), mended);
+}
+
+#[test]
 fn an_edit_that_git_took_back_is_not_undone_in_place_of_an_older_one() {
     let desk = Desk::new();
     desk.add("one", &[]);

@@ -217,6 +217,12 @@ impl Document {
         }
     }
 
+    /// Reads the text that was there before this one, in which values may be of the wrong kind.
+    pub(crate) fn parse_before(&self, text: String, place: Place) -> Result<Self, ParseError> {
+        scan::rescan(self, text)
+            .or_else(|text| Self::parse_but_for_values(text, place, Reading::AsNeeded))
+    }
+
     fn parse_slowly(text: String, place: Place) -> Result<Self, ParseError> {
         match read::read(text, place)? {
             Lenient { document, problems, .. } if problems.is_empty() => Ok(document),
@@ -226,7 +232,15 @@ impl Document {
 
     /// Reads a text in which values of tasks may be of the wrong kind. It cannot be written with a
     /// change of such a task, of which those values are as if they were not there.
-    pub(crate) fn parse_but_for_values(text: String, place: Place) -> Result<Self, ParseError> {
+    pub(crate) fn parse_but_for_values(
+        text: String,
+        place: Place,
+        reading: Reading,
+    ) -> Result<Self, ParseError> {
+        let text = match scan::scan(text, place, reading) {
+            Ok(document) => return Ok(document),
+            Err(text) => text,
+        };
         let Lenient { document, problems, nameless } = read::read(text, place)?;
         if nameless.is_empty() && problems.iter().all(|problem| problem.task.is_some()) {
             return Ok(document);

@@ -12,8 +12,8 @@ use ralph_queue::edit::{End, Restart};
 use ralph_queue::journal::{Direction, EditState, Origin, UndoError, Which};
 use ralph_queue::tidy::Prune;
 use ralph_queue::{
-    Edit, EditError, Finish, IdRules, Position, Queue, QueueFiles, RequestName, Status, Task,
-    Terms, UpdateError,
+    Edit, EditError, Finish, IdRules, LoadError, Position, Queue, QueueFiles, RequestName, Status,
+    Task, Terms, UpdateError, WrongValues,
 };
 
 use ralph_state::file::FileLock;
@@ -914,6 +914,43 @@ fn an_undo_of_a_repair_brings_its_errors_back() {
     let force = Which { direction: Direction::Undo, id: Some(1), force: true };
     take_back(&files, force).unwrap();
     assert!(texts(&files).0.contains("\"new\""));
+}
+
+#[test]
+fn beside_values_of_the_wrong_kind_only_what_was_done_last_is_taken_back() {
+    let root = tempfile::tempdir().unwrap();
+    let files = journaled(root.path());
+    fs::write(&files.queue, QUEUE).unwrap();
+    edit_at(&files, 1, |edit| edit.set_field("RQ-0002", "title", "zwei"));
+    let broken = texts(&files).0;
+    let broken = broken.replace("\"één\",", "\"één\", \"plan\": 5,");
+    let broken =
+        broken.replace("[\"a\" /* b */]", "[\"a\" /* b */], \"depends_on\": [\"RQ-0099\"]");
+    fs::write(&files.queue, &broken).unwrap();
+    let left = BTreeSet::from(["RQ-0001".parse().unwrap()]);
+    let leaving = QueueFiles { values: WrongValues::Leave, ..files.clone() };
+    leaving.edit(&clock(), |edit| edit.repair_but(&files.rules, &left)).unwrap();
+    let mended = texts(&files).0;
+    assert_ne!(mended, broken);
+    let unread = |refused: Result<u64, UpdateError<UndoError>>| {
+        matches!(refused, Err(UpdateError::Load(LoadError::Parse { .. })))
+    };
+
+    assert_eq!(standings(&files), [EditState::Made; 2]);
+    for _ in 0..2 {
+        assert!(unread(undo_one(&files, 1)));
+        undo(&files, Direction::Undo).unwrap();
+        assert_eq!(texts(&files).0, broken);
+        assert!(unread(undo_one(&files, 1)));
+        undo(&files, Direction::Redo).unwrap();
+        assert_eq!(texts(&files).0, mended);
+    }
+    let by_hand = mended.replace("// end", "// the end");
+    fs::write(&files.queue, &by_hand).unwrap();
+    assert!(unread(undo(&files, Direction::Undo)));
+    let force = Which { direction: Direction::Undo, id: Some(2), force: true };
+    assert!(take_back(&files, force).is_err());
+    assert_eq!(texts(&files).0, by_hand);
 }
 
 /// Files of which the queue file has so long a name that nothing can be written beside it.
