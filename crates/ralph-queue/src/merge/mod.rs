@@ -66,9 +66,9 @@ impl Merged {
     }
 
     /// Takes the text that a merge of the lines made, where nothing is in conflict and it says the
-    /// same: the same tasks in the same order, with the same comments. What stands between them, the
-    /// comments of nobody and the blank lines, is there where each side has put it, which a merge by
-    /// tasks does not know.
+    /// same: the same tasks in the same order, with the same comments, below the same headings. The
+    /// blank lines are there where each side has put them, and so are comments between tasks that
+    /// share a line with something, which a merge by tasks does not move.
     pub fn take_lines(&mut self, lines: impl FnOnce() -> Option<String>) {
         if !self.conflicts.is_empty() || !self.renumbered.is_empty() {
             return;
@@ -913,12 +913,18 @@ fn order_conflict(
     Some(Conflict { task, field, base, ours, theirs, comments })
 }
 
-/// Whether two files have the same tasks and comments, wherever those of nobody stand.
+/// Whether two files have the same tasks and comments, those between tasks in the same places if
+/// they have lines of their own.
 fn is_the_same(one: &str, other: &str) -> bool {
     let [Ok(one), Ok(other)] = [one, other].map(Document::parse) else { return false };
+    let keys: Vec<usize> = (0..one.len()).collect();
     let is_equal = one.tasks() == other.tasks()
         && one.other_fields() == other.other_fields()
-        && counts(&one.floating()) == counts(&other.floating());
+        && counts(&one.floating()) == counts(&other.floating())
+        && match [&one, &other].map(|file| file.listed(&keys)) {
+            [Some(one), Some(other)] => one.iter().map(|it| &it.0).eq(other.iter().map(|it| &it.0)),
+            _ => true,
+        };
     let drafts = [one.draft(), other.draft()];
     let [one, other] = &drafts;
     is_equal
@@ -1208,13 +1214,16 @@ pub(crate) mod tests {
         let theirs = base.replace("Two", "Second");
         let merged = three_way(base, &ours, &theirs).unwrap();
         let heading = "\n// heading\n\n";
-        let moved = merged.text.replacen(heading, "", 1).replace("[\n", &format!("[{heading}"));
+        let without = merged.text.replacen(heading, "", 1);
+        let moved = without.replace("[\n", &format!("[{heading}"));
+        let beside = without.replace("[\n", "[ // heading\n");
+        let wide = merged.text.replace(heading, &format!("\n{heading}\n"));
         let taken = |lines: &str| {
             let mut merged = merged.clone();
             merged.take_lines(|| Some(lines.to_owned()));
             merged.text == lines
         };
-        assert!(moved != merged.text && taken(&moved), "{moved}");
+        assert!(taken(&wide) && !taken(&moved) && !taken(&beside));
         for (from, to) in [
             ("Second", "Two"),
             ("// heading\n", ""),
