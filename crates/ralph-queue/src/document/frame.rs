@@ -40,15 +40,6 @@ pub(crate) struct Floating<'t> {
     pub(super) range: Range<usize>,
 }
 
-/// What the arrangement of a file is made of.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Arranged<'t> {
-    /// A task, by its key.
-    Task(usize),
-    /// A comment that belongs to no task, by its [`identity`].
-    Comment(Cow<'t, str>),
-}
-
 /// How often each comment occurs, by its [`identity`].
 pub(crate) type Counts<'t> = BTreeMap<Cow<'t, str>, usize>;
 
@@ -172,41 +163,6 @@ impl Document {
         }
         look(&Spot::Foot, self.root.end..self.text.len());
         found
-    }
-
-    /// The tasks, by their keys, and the comments, in order, with their places.
-    pub(super) fn parts<'t>(
-        &self,
-        floating: &[Floating<'t>],
-        keys: &[usize],
-    ) -> Vec<(Range<usize>, Arranged<'t>)> {
-        let tasks = keys.iter().enumerate().map(|(index, key)| {
-            let item = self.sequence().item(index);
-            (item.lead..item.end, Arranged::Task(*key))
-        });
-        let comments =
-            floating.iter().map(|it| (it.range.clone(), Arranged::Comment(identity(it.text))));
-        let mut parts: Vec<_> = tasks.chain(comments).collect();
-        parts.sort_by_key(|(range, _)| range.start);
-        parts
-    }
-
-    /// The tasks, by their keys, and the comments between and around them, in order; with each
-    /// whether there is a blank line before it.
-    pub(crate) fn arranged<'t>(
-        &self,
-        floating: &[Floating<'t>],
-        keys: &[usize],
-    ) -> Vec<(Arranged<'t>, bool)> {
-        let mut end = 0;
-        let with_blank = |(range, part): (Range<usize>, Arranged<'t>)| {
-            let below = self.text[end..range.start].split_once('\n').map_or("", |(_, it)| it);
-            // Behind the last line end the part itself begins.
-            let is_blank = below.rsplit('\n').skip(1).any(|line| line.trim().is_empty());
-            end = self.text[..range.end].trim_end().len();
-            (part, is_blank)
-        };
-        self.parts(floating, keys).into_iter().map(with_blank).collect()
     }
 
     /// The comment of nobody that stands above the task with that index, as far up as a blank line: the

@@ -1,56 +1,75 @@
 //! What stands in the list of tasks, and the same in another order.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, VecDeque};
 use std::ops::Range;
 
-use super::frame::{Arranged, Spot};
+use super::frame::{Spot, identity};
 use super::sequence::after_newline;
 use super::style;
 use super::{Document, counts};
 
+/// What stands in a list.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Arranged<'t> {
+    /// A task, by its key.
+    Task(usize),
+    /// A comment that belongs to no task, by its [`identity`].
+    Comment(Cow<'t, str>),
+}
+
 /// Whether there is a blank line between two parts of a list.
 pub(crate) type Gaps<'p> = HashMap<[&'p Arranged<'p>; 2], bool>;
 
-/// A task, or a comment that belongs to none and has its lines for itself.
+/// A part of a list, with its lines; a task may begin or end on one of another.
 struct Listed<'t> {
     part: Arranged<'t>,
     /// The blank lines before it.
     gap: Range<usize>,
-    /// Of a task that begins or ends beside something: from there, or to there.
     range: Range<usize>,
 }
 
 impl Document {
-    /// The tasks, by their keys, and the comments between them, in order; with each whether there is
-    /// a blank line before it. Nothing if such a comment shares a line with others.
-    pub(crate) fn listed(&self, keys: &[usize]) -> Option<Vec<(Arranged<'_>, bool)>> {
-        let lines = self.lines(keys)?.into_iter();
-        Some(lines.map(|line| (line.part, is_line(&self.text[line.gap]))).collect())
+    /// The tasks, by their keys, and the comments between them, in order, with each whether there is
+    /// a blank line before it; and whether no such comment shares a line with something.
+    pub(crate) fn arranged(&self, keys: &[usize]) -> (Vec<(Arranged<'_>, bool)>, bool) {
+        let (listed, has_lines) = self.listed(keys);
+        let parts = listed.into_iter().map(|it| (it.part, is_line(&self.text[it.gap])));
+        (parts.collect(), has_lines)
     }
 
-    /// The same with their lines. A comment on the line of the bracket stays there.
-    fn lines(&self, keys: &[usize]) -> Option<Vec<Listed<'_>>> {
-        let open = self.array.as_ref()?.start + 1;
+    /// The same with their lines. A comment on the line of the bracket is none of them.
+    fn listed(&self, keys: &[usize]) -> (Vec<Listed<'_>>, bool) {
+        let Some(array) = &self.array else { return (Vec::new(), true) };
+        let open = array.start + 1;
         let end = self.text[open..].find(['\n', '\r']).map_or(open, |end| open + end);
         let head = self.text.len() - after_newline(&self.text[end..]).len();
+        let tasks = keys.iter().enumerate().map(|(index, key)| {
+            let item = self.sequence().item(index);
+            (item.lead..item.end, Arranged::Task(*key))
+        });
         let mut floating = self.floating();
-        let is_listed = |spot: &Spot| matches!(spot, Spot::Before(_) | Spot::EndOfList);
-        floating.retain(|it| is_listed(&it.spot) && it.range.start >= head);
-        let parts = self.parts(&floating, keys);
+        let is_in_list = |spot: &Spot| matches!(spot, Spot::Before(_) | Spot::EndOfList);
+        floating.retain(|it| is_in_list(&it.spot) && it.range.start >= head);
+        let comments =
+            floating.into_iter().map(|it| (it.range, Arranged::Comment(identity(it.text))));
+        let mut parts: Vec<(Range<usize>, Arranged<'_>)> = tasks.chain(comments).collect();
+        parts.sort_by_key(|(range, _)| range.start);
+
         let mut at = parts.first().map_or(open, |(first, _)| head.min(first.start));
-        let mut lines = Vec::with_capacity(parts.len());
+        let (mut listed, mut has_lines) = (Vec::with_capacity(parts.len()), true);
         for (Range { mut start, mut end }, part) in parts {
             if matches!(part, Arranged::Comment(_)) {
-                start = self.text[..start].trim_end_matches([' ', '\t']).len();
+                let line = self.text[..start].trim_end_matches([' ', '\t']).len();
+                start = line.max(at);
                 end = self.text.len() - after_newline(&self.text[end..]).len();
-                if start < at || !is_line(&self.text[..start]) || !is_line(&self.text[..end]) {
-                    return None;
-                }
+                has_lines &=
+                    start == line && [start, end].iter().all(|at| is_line(&self.text[..*at]));
             }
-            lines.push(Listed { part, gap: at..start, range: start..end });
+            listed.push(Listed { part, gap: at..start, range: start..end });
             at = end;
         }
-        Some(lines)
+        (listed, has_lines)
     }
 
     /// The same list with its comments where they stand in `order`, which has the tasks in the order
@@ -61,8 +80,8 @@ impl Document {
         order: &[Arranged<'_>],
         gaps: &Gaps<'_>,
     ) -> Self {
-        let Some(lines) = self.lines(keys) else { return self.clone() };
-        let (Some(first), Some(last)) = (lines.first(), lines.last()) else {
+        let (listed, has_lines) = self.listed(keys);
+        let (Some(first), Some(last), true) = (listed.first(), listed.last(), has_lines) else {
             return self.clone();
         };
         let mut places: HashMap<&Arranged<'_>, VecDeque<usize>> = HashMap::new();
@@ -71,8 +90,8 @@ impl Document {
         }
         // What is in no order stays behind what it follows.
         let mut place = 0;
-        let mut sorted = Vec::with_capacity(lines.len());
-        for (index, line) in lines.iter().enumerate() {
+        let mut sorted = Vec::with_capacity(listed.len());
+        for (index, line) in listed.iter().enumerate() {
             place = places.get_mut(&line.part).and_then(VecDeque::pop_front).unwrap_or(place);
             sorted.push((place, index));
         }
@@ -82,12 +101,12 @@ impl Document {
         let mut text = self.text[..first.gap.start].to_owned();
         let mut before: Option<&Listed<'_>> = None;
         for (_, index) in sorted {
-            let line = &lines[index];
+            let line = &listed[index];
             let gap = &self.text[line.gap.clone()];
             if is_line(&self.text[..line.range.start]) && !is_line(&text) {
                 text.push_str(newline);
             }
-            let is_behind_task = index.checked_sub(1).is_some_and(|it| is_task(&lines[it]));
+            let is_behind_task = index.checked_sub(1).is_some_and(|it| is_task(&listed[it]));
             let is_apart = before.map(|before| {
                 let is_group = is_task(before) && is_task(line);
                 let known = gaps.get(&[&before.part, &line.part]).copied();

@@ -24,8 +24,8 @@ pub(crate) use draft::Side;
 pub use draft::{Block, Draft};
 #[cfg(test)]
 pub(crate) use draft::{Piece, pieces};
-pub(crate) use frame::{Arranged, Counts, FloatingChange, counts, identity};
-pub(crate) use lines::Gaps;
+pub(crate) use frame::{Counts, FloatingChange, counts, identity};
+pub(crate) use lines::{Arranged, Gaps};
 pub(crate) use read::{Lenient, NewEntry, NewTask, locate};
 pub use tasks::{TaskIter, Tasks};
 

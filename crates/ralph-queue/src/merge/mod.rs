@@ -564,13 +564,18 @@ fn merge(
     if ours.text() == base.text() {
         return Ok(theirs.text().to_owned());
     }
-    if arranging_side(files, &keys) != Some(Stands::Theirs) {
-        return merge_into(files, &keys, Stands::Ours, conflicts);
+    let lists = [0, 1, 2].map(|version| files[version].arranged(&keys[version]));
+    let has_lines = lists.iter().all(|(_, has_lines)| *has_lines);
+    let lists = lists.map(|(list, _)| list);
+    if arranging_side(files, &keys, &lists) != Some(Stands::Theirs) {
+        return merge_into(files, &keys, (lists, has_lines), Stands::Ours, conflicts);
     }
     let [base_keys, our_keys, their_keys] = keys;
+    let [of_base, of_ours, of_theirs] = lists;
     let (files, keys) = ([base, theirs, ours], [base_keys, their_keys, our_keys]);
+    let lists = ([of_base, of_theirs, of_ours], has_lines);
     let mut found = Vec::new();
-    let text = merge_into(files, &keys, Stands::Theirs, &mut found)?;
+    let text = merge_into(files, &keys, lists, Stands::Theirs, &mut found)?;
     let turned = |it: Conflict| Conflict { ours: it.theirs, theirs: it.ours, ..it };
     conflicts.extend(found.into_iter().map(turned));
     Ok(text)
@@ -580,42 +585,41 @@ fn merge(
 /// in the merged text as a whole. The first of these counts that only one side did: to give tasks
 /// and comments between them another order, to give the whole file another layout, to bring or
 /// remove blank lines, to add or remove comments or to add tasks.
-fn arranging_side(files: [&Document; 3], keys: &[Vec<usize>; 3]) -> Option<Stands> {
-    let places = keys.each_ref().map(|keys| places(keys));
-    let comments = files.map(Document::floating);
-    let counts = comments.each_ref().map(|comments| counts(comments));
-    let arranged =
-        [0, 1, 2].map(|version| files[version].arranged(&comments[version], &keys[version]));
-    let is_common = |it: &Arranged<'_>| match it {
-        Arranged::Task(key) => places.iter().all(|places| places.contains_key(key)),
-        Arranged::Comment(text) => {
-            counts.iter().all(|of_side| of_side.get(text) == counts[0].get(text))
+fn arranging_side(
+    files: [&Document; 3],
+    keys: &[Vec<usize>; 3],
+    lists: &Lists<'_>,
+) -> Option<Stands> {
+    let counts = lists.each_ref().map(|list| {
+        let mut counts: HashMap<&Arranged<'_>, usize> = HashMap::new();
+        for (part, _) in list {
+            *counts.entry(part).or_default() += 1;
         }
-    };
-    let is_left = |it: &Arranged<'_>| match it {
-        Arranged::Task(key) => !places[0].contains_key(key) || is_common(it),
+        counts
+    });
+    let is_common =
+        |part: &Arranged<'_>| counts.iter().all(|of_side| of_side.get(part) == counts[0].get(part));
+    let is_left = |part: &Arranged<'_>| match part {
+        Arranged::Task(_) => !counts[0].contains_key(part) || is_common(part),
         Arranged::Comment(_) => true,
     };
     let changed_among = |is_meant: &dyn Fn(&Arranged<'_>) -> bool| {
-        changed_by(&arranged.each_ref().map(|list| -> Vec<&Arranged<'_>> {
-            list.iter().map(|(it, _)| it).filter(|it| is_meant(it)).collect()
+        changed_by(&lists.each_ref().map(|list| -> Vec<&Arranged<'_>> {
+            list.iter().map(|(part, _)| part).filter(|part| is_meant(part)).collect()
         }))
     };
     changed_among(&is_common)
-        .or_else(|| laying_side(files, keys, &places))
-        .or_else(|| spacing_side(&arranged))
+        .or_else(|| laying_side(files, keys))
+        .or_else(|| spacing_side(lists))
         .or_else(|| changed_among(&is_left))
 }
 
 /// The side that alone has other blank lines between what stands side by side in all versions.
-fn spacing_side(arranged: &[Vec<(Arranged<'_>, bool)>; 3]) -> Option<Stands> {
-    let pairs = arranged.each_ref().map(|list| {
-        let pairs = list.windows(2).map(|pair| ((&pair[0].0, &pair[1].0), pair[1].1));
-        pairs.collect::<HashMap<_, bool>>()
-    });
-    let common = arranged[0].windows(2).filter_map(|pair| {
+fn spacing_side(lists: &Lists<'_>) -> Option<Stands> {
+    let pairs = lists.each_ref().map(|list| pairs(list));
+    let common = lists[0].windows(2).filter_map(|pair| {
         let [base, ours, theirs] =
-            pairs.each_ref().map(|pairs| pairs.get(&(&pair[0].0, &pair[1].0)));
+            pairs.each_ref().map(|pairs| pairs.get(&[&pair[0].0, &pair[1].0]));
         Some([base?, ours?, theirs?])
     });
     let common: Vec<[&bool; 3]> = common.collect();
@@ -623,13 +627,15 @@ fn spacing_side(arranged: &[Vec<(Arranged<'_>, bool)>; 3]) -> Option<Stands> {
     changed_by(&[0, 1, 2].map(of))
 }
 
+/// What stands side by side in a list.
+fn pairs<'p>(list: &'p [(Arranged<'p>, bool)]) -> Gaps<'p> {
+    list.windows(2).map(|pair| ([&pair[0].0, &pair[1].0], pair[1].1)).collect()
+}
+
 /// The side that alone gave the whole file another layout, other line ends say: so it is of the
 /// first and the last task that all have.
-fn laying_side(
-    files: [&Document; 3],
-    keys: &[Vec<usize>; 3],
-    places: &[HashMap<usize, usize>; 3],
-) -> Option<Stands> {
+fn laying_side(files: [&Document; 3], keys: &[Vec<usize>; 3]) -> Option<Stands> {
+    let places = keys.each_ref().map(|keys| places(keys));
     let layouts = |key: &usize| -> Option<[[&str; 3]; 3]> {
         let [base, ours, theirs] = places.each_ref().map(|places| places.get(key).copied());
         let places = [base?, ours?, theirs?];
@@ -653,10 +659,18 @@ fn changed_by<T: PartialEq>([base, ours, theirs]: &[T; 3]) -> Option<Stands> {
 fn merge_into(
     files: [&Document; 3],
     keys: &[Vec<usize>; 3],
+    (mut lists, has_lines): (Lists<'_>, bool),
     stands: Stands,
     conflicts: &mut Vec<Conflict>,
 ) -> Result<String, SpliceError> {
     let [base, ours, theirs] = files;
+    if !has_lines {
+        // No heading can be moved.
+        let is_task = |part: &Arranged<'_>| matches!(part, Arranged::Task(_));
+        for list in &mut lists {
+            list.retain(|(part, _)| is_task(part));
+        }
+    }
     let places = keys.each_ref().map(|keys| places(keys));
     let mut merge = Merge {
         base: base.draft(),
@@ -680,19 +694,6 @@ fn merge_into(
     }
     let mut added = merge.added;
     let tasks = our_keys.iter().chain(added.keys()).copied().collect();
-    let listed = [0, 1, 2].map(|version| files[version].listed(&keys[version]));
-    let listed = match listed {
-        [Some(base), Some(ours), Some(theirs)] => Some([base, ours, theirs]),
-        _ => None,
-    };
-    let of_tasks = || -> Lists<'_> {
-        let tasks =
-            |keys: &Vec<usize>| keys.iter().map(|key| (Arranged::Task(*key), false)).collect();
-        keys.each_ref().map(tasks)
-    };
-    // Where a comment shares a line with something, none can be moved.
-    let has_lines = listed.is_some();
-    let lists = listed.unwrap_or_else(of_tasks);
     let task = |key: usize| {
         let of = |version: usize| Some(files[version].task(*places[version].get(&key)?));
         of(2).or_else(|| of(1))
@@ -734,9 +735,7 @@ fn gaps<'p>(lists: &'p Lists<'p>) -> Gaps<'p> {
     let is_known = |pair: &[&Arranged<'_>; 2]| {
         pair.iter().any(|part| is_comment(part)) || pair.iter().all(|part| old.contains(part))
     };
-    let pairs = lists.each_ref().map(|list| -> Gaps<'_> {
-        list.windows(2).map(|pair| ([&pair[0].0, &pair[1].0], pair[1].1)).collect()
-    });
+    let pairs = lists.each_ref().map(|list| pairs(list));
     let of_all = lists.iter().flat_map(|list| list.windows(2)).filter_map(|pair| {
         let pair = [&pair[0].0, &pair[1].0];
         let is_apart = match pairs.each_ref().map(|pairs| pairs.get(&pair).copied()) {
@@ -921,8 +920,10 @@ fn is_the_same(one: &str, other: &str) -> bool {
     let is_equal = one.tasks() == other.tasks()
         && one.other_fields() == other.other_fields()
         && counts(&one.floating()) == counts(&other.floating())
-        && match [&one, &other].map(|file| file.listed(&keys)) {
-            [Some(one), Some(other)] => one.iter().map(|it| &it.0).eq(other.iter().map(|it| &it.0)),
+        && match [&one, &other].map(|file| file.arranged(&keys)) {
+            [(one, true), (other, true)] => {
+                one.iter().map(|it| &it.0).eq(other.iter().map(|it| &it.0))
+            }
             _ => true,
         };
     let drafts = [one.draft(), other.draft()];

@@ -829,14 +829,11 @@ fn what_stands_around_the_tasks_is_merged_too() {
             // really
           ],
           "meta": {"a": 2, "ours": true},
-          "x": [
-            1
-          ]
           // new
+          "x": [1]
         }
         // foot
-        // foot of theirs
-    "#]]
+        // foot of theirs"#]]
     .assert_eq(&merged.text);
     let again = three_way(FRAMED, &merged.text, &theirs).unwrap();
     assert_eq!((again.text, again.conflicts), (merged.text, Vec::new()));
