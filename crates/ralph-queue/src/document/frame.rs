@@ -6,7 +6,6 @@ use std::ops::Range;
 
 use jsonc_parser::ast::Value as Node;
 use jsonc_parser::common::Ranged as _;
-use ralph_state::TaskId;
 
 use super::draft::{Piece, pieces};
 use super::patch::Patch;
@@ -16,14 +15,14 @@ use super::{Document, SpliceError, syntax};
 use crate::value::{Map, Value};
 
 /// Where a comment stands that belongs to no task.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Spot {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Spot<'t> {
     /// Above the outermost object.
     Head,
     /// In it, before the list of tasks.
     BeforeList,
     /// In the list, somewhere before that task.
-    Before(TaskId),
+    Before(&'t str),
     /// Behind the last task of the list.
     EndOfList,
     /// In the outermost object, behind the list.
@@ -35,7 +34,7 @@ pub(crate) enum Spot {
 /// A comment that belongs to no task.
 #[derive(Clone, Debug)]
 pub(crate) struct Floating<'t> {
-    pub(crate) spot: Spot,
+    pub(crate) spot: Spot<'t>,
     pub(crate) text: &'t str,
     pub(super) range: Range<usize>,
 }
@@ -136,32 +135,32 @@ impl Document {
     /// The comments that belong to no task, in order.
     pub(crate) fn floating(&self) -> Vec<Floating<'_>> {
         let mut found = Vec::new();
-        let mut look = |spot: &Spot, range: Range<usize>| {
+        let mut look = |spot, range: Range<usize>| {
             let mut at = range.start;
             for (kind, piece) in pieces(&self.text[range]) {
                 if kind == Piece::Comment {
                     let text = piece.trim_end();
-                    found.push(Floating { spot: spot.clone(), text, range: at..at + text.len() });
+                    found.push(Floating { spot, text, range: at..at + text.len() });
                 }
                 at += piece.len();
             }
         };
-        look(&Spot::Head, 0..self.root.start);
+        look(Spot::Head, 0..self.root.start);
         match &self.array {
             Some(array) => {
-                look(&Spot::BeforeList, self.root.start..array.start);
+                look(Spot::BeforeList, self.root.start..array.start);
                 let mut at = array.start + 1;
-                for (index, task) in self.tasks().iter().enumerate() {
+                for (index, id) in self.ids().enumerate() {
                     let item = self.sequence().item(index);
-                    look(&Spot::Before(task.id.clone()), at..item.lead);
+                    look(Spot::Before(id), at..item.lead);
                     at = item.end;
                 }
-                look(&Spot::EndOfList, at..array.end - 1);
-                look(&Spot::AfterList, array.end..self.root.end);
+                look(Spot::EndOfList, at..array.end - 1);
+                look(Spot::AfterList, array.end..self.root.end);
             }
-            None => look(&Spot::BeforeList, self.root.clone()),
+            None => look(Spot::BeforeList, self.root.clone()),
         }
-        look(&Spot::Foot, self.root.end..self.text.len());
+        look(Spot::Foot, self.root.end..self.text.len());
         found
     }
 
@@ -276,7 +275,7 @@ impl Document {
                 };
                 stays.iter().find(same).map(|own| (own.range.end, true))
             });
-            let place = before.unwrap_or_else(|| (self.place(spot), false));
+            let place = before.unwrap_or_else(|| (self.place(*spot), false));
             groups.entry(place).or_default().push(text);
             last = Some((index, place));
         }
@@ -334,7 +333,7 @@ impl Document {
     }
 
     /// Where a comment goes that follows none that is there.
-    fn place(&self, spot: &Spot) -> usize {
+    fn place(&self, spot: Spot<'_>) -> usize {
         let line_of = |at: usize| {
             let before = self.text[..at].trim_end_matches([' ', '\t']).len();
             if self.text[..before].ends_with(['\n', '\r']) { before } else { at }
@@ -349,10 +348,10 @@ impl Document {
                 name.map_or(self.root.start + 1, line_of)
             }
             Spot::Before(id) => {
-                let index = self.tasks().iter().position(|task| task.id == *id);
+                let index = self.ids().position(|own| own == id);
                 match index {
                     Some(index) => self.sequence().item(index).lead,
-                    None => self.place(&Spot::EndOfList),
+                    None => self.place(Spot::EndOfList),
                 }
             }
             Spot::EndOfList => {

@@ -49,7 +49,7 @@ impl Document {
             (item.lead..item.end, Arranged::Task(*key))
         });
         let mut floating = self.floating();
-        let is_in_list = |spot: &Spot| matches!(spot, Spot::Before(_) | Spot::EndOfList);
+        let is_in_list = |spot: &Spot<'_>| matches!(spot, Spot::Before(_) | Spot::EndOfList);
         floating.retain(|it| is_in_list(&it.spot) && it.range.start >= head);
         let comments =
             floating.into_iter().map(|it| (it.range, Arranged::Comment(identity(it.text))));
