@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::process::ExitCode;
 
+use clap::error::{ContextKind, ContextValue};
 use clap::{ColorChoice, CommandFactory as _, FromArgMatches as _};
 use tracing_subscriber::EnvFilter;
 
@@ -44,8 +45,30 @@ pub(crate) fn run(world: World, arguments: Vec<OsString>) -> ExitCode {
 /// coloured is looked for.
 fn parse(arguments: Vec<OsString>) -> Result<Cli, clap::Error> {
     let mut command = Cli::command().color(color(&arguments));
-    let mut matches = command.try_get_matches_from_mut(arguments)?;
+    let mut matches = command.try_get_matches_from_mut(arguments).map_err(harmless)?;
     Cli::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command))
+}
+
+/// Without the advice to go past a refusal: who mistyped another flag did not mean `--force`.
+fn harmless(mut error: clap::Error) -> clap::Error {
+    if meant(&error).any(|flag| flag == "--force") {
+        error.remove(ContextKind::SuggestedArg);
+        error.remove(ContextKind::Usage);
+    }
+    error
+}
+
+/// What clap thinks was meant, the likeliest first.
+fn meant(error: &clap::Error) -> impl Iterator<Item = &str> {
+    let kinds =
+        [ContextKind::SuggestedArg, ContextKind::SuggestedSubcommand, ContextKind::SuggestedValue];
+    let words =
+        kinds.into_iter().filter_map(|kind| error.get(kind)).flat_map(|meant| match meant {
+            ContextValue::String(one) => std::slice::from_ref(one),
+            ContextValue::Strings(all) => all.as_slice(),
+            _ => &[],
+        });
+    words.rev().map(String::as_str)
 }
 
 fn color(arguments: &[OsString]) -> ColorChoice {
@@ -94,7 +117,8 @@ fn usage(error: &clap::Error) -> CliError {
     let text = error.to_string();
     let (message, rest) = text.split_once("\n\n").unwrap_or((&text, ""));
     let message = message.trim_start_matches("error: ").trim();
-    let mut failure = CliError::new(ErrorKind::Usage, message);
+    let meant = meant(error).map(str::to_owned);
+    let mut failure = CliError::new(ErrorKind::Usage, message).similar(meant);
     for paragraph in rest.split("\n\n").map(str::trim).filter(|hint| !hint.is_empty()) {
         failure = failure.hint(paragraph.to_owned());
     }

@@ -243,7 +243,7 @@ impl CliError {
         &self.bad
     }
 
-    pub(crate) fn similar_ids(&self) -> &[String] {
+    pub(crate) fn similar_names(&self) -> &[String] {
         &self.similar
     }
 

@@ -17,6 +17,7 @@ pub(crate) struct Next(Cow<'static, str>);
 
 impl Next {
     pub(crate) const ALL_TASKS: Self = Self::new("ralph queue list --include-done");
+    pub(crate) const BRANCHES: Self = Self::new("git branch --all");
     pub(crate) const CLAIM_NEXT: Self = Self::new("ralph queue claim --next");
     pub(crate) const CLI_SPEC: Self = Self::new("ralph cli-spec");
     pub(crate) const CONFIG: Self = Self::new("ralph config show");

@@ -212,8 +212,8 @@ impl Ui {
             if let Some(next) = error.next() {
                 object["next"] = next.to_string().into();
             }
-            if !error.similar_ids().is_empty() {
-                object["similar"] = error.similar_ids().into();
+            if !error.similar_names().is_empty() {
+                object["similar"] = error.similar_names().into();
             }
             if !error.bad_rows().is_empty() {
                 object["bad"] = error.bad_rows().into();

@@ -43,6 +43,8 @@ pub(crate) struct Failure {
 #[derive(Debug)]
 pub(crate) struct Report {
     pub(crate) mode: Mode,
+    /// The number of the operation that it takes back.
+    pub(crate) operation: Option<u64>,
     /// Of the queue after it.
     pub(crate) rev: String,
     /// The tasks that it is about.
@@ -70,6 +72,9 @@ struct Document<'a> {
     /// Of the queue after it.
     rev: &'a str,
     dry_run: bool,
+    /// The number of the operation that it takes back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    operation: Option<u64>,
     added: Vec<&'a TaskId>,
     changed: Vec<&'a TaskId>,
     moved: Vec<&'a TaskId>,
@@ -172,6 +177,7 @@ impl Report {
         let Edited { tasks: all, asked: tasks, rev, mended, errors, .. } = edited;
         Self {
             mode: Mode::Make,
+            operation: None,
             rev,
             tasks,
             all,
@@ -190,6 +196,7 @@ impl Report {
         let diff = difference::between(project, &before, &after);
         Self {
             mode: Mode::Show,
+            operation: None,
             rev: after.revision(),
             tasks,
             all,
@@ -247,6 +254,7 @@ impl Report {
                 schema: Schema::v1("queue-changed"),
                 rev: &self.rev,
                 dry_run,
+                operation: self.operation,
                 added: self.ids(Fate::Added),
                 changed: self.ids(Fate::Changed),
                 moved: self.ids(Fate::Moved),

@@ -55,7 +55,13 @@ fn take_back(
             return Err(error);
         }
     };
-    let exit = report.tell(context)?;
+    let is = if args.dry_run { "would be" } else { "is" };
+    let what = match direction {
+        Direction::Undo => "",
+        Direction::Redo => ", an undo,",
+    };
+    context.ui.say(format!("Operation {id}{what} {is} taken back."));
+    let exit = Report { operation: Some(id), ..report }.tell(context)?;
     tell_unreadable(context, &project)?;
     tell_passed_over(context, &project, which, id)?;
     Ok(exit)

@@ -607,3 +607,37 @@ fn git_is_named_only_where_it_has_the_queue() {
         }
     }
 }
+
+#[test]
+fn validate_names_the_way_out_of_conflict_markers_in_both_files() {
+    let desk = Desk::bare();
+    desk.ralph(&["init"]).success();
+    for name in [".ralph/queue.jsonc", ".ralph/done.jsonc"] {
+        desk.write(name, "<<<<<<< a\n{\"version\":1,\"tasks\":[]}\n=======\n{}\n>>>>>>> b\n");
+    }
+    let document = desk.ralph(&["queue", "validate", "--json"]);
+    let document = parse(&document.exited(3).stdout);
+    assert_eq!(document["errors_total"], 2, "{document}");
+    assert_eq!(document["next"], "ralph queue resolve --dry-run", "{document}");
+    let told = desk.ralph(&["queue", "validate"]).exited(3).stderr.clone();
+    assert!(told.contains("ralph queue resolve --dry-run"), "{told}");
+}
+
+#[test]
+fn wrong_usage_names_what_was_meant_and_never_to_go_past_a_refusal() {
+    let desk = Desk::bare();
+    for (line, meant) in [
+        (&["queue", "lst"][..], Some("list")),
+        (&["task", "done", "--notes", "x", "RQ-0001"], Some("--note")),
+        (&["queue", "sort", "--order", "ascendin"], Some("ascending")),
+        (&["queue", "validate", "--format", "json"], None),
+        (&["queue", "repair", "--forc"], None),
+    ] {
+        let error = desk.error(line, 2);
+        let similar = error["similar"].as_array().map_or(&[][..], Vec::as_slice);
+        assert_eq!(similar.first().and_then(|it| it.as_str()), meant, "{error}");
+        assert!(!error.to_string().contains("--force"), "{error}");
+        let told = desk.ralph(line).exited(2).stderr.clone();
+        assert!(!told.contains("--force"), "{told}");
+    }
+}

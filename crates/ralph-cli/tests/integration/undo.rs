@@ -24,10 +24,12 @@ fn undo_brings_back_what_was_there_with_its_comments() {
         "{shown}"
     );
     assert_eq!(desk.read(".ralph/queue.jsonc"), after);
-    assert_eq!(desk.ralph(&["undo"]).success().stderr, "RQ-0002 is changed.\n");
-    desk.ralph(&["undo"]).success();
+    let told = "Operation 4 is taken back.\nRQ-0002 is changed.\n";
+    assert_eq!(desk.ralph(&["undo"]).success().stderr, told);
+    assert_eq!(desk.json(&["undo"])["operation"], 3);
     assert_eq!(desk.read(".ralph/queue.jsonc"), queue);
-    desk.ralph(&["redo"]).success();
+    let told = desk.ralph(&["redo"]).success().stderr.clone();
+    assert!(told.starts_with("Operation 6, an undo, is taken back.\n"), "{told}");
     desk.ralph(&["undo", "--redo"]).success();
     assert_eq!(desk.read(".ralph/queue.jsonc"), after);
     assert_eq!(desk.error(&["redo"], 3)["message"], "there is nothing to redo");

@@ -22,6 +22,7 @@ use crate::args::{CheckArgs, MergeDriverArgs, PartArgs};
 use crate::commands::input;
 use crate::context::Context;
 use crate::error::{CliError, ErrorKind, Exit, problem_line};
+use crate::hint::Next;
 use crate::project::{Project, RALPH_DIR, find_root, ids_of_branches, rules, shared_dir, sources};
 use crate::render::counted;
 use crate::render::envelope::{Schema, print_part};
@@ -487,6 +488,9 @@ pub(crate) fn check(context: &Context, args: &CheckArgs) -> Result<Exit, CliErro
         for loss in &losses {
             context.ui.print(match loss {
                 Loss::Lost { task, title } => format!("{task} is gone: {title}"),
+                Loss::Reused { task, was, is } if was == is => {
+                    format!("{task} is another task than it was, made at another time: {is}")
+                }
                 Loss::Reused { task, was, is } => format!("{task} was `{was}` and is `{is}`"),
                 other => format!("{other:?}"),
             })?;
@@ -509,8 +513,9 @@ impl Base {
         let repo = context.repo(&project.root)?;
         if repo.resolve(rev)?.is_none() {
             let message = format!("there is no commit `{rev}`");
-            return Err(CliError::new(ErrorKind::NotFound, message)
-                .hint("Name a commit, a branch or a tag; `git branch --all` lists the branches."));
+            return Err(CliError::new(ErrorKind::NotFound, message).hint(
+                Next::BRANCHES.within("Name a commit, a branch or a tag; {} lists the branches."),
+            ));
         }
         let text = |place| match name(project, place) {
             Some(name) => text_of(&repo, rev, name),

@@ -343,10 +343,10 @@ fn reasons_line(title: &str, report: &TaskReport, width: Option<usize>) -> Text 
 
 fn validate(context: &Context, part: &PartArgs) -> Result<Exit, CliError> {
     let project = Project::open(context, "ralph queue validate")?;
-    let (queue, mut problems) = match project.files.load_for(Reading::Checked) {
+    let (queue, mut problems, unreadable) = match project.files.load_for(Reading::Checked) {
         Ok(queue) => {
             let problems = queue.validate(&project.files.rules);
-            (Some(queue), problems)
+            (Some(queue), problems, None)
         }
         Err(error @ LoadError::Parse { .. }) => {
             match project.files.problems().map_err(|error| project.load_error(error))? {
@@ -354,7 +354,11 @@ fn validate(context: &Context, part: &PartArgs) -> Result<Exit, CliError> {
                 problems if problems.len() == 1 && problems[0].code == Code::Unreadable => {
                     return Err(project.load_error(error));
                 }
-                problems => (None, problems),
+                problems => {
+                    let is_unreadable = |problem: &Problem| problem.code == Code::Unreadable;
+                    let is_any = problems.iter().any(is_unreadable);
+                    (None, problems, is_any.then(|| project.load_error(error)))
+                }
             }
         }
         Err(error) => return Err(project.load_error(error)),
@@ -374,6 +378,7 @@ fn validate(context: &Context, part: &PartArgs) -> Result<Exit, CliError> {
         queue.as_ref().is_some_and(|queue| can_mend(context, &project, queue, errors.len()))
     };
     let next = is_mended.then_some(MEND);
+    let way_out = unreadable.as_ref().and_then(CliError::next).map(ToString::to_string);
     if context.ui.wants_json() {
         let budget = Budget::new(part.max_tokens);
         let row = |problem: &Problem| {
@@ -387,7 +392,7 @@ fn validate(context: &Context, part: &PartArgs) -> Result<Exit, CliError> {
             "errors_total": errors.len(),
             "warnings_total": warnings.len(),
             "unsettled": unsettled,
-            "next": next,
+            "next": way_out.as_deref().or(next),
         });
         let head = (Schema::v1("queue-validate"), queue.as_ref().map(project::revision));
         print_part(&context.ui, head, (&rows, part), key, &beside)?;
@@ -407,7 +412,10 @@ fn validate(context: &Context, part: &PartArgs) -> Result<Exit, CliError> {
                     context.ui.hint(parted());
                 }
             }
-            _ => context.ui.hint(advice(errors, next)),
+            _ => match &unreadable {
+                Some(error) => error.hints().iter().for_each(|hint| context.ui.hint(hint)),
+                None => context.ui.hint(advice(errors, next)),
+            },
         }
         if unsettled > 0 {
             context.ui.warn(merges::told(unsettled));

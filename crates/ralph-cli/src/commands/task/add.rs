@@ -66,7 +66,9 @@ fn add_all(
 ) -> Result<Exit, CliError> {
     let text = input::read_asked(context, args.input.as_deref(), input::TASKS_LIMIT)?;
     let mut batch = Batch::from_json(&text).map_err(|error| {
-        CliError::new(ErrorKind::Usage, error).context("the tasks are not JSON")
+        CliError::new(ErrorKind::Usage, error)
+            .context("the tasks are not JSON")
+            .hint(Next::SCHEMA.within("{} says what a task has; only `title` is needed."))
     })?;
     let unknown_fields = batch.unknown_fields();
     let titles: Vec<String> = batch.rows.iter().map(|row| row.task.title.clone()).collect();

@@ -170,7 +170,9 @@ fn find(project: &Project, name: &str) -> Result<Template, CliError> {
     let error = CliError::new(ErrorKind::NotFound, format!("there is no template `{name}`"));
     let error = match similar::get_close_matches(name, &names, 3, 0.6).as_slice() {
         [] => error.hint(Next::TEMPLATES.within("{} shows them.")),
-        similar => error.hint(format!("Did you mean `{}`?", similar.join("`, `"))),
+        similar => error
+            .hint(format!("Did you mean `{}`?", similar.join("`, `")))
+            .similar(similar.iter().map(ToString::to_string)),
     };
     usable.into_iter().find(|template| template.name == name).ok_or(error)
 }
