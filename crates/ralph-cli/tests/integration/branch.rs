@@ -1170,6 +1170,13 @@ fn an_id_whose_task_is_gone_ends_no_task_that_had_it_before_a_merge() {
     desk.begin_theirs();
     desk.add_on_both();
     assert_eq!(merge(&desk), Some(0));
+    let shown = desk.json(&["task", "show", "RQ-0001"]);
+    assert_eq!(
+        (&shown["task"]["id"], &shown["formerly"]),
+        (&json!("RQ-0001"), &json!(["RQ-0002"]))
+    );
+    let told = desk.ralph(&["task", "show", "RQ-0001"]).success().stderr.clone();
+    assert!(told.contains("`RQ-0002` had this id before"), "{told}");
     for line in [&["task", "done", "RQ-0001"][..], &["queue", "archive"], &["queue", "prune"]] {
         desk.ralph(line).success();
     }

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use ralph_queue::runnability::{DoingFirst, Drafts, Reason};
 use ralph_queue::value::{Map, Value};
 use ralph_queue::{Place, Task};
+use ralph_state::TaskId;
 use serde::Serialize;
 
 use crate::args::{ShowArgs, ShowFormat};
@@ -22,6 +23,8 @@ pub(crate) fn show(context: &Context, args: &ShowArgs) -> Result<Exit, CliError>
     let project = Project::open(context, "ralph task show")?;
     let queue = project.queue()?;
     let (place, task) = project.find(&queue, &args.task_id)?;
+    let had_it = |it: &Task| it.id != task.id && it.former_ids().any(|old| old == args.task_id);
+    let formerly = queue.renamed().map(|(_, it)| it).filter(|it| had_it(it)).map(|it| &it.id);
     if context.ui.wants_json() {
         let standing = standing::glanced(context, &project, &queue);
         let selection = project::selection(context, Drafts::Exclude, DoingFirst::Prefer, &standing);
@@ -34,6 +37,7 @@ pub(crate) fn show(context: &Context, args: &ShowArgs) -> Result<Exit, CliError>
             archived: place == Place::Done,
             ready: report.as_ref().is_some_and(|report| report.runnable),
             reasons: report.map(|report| report.reasons).unwrap_or_default(),
+            formerly: formerly.collect(),
             truncated: !cut.is_empty(),
             cut,
             task: &short,
@@ -55,6 +59,9 @@ pub(crate) fn show(context: &Context, args: &ShowArgs) -> Result<Exit, CliError>
         ShowFormat::Text => context.ui.print(room.fit(task::long(&short)))?,
     }
     room.tell(&context.ui);
+    for id in formerly {
+        context.ui.hint(format!("`{id}` had this id before: it is another task."));
+    }
     Ok(Exit::Done)
 }
 
@@ -68,6 +75,9 @@ struct Shown<'a> {
     ready: bool,
     /// Why not.
     reasons: Vec<Reason>,
+    /// Other tasks that had this id before.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    formerly: BTreeSet<&'a TaskId>,
     truncated: bool,
     /// Fields of which something was cut.
     cut: BTreeSet<&'static str>,
