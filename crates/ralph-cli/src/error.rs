@@ -596,6 +596,17 @@ impl From<LeaseError> for CliError {
             LeaseError::Finished { .. } => {
                 (ErrorKind::ClaimLost, Next::CLAIM_NEXT.within("{} gets another."))
             }
+            LeaseError::Renumbered { now, .. } => (
+                ErrorKind::Refused,
+                Next::show(now).within("{} shows its task: go on with that id and the same token."),
+            ),
+            LeaseError::Untold { .. } => (
+                ErrorKind::ClaimLost,
+                Next::CLAIM_NEXT.within(
+                    "Write under this claim where its task is, on another branch or in another work \
+                     tree; {} gets another.",
+                ),
+            ),
             LeaseError::Unknown { .. } => (
                 ErrorKind::NotFound,
                 Next::READY.within(

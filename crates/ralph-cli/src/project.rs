@@ -186,7 +186,10 @@ impl Project {
     ) -> impl FnOnce(&mut Edit<'_>) -> Result<R, Refusal> {
         move |edit| {
             let value = change(edit)?;
-            self.may_change(context, &edit.touched(), edit.now())?;
+            let touched = edit.touched();
+            let ids: Vec<TaskId> = touched.iter().map(|touched| touched.id.clone()).collect();
+            self.meant(edit.read(), &ids)?;
+            self.may_change(context, (edit.read(), &touched), edit.now())?;
             Ok(value)
         }
     }
@@ -213,11 +216,11 @@ impl Project {
     fn undo_permit(
         &self,
         context: &Context,
-    ) -> impl Fn(&Operation, &[Touched]) -> Result<(), Refusal> {
-        |edit, touched| {
+    ) -> impl Fn(&Queue, &Operation, &[Touched]) -> Result<(), Refusal> {
+        |before, edit, touched| {
             let now = context.clock.now();
-            self.may_undo(edit, touched, now)?;
-            Ok(self.may_change(context, touched, now)?)
+            self.may_undo(edit, (before, touched), now)?;
+            Ok(self.may_change(context, (before, touched), now)?)
         }
     }
 
@@ -225,11 +228,11 @@ impl Project {
     fn may_undo(
         &self,
         edit: &Operation,
-        touched: &[Touched],
+        (before, touched): (&Queue, &[Touched]),
         now: Timestamp,
     ) -> Result<(), CliError> {
         let ids: Vec<TaskId> = touched.iter().map(|touched| touched.id.clone()).collect();
-        if let Err(error) = self.read_leases()?.permit(&ids, &self.claims, now) {
+        if let Err(error) = self.leases_in(before)?.permit(&ids, &self.claims, now) {
             let hint = match &error {
                 LeaseError::Held { task, .. } => Some(format!(
                     "If the claim is yours, `ralph queue release {task} --claim TOKEN` gives the \
@@ -395,7 +398,9 @@ impl Project {
         asked: &[(Place, Undecided)],
         side: Take,
     ) -> Result<Edited<()>, CliError> {
-        let permit = |touched: &[Touched]| self.may_change(context, touched, context.clock.now());
+        let permit = |before: &Queue, touched: &[Touched]| {
+            self.may_change(context, (before, touched), context.clock.now())
+        };
         let edited = self.files.settle(&context.clock, terms, (asked, side), permit);
         self.saved(context, edited.map_err(not_settled)?, By::Edit)
     }
@@ -409,7 +414,8 @@ impl Project {
         side: Take,
     ) -> Result<Previewed<()>, CliError> {
         let now = context.clock.now();
-        let permit = |touched: &[Touched]| self.may_change(context, touched, now);
+        let permit =
+            |before: &Queue, touched: &[Touched]| self.may_change(context, (before, touched), now);
         let shown = self.files.preview_settle(before, now, (asked, side), permit);
         shown.map_err(not_settled)
     }
@@ -521,8 +527,14 @@ impl Project {
         Ok(self.leases.load()?.map(|loaded| loaded.value).unwrap_or_default())
     }
 
-    /// The same, without the ends that this work tree has taken back: what they mean for the tasks
-    /// of `queue`.
+    /// The same, each with the id that its task has in `queue`.
+    pub(crate) fn leases_in(&self, queue: &Queue) -> Result<Leases, CliError> {
+        let mut leases = self.read_leases()?;
+        leases.follow(queue);
+        Ok(leases)
+    }
+
+    /// The same, without the ends that this work tree has taken back.
     pub(crate) fn leases_for(&self, queue: &Queue) -> Result<Leases, CliError> {
         let mut leases = self.read_leases()?;
         self.heed_taken_back(&mut leases, queue);
@@ -540,13 +552,16 @@ impl Project {
     pub(crate) fn forget_ends(
         &self,
         context: &Context,
-        tasks: &[TaskId],
+        (queue, tasks): (&Queue, &[TaskId]),
     ) -> Result<Vec<TaskId>, CliError> {
-        let is_known = |lease: &Lease| lease.finished_at.is_some() && tasks.contains(&lease.task);
-        if !self.read_leases()?.leases.iter().any(is_known) {
+        let is_known = |lease: &Lease| {
+            lease.finished_at.is_some() && lease.id().is_some_and(|id| tasks.contains(id))
+        };
+        if tasks.is_empty() || !self.leases_in(queue)?.leases.iter().any(is_known) {
             return Ok(Vec::new());
         }
         let forgotten = self.leases.update(|leases| {
+            leases.follow(queue);
             let tasks = tasks.iter().filter(|task| leases.forget_end(task));
             Ok::<_, CliError>(tasks.cloned().collect())
         })?;
@@ -572,7 +587,7 @@ impl Project {
     fn may_change(
         &self,
         context: &Context,
-        touched: &[Touched],
+        (before, touched): (&Queue, &[Touched]),
         now: Timestamp,
     ) -> Result<(), CliError> {
         let is_noted = |touched: &Touched| {
@@ -582,7 +597,7 @@ impl Project {
         };
         let changed = touched.iter().filter(|touched| !is_noted(touched));
         let ids: Vec<TaskId> = changed.map(|touched| touched.id.clone()).collect();
-        self.permit(&ids, now)?;
+        self.permit(before, &ids, now)?;
         let own = context.env.text("RALPH_TASK_ID");
         let ends = |touched: &&Touched| {
             let becomes_another = touched.status.is_some() || touched.fate == Fate::Removed;
@@ -598,8 +613,21 @@ impl Project {
 
     /// Asked under the lock of the queue: who takes a lease over has to pass it
     /// too before they begin.
-    pub(crate) fn permit(&self, touched: &[TaskId], now: Timestamp) -> Result<(), CliError> {
-        Ok(self.read_leases()?.permit(touched, &self.claims, now)?)
+    pub(crate) fn permit(
+        &self,
+        before: &Queue,
+        touched: &[TaskId],
+        now: Timestamp,
+    ) -> Result<(), CliError> {
+        Ok(self.leases_in(before)?.permit(touched, &self.claims, now)?)
+    }
+
+    /// Whether a command that names these tasks can mean them under its claims.
+    pub(crate) fn meant(&self, before: &Queue, named: &[TaskId]) -> Result<(), CliError> {
+        if self.claims.is_empty() {
+            return Ok(());
+        }
+        Ok(self.leases_in(before)?.meant(named, &self.claims)?)
     }
 
     /// Renews the claims of this command, or ends them with their tasks, as far as
@@ -610,7 +638,7 @@ impl Project {
         (before, touched): (&Queue, &[Touched]),
         by: By,
     ) -> Result<(), CliError> {
-        if !self.read_leases()?.concern(touched, &self.claims) {
+        if !self.leases_in(before)?.concern(touched, &self.claims) {
             return Ok(());
         }
         let settled = self.leases.update(|leases| {

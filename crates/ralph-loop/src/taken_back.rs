@@ -4,9 +4,8 @@ use std::iter;
 use std::path::{Path, PathBuf};
 
 use ralph_git::{DiscoverError, Repo, Sha};
-use ralph_queue::lease::Leases;
+use ralph_queue::lease::{Lease, Leases};
 use ralph_queue::{Document, LoadError, Queue, QueueFiles, Status, decode};
-use ralph_state::TaskId;
 
 /// How many versions of the queue are looked at, of those that branches have.
 const VERSIONS: usize = 50;
@@ -27,7 +26,7 @@ pub fn name(root: &Path) -> PathBuf {
     fs_err::canonicalize(root).unwrap_or_else(|_| root.to_owned())
 }
 
-/// Takes back the ends that this work tree has taken back: a task that ended in it under a claim,
+/// Has leases follow their tasks into `queue`, and takes back the ends that this work tree has taken back: a task that ended in it under a claim,
 /// its files have open, and neither another work tree nor a branch has finished. Where that cannot
 /// be told, the end stands.
 ///
@@ -39,35 +38,36 @@ pub fn heed(
     site: &Site<'_>,
     repo: impl FnOnce() -> Result<Repo, DiscoverError>,
 ) {
+    leases.follow(queue);
     let name = name(site.root);
     let ended = leases.ended_in(&name, queue);
     if ended.is_empty() {
         return;
     }
     let Ok(here) = site.files.load() else { return };
-    let open = ended.into_iter().filter_map(|task| {
-        let status = status(&here, &task).filter(|status| !status.is_terminal())?;
-        Some((task, status))
+    let open = ended.into_iter().filter_map(|lease| {
+        let status = status(&here, &lease).filter(|status| !status.is_terminal())?;
+        Some((lease, status))
     });
     let of_branches = iter::once_with(|| of_branches(site, &name, repo)).flatten();
     let versions = of_work_trees(site, &name).into_iter().chain(of_branches);
-    for (task, status) in finished_in_none(open.collect(), versions) {
-        leases.open_again(&task, status);
+    for (lease, status) in finished_in_none(open.collect(), versions) {
+        leases.open_again(&lease.token, status);
     }
 }
 
-fn status(queue: &Queue, task: &TaskId) -> Option<Status> {
-    queue.find(task.as_str()).map(|(_, task)| task.status)
+fn status(queue: &Queue, lease: &Lease) -> Option<Status> {
+    lease.task_in(queue).map(|task| task.status)
 }
 
 /// Those that no version of the queue has finished. One that cannot be read may have finished all.
 fn finished_in_none(
-    mut open: Vec<(TaskId, Status)>,
+    mut open: Vec<(Lease, Status)>,
     versions: impl Iterator<Item = Option<Queue>>,
-) -> Vec<(TaskId, Status)> {
+) -> Vec<(Lease, Status)> {
     for version in versions {
         let Some(queue) = version else { return Vec::new() };
-        open.retain(|(task, _)| !status(&queue, task).is_some_and(Status::is_terminal));
+        open.retain(|(lease, _)| !status(&queue, lease).is_some_and(Status::is_terminal));
         if open.is_empty() {
             break;
         }
@@ -143,9 +143,17 @@ mod tests {
         Queue::new(Document::parse(text).unwrap(), None)
     }
 
+    /// One that goes by the id of its task.
+    fn lease(task: &str) -> Lease {
+        let time = "2026-01-01T00:00:00Z";
+        let lease = serde_json::json!({ "task": task, "token": task, "owner": "me",
+            "taken_at": time, "ttl_seconds": 1, "expires_at": time, "finished_at": time });
+        serde_json::from_value(lease).unwrap()
+    }
+
     #[test]
     fn an_end_is_taken_back_where_every_version_can_be_read_and_none_has_it() {
-        let open = || vec![("RQ-1".parse().unwrap(), Status::Todo)];
+        let open = || vec![(lease("RQ-1"), Status::Todo)];
         let todo = || Some(queue(&[("RQ-1", "todo")]));
         let done = || Some(queue(&[("RQ-1", "done")]));
         let rejected = || Some(queue(&[("RQ-1", "rejected")]));
@@ -163,16 +171,30 @@ mod tests {
             let left = finished_in_none(open(), versions.into_iter());
             assert_eq!(left, if is_taken_back { open() } else { vec![] }, "{case}");
         }
+        // By the task, not by its id: another has that in the branch where its own ended.
+        let mine = |id| {
+            let text = queue(&[("RQ-1", "todo"), (id, "done")]).document().text().to_owned();
+            let made = "2026-01-01T00:00:00Z";
+            let [of_other, of_mine] = ["2026-02-01T00:00:00Z", "2026-01-01T00:00:00.5000001Z"];
+            let text = text.replacen(made, of_other, 1).replace(made, of_mine);
+            let id = format!(r#""id":"{id}""#);
+            let former = format!(r#"{id},"custom_fields":{{"former_ids":"RQ-1"}}"#);
+            Some(Queue::new(Document::parse(text.replace(&id, &former)).unwrap(), None))
+        };
+        let known = serde_json::json!({"title": "x", "created_at": "2026-01-01T00:00:00.5000001Z"});
+        let mut own = lease("RQ-1");
+        own.known_by = serde_json::from_value(known).unwrap();
+        assert_eq!(finished_in_none(vec![(own, Status::Todo)], [mine("RQ-2")].into_iter()), []);
         let one_finished = [Some(queue(&[("RQ-1", "done"), ("RQ-2", "doing")]))];
-        let both = vec![open().remove(0), ("RQ-2".parse().unwrap(), Status::Doing)];
+        let both = vec![open().remove(0), (lease("RQ-2"), Status::Doing)];
         let left = finished_in_none(both, one_finished.into_iter());
-        assert_eq!(left, [("RQ-2".parse().unwrap(), Status::Doing)]);
+        assert_eq!(left, [(lease("RQ-2"), Status::Doing)]);
     }
 
     #[test]
     fn nothing_more_is_read_when_nothing_is_in_question() {
         let unread = iter::once(Some(queue(&[("RQ-1", "done")])))
             .chain(iter::once_with(|| unreachable!("the first has settled it")));
-        assert_eq!(finished_in_none(vec![("RQ-1".parse().unwrap(), Status::Todo)], unread), []);
+        assert_eq!(finished_in_none(vec![(lease("RQ-1"), Status::Todo)], unread), []);
     }
 }

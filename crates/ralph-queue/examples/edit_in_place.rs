@@ -68,7 +68,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let newest = Which { direction: Direction::Undo, id: None, force: false };
     for _ in 0..2 {
-        files.undo(&clock, newest, &Terms::default(), |_, _| Ok::<_, UndoError>(()))?;
+        files.undo(&clock, newest, &Terms::default(), |_, _, _| Ok::<_, UndoError>(()))?;
     }
     assert_eq!(fs_err::read_to_string(&files.queue)?, QUEUE);
     println!("Undone, to the byte.");

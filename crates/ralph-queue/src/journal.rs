@@ -364,8 +364,8 @@ impl QueueFiles {
     }
 
     /// Takes back an edit or an undo. What was changed elsewhere since stays. `permit` is asked
-    /// whether the tasks that this touches may be touched, for the edit that it takes back or
-    /// brings back. Where values of tasks are of the wrong kind, only what led to these very files
+    /// whether the tasks of the queue that this touches may be touched, for the edit that it takes
+    /// back or brings back. Where values of tasks are of the wrong kind, only what led to these very files
     /// is taken back.
     ///
     /// The value is the id of the operation that was taken back.
@@ -374,7 +374,7 @@ impl QueueFiles {
         clock: &dyn Clock,
         which: Which,
         terms: &Terms,
-        permit: impl Fn(&Operation, &[Touched]) -> Result<(), E>,
+        permit: impl Fn(&Queue, &Operation, &[Touched]) -> Result<(), E>,
     ) -> Result<Edited<u64>, UpdateError<E>> {
         self.but_for_values(|files, unread| {
             files.transact(clock, terms, |before, _, _| {
@@ -388,7 +388,7 @@ impl QueueFiles {
         &self,
         which: Which,
         terms: &Terms,
-        permit: impl Fn(&Operation, &[Touched]) -> Result<(), E>,
+        permit: impl Fn(&Queue, &Operation, &[Touched]) -> Result<(), E>,
     ) -> Result<Previewed<u64>, UpdateError<E>> {
         self.but_for_values(|files, unread| {
             files.previewed(terms, |before, _| files.permitted(which, (before, unread), &permit))
@@ -413,10 +413,10 @@ impl QueueFiles {
         &self,
         which: Which,
         (before, unread): (&Queue, Option<LoadError>),
-        permit: impl Fn(&Operation, &[Touched]) -> Result<(), E>,
+        permit: impl Fn(&Queue, &Operation, &[Touched]) -> Result<(), E>,
     ) -> Result<Proposal<u64>, UpdateError<E>> {
         let (undone, edit) = self.taken_back(which, (before, unread))?;
-        permit(&edit, &undone.spliced.touched(before)).map_err(UpdateError::Refused)?;
+        permit(before, &edit, &undone.spliced.touched(before)).map_err(UpdateError::Refused)?;
         Ok(undone)
     }
 

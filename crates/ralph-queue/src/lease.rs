@@ -4,9 +4,13 @@
 //! its own. Whoever takes a lease gets a token; writing to the task needs it, and renews the
 //! lease. A lease that is not renewed lapses: the next who asks gets the task, with another token,
 //! and the old one is refused from then on.
+//!
+//! A lease is that of a task, not of an id: a merge or a repair may give the task another id, and
+//! its own to another task, in one work tree before the others.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
+use std::slice;
 use std::time::Duration;
 
 use ralph_state::document::{Document, Upgrades};
@@ -19,7 +23,7 @@ use sha2::{Digest as _, Sha256};
 use crate::delta::{Fate, Touched};
 use crate::queue::{Listed, Place, Queue};
 use crate::runnability::{DoingFirst, Drafts, Reason, Selection};
-use crate::task::Status;
+use crate::task::{Status, Task};
 
 /// Finished leases kept: other work trees learn from them what is done.
 const FINISHED_KEPT: usize = 500;
@@ -54,8 +58,11 @@ pub struct Leases {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Lease {
-    /// The task.
+    /// The id that its task had where it was claimed; see [`Self::id`].
     pub task: TaskId,
+    /// What tells that task from others with its id; older versions went by the id alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub known_by: Option<KnownBy>,
     /// Unlike that of any other lease.
     pub token: String,
     /// Who has it, by a name of their own choice.
@@ -81,9 +88,41 @@ pub struct Lease {
     /// When another work tree, which still has it open, last changed something else about it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub changed_elsewhere_at: Option<Timestamp>,
+    /// What [`Leases::follow`] found.
+    #[serde(skip)]
+    here: Here,
     /// Fields that this version of the program does not know, kept as they are.
     #[serde(flatten)]
     pub extra: Object,
+}
+
+/// A task as it was when it was claimed.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct KnownBy {
+    /// Its title.
+    pub title: String,
+    /// When it was made, as it says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created_at: Option<String>,
+    /// The ids that it had before, under which another work tree may still have it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub former_ids: Vec<String>,
+    /// Fields that this version of the program does not know, kept as they are.
+    #[serde(flatten)]
+    pub extra: Object,
+}
+
+/// Which task of a queue a lease is of.
+#[derive(Clone, Debug, Default, PartialEq)]
+enum Here {
+    /// The one with the id that it was claimed by, if there is one.
+    #[default]
+    AsClaimed,
+    /// The one that has this id now.
+    As(TaskId),
+    /// Another task has that id, and none is known to be the one.
+    Nowhere,
 }
 
 /// A lease that ended before its task did.
@@ -132,7 +171,7 @@ pub struct Write<'a> {
     /// The work tree it was made in.
     pub tree: &'a Path,
     /// What ended there and is open after it, as [`Leases::ended_in`].
-    pub open: &'a [TaskId],
+    pub open: &'a [Lease],
     /// Whether somebody asked for what it made of tasks.
     pub by: By,
     /// When it was made, or later.
@@ -191,6 +230,31 @@ pub enum LeaseError {
         /// It was deleted, and not finished.
         is_deleted: bool,
     },
+    /// The id is that of another task, and its own has a new one.
+    #[error(
+        "the claim `{token}` is that of `{now}`, which was `{task}` before: that is another task"
+    )]
+    Renumbered {
+        /// The token.
+        token: String,
+        /// The id that was given.
+        task: TaskId,
+        /// That of its task.
+        now: TaskId,
+    },
+    /// The id is that of another task, and its own cannot be told.
+    #[error("the claim `{token}` is not that of the task which is `{task}` here{}", match title {
+        Some(title) => format!(", but of \"{title}\""),
+        None => String::new(),
+    })]
+    Untold {
+        /// The token.
+        token: String,
+        /// The id that was given.
+        task: TaskId,
+        /// The title that its task had.
+        title: Option<String>,
+    },
     /// No lease is known that ever had the token.
     #[error("no claim `{token}` is known")]
     Unknown {
@@ -235,10 +299,74 @@ impl Lease {
         self.finished_at.is_none() && self.expires_at > now
     }
 
+    /// The id of its task in the queue that it followed it into last ([`Leases::follow`]); `None`
+    /// where another task has the id and its own cannot be told.
+    pub fn id(&self) -> Option<&TaskId> {
+        match &self.here {
+            Here::AsClaimed => Some(&self.task),
+            Here::As(id) => Some(id),
+            Here::Nowhere => None,
+        }
+    }
+
+    /// Whether its task has that id there.
+    pub fn is_of(&self, task: &str) -> bool {
+        self.id().is_some_and(|id| id.as_str() == task)
+    }
+
+    /// Its task in any queue.
+    pub fn task_in<'q>(&self, queue: &'q Queue) -> Option<&'q Task> {
+        let mut lease = self.clone();
+        follow(slice::from_mut(&mut lease), queue);
+        lease.found_in(queue)
+    }
+
+    fn found_in<'q>(&self, queue: &'q Queue) -> Option<&'q Task> {
+        queue.with_id(self.id()?.as_str()).map(|(_, task)| task)
+    }
+
     /// That it has ended with its task, if it has.
     pub fn end(&self) -> Option<LeaseError> {
-        let Self { token, task, finished_at, is_deleted, .. } = self.clone();
-        finished_at.map(|_| LeaseError::Finished { token, task, is_deleted })
+        let (token, task) = (self.token.clone(), self.id().unwrap_or(&self.task).clone());
+        let is_deleted = self.is_deleted;
+        self.finished_at.map(|_| LeaseError::Finished { token, task, is_deleted })
+    }
+
+    /// Every id by which its task was known when it was claimed.
+    fn ids(&self) -> impl Iterator<Item = &str> {
+        let former = self.known_by.iter().flat_map(|known| &known.former_ids);
+        former.map(String::as_str).chain([self.task.as_str()])
+    }
+
+    /// Which of `tasks` it is of: all that have, or had, one of its ids.
+    fn among(&self, tasks: &[&Task]) -> Here {
+        let own = self.known_by.as_ref().map(|known| known.task(&self.task));
+        let has_id = |task: &&Task| task.id == self.task;
+        let is_it = |task: &&Task| match &own {
+            Some(own) => task.is_version_of(own),
+            None => has_id(task),
+        };
+        // Edited by hand, or renamed where its time is not told to the moment.
+        let may_be_it = |task: &&Task| own.as_ref().is_none_or(|own| task.may_be(own));
+        let found: Vec<&Task> = tasks.iter().copied().filter(is_it).collect();
+        if found.iter().any(has_id) {
+            return Here::AsClaimed;
+        }
+        let found = match found.as_slice() {
+            [] => tasks.iter().copied().filter(may_be_it).collect(),
+            _ => found,
+        };
+        match found.as_slice() {
+            [] if !tasks.iter().any(has_id) => Here::AsClaimed,
+            [first, rest @ ..] if rest.iter().all(|task| task.id == first.id) => {
+                if has_id(first) {
+                    Here::AsClaimed
+                } else {
+                    Here::As(first.id.clone())
+                }
+            }
+            _ => Here::Nowhere,
+        }
     }
 
     fn ended(&self, taken_over_by: Option<String>) -> Ended {
@@ -258,8 +386,8 @@ impl Lease {
 
     /// Whether its task was changed since it had ended, other than where it was still open.
     fn is_outdated(&self, queue: &Queue) -> bool {
-        let task = queue.find(self.task.as_str()).map(|(_, task)| task);
-        let time = task.and_then(|task| task.updated_at.as_deref()?.parse::<Timestamp>().ok());
+        let time =
+            self.found_in(queue).and_then(|it| it.updated_at.as_deref()?.parse::<Timestamp>().ok());
         time > self.finished_at.max(self.changed_elsewhere_at)
     }
 
@@ -269,22 +397,78 @@ impl Lease {
     }
 }
 
+impl KnownBy {
+    fn of(task: &Task) -> Self {
+        Self {
+            title: task.title.clone(),
+            created_at: task.created_at.clone(),
+            former_ids: task.former_ids().map(str::to_owned).collect(),
+            extra: Object::default(),
+        }
+    }
+
+    /// As much of the task as that tells.
+    fn task(&self, id: &TaskId) -> Task {
+        let created_at = self.created_at.clone();
+        Task { created_at, ..Task::new(id.clone(), self.title.as_str()) }
+    }
+}
+
+/// Says of each lease which task of `queue` it is of.
+fn follow(leases: &mut [Lease], queue: &Queue) {
+    let ids: HashSet<&str> = leases.iter().flat_map(Lease::ids).collect();
+    if ids.is_empty() {
+        return;
+    }
+    let mut tasks: HashMap<&str, Vec<&Task>> = HashMap::new();
+    for (_, listed) in queue.places() {
+        if ids.contains(listed.id()) || listed.is_renamed() {
+            let task = listed.task();
+            for id in task.all_ids().filter(|id| ids.contains(id)) {
+                tasks.entry(id).or_default().push(task);
+            }
+        }
+    }
+    let none = Vec::new();
+    let of = |lease: &Lease| {
+        let tasks = lease.ids().flat_map(|id| tasks.get(id).unwrap_or(&none));
+        lease.among(&tasks.copied().collect::<Vec<_>>())
+    };
+    let found: Vec<Here> = leases.iter().map(of).collect();
+    for (lease, here) in leases.iter_mut().zip(found) {
+        lease.here = here;
+    }
+}
+
 impl Leases {
     /// Where they are, below the directory that all work trees share.
     pub fn path_in(shared: &Path) -> PathBuf {
         shared.join("ralph/leases.json")
     }
 
+    /// Has each lease follow its task into `queue`, where that may have another id than it had where
+    /// it was claimed. What is asked here without a queue goes by the ids of the last one.
+    pub fn follow(&mut self, queue: &Queue) {
+        follow(&mut self.leases, queue);
+    }
+
+    fn followed(&self, queue: &Queue) -> Self {
+        let mut followed = self.clone();
+        followed.follow(queue);
+        followed
+    }
+
     /// The lease that keeps others away from a task.
     pub fn held(&self, task: &str, now: Timestamp) -> Option<&Lease> {
-        self.leases.iter().find(|lease| lease.task.as_str() == task && lease.is_held(now))
+        self.leases.iter().find(|lease| lease.is_of(task) && lease.is_held(now))
     }
 
     /// What the leases mean for the tasks of `queue`. A task that was changed after it had been
     /// finished under a lease, because it was opened again, is an ordinary task.
     pub fn standing(&self, queue: &Queue, now: Timestamp) -> Standing {
         let mut standing = Standing::default();
-        for lease in &self.leases {
+        for lease in &self.followed(queue).leases {
+            let Some(id) = lease.id() else { continue };
             let claimed =
                 || Reason::Claimed { owner: lease.owner.clone(), expires_at: lease.expires_at };
             let set = match lease.finished_at {
@@ -299,19 +483,19 @@ impl Leases {
                         work_tree: finished_in.as_ref().map(|tree| tree.display().to_string()),
                         is_deleted: *is_deleted,
                     };
-                    standing.ended.insert(lease.task.clone(), reason);
+                    standing.ended.insert(id.clone(), reason);
                     if *is_deleted {
                         continue;
                     }
                     &mut standing.done
                 }
                 None if lease.is_held(now) => {
-                    standing.held.insert(lease.task.clone(), claimed());
+                    standing.held.insert(id.clone(), claimed());
                     continue;
                 }
                 None => &mut standing.lapsed,
             };
-            set.insert(lease.task.clone());
+            set.insert(id.clone());
         }
         standing
     }
@@ -326,6 +510,7 @@ impl Leases {
         request: &Request<'_>,
     ) -> Result<Option<Lease>, LeaseError> {
         let Request { now, ttl, .. } = *request;
+        self.follow(queue);
         let asked_before =
             |lease: &&Lease| request.name.is_some() && lease.request.as_deref() == request.name;
         if let Some(lease) = self.leases.iter().find(asked_before) {
@@ -340,13 +525,14 @@ impl Leases {
             },
         };
         let expires_at = now.checked_add(ttl).ok_or(LeaseError::TooLong { ttl })?;
-        for old in self.leases.extract_if(.., |lease| lease.task == task) {
+        for old in self.leases.extract_if(.., |lease| lease.is_of(task.as_str())) {
             self.ended.push(old.ended(Some(request.owner.to_owned())));
         }
         self.forget_oldest();
         self.given += 1;
         let lease = Lease {
             token: token(self.given, &task, request),
+            known_by: queue.with_id(task.as_str()).map(|(_, task)| KnownBy::of(task)),
             task,
             owner: request.owner.to_owned(),
             taken_at: now,
@@ -357,6 +543,7 @@ impl Leases {
             finished_in: None,
             is_deleted: false,
             changed_elsewhere_at: None,
+            here: Here::AsClaimed,
             extra: Object::default(),
         };
         self.leases.push(lease.clone());
@@ -371,10 +558,14 @@ impl Leases {
         lease: &Lease,
         request: &Request<'_>,
     ) -> Result<(), LeaseError> {
-        let mut others = self.clone();
+        let id = lease.task.as_str();
+        if lease.task_in(queue).is_none_or(|task| task.id != lease.task) {
+            return Err(LeaseError::NotFound { id: id.to_owned() });
+        }
+        let mut others = self.followed(queue);
         others.leases.retain(|other| other.token != lease.token);
         let standing = others.standing(queue, request.now);
-        others.startable(queue, &standing, request, lease.task.as_str()).map(drop)
+        others.startable(queue, &standing, request, id).map(drop)
     }
 
     fn startable(
@@ -421,12 +612,28 @@ impl Leases {
             });
         }
         for lease in self.leases.iter().filter(|lease| lease.is_held(now)) {
-            if tasks.contains(&lease.task) && !tokens.contains(&lease.token) {
-                let Lease { task, owner, expires_at, .. } = lease.clone();
+            let Some(task) = lease.id().filter(|id| tasks.contains(id)).cloned() else { continue };
+            if !tokens.contains(&lease.token) {
+                let Lease { owner, expires_at, .. } = lease.clone();
                 return Err(LeaseError::Held { task, owner, expires_at });
             }
         }
         Ok(())
+    }
+
+    /// Whether whoever has `tokens` and names these tasks can mean them, and not those that had
+    /// their ids where they were claimed. To be asked beside [`Self::permit`].
+    pub fn meant(&self, tasks: &[TaskId], tokens: &[String]) -> Result<(), LeaseError> {
+        let own = || self.leases.iter().filter(|lease| tokens.contains(&lease.token));
+        let is_own = |task: &TaskId| own().any(|lease| lease.is_of(task.as_str()));
+        let is_other = |lease: &&Lease| tasks.contains(&lease.task) && !is_own(&lease.task);
+        let Some(lease) = own().find(is_other) else { return Ok(()) };
+        let (token, task) = (lease.token.clone(), lease.task.clone());
+        let title = lease.known_by.as_ref().map(|known| known.title.clone());
+        Err(match lease.id().cloned() {
+            Some(now) => LeaseError::Renumbered { token, task, now },
+            None => LeaseError::Untold { token, task, title },
+        })
     }
 
     /// After a write: the leases it was made under are renewed, end with their tasks, or go when it
@@ -436,14 +643,19 @@ impl Leases {
     /// A task that goes on after all, because its end was undone where it was made, is as it was:
     /// leased. An undo in another work tree tells only that this one is behind.
     pub fn settle(&mut self, write: Write<'_>) {
-        let Write { touched, before, tokens, tree, open, by, now } = write;
+        let Write { touched: all, before, tokens, tree, open, by, now } = write;
+        self.follow(before);
         let ends = |lease: &mut Lease| {
-            let touched = touched.iter().find(|touched| touched.id == lease.task);
+            let touched = all.iter().find(|touched| lease.is_of(touched.id.as_str()));
             let status = touched.and_then(|touched| touched.status);
-            let is_gone = touched.is_some_and(|touched| touched.fate == Fate::Removed);
+            // It is not where an undo gives it the id back that it had.
+            let had_id = |it: &Touched| lease.ids().any(|id| id == it.id.as_str());
+            let is_renamed = all.iter().any(|it| it.fate == Fate::Added && had_id(it));
+            let is_gone = touched.is_some_and(|it| it.fate == Fate::Removed) && !is_renamed;
             // A task that was deleted comes back with no other status than it had.
             let is_back = status.is_some() || touched.is_some_and(|it| it.fate == Fate::Added);
             let is_own = tokens.contains(&lease.token);
+            let is_open = open.iter().any(|open| open.token == lease.token);
             let ended = lease.finished_at.is_some();
             let is_here = lease.finished_in.as_deref() == Some(tree);
             let is_behind = by == By::Undo || !is_reopened(status);
@@ -454,7 +666,7 @@ impl Leases {
                     }
                 }
                 // The file there may never have had it begun.
-                _ if is_back && by == By::Undo && open.contains(&lease.task) => lease.go_on(),
+                _ if is_back && by == By::Undo && is_open => lease.go_on(),
                 // Begun in another work tree, it is somebody else's.
                 Some(Status::Doing) if ended && (is_own || is_here) => lease.go_on(),
                 _ if !is_own => return ended && is_reopened(status),
@@ -502,43 +714,40 @@ impl Leases {
     /// Whether [`Self::settle`] may have anything to do, or [`Self::open_again`].
     pub fn concern(&self, touched: &[Touched], tokens: &[String]) -> bool {
         let is_ended = |lease: &Lease| {
-            lease.finished_at.is_some() && touched.iter().any(|touched| touched.id == lease.task)
+            lease.finished_at.is_some() && touched.iter().any(|it| lease.is_of(it.id.as_str()))
         };
         self.leases.iter().any(|lease| tokens.contains(&lease.token) || is_ended(lease))
     }
 
-    /// The tasks that are open in `queue`, and ended under a lease in the work tree `tree`. Where
-    /// that is what the files of the work tree say, too, git or an editor took the end back.
-    pub fn ended_in(&self, tree: &Path, queue: &Queue) -> Vec<TaskId> {
-        let is_open = |lease: &&Lease| {
-            let task = queue.find(lease.task.as_str()).map(|(_, task)| task);
-            task.is_some_and(|task| !task.status.is_terminal())
-        };
+    /// The leases whose tasks ended in the work tree `tree` and are open in `queue`. Where that is
+    /// what the files of the work tree say, too, git or an editor took the end back.
+    pub fn ended_in(&self, tree: &Path, queue: &Queue) -> Vec<Lease> {
         let ended = self.leases.iter().filter(|lease| lease.finished_in.as_deref() == Some(tree));
-        ended.filter(is_open).map(|lease| lease.task.clone()).collect()
+        let mut ended: Vec<Lease> = ended.cloned().collect();
+        follow(&mut ended, queue);
+        ended.retain(|lease| lease.found_in(queue).is_some_and(|it| !it.status.is_terminal()));
+        ended
     }
 
-    /// That the end of a task was taken back, and what it is now: one that is begun is leased as it
-    /// was, another is free.
-    pub fn open_again(&mut self, task: &TaskId, status: Status) {
+    /// That the end of the task of a token was taken back, and what it is now: one that is begun is
+    /// leased as it was, another is free.
+    pub fn open_again(&mut self, token: &str, status: Status) {
+        let is_it = |lease: &Lease| lease.token == token && lease.finished_at.is_some();
         if status != Status::Doing {
-            self.forget_end(task);
-            return;
-        }
-        let is_it = |lease: &&mut Lease| lease.task == *task && lease.finished_at.is_some();
-        if let Some(lease) = self.leases.iter_mut().find(is_it) {
+            self.give_up(is_it);
+        } else if let Some(lease) = self.leases.iter_mut().find(|lease| is_it(lease)) {
             lease.go_on();
         }
     }
 
     /// Gives up the lease on a task; whether there was one.
     pub fn release(&mut self, task: &TaskId) -> bool {
-        self.give_up(|lease| lease.task == *task && lease.finished_at.is_none())
+        self.give_up(|lease| lease.is_of(task.as_str()) && lease.finished_at.is_none())
     }
 
     /// Forgets that a task ended under a lease; whether that was known.
     pub fn forget_end(&mut self, task: &TaskId) -> bool {
-        self.give_up(|lease| lease.task == *task && lease.finished_at.is_some())
+        self.give_up(|lease| lease.is_of(task.as_str()) && lease.finished_at.is_some())
     }
 
     fn give_up(&mut self, is_it: impl Fn(&Lease) -> bool) -> bool {

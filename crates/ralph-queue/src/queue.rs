@@ -211,7 +211,7 @@ impl Queue {
     }
 
     /// The tasks of both files, those of the queue file first.
-    fn places(&self) -> impl Iterator<Item = (Place, Listed<'_>)> {
+    pub(crate) fn places(&self) -> impl Iterator<Item = (Place, Listed<'_>)> {
         [Place::Queue, Place::Done]
             .into_iter()
             .flat_map(|place| self.list(place).map(move |listed| (place, listed)))

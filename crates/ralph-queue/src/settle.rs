@@ -127,13 +127,13 @@ impl Undecided {
 
 impl QueueFiles {
     /// Gives places in conflict the values of one side, all of them or none. `permit` is asked
-    /// whether the tasks that this touches may be touched.
+    /// whether the tasks of the queue that this touches may be touched.
     pub fn settle<E: From<SettleError>>(
         &self,
         clock: &dyn Clock,
         terms: &Terms,
         (asked, side): (&[(Place, Undecided)], Take),
-        permit: impl FnOnce(&[Touched]) -> Result<(), E>,
+        permit: impl FnOnce(&Queue, &[Touched]) -> Result<(), E>,
     ) -> Result<Edited<()>, UpdateError<E>> {
         self.transact(clock, terms, |before, _, now| permitted(before, now, (asked, side), permit))
     }
@@ -144,7 +144,7 @@ impl QueueFiles {
         before: Queue,
         now: Timestamp,
         (asked, side): (&[(Place, Undecided)], Take),
-        permit: impl FnOnce(&[Touched]) -> Result<(), E>,
+        permit: impl FnOnce(&Queue, &[Touched]) -> Result<(), E>,
     ) -> Result<Previewed<()>, UpdateError<E>> {
         self.previewed_of(before, |before, _| permitted(before, now, (asked, side), permit))
     }
@@ -154,13 +154,13 @@ fn permitted<E: From<SettleError>>(
     before: &Queue,
     now: Timestamp,
     (asked, side): (&[(Place, Undecided)], Take),
-    permit: impl FnOnce(&[Touched]) -> Result<(), E>,
+    permit: impl FnOnce(&Queue, &[Touched]) -> Result<(), E>,
 ) -> Result<Proposal<()>, UpdateError<E>> {
     let whole = Whole::healed(before).map_err(UpdateError::Splice)?;
     let queue = whole.as_ref().map_or(before, |whole| &whole.queue);
     let edit = Edit::of_whole(before, queue, now);
     let spliced = settled(queue, edit, asked, side)?;
-    permit(&spliced.touched(queue)).map_err(UpdateError::Refused)?;
+    permit(before, &spliced.touched(queue)).map_err(UpdateError::Refused)?;
     Ok(match whole {
         Some(whole) => Proposal::on(whole, (), spliced),
         None => Proposal::new((), spliced),
@@ -529,7 +529,7 @@ mod tests {
     fn take(text: &str, undecided: &[Undecided], side: Take) -> Result<String, SettleError> {
         let asked: Vec<(Place, Undecided)> =
             undecided.iter().map(|one| (Place::Queue, one.clone())).collect();
-        match permitted::<SettleError>(&queue(text), now(), (&asked, side), |_| Ok(())) {
+        match permitted::<SettleError>(&queue(text), now(), (&asked, side), |_, _| Ok(())) {
             Ok(Proposal { spliced, .. }) => {
                 Ok(spliced.queue.map_or_else(|| text.to_owned(), |queue| queue.text().to_owned()))
             }
@@ -700,10 +700,11 @@ mod tests {
         assert_eq!(queue.leftovers().count(), 1);
         let asked: Vec<_> = merged.undecided().into_iter().map(|it| (Place::Queue, it)).collect();
         let mut permitted_ids = Vec::new();
-        let proposal = permitted::<SettleError>(&queue, now(), (&asked, Take::Theirs), |touched| {
-            permitted_ids.extend(touched.iter().map(|touched| touched.id.to_string()));
-            Ok(())
-        });
+        let proposal =
+            permitted::<SettleError>(&queue, now(), (&asked, Take::Theirs), |_, touched| {
+                permitted_ids.extend(touched.iter().map(|touched| touched.id.to_string()));
+                Ok(())
+            });
         let Ok(Proposal { mended, asked: Some(asked), spliced, .. }) = proposal else {
             panic!("it can be settled");
         };

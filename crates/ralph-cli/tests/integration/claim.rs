@@ -754,3 +754,123 @@ fn a_dry_run_says_what_would_be_taken_or_given_back_and_takes_nothing() {
     assert_eq!(desk.read(".ralph/queue.jsonc"), begun);
     desk.ralph(&["task", "done", &id, "--claim", &token]).success();
 }
+
+/// A queue in which two clones gave one id to a task each, before they meet: here `mine`, claimed
+/// as RQ-0002, with its token; there `other`, which was made first.
+fn two_of_one_id() -> (Desk, String) {
+    let desk = Desk::bare();
+    desk.ralph(&["init", "--merge-driver"]).success();
+    desk.add("one", &[]);
+    desk.git(&["add", "-A"]);
+    desk.git(&["commit", "-qm", "queue"]);
+    desk.git(&["clone", "-q", ".", "../clone"]);
+    let there = desk.dir.parent().expect("a sandbox").join("clone");
+    let clone = there.to_str().expect("text");
+    desk.ralph(&["task", "add", "other", "-C", clone]).success();
+    desk.git(&["-C", clone, "commit", "-qam", "other"]);
+    assert_eq!(desk.add("mine", &[]), "RQ-0002");
+    let (_, token) = claim(&desk, &["--id", "RQ-0002", "--owner", "me"]);
+    desk.git(&["commit", "-qam", "mine"]);
+    desk.git(&["branch", "unmerged"]);
+    (desk, token)
+}
+
+#[test]
+fn a_claim_follows_its_task_where_a_merge_gives_that_another_id() {
+    let (desk, token) = two_of_one_id();
+    desk.git(&["pull", "-q", "--no-rebase", "--no-edit", "../clone", "main"]);
+    let title = |id: &str| desk.json(&["task", "show", id])["task"]["title"].clone();
+    assert_eq!((title("RQ-0002"), title("RQ-0003")), (json!("other"), json!("mine")));
+    // Another work tree has not seen the merge.
+    desk.git(&["worktree", "add", "-q", "../behind", "unmerged"]);
+    let behind = desk.dir.parent().expect("a sandbox").join("behind");
+    let behind = ["-C", behind.to_str().expect("text")];
+    let there = |args: &[&str]| desk.ralph(&[args, &behind].concat());
+    let with_token = |args: &[&'static str]| [args, &["--claim", token.as_str()]].concat();
+
+    let ready = desk.json(&["queue", "ready"]);
+    let of = |list: &str| {
+        let items = ready[list].as_array().expect("a list").iter();
+        items.map(|item| item["id"].as_str().expect("an id").to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        (of("items"), of("others")),
+        (vec!["RQ-0001".to_owned(), "RQ-0002".to_owned()], vec!["RQ-0003".to_owned()])
+    );
+    assert_eq!(ready["others"][0]["reasons"][0]["kind"], "claimed", "{ready}");
+    let error = desk.error(&["queue", "claim", "--id", "RQ-0003", "--owner", "thief"], 4);
+    assert_eq!(error["message"].as_str().map(|it| it.contains("by `me`")), Some(true), "{error}");
+    there(&["queue", "claim", "--id", "RQ-0002"]).exited(4);
+    desk.ralph(&["run", "one", "--id", "RQ-0003"]).exited(4);
+
+    // Nobody writes to the other task under that token.
+    for args in [
+        &["task", "done", "RQ-0002"][..],
+        &["task", "edit", "title", "x", "RQ-0002"],
+        &["task", "note", "RQ-0002", "x"],
+        &["queue", "claim", "--id", "RQ-0002"],
+        &["queue", "release", "RQ-0002"],
+    ] {
+        let error = desk.error(&with_token(args), 3);
+        assert!(error["message"].as_str().is_some_and(|it| it.contains("`RQ-0003`")), "{error}");
+    }
+    // Under each id, where that is the one it has.
+    desk.ralph(&with_token(&["task", "note", "RQ-0003", "here"])).success();
+    there(&with_token(&["task", "note", "RQ-0002", "there"])).success();
+    let (id, same) = claim(&desk, &with_token(&[]));
+    assert_eq!((id.as_str(), &same), ("RQ-0003", &token));
+    desk.ralph(&with_token(&["queue", "release", "--dry-run"])).success();
+    desk.ralph(&["queue", "claim", "--id", "RQ-0002", "--owner", "you"]).success();
+
+    desk.ralph(&with_token(&["task", "done", "RQ-0003"])).success();
+    assert_eq!(desk.json(&["task", "show", "RQ-0003"])["task"]["status"], "done");
+    let ran = there(&["queue", "claim", "--id", "RQ-0002"]);
+    assert!(ran.exited(3).stderr.contains("under the claim of me"), "{ran}");
+    desk.ralph(&with_token(&["task", "done", "RQ-0002"])).exited(3);
+}
+
+#[test]
+fn a_claim_follows_its_task_where_a_repair_gives_that_another_id() {
+    let (desk, token) = two_of_one_id();
+    let clone = desk.dir.parent().expect("a sandbox").join("clone");
+    let task = fs_err::read_to_string(clone.join(".ralph/queue.jsonc")).expect("a text");
+    let queue = parse(&task);
+    let mut both = parse(&desk.read(".ralph/queue.jsonc"));
+    both["tasks"].as_array_mut().expect("a list").insert(1, queue["tasks"][1].clone());
+    desk.write(".ralph/queue.jsonc", both.to_string());
+    desk.ralph(&["queue", "repair", "--claim", &token]).success();
+    let mine = |id: &str| desk.json(&["task", "show", id])["task"]["title"] == "mine";
+    let (id, other) = if mine("RQ-0003") { ("RQ-0003", "RQ-0002") } else { ("RQ-0002", "RQ-0003") };
+    assert_eq!(id, "RQ-0003", "else this shows nothing");
+    desk.error(&["queue", "claim", "--id", id, "--owner", "thief"], 4);
+    // An undo of the repair, and a redo, take the claim along.
+    for (direction, claimed) in [("undo", "RQ-0002"), ("redo", "RQ-0003")] {
+        desk.ralph(&[direction, "--claim", &token]).success();
+        let claim = desk.json(&["queue", "claim", "--claim", &token])["claim"].clone();
+        assert_eq!((&claim["task"], &claim["finished_at"]), (&json!(claimed), &Value::Null));
+        assert!(!desk.read(".git/ralph/leases.json").contains("finished_at"), "{direction}");
+    }
+    let ran = desk.ralph(&["queue", "release", other, "--claim", &token]);
+    assert!(ran.exited(3).stderr.contains("`RQ-0003`"), "{ran}");
+    let ran = desk.ralph(&["queue", "release", "--claim", &token]);
+    assert!(ran.success().stdout.contains(id) || ran.stderr.contains(id), "{ran}");
+    claim(&desk, &["--id", id, "--owner", "next"]);
+}
+
+#[test]
+fn a_claim_whose_task_is_not_on_the_branch_writes_to_none() {
+    let (desk, token) = two_of_one_id();
+    desk.git(&["fetch", "-q", "../clone", "main"]);
+    desk.git(&["switch", "-qc", "theirs", "FETCH_HEAD"]);
+    let error = desk.error(&["task", "done", "RQ-0002", "--claim", &token], 3);
+    assert_eq!(error["code"], "claim_lost", "{error}");
+    assert!(error["message"].as_str().is_some_and(|it| it.contains("\"mine\"")), "{error}");
+    let ran = desk.ralph(&["queue", "release", "--claim", &token]);
+    assert!(ran.exited(3).stderr.contains("\"mine\""), "{ran}");
+    // It is nobody's.
+    claim(&desk, &["--id", "RQ-0002"]);
+    desk.git(&["checkout", "-q", "--", "."]);
+    desk.git(&["switch", "-q", "main"]);
+    desk.ralph(&["queue", "claim", "--id", "RQ-0002"]).exited(4);
+    desk.ralph(&["task", "done", "RQ-0002", "--claim", &token]).success();
+}

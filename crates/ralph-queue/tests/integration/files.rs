@@ -164,8 +164,8 @@ fn a_reader_meets_a_task_that_moves_in_one_file_or_the_other() {
         let writer = scope.spawn(|| {
             for direction in [Direction::Undo, Direction::Redo].repeat(20) {
                 let which = Which { direction, id: None, force: false };
-                let moved =
-                    files.undo(&clock(), which, &Terms::default(), |_, _| Ok::<_, UndoError>(()));
+                let moved = files
+                    .undo(&clock(), which, &Terms::default(), |_, _, _| Ok::<_, UndoError>(()));
                 moved.unwrap();
             }
         });
@@ -313,7 +313,7 @@ fn the_time_of_a_change_is_that_under_the_lock() {
     files.edit(&clock, |edit| edit.start("RQ-0001", Restart::Keep)).unwrap();
     files.edit_on(&clock, &terms, |edit| edit.start("RQ-0001", Restart::Reset)).unwrap();
     let which = Which { direction: Direction::Undo, id: None, force: false };
-    files.undo(&clock, which, &terms, |_, _| Ok::<_, UndoError>(())).unwrap();
+    files.undo(&clock, which, &terms, |_, _, _| Ok::<_, UndoError>(())).unwrap();
 }
 
 #[test]

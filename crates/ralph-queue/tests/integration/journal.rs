@@ -44,7 +44,7 @@ fn undo_one(files: &QueueFiles, id: u64) -> Result<u64, UpdateError<UndoError>> 
 }
 
 fn take_back(files: &QueueFiles, which: Which) -> Result<u64, UpdateError<UndoError>> {
-    files.undo(&clock(), which, &Terms::default(), |_, _| Ok(())).map(|edited| edited.value)
+    files.undo(&clock(), which, &Terms::default(), |_, _, _| Ok(())).map(|edited| edited.value)
 }
 
 /// Does the `kind`th thing to the task that `which` falls on, if that is possible.

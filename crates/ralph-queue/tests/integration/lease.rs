@@ -169,8 +169,9 @@ fn an_end_that_is_taken_back_where_it_was_made_counts_no_more() {
         let back = queue(&[&format!("RQ-1 {status}")]);
         assert_eq!(leases.ended_in(Path::new("/elsewhere"), &back), []);
         assert_eq!(leases.ended_in(tree(), &queue(&["RQ-1 done"])), []);
-        assert_eq!(leases.ended_in(tree(), &back), [id("RQ-1")]);
-        leases.open_again(&id("RQ-1"), status.parse().unwrap());
+        let ended = leases.ended_in(tree(), &back);
+        assert_eq!(ended.iter().map(Lease::id).collect::<Vec<_>>(), [Some(&id("RQ-1"))]);
+        leases.open_again(&tokens[0], status.parse().unwrap());
         assert_eq!(leases.held("RQ-1", time(2)).is_some(), held);
         assert_eq!(leases.permit(&[], &tokens, time(2)).is_ok(), held);
         assert!(claim(&mut leases, &back, None, 40).unwrap().is_some());
@@ -319,6 +320,151 @@ fn a_task_that_is_put_back_is_free() {
         leases.release(&id("RQ-1"));
     }
     assert_eq!(leases.ended.len(), 200);
+}
+
+/// Tasks as `id title created_at former_ids`, that are begun.
+fn made(tasks: &[&str]) -> Queue {
+    let task = |line: &&str| {
+        let words: Vec<&str> = line.split(' ').collect();
+        let former = words.get(3).map(|former| serde_json::json!({ "former_ids": former }));
+        serde_json::json!({ "id": words[0], "title": words[1], "status": "doing",
+            "created_at": words[2], "custom_fields": former.unwrap_or(serde_json::json!({})),
+            "updated_at": time(0).to_string() })
+    };
+    let tasks: Vec<_> = tasks.iter().map(task).collect();
+    let text = serde_json::json!({ "version": 1, "tasks": tasks }).to_string();
+    Queue::new(Document::parse(text).unwrap(), None)
+}
+
+const MOMENT: &str = "2026-01-01T00:00:00.123456789Z";
+const SECOND: &str = "2026-01-01T00:00:00Z";
+
+/// As the file that all work trees share keeps them.
+fn reread(leases: &Leases) -> Leases {
+    serde_json::from_str(&serde_json::to_string(leases).unwrap()).unwrap()
+}
+
+#[test]
+fn a_lease_is_that_of_its_task_whatever_id_that_has() {
+    let other = "RQ-2 other 2026-01-01T00:00:00.5550001Z";
+    let mine = |id: &str| format!("{id} mine {MOMENT}");
+    let cases: &[(&str, &[&str], Option<&str>)] = &[
+        // What was claimed; what another queue has; which task of it that is.
+        (&mine("RQ-2"), &[&mine("RQ-2")], Some("RQ-2")),
+        (&mine("RQ-2"), &[other, &format!("{} RQ-2", mine("RQ-3"))], Some("RQ-3")),
+        (&mine("RQ-2"), &[other, &format!("{} RQ-2,RQ-3", mine("RQ-4"))], Some("RQ-4")),
+        // Also one with another title.
+        (&mine("RQ-2"), &[other, &format!("RQ-3 renamed {MOMENT} RQ-2")], Some("RQ-3")),
+        // Claimed after the merge, which a work tree has not seen.
+        (&format!("{} RQ-2", mine("RQ-3")), &[&mine("RQ-2")], Some("RQ-2")),
+        (
+            &format!("{} RQ-2", mine("RQ-3")),
+            &[&mine("RQ-2"), "RQ-3 x 2026-01-01T00:00:00.7Z"],
+            Some("RQ-2"),
+        ),
+        // Where it is gone, or never was.
+        (&mine("RQ-2"), &[other], None),
+        (&mine("RQ-2"), &["RQ-2 mine 2026-01-01T00:00:00.5550001Z"], None),
+        (&mine("RQ-2"), &[], Some("RQ-2")),
+        // Made in a second that others may have been made in.
+        (&format!("RQ-2 mine {SECOND}"), &[&format!("RQ-2 renamed {SECOND}")], Some("RQ-2")),
+        (
+            &format!("RQ-2 mine {SECOND}"),
+            &[&format!("RQ-2 other {SECOND}"), &format!("RQ-3 mine {SECOND} RQ-2")],
+            Some("RQ-3"),
+        ),
+        (
+            &format!("RQ-2 mine {SECOND}"),
+            &[&format!("RQ-2 other {SECOND}"), &format!("RQ-3 renamed {SECOND} RQ-2")],
+            None,
+        ),
+    ];
+    for (claimed, there, expected) in cases {
+        let mut leases = Leases::default();
+        let claimed = made(&[claimed]);
+        let task = claimed.document().tasks()[0].id.clone();
+        claim(&mut leases, &claimed, Some(task.as_str()), 0).unwrap().unwrap();
+        let before = reread(&leases);
+        leases.follow(&made(there));
+        assert_eq!(leases.leases[0].id().map(TaskId::as_str), *expected, "{there:?}");
+        // The file is for all work trees.
+        assert_eq!(reread(&leases), before);
+    }
+}
+
+#[test]
+fn a_lease_of_an_older_version_goes_by_the_id_unless_only_one_task_had_it() {
+    let mut leases = Leases::default();
+    claim(&mut leases, &made(&[&format!("RQ-2 mine {MOMENT}")]), Some("RQ-2"), 0).unwrap();
+    leases.leases[0].known_by = None;
+    let renamed = &format!("RQ-3 mine {MOMENT} RQ-2")[..];
+    let cases: &[(&[&str], Option<&str>)] = &[
+        (&[renamed], Some("RQ-3")),
+        (&[&format!("RQ-2 other {MOMENT}"), renamed], Some("RQ-2")),
+        (&[&format!("RQ-4 other {MOMENT} RQ-2"), renamed], None),
+        (&[], Some("RQ-2")),
+    ];
+    for (there, expected) in cases {
+        leases.follow(&made(there));
+        assert_eq!(leases.leases[0].id().map(TaskId::as_str), *expected, "{there:?}");
+    }
+}
+
+#[test]
+fn what_is_done_under_a_lease_is_done_to_its_task_alone() {
+    let mine = format!("RQ-2 mine {MOMENT}");
+    let behind = made(&[&mine]);
+    let other = "RQ-2 other 2026-01-01T00:00:00.5550001Z";
+    let merged = made(&[other, &format!("RQ-3 mine {MOMENT} RQ-2")]);
+    let without = made(&[other]);
+    let mut leases = Leases::default();
+    let token = claim(&mut leases, &behind, Some("RQ-2"), 0).unwrap().unwrap().token;
+    let tokens = std::slice::from_ref(&token);
+    let mut leases = reread(&leases);
+
+    let held = |leases: &Leases, queue: &Queue| {
+        leases.standing(queue, time(1)).held.keys().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    assert_eq!(held(&leases, &merged), ["RQ-3"]);
+    assert_eq!(held(&leases, &behind), ["RQ-2"]);
+    assert_eq!(held(&leases, &without), [""; 0]);
+    let refused = claim(&mut leases.clone(), &merged, Some("RQ-3"), 1).unwrap_err();
+    assert!(matches!(refused, LeaseError::Held { task, .. } if task == id("RQ-3")));
+
+    leases.follow(&merged);
+    assert_eq!(leases.permit(&[id("RQ-3")], tokens, time(1)), Ok(()));
+    assert_eq!(leases.meant(&[id("RQ-3")], tokens), Ok(()));
+    let (task, now) = (id("RQ-2"), id("RQ-3"));
+    let renumbered = LeaseError::Renumbered { token: token.clone(), task: task.clone(), now };
+    assert_eq!(leases.meant(&[id("RQ-2")], tokens), Err(renumbered));
+    assert_eq!(leases.permit(&[id("RQ-2")], &[], time(1)), Ok(()));
+    leases.follow(&without);
+    let title = Some("mine".to_owned());
+    let untold = LeaseError::Untold { token: token.clone(), task, title };
+    assert_eq!(leases.meant(&[id("RQ-2")], tokens), Err(untold));
+
+    // The other task is there for others, whose lease is none of the first.
+    let their = claim(&mut leases, &merged, Some("RQ-2"), 1).unwrap().unwrap();
+    assert_eq!(held(&leases, &merged), ["RQ-2", "RQ-3"]);
+    let done = |task: &str| {
+        let touched = serde_json::json!({ "id": task, "fate": "changed", "status": "done" });
+        vec![serde_json::from_value::<Touched>(touched).unwrap()]
+    };
+    let (by, now, tree) = (By::Edit, time(2), tree());
+    let write = Write { touched: &done("RQ-3"), before: &merged, tokens, tree, open: &[], by, now };
+    leases.settle(write);
+    let mut leases = reread(&leases);
+    for (queue, id_there) in [(&merged, "RQ-3"), (&behind, "RQ-2")] {
+        let standing = leases.standing(queue, time(3));
+        assert_eq!(standing.done.iter().map(TaskId::as_str).collect::<Vec<_>>(), [id_there]);
+    }
+    let their_tokens = [their.token];
+    let write = Write { touched: &done("RQ-2"), tokens: &their_tokens, ..write };
+    leases.settle(write);
+    assert_eq!(leases.standing(&merged, time(3)).done.len(), 2);
+    // Where it is open again under its new id, in the work tree where it ended.
+    assert_eq!(leases.ended_in(tree, &merged).len(), 2);
+    assert_eq!(leases.ended_in(tree, &behind)[0].token, token);
 }
 
 #[track_caller]

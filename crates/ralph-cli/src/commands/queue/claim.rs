@@ -67,7 +67,9 @@ pub(crate) fn claim(context: &Context, args: &ClaimArgs) -> Result<Exit, CliErro
             Err(error) => error,
         };
         // If nobody can give it back, it lapses.
-        if let Err(kept) = give_back(context, &project, &lease.task) {
+        let given_back =
+            project.queue().and_then(|queue| give_back(context, &project, (&queue, &lease.task)));
+        if let Err(kept) = given_back {
             context.ui.warn(format_args!(
                 "{} stays claimed: {}",
                 lease.task,
@@ -224,8 +226,7 @@ fn of_session(id: &str) -> CliError {
 
 /// Whether it is the claim of a token that was given.
 fn is_own(lease: &Lease, project: &Project, args: &ClaimArgs) -> bool {
-    project.claims.contains(&lease.token)
-        && args.id.as_deref().is_none_or(|id| lease.task.as_str() == id)
+    project.claims.contains(&lease.token) && args.id.as_deref().is_none_or(|id| lease.is_of(id))
 }
 
 /// The claim of a token that was given.
@@ -235,6 +236,8 @@ fn own(context: &Context, project: &Project, args: &ClaimArgs) -> Result<Option<
     }
     let leases = project.leases_for(&project.queue()?)?;
     leases.permit(&[], &project.claims, context.clock.now())?;
+    let asked = args.id.as_ref().and_then(|id| id.parse().ok());
+    leases.meant(asked.as_slice(), &project.claims)?;
     let mut own = leases.leases.iter().filter(|lease| is_own(lease, project, args)).peekable();
     let first = own.peek().copied().cloned();
     match own.find_map(Lease::end) {
@@ -249,10 +252,8 @@ fn renewed(
     project: &Project,
     args: &ClaimArgs,
 ) -> Result<Option<Lease>, CliError> {
-    let wanted = |lease: &&Lease| is_own(lease, project, args);
-    if own(context, project, args)?.is_none() {
-        return Ok(None);
-    }
+    let Some(own) = own(context, project, args)? else { return Ok(None) };
+    let wanted = |lease: &&Lease| lease.token == own.token;
     project.settle(context, (&project.queue()?, &[]), By::Edit)?;
     let lease = project.read_leases()?.leases.iter().find(wanted).cloned();
     let Some((lease, ttl)) = lease.clone().zip(args.ttl) else { return Ok(lease) };
@@ -270,8 +271,15 @@ fn owner(context: &Context, project: &Project) -> String {
     format!("{user}@{}", project.files.holder.host)
 }
 
-fn give_back(context: &Context, project: &Project, task: &TaskId) -> Result<(), CliError> {
-    let released = project.leases.update(|leases| Ok::<_, CliError>(leases.release(task)))?;
+fn give_back(
+    context: &Context,
+    project: &Project,
+    (queue, task): (&Queue, &TaskId),
+) -> Result<(), CliError> {
+    let released = project.leases.update(|leases| {
+        leases.follow(queue);
+        Ok::<_, CliError>(leases.release(task))
+    })?;
     context.ui.saved(released.saved);
     Ok(())
 }
@@ -299,9 +307,8 @@ struct Claim<'a> {
 }
 
 impl<'a> Claim<'a> {
-    fn of(lease: &'a Lease) -> Self {
-        let Lease { task, token, owner, taken_at, ttl_seconds, expires_at, finished_at, .. } =
-            lease;
+    fn of(lease: &'a Lease, task: &'a TaskId) -> Self {
+        let Lease { token, owner, taken_at, ttl_seconds, expires_at, finished_at, .. } = lease;
         let (taken_at, ttl_seconds) = (*taken_at, *ttl_seconds);
         let (expires_at, finished_at) = (*expires_at, *finished_at);
         Self { task, token, owner, taken_at, ttl_seconds, expires_at, finished_at }
@@ -323,21 +330,21 @@ fn report(context: &Context, queue: &Queue, lease: Option<&Lease>) -> Result<Exi
         }
         return Ok(Exit::Done);
     };
+    let task = lease.task_in(queue);
+    let id = task.map_or(&lease.task, |task| &task.id);
     if context.ui.wants_json() {
         context.ui.print_json(&Claimed {
             schema: Schema::v1("queue-claim"),
             rev,
             found: true,
-            claim: Claim::of(lease),
-            task: queue.find(lease.task.as_str()).map(|(_, task)| task),
+            claim: Claim::of(lease, id),
+            task,
         })?;
         return Ok(Exit::Done);
     }
-    context.ui.print_fields([[lease.task.to_string(), lease.token.clone()].as_slice()])?;
+    context.ui.print_fields([[id.to_string(), lease.token.clone()].as_slice()])?;
     context.ui.say(format!("Claimed by {} until {}.", lease.owner, lease.expires_at));
-    context
-        .ui
-        .hint(format!("`ralph task done {} --claim {}` when it is done.", lease.task, lease.token));
+    context.ui.hint(format!("`ralph task done {id} --claim {}` when it is done.", lease.token));
     Ok(Exit::Done)
 }
 
@@ -347,7 +354,7 @@ pub(crate) fn release(context: &Context, args: &ReleaseArgs) -> Result<Exit, Cli
     let note = Texts::of(context).note(&args.note)?;
     if args.dry_run {
         let id = released(context, &project, args)?;
-        let leases = project.read_leases()?;
+        let leases = project.leases_in(&project.queue()?)?;
         let held = leases.held(id.as_str(), context.clock.now());
         // Whoever has it.
         project
@@ -385,7 +392,8 @@ fn may_be_put_back(
     id: &TaskId,
     status: Option<Status>,
 ) -> Result<(), CliError> {
-    let is_held = project.read_leases()?.held(id.as_str(), context.clock.now()).is_some();
+    let leases = project.leases_in(&project.queue()?)?;
+    let is_held = leases.held(id.as_str(), context.clock.now()).is_some();
     let refused = match status {
         Some(Status::Done | Status::Rejected) => {
             let hint = format!("{{}} shows it; `{}` opens it again.", Next::reopen(id));
@@ -432,7 +440,7 @@ fn put_back(
 ) -> Result<((TaskId, Option<Status>), Queue), CliError> {
     let id = released(context, project, args)?;
     if context.global.force {
-        give_back(context, project, &id)?;
+        give_back(context, project, (&project.queue()?, &id))?;
     }
     let answered = project.edit(context, |edit| {
         let status = putting_back(edit, &id, note)?;
@@ -441,20 +449,26 @@ fn put_back(
     let queue = answered.after();
     let answered = answered.value;
     if context.global.force && answered.1.is_some_and(|status| !status.is_terminal()) {
-        project.forget_ends(context, slice::from_ref(&answered.0))?;
+        project.forget_ends(context, (&queue, slice::from_ref(&answered.0)))?;
     }
     Ok((answered, queue))
 }
 
 fn released(context: &Context, project: &Project, args: &ReleaseArgs) -> Result<TaskId, CliError> {
+    let queue = project.queue()?;
+    let leases = project.leases_in(&queue)?;
     if let Some(id) = &args.task_id {
-        return Ok(project.with_id(&project.queue()?, id)?.1.id.clone());
+        let id = project.with_id(&queue, id)?.1.id.clone();
+        leases.meant(slice::from_ref(&id), &project.claims)?;
+        return Ok(id);
     }
-    let leases = project.read_leases()?;
     leases.permit(&[], &project.claims, context.clock.now())?;
-    let own = leases.leases.into_iter().find(|lease| project.claims.contains(&lease.token));
-    own.map(|lease| lease.task).ok_or_else(|| {
+    let own = leases.leases.iter().find(|lease| project.claims.contains(&lease.token));
+    let own = own.ok_or_else(|| {
         CliError::new(ErrorKind::Usage, "neither a task nor its claim was given")
             .hint("Name the task, or give `--claim TOKEN`.")
-    })
+    })?;
+    let id = own.id().unwrap_or(&own.task).clone();
+    leases.meant(slice::from_ref(&id), &project.claims)?;
+    Ok(id)
 }

@@ -212,12 +212,12 @@ pub(crate) fn dry_run(
 
 /// Refuses a task that somebody claimed, and says who.
 pub(crate) fn unclaimed(context: &Context, project: &Project, id: &str) -> Result<(), CliError> {
-    let leases = project.read_leases()?;
-    let now = context.clock.now();
-    match leases.held(id, now) {
-        Some(lease) => Ok(leases.permit(std::slice::from_ref(&lease.task), &[], now)?),
-        None => Ok(()),
+    if project.read_leases()?.leases.is_empty() {
+        return Ok(());
     }
+    let Ok(id) = id.parse() else { return Ok(()) };
+    let leases = project.leases_in(&project.queue()?)?;
+    Ok(leases.permit(&[id], &[], context.clock.now())?)
 }
 
 fn startable<'q>(

@@ -138,7 +138,7 @@ fn carry_out<T, C: AsRef<[(String, T)]>>(
             let changes = changes(edit);
             let leases = match failing {
                 Failing::Stop => None,
-                Failing::Skip => Some(project.read_leases()?),
+                Failing::Skip => Some(project.leases_in(edit.read())?),
             };
             if let Some(leases) = &leases {
                 leases.permit(&[], &project.claims, edit.now())?;
@@ -197,7 +197,8 @@ fn claimed<T>(
     (id, _): &(String, T),
 ) -> Option<LeaseError> {
     let task: TaskId = id.parse().ok()?;
-    leases.permit(slice::from_ref(&task), &project.claims, edit.now()).err()
+    let (task, claims) = (slice::from_ref(&task), &project.claims);
+    leases.meant(task, claims).and_then(|()| leases.permit(task, claims, edit.now())).err()
 }
 
 /// What `ralph task mutate` reads: the format of 0.4.0.

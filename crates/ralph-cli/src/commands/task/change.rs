@@ -25,7 +25,9 @@ pub(crate) fn start(context: &Context, args: &StartArgs) -> Result<Exit, CliErro
         let changed = edit.start(id, restart)?;
         if let (Changed::No, Some((_, task))) = (changed, edit.find(id)) {
             // Nothing is written that a claim could keep from being written.
-            project.permit(std::slice::from_ref(&task.id), edit.now())?;
+            let task = std::slice::from_ref(&task.id);
+            project.meant(edit.read(), task)?;
+            project.permit(edit.read(), task, edit.now())?;
         }
         Ok(vec![(id.clone(), changed)])
     };
@@ -93,7 +95,7 @@ pub(crate) fn status(context: &Context, args: &StatusArgs) -> Result<Exit, CliEr
     let is_open = |line: &&Line| !line.changed && !line.status.is_terminal();
     let open: Vec<TaskId> = made.value.iter().filter(is_open).map(|line| line.id.clone()).collect();
     let exit = tell(context, &made)?;
-    for id in project.forget_ends(context, &open)? {
+    for id in project.forget_ends(context, (&made.after(), &open))? {
         context.ui.say(format!("{id} had ended under a claim, which no longer counts."));
     }
     Ok(exit)
