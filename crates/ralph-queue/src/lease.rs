@@ -341,6 +341,14 @@ impl Lease {
     /// Which of `tasks` it is of: all that have, or had, one of its ids.
     fn among(&self, tasks: &[&Task]) -> Here {
         let own = self.known_by.as_ref().map(|known| known.task(&self.task));
+        // As long as another has its id, see [`Queue::outranked`], it has none to go by.
+        let outranks = |one: &Task, other: &Task| {
+            one.id == other.id && one.status != Status::Rejected && !one.is_version_of(other)
+        };
+        let is_outranked = |task: &Task| {
+            task.status == Status::Rejected && tasks.iter().any(|other| outranks(other, task))
+        };
+        let tasks: Vec<&Task> = tasks.iter().copied().filter(|task| !is_outranked(task)).collect();
         let has_id = |task: &&Task| task.id == self.task;
         let is_it = |task: &&Task| match &own {
             Some(own) => task.is_version_of(own),

@@ -393,6 +393,33 @@ fn a_lease_is_that_of_its_task_whatever_id_that_has() {
 }
 
 #[test]
+fn an_end_under_a_lease_is_none_of_an_open_task_that_a_merge_gave_the_id() {
+    let mine = format!("RQ-2 mine {MOMENT}");
+    let mut leases = Leases::default();
+    let token = claim(&mut leases, &made(&[&mine]), Some("RQ-2"), 0).unwrap().unwrap().token;
+    let rejected = |tasks: &[&str]| {
+        let text = made(tasks).document().text().to_owned();
+        let text = text.replacen("doing", "rejected", 1).replacen("doing", "todo", 1);
+        Queue::new(Document::parse(text).unwrap(), None)
+    };
+    let tokens = [token];
+    let alone = rejected(&[&mine]);
+    let touched = serde_json::json!([{ "id": "RQ-2", "fate": "changed", "status": "rejected" }]);
+    let touched: &[Touched] = &serde_json::from_value::<Vec<_>>(touched).unwrap();
+    let (by, now) = (By::Edit, time(1));
+    let write =
+        Write { touched, before: &alone, tokens: &tokens, tree: tree(), open: &[], by, now };
+    leases.settle(write);
+    // Until the next edit parts the two, and after it.
+    let other = "RQ-2 other 2026-01-01T00:00:00.5550001Z";
+    for both in [rejected(&[&mine, other]), rejected(&[&format!("RQ-3 mine {MOMENT} RQ-2"), other])]
+    {
+        assert!(!leases.standing(&both, time(2)).ended.contains_key(&id("RQ-2")));
+        assert!(claim(&mut leases.clone(), &both, Some("RQ-2"), 2).unwrap().is_some());
+    }
+}
+
+#[test]
 fn a_lease_of_an_older_version_goes_by_the_id_unless_only_one_task_had_it() {
     let mut leases = Leases::default();
     claim(&mut leases, &made(&[&format!("RQ-2 mine {MOMENT}")]), Some("RQ-2"), 0).unwrap();
