@@ -574,7 +574,7 @@ mod tests {
             .map(|one| one.conflict.field.as_deref().unwrap_or("removed"))
             .collect();
         let kinds =
-            ["tasks", "custom_fields.owner", "notes", "title", "removed", "removed", "meta.x.y"];
+            ["custom_fields.owner", "notes", "title", "removed", "removed", "tasks", "meta.x.y"];
         assert_eq!(names, kinds);
 
         let ours = take(&merged.text, &undecided, Take::Ours).unwrap();
