@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::sequence;
+use super::{kept, sequence};
 use crate::document::{Block, Counts, Site, identity};
 use crate::value::Value;
 
@@ -38,10 +38,8 @@ pub(super) fn merge(base: Option<&Block>, ours: &Block, theirs: &Block) -> Comme
     let counts = sides.each_ref().map(count);
     let mut left: Counts<'_> = count(&merged);
     for (comment, left) in &mut left {
-        let [base, ours, theirs] =
-            counts.each_ref().map(|counts| counts.get(comment).copied().unwrap_or(0));
-        let most = ours.max(theirs);
-        *left = (*left).min(if most > base { most } else { ours.min(theirs) });
+        let counts = counts.each_ref().map(|counts| counts.get(comment).copied().unwrap_or(0));
+        *left = (*left).min(kept(counts));
     }
     let wanted_counts = left.clone();
     for list in merged.values_mut() {

@@ -1,6 +1,7 @@
 //! Three versions of a queue file become one, task by task and field by field.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::hash::Hash;
 use std::iter;
 
 use ralph_state::{TaskId, Timestamp};
@@ -590,13 +591,7 @@ fn arranging_side(
     keys: &[Vec<usize>; 3],
     lists: &Lists<'_>,
 ) -> Option<Stands> {
-    let counts = lists.each_ref().map(|list| {
-        let mut counts: HashMap<&Arranged<'_>, usize> = HashMap::new();
-        for (part, _) in list {
-            *counts.entry(part).or_default() += 1;
-        }
-        counts
-    });
+    let counts = lists.each_ref().map(|list| counted(list.iter().map(|(part, _)| part)));
     let is_common =
         |part: &Arranged<'_>| counts.iter().all(|of_side| of_side.get(part) == counts[0].get(part));
     let is_left = |part: &Arranged<'_>| match part {
@@ -698,7 +693,8 @@ fn merge_into(
         let of = |version: usize| Some(files[version].task(*places[version].get(&key)?));
         of(2).or_else(|| of(1))
     };
-    let (order, is_conflict) = sections::merge(&lists, &tasks, task);
+    let listed = lists.each_ref().map(|list| counted(list.iter().map(|(part, _)| part)));
+    let (order, is_conflict) = sections::merge(&lists, &listed, &tasks, task);
     if is_conflict {
         conflicts.extend(order_conflict(base, keys, &places));
     }
@@ -719,13 +715,16 @@ fn merge_into(
     }
     let merged = merged.splice()?;
     let merged = merged.as_ref().unwrap_or(ours);
-    let merged = merge_frame(files, merged, stands, conflicts)?;
+    let merged = merge_frame(files, merged, (&listed, &order), stands, conflicts)?;
     let merged = if has_lines { merged.rearranged(&sorted, &order, &gaps(&lists)) } else { merged };
     Ok(merged.text().to_owned())
 }
 
 /// What stands in the list of tasks of each version, with whether there is a blank line before it.
 type Lists<'t> = [Vec<(Arranged<'t>, bool)>; 3];
+
+/// How often each part is in such a list.
+type PartCounts<'p> = HashMap<&'p Arranged<'p>, usize>;
 
 /// Whether there is a blank line between parts that stand side by side in a version, as the side
 /// has it that changed that. A new task stands to others as the text has it that it comes to.
@@ -748,10 +747,13 @@ fn gaps<'p>(lists: &'p Lists<'p>) -> Gaps<'p> {
     of_all.collect()
 }
 
-/// Merges what the files hold besides tasks into `merged`, which has that of ours.
+/// Merges what the files hold besides tasks into `merged`, which has that of ours. A comment that
+/// stands in a list more than once, say the line below each heading, is as often in the merged one
+/// as the headings that have it, but not more often than both sides together brought it.
 fn merge_frame(
     sides: [&Document; 3],
     merged: &Document,
+    (listed, order): (&[PartCounts<'_>; 3], &[Arranged<'_>]),
     stands: Stands,
     conflicts: &mut Vec<Conflict>,
 ) -> Result<Document, SpliceError> {
@@ -761,18 +763,22 @@ fn merge_frame(
     let merged = merged.with_other_fields(&fields[1], &keys)?;
 
     let floating = sides.map(Document::floating);
-    let [base, ours, theirs] = floating.each_ref().map(|comments| counts(comments));
-    let count = |counts: &Counts<'_>, text: &str| counts.get(text).copied().unwrap_or(0);
+    let all = floating.each_ref().map(|comments| counts(comments));
+    let ordered = counted(order);
     let (mut gone, mut missing) = (Counts::new(), Counts::new());
-    for text in ours.keys().chain(theirs.keys()) {
-        let [base, ours, theirs] = [&base, &ours, &theirs].map(|counts| count(counts, text));
-        let wanted = if ours == base {
-            theirs
-        } else if theirs == base {
-            ours
+    for text in all[1].keys().chain(all[2].keys()) {
+        let part = Arranged::Comment(text.clone());
+        let all = all.each_ref().map(|counts| counts.get(text).copied().unwrap_or(0));
+        let listed = listed.each_ref().map(|counts| count(counts, &&part));
+        let wanted = if listed.iter().any(|count| *count > 1) {
+            let elsewhere = kept([0, 1, 2].map(|version| all[version] - listed[version]));
+            let [base, ours, theirs] = all;
+            let most = ours.max(theirs).max((ours + theirs).saturating_sub(base));
+            most.min(elsewhere + count(&ordered, &&part))
         } else {
-            ours.max(theirs)
+            kept(all)
         };
+        let ours = all[1];
         if wanted < ours {
             gone.insert(text.clone(), ours - wanted);
         } else if wanted > ours {
@@ -791,6 +797,26 @@ fn merge_frame(
         return Ok(merged);
     }
     merged.with_floating(&FloatingChange { gone, other, added })
+}
+
+/// How many stay of what each version has so many of: as many as in the side that has more, if that
+/// added some, else as many as in the other.
+fn kept([base, ours, theirs]: [usize; 3]) -> usize {
+    let most = ours.max(theirs);
+    if most > base { most } else { ours.min(theirs) }
+}
+
+/// How often each item is there.
+fn counted<T: Eq + Hash>(items: impl IntoIterator<Item = T>) -> HashMap<T, usize> {
+    let mut counts = HashMap::new();
+    for item in items {
+        *counts.entry(item).or_default() += 1;
+    }
+    counts
+}
+
+fn count<T: Eq + Hash>(counts: &HashMap<T, usize>, item: &T) -> usize {
+    counts.get(item).copied().unwrap_or(0)
 }
 
 struct Merge<'a, 'c> {

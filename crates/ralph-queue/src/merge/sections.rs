@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
 use std::iter;
 
-use super::{Stands, changed_by};
+use super::{PartCounts, Stands, changed_by, count, counted, kept};
 use crate::document::Arranged;
 use crate::task::Task;
 
@@ -21,69 +21,114 @@ type Sections<'t> = Vec<(Heading<'t>, Vec<usize>)>;
 ///
 /// Each task stands below the heading that it has on the side that alone changed that, and behind
 /// the task that it follows there; below a heading that is gone, with those around it there. What
-/// both put at one place stands by age, and headings there by their text.
+/// both put at one place stands by age, and headings there by what tasks each side has above them,
+/// or else by their text.
 pub(super) fn merge<'a, 't>(
     versions: &[Vec<(Arranged<'t>, bool)>; 3],
+    counts: &[PartCounts<'_>; 3],
     tasks: &HashSet<usize>,
     task: impl Fn(usize) -> Option<&'a Task>,
 ) -> (Vec<Arranged<'t>>, bool) {
     let versions = versions.each_ref().map(|list| sections(list));
     let headings = versions.each_ref().map(|it| it.iter().map(|(heading, _)| heading).collect());
     let has = headings.each_ref().map(|it: &Vec<_>| it.iter().copied().collect::<HashSet<_>>());
-    let stays = |heading: &Heading<'_>| match has.each_ref().map(|it| it.contains(heading)) {
-        [true, ours, theirs] => ours && theirs,
-        [false, ours, theirs] => ours || theirs,
+    let equals = versions.each_ref().map(|it| equals(it));
+    let stays = |heading: &Heading<'_>| match heading {
+        Some((lines, above)) => {
+            *above < kept(equals.each_ref().map(|it| count(it, &lines.as_slice())))
+        }
+        None => true,
     };
     let staying = headings.map(|it| it.into_iter().filter(|it| stays(it)).collect::<Vec<_>>());
     let (lead, _) = leading_side(&staying, |heading| heading);
     let [_, ours, theirs] = &staying;
-    let headings = interleave(lead.first([ours, theirs]), |heading| heading);
+    let [_, of_ours, of_theirs] = &versions;
+    let [of_lead, of_other] = lead.first([of_ours, of_theirs]);
+    let sites = [sites(of_other, of_lead), sites(of_lead, of_other)];
+    let headings = interleave(lead.first([ours, theirs]), |other, own| {
+        let [(at, first), (own_at, own_first)] = [sites[0][other], sites[1][own]];
+        match (first.is_some_and(|it| it < own_at), own_first.is_some_and(|it| it < at)) {
+            (true, false) => true,
+            (false, true) => false,
+            _ => other < own,
+        }
+    });
     let places: HashMap<&Heading<'_>, usize> = headings.iter().copied().zip(0..).collect();
 
     let homes = versions.each_ref().map(|it| homes(it, &places));
     let mut is_conflict = false;
-    let mut home = |key: &usize| {
+    // The version that tells where a task stands.
+    let mut telling = |key: &usize| {
         let [base, ours, theirs] = homes.each_ref().map(|homes| homes.get(key).copied());
-        let (base, (ours, our_place), (theirs, their_place)) =
-            (base.map(|it| it.0), ours?, theirs?);
+        let (base, (ours, our_place), (theirs, their_place)) = match (ours, theirs) {
+            (Some(ours), Some(theirs)) => (base.map(|it| it.0), ours, theirs),
+            (Some(_), None) => return 1,
+            (None, _) => return 2,
+        };
+        if ours == theirs || base == Some(ours) {
+            return 2;
+        }
+        if base == Some(theirs) {
+            return 1;
+        }
         let is_ours = match [ours, theirs].map(|heading| places.contains_key(heading)) {
             [true, false] => true,
             [false, true] => false,
-            _ if ours == theirs || base == Some(ours) => false,
-            _ if base == Some(theirs) => true,
             _ => {
                 is_conflict |=
                     base.is_some() && [ours, theirs].iter().all(|it| has[0].contains(it));
                 our_place > their_place
             }
         };
-        Some(if is_ours { our_place } else { their_place })
+        if is_ours { 1 } else { 2 }
     };
-    let mut below = vec![[const { Vec::new() }; 3]; headings.len()];
-    for (version, sections) in versions.iter().enumerate() {
+    let telling: HashMap<usize, usize> = tasks.iter().map(|key| (*key, telling(key))).collect();
+    let place = |key: &usize| places.get(homes[*telling.get(key)?].get(key)?.0).copied();
+    let mut stands = HashMap::new();
+    for (version, sections) in versions.iter().enumerate().skip(1) {
         for (heading, keys) in sections {
             let there = places.get(heading).copied();
-            let mut place = there.or_else(|| keys.iter().find_map(&mut home));
-            for key in keys.iter().filter(|key| tasks.contains(key)) {
-                let home = home(key);
-                place = there.or(home).or(place);
-                let at = home.or(place).unwrap_or(homes[version][key].1);
-                // Else it is the other side that has it there.
-                if there.is_none_or(|there| there == at) {
-                    below[at][version].push(*key);
+            let mut near = there.or_else(|| keys.iter().find_map(place));
+            for key in keys {
+                near = there.or_else(|| place(key)).or(near);
+                if telling.get(key) == Some(&version) {
+                    stands.insert(*key, near.unwrap_or(homes[version][key].1));
                 }
             }
         }
     }
-    let mut order = Vec::new();
+    let mut below = vec![[const { Vec::new() }; 3]; headings.len()];
+    for (version, sections) in versions.iter().enumerate() {
+        for (heading, keys) in sections {
+            let there = places.get(heading);
+            for (key, at) in keys.iter().filter_map(|key| Some((*key, stands.get(key)?))) {
+                // Else it is the other side that has it there.
+                if there.is_none_or(|there| there == at) {
+                    below[*at][version].push(key);
+                }
+            }
+        }
+    }
+    let (mut order, mut written) = (Vec::new(), HashMap::new());
     for (heading, below) in headings.iter().zip(&below) {
-        let lines = heading.iter().flat_map(|(lines, _)| lines.clone());
-        order.extend(lines.map(Arranged::Comment));
+        let lines = heading.iter().flat_map(|(lines, _)| lines.clone()).map(Arranged::Comment);
+        let lines: Vec<_> =
+            lines.map(|line| (counts.each_ref().map(|it| count(it, &&line)), line)).collect();
+        // What other headings have too goes with a line that no other has.
+        let is_repeated = |counts: &[usize; 3]| counts.iter().any(|count| *count > 1);
+        let is_whole = lines.iter().all(|(counts, _)| is_repeated(counts) || kept(*counts) > 0);
+        for (counts, line) in lines {
+            let above = written.entry(line.clone()).or_insert(0);
+            if is_whole || *above < kept(counts) {
+                *above += 1;
+                order.push(line);
+            }
+        }
         let (lead, is_other) = leading_side(below, |key| task(key).map(|task| &task.id));
         is_conflict |= is_other;
         let [_, ours, theirs] = below;
         let age = |key| task(key).map(|task| (&task.created_at, &task.id));
-        let keys = interleave(lead.first([ours, theirs]), age);
+        let keys = interleave(lead.first([ours, theirs]), |other, own| age(other) < age(own));
         order.extend(keys.into_iter().map(Arranged::Task));
     }
     (order, is_conflict)
@@ -113,6 +158,26 @@ fn sections<'t>(list: &[(Arranged<'t>, bool)]) -> Sections<'t> {
         }
     }
     sections
+}
+
+/// How many headings have these lines.
+fn equals<'s, 't>(sections: &'s Sections<'t>) -> HashMap<&'s [Cow<'t, str>], usize> {
+    counted(sections.iter().filter_map(|(heading, _)| Some(heading.as_ref()?.0.as_slice())))
+}
+
+/// Where each heading stands in a version, and where the first in the `other` one of the tasks that
+/// are below it.
+fn sites<'s, 't>(
+    sections: &'s Sections<'t>,
+    other: &Sections<'t>,
+) -> HashMap<&'s Heading<'t>, (usize, Option<usize>)> {
+    let keys =
+        other.iter().enumerate().flat_map(|(at, (_, keys))| keys.iter().zip(iter::repeat(at)));
+    let places: HashMap<&usize, usize> = keys.collect();
+    let site = |(at, (heading, keys)): (usize, &'s (Heading<'t>, Vec<usize>))| {
+        (heading, (at, keys.iter().filter_map(|key| places.get(key).copied()).min()))
+    };
+    sections.iter().enumerate().map(site).collect()
 }
 
 /// Below which heading each task stands, and the place of that or of the last before it that has
@@ -161,10 +226,10 @@ fn leading_side<T: Copy + Eq + Hash, K: Ord>(
 }
 
 /// Both lists in the order of the first. What the second has more stands behind what it follows
-/// there, among what the first has more by its key.
-fn interleave<T: Copy + Eq + Hash, K: Ord>(
+/// there, and before what the first has more there if it `is_before` that.
+fn interleave<T: Copy + Eq + Hash>(
     [lead, other]: [&Vec<T>; 2],
-    key: impl Fn(T) -> K,
+    is_before: impl Fn(T, T) -> bool,
 ) -> Vec<T> {
     let in_lead: HashSet<T> = lead.iter().copied().collect();
     let mut behind: HashMap<Option<T>, Vec<T>> = HashMap::new();
@@ -185,7 +250,7 @@ fn interleave<T: Copy + Eq + Hash, K: Ord>(
                 merged.extend(more);
                 more = next.into_iter().peekable();
             }
-            None => merged.extend(iter::from_fn(|| more.next_if(|it| key(*it) < key(*item)))),
+            None => merged.extend(iter::from_fn(|| more.next_if(|it| is_before(*it, *item)))),
         }
         merged.push(*item);
     }
@@ -300,6 +365,43 @@ mod tests {
                 "H0 H1 H0 . T3 T1 . H0 H2 H0 . T4 T2",
                 "H0 H2 H0 . T4 T2 . H0 H1 H0 . T3 T1",
             ),
+            // What comes at one place stands behind what it has above it on its side, whatever its
+            // text, and with those of a heading that is gone.
+            ("T1 T2", "H9 . T1 T2", "T1 T2 . H1 . T3", "H9 . T1 T2 . H1 . T3"),
+            ("T1 T2", "T1 T2 . H9 . T3", "T1 . H1 . T2", "T1 . H1 . T2 . H9 . T3"),
+            (
+                "T1 . H2 . T2 T3 . H5 . T4 T5",
+                "T1 . H2 . T2 T3 T4 T5",
+                "T1 . H9 . T2 T3 . H5 . T4 T5 T6",
+                "T1 . H9 . T2 T3 T4 T5 T6",
+            ),
+            (
+                "T1 T2 . H1 . T3 . H2 . T4",
+                "T1 T2 . H9 . T3 . H2 . T4",
+                "T2 . H1 . T3 T1 T5 . H2 . T4",
+                "T2 . H9 . T3 T1 T5 . H2 . T4",
+            ),
+            // Lines that several headings have.
+            (
+                "H0 H1 H0 . T1",
+                "H0 H1 H0 . T1 . H0 H3 H0 . T3",
+                "H0 H1 H0 . T1 . H0 H2 H0 . T2",
+                "H0 H1 H0 . T1 . H0 H2 H0 . T2 . H0 H3 H0 . T3",
+            ),
+            (
+                "H0 H1 H0 . T1 . H0 H2 H0 . T2",
+                "H0 H1 H0 . T1",
+                "H0 H1 H0 . T1 . H0 H2 H0 . T2 . H0 H3 H0 . T3",
+                "H0 H1 H0 . T1 . H0 H3 H0 . T3",
+            ),
+            // Equal headings.
+            (
+                "T1 . H1 . T2 T3",
+                "T1 . H1 . T4 . H1 . T2 T3",
+                "T1 T2 T3 . H2 . T5",
+                "T1 . H1 . T4 . H1 . T2 T3 . H2 . T5",
+            ),
+            ("H1 . T1 . H1 . T2", "T1 T2 . H4 . T3", "T1 . H1 . T2", "T1 T2 . H4 . T3"),
             // A section is parted, and its heading is changed or gone.
             ("H1 . T1 T2", "H1 . T1 . H2 . T2", "H1 . T1 T2 T3", "H1 . T1 T3 . H2 . T2"),
             ("T1 . H1 . T2", "T1 . H2 . T2", "T1 . H1 . T3 T2", "T1 . H2 . T3 T2"),

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::iter::successors;
 
+use super::kept;
 use crate::value::Value;
 
 /// Base, ours and theirs.
@@ -127,9 +128,7 @@ impl<'a> Gone<'a> {
 
 /// Whether it is in the merged list.
 fn stays(lists: &[List<'_>; 3], (item, before): &Token<'_>) -> bool {
-    let [base, ours, theirs] = lists.each_ref().map(|list| list.count(item));
-    let most = ours.max(theirs);
-    *before < if most > base { most } else { ours.min(theirs) }
+    *before < kept(lists.each_ref().map(|list| list.count(item)))
 }
 
 /// The side whose rank is less has the order: the one that moved what is left of the base, else the
