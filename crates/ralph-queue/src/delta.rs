@@ -1,5 +1,6 @@
 //! What differs between two versions of a file: in tasks for people, in bytes for undo.
 
+use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
@@ -381,27 +382,44 @@ impl Patch {
     /// From `new` back to `old`.
     pub(crate) fn back(old: &Document, new: &Document) -> Self {
         let mut regions: Vec<(Range<usize>, Range<usize>)> = Vec::new();
+        let texts = (old.text(), new.text());
         for Step { old: from, new: to } in steps(old, new) {
             let one_task = from.len() == 1 && to.len() == 1;
-            let (from, to) = (bytes(old, &from), bytes(new, &to));
+            let leads = (lead(old, from.start), lead(new, to.start));
+            let (mut from, mut to) = (bytes(old, &from), bytes(new, &to));
+            if let Some(last) = regions.last_mut()
+                && last.0.end == from.start
+                && last.1.end == to.start
+            {
+                let joined = if one_task { leads } else { (from.end, to.end) };
+                if !one_task || is_shorter_joined(texts, last, joined) {
+                    (last.0.end, last.1.end) = joined;
+                    (from.start, to.start) = joined;
+                }
+            }
             if one_task {
                 regions.extend(refined((old.text(), from), (new.text(), to), CLOSE));
-                continue;
-            }
-            match regions.last_mut() {
-                Some(last) if last.0.end == from.start && last.1.end == to.start => {
-                    (last.0.end, last.1.end) = (from.end, to.end);
-                }
-                _ => regions.push((from, to)),
+            } else if !(from.is_empty() && to.is_empty()) {
+                regions.push((from, to));
             }
         }
         let segments = Segments::of(new);
         let sections = Sections::of(old);
         let hunk = |(from, to): (Range<usize>, Range<usize>)| {
+            let least = to.start;
             let (from, to) = trimmed((old.text(), from), (new.text(), to));
+            let up = match (from.is_empty(), to.is_empty()) {
+                (true, false) => up_to_task(new, &to, least),
+                (false, true) => up_to_task(old, &from, from.start - (to.start - least)),
+                _ => 0,
+            };
+            let [from, to] = [from, to].map(|it| it.start - up..it.end - up);
             let text = new.text();
             let (task, start) = segments.holding(to.start);
             let is_edge = to.is_empty() && to.start == start;
+            // Where the heading has lost its last task, it is none to find.
+            let is_told = |it: &String| is_edge || *it == segments.sections.above(to.start);
+            let section = to.is_empty().then(|| sections.around(&from)).flatten().filter(is_told);
             let head = floor(text, to.start.saturating_sub(CONTEXT));
             let tail = floor(text, (to.end + CONTEXT).min(text.len()));
             let made = &text[to.clone()];
@@ -412,7 +430,7 @@ impl Patch {
             };
             Hunk {
                 task,
-                section: is_edge.then(|| sections.around(&from)).flatten(),
+                section,
                 begins: is_edge && sections.count(from.start) < sections.count(from.end),
                 above: is_edge.then(|| segments.ending_at(start)).flatten(),
                 at: to.start - start,
@@ -471,20 +489,23 @@ impl Hunk {
         let segment = segments.find(self.task.as_ref());
         let segment = segment.ok_or_else(|| self.misfit(text, segments))?;
         let own = segment.start + self.at;
-        if self.fits(text, own) {
+        let is_in_section =
+            |at: usize| self.section.as_ref().is_none_or(|it| *it == segments.sections.above(at));
+        let fits = |at: &usize| self.fits(text, *at) && is_in_section(*at);
+        if fits(&own) {
             return Ok(own);
         }
-        let mut places = segment.clone().filter(|at| self.fits(text, *at));
+        let mut places = segment.clone().filter(fits);
         match (places.next(), places.next(), fit) {
             (Some(at), None, _) => return Ok(at),
             (None, _, Fit::Loose) => {}
             _ => return Err(self.misfit(text, segments)),
         }
         let is_whole = self.at == 0 && segments.is_edge(own + self.len());
-        if is_whole && self.is_at(text, own) {
+        if is_whole && self.is_at(text, own) && is_in_section(own) {
             return Ok(own);
         }
-        let mut places = segment.filter(|at| self.fits_loosely(text, *at));
+        let mut places = segment.filter(|at| self.fits_loosely(text, *at) && is_in_section(*at));
         match (places.next(), places.next()) {
             (Some(at), None) => Ok(at),
             _ => Err(self.misfit(text, segments)),
@@ -636,7 +657,7 @@ impl<'a> Segments<'a> {
 /// The sections of a file, looked for once they are asked for.
 struct Sections<'a> {
     document: &'a Document,
-    /// The first task of each, and its heading.
+    /// Where the heading of each begins, and what it is.
     headings: OnceCell<Vec<(usize, String)>>,
 }
 
@@ -647,16 +668,17 @@ impl<'a> Sections<'a> {
 
     fn headings(&self) -> &[(usize, String)] {
         self.headings.get_or_init(|| {
-            let heading =
-                |index| Some((index, fingerprint(&identity(self.document.heading(index)?))));
+            let heading = |index| {
+                let heading = self.document.heading(index)?;
+                Some((heading.start, fingerprint(&identity(&self.document.text()[heading]))))
+            };
             (0..self.document.len()).filter_map(heading).collect()
         })
     }
 
     /// How many of them begin above a place.
     fn count(&self, at: usize) -> usize {
-        let tasks = self.document.task_at(at);
-        self.headings().partition_point(|(first, _)| *first < tasks)
+        self.headings().partition_point(|(heading, _)| *heading < at)
     }
 
     /// What tells the heading above a place from others; nothing where there is none.
@@ -671,6 +693,30 @@ impl<'a> Sections<'a> {
     }
 }
 
+/// The first task of `before`, but for those, that stands below another heading or among others
+/// after.
+pub(crate) fn displaced(before: &Document, after: &Document, but: &HashSet<&str>) -> Option<usize> {
+    fn standing<'d>(
+        document: &'d Document,
+        but: &HashSet<&str>,
+    ) -> impl Iterator<Item = (usize, &'d str, Cow<'d, str>)> {
+        let mut below = Cow::Borrowed("");
+        let tasks = (0..document.len()).map(move |index| {
+            if let Some(heading) = document.heading(index) {
+                below = identity(&document.text()[heading]);
+            }
+            (index, document.id(index), below.clone())
+        });
+        tasks.filter(|(_, id, _)| !but.contains(id))
+    }
+    let mut after = standing(after, but);
+    let mut before = standing(before, but);
+    before.find_map(|(index, id, heading)| {
+        let stays = after.next().is_some_and(|(_, it, below)| (it, below) == (id, heading));
+        (!stays).then_some(index)
+    })
+}
+
 /// The bytes of some segments.
 fn bytes(document: &Document, segments: &Range<usize>) -> Range<usize> {
     let tasks = document.len();
@@ -680,6 +726,11 @@ fn bytes(document: &Document, segments: &Range<usize>) -> Range<usize> {
         _ => document.span(index - 1).end,
     };
     edge(segments.start)..edge(segments.end)
+}
+
+/// Where a segment's own task begins, or the text ends.
+fn lead(document: &Document, segment: usize) -> usize {
+    if segment < document.len() { document.span(segment).start } else { document.text().len() }
 }
 
 /// Segments that differ: one of each text, or one that nothing in the other matches.
@@ -798,6 +849,39 @@ fn trimmed(
     let (a, b) = (&a[head..], &b[head..]);
     let tail = common(&mut a.chars().rev(), &mut b.chars().rev());
     (from.start + head..from.end - tail, to.start + head..to.end - tail)
+}
+
+/// How far what is only in this text may begin further up, the same bytes, so that it is whole tasks
+/// on lines of their own; else whole tasks; else not at all.
+fn up_to_task(document: &Document, range: &Range<usize>, least: usize) -> usize {
+    let text = document.text().as_bytes();
+    let is_same = |up: &usize| {
+        let up = *up;
+        up == 0 || range.start - least >= up && text[range.start - up] == text[range.end - up]
+    };
+    let is_between_tasks = |up: &usize| {
+        let at = range.start - up;
+        let next = document.task_at(at);
+        next == document.len() || at <= document.span(next).start
+    };
+    let is_line = |up: &usize| range.start == *up || text[range.start - up - 1] == b'\n';
+    let places = || (0..).take_while(is_same).filter(is_between_tasks);
+    places().find(is_line).or_else(|| places().next()).unwrap_or(0)
+}
+
+/// Whether what stands from where a region ends to there, before a task, is fewer bytes together
+/// with it: where a task came before another below its heading, the heading stays.
+fn is_shorter_joined(
+    (old, new): (&str, &str),
+    (from, to): &(Range<usize>, Range<usize>),
+    ends: (usize, usize),
+) -> bool {
+    let len = |from: Range<usize>, to: Range<usize>| {
+        let (from, to) = trimmed((old, from), (new, to));
+        from.len() + to.len()
+    };
+    let joined = len(from.start..ends.0, to.start..ends.1);
+    joined < len(from.clone(), to.clone()) + len(from.end..ends.0, to.end..ends.1)
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]

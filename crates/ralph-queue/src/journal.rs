@@ -15,7 +15,7 @@ use ralph_state::{Clock, TaskId, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::delta::{Fate, Fit, Misfit, Patch, Touched};
+use crate::delta::{Fate, Fit, Misfit, Patch, Touched, displaced};
 use crate::document::{Document, Lines, ParseError};
 use crate::edit::Spliced;
 use crate::files::{
@@ -762,7 +762,7 @@ impl Operation {
             back.map_err(|source| UndoError::Unreadable { id: self.id, source })
         });
         if fit == Fit::Exact || !matches!(exactly, Err(UndoError::ChangedSince { .. })) {
-            return exactly.map(|back| (back, Times::new()));
+            return Ok((self.in_sections(before, exactly?)?, Times::new()));
         }
         let mut earlier = Times::new();
         let loosely = self.taken_back_by(before, |place, patch, document| {
@@ -773,11 +773,42 @@ impl Operation {
         if !loosely.touched(before).iter().all(is_own) {
             return exactly.map(|back| (back, Times::new()));
         }
-        Ok((loosely, earlier))
+        Ok((self.in_sections(before, loosely)?, earlier))
+    }
+
+    /// What taking it back led to, if each task that it did not touch stands below the heading and
+    /// among the others as before. An edit that moved no task may have changed a heading, and where
+    /// nothing came after it, it goes back to what was there.
+    fn in_sections(&self, before: &Queue, back: Spliced) -> Result<Spliced, UndoError> {
+        if self.from == back.revision_after(before) {
+            return Ok(back);
+        }
+        let moves = self.tasks.iter().any(|task| task.fate != Fate::Changed);
+        let own: HashSet<&str> = self.tasks.iter().map(|task| task.id.as_str()).collect();
+        let files = [
+            (Place::Queue, before.document(), &back.queue),
+            (Place::Done, before.done_document(), &back.done),
+        ];
+        let stray = files.into_iter().find_map(|(place, document, after)| {
+            let after = after.as_ref().filter(|it| moves || it.len() != document.len())?;
+            let index = displaced(document, after, &own)?;
+            Some((place, document, index))
+        });
+        match stray {
+            None => Ok(back),
+            Some((place, document, index)) => Err(self.in_its_way(place, document, index)),
+        }
+    }
+
+    /// That a task stands where it would be taken back.
+    fn in_its_way(&self, place: Place, document: &Document, index: usize) -> UndoError {
+        let line = Lines::new(document.text()).position(document.span(index).start).0;
+        let task = Some(document.task_id(index));
+        self.changed_since(place, Misfit { task, field: None, line: Some(line) })
     }
 
     /// That one file is as it was, and the other is not: a later operation has removed a task that
-    /// this one moved, or moved one that it brought back, and would be undone in one file alone.
+    /// this one stray, or moved one that it brought back, and would be undone in one file alone.
     fn half_taken_back(&self, before: &Queue) -> Option<UndoError> {
         let files = [
             (Place::Queue, self.queue.as_ref()?, before.document()),
@@ -851,9 +882,7 @@ impl Operation {
         let files = [(Place::Queue, queue.document()), (Place::Done, queue.done_document())];
         files.into_iter().find_map(|(place, document)| {
             let index = document.ids().position(|id| removed.contains(id))?;
-            let line = Lines::new(document.text()).position(document.span(index).start).0;
-            let task = Some(document.task_id(index));
-            Some(self.changed_since(place, Misfit { task, field: None, line: Some(line) }))
+            Some(self.in_its_way(place, document, index))
         })
     }
 

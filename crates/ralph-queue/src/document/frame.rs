@@ -164,9 +164,9 @@ impl Document {
         found
     }
 
-    /// The comment of nobody that stands above the task with that index, as far up as a blank line: the
-    /// heading of a section.
-    pub(crate) fn heading(&self, index: usize) -> Option<&str> {
+    /// Where the comment of nobody is that stands above the task with that index, as far up as a blank
+    /// line: the heading of a section.
+    pub(crate) fn heading(&self, index: usize) -> Option<Range<usize>> {
         let sequence = self.sequence();
         let begin = index.checked_sub(1).map(|before| sequence.item(before).end);
         let begin = begin.or(self.array.as_ref().map(|array| array.start + 1)).unwrap_or(0);
@@ -174,12 +174,14 @@ impl Document {
         if !between.contains('/') {
             return None;
         }
+        let end = begin + between.trim_end().len();
         let between = between.trim();
         let is_blank = |at: &usize| {
             between[at + 1..].lines().next().is_some_and(|line| line.trim().is_empty())
         };
         let mut ends = between.rmatch_indices('\n').map(|(at, _)| at);
-        Some(between[ends.find(is_blank).unwrap_or(0)..].trim_start())
+        let heading = between[ends.find(is_blank).unwrap_or(0)..].trim_start();
+        Some(end - heading.len()..end)
     }
 
     /// The same with other comments around the tasks.

@@ -386,7 +386,7 @@ fn words(text: &str) -> String {
     let word = |line: &str| {
         let heading = line.trim().strip_prefix("// ").filter(|word| *word != "----");
         let heading = heading.map(str::to_owned);
-        heading.or_else(|| Some(line.split_once("RQ-000")?.1[..1].to_owned()))
+        heading.or_else(|| Some(line.split_once("RQ-")?.1[..4].trim_start_matches('0').to_owned()))
     };
     text.lines().filter_map(word).collect::<Vec<_>>().join(" ")
 }
@@ -413,32 +413,107 @@ fn a_deleted_task_comes_back_below_its_heading_or_not_at_all() {
     }
 }
 
+#[test]
+fn what_an_undo_did_not_touch_stays_below_its_heading() {
+    let id = |task: &str| task.parse::<TaskId>().unwrap();
+    let new = |task: &str| Task::new(id(task), "new");
+    let root = tempfile::tempdir().unwrap();
+    let files = journaled(root.path());
+    fs::write(&files.queue, sections("a 1 b 2 3")).unwrap();
+    edit_at(&files, 1, |edit| edit.add(new("RQ-0004"), &Position::Before(id("RQ-0002"))));
+    edit_at(&files, 2, |edit| edit.add(new("RQ-0005"), &Position::After(id("RQ-0004"))));
+    undo_one(&files, 1).unwrap();
+    assert_eq!(words(&texts(&files).0), "a 1 b 5 2 3");
+
+    let root = tempfile::tempdir().unwrap();
+    let files = journaled(root.path());
+    fs::write(&files.queue, sections("a 1 b 2 3")).unwrap();
+    let finish = |edit: &mut Edit<'_>| edit.finish("RQ-0002", End::Done, Finish::Archive, None);
+    edit_at(&files, 1, finish);
+    undo_one(&files, 1).unwrap();
+    edit_at(&files, 2, |edit| edit.add(new("RQ-0004"), &Position::After(id("RQ-0002"))));
+    undo_one(&files, 2).unwrap();
+    assert_eq!(words(&texts(&files).0), "a 1 b 4 3");
+}
+
+/// Below which heading each task stands, of the words of a file.
+fn headings(words: &str) -> BTreeMap<String, String> {
+    let mut heading = String::new();
+    let mut headings = BTreeMap::new();
+    for word in words.split_whitespace() {
+        if word.starts_with('h') {
+            word.clone_into(&mut heading);
+        } else {
+            headings.insert(word.to_owned(), heading.clone());
+        }
+    }
+    headings
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+
+    #[test]
+    fn undo_in_any_order_leaves_each_task_below_its_heading(
+        heads in proptest::collection::vec(any::<bool>(), 5),
+        steps in proptest::collection::vec((0_u8..9, 0_usize..24), 3..12),
+    ) {
+        let root = tempfile::tempdir().unwrap();
+        let files = journaled(root.path());
+        let before = (1..).zip(&heads).map(|(task, heads)| {
+            if *heads { format!("h{task} {task}") } else { task.to_string() }
+        });
+        fs::write(&files.queue, sections(&before.collect::<Vec<_>>().join(" "))).unwrap();
+        let mut home = BTreeMap::new();
+        for (hour, (kind, which)) in (1..).zip(steps) {
+            let before = headings(&words(&texts(&files).0));
+            home.extend(before.clone());
+            let count = files.operations().unwrap().len();
+            let queue = files.load().unwrap();
+            let tasks = queue.document().tasks();
+            let Some(task) = tasks.get(which % tasks.len().max(1)) else { continue };
+            let id = task.id.clone();
+            let new = Task::new(format!("RQ-{:04}", hour + 5).parse().unwrap(), "new");
+            let edit = |edit: &mut Edit<'_>| {
+                let changed = match kind {
+                    0 => edit.delete(&[id.to_string()]),
+                    1 => edit.finish(id.as_str(), End::Done, Finish::Archive, None).map(drop),
+                    2 => edit.add(new.clone(), &Position::Before(id.clone())),
+                    3 => edit.add(new.clone(), &Position::After(id.clone())),
+                    4 => edit.set_field(id.as_str(), "title", "other").map(drop),
+                    _ => Ok(()),
+                };
+                changed.or(Ok::<_, EditError>(()))
+            };
+            if kind < 5 {
+                edit_at(&files, hour, edit);
+                continue;
+            }
+            if undo_one(&files, (which % count.max(1)) as u64 + 1).is_ok() {
+                let now = words(&texts(&files).0);
+                for (task, heading) in headings(&now) {
+                    let own = home.get(&task);
+                    prop_assert!(own.is_none_or(|own| *own == heading), "{} of {}", task, now);
+                }
+            }
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
     #[test]
     fn deletions_undone_in_any_order_leave_each_task_below_its_heading(
-        headings in proptest::collection::vec(any::<bool>(), 9),
+        heads in proptest::collection::vec(any::<bool>(), 9),
         deleted in Just((1..=9).collect::<Vec<usize>>()).prop_shuffle(),
         count in 2_usize..6,
         undone in Just((0..6).collect::<Vec<usize>>()).prop_shuffle(),
     ) {
         let before: Vec<String> = (1..)
-            .zip(&headings)
+            .zip(&heads)
             .map(|(task, heads)| if *heads { format!("h{task} {task}") } else { task.to_string() })
             .collect();
-        let headings = |words: &str| -> BTreeMap<String, String> {
-            let mut heading = String::new();
-            let mut headings = BTreeMap::new();
-            for word in words.split_whitespace() {
-                if word.starts_with('h') {
-                    heading = word.to_owned();
-                } else {
-                    headings.insert(word.to_owned(), heading.clone());
-                }
-            }
-            headings
-        };
         let root = tempfile::tempdir().unwrap();
         let files = journaled(root.path());
         let before = before.join(" ");
