@@ -398,7 +398,7 @@ impl Patch {
                 }
             }
             if one_task {
-                regions.extend(refined((old.text(), from), (new.text(), to), CLOSE));
+                regions.extend(refined_beside_time((old.text(), from), (new.text(), to)));
             } else if !(from.is_empty() && to.is_empty()) {
                 regions.push((from, to));
             }
@@ -590,7 +590,11 @@ impl Hunk {
         } else {
             behind.starts_with(line_tail)
         };
-        before.ends_with(line_head)
+        // Whole lines behind a comma are known again, whatever became of the value before it.
+        let made = text[at..end].strip_prefix(',').unwrap_or_default();
+        let is_lines =
+            made.len() >= CONTEXT && made.starts_with(['\r', '\n']) && self.old.is_empty();
+        (is_lines || before.ends_with(line_head))
             && is_line_tail
             && (self.len() >= CONTEXT
                 || self.field().is_some()
@@ -786,6 +790,33 @@ fn steps(old: &Document, new: &Document) -> Vec<Step> {
         (i, j) = (i + olds, j + news);
     }
     steps
+}
+
+/// The parts of a task that differ, for a patch: the time of its last change, which nearly every
+/// edit changes, by itself where it has a line of its own.
+fn refined_beside_time(
+    (old, from): (&str, Range<usize>),
+    (new, to): (&str, Range<usize>),
+) -> Vec<(Range<usize>, Range<usize>)> {
+    /// Where what stands before the line begins, the line, what is behind its value, and the end.
+    fn edges(text: &str, range: &Range<usize>) -> Option<[usize; 4]> {
+        let mut end = range.start;
+        let mut lines = text[range.clone()].split_inclusive('\n');
+        let line = lines.find(|line| {
+            end += line.len();
+            line.trim_start().starts_with("\"updated_at\"")
+        })?;
+        let start = end - line.len();
+        let value = line.trim_end().trim_end_matches(',').len();
+        Some([range.start, start, start + value, range.end])
+    }
+    let (Some(olds), Some(news)) = (edges(old, &from), edges(new, &to)) else {
+        return refined((old, from), (new, to), CLOSE);
+    };
+    let parts = olds.windows(2).zip(news.windows(2));
+    let parts =
+        parts.flat_map(|(from, to)| refined((old, from[0]..from[1]), (new, to[0]..to[1]), CLOSE));
+    parts.collect()
 }
 
 /// The parts of both ranges that differ, line by line. Those with fewer bytes than `close` between

@@ -1145,6 +1145,45 @@ fn edits_of_a_task_that_are_undone_in_any_order_leave_the_time_from_before_them(
 }
 
 #[test]
+fn edits_of_different_fields_are_undone_in_any_order() {
+    type Change = fn(&mut Edit<'_>) -> Result<(), EditError>;
+    const ONE: &str = "RQ-0001";
+    let fields: [Change; 8] = [
+        |edit| edit.start(ONE, Restart::Keep).map(drop),
+        |edit| edit.set_field(ONE, "title", "other").map(drop),
+        |edit| edit.set_field(ONE, "request", "asked").map(drop),
+        |edit| edit.set_field(ONE, "scheduled_start", "2027-01-01T00:00:00Z").map(drop),
+        |edit| edit.set_field(ONE, "parent_id", "RQ-0002").map(drop),
+        |edit| edit.set_field(ONE, "depends_on", "RQ-0002").map(drop),
+        |edit| edit.set_field(ONE, "custom_fields", "q=v").map(drop),
+        |edit| edit.set_field(ONE, "estimated_minutes", "5").map(drop),
+    ];
+    for first in fields {
+        for second in fields {
+            if std::ptr::fn_addr_eq(first, second) {
+                continue;
+            }
+            let root = tempfile::tempdir().unwrap();
+            let files = journaled(root.path());
+            fs::write(&files.queue, "{\n  \"version\": 1,\n  \"tasks\": []\n}\n").unwrap();
+            for id in ["RQ-0001", "RQ-0002"] {
+                let task = Task::new(id.parse().unwrap(), "task");
+                edit_at(&files, 1, |edit| edit.add(task.clone(), &Position::Back));
+            }
+            let before = texts(&files);
+            edit_at(&files, 2, first);
+            edit_at(&files, 3, second);
+            let made = texts(&files).0;
+            for id in [3, 4] {
+                let undone = undo_one(&files, id);
+                assert!(undone.is_ok(), "{undone:?}: {made}");
+            }
+            assert_eq!(texts(&files), before);
+        }
+    }
+}
+
+#[test]
 fn a_refused_undo_names_what_is_in_its_way() {
     let root = tempfile::tempdir().unwrap();
     let files = journaled(root.path());
