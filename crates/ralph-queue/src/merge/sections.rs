@@ -33,9 +33,11 @@ pub(super) fn merge<'a, 't>(
     let headings = versions.each_ref().map(|it| it.iter().map(|(heading, _)| heading).collect());
     let has = headings.each_ref().map(|it: &Vec<_>| it.iter().copied().collect::<HashSet<_>>());
     let equals = versions.each_ref().map(|it| equals(it));
+    let kept_of = |line: &Arranged<'_>| kept(counts.each_ref().map(|it| count(it, &line)));
     let stays = |heading: &Heading<'_>| match heading {
         Some((lines, above)) => {
             *above < kept(equals.each_ref().map(|it| count(it, &lines.as_slice())))
+                && lines.iter().any(|line| kept_of(&Arranged::Comment(line.clone())) > 0)
         }
         None => true,
     };
@@ -112,14 +114,14 @@ pub(super) fn merge<'a, 't>(
     let (mut order, mut written) = (Vec::new(), HashMap::new());
     for (heading, below) in headings.iter().zip(&below) {
         let lines = heading.iter().flat_map(|(lines, _)| lines.clone()).map(Arranged::Comment);
-        let lines: Vec<_> =
-            lines.map(|line| (counts.each_ref().map(|it| count(it, &&line)), line)).collect();
+        let lines: Vec<Arranged<'_>> = lines.collect();
         // What other headings have too goes with a line that no other has.
-        let is_repeated = |counts: &[usize; 3]| counts.iter().any(|count| *count > 1);
-        let is_whole = lines.iter().all(|(counts, _)| is_repeated(counts) || kept(*counts) > 0);
-        for (counts, line) in lines {
+        let is_repeated =
+            |line: &Arranged<'_>| counts.iter().any(|counts| count(counts, &line) > 1);
+        let is_whole = lines.iter().all(|line| is_repeated(line) || kept_of(line) > 0);
+        for line in lines {
             let above = written.entry(line.clone()).or_insert(0);
-            if is_whole || *above < kept(counts) {
+            if is_whole || *above < kept_of(&line) {
                 *above += 1;
                 order.push(line);
             }
@@ -394,6 +396,8 @@ mod tests {
                 "H0 H1 H0 . T1 . H0 H2 H0 . T2 . H0 H3 H0 . T3",
                 "H0 H1 H0 . T1 . H0 H3 H0 . T3",
             ),
+            // A heading of which each side removed a line.
+            ("H1 H2 . T1", "H2 . T1", "H1 . T1 T3 T2", ". T1 T3 T2"),
             // Equal headings.
             (
                 "T1 . H1 . T2 T3",
