@@ -135,11 +135,22 @@ struct Hunk {
     len: usize,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     sum: String,
+    /// The whole tasks among them, where there were none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    added: Option<Added>,
     /// What stands before and behind them.
     head: String,
     tail: String,
     /// What stood there before.
     old: String,
+}
+
+/// Whole tasks from the end of the line above on, without the commas beside them, which depend on
+/// what else the list has.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Added {
+    len: usize,
+    sum: String,
 }
 
 /// Where a text has changed so that a patch does not fit.
@@ -428,9 +439,11 @@ impl Patch {
             } else {
                 (None, made.len(), fingerprint(made))
             };
+            let added = from.is_empty().then(|| Added::among(segments.document, &to)).flatten();
             Hunk {
                 task,
                 section,
+                added,
                 begins: is_edge && sections.count(from.start) < sections.count(from.end),
                 above: is_edge.then(|| segments.ending_at(start)).flatten(),
                 at: to.start - start,
@@ -456,13 +469,16 @@ impl Patch {
         let mut result = String::with_capacity(text.len());
         let mut done = 0;
         for hunk in &self.hunks {
-            let at = hunk.place(text, &segments, fit)?;
-            if at < done {
+            let place = match hunk.place(text, &segments, fit) {
+                Ok(at) => at..at + hunk.len(),
+                Err(misfit) => hunk.place_of_added(text, &segments, fit).ok_or(misfit)?,
+            };
+            if place.start < done {
                 return Err(hunk.misfit(text, &segments));
             }
-            result.push_str(&text[done..at]);
+            result.push_str(&text[done..place.start]);
             result.push_str(&hunk.old);
-            done = at + hunk.len();
+            done = place.end;
         }
         result.push_str(&text[done..]);
         Ok(result)
@@ -476,7 +492,56 @@ impl Patch {
     }
 }
 
+impl Added {
+    /// Those of a range of a text.
+    fn among(document: &Document, range: &Range<usize>) -> Option<Self> {
+        let tasks = document.task_at(range.start)..document.task_at(range.end);
+        let text = document.text();
+        let start = match text[range.clone()].strip_prefix(',') {
+            Some(_) => range.start + 1,
+            None => text[..range.start].trim_end_matches(['\r', '\n']).len(),
+        };
+        let first = document.span(tasks.clone().next()?).start;
+        let added = text.get(start..document.span(tasks.end - 1).end)?;
+        // A heading above them, and a comment behind the task above, are not theirs.
+        let is_whole = start <= first
+            && text[..start].ends_with(['[', ','])
+            && added.trim_start_matches([' ', '\t', '\r']).starts_with(['\n', '{']);
+        is_whole.then(|| Self { len: added.len(), sum: fingerprint(added) })
+    }
+
+    fn is_at(&self, text: &str, at: usize) -> bool {
+        text.get(at..at + self.len).is_some_and(|there| fingerprint(there) == self.sum)
+    }
+}
+
 impl Hunk {
+    /// Where the tasks are that it added, with a comma, if others came before or behind them since or
+    /// are gone.
+    fn place_of_added(
+        &self,
+        text: &str,
+        segments: &Segments<'_>,
+        fit: Fit,
+    ) -> Option<Range<usize>> {
+        let added = self.added.as_ref().filter(|_| fit == Fit::Loose)?;
+        let mut places = segments.find(self.task.as_ref())?.filter(|at| added.is_at(text, *at));
+        let (Some(start), None) = (places.next(), places.next()) else { return None };
+        let end = start + added.len;
+        let (before, behind) = (&text[..start], &text[end..]);
+        if !before.ends_with(['[', ',']) {
+            return None;
+        }
+        if behind.starts_with(',') {
+            Some(start..end + 1)
+        } else if before.ends_with(',') {
+            Some(start - 1..end)
+        } else {
+            let bracket = behind.trim_start();
+            bracket.starts_with(']').then(|| start..text.len() - bracket.len())
+        }
+    }
+
     fn len(&self) -> usize {
         self.new.as_ref().map_or(self.len, String::len)
     }

@@ -1184,6 +1184,51 @@ fn edits_of_different_fields_are_undone_in_any_order() {
 }
 
 #[test]
+fn the_first_tasks_of_a_list_are_taken_back_in_any_order() {
+    type Change = fn(&mut Edit<'_>, &'static str) -> Result<(), EditError>;
+    let add: Change = |edit, id| edit.add(Task::new(id.parse().unwrap(), id), &Position::Back);
+    let add_first: Change =
+        |edit, id| edit.add(Task::new(id.parse().unwrap(), id), &Position::Front);
+    let finish: Change = |edit, id| edit.finish(id, End::Done, Finish::Archive, None).map(drop);
+    let none = "{\n  \"version\": 1,\n  \"tasks\": []\n}\n";
+    let compact = r#"{"version":1,"tasks":[]}"#;
+    let windows = none.replace('\n', "\r\n");
+    for empty in [none, compact, &windows] {
+        for (change, queue) in [
+            (add, empty.to_owned()),
+            (add_first, empty.to_owned()),
+            (finish, sections("4 1 5 2 b 6 3 7")),
+        ] {
+            for order in [[1, 2, 3], [1, 3, 2], [2, 1, 3], [2, 3, 1], [3, 1, 2], [3, 2, 1]] {
+                let root = tempfile::tempdir().unwrap();
+                let files = journaled(root.path());
+                fs::write(&files.queue, &queue).unwrap();
+                fs::write(&files.done, empty).unwrap();
+                for (hour, id) in (1..).zip(["RQ-0001", "RQ-0002", "RQ-0003"]) {
+                    edit_at(&files, hour, |edit| change(edit, id));
+                }
+                for id in order {
+                    let undone = undo_one(&files, id);
+                    assert!(undone.is_ok(), "{undone:?} {order:?} {:?}", texts(&files));
+                }
+                assert_eq!(texts(&files), (queue.clone(), empty.to_owned()), "{order:?}");
+            }
+        }
+    }
+    // What somebody wrote above one of them goes to no other.
+    let root = tempfile::tempdir().unwrap();
+    let files = journaled(root.path());
+    fs::write(&files.queue, none).unwrap();
+    for (hour, id) in (1..).zip(["RQ-0001", "RQ-0002"]) {
+        edit_at(&files, hour, |edit| add(edit, id));
+    }
+    let noted = texts(&files).0.replacen("    {\n", "    // why\n    {\n", 1);
+    fs::write(&files.queue, &noted).unwrap();
+    assert!(undo_one(&files, 1).is_err());
+    assert_eq!(texts(&files).0, noted);
+}
+
+#[test]
 fn a_refused_undo_names_what_is_in_its_way() {
     let root = tempfile::tempdir().unwrap();
     let files = journaled(root.path());
