@@ -235,8 +235,8 @@ fn a_refused_undo_says_what_is_in_its_way_and_what_can_be_done() {
     assert_eq!(error["next"], "ralph undo --id 4 --dry-run");
     // A change by hand in place of the edit after it.
     for (by_hand, next) in [
-        (edited.replace("zwei", "due"), "ralph task show RQ-0002"),
-        (edited.replace("RQ-0002", "RQ-0007"), "ralph undo --list"),
+        (edited.replace("zwei", "due"), json!("ralph task show RQ-0002")),
+        (edited.replace("RQ-0002", "RQ-0007"), json!(null)),
     ] {
         desk.write(".ralph/queue.jsonc", &by_hand);
         let journal = desk.read(".ralph/cache/queue-journal.jsonl");
@@ -244,6 +244,8 @@ fn a_refused_undo_says_what_is_in_its_way_and_what_can_be_done() {
         desk.write(".ralph/cache/queue-journal.jsonl", lines.join("\n") + "\n");
         let error = desk.error(&["undo"], 3);
         assert_eq!(error["next"], next, "{error}");
+        let hint = error["hint"].as_str().expect("text");
+        assert!(hint.contains("`ralph undo --id 1` takes back the last one"), "{error}");
     }
 }
 
