@@ -420,7 +420,8 @@ impl Patch {
             let least = to.start;
             let (from, to) = trimmed((old.text(), from), (new.text(), to));
             let up = match (from.is_empty(), to.is_empty()) {
-                (true, false) => up_to_task(new, &to, least),
+                (true, false) => up_to_task(new, &to, least)
+                    .max(up_to_comma(&old.text()[..from.start], (new.text(), &to))),
                 (false, true) => up_to_task(old, &from, from.start - (to.start - least)),
                 _ => 0,
             };
@@ -963,6 +964,20 @@ fn up_to_task(document: &Document, range: &Range<usize>, least: usize) -> usize 
     let is_line = |up: &usize| range.start == *up || text[range.start - up - 1] == b'\n';
     let places = || (0..).take_while(is_same).filter(is_between_tasks);
     places().find(is_line).or_else(|| places().next()).unwrap_or(0)
+}
+
+/// The same of fields in lines of their own, so that they begin with the comma before them: the one
+/// behind them goes where they come to be the last.
+fn up_to_comma(above: &str, (text, range): (&str, &Range<usize>)) -> usize {
+    let ends = [",\n", ",\r\n"];
+    let is_end = |end: &&&str| {
+        range.len() > CONTEXT
+            && text[range.clone()].ends_with(**end)
+            && text[..range.start].ends_with(**end)
+            && above.ends_with(**end)
+            && text[range.clone()].trim_start().starts_with('"')
+    };
+    ends.iter().find(is_end).map_or(0, |end| end.len())
 }
 
 /// Whether what stands from where a region ends to there, before a task, is fewer bytes together

@@ -1158,15 +1158,19 @@ fn edits_of_different_fields_are_undone_in_any_order() {
         |edit| edit.set_field(ONE, "custom_fields", "q=v").map(drop),
         |edit| edit.set_field(ONE, "estimated_minutes", "5").map(drop),
     ];
-    for first in fields {
-        for second in fields {
+    let empty = "{\n  \"version\": 1,\n  \"tasks\": []\n}\n";
+    let short = QUEUE.replace("RQ-0002", "RQ-0000").replace("RQ-0001", "RQ-0002");
+    let short = short.replace("RQ-0000", "RQ-0001");
+    let pairs = fields.into_iter().flat_map(|first| fields.map(|second| (first, second)));
+    for (first, second) in pairs {
+        for queue in [empty, &short] {
             if std::ptr::fn_addr_eq(first, second) {
                 continue;
             }
             let root = tempfile::tempdir().unwrap();
             let files = journaled(root.path());
-            fs::write(&files.queue, "{\n  \"version\": 1,\n  \"tasks\": []\n}\n").unwrap();
-            for id in ["RQ-0001", "RQ-0002"] {
+            fs::write(&files.queue, queue).unwrap();
+            for id in ["RQ-0001", "RQ-0002"].into_iter().filter(|_| queue == empty) {
                 let task = Task::new(id.parse().unwrap(), "task");
                 edit_at(&files, 1, |edit| edit.add(task.clone(), &Position::Back));
             }
@@ -1174,7 +1178,8 @@ fn edits_of_different_fields_are_undone_in_any_order() {
             edit_at(&files, 2, first);
             edit_at(&files, 3, second);
             let made = texts(&files).0;
-            for id in [3, 4] {
+            let last = files.operations().unwrap().len() as u64;
+            for id in [last - 1, last] {
                 let undone = undo_one(&files, id);
                 assert!(undone.is_ok(), "{undone:?}: {made}");
             }
