@@ -138,10 +138,13 @@ struct Hunk {
     /// The whole tasks among them, where there were none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     added: Option<Added>,
-    /// What stands before and behind them.
+    /// What stands before and behind them, as far as it is needed to find them.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     head: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     tail: String,
     /// What stood there before.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     old: String,
 }
 
@@ -441,6 +444,15 @@ impl Patch {
                 (None, made.len(), fingerprint(made))
             };
             let added = from.is_empty().then(|| Added::among(segments.document, &to)).flatten();
+            let (mut head, mut tail) = (&text[head..to.start], &text[to.end..tail.max(to.end)]);
+            let are_lines = from.is_empty() && are_lines_behind_comma(made);
+            if are_lines {
+                head = "";
+            }
+            if (are_lines || field_of(&text[..to.start]).is_some()) && !made.ends_with('\n') {
+                // The next line may become another's.
+                tail = tail.split_inclusive('\n').next().unwrap_or_default();
+            }
             Hunk {
                 task,
                 section,
@@ -451,8 +463,8 @@ impl Patch {
                 new,
                 len,
                 sum,
-                head: text[head..to.start].to_owned(),
-                tail: text[to.end..tail.max(to.end)].to_owned(),
+                head: head.to_owned(),
+                tail: tail.to_owned(),
                 old: old.text()[from].to_owned(),
             }
         };
@@ -580,8 +592,7 @@ impl Hunk {
 
     /// The field that its line names before it begins.
     fn field(&self) -> Option<&str> {
-        let line_head = &self.head[self.head.rfind('\n')?..];
-        Some(line_head.trim_start().strip_prefix('"')?.split_once("\":")?.0)
+        field_of(&self.head)
     }
 
     /// That it has no place, and where that would be: in the line that begins as its own did.
@@ -656,11 +667,8 @@ impl Hunk {
         } else {
             behind.starts_with(line_tail)
         };
-        // Whole lines behind a comma are known again, whatever became of the value before it.
-        let made = text[at..end].strip_prefix(',').unwrap_or_default();
-        let is_lines =
-            made.len() >= CONTEXT && made.starts_with(['\r', '\n']) && self.old.is_empty();
-        (is_lines || before.ends_with(line_head))
+        let are_lines = self.old.is_empty() && are_lines_behind_comma(&text[at..end]);
+        (are_lines || before.ends_with(line_head))
             && is_line_tail
             && (self.len() >= CONTEXT
                 || self.field().is_some()
@@ -676,6 +684,19 @@ impl Hunk {
         };
         text.get(at..at + self.len()).is_some_and(is_it)
     }
+}
+
+/// The field that the last line of `head` names.
+fn field_of(head: &str) -> Option<&str> {
+    let line_head = &head[head.rfind('\n')?..];
+    Some(line_head.trim_start().strip_prefix('"')?.split_once("\":")?.0)
+}
+
+/// Whether they are whole lines behind a comma, which are known again whatever became of the value
+/// before it.
+fn are_lines_behind_comma(made: &str) -> bool {
+    let lines = made.strip_prefix(',').unwrap_or_default();
+    lines.len() >= CONTEXT && lines.starts_with(['\r', '\n'])
 }
 
 /// Which text belongs to which task: from the end of the one before to its own end. The last

@@ -833,6 +833,51 @@ fn changes_are_told_from_a_revision_on() {
 }
 
 #[test]
+fn to_begin_or_end_a_task_is_told_in_no_more_bytes_than_a_task_of_0_4_0_has() {
+    let task = r#"    {
+      "id": "RQ-0001",
+      "status": "todo",
+      "title": "Task number 1 of many, about module 1",
+      "description": "It was asked for in the forum, and again in a mail; what it needs is said below.",
+      "priority": "medium",
+      "tags": [
+        "bench"
+      ],
+      "scope": [
+        "src/module_1.rs"
+      ],
+      "evidence": [
+        "The forum, the mail"
+      ],
+      "plan": [
+        "First do one thing",
+        "Then another"
+      ],
+      "notes": [],
+      "request": "Please do it",
+      "created_at": "2026-01-01T00:00:00Z",
+      "updated_at": "2026-01-02T00:00:00Z",
+      "depends_on": []
+    }"#;
+    let end = |edit: &mut Edit<'_>, end| edit.finish("RQ-0001", end, Finish::InPlace, None);
+    for status in [Status::Doing, Status::Done, Status::Rejected] {
+        let root = tempfile::tempdir().unwrap();
+        let files = journaled(root.path());
+        let text = format!("{{\n  \"version\": 1,\n  \"tasks\": [\n{task}\n  ]\n}}\n");
+        fs::write(&files.queue, &text).unwrap();
+        let change = |edit: &mut Edit<'_>| match status {
+            Status::Done => end(edit, End::Done).map(drop),
+            Status::Rejected => end(edit, End::Rejected).map(drop),
+            _ => edit.start("RQ-0001", Restart::Keep).map(drop),
+        };
+        files.edit(&clock(), change).unwrap();
+        let journal = fs::read_to_string(files.journal.as_ref().unwrap()).unwrap();
+        let record = journal.lines().last().unwrap();
+        assert!(record.len() <= task.len(), "{} of {}: {record}", record.len(), task.len());
+    }
+}
+
+#[test]
 fn the_journal_is_no_longer_than_what_it_undoes_and_is_cut() {
     let root = tempfile::tempdir().unwrap();
     let files = journaled(root.path());
