@@ -1,6 +1,5 @@
 //! What differs between two versions of a file: in tasks for people, in bytes for undo.
 
-use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
@@ -787,21 +786,13 @@ impl<'a> Sections<'a> {
 /// The first task of `before`, but for those, that stands below another heading or among others
 /// after.
 pub(crate) fn displaced(before: &Document, after: &Document, but: &HashSet<&str>) -> Option<usize> {
-    fn standing<'d>(
-        document: &'d Document,
-        but: &HashSet<&str>,
-    ) -> impl Iterator<Item = (usize, &'d str, Cow<'d, str>)> {
-        let mut below = Cow::Borrowed("");
-        let tasks = (0..document.len()).map(move |index| {
-            if let Some(heading) = document.heading(index) {
-                below = identity(&document.text()[heading]);
-            }
-            (index, document.id(index), below.clone())
-        });
-        tasks.filter(|(_, id, _)| !but.contains(id))
-    }
-    let mut after = standing(after, but);
-    let mut before = standing(before, but);
+    let sections = [before, after].map(Sections::of);
+    let [mut before, mut after] = sections.each_ref().map(|sections| {
+        let document = sections.document;
+        let tasks = (0..document.len()).filter(|index| !but.contains(document.id(*index)));
+        let heading = |index| sections.above(document.span(index).start);
+        tasks.map(move |index| (index, document.id(index), heading(index)))
+    });
     before.find_map(|(index, id, heading)| {
         let stays = after.next().is_some_and(|(_, it, below)| (it, below) == (id, heading));
         (!stays).then_some(index)
