@@ -806,6 +806,8 @@ fn a_claim_follows_its_task_where_a_merge_gives_that_another_id() {
     // Nobody writes to the other task under that token.
     for args in [
         &["task", "done", "RQ-0002"][..],
+        &["task", "status", "todo", "RQ-0002"],
+        &["task", "status", "todo", "RQ-0002", "--dry-run"],
         &["task", "edit", "title", "x", "RQ-0002"],
         &["task", "note", "RQ-0002", "x"],
         &["queue", "claim", "--id", "RQ-0002"],

@@ -25,9 +25,7 @@ pub(crate) fn start(context: &Context, args: &StartArgs) -> Result<Exit, CliErro
         let changed = edit.start(id, restart)?;
         if let (Changed::No, Some((_, task))) = (changed, edit.find(id)) {
             // Nothing is written that a claim could keep from being written.
-            let task = std::slice::from_ref(&task.id);
-            project.meant(edit.read(), task)?;
-            project.permit(edit.read(), task, edit.now())?;
+            project.permit(edit.read(), std::slice::from_ref(&task.id), edit.now())?;
         }
         Ok(vec![(id.clone(), changed)])
     };
@@ -169,7 +167,7 @@ fn show(
     project: &Project,
     change: impl FnOnce(&mut Edit<'_>) -> Result<Vec<(String, Changed)>, Refusal>,
 ) -> Result<Exit, CliError> {
-    edited::edit(context, project, Mode::Show, |edit| change(edit).map(drop))
+    edited::edit(context, project, Mode::Show, |edit| lines(project, edit, change).map(drop))
 }
 
 #[derive(Serialize)]
@@ -200,21 +198,28 @@ fn make(
     project: &Project,
     change: impl FnOnce(&mut Edit<'_>) -> Result<Vec<(String, Changed)>, Refusal>,
 ) -> Result<Edited<Vec<Line>>, CliError> {
-    let lines = |edit: &mut Edit<'_>| {
-        let mut lines = Vec::new();
-        for (id, changed) in change(edit)? {
-            let (place, task) =
-                edit.find(&id).ok_or_else(|| EditError::NotFound { id: id.clone() })?;
-            lines.push(Line {
-                id: task.id.clone(),
-                status: task.status,
-                archived: place == Place::Done,
-                changed: changed == Changed::Yes,
-            });
-        }
-        Ok(lines)
-    };
-    project.edit(context, lines)
+    project.edit(context, |edit| lines(project, edit, change))
+}
+
+fn lines(
+    project: &Project,
+    edit: &mut Edit<'_>,
+    change: impl FnOnce(&mut Edit<'_>) -> Result<Vec<(String, Changed)>, Refusal>,
+) -> Result<Vec<Line>, Refusal> {
+    let mut lines = Vec::new();
+    for (id, changed) in change(edit)? {
+        let (place, task) = edit.find(&id).ok_or_else(|| EditError::NotFound { id: id.clone() })?;
+        lines.push(Line {
+            id: task.id.clone(),
+            status: task.status,
+            archived: place == Place::Done,
+            changed: changed == Changed::Yes,
+        });
+    }
+    // Also where nothing is to change: who is told so believes it of the task that is claimed.
+    let named: Vec<TaskId> = lines.iter().map(|line| line.id.clone()).collect();
+    project.meant(edit.read(), &named)?;
+    Ok(lines)
 }
 
 fn tell(context: &Context, made: &Edited<Vec<Line>>) -> Result<Exit, CliError> {
