@@ -600,6 +600,10 @@ impl From<LeaseError> for CliError {
                 ErrorKind::Refused,
                 Next::show(now).within("{} shows its task: go on with that id and the same token."),
             ),
+            LeaseError::Other { own, .. } => (
+                ErrorKind::Refused,
+                Next::show(own).within("{} shows its task; leave `--claim` out to change the other."),
+            ),
             LeaseError::Untold { .. } => (
                 ErrorKind::ClaimLost,
                 Next::CLAIM_NEXT.within(

@@ -185,11 +185,18 @@ impl Project {
         change: impl FnOnce(&mut Edit<'_>) -> Result<R, Refusal>,
     ) -> impl FnOnce(&mut Edit<'_>) -> Result<R, Refusal> {
         move |edit| {
-            let value = change(edit)?;
+            let value = change(edit);
             let touched = edit.touched();
-            let ids: Vec<TaskId> = touched.iter().map(|touched| touched.id.clone()).collect();
+            let ids = touched.iter().map(|touched| touched.id.clone());
+            // Also where nothing is to change, or nothing can: who is told so believes it of the
+            // task that is claimed.
+            let ids: Vec<TaskId> = ids.chain(edit.named()).collect();
             self.meant(edit.read(), &ids)?;
+            let value = value?;
             self.may_change(context, (edit.read(), &touched), edit.now())?;
+            if !context.global.claim.is_empty() {
+                self.leases_in(edit.read())?.own(&touched, &self.claims)?;
+            }
             Ok(value)
         }
     }

@@ -1,6 +1,6 @@
 //! What can be done to a queue: the operations, with the status policy of 0.4.0.
 
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::time::Duration;
 
@@ -30,6 +30,8 @@ pub struct Edit<'a> {
     namesakes: HashSet<&'a str>,
     /// See [`Queue::shared_lines`]; only who is refused needs them.
     shared_lines: OnceCell<HashMap<&'a str, Vec<(Place, usize)>>>,
+    /// See [`Edit::named`].
+    named: RefCell<BTreeSet<TaskId>>,
     now: Timestamp,
     /// How many tasks it has made.
     made: u64,
@@ -235,6 +237,7 @@ impl<'a> Edit<'a> {
             read: queue,
             namesakes: queue.namesakes().map(TaskId::as_str).collect(),
             shared_lines: OnceCell::new(),
+            named: RefCell::default(),
             now,
             made: 0,
             high_water: 0,
@@ -286,8 +289,15 @@ impl<'a> Edit<'a> {
         self.only(id).map(drop)
     }
 
+    /// The tasks that it was asked to change, or to have others refer to, also where it found
+    /// nothing to do or refused.
+    pub fn named(&self) -> Vec<TaskId> {
+        self.named.borrow().iter().cloned().collect()
+    }
+
     /// Where the task with that id is in the queue file, if it is the only one.
     fn only(&self, id: &str) -> Result<Option<usize>, EditError> {
+        self.named.borrow_mut().extend(id.parse::<TaskId>());
         match self.queue.only(id) {
             Ok(index) if !self.namesakes.contains(id) => Ok(index),
             _ => {

@@ -242,6 +242,16 @@ pub enum LeaseError {
         /// That of its task.
         now: TaskId,
     },
+    /// The task is none of its own.
+    #[error("the claim `{token}` is that of `{own}`, and not of `{task}`")]
+    Other {
+        /// The token.
+        token: String,
+        /// Its task.
+        own: TaskId,
+        /// The one that was to begin or to end under it.
+        task: TaskId,
+    },
     /// The id is that of another task, and its own cannot be told.
     #[error("the claim `{token}` is not that of the task which is `{task}` here{}", match title {
         Some(title) => format!(", but of \"{title}\""),
@@ -378,7 +388,8 @@ impl Lease {
     }
 
     fn ended(&self, taken_over_by: Option<String>) -> Ended {
-        Ended { token: self.token.clone(), task: self.task.clone(), taken_over_by }
+        let task = self.id().unwrap_or(&self.task).clone();
+        Ended { token: self.token.clone(), task, taken_over_by }
     }
 
     fn finish(&mut self, deleted: bool, tree: &Path, now: Timestamp) {
@@ -642,6 +653,24 @@ impl Leases {
             Some(now) => LeaseError::Renumbered { token, task, now },
             None => LeaseError::Untold { token, task, title },
         })
+    }
+
+    /// Whether a write under `tokens` which begins or ends tasks, or puts them back, does that to one
+    /// that is claimed by them, and not only to some that anybody may change. To be asked after
+    /// [`Self::permit`], where the tokens were given for this write.
+    pub fn own(&self, touched: &[Touched], tokens: &[String]) -> Result<(), LeaseError> {
+        let own = || self.leases.iter().filter(|lease| tokens.contains(&lease.token));
+        if touched.iter().any(|it| own().any(|lease| lease.is_of(it.id.as_str()))) {
+            return Ok(());
+        }
+        match touched.iter().find(|it| it.status.is_some()).zip(own().next()) {
+            Some((Touched { id: task, .. }, lease)) => Err(LeaseError::Other {
+                token: lease.token.clone(),
+                own: lease.id().unwrap_or(&lease.task).clone(),
+                task: task.clone(),
+            }),
+            None => Ok(()),
+        }
     }
 
     /// After a write: the leases it was made under are renewed, end with their tasks, or go when it

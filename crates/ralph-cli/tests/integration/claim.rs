@@ -91,7 +91,11 @@ fn a_claimed_task_changes_under_its_token_alone() {
             &json!("ralph queue ready")
         )
     );
-    // Other tasks are free to change.
+    // Other tasks are free to change, but who shows a token means its task.
+    for (args, status) in [(&["task", "done"][..], 3), (&["task", "edit", "scope", "src"], 0)] {
+        let ran = desk.ralph(&[args, &["RQ-0001", "--claim", &token]].concat());
+        assert!(ran.exited(status).stderr.contains("`RQ-0002`") == (status == 3), "{ran}");
+    }
     desk.ralph(&["task", "status", "draft", "RQ-0001"]).success();
     desk.ralph_with("RALPH_CLAIM", &token, &["task", "done", &id]).success();
     desk.ralph(&["task", "done", &id, "--claim", &token]).success();
@@ -809,6 +813,8 @@ fn a_claim_follows_its_task_where_a_merge_gives_that_another_id() {
         &["task", "status", "todo", "RQ-0002"],
         &["task", "status", "todo", "RQ-0002", "--dry-run"],
         &["task", "edit", "title", "x", "RQ-0002"],
+        &["task", "edit", "title", "other", "RQ-0002"],
+        &["task", "relate", "RQ-0001", "depends_on", "RQ-0002"],
         &["task", "note", "RQ-0002", "x"],
         &["queue", "claim", "--id", "RQ-0002"],
         &["queue", "release", "RQ-0002"],
@@ -816,6 +822,11 @@ fn a_claim_follows_its_task_where_a_merge_gives_that_another_id() {
         let error = desk.error(&with_token(args), 3);
         assert!(error["message"].as_str().is_some_and(|it| it.contains("`RQ-0003`")), "{error}");
     }
+    // One that has ended is not said to be opened again by who has the claim of another.
+    desk.ralph(&["task", "done", "RQ-0002"]).success();
+    let error = desk.error(&with_token(&["task", "reject", "RQ-0002"]), 3);
+    assert!(error["message"].as_str().is_some_and(|it| it.contains("`RQ-0003`")), "{error}");
+    desk.ralph(&["undo"]).success();
     // Under each id, where that is the one it has.
     desk.ralph(&with_token(&["task", "note", "RQ-0003", "here"])).success();
     there(&with_token(&["task", "note", "RQ-0002", "there"])).success();
@@ -856,6 +867,8 @@ fn a_claim_follows_its_task_where_a_repair_gives_that_another_id() {
     assert!(ran.exited(3).stderr.contains("`RQ-0003`"), "{ran}");
     let ran = desk.ralph(&["queue", "release", "--claim", &token]);
     assert!(ran.success().stdout.contains(id) || ran.stderr.contains(id), "{ran}");
+    let error = desk.error(&["queue", "release", "--claim", &token], 3);
+    assert!(error["message"].as_str().is_some_and(|it| it.contains(id)), "{error}");
     claim(&desk, &["--id", id, "--owner", "next"]);
 }
 
@@ -869,6 +882,9 @@ fn a_claim_whose_task_is_not_on_the_branch_writes_to_none() {
     assert!(error["message"].as_str().is_some_and(|it| it.contains("\"mine\"")), "{error}");
     let ran = desk.ralph(&["queue", "release", "--claim", &token]);
     assert!(ran.exited(3).stderr.contains("\"mine\""), "{ran}");
+    let renewed = desk.ralph(&["queue", "claim", "--claim", &token]);
+    assert!(renewed.success().stderr.contains("is not in this queue"), "{renewed}");
+    assert!(!renewed.stderr.contains("task done"), "{renewed}");
     // It is nobody's.
     claim(&desk, &["--id", "RQ-0002"]);
     desk.git(&["checkout", "-q", "--", "."]);

@@ -470,6 +470,18 @@ fn what_is_done_under_a_lease_is_done_to_its_task_alone() {
     let untold = LeaseError::Untold { token: token.clone(), task, title };
     assert_eq!(leases.meant(&[id("RQ-2")], tokens), Err(untold));
 
+    // What is shown for a write means its own task.
+    leases.follow(&merged);
+    let begun = |task: &str| {
+        let touched = serde_json::json!({ "id": task, "fate": "changed", "status": "doing" });
+        serde_json::from_value::<Touched>(touched).unwrap()
+    };
+    assert_eq!(leases.own(&[begun("RQ-2"), begun("RQ-3")], tokens), Ok(()));
+    let (own, task) = (id("RQ-3"), id("RQ-2"));
+    let other = LeaseError::Other { token: token.clone(), own, task };
+    assert_eq!(leases.own(&[begun("RQ-2")], tokens), Err(other));
+    assert_eq!(leases.own(&[begun("RQ-2")], &[]), Ok(()));
+
     // The other task is there for others, whose lease is none of the first.
     let their = claim(&mut leases, &merged, Some("RQ-2"), 1).unwrap().unwrap();
     assert_eq!(held(&leases, &merged), ["RQ-2", "RQ-3"]);

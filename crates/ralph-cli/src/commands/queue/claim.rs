@@ -344,7 +344,10 @@ fn report(context: &Context, queue: &Queue, lease: Option<&Lease>) -> Result<Exi
     }
     context.ui.print_fields([[id.to_string(), lease.token.clone()].as_slice()])?;
     context.ui.say(format!("Claimed by {} until {}.", lease.owner, lease.expires_at));
-    context.ui.hint(format!("`ralph task done {id} --claim {}` when it is done.", lease.token));
+    context.ui.hint(match task {
+        Some(_) => format!("`ralph task done {id} --claim {}` when it is done.", lease.token),
+        None => "Its task is not in this queue: it is written to where it was claimed.".to_owned(),
+    });
     Ok(Exit::Done)
 }
 

@@ -167,7 +167,7 @@ fn show(
     project: &Project,
     change: impl FnOnce(&mut Edit<'_>) -> Result<Vec<(String, Changed)>, Refusal>,
 ) -> Result<Exit, CliError> {
-    edited::edit(context, project, Mode::Show, |edit| lines(project, edit, change).map(drop))
+    edited::edit(context, project, Mode::Show, |edit| lines(edit, change).map(drop))
 }
 
 #[derive(Serialize)]
@@ -198,11 +198,10 @@ fn make(
     project: &Project,
     change: impl FnOnce(&mut Edit<'_>) -> Result<Vec<(String, Changed)>, Refusal>,
 ) -> Result<Edited<Vec<Line>>, CliError> {
-    project.edit(context, |edit| lines(project, edit, change))
+    project.edit(context, |edit| lines(edit, change))
 }
 
 fn lines(
-    project: &Project,
     edit: &mut Edit<'_>,
     change: impl FnOnce(&mut Edit<'_>) -> Result<Vec<(String, Changed)>, Refusal>,
 ) -> Result<Vec<Line>, Refusal> {
@@ -216,9 +215,6 @@ fn lines(
             changed: changed == Changed::Yes,
         });
     }
-    // Also where nothing is to change: who is told so believes it of the task that is claimed.
-    let named: Vec<TaskId> = lines.iter().map(|line| line.id.clone()).collect();
-    project.meant(edit.read(), &named)?;
     Ok(lines)
 }
 
