@@ -387,6 +387,19 @@ impl Lease {
         }
     }
 
+    /// The one that somebody gave another id by hand: that no other has its title and its time.
+    fn renamed(&self, queue: &Queue) -> Here {
+        let Some(own) = &self.known_by else { return Here::AsClaimed };
+        let own = own.task(&self.task);
+        let is_it =
+            |listed: &Listed<'_>| listed.title() == own.title && listed.task().is_same_titled(&own);
+        let mut found = queue.places().map(|(_, listed)| listed).filter(is_it);
+        match (found.next(), found.next()) {
+            (Some(only), None) => Here::As(only.task_id()),
+            _ => Here::AsClaimed,
+        }
+    }
+
     fn ended(&self, taken_over_by: Option<String>) -> Ended {
         let task = self.id().unwrap_or(&self.task).clone();
         Ended { token: self.token.clone(), task, taken_over_by }
@@ -455,7 +468,11 @@ fn follow(leases: &mut [Lease], queue: &Queue) {
     };
     let found: Vec<Here> = leases.iter().map(of).collect();
     for (lease, here) in leases.iter_mut().zip(found) {
-        lease.here = here;
+        let has_its_id = || lease.ids().any(|id| tasks.contains_key(id));
+        lease.here = match here {
+            Here::AsClaimed if lease.finished_at.is_none() && !has_its_id() => lease.renamed(queue),
+            here => here,
+        };
     }
 }
 

@@ -420,6 +420,24 @@ fn an_end_under_a_lease_is_none_of_an_open_task_that_a_merge_gave_the_id() {
 }
 
 #[test]
+fn a_lease_follows_its_task_where_that_got_another_id_by_hand() {
+    let mut leases = Leases::default();
+    claim(&mut leases, &made(&[&format!("RQ-2 mine {MOMENT}")]), Some("RQ-2"), 0).unwrap();
+    let mine = |id: &str| format!("{id} mine {MOMENT}");
+    let cases: &[(&[&str], Option<&str>)] = &[
+        (&[&mine("RQ-9")], Some("RQ-9")),
+        (&[&mine("RQ-9"), "RQ-3 mine 2026-01-01T00:00:00.5550001Z"], Some("RQ-9")),
+        (&[&mine("RQ-8"), &mine("RQ-9")], Some("RQ-2")),
+        (&[&mine("RQ-9"), &mine("RQ-2")], Some("RQ-2")),
+        (&[&format!("RQ-9 other {MOMENT}")], Some("RQ-2")),
+    ];
+    for (there, expected) in cases {
+        leases.follow(&made(there));
+        assert_eq!(leases.leases[0].id().map(TaskId::as_str), *expected, "{there:?}");
+    }
+}
+
+#[test]
 fn a_lease_of_an_older_version_goes_by_the_id_unless_only_one_task_had_it() {
     let mut leases = Leases::default();
     claim(&mut leases, &made(&[&format!("RQ-2 mine {MOMENT}")]), Some("RQ-2"), 0).unwrap();
