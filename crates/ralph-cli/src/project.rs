@@ -15,9 +15,7 @@ use ralph_loop::taken_back::{self, Site};
 use ralph_process::Cancel;
 use ralph_queue::delta::{Fate, Touched};
 use ralph_queue::document::Reading;
-use ralph_queue::journal::{
-    self, ChangesError, Direction, EditState, Operation, Origin, Stuck, UndoError, Which,
-};
+use ralph_queue::journal::{self, ChangesError, Direction, Operation, Origin, UndoError, Which};
 use ralph_queue::lease::{By, Lease, LeaseError, Leases, Write};
 use ralph_queue::mend::{Mended, Parted};
 use ralph_queue::merge::Settled;
@@ -26,7 +24,7 @@ use ralph_queue::settle::{Take, Undecided};
 use ralph_queue::validate::{Code, Rules};
 use ralph_queue::{
     Document, Edit, EditError, Edited, IdMarks, IdRules, LegacyLock, LoadError, OtherIds,
-    ParseError, Place, Previewed, Queue, QueueFiles, Status, Task, Terms, UpdateError,
+    ParseError, Place, Previewed, Queue, QueueFiles, Status, Task, Terms, UpdateError, WrongValues,
 };
 use ralph_state::file::{Saved, check_regular};
 use ralph_state::session::{SessionFile, session_file_path};
@@ -36,7 +34,7 @@ use serde::de::DeserializeOwned;
 
 use crate::context::Context;
 use crate::error::{CliError, ErrorKind, problem_line};
-use crate::hint::Next;
+use crate::hint::{Hint, Next};
 use crate::render::task::parted;
 use crate::render::{counted, pathspec, shell_word};
 use crate::standing;
@@ -105,11 +103,6 @@ impl Project {
     /// The same, for a command that looks at every task.
     pub(crate) fn whole_queue(&self) -> Result<Queue, CliError> {
         self.files.load_for(Reading::Whole).map_err(|error| self.load_error(error))
-    }
-
-    /// The edits that the journal remembers, as [`QueueFiles::operations`].
-    pub(crate) fn operations(&self) -> Result<Vec<(Operation, EditState)>, CliError> {
-        self.files.operations().map_err(|error| self.changes_error(error))
     }
 
     /// What to do where changes cannot be told.
@@ -291,76 +284,67 @@ impl Project {
         }
     }
 
-    /// The refusal of an undo. Where a merge, a person or a run changed what it would change back, or
-    /// the files never had it, no undo of a later operation helps: it says what does, and which one
-    /// can be taken back.
+    /// The refusal of an undo. It names the operation to undo first or, where a merge, a person or a
+    /// run changed what it would change back, or the files never had it, what else can be done.
     fn not_taken_back(&self, context: &Context, error: UndoError) -> CliError {
         let (UndoError::ChangedSince { id, .. } | UndoError::Missing { id, .. }) = &error else {
             return error.into();
         };
-        let operations = self.operations().unwrap_or_default();
+        let files = QueueFiles { values: WrongValues::Leave, ..self.files.clone() };
+        let Ok(queue) = files.load() else { return error.into() };
+        let Ok(operations) = files.operations_of(&queue) else { return error.into() };
         let can_be = |it: &&Operation| {
             let which = Which { direction: Direction::Undo, id: Some(it.id), force: false };
             let permit = self.undo_permit(context);
             self.files.preview_undo(which, &Terms::default(), permit).is_ok()
         };
-        if let UndoError::Missing { .. } = error {
-            let before = journal::before(&operations, *id).take(TRIED).find(can_be);
-            let hint = before.map(|it| {
+        let earlier = || journal::before(&operations, *id).take(TRIED).find(can_be);
+        let UndoError::ChangedSince { place, misfit, .. } = &error else {
+            let hint = earlier().map(|it| {
                 format!(
                     "`ralph undo --id {}` takes back the one before it, `{}`.",
                     it.id, it.operation
                 )
             });
             return hint.into_iter().fold(CliError::from(error), CliError::hint);
+        };
+        let task = misfit.task.as_ref();
+        let Some(way) = journal::in_the_way(&operations, (&queue, *place), *id, task) else {
+            return error.into();
+        };
+        let frees = |it: &&&Operation| self.files.frees((it.id, *id), self.undo_permit(context));
+        let run = way.same.iter().rfind(|it| it.origin == Origin::Run);
+        // What was changed otherwise is only told where no operation can be the cause.
+        let others = if way.is_changed_otherwise { &[][..] } else { &way.others };
+        let mut likely = way.same.iter().chain(others).filter(|_| run.is_none());
+        let first = way.same.iter().chain(&way.others).take(TRIED).find(frees);
+        if let Some(first) = first.or_else(|| likely.clone().take(TRIED).find(|it| can_be(it))) {
+            let hint = format!(
+                "{} came after it. `ralph undo --id {}` undoes that first; {{}} shows what it would \
+                 do.",
+                numbered(first),
+                first.id
+            );
+            return CliError::from(error).instead(Next::foretell_undo(first.id).within(&hint));
         }
-        let in_the_way = match &error {
-            UndoError::ChangedSince { misfit, .. } => misfit.task.clone(),
-            _ => None,
-        };
-        let in_the_way = in_the_way.as_ref();
-        let stuck = journal::stuck(&operations, *id, in_the_way);
-        let Some(Stuck { edit, run, earlier, .. }) = stuck else {
-            let mut later = journal::later(&operations, *id, in_the_way).take(TRIED);
-            return match later.find(can_be) {
-                Some(Operation { id: number, operation, .. }) => {
-                    let hint = format!(
-                        "`{operation}` changed the same after it: {{}} shows what it would be to \
-                         undo that first."
-                    );
-                    CliError::from(error).instead(Next::foretell_undo(*number).within(&hint))
-                }
-                None => error.into(),
-            };
-        };
-        let first = edit.tasks.first().map(|task| &task.id);
-        let Some(task) = in_the_way.or(first) else { return error.into() };
-        let is_there =
-            |task: &TaskId| self.queue().is_ok_and(|queue| queue.find(task.as_str()).is_some());
-        let hint = if let Some(Operation { id: number, operation, .. }) = run {
-            format!(
-                "Operation {number} came after it: what `{operation}` made of a task is not undone. \
-                 `ralph task edit` changes {task}."
-            )
-            .into()
-        } else if edit.tasks.iter().all(|task| task.fate == Fate::Added) {
-            let ids: Vec<&str> = edit.tasks.iter().map(|task| task.id.as_str()).collect();
-            format!("`ralph task batch delete {}` removes what it added.", ids.join(" ")).into()
-        } else if is_there(task) {
-            Next::show(task).within(
-                "A merge or a change by hand came after it: {} shows what there is now, `ralph \
-                 task edit` changes it.",
-            )
-        } else {
-            "A merge or a change by hand came after it.".into()
-        };
-        let other = match earlier.into_iter().take(TRIED).find(can_be) {
+        if let Some(first) = likely.next() {
+            return CliError::from(error).instead(format!(
+                "{} came after it; `ralph undo --id {}` says why that is not undone.",
+                numbered(first),
+                first.id
+            ));
+        }
+        if run.is_none() && (!way.is_changed_otherwise || way.operation.undoes.is_some()) {
+            return error.into();
+        }
+        let other = match earlier() {
             Some(Operation { id, operation, .. }) => format!(
                 "`ralph undo --id {id}` takes back the last one that can be, `{operation}`."
             )
             .into(),
             None => Next::UNDOABLE.within("{} shows the others."),
         };
+        let hint = instead_of_undo(&queue, way.operation, task, run.copied());
         CliError::from(error).instead(hint).hint(other)
     }
 
@@ -1094,6 +1078,42 @@ fn similar_ids<'k>(id: &str, known: &[&'k str], rules: &IdRules) -> Vec<&'k str>
         }
     }
     similar::get_close_matches(id, known, 3, 0.8)
+}
+
+/// An operation, at the beginning of a sentence.
+fn numbered(operation: &Operation) -> String {
+    format!("Operation {} (`{}`)", operation.id, operation.operation)
+}
+
+/// What to do about an edit that no undo helps to take back, where that task has changed since: by a
+/// run, or by a merge or somebody by hand.
+fn instead_of_undo(
+    queue: &Queue,
+    edit: &Operation,
+    task: Option<&TaskId>,
+    run: Option<&Operation>,
+) -> Hint {
+    let task = task.or(edit.tasks.first().map(|task| &task.id));
+    let there = task.filter(|task| queue.find(task.as_str()).is_some());
+    if let Some(run) = run {
+        let way = task.map(|task| format!(" `ralph task edit` changes {task}."));
+        let (id, operation) = (run.id, &run.operation);
+        let way = way.unwrap_or_default();
+        format!(
+            "Operation {id} came after it: what `{operation}` made of a task is not undone.{way}"
+        )
+        .into()
+    } else if edit.tasks.iter().all(|task| task.fate == Fate::Added) {
+        let ids: Vec<&str> = edit.tasks.iter().map(|task| task.id.as_str()).collect();
+        format!("`ralph task batch delete {}` removes what it added.", ids.join(" ")).into()
+    } else if let Some(task) = there {
+        Next::show(task).within(
+            "A merge or a change by hand came after it: {} shows what there is now, `ralph task \
+             edit` changes it.",
+        )
+    } else {
+        "A merge or a change by hand came after it.".into()
+    }
 }
 
 #[cfg(test)]

@@ -597,7 +597,8 @@ impl Hunk {
     /// That it has no place, and where that would be: in the line that begins as its own did.
     fn misfit(&self, text: &str, segments: &Segments<'_>) -> Misfit {
         let line_head = self.head.rfind('\n').map_or("", |at| &self.head[at..]);
-        let name = self.field();
+        // The list is no field of its first task.
+        let name = self.field().filter(|name| *name != "tasks");
         let line = segments.find(self.task.as_ref()).map(|segment| {
             let segment = segment.start..segment.end - 1;
             let own = floor(text, (segment.start + self.at).min(segment.end));

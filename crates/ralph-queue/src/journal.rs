@@ -477,6 +477,20 @@ impl QueueFiles {
         Ok((Proposal { undoes: undoes(earlier), validity: forced, ..proposal }, edit))
     }
 
+    /// Whether one operation can be taken back, and another one then.
+    pub fn frees<E: From<UndoError>>(
+        &self,
+        (first, then): (u64, u64),
+        permit: impl Fn(&Queue, &Operation, &[Touched]) -> Result<(), E>,
+    ) -> bool {
+        let which = |id, force| Which { direction: Direction::Undo, id: Some(id), force };
+        let shown = self.preview_undo(which(first, false), &Terms::default(), permit);
+        let then = |shown: Previewed<u64>| {
+            self.taken_back::<UndoError>(which(then, true), (&shown.after, None)).is_ok()
+        };
+        shown.is_ok_and(then)
+    }
+
     /// What happened since the queue had that revision.
     pub fn changes_since(&self, rev: &str) -> Result<Changes, ChangesError> {
         let queue = self.load()?;
@@ -519,47 +533,58 @@ impl QueueFiles {
     }
 }
 
-/// An edit that is stuck: what it made has changed since, and no undo of a later edit helps.
+/// What may keep an operation from being taken back.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub struct Stuck<'o> {
-    /// That edit.
-    pub edit: &'o Operation,
-    /// What a run made of one of its tasks since. Else it was a merge, or somebody by hand.
-    pub run: Option<&'o Operation>,
-    /// The edits before it that somebody asked for, newest first: one of them may be free.
-    pub earlier: Vec<&'o Operation>,
+pub struct InTheWay<'o> {
+    /// That operation.
+    pub operation: &'o Operation,
+    /// Those after it that stand and touched the same tasks, or the one in its way, newest first.
+    pub same: Vec<&'o Operation>,
+    /// The others after it that stand, newest first.
+    pub others: Vec<&'o Operation>,
+    /// The file was changed by other means since: a merge, or somebody by hand.
+    pub is_changed_otherwise: bool,
 }
 
-/// Whether an edit that cannot be taken back, since the place of that task has changed, is stuck.
-pub fn stuck<'o>(
+/// What came after the operation of that id, which cannot be taken back in that file of `queue`,
+/// where that task is in its way.
+pub fn in_the_way<'o>(
     operations: &'o [(Operation, EditState)],
+    (queue, place): (&Queue, Place),
     id: u64,
-    in_the_way: Option<&'o TaskId>,
-) -> Option<Stuck<'o>> {
-    let is_edit = |it: &&Operation| it.undoes.is_none();
-    let edit = stand(operations).find(|it| it.id == id).filter(is_edit)?;
-    let later = || later(operations, id, in_the_way);
-    let run = later().filter(|it| it.origin == Origin::Run).last();
-    if run.is_none() && later().next().is_some() {
-        return None;
-    }
-    let earlier = before(operations, id).collect();
-    Some(Stuck { edit, run, earlier })
+    task: Option<&TaskId>,
+) -> Option<InTheWay<'o>> {
+    let (operation, _) = operations.iter().find(|(it, _)| it.id == id)?;
+    let own: BTreeSet<&TaskId> = operation.tasks.iter().map(|task| &task.id).chain(task).collect();
+    // What takes back another of them leaves nothing behind.
+    let is_later = |it: &&Operation| it.id > id && it.undoes.is_none_or(|undone| undone < id);
+    let later = stand(operations).rev().filter(is_later);
+    let (same, others) = later.partition(|it| it.tasks.iter().any(|task| own.contains(&task.id)));
+    let is_changed_otherwise = !leads_to(operations, (queue, place), id);
+    Some(InTheWay { operation, same, others, is_changed_otherwise })
 }
 
-/// The operations after that one which touched the same tasks, or the one that is in its way, and
-/// stand, newest first.
-pub fn later<'o>(
-    operations: &'o [(Operation, EditState)],
+/// Whether the operations from that one on tell how a file came to what it is.
+fn leads_to(
+    operations: &[(Operation, EditState)],
+    (queue, place): (&Queue, Place),
     id: u64,
-    in_the_way: Option<&'o TaskId>,
-) -> impl Iterator<Item = &'o Operation> {
-    let own = operations.iter().find(|(it, _)| it.id == id);
-    let own = own.iter().flat_map(|(it, _)| &it.tasks).map(|task| &task.id);
-    let own: BTreeSet<&TaskId> = own.chain(in_the_way).collect();
-    let touches = move |it: &Operation| it.tasks.iter().any(|task| own.contains(&task.id));
-    stand(operations).rev().filter(move |it| it.id > id && touches(it))
+) -> bool {
+    let document = match place {
+        Place::Queue => queue.document(),
+        Place::Done => queue.done_document(),
+    };
+    let made = operations.iter().filter(|(it, state)| it.id >= id && *state != EditState::Missing);
+    let mut patches = made.filter_map(|(it, _)| match place {
+        Place::Queue => it.queue.as_ref(),
+        Place::Done => it.done.as_ref(),
+    });
+    let first = patches.next().map(|it| &it.after);
+    let last = first.and_then(|first| {
+        patches.try_fold(first, |at, it| (it.before == *at).then_some(&it.after))
+    });
+    last.is_some_and(|last| last == document.fingerprint())
 }
 
 /// The edits before an operation that somebody asked for and that stand, newest first.
@@ -747,7 +772,7 @@ impl Operation {
     /// Both files without it, and the times that newer ones took the place of.
     fn taken_back(&self, before: &Queue, fit: Fit) -> Result<(Spliced, Times), UndoError> {
         if fit == Fit::Loose
-            && let Some(refused) = self.half_taken_back(before)
+            && let Some(refused) = self.passed(before)
         {
             return Err(refused);
         }
@@ -807,21 +832,17 @@ impl Operation {
         self.changed_since(place, Misfit { task, field: None, line: Some(line) })
     }
 
-    /// That one file is as it was, and the other is not: a later operation has removed a task that
-    /// this one stray, or moved one that it brought back, and would be undone in one file alone.
-    fn half_taken_back(&self, before: &Queue) -> Option<UndoError> {
+    /// That a file is as it was: a later operation has removed or moved a
+    /// task that this one brought, and would be undone in the other file alone.
+    fn passed(&self, before: &Queue) -> Option<UndoError> {
         let files = [
-            (Place::Queue, self.queue.as_ref()?, before.document()),
-            (Place::Done, self.done.as_ref()?, before.done_document()),
+            (Place::Queue, &self.queue, before.document()),
+            (Place::Done, &self.done, before.done_document()),
         ];
-        let is_as_it_was = |(_, patch, document): &(Place, &Patch, &Document)| {
-            patch.before == document.fingerprint()
-        };
-        if files.iter().all(is_as_it_was) {
-            return None;
-        }
-        let (place, patch, document) = files.into_iter().find(is_as_it_was)?;
-        Some(self.changed_since(place, patch.misfit(document)))
+        files.into_iter().find_map(|(place, patch, document)| {
+            let patch = patch.as_ref().filter(|it| it.before == document.fingerprint())?;
+            Some(self.changed_since(place, patch.misfit(document)))
+        })
     }
 
     fn taken_back_by(

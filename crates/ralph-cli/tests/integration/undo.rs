@@ -269,6 +269,42 @@ fn a_deletion_that_took_the_place_of_another_is_named_as_what_to_undo_first() {
 }
 
 #[test]
+fn the_operations_in_the_way_of_an_undo_are_named_until_it_is_done() {
+    let by_next = |desk: &Desk, id: &str| {
+        let mut undone = Vec::new();
+        while desk.ralph(&["undo", "--id", id]).code != Some(0) {
+            assert!(undone.len() < 9, "{undone:?}");
+            let error = desk.error(&["undo", "--id", id], 3);
+            let next = error["next"].as_str().and_then(|it| it.strip_suffix(" --dry-run"));
+            let next: Vec<&str> = next.unwrap_or_else(|| panic!("{error}")).split(' ').collect();
+            desk.ralph(&next[1..]).success();
+            undone.push(next[3].to_owned());
+        }
+        undone
+    };
+    let desk = Desk::new();
+    desk.write(".ralph/config.jsonc", r#"{"version":2,"queue":{"finish":"archive"}}"#);
+    let empty = desk.read(".ralph/queue.jsonc");
+    desk.add("one", &[]);
+    desk.ralph(&["task", "done", "RQ-0001"]).success();
+    let error = desk.error(&["undo", "--id", "1"], 3);
+    let hint = error["hint"].as_str().expect("text");
+    assert!(hint.starts_with("Operation 2 (`ralph task done`) came after it"), "{error}");
+    assert_eq!(by_next(&desk, "1"), ["2"]);
+    assert_eq!(desk.read(".ralph/queue.jsonc"), empty);
+
+    // An undo of one that came after it, and was made again, is not what is in its way.
+    let desk = Desk::new();
+    desk.add("one", &[]);
+    desk.ralph(&["task", "edit", "title", "uno", "RQ-0001"]).success();
+    desk.ralph(&["task", "edit", "title", "un", "RQ-0001"]).success();
+    desk.ralph(&["undo"]).success();
+    desk.ralph(&["redo"]).success();
+    assert_eq!(by_next(&desk, "2"), ["3"]);
+    assert_eq!(desk.json(&["task", "show", "RQ-0001"])["task"]["title"], "one");
+}
+
+#[test]
 fn a_repair_that_left_a_value_of_the_wrong_kind_is_listed_and_undone() {
     let desk = Desk::new();
     desk.add("one", &[]);

@@ -9,11 +9,11 @@ use proptest::prelude::*;
 use ralph_queue::copies::{Copy, Plan};
 use ralph_queue::delta::Fate;
 use ralph_queue::edit::{End, Restart};
-use ralph_queue::journal::{Direction, EditState, Origin, UndoError, Which};
+use ralph_queue::journal::{Direction, EditState, Operation, Origin, UndoError, Which, in_the_way};
 use ralph_queue::tidy::Prune;
 use ralph_queue::{
-    Edit, EditError, Finish, IdRules, LoadError, Position, Queue, QueueFiles, RequestName, Status,
-    Task, Terms, UpdateError, WrongValues,
+    Edit, EditError, Finish, IdRules, LoadError, Place, Position, Queue, QueueFiles, RequestName,
+    Status, Task, Terms, UpdateError, WrongValues,
 };
 
 use ralph_state::file::FileLock;
@@ -1302,6 +1302,28 @@ fn a_refused_undo_names_what_is_in_its_way() {
         );
         assert_eq!(refused.to_string(), told);
     }
+}
+
+#[test]
+fn what_is_changed_otherwise_is_told_from_what_operations_did() {
+    let root = tempfile::tempdir().unwrap();
+    let files = journaled(root.path());
+    fs::write(&files.queue, QUEUE).unwrap();
+    edit_at(&files, 1, |edit| edit.set_field("RQ-0002", "title", "zw"));
+    edit_at(&files, 2, |edit| edit.set_field("RQ-0001", "title", "uno"));
+    edit_at(&files, 3, |edit| edit.set_field("RQ-0002", "title", "two"));
+    undo_one(&files, 3).unwrap();
+    let way = |place| {
+        let operations = files.operations().unwrap();
+        let way = in_the_way(&operations, (&files.load().unwrap(), place), 1, None).unwrap();
+        let ids = |it: Vec<&Operation>| it.iter().map(|it| it.id).collect::<Vec<_>>();
+        (ids(way.same), ids(way.others), way.is_changed_otherwise)
+    };
+    assert_eq!(way(Place::Queue), (vec![], vec![2], false));
+    fs::write(&files.done, "{\"version\":1,\"tasks\":[]}").unwrap();
+    assert_eq!(way(Place::Queue), (vec![], vec![2], false));
+    fs::write(&files.queue, texts(&files).0 + "\n").unwrap();
+    assert_eq!(way(Place::Queue), (vec![], vec![2], true));
 }
 
 /// Journals that older programs wrote, which are never edited, with the files that they left and
