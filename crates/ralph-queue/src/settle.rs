@@ -5,7 +5,6 @@
 //! merge left there is settled: somebody changed it since. Only what is settled without a change
 //! has to be remembered, see [`Merges`].
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use ralph_state::document::{Document as Versioned, Upgrades};
@@ -18,7 +17,7 @@ use crate::document::{Document, Draft, SpliceError};
 use crate::edit::{Edit, EditError, Spliced};
 use crate::files::{Edited, Previewed, Proposal, QueueFiles, Terms, UpdateError};
 use crate::mend::Whole;
-use crate::merge::{Conflict, Merged};
+use crate::merge::{Conflict, Merged, order};
 use crate::queue::{Place, Queue};
 use crate::task::Task;
 use crate::value::{Map, Value};
@@ -31,7 +30,7 @@ pub struct Undecided {
     #[serde(flatten)]
     pub conflict: Conflict,
     /// What the merge left there: the value of the field, the whole task that one side removed,
-    /// or the ids of the tasks in their order.
+    /// or the tasks in their order, with the headings of their sections.
     pub left: Option<Value>,
 }
 
@@ -175,17 +174,17 @@ fn settled<E: From<SettleError>>(
     side: Take,
 ) -> Result<Spliced, UpdateError<E>> {
     let now = edit.now();
-    let mut keys: [Option<Map>; 2] = [None, None];
+    let mut rests: [Rest; 2] = Default::default();
     for (place, undecided) in asked {
         if let Some(id) = &undecided.conflict.task {
             let unambiguous = edit.unambiguous(id.as_str());
             unambiguous.map_err(|error| UpdateError::Refused(SettleError::Task(error).into()))?;
         }
-        let (draft, keys) = match place {
-            Place::Queue => (&mut edit.queue, &mut keys[0]),
-            Place::Done => (&mut edit.done, &mut keys[1]),
+        let (draft, rest) = match place {
+            Place::Queue => (&mut edit.queue, &mut rests[0]),
+            Place::Done => (&mut edit.done, &mut rests[1]),
         };
-        put(draft, keys, undecided, side).map_err(|error| UpdateError::Refused(error.into()))?;
+        put(draft, rest, undecided, side).map_err(|error| UpdateError::Refused(error.into()))?;
     }
     for (place, undecided) in asked {
         let draft = match place {
@@ -197,19 +196,31 @@ fn settled<E: From<SettleError>>(
     let mut spliced = edit.splice().map_err(UpdateError::Splice)?;
     let files =
         [(before.document(), &mut spliced.queue), (before.done_document(), &mut spliced.done)];
-    for ((before, after), keys) in files.into_iter().zip(keys) {
-        let Some(keys) = keys else { continue };
-        let document = after.as_ref().unwrap_or(before);
-        let changed = document.with_other_fields(&before.other_fields(), &keys);
-        *after = Some(changed.map_err(UpdateError::Splice)?);
+    for ((before, after), Rest { order, keys }) in files.into_iter().zip(rests) {
+        if let Some(order) = order {
+            let document = after.as_ref().unwrap_or(before);
+            *after = Some(order::take(document, &order).map_err(UpdateError::Splice)?);
+        }
+        if let Some(keys) = keys {
+            let document = after.as_ref().unwrap_or(before);
+            let changed = document.with_other_fields(&before.other_fields(), &keys);
+            *after = Some(changed.map_err(UpdateError::Splice)?);
+        }
     }
     Ok(spliced)
 }
 
-/// Puts the value of a side into its place. Keys of the file itself are collected in `keys`.
+/// What is changed of a file once its tasks are.
+#[derive(Default)]
+struct Rest {
+    order: Option<Value>,
+    keys: Option<Map>,
+}
+
+/// Puts the value of a side into its place. What is no change of a task is collected in `rest`.
 fn put(
     draft: &mut Draft<'_>,
-    keys: &mut Option<Map>,
+    rest: &mut Rest,
     undecided: &Undecided,
     side: Take,
 ) -> Result<(), SettleError> {
@@ -227,17 +238,7 @@ fn put(
             draft.take(draft.position(id).ok_or_else(unfit)?);
         }
         (Subject::Task(_), Some(_)) => return Err(unfit()),
-        (Subject::Order, wanted) => {
-            let ids = ids(wanted);
-            let ranks: Vec<(usize, &str)> =
-                places(draft, conflict).into_iter().zip(ids.iter().copied()).collect();
-            let rank = |(index, task): (usize, &Task)| {
-                let is_it = |(_, id): &&(usize, &str)| *id == task.id.as_str();
-                ranks.iter().find(is_it).map_or(index, |(rank, _)| *rank)
-            };
-            let ranks: Vec<usize> = draft.tasks().enumerate().map(rank).collect();
-            draft.arrange(&ranks);
-        }
+        (Subject::Order, wanted) => rest.order = wanted.cloned(),
         (Subject::Field(id, field), wanted) => {
             let at = draft.position(id).ok_or_else(unfit)?;
             let mut fields = fields(draft.task(at));
@@ -246,7 +247,7 @@ fn put(
             *draft.task_mut(at) = task;
         }
         (Subject::Key(key), wanted) => {
-            let keys = keys.get_or_insert_with(|| draft.document().other_fields());
+            let keys = rest.keys.get_or_insert_with(|| draft.document().other_fields());
             set(keys, key, wanted).ok_or_else(unfit)?;
         }
     }
@@ -320,22 +321,8 @@ fn standing(draft: &Draft<'_>, conflict: &Conflict) -> Option<Value> {
         Subject::Task(id) => task(id).map(Value::Object),
         Subject::Field(id, field) => get(&task(id)?, field).cloned(),
         Subject::Key(key) => get(&draft.document().other_fields(), key).cloned(),
-        Subject::Order => {
-            let ids = places(draft, conflict).into_iter().map(|at| draft.task(at).id.as_str());
-            Some(ids.map(Value::from).collect())
-        }
+        Subject::Order => Some(order::standing(draft.document(), conflict)),
     }
-}
-
-/// Where the tasks are whose order is in conflict.
-fn places(draft: &Draft<'_>, conflict: &Conflict) -> Vec<usize> {
-    let wanted: BTreeSet<&str> = ids(conflict.ours.as_ref()).into_iter().collect();
-    let tasks = draft.tasks().enumerate();
-    tasks.filter(|(_, task)| wanted.contains(task.id.as_str())).map(|(at, _)| at).collect()
-}
-
-fn ids(list: Option<&Value>) -> Vec<&str> {
-    list.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect()
 }
 
 fn fields(task: &Task) -> Map {
@@ -508,6 +495,8 @@ impl Versioned for Merges {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -588,8 +577,8 @@ mod tests {
         let ids = |text: &str| -> Vec<String> {
             stamped(text).iter().map(|task| task.id.to_string()).collect()
         };
-        // RQ-4 went behind the task that it followed, and is no part of the conflict.
-        assert_eq!(ids(&ours), ["RQ-5", "RQ-4", "RQ-1", "RQ-2"]);
+        // RQ-4 is no part of the conflict.
+        assert_eq!(ids(&ours), ["RQ-5", "RQ-1", "RQ-2", "RQ-4"]);
         assert!(ours.contains("vier") && ours.contains("\"x.y\": 2") && ours.contains("// last"));
         assert!(!ours.contains("owner") && ours.contains("[\"ours\"]") && ours.contains("eins"));
         let theirs = take(&merged.text, &undecided, Take::Theirs).unwrap();

@@ -60,8 +60,8 @@ pub(crate) struct ResolveArgs {
     #[arg(value_name = "TASK_ID")]
     pub(crate) tasks: Vec<String>,
 
-    /// Settle what is listed by the values of that side; nothing else changes, and `ralph undo`
-    /// takes it back
+    /// Settle what is listed by the values of that side; nothing else changes. `ralph undo` takes the
+    /// change back; what stands already needs none, and is settled for good
     #[arg(long, value_name = "SIDE")]
     pub(crate) take: Option<Side>,
 

@@ -22,6 +22,7 @@ mod books;
 mod comments;
 #[cfg(test)]
 mod expected;
+pub(crate) mod order;
 mod pairs;
 #[cfg(test)]
 mod rounds;
@@ -218,7 +219,8 @@ pub struct Conflict {
     pub task: Option<TaskId>,
     /// Which field, as `title` or `custom_fields.owner`; `None` when one side removed the task
     /// that the other changed, which keeps it. Without a task, `tasks` is the order of the tasks:
-    /// the ids of those whose place differs.
+    /// the ids of those in sections of which each side would make another one, with the comments
+    /// that such a section has for a heading above them.
     pub field: Option<String>,
     /// What it was.
     pub base: Option<Value>,
@@ -694,10 +696,17 @@ fn merge_into(
         of(2).or_else(|| of(1))
     };
     let listed = lists.each_ref().map(|list| counted(list.iter().map(|(part, _)| part)));
-    let (order, is_conflict) = sections::merge(&lists, &listed, &tasks, task);
+    let ordered = |stands| sections::merge(&lists, &listed, &tasks, task, stands);
+    let (sections, is_conflict) = ordered(None);
     if is_conflict {
-        conflicts.extend(order_conflict(base, keys, &places));
+        let sides = [Stands::Ours, Stands::Theirs].map(|side| ordered(Some(side)).0);
+        let id = |key: usize| {
+            let is_common = places.iter().all(|it| it.contains_key(&key));
+            is_common.then(|| base.id(places[0][&key]))
+        };
+        conflicts.extend(order::conflict(&lists[0], sides, id));
     }
+    let order = sections::flat(sections);
     let ranks: HashMap<&Arranged<'_>, usize> = order.iter().zip(0..).collect();
     let rank = |key: &usize| ranks.get(&Arranged::Task(*key)).copied().unwrap_or(usize::MAX);
     merged.arrange(&our_keys.iter().map(rank).collect::<Vec<_>>());
@@ -912,30 +921,6 @@ impl Merge<'_, '_> {
             *self.merged.task_mut(at) = merged;
         }
     }
-}
-
-/// Both sides gave the tasks that all versions have another order.
-fn order_conflict(
-    base: &Document,
-    keys: &[Vec<usize>; 3],
-    places: &[HashMap<usize, usize>; 3],
-) -> Option<Conflict> {
-    let orders = keys.each_ref().map(|keys| -> Vec<usize> {
-        let is_common = |key: &&usize| places.iter().all(|it| it.contains_key(*key));
-        keys.iter().filter(is_common).copied().collect()
-    });
-    let [old, ours, theirs] = &orders;
-    if ours == old || theirs == old || ours == theirs {
-        return None;
-    }
-    let value = |order: &Vec<usize>| {
-        let differs = order.iter().zip(ours).zip(theirs);
-        let keys = differs.filter(|((_, ours), theirs)| ours != theirs).map(|((key, _), _)| key);
-        Some(keys.map(|key| Value::from(base.id(places[0][key]))).collect())
-    };
-    let [base, ours, theirs] = orders.each_ref().map(value);
-    let (task, field, comments) = (None, Some("tasks".to_owned()), Vec::new());
-    Some(Conflict { task, field, base, ours, theirs, comments })
 }
 
 /// Whether two files have the same tasks and comments, those between tasks in the same places if

@@ -11,13 +11,16 @@ use crate::task::Task;
 
 /// The comments side by side between tasks, and how many equal headings stand above; nothing for
 /// the top of the list.
-type Heading<'t> = Option<(Vec<Cow<'t, str>>, usize)>;
+pub(super) type Heading<'t> = Option<(Vec<Cow<'t, str>>, usize)>;
 
 /// The tasks of a version, by their keys, below the heading of each section.
-type Sections<'t> = Vec<(Heading<'t>, Vec<usize>)>;
+pub(super) type Sections<'t> = Vec<(Heading<'t>, Vec<usize>)>;
 
-/// The order of the `tasks` and headings, the same whichever side is ours, and whether both sides
-/// changed that of the same tasks.
+/// The lines of each heading, none for the top of the list, and the tasks below it.
+pub(super) type Ordered<'t> = Vec<(Vec<Cow<'t, str>>, Vec<usize>)>;
+
+/// The `tasks` and headings in their order, the same whichever side is ours, and whether both sides
+/// changed that of the same tasks: of those it is that of the `chosen` side, if there is one.
 ///
 /// Each task stands below the heading that it has on the side that alone changed that, and behind
 /// the task that it follows there; below a heading that is gone, with those around it there. What
@@ -28,16 +31,20 @@ pub(super) fn merge<'a, 't>(
     counts: &[PartCounts<'_>; 3],
     tasks: &HashSet<usize>,
     task: impl Fn(usize) -> Option<&'a Task>,
-) -> (Vec<Arranged<'t>>, bool) {
+    chosen: Option<Stands>,
+) -> (Ordered<'t>, bool) {
     let versions = versions.each_ref().map(|list| sections(list));
     let headings = versions.each_ref().map(|it| it.iter().map(|(heading, _)| heading).collect());
     let has = headings.each_ref().map(|it: &Vec<_>| it.iter().copied().collect::<HashSet<_>>());
     let equals = versions.each_ref().map(|it| equals(it));
-    let kept_of = |line: &Arranged<'_>| kept(counts.each_ref().map(|it| count(it, &line)));
-    let stays = |heading: &Heading<'_>| match heading {
+    let kept_of = |line: &Cow<'t, str>| {
+        let line = Arranged::Comment(line.clone());
+        kept(counts.each_ref().map(|it| count(it, &&line)))
+    };
+    let stays = |heading: &Heading<'t>| match heading {
         Some((lines, above)) => {
             *above < kept(equals.each_ref().map(|it| count(it, &lines.as_slice())))
-                && lines.iter().any(|line| kept_of(&Arranged::Comment(line.clone())) > 0)
+                && lines.iter().any(|line| kept_of(line) > 0)
         }
         None => true,
     };
@@ -77,9 +84,10 @@ pub(super) fn merge<'a, 't>(
             [true, false] => true,
             [false, true] => false,
             _ => {
-                is_conflict |=
-                    base.is_some() && [ours, theirs].iter().all(|it| has[0].contains(it));
-                our_place > their_place
+                let is_open = base.is_some() && [ours, theirs].iter().all(|it| has[0].contains(it));
+                is_conflict |= is_open;
+                let chosen = chosen.filter(|_| is_open);
+                chosen.map_or(our_place > their_place, |side| side == Stands::Ours)
             }
         };
         if is_ours { 1 } else { 2 }
@@ -111,33 +119,44 @@ pub(super) fn merge<'a, 't>(
             }
         }
     }
-    let (mut order, mut written) = (Vec::new(), HashMap::new());
+    let (mut order, mut written) = (Ordered::new(), HashMap::new());
     for (heading, below) in headings.iter().zip(&below) {
-        let lines = heading.iter().flat_map(|(lines, _)| lines.clone()).map(Arranged::Comment);
-        let lines: Vec<Arranged<'_>> = lines.collect();
+        let lines = heading.iter().flat_map(|(lines, _)| lines.clone());
+        let mut lines: Vec<Cow<'_, str>> = lines.collect();
         // What other headings have too goes with a line that no other has.
-        let is_repeated =
-            |line: &Arranged<'_>| counts.iter().any(|counts| count(counts, &line) > 1);
+        let is_repeated = |line: &Cow<'t, str>| {
+            let line = Arranged::Comment(line.clone());
+            counts.iter().any(|counts| count(counts, &&line) > 1)
+        };
         let is_whole = lines.iter().all(|line| is_repeated(line) || kept_of(line) > 0);
-        for line in lines {
+        lines.retain(|line| {
             let above = written.entry(line.clone()).or_insert(0);
-            if is_whole || *above < kept_of(&line) {
-                *above += 1;
-                order.push(line);
-            }
-        }
+            let is_written = is_whole || *above < kept_of(line);
+            *above += usize::from(is_written);
+            is_written
+        });
         let (lead, is_other) = leading_side(below, |key| task(key).map(|task| &task.id));
         is_conflict |= is_other;
+        let lead = chosen.filter(|_| is_other).unwrap_or(lead);
         let [_, ours, theirs] = below;
         let age = |key| task(key).map(|task| (&task.created_at, &task.id));
         let keys = interleave(lead.first([ours, theirs]), |other, own| age(other) < age(own));
-        order.extend(keys.into_iter().map(Arranged::Task));
+        order.push((lines, keys));
     }
     (order, is_conflict)
 }
 
+/// What stands in the list.
+pub(super) fn flat(sections: Ordered<'_>) -> Vec<Arranged<'_>> {
+    let parts = sections.into_iter().flat_map(|(lines, keys)| {
+        let lines = lines.into_iter().map(Arranged::Comment);
+        lines.chain(keys.into_iter().map(Arranged::Task))
+    });
+    parts.collect()
+}
+
 /// What stands in a list, with each whether there is a blank line before it, by sections.
-fn sections<'t>(list: &[(Arranged<'t>, bool)]) -> Sections<'t> {
+pub(super) fn sections<'t>(list: &[(Arranged<'t>, bool)]) -> Sections<'t> {
     let mut sections: Sections<'t> = vec![(None, Vec::new())];
     let mut counts = HashMap::new();
     let mut lines: Vec<Cow<'t, str>> = Vec::new();
@@ -229,7 +248,7 @@ fn leading_side<T: Copy + Eq + Hash, K: Ord>(
 
 /// Both lists in the order of the first. What the second has more stands behind what it follows
 /// there, and before what the first has more there if it `is_before` that.
-fn interleave<T: Copy + Eq + Hash>(
+pub(super) fn interleave<T: Copy + Eq + Hash>(
     [lead, other]: [&Vec<T>; 2],
     is_before: impl Fn(T, T) -> bool,
 ) -> Vec<T> {
@@ -261,7 +280,7 @@ fn interleave<T: Copy + Eq + Hash>(
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::collections::{BTreeMap, BTreeSet};
 
     use proptest::prelude::*;
@@ -291,7 +310,7 @@ mod tests {
     }
 
     /// What [`file`] would make this text of.
-    fn list(text: &str) -> String {
+    pub(in crate::merge) fn list(text: &str) -> String {
         let lines: Vec<&str> = text.lines().collect();
         let part = |line: &&str| match line.trim().strip_prefix("// ") {
             _ if line.is_empty() => ".".to_owned(),
@@ -301,7 +320,7 @@ mod tests {
         lines[1..lines.len() - 1].iter().map(part).collect::<Vec<_>>().join(" ")
     }
 
-    fn merge(base: &str, ours: &str, theirs: &str) -> (String, Merged) {
+    pub(in crate::merge) fn merge(base: &str, ours: &str, theirs: &str) -> (String, Merged) {
         let [base, ours, theirs] = [base, ours, theirs].map(file);
         let merged = three_way(&base, &ours, &theirs).unwrap();
         (list(&merged.text), merged)
@@ -433,7 +452,7 @@ mod tests {
 
     /// What somebody does to a list.
     #[derive(Clone, Debug)]
-    enum Step {
+    pub(in crate::merge) enum Step {
         Add(Index),
         Begin(Index),
         Edit(Index),
@@ -443,7 +462,7 @@ mod tests {
         MoveSection(Index, Index),
     }
 
-    fn steps() -> impl Strategy<Value = Vec<Step>> {
+    pub(in crate::merge) fn steps() -> impl Strategy<Value = Vec<Step>> {
         let step = prop_oneof![
             4 => any::<Index>().prop_map(Step::Add),
             1 => any::<Index>().prop_map(Step::Begin),
@@ -456,7 +475,7 @@ mod tests {
         prop::collection::vec(step, 0..7)
     }
 
-    fn stepped(base: &[String], steps: &[Step], first: usize) -> Vec<String> {
+    pub(in crate::merge) fn stepped(base: &[String], steps: &[Step], first: usize) -> Vec<String> {
         let mut list = base.to_vec();
         for (step, number) in steps.iter().zip(first..) {
             let end = list.len() + 1;
@@ -502,7 +521,7 @@ mod tests {
     }
 
     /// With blank lines around headings.
-    fn spaced(list: &[String]) -> String {
+    pub(in crate::merge) fn spaced(list: &[String]) -> String {
         let mut spaced: Vec<&str> = Vec::new();
         for part in list {
             let is_heading = part.starts_with('H');
@@ -514,12 +533,12 @@ mod tests {
         spaced.join(" ")
     }
 
-    fn parts_of(list: &str) -> Vec<&str> {
+    pub(in crate::merge) fn parts_of(list: &str) -> Vec<&str> {
         list.split_whitespace().filter(|it| *it != ".").collect()
     }
 
     /// Below which heading each task stands.
-    fn grouped(list: &str) -> BTreeMap<&str, &str> {
+    pub(in crate::merge) fn grouped(list: &str) -> BTreeMap<&str, &str> {
         let mut heading = "";
         let mut groups = BTreeMap::new();
         for part in list.split_whitespace().filter(|it| *it != ".") {
