@@ -40,7 +40,7 @@ pub(crate) struct Waiting {
 impl Waiting {
     /// The task `id` names this one.
     fn add(&mut self, id: &str, name: &str) {
-        self.by_name.entry(name.trim().to_owned()).or_default().push(id.to_owned());
+        self.by_name.entry(name.to_owned()).or_default().push(id.to_owned());
     }
 
     /// Looks through the tasks, unless nothing was changed since.

@@ -657,7 +657,7 @@ impl<'a> Edit<'a> {
         }
         let known: HashSet<&str> = before.references().collect();
         for new in task.references().filter(|id| !known.contains(id)) {
-            self.unambiguous(new.trim())?;
+            self.unambiguous(new)?;
         }
         task.updated_at = Some(self.now.to_string());
         *self.queue.task_mut(index) = task;

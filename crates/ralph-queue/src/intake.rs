@@ -335,11 +335,8 @@ impl Batch {
         }
         edit.raise_high_water(highest);
         let mut renamed = BTreeMap::new();
-        let named: BTreeSet<String> = rows
-            .iter()
-            .flat_map(|(row, ..)| row.task.references())
-            .map(|id| id.trim().to_owned())
-            .collect();
+        let named: BTreeSet<String> =
+            rows.iter().flat_map(|(row, ..)| row.task.references()).map(str::to_owned).collect();
         for (row, _, is_twin) in rows.iter_mut().filter(|(_, keeps, _)| !keeps) {
             let mut id = edit.spend_id(ids)?;
             // Who names an id that nobody has does not mean this task.
@@ -532,7 +529,9 @@ impl From<Cells> for ReadRow {
         if fields.is_empty() && !problems.is_empty() {
             return Self { new: None, problems, span: None };
         }
-        let read = Document::parse_new(&Value::Object(fields).to_string());
+        // In a list, or a field `tasks` would be taken for those of a queue file.
+        let row = Value::from(vec![Value::Object(fields)]);
+        let read = Document::parse_new(&row.to_string());
         match read.map(|mut entries| entries.pop()) {
             Ok(entry) => {
                 let read = entry.map(Self::from);

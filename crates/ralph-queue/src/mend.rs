@@ -121,7 +121,7 @@ impl Edit<'_> {
         for index in places {
             let mut task = self.queue.task(index).clone();
             for list in [&mut task.depends_on, &mut task.blocks, &mut task.relates_to] {
-                for new in list.clone().iter().filter_map(|id| new_ids.get(id)).flatten() {
+                for new in list.clone().iter().filter_map(|id| new_ids.get(id.trim())).flatten() {
                     if *new != task.id && !list.iter().any(|id| id == new.as_str()) {
                         list.push(new.to_string());
                     }

@@ -77,7 +77,7 @@ impl Edit<'_> {
         let mut named = BTreeSet::new();
         for draft in [&self.queue, &self.done] {
             for (index, _) in draft.ids().enumerate().filter(|(_, id)| is_it(id)) {
-                named.extend(draft.task(index).references().map(|id| id.trim().to_owned()));
+                named.extend(draft.task(index).references().map(str::to_owned));
             }
         }
         named

@@ -155,12 +155,6 @@ impl<W> Task<W> {
         }
     }
 
-    /// Every task it names, as often as it names it.
-    pub(crate) fn into_references(self) -> impl Iterator<Item = W> {
-        let single = [self.duplicates, self.parent_id].into_iter().flatten();
-        [self.depends_on, self.blocks, self.relates_to].into_iter().flatten().chain(single)
-    }
-
     /// What [`Task::agent`] says, typed; what is wrong with it in 0.4.0's eyes is told by
     /// [`crate::agent::faults`].
     ///
@@ -207,6 +201,18 @@ impl<W> Task<W> {
             Field::CustomFields => Slot::Map(&mut self.custom_fields),
             Field::ParentId => Slot::Text(&mut self.parent_id),
         }
+    }
+}
+
+impl<'t> Glance<'t> {
+    /// [`Task::references`], to keep.
+    pub(crate) fn into_references(self) -> impl Iterator<Item = Cow<'t, str>> {
+        let single = [self.duplicates, self.parent_id].into_iter().flatten();
+        let lists = [self.depends_on, self.blocks, self.relates_to];
+        lists.into_iter().flatten().chain(single).map(|id| match id {
+            Cow::Borrowed(id) => id.trim().into(),
+            Cow::Owned(id) => id.trim().to_owned().into(),
+        })
     }
 }
 
@@ -341,17 +347,17 @@ impl Task {
         let lists =
             [&mut self.depends_on, &mut self.blocks, &mut self.relates_to].into_iter().flatten();
         for reference in lists.chain(&mut self.duplicates).chain(&mut self.parent_id) {
-            if let Some(new) = ids.get(reference.as_str()) {
+            if let Some(new) = ids.get(reference.trim()) {
                 new.as_str().clone_into(reference);
             }
         }
     }
 
-    /// Every task it names, as often as it names it.
+    /// Every task it names, as often as it names it. Blanks around an id mean nothing, as in 0.4.0.
     pub fn references(&self) -> impl Iterator<Item = &str> {
         let lists = [&self.depends_on, &self.blocks, &self.relates_to];
         let single = [&self.duplicates, &self.parent_id].into_iter().flatten();
-        lists.into_iter().flatten().chain(single).map(String::as_str)
+        lists.into_iter().flatten().chain(single).map(|id| id.trim())
     }
 
     /// Whether two tasks of one id are versions of one task: made at the same time, and with the

@@ -39,6 +39,9 @@ fn a_list_is_filtered_and_sorted() {
     assert_eq!(ids(&desk, &["--scheduled-before", "in 2 days"]), [""; 0]);
     assert_eq!(ids(&desk, &["--scheduled-after", "2998-01-01"]), ["5"]);
     desk.ralph(&["queue", "list", "--scheduled-after", "soon"]).exited(2);
+    let queue = desk.read(".ralph/queue.jsonc");
+    desk.write(".ralph/queue.jsonc", queue.replacen("\"RQ-0002\"\n", "\" RQ-0002 \"\n", 1));
+    assert_eq!(ids(&desk, &["--filter-deps", "RQ-0001"]), ["2", "3"]);
     // Nothing waits for a task that is not there.
     assert_eq!(ids(&desk, &["--filter-deps", "RQ-9999"]), [""; 0]);
     let told = desk.ralph(&["queue", "list", "--filter-deps", "RQ-9999"]).success().stderr.clone();

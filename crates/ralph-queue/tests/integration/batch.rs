@@ -8,7 +8,7 @@ use ralph_queue::delta::Fate;
 use ralph_queue::fields::{NAMES, Relation};
 use ralph_queue::tidy::{Prune, Urgent};
 use ralph_queue::validate::{Code, Rules};
-use ralph_queue::{Document, Edit, IdRules, Queue, Severity, Status, Task};
+use ralph_queue::{Document, Edit, EditError, IdRules, Queue, Severity, Status, Task};
 
 use super::{now, text};
 
@@ -278,6 +278,34 @@ fn a_repair_leaves_blank_references_and_takes_out_what_repeats_nothing() {
     let task = &repaired.tasks()[0];
     assert_eq!((task.duplicates.as_deref(), task.parent_id.as_deref()), (None, Some("")));
     assert_eq!(task.relates_to, [" "]);
+}
+
+#[test]
+fn a_reference_with_blanks_around_it_is_one() {
+    let fields = |id: &str| format!("\"depends_on\": [\" {id}\\t\"], \"parent_id\": \" {id}\"");
+    let wrong = text(&["", &fields("X-1")]).replacen("RQ-0001", "X-1", 1);
+    let queue = Queue::new(Document::parse(wrong).unwrap(), None);
+    let mut edit = Edit::new(&queue, now());
+    edit.repair(&Rules::default()).unwrap();
+    let task = edit.queue().task(1);
+    assert_eq!(
+        (&*task.depends_on, task.parent_id.as_deref()),
+        (&["RQ-0003".to_owned()][..], Some("RQ-0003"))
+    );
+
+    let named = Document::parse(text(&["", &fields("RQ-0001")])).unwrap();
+    let queue = Queue::new(named.clone(), None);
+    let by = vec!["RQ-0002".parse().unwrap()];
+    let refused = Edit::new(&queue, now()).delete(&["RQ-0001".to_owned()]);
+    assert_eq!(refused, Err(EditError::Referenced { id: "RQ-0001".to_owned(), by }));
+
+    let done = text(&[r#""status": "done", "completed_at": "2026-01-01T00:00:00Z""#]);
+    let mut open = named.draft();
+    open.take(0);
+    let open = open.splice().unwrap().unwrap();
+    let queue = Queue::new(open, Some(Document::parse(done).unwrap()));
+    let mut edit = Edit::new(&queue, now());
+    assert_eq!(edit.prune(&Prune::default()), ["RQ-0001".parse().unwrap()]);
 }
 
 #[test]

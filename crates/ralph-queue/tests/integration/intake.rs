@@ -23,7 +23,7 @@ fn add(batch: Batch, given: GivenIds) -> Result<Vec<String>, EditError> {
 
 #[test]
 fn names_within_a_batch_become_ids() {
-    let text = r#"[{"id":"b","title":"two","depends_on":["a","RQ-0001"]},{"id":"a","title":"one"},{"title":"three"}]"#;
+    let text = r#"[{"id":"b","title":"two","depends_on":[" a ","RQ-0001"]},{"id":"a","title":"one"},{"title":"three"}]"#;
     let batch = Batch::from_json(text).unwrap();
     let added = add(batch, GivenIds::Replace).unwrap();
     assert_eq!(added, ["RQ-0002 two RQ-0003,RQ-0001", "RQ-0003 one ", "RQ-0004 three "]);
@@ -440,7 +440,7 @@ proptest! {
             custom_fields: fields,
             estimated_minutes: minutes,
             agent: Value::parse(r#"{ "model": "m,;" }"#).unwrap().as_object().cloned(),
-            extra: [("mine".to_owned(), Value::parse("[1.50, null, 123456789012345678901234567890]").unwrap())].into(),
+            extra: ["mine", "tasks"].map(|name| (name.to_owned(), Value::parse("[1.50, null, 123456789012345678901234567890]").unwrap())).into(),
             ..Task::new("RQ-0007".parse().unwrap(), title)
         };
         let written = table::write([&task, &task], separator).unwrap();

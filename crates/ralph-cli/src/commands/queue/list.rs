@@ -233,10 +233,10 @@ fn fits_schedule(
 
 /// The tasks that wait for `id`, directly or through others.
 fn dependants<'q>(queue: &'q Queue, id: &'q str) -> BTreeSet<&'q str> {
-    let mut waiting: BTreeMap<Cow<'_, str>, Vec<&str>> = BTreeMap::new();
+    let mut waiting: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     for (listed, task) in queue.look_at(queue.list(Place::Queue).chain(queue.list(Place::Done))) {
         for wanted in task.depends_on {
-            waiting.entry(wanted).or_default().push(listed.id());
+            waiting.entry(wanted.trim().to_owned()).or_default().push(listed.id());
         }
     }
     let mut found = BTreeSet::new();

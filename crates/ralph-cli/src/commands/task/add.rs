@@ -184,19 +184,18 @@ fn task(
         status: new.status,
         description,
         priority: new.priority,
-        // `a,,b` has two.
-        tags: new.tags.iter().filter(|tag| !tag.is_empty()).cloned().collect(),
-        scope: new.scope.iter().filter(|path| !path.is_empty()).cloned().collect(),
+        tags: entries(&new.tags),
+        scope: entries(&new.scope),
         evidence,
         plan,
         notes,
         request,
         agent,
-        depends_on: new.depends_on.clone(),
-        blocks: new.blocks.clone(),
-        relates_to: new.relates_to.clone(),
-        duplicates: new.duplicates.clone(),
-        parent_id: new.parent_id.clone(),
+        depends_on: entries(&new.depends_on),
+        blocks: entries(&new.blocks),
+        relates_to: entries(&new.relates_to),
+        duplicates: new.duplicates.as_ref().map(|id| id.trim().to_owned()),
+        parent_id: new.parent_id.as_ref().map(|id| id.trim().to_owned()),
         created_at,
         updated_at,
         completed_at,
@@ -207,6 +206,11 @@ fn task(
         custom_fields: new.custom_fields.iter().cloned().collect(),
         ..Task::new(id, title)
     }
+}
+
+/// What was given with commas: `a,, b` has two.
+fn entries(given: &[String]) -> Vec<String> {
+    given.iter().filter(|it| !it.is_empty()).map(|it| it.trim().to_owned()).collect()
 }
 
 /// How its agent is to be run, if that is something that 0.4.0 reads, too.
