@@ -36,6 +36,13 @@ pub struct Node<'q> {
     parent: Parent,
 }
 
+impl Node<'_> {
+    /// What is odd about it in a tree of parts.
+    fn mark(&self) -> Option<Mark> {
+        (self.parent == Parent::Missing).then_some(Mark::Orphan)
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Parent {
     None,
@@ -272,15 +279,28 @@ impl<'q> Graph<'q> {
 
     /// Trees of parents and their parts.
     pub fn parts(&self, max_depth: usize) -> Vec<Branch<'q>> {
+        self.trees(&self.below(), max_depth, Node::mark)
+    }
+
+    /// The tree of that task and its parts; nothing if it is not in the graph.
+    pub fn parts_of(&self, id: &str, max_depth: usize) -> Vec<Branch<'q>> {
+        let below = self.below();
+        let mut forest = Forest::new(&self.ids, &below, max_depth);
+        if let Some(task) = self.tasks.iter().find(|task| task.id == id) {
+            forest.grow(task.number, task.mark());
+        }
+        forest.branches
+    }
+
+    /// By the number of a task, in the order of the file: its parts.
+    fn below(&self) -> Vec<Vec<usize>> {
         let mut below = vec![Vec::new(); self.ids.len()];
         for task in &self.tasks {
             if let Parent::Task(parent) = task.parent {
                 below[parent].push(task.number);
             }
         }
-        self.trees(&below, max_depth, |task| {
-            (task.parent == Parent::Missing).then_some(Mark::Orphan)
-        })
+        below
     }
 
     /// Every task with what is below it, roots in the order of the tasks.
@@ -293,14 +313,7 @@ impl<'q> Graph<'q> {
         let mut is_inner = vec![false; self.ids.len()];
         let inner = self.tasks.iter().flat_map(|task| &below[task.number]);
         inner.for_each(|number| is_inner[*number] = true);
-        let mut forest = Forest {
-            ids: &self.ids,
-            below,
-            max_depth,
-            seen: vec![false; self.ids.len()],
-            is_on_path: vec![false; self.ids.len()],
-            branches: Vec::with_capacity(self.tasks.len()),
-        };
+        let mut forest = Forest::new(&self.ids, below, max_depth);
         for task in self.tasks.iter().filter(|task| !is_inner[task.number]) {
             forest.grow(task.number, mark(task));
         }
@@ -416,7 +429,13 @@ struct Forest<'f, 'q> {
     branches: Vec<Branch<'q>>,
 }
 
-impl Forest<'_, '_> {
+impl<'f, 'q> Forest<'f, 'q> {
+    fn new(ids: &'f [&'q str], below: &'f [Vec<usize>], max_depth: usize) -> Self {
+        let none = vec![false; ids.len()];
+        let (seen, is_on_path) = (none.clone(), none);
+        Self { ids, below, max_depth, seen, is_on_path, branches: Vec::new() }
+    }
+
     /// A loop, not a recursion: a chain may be as long as the file.
     fn grow(&mut self, root: usize, mark: Option<Mark>) {
         let mut path: Vec<usize> = Vec::new();
@@ -603,6 +622,9 @@ mod tests {
     fn who_is_a_part_of_whom() {
         let queue = queue("a b^a c^b d^gone e^f f^e");
         assert_eq!(draw(&graph(&queue).parts(9)), "a -b --c dOrphan e -f --eCycle");
+        let part = |id, max_depth| draw(&graph(&queue).parts_of(id, max_depth));
+        assert_eq!([part("b", 9), part("a", 1), part("c", 0)], ["b -c", "a -bTooDeep", "c"]);
+        assert_eq!([part("d", 9), part("f", 9), part("gone", 9)], ["dOrphan", "f -e --fCycle", ""]);
     }
 
     #[test]

@@ -378,6 +378,14 @@ fn a_tree_of_parts() {
         "RQ-0001  todo  whole\n  RQ-0002  todo  part  (more below)\n"
     );
     assert_eq!(tree(&["--root", "RQ-0002"]), "RQ-0002  todo  part\n  RQ-0003  todo  part of it\n");
+    assert_eq!(
+        tree(&["--root", "RQ-0002", "--max-depth", "1"]),
+        tree(&["--root", "RQ-0002"]),
+        "the depth is that below the root"
+    );
+    desk.ralph(&["task", "done", "RQ-0003"]).success();
+    assert_eq!(tree(&["--root", "RQ-0003"]), "RQ-0003  done  part of it\n");
+    desk.ralph(&["undo"]).success();
     assert_eq!(desk.json(&["queue", "tree"])["items"][2], json!({ "depth": 2, "id": "RQ-0003" }));
 }
 

@@ -280,19 +280,15 @@ fn related(
 pub(crate) fn tree(context: &Context, args: &TreeArgs) -> Result<Exit, CliError> {
     let project = Project::open(context, "ralph queue tree")?;
     let queue = project.queue()?;
-    let graph = Graph::new(&queue, tasks(&queue, args.include_done));
-    let mut branches = graph.parts(args.max_depth.min(MAX_DEPTH));
-    if let Some(id) = &args.root {
-        let (_, root) = project.find(&queue, id)?;
-        let begin = branches.iter().position(|branch| branch.id == root.id.as_str());
-        branches.drain(..begin.unwrap_or(branches.len()));
-        let depth = branches.first().map_or(0, |branch| branch.depth);
-        let len = branches.iter().skip(1).take_while(|branch| branch.depth > depth).count();
-        branches.truncate(len + 1);
-        for branch in &mut branches {
-            branch.depth -= depth;
-        }
-    }
+    let top = args.root.as_ref().map(|id| project.find(&queue, id)).transpose()?;
+    // Who names a finished task asks for it.
+    let with_done = args.include_done || matches!(top, Some((Place::Done, _)));
+    let graph = Graph::new(&queue, tasks(&queue, with_done));
+    let max_depth = args.max_depth.min(MAX_DEPTH);
+    let branches = match top {
+        Some((_, task)) => graph.parts_of(task.id.as_str(), max_depth),
+        None => graph.parts(max_depth),
+    };
     if context.ui.wants_json() {
         // A task may stand in a tree twice, so that its id names no place.
         let key = |index: usize| (index + 1).to_string();
