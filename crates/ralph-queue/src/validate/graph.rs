@@ -236,7 +236,7 @@ fn cycles_and_depth(
     }
     for (field, code, what, cycles) in cycles {
         for cycle in cycles {
-            report(cycle[0], error(code, field, format!("{what}: {}", path(tasks, &cycle))));
+            report(cycle.ends[0], error(code, field, format!("{what}: {}", path(tasks, &cycle))));
         }
     }
     let mut needed = vec![false; tasks.len()];
@@ -251,19 +251,36 @@ fn cycles_and_depth(
     }
 }
 
-/// The ids of a cycle, of a long one both ends.
-fn path(tasks: &[Located<'_>], cycle: &[usize]) -> String {
-    let mut ids: Vec<&str> = cycle.iter().map(|at| tasks[*at].id()).collect();
+/// The ids of a cycle.
+fn path(tasks: &[Located<'_>], Cycle { ends, is_cut }: &Cycle) -> String {
+    let mut ids: Vec<&str> = ends.iter().map(|at| tasks[*at].id()).collect();
     ids.push(ids[0]);
-    if ids.len() > 12 {
-        ids.splice(6..ids.len() - 5, ["..."]);
+    if *is_cut {
+        ids.insert(6, "...");
     }
     ids.join(" -> ")
 }
 
+/// The tasks of a cycle, of a long one both ends: there may be as many cycles as tasks, each through
+/// most of them.
+struct Cycle {
+    ends: Vec<usize>,
+    /// Those behind the sixth are left out, up to the last four.
+    is_cut: bool,
+}
+
+impl Cycle {
+    fn of(open: &[(usize, usize)]) -> Self {
+        let is_cut = open.len() > 11;
+        let (begin, end) = if is_cut { (6, open.len() - 4) } else { (0, 0) };
+        let ends = open[..begin].iter().chain(&open[end..]).map(|(at, _)| *at).collect();
+        Self { ends, is_cut }
+    }
+}
+
 struct Walk {
-    /// For each edge that closes a cycle, the tasks on it.
-    cycles: Vec<Vec<usize>>,
+    /// One for each edge that closes it.
+    cycles: Vec<Cycle>,
     /// The longest way from each task along the edges, in edges; those that close a cycle do not
     /// count.
     depths: Vec<usize>,
@@ -275,7 +292,8 @@ fn walk(edges: &[Vec<usize>]) -> Walk {
     #[derive(Clone, Copy, PartialEq)]
     enum Seen {
         No,
-        Open,
+        /// It is there in the stack.
+        Open(usize),
         Closed,
     }
     let mut seen = vec![Seen::No; edges.len()];
@@ -286,7 +304,7 @@ fn walk(edges: &[Vec<usize>]) -> Walk {
         if seen[root] != Seen::No {
             continue;
         }
-        seen[root] = Seen::Open;
+        seen[root] = Seen::Open(0);
         stack.push((root, 0));
         while let Some((at, taken)) = stack.last_mut() {
             let at = *at;
@@ -294,13 +312,10 @@ fn walk(edges: &[Vec<usize>]) -> Walk {
                 *taken += 1;
                 match seen[to] {
                     Seen::No => {
-                        seen[to] = Seen::Open;
+                        seen[to] = Seen::Open(stack.len());
                         stack.push((to, 0));
                     }
-                    Seen::Open => {
-                        let start = stack.iter().position(|(open, _)| *open == to).unwrap_or(0);
-                        walk.cycles.push(stack[start..].iter().map(|(open, _)| *open).collect());
-                    }
+                    Seen::Open(start) => walk.cycles.push(Cycle::of(&stack[start..])),
                     Seen::Closed => walk.depths[at] = walk.depths[at].max(walk.depths[to] + 1),
                 }
             } else {

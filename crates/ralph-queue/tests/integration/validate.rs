@@ -231,6 +231,24 @@ fn a_chain_of_100_000_fits_the_stack() {
     let closed = text.replacen("\"depends_on\":[]", "\"depends_on\":[\"RQ-000001\"]", 1);
     let problems = validate::texts(&closed, None, &rules);
     assert_eq!(problems.iter().map(|problem| problem.code).collect::<Vec<_>>(), [Code::Cycle]);
+
+    // As many cycles, through half of the tasks each.
+    let (first, behind) = text.split_at(text.find("},").unwrap());
+    let behind = behind.replace("\"depends_on\":[", "\"depends_on\":[\"RQ-000001\",");
+    let problems = validate::texts(&[first, &behind].concat(), None, &rules);
+    assert_eq!(problems.len(), 99_999);
+    let paths = [11, 12].map(|len| {
+        let last = format!(" -> RQ-{len:06} -> RQ-000001");
+        let problem = problems.iter().find(|problem| problem.message.ends_with(&last));
+        problem.unwrap().message.replace("RQ-0000", "")
+    });
+    assert_eq!(
+        paths,
+        [
+            "depends on itself: 01 -> 02 -> 03 -> 04 -> 05 -> 06 -> 07 -> 08 -> 09 -> 10 -> 11 -> 01",
+            "depends on itself: 01 -> 02 -> 03 -> 04 -> 05 -> 06 -> ... -> 09 -> 10 -> 11 -> 12 -> 01",
+        ]
+    );
 }
 
 #[test]
