@@ -407,13 +407,17 @@ impl From<LockError> for CliError {
 
 impl From<queue::LoadError> for CliError {
     fn from(error: queue::LoadError) -> Self {
-        use queue::LoadError::{Changing, Io, Missing, Parse};
+        use queue::LoadError::{Changing, Io, Missing, OneFile, Parse};
         let (kind, path, hint) = match &error {
             Changing { path, .. } => {
                 let hint = "Repeat the command when nothing changes it any more.";
                 (ErrorKind::Busy, path, hint.into())
             }
             Missing { path } => (ErrorKind::Missing, path, Next::INIT.within("{} makes one.")),
+            OneFile { path } => {
+                let hint = "Set `queue.file` and `queue.done_file` to two files.";
+                (ErrorKind::Invalid, path, hint.into())
+            }
             Parse { path, source, .. } => {
                 let (kind, hint) = match source {
                     ParseError::Newer { .. } => (ErrorKind::Newer, NEWER.into()),

@@ -139,6 +139,12 @@ pub enum LoadError {
         /// Where it was looked for.
         path: PathBuf,
     },
+    /// Both paths lead to one file: a task that moves would be gone.
+    #[error("the queue file and the done file are one: `{}`", path.display())]
+    OneFile {
+        /// The done file.
+        path: PathBuf,
+    },
     /// The file is not what it should be.
     #[error("cannot read `{}`", path.display())]
     Parse {
@@ -780,6 +786,9 @@ impl QueueFiles {
     fn open(&self, place: Place) -> Result<Option<fs_err::File>, LoadError> {
         let path = self.path(place);
         match file::check_regular(path).and_then(|()| fs_err::File::open(path)) {
+            Ok(_) if place == Place::Done && self.is_one_file() => {
+                Err(LoadError::OneFile { path: path.to_owned() })
+            }
             Ok(file) => Ok(Some(file)),
             // What a link leads to may be away for a while, and is not to be made anew.
             Err(error) if error.kind() == io::ErrorKind::NotFound && path.is_symlink() => {
@@ -788,6 +797,11 @@ impl QueueFiles {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(self.io(place, error)),
         }
+    }
+
+    fn is_one_file(&self) -> bool {
+        let [queue, done] = [&self.queue, &self.done].map(|path| fs_err::canonicalize(path).ok());
+        queue.is_some() && queue == done
     }
 
     fn read(

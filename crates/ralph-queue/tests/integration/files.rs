@@ -119,6 +119,18 @@ fn a_done_file_that_is_a_link_to_nothing_is_not_taken_for_none() {
 }
 
 #[test]
+fn one_file_is_not_taken_for_both() {
+    let root = tempfile::tempdir().unwrap();
+    let mut files = files(root.path());
+    fs::write(&files.queue, text(&[""])).unwrap();
+    files.done = files.queue.parent().unwrap().join(".").join(files.queue.file_name().unwrap());
+    assert!(matches!(files.load(), Err(LoadError::OneFile { path }) if path == files.done));
+    let finish = |edit: &mut Edit<'_>| edit.finish("RQ-0001", End::Done, Finish::Archive, None);
+    assert!(matches!(files.edit(&clock(), finish), Err(UpdateError::Load(_))));
+    assert_eq!(fs::read_to_string(&files.queue).unwrap(), text(&[""]));
+}
+
+#[test]
 fn what_a_killed_writer_left_is_gone_after_any_edit() {
     let root = tempfile::tempdir().unwrap();
     let files = files(root.path());
