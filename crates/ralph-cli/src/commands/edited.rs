@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use ralph_queue::delta::{Fate, Touched};
 use ralph_queue::mend::{self, Mended};
-use ralph_queue::{Edit, Edited, Previewed};
+use ralph_queue::{Edit, Edited, Place, Previewed};
 use ralph_state::TaskId;
 use serde::Serialize;
 
@@ -56,8 +56,9 @@ pub(crate) struct Report {
     pub(crate) failed: Vec<Failure>,
     /// Tasks that were to go, and are still named by others.
     pub(crate) kept: Vec<TaskId>,
-    /// Tasks that were open in one copy, and are finished as a later one has it.
-    pub(crate) closed: Vec<TaskId>,
+    /// Tasks that were open in one copy, and are finished as a later one has it, with where they
+    /// are.
+    pub(crate) closed: Vec<(TaskId, Place)>,
     /// Fields that no task has, and that were given all the same.
     pub(crate) unknown_fields: BTreeSet<String>,
     /// What had to be put in order first.
@@ -93,8 +94,8 @@ struct Document<'a> {
     #[serde(skip_serializing_if = "<[TaskId]>::is_empty")]
     kept: &'a [TaskId],
     /// Tasks that were open in one copy, and are finished as a later one has it.
-    #[serde(skip_serializing_if = "<[TaskId]>::is_empty")]
-    closed: &'a [TaskId],
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    closed: Vec<&'a TaskId>,
     /// Fields that no task has, and that were given all the same.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     unknown_fields: &'a BTreeSet<String>,
@@ -264,7 +265,7 @@ impl Report {
                 released: released(&self.tasks),
                 failed: &self.failed,
                 kept: &self.kept,
-                closed: &self.closed,
+                closed: self.closed.iter().map(|(id, _)| id).collect(),
                 unknown_fields: &self.unknown_fields,
                 beside: Beside::new(&self.mended, self.errors),
                 diff: &self.diff,
@@ -291,14 +292,19 @@ impl Report {
             context.ui.say(format!("Kept, since other tasks name them: {}.", kept.join(", ")));
         }
         context.ui.say(self.summary());
-        for id in &self.closed {
+        for (id, _) in &self.closed {
             context.ui.warn(format_args!(
                 "{id} was open in one copy and finished in another, which is the later: it counts \
                  as finished"
             ));
         }
-        if let Some(first) = self.closed.first() {
-            context.ui.hint(format!("`ralph task status todo {first}` opens it again."));
+        if let Some((first, place)) = self.closed.first() {
+            context.ui.hint(match place {
+                Place::Queue => format!("`ralph task status todo {first}` opens it again."),
+                Place::Done => {
+                    format!("`ralph task clone {first} --status todo` makes a new task of it.")
+                }
+            });
         }
         for Dependent { id, depends_on } in self.dependents() {
             let verb = if dry_run { "would depend" } else { "depends" };

@@ -178,9 +178,15 @@ fn a_repair_says_which_task_it_takes_for_finished() {
     desk.write(".ralph/done.jsonc", file(&[done("RQ-0001", 2, "")]));
     assert_eq!(desk.json(&["queue", "repair", "--dry-run"])["closed"], json!(["RQ-0001"]));
     let ran = desk.ralph(&["queue", "repair"]);
-    let told = ["RQ-0001 was open in one copy", "`ralph task status todo RQ-0001` opens it again"];
+    let told = ["RQ-0001 was open in one copy", "`ralph task clone RQ-0001 --status todo` makes"];
     assert!(told.iter().all(|told| ran.success().stderr.contains(told)), "{ran}");
     assert_eq!(desk.json(&["task", "show", "RQ-0001"])["task"]["notes"], json!(["new"]));
+    desk.ralph(&["task", "clone", "RQ-0001", "--status", "todo"]).success();
+
+    let desk = Desk::with_queue(file(&[task("RQ-0001", ""), done("RQ-0001", 2, "")]));
+    let ran = desk.ralph(&["queue", "repair"]);
+    assert!(ran.success().stderr.contains("`ralph task status todo RQ-0001` opens"), "{ran}");
+    desk.ralph(&["task", "status", "todo", "RQ-0001"]).success();
 }
 
 #[test]

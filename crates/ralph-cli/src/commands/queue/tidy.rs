@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use ralph_queue::tidy::{Prune, Urgent};
 use ralph_queue::{
-    Edit, EditError, LoadError, ParseError, Place, Problem, Severity, Status, UpdateError,
+    Edit, EditError, LoadError, ParseError, Place, Problem, Queue, Severity, Status, UpdateError,
     WrongValues,
 };
 use ralph_state::TaskId;
@@ -114,13 +114,14 @@ fn repaired(
     // The difference is told in either case: nobody reads a repair line by line beforehand.
     let (report, mut problems) = if args.dry_run {
         let mut shown = project.preview(context, repair)?;
-        let closed = std::mem::take(&mut shown.value);
+        let closed = places(&shown.after, std::mem::take(&mut shown.value));
         let problems = shown.after.validate(rules);
         (Report { closed, ..Report::shown(project, shown) }, problems)
     } else {
         let mut made = project.change(context, repair)?;
-        let closed = std::mem::take(&mut made.value);
-        let problems = made.after().validate(rules);
+        let after = made.after();
+        let closed = places(&after, std::mem::take(&mut made.value));
+        let problems = after.validate(rules);
         (Report { closed, ..Report::made_and_shown(project, made) }, problems)
     };
     // What such a value was read as says nothing about it.
@@ -129,6 +130,12 @@ fn repaired(
         !values.iter().any(is_it)
     });
     Ok((report, problems))
+}
+
+/// Those tasks, with where they are.
+fn places(queue: &Queue, ids: Vec<TaskId>) -> Vec<(TaskId, Place)> {
+    let place = |id: &TaskId| queue.find(id.as_str()).map_or(Place::Queue, |(place, _)| place);
+    ids.into_iter().map(|id| (id.clone(), place(&id))).collect()
 }
 
 /// The values that keep a repair from the rest, each with its place.
