@@ -75,11 +75,6 @@ impl End {
             Self::Rejected => Status::Rejected,
         }
     }
-
-    /// The way to end that gives that status.
-    fn with(status: Status) -> Option<Self> {
-        [Self::Done, Self::Rejected].into_iter().find(|end| end.status() == status)
-    }
 }
 
 /// Where a new task goes. File order is the order of work.
@@ -247,9 +242,9 @@ impl<'a> Edit<'a> {
             reopened: queue.reopened().cloned().collect(),
             waiting: Waiting::default(),
         };
-        for index in queue.leftover_indices().iter().rev() {
-            let left = edit.queue.take(*index);
-            edit.leave_to_done(&left);
+        let leftovers = queue.leftover_indices().iter().copied().collect();
+        for left in edit.queue.take_all(&leftovers).iter().rev() {
+            edit.leave_to_done(left);
         }
         edit
     }
@@ -601,26 +596,23 @@ impl<'a> Edit<'a> {
         }
     }
 
-    /// Gives a task any status, whatever it has. One that ends by it goes where `how` says; a draft
-    /// does not end.
+    /// Gives a task any status, whatever it has; a draft does not end. One that ends by it stays
+    /// where it is: [`Self::archive_all`] moves many at once.
     pub fn change_status(
         &mut self,
         id: &str,
         status: Status,
-        how: Finish,
         note: Option<&str>,
     ) -> Result<Changed, EditError> {
-        let Some(end) = End::with(status) else { return self.set_status(id, status, note) };
+        if !status.is_terminal() {
+            return self.set_status(id, status, note);
+        }
         match self.open(id) {
             Err(EditError::Archived { status: own, .. }) if own == status => {
                 note.map_or(Ok(Changed::No), |note| self.annotate(id, note))
             }
             Ok(index) if self.queue.task(index).status == Status::Draft => {
                 Err(self.wrong_status(index, status.as_str(), "todo or doing"))
-            }
-            Ok(index) if self.queue.task(index).status != status => {
-                self.end(index, end, how, note);
-                Ok(Changed::Yes)
             }
             _ => self.set_status(id, status, note),
         }
@@ -671,20 +663,17 @@ impl<'a> Edit<'a> {
 
     pub(crate) fn archive_where(&mut self, wanted: impl Fn(&Task) -> bool) -> Vec<TaskId> {
         let now = self.now.to_string();
-        let mut blocks = Vec::new();
         let ended = self.queue.ids_and_statuses().map(|(_, status)| status.is_terminal());
-        let ended: Vec<bool> = ended.collect();
-        for (index, _) in ended.into_iter().enumerate().rev().filter(|(_, ended)| *ended) {
-            if wanted(self.queue.task(index)) {
-                let task = self.queue.task_mut(index);
-                task.completed_at.get_or_insert_with(|| now.clone());
-                task.updated_at = Some(now.clone());
-                blocks.push(self.queue.take(index));
-            }
+        let ended =
+            ended.enumerate().filter(|(index, ended)| *ended && wanted(self.queue.task(*index)));
+        let ended: BTreeSet<usize> = ended.map(|(index, _)| index).collect();
+        for index in &ended {
+            let task = self.queue.task_mut(*index);
+            task.completed_at.get_or_insert_with(|| now.clone());
+            task.updated_at = Some(now.clone());
         }
+        let blocks = self.queue.take_all(&ended).into_iter();
         blocks
-            .into_iter()
-            .rev()
             .map(|block| {
                 let id = block.task().id.clone();
                 self.put_done(block);

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use ralph_state::{TaskId, Timestamp};
 
-use crate::edit::{Changed, Edit, EditError};
+use crate::edit::{Edit, EditError};
 use crate::task::{Priority, Status, Task};
 
 /// What tasks have to be. An empty list lets every task through.
@@ -69,18 +69,25 @@ impl Edit<'_> {
         picked.map(|task| task.id.to_string()).collect()
     }
 
-    /// Moves a finished task of the queue file to the done file.
-    pub fn archive_one(&mut self, id: &str) -> Result<Changed, EditError> {
+    /// That a task of the queue file is finished, for [`Self::archive_all`]; `None` of one that is in
+    /// the done file.
+    pub fn archivable(&self, id: &str) -> Result<Option<TaskId>, EditError> {
         let index = match self.open(id) {
-            Err(EditError::Archived { .. }) => return Ok(Changed::No),
+            Err(EditError::Archived { .. }) => return Ok(None),
             index => index?,
         };
-        if !self.queue.task(index).status.is_terminal() {
+        let task = self.queue.task(index);
+        if !task.status.is_terminal() {
             return Err(self.wrong_status(index, "archive", "done or rejected"));
         }
-        let id = self.queue.task(index).id.clone();
-        self.archive_where(|task| task.id == id);
-        Ok(Changed::Yes)
+        Ok(Some(task.id.clone()))
+    }
+
+    /// Moves these finished tasks of the queue file to the done file.
+    pub fn archive_all(&mut self, ids: &BTreeSet<TaskId>) {
+        if !ids.is_empty() {
+            self.archive_where(|task| ids.contains(&task.id));
+        }
     }
 
     /// Moves the tasks to the done file that ended `days` days ago or earlier. One without a
@@ -118,9 +125,7 @@ impl Edit<'_> {
             let by = by.into_iter().filter_map(|id| id.parse().ok()).collect();
             return Err(EditError::Referenced { id: id.to_owned(), by });
         }
-        for index in indices.into_iter().rev() {
-            self.queue.take(index);
-        }
+        self.queue.remove_all(&indices);
         Ok(())
     }
 }

@@ -211,14 +211,13 @@ impl Edit<'_> {
     /// Moves the tasks with those ids that are not finished from the done file to the queue.
     fn reopen(&mut self, ids: &BTreeSet<TaskId>) {
         let unfinished = |(id, status): (&str, Status)| ids.contains(id) && !status.is_terminal();
-        let places: Vec<usize> = self
+        let places: BTreeSet<usize> = self
             .done
             .ids_and_statuses()
             .enumerate()
             .filter_map(|(index, task)| unfinished(task).then_some(index))
             .collect();
-        let blocks: Vec<_> = places.iter().rev().map(|index| self.done.take(*index)).collect();
-        for block in blocks.into_iter().rev() {
+        for block in self.done.take_all(&places) {
             self.queue.insert_block(self.queue.len(), block);
         }
     }

@@ -67,9 +67,7 @@ impl Edit<'_> {
             }
         }
         let kept = kept.into_iter().map(|index| self.done.task(index).id.clone()).collect();
-        for index in gone.into_iter().rev() {
-            self.done.take(index);
-        }
+        self.done.remove_all(&gone);
         kept
     }
 

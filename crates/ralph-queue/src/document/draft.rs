@@ -461,6 +461,20 @@ impl<'a> Draft<'a> {
         block
     }
 
+    /// The same of many, in the order of the list.
+    pub fn take_all(&mut self, indices: &BTreeSet<usize>) -> Vec<Block> {
+        let blocks = indices.iter().map(|index| self.block(*index)).collect();
+        self.remove_all(indices);
+        blocks
+    }
+
+    /// Removes the tasks at these places, and their comments.
+    pub fn remove_all(&mut self, indices: &BTreeSet<usize>) {
+        self.reorder();
+        let mut places = 0..;
+        self.entries.retain(|_| places.next().is_none_or(|place| !indices.contains(&place)));
+    }
+
     /// A copy of the task at `index`, with its comments.
     pub fn block(&self, index: usize) -> Block {
         let Entry { origin, changed } = &self.entries[index];

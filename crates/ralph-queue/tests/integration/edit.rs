@@ -341,7 +341,7 @@ const ACTS: [(&str, Act); 15] = [
     ("relate", |edit, id| edit.relate(id, Relation::RelatesTo, "RQ-0003").map(drop)),
     ("relate to", |edit, id| edit.relate("RQ-0003", Relation::RelatesTo, id).map(drop)),
     ("wait for", |edit, id| edit.set_field("RQ-0003", "depends_on", id).map(drop)),
-    ("archive", |edit, id| edit.archive_one(id).map(drop)),
+    ("archive", |edit, id| edit.archivable(id).map(drop)),
     ("delete", |edit, id| edit.delete(&["RQ-0003".to_owned(), id.to_owned()])),
     ("clone", |edit, id| edit.clone_task(id, &IdRules::default(), &Copy::default()).map(drop)),
     ("split", |edit, id| {

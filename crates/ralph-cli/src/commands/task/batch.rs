@@ -1,13 +1,14 @@
 //! `ralph task batch` and `ralph task mutate`: many tasks in one change.
 
 use std::cell::Cell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::slice;
 
+use ralph_queue::edit::Changed;
 use ralph_queue::lease::{LeaseError, Leases};
 use ralph_queue::pick::{Filter, Pick};
-use ralph_queue::{Edit, EditError, UpdateError, when};
+use ralph_queue::{Edit, EditError, Finish, UpdateError, when};
 use ralph_state::json::{from_json, parse};
 use ralph_state::{Clock as _, TaskId, Timestamp};
 use serde::Deserialize;
@@ -67,23 +68,26 @@ fn given(context: &Context, command: &BatchCommand) -> Result<Vec<String>, CliEr
     }
 }
 
+/// Changes one task, and tells if it is to be archived with the others.
 fn one(
     project: &Project,
     edit: &mut Edit<'_>,
     id: &str,
     (command, given): (&BatchCommand, &[String]),
-) -> Result<(), EditError> {
+) -> Result<Option<TaskId>, EditError> {
     let text = given.first().map(String::as_str);
     match command {
+        BatchCommand::Archive { .. } => return edit.archivable(id),
         BatchCommand::Status { status, .. } => {
-            edit.change_status(id, *status, project.finish(), text).map(drop)
+            let changed = edit.change_status(id, *status, text)?;
+            let moves = project.finish() == Finish::Archive && status.is_terminal();
+            return Ok(id.parse().ok().filter(|_| moves && changed == Changed::Yes));
         }
         BatchCommand::Field { key, .. } => set_custom(edit, id, key, text.unwrap_or_default()),
         BatchCommand::Edit { field, .. } => {
             edit.set_field(id, field, text.unwrap_or_default()).map(drop)
         }
         BatchCommand::Delete { .. } => edit.delete(&[id.to_owned()]),
-        BatchCommand::Archive { .. } => edit.archive_one(id).map(drop),
         BatchCommand::Clone { copy: args, .. } => {
             edit.clone_task(id, &project.files.rules.ids, &copy(args)).map(drop)
         }
@@ -94,7 +98,8 @@ fn one(
         BatchCommand::PlanPrepend { .. } => {
             edit.modify(id, |task| drop(task.plan.splice(..0, given.iter().cloned()))).map(drop)
         }
-    }
+    }?;
+    Ok(None)
 }
 
 fn pick(args: &PickArgs, now: Timestamp) -> Result<Pick, CliError> {
@@ -121,13 +126,14 @@ enum Failing {
 }
 
 /// Applies a change to each task, all in one edit, which finds out itself what the changes are.
-/// What `apply` refuses it has not begun.
+/// What `apply` refuses it has not begun; the tasks that it names are archived in the end, together,
+/// since one by one the time would grow with the square of their number.
 fn carry_out<T, C: AsRef<[(String, T)]>>(
     context: &Context,
     project: &Project,
     (mode, failing): (Mode, Failing),
     changes: impl Fn(&Edit<'_>) -> C,
-    apply: impl Fn(&mut Edit<'_>, &(String, T)) -> Result<(), EditError>,
+    apply: impl Fn(&mut Edit<'_>, &(String, T)) -> Result<Option<TaskId>, EditError>,
 ) -> Result<Report, CliError> {
     // What the whole queue has against the change of a task, by its id.
     let mut invalid: BTreeMap<String, String> = BTreeMap::new();
@@ -136,6 +142,7 @@ fn carry_out<T, C: AsRef<[(String, T)]>>(
             // With its id: a first answer may be about other tasks than the filters find now.
             let mut failed: BTreeMap<usize, (String, String)> = BTreeMap::new();
             let changes = changes(edit);
+            let mut ended = BTreeSet::new();
             let leases = match failing {
                 Failing::Stop => None,
                 Failing::Skip => Some(project.leases_in(edit.read())?),
@@ -145,19 +152,24 @@ fn carry_out<T, C: AsRef<[(String, T)]>>(
             }
             for (index, change) in changes.as_ref().iter().enumerate() {
                 let Some(leases) = &leases else {
-                    apply(edit, change)?;
+                    ended.extend(apply(edit, change)?);
                     continue;
                 };
                 let message = match (invalid.get(&change.0), claimed(project, leases, edit, change))
                 {
                     (Some(message), _) => Some(message.clone()),
                     (None, Some(error)) => Some(error.to_string()),
-                    (None, None) => apply(edit, change)
-                        .err()
-                        .map(|error| CliError::from(error).chain().join(": ")),
+                    (None, None) => match apply(edit, change) {
+                        Ok(one) => {
+                            ended.extend(one);
+                            None
+                        }
+                        Err(error) => Some(CliError::from(error).chain().join(": ")),
+                    },
                 };
                 failed.extend(message.map(|message| (index, (change.0.clone(), message))));
             }
+            edit.archive_all(&ended);
             auto_archive(project, edit);
             Ok(failed)
         };
@@ -244,7 +256,7 @@ pub(crate) fn mutate(context: &Context, args: &MutateArgs) -> Result<Exit, CliEr
         &project,
         (mode, failing),
         |_| &tasks,
-        |edit, (_, task)| apply(edit, task),
+        |edit, (_, task)| apply(edit, task).map(|()| None),
     )?;
     if args.format == TextOrJson::Json && !context.ui.wants_json() {
         let done = tasks.iter().enumerate().map(|(index, (id, task))| {

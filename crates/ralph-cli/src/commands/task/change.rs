@@ -3,7 +3,7 @@
 use ralph_queue::edit::{Changed, End, Restart};
 use ralph_queue::lease::LeaseError;
 use ralph_queue::pick::{Filter, Pick};
-use ralph_queue::{Edit, EditError, Edited, Place, Status};
+use ralph_queue::{Edit, EditError, Edited, Finish, Place, Status};
 use ralph_state::TaskId;
 use serde::{Deserialize, Serialize};
 
@@ -80,9 +80,13 @@ pub(crate) fn status(context: &Context, args: &StatusArgs) -> Result<Exit, CliEr
     let change = |edit: &mut Edit<'_>| {
         let mut changed = Vec::new();
         for id in on(edit, &args.task_ids, &args.tag_filter)? {
-            let (finish, note) = (project.finish(), note.as_deref());
-            let is_changed = edit.change_status(&id, args.status, finish, note)?;
+            let is_changed = edit.change_status(&id, args.status, note.as_deref())?;
             changed.push((id, is_changed));
+        }
+        if project.finish() == Finish::Archive && args.status.is_terminal() {
+            // Together: one by one, the time would grow with the square of their number.
+            let ended = changed.iter().filter(|(_, is_changed)| *is_changed == Changed::Yes);
+            edit.archive_all(&ended.filter_map(|(id, _)| id.parse().ok()).collect());
         }
         Ok(changed)
     };
