@@ -547,12 +547,13 @@ impl From<EditError> for CliError {
                 let hint = Next::show(id).within("Read it again with {}.");
                 (ErrorKind::Conflict, Some(hint))
             }
-            EditError::Referenced { by, .. } => (
+            EditError::Referenced { id, by } => (
                 ErrorKind::Refused,
-                by.first().map(|id| {
-                    Next::show(id).within(&format!(
+                by.first().map(|first| {
+                    Next::show(first).within(&format!(
                         "Delete them too, or change what they say: {{}} and `ralph task edit FIELD \
-                         VALUE {id}`."
+                         VALUE {first}`. What the done file has stays as it is: `ralph task reject \
+                         {id}` ends the task instead."
                     ))
                 }),
             ),

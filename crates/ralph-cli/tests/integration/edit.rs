@@ -1005,3 +1005,16 @@ fn an_answer_is_of_the_queue_that_its_change_led_to() {
         desk.write(QUEUE, made);
     }
 }
+
+#[test]
+fn who_cannot_delete_what_the_done_file_names_is_told_what_ends_it() {
+    let desk = Desk::new();
+    desk.write(".ralph/config.jsonc", r#"{"version":2}"#);
+    desk.add("one", &[]);
+    desk.add("two", &["--relates-to", "RQ-0001"]);
+    desk.ralph(&["task", "done", "RQ-0002"]).success();
+    let error = desk.error(&["task", "batch", "delete", "RQ-0001"], 3);
+    assert!(error["hint"].as_str().expect("text").contains("`ralph task reject RQ-0001`"));
+    desk.ralph(&["task", "edit", "relates_to", "", "RQ-0002"]).exited(3);
+    desk.ralph(&["task", "reject", "RQ-0001"]).success();
+}

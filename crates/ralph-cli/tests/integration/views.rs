@@ -384,7 +384,9 @@ fn a_tree_of_parts() {
         "the depth is that below the root"
     );
     desk.ralph(&["task", "done", "RQ-0003"]).success();
+    desk.ralph(&["queue", "archive"]).success();
     assert_eq!(tree(&["--root", "RQ-0003"]), "RQ-0003  done  part of it\n");
+    desk.ralph(&["undo"]).success();
     desk.ralph(&["undo"]).success();
     assert_eq!(desk.json(&["queue", "tree"])["items"][2], json!({ "depth": 2, "id": "RQ-0003" }));
 }
