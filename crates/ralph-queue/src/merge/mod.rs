@@ -706,7 +706,7 @@ fn merge_into(
         };
         conflicts.extend(order::conflict(&lists[0], sides, id));
     }
-    let order = sections::flat(sections);
+    let order = sections::flat(&sections);
     let ranks: HashMap<&Arranged<'_>, usize> = order.iter().zip(0..).collect();
     let rank = |key: &usize| ranks.get(&Arranged::Task(*key)).copied().unwrap_or(usize::MAX);
     merged.arrange(&our_keys.iter().map(rank).collect::<Vec<_>>());
@@ -725,7 +725,13 @@ fn merge_into(
     let merged = merged.splice()?;
     let merged = merged.as_ref().unwrap_or(ours);
     let merged = merge_frame(files, merged, (&listed, &order), stands, conflicts)?;
-    let merged = if has_lines { merged.rearranged(&sorted, &order, &gaps(&lists)) } else { merged };
+    let headings = sections.into_iter().map(|(lines, _)| lines.into_iter().map(Arranged::Comment));
+    let headings: Vec<Vec<Arranged<'_>>> = headings.map(Iterator::collect).collect();
+    let merged = if has_lines {
+        merged.rearranged(&sorted, &order, &gaps(&lists, &headings))
+    } else {
+        merged
+    };
     Ok(merged.text().to_owned())
 }
 
@@ -736,8 +742,9 @@ type Lists<'t> = [Vec<(Arranged<'t>, bool)>; 3];
 type PartCounts<'p> = HashMap<&'p Arranged<'p>, usize>;
 
 /// Whether there is a blank line between parts that stand side by side in a version, as the side
-/// has it that changed that. A new task stands to others as the text has it that it comes to.
-fn gaps<'p>(lists: &'p Lists<'p>) -> Gaps<'p> {
+/// has it that changed that. A new task stands to others as the text has it that it comes to, and
+/// the lines of one heading stand together.
+fn gaps<'p>(lists: &'p Lists<'p>, headings: &'p [Vec<Arranged<'p>>]) -> Gaps<'p> {
     let old: HashSet<&Arranged<'_>> = lists[0].iter().map(|(part, _)| part).collect();
     let is_comment = |part: &Arranged<'_>| matches!(part, Arranged::Comment(_));
     let is_known = |pair: &[&Arranged<'_>; 2]| {
@@ -753,7 +760,9 @@ fn gaps<'p>(lists: &'p Lists<'p>) -> Gaps<'p> {
         };
         is_known(&pair).then_some((pair, is_apart))
     });
-    of_all.collect()
+    let within = headings.iter().flat_map(|lines| lines.windows(2));
+    let within = within.map(|pair| ([&pair[0], &pair[1]], false));
+    within.chain(of_all).collect()
 }
 
 /// Merges what the files hold besides tasks into `merged`, which has that of ours. A comment that

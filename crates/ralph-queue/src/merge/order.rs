@@ -61,7 +61,7 @@ pub(crate) fn take(document: &Document, wanted: &Value) -> Result<Document, Spli
         *own = interleave([below, own], |_, _| false);
     }
 
-    let order = flat(order);
+    let order = flat(&order);
     let ranks: HashMap<&Arranged<'_>, usize> = order.iter().zip(0..).collect();
     let sorted = order.iter().filter_map(|part| match part {
         Arranged::Task(key) => Some(*key),

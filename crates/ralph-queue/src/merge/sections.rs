@@ -1,13 +1,15 @@
 //! Three versions of a list of tasks, in sections below headings, become one.
 
 use std::borrow::Cow;
+use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
 use std::iter;
 
-use super::{PartCounts, Stands, changed_by, count, counted, kept};
+use super::{PartCounts, Stands, changed_by, count, counted, kept, sequence};
 use crate::document::Arranged;
 use crate::task::Task;
+use crate::value::Value;
 
 /// The comments side by side between tasks, and how many equal headings stand above; nothing for
 /// the top of the list.
@@ -33,7 +35,7 @@ pub(super) fn merge<'a, 't>(
     task: impl Fn(usize) -> Option<&'a Task>,
     chosen: Option<Stands>,
 ) -> (Ordered<'t>, bool) {
-    let versions = versions.each_ref().map(|list| sections(list));
+    let versions = aligned(versions.each_ref().map(|list| sections(list)));
     let headings = versions.each_ref().map(|it| it.iter().map(|(heading, _)| heading).collect());
     let has = headings.each_ref().map(|it: &Vec<_>| it.iter().copied().collect::<HashSet<_>>());
     let equals = versions.each_ref().map(|it| equals(it));
@@ -147,10 +149,10 @@ pub(super) fn merge<'a, 't>(
 }
 
 /// What stands in the list.
-pub(super) fn flat(sections: Ordered<'_>) -> Vec<Arranged<'_>> {
-    let parts = sections.into_iter().flat_map(|(lines, keys)| {
-        let lines = lines.into_iter().map(Arranged::Comment);
-        lines.chain(keys.into_iter().map(Arranged::Task))
+pub(super) fn flat<'t>(sections: &Ordered<'t>) -> Vec<Arranged<'t>> {
+    let parts = sections.iter().flat_map(|(lines, keys)| {
+        let lines = lines.iter().cloned().map(Arranged::Comment);
+        lines.chain(keys.iter().copied().map(Arranged::Task))
     });
     parts.collect()
 }
@@ -179,6 +181,71 @@ pub(super) fn sections<'t>(list: &[(Arranged<'t>, bool)]) -> Sections<'t> {
         }
     }
     sections
+}
+
+/// The same with one heading for those that the sides made of one of the base by other lines: what
+/// becomes of its lines. Which that was is told by lines that no other heading has.
+fn aligned<'t>(mut versions: [Sections<'t>; 3]) -> [Sections<'t>; 3] {
+    let made = [1, 2].map(|side| made_of(&versions[0], &versions[side]));
+    for at in 0..versions[0].len() {
+        let [Some(ours), Some(theirs)] = made.each_ref().map(|made| made[at]) else { continue };
+        let places = [at, ours, theirs];
+        let lines = [0, 1, 2].map(|version| lines_of(&versions[version][places[version]].0));
+        if lines[1] == lines[0] && lines[2] == lines[0] {
+            continue;
+        }
+        let lists =
+            lines.map(|lines| lines.iter().map(|it| Value::from(&**it)).collect::<Vec<_>>());
+        let (list, _) = sequence::merge(lists.each_ref().map(Vec::as_slice));
+        let merged = list.iter().filter_map(|it| Some(it.as_str()?.to_owned().into()));
+        let merged: Vec<Cow<'t, str>> = merged.collect();
+        let is_another = |version: usize| {
+            let others = versions[version].iter().zip(0..).filter(|(_, it)| *it != places[version]);
+            let mut others = others.map(|((heading, _), _)| lines_of(heading));
+            others.any(|other| other == merged || other == lines[version])
+        };
+        if merged.is_empty() || (0..3).any(is_another) {
+            continue;
+        }
+        for (version, place) in versions.iter_mut().zip(places) {
+            version[place].0 = Some((merged.clone(), 0));
+        }
+    }
+    versions
+}
+
+/// Which section of a side has the heading that it made of each heading of the base.
+fn made_of(base: &Sections<'_>, side: &Sections<'_>) -> Vec<Option<usize>> {
+    let places: HashMap<&Heading<'_>, usize> =
+        side.iter().map(|(heading, _)| heading).zip(0..).collect();
+    let mut made: Vec<Option<usize>> =
+        base.iter().map(|(heading, _)| places.get(heading).copied()).collect();
+    let kept: HashSet<usize> = made.iter().flatten().copied().collect();
+    let [own, others] = [base, side].map(|sections| {
+        let lines = sections.iter().map(|(heading, _)| lines_of(heading)).zip(0..);
+        lines.flat_map(|(lines, at)| lines.iter().zip(iter::repeat(at))).collect::<Vec<_>>()
+    });
+    let [counts, other_counts] = [&own, &others].map(|it| counted(it.iter().map(|(line, _)| line)));
+    let is_only =
+        |line: &&Cow<'_, str>| [&counts, &other_counts].iter().all(|it| count(it, &line) == 1);
+    let by_line: HashMap<_, _> =
+        others.iter().copied().filter(|(_, at)| !kept.contains(at)).collect();
+    // How many lines both have: what has most of them is the same, and of these what stands first.
+    let common = own.iter().filter(|(line, at)| made[*at].is_none() && is_only(line));
+    let common = counted(common.filter_map(|(line, at)| Some((*at, *by_line.get(line)?))));
+    let mut common: Vec<((usize, usize), usize)> = common.into_iter().collect();
+    common.sort_unstable_by_key(|(places, count)| (Reverse(*count), *places));
+    let mut taken = HashSet::new();
+    for ((at, other), _) in common {
+        if made[at].is_none() && taken.insert(other) {
+            made[at] = Some(other);
+        }
+    }
+    made
+}
+
+fn lines_of<'s, 't>(heading: &'s Heading<'t>) -> &'s [Cow<'t, str>] {
+    heading.as_ref().map_or(&[], |(lines, _)| lines)
 }
 
 /// How many headings have these lines.
@@ -415,6 +482,25 @@ pub(super) mod tests {
                 "H0 H1 H0 . T1 . H0 H2 H0 . T2 . H0 H3 H0 . T3",
                 "H0 H1 H0 . T1 . H0 H3 H0 . T3",
             ),
+            // Of one heading, each side changed, added or removed lines, or one of them did.
+            ("H1 . T1", "H1 H2 . T1", "H1 H3 . T1", "H1 H2 H3 . T1"),
+            ("H1 H2 . T1", "H3 H2 . T1 T4", "H1 H2 H4 . T1", "H3 H2 H4 . T1 T4"),
+            ("T1 . H1", "T1 . H1 H2", "T1 . H1 . T3", "T1 . H1 H2 . T3"),
+            ("T1 . H1 . H9", "T1 . H1 H2 . H9", "T1 . H1 . T3 . H9", "T1 . H1 H2 . T3 . H9"),
+            (
+                "H1 . T1 . H5 . T2",
+                "H5 H6 . T2 . H1 H2 . T1",
+                "H1 H3 . T3 T1 . H5 H7 . T4 T2",
+                "H5 H6 H7 . T4 T2 . H1 H2 H3 . T3 T1",
+            ),
+            (
+                "H0 H1 H0 . T1 . H0 H2 H0 . T2",
+                "H0 H1 H3 H0 . T1 . H0 H2 H0 . T2",
+                "H0 H1 H0 . T1 . H0 H2 H4 H0 . T2 T3",
+                "H0 H1 H3 H0 . T1 . H0 H2 H4 H0 . T2 T3",
+            ),
+            // One that one side parted, and one that it joined with another.
+            ("H1 H2 . T1", "H1 . T3 . H2 . T1", "H1 H2 H4 . T1", "H1 H4 . T3 . H2 . T1"),
             // A heading of which each side removed a line.
             ("H1 H2 . T1", "H2 . T1", "H1 . T1 T3 T2", ". T1 T3 T2"),
             // Equal headings.
