@@ -8,7 +8,7 @@ use ralph_state::TaskId;
 use serde::{Deserialize, Serialize};
 use twox_hash::XxHash3_64;
 
-use crate::document::{Document, identity};
+use crate::document::{Document, Side, identity};
 use crate::edit::Spliced;
 use crate::queue::Queue;
 use crate::task::{Status, Task};
@@ -474,16 +474,30 @@ impl Patch {
         }
     }
 
-    /// The text before, made from one that is the text after or differs from it elsewhere.
-    pub(crate) fn apply(&self, current: &Document, fit: Fit) -> Result<String, Misfit> {
+    /// The text before, made from one that is the text after or differs from it elsewhere. What
+    /// stood beside the tasks that it brings back is told by `trail`, where that is gone.
+    pub(crate) fn apply(
+        &self,
+        current: &Document,
+        fit: Fit,
+        trail: &Trail<'_>,
+    ) -> Result<String, Misfit> {
         let segments = Segments::of(current);
         let text = current.text();
         let mut result = String::with_capacity(text.len());
         let mut done = 0;
+        let mut blocks = Vec::new();
         for hunk in &self.hunks {
-            let place = match hunk.place(text, &segments, fit) {
+            let place = match hunk.place(text, &segments, (fit, trail)) {
                 Ok(at) => at..at + hunk.len(),
-                Err(misfit) => hunk.place_of_added(text, &segments, fit).ok_or(misfit)?,
+                Err(misfit) => {
+                    if let Some(place) = hunk.place_of_added(text, &segments, fit) {
+                        place
+                    } else {
+                        blocks.push(hunk.blocks(&segments, (fit, trail)).ok_or(misfit)?);
+                        continue;
+                    }
+                }
             };
             if place.start < done {
                 return Err(hunk.misfit(text, &segments));
@@ -493,7 +507,21 @@ impl Patch {
             done = place.end;
         }
         result.push_str(&text[done..]);
-        Ok(result)
+        if blocks.is_empty() {
+            return Ok(result);
+        }
+        let unfit = || self.misfit(current);
+        let document = current.parse_next(result).map_err(|_| unfit())?;
+        let mut draft = document.draft();
+        for (gone, (anchor, side)) in &blocks {
+            let index = draft.position(anchor.as_str()).ok_or_else(unfit)?;
+            let index = index + usize::from(*side == Side::Behind);
+            for task in (0..gone.len()).rev() {
+                draft.insert_block_at(index, *side, gone.draft().block(task));
+            }
+        }
+        let spliced = draft.splice().map_err(|_| unfit())?;
+        Ok(spliced.ok_or_else(unfit)?.text().to_owned())
     }
 
     /// Where it begins, as a place that it does not fit.
@@ -559,9 +587,14 @@ impl Hunk {
     }
 
     /// Where it fits: at its own place, or at the only other one in the text of its task.
-    fn place(&self, text: &str, segments: &Segments<'_>, fit: Fit) -> Result<usize, Misfit> {
+    fn place(
+        &self,
+        text: &str,
+        segments: &Segments<'_>,
+        (fit, trail): (Fit, &Trail<'_>),
+    ) -> Result<usize, Misfit> {
         if let Some(above) = &self.above {
-            return self.place_below(above, text, segments, fit);
+            return self.place_below(above, text, segments, (fit, trail));
         }
         let segment = segments.find(self.task.as_ref());
         let segment = segment.ok_or_else(|| self.misfit(text, segments))?;
@@ -577,6 +610,11 @@ impl Hunk {
             (Some(at), None, _) => return Ok(at),
             (None, _, Fit::Loose) => {}
             _ => return Err(self.misfit(text, segments)),
+        }
+        let below = self.task.as_ref().and_then(|id| segments.by_id.get(id.as_str()));
+        let gap = self.gap(segments, trail).filter(|_| self.is_certain());
+        if gap.zip(below).is_some_and(|((gap, _), below)| gap < *below) {
+            return Err(self.misfit(text, segments));
         }
         let is_whole = self.at == 0 && segments.is_edge(own + self.len());
         if is_whole && self.is_at(text, own) && is_in_section(own) {
@@ -617,22 +655,93 @@ impl Hunk {
         above: &TaskId,
         text: &str,
         segments: &Segments<'_>,
-        fit: Fit,
+        (fit, trail): (Fit, &Trail<'_>),
     ) -> Result<usize, Misfit> {
         let below = segments.find(self.task.as_ref()).map(|segment| segment.start + self.at);
         let above_end = segments.find(Some(above)).map(|segment| segment.end - 1);
-        let is_beside = below == above_end;
-        let is_place = |at: &usize| {
-            let is_in_section =
-                || self.section.as_ref().is_none_or(|it| *it == segments.sections.above(*at));
-            (is_beside || is_in_section()) && (fit == Fit::Loose || self.fits(text, *at))
+        let beside = below.filter(|below| above_end == Some(*below));
+        let place = match fit {
+            Fit::Exact => beside.filter(|at| self.fits(text, *at)),
+            Fit::Loose => beside.or_else(|| match self.gap(segments, trail)? {
+                (index, Side::Behind) => Some(segments.document.span(index - 1).end),
+                (_, Side::Before) => None,
+            }),
         };
-        let above_end = || above_end.filter(|_| !self.begins).filter(is_place);
-        let place = below.filter(is_place).or_else(above_end);
         place.ok_or_else(|| match segments.find(Some(above)) {
             Some(_) => self.misfit(text, segments),
             None => Misfit { task: Some(above.clone()), field: None, line: None },
         })
+    }
+
+    /// Whether it brings tasks back, and the heading is known that they stood below.
+    fn is_certain(&self) -> bool {
+        self.len() == 0 && !self.begins && self.section.is_some()
+    }
+
+    /// Between which tasks those belong that it brings back, below the heading that they had: beside
+    /// the one that stood below or above them or, where both are gone, the next one there; of what
+    /// came there since, on the side that is known. Directly behind the task above the place, if it
+    /// is in that section, or else directly before the one below.
+    fn gap(&self, segments: &Segments<'_>, trail: &Trail<'_>) -> Option<(usize, Side)> {
+        let document = segments.document;
+        let is_in_section =
+            |at| self.section.as_ref().is_none_or(|it| it == segments.sections.above(at));
+        let is_behind = |index: &usize| {
+            (1..=document.len()).contains(index) && is_in_section(document.span(index - 1).end)
+        };
+        let is_before =
+            |index: &usize| *index < document.len() && is_in_section(document.span(*index).start);
+        let is_place = |index: &usize| is_behind(index) || is_before(index);
+        let own = tasks_of(&self.old)?;
+        let (above, below) = (self.above.as_ref(), self.task.as_ref());
+        // What stood beyond the task beside them stood beyond them.
+        let stood = |index, towards, beside: Option<&TaskId>| {
+            let is_own = |id: &TaskId| beside == Some(id) || own.ids().any(|it| it == id.as_str());
+            trail.leads(document.task_id(index), towards, is_own)
+        };
+        let up = |mut at: usize| {
+            while at > 0 && is_place(&(at - 1)) && stood(at - 1, Towards::Above, below) {
+                at -= 1;
+            }
+            at
+        };
+        let down = |mut at: usize| {
+            while is_behind(&(at + 1)) && stood(at, Towards::Below, above) {
+                at += 1;
+            }
+            at
+        };
+        let there = |id: &TaskId| segments.by_id.get(id.as_str()).copied();
+        let before = |id: Option<&TaskId>| id.map_or(Some(document.len()), there);
+        let behind = |id: Option<&TaskId>| id.and_then(there).map(|index| index + 1);
+        let beside = |below: Option<usize>, above: Option<usize>| {
+            let above = above.filter(|_| !self.begins);
+            let index = below.filter(is_behind).map(up);
+            let index = index.or_else(|| above.filter(is_behind).map(down));
+            index.or_else(|| below.filter(is_before).map(up))
+        };
+        let index = beside(before(below), behind(above)).or_else(|| {
+            let below = trail.nearest(below, Towards::Below, before);
+            beside(below, trail.nearest(above, Towards::Above, behind))
+        })?;
+        Some((index, if is_behind(&index) { Side::Behind } else { Side::Before }))
+    }
+
+    /// The tasks that it brings back, where their text has no place as it is: as the first of a
+    /// section whose other tasks are there, say. And the task that they belong beside.
+    fn blocks(
+        &self,
+        segments: &Segments<'_>,
+        (fit, trail): (Fit, &Trail<'_>),
+    ) -> Option<(Document, (TaskId, Side))> {
+        if fit != Fit::Loose || !self.is_certain() {
+            return None;
+        }
+        let gone = tasks_of(&self.old).filter(|gone| gone.floating().is_empty())?;
+        let document = segments.document;
+        let (index, side) = self.gap(segments, trail)?;
+        let anchor = if side == Side::Behind { index - 1 } else { index };
+        Some((gone, (document.task_id(anchor), side)))
     }
 
     fn fits(&self, text: &str, at: usize) -> bool {
@@ -684,6 +793,88 @@ impl Hunk {
         };
         text.get(at..at + self.len()).is_some_and(is_it)
     }
+}
+
+/// Which tasks stood beside which, as patches tell that bring some back.
+#[derive(Default)]
+pub(crate) struct Trail<'p> {
+    patches: Vec<&'p Patch>,
+    /// Those above and below a task each time that it was gone, once they are asked for.
+    stood: OnceCell<HashMap<TaskId, Vec<[Option<TaskId>; 2]>>>,
+}
+
+/// A side of a task.
+#[derive(Clone, Copy)]
+enum Towards {
+    Above,
+    Below,
+}
+
+impl<'p> Trail<'p> {
+    /// Of the patches of a file, oldest first.
+    pub(crate) fn of(patches: impl Iterator<Item = &'p Patch>) -> Self {
+        Self { patches: patches.collect(), stood: OnceCell::new() }
+    }
+
+    fn stood(&self, id: &TaskId) -> &[[Option<TaskId>; 2]] {
+        let stood = self.stood.get_or_init(|| {
+            let mut stood: HashMap<TaskId, Vec<_>> = HashMap::new();
+            for hunk in self.patches.iter().flat_map(|patch| &patch.hunks) {
+                let Some(gone) = tasks_of(&hunk.old).filter(|_| hunk.len() == 0) else { continue };
+                let id = |index: usize| (index < gone.len()).then(|| gone.task_id(index));
+                for index in 0..gone.len() {
+                    let above = index.checked_sub(1).and_then(id).or(hunk.above.clone());
+                    let below = id(index + 1).or(hunk.task.clone());
+                    stood.entry(gone.task_id(index)).or_default().push([above, below]);
+                }
+            }
+            stood
+        });
+        stood.get(id).map_or(&[], Vec::as_slice)
+    }
+
+    /// The place of a task or, where it has none since it is gone, of the next one on that side.
+    fn nearest(
+        &self,
+        task: Option<&TaskId>,
+        towards: Towards,
+        place: impl Fn(Option<&TaskId>) -> Option<usize>,
+    ) -> Option<usize> {
+        let mut seen = HashSet::new();
+        let mut at = task;
+        loop {
+            if let Some(place) = place(at) {
+                return Some(place);
+            }
+            let gone = at.filter(|gone| seen.insert((*gone).clone()))?;
+            at = self.stood(gone).last()?[towards as usize].as_ref();
+        }
+    }
+
+    /// Whether one of those stood on that side of a task.
+    fn leads(&self, from: TaskId, towards: Towards, is_it: impl Fn(&TaskId) -> bool) -> bool {
+        let mut seen = HashSet::from([from.clone()]);
+        let mut next = vec![from];
+        while let Some(at) = next.pop() {
+            for stood in self.stood(&at).iter().filter_map(|it| it[towards as usize].as_ref()) {
+                if is_it(stood) {
+                    return true;
+                }
+                if seen.insert(stood.clone()) {
+                    next.push(stood.clone());
+                }
+            }
+        }
+        false
+    }
+}
+
+/// The tasks that a text is, with a comma beside them.
+fn tasks_of(text: &str) -> Option<Document> {
+    let text = text.trim_start();
+    let tasks = text.strip_prefix(',').unwrap_or(text);
+    let document = Document::parse(format!("{{\"version\":1,\"tasks\":[{tasks}\n]}}"));
+    document.ok().filter(|document| document.len() > 0)
 }
 
 /// The field that the last line of `head` names.

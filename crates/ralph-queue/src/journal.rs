@@ -15,7 +15,7 @@ use ralph_state::{Clock, TaskId, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::delta::{Fate, Fit, Misfit, Patch, Touched, displaced};
+use crate::delta::{Fate, Fit, Misfit, Patch, Touched, Trail, displaced};
 use crate::document::{Document, Lines, ParseError};
 use crate::edit::Spliced;
 use crate::files::{
@@ -436,7 +436,7 @@ impl QueueFiles {
         let is_missing = history.missing.contains(&target.id);
         // What the files do not have is in no place that could be told loosely.
         let fit = if is_missing { Fit::Exact } else { Fit::Loose };
-        let taken_back = |queue: &Queue| match target.taken_back(queue, fit) {
+        let taken_back = |queue: &Queue| match target.taken_back(queue, fit, &history.operations) {
             Err(UndoError::ChangedSince { .. }) if is_missing => Err(target.not_in_files()),
             // What no file has is not taken back twice.
             Ok((back, _)) if back == Spliced::default() && target.has_bytes() => {
@@ -576,10 +576,7 @@ fn leads_to(
         Place::Done => queue.done_document(),
     };
     let made = operations.iter().filter(|(it, state)| it.id >= id && *state != EditState::Missing);
-    let mut patches = made.filter_map(|(it, _)| match place {
-        Place::Queue => it.queue.as_ref(),
-        Place::Done => it.done.as_ref(),
-    });
+    let mut patches = made.filter_map(|(it, _)| it.patch(place));
     let first = patches.next().map(|it| &it.after);
     let last = first.and_then(|first| {
         patches.try_fold(first, |at, it| (it.before == *at).then_some(&it.after))
@@ -770,14 +767,19 @@ impl History {
 
 impl Operation {
     /// Both files without it, and the times that newer ones took the place of.
-    fn taken_back(&self, before: &Queue, fit: Fit) -> Result<(Spliced, Times), UndoError> {
+    fn taken_back(
+        &self,
+        before: &Queue,
+        fit: Fit,
+        operations: &[Self],
+    ) -> Result<(Spliced, Times), UndoError> {
         if fit == Fit::Loose
             && let Some(refused) = self.passed(before)
         {
             return Err(refused);
         }
         let exactly = self.taken_back_by(before, |place, patch, document| {
-            let text = patch.apply(document, Fit::Exact);
+            let text = patch.apply(document, Fit::Exact, &Trail::default());
             let text = text.map_err(|it| self.changed_since(place, it))?;
             let back = if patch.after == document.fingerprint() {
                 document.parse_before(text, place)
@@ -791,7 +793,8 @@ impl Operation {
         }
         let mut earlier = Times::new();
         let loosely = self.taken_back_by(before, |place, patch, document| {
-            let back = self.loosely_from(patch, document, &mut earlier);
+            let trail = Trail::of(operations.iter().filter_map(|it| it.patch(place)));
+            let back = self.loosely_from(patch, document, &trail, &mut earlier);
             back.map_err(|it| self.changed_since(place, it))
         })?;
         let is_own = |task: &Touched| self.tasks.iter().any(|own| own.id == task.id);
@@ -869,6 +872,7 @@ impl Operation {
         &self,
         patch: &Patch,
         document: &Document,
+        trail: &Trail<'_>,
         earlier: &mut Times,
     ) -> Result<Document, Misfit> {
         let unfit = || patch.misfit(document);
@@ -885,7 +889,8 @@ impl Operation {
         }
         let spliced = as_left.splice().map_err(|_| unfit())?;
         let as_left = spliced.as_ref().unwrap_or(document);
-        let back = as_left.parse_next(patch.apply(as_left, Fit::Loose)?).map_err(|_| unfit())?;
+        let back =
+            as_left.parse_next(patch.apply(as_left, Fit::Loose, trail)?).map_err(|_| unfit())?;
         let mut draft = back.draft();
         for (id, time) in newer {
             let index = draft.positions(id.as_str()).next().ok_or_else(unfit)?;
@@ -922,6 +927,13 @@ impl Operation {
         self.undoes.is_some() && !self.is_redo
     }
 
+    fn patch(&self, place: Place) -> Option<&Patch> {
+        match place {
+            Place::Queue => self.queue.as_ref(),
+            Place::Done => self.done.as_ref(),
+        }
+    }
+
     /// Whether it changed a file.
     fn has_bytes(&self) -> bool {
         self.queue.is_some() || self.done.is_some()
@@ -944,7 +956,9 @@ impl Operation {
     /// that it added is that one.
     fn is_back_in(&self, queue: &Queue) -> bool {
         let fits = |patch: &Option<Patch>, document: &Document| {
-            patch.as_ref().is_none_or(|patch| patch.apply(document, Fit::Exact).is_ok())
+            patch
+                .as_ref()
+                .is_none_or(|patch| patch.apply(document, Fit::Exact, &Trail::default()).is_ok())
         };
         let is_there = |task: &Touched| queue.find(task.id.as_str()).is_some();
         if self.only_adds() {

@@ -396,8 +396,9 @@ fn a_deleted_task_comes_back_below_its_heading_or_not_at_all() {
     for (before, deleted, undone, after) in [
         ("a 1 b 2 3 c 4 d 5", [4, 3], [Some(1), Some(2)], "a 1 b 2 3 c 4 d 5"),
         ("a 1 b 2 3 c 4 d 5", [4, 3], [Some(2), Some(1)], "a 1 b 2 3 c 4 d 5"),
-        // The heading of the one stayed with the other, which is gone.
-        ("1 a 2 3 4", [3, 2], [None, Some(2)], "1 a 2 4"),
+        // The heading of the one stayed with the other, which is gone: it stays with the next one.
+        ("1 a 2 3 4", [3, 2], [Some(1), Some(2)], "1 a 2 3 4"),
+        ("1 a 2 3", [3, 2], [None, Some(2)], "1 a 2"),
         ("1 a 2 3 4", [2, 3], [Some(2), Some(1)], "1 a 2 3 4"),
     ] {
         let root = tempfile::tempdir().unwrap();
@@ -434,6 +435,41 @@ fn what_an_undo_did_not_touch_stays_below_its_heading() {
     edit_at(&files, 2, |edit| edit.add(new("RQ-0004"), &Position::After(id("RQ-0002"))));
     undo_one(&files, 2).unwrap();
     assert_eq!(words(&texts(&files).0), "a 1 b 4 3");
+}
+
+#[test]
+fn deleted_tasks_come_back_in_the_order_that_they_had() {
+    for (before, deleted) in [
+        ("1 2 3 4", vec![3, 2]),
+        ("1 2 3 4", vec![2, 3]),
+        ("1 2 3 4", vec![2, 1]),
+        ("1 2 3", vec![3, 2]),
+        ("1 a 2 3 4 5", vec![4, 3]),
+        ("1 2 3 4 5", vec![4, 3, 2]),
+        ("1 2 3 4 5", vec![2, 4, 3]),
+        ("1 2 3 4 5", vec![3, 2, 1]),
+    ] {
+        for first in 0..deleted.len() {
+            for is_reversed in [false, true] {
+                let root = tempfile::tempdir().unwrap();
+                let files = journaled(root.path());
+                fs::write(&files.queue, sections(before)).unwrap();
+                let text = texts(&files).0;
+                for (hour, task) in (1..).zip(&deleted) {
+                    edit_at(&files, hour, |edit| edit.delete(&[format!("RQ-000{task}")]));
+                }
+                let mut order: Vec<u64> = (1..).take(deleted.len()).collect();
+                order.rotate_left(first);
+                if is_reversed {
+                    order.reverse();
+                }
+                for id in &order {
+                    assert!(undo_one(&files, *id).is_ok(), "{before} {deleted:?} {order:?} {id}");
+                }
+                assert_eq!(texts(&files).0, text, "{before} {deleted:?} {order:?}");
+            }
+        }
+    }
 }
 
 /// Below which heading each task stands, of the words of a file.
