@@ -8,7 +8,7 @@ use ralph_state::{TaskId, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::agent::{self, AgentFault};
-use crate::document::{Document, Lines, NewEntry, NewTask, ParseError, locate};
+use crate::document::{Document, NewEntry, NewTask, ParseError, Places};
 use crate::edit::{self, Edit, EditError, Spliced};
 use crate::ids::IdRules;
 use crate::journal::Gone;
@@ -240,13 +240,13 @@ impl Batch {
 
     /// Notes what is wrong with rows, by their numbers.
     fn blame(&mut self, Tried { mut errors, mut warnings }: Tried) {
-        let lines = Lines::new(&self.text);
+        let places = Places::new(&self.text);
         let of = |found: &mut Found, number: usize, span: &Option<Range<usize>>| {
             let mut problems = found.remove(&number)?;
             for problem in &mut problems {
                 problem.at = span.as_ref().map(|span| {
                     let field = problem.field.as_deref().unwrap_or_default();
-                    let (line, column) = lines.position(locate(&self.text, span, field));
+                    let (line, column) = places.of(span, field);
                     Position { line, column }
                 });
             }

@@ -47,15 +47,21 @@ impl Edit<'_> {
         }
         let known: HashSet<&str> = queue.ids().chain(done.ids()).collect();
         let now = self.now();
+        let mut mended = HashSet::new();
         for (problem, places) in problems.iter().zip(self.places(&problems)) {
             let Some(field) = &problem.field else { continue };
+            let name = field.split(['[', '.']).next().unwrap_or(field);
+            // All entries of a list at once.
+            if !mended.insert((problem.place, &problem.task, problem.code, name)) {
+                continue;
+            }
             let draft = match problem.place {
                 Place::Queue => &mut self.queue,
                 Place::Done => &mut self.done,
             };
             for index in places {
                 let mut task = draft.task(index).clone();
-                mend(&mut task, problem.code, field, &known, now);
+                mend(&mut task, problem.code, name, &known, now);
                 if *draft.task(index) != task {
                     draft.replace(index, task);
                 }
@@ -245,8 +251,7 @@ pub(crate) fn later_first(one: &Task, other: &Task) -> Ordering {
     key(one).cmp(&key(other))
 }
 
-fn mend(task: &mut Task, code: Code, field: &str, known: &HashSet<&str>, now: Timestamp) {
-    let name = field.split(['[', '.']).next().unwrap_or(field);
+fn mend(task: &mut Task, code: Code, name: &str, known: &HashSet<&str>, now: Timestamp) {
     match (code, name) {
         (Code::Blank, "title") if task.title.trim().is_empty() => {
             "Untitled".clone_into(&mut task.title);

@@ -26,7 +26,7 @@ pub use draft::{Block, Draft};
 pub(crate) use draft::{Piece, pieces};
 pub(crate) use frame::{Counts, FloatingChange, counts, identity};
 pub(crate) use lines::{Arranged, Gaps};
-pub(crate) use read::{Lenient, NewEntry, NewTask, locate};
+pub(crate) use read::{Lenient, NewEntry, NewTask, Places};
 pub use tasks::{TaskIter, Tasks};
 
 use crate::delta::fingerprint;
@@ -307,12 +307,6 @@ impl Document {
     /// The index of the task in whose text `at` is, or of the next one.
     pub(crate) fn task_at(&self, at: usize) -> usize {
         self.spans.partition_point(|span| span.end <= at)
-    }
-
-    /// Where in the text a field of the task with that index is; the task when it has no such
-    /// field. `field` is a name, `name[index]` or `name.key`.
-    pub(crate) fn locate(&self, index: usize, field: &str) -> usize {
-        read::locate(&self.text, &self.spans[index], field)
     }
 
     /// A draft of changes.

@@ -1,6 +1,7 @@
 //! From syntax to tasks; what has the wrong kind is reported, all of it.
 
 use std::borrow::Cow;
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::str::FromStr;
@@ -191,7 +192,7 @@ pub(super) fn read_new(text: &str) -> Result<Vec<NewEntry>, ParseError> {
             };
             let span = base + node.start()..base + node.end();
             let (line, _) = lines.position(span.start);
-            let problems = reader.problems(text, Place::Queue);
+            let problems = reader.problems_at(&lines, Place::Queue);
             entries.push(NewEntry { line, span, new, problems });
         }
     }
@@ -255,10 +256,10 @@ impl Reader {
     }
 
     fn problems(self, text: &str, place: Place) -> Vec<Problem> {
-        if self.faults.is_empty() {
-            return Vec::new();
-        }
-        let lines = Lines::new(text);
+        if self.faults.is_empty() { Vec::new() } else { self.problems_at(&Lines::new(text), place) }
+    }
+
+    fn problems_at(self, lines: &Lines<'_>, place: Place) -> Vec<Problem> {
         let problem = |fault: Fault| {
             let (line, column) = lines.position(fault.at);
             Problem {
@@ -488,13 +489,37 @@ fn optional<'t, T>(
     }
 }
 
-/// Where a field of the task in `span` stands: `name`, `name[index]` or `name.key`; the task
-/// itself if it has no such field.
-pub(crate) fn locate(text: &str, span: &Range<usize>, field: &str) -> usize {
-    let Ok(Node::Object(object)) = syntax::parse(&text[span.clone()]) else { return span.start };
-    let (name, rest) = field.split_at(field.find(['[', '.']).unwrap_or(field.len()));
-    let Some(property) = object.get(name) else { return span.start };
-    span.start + start_within(&property.value, rest).unwrap_or(property.value.start())
+/// Finds fields of tasks in a text. Who asks for many asks for those of one task after each other,
+/// which is parsed once for them.
+pub(crate) struct Places<'t> {
+    text: &'t str,
+    lines: Lines<'t>,
+    /// The task that was parsed last, and where it begins.
+    last: RefCell<Option<(usize, Node<'t>)>>,
+}
+
+impl<'t> Places<'t> {
+    pub(crate) fn new(text: &'t str) -> Self {
+        Self { text, lines: Lines::new(text), last: RefCell::default() }
+    }
+
+    /// Line and column of a field of the task in `span`: `name`, `name[index]` or `name.key`; of
+    /// the task itself if it has no such field.
+    pub(crate) fn of(&self, span: &Range<usize>, field: &str) -> (usize, usize) {
+        self.lines.position(span.start + self.start(span, field).unwrap_or(0))
+    }
+
+    /// Where it is in the task.
+    pub(super) fn start(&self, span: &Range<usize>, field: &str) -> Option<usize> {
+        let mut last = self.last.borrow_mut();
+        if last.as_ref().is_none_or(|(start, _)| *start != span.start) {
+            *last = Some((span.start, syntax::parse(&self.text[span.clone()]).ok()?));
+        }
+        let (_, node) = last.as_ref()?;
+        let (name, rest) = field.split_at(field.find(['[', '.']).unwrap_or(field.len()));
+        let property = node.as_object()?.get(name)?;
+        Some(start_within(&property.value, rest).unwrap_or(property.value.start()))
+    }
 }
 
 /// Where the entry or the member begins that the rest of a field's name leads to. A key may have a

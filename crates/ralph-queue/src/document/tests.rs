@@ -2116,7 +2116,8 @@ proptest! {
         let text = Noise::new(&bytes).document(&tasks);
         let document = Document::parse(text.as_str()).unwrap();
         let at = at.index(tasks.len());
-        let field = document.locate(at, "title");
+        let span = document.span(at);
+        let field = span.start + Places::new(&text).start(&span, "title").unwrap();
         let old = serde_json::Value::from(tasks[at].title.as_str()).to_string();
         let mut draft = document.draft();
         draft.task_mut(at).title.clone_from(&title);

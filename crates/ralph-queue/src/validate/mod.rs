@@ -9,7 +9,7 @@ use std::fmt;
 use ralph_state::TaskId;
 use serde::Serialize;
 
-use crate::document::{Document, Lenient, Lines, ParseError, locate};
+use crate::document::{Document, Lenient, ParseError, Places};
 use crate::ids::IdRules;
 use crate::queue::{Place, Queue, Shared};
 use crate::task::{Glance, Status, Task};
@@ -144,14 +144,12 @@ pub fn texts(queue: &str, done: Option<&str>, rules: &Rules) -> Vec<Problem> {
     let mut read = |text: &str, place| match Document::parse_leniently(text.to_owned(), place) {
         Ok(Lenient { document, problems: shape, nameless }) => {
             problems.extend(shape);
+            let places = Places::new(text);
             for (task, span) in nameless {
-                let mut faults = Vec::new();
-                fields::all_but_id(&task, place, &mut |fault| faults.push(fault));
-                let lines = Lines::new(text);
-                problems.extend(faults.into_iter().map(|fault| {
-                    let at = lines.position(locate(text, &span, &fault.field));
-                    fault.at(place, at, None)
-                }));
+                fields::all_but_id(&task, place, &mut |fault| {
+                    let at = places.of(&span, &fault.field);
+                    problems.push(fault.at(place, at, None));
+                });
             }
             Some(document)
         }
@@ -232,14 +230,14 @@ pub(crate) fn documents(queue: &Document, done: &Document, rules: &Rules) -> Vec
     if faults.is_empty() {
         return Vec::new();
     }
-    let lines = [Lines::new(queue.text()), Lines::new(done.text())];
+    let places = [Places::new(queue.text()), Places::new(done.text())];
     let spot = |at: usize, field: &str| {
         let Located { place, index, document, .. } = tasks[at];
-        let lines = match place {
-            Place::Queue => &lines[0],
-            Place::Done => &lines[1],
+        let places = match place {
+            Place::Queue => &places[0],
+            Place::Done => &places[1],
         };
-        lines.position(document.locate(index, field))
+        places.of(&document.span(index), field)
     };
     let problem = |(at, mut fault): (usize, Fault)| {
         if let Some(other) = fault.other {

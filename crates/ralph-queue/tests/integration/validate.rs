@@ -1,9 +1,10 @@
 //! What validation says about broken queues, and where.
 
 use expect_test::{Expect, expect};
-use ralph_queue::{Code, Document, IdRules, Place, Queue, Rules, Severity, Task, validate};
+use ralph_queue::intake::Batch;
+use ralph_queue::{Code, Document, Edit, IdRules, Place, Queue, Rules, Severity, Task, validate};
 
-use super::text;
+use super::{now, text};
 
 fn check(queue: &str, done: Option<&str>, expected: &Expect) {
     let problems = validate::texts(queue, done, &Rules::default());
@@ -249,6 +250,29 @@ fn a_chain_of_100_000_fits_the_stack() {
             "depends on itself: 01 -> 02 -> 03 -> 04 -> 05 -> 06 -> ... -> 09 -> 10 -> 11 -> 12 -> 01",
         ]
     );
+}
+
+/// Each place was once found by reading all of the task, and all of the file, anew.
+#[test]
+fn a_task_of_100_000_problems_and_as_many_without_an_id_are_told_and_mended() {
+    const MANY: usize = 100_000;
+    let entries = vec!["\n\"\""; MANY].join(",");
+    let many = text(&[&format!("\"tags\": [{entries}]")]);
+    let problems = validate::texts(&many, None, &Rules::default());
+    assert_eq!(problems.len(), MANY);
+    let last = problems.last().unwrap();
+    assert_eq!((last.line, last.field.as_deref()), (MANY + 4, Some("tags[99999]")));
+    let queue = Queue::new(Document::parse(many).unwrap(), None);
+    let mut edit = Edit::new(&queue, now());
+    edit.repair(&Rules::default()).unwrap();
+    assert!(edit.queue().task(0).tags.is_empty());
+
+    let nameless = vec!["\n{\"title\": \" \"}"; MANY].join(",");
+    let nameless = format!("{{\"version\": 1, \"tasks\": [{nameless}]}}");
+    let problems = validate::texts(&nameless, None, &Rules::default());
+    assert_eq!(problems.last().unwrap().line, MANY + 1);
+    let batch = Batch::from_json(&nameless).unwrap();
+    assert_eq!((batch.bad.len(), batch.bad[MANY - 1].line), (MANY, Some(MANY + 1)));
 }
 
 #[test]
