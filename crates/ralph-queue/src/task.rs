@@ -371,11 +371,12 @@ impl Task {
         self.created_at == other.created_at && self.title == other.title
     }
 
-    /// Whether two tasks of one id were made at the same time and have ended at the same moment: a merge gives the
-    /// task that one side moved, and the other gave a new title, the end that it has there.
+    /// Whether two tasks of one id were made at the same time and have ended at the same moment, in
+    /// whatever way: a merge gives the task that one side moved, and the other gave a new title, the
+    /// end that it has there.
     pub(crate) fn has_ended_as(&self, other: &Self) -> bool {
-        self.status.is_terminal()
-            && (self.status, &self.created_at) == (other.status, &other.created_at)
+        [self, other].iter().all(|task| task.status.is_terminal())
+            && self.created_at == other.created_at
             && self.completed_at == other.completed_at
             && is_exact(self.completed_at.as_ref())
     }

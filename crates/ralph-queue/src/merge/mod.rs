@@ -122,6 +122,16 @@ impl Merged {
                 if has_two_ends {
                     // The next edit has both copies still, and decides in the same way.
                     two_ends.push(id.clone());
+                    if !kept.is_version_of(task) {
+                        // It knows them for one task by the time of their end.
+                        let own = kept
+                            .completed_at
+                            .clone()
+                            .filter(|_| kept.completed_at != task.completed_at);
+                        let own = own.map(|time| kept_in_note("completed_at", &Value::from(time)));
+                        kept.notes.extend(own);
+                        kept.completed_at.clone_from(&task.completed_at);
+                    }
                     continue;
                 }
                 kept.status = task.status;
@@ -517,12 +527,17 @@ fn fold_since(base: Fields, kept: &Task, other: &Task, stands: Stands) -> Task {
             // The further one stands, whoever has it.
             value = Value::from(Status::Rejected.as_str());
         }
-        let note = format!("Another copy of this task had `{field}`: {value}");
+        let note = kept_in_note(&field, &value);
         if !merged.notes.contains(&note) {
             merged.notes.push(note);
         }
     }
     merged
+}
+
+/// What keeps a value of one of two copies.
+fn kept_in_note(field: &str, value: &Value) -> String {
+    format!("Another copy of this task had `{field}`: {value}")
 }
 
 /// Moves tasks that are only in the queue file. The keys go with them.

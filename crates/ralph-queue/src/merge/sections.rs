@@ -384,7 +384,8 @@ pub(super) mod tests {
             Some(heading) => heading.to_owned(),
             None => line.split('"').nth(7).unwrap_or_else(|| panic!("{text}")).to_owned(),
         };
-        lines[1..lines.len() - 1].iter().map(part).collect::<Vec<_>>().join(" ")
+        let within = lines.get(1..lines.len() - 1).unwrap_or_default();
+        within.iter().map(part).collect::<Vec<_>>().join(" ")
     }
 
     pub(in crate::merge) fn merge(base: &str, ours: &str, theirs: &str) -> (String, Merged) {

@@ -3,7 +3,7 @@
 use expect_test::expect;
 use ralph_queue::landing::{Texts, finish_task};
 use ralph_queue::merge::{Conflict, Settled, three_way, three_way_files};
-use ralph_queue::{Document, Edit, Finish, Queue, Status, Task};
+use ralph_queue::{Document, Edit, Finish, Queue, Rules, Status, Task};
 use ralph_state::TaskId;
 
 use super::text;
@@ -163,6 +163,48 @@ fn a_task_that_one_side_rejected_and_archived_and_the_other_did_is_done_and_says
             let [task] = healed.tasks().iter().collect::<Vec<_>>()[..] else { panic!() };
             assert_eq!((task.status, task.description.as_deref()), (Status::Done, Some("x")));
             assert_eq!(task.notes, ["Another copy of this task had `status`: \"rejected\""]);
+        }
+    }
+}
+
+#[test]
+fn a_task_of_two_ends_that_one_side_archived_and_the_other_gave_a_new_title_is_one() {
+    let file = |title: &str, status: &str, moment: u32| {
+        let end = match status {
+            "todo" => String::new(),
+            _ => format!(r#", "completed_at": "2026-01-02T00:00:00.00000000{moment}Z""#),
+        };
+        format!(
+            r#"{{"version": 1, "tasks": [{{"id": "RQ-0001", "title": "{title}", "status": "{status}", "created_at": "2026-01-01T00:00:00Z", "updated_at": "2026-01-02T00:00:00.00000000{moment}Z"{end}}}]}}"#
+        )
+    };
+    let empty = r#"{"version": 1, "tasks": []}"#;
+    let base = file("One", "todo", 1);
+    for (archived, left, moved_at, left_at) in [
+        ("rejected", "done", 2, 3),
+        ("rejected", "done", 3, 2),
+        ("done", "rejected", 2, 3),
+        ("done", "rejected", 3, 2),
+    ] {
+        let done = Document::parse(file("One", archived, moved_at)).unwrap();
+        let left = file("Other", left, left_at);
+        for is_ours in [true, false] {
+            let (ours, theirs) = if is_ours { (empty, &*left) } else { (&*left, empty) };
+            let mut merged = three_way(&base, ours, theirs).unwrap();
+            let files = if is_ours { (Some(&done), None) } else { (None, Some(&done)) };
+            assert_eq!(merged.settle_finished(files.0, files.1).unwrap().two_ends.len(), 1);
+            let queue = Queue::new(Document::parse(merged.text).unwrap(), Some(done.clone()));
+            let mut edit = Edit::new(&queue, "2026-01-04T00:00:00Z".parse().unwrap());
+            edit.repair(&Rules::default()).unwrap();
+            let spliced = edit.splice().unwrap();
+            assert_eq!(spliced.queue.unwrap().tasks().len(), 0);
+            let done = spliced.done.unwrap();
+            let [task] = done.tasks().iter().collect::<Vec<_>>()[..] else { panic!() };
+            assert_eq!(task.status, Status::Done);
+            // The later end is there, if only in a note, and both titles are.
+            for kept in ["One", "Other", "00.000000003Z"] {
+                assert!(done.text().contains(kept), "{kept} in {}", done.text());
+            }
         }
     }
 }
