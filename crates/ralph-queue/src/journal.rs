@@ -773,7 +773,10 @@ impl Operation {
         fit: Fit,
         operations: &[Self],
     ) -> Result<(Spliced, Times), UndoError> {
+        let is_begun =
+            || operations.iter().any(|it| it.undoes == Some(self.id) && it.is_cut_off(before));
         if fit == Fit::Loose
+            && !is_begun()
             && let Some(refused) = self.passed(before)
         {
             return Err(refused);
@@ -846,6 +849,13 @@ impl Operation {
             let patch = patch.as_ref().filter(|it| it.before == document.fingerprint())?;
             Some(self.changed_since(place, patch.misfit(document)))
         })
+    }
+
+    /// Whether it changed one file, and a crash kept it from the other.
+    fn is_cut_off(&self, queue: &Queue) -> bool {
+        let (Some(open), Some(done)) = (&self.queue, &self.done) else { return false };
+        let files = (queue.document().fingerprint(), queue.done_document().fingerprint());
+        files == (&open.before, &done.after) || files == (&open.after, &done.before)
     }
 
     fn taken_back_by(

@@ -570,6 +570,23 @@ proptest! {
 }
 
 #[test]
+fn a_redo_that_a_crash_cut_off_between_the_files_is_finished_by_the_next() {
+    let root = tempfile::tempdir().unwrap();
+    let files = journaled(root.path());
+    fs::write(&files.queue, QUEUE).unwrap();
+    let finish = |edit: &mut Edit<'_>| edit.finish("RQ-0001", End::Done, Finish::Archive, None);
+    files.edit(&clock(), finish).unwrap();
+    let made = texts(&files);
+    undo(&files, Direction::Undo).unwrap();
+    undo(&files, Direction::Redo).unwrap();
+    fs::write(&files.queue, QUEUE).unwrap();
+    assert_eq!(undo(&files, Direction::Redo).unwrap(), 2);
+    assert_eq!(texts(&files), made);
+    undo(&files, Direction::Undo).unwrap();
+    assert_eq!(texts(&files).0, QUEUE);
+}
+
+#[test]
 fn a_crash_in_the_middle_of_an_undo_is_mended() {
     let root = tempfile::tempdir().unwrap();
     let files = journaled(root.path());
