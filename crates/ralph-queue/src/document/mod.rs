@@ -22,7 +22,6 @@ use ralph_state::document::{Format, Newer};
 pub(crate) use comments::Site;
 pub(crate) use draft::Side;
 pub use draft::{Block, Draft};
-#[cfg(test)]
 pub(crate) use draft::{Piece, pieces};
 pub(crate) use frame::{Counts, FloatingChange, counts, identity};
 pub(crate) use lines::{Arranged, Gaps};

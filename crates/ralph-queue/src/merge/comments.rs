@@ -1,10 +1,10 @@
 //! Three versions of the comments of a task become one.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::{kept, sequence};
-use crate::document::{Block, Counts, Site, identity};
+use crate::document::{Block, Counts, Document, Piece, Site, SpliceError, identity, pieces};
 use crate::value::Value;
 
 /// What becomes of the comments of a task.
@@ -69,6 +69,78 @@ pub(super) fn merge(base: Option<&Block>, ours: &Block, theirs: &Block) -> Comme
         .flat_map(|(site, list)| list.iter().map(move |comment| (site.clone(), text(comment))))
         .collect();
     Comments { is_ours, wanted }
+}
+
+/// Takes out the second copy of a comment that stood above a task in the base and that each side has
+/// above another one now, a new first task of its section say: above the first of them it stays. One
+/// that a side has more often than the base is that side's, and every copy stays.
+pub(super) fn without_doubles(
+    files: [&Document; 3],
+    places: &[HashMap<usize, usize>; 3],
+    (merged, keys): (&Document, &[usize]),
+) -> Result<Option<Document>, SpliceError> {
+    let (base, mut draft) = (files[0].draft(), merged.draft());
+    let mut gained: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+    for (at, key) in keys.iter().enumerate() {
+        let was = places[0].get(key).copied();
+        let text = draft.unchanged_text(at).unwrap_or_default();
+        let is_commented = text.split('{').next().is_some_and(|lead| lead.contains('/'));
+        if !is_commented || was.is_some_and(|was| base.unchanged_text(was) == Some(text)) {
+            continue;
+        }
+        let mut had = was.map(|was| above(&base.block(was))).unwrap_or_default();
+        for comment in above(&draft.block(at)) {
+            match had.iter().position(|known| *known == comment) {
+                Some(known) => drop(had.swap_remove(known)),
+                None => gained.entry(comment).or_default().push(at),
+            }
+        }
+    }
+    gained.retain(|_, tasks| tasks.len() > 1);
+    if gained.is_empty() {
+        return Ok(None);
+    }
+    let [base, ours, theirs] = files.map(all);
+    let all = all(merged);
+    for (comment, tasks) in gained {
+        let [base, ours, theirs, all] =
+            [&base, &ours, &theirs, &all].map(|counts| super::count(counts, &comment));
+        let most = ours.max(theirs);
+        if most > base {
+            continue;
+        }
+        let surplus = all.saturating_sub(most).min(tasks.len() - 1);
+        for at in tasks.into_iter().rev().take(surplus) {
+            let mut block = draft.block(at);
+            let own = block.placed_comments().into_iter();
+            let mut wanted: Vec<(Site, String)> =
+                own.map(|(site, text)| (site, text.to_owned())).collect();
+            let copy =
+                wanted.iter().position(|(site, text)| is_above(site) && identity(text) == comment);
+            if let Some(copy) = copy {
+                wanted.remove(copy);
+                block.set_comments(&wanted);
+                draft.put_block(at, block);
+            }
+        }
+    }
+    draft.splice()
+}
+
+/// The comments above a task.
+fn above(block: &Block) -> Vec<String> {
+    let placed = block.placed_comments().into_iter();
+    placed.filter(|(site, _)| is_above(site)).map(|(_, it)| identity(it).into_owned()).collect()
+}
+
+fn is_above(site: &Site) -> bool {
+    matches!(site, Site::Above(path) if path.is_empty())
+}
+
+/// How often each comment is in a file, wherever it stands.
+fn all(document: &Document) -> HashMap<String, usize> {
+    let comments = pieces(document.text()).filter(|(kind, _)| *kind == Piece::Comment);
+    super::counted(comments.map(|(_, text)| identity(text).into_owned()))
 }
 
 /// Whether both have the same comments, at whatever places.

@@ -747,6 +747,7 @@ fn merge_into(
     } else {
         merged
     };
+    let merged = comments::without_doubles(files, &places, (&merged, &sorted))?.unwrap_or(merged);
     Ok(merged.text().to_owned())
 }
 

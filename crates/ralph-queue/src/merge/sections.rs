@@ -502,6 +502,13 @@ pub(super) mod tests {
             ),
             // One that one side parted, and one that it joined with another.
             ("H1 H2 . T1", "H1 . T3 . H2 . T1", "H1 H2 H4 . T1", "H1 H4 . T3 . H2 . T1"),
+            // The comment of a task that each side has above another one.
+            ("T1 H1 T2", "T1 H1 T3 T2", "T1 H1 T4 T2", "T1 H1 T3 T4 T2"),
+            ("T1 H0 H1 H0 T2", "T1 H0 H1 H0 T4 T2", "T1 H0 H1 H0 T3 T2", "T1 H0 H1 H0 T3 T4 T2"),
+            ("T1 T5 H1 T2", "T1 H1 T5 T2", "T1 T5 H1 T4 T2", "T1 H1 T5 T4 T2"),
+            // Those that a side wrote are its own.
+            ("T1", "T1 H1 T2", "T1 H1 T3", "T1 H1 T2 H1 T3"),
+            ("T1 H1 T2", "H1 T1 H1 T3 T2", "T1 H1 T4 T2", "H1 T1 H1 T3 H1 T4 T2"),
             // A heading of which each side removed a line.
             ("H1 H2 . T1", "H2 . T1", "H1 . T1 T3 T2", ". T1 T3 T2"),
             // Equal headings.
