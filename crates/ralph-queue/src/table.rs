@@ -12,7 +12,7 @@ use serde::de::IgnoredAny;
 use crate::document::Lines;
 use crate::intake::{Batch, Cells, RowProblem};
 use crate::task::{Content, Field, Task};
-use crate::value::Value;
+use crate::value::{Map, Value};
 
 /// The columns: those of 0.4.0 in its order, then those it loses.
 const COLUMNS: &[&str] = &[
@@ -212,7 +212,13 @@ fn read_row(columns: &[Option<&str>], record: &csv::StringRecord) -> Cells {
     for (column, cell) in columns.iter().zip(record) {
         let Some(column) = column else { continue };
         match read_cell(column, cell) {
-            Ok(Some(Value::Object(extra))) if *column == EXTRA => cells.fields.extend(extra),
+            Ok(Some(Value::Object(extra))) if *column == EXTRA => {
+                if let Some(name) = extra.keys().find(|name| Field::named(name).is_some()) {
+                    let message = format!("`{EXTRA}`: `{name}` has a column of its own");
+                    cells.problems.push(RowProblem::new(Some(column), message));
+                }
+                cells.fields.extend(extra);
+            }
             Ok(Some(value)) => {
                 cells.fields.insert((*column).to_owned(), value);
             }
@@ -322,13 +328,20 @@ fn read_cell(column: &str, cell: &str) -> Result<Option<Value>, String> {
             None => parts(list_separator(column)).map(Value::from).collect(),
         },
         "custom_fields" => {
-            let field = |part: &str| {
-                let (key, value) =
-                    part.split_once('=').ok_or_else(|| format!("`{part}` is no `key=value`"))?;
-                Ok((key.trim().to_owned(), Value::from(value)))
+            let plain = || {
+                let mut fields = Map::new();
+                for part in parts(",") {
+                    let pair = part.split_once('=');
+                    let (key, value) = pair.ok_or_else(|| format!("`{part}` is no `key=value`"))?;
+                    let key = key.trim().to_owned();
+                    if fields.contains_key(&key) {
+                        return Err(format!("the key `{key}` is there twice"));
+                    }
+                    fields.insert(key, Value::from(value));
+                }
+                Ok(Value::Object(fields))
             };
-            let plain = || parts(",").map(field).collect::<Result<_, String>>();
-            json('{').map_or_else(|| plain().map(Value::Object), Ok)?
+            json('{').map_or_else(plain, Ok)?
         }
         "agent" | EXTRA => json('{').ok_or("not a JSON object")?,
         "estimated_minutes" | "actual_minutes" => {

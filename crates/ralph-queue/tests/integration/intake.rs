@@ -273,6 +273,20 @@ fn a_table_loses_no_column_in_silence() {
 }
 
 #[test]
+fn a_row_that_says_a_thing_twice_is_bad() {
+    let text = "title,custom_fields,extra\nx,\"a=1,b=2,a=3\",\ny,,\"{\"\"title\"\":\"\"z\"\"}\"\n";
+    let batch = table::read(text, Separator::Comma).unwrap();
+    let told: Vec<String> = batch.bad.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        told,
+        [
+            "number 1 (line 2): `custom_fields`: the key `a` is there twice",
+            "number 2 (line 3): `extra`: `title` has a column of its own",
+        ]
+    );
+}
+
+#[test]
 fn what_nobody_knows_stays_to_the_letter() {
     let more = r#"{"n":[1.10,-0,1E+05,123456789012345678901234567890],"nothing":null}"#;
     let text = format!(
