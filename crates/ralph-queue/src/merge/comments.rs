@@ -71,57 +71,60 @@ pub(super) fn merge(base: Option<&Block>, ours: &Block, theirs: &Block) -> Comme
     Comments { is_ours, wanted }
 }
 
-/// Takes out the second copy of a comment that stood above a task in the base and that each side has
-/// above another one now, a new first task of its section say: above the first of them it stays. One
-/// that a side has more often than the base is that side's, and every copy stays.
+/// Takes out the second copy of comments that stood above a task in the base and that each side has
+/// above another one now, a new first task of its section say: above the first of them they stay.
+/// Those that a side has more often than the base are that side's, and every copy stays.
 pub(super) fn without_doubles(
     files: [&Document; 3],
     places: &[HashMap<usize, usize>; 3],
     (merged, keys): (&Document, &[usize]),
 ) -> Result<Option<Document>, SpliceError> {
     let (base, mut draft) = (files[0].draft(), merged.draft());
-    let mut gained: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+    let mut gained: Vec<(Vec<String>, usize)> = Vec::new();
     for (at, key) in keys.iter().enumerate() {
         let was = places[0].get(key).copied();
         let text = draft.unchanged_text(at).unwrap_or_default();
         let is_commented = text.split('{').next().is_some_and(|lead| lead.contains('/'));
-        if !is_commented || was.is_some_and(|was| base.unchanged_text(was) == Some(text)) {
-            continue;
-        }
-        let mut had = was.map(|was| above(&base.block(was))).unwrap_or_default();
-        for comment in above(&draft.block(at)) {
-            match had.iter().position(|known| *known == comment) {
-                Some(known) => drop(had.swap_remove(known)),
-                None => gained.entry(comment).or_default().push(at),
+        if is_commented && was.is_none_or(|was| base.unchanged_text(was) != Some(text)) {
+            let mut more = above(&draft.block(at));
+            for comment in was.iter().flat_map(|was| above(&base.block(*was))) {
+                more.iter().position(|it| *it == comment).map(|known| more.remove(known));
             }
+            gained.push((more, at));
         }
     }
-    gained.retain(|_, tasks| tasks.len() > 1);
-    if gained.is_empty() {
+    if gained.len() < 2 {
         return Ok(None);
     }
-    let [base, ours, theirs] = files.map(all);
-    let all = all(merged);
-    for (comment, tasks) in gained {
-        let [base, ours, theirs, all] =
-            [&base, &ours, &theirs, &all].map(|counts| super::count(counts, &comment));
-        let most = ours.max(theirs);
-        if most > base {
-            continue;
-        }
-        let surplus = all.saturating_sub(most).min(tasks.len() - 1);
-        for at in tasks.into_iter().rev().take(surplus) {
+    let sides = files.map(all);
+    let mut left = all(merged);
+    let mut copies: BTreeMap<Vec<String>, Vec<usize>> = BTreeMap::new();
+    for (mut comments, at) in gained {
+        comments.retain(|comment| super::count(&sides[0], comment) > 0);
+        copies.entry(comments).or_default().push(at);
+    }
+    for (comments, tasks) in copies.into_iter().filter(|(comments, _)| !comments.is_empty()) {
+        for at in tasks.into_iter().skip(1).rev() {
+            let is_surplus = |(comment, times): (&String, usize)| {
+                let [base, ours, theirs] = sides.each_ref().map(|it| super::count(it, comment));
+                let most = ours.max(theirs);
+                most <= base && super::count(&left, comment) >= most + times
+            };
+            if !super::counted(&comments).into_iter().all(is_surplus) {
+                break;
+            }
             let mut block = draft.block(at);
             let own = block.placed_comments().into_iter();
             let mut wanted: Vec<(Site, String)> =
                 own.map(|(site, text)| (site, text.to_owned())).collect();
-            let copy =
-                wanted.iter().position(|(site, text)| is_above(site) && identity(text) == comment);
-            if let Some(copy) = copy {
-                wanted.remove(copy);
-                block.set_comments(&wanted);
-                draft.put_block(at, block);
+            for comment in &comments {
+                let is_it =
+                    |(site, text): &(Site, String)| is_above(site) && identity(text) == *comment;
+                wanted.iter().position(is_it).map(|copy| wanted.remove(copy));
+                left.entry(comment.clone()).and_modify(|count| *count -= 1);
             }
+            block.set_comments(&wanted);
+            draft.put_block(at, block);
         }
     }
     draft.splice()
