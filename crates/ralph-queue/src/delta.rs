@@ -487,8 +487,15 @@ impl Patch {
         let mut result = String::with_capacity(text.len());
         let mut done = 0;
         let mut blocks = Vec::new();
+        let mut last: Option<(&Hunk, Result<usize, Misfit>)> = None;
         for hunk in &self.hunks {
-            let place = match hunk.place(text, &segments, (fit, trail)) {
+            let place = match last.take() {
+                // What stood in the same place goes where the rest of it did.
+                Some((it, place)) if it.is_at_place_of(hunk) => place,
+                _ => hunk.place(text, &segments, (fit, trail)),
+            };
+            last = Some((hunk, place.clone()));
+            let place = match place {
                 Ok(at) => at..at + hunk.len(),
                 Err(misfit) => {
                     if let Some(place) = hunk.place_of_added(text, &segments, fit) {
@@ -580,6 +587,12 @@ impl Hunk {
             let bracket = behind.trim_start();
             bracket.starts_with(']').then(|| start..text.len() - bracket.len())
         }
+    }
+
+    /// Whether both are of one place between tasks, where nothing is left.
+    fn is_at_place_of(&self, other: &Self) -> bool {
+        let is_none = self.len() == 0 && other.len() == 0 && self.above.is_some();
+        is_none && (&self.above, &self.task) == (&other.above, &other.task)
     }
 
     fn len(&self) -> usize {
@@ -692,11 +705,13 @@ impl Hunk {
         let is_before =
             |index: &usize| *index < document.len() && is_in_section(document.span(*index).start);
         let is_place = |index: &usize| is_behind(index) || is_before(index);
-        let own = tasks_of(&self.old)?;
+        let own = tasks_of(&self.old);
         let (above, below) = (self.above.as_ref(), self.task.as_ref());
         // What stood beyond the task beside them stood beyond them.
         let stood = |index, towards, beside: Option<&TaskId>| {
-            let is_own = |id: &TaskId| beside == Some(id) || own.ids().any(|it| it == id.as_str());
+            let is_own = |id: &TaskId| {
+                beside == Some(id) || own.iter().flat_map(Document::ids).any(|it| it == id.as_str())
+            };
             trail.leads(document.task_id(index), towards, is_own)
         };
         let up = |mut at: usize| {

@@ -438,6 +438,22 @@ fn what_an_undo_did_not_touch_stays_below_its_heading() {
 }
 
 #[test]
+fn the_comment_behind_a_deleted_task_comes_back_with_it_behind_a_new_one() {
+    let root = tempfile::tempdir().unwrap();
+    let files = journaled(root.path());
+    let text = sections("1 2").replace("},\n  ]", "} // mine\n    // end\n  ]");
+    assert!(text.contains("mine"), "{text}");
+    fs::write(&files.queue, &text).unwrap();
+    edit_at(&files, 1, |edit| edit.finish("RQ-0002", End::Done, Finish::Archive, None));
+    edit_at(&files, 2, |edit| {
+        edit.add(Task::new("RQ-0003".parse().unwrap(), "new"), &Position::Back)
+    });
+    undo_one(&files, 1).unwrap();
+    undo_one(&files, 2).unwrap();
+    assert_eq!(texts(&files).0, text);
+}
+
+#[test]
 fn deleted_tasks_come_back_in_the_order_that_they_had() {
     for (before, deleted) in [
         ("1 2 3 4", vec![3, 2]),
