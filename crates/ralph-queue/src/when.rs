@@ -14,6 +14,14 @@ pub struct WhenError {
     pub text: String,
 }
 
+/// A text that is no age.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{text}` is no age; write `30m`, `12h`, `7d`, `2w`, a date or RFC 3339")]
+pub struct AgeError {
+    /// The text.
+    pub text: String,
+}
+
 const NANOS_PER_MINUTE: i128 = 60_000_000_000;
 const MINUTES_PER_DAY: i128 = 24 * 60;
 /// Where a day is named without a time.
@@ -52,10 +60,10 @@ pub fn parse(text: &str, now: Timestamp) -> Result<Timestamp, WhenError> {
 
 /// The time before which something is older than `text` says: an age as `7d`, `2w`, `12h` or
 /// `30m`, a date, or RFC 3339.
-pub fn cutoff(text: &str, now: Timestamp) -> Result<Timestamp, WhenError> {
+pub fn cutoff(text: &str, now: Timestamp) -> Result<Timestamp, AgeError> {
     let text = text.trim();
     let before = age(text).and_then(|age| now.checked_sub(age));
-    before.or_else(|| written(text)).ok_or_else(|| WhenError { text: text.to_owned() })
+    before.or_else(|| written(text)).ok_or_else(|| AgeError { text: text.to_owned() })
 }
 
 /// RFC 3339, or a date.
@@ -130,11 +138,7 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(
-        read: fn(&str, Timestamp) -> Result<Timestamp, WhenError>,
-        text: &str,
-        expected: &str,
-    ) {
+    fn check<E>(read: fn(&str, Timestamp) -> Result<Timestamp, E>, text: &str, expected: &str) {
         let now = "2026-04-22T12:34:56Z".parse().expect("a time");
         let found = read(text, now).map(|time| time.to_string()[..19].to_owned());
         assert_eq!(found.unwrap_or_else(|_| "none".to_owned()), expected, "{text}");
@@ -194,5 +198,10 @@ mod tests {
         for text in ["", "d", "7", "ü", "7y"] {
             check(cutoff, text, "none");
         }
+        let now = "2026-04-22T12:34:56Z".parse().expect("a time");
+        let told = cutoff("in 2 hours", now).expect_err("it is ahead").to_string();
+        let advised: Vec<&str> = told.split('`').skip(3).step_by(2).collect();
+        assert_eq!(advised, ["30m", "12h", "7d", "2w"]);
+        assert!(advised.iter().all(|age| cutoff(age, now).is_ok()));
     }
 }
