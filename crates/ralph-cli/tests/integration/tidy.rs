@@ -158,6 +158,15 @@ fn repair_touches_only_what_is_wrong() {
     for repair in [&["queue", "repair", "--dry-run"][..], &["queue", "repair"]] {
         assert!(desk.ralph(repair).exited(3).stderr.contains("depends on itself"));
     }
+    for field in ["depends_on", "blocks"] {
+        let other = |id| format!(", \"{field}\": [\"{id}\"]");
+        let tasks = [task("RQ-0001", &other("RQ-0002")), task("RQ-0002", &other("RQ-0001"))];
+        desk.write(".ralph/queue.jsonc", file(&tasks));
+        let told = desk.ralph(&["queue", "validate"]).exited(3).stderr.clone();
+        assert!(told.contains(&format!("`ralph task edit {field} IDS RQ-0001`")), "{told}");
+        desk.ralph(&["task", "edit", field, "", "RQ-0001"]).success();
+        desk.ralph(&["queue", "validate"]).success();
+    }
 
     // What holds a task back is not taken away, though nobody can read it.
     desk.write(

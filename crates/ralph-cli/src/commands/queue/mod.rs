@@ -429,12 +429,13 @@ fn validate(context: &Context, part: &PartArgs) -> Result<Exit, CliError> {
 fn advice(errors: &[Problem], next: Option<&str>) -> String {
     // With another error beside it the file may not be read by an edit.
     let are_cycles = errors.iter().all(|problem| problem.code == Code::Cycle);
-    let in_cycle = errors.first().filter(|_| are_cycles);
-    match (next, in_cycle.and_then(|problem| problem.task.as_ref())) {
+    // No edit changes what is in the done file.
+    let in_cycle = errors.iter().find(|it| are_cycles && it.place == Place::Queue);
+    match (next, in_cycle.and_then(|it| it.task.as_ref().zip(it.field.as_ref()))) {
         (Some(next), _) => format!("`{next}` shows what Ralph can mend; correct the rest by hand."),
-        (None, Some(task)) => format!(
-            "Correct them by hand: `ralph task edit depends_on IDS {task}` says anew what it \
-             depends on. Every edit by Ralph checks again."
+        (None, Some((task, field))) => format!(
+            "Correct them by hand: `ralph task edit {field} IDS {task}` says anew what stands \
+             there. Every edit by Ralph checks again."
         ),
         (None, None) => "Correct them by hand; every edit by Ralph checks again.".to_owned(),
     }
