@@ -96,36 +96,50 @@ pub(super) fn without_doubles(
     if gained.len() < 2 {
         return Ok(None);
     }
-    let sides = files.map(all);
-    let mut left = all(merged);
-    let mut copies: BTreeMap<Vec<String>, Vec<usize>> = BTreeMap::new();
-    for (mut comments, at) in gained {
-        comments.retain(|comment| super::count(&sides[0], comment) > 0);
-        copies.entry(comments).or_default().push(at);
+    let (sides, mut left) = (files.map(all), all(merged));
+    let of_base = |comment: &String| super::count(&sides[0], comment);
+    let mut take = |comment: &String| {
+        let [base, ours, theirs] = sides.each_ref().map(|it| super::count(it, comment));
+        let most = ours.max(theirs);
+        let left = left.get_mut(comment).filter(|left| most <= base && **left > most);
+        left.map(|left| *left -= 1).is_some()
+    };
+    let mut copies: BTreeMap<&String, usize> = BTreeMap::new();
+    for comment in gained.iter().flat_map(|(comments, _)| comments) {
+        *copies.entry(comment).or_default() += 1;
     }
-    for (comments, tasks) in copies.into_iter().filter(|(comments, _)| !comments.is_empty()) {
-        for at in tasks.into_iter().skip(1).rev() {
-            let is_surplus = |(comment, times): (&String, usize)| {
-                let [base, ours, theirs] = sides.each_ref().map(|it| super::count(it, comment));
-                let most = ours.max(theirs);
-                most <= base && super::count(&left, comment) >= most + times
-            };
-            if !super::counted(&comments).into_iter().all(is_surplus) {
-                break;
-            }
-            let mut block = draft.block(at);
-            let own = block.placed_comments().into_iter();
-            let mut wanted: Vec<(Site, String)> =
-                own.map(|(site, text)| (site, text.to_owned())).collect();
-            for comment in &comments {
-                let is_it =
-                    |(site, text): &(Site, String)| is_above(site) && identity(text) == *comment;
-                wanted.iter().position(is_it).map(|copy| wanted.remove(copy));
-                left.entry(comment.clone()).and_modify(|count| *count -= 1);
-            }
-            block.set_comments(&wanted);
-            draft.put_block(at, block);
+    for (comments, at) in gained.iter().rev() {
+        let (own, shared): (Vec<_>, Vec<_>) = comments
+            .iter()
+            .filter(|comment| of_base(comment) > 0)
+            .partition(|comment| of_base(comment) == 1);
+        let mut gone = own.clone();
+        gone.retain(|comment| {
+            let copies = copies.get_mut(comment).filter(|copies| **copies > 1);
+            copies.is_some_and(|copies| {
+                let is_taken = take(comment);
+                *copies -= usize::from(is_taken);
+                is_taken
+            })
+        });
+        if gone.is_empty() {
+            continue;
         }
+        if gone == own {
+            // A line that others have, too, goes with those that no other has.
+            gone.extend(shared.into_iter().filter(|comment| take(comment)));
+        }
+        let mut block = draft.block(*at);
+        let kept = block.placed_comments().into_iter();
+        let mut kept: Vec<(Site, String)> =
+            kept.map(|(site, text)| (site, text.to_owned())).collect();
+        for comment in gone {
+            let is_it =
+                |(site, text): &(Site, String)| is_above(site) && identity(text) == *comment;
+            kept.iter().position(is_it).map(|copy| kept.remove(copy));
+        }
+        block.set_comments(&kept);
+        draft.put_block(*at, block);
     }
     draft.splice()
 }
