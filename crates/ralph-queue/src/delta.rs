@@ -625,7 +625,7 @@ impl Hunk {
             _ => return Err(self.misfit(text, segments)),
         }
         let below = self.task.as_ref().and_then(|id| segments.by_id.get(id.as_str()));
-        let gap = self.gap(segments, trail).filter(|_| self.is_certain());
+        let gap = self.is_certain().then(|| self.gap(segments, trail)).flatten();
         if gap.zip(below).is_some_and(|((gap, _), below)| gap < *below) {
             return Err(self.misfit(text, segments));
         }
