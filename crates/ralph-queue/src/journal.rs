@@ -773,10 +773,10 @@ impl Operation {
         fit: Fit,
         operations: &[Self],
     ) -> Result<(Spliced, Times), UndoError> {
-        let is_begun =
-            || operations.iter().any(|it| it.undoes == Some(self.id) && it.is_cut_off(before));
+        let last = operations.last().filter(|last| last.undoes == Some(self.id));
+        let is_begun = last.is_some_and(|last| last.is_cut_off(before));
         if fit == Fit::Loose
-            && !is_begun()
+            && !is_begun
             && let Some(refused) = self.passed(before)
         {
             return Err(refused);

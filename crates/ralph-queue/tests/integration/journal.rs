@@ -600,6 +600,18 @@ fn a_redo_that_a_crash_cut_off_between_the_files_is_finished_by_the_next() {
     assert_eq!(texts(&files), made);
     undo(&files, Direction::Undo).unwrap();
     assert_eq!(texts(&files).0, QUEUE);
+    // What was deleted since looks alike, and is not brought into the done file.
+    let root = tempfile::tempdir().unwrap();
+    let files = journaled(root.path());
+    fs::write(&files.queue, QUEUE).unwrap();
+    files.edit(&clock(), finish).unwrap();
+    for id in 1..=3 {
+        undo_one(&files, id).unwrap();
+    }
+    edit_at(&files, 1, |edit| edit.delete(&["RQ-0001".to_owned()]));
+    let deleted = texts(&files);
+    assert!(undo_one(&files, 2).is_err());
+    assert_eq!(texts(&files), deleted);
 }
 
 #[test]
