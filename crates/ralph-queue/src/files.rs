@@ -875,7 +875,7 @@ impl QueueFiles {
 
     fn save<E>(&self, place: Place, document: &Document) -> Result<Saved, UpdateError<E>> {
         let path = self.path(place);
-        file::replace(path, document.text().as_bytes(), Durability::Full)
+        file::replace_like(&self.queue, path, document.text().as_bytes(), Durability::Full)
             .map_err(|source| UpdateError::Save { path: path.to_owned(), source })
     }
 }
@@ -1016,7 +1016,7 @@ impl Locked<'_> {
                 let (before, spliced, tasks) = (&before, &spliced, &tasks);
                 let undoes = undoes.as_ref();
                 let entry = Entry { before, spliced, tasks, undoes, request, origin };
-                Some(journal.append(now, entry).map_err(UpdateError::Journal)?)
+                Some(journal.append(now, &files.queue, entry).map_err(UpdateError::Journal)?)
             }
             _ => None,
         };

@@ -1062,7 +1062,12 @@ impl Tail {
 
     /// Writes the entry down. A file that is no journal is moved out of the way: undo is not worth
     /// refusing an edit.
-    pub(crate) fn append(&self, at: Timestamp, entry: Entry<'_>) -> Result<Written, JournalError> {
+    pub(crate) fn append(
+        &self,
+        at: Timestamp,
+        queue_file: &Path,
+        entry: Entry<'_>,
+    ) -> Result<Written, JournalError> {
         let Entry { before, spliced, tasks, undoes, request, origin } = entry;
         let patch =
             |old: &Document, new: &Option<Document>| new.as_ref().map(|new| Patch::back(old, new));
@@ -1086,7 +1091,7 @@ impl Tail {
             queue,
             done,
         };
-        let journal = Journal::new(&self.path, self.holder.clone()).limit(LIMIT);
+        let journal = Journal::new(&self.path, self.holder.clone()).limit(LIMIT).like(queue_file);
         let set_aside = match journal.append(&operation) {
             Err(JournalError::Header { source, .. })
                 if !matches!(source, DecodeError::Newer { .. }) =>

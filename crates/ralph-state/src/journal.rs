@@ -13,7 +13,9 @@ use serde::de::DeserializeOwned;
 
 use crate::document::{DecodeError, Document, Upgrades, decode};
 use crate::file::disk::{Disk, Synced, SystemDisk};
-use crate::file::replace::{keep_copy_on, make_directories, remove_on, replace_on};
+use crate::file::replace::{
+    keep_copy_on, make_directories, remove_on, replace_like_on, replace_on,
+};
 use crate::file::target::{Target, resolve};
 use crate::file::{Durability, FileLock, Holder, LockError, ReplaceError, Saved};
 use crate::json::{Dense, EncodeError, FieldError, SyntaxError, from_json, parse, to_json};
@@ -45,6 +47,7 @@ pub struct Journal {
     holder: Holder,
     durability: Durability,
     limit: Option<usize>,
+    like: Option<PathBuf>,
 }
 
 /// What a journal holds.
@@ -118,7 +121,7 @@ pub enum JournalError {
 impl Journal {
     /// The journal at `path`; nothing is read or made yet.
     pub fn new(path: impl Into<PathBuf>, holder: Holder) -> Self {
-        Self { path: path.into(), holder, durability: Durability::Full, limit: None }
+        Self { path: path.into(), holder, durability: Durability::Full, limit: None, like: None }
     }
 
     /// The same, appending as durably as `durability` says.
@@ -133,6 +136,13 @@ impl Journal {
     #[must_use]
     pub fn limit(self, bytes: usize) -> Self {
         Self { limit: Some(bytes), ..self }
+    }
+
+    /// The same, begun with the mode, and by the superuser for the owner, of the file at `like`,
+    /// whose content it tells.
+    #[must_use]
+    pub fn like(self, like: impl Into<PathBuf>) -> Self {
+        Self { like: Some(like.into()), ..self }
     }
 
     /// Where the journal is.
@@ -223,7 +233,8 @@ impl Journal {
         let target = resolve(disk, &self.path).map_err(self.fail("find"))?;
         let mut saved = Saved::Durable;
         if target.old.is_none() {
-            saved = replace_on(disk, &self.path, HEADER.as_bytes(), self.durability)?;
+            let (model, header) = (self.like.as_deref(), HEADER.as_bytes());
+            saved = replace_like_on(disk, model, &self.path, header, self.durability)?;
         } else if target.old.as_ref().is_some_and(|old| old.size <= HEADER.len() as u64) {
             // Who began it may have been killed before its name was on the disk.
             saved = self.confirm_name(disk, &target)?;

@@ -812,6 +812,28 @@ fn a_line_that_is_cut_off_is_told_unless_somebody_writes_it() {
     drop(lock);
 }
 
+#[cfg(unix)]
+#[test]
+fn a_new_done_file_and_a_new_journal_are_no_more_open_than_the_queue_file() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let root = tempfile::tempdir().unwrap();
+    let files = journaled(root.path());
+    for mode in [0o600, 0o664] {
+        for path in [Some(&files.done), files.journal.as_ref()].into_iter().flatten() {
+            fs::remove_file(path).ok();
+        }
+        fs::write(&files.queue, QUEUE).unwrap();
+        fs::set_permissions(&files.queue, std::fs::Permissions::from_mode(mode)).unwrap();
+        let done = |edit: &mut Edit<'_>| edit.finish("RQ-0001", End::Done, Finish::Archive, None);
+        files.edit(&clock(), done).unwrap();
+        for path in [&files.queue, &files.done, files.journal.as_ref().unwrap()] {
+            let found = fs::metadata(path).unwrap().permissions().mode() & 0o777;
+            assert_eq!(found, mode, "{}", path.display());
+        }
+    }
+}
+
 #[test]
 fn what_is_no_journal_is_moved_out_of_the_way() {
     let root = tempfile::tempdir().unwrap();

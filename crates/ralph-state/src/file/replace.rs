@@ -104,8 +104,29 @@ pub fn replace(path: &Path, bytes: &[u8], durability: Durability) -> Result<Save
     replace_on(&SystemDisk, path, bytes, durability)
 }
 
+/// [`replace`], where a new file gets the mode, and from the superuser the owner, of the file at
+/// `like`, if there is one: who may not read that is not to read here what was there.
+pub fn replace_like(
+    like: &Path,
+    path: &Path,
+    bytes: &[u8],
+    durability: Durability,
+) -> Result<Saved, ReplaceError> {
+    replace_like_on(&SystemDisk, Some(like), path, bytes, durability)
+}
+
 pub(crate) fn replace_on<D: Disk>(
     disk: &D,
+    path: &Path,
+    bytes: &[u8],
+    durability: Durability,
+) -> Result<Saved, ReplaceError> {
+    replace_like_on(disk, None, path, bytes, durability)
+}
+
+pub(crate) fn replace_like_on<D: Disk>(
+    disk: &D,
+    like: Option<&Path>,
     path: &Path,
     bytes: &[u8],
     durability: Durability,
@@ -116,7 +137,10 @@ pub(crate) fn replace_on<D: Disk>(
     if may_be_same && disk.read(&target.path).is_ok_and(|current| current == bytes) {
         return Ok(Saved::Unchanged);
     }
-    put_in_place(disk, &target, bytes, durability)
+    let like = like.filter(|_| target.old.is_none());
+    // One that cannot be looked at is no model.
+    let like = like.and_then(|like| file_or_free(disk, like).ok()?.old);
+    put_in_place(disk, (&target, like.as_ref().or(target.old.as_ref())), bytes, durability)
 }
 
 /// The same for one who holds the lock and has read the file: it holds other bytes.
@@ -126,7 +150,8 @@ pub(crate) fn replace_known_on<D: Disk>(
     bytes: &[u8],
     durability: Durability,
 ) -> Result<Saved, ReplaceError> {
-    put_in_place(disk, &file_or_free(disk, path)?, bytes, durability)
+    let target = file_or_free(disk, path)?;
+    put_in_place(disk, (&target, target.old.as_ref()), bytes, durability)
 }
 
 fn file_or_free<D: Disk>(disk: &D, path: &Path) -> Result<Target, ReplaceError> {
@@ -145,7 +170,7 @@ fn file_or_free<D: Disk>(disk: &D, path: &Path) -> Result<Target, ReplaceError> 
 
 fn put_in_place<D: Disk>(
     disk: &D,
-    target: &Target,
+    (target, like): (&Target, Option<&Stat>),
     bytes: &[u8],
     durability: Durability,
 ) -> Result<Saved, ReplaceError> {
@@ -154,7 +179,7 @@ fn put_in_place<D: Disk>(
         None => make_directories(disk, target, durability)?,
     };
     sweep(disk, target);
-    let put = Put { beside: target, dest: &target.path, like: target.old.as_ref() };
+    let put = Put { beside: target, dest: &target.path, like };
     match (put_file(disk, &put, bytes, durability)?, above) {
         (Saved::Durable, Synced::Unconfirmed(reason)) => Ok(Saved::Unconfirmed { reason }),
         (saved, _) => Ok(saved),
