@@ -454,13 +454,19 @@ impl Project {
             }
         }
         let before = &edited.before;
-        if edited.is_repeated {
+        let settled = if edited.is_repeated {
             // A crash may have come between the edit and what follows it; or others have gone on.
             let standing = edited.tasks.iter().filter(|touched| touched.stands_in(before));
-            self.settle(context, (before, &standing.cloned().collect::<Vec<_>>()), by)?;
+            self.settle(context, (before, &standing.cloned().collect::<Vec<_>>()), by)
         } else {
-            self.settle(context, (before, &edited.tasks), by)?;
-        }
+            self.settle(context, (before, &edited.tasks), by)
+        };
+        // Not busy, whoever holds the leases: asked again, the change would be made again.
+        settled.map_err(|error| {
+            error
+                .because(ErrorKind::Io)
+                .context("the queue is changed, but not what claims there are")
+        })?;
         Ok(edited)
     }
 
@@ -634,9 +640,8 @@ impl Project {
         }
         let settled = self.leases.update(|leases| {
             let tree = taken_back::name(&self.root);
-            let ended_here = |lease: &Lease| lease.finished_in.as_ref() == Some(&tree);
             let mut open = Vec::new();
-            if leases.leases.iter().any(ended_here) {
+            if leases.leases.iter().any(|lease| lease.is_ended_in(&tree)) {
                 let queue = self.queue()?;
                 // What an undo brought back, git did not.
                 if by == By::Edit {

@@ -59,6 +59,11 @@ impl Touched {
         Self { id, fate, status, depends_on, blocks, released, created_at: None }
     }
 
+    /// That a task has that status, to which it was to come.
+    pub fn ended(id: TaskId, status: Status) -> Self {
+        Self::new(id, Fate::Changed, Some(status))
+    }
+
     /// That a task is gone.
     pub(crate) fn removed(task: &Task) -> Self {
         let created_at = task.created_at.clone();

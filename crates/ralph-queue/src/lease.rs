@@ -79,7 +79,7 @@ pub struct Lease {
     /// When its task was finished, or deleted, under it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub finished_at: Option<Timestamp>,
-    /// In which work tree that was.
+    /// In which work tree that was, told as text; see [`Self::is_ended_in`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub finished_in: Option<PathBuf>,
     /// It was deleted, and not finished.
@@ -319,6 +319,11 @@ impl Lease {
         }
     }
 
+    /// Whether its task ended in that work tree.
+    pub fn is_ended_in(&self, tree: &Path) -> bool {
+        self.finished_in.as_ref().is_some_and(|it| *it == named(tree))
+    }
+
     /// Whether its task has that id there.
     pub fn is_of(&self, task: &str) -> bool {
         self.id().is_some_and(|id| id.as_str() == task)
@@ -406,7 +411,7 @@ impl Lease {
     }
 
     fn finish(&mut self, deleted: bool, tree: &Path, now: Timestamp) {
-        (self.finished_at, self.finished_in) = (Some(now), Some(tree.to_owned()));
+        (self.finished_at, self.finished_in) = (Some(now), Some(named(tree)));
         (self.is_deleted, self.changed_elsewhere_at) = (deleted, None);
     }
 
@@ -711,7 +716,7 @@ impl Leases {
             let is_own = tokens.contains(&lease.token);
             let is_open = open.iter().any(|open| open.token == lease.token);
             let ended = lease.finished_at.is_some();
-            let is_here = lease.finished_in.as_deref() == Some(tree);
+            let is_here = lease.is_ended_in(tree);
             let is_behind = by == By::Undo || !is_reopened(status);
             match status {
                 _ if ended && !is_here && is_behind => {
@@ -776,7 +781,7 @@ impl Leases {
     /// The leases whose tasks ended in the work tree `tree` and are open in `queue`. Where that is
     /// what the files of the work tree say, too, git or an editor took the end back.
     pub fn ended_in(&self, tree: &Path, queue: &Queue) -> Vec<Lease> {
-        let ended = self.leases.iter().filter(|lease| lease.finished_in.as_deref() == Some(tree));
+        let ended = self.leases.iter().filter(|lease| lease.is_ended_in(tree));
         let mut ended: Vec<Lease> = ended.cloned().collect();
         follow(&mut ended, queue);
         ended.retain(|lease| lease.found_in(queue).is_some_and(|it| !it.status.is_terminal()));
@@ -816,6 +821,11 @@ impl Document for Leases {
     const KIND: &'static str = "lease file";
     const VERSION_KEY: &'static str = "version";
     const UPGRADES: Upgrades = Upgrades::new(1, 1, &[]);
+}
+
+/// A work tree as the file tells it, which has no bytes that are no text.
+fn named(tree: &Path) -> PathBuf {
+    tree.to_string_lossy().into_owned().into()
 }
 
 fn is_reopened(status: Option<Status>) -> bool {

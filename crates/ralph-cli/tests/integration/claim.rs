@@ -438,6 +438,24 @@ fn who_opens_a_task_again_is_heeded_where_another_work_tree_ended_it() {
 }
 
 #[test]
+fn an_end_whose_claim_could_not_be_ended_is_told_and_ends_it_when_asked_again() {
+    let desk = desk();
+    let there = linked(&desk);
+    let (id, token) = claim(&desk, &[]);
+    let lock = desk.dir.join(".git/ralph/.leases.json.lock");
+    // What a full disk, or a crash there, comes to.
+    fs_err::remove_file(&lock).expect("removed");
+    fs_err::create_dir(&lock).expect("made");
+    let error = desk.error(&["task", "done", &id, "--claim", &token], 1);
+    let message = error["message"].as_str().expect("text");
+    assert!(message.starts_with("the queue is changed, but"), "{error}");
+    fs_err::remove_dir(&lock).expect("removed");
+    desk.ralph(&["task", "done", &id, "--claim", &token]).success();
+    let ready = parse(&there(&["queue", "ready", "--json"]).success().stdout);
+    assert_eq!(ready["others"][0]["reasons"][0]["kind"], "ended", "{ready}");
+}
+
+#[test]
 fn a_claim_asked_for_again_is_the_same_one() {
     let desk = desk();
     let ask = |name: &str| desk.json(&["queue", "claim", "--next", "--request-id", name]);

@@ -603,3 +603,18 @@ fn of_two_tasks_with_one_id_none_is_given() {
     assert_eq!(next.task.as_str(), "RQ-2");
     assert_eq!(claim(&mut leases, &queue, None, 41), Ok(None));
 }
+
+#[cfg(unix)]
+#[test]
+fn a_work_tree_whose_path_is_no_text_is_told_and_known_again() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt as _;
+
+    let tree = Path::new(OsStr::from_bytes(b"/t\xffee"));
+    let mut leases = Leases::default();
+    let lease = claim(&mut leases, &queue(&["RQ-1 todo"]), None, 0).unwrap().unwrap();
+    settle(&mut leases, &came_to(Some(Status::Done)), &[lease.token], tree, 1);
+    let told = serde_json::to_value(&leases).unwrap();
+    let read: Leases = serde_json::from_value(told).unwrap();
+    assert_eq!(read.ended_in(tree, &queue(&["RQ-1 todo"])).len(), 1);
+}

@@ -1,7 +1,8 @@
 //! `ralph task start|done|reject|ready|status`: one task moves on.
 
+use ralph_queue::delta::Touched;
 use ralph_queue::edit::{Changed, End, Restart};
-use ralph_queue::lease::LeaseError;
+use ralph_queue::lease::{By, LeaseError};
 use ralph_queue::pick::{Filter, Pick};
 use ralph_queue::{Edit, EditError, Edited, Finish, Place, Status};
 use ralph_state::TaskId;
@@ -202,7 +203,16 @@ fn make(
     project: &Project,
     change: impl FnOnce(&mut Edit<'_>) -> Result<Vec<(String, Changed)>, Refusal>,
 ) -> Result<Edited<Vec<Line>>, CliError> {
-    project.edit(context, |edit| lines(edit, change))
+    let made = project.edit(context, |edit| lines(edit, change))?;
+    if !project.claims.is_empty() {
+        // A crash may have come between the end of a task and that of its claim.
+        let was_ended = |line: &&Line| !line.changed && line.status.is_terminal();
+        let ended = made.value.iter().filter(was_ended);
+        let ended: Vec<Touched> =
+            ended.map(|line| Touched::ended(line.id.clone(), line.status)).collect();
+        project.settle(context, (&made.after(), &ended), By::Edit)?;
+    }
+    Ok(made)
 }
 
 fn lines(
