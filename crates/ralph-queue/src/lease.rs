@@ -85,7 +85,9 @@ pub struct Lease {
     /// It was deleted, and not finished.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_deleted: bool,
-    /// When another work tree, which still has it open, last changed something else about it.
+    /// When another work tree, which still has it open, last changed something else about it. Or
+    /// the time ahead at which the task said that it was changed when it was claimed: where it is
+    /// open it says so still.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub changed_elsewhere_at: Option<Timestamp>,
     /// What [`Leases::follow`] found.
@@ -412,20 +414,18 @@ impl Lease {
 
     fn finish(&mut self, deleted: bool, tree: &Path, now: Timestamp) {
         (self.finished_at, self.finished_in) = (Some(now), Some(named(tree)));
-        (self.is_deleted, self.changed_elsewhere_at) = (deleted, None);
+        self.is_deleted = deleted;
+        self.changed_elsewhere_at = self.changed_elsewhere_at.filter(|time| *time > now);
     }
 
     /// It is in force again, as far as it has not lapsed.
     fn go_on(&mut self) {
         (self.finished_at, self.finished_in, self.is_deleted) = (None, None, false);
-        self.changed_elsewhere_at = None;
     }
 
     /// Whether its task was changed since it had ended, other than where it was still open.
     fn is_outdated(&self, queue: &Queue) -> bool {
-        let time =
-            self.found_in(queue).and_then(|it| it.updated_at.as_deref()?.parse::<Timestamp>().ok());
-        time > self.finished_at.max(self.changed_elsewhere_at)
+        self.found_in(queue).and_then(changed_at) > self.finished_at.max(self.changed_elsewhere_at)
     }
 
     fn renew(&mut self, now: Timestamp) {
@@ -571,9 +571,10 @@ impl Leases {
         }
         self.forget_oldest();
         self.given += 1;
+        let claimed = queue.with_id(task.as_str()).map(|(_, task)| task);
         let lease = Lease {
             token: token(self.given, &task, request),
-            known_by: queue.with_id(task.as_str()).map(|(_, task)| KnownBy::of(task)),
+            known_by: claimed.map(KnownBy::of),
             task,
             owner: request.owner.to_owned(),
             taken_at: now,
@@ -583,7 +584,7 @@ impl Leases {
             finished_at: None,
             finished_in: None,
             is_deleted: false,
-            changed_elsewhere_at: None,
+            changed_elsewhere_at: claimed.and_then(changed_at).filter(|time| *time > now),
             here: Here::AsClaimed,
             extra: Object::default(),
         };
@@ -821,6 +822,11 @@ impl Document for Leases {
     const KIND: &'static str = "lease file";
     const VERSION_KEY: &'static str = "version";
     const UPGRADES: Upgrades = Upgrades::new(1, 1, &[]);
+}
+
+/// When a task says that it was last changed.
+fn changed_at(task: &Task) -> Option<Timestamp> {
+    task.updated_at.as_deref()?.parse().ok()
 }
 
 /// A work tree as the file tells it, which has no bytes that are no text.

@@ -618,3 +618,19 @@ fn a_work_tree_whose_path_is_no_text_is_told_and_known_again() {
     let read: Leases = serde_json::from_value(told).unwrap();
     assert_eq!(read.ended_in(tree, &queue(&["RQ-1 todo"])).len(), 1);
 }
+
+#[test]
+fn a_task_that_says_it_was_changed_in_the_future_ends_in_every_work_tree() {
+    // As who writes times by hand may have it: an hour ahead.
+    let ahead = |status: &str| {
+        let text = queue(&[&format!("RQ-1 {status}")]).document().text().to_owned();
+        let text = text.replace(&time(0).to_string(), &time(60).to_string());
+        Queue::new(Document::parse(text).unwrap(), None)
+    };
+    let mut leases = Leases::default();
+    let token = claim(&mut leases, &ahead("todo"), None, 0).unwrap().unwrap().token;
+    settle(&mut leases, &came_to(Some(Status::Done)), &[token], tree(), 1);
+    for minute in [2, 120] {
+        assert_eq!(claim(&mut leases, &ahead("todo"), None, minute).unwrap(), None, "{minute}");
+    }
+}
