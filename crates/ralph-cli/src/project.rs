@@ -881,10 +881,11 @@ pub(crate) fn ids_of_branches(context: &Context, root: &Path, files: [PathBuf; 2
     }))
 }
 
-/// What all work trees of the repository share. Without git there is one work
-/// tree, and its own cache is all there is.
+/// What all work trees of the repository share, also where Ralph's files are below its top. Without
+/// git there is one work tree, and its own cache is all there is.
 pub(crate) fn shared_dir(root: &Path) -> PathBuf {
-    ralph_git::common_dir(root).unwrap_or_else(|| root.join(RALPH_DIR).join("cache"))
+    let shared = root.ancestors().find_map(ralph_git::common_dir);
+    shared.unwrap_or_else(|| root.join(RALPH_DIR).join("cache"))
 }
 
 /// Where a repository's queue is and what its rules are.

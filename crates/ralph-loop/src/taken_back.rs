@@ -13,7 +13,7 @@ const VERSIONS: usize = 50;
 /// A work tree among those of its repository.
 #[derive(Clone, Copy, Debug)]
 pub struct Site<'a> {
-    /// Its root.
+    /// Its root, or the directory below it that has Ralph's files.
     pub root: &'a Path,
     /// Git's directory for all work trees.
     pub shared: &'a Path,
@@ -125,7 +125,12 @@ fn of_work_trees(site: &Site<'_>, name: &Path) -> Vec<Option<Queue>> {
             loaded => Some(loaded.ok()),
         }
     };
-    roots.into_iter().filter(|root| root != name).filter_map(read).collect()
+    // One may be within another.
+    let above = roots.iter().filter(|root| name.starts_with(root));
+    let own = above.max_by_key(|root| root.components().count());
+    let below = own.and_then(|own| name.strip_prefix(own).ok()).unwrap_or(Path::new(""));
+    let others = roots.iter().filter(|root| Some(*root) != own);
+    others.map(|root| root.join(below)).filter_map(read).collect()
 }
 
 #[cfg(test)]

@@ -438,6 +438,35 @@ fn who_opens_a_task_again_is_heeded_where_another_work_tree_ended_it() {
 }
 
 #[test]
+fn work_trees_share_ids_and_claims_of_a_queue_below_the_top() {
+    let desk = Desk::new();
+    let top = desk.dir.join("below");
+    fs_err::create_dir_all(top.join(".ralph")).expect("made");
+    let ran = |args: &[&str], at: &std::path::Path| {
+        desk.ralph(&[args, &["--json", "-C", at.to_str().expect("text")]].concat())
+    };
+    ran(&["init"], &top).success();
+    ran(&["task", "add", "one"], &top).success();
+    desk.git(&["add", "-A"]);
+    desk.git(&["commit", "-qm", "queue"]);
+    desk.git(&["worktree", "add", "-q", "../other"]);
+    let other = desk.dir.parent().expect("a sandbox").join("other/below");
+    let id = |at| parse(&ran(&["task", "add", "x"], at).success().stdout)["task"]["id"].clone();
+    assert_eq!([id(&top), id(&other)], ["RQ-0002", "RQ-0003"]);
+    let claimed = parse(&ran(&["queue", "claim", "--id", "RQ-0001"], &top).success().stdout);
+    let token = claimed["claim"]["token"].as_str().expect("text");
+    ran(&["queue", "claim", "--id", "RQ-0001"], &other).exited(4);
+    ran(&["task", "done", "RQ-0001", "--claim", token], &top).success();
+    // Git takes the end back, but not where the other work tree has it.
+    let copy = fs_err::read(top.join(".ralph/queue.jsonc")).expect("readable");
+    fs_err::write(other.join(".ralph/queue.jsonc"), copy).expect("writable");
+    desk.git(&["checkout", "-q", "--", "."]);
+    ran(&["queue", "claim", "--id", "RQ-0001"], &top).exited(3);
+    desk.git(&["-C", "../other", "checkout", "-q", "--", "."]);
+    ran(&["queue", "claim", "--id", "RQ-0001"], &top).success();
+}
+
+#[test]
 fn an_end_whose_claim_could_not_be_ended_is_told_and_ends_it_when_asked_again() {
     let desk = desk();
     let there = linked(&desk);
