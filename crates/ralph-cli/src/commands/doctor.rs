@@ -14,7 +14,7 @@ use ralph_process::Cancel;
 use ralph_queue::document::Reading;
 use ralph_queue::{Place, Queue, Severity};
 use ralph_state::file::{is_locked, lock_holder};
-use ralph_state::{ParallelStateFile, TaskId, WorkerLifecycle};
+use ralph_state::{Clock as _, ParallelStateFile, TaskId, WorkerLifecycle};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -224,6 +224,7 @@ fn look(context: &Context, project: &Project, repo: Option<&Repo>, checks: &mut 
     checks.extend(unwritable(project));
     checks.push(landed(context, project, queue.as_ref()));
     checks.push(journal(project, queue.as_ref()));
+    checks.extend(shared(context, project));
     checks.push(runner(context, project, repo, is_trusted));
     let path = context.env.get("PATH");
     checks.push(if config.agent.ci_gate.enabled {
@@ -535,6 +536,17 @@ fn journal(project: &Project, queue: Option<&Queue>) -> Check {
         Err(error) if error.kind == ErrorKind::Corrupt => Check::warned(NAME, error),
         Err(error) => Check::problem(NAME, error),
     }
+}
+
+/// Whether what all work trees share can be read: without it nothing is added and nothing claimed.
+fn shared(context: &Context, project: &Project) -> [Check; 2] {
+    let highest = project.files.high_water().map(|_| "those given out are known".to_owned());
+    let leases = project.read_leases().map(|leases| {
+        let now = context.clock.now();
+        let held = leases.leases.iter().filter(|lease| lease.is_held(now)).count();
+        format!("{} claimed", counted(held, "task"))
+    });
+    [Check::of("ids", highest), Check::of("claims", leases)]
 }
 
 /// Whether the agent is there, tells what is limited, and is logged in. Its version is asked for, nothing else, and only

@@ -123,6 +123,21 @@ fn a_journal_that_cannot_be_read_is_told_and_left_as_it_is() {
 }
 
 #[test]
+fn what_work_trees_share_and_that_cannot_be_read_is_a_problem() {
+    let desk = Desk::new();
+    desk.add("one", &[]);
+    let found = |name| check(&parse(&desk.ralph(&["doctor", "--json"]).stdout), name).clone();
+    for (name, file) in [("ids", ".git/ralph/ids.json"), ("claims", ".git/ralph/leases.json")] {
+        assert_eq!(found(name)["verdict"], "ok");
+        desk.write(file, "{");
+        let refused = desk.error(&["queue", "claim", "--next"], 3);
+        let check = found(name);
+        assert_eq!((&check["verdict"], &check["next"]), (&"problem".into(), &refused["hint"]));
+        fs_err::remove_file(desk.dir.join(file)).expect("removed");
+    }
+}
+
+#[test]
 fn a_look_makes_no_workspace_root_and_asks_git_for_the_merge_driver() {
     let desk = Desk::new();
     let look = || parse(&desk.ralph(&["doctor", "--json"]).stdout);
