@@ -38,7 +38,10 @@ pub(crate) fn run(world: World, arguments: Vec<OsString>) -> ExitCode {
     install_log(&context);
     context.heed(&format!("{command:?}"));
     let result = dispatch(&context, &command);
-    context.ui.finish(result)
+    context.ui.finish(result.map_err(|error| match &context.global.repo {
+        Some(directory) => error.in_repo(directory),
+        None => error,
+    }))
 }
 
 /// Help and usage errors come from clap, which has not read the arguments then: when they are to be

@@ -195,6 +195,12 @@ impl CliError {
         Self { kind, ..self }
     }
 
+    /// The same for who named the repository to work in.
+    pub(crate) fn in_repo(mut self, directory: &Path) -> Self {
+        self.next = self.next.and_then(|next| next.in_repo(directory));
+        self
+    }
+
     /// Says what to do next. Commands stand in backticks; the first one stated as [`Next`] is the
     /// next one for scripts.
     #[must_use]

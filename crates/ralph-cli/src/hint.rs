@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt::{self, Display};
+use std::path::Path;
 
 use clap::ValueEnum as _;
 use clap::builder::PossibleValue;
@@ -87,6 +88,14 @@ impl Next {
         let is_asked = args.on_duplicate != OnDuplicate::default();
         flag("--on-duplicate", args.on_duplicate.to_possible_value().filter(|_| is_asked));
         Some(Self((command + " --skip-bad --dry-run").into()))
+    }
+
+    /// The same for who named the repository to work in; nothing where that cannot be typed.
+    pub(crate) fn in_repo(self, directory: &Path) -> Option<Self> {
+        let directory = shell_word(directory.to_str()?);
+        // Both programs take it there.
+        let (program, rest) = self.0.split_once(' ')?;
+        Some(Self(format!("{program} -C {directory} {rest}").into()))
     }
 
     /// The hint `text` with this command in backticks at its `{}`.

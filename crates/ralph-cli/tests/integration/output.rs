@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::{Desk, parse};
+use crate::{Desk, RALPH, parse};
 
 #[test]
 fn version_and_help_need_no_repository() {
@@ -97,4 +97,20 @@ fn an_error_has_its_causes_and_its_hint_on_lines_of_their_own() {
     let object = parse(&desk.ralph(&["queue", "list", "--json"]).exited(3).stderr);
     let keys: Vec<&String> = object["error"].as_object().expect("an object").keys().collect();
     assert_eq!(keys, ["code", "hint", "message", "path", "retryable"]);
+}
+
+#[test]
+fn the_next_command_of_an_error_goes_to_the_repository_that_was_named() {
+    let desk = Desk::new();
+    desk.add("one", &[]);
+    let elsewhere = desk.dir.parent().expect("a sandbox").to_owned();
+    let link = elsewhere.join("it's here");
+    std::os::unix::fs::symlink(&desk.dir, &link).expect("a link");
+    let named = ["-C", "it's here", "task", "show", "NONE", "--json"];
+    let ran = desk.sandbox.run(RALPH, &elsewhere, named);
+    let next = parse(&ran.exited(2).stderr)["error"]["next"].clone();
+    let next = next.as_str().and_then(|next| next.strip_prefix("ralph ")).expect("a command");
+    let line = format!("'{RALPH}' {next}");
+    let ran = desk.sandbox.run("sh", &elsewhere, ["-c", &line]);
+    assert!(ran.success().stdout.contains("RQ-0001"), "{line}: {ran}");
 }
