@@ -42,7 +42,7 @@ pub(crate) fn read(path: Option<&Path>, limit: u64) -> Result<String, CliError> 
     })
 }
 
-/// [`read`] of a queue file, for which nobody is waited.
+/// [`read`] of a file of the project, for which nobody is waited.
 pub(crate) fn read_own(path: &Path) -> Result<String, CliError> {
     check_own(path)?;
     read(Some(path), TASKS_LIMIT)

@@ -84,6 +84,7 @@ fn a_pipe_is_not_waited_for() {
         (".ralph/schema/queue.json", &[init, check]),
         (".gitignore", &[init, check]),
         (".gitattributes", &[init, check]),
+        (".ralph/templates/own.json", &[&["task", "template", "show", "own"]]),
     ] {
         let desk = Desk::new();
         desk.add("one", &[]);
@@ -91,7 +92,7 @@ fn a_pipe_is_not_waited_for() {
         if pipe.exists() {
             fs_err::remove_file(&pipe).expect("a file");
         }
-        desk.sh(&format!("mkfifo {path}")).success();
+        desk.sh(&format!("mkdir -p .ralph/templates; mkfifo {path}")).success();
         for command in commands {
             let ran = desk.ralph(command);
             let told = [&ran.stdout, &ran.stderr].iter().any(|it| it.contains("no regular file"));

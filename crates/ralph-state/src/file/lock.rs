@@ -169,7 +169,9 @@ impl FileLock {
 
 /// Who took the lock last, of those who say: a hint for messages, left behind when the holder dies.
 pub fn lock_holder(lock_path: &Path) -> Option<Holder> {
-    let text = fs::read_to_string(info_path(lock_path)).ok()?;
+    let info_path = info_path(lock_path);
+    check_regular(&info_path).ok()?;
+    let text = fs::read_to_string(info_path).ok()?;
     from_json(&parse(&text).ok()??).ok()
 }
 
@@ -264,6 +266,7 @@ fn write_holder(info_path: &Path, holder: Option<&Holder>) -> io::Result<()> {
         Some(holder) => to_text(&to_json(holder).map_err(io::Error::other)?),
         None => String::new(),
     };
+    check_regular(info_path)?;
     let mut options = fs::OpenOptions::new();
     // Nobody is told by no file as well as by an empty one.
     let mut file = options.write(true).create(holder.is_some()).truncate(false).open(info_path)?;

@@ -67,3 +67,16 @@ fn what_cannot_be_a_lock_is_told() {
     fs::write(dir.path().join(".lock.info"), "no json").unwrap();
     assert_eq!(lock_holder(&dir.path().join(".lock")), None);
 }
+
+#[cfg(unix)]
+#[test]
+fn a_fifo_where_the_holder_is_told_is_waited_for_by_nobody() {
+    let dir = tempdir().unwrap();
+    let lock = dir.path().join("lock");
+    let (kind, mode) =
+        (rustix::fs::FileType::Fifo, rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR);
+    let info = dir.path().join("lock.info");
+    rustix::fs::mknodat(rustix::fs::CWD, &info, kind, mode, 0).unwrap();
+    let held = FileLock::try_acquire(&lock, &holder("a test")).unwrap();
+    assert!(held.is_some() && lock_holder(&lock).is_none());
+}

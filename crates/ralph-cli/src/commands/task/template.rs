@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use crate::args::{FromArgs, FromCommand, FromTemplateArgs, TemplateArgs, TemplateCommand};
 use crate::commands::edited::{self, Mode};
+use crate::commands::input::read_own;
 use crate::context::Context;
 use crate::error::{CliError, ErrorKind, Exit};
 use crate::hint::Next;
@@ -157,7 +158,7 @@ fn all(project: &Project) -> Result<Templates, CliError> {
 }
 
 fn own(name: &str, path: &Path) -> Result<Template, CliError> {
-    let text = fs_err::read_to_string(path)?;
+    let text = read_own(path)?;
     Template::parse(name, &text).map_err(|error| CliError::new(ErrorKind::Invalid, error))
 }
 
