@@ -40,7 +40,11 @@ impl Pattern {
         let regex = RegexBuilder::new(pattern).case_insensitive(ignore_case).build();
         regex.map(|regex| Self(Kind::Regex(regex))).map_err(|error| PatternError {
             pattern: pattern.to_owned(),
-            problem: error.to_string().lines().last().unwrap_or_default().to_owned(),
+            problem: {
+                let text = error.to_string();
+                let last = text.lines().last().unwrap_or_default();
+                last.strip_prefix("error: ").unwrap_or(last).to_owned()
+            },
         })
     }
 
@@ -131,7 +135,8 @@ mod tests {
         assert!(!substring("a.b", false).matches("axb"));
         assert!(!substring("A", true).matches("a"));
         assert!(Pattern::regex("^a.b$", false).unwrap().matches("axb"));
-        assert_eq!(Pattern::regex("a(", true).unwrap_err().pattern, "a(");
+        let error = Pattern::regex("a(", true).unwrap_err();
+        assert_eq!((error.pattern.as_str(), error.problem.as_str()), ("a(", "unclosed group"));
         let fuzzy = Pattern::fuzzy("fx prs", false);
         assert!(fuzzy.matches("Fix the parser") && !fuzzy.matches("parser, fix"));
         assert!(fuzzy.score("fx prs") > fuzzy.score("fix the parser"));

@@ -110,7 +110,7 @@ fn the_next_command_of_an_error_goes_to_the_repository_that_was_named() {
     let ran = desk.sandbox.run(RALPH, &elsewhere, named);
     let next = parse(&ran.exited(2).stderr)["error"]["next"].clone();
     let next = next.as_str().and_then(|next| next.strip_prefix("ralph ")).expect("a command");
-    let line = format!("'{RALPH}' {next}");
-    let ran = desk.sandbox.run("sh", &elsewhere, ["-c", &line]);
-    assert!(ran.success().stdout.contains("RQ-0001"), "{line}: {ran}");
+    let command = format!("'{RALPH}' {next}");
+    let ran = desk.sandbox.run("sh", &elsewhere, ["-c", &command]);
+    assert!(ran.success().stdout.contains("RQ-0001"), "{command}: {ran}");
 }
