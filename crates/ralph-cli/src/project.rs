@@ -466,6 +466,10 @@ impl Project {
             error
                 .because(ErrorKind::Io)
                 .context("the queue is changed, but not what claims there are")
+                .instead(
+                    "What was asked for is done and not to be repeated; `task done` alone, asked \
+                     again, ends the claim.",
+                )
         })?;
         Ok(edited)
     }

@@ -478,6 +478,8 @@ fn an_end_whose_claim_could_not_be_ended_is_told_and_ends_it_when_asked_again() 
     let error = desk.error(&["task", "done", &id, "--claim", &token], 1);
     let message = error["message"].as_str().expect("text");
     assert!(message.starts_with("the queue is changed, but"), "{error}");
+    let hint = error["hint"].as_str().expect("text");
+    assert!(hint.contains("not to be repeated"), "{error}");
     fs_err::remove_dir(&lock).expect("removed");
     desk.ralph(&["task", "done", &id, "--claim", &token]).success();
     let ready = parse(&there(&["queue", "ready", "--json"]).success().stdout);
