@@ -5,6 +5,7 @@
 //! merge left there is settled: somebody changed it since. Only what is settled without a change
 //! has to be remembered, see [`Merges`].
 
+use std::collections::{BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 
 use ralph_state::document::{Document as Versioned, Upgrades};
@@ -93,14 +94,13 @@ impl Merged {
         else {
             return Ok(self);
         };
-        let mut draft = merged.draft();
+        let (mut draft, sides) = (merged.draft(), [&ours, &theirs].map(Document::draft));
         for id in conflicts.into_iter().filter_map(|conflict| conflict.task.as_ref()) {
             let Some(at) = draft.position(id.as_str()) else { continue };
             let Task { status, completed_at, .. } = draft.task(at);
             if !status.is_terminal() || completed_at.is_some() {
                 continue;
             }
-            let sides = [&ours, &theirs].map(Document::draft);
             let ends = sides.iter().filter_map(|side| Some(side.task(side.position(id.as_str())?)));
             let mut ends = ends.filter(|task| task.status == *status);
             if let Some(end) = ends.find_map(|task| task.completed_at.clone()) {
@@ -186,17 +186,24 @@ fn settled<E: From<SettleError>>(
         };
         put(draft, rest, undecided, side).map_err(|error| UpdateError::Refused(error.into()))?;
     }
+    let taken = asked.iter().filter_map(|(_, Undecided { conflict, .. })| {
+        Some((conflict.task.as_ref()?, conflict.field.as_deref()?))
+    });
+    let taken: HashSet<(&TaskId, &str)> = taken.collect();
     for (place, undecided) in asked {
         let draft = match place {
             Place::Queue => &mut edit.queue,
             Place::Done => &mut edit.done,
         };
-        stamp(draft, now, undecided, (asked, side));
+        stamp(draft, now, (undecided, side), &taken);
+    }
+    for (draft, rest) in [&mut edit.queue, &mut edit.done].into_iter().zip(&rests) {
+        draft.remove_all(&rest.gone);
     }
     let mut spliced = edit.splice().map_err(UpdateError::Splice)?;
     let files =
         [(before.document(), &mut spliced.queue), (before.done_document(), &mut spliced.done)];
-    for ((before, after), Rest { order, keys }) in files.into_iter().zip(rests) {
+    for ((before, after), Rest { order, keys, .. }) in files.into_iter().zip(rests) {
         if let Some(order) = order {
             let document = after.as_ref().unwrap_or(before);
             *after = Some(order::take(document, &order).map_err(UpdateError::Splice)?);
@@ -213,6 +220,8 @@ fn settled<E: From<SettleError>>(
 /// What is changed of a file once its tasks are.
 #[derive(Default)]
 struct Rest {
+    /// Where the tasks are that go.
+    gone: BTreeSet<usize>,
     order: Option<Value>,
     keys: Option<Map>,
 }
@@ -235,7 +244,7 @@ fn put(
     }
     match (Subject::of(conflict), wanted) {
         (Subject::Task(id), None) => {
-            draft.take(draft.position(id).ok_or_else(unfit)?);
+            rest.gone.insert(draft.position(id).ok_or_else(unfit)?);
         }
         (Subject::Task(_), Some(_)) => return Err(unfit()),
         (Subject::Order, wanted) => rest.order = wanted.cloned(),
@@ -259,20 +268,15 @@ fn put(
 fn stamp(
     draft: &mut Draft<'_>,
     now: Timestamp,
-    undecided: &Undecided,
-    (asked, side): (&[(Place, Undecided)], Take),
+    (undecided, side): (&Undecided, Take),
+    taken: &HashSet<(&TaskId, &str)>,
 ) {
     let Conflict { task: Some(id), field: Some(field), .. } = &undecided.conflict else { return };
     if undecided.value(side) == undecided.left.as_ref() {
         return;
     }
     let Some(at) = draft.position(id.as_str()) else { return };
-    let is_taken = |time: &str| {
-        let of_it = |conflict: &Conflict| {
-            conflict.task.as_ref() == Some(id) && conflict.field.as_deref() == Some(time)
-        };
-        asked.iter().any(|(_, undecided)| of_it(&undecided.conflict))
-    };
+    let is_taken = |time| taken.contains(&(id, time));
     let was = draft.task(at);
     let mut task = was.clone();
     if field == "status" {
@@ -414,7 +418,7 @@ pub struct Taken {
 }
 
 /// A place in a file, as in [`Conflict`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Spot {
     /// The task.
@@ -477,14 +481,14 @@ pub fn unsettled(
     memory: Option<&Merge>,
 ) -> Vec<Undecided> {
     let draft = document.draft();
-    let left: Vec<Undecided> =
-        all.into_iter().filter(|place| standing(&draft, &place.conflict) == place.left).collect();
-    let stands = |spot: &Spot| left.iter().any(|place| Spot::of(&place.conflict) == *spot);
+    let mut left = all;
+    left.retain(|place| standing(&draft, &place.conflict) == place.left);
+    let spots: HashSet<Spot> = left.iter().map(|place| Spot::of(&place.conflict)).collect();
     let valid = memory.into_iter().flat_map(|memory| &memory.taken);
-    let valid = valid.filter(|taken| !taken.changed.iter().any(stands));
-    let settled: Vec<&Spot> = valid.flat_map(|taken| &taken.standing).collect();
-    let is_open = |place: &Undecided| !settled.contains(&&Spot::of(&place.conflict));
-    left.iter().filter(|place| is_open(place)).cloned().collect()
+    let valid = valid.filter(|taken| !taken.changed.iter().any(|spot| spots.contains(spot)));
+    let settled: HashSet<&Spot> = valid.flat_map(|taken| &taken.standing).collect();
+    left.retain(|place| !settled.contains(&Spot::of(&place.conflict)));
+    left
 }
 
 impl Versioned for Merges {
@@ -495,8 +499,6 @@ impl Versioned for Merges {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use proptest::prelude::*;
 
     use super::*;
