@@ -187,6 +187,9 @@ pub(super) fn sections<'t>(list: &[(Arranged<'t>, bool)]) -> Sections<'t> {
 /// becomes of its lines. Which that was is told by lines that no other heading has.
 fn aligned<'t>(mut versions: [Sections<'t>; 3]) -> [Sections<'t>; 3] {
     let made = [1, 2].map(|side| made_of(&versions[0], &versions[side]));
+    let mut counts = versions
+        .each_ref()
+        .map(|sections| counted(sections.iter().map(|(heading, _)| lines_of(heading).to_vec())));
     for at in 0..versions[0].len() {
         let [Some(ours), Some(theirs)] = made.each_ref().map(|made| made[at]) else { continue };
         let places = [at, ours, theirs];
@@ -199,16 +202,17 @@ fn aligned<'t>(mut versions: [Sections<'t>; 3]) -> [Sections<'t>; 3] {
         let (list, _) = sequence::merge(lists.each_ref().map(Vec::as_slice));
         let merged = list.iter().filter_map(|it| Some(it.as_str()?.to_owned().into()));
         let merged: Vec<Cow<'t, str>> = merged.collect();
-        let is_another = |version: usize| {
-            let others = versions[version].iter().zip(0..).filter(|(_, it)| *it != places[version]);
-            let mut others = others.map(|((heading, _), _)| lines_of(heading));
-            others.any(|other| other == merged || other == lines[version])
+        let has_another = |(counts, own): (&HashMap<Vec<_>, usize>, &[Cow<'t, str>])| {
+            counts[own] > 1 || own != merged && counts.contains_key(&merged)
         };
-        if merged.is_empty() || (0..3).any(is_another) {
+        if merged.is_empty() || counts.iter().zip(lines).any(has_another) {
             continue;
         }
-        for (version, place) in versions.iter_mut().zip(places) {
-            version[place].0 = Some((merged.clone(), 0));
+        for ((version, counts), place) in versions.iter_mut().zip(&mut counts).zip(places) {
+            let heading = &mut version[place].0;
+            counts.remove(lines_of(heading));
+            counts.insert(merged.clone(), 1);
+            *heading = Some((merged.clone(), 0));
         }
     }
     versions
