@@ -21,6 +21,8 @@ pub(crate) enum Spot<'t> {
     Head,
     /// In it, before the list of tasks.
     BeforeList,
+    /// In the list, on the line of its bracket.
+    Bracket,
     /// In the list, somewhere before that task.
     Before(&'t str),
     /// Behind the last task of the list.
@@ -135,11 +137,13 @@ impl Document {
     /// The comments that belong to no task, in order.
     pub(crate) fn floating(&self) -> Vec<Floating<'_>> {
         let mut found = Vec::new();
+        let bracket = self.bracket_line();
         let mut look = |spot, range: Range<usize>| {
             let mut at = range.start;
             for (kind, piece) in pieces(&self.text[range]) {
                 if kind == Piece::Comment {
                     let text = piece.trim_end();
+                    let spot = if bracket.contains(&at) { Spot::Bracket } else { spot };
                     found.push(Floating { spot, text, range: at..at + text.len() });
                 }
                 at += piece.len();
@@ -162,6 +166,15 @@ impl Document {
         }
         look(Spot::Foot, self.root.end..self.text.len());
         found
+    }
+
+    /// What stands behind the bracket of the list on its line, before the first task.
+    pub(super) fn bracket_line(&self) -> Range<usize> {
+        let Some(array) = &self.array else { return 0..0 };
+        let start = array.start + 1;
+        let first = self.spans.first().map_or(array.end - 1, |_| self.sequence().item(0).lead);
+        let end = self.text[start..first].find(['\n', '\r']);
+        start..end.map_or(first, |end| start + end)
     }
 
     /// Where the comment of nobody is that stands above the task with that index, as far up as a blank
@@ -213,11 +226,12 @@ impl Document {
         let mut text = String::with_capacity(self.text.len() + 256);
         let mut done = 0;
         for (index, Floating { spot, range, .. }) in floating.iter().enumerate() {
-            if !matches!(spot, Spot::Before(_) | Spot::EndOfList) {
+            if !matches!(spot, Spot::Bracket | Spot::Before(_) | Spot::EndOfList) {
                 continue;
             }
             text.push_str(&self.text[done..range.start]);
-            if !text.trim_end_matches([' ', '\t']).ends_with(['\n', '\r']) {
+            if *spot != Spot::Bracket && !text.trim_end_matches([' ', '\t']).ends_with(['\n', '\r'])
+            {
                 text.push_str(newline);
                 text.push_str(indent);
             }
@@ -349,6 +363,16 @@ impl Document {
                 let name = name_of_list(&skeleton).map(|at| self.root.start + at);
                 name.map_or(self.root.start + 1, line_of)
             }
+            Spot::Bracket => {
+                let line = self.bracket_line();
+                let is_free = self.text[line.clone()].trim().is_empty()
+                    && self.text[line.end..].starts_with(['\n', '\r']);
+                match self.ids().next() {
+                    _ if is_free => line.start,
+                    Some(first) => self.place(Spot::Before(first)),
+                    None => self.place(Spot::EndOfList),
+                }
+            }
             Spot::Before(id) => {
                 let index = self.ids().position(|own| own == id);
                 match index {
@@ -381,6 +405,10 @@ impl Document {
             let end =
                 if rest.trim().is_empty() { String::new() } else { format!("{newline}{indent}") };
             return format!("{newline}{indent}{lines}{end}");
+        }
+        if is_in_list && at == self.bracket_line().start && rest.trim().is_empty() {
+            let end = if comments.len() > 1 { newline } else { "" };
+            return format!(" {lines}{end}");
         }
         let starts_line = at == 0 || text[..at].ends_with(['\n', '\r', '\u{feff}']);
         let start = if starts_line || at == self.root.start { "" } else { newline };

@@ -42,15 +42,14 @@ impl Document {
     fn listed(&self, keys: &[usize]) -> (Vec<Listed<'_>>, bool) {
         let Some(array) = &self.array else { return (Vec::new(), true) };
         let open = array.start + 1;
-        let end = self.text[open..].find(['\n', '\r']).map_or(open, |end| open + end);
-        let head = self.text.len() - after_newline(&self.text[end..]).len();
+        let head = self.text.len() - after_newline(&self.text[self.bracket_line().end..]).len();
         let tasks = keys.iter().enumerate().map(|(index, key)| {
             let item = self.sequence().item(index);
             (item.lead..item.end, Arranged::Task(*key))
         });
         let mut floating = self.floating();
         let is_in_list = |spot: &Spot<'_>| matches!(spot, Spot::Before(_) | Spot::EndOfList);
-        floating.retain(|it| is_in_list(&it.spot) && it.range.start >= head);
+        floating.retain(|it| is_in_list(&it.spot));
         let comments =
             floating.into_iter().map(|it| (it.range, Arranged::Comment(identity(it.text))));
         let mut parts: Vec<(Range<usize>, Arranged<'_>)> = tasks.chain(comments).collect();

@@ -1331,6 +1331,27 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn a_comment_that_one_side_puts_on_the_line_of_the_bracket_stands_there() {
+        let task = |id: &str| format!("{{\"id\": \"{id}\", \"title\": \"{id}\"}}");
+        let file = |tasks: &[&str]| {
+            let tasks: Vec<String> = tasks.iter().map(|id| task(id)).collect();
+            format!("{{\"version\": 1, \"tasks\": [\n{}\n]}}\n", tasks.join(",\n"))
+        };
+        let with_comment = |file: String| file.replace("[\n", "[ // open\n");
+        let [one, two] = ["RQ-0001", "RQ-0002"];
+        for (base, other, wanted) in [
+            (file(&[one]), file(&[two, one]), file(&[two, one])),
+            (file(&[one, two]), file(&[two]), file(&[two])),
+            (file(&[one, two]), file(&[two, one]), file(&[two, one])),
+        ] {
+            let (side, wanted) = (with_comment(base.clone()), with_comment(wanted));
+            for (ours, theirs) in [(&side, &other), (&other, &side)] {
+                assert_eq!(three_way(&base, ours, theirs).unwrap().text, wanted);
+            }
+        }
+    }
+
+    #[test]
     fn a_comment_between_line_ends_of_two_kinds_leaves_both() {
         let task = r#"{"id": "RQ-0001", "title": "A"}"#;
         let base = format!("{{\"version\": 1, \"tasks\": [\r// one\r/* two */\n\n{task}]}}");
