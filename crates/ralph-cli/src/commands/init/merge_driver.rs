@@ -71,8 +71,8 @@ pub(super) fn install(
     args: &InitArgs,
 ) -> Result<Option<Installed>, CliError> {
     let attribute = |path: &Path| {
-        let inside = path.strip_prefix(root).ok()?.to_str().filter(|name| !name.contains(' '))?;
-        Some(format!("/{inside} merge={NAME}"))
+        let inside = path.strip_prefix(root).ok()?.to_str()?;
+        Some(format!("{} merge={NAME}", pattern(inside)))
     };
     let lines: Vec<String> =
         [&files.queue, &files.done].into_iter().filter_map(|path| attribute(path)).collect();
@@ -112,9 +112,34 @@ pub(super) fn install(
     Ok(Some(Installed { program, is_new: block.is_some() }))
 }
 
+/// What stands in attributes for the file at that path and for no other.
+fn pattern(inside: &str) -> String {
+    let escaped = |text: &str, special: &[char]| -> String {
+        let escape = |c: char| special.contains(&c).then_some('\\').into_iter().chain([c]);
+        text.chars().flat_map(escape).collect()
+    };
+    let pattern = format!("/{}", escaped(inside, &['*', '?', '[', '\\']));
+    if !pattern.contains(' ') {
+        return pattern;
+    }
+    format!("\"{}\"", escaped(&pattern, &['"', '\\']))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_path_is_written_as_git_reads_it() {
+        for (path, written) in [
+            (".ralph/queue.jsonc", "/.ralph/queue.jsonc"),
+            ("a[1]/q*.jsonc", r"/a\[1]/q\*.jsonc"),
+            ("my tasks/q.jsonc", r#""/my tasks/q.jsonc""#),
+            (r#"a [1]/"q"#, r#""/a \\[1]/\"q""#),
+        ] {
+            assert_eq!(pattern(path), written);
+        }
+    }
 
     #[test]
     fn the_program_of_a_driver_is_read_from_it() {
