@@ -258,7 +258,7 @@ fn look(context: &Context, project: &Project, repo: Option<&Repo>, checks: &mut 
         });
         checks.extend(in_step(config, repo));
     }
-    checks.push(match lacks_ignore_lines(&project.root) {
+    checks.push(match lacks_ignore_lines(&project.root, &project.files) {
         Ok(true) => {
             let message = "`.gitignore` lacks lines for Ralph's own files";
             Check::warning(".gitignore", message, "`ralph init` adds them.")

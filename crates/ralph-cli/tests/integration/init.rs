@@ -38,6 +38,20 @@ fn the_commands_of_its_last_words_leave_a_clean_tree() {
 }
 
 #[test]
+fn what_ralph_writes_beside_a_queue_elsewhere_does_not_make_the_tree_dirty() {
+    let desk = Desk::bare();
+    let config = r#"{ "version": 2, "queue": { "file": "my [1]/q.jsonc" } }"#;
+    desk.write(".ralph/config.jsonc", config);
+    desk.ralph(&["init"]).success();
+    desk.git(&["add", "--all"]);
+    desk.git(&["commit", "--quiet", "--message", "Begin"]);
+    assert!(!desk.git(&["ls-files"]).contains(".lock"));
+    desk.add("one", &[]);
+    desk.write("my [1]/.q.jsonc.12-3.tmp", "left");
+    assert_eq!(desk.git(&["status", "--porcelain"]), " M \"my [1]/q.jsonc\"");
+}
+
+#[test]
 fn what_ralph_writes_for_itself_never_makes_the_tree_dirty() {
     let desk = Desk::new();
     desk.add("a task", &[]);

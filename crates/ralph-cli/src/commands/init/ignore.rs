@@ -1,5 +1,11 @@
 //! The lines of `.gitignore` that keep Ralph's own files out of commits.
 
+use std::path::Path;
+
+use ralph_queue::QueueFiles;
+
+use crate::project::RALPH_DIR;
+
 /// What Ralph writes for itself. The queue, the done file and the
 /// configuration are the project's and are not among them.
 pub(super) const PATTERNS: [&str; 8] = [
@@ -17,9 +23,36 @@ const BEGIN: &str = "# >>> ralph: its own files, never part of a commit";
 const END: &str = "# <<< ralph";
 
 /// `.gitignore` with Ralph's block in it, or `None` when the block is there as
-/// it should be.
-pub(super) fn with_patterns(existing: &[u8]) -> Option<Vec<u8>> {
-    with_block(existing, BEGIN, &PATTERNS)
+/// it should be. Of queue `files` that are elsewhere below `root` it names what stands beside them.
+pub(super) fn with_patterns(existing: &[u8], root: &Path, files: &QueueFiles) -> Option<Vec<u8>> {
+    let elsewhere: Vec<String> =
+        [&files.queue, &files.done].into_iter().flat_map(|path| beside(root, path)).collect();
+    let elsewhere = elsewhere.iter().map(String::as_str);
+    let lines: Vec<&str> = PATTERNS.into_iter().chain(elsewhere).collect();
+    with_block(existing, BEGIN, &lines)
+}
+
+/// What Ralph writes beside a queue file, unless that is where it has its other files.
+fn beside(root: &Path, file: &Path) -> Vec<String> {
+    let own = || {
+        let inside = file.strip_prefix(root).ok()?;
+        let is_elsewhere = inside.parent() != Some(RALPH_DIR.as_ref());
+        let hidden = inside.with_file_name(format!(".{}", inside.file_name()?.to_str()?));
+        is_elsewhere.then(|| hidden.to_str().map(literal))?
+    };
+    let ends = [".lock", ".lock.info", ".*.tmp"];
+    own().into_iter().flat_map(|own| ends.map(|end| format!("{own}{end}"))).collect()
+}
+
+/// The pattern of git for the file at that path, and for no other.
+pub(super) fn literal(inside: &str) -> String {
+    format!("/{}", escaped(inside, &['*', '?', '[', '\\']))
+}
+
+/// The text with a backslash before each of these.
+pub(super) fn escaped(text: &str, special: &[char]) -> String {
+    let escape = |c: char| special.contains(&c).then_some('\\').into_iter().chain([c]);
+    text.chars().flat_map(escape).collect()
 }
 
 /// A text with a block of these lines in it, or `None` when the block is there
@@ -57,6 +90,10 @@ pub(super) fn with_block(existing: &[u8], begins: &str, lines: &[&str]) -> Optio
 mod tests {
     use super::*;
 
+    fn lines_in(existing: &[u8]) -> Option<Vec<u8>> {
+        with_block(existing, BEGIN, &PATTERNS)
+    }
+
     fn block(eol: &str) -> String {
         let lines: Vec<&str> = [BEGIN].into_iter().chain(PATTERNS).chain([END]).collect();
         lines.join(eol)
@@ -64,9 +101,9 @@ mod tests {
 
     #[track_caller]
     fn check(existing: &str, expected: &str) {
-        let text = with_patterns(existing.as_bytes()).expect("a change");
+        let text = lines_in(existing.as_bytes()).expect("a change");
         assert_eq!(String::from_utf8(text.clone()).expect("text"), expected);
-        assert_eq!(with_patterns(&text), None, "the second time nothing changes");
+        assert_eq!(lines_in(&text), None, "the second time nothing changes");
     }
 
     #[test]
@@ -89,14 +126,14 @@ mod tests {
     #[test]
     fn a_block_without_an_end_cuts_nothing_away() {
         let text = format!("a\n{BEGIN}\nmine\n");
-        let changed = with_patterns(text.as_bytes()).expect("a change");
+        let changed = lines_in(text.as_bytes()).expect("a change");
         assert!(changed.starts_with(text.as_bytes()));
-        assert_eq!(with_patterns(&changed), None);
+        assert_eq!(lines_in(&changed), None);
     }
 
     #[test]
     fn bytes_that_are_no_text_stay() {
-        let changed = with_patterns(b"\xff\xfe\n").expect("a change");
+        let changed = lines_in(b"\xff\xfe\n").expect("a change");
         assert!(changed.starts_with(b"\xff\xfe\n"));
     }
 }

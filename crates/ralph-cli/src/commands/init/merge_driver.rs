@@ -6,7 +6,7 @@ use std::path::Path;
 use ralph_queue::QueueFiles;
 use ralph_state::file::{Durability, replace};
 
-use super::ignore::with_block;
+use super::ignore::{escaped, literal, with_block};
 use super::read;
 use crate::args::InitArgs;
 use crate::context::Context;
@@ -114,11 +114,7 @@ pub(super) fn install(
 
 /// What stands in attributes for the file at that path and for no other.
 fn pattern(inside: &str) -> String {
-    let escaped = |text: &str, special: &[char]| -> String {
-        let escape = |c: char| special.contains(&c).then_some('\\').into_iter().chain([c]);
-        text.chars().flat_map(escape).collect()
-    };
-    let pattern = format!("/{}", escaped(inside, &['*', '?', '[', '\\']));
+    let pattern = literal(inside);
     if !pattern.contains(' ') {
         return pattern;
     }

@@ -188,7 +188,7 @@ impl Plan {
             }
         }
         let path = root.join(".gitignore");
-        match ignore::with_patterns(&read(&path)?.unwrap_or_default()) {
+        match ignore::with_patterns(&read(&path)?.unwrap_or_default(), root, files) {
             Some(bytes) => plan.files.push(NewFile { path, bytes }),
             None => plan.kept.push(path),
         }
@@ -218,9 +218,9 @@ fn is_queue(bytes: Vec<u8>) -> Result<(), String> {
 }
 
 /// Whether the lines are missing that keep Ralph's own files out of commits.
-pub(super) fn lacks_ignore_lines(root: &Path) -> Result<bool, CliError> {
+pub(super) fn lacks_ignore_lines(root: &Path, queue: &QueueFiles) -> Result<bool, CliError> {
     let text = read(&root.join(".gitignore"))?.unwrap_or_default();
-    Ok(ignore::with_patterns(&text).is_some())
+    Ok(ignore::with_patterns(&text, root, queue).is_some())
 }
 
 /// Refuses what git, too, would wait for.
