@@ -234,11 +234,12 @@ fn made_of(base: &Sections<'_>, side: &Sections<'_>) -> Vec<Option<usize>> {
         |line: &&Cow<'_, str>| [&counts, &other_counts].iter().all(|it| count(it, &line) == 1);
     let by_line: HashMap<_, _> =
         others.iter().copied().filter(|(_, at)| !kept.contains(at)).collect();
-    // How many lines both have: what has most of them is the same, and of these what stands first.
+    // How many lines both have: what has most of them is the same, and of these what stands last,
+    // next to the tasks.
     let common = own.iter().filter(|(line, at)| made[*at].is_none() && is_only(line));
     let common = counted(common.filter_map(|(line, at)| Some((*at, *by_line.get(line)?))));
     let mut common: Vec<((usize, usize), usize)> = common.into_iter().collect();
-    common.sort_unstable_by_key(|(places, count)| (Reverse(*count), *places));
+    common.sort_unstable_by_key(|(places, count)| Reverse((*count, *places)));
     let mut taken = HashSet::new();
     for ((at, other), _) in common {
         if made[at].is_none() && taken.insert(other) {
@@ -505,7 +506,14 @@ pub(super) mod tests {
                 "H0 H1 H3 H0 . T1 . H0 H2 H4 H0 . T2 T3",
             ),
             // One that one side parted, and one that it joined with another.
-            ("H1 H2 . T1", "H1 . T3 . H2 . T1", "H1 H2 H4 . T1", "H1 H4 . T3 . H2 . T1"),
+            ("H1 H2 . T1", "H1 . T3 . H2 . T1", "H1 H2 H4 . T1", "H1 . T3 . H2 H4 . T1"),
+            ("H1 H2 . T1", "H1 . H2 . T1", "H1 H2 . T1 T3", "H1 . H2 . T1 T3"),
+            (
+                "T4 . H1 . T1 . H2 . T2",
+                "T4 . H1 H2 . T1 T2 T5",
+                "H3 . T4 . H2 . T2 T3",
+                "H3 . T4 . H2 . T2 T3 T5",
+            ),
             // The comment of a task that each side has above another one.
             ("T1 H1 T2", "T1 H1 T3 T2", "T1 H1 T4 T2", "T1 H1 T3 T4 T2"),
             ("T1 H0 H1 H0 T2", "T1 H0 H1 H0 T4 T2", "T1 H0 H1 H0 T3 T2", "T1 H0 H1 H0 T3 T4 T2"),
