@@ -43,6 +43,10 @@ pub(super) fn merge<'a, 't>(
         let line = Arranged::Comment(line.clone());
         kept(counts.each_ref().map(|it| count(it, &&line)))
     };
+    let is_repeated = |line: &Cow<'t, str>| {
+        let line = Arranged::Comment(line.clone());
+        counts.iter().any(|counts| count(counts, &&line) > 1)
+    };
     let stays = |heading: &Heading<'t>| match heading {
         Some((lines, above)) => {
             *above < kept(equals.each_ref().map(|it| count(it, &lines.as_slice())))
@@ -64,7 +68,18 @@ pub(super) fn merge<'a, 't>(
             _ => other < own,
         }
     });
-    let places: HashMap<&Heading<'_>, usize> = headings.iter().copied().zip(0..).collect();
+    let mut places: HashMap<&Heading<'_>, usize> = headings.iter().copied().zip(0..).collect();
+    // One that the other side joined with another is where its lines are.
+    let lines = headings.iter().zip(0..);
+    let lines = lines.flat_map(|(heading, at)| lines_of(heading).iter().zip(iter::repeat(at)));
+    let lines: HashMap<_, usize> =
+        lines.filter(|(line, _)| !is_repeated(line) && kept_of(line) > 0).collect();
+    for (heading, _) in of_ours.iter().chain(of_theirs) {
+        let joined = lines_of(heading).iter().rev().find_map(|line| lines.get(line).copied());
+        if let Some(joined) = joined {
+            places.entry(heading).or_insert(joined);
+        }
+    }
 
     let homes = versions.each_ref().map(|it| homes(it, &places));
     let mut is_conflict = false;
@@ -126,10 +141,6 @@ pub(super) fn merge<'a, 't>(
         let lines = heading.iter().flat_map(|(lines, _)| lines.clone());
         let mut lines: Vec<Cow<'_, str>> = lines.collect();
         // What other headings have too goes with a line that no other has.
-        let is_repeated = |line: &Cow<'t, str>| {
-            let line = Arranged::Comment(line.clone());
-            counts.iter().any(|counts| count(counts, &&line) > 1)
-        };
         let is_whole = lines.iter().all(|line| is_repeated(line) || kept_of(line) > 0);
         lines.retain(|line| {
             let above = written.entry(line.clone()).or_insert(0);
@@ -514,6 +525,7 @@ pub(super) mod tests {
                 "H3 . T4 . H2 . T2 T3",
                 "H3 . T4 . H2 . T2 T3 T5",
             ),
+            ("H1 . T1 . H2 . T2", "H1 . T3 . H2 . T2 T4", "H1 H2 . T2", "H1 H2 . T3 T2 T4"),
             // The comment of a task that each side has above another one.
             ("T1 H1 T2", "T1 H1 T3 T2", "T1 H1 T4 T2", "T1 H1 T3 T4 T2"),
             ("T1 H0 H1 H0 T2", "T1 H0 H1 H0 T4 T2", "T1 H0 H1 H0 T3 T2", "T1 H0 H1 H0 T3 T4 T2"),
