@@ -2,9 +2,12 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::iter;
 
 use super::{kept, sequence};
-use crate::document::{Block, Counts, Document, Piece, Site, SpliceError, identity, pieces};
+use crate::document::{
+    Block, Counts, Document, FloatingChange, Piece, Site, SpliceError, counts, identity, pieces,
+};
 use crate::value::Value;
 
 /// What becomes of the comments of a task.
@@ -72,15 +75,15 @@ pub(super) fn merge(base: Option<&Block>, ours: &Block, theirs: &Block) -> Comme
 }
 
 /// Takes out the second copy of comments that stood above a task in the base and that each side has
-/// above another one now, a new first task of its section say: above the first of them they stay.
-/// Those that a side has more often than the base are that side's, and every copy stays.
+/// above another one now, a new first task of its section say, or as nobody's: above the first of
+/// them they stay. Those that a side has more often than the base are that side's, and every copy stays.
 pub(super) fn without_doubles(
     files: [&Document; 3],
     places: &[HashMap<usize, usize>; 3],
     (merged, keys): (&Document, &[usize]),
 ) -> Result<Option<Document>, SpliceError> {
     let (base, mut draft) = (files[0].draft(), merged.draft());
-    let mut gained: Vec<(Vec<String>, usize)> = Vec::new();
+    let mut gained: Vec<(Vec<String>, Option<usize>)> = Vec::new();
     for (at, key) in keys.iter().enumerate() {
         let was = places[0].get(key).copied();
         let text = draft.unchanged_text(at).unwrap_or_default();
@@ -90,12 +93,19 @@ pub(super) fn without_doubles(
             for comment in was.iter().flat_map(|was| above(&base.block(*was))) {
                 more.iter().position(|it| *it == comment).map(|known| more.remove(known));
             }
-            gained.push((more, at));
+            gained.push((more, Some(at)));
         }
     }
-    if gained.len() < 2 {
+    if gained.is_empty() {
         return Ok(None);
     }
+    let [of_nobody, nobodys] = [files[0], merged].map(|file| counts(&file.floating()));
+    let more = nobodys.iter().flat_map(|(text, count)| {
+        let more = count.saturating_sub(of_nobody.get(text).copied().unwrap_or(0));
+        iter::repeat_n(text.clone().into_owned(), more)
+    });
+    gained.push((more.collect(), None));
+    let mut nobodys_gone = Counts::new();
     let (sides, mut left) = (files.map(all), all(merged));
     let of_base = |comment: &String| super::count(&sides[0], comment);
     let mut take = |comment: &String| {
@@ -129,7 +139,17 @@ pub(super) fn without_doubles(
             // A line that others have, too, goes with those that no other has.
             gone.extend(shared.into_iter().filter(|comment| take(comment)));
         }
-        let mut block = draft.block(*at);
+        let Some(at) = *at else {
+            for comment in gone {
+                *nobodys_gone.entry(Cow::from(comment)).or_default() += 1;
+            }
+            // Of lines that others have, too, no text tells which is whose.
+            nobodys_gone.retain(|comment, gone| {
+                of_base(&comment.to_string()) == 1 || nobodys.get(comment) == Some(gone)
+            });
+            continue;
+        };
+        let mut block = draft.block(at);
         let kept = block.placed_comments().into_iter();
         let mut kept: Vec<(Site, String)> =
             kept.map(|(site, text)| (site, text.to_owned())).collect();
@@ -139,9 +159,14 @@ pub(super) fn without_doubles(
             kept.iter().position(is_it).map(|copy| kept.remove(copy));
         }
         block.set_comments(&kept);
-        draft.put_block(*at, block);
+        draft.put_block(at, block);
     }
-    draft.splice()
+    let spliced = draft.splice()?;
+    if nobodys_gone.is_empty() {
+        return Ok(spliced);
+    }
+    let change = FloatingChange { gone: nobodys_gone, other: &[], added: BTreeSet::new() };
+    spliced.as_ref().unwrap_or(merged).with_floating(&change).map(Some)
 }
 
 /// The comments above a task.

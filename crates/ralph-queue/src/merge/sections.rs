@@ -538,6 +538,10 @@ pub(super) mod tests {
             ("T1 H1 T2", "T1 H1 H3 T3 T2", "T1 H1 H4 T4 T2", "T1 H1 H3 T3 H4 T4 T2"),
             ("H1 H2 T1", "H1 H2 T3 T1", "H1 T5 H2 T4 T1", "H1 H2 T3 T5 T4 T1"),
             ("T1 T5 H1 T2", "T1 H1 T5 T2", "T1 T5 H1 T4 T2", "T1 H1 T5 T4 T2"),
+            // One that one side left as nobody's, when it removed its task.
+            ("T1 H1 T2", "T1 H1", "T1 H1 T3 T2", "T1 H1 T3 ."),
+            ("T1 H1 T2", "T1 H1 . T4", "T1 H1 T3 T2", "T1 H1 T3 . T4"),
+            ("T1 H0 H1 H0 T2", "T1 H0 H1 H0", "T1 H0 H1 H0 T3", "T1 H0 H1 H0 T3 ."),
             // Those that a side wrote are its own.
             ("T1", "T1 H1 T2", "T1 H1 T3", "T1 H1 T2 H1 T3"),
             ("T1 H1 T2", "H1 T1 H1 T3 T2", "T1 H1 T4 T2", "H1 T1 H1 T3 H1 T4 T2"),
