@@ -439,7 +439,7 @@ impl Patch {
             // Where the heading has lost its last task, it is none to find.
             let is_told = |it: &String| is_edge || *it == segments.sections.above(to.start);
             let section = to.is_empty().then(|| sections.around(&from)).flatten().filter(is_told);
-            let head = floor(text, to.start.saturating_sub(CONTEXT));
+            let head = head_start(text, to.start);
             let tail = floor(text, (to.end + CONTEXT).min(text.len()));
             let made = &text[to.clone()];
             let (new, len, sum) = if made.len() <= FEW {
@@ -901,6 +901,15 @@ fn tasks_of(text: &str) -> Option<Document> {
 fn field_of(head: &str) -> Option<&str> {
     let line_head = &head[head.rfind('\n')?..];
     Some(line_head.trim_start().strip_prefix('"')?.split_once("\":")?.0)
+}
+
+/// Where what tells a place begins: with the line, where that is one of the times of a task, since
+/// another may be the same one.
+fn head_start(text: &str, at: usize) -> usize {
+    let near = at.saturating_sub(CONTEXT);
+    let is_time = field_of(&text[..at]).is_some_and(|field| field.ends_with("_at"));
+    let line = text[..at].rfind('\n').filter(|_| is_time);
+    floor(text, line.map_or(near, |line| line.min(near)))
 }
 
 /// Whether they are whole lines behind a comma, which are known again whatever became of the value

@@ -1310,7 +1310,10 @@ fn edits_of_different_fields_are_undone_in_any_order() {
     let short = QUEUE.replace("RQ-0002", "RQ-0000").replace("RQ-0001", "RQ-0002");
     let short = short.replace("RQ-0000", "RQ-0001");
     let pairs = fields.into_iter().flat_map(|first| fields.map(|second| (first, second)));
-    for (first, second) in pairs {
+    // Of times that are near each other little differs.
+    let apart = [Duration::from_hours(1), Duration::from_millis(123)];
+    for ((first, second), apart) in pairs.flat_map(|pair| apart.map(|apart| (pair, apart))) {
+        let after = |steps| FixedClock(clock().now().checked_add(apart * steps).unwrap());
         for queue in [empty, &short] {
             if std::ptr::fn_addr_eq(first, second) {
                 continue;
@@ -1320,11 +1323,11 @@ fn edits_of_different_fields_are_undone_in_any_order() {
             fs::write(&files.queue, queue).unwrap();
             for id in ["RQ-0001", "RQ-0002"].into_iter().filter(|_| queue == empty) {
                 let task = Task::new(id.parse().unwrap(), "task");
-                edit_at(&files, 1, |edit| edit.add(task.clone(), &Position::Back));
+                files.edit(&after(1), |edit| edit.add(task.clone(), &Position::Back)).unwrap();
             }
             let before = texts(&files);
-            edit_at(&files, 2, first);
-            edit_at(&files, 3, second);
+            files.edit(&after(2), first).unwrap();
+            files.edit(&after(3), second).unwrap();
             let made = texts(&files).0;
             let last = files.operations().unwrap().len() as u64;
             for id in [last - 1, last] {
