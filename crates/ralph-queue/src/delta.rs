@@ -120,7 +120,7 @@ pub(crate) struct Patch {
 struct Hunk {
     /// The task in whose text they begin; none behind the last.
     task: Option<TaskId>,
-    /// The task before that one, where they begin with its text.
+    /// The task before that one, where they begin with its text, or where tasks stood before it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     above: Option<TaskId>,
     /// The [`Sections::above`] that place, where tasks stood there.
@@ -457,12 +457,13 @@ impl Patch {
                 // The next line may become another's.
                 tail = tail.split_inclusive('\n').next().unwrap_or_default();
             }
+            let is_between = is_edge || section.is_some();
             Hunk {
                 task,
                 section,
                 added,
                 begins: is_edge && sections.count(from.start) < sections.count(from.end),
-                above: is_edge.then(|| segments.ending_at(start)).flatten(),
+                above: is_between.then(|| segments.ending_at(start)).flatten(),
                 at: to.start - start,
                 new,
                 len,
@@ -596,8 +597,8 @@ impl Hunk {
 
     /// Whether both are of one place between tasks, where nothing is left.
     fn is_at_place_of(&self, other: &Self) -> bool {
-        let is_none = self.len() == 0 && other.len() == 0 && self.above.is_some();
-        is_none && (&self.above, &self.task) == (&other.above, &other.task)
+        let is_none = self.len() == 0 && other.len() == 0 && (self.at, other.at) == (0, 0);
+        is_none && self.above.is_some() && (&self.above, &self.task) == (&other.above, &other.task)
     }
 
     fn len(&self) -> usize {
@@ -611,7 +612,7 @@ impl Hunk {
         segments: &Segments<'_>,
         (fit, trail): (Fit, &Trail<'_>),
     ) -> Result<usize, Misfit> {
-        if let Some(above) = &self.above {
+        if let Some(above) = self.above.as_ref().filter(|_| self.at == 0) {
             return self.place_below(above, text, segments, (fit, trail));
         }
         let segment = segments.find(self.task.as_ref());
@@ -619,7 +620,9 @@ impl Hunk {
         let own = segment.start + self.at;
         let is_in_section =
             |at: usize| self.section.as_ref().is_none_or(|it| *it == segments.sections.above(at));
-        let fits = |at: &usize| self.fits(text, *at) && is_in_section(*at);
+        let is_below = self.above.is_none()
+            || segments.ending_at(segment.start).as_ref() == self.above.as_ref();
+        let fits = |at: &usize| is_below && self.fits(text, *at) && is_in_section(*at);
         if fits(&own) {
             return Ok(own);
         }
@@ -629,9 +632,9 @@ impl Hunk {
             (None, _, Fit::Loose) => {}
             _ => return Err(self.misfit(text, segments)),
         }
-        let below = self.task.as_ref().and_then(|id| segments.by_id.get(id.as_str()));
+        let below = segments.document.task_at(segment.start);
         let gap = self.is_certain().then(|| self.gap(segments, trail)).flatten();
-        if gap.zip(below).is_some_and(|((gap, _), below)| gap < *below) {
+        if gap.is_some_and(|(gap, _)| gap < below) {
             return Err(self.misfit(text, segments));
         }
         let is_whole = self.at == 0 && segments.is_edge(own + self.len());
