@@ -440,7 +440,12 @@ impl Patch {
             let is_told = |it: &String| is_edge || *it == segments.sections.above(to.start);
             let section = to.is_empty().then(|| sections.around(&from)).flatten().filter(is_told);
             let head = head_start(text, to.start);
-            let tail = floor(text, (to.end + CONTEXT).min(text.len()));
+            // What stands behind a task on its line is no part of it.
+            let index = segments.document.task_at(to.start);
+            let end = bytes(segments.document, &(index..index + 1)).end;
+            let is_inside = lead(segments.document, index) <= to.start && to.end <= end;
+            let end = if is_inside { end } else { text.len() };
+            let tail = floor(text, (to.end + CONTEXT).min(end));
             let made = &text[to.clone()];
             let (new, len, sum) = if made.len() <= FEW {
                 (Some(made.to_owned()), 0, String::new())

@@ -1344,6 +1344,18 @@ fn edits_of_different_fields_are_undone_in_any_order() {
 }
 
 #[test]
+fn an_edit_is_taken_back_whatever_came_behind_its_task_on_the_line() {
+    let root = tempfile::tempdir().unwrap();
+    let files = journaled(root.path());
+    fs::write(&files.queue, COMPACT).unwrap();
+    edit_at(&files, 1, |edit| edit.clone_task("RQ-0001", &IdRules::default(), &Copy::default()));
+    edit_at(&files, 2, |edit| edit.set_field("RQ-0001", "title", "other"));
+    undo_one(&files, 1).unwrap();
+    undo_one(&files, 2).unwrap();
+    assert_eq!(texts(&files).0, COMPACT);
+}
+
+#[test]
 fn the_first_tasks_of_a_list_are_taken_back_in_any_order() {
     type Change = fn(&mut Edit<'_>, &'static str) -> Result<(), EditError>;
     let add: Change = |edit, id| edit.add(Task::new(id.parse().unwrap(), id), &Position::Back);
