@@ -908,7 +908,13 @@ fn tasks_of(text: &str) -> Option<Document> {
 /// The field that the last line of `head` names.
 fn field_of(head: &str) -> Option<&str> {
     let line_head = &head[head.rfind('\n')?..];
-    Some(line_head.trim_start().strip_prefix('"')?.split_once("\":")?.0)
+    Some(after_comma(line_head).strip_prefix('"')?.split_once("\":")?.0)
+}
+
+/// A line without the white space and the comma that it may begin with.
+fn after_comma(line: &str) -> &str {
+    let line = line.trim_start();
+    line.strip_prefix(',').unwrap_or(line).trim_start()
 }
 
 /// Where what tells a place begins: with the line, where that is one of the times of a task, since
@@ -1111,7 +1117,7 @@ fn refined_beside_time(
         let mut lines = text[range.clone()].split_inclusive('\n');
         let line = lines.find(|line| {
             end += line.len();
-            line.trim_start().starts_with("\"updated_at\"")
+            after_comma(line).starts_with("\"updated_at\"")
         })?;
         let start = end - line.len();
         let value = line.trim_end().trim_end_matches(',').len();

@@ -1313,12 +1313,16 @@ fn edits_of_different_fields_are_undone_in_any_order() {
     let empty = "{\n  \"version\": 1,\n  \"tasks\": []\n}\n";
     let short = QUEUE.replace("RQ-0002", "RQ-0000").replace("RQ-0001", "RQ-0002");
     let short = short.replace("RQ-0000", "RQ-0001");
+    let time = "\"2026-01-01T00:00:00Z\"";
+    let comma_first = format!(
+        "{{ \"version\": 1\n, \"tasks\": [\n  {{ \"id\": \"RQ-0001\"\n  , \"title\": \"one\"\n  , \"created_at\": {time}\n  , \"updated_at\": {time}\n  }},\n  {{ \"id\": \"RQ-0002\", \"title\": \"two\", \"created_at\": {time}, \"updated_at\": {time} }}\n] }}\n"
+    );
     let pairs = fields.into_iter().flat_map(|first| fields.map(|second| (first, second)));
     // Of times that are near each other little differs.
     let apart = [Duration::from_hours(1), Duration::from_millis(123)];
     for ((first, second), apart) in pairs.flat_map(|pair| apart.map(|apart| (pair, apart))) {
         let after = |steps| FixedClock(clock().now().checked_add(apart * steps).unwrap());
-        for queue in [empty, &short] {
+        for queue in [empty, &short, &comma_first] {
             if std::ptr::fn_addr_eq(first, second) {
                 continue;
             }
