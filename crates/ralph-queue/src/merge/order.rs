@@ -58,7 +58,7 @@ pub(crate) fn take(document: &Document, wanted: &Value) -> Result<Document, Spli
     }
     for (at, (below, (_, own))) in below.iter().zip(&mut order).enumerate() {
         own.retain(|key| places.get(key).is_none_or(|place| *place == at));
-        *own = interleave([below, own], |_, _| false);
+        *own = interleave([below, own], |_, _| false, |_| false);
     }
 
     let order = flat(&order);
@@ -208,12 +208,12 @@ mod tests {
             let [theirs, ours] = taken(&mirrored).unwrap();
             prop_assert_eq!(sides.each_ref().map(|it| parts_of(it)), [&ours, &theirs].map(|it| parts_of(it)), "{}", case);
             for (side, text) in [&one, &other].into_iter().zip(&sides) {
-                let [base, one, other, wanted, taken] = [&base, &one, &other, side, text].map(|it| grouped(it));
-                let is_old = |heading: &&str| base.values().any(|known| known == heading);
+                let [was, one, other, wanted, taken] = [&base, &one, &other, side, text].map(|it| grouped(it, &base));
+                let base = was;
                 for (task, heading) in &taken {
                     let Some(was) = base.get(task) else { continue };
                     let sides = [one.get(task), other.get(task)];
-                    let is_moved_twice = sides.into_iter().all(|it| it.is_none_or(|it| it != was && is_old(it)));
+                    let is_moved_twice = sides.into_iter().all(|it| it.is_none_or(|it| it != was));
                     let wanted = wanted.get(task).filter(|_| is_moved_twice);
                     let is_there = |heading: &str| heading.is_empty() || text.split_whitespace().any(|it| it == heading);
                     if let Some(wanted) = wanted.filter(|it| is_there(it)) {

@@ -25,7 +25,8 @@ pub(super) type Ordered<'t> = Vec<(Vec<Cow<'t, str>>, Vec<usize>)>;
 /// changed that of the same tasks: of those it is that of the `chosen` side, if there is one.
 ///
 /// Each task stands below the heading that it has on the side that alone changed that, and behind
-/// the task that it follows there; below a heading that is gone, with those around it there. What
+/// the task that it follows there; below a heading that is gone, with those around it there. A new
+/// heading parts a section before the tasks that it heads, wherever the other side puts others. What
 /// both put at one place stands by age, and headings there by what tasks each side has above them,
 /// or else by their text.
 pub(super) fn merge<'a, 't>(
@@ -35,7 +36,9 @@ pub(super) fn merge<'a, 't>(
     task: impl Fn(usize) -> Option<&'a Task>,
     chosen: Option<Stands>,
 ) -> (Ordered<'t>, bool) {
-    let versions = aligned(versions.each_ref().map(|list| sections(list)));
+    let mut versions = aligned(versions.each_ref().map(|list| sections(list)));
+    let (first, begun) = folded(&mut versions);
+    let tasks = || tasks.iter().copied().chain(first..first + begun.len());
     let headings = versions.each_ref().map(|it| it.iter().map(|(heading, _)| heading).collect());
     let has = headings.each_ref().map(|it: &Vec<_>| it.iter().copied().collect::<HashSet<_>>());
     let equals = versions.each_ref().map(|it| equals(it));
@@ -60,14 +63,15 @@ pub(super) fn merge<'a, 't>(
     let [_, of_ours, of_theirs] = &versions;
     let [of_lead, of_other] = lead.first([of_ours, of_theirs]);
     let sites = [sites(of_other, of_lead), sites(of_lead, of_other)];
-    let headings = interleave(lead.first([ours, theirs]), |other, own| {
+    let is_before = |other, own| {
         let [(at, first), (own_at, own_first)] = [sites[0][other], sites[1][own]];
         match (first.is_some_and(|it| it < own_at), own_first.is_some_and(|it| it < at)) {
             (true, false) => true,
             (false, true) => false,
             _ => other < own,
         }
-    });
+    };
+    let headings = interleave(lead.first([ours, theirs]), is_before, |_| false);
     let mut places: HashMap<&Heading<'_>, usize> = headings.iter().copied().zip(0..).collect();
     // One that the other side joined with another is where its lines are.
     let lines = headings.iter().zip(0..);
@@ -97,9 +101,13 @@ pub(super) fn merge<'a, 't>(
         if base == Some(theirs) {
             return 1;
         }
+        let known = [ours, theirs]
+            .map(|heading| heading.is_none() || equals[0].contains_key(lines_of(heading)));
         let is_ours = match [ours, theirs].map(|heading| places.contains_key(heading)) {
             [true, false] => true,
             [false, true] => false,
+            // One that came to part its section moved nothing.
+            _ if base.is_some() && known[0] != known[1] => known[0],
             _ => {
                 let is_open = base.is_some() && [ours, theirs].iter().all(|it| has[0].contains(it));
                 is_conflict |= is_open;
@@ -109,7 +117,7 @@ pub(super) fn merge<'a, 't>(
         };
         if is_ours { 1 } else { 2 }
     };
-    let telling: HashMap<usize, usize> = tasks.iter().map(|key| (*key, telling(key))).collect();
+    let telling: HashMap<usize, usize> = tasks().map(|key| (key, telling(&key))).collect();
     let place = |key: &usize| places.get(homes[*telling.get(key)?].get(key)?.0).copied();
     let mut stands = HashMap::new();
     for (version, sections) in versions.iter().enumerate().skip(1) {
@@ -138,23 +146,37 @@ pub(super) fn merge<'a, 't>(
     }
     let (mut order, mut written) = (Ordered::new(), HashMap::new());
     for (heading, below) in headings.iter().zip(&below) {
-        let lines = heading.iter().flat_map(|(lines, _)| lines.clone());
-        let mut lines: Vec<Cow<'_, str>> = lines.collect();
-        // What other headings have too goes with a line that no other has.
-        let is_whole = lines.iter().all(|line| is_repeated(line) || kept_of(line) > 0);
-        lines.retain(|line| {
-            let above = written.entry(line.clone()).or_insert(0);
-            let is_written = is_whole || *above < kept_of(line);
-            *above += usize::from(is_written);
-            is_written
-        });
         let (lead, is_other) = leading_side(below, |key| task(key).map(|task| &task.id));
         is_conflict |= is_other;
         let lead = chosen.filter(|_| is_other).unwrap_or(lead);
         let [_, ours, theirs] = below;
-        let age = |key| task(key).map(|task| (&task.created_at, &task.id));
-        let keys = interleave(lead.first([ours, theirs]), |other, own| age(other) < age(own));
-        order.push((lines, keys));
+        // What stands below the heading that both know comes before what another one begins there.
+        let age = |key: usize| match key.checked_sub(first) {
+            None => Ok(task(key).map(|task| (&task.created_at, &task.id))),
+            Some(at) => Err(&begun[at]),
+        };
+        let is_before = |other, own| age(other) < age(own);
+        let keys = interleave(lead.first([ours, theirs]), is_before, |key| key >= first);
+        let mut parts = vec![(lines_of(heading), Vec::new())];
+        for key in keys {
+            match (key.checked_sub(first), parts.last_mut()) {
+                (Some(at), _) => parts.push((&begun[at], Vec::new())),
+                (None, Some((_, keys))) => keys.push(key),
+                (None, None) => {}
+            }
+        }
+        for (lines, keys) in parts {
+            // What other headings have too goes with a line that no other has.
+            let is_whole = lines.iter().all(|line| is_repeated(line) || kept_of(line) > 0);
+            let mut lines = lines.to_vec();
+            lines.retain(|line| {
+                let above = written.entry(line.clone()).or_insert(0);
+                let is_written = is_whole || *above < kept_of(line);
+                *above += usize::from(is_written);
+                is_written
+            });
+            order.push((lines, keys));
+        }
     }
     (order, is_conflict)
 }
@@ -227,6 +249,82 @@ fn aligned<'t>(mut versions: [Sections<'t>; 3]) -> [Sections<'t>; 3] {
         }
     }
     versions
+}
+
+/// Has headings by which the sides part sections stand among the tasks, by the keys from the one
+/// that is returned on, each with its lines: what the other side puts or moves there stands as it has
+/// it to the tasks around it.
+fn folded<'t>(versions: &mut [Sections<'t>; 3]) -> (usize, Vec<Vec<Cow<'t, str>>>) {
+    let keys = versions.iter().flatten().flat_map(|(_, keys)| keys);
+    let first = keys.max().map_or(0, |last| last + 1);
+    let [parting, other] = [1, 2].map(|side| parting(versions, side));
+    let has = [1, 2].map(|side| {
+        let lines = versions[side].iter().map(|(heading, _)| lines_of(heading).to_vec());
+        lines.collect::<HashSet<_>>()
+    });
+    let is_parting = |lines: &Vec<Cow<'t, str>>| {
+        [(&parting, &has[0]), (&other, &has[1])]
+            .iter()
+            .all(|(parting, has)| parting.contains(lines) || !has.contains(lines))
+    };
+    let (mut begun, mut known) = (Vec::new(), HashMap::new());
+    for side in &mut versions[1..] {
+        let mut kept: Sections<'t> = Vec::new();
+        for (heading, keys) in std::mem::take(side) {
+            let lines = lines_of(&heading).to_vec();
+            match kept.last_mut() {
+                Some((_, above)) if is_parting(&lines) => {
+                    above.push(*known.entry(lines.clone()).or_insert(first + begun.len()));
+                    above.extend(keys);
+                    if begun.len() < known.len() {
+                        begun.push(lines);
+                    }
+                }
+                _ => kept.push((heading, keys)),
+            }
+        }
+        *side = kept;
+    }
+    (first, begun)
+}
+
+/// The headings that the base lacks and by which a side parts a section: the first task below such
+/// a one stood below the heading before it, or stands there on the other side. Else it took the
+/// place of another.
+fn parting<'t>(versions: &[Sections<'t>; 3], side: usize) -> HashSet<Vec<Cow<'t, str>>> {
+    let counts = versions
+        .each_ref()
+        .map(|sections| counted(sections.iter().flat_map(|(heading, _)| lines_of(heading))));
+    let below = versions.each_ref().map(|sections| {
+        let keys = sections.iter().flat_map(|(at, keys)| keys.iter().zip(iter::repeat(at)));
+        keys.collect::<HashMap<&usize, &Heading<'t>>>()
+    });
+    let headings = versions[3 - side].iter().map(|(heading, _)| lines_of(heading));
+    let headings: HashSet<&[Cow<'t, str>]> = headings.collect();
+    let is_begun = |lines: &[Cow<'t, str>]| {
+        // A frame is around other headings, too.
+        let is_frame = |line: &Cow<'t, str>| count(&counts[side], &line) > 1;
+        let there = usize::from(headings.contains(lines));
+        let is_new = |line: &Cow<'t, str>| {
+            count(&counts[0], &line) == 0 && count(&counts[3 - side], &line) <= there
+        };
+        lines.iter().any(|line| is_new(line) && !is_frame(line))
+            && lines.iter().all(|line| is_new(line) || is_frame(line))
+    };
+    let mut own = &None;
+    let mut parting = HashSet::new();
+    for (heading, keys) in &versions[side] {
+        let known = keys.iter().find(|key| below[0].contains_key(key));
+        let parts = known.is_none_or(|key| {
+            [0, 3 - side].iter().any(|version| below[*version].get(key) == Some(&own))
+        });
+        if parts && is_begun(lines_of(heading)) {
+            parting.insert(lines_of(heading).to_vec());
+        } else {
+            own = heading;
+        }
+    }
+    parting
 }
 
 /// Which section of a side has the heading that it made of each heading of the base.
@@ -330,21 +428,34 @@ fn leading_side<T: Copy + Eq + Hash, K: Ord>(
 }
 
 /// Both lists in the order of the first. What the second has more stands behind what it follows
-/// there, and before what the first has more there if it `is_before` that.
+/// there, and before what the first has more there if it `is_before` that. Where the first parted
+/// what it stands between there, a heading (and what is below it) stands before what it heads.
 pub(super) fn interleave<T: Copy + Eq + Hash>(
     [lead, other]: [&Vec<T>; 2],
     is_before: impl Fn(T, T) -> bool,
+    is_heading: impl Fn(T) -> bool,
 ) -> Vec<T> {
-    let in_lead: HashSet<T> = lead.iter().copied().collect();
+    let [in_lead, in_other] = [lead, other].map(|it| it.iter().copied().collect::<HashSet<T>>());
+    let common = lead.iter().copied().filter(|it| in_other.contains(it));
+    let follows: HashMap<T, Option<T>> =
+        common.clone().zip(iter::once(None).chain(common.map(Some))).collect();
     let mut behind: HashMap<Option<T>, Vec<T>> = HashMap::new();
+    let mut ahead: HashMap<T, Vec<T>> = HashMap::new();
     let mut before = None;
     for item in other {
-        if in_lead.contains(item) {
-            before = Some(*item);
-            behind.entry(before).or_default();
-        } else {
+        if !in_lead.contains(item) {
             behind.entry(before).or_default().push(*item);
+            continue;
         }
+        if before.is_some()
+            && follows.get(item) != Some(&before)
+            && let Some(more) = behind.get_mut(&before)
+            && let Some(at) = more.iter().position(|it| is_heading(*it))
+        {
+            ahead.insert(*item, more.split_off(at));
+        }
+        before = Some(*item);
+        behind.entry(before).or_default();
     }
     let mut more = behind.remove(&None).unwrap_or_default().into_iter().peekable();
     let mut merged = Vec::with_capacity(lead.len());
@@ -356,6 +467,7 @@ pub(super) fn interleave<T: Copy + Eq + Hash>(
             }
             None => merged.extend(iter::from_fn(|| more.next_if(|it| is_before(*it, *item)))),
         }
+        merged.extend(ahead.remove(item).unwrap_or_default());
         merged.push(*item);
     }
     merged.extend(more);
@@ -552,13 +664,26 @@ pub(super) mod tests {
                 "T1 . H1 . T2 T3",
                 "T1 . H1 . T4 . H1 . T2 T3",
                 "T1 T2 T3 . H2 . T5",
-                "T1 . H1 . T4 . H1 . T2 T3 . H2 . T5",
+                "T1 . H2 . T5 . H1 . T4 . H1 . T2 T3",
             ),
             ("H1 . T1 . H1 . T2", "T1 T2 . H4 . T3", "T1 . H1 . T2", "T1 T2 . H4 . T3"),
             // A section is parted, and its heading is changed or gone.
-            ("H1 . T1 T2", "H1 . T1 . H2 . T2", "H1 . T1 T2 T3", "H1 . T1 T3 . H2 . T2"),
+            ("H1 . T1 T2", "H1 . T1 . H2 . T2", "H1 . T1 T2 T3", "H1 . T1 . H2 . T2 T3"),
             ("T1 . H1 . T2", "T1 . H2 . T2", "T1 . H1 . T3 T2", "T1 . H2 . T3 T2"),
             ("H1 . T1 . H2 . T2", "H1 . T1 T2", "H1 . T1 . H2 . T2 T3", "H1 . T1 T2 T3"),
+            // One begins a section where the other adds or moves tasks, or renames the heading.
+            ("T1 T2 T3", "T1 T2 T3 T4", "H1 . T1 T2 T3", "H1 . T1 T2 T3 T4"),
+            ("T1 T2 T3", "T1 T2 T3 T4", "T1 T2 . H1 . T3", "T1 T2 . H1 . T3 T4"),
+            ("T1 T2 T3", "T3 T1 T2", "H1 . T1 T2 T3", "H1 . T3 T1 T2"),
+            ("T1 T2 T3", "T3 T1 T2", "T1 . H1 . T2 T3", "T3 T1 . H1 . T2"),
+            ("T1 T2 T3", "T2 T3 T1", "T1 . H1 . T2 T3", "H1 . T2 T3 T1"),
+            ("H0 . T1 T2", "H0 . T1 T4 T2", "H0 . H1 . T1 T3 T2", "H0 . H1 . T1 T3 T4 T2"),
+            (
+                "H1 . T1 . H2 . T2 T3 . H3 . T4",
+                "H1 . T1 . H2 . T2 . H3 . T4 T3",
+                "H1 . T1 . H5 . T2 T3 . H3 . T4",
+                "H1 . T1 . H5 . T2 . H3 . T4 T3",
+            ),
             // Each sorts another section, or one moves what the other sorts.
             (
                 "H1 . T1 T2 . H2 . T3 T4",
@@ -667,13 +792,15 @@ pub(super) mod tests {
         list.split_whitespace().filter(|it| *it != ".").collect()
     }
 
-    /// Below which heading each task stands.
-    pub(in crate::merge) fn grouped(list: &str) -> BTreeMap<&str, &str> {
+    /// Below which heading of the base each task stands: one that a side begins parts its section,
+    /// whatever the other side puts there.
+    pub(in crate::merge) fn grouped<'l>(list: &'l str, base: &str) -> BTreeMap<&'l str, &'l str> {
+        let known = parts_of(base);
         let mut heading = "";
         let mut groups = BTreeMap::new();
-        for part in list.split_whitespace().filter(|it| *it != ".") {
+        for part in parts_of(list) {
             if part.starts_with('H') {
-                heading = part;
+                heading = if known.contains(&part) { part } else { heading };
             } else {
                 groups.insert(part.trim_end_matches('*'), heading);
             }
@@ -699,8 +826,12 @@ pub(super) mod tests {
                 let [base, one, other] = versions.map(|it| it.split_whitespace().any(|it| it == part));
                 prop_assert_eq!(parts.contains(part), if base { one && other } else { one || other }, "{} in {}", part, case);
             }
-            let groups = versions.map(|it| grouped(it));
-            for (task, heading) in grouped(&text) {
+            let groups = versions.map(|it| grouped(it, &base));
+            let begun = versions.map(|it| grouped(it, it));
+            for (task, heading) in grouped(&text, &base) {
+                if groups.iter().zip(&begun).any(|(known, all)| known.get(task) != all.get(task)) {
+                    continue;
+                }
                 let wanted = match groups.each_ref().map(|it| it.get(task).copied()) {
                     [_, Some(heading), None] | [_, None, Some(heading)] => heading,
                     [Some(base), Some(one), Some(other)] if base == one => other,
@@ -709,7 +840,15 @@ pub(super) mod tests {
                 };
                 prop_assert!(heading == wanted || !wanted.is_empty() && !parts.contains(wanted), "{} in {}", task, case);
             }
-            if merged.conflicts.is_empty() {
+            // Where headings are begun, and others moved or removed meanwhile, what was begun is known
+            // the second time, and may then be told from what it parts.
+            let old = |list: &str| -> Vec<String> {
+                let old = parts_of(list).into_iter().filter(|it| it.starts_with('H') && parts_of(&base).contains(it));
+                old.map(str::to_owned).collect()
+            };
+            let is_begun = |list: &&String| parts_of(list).iter().any(|it| it.starts_with('H') && !parts_of(&base).contains(it));
+            let is_simple = ![&one, &other].iter().any(is_begun) || [&one, &other].iter().all(|it| old(it) == old(&base));
+            if is_simple && merged.conflicts.is_empty() {
                 for side in [&one, &other] {
                     let (again, _) = merge(&base, &text, side);
                     prop_assert_eq!(parts_of(&again), parts_of(&text), "again {}", case);
