@@ -186,10 +186,10 @@ impl Project {
             let ids: Vec<TaskId> = ids.chain(edit.named()).collect();
             self.meant(edit.read(), &ids)?;
             let value = value?;
-            self.may_change(context, (edit.read(), &touched), edit.now())?;
             if !context.global.claim.is_empty() {
                 self.leases_in(edit.read())?.own(&touched, &self.claims)?;
             }
+            self.may_change(context, (edit.read(), &touched), edit.now())?;
             Ok(value)
         }
     }

@@ -570,7 +570,7 @@ impl Leases {
             self.ended.push(old.ended(Some(request.owner.to_owned())));
         }
         self.forget_oldest();
-        self.given += 1;
+        self.given = self.given.saturating_add(1);
         let claimed = queue.with_id(task.as_str()).map(|(_, task)| task);
         let lease = Lease {
             token: token(self.given, &task, request),
@@ -679,8 +679,8 @@ impl Leases {
     }
 
     /// Whether a write under `tokens` which begins or ends tasks, or puts them back, does that to one
-    /// that is claimed by them, and not only to some that anybody may change. To be asked after
-    /// [`Self::permit`], where the tokens were given for this write.
+    /// that is claimed by them, and not only to some that anybody may change. To be asked where the
+    /// tokens were given for this write.
     pub fn own(&self, touched: &[Touched], tokens: &[String]) -> Result<(), LeaseError> {
         let own = || self.leases.iter().filter(|lease| tokens.contains(&lease.token));
         if touched.iter().any(|it| own().any(|lease| lease.is_of(it.id.as_str()))) {

@@ -371,6 +371,11 @@ impl Task {
         self.created_at == other.created_at && self.title == other.title
     }
 
+    /// Whether it has the id and the time of a task that was there before, whatever its title.
+    pub(crate) fn is_retitled(&self, before: &Self) -> bool {
+        self.id == before.id && self.created_at.is_some() && self.created_at == before.created_at
+    }
+
     /// Whether two tasks of one id were made at the same time and have ended at the same moment, in
     /// whatever way: a merge gives the task that one side moved, and the other gave a new title, the
     /// end that it has there.

@@ -32,6 +32,8 @@ pub(crate) struct PruneArgs {
 }
 
 /// Put the tasks of the queue into another order
+///
+/// Headings stay where they are, so that tasks may come to stand below another one.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

@@ -1299,14 +1299,20 @@ fn written_by_hand(init: &[&str]) -> Desk {
 }
 
 #[test]
-fn a_task_that_is_finished_here_and_retitled_there_is_one_whoever_merges() {
+fn a_task_that_is_finished_here_and_has_another_title_on_either_side_is_one_whoever_merges() {
     let init: [&[&str]; 2] = [&["init"], &["init", "--merge-driver"]];
-    for init in init {
+    let title = &["task", "edit", "title", "base, reworded", "RQ-0001"][..];
+    let tags = &["task", "edit", "tags", "a", "RQ-0001"];
+    for (init, [there, here]) in
+        init.into_iter().flat_map(|init| [(init, [title, tags]), (init, [tags, title])])
+    {
         let desk = written_by_hand(init);
         desk.begin_theirs();
-        desk.ralph(&["task", "edit", "title", "base, reworded", "RQ-0001"]).success();
+        desk.ralph(there).success();
         desk.begin_ours();
+        desk.ralph(here).success();
         desk.ralph(&["task", "done", "RQ-0001"]).success();
+        desk.ralph(&["queue", "archive"]).success();
         desk.commit_all("ours");
         assert!(matches!(merge(&desk), Some(0 | 1)));
         desk.ralph(&["queue", "resolve"]).success();
@@ -1315,8 +1321,9 @@ fn a_task_that_is_finished_here_and_retitled_there_is_one_whoever_merges() {
         let shown = |task: &serde_json::Value| {
             ["id", "title", "status"].map(|name| task[name].as_str().expect("text").to_owned())
         };
-        let all: Vec<_> = all.as_array().expect("a list").iter().map(shown).collect();
-        assert_eq!(all, [["RQ-0001", "base, reworded", "done"]], "{init:?}");
+        let shown: Vec<_> = all.as_array().expect("a list").iter().map(shown).collect();
+        assert_eq!(shown, [["RQ-0001", "base, reworded", "done"]], "{init:?} {here:?}");
+        assert_eq!(all[0]["tags"], json!(["a"]), "{init:?} {here:?}");
         desk.ralph(&["queue", "validate"]).success();
     }
 }

@@ -123,6 +123,9 @@ fn word_can_be_left_with_a_task_that_somebody_else_has() {
     desk.error(&["task", "edit", "notes", "", &id], 4);
     desk.error(&["task", "done", &id, "--note", "z"], 4);
     desk.error(&["task", "note", &id, "z", "--claim", "1-00000000"], 2);
+    // Who shows the token of another task is told of that.
+    let error = desk.error(&["task", "done", &id, "--claim", &other], 3);
+    assert_eq!(error["next"], "ralph task show RQ-0001", "{error}");
     desk.ralph(&["task", "done", &id, "--claim", &token]).success();
 }
 

@@ -180,7 +180,9 @@ impl Conflict {
         // What moved has the title of before, if the other side gave it a new one.
         let (kept, base) = (read(kept)?, self.base.as_ref().and_then(read));
         let is_it = |task: &&Task| {
-            task.is_known_as(&kept) || base.as_ref().is_some_and(|base| task.is_known_as(base))
+            // Of one that the base has, the id and the time tell enough: it got a new title.
+            let is_of = |base: &Task| task.is_known_as(base) || task.is_retitled(base);
+            task.is_known_as(&kept) || base.as_ref().is_some_and(is_of)
         };
         done.tasks().iter().find(is_it)
     }
