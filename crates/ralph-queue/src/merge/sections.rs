@@ -288,9 +288,9 @@ fn folded<'t>(versions: &mut [Sections<'t>; 3]) -> (usize, Vec<Vec<Cow<'t, str>>
     (first, begun)
 }
 
-/// The headings that the base lacks and by which a side parts a section: the first task below such
-/// a one stood below the heading before it, or stands there on the other side. Else it took the
-/// place of another.
+/// The headings that the base lacks and by which a side parts a section: a task below such a one stood
+/// below the heading before it, or stands there on the other side, which has removed its own. Else it
+/// took the place of another, or its tasks were moved there.
 fn parting<'t>(versions: &[Sections<'t>; 3], side: usize) -> HashSet<Vec<Cow<'t, str>>> {
     let counts = versions
         .each_ref()
@@ -314,10 +314,12 @@ fn parting<'t>(versions: &[Sections<'t>; 3], side: usize) -> HashSet<Vec<Cow<'t,
     let mut own = &None;
     let mut parting = HashSet::new();
     for (heading, keys) in &versions[side] {
-        let known = keys.iter().find(|key| below[0].contains_key(key));
-        let parts = known.is_none_or(|key| {
-            [0, 3 - side].iter().any(|version| below[*version].get(key) == Some(&own))
-        });
+        let mut known = keys.iter().filter_map(|key| Some((key, *below[0].get(key)?))).peekable();
+        let parts = known.peek().is_none()
+            || known.any(|(key, was)| {
+                was == own
+                    || below[3 - side].get(key) == Some(&own) && !headings.contains(lines_of(was))
+            });
         if parts && is_begun(lines_of(heading)) {
             parting.insert(lines_of(heading).to_vec());
         } else {
@@ -683,6 +685,13 @@ pub(super) mod tests {
                 "H1 . T1 . H2 . T2 . H3 . T4 T3",
                 "H1 . T1 . H5 . T2 T3 . H3 . T4",
                 "H1 . T1 . H5 . T2 . H3 . T4 T3",
+            ),
+            // One begins a section with a task that the other moves elsewhere.
+            (
+                "H1 . T1 T2 . H2 . T3 T4",
+                "H1 . T1 . H2 . T3 T4 . H3 . T5 T2",
+                "H1 . T1 . H2 . T3 T2 T4",
+                "H1 . T1 . H2 . T3 T2 T4 . H3 . T5",
             ),
             // Each sorts another section, or one moves what the other sorts.
             (
