@@ -429,36 +429,55 @@ fn leading_side<T: Copy + Eq + Hash, K: Ord>(
     (lead, is_conflict)
 }
 
+/// Where in a list those `above` stand before and the others behind, but for the fewest; of such
+/// places the last.
+fn least_crossed<T: Eq + Hash>(list: &[T], above: &HashSet<T>) -> usize {
+    let crossed = list.iter().scan(above.len(), |crossed, item| {
+        *crossed = if above.contains(item) { *crossed - 1 } else { *crossed + 1 };
+        Some(*crossed)
+    });
+    let crossed = iter::once(above.len()).chain(crossed).enumerate();
+    crossed.min_by_key(|(place, crossed)| (*crossed, Reverse(*place))).map_or(0, |(at, _)| at)
+}
+
 /// Both lists in the order of the first. What the second has more stands behind what it follows
 /// there, and before what the first has more there if it `is_before` that. Where the first parted
-/// what it stands between there, a heading (and what is below it) stands before what it heads.
+/// what it stands between there, a heading (and what is below it) stands where the fewest come to
+/// stand on the other side of it.
 pub(super) fn interleave<T: Copy + Eq + Hash>(
     [lead, other]: [&Vec<T>; 2],
     is_before: impl Fn(T, T) -> bool,
     is_heading: impl Fn(T) -> bool,
 ) -> Vec<T> {
     let [in_lead, in_other] = [lead, other].map(|it| it.iter().copied().collect::<HashSet<T>>());
-    let common = lead.iter().copied().filter(|it| in_other.contains(it));
-    let follows: HashMap<T, Option<T>> =
-        common.clone().zip(iter::once(None).chain(common.map(Some))).collect();
+    let common: Vec<T> = lead.iter().copied().filter(|it| in_other.contains(it)).collect();
+    let places: HashMap<T, usize> = common.iter().copied().zip(0..).collect();
     let mut behind: HashMap<Option<T>, Vec<T>> = HashMap::new();
-    let mut ahead: HashMap<T, Vec<T>> = HashMap::new();
-    let mut before = None;
-    for item in other {
-        if !in_lead.contains(item) {
+    let mut headed: HashMap<usize, Vec<T>> = HashMap::new();
+    let (mut before, mut above) = (None, HashSet::new());
+    for item in other.iter().map(Some).chain([None]) {
+        if let Some(item) = item.filter(|item| !in_lead.contains(item)) {
             behind.entry(before).or_default().push(*item);
             continue;
         }
-        if before.is_some()
-            && follows.get(item) != Some(&before)
+        if let Some(place) = before.map(|before| places[&before] + 1)
+            && item.map_or(common.len(), |item| places[item]) != place
             && let Some(more) = behind.get_mut(&before)
             && let Some(at) = more.iter().position(|it| is_heading(*it))
         {
-            ahead.insert(*item, more.split_off(at));
+            let best = least_crossed(&common, &above);
+            if best != place {
+                headed.entry(best).or_default().extend(more.split_off(at));
+            }
         }
-        before = Some(*item);
+        before = item.copied();
+        above.extend(before);
         behind.entry(before).or_default();
     }
+    let last = headed.remove(&common.len()).unwrap_or_default();
+    behind.entry(common.last().copied()).or_default().extend(last);
+    let mut ahead: HashMap<T, Vec<T>> =
+        headed.into_iter().map(|(place, more)| (common[place], more)).collect();
     let mut more = behind.remove(&None).unwrap_or_default().into_iter().peekable();
     let mut merged = Vec::with_capacity(lead.len());
     for item in lead {
@@ -693,6 +712,19 @@ pub(super) mod tests {
                 "H1 . T1 . H2 . T3 T2 T4",
                 "H1 . T1 . H2 . T3 T2 T4 . H3 . T5",
             ),
+            (
+                "H1 . T1 T2 T3 T4",
+                "H1 . T1 T2 T3 . H2 . T5 T4",
+                "H1 . T1 T4 T2 T3",
+                "H1 . T1 T4 T2 T3 . H2 . T5",
+            ),
+            ("T1 T2 T3", "T1 T2 T3 . H1 . T4", "T3 T1 T2", "T3 T1 T2 . H1 . T4"),
+            (
+                "H1 . T1 T2 T3 T4",
+                "H1 . T1 T4 T2",
+                "H1 . T5 T2 T6 . H2 . T3* T4",
+                "H1 . T5 T4 T2 T6 . H2 . T3*",
+            ),
             // Each sorts another section, or one moves what the other sorts.
             (
                 "H1 . T1 T2 . H2 . T3 T4",
@@ -849,14 +881,17 @@ pub(super) mod tests {
                 };
                 prop_assert!(heading == wanted || !wanted.is_empty() && !parts.contains(wanted), "{} in {}", task, case);
             }
-            // Where headings are begun, and others moved or removed meanwhile, what was begun is known
+            // Where headings are begun, and others or their tasks moved meanwhile, what was begun is known
             // the second time, and may then be told from what it parts.
             let old = |list: &str| -> Vec<String> {
                 let old = parts_of(list).into_iter().filter(|it| it.starts_with('H') && parts_of(&base).contains(it));
                 old.map(str::to_owned).collect()
             };
             let is_begun = |list: &&String| parts_of(list).iter().any(|it| it.starts_with('H') && !parts_of(&base).contains(it));
-            let is_simple = ![&one, &other].iter().any(is_begun) || [&one, &other].iter().all(|it| old(it) == old(&base));
+            let is_simple = ![&one, &other].iter().any(is_begun) || [&one, &other].iter().all(|it| {
+                let stays = |(task, heading): (&&str, &&str)| groups[0].get(task).is_none_or(|was| was == heading);
+                old(it) == old(&base) && grouped(it, &base).iter().all(stays)
+            });
             if is_simple && merged.conflicts.is_empty() {
                 for side in [&one, &other] {
                     let (again, _) = merge(&base, &text, side);
