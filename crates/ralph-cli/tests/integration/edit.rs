@@ -497,6 +497,32 @@ fn a_document_of_mutations_is_all_or_nothing() {
 }
 
 #[test]
+fn of_mutations_of_one_task_each_stands_for_itself() {
+    let desk = desk();
+    let edit = |id: &str, field: &str, value: &str| json!({ "task_id": id, "edits": [{ "field": field, "value": value }] });
+    let tasks = json!([
+        edit("RQ-0001", "notes", "a"),
+        edit("RQ-0001", "depends_on", "RQ-0099"),
+        edit("RQ-0002", "relates_to", "RQ-0099"),
+        edit("RQ-0001", "title", "eins"),
+        edit("RQ-0001", "blocks", "RQ-0099"),
+        edit("RQ-0002", "title", "zwei"),
+    ]);
+    desk.write("m.json", json!({ "version": 1, "atomic": false, "tasks": tasks }).to_string());
+    for dry_run in [&["--dry-run"][..], &[]] {
+        let args = [&["task", "mutate", "--input", "m.json", "--format", "json"], dry_run].concat();
+        let told = parse(&desk.ralph(&args).exited(1).stdout)["report"]["tasks"].clone();
+        let applied: Vec<i64> =
+            (0..6).filter_map(|index| told[index]["applied_edits"].as_i64()).collect();
+        assert_eq!(applied, [1, 0, 0, 1, 0, 1], "{told}");
+    }
+    assert_eq!(show(&desk, "RQ-0001")["title"], "eins");
+    assert_eq!(show(&desk, "RQ-0001")["notes"], json!(["a"]));
+    assert_eq!(show(&desk, "RQ-0002")["title"], "zwei");
+    desk.ralph(&["queue", "validate"]).success();
+}
+
+#[test]
 fn a_batch_changes_all_or_none() {
     let desk = desk();
     let batch = |args: &[&str]| desk.json(&[&["task", "batch"], args].concat());

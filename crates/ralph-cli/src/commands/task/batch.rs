@@ -125,6 +125,35 @@ enum Failing {
     Skip,
 }
 
+/// What is known of the changes of one task that the queue as a whole has something against.
+struct Sifted {
+    /// How many there are.
+    count: usize,
+    /// So many of them are made; with each that is added, it shows whether that one is to blame.
+    tried: usize,
+    /// Those that are, by their number.
+    refused: BTreeMap<usize, String>,
+}
+
+impl Sifted {
+    fn of(count: usize) -> Self {
+        Self { count, tried: 1, refused: BTreeMap::new() }
+    }
+
+    /// Blames the newest, if it was not yet.
+    fn refuse(&mut self, message: String) -> bool {
+        self.refused.insert(self.tried - 1, message).is_none()
+    }
+
+    fn is_done(&self) -> bool {
+        self.tried >= self.count
+    }
+
+    fn go_on(&mut self) {
+        self.tried += usize::from(!self.is_done());
+    }
+}
+
 /// Applies a change to each task, all in one edit, which finds out itself what the changes are.
 /// What `apply` refuses it has not begun; the tasks that it names are archived in the end, together,
 /// since one by one the time would grow with the square of their number.
@@ -135,9 +164,11 @@ fn carry_out<T, C: AsRef<[(String, T)]>>(
     changes: impl Fn(&Edit<'_>) -> C,
     apply: impl Fn(&mut Edit<'_>, &(String, T)) -> Result<Option<TaskId>, EditError>,
 ) -> Result<Report, CliError> {
-    // What the whole queue has against the change of a task, by its id.
-    let mut invalid: BTreeMap<String, String> = BTreeMap::new();
+    let mut sifted: BTreeMap<String, Sifted> = BTreeMap::new();
     loop {
+        // Nothing is written as long as there are changes that were not tried.
+        let is_sifting = !sifted.values().all(Sifted::is_done);
+        let mut counts: BTreeMap<String, usize> = BTreeMap::new();
         let attempt = |edit: &mut Edit<'_>| {
             // With its id: a first answer may be about other tasks than the filters find now.
             let mut failed: BTreeMap<usize, (String, String)> = BTreeMap::new();
@@ -155,8 +186,15 @@ fn carry_out<T, C: AsRef<[(String, T)]>>(
                     ended.extend(apply(edit, change)?);
                     continue;
                 };
-                let message = match (invalid.get(&change.0), claimed(project, leases, edit, change))
-                {
+                let count = counts.entry(change.0.clone()).or_default();
+                let number = *count;
+                *count += 1;
+                let known = sifted.get(&change.0);
+                if known.is_some_and(|known| number >= known.tried) {
+                    continue;
+                }
+                let refused = known.and_then(|known| known.refused.get(&number));
+                let message = match (refused, claimed(project, leases, edit, change)) {
                     (Some(message), _) => Some(message.clone()),
                     (None, Some(error)) => Some(error.to_string()),
                     (None, None) => match apply(edit, change) {
@@ -173,7 +211,7 @@ fn carry_out<T, C: AsRef<[(String, T)]>>(
             auto_archive(project, edit);
             Ok(failed)
         };
-        let outcome = match mode {
+        let outcome = match if is_sifting { Mode::Show } else { mode } {
             Mode::Make => project
                 .change(context, attempt)
                 .map(|mut edited| (std::mem::take(&mut edited.value), Report::made(edited))),
@@ -182,6 +220,7 @@ fn carry_out<T, C: AsRef<[(String, T)]>>(
                 .map(|mut shown| (std::mem::take(&mut shown.value), Report::shown(project, shown))),
         };
         let problems = match outcome {
+            Ok(_) if is_sifting => Vec::new(),
             Ok((failed, report)) => {
                 let failure = |(index, (id, message))| Failure { index, id, message };
                 return Ok(Report { failed: failed.into_iter().map(failure).collect(), ..report });
@@ -189,13 +228,31 @@ fn carry_out<T, C: AsRef<[(String, T)]>>(
             Err(UpdateError::Invalid { problems }) if failing == Failing::Skip => problems,
             Err(error) => return Err(project.refused(error)),
         };
-        let known = invalid.len();
+        let mut told: BTreeMap<String, String> = BTreeMap::new();
         for problem in &problems {
             if let Some(task) = &problem.task {
-                invalid.entry(task.to_string()).or_insert_with(|| problem.to_string());
+                told.entry(task.to_string()).or_insert_with(|| problem.to_string());
             }
         }
-        if invalid.len() == known {
+        let mut is_further = problems.is_empty();
+        for (id, message) in &told {
+            if let Some(known) = sifted.get_mut(id) {
+                is_further |= known.refuse(message.clone());
+            }
+        }
+        sifted.values_mut().for_each(Sifted::go_on);
+        for (id, message) in told {
+            let count = counts.get(&id).copied().unwrap_or_default();
+            sifted.entry(id).or_insert_with(|| {
+                is_further = true;
+                let mut first = Sifted::of(count);
+                if first.is_done() {
+                    first.refuse(message);
+                }
+                first
+            });
+        }
+        if !is_further {
             return Err(project.refused(UpdateError::Invalid { problems }));
         }
     }
