@@ -565,7 +565,7 @@ impl Worker<'_> {
                 if let Some(work) = self.resolved(workspace, onto, files, &unmarked, &place)? {
                     // What the agent had before it saw the conflict is kept too.
                     self.rescue_work(workspace)?;
-                    self.recommit(&work, onto)?;
+                    self.recommit(work, onto)?;
                     workspace.abort_rebase()?;
                     return Ok(None);
                 }
@@ -598,7 +598,7 @@ impl Worker<'_> {
         files: &[ConflictFile],
         unmarked: &[Unmarked],
         place: &TurnPlace,
-    ) -> Result<Option<Sha>, WorkerError> {
+    ) -> Result<Option<Remade>, WorkerError> {
         let paths: Vec<_> = files.iter().map(|file| file.path.clone()).collect();
         // An agent that went elsewhere (`git rebase --abort`, a checkout) has
         // files that would undo what landed meanwhile.
@@ -614,8 +614,7 @@ impl Worker<'_> {
             return Ok(None);
         }
         let work = self.commit_work(workspace, onto, onto)?;
-        let is_empty = workspace.tree_of(work.as_str())? == workspace.tree_of(onto.as_str())?;
-        Ok((!is_empty || reason.is_some()).then_some(work))
+        remade(workspace, work, onto, reason)
     }
 
     /// What follows from a turn on a conflict or a red gate that did not succeed;
@@ -667,7 +666,14 @@ impl Worker<'_> {
         if stands_on(workspace, landing)? {
             // Also what a failed turn wrote is a step from where the next begins.
             let work = self.commit_work(workspace, onto, landing)?;
-            self.recommit(&work, onto)?;
+            let reason = turn::stated_reason(self.project, &place).or(record.no_change);
+            match remade(workspace, work, onto, reason)? {
+                Some(work) => self.recommit(work, onto)?,
+                None => self.project.tell(Event::Note(format!(
+                    "{}: the agent took its whole change back, and gave no reason",
+                    self.task.id
+                ))),
+            }
         } else {
             // The agent moved HEAD away: its files would undo what landed.
             self.keep_landing_turn(workspace, landing)?;
@@ -770,11 +776,11 @@ impl Worker<'_> {
         }
     }
 
-    fn recommit(&self, work: &Sha, onto: &Sha) -> Result<(), WorkerError> {
+    fn recommit(&self, work: Remade, onto: &Sha) -> Result<(), WorkerError> {
         self.step(&WorkerStep::Committed, |record| {
-            record.work_commit = Some(work.to_string());
+            record.work_commit = Some(work.commit.to_string());
             record.base_commit = Some(onto.to_string());
-            record.no_change = None;
+            record.no_change = work.no_change;
         })?;
         Ok(())
     }
@@ -820,6 +826,26 @@ impl Worker<'_> {
         }
         Ok(())
     }
+}
+
+/// The work as a turn on the way to its landing left it.
+struct Remade {
+    commit: Sha,
+    /// Why nothing is left of the change, if nothing is.
+    no_change: Option<String>,
+}
+
+/// What a turn made of the work, as `commit` on `onto`; `None` when nothing is left of the change
+/// and no `reason` says why.
+fn remade(
+    workspace: &Workspace,
+    commit: Sha,
+    onto: &Sha,
+    reason: Option<String>,
+) -> Result<Option<Remade>, WorkerError> {
+    let is_empty = workspace.tree_of(commit.as_str())? == workspace.tree_of(onto.as_str())?;
+    let no_change = reason.filter(|_| is_empty);
+    Ok((!is_empty || no_change.is_some()).then_some(Remade { commit, no_change }))
 }
 
 /// A file in conflict that shows no markers: binary, a link, or deleted on one side.

@@ -218,6 +218,29 @@ fn retry_lands_kept_work_though_its_workspace_is_gone() {
 }
 
 #[test]
+fn taking_the_change_back_mends_no_red_gate_but_with_a_reason() {
+    for (reason, code, outcome) in
+        [("", 1, "blocked"), ("; echo 'not wanted' > \"$RALPH_NO_CHANGE_FILE\"", 0, "no_change")]
+    {
+        let scene = Scene::new(Remote::Bare, Books::Tracked);
+        scene.tasks(1);
+        scene.act(&[("RQ-0001", "echo UNFINISHED > red.txt")]);
+        let agent = fs_err::read_to_string(scene.sandbox.path("bin/agent.sh")).expect("written");
+        let back = format!("fix) rm -f red.txt{reason}; exit 0 ;;\nnever)\n");
+        scene.sandbox.write("bin/agent.sh", agent.replace("fix)\n", &back));
+        let summary = scene.run(1, code);
+        assert_eq!(summary["tasks"][0]["outcome"], outcome, "{summary}");
+        let kept = scene.git(&["for-each-ref", "--format=%(refname)", "refs/ralph/rescue/"]);
+        if code == 0 {
+            assert_eq!(summary["tasks"][0]["reason"], "not wanted", "{summary}");
+        } else {
+            assert_eq!(scene.landed().len(), 0);
+            assert_eq!(scene.git(&["show", &format!("{kept}:red.txt")]), "UNFINISHED");
+        }
+    }
+}
+
+#[test]
 fn what_an_agent_wrote_on_a_red_gate_is_kept_when_the_run_stops() {
     let scene = Scene::new(Remote::Bare, Books::Tracked);
     scene.tasks(1);
