@@ -394,12 +394,15 @@ impl Worker<'_> {
         };
         let Some(workspace) = workspace else {
             let main = &self.project.repo;
-            return Ok(match work {
-                Some(work) if main.resolve(work.as_str())?.is_some() => {
-                    self.create(&path, Some(&work))?.ok()
-                }
-                _ => None,
-            });
+            let work = match work {
+                Some(work) if main.resolve(work.as_str())?.is_some() => work,
+                _ => return Ok(None),
+            };
+            let made = self.create(&path, Some(&work))?.ok();
+            if let Some(workspace) = &made {
+                self.copy_env_files(workspace)?;
+            }
+            return Ok(made);
         };
         let intact = match &work {
             Some(work) => workspace.resolve(work.as_str())?.is_some(),

@@ -303,7 +303,7 @@ impl Worker<'_> {
     }
 
     /// Copies the user's git-ignored `.env` files, which a clone does not have.
-    fn copy_env_files(&self, workspace: &Workspace) -> Result<(), WorkerError> {
+    pub(super) fn copy_env_files(&self, workspace: &Workspace) -> Result<(), WorkerError> {
         for file in self.project.repo.ignored_env_files()? {
             if !workspace.is_ignored(&file)? {
                 // There it would look new, and would be committed.

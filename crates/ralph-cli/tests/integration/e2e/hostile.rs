@@ -198,6 +198,13 @@ fn a_task_rejected_while_interrupted_is_not_worked_on() {
 #[test]
 fn retry_lands_kept_work_though_its_workspace_is_gone() {
     let scene = Scene::new(Remote::Bare, Books::Tracked);
+    // The gate needs a file that git ignores.
+    let ignored = fs_err::read_to_string(scene.dir.join(".gitignore")).expect("init wrote it");
+    scene.sandbox.write(scene.dir.join(".gitignore"), format!("{ignored}.env\n"));
+    scene.sandbox.write(scene.dir.join(".env"), "KEY=1\n");
+    let gate = fs_err::read_to_string(scene.sandbox.path("bin/gate.sh")).expect("written");
+    scene.sandbox.write("bin/gate.sh", format!("{gate}test -f .env\n"));
+    scene.publish("Ignore .env");
     scene.tasks(1);
     let hook = scene.remote.as_ref().expect("a remote").join("hooks/pre-receive");
     let script = scene.sandbox.script("hook", "exit 1");
@@ -205,6 +212,9 @@ fn retry_lands_kept_work_though_its_workspace_is_gone() {
     fs_err::rename(script, &hook).expect("writable");
     scene.run(1, 1);
     fs_err::remove_file(hook).expect("writable");
+    // Another tree, of which the gate has said nothing yet.
+    scene.sandbox.write(scene.dir.join("other.txt"), "other\n");
+    scene.publish("Another file");
     fs_err::remove_dir_all(scene.sandbox.path(".workspaces")).expect("removable");
     let retried = scene.ralph(&["run", "parallel", "retry", "--all", "--json"]);
     let retried = super::super::parse(&retried.success().stdout);
