@@ -161,13 +161,7 @@ impl Claim {
                     Some(amount) if is_alive && !self.is_own(record) => {
                         reserved = reserved.plus(amount);
                     }
-                    Some(amount) => {
-                        record.reserved = None;
-                        let amount = amount.unknown();
-                        record.spent = Some(record.spent.unwrap_or_default().plus(amount));
-                        spending.spent = spending.spent.plus(amount);
-                    }
-                    None => {}
+                    _ => spending.spent = spending.spent.plus(charge_cut_short(record)),
                 }
             }
             let record = state.workers.iter_mut().find(|record| self.is_own(record));
@@ -285,6 +279,16 @@ impl Claim {
             source => ClaimError::Update { task: self.task.clone(), source },
         }
     }
+}
+
+/// Charges the task with what was set aside for a turn whose worker died, and returns it: what the
+/// turn used nobody knows.
+pub(crate) fn charge_cut_short(record: &mut WorkerRecord) -> Amount {
+    let Some(amount) = record.reserved.take().map(Amount::unknown) else {
+        return Amount::default();
+    };
+    record.spent = Some(record.spent.unwrap_or_default().plus(amount));
+    amount
 }
 
 /// Green trees remembered; enough for every raced push of a long night.

@@ -8,7 +8,7 @@ use ralph_state::{ParallelStateFile, WorkerLifecycle, WorkerRecord};
 use super::{Coordinator, Refused, RunError};
 use crate::event::Event;
 use crate::status::LAST_WORKERS;
-use crate::{allowance, books, migrate, own, recover, select, target, worker};
+use crate::{allowance, books, claim, migrate, own, recover, select, target, worker};
 
 impl Coordinator<'_> {
     /// Makes the state file this run's: adopts what older versions recorded,
@@ -41,10 +41,12 @@ impl Coordinator<'_> {
                 state.target_branch.clone_from(branch);
             }
             state.extra.set(LAST_WORKERS, workers);
-            // A turn of the last run is not charged to this one.
             state.spending = Some(allowance::begin(state.spending.take(), now));
             for record in &mut state.workers {
-                record.reserved = record.reserved.filter(|_| has_worker(record));
+                if !has_worker(record) {
+                    // A turn of the last run is charged to its task, and not to this run.
+                    claim::charge_cut_short(record);
+                }
                 if worker::Held::clear(record) {
                     // There is as much patience as at first.
                     record.push_attempts = 0;

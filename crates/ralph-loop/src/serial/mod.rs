@@ -161,6 +161,8 @@ const GREEN: &str = "gate_green";
 const BEGAN: &str = "run_tree";
 /// The field of the session file with what the agent's session used so far.
 const AGENT_USED: &str = "agent_used";
+/// The field of the session file with what is set aside for the turn under way.
+const RESERVED: &str = "reserved";
 /// The field of the session file with the providers that are to be left alone for a while.
 const PAUSES: &str = "pauses";
 /// The field of the session file that names the branch the task is worked on.
@@ -332,13 +334,23 @@ impl Serial<'_> {
         Ok(())
     }
 
-    /// Ends what the turn of a dead run left running, and records what it made of the settings.
+    /// Ends what the turn of a dead run left running, records what it made of the settings, and
+    /// charges the task with what was set aside for it.
     fn settle_turn(&self, session: &mut SessionFile) -> Result<(), SerialError> {
         end_orphans(session)?;
         if let Some(found) = kept::<Settings>(session, unseen::FOUND) {
             unseen::record(&self.project.repo, &self.project.queue, &session.task_id, &found)?;
             session.extra.remove(unseen::FOUND);
             self.record(|session| drop(session.extra.remove(unseen::FOUND)))?;
+        }
+        if let Some(reserved) = kept::<Amount>(session, RESERVED) {
+            let spent = session.spent.unwrap_or_default().plus(reserved.unknown());
+            session.spent = Some(spent);
+            session.extra.remove(RESERVED);
+            self.record(|session| {
+                session.spent = Some(spent);
+                session.extra.remove(RESERVED);
+            })?;
         }
         Ok(())
     }
@@ -873,6 +885,7 @@ impl Serial<'_> {
             reach(session, step);
             session.agent_turns = Some(turns);
             keep(session, unseen::FOUND, Some(&found));
+            keep(session, RESERVED, Some(reserved));
         })?;
         let mut recorded = Ok(());
         let mut was_started = false;
@@ -919,6 +932,7 @@ impl Serial<'_> {
         self.record(|session| {
             session.agent = None;
             session.extra.remove(unseen::FOUND);
+            session.extra.remove(RESERVED);
             session.agent_turns = Some(turns);
             session.spent = Some(spent).filter(|spent| *spent != Amount::default());
             keep(session, PAUSES, Some(pauses).filter(|pauses| !pauses.is_empty()));

@@ -100,6 +100,21 @@ echo '{"type":"final","outcome":"failed","reason":"no"}'"#;
 }
 
 #[test]
+fn a_turn_that_died_with_its_run_counts_for_its_task() {
+    let ways: [(&[&str], &str); 2] = [(WAYS[0], "worker.working"), (WAYS[1], "serial.working")];
+    for (way, point) in ways {
+        let scene = scene(1, COSTLY, r#""limits": { "task": { "turns": 1 } }"#);
+        let all = [&["run", "loop", "--runner", "mine"], way].concat();
+        let victims = if way.is_empty() { "agents\nself\n" } else { "parent\nagents\nself\n" };
+        scene.killed_at(point, victims, &all);
+        let before = scene.log("turns");
+        let summary = run(&scene, way, 5);
+        assert_eq!(summary["task_limit"], 1, "{summary}");
+        assert_eq!(scene.log("turns"), before, "no further turn");
+    }
+}
+
+#[test]
 fn a_provider_that_one_worker_met_is_left_alone_by_all() {
     // With both at work the first task meets the limit; then the second's attempt ends, and its
     // next one waits.
