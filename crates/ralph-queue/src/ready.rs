@@ -1,6 +1,6 @@
 //! What can be begun now, and a set of it that several can work on without meeting.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use ralph_state::{TaskId, Timestamp};
 
@@ -72,14 +72,15 @@ pub fn ready<'q>(queue: &'q Queue, leases: &Leases, question: &Question<'_>) -> 
         Some(room) => {
             let is_busy = |reasons: &[Reason]| reasons.iter().any(Reason::is_busy);
             let busy = others.iter().filter(|(_, _, reasons)| is_busy(reasons));
-            let mut taken: Vec<Taken> = busy.map(|(_, task, _)| Taken::of(*task)).collect();
+            let mut taken = Taken::new();
+            busy.for_each(|(_, task, _)| taken.add(*task));
             let mut tasks = Vec::new();
             for (place, task) in candidates {
                 let no_room = (tasks.len() >= room).then_some(Reason::NoRoom);
-                if let Some(reason) = overlap(task, &taken).or(no_room) {
+                if let Some(reason) = taken.overlap(task).or(no_room) {
                     others.push((place, task, vec![reason]));
                 } else {
-                    taken.push(Taken::of(task));
+                    taken.add(task);
                     tasks.push(task);
                 }
             }
@@ -91,30 +92,65 @@ pub fn ready<'q>(queue: &'q Queue, leases: &Leases, question: &Question<'_>) -> 
     Ready { tasks, others }
 }
 
-/// What others have to keep away from.
+/// What others have to keep away from: the areas that tasks have taken, and all that those are
+/// within, so that what overlaps is found at once, however many there are.
 struct Taken {
-    by: TaskId,
-    areas: Vec<Vec<String>>,
+    by: Vec<TaskId>,
+    areas: Vec<Area>,
+    /// The area directly within another one that has that name.
+    within: HashMap<(usize, String), usize>,
+}
+
+/// Who was the first to take what.
+#[derive(Default)]
+struct Area {
+    /// All of it.
+    whole: Option<usize>,
+    /// Something of it.
+    part: Option<usize>,
 }
 
 impl Taken {
-    fn of(task: Listed<'_>) -> Self {
-        let scope = task.scope();
-        let areas = scope.iter().map(|scope| area(scope).map(str::to_owned).collect());
-        Self { by: task.task_id(), areas: areas.collect() }
+    fn new() -> Self {
+        Self { by: Vec::new(), areas: vec![Area::default()], within: HashMap::new() }
     }
-}
 
-fn overlap(task: Listed<'_>, taken: &[Taken]) -> Option<Reason> {
-    let scope = task.scope();
-    let areas: Vec<Vec<&str>> = scope.iter().map(|scope| area(scope).collect()).collect();
-    taken.iter().find_map(|Taken { by, areas: theirs }| {
-        let meets = |mine: &Vec<&str>| {
-            theirs.iter().any(|theirs| mine.iter().zip(theirs).all(|(mine, theirs)| mine == theirs))
-        };
-        let scope = scope[areas.iter().position(meets)?].to_string();
-        Some(Reason::ScopeOverlaps { with: by.clone(), scope })
-    })
+    fn add(&mut self, task: Listed<'_>) {
+        let by = self.by.len();
+        self.by.push(task.task_id());
+        for scope in task.scope() {
+            let mut at = 0;
+            for name in area(&scope) {
+                self.areas[at].part.get_or_insert(by);
+                let next = self.areas.len();
+                at = *self.within.entry((at, name.to_owned())).or_insert(next);
+                if at == next {
+                    self.areas.push(Area::default());
+                }
+            }
+            self.areas[at].part.get_or_insert(by);
+            self.areas[at].whole.get_or_insert(by);
+        }
+    }
+
+    /// The first that a task meets, and by which entry of its scope.
+    fn overlap(&self, task: Listed<'_>) -> Option<Reason> {
+        let scope = task.scope();
+        let met = scope.iter().filter_map(|scope| Some((self.first_met(scope)?, scope)));
+        let (by, scope) = met.min_by_key(|(by, _)| *by)?;
+        Some(Reason::ScopeOverlaps { with: self.by[by].clone(), scope: scope.to_string() })
+    }
+
+    fn first_met(&self, scope: &str) -> Option<usize> {
+        let mut at = 0;
+        let mut met = self.areas[at].whole;
+        for name in area(scope) {
+            let Some(next) = self.within.get(&(at, name.to_owned())) else { return met };
+            at = *next;
+            met = met.into_iter().chain(self.areas[at].whole).min();
+        }
+        met.into_iter().chain(self.areas[at].part).min()
+    }
 }
 
 /// The directories on the way, down to the first wildcard.

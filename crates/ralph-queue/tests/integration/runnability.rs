@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use expect_test::expect;
+use ralph_queue::lease::Leases;
+use ralph_queue::ready::{Question, Ready, ready};
 use ralph_queue::runnability::{DoingFirst, Drafts, Reason, TaskReport, UnmetDependency};
 use ralph_queue::{Document, Queue, Selection};
 use ralph_state::TaskId;
@@ -283,4 +285,46 @@ fn what_blocks_by_an_ambiguous_id_blocks() {
     let queue = Queue::new(Document::parse(open).unwrap(), None);
     let all = "0001:ambiguous 0001:ambiguous 0003:which RQ-0001";
     assert_eq!(held(&queue, &[], &["RQ-0001"]), ["-", all]);
+}
+
+/// Those that a number of workers get, and whom each of the others meets.
+fn parallel(scopes: &[&str], room: usize) -> String {
+    let fields: Vec<String> = scopes.iter().map(|scope| format!("\"scope\": {scope}")).collect();
+    let queue = queue(&fields.iter().map(String::as_str).collect::<Vec<_>>());
+    let question = Question {
+        now: now(),
+        drafts: Drafts::Exclude,
+        exclude: &BTreeMap::new(),
+        parallel: Some(room),
+    };
+    let Ready { tasks, others } = ready(&queue, &Leases::default(), &question);
+    let mut told: Vec<String> = tasks.iter().map(|task| task.id().to_owned()).collect();
+    told.extend(others.iter().map(|(task, reasons)| match &reasons[..] {
+        [Reason::ScopeOverlaps { with, scope }] => format!("{}: {scope} of {with}", task.id()),
+        reasons => format!("{}: {reasons:?}", task.id()),
+    }));
+    told.join("; ")
+}
+
+#[test]
+fn of_tasks_whose_scopes_overlap_the_first_is_picked() {
+    for (scopes, told) in [
+        (
+            &[r#"["a/b"]"#, r#"["a"]"#, r#"["a/bc", "./a//b/*.rs"]"#][..],
+            "RQ-0001; RQ-0002: a of RQ-0001; RQ-0003: ./a//b/*.rs of RQ-0001",
+        ),
+        (
+            &[r#"["a/b/c"]"#, r#"["d"]"#, r#"["d/e", "a/b"]"#, r#"["a/b/d", "e"]"#, r#"["e/f"]"#],
+            "RQ-0001; RQ-0002; RQ-0004; RQ-0003: a/b of RQ-0001; RQ-0005: e/f of RQ-0004",
+        ),
+        // A pattern may stand for all there is, and no scope for nothing.
+        (&["[]", r#"["*"]"#, r#"["x"]"#, "[]"], "RQ-0001; RQ-0002; RQ-0004; RQ-0003: x of RQ-0002"),
+        (&[r#"["x"]"#, r#"["y"]"#, r#"["**/z"]"#], "RQ-0001; RQ-0002; RQ-0003: **/z of RQ-0001"),
+    ] {
+        assert_eq!(parallel(scopes, 9), told, "{scopes:?}");
+    }
+    assert_eq!(
+        parallel(&[r#"["a"]"#, r#"["b"]"#, r#"["a"]"#], 1),
+        "RQ-0001; RQ-0002: [NoRoom]; RQ-0003: a of RQ-0001"
+    );
 }
