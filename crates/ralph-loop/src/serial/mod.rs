@@ -19,6 +19,7 @@ use ralph_git::{GitError, Sha};
 use ralph_queue::edit::Restart;
 use ralph_queue::runnability::Reason;
 use ralph_queue::{EditError, LoadError as QueueLoadError, Queue, Selection, Status, Task};
+use ralph_state::file::{self, FileLock};
 use ralph_state::session::{SessionFile, SessionStep, session_file_path};
 use ralph_state::{Amount, LoadError, SaveError, Spending, Store, TaskId, UpdateError, WorkerStep};
 use serde::Serialize;
@@ -179,7 +180,7 @@ const REASON: &str = "no_change";
 /// # Errors
 /// See [`SerialError`]. A task that fails is part of the summary.
 pub fn run(project: &Project, wanted: &Wanted) -> Result<RunSummary, SerialError> {
-    let _run = coordinator::run_lock(project)?;
+    let run_lock = coordinator::run_lock(project)?;
     checkout::finish_set_aside(project)?;
     let branch = preflight::serial(project)?;
     let layout = project.layout();
@@ -192,6 +193,8 @@ pub fn run(project: &Project, wanted: &Wanted) -> Result<RunSummary, SerialError
         project,
         landings: RefCell::new(Landings::all(&project.repo, &project.config.queue, tip)?),
         sessions: Store::new(session_file_path(layout.root()), project.holder.clone()),
+        session: RefCell::default(),
+        run_lock: RefCell::new(run_lock),
         layout,
         branch,
         has_begun: false,
@@ -210,6 +213,10 @@ struct Serial<'a> {
     /// What the branch had of landed tasks when the run began.
     landings: RefCell<Landings<'a>>,
     sessions: Store<SessionFile>,
+    /// The session under way. The file is written from this: an agent that removes it, or edits it,
+    /// takes nothing from what the run knows.
+    session: RefCell<SessionFile>,
+    run_lock: RefCell<FileLock>,
     layout: Layout,
     branch: String,
     /// Whether the run was told of: not before everything that may refuse it was asked.
@@ -265,6 +272,7 @@ impl Serial<'_> {
             return Err(SerialError::OtherSession { open: open.task_id.clone() });
         }
         if let Some(session) = &mut session {
+            self.session.borrow_mut().clone_from(session);
             self.settle_turn(session)?;
         }
         preflight::settings_seen(self.project)?;
@@ -340,19 +348,15 @@ impl Serial<'_> {
         end_orphans(session)?;
         if let Some(found) = kept::<Settings>(session, unseen::FOUND) {
             unseen::record(&self.project.repo, &self.project.queue, &session.task_id, &found)?;
-            session.extra.remove(unseen::FOUND);
-            self.record(|session| drop(session.extra.remove(unseen::FOUND)))?;
         }
-        if let Some(reserved) = kept::<Amount>(session, RESERVED) {
-            let spent = session.spent.unwrap_or_default().plus(reserved.unknown());
-            session.spent = Some(spent);
-            session.extra.remove(RESERVED);
-            self.record(|session| {
-                session.spent = Some(spent);
-                session.extra.remove(RESERVED);
-            })?;
-        }
-        Ok(())
+        self.record(|known| {
+            known.extra.remove(unseen::FOUND);
+            if let Some(reserved) = kept::<Amount>(known, RESERVED) {
+                known.spent = Some(known.spent.unwrap_or_default().plus(reserved.unknown()));
+                known.extra.remove(RESERVED);
+            }
+            session.clone_from(known);
+        })
     }
 
     /// Records what an agent's turn, or the gate with what the agent wrote, made of the settings.
@@ -360,6 +364,16 @@ impl Serial<'_> {
         let task = tally.task.id.as_str();
         unseen::record(&self.project.repo, &self.project.queue, task, found)?;
         self.project.faults.point("serial", "noted", "");
+        self.hold_run_lock()?;
+        Ok(())
+    }
+
+    /// Takes the run lock anew if its file is gone: an agent may have removed what git ignores, and
+    /// a lock on a removed file excludes nobody.
+    fn hold_run_lock(&self) -> Result<(), RunError> {
+        if !file::is_locked(&self.layout.run_lock()).map_err(RunError::Lock)? {
+            *self.run_lock.borrow_mut() = coordinator::run_lock(self.project)?;
+        }
         Ok(())
     }
 
@@ -774,10 +788,10 @@ impl Serial<'_> {
             if let Some(ended) = self.without_branch()? {
                 return Ok(Some(ended));
             }
-            let fixes = self.fixes()?;
+            let fixes = self.fixes();
             let before = self.project.repo.work_tree_hash(&self.left_out())?;
             let green = gate::verdict_key(before.as_str(), gate);
-            if self.session()?.extra.get(GREEN).and_then(|key| key.as_str()) == Some(&green) {
+            if self.session.borrow().extra.get(GREEN).and_then(|key| key.as_str()) == Some(&green) {
                 return Ok(None);
             }
             tally.gates += 1;
@@ -852,14 +866,10 @@ impl Serial<'_> {
     }
 
     /// Turns on a red gate so far, also in earlier runs.
-    fn fixes(&self) -> Result<u32, SerialError> {
-        let session = self.session()?;
+    fn fixes(&self) -> u32 {
+        let session = self.session.borrow();
         let fixes = session.extra.get(FIXES).and_then(ralph_state::json::Json::as_u64).unwrap_or(0);
-        Ok(u32::try_from(fixes).unwrap_or(u32::MAX))
-    }
-
-    fn session(&self) -> Result<SessionFile, SerialError> {
-        Ok(self.sessions.load()?.map(|loaded| loaded.value).unwrap_or_default())
+        u32::try_from(fixes).unwrap_or(u32::MAX)
     }
 
     fn turn(
@@ -988,9 +998,11 @@ impl Serial<'_> {
 
     fn record(&self, change: impl FnOnce(&mut SessionFile)) -> Result<(), SerialError> {
         let now = self.project.now().to_string();
-        self.sessions.update(|session: &mut SessionFile| {
-            change(session);
-            session.last_updated_at = now;
+        let mut session = self.session.borrow_mut();
+        change(&mut session);
+        session.last_updated_at = now;
+        self.sessions.update(|file: &mut SessionFile| {
+            file.clone_from(&session);
             Ok::<(), std::convert::Infallible>(())
         })?;
         Ok(())

@@ -358,6 +358,40 @@ pub(super) fn killed_at(scene: &Scene, step: &str) {
     assert_ne!(code, Some(0), "it was killed at {step}");
 }
 
+/// `git clean -dffx` takes the session away, too.
+#[test]
+fn an_agent_that_removes_what_git_ignores_has_no_more_turns_than_others() {
+    let scene = scene(1);
+    scene.act(&[("RQ-0001", "echo UNFINISHED > red.txt")]);
+    let agent = fs_err::read_to_string(scene.sandbox.path("bin/agent.sh")).expect("written");
+    let clean = "fix) [ \"$(wc -l < \"$LOG/turns\")\" -lt 9 ] || exit 1
+        git clean -dffxq -e red.txt; exit 0 ;;\nnever)\n";
+    scene.sandbox.write("bin/agent.sh", agent.replace("fix)\n", clean));
+    scene.ralph(&["run", "loop"]).exited(1);
+    assert_eq!(scene.log("turns").len(), 4, "{:?}", scene.log("turns"));
+    // The next run knows what is under way.
+    scene.sandbox.write(scene.dir.join("red.txt"), "mended\n");
+    scene.ralph(&["run", "resume"]).success();
+    scene.all_landed(1);
+    assert_eq!(scene.log("turns").len(), 4, "{:?}", scene.log("turns"));
+}
+
+#[test]
+fn a_run_whose_lock_an_agent_removed_is_still_the_only_one() {
+    let scene = scene(1);
+    scene.act(&[("RQ-0001", "git clean -dffxq; echo x > x")]);
+    let gate = "LOG=$(dirname \"$0\")/../log; touch \"$LOG/up-gate\"
+        until [ -e \"$LOG/go\" ]; do sleep 0.05; done\n";
+    scene.sandbox.write("bin/gate.sh", gate);
+    let run = scene.start(&["run", "loop"]);
+    scene.wait_for_agent("gate");
+    let other = scene.ralph(&["run", "loop"]);
+    scene.go_on();
+    other.exited(4);
+    run.wait(PATIENCE).exited(0);
+    scene.all_landed(1);
+}
+
 #[test]
 fn killed_twice_in_a_row_a_finished_task_still_lands() {
     let scene = scene(1);
