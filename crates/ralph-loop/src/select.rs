@@ -270,7 +270,23 @@ pub fn is_spent(record: &WorkerRecord, queue: &Queue) -> bool {
     }
 }
 
+/// The field of a record with the time of the last change that its task had when it was claimed.
+const CHANGED: &str = "task_changed";
+
+/// Notes when `task` was changed last, as it is claimed.
+pub(crate) fn remember_change(record: &mut WorkerRecord, task: &Task) {
+    if let Some(changed) = &task.updated_at {
+        record.extra.set(CHANGED, changed.as_str());
+    }
+}
+
+/// Whether the task was changed after its record ended. A time that it had when it was claimed is
+/// none of a later change, though a clock that is wrong may have it later than the end.
 fn changed_since(task: &Task, record: &WorkerRecord) -> bool {
+    let before = record.extra.get(CHANGED).and_then(|it| it.as_str());
+    if before.is_some() && before == task.updated_at.as_deref() {
+        return false;
+    }
     let time = |text: Option<&String>| text.and_then(|text| text.parse::<Timestamp>().ok());
     match (time(task.updated_at.as_ref()), time(record.completed_at.as_ref())) {
         (Some(changed), Some(ended)) => changed > ended,
@@ -317,6 +333,18 @@ mod tests {
         assert_eq!(ids(&standing.done), ["RQ-0001"]);
         assert_eq!(ids(standing.exclude.keys()), ["RQ-0001"]);
         assert!(!is_spent(&state.workers[0], &queue()));
+    }
+
+    #[test]
+    fn a_time_of_a_clock_that_is_ahead_is_no_change_since_the_end() {
+        for lifecycle in [WorkerLifecycle::Completed, WorkerLifecycle::Failed] {
+            let mut state = state(lifecycle, "RQ-0001", "2025-12-31T00:00:00Z");
+            remember_change(&mut state.workers[0], &queue().tasks().next().unwrap().clone());
+            assert_eq!(ids(standing(&state, &queue()).exclude.keys()), ["RQ-0001"]);
+            let edited = QUEUE.replacen("2026-01-01T00:00:00Z", "2026-01-01T00:00:01Z", 1);
+            let edited = Queue::new(Document::parse(edited).expect("a queue"), None);
+            assert_eq!(standing(&state, &edited), Standing::default());
+        }
     }
 
     #[test]

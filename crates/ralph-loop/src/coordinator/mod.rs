@@ -817,6 +817,7 @@ impl Coordinator<'_> {
             UpdateError::Change(Refused::OutOfOrder { task: task.id.to_string(), source })
         })?;
         record.branch = Some(format!("ralph/{}", task.id));
+        select::remember_change(&mut record, task);
         self.told.insert(record.task_id.clone(), Told::of(&record));
         let claimed = self.store.update_reported(|state: &mut ParallelStateFile, report| {
             if report.is_none() {
