@@ -179,11 +179,12 @@ pub fn fast_forward(project: &Project, to: &Sha) -> Result<FastForward, Checkout
     }
     if project.layout().set_aside().join(FROM).exists() {
         // Left by a crash: the copies are the user's, so they go back first.
-        restore(project, &books)?;
+        let edited = edited_since(project, &books)?;
+        restore(project, &books, edited.as_deref())?;
     }
     set_aside(project, &books)?;
     let outcome = project.repo.fast_forward(to);
-    restore(project, &books)?;
+    restore(project, &books, None)?;
     Ok(outcome?)
 }
 
@@ -199,7 +200,40 @@ pub fn finish_set_aside(project: &Project) -> Result<(), CheckoutError> {
     let lock_path = file::sidecar_lock_path(&project.queue.queue);
     let _lock = FileLock::acquire(&lock_path, &project.holder, QUEUE_WAIT)?;
     // Whoever held the lock may have finished it meanwhile.
-    if from.exists() { restore(project, &queue_files(project)) } else { Ok(()) }
+    if !from.exists() {
+        return Ok(());
+    }
+    let books = queue_files(project);
+    let edited = edited_since(project, &books)?;
+    restore(project, &books, edited.as_deref())
+}
+
+/// The queue files as they are, if that is none of the versions which a crash while they were set
+/// aside may have left: somebody has edited them since.
+fn edited_since(
+    project: &Project,
+    books: &[PathBuf],
+) -> Result<Option<Vec<Option<Vec<u8>>>>, CheckoutError> {
+    let aside = project.layout().set_aside();
+    let from = fs_err::read_to_string(aside.join(FROM))?;
+    let mut now = Vec::with_capacity(books.len());
+    let mut is_edited = false;
+    for (index, book) in books.iter().enumerate() {
+        let here = read(&project.repo.root().join(book))?;
+        is_edited |= here != read(&aside.join(index.to_string()))?
+            && here != project.repo.read_blob(from.trim(), book)?
+            && here != project.repo.read_blob("HEAD", book)?;
+        now.push(here);
+    }
+    Ok(is_edited.then_some(now))
+}
+
+fn read(path: &Path) -> Result<Option<Vec<u8>>, CheckoutError> {
+    match fs_err::read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// The tracked queue files, relative to the work tree.
@@ -223,10 +257,9 @@ fn set_aside(project: &Project, books: &[PathBuf]) -> Result<(), CheckoutError> 
     for (index, book) in books.iter().enumerate() {
         let path = project.repo.root().join(book);
         let copy = aside.join(index.to_string());
-        match fs_err::read(&path) {
-            Ok(bytes) => write(&copy, &bytes)?,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => remove(&copy)?,
-            Err(error) => return Err(error.into()),
+        match read(&path)? {
+            Some(bytes) => write(&copy, &bytes)?,
+            None => remove(&copy)?,
         }
     }
     write(&aside.join(FROM), from.as_str().as_bytes())?;
@@ -240,23 +273,24 @@ fn set_aside(project: &Project, books: &[PathBuf]) -> Result<(), CheckoutError> 
     Ok(())
 }
 
-/// Puts the user's changes back on top of what HEAD has now.
+/// Puts the user's changes back on top of what HEAD has now, and of those the ones that were
+/// `edited` into the files after a crash.
 ///
 /// When the user's version cannot be merged (half an edit, say) it is put back
-/// as it was, and the copies stay under a name of their own: nothing is lost,
-/// and the user is told.
-fn restore(project: &Project, books: &[PathBuf]) -> Result<(), CheckoutError> {
+/// as it was, unless the files were edited since, and the copies stay under a name of their own:
+/// nothing is lost, and the user is told.
+fn restore(
+    project: &Project,
+    books: &[PathBuf],
+    edited: Option<&[Option<Vec<u8>>]>,
+) -> Result<(), CheckoutError> {
     let aside = project.layout().set_aside();
     let from = fs_err::read_to_string(aside.join(FROM))?;
     let mut ours = Vec::with_capacity(books.len());
     for index in 0..books.len() {
-        ours.push(match fs_err::read(aside.join(index.to_string())) {
-            Ok(bytes) => Some(bytes),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
-            Err(error) => return Err(error.into()),
-        });
+        ours.push(read(&aside.join(index.to_string()))?);
     }
-    match merged(project, from.trim(), books, &ours)? {
+    match merged(project, from.trim(), books, &ours, edited)? {
         Ok(texts) => {
             for (book, text) in books.iter().zip(texts) {
                 if let Some(text) = text {
@@ -271,7 +305,7 @@ fn restore(project: &Project, books: &[PathBuf]) -> Result<(), CheckoutError> {
         }
         Err(source) => {
             for (index, (book, text)) in books.iter().zip(&ours).enumerate() {
-                if text.is_some() {
+                if text.is_some() && edited.is_none() {
                     let bytes = fs_err::read(aside.join(index.to_string()))?;
                     write(&project.repo.root().join(book), &bytes)?;
                 }
@@ -291,12 +325,16 @@ fn merged(
     from: &str,
     books: &[PathBuf],
     ours: &[Option<Vec<u8>>],
+    edited: Option<&[Option<Vec<u8>>]>,
 ) -> Result<Result<Vec<Option<String>>, MergeError>, CheckoutError> {
     let version = |rev: &str| -> Result<Vec<Option<Vec<u8>>>, CheckoutError> {
         Ok(books.iter().map(|book| project.repo.read_blob(rev, book)).collect::<Result<_, _>>()?)
     };
-    let (base, theirs) = (version(from)?, version("HEAD")?);
-    Ok(three_way(base, ours.to_vec(), theirs))
+    let (base, head) = (version(from)?, version("HEAD")?);
+    let merged = three_way(base, ours.to_vec(), head.clone());
+    let (Ok(merged), Some(edited)) = (&merged, edited) else { return Ok(merged) };
+    let merged = merged.iter().map(|text| text.clone().map(String::into_bytes)).collect();
+    Ok(three_way(head, edited.to_vec(), merged))
 }
 
 /// The queue and the done file after the merge of three versions of both.

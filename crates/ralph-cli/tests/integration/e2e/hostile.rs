@@ -157,6 +157,37 @@ fn half_an_edit_of_the_queue_is_never_lost() {
     assert_eq!(now, half, "the user's bytes stand where they were");
 }
 
+/// The power failed while the user's queue was set aside, and the user went on before the next run.
+#[test]
+fn what_is_edited_after_a_crash_beside_files_that_were_set_aside_is_never_lost() {
+    let scene = Scene::new(Remote::Bare, Books::Tracked);
+    scene.tasks(1);
+    let queue = scene.dir.join(".ralph/queue.jsonc");
+    let aside = |name: &str| scene.dir.join(".ralph/cache").join(name);
+    let crash = || {
+        let committed = fs_err::read(&queue).expect("a queue");
+        scene.ralph(&["task", "add", "Before the crash"]).success();
+        fs_err::create_dir_all(aside("set-aside")).expect("writable");
+        fs_err::rename(&queue, aside("set-aside/0")).expect("writable");
+        fs_err::write(aside("set-aside/from"), scene.git(&["rev-parse", "HEAD"]))
+            .expect("writable");
+        fs_err::write(&queue, committed).expect("writable");
+    };
+    crash();
+    scene.ralph(&["task", "add", "After the crash"]).success();
+    scene.run(1, 0);
+    scene.all_landed(3);
+
+    crash();
+    let half = "{ \"version\": 1, \"tasks\": [ // I was just";
+    fs_err::write(&queue, half).expect("writable");
+    let ran = scene.ralph(&["run", "loop", "--parallel", "1"]);
+    assert!(ran.exited(3).stderr.contains("set-aside-1"), "{ran}");
+    assert_eq!(fs_err::read_to_string(&queue).expect("a queue"), half);
+    let kept = fs_err::read_to_string(aside("set-aside-1/0")).expect("kept");
+    assert!(kept.contains("Before the crash"), "{kept}");
+}
+
 #[test]
 fn a_machine_that_lacks_a_program_stops_the_run_and_loses_nothing() {
     let scene = Scene::new(Remote::Bare, Books::Tracked);
