@@ -1,19 +1,20 @@
 //! From arguments to an exit code.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::error::{ContextKind, ContextValue};
-use clap::{ColorChoice, CommandFactory as _, FromArgMatches as _};
+use clap::{ArgMatches, ColorChoice, CommandFactory as _, FromArgMatches as _};
 use tracing_subscriber::EnvFilter;
 
-use crate::args::{Cli, CliSpecArgs, Command, SpecFormat};
+use crate::args::{Cli, CliSpecArgs, Command, SpecFormat, is_like_flag};
 use crate::commands;
 use crate::context::{Context, World};
 use crate::error::{CliError, ErrorKind, Exit};
 use crate::ui::{self, Ui};
 
-pub(crate) fn run(world: World, arguments: Vec<OsString>) -> ExitCode {
+pub(crate) fn run(world: World, arguments: &[OsString]) -> ExitCode {
     // A usage error is found before `--json` is parsed, so it is looked for.
     let wants_json = arguments.iter().take_while(|arg| *arg != "--").any(|arg| arg == "--json");
     // clap repeats words as they are.
@@ -46,10 +47,36 @@ pub(crate) fn run(world: World, arguments: Vec<OsString>) -> ExitCode {
 
 /// Help and usage errors come from clap, which has not read the arguments then: when they are to be
 /// coloured is looked for.
-fn parse(arguments: Vec<OsString>) -> Result<Cli, clap::Error> {
-    let mut command = Cli::command().color(color(&arguments));
+fn parse(arguments: &[OsString]) -> Result<Cli, clap::Error> {
+    let mut command = Cli::command().color(color(arguments));
     let mut matches = command.try_get_matches_from_mut(arguments).map_err(harmless)?;
+    if let Some((flag, word)) = swallowed(&command, &matches, arguments) {
+        let message = format!(
+            "invalid value '{word}' for '{flag}': it reads like a flag; a text like that is given as \
+             `{flag}={word}`"
+        );
+        return Err(command.error(clap::error::ErrorKind::InvalidValue, message));
+    }
     Cli::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command))
+}
+
+/// A flag that was to have a text, and what reads like another flag in its place.
+fn swallowed(
+    command: &clap::Command,
+    matches: &ArgMatches,
+    arguments: &[OsString],
+) -> Option<(String, String)> {
+    let (mut command, mut matches) = (command, matches);
+    while let Some((name, below)) = matches.subcommand() {
+        (command, matches) = (command.find_subcommand(name)?, below);
+    }
+    let texts = command.get_arguments().filter(|arg| arg.is_allow_hyphen_values_set());
+    let texts: BTreeSet<String> =
+        texts.filter_map(|arg| Some(format!("--{}", arg.get_long()?))).collect();
+    let words: Vec<_> = arguments.iter().map(|word| word.to_string_lossy()).collect();
+    let mut pairs = words.windows(2).take_while(|pair| pair[0] != "--");
+    let found = pairs.find(|pair| texts.contains(&*pair[0]) && is_like_flag(&pair[1]))?;
+    Some((found[0].to_string(), found[1].to_string()))
 }
 
 /// Without the advice to go past a refusal: who mistyped another flag did not mean `--force`.

@@ -18,5 +18,5 @@ mod ui;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    app::run(context::World::read(), std::env::args_os().collect())
+    app::run(context::World::read(), &std::env::args_os().collect::<Vec<_>>())
 }

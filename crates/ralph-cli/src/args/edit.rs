@@ -7,7 +7,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use ralph_queue::{Priority, Status, fields};
 
 use super::TextOrJson;
-use super::task::{NoteText, priority, status, text};
+use super::task::{NoteText, priority, status};
 use super::which::ListFormat;
 
 /// Set one field of tasks
@@ -383,8 +383,7 @@ Examples:
   ralph task batch plan-append --plan-item \"Update the docs\" --tag-filter api")]
     PlanAppend {
         /// A step (repeat it for several; `-` reads stdin)
-        #[arg(long, value_name = "STEP", required = true, allow_hyphen_values = true,
-            value_parser = text)]
+        #[arg(long, value_name = "STEP", required = true, allow_hyphen_values = true)]
         plan_item: Vec<String>,
         #[command(flatten)]
         pick: PickArgs,
@@ -395,8 +394,7 @@ Examples:
   ralph task batch plan-prepend --plan-item \"Write a failing test\" RQ-0007")]
     PlanPrepend {
         /// A step (repeat it for several; `-` reads stdin)
-        #[arg(long, value_name = "STEP", required = true, allow_hyphen_values = true,
-            value_parser = text)]
+        #[arg(long, value_name = "STEP", required = true, allow_hyphen_values = true)]
         plan_item: Vec<String>,
         #[command(flatten)]
         pick: PickArgs,

@@ -56,7 +56,7 @@ pub(crate) use runner::{ParseArgs, PlayArgs, RunnerArgs, RunnerCommand};
 pub(crate) use stats::{AgingArgs, DashboardArgs, DaysArgs, StatsArgs};
 pub(crate) use task::{
     NewTask, NoteArgs, NoteText, ShowArgs, ShowFormat, StartArgs, StatusArgs, TaskAddArgs,
-    TaskArgs, TaskCommand, WordArgs,
+    TaskArgs, TaskCommand, WordArgs, is_like_flag,
 };
 pub(crate) use tidy::{ChangesArgs, PruneArgs, RepairArgs, SortArgs};
 pub(crate) use undo::{RedoArgs, UndoArgs};

@@ -124,7 +124,7 @@ pub(crate) struct TaskAddArgs {
 #[derive(Debug, Default, Args)]
 pub(crate) struct NewTask {
     /// What is wanted, at length; `-` reads it from stdin
-    #[arg(long, value_name = "TEXT", allow_hyphen_values = true, value_parser = text)]
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     pub(crate) description: Option<String>,
     /// Take what is wanted, at length, from this file
     #[arg(long, value_name = "FILE", conflicts_with = "description")]
@@ -143,19 +143,19 @@ pub(crate) struct NewTask {
     #[arg(long, value_name = "PATH", value_delimiter = ',', value_parser = word)]
     pub(crate) scope: Vec<String>,
     /// What shows that it is needed (repeat it for several; `-` reads stdin)
-    #[arg(long, value_name = "TEXT", allow_hyphen_values = true, value_parser = text)]
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     pub(crate) evidence: Vec<String>,
     /// One step of the plan (repeat it for several; `-` reads stdin)
-    #[arg(long, value_name = "STEP", allow_hyphen_values = true, value_parser = text)]
+    #[arg(long, value_name = "STEP", allow_hyphen_values = true)]
     pub(crate) plan: Vec<String>,
     /// A note (repeat it for several; `-` reads stdin)
-    #[arg(long = "note", value_name = "TEXT", allow_hyphen_values = true, value_parser = text)]
+    #[arg(long = "note", value_name = "TEXT", allow_hyphen_values = true)]
     pub(crate) notes: Vec<String>,
     /// A note from this file (repeat it for several)
     #[arg(long = "note-file", value_name = "FILE")]
     pub(crate) note_files: Vec<PathBuf>,
     /// The words it was asked for in; `-` reads them from stdin
-    #[arg(long, value_name = "TEXT", allow_hyphen_values = true, value_parser = text)]
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     pub(crate) request: Option<String>,
     /// Tasks that must be finished first
     #[arg(long, value_name = "ID", value_delimiter = ',')]
@@ -306,7 +306,7 @@ pub(crate) struct WordArgs {
 #[derive(Debug, Args)]
 pub(crate) struct NoteText {
     /// Add a note to the task; `-` reads it from stdin
-    #[arg(long, value_name = "TEXT", allow_hyphen_values = true, value_parser = text)]
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     pub(crate) note: Option<String>,
     /// Add the text of this file as a note
     #[arg(long, value_name = "FILE", conflicts_with = "note")]
@@ -350,14 +350,17 @@ pub(super) fn priority() -> impl TypedValueParser<Value = Priority> {
     PossibleValuesParser::new(words).try_map(|word| word.parse())
 }
 
-/// A text may begin with a dash, as the entry of a list. One word that does is a flag, which a text
-/// that was forgotten is not to swallow.
-pub(super) fn text(text: &str) -> Result<String, String> {
-    let is_flag = text.starts_with('-') && text.len() > 1 && !text.contains(char::is_whitespace);
-    if is_flag {
+fn text(text: &str) -> Result<String, String> {
+    if is_like_flag(text) {
         return Err("it reads like a flag; a text like that goes by stdin, as `-`".to_owned());
     }
     Ok(text.to_owned())
+}
+
+/// A text may begin with a dash, as the entry of a list. One word that does is a flag, which a text
+/// that was forgotten is not to swallow.
+pub(crate) fn is_like_flag(text: &str) -> bool {
+    text.starts_with('-') && text.len() > 1 && !text.contains(char::is_whitespace)
 }
 
 /// A title is the subject of a commit: the rest belongs into the description.

@@ -532,14 +532,22 @@ fn a_text_may_begin_with_a_dash_and_swallows_no_flag() {
         &["task", "note", &id, "--dry-rn"],
         &["task", "done", &id, "--note", "--dry-run"],
         &["task", "done", &id, "--note", "-v"],
+        &["task", "done", &id, "--note", "--"],
+        &["task", "batch", "plan-append", "--plan-item", "--json", &id],
     ] {
         desk.ralph(wrong).exited(2);
     }
     assert_eq!(show(&desk, &id), before);
+    let ran = desk.ralph(&["task", "done", &id, "--note", "-v"]);
+    assert!(ran.stderr.contains("`--note=-v`"), "{ran}");
+    // As it was in 0.4.0, one that is tied to its flag is meant.
+    desk.ralph(&["task", "batch", "plan-append", "--plan-item=--json", &id]).success();
+    desk.ralph(&["task", "ready", &id, "--note=-v", "--dry-run"]).success();
+    desk.ralph(&["task", "status", "doing", &id, "--note=--json"]).success();
     desk.ralph(&["task", "done", &id, "--note", "- did it"]).success();
     let task = show(&desk, &id);
-    assert_eq!(task["notes"], json!(["- n", "- plain", "- did it"]));
-    assert_eq!(task["plan"], json!(["-q first", "- last"]));
+    assert_eq!(task["notes"], json!(["- n", "- plain", "--json", "- did it"]));
+    assert_eq!(task["plan"], json!(["-q first", "- last", "--json"]));
     assert_eq!((&task["description"], &task["evidence"]), (&json!("- a\n- b"), &json!(["-- x"])));
 }
 
