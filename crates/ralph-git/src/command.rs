@@ -294,6 +294,9 @@ pub(crate) struct Git {
     program: Arc<Path>,
     env: Arc<GitEnv>,
     cancel: Cancel,
+    /// Above which no repository is looked for: one that is damaged is not to be taken for the one
+    /// that it lies in.
+    ceiling: Option<PathBuf>,
 }
 
 impl Git {
@@ -303,11 +306,16 @@ impl Git {
             Some(path) => find_program("git".as_ref(), Some(path))?,
             None => PathBuf::from("git"),
         };
-        Some(Self { program: program.into(), env: Arc::new(env), cancel })
+        Some(Self { program: program.into(), env: Arc::new(env), cancel, ceiling: None })
     }
 
     pub(crate) fn with_cancel(&self, cancel: Cancel) -> Self {
         Self { cancel, ..self.clone() }
+    }
+
+    /// For the repository whose work tree is `root`, and for none around it; `None`: for any.
+    pub(crate) fn only_of(self, root: Option<&Path>) -> Self {
+        Self { ceiling: root.and_then(Path::parent).map(Path::to_owned), ..self }
     }
 
     fn cancel_of(&self, stop: Stop) -> Cancel {
@@ -341,6 +349,9 @@ impl Git {
             child = child.env("PATH", path);
         }
         child = child.envs(self.env.vars.iter().cloned()).envs(call.env);
+        if let Some(ceiling) = &self.ceiling {
+            child = child.env("GIT_CEILING_DIRECTORIES", ceiling);
+        }
         if !call.stdin.is_empty() {
             child = child.stdin(Input::Bytes(call.stdin));
         }

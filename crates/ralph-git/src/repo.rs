@@ -147,13 +147,14 @@ impl Repo {
 
     /// The repository at `root`, with the same git.
     pub(crate) fn elsewhere(&self, root: &Path) -> Result<Self, DiscoverError> {
-        Self::at(root, self.git.clone())
+        Self::at(root, self.git.clone().only_of(None))
     }
 
     /// A clone made here, after it was renamed.
     pub(crate) fn renamed(self, root: PathBuf) -> Self {
         let git_dir = root.join(".git");
-        Self { git: self.git, root, common_dir: git_dir.clone(), git_dir }
+        let git = self.git.only_of(Some(&root));
+        Self { git, root, common_dir: git_dir.clone(), git_dir }
     }
 
     fn at(start: &Path, git: Git) -> Result<Self, DiscoverError> {
@@ -178,7 +179,7 @@ impl Repo {
         else {
             return Err(answer.unreadable().into());
         };
-        Ok(Self { git, root, git_dir, common_dir })
+        Ok(Self { git: git.only_of(Some(&root)), root, git_dir, common_dir })
     }
 
     /// The root of the work tree, absolute and without symbolic links.

@@ -225,6 +225,26 @@ fn only_a_workspace_opens_as_one() {
     assert!(matches!(open(sandbox.home()).unwrap_err(), OpenError::Discover(_)));
 }
 
+/// Git looks above a repository that it cannot use, and may find the user's there.
+#[test]
+fn a_damaged_workspace_inside_the_checkout_is_not_taken_for_the_checkout() {
+    let sandbox = Sandbox::new();
+    let user = sandbox.repo("user");
+    user.write(".gitignore", "/workspaces/\n").write("file", "one\n").commit("add file");
+    let main = open(&sandbox, user.dir());
+    let start = head(&main);
+    let dest = user.dir().join("workspaces/T-1");
+    let workspace = create_workspace(&main, &dest, "ralph/T-1", &start, None).unwrap();
+    fs_err::remove_file(workspace.git_dir().join("HEAD")).unwrap();
+    write(&main, "file", "being edited\n");
+
+    assert!(workspace.head().is_err());
+    assert!(workspace.commit_work(&[], "work", &start).is_err());
+    assert!(workspace.reset_clean(&start).is_err());
+    assert_eq!(branch_of(&main), "main");
+    assert_eq!(read(&main, "file"), "being edited\n");
+}
+
 #[test]
 fn a_reset_forgets_everything_but_ignored_files() {
     let sandbox = Sandbox::new();
