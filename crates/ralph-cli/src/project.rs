@@ -89,7 +89,8 @@ impl Project {
         }
         let files = shared_queue_files(context, command, &root, &settings.config)?;
         let leases = Store::new(Leases::path_in(&shared_dir(&root)), files.holder.clone())
-            .lock_wait(files.lock_wait);
+            .lock_wait(files.lock_wait)
+            .like(&files.queue);
         let search_path = context.env.get("PATH").map(OsString::from);
         let claims = context.claims();
         Ok(Self { root, settings, files, search_path, leases, claims, noted: None })

@@ -44,7 +44,8 @@ fn starts() -> Vec<Start> {
 }
 
 fn place(disk: &SimulatedDisk) -> Place<'_, SimulatedDisk> {
-    Place { disk, path: Path::new(FILE), durability: Durability::Full, others: Others::Wait }
+    let (path, durability) = (Path::new(FILE), Durability::Full);
+    Place { disk, path, like: None, durability, others: Others::Wait }
 }
 
 type Outcome = Result<Saved, UpdateError<Infallible>>;

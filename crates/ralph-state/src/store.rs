@@ -45,6 +45,7 @@ pub struct Store<D> {
     durability: Durability,
     lock_policy: LockPolicy,
     lock_wait: Duration,
+    like: Option<PathBuf>,
     document: PhantomData<fn() -> D>,
 }
 
@@ -207,6 +208,7 @@ impl<D: Document> Store<D> {
             durability: Durability::Full,
             lock_policy: LockPolicy::Required,
             lock_wait: Duration::from_secs(10),
+            like: None,
             document: PhantomData,
         }
     }
@@ -227,6 +229,13 @@ impl<D: Document> Store<D> {
     #[must_use]
     pub fn lock_wait(self, lock_wait: Duration) -> Self {
         Self { lock_wait, ..self }
+    }
+
+    /// The same, where a new file gets the mode, and from the superuser the owner, of the file at
+    /// `like`, whose content it tells.
+    #[must_use]
+    pub fn like(self, like: impl Into<PathBuf>) -> Self {
+        Self { like: Some(like.into()), ..self }
     }
 
     /// Where the document is.
@@ -384,7 +393,14 @@ impl<D: Document> Store<D> {
     }
 
     fn place(&self, others: Others) -> Place<'_, SystemDisk> {
-        Place { disk: &SystemDisk, path: &self.path, durability: self.durability, others }
+        let Self { path, durability, .. } = self;
+        Place {
+            disk: &SystemDisk,
+            path,
+            like: self.like.as_deref(),
+            durability: *durability,
+            others,
+        }
     }
 }
 
@@ -397,6 +413,7 @@ impl<D> Clone for Store<D> {
             durability: self.durability,
             lock_policy: self.lock_policy,
             lock_wait: self.lock_wait,
+            like: self.like.clone(),
             document: PhantomData,
         }
     }
@@ -458,6 +475,8 @@ impl Others {
 pub(crate) struct Place<'a, K> {
     pub(crate) disk: &'a K,
     pub(crate) path: &'a Path,
+    /// Whose mode a new file gets.
+    pub(crate) like: Option<&'a Path>,
     pub(crate) durability: Durability,
     pub(crate) others: Others,
 }
@@ -533,7 +552,7 @@ pub(crate) fn rebuild_on<D: Document, K: Disk, E>(
     place: Place<'_, K>,
     make: impl FnOnce(Unusable<'_>) -> Result<D, E>,
 ) -> Result<Option<Rebuilt>, UpdateError<E>> {
-    let Place { disk, path, durability, others } = place;
+    let Place { disk, path, durability, others, .. } = place;
     let read = read_file::<D, K>(disk, path).map_err(SaveError::from)?;
     let Some(old) = read else { return Ok(None) };
     let bytes = &old.bytes;
@@ -550,7 +569,7 @@ pub(crate) fn rebuild_on<D: Document, K: Disk, E>(
     others.let_us_replace::<D, K>(disk, path, Some(&old))?;
     let (aside, kept) =
         keep_copy_on(disk, path, "corrupt", bytes, durability).map_err(SaveError::from)?;
-    let saved = replace_known_on(disk, path, &new, durability).map_err(SaveError::from)?;
+    let saved = replace_known_on(disk, None, path, &new, durability).map_err(SaveError::from)?;
     Ok(Some(Rebuilt { aside, saved: weaker(kept, saved) }))
 }
 
@@ -597,7 +616,7 @@ fn put_on<D: Document, K: Disk>(
     current: Option<&Current<D>>,
     bytes: &[u8],
 ) -> Result<Saved, SaveError> {
-    let Place { disk, path, durability, others } = place;
+    let Place { disk, path, like, durability, others } = place;
     let old = current.map(|current| &current.token);
     if old.is_some_and(|old| old.bytes == bytes) {
         return Ok(Saved::Unchanged);
@@ -609,5 +628,5 @@ fn put_on<D: Document, K: Disk>(
         }
         _ => Saved::Unchanged,
     };
-    Ok(weaker(kept, replace_known_on(disk, path, bytes, durability)?))
+    Ok(weaker(kept, replace_known_on(disk, like, path, bytes, durability)?))
 }

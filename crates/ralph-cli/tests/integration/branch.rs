@@ -598,6 +598,41 @@ fn the_value_that_a_rebase_drops_unseen_is_kept() {
     assert_eq!((&conflict["ours"], &conflict["theirs"]), (&json!("eins"), &json!("uno")), "{kept}");
 }
 
+#[cfg(unix)]
+#[test]
+fn what_is_kept_of_tasks_beside_the_queue_file_is_no_more_open_than_that() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let desk = in_conflict();
+    desk.git(&["merge", "--abort"]);
+    fs_err::remove_dir_all(desk.path(".ralph/cache")).expect("it is there");
+    let close = || {
+        let mode = std::fs::Permissions::from_mode(0o600);
+        fs_err::set_permissions(desk.path(".ralph/queue.jsonc"), mode).expect("ours");
+    };
+    close();
+    assert_eq!(with_ralph(&desk, "git merge -q other"), Some(1));
+    close();
+    desk.ralph(&["queue", "claim", "--id", "RQ-0001"]).success();
+    let text = desk.read(".ralph/queue.jsonc").replacen(
+        "    {",
+        "<<<<<<< a\n=======\n>>>>>>> b\n    {",
+        1,
+    );
+    desk.write(".ralph/queue.jsonc", text);
+    close();
+    desk.ralph(&["queue", "resolve", "--take", "ours"]).exited(0);
+    for kept in [
+        ".ralph/cache/merge-conflicts.jsonl",
+        ".ralph/cache/merges.json",
+        ".ralph/cache/queue.marked",
+        ".git/ralph/leases.json",
+    ] {
+        let mode = fs_err::metadata(desk.path(kept)).expect(kept).permissions().mode() & 0o777;
+        assert_eq!(mode, 0o600, "{kept}: {mode:o}");
+    }
+}
+
 #[test]
 fn a_picked_commit_and_a_stash_are_merged_by_task() {
     let desk = in_conflict();

@@ -137,21 +137,19 @@ pub(crate) fn replace_like_on<D: Disk>(
     if may_be_same && disk.read(&target.path).is_ok_and(|current| current == bytes) {
         return Ok(Saved::Unchanged);
     }
-    let like = like.filter(|_| target.old.is_none());
-    // One that cannot be looked at is no model.
-    let like = like.and_then(|like| file_or_free(disk, like).ok()?.old);
-    put_in_place(disk, (&target, like.as_ref().or(target.old.as_ref())), bytes, durability)
+    put_in_place(disk, (&target, like), bytes, durability)
 }
 
 /// The same for one who holds the lock and has read the file: it holds other bytes.
 pub(crate) fn replace_known_on<D: Disk>(
     disk: &D,
+    like: Option<&Path>,
     path: &Path,
     bytes: &[u8],
     durability: Durability,
 ) -> Result<Saved, ReplaceError> {
     let target = file_or_free(disk, path)?;
-    put_in_place(disk, (&target, target.old.as_ref()), bytes, durability)
+    put_in_place(disk, (&target, like), bytes, durability)
 }
 
 fn file_or_free<D: Disk>(disk: &D, path: &Path) -> Result<Target, ReplaceError> {
@@ -170,7 +168,7 @@ fn file_or_free<D: Disk>(disk: &D, path: &Path) -> Result<Target, ReplaceError> 
 
 fn put_in_place<D: Disk>(
     disk: &D,
-    (target, like): (&Target, Option<&Stat>),
+    (target, like): (&Target, Option<&Path>),
     bytes: &[u8],
     durability: Durability,
 ) -> Result<Saved, ReplaceError> {
@@ -179,6 +177,10 @@ fn put_in_place<D: Disk>(
         None => make_directories(disk, target, durability)?,
     };
     sweep(disk, target);
+    let like = like.filter(|_| target.old.is_none());
+    // One that cannot be looked at is no model.
+    let like = like.and_then(|like| file_or_free(disk, like).ok()?.old);
+    let like = like.as_ref().or(target.old.as_ref());
     let put = Put { beside: target, dest: &target.path, like };
     match (put_file(disk, &put, bytes, durability)?, above) {
         (Saved::Durable, Synced::Unconfirmed(reason)) => Ok(Saved::Unconfirmed { reason }),

@@ -270,7 +270,8 @@ fn note(
     }
     let (holder, wait) = (context.holder("ralph queue merge-driver"), Duration::from_secs(10));
     let cache = root.join(RALPH_DIR).join("cache");
-    let store = Store::<Merges>::new(Merges::path_in(&cache), holder.clone()).lock_wait(wait);
+    let store = Store::<Merges>::new(Merges::path_in(&cache), holder.clone());
+    let store = store.lock_wait(wait).like(&start);
     let path = name.to_string_lossy();
     let is_known = store.load()?.is_some_and(|loaded| !loaded.value.merges.is_empty());
     if is_known || !merged.conflicts.is_empty() {
@@ -292,7 +293,8 @@ fn note(
     ralph_queue::ids::remember(&marks, others.as_ref(), &holder, wait, merged.ids.iter())?;
     if !merged.conflicts.is_empty() {
         // Who tells git to go on may never see the value that is not in the file.
-        let journal = Journal::new(cache.join(CONTESTED), holder.clone()).limit(CONTESTED_LIMIT);
+        let journal = Journal::new(cache.join(CONTESTED), holder.clone());
+        let journal = journal.limit(CONTESTED_LIMIT).like(&start);
         let contested =
             Contested { at: context.clock.now(), path: &path, conflicts: merged.undecided() };
         context.ui.saved(journal.append(&contested)?);

@@ -56,7 +56,8 @@ pub(super) struct Taken {
 /// Where merges are remembered.
 pub(crate) fn store(project: &Project) -> Store<Merges> {
     let path = Merges::path_in(&project.root.join(RALPH_DIR).join("cache"));
-    Store::new(path, project.files.holder.clone()).lock_wait(project.files.lock_wait)
+    let store = Store::new(path, project.files.holder.clone());
+    store.lock_wait(project.files.lock_wait).like(&project.files.queue)
 }
 
 /// Both files as git has them.

@@ -9,7 +9,7 @@ use ralph_queue::merge::{MergeError, Merged};
 use ralph_queue::settle::Merges;
 use ralph_queue::{Document, Place};
 use ralph_state::TaskId;
-use ralph_state::file::{Durability, replace};
+use ralph_state::file::{Durability, replace, replace_like};
 use serde::Serialize;
 
 use super::branch::{MergedFile, tell_renumbered};
@@ -278,7 +278,7 @@ fn keep_marked(
 ) -> Result<(), CliError> {
     let Some(name) = path.file_name() else { return Ok(()) };
     let copy = project.root.join(RALPH_DIR).join("cache").join(name).with_extension("marked");
-    context.ui.saved(replace(&copy, text.as_bytes(), Durability::Full)?);
+    context.ui.saved(replace_like(path, &copy, text.as_bytes(), Durability::Full)?);
     context
         .ui
         .say(format!("The file with its conflict markers is kept as {}.", project.shown(&copy)));
