@@ -12,6 +12,7 @@ use crate::args::{Cli, CliSpecArgs, Command, SpecFormat, is_like_flag};
 use crate::commands;
 use crate::context::{Context, World};
 use crate::error::{CliError, ErrorKind, Exit};
+use crate::hint::Next;
 use crate::ui::{self, Ui};
 
 pub(crate) fn run(world: World, arguments: &[OsString]) -> ExitCode {
@@ -40,6 +41,14 @@ pub(crate) fn run(world: World, arguments: &[OsString]) -> ExitCode {
     context.heed(&format!("{command:?}"));
     let result = dispatch(&context, &command);
     context.ui.finish(result.map_err(|error| match &context.global.repo {
+        _ if error.kind == ErrorKind::CursorGone => {
+            match Next::from_the_beginning(arguments) {
+                Some(next) => error.instead(next.within(
+                    "Read the list again from its beginning, with {}: the queue has changed.",
+                )),
+                None => error,
+            }
+        }
         Some(directory) => error.in_repo(directory),
         None => error,
     }))

@@ -1,6 +1,7 @@
 //! What an error advises: a text for people, and the command in it that a script may run.
 
 use std::borrow::Cow;
+use std::ffi::OsString;
 use std::fmt::{self, Display};
 use std::path::Path;
 
@@ -88,6 +89,23 @@ impl Next {
         let is_asked = args.on_duplicate != OnDuplicate::default();
         flag("--on-duplicate", args.on_duplicate.to_possible_value().filter(|_| is_asked));
         Some(Self((command + " --skip-bad --dry-run").into()))
+    }
+
+    /// The command with these arguments, for the list that it goes on with; nothing where they cannot
+    /// be typed.
+    pub(crate) fn from_the_beginning(arguments: &[OsString]) -> Option<Self> {
+        let mut words = arguments.iter().skip(1);
+        let mut command = "ralph".to_owned();
+        while let Some(word) = words.next() {
+            let word = word.to_str()?;
+            if word == "--cursor" {
+                words.next();
+            } else if !word.starts_with("--cursor=") {
+                command += " ";
+                command += &shell_word(word);
+            }
+        }
+        Some(Self(command.into()))
     }
 
     /// The same for who named the repository to work in; nothing where that cannot be typed.
@@ -186,6 +204,8 @@ mod tests {
             Next::foretell_undo(1),
             Next::foretell_redo(1),
             Next::foretell_import(&import).expect("it is from a file"),
+            Next::from_the_beginning(&["ralph", "queue", "list", "--cursor", "a"].map(Into::into))
+                .expect("it can be typed"),
         ];
         let unsafe_ones = [
             "archive", "batch", "delete", "edit", "import", "loop", "migrate", "one", "prune",

@@ -31,7 +31,10 @@ pub(crate) fn read(path: Option<&Path>, limit: u64) -> Result<String, CliError> 
         }
         None => io::stdin().lock().take(limit + 1).read_to_end(&mut bytes),
     };
-    read.map_err(|error| CliError::from(error).context(format!("cannot read {name}")))?;
+    read.map_err(|error| {
+        let error = CliError::from(error).context(format!("cannot read {name}"));
+        path.into_iter().fold(error, CliError::at)
+    })?;
     if bytes.len() as u64 > limit {
         let message = format!("{name} is longer than {} MiB", limit >> 20);
         return Err(CliError::new(ErrorKind::Usage, message));

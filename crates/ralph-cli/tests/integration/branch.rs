@@ -1079,11 +1079,10 @@ fn what_two_right_edits_make_wrong_is_told_by_the_merge_and_by_resolve() {
     desk.commit_all("ours");
     let merged = ran_with_ralph(&desk, "git merge -q --no-edit other");
     let wrong = "RQ-0001: depends on itself: RQ-0001 -> RQ-0002 -> RQ-0001";
-    let told =
-        format!("warning: the merged queue has 1 error: {wrong}\nhint: `ralph queue resolve`");
+    let hint = "hint: Correct them by hand: `ralph task edit depends_on IDS RQ-0001`";
+    let told = format!("warning: the merged queue has 1 error: {wrong}\n{hint}");
     assert!(merged.success().stderr.contains(&told), "{merged}");
     let ran = desk.ralph(&["queue", "resolve"]);
-    let hint = "`ralph task edit depends_on IDS RQ-0001`";
     assert!(ran.success().stderr.contains(wrong) && ran.stderr.contains(hint), "{ran}");
     desk.ralph(&["task", "edit", "depends_on", "", "RQ-0001"]).success();
     let ran = desk.ralph(&["queue", "resolve"]);

@@ -43,7 +43,10 @@ fn a_batch_with_a_bad_task_adds_none() {
     assert_eq!(desk.json(&["queue", "list"])["total"], 0);
     desk.write("no.json", "{");
     desk.ralph(&["task", "add", "--input", "no.json"]).exited(2);
-    desk.ralph(&["task", "add", "--input", "missing.json"]).exited(1);
+    for command in [&["task", "add"][..], &["task", "mutate"], &["queue", "import"]] {
+        let error = desk.error(&[command, &["--input", "missing.json"]].concat(), 1);
+        assert_eq!((&error["code"], &error["path"]), (&json!("io"), &json!("missing.json")));
+    }
     desk.ralph(&["task", "add"]).exited(2);
 }
 

@@ -79,7 +79,19 @@ fn a_list_says_what_was_cut_and_how_to_go_on() {
     let last = desk.json(&["queue", "list", "--limit", "2", "--cursor", "RQ-0004"]);
     assert_eq!(last["rev"], page["rev"]);
     assert_eq!((&last["truncated"], &last["next_cursor"]), (&json!(false), &json!(null)));
-    assert_eq!(desk.error(&["queue", "list", "--cursor", "RQ-0099"], 2)["code"], "cursor_gone");
+    for (args, next) in [
+        (&["queue", "list", "--cursor", "RQ-0099"][..], "ralph queue list --json"),
+        (
+            &["queue", "search", "--cursor=RQ-0099", "--limit", "2", "two words"],
+            "ralph queue search --limit 2 'two words' --json",
+        ),
+        (&["queue", "ready", "-C", ".", "--cursor", "a,b"], "ralph queue ready -C . --json"),
+        (&["undo", "--list", "--cursor", "99"], "ralph undo --list --json"),
+    ] {
+        let error = desk.error(args, 2);
+        assert_eq!((&error["code"], &error["next"]), (&json!("cursor_gone"), &json!(next)));
+    }
+    assert_eq!(desk.ralph(&["undo", "--cursor", "99"]).exited(2).stdout, "", "it is no list");
     // Who reads on behind a task that is gone misses none.
     desk.ralph(&["task", "done", "RQ-0003"]).success();
     let gone = |next: &str| format!("RQ-0003,{next}");

@@ -109,6 +109,8 @@ fn drive(context: &Context, args: &MergeDriverArgs) -> Result<Exit, CliError> {
             }
             if !merged.conflicts.is_empty() {
                 context.ui.hint("`ralph queue resolve` lists them all, and can take either side.");
+            } else if errors.iter().all(|error| error.code == Code::Cycle) && !errors.is_empty() {
+                context.ui.hint(super::advice(&errors, None));
             } else if !errors.is_empty() {
                 context.ui.hint(
                     "`ralph queue resolve` says what to do about it, and `ralph queue repair \
