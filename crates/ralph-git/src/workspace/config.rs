@@ -1,5 +1,7 @@
 //! The settings of the user's repository that a workspace needs, and how they are written.
 
+use std::io::{self, Write as _};
+
 use crate::command::Call;
 use crate::{GitError, RemoteUrls, Repo};
 
@@ -75,6 +77,14 @@ fn matches_setting(key: &str, pattern: &str) -> bool {
     if pattern.ends_with('.') { key.starts_with(pattern) } else { key == pattern }
 }
 
+/// Where `origin` of a workspace of `main` is: at `remote`, or `main` itself without one.
+pub(super) fn urls(main: &Repo, remote: Option<&RemoteUrls>) -> RemoteUrls {
+    remote.cloned().unwrap_or_else(|| {
+        let url = main.root().to_string_lossy().into_owned();
+        RemoteUrls { fetch: url.clone(), push: url }
+    })
+}
+
 /// The settings that make `origin` what it should be.
 pub(super) fn origin(urls: &RemoteUrls) -> Vec<(String, String)> {
     let mut settings = vec![
@@ -85,6 +95,33 @@ pub(super) fn origin(urls: &RemoteUrls) -> Vec<(String, String)> {
         settings.push(("remote.origin.pushurl".to_owned(), urls.push.clone()));
     }
     settings
+}
+
+/// Whether `origin` of `workspace` is as `settings` make it.
+pub(super) fn has_origin(
+    workspace: &Repo,
+    settings: &[(String, String)],
+) -> Result<bool, GitError> {
+    let call = Call::new(["config", "--local", "-z", "--get-regexp", r"^remote\.origin\."]);
+    let answer = workspace.ask(call)?;
+    let text = String::from_utf8_lossy(&answer.stdout);
+    let found = text.split_terminator('\0').filter_map(|entry| entry.split_once('\n'));
+    let mut found: Vec<_> = found.filter(|(key, _)| ORIGIN.contains(key)).collect();
+    let mut expected: Vec<_> =
+        settings.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+    found.sort_unstable();
+    expected.sort_unstable();
+    Ok(found == expected)
+}
+
+/// The keys of [`origin`].
+pub(super) const ORIGIN: [&str; 3] =
+    ["remote.origin.url", "remote.origin.fetch", "remote.origin.pushurl"];
+
+/// Adds `settings` to the configuration file of `repo`.
+pub(super) fn append(repo: &Repo, settings: &[(String, String)]) -> io::Result<()> {
+    let mut file = fs_err::OpenOptions::new().append(true).open(repo.git_dir().join("config"))?;
+    file.write_all(text(settings).as_bytes())
 }
 
 /// `settings` as text for a configuration file. Written so, and not by `git config`, because its

@@ -1,6 +1,6 @@
 //! A new workspace: cloned beside its place, then renamed into it.
 
-use std::io::{self, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use ralph_process::free_space;
@@ -95,10 +95,7 @@ pub fn create_workspace(
     };
     fs_err::create_dir_all(parent).map_err(io)?;
     remove::sweep(parent, name).map_err(io)?;
-    let urls = remote.cloned().unwrap_or_else(|| {
-        let url = main.root().to_string_lossy().into_owned();
-        RemoteUrls { fetch: url.clone(), push: url }
-    });
+    let urls = config::urls(main, remote);
     let temporary = remove::hidden(parent, name, NEW);
     let finish = || -> Result<Repo, GitError> {
         let cloned = clone(main, &temporary)?;
@@ -167,8 +164,7 @@ fn settle(main: &Repo, cloned: &Repo, branch: &str, urls: &RemoteUrls) -> Result
     settings.extend(config::origin(urls));
     settings.push((BRANCH.to_owned(), branch.to_owned()));
     settings.push((OWNER.to_owned(), super::owner_name(main)));
-    let mut file = fs_err::OpenOptions::new().append(true).open(cloned.git_dir().join("config"))?;
-    file.write_all(config::text(&settings).as_bytes())?;
+    config::append(cloned, &settings)?;
     // The user's own rules: without them ignored files would look new, and be committed.
     for name in ["exclude", "attributes"] {
         let (from, to) = ("info", cloned.git_dir().join("info"));

@@ -13,7 +13,7 @@ use thiserror::Error;
 pub use self::create::{CreateError, create_workspace};
 pub use self::remove::{NotRemovable, Removable, RemoveError, sweep_workspaces};
 use crate::command::Call;
-use crate::{DiscoverError, GitEnv, GitError, Repo, Sha};
+use crate::{DiscoverError, GitEnv, GitError, RemoteUrls, Repo, Sha};
 
 /// The setting in a workspace's own configuration that makes it one; its value is its branch.
 const BRANCH: &str = "ralph.workspacebranch";
@@ -91,6 +91,23 @@ impl Workspace {
     /// The branch it was made with.
     pub fn branch(&self) -> &str {
         &self.branch
+    }
+
+    /// Makes `origin` `remote`, or `main` itself without one, whatever an agent has made of it.
+    ///
+    /// # Errors
+    /// When the configuration cannot be written, or git gives no answer.
+    pub fn restore_origin(&self, main: &Repo, remote: Option<&RemoteUrls>) -> Result<(), GitError> {
+        let settings = config::origin(&config::urls(main, remote));
+        if config::has_origin(&self.repo, &settings)? {
+            return Ok(());
+        }
+        for key in config::ORIGIN {
+            // One that is not there is gone.
+            let _gone_either_way =
+                self.ask(Call::new(["config", "--local", "--unset-all", key]))?;
+        }
+        Ok(config::append(&self.repo, &settings)?)
     }
 
     /// Makes HEAD [`Workspace::branch`] and the branch, index and files those of `to`. A stopped

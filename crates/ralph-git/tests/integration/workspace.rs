@@ -225,6 +225,32 @@ fn only_a_workspace_opens_as_one() {
     assert!(matches!(open(sandbox.home()).unwrap_err(), OpenError::Discover(_)));
 }
 
+#[test]
+fn origin_is_what_it_should_be_whatever_was_made_of_it() {
+    let sandbox = Sandbox::new();
+    let (_user, main, workspace) = with_workspace(&sandbox);
+    let config = || fs_err::read_to_string(workspace.git_dir().join("config")).unwrap();
+    let (before, urls) = (config(), workspace.remote_url("origin").unwrap());
+    workspace.restore_origin(&main, None).unwrap();
+    assert_eq!(config(), before);
+    let changes: [&[&str]; 4] = [
+        &["remote", "remove", "origin"],
+        &["remote", "rename", "origin", "upstream"],
+        &["remote", "set-url", "origin", "/elsewhere"],
+        &["remote", "set-url", "--push", "origin", "/elsewhere"],
+    ];
+    for change in changes {
+        sandbox.git(workspace.root(), change);
+        workspace.restore_origin(&main, None).unwrap();
+        assert_eq!(workspace.remote_url("origin").unwrap(), urls, "{change:?}");
+        let tip = workspace.fetch("origin", "main").unwrap().tip;
+        assert_eq!(tip, Some(head(&main)), "{change:?}");
+    }
+    let away = RemoteUrls { fetch: "/from".to_owned(), push: "/to".to_owned() };
+    workspace.restore_origin(&main, Some(&away)).unwrap();
+    assert_eq!(workspace.remote_url("origin").unwrap(), Some(away));
+}
+
 /// Git looks above a repository that it cannot use, and may find the user's there.
 #[test]
 fn a_damaged_workspace_inside_the_checkout_is_not_taken_for_the_checkout() {

@@ -154,7 +154,7 @@ impl Worker<'_> {
         if self.project.cancel.is_cancelled() {
             return Ok(Pass::Stopped);
         }
-        let fetched = match workspace.fetch(target::REMOTE, &self.branch) {
+        let fetched = match self.fetch(workspace) {
             Ok(fetched) => fetched.tip,
             Err(FetchError::Git(GitError::Cancelled { .. })) => return Ok(Pass::Stopped),
             // A git that failed for a reason of its own may do better next time.
@@ -471,7 +471,7 @@ impl Worker<'_> {
             // It may have arrived: the next pass looks first.
             Push::Unknown { reason } => return Ok(Pass::Unclear(reason)),
         }
-        let tip = match workspace.fetch(target::REMOTE, &self.branch) {
+        let tip = match self.fetch(workspace) {
             Ok(fetched) => fetched.tip,
             Err(error) => return Ok(Pass::Transient(super::chain(&error))),
         };
@@ -515,7 +515,7 @@ impl Worker<'_> {
     /// that got lost is no refusal.
     fn block(&self, workspace: Workspace, reason: &str) -> Result<WorkerEnd, WorkerError> {
         let record = self.claim.read()?;
-        if let Ok(fetched) = workspace.fetch(target::REMOTE, &self.branch)
+        if let Ok(fetched) = self.fetch(&workspace)
             && let Some(tip) = fetched.tip
         {
             match self.already_there(&workspace, &record, &tip)? {

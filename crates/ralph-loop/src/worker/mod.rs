@@ -11,7 +11,9 @@ mod work;
 use std::path::{Path, PathBuf};
 
 use ralph_agent::{Phase, Runner, RunnerError};
-use ralph_git::{CreateError, FetchError, GitError, OpenError, RemoteUrls, Sha, Workspace};
+use ralph_git::{
+    CreateError, FetchError, Fetched, GitError, OpenError, RemoteUrls, Sha, Workspace,
+};
 use ralph_queue::Task;
 use ralph_state::file::{FileLock, Holder, LockError};
 use ralph_state::parallel::WorkerEvent;
@@ -414,6 +416,12 @@ impl Worker<'_> {
     /// The workspace of the record; `None` when nothing is there.
     fn open_workspace(&self, record: &WorkerRecord) -> Result<Option<Workspace>, WorkerError> {
         Ok(target::open_workspace(self.project, &record.workspace_path)?)
+    }
+
+    /// What the target is at, asked where the run lands and not where an agent has led `origin`.
+    fn fetch(&self, workspace: &Workspace) -> Result<Fetched, FetchError> {
+        workspace.restore_origin(&self.project.repo, self.remote.as_ref())?;
+        workspace.fetch(target::REMOTE, &self.branch)
     }
 
     /// Records `step`, tells it, and gives tests a place to crash.

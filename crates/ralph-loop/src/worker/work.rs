@@ -16,7 +16,7 @@ use crate::books::{self, Books};
 use crate::event::Event;
 use crate::layout::runtime_paths;
 use crate::turn::{self, Failure};
-use crate::{landing, own, prompt, settings, target};
+use crate::{landing, own, prompt, settings};
 
 /// What came of the work.
 pub(super) enum Worked {
@@ -230,7 +230,7 @@ impl Worker<'_> {
     /// is not the task's.
     fn fetch_patiently(&self, workspace: &Workspace) -> Result<Option<Sha>, NoPlace> {
         for attempt in 1.. {
-            let reason = match workspace.fetch(target::REMOTE, &self.branch) {
+            let reason = match self.fetch(workspace) {
                 Ok(fetched) => return Ok(fetched.tip),
                 Err(FetchError::Git(GitError::Cancelled { .. })) => break,
                 Err(error @ (FetchError::Transient { .. } | FetchError::Git(_))) => {

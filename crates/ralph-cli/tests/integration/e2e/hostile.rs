@@ -282,6 +282,21 @@ fn taking_the_change_back_mends_no_red_gate_but_with_a_reason() {
 }
 
 #[test]
+fn an_agent_that_leads_its_remote_elsewhere_lands_where_the_run_does() {
+    for remote in [Remote::Bare, Remote::None] {
+        let scene = Scene::new(remote, Books::Tracked);
+        scene.tasks(2);
+        let fork = "git init -q --bare ../fork.git; git push -q ../fork.git HEAD:main;
+            git remote set-url origin ../fork.git; echo x > x";
+        scene.act(&[("RQ-0001", "git remote remove origin; echo y > y"), ("RQ-0002", fork)]);
+        scene.run(1, 0);
+        fs_err::remove_dir_all(scene.sandbox.path(".workspaces/project/parallel/fork.git"))
+            .expect("the fork is there");
+        scene.all_landed(2);
+    }
+}
+
+#[test]
 fn what_an_agent_wrote_on_a_red_gate_is_kept_when_the_run_stops() {
     let scene = Scene::new(Remote::Bare, Books::Tracked);
     scene.tasks(1);
