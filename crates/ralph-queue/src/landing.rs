@@ -248,7 +248,8 @@ pub fn add_notes(
 }
 
 /// Adds `tasks` at the end; one whose id is taken gets the next free one, and the others of
-/// `tasks` that name it follow. Returns the queue file and the pairs of old and new id.
+/// `tasks` that name it follow. Where several have an id, the first is meant by it, and the others
+/// get new ones. Returns the queue file and the pairs of old and new id.
 pub fn adopt_tasks(
     texts: Texts<'_>,
     tasks: &[Task],
@@ -262,16 +263,28 @@ pub fn adopt_tasks(
     ids.high_water = ids.highest(tasks.iter().map(|task| &task.id));
     ids.high_water = queue.highest_number(&ids);
     let mut renamed = Vec::new();
+    let (mut new_ids, mut known) = (BTreeMap::new(), BTreeSet::new());
+    let mut own_ids = Vec::new();
     for task in tasks {
-        if edit.is_taken(task.id.as_str()) {
+        let is_first = known.insert(&task.id);
+        let mut own = None;
+        if !is_first || edit.is_taken(task.id.as_str()) {
             ids.high_water += 1;
-            renamed.push((task.id.clone(), ids.id(ids.high_water).map_err(EditError::Id)?));
+            let new = ids.id(ids.high_water).map_err(EditError::Id)?;
+            renamed.push((task.id.clone(), new.clone()));
+            if is_first {
+                new_ids.insert(task.id.clone(), new.clone());
+            }
+            own = Some(new);
         }
+        own_ids.push(own);
     }
-    let new_ids = renamed.iter().cloned().collect();
-    for task in tasks {
+    for (task, own) in tasks.iter().zip(own_ids) {
         let mut task = task.clone();
-        task.rename(&new_ids);
+        if let Some(own) = own {
+            task.give_id(own);
+        }
+        task.follow(&new_ids);
         edit.add(task, &Position::Back)?;
     }
     let queue = edit.splice()?.queue;

@@ -86,6 +86,25 @@ fn follow_ups_of_an_agent_are_adopted() {
 }
 
 #[test]
+fn follow_ups_that_have_one_id_get_one_each() {
+    let edited = text(&["", "", "", r#""depends_on": ["RQ-0002"]"#]);
+    let new = new_tasks(&text(&[""]), &edited.replace("RQ-0003", "RQ-0002")).unwrap();
+    for (target, adopted, named) in [
+        (text(&[""]), "RQ-0001:todo RQ-0002:todo RQ-0005:todo RQ-0004:todo", "RQ-0002"),
+        (
+            text(&["", r#""status": "draft""#]),
+            "RQ-0001:todo RQ-0002:draft RQ-0005:todo RQ-0006:todo RQ-0004:todo",
+            "RQ-0005",
+        ),
+    ] {
+        let texts = Texts { queue: &target, done: None };
+        let (queue, _) = adopt_tasks(texts, &new, &IdRules::default(), now()).unwrap();
+        assert_eq!(tasks(&queue), adopted);
+        assert_eq!(Document::parse(queue).unwrap().tasks().last().unwrap().depends_on, [named]);
+    }
+}
+
+#[test]
 fn of_two_tasks_with_one_id_the_version_of_the_landed_one_is_finished() {
     let twins = text(&["", ""]).replace("RQ-0002", "RQ-0001");
     let tasks = |text: &str| Document::parse(text).unwrap().tasks().to_vec();
