@@ -64,7 +64,8 @@ impl Edit<'_> {
             let mut seen = HashSet::new();
             return ids.iter().filter(|id| seen.insert(id.trim())).cloned().collect();
         }
-        let is_named = |id: &TaskId| ids.is_empty() || ids.iter().any(|own| own == id.as_str());
+        let named: HashSet<&str> = ids.iter().map(|id| id.trim()).collect();
+        let is_named = |id: &TaskId| ids.is_empty() || named.contains(id.as_str());
         let picked = self.queue.tasks().filter(|it| is_named(&it.id) && filter.matches(it));
         picked.map(|task| task.id.to_string()).collect()
     }

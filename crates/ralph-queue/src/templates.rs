@@ -206,6 +206,7 @@ impl Template {
     /// A project's own: a JSON object with fields of a task, and perhaps a `template_description`.
     pub fn parse(name: &str, text: &str) -> Result<Self, TemplateError> {
         let wrong = |reason| TemplateError::Json { name: name.to_owned(), reason };
+        let text = text.trim_start_matches('\u{feff}');
         let value = Value::parse(text).map_err(|error| wrong(error.to_string()))?;
         let Value::Object(mut task) = value else {
             return Err(wrong("a template must be an object".to_owned()));
@@ -269,6 +270,8 @@ fn fill(
             let bare = |item: &Value| {
                 let name = item.as_str().and_then(|text| text.strip_prefix("{{"));
                 let name = name.and_then(|text| text.strip_suffix("}}"));
+                // With more than one in it, it is a text around them.
+                let name = name.filter(|name| !name.contains("}}"));
                 name.is_some_and(|name| !variables.contains_key(name.trim()))
             };
             let all = items.iter().map(|item| (bare(item), fill(item, variables, unset)));
@@ -328,6 +331,11 @@ mod tests {
         let (task, unset) = own.task(&id, "t", &set).expect("a task");
         assert_eq!(task.tags, ["{{m}}", "x{{m}}{{"]);
         assert_eq!(unset, BTreeSet::from(["m".to_owned()]));
+        let several = "\u{feff}{\"plan\": [\"{{a}}/{{b}}\", \"{{a}}{{no}}\", \"{{no}}\"]}";
+        let own = Template::parse("own", several).expect("a template");
+        let set = ["a", "b"].map(|name| (name.to_owned(), name.to_uppercase())).into();
+        let (task, _) = own.task(&id, "t", &set).expect("a task");
+        assert_eq!(task.plan, ["A/B", "A{{no}}"]);
         assert!(Template::parse("bad", "[]").is_err());
         let bad = Template::parse("bad", r#"{"tags": 1}"#).expect("an object");
         assert!(matches!(bad.task(&id, "t", &set), Err(TemplateError::Task { .. })));

@@ -66,7 +66,8 @@ pub(crate) fn read_asked(
 ) -> Result<String, CliError> {
     let text = read(path, limit)?;
     context.heed(&text);
-    Ok(text)
+    // Editors of some systems begin every file with it.
+    Ok(text.strip_prefix('\u{feff}').map_or_else(|| text.clone(), str::to_owned))
 }
 
 /// A text longer than this is a mistake, such as a file piped in.

@@ -509,6 +509,7 @@ fn of_mutations_of_one_task_each_stands_for_itself() {
         edit("RQ-0002", "title", "zwei"),
     ]);
     desk.write("m.json", json!({ "version": 1, "atomic": false, "tasks": tasks }).to_string());
+    desk.write("m.json", format!("\u{feff}{}", desk.read("m.json")));
     for dry_run in [&["--dry-run"][..], &[]] {
         let args = [&["task", "mutate", "--input", "m.json", "--format", "json"], dry_run].concat();
         let told = parse(&desk.ralph(&args).exited(1).stdout)["report"]["tasks"].clone();
@@ -622,6 +623,8 @@ fn a_task_is_made_from_a_template() {
     assert!(desk.ralph(&args).success().stderr.contains("no value for `what`"));
     assert_eq!(show(&desk, "RQ-0005")["request"], "on main: {{what}}");
     desk.ralph(&[&args[..], &["--strict-templates"]].concat()).exited(2);
+    desk.ralph(&[&args[..], &["--tags", "a,, b"]].concat()).success();
+    assert_eq!(show(&desk, "RQ-0006")["tags"], json!(["own", "a", "b"]));
     let bug = ["task", "from", "template", "bug", "--title", "t", "--dry-run"];
     let ran = desk.ralph(&[&bug[..], &["--set", "bogus=1", "--set", "target=a"]].concat());
     let told = "warning: `bug` has no variable `bogus`; it has `target`\n";

@@ -209,7 +209,7 @@ fn task(
 }
 
 /// What was given with commas: `a,, b` has two.
-fn entries(given: &[String]) -> Vec<String> {
+pub(super) fn entries(given: &[String]) -> Vec<String> {
     given.iter().filter(|it| !it.is_empty()).map(|it| it.trim().to_owned()).collect()
 }
 

@@ -78,7 +78,7 @@ pub(crate) fn from(context: &Context, args: &FromArgs) -> Result<Exit, CliError>
         }
         context.ui.warn(message);
     }
-    task.tags.extend(args.tags.iter().cloned());
+    task.tags.extend(super::add::entries(&args.tags));
     edited::edit(context, &project, Mode::of(args.dry_run), |edit| {
         task.id = edit.next_id(ids)?;
         Ok(edit.add(task, &Position::Back)?)
