@@ -1,4 +1,5 @@
-//! The order of tasks that both sides changed: what is in conflict, and how that of one is taken.
+//! The order of tasks and headings that both sides changed: what is in conflict, and how that of one
+//! is taken.
 
 use std::collections::{HashMap, HashSet};
 
@@ -10,16 +11,25 @@ use crate::value::Value;
 /// The lines of each heading, none for the top of the list, and the ids of the tasks below it.
 type Named = Vec<(String, Vec<String>)>;
 
-/// The sections of which the sides would make different ones, with the tasks that have an `id` here;
-/// nothing if there are none.
+/// The sections of which the sides would make different ones, with the tasks that have an `id` here,
+/// and the headings that they would have in another order; nothing if there are none.
 pub(super) fn conflict<'i>(
     base: &[(Arranged<'_>, bool)],
     sides: [Ordered<'_>; 2],
     id: impl Fn(usize) -> Option<&'i str>,
 ) -> Option<Conflict> {
     let [ours, theirs] = sides.map(|side| named(side, &id));
-    let differ = ours.iter().zip(&theirs).filter(|(ours, theirs)| ours != theirs);
-    let listed: HashSet<&str> = differ.flat_map(|(ours, _)| parts(ours)).collect();
+    let mut listed: HashSet<&str> = HashSet::new();
+    let [own, others] = [&ours, &theirs].map(|side| numbered(side.iter().map(|it| &it.0)));
+    let others: HashMap<(&String, usize), usize> = others.into_iter().zip(0..).collect();
+    for (at, (heading, section)) in own.iter().zip(&ours).enumerate() {
+        match others.get(heading) {
+            Some(other) if section.1 == theirs[*other].1 => {
+                listed.extend((at != *other).then_some(section.0.as_str()));
+            }
+            _ => listed.extend(parts(section)),
+        }
+    }
     if listed.is_empty() {
         return None;
     }
@@ -44,11 +54,14 @@ pub(crate) fn take(document: &Document, wanted: &Value) -> Result<Document, Spli
     let keys: HashMap<&str, usize> =
         (0..document.len()).map(|key| (document.id(key), key)).collect();
 
-    let (mut place, mut places) = (Some(0), HashMap::new());
+    let (mut place, mut places, mut placed) = (Some(0), HashMap::new(), vec![0]);
     let mut below = vec![Vec::new(); order.len()];
     for (text, above) in numbered(texts(Some(wanted))) {
         match (keys.get(text), place) {
-            (None, _) => place = headings.get(&(text.to_owned(), above)).copied(),
+            (None, _) => {
+                place = headings.get(&(text.to_owned(), above)).copied();
+                placed.extend(place);
+            }
             (Some(key), Some(place)) => {
                 below[place].push(*key);
                 places.insert(*key, place);
@@ -60,6 +73,13 @@ pub(crate) fn take(document: &Document, wanted: &Value) -> Result<Document, Spli
         own.retain(|key| places.get(key).is_none_or(|place| *place == at));
         *own = interleave([below, own], |_, _| false, |_| false);
     }
+    let mut own: Vec<_> = order.into_iter().map(Some).collect();
+    let sections: Vec<_> = placed.iter().map(|at| own[*at].take()).collect();
+    placed.sort_unstable();
+    for (at, section) in placed.into_iter().zip(sections) {
+        own[at] = section;
+    }
+    let order: Ordered<'_> = own.into_iter().flatten().collect();
 
     let order = flat(&order);
     let ranks: HashMap<&Arranged<'_>, usize> = order.iter().zip(0..).collect();
@@ -173,6 +193,22 @@ mod tests {
                     "T3 T9 T1 T2 . H1 . T5 T4 . H2 . T6* T7 T8",
                     "T2 T1 T3 T9 . H1 . T5 T4 . H2 . T6* T7 T8",
                 ],
+            ),
+            // Sections themselves, and what is below some of them.
+            (
+                "H1 . T1 . H2 . T2 . H3 . T3 . H4 . T4",
+                "H2 . T2 . H1 . T1 . H3 . T3 . H4 . T5 T4",
+                "H1 . T1 . H3 . T3 . H2 . T2 . H4 . T4",
+                [
+                    "H2 . T2 . H1 . T1 . H3 . T3 . H4 . T5 T4",
+                    "H1 . T1 . H3 . T3 . H2 . T2 . H4 . T5 T4",
+                ],
+            ),
+            (
+                "H1 . T1 T4 T5 . H2 . T2 . H3 . T3",
+                "H2 . T2 . H1 . T4 T5 T1 . H3 . T3",
+                "H1 . T5 T1 T4 . H3 . T3 . H2 . T2",
+                ["H2 . T2 . H1 . T4 T5 T1 . H3 . T3", "H1 . T5 T1 T4 . H3 . T3 . H2 . T2"],
             ),
             // Equal headings, of which one is in conflict.
             (

@@ -58,8 +58,14 @@ pub(super) fn merge<'a, 't>(
         None => true,
     };
     let staying = headings.map(|it| it.into_iter().filter(|it| stays(it)).collect::<Vec<_>>());
-    let (lead, _) = leading_side(&staying, |heading| heading);
-    let [_, ours, theirs] = &staying;
+    let (mut lead, is_both) = leading_side(&staying, |heading| heading);
+    let order = is_both.then(|| by_pairs(&staying));
+    let mut is_conflict = matches!(order, Some(None));
+    lead = chosen.filter(|_| is_conflict).unwrap_or(lead);
+    let [_, ours, theirs] = staying.map(|list| match &order {
+        Some(Some(order)) => in_order(&list, order),
+        _ => list,
+    });
     let [_, of_ours, of_theirs] = &versions;
     let [of_lead, of_other] = lead.first([of_ours, of_theirs]);
     let sites = [sites(of_other, of_lead), sites(of_lead, of_other)];
@@ -71,7 +77,7 @@ pub(super) fn merge<'a, 't>(
             _ => other < own,
         }
     };
-    let headings = interleave(lead.first([ours, theirs]), is_before, |_| false);
+    let headings = interleave(lead.first([&ours, &theirs]), is_before, |_| false);
     let mut places: HashMap<&Heading<'_>, usize> = headings.iter().copied().zip(0..).collect();
     // One that the other side joined with another is where its lines are.
     let lines = headings.iter().zip(0..);
@@ -86,7 +92,6 @@ pub(super) fn merge<'a, 't>(
     }
 
     let homes = versions.each_ref().map(|it| homes(it, &places));
-    let mut is_conflict = false;
     // The version that tells where a task stands.
     let mut telling = |key: &usize| {
         let [base, ours, theirs] = homes.each_ref().map(|homes| homes.get(key).copied());
@@ -429,6 +434,39 @@ fn leading_side<T: Copy + Eq + Hash, K: Ord>(
     (lead, is_conflict)
 }
 
+/// What all have, each two in the order of the side that changed that; nothing where these make a
+/// circle.
+fn by_pairs<T: Copy + Eq + Hash>(lists: &[Vec<T>; 3]) -> Option<Vec<T>> {
+    let [_, ours, theirs] =
+        lists.each_ref().map(|list| list.iter().copied().zip(0..).collect::<HashMap<T, usize>>());
+    let places = |item: &T| Some((*item, [*ours.get(item)?, *theirs.get(item)?]));
+    let common: Vec<(T, [usize; 2])> = lists[0].iter().filter_map(places).collect();
+    let mut above = vec![0; common.len()];
+    for (at, (_, places)) in common.iter().enumerate() {
+        for (behind, (_, others)) in common.iter().enumerate().skip(at + 1) {
+            let is_turned = places.iter().zip(others).any(|(place, other)| place > other);
+            above[if is_turned { at } else { behind }] += 1;
+        }
+    }
+    let mut order = vec![None; common.len()];
+    for ((item, _), above) in common.iter().zip(above) {
+        order[above] = Some(*item);
+    }
+    order.into_iter().collect()
+}
+
+/// A list with what `order` names in that order, each with what follows it; the first of both is the
+/// same.
+fn in_order<T: Copy + Eq + Hash>(list: &[T], order: &[T]) -> Vec<T> {
+    let ranks: HashMap<T, usize> = order.iter().copied().zip(0..).collect();
+    let (mut rank, mut parts) = (0, vec![Vec::new(); order.len()]);
+    for item in list {
+        rank = ranks.get(item).copied().unwrap_or(rank);
+        parts[rank].push(*item);
+    }
+    parts.concat()
+}
+
 /// Where in a list those `above` stand before and the others behind, but for the fewest; of such
 /// places the last.
 fn least_crossed<T: Eq + Hash>(list: &[T], above: &HashSet<T>) -> usize {
@@ -724,6 +762,19 @@ pub(super) mod tests {
                 "H1 . T1 T4 T2",
                 "H1 . T5 T2 T6 . H2 . T3* T4",
                 "H1 . T5 T4 T2 T6 . H2 . T3*",
+            ),
+            // Each moves other sections.
+            (
+                "H1 . T1 . H2 . T2 . H3 . T3 . H4 . T4",
+                "H2 . T2 . H1 . T1 . H3 . T3 . H4 . T4",
+                "H1 . T1 . H2 . T2 . H4 . T4 . H3 . T3",
+                "H2 . T2 . H1 . T1 . H4 . T4 . H3 . T3",
+            ),
+            (
+                "H1 . T1 . H2 . T2 . H3 . T3 . H4 . T4",
+                "H2 . T2 . H3 . T3 . H4 . T4 . H1 . T1 . H5 . T5",
+                "H4 . T4 . H1 . T1 . H6 . T6 . H2 . T2 . H3 . T3",
+                "H4 . T4 . H2 . T2 . H3 . T3 . H1 . T1 . H5 . T5 . H6 . T6",
             ),
             // Each sorts another section, or one moves what the other sorts.
             (
