@@ -177,6 +177,13 @@ mod tests {
                 "H1 . T2 . H2 . T3 . H3 . T4 T1",
                 ["H1 . T2 . H2 . T3 T1 . H3 . T4", "H1 . T2 . H2 . T3 . H3 . T4 T1"],
             ),
+            // One of them begins the heading.
+            (
+                "H1 . T1 T2 . H2 . T3 T4",
+                "H1 . T1 . H2 . T3 T4 . H3 . T5 T2",
+                "H1 . T1 . H2 . T3 T2 T4",
+                ["H1 . T1 . H2 . T3 T4 . H3 . T5 T2", "H1 . T1 . H2 . T3 T2 T4 . H3 . T5"],
+            ),
             // No task stands in another order.
             (
                 "H1 . T1 . H2 . H3 . T2",
@@ -243,11 +250,14 @@ mod tests {
             };
             let [theirs, ours] = taken(&mirrored).unwrap();
             prop_assert_eq!(sides.each_ref().map(|it| parts_of(it)), [&ours, &theirs].map(|it| parts_of(it)), "{}", case);
+            // Below one that a side began, which may have been a new name.
+            let begun = [&one, &other].map(|it| [grouped(it, &base), grouped(it, it)]);
+            let is_begun = |task: &str| begun.iter().any(|[known, all]| known.get(task) != all.get(task));
             for (side, text) in [&one, &other].into_iter().zip(&sides) {
                 let [was, one, other, wanted, taken] = [&base, &one, &other, side, text].map(|it| grouped(it, &base));
                 let base = was;
                 for (task, heading) in &taken {
-                    let Some(was) = base.get(task) else { continue };
+                    let Some(was) = base.get(task).filter(|_| !is_begun(task)) else { continue };
                     let sides = [one.get(task), other.get(task)];
                     let is_moved_twice = sides.into_iter().all(|it| it.is_none_or(|it| it != was));
                     let wanted = wanted.get(task).filter(|_| is_moved_twice);

@@ -39,8 +39,7 @@ pub(super) fn merge<'a, 't>(
     let mut versions = aligned(versions.each_ref().map(|list| sections(list)));
     let (first, begun) = folded(&mut versions);
     let tasks = || tasks.iter().copied().chain(first..first + begun.len());
-    let headings = versions.each_ref().map(|it| it.iter().map(|(heading, _)| heading).collect());
-    let has = headings.each_ref().map(|it: &Vec<_>| it.iter().copied().collect::<HashSet<_>>());
+    let headings = versions.each_ref().map(|it| it.iter().map(|(heading, _)| heading));
     let equals = versions.each_ref().map(|it| equals(it));
     let kept_of = |line: &Cow<'t, str>| {
         let line = Arranged::Comment(line.clone());
@@ -57,7 +56,7 @@ pub(super) fn merge<'a, 't>(
         }
         None => true,
     };
-    let staying = headings.map(|it| it.into_iter().filter(|it| stays(it)).collect::<Vec<_>>());
+    let staying = headings.map(|it| it.filter(|it| stays(it)).collect::<Vec<_>>());
     let (mut lead, is_both) = leading_side(&staying, |heading| heading);
     let order = is_both.then(|| by_pairs(&staying));
     let mut is_conflict = matches!(order, Some(None));
@@ -106,15 +105,11 @@ pub(super) fn merge<'a, 't>(
         if base == Some(theirs) {
             return 1;
         }
-        let known = [ours, theirs]
-            .map(|heading| heading.is_none() || equals[0].contains_key(lines_of(heading)));
         let is_ours = match [ours, theirs].map(|heading| places.contains_key(heading)) {
             [true, false] => true,
             [false, true] => false,
-            // One that came to part its section moved nothing.
-            _ if base.is_some() && known[0] != known[1] => known[0],
             _ => {
-                let is_open = base.is_some() && [ours, theirs].iter().all(|it| has[0].contains(it));
+                let is_open = base.is_some();
                 is_conflict |= is_open;
                 let chosen = chosen.filter(|_| is_open);
                 chosen.map_or(our_place > their_place, |side| side == Stands::Ours)
@@ -229,7 +224,17 @@ fn aligned<'t>(mut versions: [Sections<'t>; 3]) -> [Sections<'t>; 3] {
         .each_ref()
         .map(|sections| counted(sections.iter().map(|(heading, _)| lines_of(heading).to_vec())));
     for at in 0..versions[0].len() {
-        let [Some(ours), Some(theirs)] = made.each_ref().map(|made| made[at]) else { continue };
+        // Where a side has what the other one made of it, that is it.
+        let same = |side: usize, place: usize| {
+            let heading = &versions[side][place].0;
+            versions[3 - side].iter().position(|(own, _)| own == heading)
+        };
+        let places = match made.each_ref().map(|made| made[at]) {
+            [Some(ours), None] => Some(ours).zip(same(1, ours)),
+            [None, Some(theirs)] => same(2, theirs).zip(Some(theirs)),
+            [ours, theirs] => ours.zip(theirs),
+        };
+        let Some((ours, theirs)) = places else { continue };
         let places = [at, ours, theirs];
         let lines = [0, 1, 2].map(|version| lines_of(&versions[version][places[version]].0));
         if lines[1] == lines[0] && lines[2] == lines[0] {
@@ -263,15 +268,7 @@ fn folded<'t>(versions: &mut [Sections<'t>; 3]) -> (usize, Vec<Vec<Cow<'t, str>>
     let keys = versions.iter().flatten().flat_map(|(_, keys)| keys);
     let first = keys.max().map_or(0, |last| last + 1);
     let [parting, other] = [1, 2].map(|side| parting(versions, side));
-    let has = [1, 2].map(|side| {
-        let lines = versions[side].iter().map(|(heading, _)| lines_of(heading).to_vec());
-        lines.collect::<HashSet<_>>()
-    });
-    let is_parting = |lines: &Vec<Cow<'t, str>>| {
-        [(&parting, &has[0]), (&other, &has[1])]
-            .iter()
-            .all(|(parting, has)| parting.contains(lines) || !has.contains(lines))
-    };
+    let is_parting = |lines: &Vec<Cow<'t, str>>| parting.contains(lines) || other.contains(lines);
     let (mut begun, mut known) = (Vec::new(), HashMap::new());
     for side in &mut versions[1..] {
         let mut kept: Sections<'t> = Vec::new();
@@ -350,12 +347,27 @@ fn made_of(base: &Sections<'_>, side: &Sections<'_>) -> Vec<Option<usize>> {
         |line: &&Cow<'_, str>| [&counts, &other_counts].iter().all(|it| count(it, &line) == 1);
     let by_line: HashMap<_, _> =
         others.iter().copied().filter(|(_, at)| !kept.contains(at)).collect();
-    // How many lines both have: what has most of them is the same, and of these what stands last,
-    // next to the tasks.
-    let common = own.iter().filter(|(line, at)| made[*at].is_none() && is_only(line));
-    let common = counted(common.filter_map(|(line, at)| Some((*at, *by_line.get(line)?))));
-    let mut common: Vec<((usize, usize), usize)> = common.into_iter().collect();
-    common.sort_unstable_by_key(|(places, count)| Reverse((*count, *places)));
+    let tasks =
+        side.iter().zip(0..).filter(|((heading, _), at)| heading.is_some() && !kept.contains(at));
+    let tasks = tasks.flat_map(|((_, keys), at)| keys.iter().copied().zip(iter::repeat(at)));
+    let by_task: HashMap<usize, usize> = tasks.collect();
+    // How many lines and tasks both have: what has most of them is the same, and of these what stands
+    // last, next to the tasks.
+    let mut common: HashMap<(usize, usize), [usize; 2]> = HashMap::new();
+    for (line, at) in own.iter().filter(|(line, at)| made[*at].is_none() && is_only(line)) {
+        if let Some(other) = by_line.get(line) {
+            common.entry((*at, *other)).or_default()[0] += 1;
+        }
+    }
+    for (at, (heading, keys)) in base.iter().enumerate() {
+        if made[at].is_none() && heading.is_some() {
+            for other in keys.iter().filter_map(|key| by_task.get(key)) {
+                common.entry((at, *other)).or_default()[1] += 1;
+            }
+        }
+    }
+    let mut common: Vec<((usize, usize), [usize; 2])> = common.into_iter().collect();
+    common.sort_unstable_by_key(|(places, counts)| Reverse((*counts, *places)));
     let mut taken = HashSet::new();
     for ((at, other), _) in common {
         if made[at].is_none() && taken.insert(other) {
@@ -745,12 +757,6 @@ pub(super) mod tests {
             ),
             // One begins a section with a task that the other moves elsewhere.
             (
-                "H1 . T1 T2 . H2 . T3 T4",
-                "H1 . T1 . H2 . T3 T4 . H3 . T5 T2",
-                "H1 . T1 . H2 . T3 T2 T4",
-                "H1 . T1 . H2 . T3 T2 T4 . H3 . T5",
-            ),
-            (
                 "H1 . T1 T2 T3 T4",
                 "H1 . T1 T2 T3 . H2 . T5 T4",
                 "H1 . T1 T4 T2 T3",
@@ -762,6 +768,19 @@ pub(super) mod tests {
                 "H1 . T1 T4 T2",
                 "H1 . T5 T2 T6 . H2 . T3* T4",
                 "H1 . T5 T4 T2 T6 . H2 . T3*",
+            ),
+            // One renames a heading whose section the other moves or adds to.
+            (
+                "H1 . T1 . H2 . T2 . H3 . T3",
+                "H1 . T1 . H9 . T2 . H3 . T3",
+                "H2 . T2 . H1 . T1 . H3 . T3",
+                "H9 . T2 . H1 . T1 . H3 . T3",
+            ),
+            (
+                "H1 . T1 T2 . H2 . T3",
+                "H9 . T1 T2 . H2 . T3",
+                "H2 . T3 . H1 . T2 T4",
+                "H2 . T3 . H9 . T2 T4",
             ),
             // Each moves other sections.
             (
@@ -932,17 +951,15 @@ pub(super) mod tests {
                 };
                 prop_assert!(heading == wanted || !wanted.is_empty() && !parts.contains(wanted), "{} in {}", task, case);
             }
-            // Where headings are begun, and others or their tasks moved meanwhile, what was begun is known
-            // the second time, and may then be told from what it parts.
-            let old = |list: &str| -> Vec<String> {
-                let old = parts_of(list).into_iter().filter(|it| it.starts_with('H') && parts_of(&base).contains(it));
-                old.map(str::to_owned).collect()
-            };
-            let is_begun = |list: &&String| parts_of(list).iter().any(|it| it.starts_with('H') && !parts_of(&base).contains(it));
-            let is_simple = ![&one, &other].iter().any(is_begun) || [&one, &other].iter().all(|it| {
-                let stays = |(task, heading): (&&str, &&str)| groups[0].get(task).is_none_or(|was| was == heading);
-                old(it) == old(&base) && grouped(it, &base).iter().all(stays)
+            // Where headings are begun, and others moved or removed or a task moved by both meanwhile,
+            // what was begun is known the second time, and may then be told from what it parts.
+            let [old, old_one, old_other] = versions.map(|it| -> Vec<&str> {
+                parts_of(it).into_iter().filter(|it| it.starts_with('H') && parts_of(&base).contains(it)).collect()
             });
+            let is_known = |part: &&str| part.starts_with('T') || parts_of(&base).contains(part);
+            let is_begun = ![&one, &other].into_iter().flat_map(|it| parts_of(it)).all(|it| is_known(&it));
+            let is_moved = |(task, was): (&&str, &&str)| groups[1..].iter().all(|it| it.get(task).is_some_and(|it| it != was));
+            let is_simple = !is_begun || old == old_one && old == old_other;
             if is_simple && merged.conflicts.is_empty() {
                 for side in [&one, &other] {
                     let (again, _) = merge(&base, &text, side);
