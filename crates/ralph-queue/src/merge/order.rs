@@ -54,13 +54,13 @@ pub(crate) fn take(document: &Document, wanted: &Value) -> Result<Document, Spli
     let keys: HashMap<&str, usize> =
         (0..document.len()).map(|key| (document.id(key), key)).collect();
 
-    let (mut place, mut places, mut placed) = (Some(0), HashMap::new(), vec![0]);
+    let (mut place, mut places, mut slots) = (Some(0), HashMap::new(), vec![0]);
     let mut below = vec![Vec::new(); order.len()];
     for (text, above) in numbered(texts(Some(wanted))) {
         match (keys.get(text), place) {
             (None, _) => {
                 place = headings.get(&(text.to_owned(), above)).copied();
-                placed.extend(place);
+                slots.extend(place.filter(|place| *place > 0));
             }
             (Some(key), Some(place)) => {
                 below[place].push(*key);
@@ -74,9 +74,9 @@ pub(crate) fn take(document: &Document, wanted: &Value) -> Result<Document, Spli
         *own = interleave([below, own], |_, _| false, |_| false);
     }
     let mut own: Vec<_> = order.into_iter().map(Some).collect();
-    let sections: Vec<_> = placed.iter().map(|at| own[*at].take()).collect();
-    placed.sort_unstable();
-    for (at, section) in placed.into_iter().zip(sections) {
+    let sections: Vec<_> = slots.iter().map(|at| own[*at].take()).collect();
+    slots.sort_unstable();
+    for (at, section) in slots.into_iter().zip(sections) {
         own[at] = section;
     }
     let order: Ordered<'_> = own.into_iter().flatten().collect();

@@ -22,7 +22,7 @@ pub(super) type Sections<'t> = Vec<(Heading<'t>, Vec<usize>)>;
 pub(super) type Ordered<'t> = Vec<(Vec<Cow<'t, str>>, Vec<usize>)>;
 
 /// The `tasks` and headings in their order, the same whichever side is ours, and whether both sides
-/// changed that of the same tasks: of those it is that of the `chosen` side, if there is one.
+/// changed that of the same: of those it is that of the `chosen` side, if there is one.
 ///
 /// Each task stands below the heading that it has on the side that alone changed that, and behind
 /// the task that it follows there; below a heading that is gone, with those around it there. A new
@@ -109,9 +109,8 @@ pub(super) fn merge<'a, 't>(
             [true, false] => true,
             [false, true] => false,
             _ => {
-                let is_open = base.is_some();
-                is_conflict |= is_open;
-                let chosen = chosen.filter(|_| is_open);
+                is_conflict |= base.is_some();
+                let chosen = chosen.filter(|_| base.is_some());
                 chosen.map_or(our_place > their_place, |side| side == Stands::Ours)
             }
         };
@@ -217,24 +216,26 @@ pub(super) fn sections<'t>(list: &[(Arranged<'t>, bool)]) -> Sections<'t> {
 }
 
 /// The same with one heading for those that the sides made of one of the base by other lines: what
-/// becomes of its lines. Which that was is told by lines that no other heading has.
+/// becomes of its lines. Which that was is told by lines that no other heading has, or else by the
+/// tasks below it.
 fn aligned<'t>(mut versions: [Sections<'t>; 3]) -> [Sections<'t>; 3] {
     let made = [1, 2].map(|side| made_of(&versions[0], &versions[side]));
+    let places = versions
+        .each_ref()
+        .map(|it| it.iter().map(|(heading, _)| heading).zip(0..).collect::<HashMap<_, usize>>());
+    // Where a side has what the other one made of it, that is it.
+    let same = |side: usize, at: usize| places[3 - side].get(&versions[side][at].0).copied();
+    let made = made[0].iter().zip(&made[1]).map(|made| match made {
+        (Some(ours), None) => Some(*ours).zip(same(1, *ours)),
+        (None, Some(theirs)) => same(2, *theirs).zip(Some(*theirs)),
+        (ours, theirs) => ours.zip(*theirs),
+    });
+    let made: Vec<Option<(usize, usize)>> = made.collect();
     let mut counts = versions
         .each_ref()
         .map(|sections| counted(sections.iter().map(|(heading, _)| lines_of(heading).to_vec())));
-    for at in 0..versions[0].len() {
-        // Where a side has what the other one made of it, that is it.
-        let same = |side: usize, place: usize| {
-            let heading = &versions[side][place].0;
-            versions[3 - side].iter().position(|(own, _)| own == heading)
-        };
-        let places = match made.each_ref().map(|made| made[at]) {
-            [Some(ours), None] => Some(ours).zip(same(1, ours)),
-            [None, Some(theirs)] => same(2, theirs).zip(Some(theirs)),
-            [ours, theirs] => ours.zip(theirs),
-        };
-        let Some((ours, theirs)) = places else { continue };
+    for (at, made) in made.into_iter().enumerate() {
+        let Some((ours, theirs)) = made else { continue };
         let places = [at, ours, theirs];
         let lines = [0, 1, 2].map(|version| lines_of(&versions[version][places[version]].0));
         if lines[1] == lines[0] && lines[2] == lines[0] {
@@ -351,25 +352,17 @@ fn made_of(base: &Sections<'_>, side: &Sections<'_>) -> Vec<Option<usize>> {
         side.iter().zip(0..).filter(|((heading, _), at)| heading.is_some() && !kept.contains(at));
     let tasks = tasks.flat_map(|((_, keys), at)| keys.iter().copied().zip(iter::repeat(at)));
     let by_task: HashMap<usize, usize> = tasks.collect();
-    // How many lines and tasks both have: what has most of them is the same, and of these what stands
-    // last, next to the tasks.
-    let mut common: HashMap<(usize, usize), [usize; 2]> = HashMap::new();
-    for (line, at) in own.iter().filter(|(line, at)| made[*at].is_none() && is_only(line)) {
-        if let Some(other) = by_line.get(line) {
-            common.entry((*at, *other)).or_default()[0] += 1;
-        }
-    }
-    for (at, (heading, keys)) in base.iter().enumerate() {
-        if made[at].is_none() && heading.is_some() {
-            for other in keys.iter().filter_map(|key| by_task.get(key)) {
-                common.entry((at, *other)).or_default()[1] += 1;
-            }
-        }
-    }
-    let mut common: Vec<((usize, usize), [usize; 2])> = common.into_iter().collect();
-    common.sort_unstable_by_key(|(places, counts)| Reverse((*counts, *places)));
+    // What has most lines of it is the same, or else most of its tasks, and of these what stands last,
+    // next to the tasks.
+    let lines = own.iter().filter(|(line, at)| made[*at].is_none() && is_only(line));
+    let lines = counted(lines.filter_map(|(line, at)| Some((*at, *by_line.get(line)?))));
+    let gone = base.iter().zip(0..).filter(|((it, _), at)| it.is_some() && made[*at].is_none());
+    let tasks = gone.flat_map(|((_, keys), at)| keys.iter().zip(iter::repeat(at)));
+    let tasks = counted(tasks.filter_map(|(key, at)| Some((at, *by_task.get(key)?))));
+    let mut common: Vec<(usize, usize)> = lines.keys().chain(tasks.keys()).copied().collect();
+    common.sort_unstable_by_key(|pair| Reverse((lines.get(pair), tasks.get(pair), *pair)));
     let mut taken = HashSet::new();
-    for ((at, other), _) in common {
+    for (at, other) in common {
         if made[at].is_none() && taken.insert(other) {
             made[at] = Some(other);
         }
@@ -951,14 +944,13 @@ pub(super) mod tests {
                 };
                 prop_assert!(heading == wanted || !wanted.is_empty() && !parts.contains(wanted), "{} in {}", task, case);
             }
-            // Where headings are begun, and others moved or removed or a task moved by both meanwhile,
-            // what was begun is known the second time, and may then be told from what it parts.
+            // Where headings are begun, and others moved or removed meanwhile, what was begun is known the
+            // second time, and may then be told from what it parts.
             let [old, old_one, old_other] = versions.map(|it| -> Vec<&str> {
                 parts_of(it).into_iter().filter(|it| it.starts_with('H') && parts_of(&base).contains(it)).collect()
             });
             let is_known = |part: &&str| part.starts_with('T') || parts_of(&base).contains(part);
             let is_begun = ![&one, &other].into_iter().flat_map(|it| parts_of(it)).all(|it| is_known(&it));
-            let is_moved = |(task, was): (&&str, &&str)| groups[1..].iter().all(|it| it.get(task).is_some_and(|it| it != was));
             let is_simple = !is_begun || old == old_one && old == old_other;
             if is_simple && merged.conflicts.is_empty() {
                 for side in [&one, &other] {
