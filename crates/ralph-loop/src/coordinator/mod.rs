@@ -447,9 +447,14 @@ impl Coordinator<'_> {
         }
     }
 
-    /// Whether the task of `action` waits for something that the user has to mend.
+    /// Whether the task of `action` waits for something that the user has to mend, or for the next
+    /// run, as this one begins nothing more.
     fn is_waiting(&mut self, state: &ParallelStateFile, action: &Action) -> bool {
         let starts = matches!(action, Action::Land { .. } | Action::Restart { .. });
+        // What this run has begun comes to its end.
+        if starts && !self.spawns.contains_key(action.task()) && !self.may_go_on_with(action) {
+            return true;
+        }
         let record = state.get_worker(action.task()).filter(|_| starts);
         let Some((held, record)) = record.and_then(|record| Some((Held::of(record)?, record)))
         else {
@@ -466,6 +471,20 @@ impl Coordinator<'_> {
             self.project.tell(Event::Stopping(reason));
         }
         true
+    }
+
+    /// Whether what an earlier run left may be gone on with: as long as new tasks may begin, but for
+    /// their number, and without an agent also while that would be of no use.
+    fn may_go_on_with(&mut self, action: &Action) -> bool {
+        let stop = self.reason_to_stop();
+        let stop = stop.filter(|why| matches!(why, StopReason::Requested | StopReason::Failures));
+        if let Some(reason) = stop {
+            self.stop(reason);
+            return false;
+        }
+        let is_of_no_use =
+            matches!(self.summary.stopped, Some(StopReason::TargetRed | StopReason::Machine));
+        !is_of_no_use || matches!(action, Action::Land { .. })
     }
 
     /// Whether something has to be mended before any task can go on.
@@ -746,23 +765,34 @@ impl Coordinator<'_> {
         if self.is_held() {
             return false;
         }
-        let reason = if self.layout.stop_file().exists() {
-            StopReason::Requested
+        let Some(reason) = self.reason_to_stop() else {
+            return self.looked_at_queue.is_none_or(|when| when.elapsed() >= away::LOOK);
+        };
+        self.stop(reason);
+        false
+    }
+
+    /// Why no new task may begin, whatever there is to do.
+    fn reason_to_stop(&self) -> Option<StopReason> {
+        if self.layout.stop_file().exists() {
+            Some(StopReason::Requested)
         } else if self.project.options.max_tasks.is_some_and(|max| self.started >= max) {
-            StopReason::MaxTasks
+            Some(StopReason::MaxTasks)
         } else if self
             .summary
             .has_failures_in_a_row(self.project.config.run_loop.stop_after_failures)
         {
-            StopReason::Failures
+            Some(StopReason::Failures)
         } else {
-            return self.looked_at_queue.is_none_or(|when| when.elapsed() >= away::LOOK);
-        };
+            None
+        }
+    }
+
+    fn stop(&mut self, reason: StopReason) {
         if self.summary.stopped.is_none() {
             self.summary.stopped = Some(reason);
             self.project.tell(Event::Stopping(reason));
         }
-        false
     }
 
     /// Whether the queue was looked at and had nothing, or is not to be looked at.

@@ -68,6 +68,33 @@ fn queue_stop_lets_running_tasks_end_and_starts_no_more() {
 }
 
 #[test]
+fn what_an_earlier_run_left_is_not_begun_after_a_stop_either() {
+    let scene = Scene::new(Remote::Bare, Books::Tracked);
+    scene.tasks(3);
+    let all = ["RQ-0001", "RQ-0002", "RQ-0003"];
+    scene.act(&all.map(|id| (id, LASTING)));
+    let run = scene.start(&["run", "loop", "--parallel", "3"]);
+    for id in all {
+        scene.wait_for_agent(id);
+    }
+    run.signal(Signal::INT);
+    run.wait(STOPPED_WITHIN).exited(130);
+    assert_eq!(scene.log("turns").len(), 3);
+    let stop = format!(
+        "( cd '{}' && '{}' queue stop >&2 ); mkdir -p work; echo $ID > work/$ID.txt",
+        scene.dir.display(),
+        super::super::RALPH
+    );
+    scene.act(&all.map(|id| (id, stop.as_str())));
+    let summary = scene.run(1, 0);
+    assert_eq!((&summary["landed"], &summary["stopped"]), (&1.into(), &"requested".into()));
+    assert_eq!(scene.log("turns").len(), 4);
+    scene.act(&all.map(|id| (id, "mkdir -p work; echo $ID > work/$ID.txt")));
+    scene.run(3, 0);
+    scene.all_landed(3);
+}
+
+#[test]
 fn two_runs_at_once_are_one_too_many() {
     let scene = Scene::new(Remote::Bare, Books::Tracked);
     scene.tasks(1);
