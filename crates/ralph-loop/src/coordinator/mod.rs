@@ -10,6 +10,7 @@ mod take_over;
 mod telling;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -133,6 +134,22 @@ pub enum RunError {
     /// A file of the run could not be used.
     #[error("cannot use the run's own files")]
     Io(#[from] std::io::Error),
+}
+
+impl RunError {
+    /// Whether it may go as it came, and says nothing about what the run has in hand.
+    fn may_pass(&self) -> bool {
+        match self {
+            Self::Record(UpdateError::Change(refused)) => !matches!(refused, Refused::Vanished),
+            Self::Git(_)
+            | Self::Record(_)
+            | Self::Lock(_)
+            | Self::Living(_)
+            | Self::Spawn { .. }
+            | Self::Io(_) => true,
+            _ => false,
+        }
+    }
 }
 
 /// A change of the state file that was refused; the file is as it was.
@@ -387,64 +404,88 @@ impl Coordinator<'_> {
         Ok(self.summary)
     }
 
+    /// Round after round. What fails one of them is waited for as a queue is: the workers need not
+    /// be the worse for it.
     fn work(&mut self) -> Result<(), RunError> {
+        let mut failing_since = None;
         loop {
-            let left = self.reap();
-            if !left.is_empty()
-                && let Ok(queue) = self.project.queue.load()
-            {
-                retention::clean(self.project, &queue)?;
-            }
-            self.hold_unbegun(left)?;
-            let state = self.state()?;
-            self.tell_progress(&state);
-            if self.project.cancel.is_cancelled() {
-                return self.interrupt();
-            }
-            let observed = self.observe(&state)?;
-            let plan = recover::plan(&state, &observed, self.project.max_attempts());
-            let alive = observed.values().filter(|seen| seen.worker_alive).count()
-                + self.leaving(&state, &observed);
-            let mut free = self.workers.saturating_sub(alive);
-            let mut pending = alive;
-            for action in plan {
-                if self.is_waiting(&state, &action) {
-                    continue;
+            match self.round() {
+                Ok(ControlFlow::Break(())) => return Ok(()),
+                Ok(ControlFlow::Continue(())) => failing_since = None,
+                Err(error) if error.may_pass() && !self.project.cancel.is_cancelled() => {
+                    let since = *failing_since.get_or_insert_with(|| {
+                        let text = format!("the run tries again: {}", worker::chain(&error));
+                        self.project.tell(Event::Note(text));
+                        Instant::now()
+                    });
+                    if since.elapsed() >= away::PATIENCE {
+                        return Err(error);
+                    }
+                    self.project.cancel.wait_timeout(away::LOOK);
                 }
-                let needs_queue = match action {
-                    Action::RecordLanded { .. } => true,
-                    Action::Land { .. } | Action::Restart { .. } => free > 0,
-                    _ => false,
-                };
-                if needs_queue && self.look()?.is_none() {
-                    continue;
-                }
-                pending += usize::from(!matches!(action, Action::Adopt { .. }));
-                self.act(&state, action, &mut free)?;
+                Err(error) => return Err(error),
             }
-            if pending == 0 {
-                // Nobody is left to wait for: look at the queue once more before ending.
-                self.looked_at_queue = None;
-            }
-            let mut offered = false;
-            while free > 0 && self.may_start() {
-                if !self.start_next()? {
-                    break;
-                }
-                offered = true;
-                free -= 1;
-            }
-            let is_idle = pending == 0 && !offered;
-            if is_idle && self.has_looked() && !self.waits_for_queue()? {
-                return self.finish();
-            }
-            if let (false, Some(absence)) = (is_idle, &mut self.absence) {
-                absence.idle_since = None;
-                absence.wait.until = None;
-            }
-            self.record_wait()?;
             self.project.cancel.wait_timeout(ROUND);
         }
+    }
+
+    /// One look at the records and the world, and what follows from it.
+    fn round(&mut self) -> Result<ControlFlow<()>, RunError> {
+        let left = self.reap();
+        if !left.is_empty()
+            && let Ok(queue) = self.project.queue.load()
+        {
+            retention::clean(self.project, &queue)?;
+        }
+        self.hold_unbegun(left)?;
+        let state = self.state()?;
+        self.tell_progress(&state);
+        if self.project.cancel.is_cancelled() {
+            return self.interrupt().map(ControlFlow::Break);
+        }
+        let observed = self.observe(&state)?;
+        let plan = recover::plan(&state, &observed, self.project.max_attempts());
+        let alive = observed.values().filter(|seen| seen.worker_alive).count()
+            + self.leaving(&state, &observed);
+        let mut free = self.workers.saturating_sub(alive);
+        let mut pending = alive;
+        for action in plan {
+            if self.is_waiting(&state, &action) {
+                continue;
+            }
+            let needs_queue = match action {
+                Action::RecordLanded { .. } => true,
+                Action::Land { .. } | Action::Restart { .. } => free > 0,
+                _ => false,
+            };
+            if needs_queue && self.look()?.is_none() {
+                continue;
+            }
+            pending += usize::from(!matches!(action, Action::Adopt { .. }));
+            self.act(&state, action, &mut free)?;
+        }
+        if pending == 0 {
+            // Nobody is left to wait for: look at the queue once more before ending.
+            self.looked_at_queue = None;
+        }
+        let mut offered = false;
+        while free > 0 && self.may_start() {
+            if !self.start_next()? {
+                break;
+            }
+            offered = true;
+            free -= 1;
+        }
+        let is_idle = pending == 0 && !offered;
+        if is_idle && self.has_looked() && !self.waits_for_queue()? {
+            return self.finish().map(ControlFlow::Break);
+        }
+        if let (false, Some(absence)) = (is_idle, &mut self.absence) {
+            absence.idle_since = None;
+            absence.wait.until = None;
+        }
+        self.record_wait()?;
+        Ok(ControlFlow::Continue(()))
     }
 
     /// Whether the task of `action` waits for something that the user has to mend, or for the next

@@ -1,7 +1,7 @@
 //! What is wrong with the machine, or changes under a run, is no task's fault: the run stops, the
 //! work waits, and the next run goes on.
 
-use ralph_testkit::Running;
+use ralph_testkit::{Running, wait_until};
 
 use super::super::parse;
 use super::{Books, PATIENCE, Remote, Scene};
@@ -34,6 +34,39 @@ fn a_run_has_one_configuration_from_start_to_end() {
         scene.all_landed(3);
         assert_eq!(scene.log("gates").len(), 3, "the gate is the one it began with");
     }
+}
+
+/// Memory, processes or git itself may be wanting for a moment, and the workers be none the worse.
+#[test]
+fn a_git_that_fails_a_run_for_a_while_ends_no_worker() {
+    let scene = Scene::new(Remote::Bare, Books::Tracked);
+    scene.tasks(2);
+    scene.act(&[("RQ-0001", LASTING), ("RQ-0002", LASTING)]);
+    let env = scene.sandbox.env();
+    let path = env.iter().find(|(name, _)| name == "PATH").expect("a PATH").1.display();
+    let broken = scene.sandbox.path("broken");
+    // Workers have a marker, and the run itself has none.
+    scene.sandbox.script(
+        "fake/git",
+        &format!(
+            "[ ! -e '{}' ] || [ -n \"${{RALPH_PROCESS_MARKER:-}}\" ] || exit 128
+             PATH='{path}' exec git \"$@\"",
+            broken.display()
+        ),
+    );
+    let mut command = scene.sandbox.command(super::super::RALPH, &scene.dir);
+    let path = format!("{}:{path}", scene.sandbox.path("fake").display());
+    command.args(["run", "loop", "--parallel", "3"]).env("PATH", path);
+    let run = scene.sandbox.start_command(command);
+    scene.wait_for_agent("RQ-0001");
+    scene.wait_for_agent("RQ-0002");
+    scene.sandbox.write(&broken, "");
+    wait_until(PATIENCE, "the run meets it", || run.stderr().contains("tries again"));
+    fs_err::remove_file(broken).expect("removable");
+    scene.go_on();
+    run.wait(PATIENCE).exited(0);
+    scene.all_landed(2);
+    assert_eq!(scene.log("turns").len(), 2);
 }
 
 #[test]
