@@ -235,6 +235,18 @@ pub(crate) fn slot(path: &[String]) -> Slot {
     }
 }
 
+/// The section with what may be spent.
+pub(crate) const LIMITS: &str = "limits";
+
+/// Whether `path` is that section of the agent or of a profile, or below it.
+pub(crate) fn limits(path: &[String]) -> bool {
+    match path {
+        [agent, limits, ..] if agent == "agent" => limits == LIMITS,
+        [profiles, _, limits, ..] if profiles == "profiles" => limits == LIMITS,
+        _ => false,
+    }
+}
+
 /// `path` as one text, which no other path has: a name that holds a dot is quoted.
 pub(crate) fn dotted(path: &[String]) -> String {
     let names = path

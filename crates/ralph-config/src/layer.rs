@@ -185,7 +185,14 @@ impl Walk<'_> {
             (None, Slot::Unknown, _) => {
                 let (name, parents) = path.split_last().expect("a property has a name");
                 let suggestion = keys::suggestion(parents, name);
-                self.warn(start, WarningKind::Unknown { key, suggestion });
+                if keys::limits(parents) || suggestion.as_deref() == Some(keys::LIMITS) {
+                    // A limit that does not count would let spend what it was to hold back.
+                    let known =
+                        suggestion.map_or_else(String::new, |name| format!(", such as `{name}`"));
+                    self.reject(path, node, &format!("a known limit{known}"));
+                } else {
+                    self.warn(start, WarningKind::Unknown { key, suggestion });
+                }
             }
         }
     }
