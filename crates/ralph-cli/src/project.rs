@@ -705,7 +705,7 @@ pub(crate) fn load_error(
             if let Some(old) = old_name(path) {
                 return renamed(shown(&old), shown(path)).at(old);
             }
-            in_git(root, repo, path).or_else(|| {
+            in_git(repo, path).or_else(|| {
                 let found = named_queue(root, files).find(|found| found != path)?;
                 let (found, missing) = (shown(&found), shown(path));
                 Some(format!(
@@ -717,7 +717,7 @@ pub(crate) fn load_error(
             path,
             source: ParseError::Empty | ParseError::NotUtf8 { .. } | ParseError::Syntax { .. },
             ..
-        } => repo.zip(path.strip_prefix(root).ok()).and_then(|(repo, path)| copies(repo, path)),
+        } => repo.and_then(|repo| copies(repo, &name_in(repo, path)?)),
         _ => None,
     };
     let error = CliError::from(error);
@@ -740,6 +740,16 @@ pub(crate) fn astray(root: &Path, path: &Path) -> Option<CliError> {
     Some(CliError::new(ErrorKind::Missing, message).hint(hint).at(link.to_owned()))
 }
 
+/// What git calls a file, however the path leads to it, and whether it is there or not; nothing if
+/// it is outside of the repository.
+pub(crate) fn name_in(repo: &Repo, path: &Path) -> Option<PathBuf> {
+    let (above, real) =
+        path.ancestors().find_map(|above| Some((above, fs_err::canonicalize(above).ok()?)))?;
+    let real = real.join(path.strip_prefix(above).ok()?);
+    // Joined with nothing, a path ends with a slash.
+    Some(real.strip_prefix(repo.root()).ok()?.components().collect())
+}
+
 /// What git has of a file that has to be corrected by hand.
 fn copies(repo: &Repo, path: &Path) -> Option<String> {
     let shown = pathspec(path);
@@ -756,9 +766,9 @@ fn copies(repo: &Repo, path: &Path) -> Option<String> {
 }
 
 /// How git brings a file back that is missing.
-fn in_git(root: &Path, repo: Option<&Repo>, missing: &Path) -> Option<String> {
+fn in_git(repo: Option<&Repo>, missing: &Path) -> Option<String> {
     let repo = repo?;
-    let path = missing.strip_prefix(root).ok()?;
+    let path = &name_in(repo, missing)?;
     let shown = pathspec(path);
     if repo.is_tracked(path).ok()? {
         return Some(format!(

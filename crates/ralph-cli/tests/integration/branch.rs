@@ -310,6 +310,40 @@ fn a_version_that_cannot_be_read_is_put_right_between_the_markers_or_as_a_whole(
 }
 
 #[test]
+fn git_is_asked_for_a_queue_file_by_its_name_in_the_repository() {
+    for (directory, to, file) in
+        [("below", "below/.ralph", "below/.ralph/queue.jsonc"), (".", "q.jsonc", "q.jsonc")]
+    {
+        let desk = branched(&[]);
+        fs_err::create_dir(desk.path("below")).expect("a place");
+        let from = if directory == "." {
+            desk.write(
+                ".ralph/config.jsonc",
+                r#"{"version":2,"queue":{"file":".ralph/../q.jsonc"}}"#,
+            );
+            ".ralph/queue.jsonc"
+        } else {
+            ".ralph"
+        };
+        fs_err::rename(desk.path(from), desk.path(to)).expect("ours");
+        desk.commit_all("moved");
+        let check = ["-C", directory, "queue", "check", "--base", "HEAD"];
+        desk.ralph(&check).success();
+        desk.write(file, "{\"version\":1,\"tasks\":[]}");
+        let ran = desk.ralph(&check);
+        assert_eq!(ran.exited(3).stdout, "RQ-0001 is gone: one\nRQ-0003 is gone: ours\n");
+        let list = ["-C", directory, "queue", "list"];
+        desk.write(file, "{");
+        let hint = format!("`git log -p -- :/{file}` shows what it was");
+        let ran = desk.ralph(&list);
+        assert!(ran.exited(3).stderr.contains(&hint), "{ran}");
+        fs_err::remove_file(desk.path(file)).expect("ours");
+        let ran = desk.ralph(&list);
+        assert!(ran.exited(3).stderr.contains(&format!("`git checkout -- :/{file}`")), "{ran}");
+    }
+}
+
+#[test]
 fn a_check_tells_what_was_lost() {
     let desk = branched(&[]);
     assert_eq!(desk.json(&["queue", "check", "--base", "HEAD"])["ok"], true);

@@ -23,7 +23,9 @@ use crate::commands::input;
 use crate::context::Context;
 use crate::error::{CliError, ErrorKind, Exit, problem_line};
 use crate::hint::Next;
-use crate::project::{Project, RALPH_DIR, find_root, ids_of_branches, rules, shared_dir, sources};
+use crate::project::{
+    Project, RALPH_DIR, find_root, ids_of_branches, name_in, rules, shared_dir, sources,
+};
 use crate::render::counted;
 use crate::render::envelope::{Schema, print_part};
 use crate::ui::{BOLD, RED, Text};
@@ -521,8 +523,8 @@ impl Base {
                 Next::BRANCHES.within("Name a commit, a branch or a tag; {} lists the branches."),
             ));
         }
-        let text = |place| match name(project, place) {
-            Some(name) => text_of(&repo, rev, name),
+        let text = |place| match name_in(&repo, project.files.path(place)) {
+            Some(name) => text_of(&repo, rev, &name),
             None => Ok(None),
         };
         Ok(Self { queue: text(Place::Queue)?, done: text(Place::Done)? })
@@ -532,8 +534,8 @@ impl Base {
     fn read(self, project: &Project, rev: &str, now: &Queue) -> Result<Queue, CliError> {
         let read = |place, text, now: &Document| {
             now.parse_next(text).map_err(|error| {
-                let name = name(project, place).unwrap_or_else(|| project.files.path(place));
-                let context = format!("cannot read `{}` of {rev}", name.display());
+                let name = project.shown(project.files.path(place));
+                let context = format!("cannot read `{name}` of {rev}");
                 CliError::new(ErrorKind::Corrupt, error).context(context)
             })
         };
@@ -542,9 +544,4 @@ impl Base {
         let done = done.map(|text| read(Place::Done, text, now.done_document())).transpose()?;
         Ok(Queue::new(queue.unwrap_or_else(Document::empty), done))
     }
-}
-
-/// The name of a file in the repository.
-fn name(project: &Project, place: Place) -> Option<&Path> {
-    project.files.path(place).strip_prefix(&project.root).ok()
 }

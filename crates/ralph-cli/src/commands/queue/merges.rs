@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use crate::context::Context;
 use crate::error::{CliError, ErrorKind};
-use crate::project::{Project, RALPH_DIR};
+use crate::project::{Project, RALPH_DIR, name_in};
 use crate::render::shell_word;
 
 /// A queue file as git has it.
@@ -90,14 +90,8 @@ pub(crate) fn in_git(context: &Context, project: &Project) -> Result<Vec<InGit>,
 
 /// A path below the root of the project as git names it.
 fn name(repo: Option<&Repo>, project: &Project, path: &Path) -> PathBuf {
-    let inside = path.strip_prefix(&project.root).unwrap_or(path);
-    let root = fs_err::canonicalize(&project.root).ok();
-    let above = root
-        .as_deref()
-        .zip(repo)
-        .and_then(|(root, repo)| root.strip_prefix(repo.root()).ok())
-        .unwrap_or(Path::new(""));
-    above.join(inside)
+    let in_git = repo.and_then(|repo| name_in(repo, path));
+    in_git.unwrap_or_else(|| path.strip_prefix(&project.root).unwrap_or(path).to_owned())
 }
 
 /// The versions of a file that both sides have.
