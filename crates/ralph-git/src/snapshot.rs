@@ -84,19 +84,7 @@ impl Repo {
     fn work_tree(&self, exclude: &[PathBuf], like: Option<&Sha>) -> Result<Sha, GitError> {
         let index = TemporaryIndex::copy(self.git_dir())?;
         let with_index = |call: Call| call.env("GIT_INDEX_FILE", &index.path);
-        let nested: Vec<PathBuf> = self
-            .changes()?
-            .into_iter()
-            .filter(|change| change.kind == ChangeKind::Repository)
-            .map(|change| change.path)
-            .collect();
-        self.run(with_index(add_all(&nested)))?;
-        let is_wanted = |path: &&PathBuf| !exclude.iter().any(|exclude| path.starts_with(exclude));
-        for repository in nested.iter().filter(is_wanted) {
-            let entries = self.hash_files(repository)?;
-            let call = Call::new(["update-index", "-z", "--index-info"]).stdin(entries);
-            self.run(with_index(call))?;
-        }
+        self.add_work(exclude, with_index)?;
         if !exclude.is_empty() {
             let answer = self.ask(with_index(reset_paths(exclude, like)))?;
             if !is_reset(answer.exit) {
@@ -104,6 +92,29 @@ impl Repo {
             }
         }
         self.run_for_sha(with_index(Call::new(["write-tree"])))
+    }
+
+    /// Adds every file to the index that `with_index` names; of a repository inside this one the
+    /// files too, unless `exclude` has it.
+    fn add_work(
+        &self,
+        exclude: &[PathBuf],
+        with_index: impl Fn(Call) -> Call,
+    ) -> Result<(), GitError> {
+        let nested: Vec<PathBuf> = self
+            .changes()?
+            .into_iter()
+            .filter(|change| change.kind == ChangeKind::Repository)
+            .map(|change| change.path)
+            .collect();
+        self.run_patiently(&with_index(add_all(&nested)))?;
+        let is_wanted = |path: &&PathBuf| !exclude.iter().any(|exclude| path.starts_with(exclude));
+        for repository in nested.iter().filter(is_wanted) {
+            let entries = self.hash_files(repository)?;
+            let call = Call::new(["update-index", "-z", "--index-info"]).stdin(entries);
+            self.run_patiently(&with_index(call))?;
+        }
+        Ok(())
     }
 
     /// Index entries for the files of a repository inside this one, which `git add` would take
@@ -143,11 +154,12 @@ impl Repo {
     }
 
     /// Commits everything that is not ignored on the current branch; `None` when there is
-    /// nothing to commit. Hooks are not run.
+    /// nothing to commit. Hooks are not run. Of a repository inside this one the files are taken,
+    /// not the history.
     ///
     /// # Errors
-    /// When a repository inside this one has no commit, git does not know who commits, or git
-    /// gives no answer. What was added to the index then stays there.
+    /// When a file cannot be read, git does not know who commits, or git gives no answer. What was
+    /// added to the index then stays there.
     pub fn commit_all(&self, message: &str) -> Result<Option<Sha>, GitError> {
         self.commit_all_but(&[], message)
     }
@@ -161,7 +173,7 @@ impl Repo {
         exclude: &[PathBuf],
         message: &str,
     ) -> Result<Option<Sha>, GitError> {
-        self.run_patiently(&add_all(&[]))?;
+        self.add_work(exclude, |call| call)?;
         if !exclude.is_empty() {
             let answer = self.ask(reset_paths(exclude, None))?;
             if !is_reset(answer.exit) {

@@ -6,7 +6,7 @@ use ralph_git::{GitEnv, IdentityError, Repo, Sha};
 use ralph_process::Cancel;
 use ralph_testkit::Sandbox;
 
-use crate::{env, head, open, sha};
+use crate::{commit, env, head, open, sha};
 
 /// The files of a commit with their modes, in order of name.
 fn entries(repo: &ralph_testkit::Repo<'_>, commit: &Sha) -> Vec<String> {
@@ -121,6 +121,32 @@ fn a_repository_inside_is_taken_with_its_files() {
     assert_eq!(read("inner/link"), b"committed");
     let without = repo.work_tree_hash(&["inner".into(), "unborn".into()]).unwrap();
     assert_eq!(without, repo.tree_of("HEAD").unwrap());
+}
+
+/// Whoever has only the name of a commit of it has nothing.
+#[test]
+fn of_a_repository_inside_the_files_are_committed() {
+    let sandbox = Sandbox::new();
+    let user = sandbox.repo("user");
+    let unborn = user.dir().join("unborn");
+    fs_err::create_dir(&unborn).unwrap();
+    sandbox.git(&unborn, ["init", "--quiet"]);
+    fs_err::write(unborn.join("work"), "1").unwrap();
+    let inner = sandbox.repo("user/inner");
+    inner.write("committed", "2").commit("inner");
+    let repo = open(&sandbox, user.dir());
+    let first = commit(&repo, "work");
+    assert_eq!(entries(&user, &first), ["100644 inner/committed", "100644 unborn/work"]);
+    assert_eq!(repo.changes().unwrap(), []);
+    inner.write("committed", "3").write("new", "4");
+    let second = commit(&repo, "more");
+    let expected = ["100644 inner/committed", "100644 inner/new", "100644 unborn/work"];
+    assert_eq!(entries(&user, &second), expected);
+    assert_eq!(repo.read_blob("HEAD", "inner/committed".as_ref()).unwrap().unwrap(), b"3");
+    assert_eq!(repo.changes().unwrap(), []);
+    let excluded = sandbox.repo("user/other");
+    excluded.write("file", "5");
+    assert_eq!(repo.commit_all_but(&["other".into()], "nothing").unwrap(), None);
 }
 
 #[test]
