@@ -401,6 +401,18 @@ impl Repo {
         refs.ok_or_else(|| answer.unreadable())
     }
 
+    /// The work tree, this one or another of this repository, that has `branch` checked out.
+    ///
+    /// # Errors
+    /// When git gives no answer.
+    pub fn checked_out_at(&self, branch: &str) -> Result<Option<PathBuf>, GitError> {
+        let call = Call::new(["for-each-ref", "--format=%(worktreepath)"]);
+        let answer = self.run(call.arg(format!("refs/heads/{branch}")))?;
+        let path = crate::command::path_from(answer.stdout.trim_ascii_end());
+        // Git remembers one whose directory is gone.
+        Ok(Some(path).filter(|path| path.is_dir()))
+    }
+
     /// What the branches, those of remotes too, and the stash have at `paths` (relative to the
     /// root): the blobs of each path, or `None` where there is no file, without repetitions, and
     /// those of the newest commit first.

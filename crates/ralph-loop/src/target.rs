@@ -22,7 +22,7 @@ pub const REMOTE: &str = "origin";
 ///
 /// A branch that is checked out is fast-forwarded in the checkout by git's own
 /// rules, so that no local change is overwritten; any other branch is moved only
-/// if it still is at `tip`.
+/// if it still is at `tip`, and no other work tree has it checked out.
 ///
 /// # Errors
 /// When git cannot be asked. A refusal is an outcome.
@@ -62,6 +62,12 @@ pub fn advance_local(
                 ),
             },
         });
+    }
+    // The files there would say to take back what has landed. No other task could land either.
+    if let Some(elsewhere) = main.checked_out_at(branch)? {
+        let elsewhere = elsewhere.display();
+        let reason = format!("`{branch}` is checked out in the work tree `{elsewhere}`");
+        return Ok(Push::RemoteGone { reason });
     }
     let name = format!("refs/heads/{branch}");
     Ok(match main.update_ref(&name, landing, Some(tip))? {

@@ -212,3 +212,17 @@ fn sha256_repositories_work() {
     repo.fetch_from(&dest, &second, "refs/ralph/y").unwrap();
     assert!(repo.is_ancestor(&first, &second).unwrap());
 }
+
+#[test]
+fn a_branch_may_be_checked_out_in_another_work_tree() {
+    let sandbox = Sandbox::new();
+    let user = sandbox.repo("user");
+    let other = sandbox.path("other tree");
+    user.git(["worktree", "add", "--quiet", "-b", "side", &other.display().to_string()]);
+    let repo = open(&sandbox, user.dir());
+    assert_eq!(repo.checked_out_at("main").unwrap().as_deref(), Some(repo.root()));
+    assert_eq!(repo.checked_out_at("side").unwrap(), Some(other.clone()));
+    assert_eq!(repo.checked_out_at("no").unwrap(), None);
+    fs_err::remove_dir_all(other).unwrap();
+    assert_eq!(repo.checked_out_at("side").unwrap(), None);
+}

@@ -388,3 +388,25 @@ fn a_queue_that_git_has_is_not_to_be_made_anew() {
         told(args, "The branch `main` has it: `git switch main`");
     }
 }
+
+/// Git would move it below the files of that work tree, whose next commit would take it back.
+#[test]
+fn work_does_not_land_on_a_branch_that_another_work_tree_has() {
+    let scene = Scene::new(Remote::None, Books::Tracked);
+    scene.act(&[("RQ-0001", LASTING)]).tasks(1);
+    let run = scene.start(&["run", "loop", "--parallel", "1"]);
+    scene.wait_for_agent("RQ-0001");
+    scene.git(&["switch", "--quiet", "--create", "topic"]);
+    scene.git(&["worktree", "add", "--quiet", "../other", "main"]);
+    scene.go_on();
+    let ran = run.wait(PATIENCE);
+    assert!(ran.exited(3).stderr.contains("`main` is checked out in the work tree"), "{ran}");
+    let other = scene.sandbox.path("other");
+    assert_eq!(scene.sandbox.git(&other, ["status", "--porcelain"]), "");
+    assert!(scene.landed().is_empty());
+    scene.git(&["worktree", "remove", "../other"]);
+    scene.git(&["switch", "--quiet", "main"]);
+    scene.run(1, 0);
+    scene.all_landed(1);
+    assert_eq!(scene.log("turns").len(), 1);
+}
