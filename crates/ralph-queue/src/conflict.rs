@@ -87,15 +87,26 @@ enum At {
     Theirs,
 }
 
+/// How many times the sign begins the line.
+fn count(line: &str, sign: char) -> usize {
+    line.len() - line.trim_start_matches(sign).len()
+}
+
+/// How long the markers of a text are. Longer lines of such signs are of a comment, or of a merge of
+/// bases, which git nests.
+fn marker_size(text: &str) -> Option<usize> {
+    text.lines().map(|line| count(line, '<')).find(|size| *size >= 7)
+}
+
 impl At {
-    /// What begins with this line, if it is a marker.
-    fn after(self, line: &str) -> Option<Self> {
-        let marker = |sign: &str| line.starts_with(&sign.repeat(7));
+    /// What begins with this line, if it is a marker of that size.
+    fn after(self, line: &str, size: usize) -> Option<Self> {
+        let marker = |sign| count(line, sign) == size;
         match self {
-            Self::Both if marker("<") => Some(Self::Ours),
-            Self::Ours if marker("|") => Some(Self::Base),
-            Self::Ours | Self::Base if marker("=") => Some(Self::Theirs),
-            Self::Theirs if marker(">") => Some(Self::Both),
+            Self::Both if marker('<') => Some(Self::Ours),
+            Self::Ours if marker('|') => Some(Self::Base),
+            Self::Ours | Self::Base if marker('=') => Some(Self::Theirs),
+            Self::Theirs if marker('>') => Some(Self::Both),
             _ => None,
         }
     }
@@ -113,10 +124,11 @@ impl At {
 
 /// Takes a text with conflict markers apart; `None` when it has none, or they do not pair.
 pub fn sides(text: &str) -> Option<Sides> {
+    let size = marker_size(text)?;
     let [mut ours, mut base, mut theirs] = [const { String::new() }; 3];
     let (mut at, mut found, mut has_base) = (At::Both, false, true);
     for line in text.split_inclusive('\n') {
-        if let Some(next) = at.after(line) {
+        if let Some(next) = at.after(line, size) {
             has_base &= at != At::Ours || next != At::Theirs;
             (at, found) = (next, true);
             continue;
@@ -134,8 +146,9 @@ pub fn sides(text: &str) -> Option<Sides> {
 /// Where in a text with conflict markers that line of one of its [`sides`] is; `side` is `ours`,
 /// `base` or `theirs`. Lines count from 1.
 fn marked_line(text: &str, side: &str, line: usize) -> Option<usize> {
-    let mut at = At::Both;
-    let mut lines = text.split_inclusive('\n').zip(1..).filter(|(line, _)| match at.after(line) {
+    let (mut at, length) = (At::Both, marker_size(text)?);
+    let lines = text.split_inclusive('\n').zip(1..);
+    let mut lines = lines.filter(|(line, _)| match at.after(line, length) {
         Some(next) => {
             at = next;
             false
@@ -457,6 +470,16 @@ mod tests {
         assert_eq!((two.ours.as_str(), two.base, two.theirs.as_str()), ("b\n", None, "d\n"));
         assert_eq!(sides("a\n======= \n"), None);
         assert_eq!(sides("<<<<<<< x\nb\n"), None);
+        let nested = "<<<<<<<<< 1\nc\n|||||||||\n=========\nC\n>>>>>>>>> 2\n";
+        let comment = "/*\n========\n*/\n";
+        let text = format!(
+            "<<<<<<< x\n{comment}b\n||||||| base\n{nested}=======\r\n{comment}d\n>>>>>>> y\n"
+        );
+        let made =
+            Sides::new(format!("{comment}b\n"), Some(nested.to_owned()), format!("{comment}d\n"));
+        assert_eq!(sides(&text), Some(made));
+        let long = text.replace("======\r", "=========\r").replace("<< x", "<<<<< x");
+        assert_eq!(sides(&long), None, "markers of two sizes");
         let both = sides(&marked("b", "d\n")).unwrap();
         assert_eq!((both.ours.as_str(), both.theirs.as_str()), ("b\n", "d\n"));
     }
