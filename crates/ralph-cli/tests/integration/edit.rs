@@ -612,8 +612,10 @@ fn a_task_is_made_from_a_template() {
     // One that is none is in nobody's way.
     desk.write(".ralph/templates/bad.json", "{bad");
     desk.write(".ralph/templates/docs.json", [0xff]);
+    let long = ".ralph/templates/a-name-of-22-characters.json";
+    desk.write(long, r#"{"template_description": "What"}"#);
     let list = desk.ralph(&["task", "template", "list"]);
-    assert!(list.success().stdout.starts_with("own "), "{list}");
+    assert!(list.success().stdout.starts_with("a-name-of-22-characters What\nown "), "{list}");
     assert!(list.stderr.contains("the template `bad` is no JSON object"), "{list}");
     desk.ralph(&["task", "template", "show", "bug"]).success();
     for bad in ["bad", "docs"] {

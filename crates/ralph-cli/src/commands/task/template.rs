@@ -38,7 +38,7 @@ pub(crate) fn template(context: &Context, args: &TemplateArgs) -> Result<Exit, C
             }
             let mut text = Text::new();
             for Template { name, description, .. } in &templates {
-                text = text.style(BOLD, format_args!("{name:<22}")).plain(description).line();
+                text = text.style(BOLD, format_args!("{name:<21} ")).plain(description).line();
             }
             context.ui.print(text)?;
         }
