@@ -772,7 +772,7 @@ impl Coordinator<'_> {
         let now = self.project.now().to_string();
         self.store.update(|state: &mut ParallelStateFile| {
             let record = state.get_worker_mut(&seen.task_id);
-            let Some(record) = record.filter(|record| record.attempt_id == seen.attempt_id) else {
+            let Some(record) = record.filter(|record| is_as_seen(record, seen)) else {
                 return Err(Refused::Changed { task: seen.task_id.clone() });
             };
             if let Some(event) = event {
@@ -1087,10 +1087,35 @@ impl Coordinator<'_> {
     }
 }
 
+/// Whether what follows from how a record was `seen` still is for it: its worker, whose lock was
+/// looked at later, may have ended it in between.
+fn is_as_seen(record: &WorkerRecord, seen: &WorkerRecord) -> bool {
+    record.attempt_id == seen.attempt_id && record.is_terminal() == seen.is_terminal()
+}
+
 /// Tasks that are neither finished nor have a record, but cannot start now.
 fn waiting(queue: &Queue, standing: &Standing) -> usize {
     queue
         .tasks()
         .filter(|task| !task.status.is_terminal() && !standing.exclude.contains_key(&task.id))
         .count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_that_its_worker_has_ended_since_it_was_seen_is_left_alone() {
+        let mut seen = WorkerRecord::new("RQ-0001", "/w".into(), String::new());
+        seen.attempt_id = Some("c".to_owned());
+        let mut record = seen.clone();
+        record.step = Some(WorkerStep::Working);
+        assert!(is_as_seen(&record, &seen));
+        record.mark_failed(String::new(), "no");
+        assert!(!is_as_seen(&record, &seen));
+        let mut other = seen.clone();
+        other.attempt_id = Some("d".to_owned());
+        assert!(!is_as_seen(&other, &seen));
+    }
 }
