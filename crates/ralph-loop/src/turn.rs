@@ -254,6 +254,26 @@ pub fn failure(outcome: &Outcome, cancel: &Cancel) -> Option<Failure> {
     }
 }
 
+/// [`failure`] of a turn in `repo`: one that ended well but left a merge in the middle, with the
+/// markers in files, has failed, too.
+///
+/// # Errors
+/// When git gives no answer, or a file cannot be read.
+pub(crate) fn failure_in(
+    repo: &Repo,
+    outcome: &Outcome,
+    cancel: &Cancel,
+) -> Result<Option<Failure>, GitError> {
+    if let Some(failure) = failure(outcome, cancel) {
+        return Ok(Some(failure));
+    }
+    let files: Vec<PathBuf> = repo.conflicts()?.into_iter().map(|file| file.path).collect();
+    let marked = ralph_git::conflict_markers(repo.root(), &files)?;
+    let names: Vec<String> = marked.iter().map(|file| file.display().to_string()).collect();
+    let reason = || format!("the agent left a conflict in {}", names.join(", "));
+    Ok((!names.is_empty()).then(|| Failure::Again(reason())))
+}
+
 /// How often in a phase a provider that answers none is waited for before that uses up an
 /// attempt: others may be answered all the while.
 pub const PROVIDER_WAITS: u32 = 8;

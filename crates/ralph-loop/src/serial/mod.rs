@@ -717,7 +717,8 @@ impl Serial<'_> {
                     self.project.tell(Event::Note(format!("{task}: {}", report.outcome)));
                     continue;
                 }
-                let reason = match turn::failure(&report.outcome, &self.project.cancel) {
+                let repo = &self.project.repo;
+                let reason = match turn::failure_in(repo, &report.outcome, &self.project.cancel)? {
                     None => {
                         if phase == Phase::Plan {
                             plan = report.final_text;

@@ -347,7 +347,7 @@ impl Worker<'_> {
                 continue;
             }
             session = turn::session(&report, &place);
-            let reason = match turn::failure(&report.outcome, &self.project.cancel) {
+            let reason = match turn::failure_in(workspace, &report.outcome, &self.project.cancel)? {
                 None => {
                     if phase == Phase::Plan {
                         *plan = report.final_text;

@@ -297,6 +297,32 @@ fn an_agent_that_leads_its_remote_elsewhere_lands_where_the_run_does() {
 }
 
 #[test]
+fn an_agent_that_leaves_a_conflict_is_asked_again() {
+    let leaves = "git merge --abort 2> /dev/null || true; N=$RALPH_ATTEMPT
+        git checkout -q -b side-$N; echo side-$N > shared.txt; git commit -qam side; git checkout -q -
+        echo mine-$N > shared.txt; git commit -qam mine; git merge -q side-$N || true";
+    let settles = format!("{leaves}; [ \"$RALPH_ATTEMPT\" = 1 ] || echo both > shared.txt");
+    let ways: [&[&str]; 2] = [&["run", "loop", "--parallel", "1"], &["run", "loop"]];
+    for way in ways {
+        for (act, code, attempts) in [(leaves, 1, 3), (&settles, 0, 2)] {
+            let scene = Scene::new(Remote::None, Books::Tracked);
+            // It does not look for markers.
+            scene.sandbox.write("bin/gate.sh", "exit 0\n");
+            scene.act(&[("RQ-0001", act)]).tasks(1);
+            let ran = scene.start(way).wait(PATIENCE);
+            ran.exited(code);
+            assert_eq!(scene.log("turns").len(), attempts, "{ran}");
+            if code == 0 {
+                assert_eq!(scene.on_target("shared.txt"), "both", "{ran}");
+            } else {
+                assert!(ran.stderr.contains("left a conflict in shared.txt (3 attempts)"), "{ran}");
+                assert!(!scene.on_target("shared.txt").contains("<<<<<<<"), "{ran}");
+            }
+        }
+    }
+}
+
+#[test]
 fn what_an_agent_wrote_on_a_red_gate_is_kept_when_the_run_stops() {
     let scene = Scene::new(Remote::Bare, Books::Tracked);
     scene.tasks(1);
