@@ -1,11 +1,14 @@
 //! Giving a task that failed or could not land another chance.
 
 use ralph_state::parallel::{Refused, WorkerEvent};
-use ralph_state::{ParallelStateFile, Store, UpdateError, WorkerLifecycle, WorkerRecord};
+use ralph_state::{
+    MigrationReport, ParallelStateFile, Store, Timestamp, UpdateError, WorkerLifecycle,
+    WorkerRecord,
+};
 use thiserror::Error;
 
 use crate::recover::{self, Stuck};
-use crate::worker;
+use crate::{migrate, worker};
 
 /// What the next run will do with a task that is to be tried again.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -60,8 +63,10 @@ pub enum RetryError {
 pub fn retry(
     store: &Store<ParallelStateFile>,
     task: &str,
+    now: Timestamp,
 ) -> Result<Retried, UpdateError<RetryError>> {
-    let updated = store.update(|state: &mut ParallelStateFile| {
+    let updated = store.update_reported(|state: &mut ParallelStateFile, report| {
+        take_over(state, report, now);
         let task = task.to_owned();
         let Some(record) = state.get_worker_mut(&task) else {
             return Err(RetryError::Unknown { task });
@@ -98,8 +103,12 @@ pub struct RetriedAll {
 ///
 /// # Errors
 /// When the file cannot be written.
-pub fn retry_all(store: &Store<ParallelStateFile>) -> Result<RetriedAll, UpdateError<RetryError>> {
-    let updated = store.update(|state: &mut ParallelStateFile| {
+pub fn retry_all(
+    store: &Store<ParallelStateFile>,
+    now: Timestamp,
+) -> Result<RetriedAll, UpdateError<RetryError>> {
+    let updated = store.update_reported(|state: &mut ParallelStateFile, report| {
+        take_over(state, report, now);
         let mut retried = RetriedAll::default();
         for record in &mut state.workers {
             if matches!(record.lifecycle, WorkerLifecycle::Failed | WorkerLifecycle::BlockedPush) {
@@ -112,6 +121,13 @@ pub fn retry_all(store: &Store<ParallelStateFile>) -> Result<RetriedAll, UpdateE
         Ok(retried)
     })?;
     Ok(updated.value)
+}
+
+/// Takes over what a file of an older version knew: written as one of today, it is not to lose that.
+fn take_over(state: &mut ParallelStateFile, report: Option<&MigrationReport>, now: Timestamp) {
+    if let Some(report) = report.filter(|report| report.migrated()) {
+        migrate::adopt(state, report, now);
+    }
 }
 
 fn reopen(record: &mut WorkerRecord) -> Result<Retried, RetryError> {
@@ -163,6 +179,31 @@ mod tests {
         assert_eq!((record.conflicts, record.push_attempts), (None, 0));
         assert!(!record.is_terminal() && record.completed_at.is_none());
         assert!(recover::is_reopened(&record));
+    }
+
+    #[test]
+    fn what_a_file_of_an_older_version_knew_is_taken_over() {
+        let old = r#"{"schema_version":2,"started_at":"","base_branch":"main","tasks_in_flight":[
+            {"task_id":"RQ-0001","workspace_path":"/w/RQ-0001","branch":"b","pid":7}]}"#;
+        let holder = ralph_state::file::Holder {
+            pid: 1,
+            host: String::new(),
+            command: String::new(),
+            since: Timestamp::UNIX_EPOCH,
+        };
+        for all in [true, false] {
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join("state.json");
+            fs_err::write(&path, old).unwrap();
+            let store = Store::<ParallelStateFile>::new(path, holder.clone());
+            let now = Timestamp::UNIX_EPOCH;
+            if all {
+                assert_eq!(retry_all(&store, now).unwrap().anew, ["RQ-0001"]);
+            } else {
+                assert_eq!(retry(&store, "RQ-0001", now).unwrap(), Retried::Anew);
+            }
+            assert!(store.load().unwrap().unwrap().value.has_worker("RQ-0001"));
+        }
     }
 
     #[test]

@@ -421,7 +421,7 @@ pub(super) fn retry(context: &Context, args: &RetryArgs) -> Result<Exit, CliErro
     let project = Project::open(context, command)?;
     let store = ralph_loop::project::store(&Layout::new(&project.root), &context.holder(command));
     let Some(task) = &args.task else { return retry_all(context, &store) };
-    let retried = retry::retry(&store, task)?;
+    let retried = retry::retry(&store, task, context.clock.now())?;
     if context.ui.wants_json() {
         let word = match retried {
             Retried::Land => "land",
@@ -450,7 +450,7 @@ fn go_on(store: &Store<ParallelStateFile>) -> String {
 }
 
 fn retry_all(context: &Context, store: &Store<ParallelStateFile>) -> Result<Exit, CliError> {
-    let RetriedAll { land, anew } = retry::retry_all(store)?;
+    let RetriedAll { land, anew } = retry::retry_all(store, context.clock.now())?;
     if context.ui.wants_json() {
         context.ui.print_json(&json!({
             "schema": Schema::v1("parallel-retry-all"),
