@@ -22,6 +22,7 @@ mod books;
 mod comments;
 #[cfg(test)]
 mod expected;
+mod moves;
 pub(crate) mod order;
 mod pairs;
 #[cfg(test)]

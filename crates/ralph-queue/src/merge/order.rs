@@ -3,7 +3,8 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::sections::{Ordered, Sections, flat, interleave, sections};
+use super::moves::interleave;
+use super::sections::{Ordered, Sections, flat, sections};
 use super::{Conflict, pairs};
 use crate::document::{Arranged, Document, SpliceError};
 use crate::value::Value;
@@ -69,9 +70,9 @@ pub(crate) fn take(document: &Document, wanted: &Value) -> Result<Document, Spli
             (Some(_), None) => {}
         }
     }
-    for (at, (below, (_, own))) in below.iter().zip(&mut order).enumerate() {
+    for (at, (below, (_, own))) in below.into_iter().zip(&mut order).enumerate() {
         own.retain(|key| places.get(key).is_none_or(|place| *place == at));
-        *own = interleave([below, own], |_, _| false, |_| false);
+        *own = interleave(&[below, std::mem::take(own)], |_, _| false, |_| false);
     }
     let mut own: Vec<_> = order.into_iter().map(Some).collect();
     let sections: Vec<_> = slots.iter().map(|at| own[*at].take()).collect();
@@ -194,10 +195,10 @@ mod tests {
             // What else the other side did stays, and a new task behind the one that it follows.
             (
                 "T1 T2 T3 . H1 . T4 T5 . H2 . T6 T7",
-                "T3 T1 T2 . H1 . T4 T5 . H2 . T6 T7 T8",
+                "T1 T3 T2 . H1 . T4 T5 . H2 . T6 T7 T8",
                 "T2 T1 T3 T9 . H1 . T5 T4 . H2 . T6* T7",
                 [
-                    "T3 T9 T1 T2 . H1 . T5 T4 . H2 . T6* T7 T8",
+                    "T1 T3 T9 T2 . H1 . T5 T4 . H2 . T6* T7 T8",
                     "T2 T1 T3 T9 . H1 . T5 T4 . H2 . T6* T7 T8",
                 ],
             ),
@@ -213,16 +214,16 @@ mod tests {
             ),
             (
                 "H1 . T1 T4 T5 . H2 . T2 . H3 . T3",
-                "H2 . T2 . H1 . T4 T5 T1 . H3 . T3",
-                "H1 . T5 T1 T4 . H3 . T3 . H2 . T2",
-                ["H2 . T2 . H1 . T4 T5 T1 . H3 . T3", "H1 . T5 T1 T4 . H3 . T3 . H2 . T2"],
+                "H2 . T2 . H1 . T4 T1 T5 . H3 . T3",
+                "H1 . T1 T5 T4 . H3 . T3 . H2 . T2",
+                ["H2 . T2 . H1 . T4 T1 T5 . H3 . T3", "H1 . T1 T5 T4 . H3 . T3 . H2 . T2"],
             ),
             // Equal headings, of which one is in conflict.
             (
                 "H1 . T1 . H1 . T2 T3 T4",
-                "H1 . T1 . H1 . T4 T2 T3",
                 "H1 . T1 . H1 . T3 T2 T4",
-                ["H1 . T1 . H1 . T4 T2 T3", "H1 . T1 . H1 . T3 T2 T4"],
+                "H1 . T1 . H1 . T2 T4 T3",
+                ["H1 . T1 . H1 . T3 T2 T4", "H1 . T1 . H1 . T2 T4 T3"],
             ),
         ] {
             let (_, merged) = merge(base, one, other);

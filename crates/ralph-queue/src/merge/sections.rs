@@ -3,10 +3,9 @@
 use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
-use std::hash::Hash;
 use std::iter;
 
-use super::{PartCounts, Stands, changed_by, count, counted, kept, sequence};
+use super::{PartCounts, Stands, count, counted, kept, moves, sequence};
 use crate::document::Arranged;
 use crate::task::Task;
 use crate::value::Value;
@@ -57,14 +56,7 @@ pub(super) fn merge<'a, 't>(
         None => true,
     };
     let staying = headings.map(|it| it.filter(|it| stays(it)).collect::<Vec<_>>());
-    let (mut lead, is_both) = leading_side(&staying, |heading| heading);
-    let order = is_both.then(|| by_pairs(&staying));
-    let mut is_conflict = matches!(order, Some(None));
-    lead = chosen.filter(|_| is_conflict).unwrap_or(lead);
-    let [_, ours, theirs] = staying.map(|list| match &order {
-        Some(Some(order)) => in_order(&list, order),
-        _ => list,
-    });
+    let (lead, headings, mut is_conflict) = moves::lead(&staying, |heading| heading, chosen);
     let [_, of_ours, of_theirs] = &versions;
     let [of_lead, of_other] = lead.first([of_ours, of_theirs]);
     let sites = [sites(of_other, of_lead), sites(of_lead, of_other)];
@@ -76,7 +68,7 @@ pub(super) fn merge<'a, 't>(
             _ => other < own,
         }
     };
-    let headings = interleave(lead.first([&ours, &theirs]), is_before, |_| false);
+    let headings = moves::interleave(&headings, is_before, |_| false);
     let mut places: HashMap<&Heading<'_>, usize> = headings.iter().copied().zip(0..).collect();
     // One that the other side joined with another is where its lines are.
     let lines = headings.iter().zip(0..);
@@ -145,17 +137,16 @@ pub(super) fn merge<'a, 't>(
     }
     let (mut order, mut written) = (Ordered::new(), HashMap::new());
     for (heading, below) in headings.iter().zip(&below) {
-        let (lead, is_other) = leading_side(below, |key| task(key).map(|task| &task.id));
-        is_conflict |= is_other;
-        let lead = chosen.filter(|_| is_other).unwrap_or(lead);
-        let [_, ours, theirs] = below;
+        let id = |key| task(key).map(|task| &task.id);
+        let (_, keys, is_circle) = moves::lead(below, id, chosen);
+        is_conflict |= is_circle;
         // What stands below the heading that both know comes before what another one begins there.
         let age = |key: usize| match key.checked_sub(first) {
             None => Ok(task(key).map(|task| (&task.created_at, &task.id))),
             Some(at) => Err(&begun[at]),
         };
         let is_before = |other, own| age(other) < age(own);
-        let keys = interleave(lead.first([ours, theirs]), is_before, |key| key >= first);
+        let keys = moves::interleave(&keys, is_before, |key| key >= first);
         let mut parts = vec![(lines_of(heading), Vec::new())];
         for key in keys {
             match (key.checked_sub(first), parts.last_mut()) {
@@ -408,136 +399,6 @@ fn homes<'s, 't>(
     homes.collect()
 }
 
-impl Stands {
-    /// Ours and theirs, this side first.
-    fn first<T>(self, [ours, theirs]: [T; 2]) -> [T; 2] {
-        match self {
-            Self::Ours => [ours, theirs],
-            Self::Theirs => [theirs, ours],
-        }
-    }
-}
-
-/// The side that alone gave what all have another order, else the one that has what both have in
-/// the lesser order; and whether both gave it one of their own.
-fn leading_side<T: Copy + Eq + Hash, K: Ord>(
-    lists: &[Vec<T>; 3],
-    key: impl Fn(T) -> K,
-) -> (Stands, bool) {
-    let has = lists.each_ref().map(|list| list.iter().copied().collect::<HashSet<_>>());
-    let among = |list: &[T], versions: &[HashSet<T>]| -> Vec<T> {
-        list.iter().copied().filter(|it| versions.iter().all(|has| has.contains(it))).collect()
-    };
-    let common = lists.each_ref().map(|list| among(list, &has));
-    let [base, ours, theirs] = &common;
-    let is_conflict = ours != base && theirs != base && ours != theirs;
-    let lead = changed_by(&common).unwrap_or_else(|| {
-        let [_, ours, theirs] =
-            lists.each_ref().map(|list| among(list, &has[1..]).into_iter().map(&key));
-        if ours.le(theirs) { Stands::Ours } else { Stands::Theirs }
-    });
-    (lead, is_conflict)
-}
-
-/// What all have, each two in the order of the side that changed that; nothing where these make a
-/// circle.
-fn by_pairs<T: Copy + Eq + Hash>(lists: &[Vec<T>; 3]) -> Option<Vec<T>> {
-    let [_, ours, theirs] =
-        lists.each_ref().map(|list| list.iter().copied().zip(0..).collect::<HashMap<T, usize>>());
-    let places = |item: &T| Some((*item, [*ours.get(item)?, *theirs.get(item)?]));
-    let common: Vec<(T, [usize; 2])> = lists[0].iter().filter_map(places).collect();
-    let mut above = vec![0; common.len()];
-    for (at, (_, places)) in common.iter().enumerate() {
-        for (behind, (_, others)) in common.iter().enumerate().skip(at + 1) {
-            let is_turned = places.iter().zip(others).any(|(place, other)| place > other);
-            above[if is_turned { at } else { behind }] += 1;
-        }
-    }
-    let mut order = vec![None; common.len()];
-    for ((item, _), above) in common.iter().zip(above) {
-        order[above] = Some(*item);
-    }
-    order.into_iter().collect()
-}
-
-/// A list with what `order` names in that order, each with what follows it; the first of both is the
-/// same.
-fn in_order<T: Copy + Eq + Hash>(list: &[T], order: &[T]) -> Vec<T> {
-    let ranks: HashMap<T, usize> = order.iter().copied().zip(0..).collect();
-    let (mut rank, mut parts) = (0, vec![Vec::new(); order.len()]);
-    for item in list {
-        rank = ranks.get(item).copied().unwrap_or(rank);
-        parts[rank].push(*item);
-    }
-    parts.concat()
-}
-
-/// Where in a list those `above` stand before and the others behind, but for the fewest; of such
-/// places the last.
-fn least_crossed<T: Eq + Hash>(list: &[T], above: &HashSet<T>) -> usize {
-    let crossed = list.iter().scan(above.len(), |crossed, item| {
-        *crossed = if above.contains(item) { *crossed - 1 } else { *crossed + 1 };
-        Some(*crossed)
-    });
-    let crossed = iter::once(above.len()).chain(crossed).enumerate();
-    crossed.min_by_key(|(place, crossed)| (*crossed, Reverse(*place))).map_or(0, |(at, _)| at)
-}
-
-/// Both lists in the order of the first. What the second has more stands behind what it follows
-/// there, and before what the first has more there if it `is_before` that. Where the first parted
-/// what it stands between there, a heading (and what is below it) stands where the fewest come to
-/// stand on the other side of it.
-pub(super) fn interleave<T: Copy + Eq + Hash>(
-    [lead, other]: [&Vec<T>; 2],
-    is_before: impl Fn(T, T) -> bool,
-    is_heading: impl Fn(T) -> bool,
-) -> Vec<T> {
-    let [in_lead, in_other] = [lead, other].map(|it| it.iter().copied().collect::<HashSet<T>>());
-    let common: Vec<T> = lead.iter().copied().filter(|it| in_other.contains(it)).collect();
-    let places: HashMap<T, usize> = common.iter().copied().zip(0..).collect();
-    let mut behind: HashMap<Option<T>, Vec<T>> = HashMap::new();
-    let mut headed: HashMap<usize, Vec<T>> = HashMap::new();
-    let (mut before, mut above) = (None, HashSet::new());
-    for item in other.iter().map(Some).chain([None]) {
-        if let Some(item) = item.filter(|item| !in_lead.contains(item)) {
-            behind.entry(before).or_default().push(*item);
-            continue;
-        }
-        if let Some(place) = before.map(|before| places[&before] + 1)
-            && item.map_or(common.len(), |item| places[item]) != place
-            && let Some(more) = behind.get_mut(&before)
-            && let Some(at) = more.iter().position(|it| is_heading(*it))
-        {
-            let best = least_crossed(&common, &above);
-            if best != place {
-                headed.entry(best).or_default().extend(more.split_off(at));
-            }
-        }
-        before = item.copied();
-        above.extend(before);
-        behind.entry(before).or_default();
-    }
-    let last = headed.remove(&common.len()).unwrap_or_default();
-    behind.entry(common.last().copied()).or_default().extend(last);
-    let mut ahead: HashMap<T, Vec<T>> =
-        headed.into_iter().map(|(place, more)| (common[place], more)).collect();
-    let mut more = behind.remove(&None).unwrap_or_default().into_iter().peekable();
-    let mut merged = Vec::with_capacity(lead.len());
-    for item in lead {
-        match behind.remove(&Some(*item)) {
-            Some(next) => {
-                merged.extend(more);
-                more = next.into_iter().peekable();
-            }
-            None => merged.extend(iter::from_fn(|| more.next_if(|it| is_before(*it, *item)))),
-        }
-        merged.extend(ahead.remove(item).unwrap_or_default());
-        merged.push(*item);
-    }
-    merged.extend(more);
-    merged
-}
-
 #[cfg(test)]
 pub(super) mod tests {
     use std::collections::{BTreeMap, BTreeSet};
@@ -788,6 +649,10 @@ pub(super) mod tests {
                 "H4 . T4 . H1 . T1 . H6 . T6 . H2 . T2 . H3 . T3",
                 "H4 . T4 . H2 . T2 . H3 . T3 . H1 . T1 . H5 . T5 . H6 . T6",
             ),
+            // Each moves other tasks of a section, or one of them further.
+            ("T1 T2 T3 T4 T5", "T3 T1 T2 T4 T5", "T5 T1 T2 T3 T4", "T5 T3 T1 T2 T4"),
+            ("T1 T2 T3 T4 T5", "T1 T4 T2 T3 T5", "T4 T6 T1 T2 T3 T5", "T4 T6 T1 T2 T3 T5"),
+            ("T1 T2 T3 T4", "T5 T2 T6 T1 T3 T4", "T1 T2 T4 T7 T3", "T5 T2 T6 T1 T4 T7 T3"),
             // Each sorts another section, or one moves what the other sorts.
             (
                 "H1 . T1 T2 . H2 . T3 T4",

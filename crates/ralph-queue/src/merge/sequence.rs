@@ -150,19 +150,25 @@ fn common(one: &List<'_>, other: &List<'_>) -> Vec<[usize; 2]> {
     let both = one.tokens.iter().enumerate();
     let both = both.filter_map(|(at, token)| Some([at, *other.places.get(token)?]));
     let both: Vec<[usize; 2]> = both.collect();
-    // Of the subsequences of each length the one that ends first in the other list, by its last
-    // entry, and for each entry the one before it.
+    let places: Vec<usize> = both.iter().map(|[_, place]| *place).collect();
+    rising(&places).into_iter().map(|entry| both[entry]).collect()
+}
+
+/// Which of them make a longest list of rising ones.
+pub(super) fn rising(places: &[usize]) -> Vec<usize> {
+    // Of such lists of each length the one that ends least, by its last entry, and for each entry the
+    // one before it.
     let (mut lasts, mut before) = (Vec::<usize>::new(), Vec::new());
-    for (entry, [_, place]) in both.iter().enumerate() {
-        let length = lasts.partition_point(|last| both[*last][1] < *place);
+    for (entry, place) in places.iter().enumerate() {
+        let length = lasts.partition_point(|last| places[*last] < *place);
         before.push(length.checked_sub(1).map(|shorter| lasts[shorter]));
         match lasts.get_mut(length) {
             Some(last) => *last = entry,
             None => lasts.push(entry),
         }
     }
-    let longest = successors(lasts.last().copied(), |entry| before[*entry]);
-    let mut longest: Vec<[usize; 2]> = longest.map(|entry| both[entry]).collect();
+    let mut longest: Vec<usize> =
+        successors(lasts.last().copied(), |entry| before[*entry]).collect();
     longest.reverse();
     longest
 }

@@ -956,11 +956,18 @@ fn the_order_is_that_of_the_side_that_changed_it() {
         assert_eq!(merged.conflicts, []);
         assert_eq!(ids(&merged.text), "RQ-0004 RQ-0005 RQ-0002 RQ-0001 RQ-0003");
     }
-    // Both: one of them, and it is said.
-    let other = ordered(&base, &[2, 1, 3, 4]);
+    // Both.
+    let other = ordered(&base, &[1, 2, 4, 3]);
     for (ours, theirs) in [(&sorted, &other), (&other, &sorted)] {
         let merged = three_way(&base, ours, theirs).unwrap();
-        assert_eq!(ids(&merged.text), "RQ-0002 RQ-0001 RQ-0003 RQ-0004");
+        assert_eq!(merged.conflicts, []);
+        assert_eq!(ids(&merged.text), "RQ-0004 RQ-0002 RQ-0001 RQ-0003");
+    }
+    // Where 2 is to be before 1, 3 before 2 and 1 before 3, one of them, and it is said.
+    let other = ordered(&base, &[1, 3, 2, 4]);
+    for (ours, theirs) in [(&sorted, &other), (&other, &sorted)] {
+        let merged = three_way(&base, ours, theirs).unwrap();
+        assert_eq!(ids(&merged.text), "RQ-0001 RQ-0003 RQ-0002 RQ-0004");
         assert_eq!(merged.conflicts[0].field.as_deref(), Some("tasks"));
     }
 }
