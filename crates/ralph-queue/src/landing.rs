@@ -198,12 +198,35 @@ pub fn with_task(
     Ok(edit.splice()?.queue.map(|document| document.text().to_owned()))
 }
 
-/// The tasks of `edited` whose ids `base` does not have, in order: what an agent added.
-pub fn new_tasks(base: &str, edited: &str) -> Result<Vec<Task>, ParseError> {
-    let base = Document::parse(base)?;
-    let known: BTreeSet<&TaskId> = base.tasks().iter().map(|task| &task.id).collect();
-    let edited = Document::parse(edited)?;
-    Ok(edited.tasks().iter().filter(|task| !known.contains(&task.id)).cloned().collect())
+/// The tasks of `edited` that `base` does not have, in order: what an agent added. One that has the
+/// id of a task that is there as well gets another: what names the id means the task that had it.
+pub fn new_tasks(base: &str, edited: &str, ids: &IdRules) -> Result<Vec<Task>, ParseError> {
+    let (base, edited) = (Document::parse(base)?, Document::parse(edited)?);
+    let (known, there) = (by_id(&base), by_id(&edited));
+    let mut highest = ids.highest(known.keys().chain(there.keys()).copied());
+    let mut new = Vec::new();
+    for task in edited.tasks() {
+        let mut task = task.clone();
+        if let Some(old) = known.get(&task.id) {
+            let is_old = |task: &Task| old.iter().any(|old| task.is_version_of(old));
+            if is_old(&task) || !there[&task.id].iter().any(|other| is_old(other)) {
+                continue;
+            }
+            highest += 1;
+            // Where none can be made, whoever takes the task finds that its id is taken.
+            task.id = ids.id(highest).unwrap_or(task.id);
+        }
+        new.push(task);
+    }
+    Ok(new)
+}
+
+fn by_id(document: &Document) -> BTreeMap<&TaskId, Vec<&Task>> {
+    let mut by_id: BTreeMap<&TaskId, Vec<&Task>> = BTreeMap::new();
+    for task in document.tasks() {
+        by_id.entry(&task.id).or_default().push(task);
+    }
+    by_id
 }
 
 /// Notes by the tasks that have them.

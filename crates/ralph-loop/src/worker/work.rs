@@ -6,7 +6,7 @@ use ralph_agent::Phase;
 use ralph_git::{FetchError, GitError, Sha, Workspace};
 use ralph_queue::ids::{self, ReserveError};
 use ralph_queue::landing::{Notes, TextError, Texts, new_notes, new_tasks};
-use ralph_queue::{Document, IdMarks, ParseError, Task, decode};
+use ralph_queue::{Document, IdMarks, IdRules, ParseError, Task, decode};
 use ralph_state::parallel::WorkerEvent;
 use ralph_state::{WorkerRecord, WorkerStep};
 use serde_json::json;
@@ -507,7 +507,8 @@ impl Worker<'_> {
         if before == after {
             return Ok(());
         }
-        let added = match Added::between(before, after) {
+        let ids = &self.project.queue.rules.ids;
+        let added = match Added::between(before, after, ids) {
             Ok(added) => added,
             Err(error) => {
                 self.unreadable_edit(&error);
@@ -528,7 +529,6 @@ impl Worker<'_> {
         }
         let mut new = added.tasks;
         // Their ids were given in the workspace, where nobody knows which ones the user was given.
-        let ids = &self.project.queue.rules.ids;
         self.project.queue.reserve(&mut new, self.project.highest_number(), |id, high| {
             ids.number_of(id.as_str()).is_some_and(|number| number <= high)
         })?;
@@ -563,10 +563,14 @@ struct Added {
 
 impl Added {
     /// The queue and the done file as they were, and as they are; one that is not there is empty.
-    fn between(before: [Vec<u8>; 2], after: [Vec<u8>; 2]) -> Result<Self, ParseError> {
+    fn between(
+        before: [Vec<u8>; 2],
+        after: [Vec<u8>; 2],
+        ids: &IdRules,
+    ) -> Result<Self, ParseError> {
         let ([queue, done], [queue_after, done_after]) = (before, after);
         let (queue, queue_after) = (decode(queue)?, decode(queue_after)?);
-        let mut tasks = new_tasks(&queue, &queue_after)?;
+        let mut tasks = new_tasks(&queue, &queue_after, ids)?;
         // A task that was finished and is back in an older version is not new.
         if let Ok(finished) = decode(done.clone()).and_then(Document::parse) {
             let is_same = |old: &Task, task: &Task| {

@@ -66,7 +66,7 @@ fn follow_ups_of_an_agent_are_adopted() {
         r#""depends_on": ["RQ-0001"]"#,
         r#""depends_on": ["RQ-0002"]"#,
     ]);
-    let new = new_tasks(&base, &edited).unwrap();
+    let new = new_tasks(&base, &edited, &IdRules::default()).unwrap();
     assert_eq!(ids(&new), "RQ-0002:todo RQ-0003:todo");
 
     let (same, renamed) =
@@ -86,9 +86,29 @@ fn follow_ups_of_an_agent_are_adopted() {
 }
 
 #[test]
+fn a_follow_up_under_the_id_of_another_task_is_new_and_an_edited_task_is_not() {
+    let base = text(&["", ""]);
+    let new = |edited: &str| {
+        let new = new_tasks(&base, edited, &IdRules::default()).unwrap();
+        let told =
+            new.iter().map(|task| format!("{} {} {:?}", task.id, task.title, task.depends_on));
+        told.collect::<Vec<_>>().join("; ")
+    };
+    let edited = text(&[r#""status": "doing""#, "", "", r#""depends_on": ["RQ-0001"]"#]);
+    let edited = edited.replace("RQ-0003", "RQ-0001");
+    assert_eq!(new(&edited), r#"RQ-0005 task 0003 []; RQ-0004 task 0004 ["RQ-0001"]"#);
+    assert_eq!(new(&base.replace("task 0002", "renamed")), "");
+    let twins = base.replace("RQ-0002", "RQ-0001");
+    assert!(new_tasks(&twins, &twins, &IdRules::default()).unwrap().is_empty());
+    // The same task twice, and no other.
+    assert_eq!(new(&text(&["", "", ""]).replace("0003", "0002")), "");
+}
+
+#[test]
 fn follow_ups_that_have_one_id_get_one_each() {
     let edited = text(&["", "", "", r#""depends_on": ["RQ-0002"]"#]);
-    let new = new_tasks(&text(&[""]), &edited.replace("RQ-0003", "RQ-0002")).unwrap();
+    let new = new_tasks(&text(&[""]), &edited.replace("RQ-0003", "RQ-0002"), &IdRules::default())
+        .unwrap();
     for (target, adopted, named) in [
         (text(&[""]), "RQ-0001:todo RQ-0002:todo RQ-0005:todo RQ-0004:todo", "RQ-0002"),
         (
