@@ -177,29 +177,28 @@ pub fn marked(ours: &str, theirs: &str) -> String {
 /// a version has it in.
 pub fn resolve(sides: &Sides) -> Result<Merged, MergeError> {
     if let Some(Ok(merged)) = sides.beside.as_ref().map(|beside| resolve_beside(sides, beside)) {
-        return Ok(merged.with_ends(&sides.ours, &sides.theirs)?);
+        return Ok(merged);
     }
     if let Some(base) = &sides.base {
-        let merged = three_way(base, &sides.ours, &sides.theirs)?;
-        return Ok(merged.with_ends(&sides.ours, &sides.theirs)?);
+        return three_way(base, &sides.ours, &sides.theirs);
     }
     let (ours, theirs) = (read(&sides.ours, "ours")?, read(&sides.theirs, "theirs")?);
     let ours = without_doubles(ours, "ours", &theirs)?;
     let theirs = without_doubles(theirs, "theirs", &ours)?;
-    let merged = three_way(&common(&ours, &theirs), ours.text(), theirs.text())?;
-    Ok(merged.with_ends(ours.text(), theirs.text())?)
+    three_way(&common(&ours, &theirs, None), ours.text(), theirs.text())
 }
 
 /// [`resolve`] of a file and the one beside it.
 fn resolve_beside(sides: &Sides, beside: &Beside) -> Result<Merged, MergeError> {
     let Sides { base, ours, theirs, .. } = sides;
-    let base = base_of(base.as_deref(), ours, theirs)?;
     let others_base = match (&beside.ours, &beside.theirs) {
-        (Some(ours), Some(theirs)) => {
-            Some(base_of(beside.base.as_deref(), ours, theirs)?.into_owned())
+        (Some(own), Some(others)) => {
+            let [base, other_base] = [base, &beside.base].map(Option::as_deref);
+            Some(base_of(other_base, base, [own, others])?.into_owned())
         }
         _ => beside.base.clone(),
     };
+    let base = base_of(base.as_deref(), beside.base.as_deref(), [ours, theirs])?;
     let empty = Document::empty();
     let others = [&others_base, &beside.ours, &beside.theirs].map(Option::as_deref);
     let own: [&str; 3] = [&base, ours, theirs];
@@ -212,16 +211,18 @@ fn resolve_beside(sides: &Sides, beside: &Beside) -> Result<Merged, MergeError> 
     three_way_of(beside.place.other(), base, ours, theirs)
 }
 
-/// The base of two versions, or else what they have in common.
+/// The base of two versions, or else what they have in common, but for the tasks that the base of
+/// the other file has: there is more of these.
 fn base_of<'t>(
     base: Option<&'t str>,
-    ours: &str,
-    theirs: &str,
+    beside: Option<&str>,
+    [ours, theirs]: [&str; 2],
 ) -> Result<Cow<'t, str>, MergeError> {
-    Ok(match base {
-        Some(base) => Cow::Borrowed(base),
-        None => Cow::Owned(common(&read(ours, "ours")?, &read(theirs, "theirs")?)),
-    })
+    if let Some(base) = base {
+        return Ok(Cow::Borrowed(base));
+    }
+    let beside = beside.map(|text| read(text, "base")).transpose()?;
+    Ok(Cow::Owned(common(&read(ours, "ours")?, &read(theirs, "theirs")?, beside.as_ref())))
 }
 
 /// [`resolve`] of the [`sides`] of a text with conflict markers. A base that cannot be read is left
@@ -340,10 +341,13 @@ fn read(text: &str, side: &'static str) -> Result<Document, MergeError> {
     Document::parse(text).map_err(|source| MergeError::Parse { side, place: None, source })
 }
 
-/// What two versions have in common, as a file.
-fn common(ours: &Document, theirs: &Document) -> String {
-    let others: BTreeMap<&TaskId, &Task> =
+/// What two versions have in common, as a file without the tasks of another one.
+fn common(ours: &Document, theirs: &Document, beside: Option<&Document>) -> String {
+    let mut others: BTreeMap<&TaskId, &Task> =
         theirs.tasks().iter().map(|task| (&task.id, task)).collect();
+    for task in beside.iter().flat_map(|beside| beside.tasks()) {
+        others.remove(&task.id);
+    }
     let mut tasks = Vec::new();
     for task in ours.tasks() {
         let other = others.get(&task.id).filter(|other| task.may_be(other));
@@ -526,6 +530,45 @@ mod tests {
         let both = |one, other| queue(&[task(one), task(other)].concat());
         let twice = Sides::new(both("A", "X"), None, both("C", "D"));
         assert!(matches!(resolve(&twice), Err(MergeError::TwiceInOne { .. })));
+    }
+
+    #[test]
+    fn what_both_sides_moved_to_the_other_file_is_merged_from_what_it_was() {
+        let task = |id: u32, more: &str| {
+            format!(
+                r#"{{"id":"RQ-{id}","title":"{id}","created_at":"2026-01-01T00:00:00Z"{more}}},"#
+            )
+        };
+        let base: String = [1, 2, 3].map(|id| task(id, r#","tags":["x","y"]"#)).concat();
+        let end = r#","status":"done","completed_at":"2026-02-01T00:00:00Z""#;
+        let [one, other] =
+            [r#","tags":["x"],"priority":"high""#, r#","tags":["x","y"],"notes":["n"]"#];
+        for (place, end) in [(Place::Done, end), (Place::Queue, "")] {
+            // In whatever order.
+            let side = |ids: [u32; 3], more: &str| {
+                queue(&ids.map(|id| task(id, &format!("{more}{end}"))).concat())
+            };
+            let moved = [side([2, 1, 3], one), side([3, 2, 1], other)];
+            // A file that both sides began has no base.
+            for own in [Some(queue("")), None] {
+                let [one, other] = &moved;
+                for [ours, theirs] in [[one, other], [other, one]] {
+                    let mut sides = Sides::new(ours.clone(), own.clone(), theirs.clone());
+                    let [beside, empty] = [queue(&base), queue("")].map(Some);
+                    let (ours, theirs) = (empty.clone(), empty);
+                    sides.beside =
+                        Some(Beside { place: place.other(), base: beside, ours, theirs });
+                    let merged = resolve(&sides).unwrap();
+                    assert_eq!(merged.conflicts, []);
+                    let merged = Document::parse(merged.text).unwrap();
+                    assert_eq!(merged.tasks().len(), 3);
+                    for task in merged.tasks() {
+                        let found = (task.priority.as_str(), &task.tags[..], &task.notes[..]);
+                        assert_eq!(found, ("high", &["x".to_owned()][..], &["n".to_owned()][..]));
+                    }
+                }
+            }
+        }
     }
 
     #[test]

@@ -14,7 +14,7 @@ use ralph_state::{Clock, TaskId, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::delta::Touched;
-use crate::document::{Document, Draft, SpliceError};
+use crate::document::{Document, Draft};
 use crate::edit::{Edit, EditError, Spliced};
 use crate::files::{Edited, Previewed, Proposal, QueueFiles, Terms, UpdateError};
 use crate::mend::Whole;
@@ -79,38 +79,6 @@ impl Merged {
             Undecided { conflict: conflict.clone(), left }
         };
         self.conflicts.iter().map(undecided).collect()
-    }
-
-    /// Gives tasks that have ended by the status that stands of a conflict the time of that end: the
-    /// other side, which opened them again, removed it.
-    pub(crate) fn with_ends(mut self, ours: &str, theirs: &str) -> Result<Self, SpliceError> {
-        let is_of_status = |conflict: &&Conflict| conflict.field.as_deref() == Some("status");
-        let conflicts: Vec<&Conflict> = self.conflicts.iter().filter(is_of_status).collect();
-        if conflicts.is_empty() {
-            return Ok(self);
-        }
-        // All of them were read before.
-        let [Ok(merged), Ok(ours), Ok(theirs)] = [&self.text, ours, theirs].map(Document::parse)
-        else {
-            return Ok(self);
-        };
-        let (mut draft, sides) = (merged.draft(), [&ours, &theirs].map(Document::draft));
-        for id in conflicts.into_iter().filter_map(|conflict| conflict.task.as_ref()) {
-            let Some(at) = draft.position(id.as_str()) else { continue };
-            let Task { status, completed_at, .. } = draft.task(at);
-            if !status.is_terminal() || completed_at.is_some() {
-                continue;
-            }
-            let ends = sides.iter().filter_map(|side| Some(side.task(side.position(id.as_str())?)));
-            let mut ends = ends.filter(|task| task.status == *status);
-            if let Some(end) = ends.find_map(|task| task.completed_at.clone()) {
-                draft.task_mut(at).completed_at = Some(end);
-            }
-        }
-        if let Some(ended) = draft.splice()? {
-            ended.text().clone_into(&mut self.text);
-        }
-        Ok(self)
     }
 }
 

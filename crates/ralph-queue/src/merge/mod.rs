@@ -340,26 +340,15 @@ pub(crate) fn three_way_of(
         Keeps::Older
     };
     let ids = ids_in(&files);
-    let mut aligned = align(files, &keeps)?;
-    match place {
-        Place::Queue => {
-            let finished = finished_when_new(&aligned);
-            let done = aligned.files.each_ref().map(|[_, done]| done.clone());
-            let [_, ours, theirs] = done;
-            let mut merged = merged(aligned, file, finished, ids)?;
-            merged.done = Some([ours, theirs]);
-            Ok(merged)
-        }
-        Place::Done => {
-            // What both sides moved they moved from one version.
-            let [base, ours, theirs] =
-                aligned.keys.each_ref().map(|[_, done]| done.iter().copied().collect());
-            let both: &HashSet<usize> = &(&ours & &theirs);
-            let moved = both - &base;
-            move_to_done(&mut aligned.files[0], &mut aligned.keys[0], &moved)?;
-            merged(aligned, file, Vec::new(), ids)
-        }
+    let aligned = align(files, &keeps)?;
+    if place == Place::Done {
+        return merged(aligned, file, Vec::new(), ids);
     }
+    let finished = finished_when_new(&aligned);
+    let [_, ours, theirs] = aligned.files.each_ref().map(|[_, done]| done.clone());
+    let mut merged = merged(aligned, file, finished, ids)?;
+    merged.done = Some([ours, theirs]);
+    Ok(merged)
 }
 
 /// The ids that a file has or refers to.
@@ -385,8 +374,7 @@ fn merged<const N: usize>(
     mut ids: BTreeSet<TaskId>,
 ) -> Result<Merged, MergeError> {
     ids.extend(renumbered.iter().map(|(_, new)| new.clone()));
-    let keys = keys.map(|mut keys| std::mem::take(&mut keys[file]));
-    let text = merge(files.each_ref().map(|files| &files[file]), keys, &mut conflicts)?;
+    let text = merge(&files, &keys, file, &mut conflicts)?;
     Ok(Merged { text, conflicts, renumbered, ids, done: None })
 }
 
@@ -428,19 +416,23 @@ pub fn three_way_files(
     let files = read_files(base, ours, theirs)?;
     let Aligned { mut files, mut keys, renumbered } = align(files, &Keeps::Theirs)?;
 
-    let known: HashSet<usize> = keys[0][0].iter().copied().collect();
-    let finished = keys[1][1].iter().chain(&keys[2][1]).copied();
-    let moved: HashSet<usize> = finished.filter(|key| known.contains(key)).collect();
+    let known = |keys: &Vec<usize>| -> HashSet<usize> { keys.iter().copied().collect() };
+    let finished_by_one = &known(&keys[1][1]) ^ &known(&keys[2][1]);
+    let moved = &finished_by_one & &known(&keys[0][0]);
+    // What one side opened again stays open.
+    let in_queue = |version: usize, has_ended: bool| -> HashSet<usize> {
+        let tasks = files[version][0].tasks().iter().zip(&keys[version][0]);
+        let tasks = tasks.filter(|(task, _)| task.status.is_terminal() == has_ended);
+        tasks.map(|(_, key)| *key).collect()
+    };
+    let reopened = &in_queue(0, true) & &(&in_queue(1, false) | &in_queue(2, false));
+    let moved = &moved - &reopened;
     for (files, keys) in files.iter_mut().zip(&mut keys) {
         move_to_done(files, keys, &moved)?;
     }
     let mut conflicts = Vec::new();
-    let mut merged = |file: usize, conflicts: &mut Vec<Conflict>| {
-        let keys = keys.each_mut().map(|keys| std::mem::take(&mut keys[file]));
-        merge(files.each_ref().map(|files| &files[file]), keys, conflicts)
-    };
-    let queue = merged(0, &mut conflicts)?;
-    let done = merged(1, &mut conflicts)?;
+    let queue = merge(&files, &keys, 0, &mut conflicts)?;
+    let done = merge(&files, &keys, 1, &mut conflicts)?;
     Ok(MergedFiles { queue, done: has_done.then_some(done), conflicts, renumbered })
 }
 
@@ -572,12 +564,16 @@ fn move_to_done(
     Ok(())
 }
 
-/// Merges one file, of whose tasks those with one key are the same.
-fn merge(
-    files: [&Document; 3],
-    keys: [Vec<usize>; 3],
+/// Merges one of several files, of whose tasks those with one key are the same.
+fn merge<const N: usize>(
+    all: &[[Document; N]; 3],
+    keys: &[[Vec<usize>; N]; 3],
+    file: usize,
     conflicts: &mut Vec<Conflict>,
 ) -> Result<String, SpliceError> {
+    let moved = moved(all, keys, file);
+    let files = all.each_ref().map(|files| &files[file]);
+    let keys = keys.each_ref().map(|keys| keys[file].as_slice());
     let [base, ours, theirs] = files;
     if ours.text() == theirs.text() || theirs.text() == base.text() {
         return Ok(ours.text().to_owned());
@@ -585,32 +581,46 @@ fn merge(
     if ours.text() == base.text() {
         return Ok(theirs.text().to_owned());
     }
-    let lists = [0, 1, 2].map(|version| files[version].arranged(&keys[version]));
+    let lists = [0, 1, 2].map(|version| files[version].arranged(keys[version]));
     let has_lines = lists.iter().all(|(_, has_lines)| *has_lines);
     let lists = lists.map(|(list, _)| list);
-    if arranging_side(files, &keys, &lists) != Some(Stands::Theirs) {
-        return merge_into(files, &keys, (lists, has_lines), Stands::Ours, conflicts);
+    if arranging_side(files, keys, &lists) != Some(Stands::Theirs) {
+        return merge_into(files, (keys, &moved), (lists, has_lines), Stands::Ours, conflicts);
     }
     let [base_keys, our_keys, their_keys] = keys;
     let [of_base, of_ours, of_theirs] = lists;
     let (files, keys) = ([base, theirs, ours], [base_keys, their_keys, our_keys]);
     let lists = ([of_base, of_theirs, of_ours], has_lines);
     let mut found = Vec::new();
-    let text = merge_into(files, &keys, lists, Stands::Theirs, &mut found)?;
+    let text = merge_into(files, (keys, &moved), lists, Stands::Theirs, &mut found)?;
     let turned = |it: Conflict| Conflict { ours: it.theirs, theirs: it.ours, ..it };
     conflicts.extend(found.into_iter().map(turned));
     Ok(text)
+}
+
+/// The base of the tasks that both sides moved to a file, by their keys: it has them in another one.
+/// The order in which they came is no change of it.
+fn moved<const N: usize>(
+    [base, ..]: &[[Document; N]; 3],
+    [base_keys, ours, theirs]: &[[Vec<usize>; N]; 3],
+    file: usize,
+) -> HashMap<usize, Block> {
+    let known = |keys: &[Vec<usize>; N]| keys[file].iter().copied().collect::<HashSet<usize>>();
+    let both = &(&known(ours) & &known(theirs)) - &known(base_keys);
+    let others = base.iter().zip(base_keys).enumerate().filter(|(other, _)| *other != file);
+    let blocks = others.flat_map(|(_, (document, keys))| {
+        let draft = document.draft();
+        let places = keys.iter().enumerate().filter(|(_, key)| both.contains(key));
+        places.map(|(at, key)| (*key, draft.block(at))).collect::<Vec<_>>()
+    });
+    blocks.collect()
 }
 
 /// The side into whose text the other is merged, so that what it alone did to the arrangement is
 /// in the merged text as a whole. The first of these counts that only one side did: to give tasks
 /// and comments between them another order, to give the whole file another layout, to bring or
 /// remove blank lines, to add or remove comments or to add tasks.
-fn arranging_side(
-    files: [&Document; 3],
-    keys: &[Vec<usize>; 3],
-    lists: &Lists<'_>,
-) -> Option<Stands> {
+fn arranging_side(files: [&Document; 3], keys: [&[usize]; 3], lists: &Lists<'_>) -> Option<Stands> {
     let counts = lists.each_ref().map(|list| counted(list.iter().map(|(part, _)| part)));
     let is_common =
         |part: &Arranged<'_>| counts.iter().all(|of_side| of_side.get(part) == counts[0].get(part));
@@ -649,8 +659,8 @@ fn pairs<'p>(list: &'p [(Arranged<'p>, bool)]) -> Gaps<'p> {
 
 /// The side that alone gave the whole file another layout, other line ends say: so it is of the
 /// first and the last task that all have.
-fn laying_side(files: [&Document; 3], keys: &[Vec<usize>; 3]) -> Option<Stands> {
-    let places = keys.each_ref().map(|keys| places(keys));
+fn laying_side(files: [&Document; 3], keys: [&[usize]; 3]) -> Option<Stands> {
+    let places = keys.map(places);
     let layouts = |key: &usize| -> Option<[[&str; 3]; 3]> {
         let [base, ours, theirs] = places.each_ref().map(|places| places.get(key).copied());
         let places = [base?, ours?, theirs?];
@@ -673,7 +683,7 @@ fn changed_by<T: PartialEq>([base, ours, theirs]: &[T; 3]) -> Option<Stands> {
 /// Merges theirs into the text of ours.
 fn merge_into(
     files: [&Document; 3],
-    keys: &[Vec<usize>; 3],
+    (keys, moved): ([&[usize]; 3], &HashMap<usize, Block>),
     (mut lists, has_lines): (Lists<'_>, bool),
     stands: Stands,
     conflicts: &mut Vec<Conflict>,
@@ -686,9 +696,10 @@ fn merge_into(
             list.retain(|(part, _)| is_task(part));
         }
     }
-    let places = keys.each_ref().map(|keys| places(keys));
+    let places = keys.map(places);
     let mut merge = Merge {
         base: base.draft(),
+        moved,
         keys,
         places: &places,
         merged: ours.draft(),
@@ -702,7 +713,7 @@ fn merge_into(
     }
     let gone = merge.gone();
 
-    let (mut merged, mut our_keys) = (merge.merged, keys[1].clone());
+    let (mut merged, mut our_keys) = (merge.merged, keys[1].to_vec());
     for at in (0..our_keys.len()).rev().filter(|at| gone.contains(at)) {
         merged.take(at);
         our_keys.remove(at);
@@ -858,8 +869,10 @@ fn count<T: Eq + Hash>(counts: &HashMap<T, usize>, item: &T) -> usize {
 
 struct Merge<'a, 'c> {
     base: Draft<'a>,
+    /// The base of tasks that it has elsewhere.
+    moved: &'a HashMap<usize, Block>,
     /// Of the tasks of all versions.
-    keys: &'a [Vec<usize>; 3],
+    keys: [&'a [usize]; 3],
     /// Where each of them is there.
     places: &'a [HashMap<usize, usize>; 3],
     /// Ours, becoming the result.
@@ -892,7 +905,8 @@ impl Merge<'_, '_> {
                 let same = self.merged.unchanged_text(at) == text
                     || base.is_some_and(|base| self.base.unchanged_text(base) == text);
                 if !same {
-                    self.combine(base, at, &theirs.block(index));
+                    let base = base.map(|base| self.base.block(base));
+                    self.combine(base.as_ref().or(self.moved.get(&key)), at, &theirs.block(index));
                 }
             }
         }
@@ -915,30 +929,35 @@ impl Merge<'_, '_> {
         gone
     }
 
-    /// Merges a task that both have, at `base` and `at`.
-    fn combine(&mut self, base: Option<usize>, at: usize, theirs: &Block) {
-        let base = base.map(|base| self.base.block(base));
+    /// Merges a task that both have, ours at `at`.
+    fn combine(&mut self, base: Option<&Block>, at: usize, theirs: &Block) {
         let ours = self.merged.block(at);
         if theirs.same_text(&ours) {
             return;
         }
         // Comments count as a change.
-        if base.as_ref().is_some_and(|base| base.same_text(&ours) && base.unit() == ours.unit()) {
+        if base.is_some_and(|base| base.same_text(&ours) && base.unit() == ours.unit()) {
             return self.merged.put_block(at, theirs.clone());
         }
-        if base.as_ref().is_some_and(|base| base.same_text(theirs)) {
+        if base.is_some_and(|base| base.same_text(theirs)) {
             return;
         }
-        let sides = [base.as_ref().map(Block::task), Some(ours.task()), Some(theirs.task())];
+        let sides = [base.map(Block::task), Some(ours.task()), Some(theirs.task())];
         let sides = sides.map(fields);
         let (fields, conflicts) = merge_fields(&sides, Some(&theirs.task().id), self.stands);
         self.conflicts.extend(conflicts);
         // Every merged field is one of a task that was read.
         let merged = Task::parse(&Value::Object(fields).to_string());
-        let merged = merged.unwrap_or_else(|_| ours.task().clone());
+        let mut merged = merged.unwrap_or_else(|_| ours.task().clone());
+        let [own, other] = [ours.task(), theirs.task()];
+        if own.status != other.status && merged.status.is_terminal() {
+            // The other side, which opened it again, has no end.
+            let ended = if merged.status == own.status { own } else { other };
+            merged.completed_at = merged.completed_at.or_else(|| ended.completed_at.clone());
+        }
         let is_commented = |block: &Block| block.comments().next().is_some();
         if is_commented(&ours) || is_commented(theirs) {
-            let Comments { is_ours, wanted } = comments::merge(base.as_ref(), &ours, theirs);
+            let Comments { is_ours, wanted } = comments::merge(base, &ours, theirs);
             let near = if is_ours { &ours } else { theirs };
             let mut block = near.clone().with_task(merged.clone());
             if block.set_comments(&wanted) || !is_ours {

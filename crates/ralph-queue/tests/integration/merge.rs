@@ -1258,3 +1258,34 @@ fn tasks_stand_below_the_headings_that_the_side_gave_them_which_arranged_them() 
         assert_eq!(sides, [true, false]);
     }
 }
+
+#[test]
+fn a_task_that_one_side_opened_again_stays_open_where_the_other_moved_it_to_its_done_file() {
+    let end = r#", "status": "done", "completed_at": "2026-01-02T00:00:00Z""#;
+    let base = made(&[(1, "one", 1, end), (2, "two", 1, "")]);
+    let reopened = made(&[(1, "one", 1, r#", "notes": ["again"]"#), (2, "two", 1, "")]);
+    let [archived, done] = [&[(2, "two", 1, "")], &[(1, "one", 1, end)]].map(|it| made(it));
+    let side = |queue, done| Texts { queue, done };
+    let [one, other] = [side(&reopened, None), side(&archived, Some(&done))];
+    for (ours, theirs) in [(one, other), (other, one)] {
+        let merged = three_way_files(side(&base, None), ours, theirs).unwrap();
+        assert_eq!(shown(&merged.queue), ["RQ-0001 one todo", "RQ-0002 two todo"]);
+        assert_eq!(shown(&merged.done.unwrap()), ["RQ-0001 one done"]);
+    }
+}
+
+#[test]
+fn an_end_that_stands_keeps_its_time_also_in_a_merge_of_both_files() {
+    let end =
+        |status: &str| format!(r#", "status": "{status}", "completed_at": "2026-01-02T00:00:00Z""#);
+    let [base, opened, rejected] =
+        [&*end("done"), "", &*end("rejected")].map(|end| made(&[(1, "one", 1, end)]));
+    let side = |queue| Texts { queue, done: None };
+    for (ours, theirs) in [(&opened, &rejected), (&rejected, &opened)] {
+        let merged = three_way_files(side(&base), side(ours), side(theirs)).unwrap();
+        let merged = Document::parse(merged.queue).unwrap();
+        let task = &merged.tasks()[0];
+        let found = (task.status, task.completed_at.as_deref());
+        assert_eq!(found, (Status::Rejected, Some("2026-01-02T00:00:00Z")));
+    }
+}
