@@ -220,9 +220,12 @@ impl Claim {
     /// Remembers that the gate was green for `key` (a tree and a command).
     ///
     /// # Errors
-    /// When the file cannot be written.
+    /// As for [`Claim::update`]. A state file that is gone is not made anew by this.
     pub fn remember_green(&self, key: &str, when: Timestamp) -> Result<(), ClaimError> {
         let remember = |state: &mut ParallelStateFile| {
+            if self.own(state).is_none() {
+                return Err(self.lost().into());
+            }
             state.gates.insert(key.to_owned(), when);
             while state.gates.len() > GREEN_KEPT {
                 let oldest =
@@ -302,6 +305,23 @@ mod tests {
     use ralph_state::file::Holder;
 
     use super::*;
+
+    /// One without the records would tell a run that nothing has failed yet.
+    #[test]
+    fn a_state_file_that_is_gone_is_not_made_anew() {
+        let dir = tempfile::tempdir().unwrap();
+        let holder = Holder {
+            pid: 1,
+            host: String::new(),
+            command: String::new(),
+            since: Timestamp::UNIX_EPOCH,
+        };
+        let path = dir.path().join("state.json");
+        let claim = Claim::new(Store::new(path.clone(), holder), "RQ-1".parse().unwrap(), "c");
+        let remembered = claim.remember_green("key", Timestamp::UNIX_EPOCH);
+        assert!(matches!(remembered, Err(ClaimError::Denied(Denied::Lost(_)))));
+        assert!(!path.exists());
+    }
 
     #[test]
     fn what_a_dead_worker_reserved_is_charged_and_what_a_living_one_did_is_not_free() {

@@ -890,17 +890,7 @@ impl Coordinator<'_> {
         record.branch = Some(format!("ralph/{}", task.id));
         select::remember_change(&mut record, task);
         self.told.insert(record.task_id.clone(), Told::of(&record));
-        let claimed = self.store.update_reported(|state: &mut ParallelStateFile, report| {
-            if report.is_none() {
-                return Err(Refused::Vanished);
-            }
-            state.upsert_worker(record);
-            Ok(())
-        });
-        match claimed {
-            Err(UpdateError::Change(Refused::Vanished)) => return Err(RunError::StateVanished),
-            claimed => claimed?,
-        };
+        self.change_state(|state| state.upsert_worker(record))?;
         self.project.tell(Event::Claimed { task: task.id.to_string(), title: task.title.clone() });
         self.project.faults.point("coordinator", "claimed", "");
         self.seen.insert(task.id.to_string(), task.title.clone());
@@ -941,6 +931,22 @@ impl Coordinator<'_> {
         Ok(None)
     }
 
+    /// Changes the state file, which has to be there: made anew, it would know nothing of what this
+    /// run has done.
+    fn change_state(&self, change: impl FnOnce(&mut ParallelStateFile)) -> Result<(), RunError> {
+        let changed = self.store.update_reported(|state: &mut ParallelStateFile, report| {
+            if report.is_none() {
+                return Err(Refused::Vanished);
+            }
+            change(state);
+            Ok(())
+        });
+        match changed {
+            Err(UpdateError::Change(Refused::Vanished)) => Err(RunError::StateVanished),
+            changed => Ok(changed.map(|_| ())?),
+        }
+    }
+
     /// Records for everybody to see what the run waits for, or that it does no more.
     fn record_wait(&mut self) -> Result<(), RunError> {
         let wait = self.absence.as_ref().map(|absence| &absence.wait);
@@ -948,10 +954,7 @@ impl Coordinator<'_> {
             return Ok(());
         }
         let wait = wait.cloned();
-        self.store.update(|state: &mut ParallelStateFile| {
-            Wait::keep(&mut state.extra, wait.as_ref());
-            Ok::<(), Refused>(())
-        })?;
+        self.change_state(|state| Wait::keep(&mut state.extra, wait.as_ref()))?;
         self.recorded_wait = wait;
         Ok(())
     }
