@@ -6,6 +6,7 @@ use ralph_git::Operation;
 use ralph_loop::away::Away;
 use ralph_loop::checkout::Behind;
 use ralph_loop::event::{Beside, Outcome, RunSummary, StopReason, TaskSummary, WorkPlace};
+use ralph_loop::target;
 use ralph_process::{Interrupts, Signal};
 use ralph_queue::Status;
 use ralph_queue::runnability::Reason;
@@ -31,7 +32,7 @@ pub(super) fn finish(context: &Context, summary: &RunSummary, run: &Run) -> Resu
         if let Some(away) = &summary.queue_away {
             print_away(context, run, summary, away);
         }
-        print(context, summary)?;
+        print(context, run, summary)?;
     }
     Ok(exit(summary, &run.interrupts))
 }
@@ -147,9 +148,12 @@ fn behind(why: &Behind) -> Value {
 
 /// How the checkout gets what landed. `--autostash` takes along what is not committed: at the
 /// least the queue, which the user may have edited.
-fn catch_up(why: &Behind) -> String {
+fn catch_up(why: &Behind, has_remote: bool) -> String {
     let pull = "`git pull --rebase --autostash`";
     match why {
+        Behind::Elsewhere { branch } if !has_remote => {
+            format!("`git switch {}` goes to what has it.", shell_word(branch))
+        }
         Behind::Elsewhere { branch } => {
             format!("`git switch {}`, then {pull}.", shell_word(branch))
         }
@@ -226,10 +230,11 @@ fn row(task: &TaskSummary) -> Value {
     })
 }
 
-fn print(context: &Context, summary: &RunSummary) -> Result<(), CliError> {
+fn print(context: &Context, run: &Run, summary: &RunSummary) -> Result<(), CliError> {
     if let Some(why) = &summary.behind {
+        let has_remote = run.project.repo.remote_url(target::REMOTE)?.is_some();
         context.ui.warn(format!("your checkout does not have what landed: {why}"));
-        context.ui.hint(catch_up(why));
+        context.ui.hint(catch_up(why, has_remote));
         context.ui.hint("A conflict in the queue that git meets then: `ralph queue resolve`.");
     }
     if !summary.left_out.is_empty() {

@@ -410,3 +410,18 @@ fn work_does_not_land_on_a_branch_that_another_work_tree_has() {
     scene.all_landed(1);
     assert_eq!(scene.log("turns").len(), 1);
 }
+
+#[test]
+fn without_a_remote_nothing_is_to_be_pulled() {
+    let scene = Scene::new(Remote::None, Books::Tracked);
+    scene.act(&[("RQ-0001", LASTING)]).tasks(1);
+    let run = scene.start(&["run", "loop", "--parallel", "1"]);
+    scene.wait_for_agent("RQ-0001");
+    scene.git(&["switch", "--quiet", "--create", "topic"]);
+    scene.go_on();
+    let ran = run.wait(PATIENCE);
+    assert!(ran.exited(0).stderr.contains("`git switch main` goes to what has it"), "{ran}");
+    assert!(!ran.stderr.contains("git pull"), "{ran}");
+    scene.git(&["switch", "--quiet", "main"]);
+    scene.all_landed(1);
+}
