@@ -100,9 +100,10 @@ impl Merged {
             Some([ours, theirs]) => (Some(ours), Some(theirs)),
             None => (ours, theirs),
         };
+        let done = DoneTasks::new(ours, theirs);
         let moved = self.conflicts.iter().filter_map(|conflict| {
             let id = conflict.task.clone()?;
-            Some((id, conflict.moved(ours, theirs)?, conflict))
+            Some((id, conflict.moved(&done)?, conflict))
         });
         let settled: Vec<(TaskId, &Task, &Conflict)> = moved.collect();
         // What was merged can be read.
@@ -169,13 +170,14 @@ impl Conflict {
         self.is_removal() && self.base.as_ref() == self.ours.as_ref().or(self.theirs.as_ref())
     }
 
+    /// The done file of the side that removed the task, by ids.
+    fn done_of<'d, 'i>(&self, done: &'i DoneTasks<'d>) -> Option<&'i ById<'d>> {
+        done.0[usize::from(self.ours.is_some())].as_ref()
+    }
+
     /// The task that one side removed from its queue file, in its done file.
-    fn moved<'d>(
-        &self,
-        ours: Option<&'d Document>,
-        theirs: Option<&'d Document>,
-    ) -> Option<&'d Task> {
-        let done = if self.ours.is_none() { ours } else { theirs }?;
+    fn moved<'d>(&self, done: &DoneTasks<'d>) -> Option<&'d Task> {
+        let done = self.done_of(done)?;
         let kept = self.ours.as_ref().or(self.theirs.as_ref()).filter(|_| self.is_removal())?;
         let read = |task: &Value| Task::parse(&task.to_string()).ok();
         // What moved has the title of before, if the other side gave it a new one.
@@ -185,16 +187,16 @@ impl Conflict {
             let is_of = |base: &Task| task.is_known_as(base) || task.is_retitled(base);
             task.is_known_as(&kept) || base.as_ref().is_some_and(is_of)
         };
-        done.tasks().iter().find(is_it)
+        let ids = [Some(&kept), base.as_ref()].into_iter().flatten().flat_map(Task::all_ids);
+        ids.filter_map(|id| done.get(id)).flatten().copied().find(is_it)
     }
 
     /// Whether the side that removed the task from its queue file has it in its done file, given
     /// those of both sides. Where that one is not known, a task that was opened again counts as
     /// moved: to take that side must not remove the last copy.
-    pub fn is_move(&self, ours: Option<&Document>, theirs: Option<&Document>) -> bool {
-        let done = if self.ours.is_none() { ours } else { theirs };
-        match done {
-            Some(_) => self.moved(ours, theirs).is_some(),
+    pub fn is_move(&self, done: &DoneTasks<'_>) -> bool {
+        match self.done_of(done) {
+            Some(_) => self.moved(done).is_some(),
             None => self.is_reopening(),
         }
     }
@@ -208,6 +210,28 @@ impl Conflict {
         self.is_removal()
             && is_finished(&self.base) == Some(true)
             && is_finished(&self.ours).or_else(|| is_finished(&self.theirs)) == Some(false)
+    }
+}
+
+/// Tasks by the ids that they have or had.
+type ById<'d> = HashMap<&'d str, Vec<&'d Task>>;
+
+/// The tasks in the done files of ours and theirs, to be found by their ids.
+#[derive(Debug)]
+pub struct DoneTasks<'d>([Option<ById<'d>>; 2]);
+
+impl<'d> DoneTasks<'d> {
+    /// Of the files that are known.
+    pub fn new(ours: Option<&'d Document>, theirs: Option<&'d Document>) -> Self {
+        Self([ours, theirs].map(|done| {
+            let mut by_id = ById::new();
+            for task in done?.tasks() {
+                for id in task.all_ids() {
+                    by_id.entry(id).or_default().push(task);
+                }
+            }
+            Some(by_id)
+        }))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use expect_test::expect;
 use ralph_queue::landing::{Texts, finish_task};
-use ralph_queue::merge::{Conflict, Settled, three_way, three_way_files};
+use ralph_queue::merge::{Conflict, DoneTasks, Settled, three_way, three_way_files};
 use ralph_queue::{Document, Edit, Finish, Queue, Rules, Status, Task};
 use ralph_state::TaskId;
 
@@ -224,12 +224,12 @@ fn what_was_finished_in_the_base_and_opened_again_is_not_finished_by_a_move() {
         let mut merged = three_way(&base, ours, theirs).unwrap();
         let files = if is_ours { (Some(&done), None) } else { (None, Some(&done)) };
         let conflict = &merged.conflicts[0];
-        assert!(conflict.is_move(files.0, files.1));
+        assert!(conflict.is_move(&DoneTasks::new(files.0, files.1)));
         // Nobody knows what that side has: its copy may be the last.
-        assert!(conflict.is_move(None, None));
+        assert!(conflict.is_move(&DoneTasks::new(None, None)));
         // Where nobody has it in a done file, somebody has to say what is right.
         let none = Document::empty();
-        assert!(!conflict.is_move(Some(&none), Some(&none)));
+        assert!(!conflict.is_move(&DoneTasks::new(Some(&none), Some(&none))));
         assert_eq!(merged.settle_finished(files.1, files.0).unwrap(), Settled::default());
         assert_eq!(merged.conflicts.len(), 1);
         let Settled { finished, reopened, .. } = merged.settle_finished(files.0, files.1).unwrap();

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use ralph_git::{ConflictFile, Repo, Sha};
 use ralph_queue::conflict::{self, Beside, Sides};
-use ralph_queue::merge::{Conflict, Settled};
+use ralph_queue::merge::{Conflict, DoneTasks, Settled};
 use ralph_queue::settle::{self, Merge, Merges, Undecided};
 use ralph_queue::{Document, Place, Queue};
 use ralph_state::file::check_regular;
@@ -334,7 +334,8 @@ pub(super) fn unsettled_of(
                 .ok()
                 .zip(done)
                 .map_or([None, None], |(repo, done)| done_of_sides(&repo, file, &done.name));
-            open.retain(|open| !open.conflict.is_move(ours.as_ref(), theirs.as_ref()));
+            let done = DoneTasks::new(ours.as_ref(), theirs.as_ref());
+            open.retain(|open| !open.conflict.is_move(&done));
         }
         unsettled.extend(open.into_iter().map(|undecided| {
             let (place, path, merge) = (file.place, path.clone(), file.merge.clone());
