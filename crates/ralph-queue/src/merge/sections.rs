@@ -214,12 +214,14 @@ fn aligned<'t>(mut versions: [Sections<'t>; 3]) -> [Sections<'t>; 3] {
     let places = versions
         .each_ref()
         .map(|it| it.iter().map(|(heading, _)| heading).zip(0..).collect::<HashMap<_, usize>>());
-    // Where a side has what the other one made of it, that is it.
     let same = |side: usize, at: usize| places[3 - side].get(&versions[side][at].0).copied();
-    let made = made[0].iter().zip(&made[1]).map(|made| match made {
-        (Some(ours), None) => Some(*ours).zip(same(1, *ours)),
-        (None, Some(theirs)) => same(2, *theirs).zip(Some(*theirs)),
-        (ours, theirs) => ours.zip(*theirs),
+    let made = made[0].iter().zip(&made[1]).map(|(ours, theirs)| {
+        // Where a side has what the other one made of it, that is it.
+        let both = [
+            ours.zip(ours.and_then(|at| same(1, at))),
+            theirs.and_then(|at| same(2, at)).zip(*theirs),
+        ];
+        both.into_iter().flatten().min_by_key(|(at, _)| &versions[1][*at].0).or(ours.zip(*theirs))
     });
     let made: Vec<Option<(usize, usize)>> = made.collect();
     let mut counts = versions
@@ -339,17 +341,23 @@ fn made_of(base: &Sections<'_>, side: &Sections<'_>) -> Vec<Option<usize>> {
         |line: &&Cow<'_, str>| [&counts, &other_counts].iter().all(|it| count(it, &line) == 1);
     let by_line: HashMap<_, _> =
         others.iter().copied().filter(|(_, at)| !kept.contains(at)).collect();
-    let tasks =
-        side.iter().zip(0..).filter(|((heading, _), at)| heading.is_some() && !kept.contains(at));
-    let tasks = tasks.flat_map(|((_, keys), at)| keys.iter().copied().zip(iter::repeat(at)));
-    let by_task: HashMap<usize, usize> = tasks.collect();
-    // What has most lines of it is the same, or else most of its tasks, and of these what stands last,
-    // next to the tasks.
+    let below = side.iter().zip(0..);
+    let below = below.flat_map(|((_, keys), at)| keys.iter().copied().zip(iter::repeat(at)));
+    let below: HashMap<usize, usize> = below.collect();
+    // What has most lines of it is the same, or else more than half of its tasks, and of these what
+    // stands last, next to the tasks.
     let lines = own.iter().filter(|(line, at)| made[*at].is_none() && is_only(line));
     let lines = counted(lines.filter_map(|(line, at)| Some((*at, *by_line.get(line)?))));
     let gone = base.iter().zip(0..).filter(|((it, _), at)| it.is_some() && made[*at].is_none());
-    let tasks = gone.flat_map(|((_, keys), at)| keys.iter().zip(iter::repeat(at)));
-    let tasks = counted(tasks.filter_map(|(key, at)| Some((at, *by_task.get(key)?))));
+    let tasks: HashMap<(usize, usize), usize> = gone
+        .filter_map(|((_, keys), at)| {
+            let places: Vec<usize> =
+                keys.iter().filter_map(|key| below.get(key).copied()).collect();
+            let (place, count) = counted(&places).into_iter().max_by_key(|(_, count)| *count)?;
+            let is_new = side[*place].0.is_some() && !kept.contains(place);
+            (is_new && count * 2 > places.len()).then_some(((at, *place), count))
+        })
+        .collect();
     let mut common: Vec<(usize, usize)> = lines.keys().chain(tasks.keys()).copied().collect();
     common.sort_unstable_by_key(|pair| Reverse((lines.get(pair), tasks.get(pair), *pair)));
     let mut taken = HashSet::new();
