@@ -1,7 +1,7 @@
 //! What a merge leaves to be looked at: conflict markers, and lost tasks.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use ralph_state::TaskId;
 use serde::Serialize;
@@ -269,17 +269,26 @@ pub fn unsure(sides: &Sides, merged: &Merged) -> Vec<Unsure> {
     let read = |text: &str| Document::parse(text.to_owned()).ok();
     let texts = [&sides.ours, &sides.theirs, &merged.text].map(|text| read(text));
     let [Some(ours), Some(theirs), Some(document)] = texts else { return Vec::new() };
+    let by_id = [&ours, &theirs].map(|side| {
+        let mut by_id: HashMap<&str, Vec<&Task>> = HashMap::new();
+        for task in side.tasks() {
+            by_id.entry(task.id.as_str()).or_default().push(task);
+        }
+        by_id
+    });
+    let both = merged.renumbered.iter().flat_map(|(old, new)| [old.as_str(), new.as_str()]);
+    let both: HashSet<&str> = both.collect();
     let mut unsure = Vec::new();
     for task in document.tasks() {
-        let is_it = |other: &&Task| {
-            let had_it = || task.former_ids().any(|id| id == other.id.as_str());
-            (other.id == task.id || had_it()) && task.may_be(other)
-        };
+        if !task.references().any(|id| both.contains(id)) {
+            continue;
+        }
+        let versions = by_id.each_ref().map(|by_id| -> Vec<&Task> {
+            let known = task.all_ids().filter_map(|id| by_id.get(id)).flatten().copied();
+            known.filter(|other| task.may_be(other)).collect()
+        });
         let in_both = |field, id: &TaskId| {
-            let named_by = |side: &Document| {
-                side.tasks().iter().filter(is_it).any(|task| names(task, field, id))
-            };
-            named_by(&ours) && named_by(&theirs)
+            versions.iter().all(|versions| versions.iter().any(|task| names(task, field, id)))
         };
         for field in REFERENCES {
             for (old, new) in merged.renumbered.iter().filter(|(old, _)| in_both(field, old)) {
@@ -308,24 +317,29 @@ fn names(task: &Task, field: &str, id: &TaskId) -> bool {
 }
 
 /// Where git wrote no markers, it put what one side added into both: next to the other side's task
-/// of that id, say. What the other side has need not be here too.
+/// of that id, say. What the other side has need not be here too; where it has another version, both
+/// are there to be merged.
 fn without_doubles(
     document: Document,
     side: &'static str,
     other: &Document,
 ) -> Result<Document, MergeError> {
-    let mut draft = document.draft();
+    let (mut draft, others) = (document.draft(), other.draft());
     let mut seen: BTreeMap<TaskId, usize> = BTreeMap::new();
     let mut doubles = Vec::new();
     for (index, task) in document.tasks().iter().enumerate() {
         let Some(first) = seen.insert(task.id.clone(), index) else { continue };
-        let is_there = |index: &usize| {
-            let task = &document.tasks()[*index];
-            other.tasks().iter().any(|other| other.id == task.id && task.is_version_of(other))
+        let version = |index: usize| {
+            let is_it = |at: &usize| others.task(*at).is_version_of(draft.task(index));
+            Some((index, others.positions(task.id.as_str()).find(is_it)?))
         };
-        let double = [index, first].into_iter().find(is_there);
-        doubles.push(double.ok_or(MergeError::TwiceInOne { side, id: task.id.clone() })?);
-        if double == Some(index) {
+        let double = [index, first].into_iter().find_map(version);
+        let twice = || MergeError::TwiceInOne { side, id: task.id.clone() };
+        let (double, at) = double.ok_or_else(twice)?;
+        if draft.block(double).same_text(&others.block(at)) {
+            doubles.push(double);
+        }
+        if double == index {
             seen.insert(task.id.clone(), first);
         }
     }
@@ -522,6 +536,14 @@ mod tests {
                 .map(|task| (task.title.as_str(), task.id.as_str()))
                 .collect();
             assert_eq!(ids, [("one", "RQ-1"), ("other", "RQ-2")].into());
+        }
+        // Nor is what a side alone did to a task of which the other has a version.
+        let noted = ONE.replace("\"one\"", "\"one\",\"notes\":[\"own\"]");
+        let both = queue(&format!("{noted}{other}"));
+        for (ours, theirs) in [(&both, &queue(ONE)), (&queue(ONE), &both)] {
+            let merged = resolve(&Sides::new(ours.clone(), None, theirs.clone())).unwrap();
+            assert!(merged.text.contains("own") && merged.text.contains("other"));
+            assert_eq!(Document::parse(merged.text).unwrap().tasks().len(), 2);
         }
         let twice = Sides::new(queue(TWO), None, queue(&format!("{other}{ONE}")));
         assert!(matches!(resolve(&twice), Err(MergeError::TwiceInOne { .. })));
