@@ -48,6 +48,8 @@ pub struct Turn {
     pub files: PathBuf,
     /// Variables on top of this process's own and of what the agent needs.
     pub env: Vec<(OsString, OsString)>,
+    /// Variables of this process that the agent does not get.
+    pub env_remove: &'static [&'static str],
     /// The model to ask for.
     pub model: Option<String>,
     /// The effort to ask for, in the agent's own words.
@@ -177,6 +179,7 @@ impl Turn {
             dir: dir.into(),
             files: files.into(),
             env: Vec::new(),
+            env_remove: &[],
             model: None,
             effort: None,
             resume: None,
@@ -294,7 +297,9 @@ fn command(runner: &Runner, turn: &Turn, cancel: &Cancel) -> io::Result<Command>
         }
         None => turn.prompt_path(),
     };
-    Ok(Command::new(&runner.program, &turn.dir)
+    let command = Command::new(&runner.program, &turn.dir);
+    let command = turn.env_remove.iter().fold(command, Command::env_remove);
+    Ok(command
         .args(&runner.args)
         .args(args)
         .args(&runner.extra_args)

@@ -136,8 +136,9 @@ const OVERRIDES: &[&str] = &[
 ];
 
 /// Variables by which the git that started us, if one did (a hook, an alias), tells where its
-/// repository is; and those that change how paths and objects are read.
-const FOREIGN: &[&str] = &[
+/// repository is; and those that change how paths and objects are read. No git that works in another
+/// directory may have them, whoever runs it.
+pub const FOREIGN: &[&str] = &[
     "GIT_DIR",
     "GIT_WORK_TREE",
     "GIT_COMMON_DIR",

@@ -44,7 +44,7 @@ mod snapshot;
 mod status;
 mod workspace;
 
-pub use command::{GitEnv, GitError, Signing};
+pub use command::{FOREIGN, GitEnv, GitError, Signing};
 pub use common_dir::{common_dir, work_trees};
 pub use fast_forward::FastForward;
 pub use history::{DiffStat, LogLine, Trailed};

@@ -154,6 +154,9 @@ fn once(
     for arg in args {
         child = child.arg(arg);
     }
+    for name in ralph_git::FOREIGN {
+        child = child.env_remove(name);
+    }
     for (key, value) in env {
         child = child.env(key, value);
     }

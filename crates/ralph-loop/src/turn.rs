@@ -98,6 +98,7 @@ pub fn take(
     let agent = &project.config.agent;
     let mut turn = Turn::new(prompt(&brief), &place.dir, &place.files, &place.marker);
     turn.env = environment(task, place, &task_file, &no_change);
+    turn.env_remove = ralph_git::FOREIGN;
     if place.dir != project.repo.root() {
         turn.env.push((WORKSPACE.into(), place.dir.clone().into()));
     }

@@ -442,3 +442,25 @@ fn commits_that_an_agent_took_off_the_branch_are_kept_and_nothing_lands_without_
     scene.all_landed(2);
     assert_eq!(scene.log("turns").len(), 2, "each agent was asked once");
 }
+
+/// As of a hook, or of an alias in a linked work tree.
+#[test]
+fn what_an_outer_git_says_of_its_repository_reaches_neither_agent_nor_gate() {
+    let scene = Scene::new(Remote::None, Books::Tracked);
+    scene.tasks(1);
+    let tell = "git rev-parse --absolute-git-dir";
+    let log = scene.sandbox.path("log");
+    scene.act(&[("RQ-0001", &format!("{tell} > $LOG/agent; echo x > x.txt"))]);
+    let gate = fs_err::read_to_string(scene.sandbox.path("bin/gate.sh")).expect("written");
+    let gate = format!("{tell} > {}/gate\n{gate}", log.display());
+    scene.sandbox.write("bin/gate.sh", gate);
+    let git_dir = scene.dir.join(".git");
+    let mut command = scene.sandbox.command(super::super::RALPH, &scene.dir);
+    command.args(["run", "loop", "--parallel", "1"]);
+    command.env("GIT_DIR", &git_dir).env("GIT_INDEX_FILE", git_dir.join("index"));
+    scene.sandbox.start_command(command).wait(PATIENCE).success();
+    for who in ["agent", "gate"] {
+        let place = fs_err::read_to_string(log.join(who)).expect("told");
+        assert_ne!(place.trim(), git_dir.display().to_string(), "{who}");
+    }
+}
