@@ -106,6 +106,8 @@ const OVERRIDES: &[&str] = &[
     // What runs beside: hooks, daemons and housekeeping in the background.
     "core.hooksPath=/dev/null",
     "core.fsmonitor=false",
+    // Or a file that an agent edits looks as it was checked out.
+    "core.ignoreStat=false",
     "gc.auto=0",
     "maintenance.auto=false",
     // What a rebase, a merge, a fetch or a push does besides.

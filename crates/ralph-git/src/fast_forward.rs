@@ -48,7 +48,8 @@ impl Repo {
             }
         }
         let merge = ["merge", "--quiet", "--ff-only", "--no-overwrite-ignore", "--no-stat"];
-        let call = Call::new(merge).arg(to.as_str()).long();
+        // The branch may have options of its own for merges.
+        let call = Call::new(merge).args(["--no-squash", "--no-autostash"]).arg(to.as_str()).long();
         let answer = self.git().ask_patiently(self.root(), &call)?;
         if answer.success() {
             return Ok(FastForward::Done);

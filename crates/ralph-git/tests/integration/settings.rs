@@ -23,6 +23,7 @@ const HOSTILE: &str = "
 \tsplitIndex = true
 \tautocrlf = input
 \tsafecrlf = true
+\tignoreStat = true
 [color]
 \tui = always
 [diff]
@@ -50,6 +51,8 @@ const HOSTILE: &str = "
 \trebaseMerges = true
 \tforkPoint = true
 \tupdateRefs = true
+[branch \"main\"]
+\tmergeOptions = --squash --autostash
 [merge]
 \tff = false
 \tconflictStyle = merge
@@ -135,6 +138,7 @@ fn hostile_settings_change_nothing() {
     assert_eq!(sandbox.git(&remote, ["rev-parse", "main"]), landed.as_str());
     assert_eq!(repo.fetch("origin", "main").unwrap().tip.as_ref(), Some(&landed));
     assert_eq!(repo.fast_forward(&landed).unwrap(), FastForward::Done);
+    assert_eq!(head(&repo), landed);
 
     write(&workspace, "file", "ours\n");
     let other = commit(&workspace, "other");
