@@ -187,13 +187,21 @@ impl Limits {
     /// What is limited and was not told of a turn, though its agent was heard to its end; of one
     /// that was cut short nothing is told in any case.
     pub fn untold(&self, outcome: &Outcome, usage: Option<&Usage>) -> Option<Counter> {
-        let is_whole = usage.is_some() || *outcome == Outcome::Succeeded;
-        if self.tokens.is_some() && usage.is_none() && is_whole {
+        let has_succeeded = *outcome == Outcome::Succeeded;
+        if usage.is_none() && !has_succeeded {
+            return None;
+        }
+        // No answer is made of no token: whoever says so was not told by its provider.
+        let is_counted = usage.is_some_and(|usage| usage.tokens() > 0 || !has_succeeded);
+        let is_priced = match usage.map_or(Cost::Unknown, |usage| usage.cost) {
+            Cost::Unknown => false,
+            Cost::Measured { .. } => true,
+            Cost::Estimated { .. } => is_counted,
+        };
+        if self.tokens.is_some() && !is_counted {
             Some(Counter::Tokens)
-        } else if self.micro_usd.is_some() && is_whole {
-            usage.and_then(|usage| usage.cost.usd()).is_none().then_some(Counter::MicroUsd)
         } else {
-            None
+            (self.micro_usd.is_some() && !is_priced).then_some(Counter::MicroUsd)
         }
     }
 }
@@ -279,6 +287,8 @@ mod tests {
         }
         let counted = Usage { input: 1, ..Usage::default() };
         let priced = Usage { cost: Cost::Measured { usd: 0.1 }, ..counted };
+        let nothing = Usage::default();
+        let estimated = nothing.priced(crate::Price { input: 1.0, ..crate::Price::default() });
         let cut = Outcome::Truncated { reason: String::new() };
         for (limits, outcome, usage, untold) in [
             (none, &Outcome::Succeeded, None, None),
@@ -288,6 +298,10 @@ mod tests {
             (money, &cut, None, None),
             (tokens, &Outcome::Succeeded, Some(&counted), None),
             (tokens, &Outcome::Succeeded, None, Some(Counter::Tokens)),
+            (tokens, &Outcome::Succeeded, Some(&nothing), Some(Counter::Tokens)),
+            (tokens, &cut, Some(&nothing), None),
+            (money, &Outcome::Succeeded, Some(&estimated), Some(Counter::MicroUsd)),
+            (money, &cut, Some(&estimated), None),
             (tokens, &cut, None, None),
         ] {
             assert_eq!(limits.untold(outcome, usage), untold, "{limits:?} {outcome} {usage:?}");

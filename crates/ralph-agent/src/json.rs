@@ -83,9 +83,21 @@ impl<'a> Json<'a> {
         self.number(path)?.as_i64()
     }
 
-    /// The count at `path`, 0 when there is none.
+    /// The count at `path`, which some write as `12.0`; 0 when there is none.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a float is cut to the range of a count"
+    )]
     pub(crate) fn count(&self, path: &str) -> u64 {
-        self.number(path).and_then(Number::as_u64).unwrap_or_default()
+        let number = self.number(path);
+        let real = || number.and_then(Number::as_f64).map(|real| real.ceil() as u64);
+        number.and_then(Number::as_u64).or_else(real).unwrap_or_default()
+    }
+
+    /// The object at `path`.
+    pub(crate) fn object(&self, path: &str) -> Option<&Self> {
+        self.get(path).filter(|json| json.is_object())
     }
 
     /// The items at `path`, none when there is no list.

@@ -1,8 +1,10 @@
 //! What an agent printed, folded into what it means.
 
 use std::borrow::Cow;
+use std::sync::LazyLock;
 
 use ralph_state::Timestamp;
+use regex::{Captures, Regex};
 
 use crate::{
     Counted, Ending, Event, Final, Moment, Outcome, Usage,
@@ -292,9 +294,16 @@ impl Parser {
         // Several times as fast as the lossy way where it applies, as nearly always.
         let text =
             str::from_utf8(line).map_or_else(|_| String::from_utf8_lossy(line), Cow::Borrowed);
-        if let Some(event) = Json::parse(&text) {
+        let mut take = |text: &str| {
+            let event = Json::parse(text)?;
             self.facts.seen |= event.is_object();
             fold(&mut Fold { facts: &mut self.facts, sink }, &event);
+            Some(())
+        };
+        if take(&text).is_none()
+            && let Cow::Owned(whole) = without_halves(&text)
+        {
+            take(&whole);
         }
     }
 
@@ -360,6 +369,23 @@ impl Parser {
             _ => Outcome::Truncated { reason },
         }
     }
+}
+
+/// `text` without halves of characters: JavaScript escapes what is left of one that a text was cut
+/// in, which is no JSON to anybody else.
+fn without_halves(text: &str) -> Cow<'_, str> {
+    static ESCAPE: LazyLock<Regex> = LazyLock::new(|| {
+        let (first, second) = ("u[dD][89abAB][[:xdigit:]]{2}", "u[dD][c-fC-F][[:xdigit:]]{2}");
+        let pattern = format!(r"\\(?:{first}\\{second}|(?P<half>{first}|{second})|.)");
+        Regex::new(&pattern).expect("a valid pattern")
+    });
+    if !ESCAPE.captures_iter(text).any(|escape| escape.name("half").is_some()) {
+        return Cow::Borrowed(text);
+    }
+    ESCAPE.replace_all(text, |escape: &Captures<'_>| match escape.name("half") {
+        Some(_) => r"\ufffd".to_owned(),
+        None => escape[0].to_owned(),
+    })
 }
 
 fn exit_reason(code: i32, stderr: &str) -> String {

@@ -55,7 +55,7 @@ fn fold(fold: &mut Fold<'_>, event: &Json<'_>) {
         }
         Some("result") => {
             let Some(result) = event.get("result") else { return };
-            if let Some(counts) = result.get("usage") {
+            if let Some(counts) = result.object("usage") {
                 const NAMES: [&str; 4] =
                     ["input_tokens", "cache_read_tokens", "cache_write_tokens", "output_tokens"];
                 let reasoning = counts.count("thinking_tokens");

@@ -131,7 +131,7 @@ fn one(fold: &mut Fold<'_>, event: &Json<'_>) {
 }
 
 fn result(fold: &mut Fold<'_>, event: &Json<'_>) {
-    if let Some(counts) = event.get("usage") {
+    if let Some(counts) = event.object("usage") {
         const NAMES: [&str; 4] = [
             "input_tokens",
             "cache_read_input_tokens",

@@ -59,16 +59,18 @@ fn fold(fold: &mut Fold<'_>, event: &Json<'_>) {
         }
         Some("item.completed") => item(fold, event),
         Some("turn.completed") => {
-            let cached = event.count("usage/cached_input_tokens");
-            fold.tell(&Event::Usage(Usage {
-                counted: Counted::Session,
-                input: event.count("usage/input_tokens").saturating_sub(cached),
-                cache_read: cached,
-                cache_write: event.count("usage/cache_write_input_tokens"),
-                output: event.count("usage/output_tokens"),
-                reasoning: event.count("usage/reasoning_output_tokens"),
-                cost: Cost::Unknown,
-            }));
+            if let Some(counts) = event.object("usage") {
+                let cached = counts.count("cached_input_tokens");
+                fold.tell(&Event::Usage(Usage {
+                    counted: Counted::Session,
+                    input: counts.count("input_tokens").saturating_sub(cached),
+                    cache_read: cached,
+                    cache_write: counts.count("cache_write_input_tokens"),
+                    output: counts.count("output_tokens"),
+                    reasoning: counts.count("reasoning_output_tokens"),
+                    cost: Cost::Unknown,
+                }));
+            }
             fold.ended(Outcome::Succeeded);
         }
         // An `error` is not the end: each of its own tries is one.

@@ -52,7 +52,7 @@ fn fold(fold: &mut Fold<'_>, event: &Json<'_>) {
         (Some("result"), subtype) => {
             const NAMES: [&str; 4] =
                 ["inputTokens", "cacheReadTokens", "cacheWriteTokens", "outputTokens"];
-            if let Some(counts) = event.get("usage") {
+            if let Some(counts) = event.object("usage") {
                 fold.tell(&Event::Usage(usage(counts, NAMES)));
             }
             let text = event.text("result");

@@ -79,20 +79,22 @@ fn fold(fold: &mut Fold<'_>, event: &Json<'_>) {
 }
 
 fn result(fold: &mut Fold<'_>, event: &Json<'_>) {
-    let input = event.count("stats/input_tokens");
-    let output = event.count("stats/output_tokens");
-    // Reasoning is only in the total.
-    let reasoning = event.count("stats/total_tokens").saturating_sub(input.saturating_add(output));
-    let cache_read = event.count("stats/cached");
-    fold.tell(&Event::Usage(Usage {
-        counted: Counted::Turn,
-        input: input.saturating_sub(cache_read),
-        cache_read,
-        cache_write: 0,
-        output: output.saturating_add(reasoning),
-        reasoning,
-        cost: Cost::Unknown,
-    }));
+    if let Some(stats) = event.object("stats") {
+        let input = stats.count("input_tokens");
+        let output = stats.count("output_tokens");
+        // Reasoning is only in the total.
+        let reasoning = stats.count("total_tokens").saturating_sub(input.saturating_add(output));
+        let cache_read = stats.count("cached");
+        fold.tell(&Event::Usage(Usage {
+            counted: Counted::Turn,
+            input: input.saturating_sub(cache_read),
+            cache_read,
+            cache_write: 0,
+            output: output.saturating_add(reasoning),
+            reasoning,
+            cost: Cost::Unknown,
+        }));
+    }
     let told = event.text("error/message").or(fold.facts.memo.as_deref());
     let outcome = match (event.text("status"), told) {
         (Some("success"), None) => Outcome::Succeeded,

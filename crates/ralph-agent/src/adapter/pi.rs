@@ -73,7 +73,7 @@ fn step(fold: &mut Fold<'_>, event: &Json<'_>) {
             _ => {}
         }
     }
-    if let Some(counts) = message.get("usage") {
+    if let Some(counts) = message.object("usage") {
         fold.tell(&Event::Usage(Usage {
             counted: Counted::Step,
             cost: Cost::measured(counts.real("cost/total")),

@@ -76,7 +76,7 @@ fn fold(fold: &mut Fold<'_>, event: &Json<'_>) {
 }
 
 fn usage(event: &Json<'_>) -> Usage {
-    let usd = event.real("cost/usd");
+    let cost = Cost::measured(event.real("cost/usd"));
     Usage {
         counted: match event.text("counted") {
             Some("session") => Counted::Session,
@@ -84,9 +84,9 @@ fn usage(event: &Json<'_>) -> Usage {
             _ => Counted::Turn,
         },
         reasoning: event.count("reasoning"),
-        cost: match (event.text("cost/kind"), usd) {
-            (Some("estimated"), Some(usd)) => Cost::Estimated { usd },
-            _ => Cost::measured(usd),
+        cost: match (event.text("cost/kind"), cost) {
+            (Some("estimated"), Cost::Measured { usd }) => Cost::Estimated { usd },
+            _ => cost,
         },
         ..super::usage(event, ["input", "cache_read", "cache_write", "output"])
     }

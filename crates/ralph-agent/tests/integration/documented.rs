@@ -444,6 +444,44 @@ fn a_stream_that_only_ends_says_how_it_ended() {
 }
 
 #[test]
+fn a_line_with_half_a_character_is_read() {
+    let said = r"cut \ud83d, and \uDE00; whole \ud83d\ude00; written \\ud83d";
+    let mut parser = Parser::new("claude").unwrap();
+    let line = r#"{"type":"result","subtype":"success","is_error":false,"result":"SAID"}"#;
+    parser.feed(line.replace("SAID", said).as_bytes(), &mut |_| {});
+    let verdict = parser.finish(Ending::Code(0), "", &mut |_| {});
+    assert_eq!(verdict.outcome, Outcome::Succeeded);
+    let text = "cut \u{fffd}, and \u{fffd}; whole \u{1f600}; written \\ud83d";
+    assert_eq!(verdict.final_text.as_deref(), Some(text));
+}
+
+#[test]
+fn what_was_used_is_counted_as_it_is_written_and_not_where_it_is_not() {
+    let usage = |agent: &str, stream: &str| {
+        let mut parser = Parser::new(agent).unwrap();
+        parser.feed(stream.as_bytes(), &mut |_| {});
+        parser.finish(Ending::Code(0), "", &mut |_| {}).usage
+    };
+    let counted = usage(
+        "plugin",
+        r#"{"type":"usage","counted":"step","input":900.0,"output":99.5,"cache_read":-3,"cost":{"kind":"estimated","usd":0.5}}
+{"type":"usage","counted":"step","cost":{"kind":"estimated","usd":-0.4}}"#,
+    );
+    let counted = counted.unwrap();
+    assert_eq!((counted.tokens(), counted.cost.usd()), (1000, Some(0.5)));
+    for (agent, silent) in [
+        ("claude", r#"{"type":"result","subtype":"success","is_error":false,"usage":null}"#),
+        ("codex", r#"{"type":"turn.completed"}"#),
+        ("gemini", r#"{"type":"result","status":"error"}"#),
+        ("cursor", r#"{"type":"result","subtype":"success","usage":null}"#),
+        ("agy", r#"{"event":"result","result":{"status":"ERROR","usage":null}}"#),
+        ("pi", r#"{"type":"turn_end","message":{"usage":null}}"#),
+    ] {
+        assert_eq!(usage(agent, silent), None, "{agent}");
+    }
+}
+
+#[test]
 fn counts_that_no_agent_could_reach_are_only_large() {
     let most = u64::MAX;
     let streams = [

@@ -248,7 +248,7 @@ fn end_by_signal(signal: rustix::process::Signal, to_group: bool) {
 }
 
 const FINAL: &str = r#"echo '{"type":"item.completed","item":{"type":"agent_message","text":"done"}}'
-    echo '{"type":"turn.completed"}'"#;
+    echo '{"type":"turn.completed","usage":{}}'"#;
 
 #[test]
 fn an_agent_that_hangs_after_its_final_event_is_done() {
