@@ -786,8 +786,13 @@ fn merge_into(
         merged
     };
     let merged = comments::without_doubles(files, &places, (&merged, &sorted))?.unwrap_or(merged);
-    Ok(merged.text().to_owned())
+    let marks = files.map(|file| file.text().starts_with(BYTE_ORDER_MARK));
+    let has_mark = if marks[1] == marks[0] { marks[2] } else { marks[1] };
+    let text = merged.text().trim_start_matches(BYTE_ORDER_MARK);
+    Ok(if has_mark { format!("{BYTE_ORDER_MARK}{text}") } else { text.to_owned() })
 }
+
+const BYTE_ORDER_MARK: char = '\u{feff}';
 
 /// What stands in the list of tasks of each version, with whether there is a blank line before it.
 type Lists<'t> = [Vec<(Arranged<'t>, bool)>; 3];

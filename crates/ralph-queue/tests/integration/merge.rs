@@ -1123,7 +1123,8 @@ fn the_layout_of_the_whole_file_is_as_the_side_has_it_that_changed_it() {
     let lines = |text: &str| text.replace('\n', "\r\n");
     let tabs = |text: &str| text.replace("  ", "\t");
     let wide = |text: &str| text.replace("  ", "    ");
-    for lay_out in [&lines as &dyn Fn(&str) -> String, &tabs, &wide] {
+    let marked = |text: &str| format!("\u{feff}{text}");
+    for lay_out in [&lines as &dyn Fn(&str) -> String, &tabs, &wide, &marked] {
         let (theirs, wanted) = (lay_out(BASE), lay_out(&ours));
         for (ours, theirs) in [(&ours, &theirs), (&theirs, &ours)] {
             let merged = three_way(BASE, ours, theirs).unwrap();
