@@ -6,7 +6,8 @@ use std::iter;
 
 use super::{kept, sequence};
 use crate::document::{
-    Block, Counts, Document, FloatingChange, Piece, Site, SpliceError, counts, identity, pieces,
+    Block, Counts, Document, Draft, FloatingChange, Piece, Site, SpliceError, counts, identity,
+    pieces,
 };
 use crate::value::Value;
 
@@ -82,20 +83,8 @@ pub(super) fn without_doubles(
     places: &[HashMap<usize, usize>; 3],
     (merged, keys): (&Document, &[usize]),
 ) -> Result<Option<Document>, SpliceError> {
-    let (base, mut draft) = (files[0].draft(), merged.draft());
-    let mut gained: Vec<(Vec<String>, Option<usize>)> = Vec::new();
-    for (at, key) in keys.iter().enumerate() {
-        let was = places[0].get(key).copied();
-        let text = draft.unchanged_text(at).unwrap_or_default();
-        let is_commented = text.split('{').next().is_some_and(|lead| lead.contains('/'));
-        if is_commented && was.is_none_or(|was| base.unchanged_text(was) != Some(text)) {
-            let mut more = above(&draft.block(at));
-            for comment in was.iter().flat_map(|was| above(&base.block(*was))) {
-                more.iter().position(|it| *it == comment).map(|known| more.remove(known));
-            }
-            gained.push((more, Some(at)));
-        }
-    }
+    let mut draft = merged.draft();
+    let mut gained = gained((&files[0].draft(), &places[0]), (&draft, keys));
     if gained.is_empty() {
         return Ok(None);
     }
@@ -104,49 +93,20 @@ pub(super) fn without_doubles(
         let more = count.saturating_sub(of_nobody.get(text).copied().unwrap_or(0));
         iter::repeat_n(text.clone().into_owned(), more)
     });
-    gained.push((more.collect(), None));
-    let mut nobodys_gone = Counts::new();
-    let (sides, mut left) = (files.map(all), all(merged));
-    let of_base = |comment: &String| super::count(&sides[0], comment);
-    let mut take = |comment: &String| {
-        let [base, ours, theirs] = sides.each_ref().map(|it| super::count(it, comment));
+    gained.push((None, more.collect()));
+
+    let sides = files.map(all);
+    let spare = all(merged).into_iter().filter_map(|(comment, left)| {
+        let [base, ours, theirs] = sides.each_ref().map(|it| super::count(it, &comment));
         let most = ours.max(theirs);
-        let left = left.get_mut(comment).filter(|left| most <= base && **left > most);
-        left.map(|left| *left -= 1).is_some()
-    };
-    let mut copies: BTreeMap<&String, usize> = BTreeMap::new();
-    for comment in gained.iter().flat_map(|(comments, _)| comments) {
-        *copies.entry(comment).or_default() += 1;
-    }
-    for (comments, at) in gained.iter().rev() {
-        let (own, shared): (Vec<_>, Vec<_>) = comments
-            .iter()
-            .filter(|comment| of_base(comment) > 0)
-            .partition(|comment| of_base(comment) == 1);
-        let mut gone = own.clone();
-        gone.retain(|comment| {
-            let copies = copies.get_mut(comment).filter(|copies| **copies > 1);
-            copies.is_some_and(|copies| {
-                let is_taken = take(comment);
-                *copies -= usize::from(is_taken);
-                is_taken
-            })
-        });
-        if gone.is_empty() {
-            continue;
-        }
-        if gone == own {
-            // A line that others have, too, goes with those that no other has.
-            gone.extend(shared.into_iter().filter(|comment| take(comment)));
-        }
-        let Some(at) = *at else {
+        (most <= base).then(|| (comment, left.saturating_sub(most)))
+    });
+    let mut nobodys_gone = Counts::new();
+    for (at, gone) in doubles(&gained, &sides[0], spare.collect()) {
+        let Some(at) = at else {
             for comment in gone {
                 *nobodys_gone.entry(Cow::from(comment)).or_default() += 1;
             }
-            // Of lines that others have, too, no text tells which is whose.
-            nobodys_gone.retain(|comment, gone| {
-                of_base(&comment.to_string()) == 1 || nobodys.get(comment) == Some(gone)
-            });
             continue;
         };
         let mut block = draft.block(at);
@@ -161,12 +121,73 @@ pub(super) fn without_doubles(
         block.set_comments(&kept);
         draft.put_block(at, block);
     }
+    // Of lines that others have, too, no text tells which is whose.
+    nobodys_gone.retain(|comment, gone| {
+        sides[0].get(&**comment) == Some(&1) || nobodys.get(comment) == Some(gone)
+    });
     let spliced = draft.splice()?;
     if nobodys_gone.is_empty() {
         return Ok(spliced);
     }
     let change = FloatingChange { gone: nobodys_gone, other: &[], added: BTreeSet::new() };
     spliced.as_ref().unwrap_or(merged).with_floating(&change).map(Some)
+}
+
+/// Comments by the task that they stand above, or those of nobody.
+type Above<C> = Vec<(Option<usize>, Vec<C>)>;
+
+/// What stands above the tasks that are not as the base has them and did not stand there in the base.
+fn gained(
+    (base, places): (&Draft<'_>, &HashMap<usize, usize>),
+    (draft, keys): (&Draft<'_>, &[usize]),
+) -> Above<String> {
+    let mut gained = Above::new();
+    for (at, key) in keys.iter().enumerate() {
+        let was = places.get(key).copied();
+        let text = draft.unchanged_text(at).unwrap_or_default();
+        let is_commented = text.split('{').next().is_some_and(|lead| lead.contains('/'));
+        if is_commented && was.is_none_or(|was| base.unchanged_text(was) != Some(text)) {
+            let mut more = above(&draft.block(at));
+            for comment in was.iter().flat_map(|was| above(&base.block(*was))) {
+                more.iter().position(|it| *it == comment).map(|known| more.remove(known));
+            }
+            gained.push((Some(at), more));
+        }
+    }
+    gained
+}
+
+/// What goes of comments that are gained, of which so many are to `spare`, from the last place to
+/// the first: what the base has once and a place before gained, too. A line that others have, too,
+/// goes with those that no other has.
+fn doubles<'g>(
+    gained: &'g Above<String>,
+    of_base: &HashMap<String, usize>,
+    mut spare: HashMap<String, usize>,
+) -> Above<&'g String> {
+    let mut copies = super::counted(gained.iter().flat_map(|(_, comments)| comments));
+    let mut take = |comment: &String| {
+        let left = spare.get_mut(comment).filter(|left| **left > 0);
+        left.map(|left| *left -= 1).is_some()
+    };
+    let mut doubles = Above::new();
+    for (at, comments) in gained.iter().rev() {
+        let known = comments.iter().filter(|comment| of_base.contains_key(*comment));
+        let (own, shared): (Vec<_>, Vec<_>) = known.partition(|comment| of_base[*comment] == 1);
+        let mut gone = own.clone();
+        gone.retain(|comment| {
+            let copies = copies.get_mut(comment).filter(|copies| **copies > 1 && take(comment));
+            copies.map(|copies| *copies -= 1).is_some()
+        });
+        if gone.is_empty() {
+            continue;
+        }
+        if gone == own {
+            gone.extend(shared.into_iter().filter(|comment| take(comment)));
+        }
+        doubles.push((*at, gone));
+    }
+    doubles
 }
 
 /// The comments above a task.
