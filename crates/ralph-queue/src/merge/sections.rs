@@ -331,6 +331,9 @@ fn made_of(base: &Sections<'_>, side: &Sections<'_>) -> Vec<Option<usize>> {
         side.iter().map(|(heading, _)| heading).zip(0..).collect();
     let mut made: Vec<Option<usize>> =
         base.iter().map(|(heading, _)| places.get(heading).copied()).collect();
+    if made.iter().all(Option::is_some) {
+        return made;
+    }
     let kept: HashSet<usize> = made.iter().flatten().copied().collect();
     let [own, others] = [base, side].map(|sections| {
         let lines = sections.iter().map(|(heading, _)| lines_of(heading)).zip(0..);
@@ -341,23 +344,24 @@ fn made_of(base: &Sections<'_>, side: &Sections<'_>) -> Vec<Option<usize>> {
         |line: &&Cow<'_, str>| [&counts, &other_counts].iter().all(|it| count(it, &line) == 1);
     let by_line: HashMap<_, _> =
         others.iter().copied().filter(|(_, at)| !kept.contains(at)).collect();
-    let below = side.iter().zip(0..);
-    let below = below.flat_map(|((_, keys), at)| keys.iter().copied().zip(iter::repeat(at)));
-    let below: HashMap<usize, usize> = below.collect();
-    // What has most lines of it is the same, or else more than half of its tasks, and of these what
-    // stands last, next to the tasks.
+    let [of_base, of_side] = [base, side].map(|sections| {
+        let keys = sections.iter().zip(0..);
+        let keys = keys.flat_map(|((_, keys), at)| keys.iter().zip(iter::repeat(at)));
+        keys.collect::<HashMap<&usize, usize>>()
+    });
+    let both = of_base.iter().filter_map(|(key, at)| Some((*at, *of_side.get(key)?)));
+    let both: Vec<(usize, usize)> = both.collect();
+    // What has most lines of it is the same, and of such what stands last, next to the tasks; or else
+    // what has more than half of its tasks, and no more others.
     let lines = own.iter().filter(|(line, at)| made[*at].is_none() && is_only(line));
     let lines = counted(lines.filter_map(|(line, at)| Some((*at, *by_line.get(line)?))));
-    let gone = base.iter().zip(0..).filter(|((it, _), at)| it.is_some() && made[*at].is_none());
-    let tasks: HashMap<(usize, usize), usize> = gone
-        .filter_map(|((_, keys), at)| {
-            let places: Vec<usize> =
-                keys.iter().filter_map(|key| below.get(key).copied()).collect();
-            let (place, count) = counted(&places).into_iter().max_by_key(|(_, count)| *count)?;
-            let is_new = side[*place].0.is_some() && !kept.contains(place);
-            (is_new && count * 2 > places.len()).then_some(((at, *place), count))
-        })
-        .collect();
+    let below = counted(both.iter().map(|(at, _)| *at));
+    let below_other = counted(both.iter().map(|(_, other)| *other));
+    let mut tasks = counted(both);
+    tasks.retain(|(at, other), count| {
+        let is_new = side[*other].0.is_some() && !kept.contains(other);
+        made[*at].is_none() && is_new && *count * 2 > below[at].max(below_other[other])
+    });
     let mut common: Vec<(usize, usize)> = lines.keys().chain(tasks.keys()).copied().collect();
     common.sort_unstable_by_key(|pair| Reverse((lines.get(pair), tasks.get(pair), *pair)));
     let mut taken = HashSet::new();
