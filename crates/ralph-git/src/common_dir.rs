@@ -9,19 +9,23 @@ use std::path::{Path, PathBuf};
 /// Runs no git, so that a command that only looks something up there stays quick. What
 /// `GIT_DIR` and `GIT_COMMON_DIR` say is not known here.
 pub fn common_dir(root: &Path) -> Option<PathBuf> {
-    let dot_git = root.join(".git");
-    let git_dir = if dot_git.is_dir() {
-        dot_git
-    } else {
-        // A linked work tree or a submodule: one line that says where.
-        let text = fs_err::read_to_string(&dot_git).ok()?;
-        root.join(text.strip_prefix("gitdir:")?.trim())
-    };
+    let git_dir = git_dir(root)?;
     let common = match fs_err::read_to_string(git_dir.join("commondir")) {
         Ok(text) => git_dir.join(text.trim()),
         Err(_) => git_dir,
     };
     fs_err::canonicalize(common).ok()
+}
+
+/// Git's directory for the one work tree that has its root at `root`, as [`common_dir`] is found.
+pub fn git_dir(root: &Path) -> Option<PathBuf> {
+    let dot_git = root.join(".git");
+    if dot_git.is_dir() {
+        return Some(dot_git);
+    }
+    // A linked work tree or a submodule: one line that says where.
+    let text = fs_err::read_to_string(&dot_git).ok()?;
+    Some(root.join(text.strip_prefix("gitdir:")?.trim()))
 }
 
 /// The roots of all work trees that share the directory `common`, without symbolic links, as far as
@@ -63,6 +67,10 @@ mod tests {
         repo.git(["worktree", "add", "--quiet", "../linked"]);
         assert_eq!(common_dir(&sandbox.path("linked")), Some(expected));
         assert_eq!(common_dir(sandbox.root()), None);
+        assert_eq!(
+            git_dir(&sandbox.path("linked")),
+            Some(sandbox.path("main/.git/worktrees/linked"))
+        );
 
         let roots = |dirs: &[&str]| dirs.iter().map(|dir| sandbox.path(dir)).collect::<Vec<_>>();
         let common = sandbox.path("main/.git");

@@ -45,7 +45,7 @@ mod status;
 mod workspace;
 
 pub use command::{FOREIGN, GitEnv, GitError, Signing};
-pub use common_dir::{common_dir, work_trees};
+pub use common_dir::{common_dir, git_dir, work_trees};
 pub use fast_forward::FastForward;
 pub use history::{DiffStat, LogLine, Trailed};
 pub use operation::Operation;

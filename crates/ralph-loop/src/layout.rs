@@ -49,7 +49,7 @@ pub(crate) fn names(dir: &Path) -> std::io::Result<Vec<String>> {
     Ok(names)
 }
 
-/// The runtime files of one repository; a value that only computes paths.
+/// The runtime files of one repository.
 #[derive(Clone, Debug)]
 pub struct Layout {
     root: PathBuf,
@@ -66,9 +66,12 @@ impl Layout {
         &self.root
     }
 
-    /// Held by the one process that hands out tasks in this checkout.
+    /// Held by the one process that hands out tasks in this checkout. It is in git's directory,
+    /// where there is one: an agent that removes what git ignores would take it away, and a lock
+    /// on a removed file excludes nobody.
     pub fn run_lock(&self) -> PathBuf {
-        self.cache().join("run.lock")
+        let git_dir = ralph_git::git_dir(&self.root).map(|dir| dir.join("ralph"));
+        git_dir.unwrap_or_else(|| self.cache()).join("run.lock")
     }
 
     /// Its presence asks a run to start nothing more (`ralph queue stop`).

@@ -309,7 +309,7 @@ fn stop_leaves_a_sign_for_the_loop() {
         command: "a run".to_owned(),
         since: Timestamp::UNIX_EPOCH,
     };
-    let run = FileLock::try_acquire(&desk.path(".ralph/cache/run.lock"), &holder);
+    let run = FileLock::try_acquire(&desk.path(".git/ralph/run.lock"), &holder);
     let _run = run.expect("locks work").expect("nobody holds it");
     desk.ralph(&["queue", "stop"]).success();
     assert!(desk.read(".ralph/cache/stop_requested").ends_with("Z\n"));

@@ -19,7 +19,6 @@ use ralph_git::{GitError, Sha};
 use ralph_queue::edit::Restart;
 use ralph_queue::runnability::Reason;
 use ralph_queue::{EditError, LoadError as QueueLoadError, Queue, Selection, Status, Task};
-use ralph_state::file::{self, FileLock};
 use ralph_state::session::{SessionFile, SessionStep, session_file_path};
 use ralph_state::{Amount, LoadError, SaveError, Spending, Store, TaskId, UpdateError, WorkerStep};
 use serde::Serialize;
@@ -180,7 +179,7 @@ const REASON: &str = "no_change";
 /// # Errors
 /// See [`SerialError`]. A task that fails is part of the summary.
 pub fn run(project: &Project, wanted: &Wanted) -> Result<RunSummary, SerialError> {
-    let run_lock = coordinator::run_lock(project)?;
+    let _run = coordinator::run_lock(project)?;
     checkout::finish_set_aside(project)?;
     let branch = preflight::serial(project)?;
     let layout = project.layout();
@@ -194,7 +193,6 @@ pub fn run(project: &Project, wanted: &Wanted) -> Result<RunSummary, SerialError
         landings: RefCell::new(Landings::all(&project.repo, &project.config.queue, tip)?),
         sessions: Store::new(session_file_path(layout.root()), project.holder.clone()),
         session: RefCell::default(),
-        run_lock: RefCell::new(run_lock),
         layout,
         branch,
         has_begun: false,
@@ -216,7 +214,6 @@ struct Serial<'a> {
     /// The session under way. The file is written from this: an agent that removes it, or edits it,
     /// takes nothing from what the run knows.
     session: RefCell<SessionFile>,
-    run_lock: RefCell<FileLock>,
     layout: Layout,
     branch: String,
     /// Whether the run was told of: not before everything that may refuse it was asked.
@@ -364,16 +361,6 @@ impl Serial<'_> {
         let task = tally.task.id.as_str();
         unseen::record(&self.project.repo, &self.project.queue, task, found)?;
         self.project.faults.point("serial", "noted", "");
-        self.hold_run_lock()?;
-        Ok(())
-    }
-
-    /// Takes the run lock anew if its file is gone: an agent may have removed what git ignores, and
-    /// a lock on a removed file excludes nobody.
-    fn hold_run_lock(&self) -> Result<(), RunError> {
-        if !file::is_locked(&self.layout.run_lock()).map_err(RunError::Lock)? {
-            *self.run_lock.borrow_mut() = coordinator::run_lock(self.project)?;
-        }
         Ok(())
     }
 
@@ -898,10 +885,11 @@ impl Serial<'_> {
             keep(session, unseen::FOUND, Some(&found));
             keep(session, RESERVED, Some(reserved));
         })?;
-        let mut recorded = Ok(());
         let mut was_started = false;
         let mut progress = |progress: Progress<'_>| {
-            let written = match progress {
+            // The agent may be removing what git ignores at this moment: what cannot be written now
+            // is written with what follows the turn.
+            let _later = match progress {
                 Progress::Spawned(agent) => {
                     was_started = true;
                     let agent = agent.clone();
@@ -918,13 +906,9 @@ impl Serial<'_> {
                 }
                 _ => Ok(()),
             };
-            if recorded.is_ok() {
-                recorded = written;
-            }
             self.project.faults.point("serial", "working", "");
         };
         let report = turn::take(self.project, &runner, &tally.task, place, prompt, &mut progress);
-        recorded?;
         self.project.faults.point("serial", "turned", "");
         self.note_settings(tally, &found)?;
         if report.is_err() && !was_started {
