@@ -515,8 +515,10 @@ mod tests {
             .replace("  {\"id\": \"RQ-3\", \"title\": \"three\"},\n", "")
             .replace("four", "vier")
             .replace("\"x.y\": 1", "\"x.y\": 2");
-        let five = "  {\"id\": \"RQ-5\", \"title\": \"five\"},\n";
-        let ours = ours.replace(five, "").replacen("[\n", &format!("[\n{five}"), 1);
+        let [two, five] = [(2, "two"), (5, "five")]
+            .map(|(id, title)| format!("  {{\"id\": \"RQ-{id}\", \"title\": \"{title}\"}},\n"));
+        // Both orders together are a circle.
+        let ours = ours.replace(&two, "").replacen("[\n", &format!("[\n{two}"), 1);
         let theirs = BASE
             .replace("\"one\"", "\"uno\"")
             .replace("[\"n\"]", "[\"theirs\"]")
@@ -524,8 +526,7 @@ mod tests {
             .replace("three", "drei")
             .replace("  {\"id\": \"RQ-4\", \"title\": \"four\"}, // last\n", "")
             .replace("\"x.y\": 1", "\"x.y\": 3");
-        let two = "  {\"id\": \"RQ-2\", \"title\": \"two\"},\n";
-        let theirs = theirs.replace(two, "").replacen("[\n", &format!("[\n{two}"), 1);
+        let theirs = theirs.replace(&five, "").replace(&two, &format!("{five}{two}"));
         let merged = three_way(BASE, &ours, &theirs).unwrap();
         let undecided = merged.undecided();
         let names: Vec<&str> = undecided
@@ -548,14 +549,14 @@ mod tests {
             stamped(text).iter().map(|task| task.id.to_string()).collect()
         };
         // RQ-4 is no part of the conflict.
-        assert_eq!(ids(&ours), ["RQ-5", "RQ-1", "RQ-2", "RQ-4"]);
+        assert_eq!(ids(&ours), ["RQ-2", "RQ-1", "RQ-4", "RQ-5"]);
         assert!(ours.contains("vier") && ours.contains("\"x.y\": 2") && ours.contains("// last"));
         assert!(!ours.contains("owner") && ours.contains("[\"ours\"]") && ours.contains("eins"));
         let theirs = take(&merged.text, &undecided, Take::Theirs).unwrap();
-        assert_eq!(ids(&theirs), ["RQ-2", "RQ-1", "RQ-3", "RQ-5"]);
+        assert_eq!(ids(&theirs), ["RQ-1", "RQ-5", "RQ-2", "RQ-3"]);
         assert!(theirs.contains("drei") && theirs.contains("\"x.y\": 3") && theirs.contains("uno"));
-        assert_eq!(stamped(&theirs)[1].custom_fields["owner"], "you");
-        assert_eq!(stamped(&theirs)[1].notes, ["theirs"]);
+        assert_eq!(stamped(&theirs)[0].custom_fields["owner"], "you");
+        assert_eq!(stamped(&theirs)[0].notes, ["theirs"]);
 
         // What theirs had already, nobody can tell from what the merge left; the rest is settled,
         // and is not settled twice.
