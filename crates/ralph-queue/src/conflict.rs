@@ -317,8 +317,8 @@ fn names(task: &Task, field: &str, id: &TaskId) -> bool {
 }
 
 /// Where git wrote no markers, it put what one side added into both: next to the other side's task
-/// of that id, say. What the other side has need not be here too; where it has another version, both
-/// are there to be merged.
+/// of that id, say. What the other side has need not be here too, as it has it; where that has another
+/// version, both are there to be merged.
 fn without_doubles(
     document: Document,
     side: &'static str,
@@ -329,16 +329,19 @@ fn without_doubles(
     let mut doubles = Vec::new();
     for (index, task) in document.tasks().iter().enumerate() {
         let Some(first) = seen.insert(task.id.clone(), index) else { continue };
-        let version = |index: usize| {
+        let both = [index, first];
+        let versions = both.map(|index| {
             let is_it = |at: &usize| others.task(*at).is_version_of(draft.task(index));
-            Some((index, others.positions(task.id.as_str()).find(is_it)?))
-        };
-        let double = [index, first].into_iter().find_map(version);
-        let twice = || MergeError::TwiceInOne { side, id: task.id.clone() };
-        let (double, at) = double.ok_or_else(twice)?;
-        if draft.block(double).same_text(&others.block(at)) {
-            doubles.push(double);
+            others.positions(task.id.as_str()).find(is_it)
+        });
+        if versions == [None, None] {
+            return Err(MergeError::TwiceInOne { side, id: task.id.clone() });
         }
+        let is_double = |(index, version): &(usize, Option<usize>)| {
+            version.is_some_and(|at| draft.block(*index).same_text(&others.block(at)))
+        };
+        let Some((double, _)) = both.into_iter().zip(versions).find(is_double) else { continue };
+        doubles.push(double);
         if double == index {
             seen.insert(task.id.clone(), first);
         }
@@ -545,6 +548,11 @@ mod tests {
             assert!(merged.text.contains("own") && merged.text.contains("other"));
             assert_eq!(Document::parse(merged.text).unwrap().tasks().len(), 2);
         }
+        // Git put it into both where theirs moved it to.
+        let moved = queue(&format!("{ONE}{TWO}{noted}"));
+        let merged = resolve(&Sides::new(moved, None, queue(&format!("{ONE}{TWO}")))).unwrap();
+        assert!(merged.text.contains("own"));
+        assert_eq!(Document::parse(merged.text).unwrap().tasks().len(), 2);
         let twice = Sides::new(queue(TWO), None, queue(&format!("{other}{ONE}")));
         assert!(matches!(resolve(&twice), Err(MergeError::TwiceInOne { .. })));
         // Nothing tells these apart, and one that was made at no other time is not the same.

@@ -1652,5 +1652,8 @@ fn what_a_resolve_may_lose_is_told() {
         let ran = desk.ralph(&["queue", "resolve"]);
         assert!(ran.stderr.contains("warning: .ralph/queue.jsonc: "), "{ran}");
         assert_eq!(desk.read(".ralph/cache/queue.marked"), marked);
+        // Git put the task into both sides where the other moved it to.
+        let task = desk.json(&["task", "show", "RQ-0002"])["task"].clone();
+        assert_eq!(task["estimated_minutes"], 98, "{task}");
     }
 }
