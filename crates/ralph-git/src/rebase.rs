@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use ralph_process::Exit;
 
 use crate::command::{Answer, Call, path_from, records};
-use crate::snapshot::add_all;
 use crate::{GitError, Repo, Sha, Workspace};
 
 /// What became of a rebase.
@@ -104,7 +103,7 @@ impl Workspace {
     /// When git fails; the rebase is aborted then.
     pub fn continue_rebase(&self) -> Result<Rebase, GitError> {
         if self.rebase_in_progress() {
-            if let Err(error) = self.run(add_all([])) {
+            if let Err(error) = self.add_work(&[], |call| call) {
                 self.abort_rebase()?;
                 return Err(error);
             }

@@ -9,7 +9,7 @@ use thiserror::Error;
 
 use crate::command::{Call, path_bytes, path_from, records};
 use crate::status::literal;
-use crate::{ChangeKind, GitError, Repo, Sha};
+use crate::{GitError, Repo, Sha};
 
 /// Who commits a snapshot: rescuing work must not fail for want of an identity.
 const RALPH: [(&str, &str); 4] = [
@@ -40,7 +40,8 @@ impl Repo {
     /// [`Repo::update_ref`] is next, before git's housekeeping weeks later. Its author is Ralph.
     ///
     /// Paths in `exclude` (relative to the root) are as in HEAD. Of a repository inside this one
-    /// the files are taken, not the history. A conflict is taken with its markers.
+    /// the files are taken, not the history; of another work tree of this one, nothing. A conflict
+    /// is taken with its markers.
     ///
     /// # Errors
     /// When a file cannot be read, or git gives no answer.
@@ -96,18 +97,13 @@ impl Repo {
 
     /// Adds every file to the index that `with_index` names; of a repository inside this one the
     /// files too, unless `exclude` has it.
-    fn add_work(
+    pub(crate) fn add_work(
         &self,
         exclude: &[PathBuf],
         with_index: impl Fn(Call) -> Call,
     ) -> Result<(), GitError> {
-        let nested: Vec<PathBuf> = self
-            .changes()?
-            .into_iter()
-            .filter(|change| change.kind == ChangeKind::Repository)
-            .map(|change| change.path)
-            .collect();
-        self.run_patiently(&with_index(add_all(&nested)))?;
+        let (nested, work_trees) = self.inner()?;
+        self.run_patiently(&with_index(add_all(nested.iter().chain(&work_trees))))?;
         let is_wanted = |path: &&PathBuf| !exclude.iter().any(|exclude| path.starts_with(exclude));
         for repository in nested.iter().filter(is_wanted) {
             let entries = self.hash_files(repository)?;
@@ -224,7 +220,7 @@ impl Repo {
 }
 
 /// Adds every change to the index, but for those of the paths in `exclude`, none of them ignored.
-pub(crate) fn add_all<'a>(exclude: impl IntoIterator<Item = &'a PathBuf>) -> Call {
+fn add_all<'a>(exclude: impl IntoIterator<Item = &'a PathBuf>) -> Call {
     let left_out = exclude.into_iter().map(|path| literal(",exclude", path));
     Call::new(["add", "--all", "--", ":/"])
         // New files outside a sparse checkout are work too; git would refuse them.

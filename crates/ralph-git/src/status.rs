@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use crate::command::{Call, path_bytes, path_from, records};
-use crate::{GitError, Repo};
+use crate::{GitError, Repo, common_dir};
 
 /// One path that differs from the last commit.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,12 +36,34 @@ pub enum ChangeKind {
 
 impl Repo {
     /// All that differs from the last commit, untracked files one by one, ignored ones not. Of a
-    /// submodule only which commit it is at.
+    /// submodule only which commit it is at, and nothing of another work tree of this repository.
     ///
     /// # Errors
     /// When git gives no answer.
     pub fn changes(&self) -> Result<Vec<Change>, GitError> {
-        self.status("--ignore-submodules=dirty")
+        let mut changes = self.status("--ignore-submodules=dirty")?;
+        changes.retain(|change| !self.is_work_tree(change));
+        Ok(changes)
+    }
+
+    /// The repositories inside this one that are new, and the other work trees of this one there.
+    pub(crate) fn inner(&self) -> Result<(Vec<PathBuf>, Vec<PathBuf>), GitError> {
+        let mut changes = self.status("--ignore-submodules=dirty")?;
+        changes.retain(|change| change.kind == ChangeKind::Repository);
+        let (work_trees, repositories): (Vec<_>, Vec<_>) =
+            changes.into_iter().partition(|change| self.is_work_tree(change));
+        let paths = |changes: Vec<Change>| changes.into_iter().map(|change| change.path).collect();
+        Ok((paths(repositories), paths(work_trees)))
+    }
+
+    /// Whether it is another work tree of this repository: what is in there is on a branch of its
+    /// own, and no content of this one.
+    fn is_work_tree(&self, change: &Change) -> bool {
+        let common = || common_dir(&self.root().join(&change.path));
+        change.kind == ChangeKind::Repository
+            && common().is_some_and(|common| {
+                fs_err::canonicalize(self.common_dir()).is_ok_and(|own| own == common)
+            })
     }
 
     /// As [`Repo::changes`], with a submodule that has changes of its own.

@@ -129,6 +129,25 @@ impl Workspace {
         Ok(())
     }
 
+    /// The other work trees of its repository that lie in it, as an agent makes them for agents of
+    /// its own; [`Workspace::reset_clean`] removes their files, too.
+    ///
+    /// # Errors
+    /// When git gives no answer.
+    pub fn inner_work_trees(&self) -> Result<Vec<Repo>, GitError> {
+        let mut found = Vec::new();
+        for path in self.inner()?.1 {
+            let root = self.root().join(path);
+            match self.elsewhere(&root) {
+                // One that is damaged finds the workspace around it.
+                Ok(work_tree) => found.extend((work_tree.root() == root).then_some(work_tree)),
+                Err(DiscoverError::Git(cause)) => return Err(cause),
+                Err(other) => return Err(GitError::Io(std::io::Error::other(other))),
+            }
+        }
+        Ok(found)
+    }
+
     /// Removes the lock files that a killed git left behind, and returns them. Only for who
     /// knows that no process works in this workspace.
     ///

@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
-use ralph_git::{GitEnv, IdentityError, Repo, Sha};
+use ralph_git::{GitEnv, IdentityError, Repo, Sha, create_workspace};
 use ralph_process::Cancel;
 use ralph_testkit::Sandbox;
 
-use crate::{commit, env, head, open, sha};
+use crate::{commit, env, head, open, sha, write};
 
 /// The files of a commit with their modes, in order of name.
 fn entries(repo: &ralph_testkit::Repo<'_>, commit: &Sha) -> Vec<String> {
@@ -348,4 +348,26 @@ fn concurrent_snapshots_do_not_meet() {
     let mut trees: Vec<_> = threads.into_iter().map(|thread| thread.join().unwrap()).collect();
     trees.dedup();
     assert_eq!(trees.len(), 1);
+}
+
+/// As agents make them for agents of their own.
+#[test]
+fn another_work_tree_of_the_repository_is_no_content_of_this_one() {
+    let sandbox = Sandbox::new();
+    let user = sandbox.repo("user");
+    user.write("file", "one\n").commit("base");
+    let repo = open(&sandbox, user.dir());
+    let base = head(&repo);
+    let workspace = create_workspace(&repo, &sandbox.path("w/T-1"), "t", &base, None).unwrap();
+    let add = ["worktree", "add", "--quiet", "-b", "inner", ".claude/inner"];
+    sandbox.git(workspace.root(), add);
+    write(&workspace, ".claude/inner/new", "new\n");
+    assert_eq!(workspace.changes().unwrap(), []);
+    assert_eq!(workspace.work_tree_hash(&[]).unwrap(), workspace.tree_of("HEAD").unwrap());
+    assert_eq!(workspace.commit_all("nothing").unwrap(), None);
+    assert!(workspace.check_removable(&repo, &["HEAD"]).unwrap().is_err(), "nor may it be lost");
+    let [inner] = &workspace.inner_work_trees().unwrap()[..] else { panic!() };
+    assert_eq!(inner.changes().unwrap().len(), 1);
+    workspace.reset_clean(&base).unwrap();
+    assert!(workspace.inner_work_trees().unwrap().is_empty());
 }

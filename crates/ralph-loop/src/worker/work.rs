@@ -299,6 +299,24 @@ impl Worker<'_> {
             self.project
                 .tell(Event::Note(format!("{}: unfinished work is kept as {name}", self.task.id)));
         }
+        self.keep_work_trees(workspace, base)
+    }
+
+    /// Keeps what is in work trees that the agent made inside its workspace: it is no part of the
+    /// work that lands.
+    fn keep_work_trees(&self, workspace: &Workspace, base: &Sha) -> Result<(), WorkerError> {
+        for inner in workspace.inner_work_trees()? {
+            let place = inner.root().strip_prefix(workspace.root()).unwrap_or(inner.root());
+            let (task, place) = (&self.task.id, place.display());
+            let message = format!("Left out of {task}: {place}");
+            let work = inner.snapshot(&[], &message, inner.head()?.commit())?;
+            if inner.tree_of(work.as_str())? != inner.tree_of(base.as_str())? {
+                let name = landing::rescue_ref(&self.project.repo, task, &work)?;
+                self.project.repo.fetch_from(workspace.root(), &work, &name)?;
+                let note = format!("{task}: what is in its work tree `{place}` is kept as {name}");
+                self.project.tell(Event::Note(note));
+            }
+        }
         Ok(())
     }
 
@@ -451,6 +469,7 @@ impl Worker<'_> {
         // The configuration decides what a run does (its gate, say): an agent
         // that the run started has no say in it.
         left_out.push(PathBuf::from(".ralph"));
+        self.keep_work_trees(workspace, seen)?;
         self.keep_settings(workspace, seen, &books.paths())?;
         self.keep_added(workspace, seen, &books)?;
         let subjects = match workspace.head()?.commit() {

@@ -464,3 +464,22 @@ fn what_an_outer_git_says_of_its_repository_reaches_neither_agent_nor_gate() {
         assert_ne!(place.trim(), git_dir.display().to_string(), "{who}");
     }
 }
+
+#[test]
+fn a_work_tree_that_an_agent_made_inside_does_not_land_and_is_kept() {
+    for way in [&["--parallel", "1"][..], &[]] {
+        let scene = Scene::new(Remote::None, Books::Tracked);
+        let inner = ".claude/worktrees/x";
+        let act =
+            format!("git worktree add -q -b x {inner}; echo own > {inner}/own.txt; echo x > x.txt");
+        scene.act(&[("RQ-0001", &act)]).tasks(2);
+        scene.ralph(&[&["run", "loop"], way].concat()).success();
+        assert_eq!(scene.landed().len(), 2);
+        assert_eq!(scene.git(&["ls-tree", "-r", "--name-only", "main", ".claude"]), "");
+        if way.is_empty() {
+            assert!(scene.dir.join(inner).join("own.txt").exists());
+        } else {
+            assert_eq!(scene.git(&["show", "refs/ralph/rescue/RQ-0001/1:own.txt"]), "own");
+        }
+    }
+}
