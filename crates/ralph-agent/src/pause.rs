@@ -15,16 +15,15 @@ const LONGEST: Duration = Duration::from_hours(6);
 
 /// How long to wait for a provider the `count`th time in a row, from 0; `None`: not any more.
 ///
-/// The time is the one the agent gave, never an invented one; without any the pauses double.
+/// The time is the one the agent gave, never an invented one; without any the pauses double, and
+/// with one that is over, for the provider is late or the clock is ahead.
 fn pause(until: Option<Timestamp>, now: Timestamp, count: u32) -> Option<Duration> {
     if count >= WAITS {
         return None;
     }
-    let pause = match until {
-        Some(until) => {
-            let seconds = until.seconds_since(now).max(0).saturating_add(1);
-            Duration::from_secs(seconds.unsigned_abs())
-        }
+    let left = until.map(|until| until.seconds_since(now)).filter(|left| *left >= 0);
+    let pause = match left {
+        Some(seconds) => Duration::from_secs(seconds.unsigned_abs().saturating_add(1)),
         None => FIRST * 2u32.saturating_pow(count),
     };
     (pause <= LONGEST).then_some(pause)
@@ -127,6 +126,7 @@ mod tests {
         assert_eq!(pause(Some(later(90)), NOW, 0), Some(Duration::from_secs(91)));
         assert_eq!(pause(Some(NOW), NOW, 7), Some(Duration::from_secs(1)));
         assert_eq!(pause(None, NOW, 3), Some(Duration::from_mins(4)));
+        assert_eq!(pause(Some(NOW), later(60), 3), Some(Duration::from_mins(4)));
         assert_eq!(pause(Some(later(7 * 3600)), NOW, 0), None);
         assert_eq!(pause(None, NOW, 8), None);
     }
