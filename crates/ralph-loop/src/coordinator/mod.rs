@@ -227,7 +227,7 @@ pub fn run(project: &Project, workers: usize) -> Result<RunSummary, RunError> {
         told: BTreeMap::new(),
         adopted: BTreeSet::new(),
         unrecorded: BTreeSet::new(),
-        looked_for: BTreeSet::new(),
+        looked_for: BTreeMap::new(),
         looked_at_queue: None,
         absence: None,
         recorded_wait: None,
@@ -345,8 +345,8 @@ struct Coordinator<'a> {
     adopted: BTreeSet<String>,
     /// Tasks that a worker without a record has.
     unrecorded: BTreeSet<TaskId>,
-    /// Landing commits that were looked for on the target.
-    looked_for: BTreeSet<String>,
+    /// Landing commits that were looked for on the target, and whether it had them.
+    looked_for: BTreeMap<String, bool>,
     looked_at_queue: Option<Instant>,
     absence: Option<Absence>,
     /// The wait that the state file tells of.
@@ -633,17 +633,21 @@ impl Coordinator<'_> {
     ///
     /// Asked once for each commit: a worker that lands it asks again.
     fn has_landed(&mut self, record: &WorkerRecord) -> Result<bool, RunError> {
-        if let Some(landing) = &record.landing_commit
-            && !self.looked_for.insert(landing.clone())
-        {
-            return Ok(false);
-        }
-        let repo = &self.project.repo;
         let Some(landing) =
             record.landing_commit.as_deref().and_then(|sha| sha.parse::<Sha>().ok())
         else {
             return Ok(record.step == Some(WorkerStep::Pushed));
         };
+        if let Some(known) = self.looked_for.get(landing.as_str()) {
+            return Ok(*known);
+        }
+        let is_there = self.is_on_target(&landing)?;
+        self.looked_for.insert(landing.to_string(), is_there);
+        Ok(is_there)
+    }
+
+    fn is_on_target(&self, landing: &Sha) -> Result<bool, RunError> {
+        let repo = &self.project.repo;
         let tip = if self.ground.remote.is_some() {
             match repo.fetch(target::REMOTE, &self.ground.branch) {
                 Ok(fetched) => fetched.tip,
@@ -654,7 +658,7 @@ impl Coordinator<'_> {
             repo.resolve(&format!("refs/heads/{}", self.ground.branch))?
         };
         let Some(tip) = tip else { return Ok(false) };
-        Ok(repo.resolve(landing.as_str())?.is_some() && repo.is_ancestor(&landing, &tip)?)
+        Ok(repo.resolve(landing.as_str())?.is_some() && repo.is_ancestor(landing, &tip)?)
     }
 
     fn act(
@@ -1091,9 +1095,9 @@ impl Coordinator<'_> {
 }
 
 /// Whether what follows from how a record was `seen` still is for it: its worker, whose lock was
-/// looked at later, may have ended it in between.
+/// looked at later, may have ended it in between, or committed its work.
 fn is_as_seen(record: &WorkerRecord, seen: &WorkerRecord) -> bool {
-    record.attempt_id == seen.attempt_id && record.is_terminal() == seen.is_terminal()
+    record == seen
 }
 
 /// Tasks that are neither finished nor have a record, but cannot start now.
@@ -1109,16 +1113,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_record_that_its_worker_has_ended_since_it_was_seen_is_left_alone() {
+    fn a_record_that_its_worker_has_changed_since_it_was_seen_is_left_alone() {
         let mut seen = WorkerRecord::new("RQ-0001", "/w".into(), String::new());
         seen.attempt_id = Some("c".to_owned());
-        let mut record = seen.clone();
-        record.step = Some(WorkerStep::Working);
-        assert!(is_as_seen(&record, &seen));
-        record.mark_failed(String::new(), "no");
-        assert!(!is_as_seen(&record, &seen));
-        let mut other = seen.clone();
-        other.attempt_id = Some("d".to_owned());
-        assert!(!is_as_seen(&other, &seen));
+        seen.step = Some(WorkerStep::Working);
+        assert!(is_as_seen(&seen.clone(), &seen));
+        let changes: [fn(&mut WorkerRecord); 4] = [
+            |record| record.mark_failed(String::new(), "no"),
+            |record| record.attempt_id = Some("d".to_owned()),
+            |record| record.work_commit = Some("1".repeat(40)),
+            |record| Held::Machine.set(record, "no agent"),
+        ];
+        for change in changes {
+            let mut record = seen.clone();
+            change(&mut record);
+            assert!(!is_as_seen(&record, &seen));
+        }
     }
 }

@@ -915,11 +915,16 @@ impl Serial<'_> {
             // A turn that no agent took is none.
             tally.turns -= 1;
         }
-        if let Ok(report) = &report {
-            let mut spending = self.spending.borrow_mut();
-            let asked = self.asked(&account, blind);
-            let used = allowance::settle(&asked, &mut spending, reserved, report);
-            tally.spent = tally.spent.plus(used);
+        match &report {
+            Ok(report) => {
+                let mut spending = self.spending.borrow_mut();
+                let asked = self.asked(&account, blind);
+                let used = allowance::settle(&asked, &mut spending, reserved, report);
+                tally.spent = tally.spent.plus(used);
+            }
+            // The run ends with it; what it used nobody knows.
+            Err(_) if was_started => tally.spent = tally.spent.plus(reserved.unknown()),
+            Err(_) => {}
         }
         let (turns, spent) = (tally.turns, tally.spent);
         let used = report.as_ref().ok().and_then(|report| turn::session(report, place)?.used);

@@ -108,6 +108,31 @@ fn a_task_whose_worker_dies_while_the_branch_is_away_waits_for_it() {
     scene.all_landed(1);
 }
 
+#[test]
+fn what_landed_before_its_worker_died_is_recorded_so_once_the_queue_is_back() {
+    let scene = Scene::new(Remote::Bare, Books::Tracked);
+    scene.act(&[("RQ-0001", LASTING)]).tasks(1);
+    let state = scene.dir.join(".ralph/cache/parallel/state.json");
+    let hook = format!(
+        "kill -9 $(sed -n '/\"worker\": {{/,/}}/s/.*\"pid\": *\\([0-9]*\\).*/\\1/p' '{}')\n",
+        state.display()
+    );
+    scene.sandbox.script("remote.git/hooks/post-receive", &hook);
+    let run = scene.start(&["run", "loop", "--parallel", "1"]);
+    scene.wait_for_agent("RQ-0001");
+    save_half(&scene);
+    scene.go_on();
+    wait_until(PATIENCE, "a run that waits", || run.stderr().contains(WAITS));
+    scene.git(&["fetch", "--quiet"]);
+    let landed = scene.git(&["show", "origin/main:.ralph/queue.jsonc"]);
+    scene.sandbox.write(scene.dir.join(".ralph/queue.jsonc"), format!("{landed}\n"));
+    let ran = run.wait(PATIENCE);
+    ran.success();
+    let record = &scene.records()[0];
+    assert!(record["landed_commit"].is_string(), "{record}\n{ran}");
+    scene.all_landed(1);
+}
+
 /// The branch is away while the first task lands, and again, with the second one in hand.
 fn away_and_back(remote: Remote, is_back_in_the_end: bool) {
     let scene = Scene::new(remote, Books::Tracked);
