@@ -117,6 +117,24 @@ fn of_many_conflicts_the_driver_tells_the_first() {
 }
 
 #[test]
+fn of_many_tasks_with_new_ids_the_driver_tells_the_first() {
+    let desk = Desk::new();
+    for (name, count, hour) in [("o", 0, 0), ("a", 25, 1), ("b", 25, 2)] {
+        let task = |number| {
+            format!(
+                "{{\"id\":\"RQ-{number:04}\",\"title\":\"{name}\",\"created_at\":\"2026-01-01T0{hour}:00:00Z\"}}"
+            )
+        };
+        let tasks: Vec<String> = (1..=count).map(task).collect();
+        desk.write(name, format!("{{\"version\":1,\"tasks\":[{}]}}\n", tasks.join(",")));
+    }
+    let ran = desk.ralph(&["queue", "merge-driver", "o", "a", "b", ".ralph/queue.jsonc"]);
+    let stderr = &ran.success().stderr;
+    assert_eq!(stderr.matches(" of one side is RQ-").count(), 20, "{stderr}");
+    assert!(stderr.contains("\nAnd so with 5 more.\n"), "{stderr}");
+}
+
+#[test]
 fn a_true_conflict_leaves_a_valid_file_and_is_told() {
     let desk = Desk::new();
     let task = |title: &str| {

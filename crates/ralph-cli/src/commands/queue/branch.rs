@@ -74,16 +74,15 @@ fn drive(context: &Context, args: &MergeDriverArgs) -> Result<Exit, CliError> {
             }
             tell_renumbered(context, &merged.renumbered);
             tell_reopened(context, &settled.reopened);
-            for id in settled.finished {
-                let what = if settled.two_ends.contains(&id) {
+            tell_each(context, &settled.finished, |id| {
+                Text::new().style(BOLD, id).plain(if settled.two_ends.contains(id) {
                     " was done on one side and rejected on the other: it is done, and the next \
                      change of the queue notes that."
                 } else {
                     " was finished on one side: the next change of the queue takes over what the \
                      other did."
-                };
-                context.ui.say(Text::new().style(BOLD, id).plain(what));
-            }
+                })
+            });
             let undecided = merged.undecided();
             if !undecided.is_empty() {
                 let names = Names::of(context, &context.directory()?);
@@ -393,18 +392,27 @@ impl<'a> MergeReport<'a> {
     }
 }
 
-pub(super) fn tell_reopened(context: &Context, reopened: &[TaskId]) {
-    for id in reopened {
-        let text = Text::new().style(BOLD, id);
-        context.ui.say(text.plain(" was opened again on one side: it stays open."));
+/// Says a line of each, and of many how many more there are.
+pub(super) fn tell_each<T>(context: &Context, all: &[T], line: impl Fn(&T) -> Text) {
+    for one in all.iter().take(LISTED) {
+        context.ui.say(line(one));
+    }
+    if all.len() > LISTED {
+        context.ui.say(format_args!("And so with {} more.", all.len() - LISTED));
     }
 }
 
+pub(super) fn tell_reopened(context: &Context, reopened: &[TaskId]) {
+    tell_each(context, reopened, |id| {
+        Text::new().style(BOLD, id).plain(" was opened again on one side: it stays open.")
+    });
+}
+
 pub(super) fn tell_renumbered(context: &Context, renumbered: &[(TaskId, TaskId)]) {
-    for (old, new) in renumbered {
+    tell_each(context, renumbered, |(old, new)| {
         let old = Text::new().style(BOLD, old);
-        context.ui.say(old.plain(format_args!(" of one side is {new} now.")));
-    }
+        old.plain(format_args!(" of one side is {new} now."))
+    });
 }
 
 /// What a conflict is about.

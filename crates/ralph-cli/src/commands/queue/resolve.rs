@@ -10,7 +10,7 @@ use ralph_state::TaskId;
 use ralph_state::file::FileLock;
 
 use super::branch::{
-    LISTED, MergeReport, MergedFile, Names, subject, tell_conflicts, tell_reopened,
+    LISTED, MergeReport, MergedFile, Names, subject, tell_conflicts, tell_each, tell_reopened,
 };
 use super::merges::{self, InGit, Taken, Unsettled};
 use super::unmarked::{self, Unmarked};
@@ -160,12 +160,11 @@ impl<'f> Plan<'f> {
         self.tell_unmarked(context);
         let Mended { parted, healed, .. } = self.mended.clone().unwrap_or_default();
         project::foretell_parted(&context.ui, &parted);
-        for id in healed.iter().chain(&self.settled.finished) {
+        let finished: Vec<&TaskId> = healed.iter().chain(&self.settled.finished).collect();
+        tell_each(context, &finished, |id| {
             let text = Text::new().style(BOLD, id);
-            context.ui.say(
-                text.plain(" was finished on one side: what the other did would be kept with it."),
-            );
-        }
+            text.plain(" was finished on one side: what the other did would be kept with it.")
+        });
         tell_reopened(context, &self.settled.reopened);
         tell_taken(context, Mode::Show, &taken);
         tell_left(context, project, &self.left);
@@ -214,12 +213,10 @@ impl<'f> Plan<'f> {
                     pathspec(&file.name)
                 ));
             }
-            for id in &self.settled.finished {
+            tell_each(context, &self.settled.finished, |id| {
                 let text = Text::new().style(BOLD, id);
-                context.ui.say(
-                    text.plain(" was finished on one side: what the other did is kept with it."),
-                );
-            }
+                text.plain(" was finished on one side: what the other did is kept with it.")
+            });
             tell_reopened(context, &self.settled.reopened);
             if terms.if_rev.is_some() {
                 // It was that of the queue before.
@@ -446,15 +443,15 @@ fn tell_taken(context: &Context, mode: Mode, taken: &[Taken]) {
         Mode::Show => ["would be removed", "would be", ""],
     };
     let [removed, is, now] = now;
-    for Taken { task, field, value, subject, .. } in taken {
+    tell_each(context, taken, |Taken { task, field, value, subject, .. }| {
         let about = |it| Text::new().style(BOLD, it);
-        context.ui.say(match (task, field, value) {
+        match (task, field, value) {
             (Some(task), None, None) => about(task.as_str()).plain(format_args!(" {removed}.")),
             (Some(task), None, Some(_)) => about(task.as_str()).plain(" stays."),
             (_, _, None) => about(subject).plain(format_args!(" {is} nothing{now}.")),
             (_, _, Some(value)) => about(subject).plain(format_args!(" {is} {value}{now}.")),
-        });
-    }
+        }
+    });
 }
 
 fn tell_left(context: &Context, project: &Project, left: &[Unsettled]) {
