@@ -72,7 +72,7 @@ pub(crate) fn take(document: &Document, wanted: &Value) -> Result<Document, Spli
     }
     for (at, (below, (_, own))) in below.into_iter().zip(&mut order).enumerate() {
         own.retain(|key| places.get(key).is_none_or(|place| *place == at));
-        *own = interleave(&[below, std::mem::take(own)], |_, _| false, |_| false);
+        *own = interleave(&[below, std::mem::take(own)], |_, _| true, |_| false);
     }
     let mut own: Vec<_> = order.into_iter().map(Some).collect();
     let sections: Vec<_> = slots.iter().map(|at| own[*at].take()).collect();
@@ -184,6 +184,16 @@ mod tests {
                 "H1 . T1 . H2 . T3 T4 . H3 . T5 T2",
                 "H1 . T1 . H2 . T3 T2 T4",
                 ["H1 . T1 . H2 . T3 T4 . H3 . T5 T2", "H1 . T1 . H2 . T3 T2 T4 . H3 . T5"],
+            ),
+            // Each begins one, with a task of its own.
+            (
+                "H1 . T1 T2 . H4 . T3",
+                "H1 . T1 . H4 . T3 . H2 . T8 T2",
+                "H1 . T1 . H4 . T3 . H5 . T9 T2",
+                [
+                    "H1 . T1 . H4 . T3 . H2 . T8 T2 . H5 . T9",
+                    "H1 . T1 . H4 . T3 . H2 . T8 . H5 . T9 T2",
+                ],
             ),
             // No task stands in another order.
             (
