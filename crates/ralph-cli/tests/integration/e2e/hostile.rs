@@ -483,3 +483,20 @@ fn a_work_tree_that_an_agent_made_inside_does_not_land_and_is_kept() {
         }
     }
 }
+
+#[test]
+fn neither_agent_nor_gate_has_a_git_that_asks_at_the_terminal() {
+    let scene = Scene::new(Remote::None, Books::Tracked);
+    let log = scene.sandbox.path("log");
+    let tell = |who: &str| format!("echo $GIT_TERMINAL_PROMPT > {}/{who}", log.display());
+    scene.act(&[("RQ-0001", &format!("{}; echo x > x.txt", tell("agent")))]).tasks(1);
+    let gate = fs_err::read_to_string(scene.sandbox.path("bin/gate.sh")).expect("written");
+    scene.sandbox.write("bin/gate.sh", format!("{}\n{gate}", tell("gate")));
+    let mut command = scene.sandbox.command(super::super::RALPH, &scene.dir);
+    command.args(["run", "loop"]).env_remove("GIT_TERMINAL_PROMPT");
+    scene.sandbox.start_command(command).wait(PATIENCE).success();
+    assert_eq!(
+        (scene.log("agent"), scene.log("gate")),
+        (vec!["0".to_owned()], vec!["0".to_owned()])
+    );
+}
