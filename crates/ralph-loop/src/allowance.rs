@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use ralph_agent::{Capabilities, Counter, Limits, Pauses, Permit, TurnReport};
 use ralph_config::{AgentConfig, SpendingLimit};
+use ralph_state::json::{from_json, to_json};
 use ralph_state::{Amount, Spending, Timestamp};
 
 /// Who asks for a turn.
@@ -89,13 +90,14 @@ pub fn ask(asked: &Asked<'_>, spending: &Spending, spent: Amount, reserved: Amou
         micro_usd: micro(limits.turn.usd).unwrap_or(0),
         ..Amount::default()
     };
-    if let (Some(minutes), Some(began)) = (limits.run.minutes, spending.began)
+    let of_run = run_limit(spending).unwrap_or(limits.run);
+    if let (Some(minutes), Some(began)) = (of_run.minutes, spending.began)
         && now.seconds_since(began).max(0).unsigned_abs() >= minutes.saturating_mul(60)
     {
         return Answer::No(Refusal::Run(format!("its {minutes} minutes are over")));
     }
     // Its minutes are those of the clock.
-    let run = Limits { seconds: None, ..bounds(&limits.run) };
+    let run = Limits { seconds: None, ..bounds(&of_run) };
     let task = bounds(&limits.task);
     let none = Amount::default();
     let of_task = task.reckon(spent, spending.largest, expected);
@@ -145,10 +147,23 @@ pub fn settle(
     used
 }
 
-/// The books of a run that begins at `now`, after one that had `earlier`: nothing is spent,
-/// and who was to wait for a provider still is.
-pub fn begin(earlier: Option<Spending>, now: Timestamp) -> Spending {
+/// The field of the books with the limit of the run.
+const LIMIT: &str = "limit";
+
+/// The limit of the run that has these books: a worker that outlived its own run has another.
+fn run_limit(spending: &Spending) -> Option<SpendingLimit> {
+    from_json(spending.extra.get(LIMIT)?).ok()
+}
+
+/// The books of a run with this `limit` that begins at `now`, after one that had `earlier`: nothing
+/// is spent, and who was to wait for a provider still is.
+pub fn begin(earlier: Option<Spending>, limit: &SpendingLimit, now: Timestamp) -> Spending {
     let mut spending = earlier.unwrap_or_default();
+    match to_json(limit) {
+        Ok(limit) => drop(spending.extra.set(LIMIT, limit)),
+        // Then each goes by its own.
+        Err(_) => drop(spending.extra.remove(LIMIT)),
+    }
     spending.began = Some(now);
     (spending.spent, spending.largest) = (Amount::default(), Amount::default());
     // The user may have bought more meanwhile.
@@ -209,7 +224,7 @@ mod tests {
         let mut limits = ralph_config::Limits::default();
         limits.run.tokens = Some(100);
         let asked = Asked { limits: &limits, account: "a", blind: None, now: NOW };
-        let mut spending = begin(None, NOW);
+        let mut spending = begin(None, &limits.run, NOW);
         let none = Amount::default();
         assert_eq!(ask(&asked, &spending, none, none), Answer::Go(amount(1, 100)));
         let others = Answer::Wait(Waiting::Others);
@@ -237,7 +252,7 @@ mod tests {
         (limits.task.usd, limits.run.usd) = (Some(1.0), Some(1.0));
         let asked =
             Asked { limits: &limits, account: "a", blind: Some(Counter::MicroUsd), now: NOW };
-        let mut spending = begin(None, NOW);
+        let mut spending = begin(None, &limits.run, NOW);
         let none = Amount::default();
         let Answer::No(refusal) = ask(&asked, &spending, none, none) else { panic!("refused") };
         assert!(!refusal.is_everybodys(), "{refusal}");
@@ -262,13 +277,14 @@ mod tests {
         limits.run.minutes = Some(1);
         let later = NOW.checked_add(Duration::from_mins(1)).unwrap();
         let asked = |now| Asked { limits: &limits, account: "a", blind: None, now };
-        let spending = begin(None, NOW);
+        let spending = begin(None, &limits.run, NOW);
         let none = Amount::default();
         assert!(matches!(ask(&asked(NOW), &spending, none, none), Answer::Go(_)));
         let over = ask(&asked(later), &spending, none, none);
         assert_eq!(over, Answer::No(Refusal::Run("its 1 minutes are over".to_owned())));
         let mut limits = ralph_config::Limits::default();
         limits.task.minutes = Some(1);
+        let spending = begin(None, &limits.run, NOW);
         let asked = Asked { limits: &limits, account: "a", blind: None, now: later };
         let spent = Amount { seconds: 60, ..none };
         assert!(matches!(ask(&asked, &spending, none, none), Answer::Go(_)));
@@ -279,7 +295,7 @@ mod tests {
     fn a_limit_that_one_meets_holds_all_of_the_account_back() {
         let limits = ralph_config::Limits::default();
         let asked = Asked { limits: &limits, account: "claude:opus", blind: None, now: NOW };
-        let mut spending = begin(None, NOW);
+        let mut spending = begin(None, &limits.run, NOW);
         let until = NOW.checked_add(Duration::from_mins(1));
         let outcome = Outcome::RateLimited { until };
         let none = Amount::default();
@@ -289,7 +305,7 @@ mod tests {
         let other = Asked { account: "codex:", ..asked };
         assert!(matches!(ask(&other, &spending, none, none), Answer::Go(_)));
         // The next run still waits.
-        let spending = begin(Some(spending), NOW);
+        let spending = begin(Some(spending), &limits.run, NOW);
         assert_eq!(ask(&asked, &spending, none, none), answer);
     }
 }

@@ -25,6 +25,7 @@ impl Coordinator<'_> {
             |record: &WorkerRecord| record.worker.as_ref().is_some_and(ralph_process::is_alive);
         let workers = u64::try_from(self.workers).unwrap_or(u64::MAX);
         let reopened = self.open_on_target()?;
+        let limit = &self.project.config.agent.limits.run;
         let before = fs_err::read(self.store.path()).unwrap_or_default();
         let upgraded = self.store.update_reported(|state: &mut ParallelStateFile, report| {
             let upgraded = report.filter(|report| report.migrated());
@@ -41,7 +42,7 @@ impl Coordinator<'_> {
                 state.target_branch.clone_from(branch);
             }
             state.extra.set(LAST_WORKERS, workers);
-            state.spending = Some(allowance::begin(state.spending.take(), now));
+            state.spending = Some(allowance::begin(state.spending.take(), limit, now));
             for record in &mut state.workers {
                 if !has_worker(record) {
                     // A turn of the last run is charged to its task, and not to this run.

@@ -208,6 +208,7 @@ pub fn plan(survey: &Survey, now: Timestamp) -> Plan {
         }
         frame.gates.clone_from(&state.gates);
         frame.next_ticket = state.next_ticket;
+        frame.spending.clone_from(&state.spending);
         frame.extra.clone_from(&state.extra);
         known.extend(state.workers.iter().map(|record| (Origin::File, record.clone())));
         let legacy = ralph_state::legacy_work(&salvaged.report);

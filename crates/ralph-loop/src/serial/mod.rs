@@ -199,7 +199,11 @@ pub fn run(project: &Project, wanted: &Wanted) -> Result<RunSummary, SerialError
         attempted: BTreeSet::new(),
         left_by_us: None,
         began: None,
-        spending: RefCell::new(allowance::begin(earlier, project.now())),
+        spending: RefCell::new(allowance::begin(
+            earlier,
+            &project.config.agent.limits.run,
+            project.now(),
+        )),
         summary: RunSummary::default(),
     };
     serial.work(wanted)?;
@@ -260,8 +264,9 @@ impl Serial<'_> {
         if let Some(pauses) = session.as_ref().and_then(|session| kept(session, PAUSES)) {
             let mut earlier = Spending::default();
             earlier.pauses = pauses;
-            let spending = self.spending.get_mut();
-            spending.pauses.extend(allowance::begin(Some(earlier), self.project.now()).pauses);
+            let limit = &self.project.config.agent.limits.run;
+            let earlier = allowance::begin(Some(earlier), limit, self.project.now());
+            self.spending.get_mut().pauses.extend(earlier.pauses);
         }
         if let (Some(open), Wanted::Task(task)) = (&session, wanted)
             && open.task_id != task.as_str()

@@ -115,6 +115,25 @@ fn a_turn_that_died_with_its_run_counts_for_its_task() {
 }
 
 #[test]
+fn a_worker_that_outlived_its_run_goes_by_the_limit_of_the_next() {
+    let fails = r#"echo "$RALPH_TASK_ID" >> "$LOG/turns"
+touch "$LOG/up-$RALPH_TASK_ID"
+until [ -e "$LOG/go" ]; do sleep 0.05; done
+echo '{"type":"final","outcome":"failed","reason":"no"}'"#;
+    let scene = scene(1, fails, "");
+    let first = scene.start(&["run", "loop", "--parallel", "1", "--runner", "mine"]);
+    scene.wait_for_agent("RQ-0001");
+    first.signal(Signal::KILL);
+    drop(first.wait(PATIENCE));
+    let limited = ["run", "loop", "--parallel", "1", "--runner", "mine", "--max-turns", "1"];
+    let next = scene.start(&limited);
+    wait_until(PATIENCE, "a worker that is adopted", || next.stderr().contains("RQ-0001"));
+    scene.go_on();
+    next.wait(PATIENCE).exited(5);
+    assert_eq!(scene.log("turns").len(), 1, "no further turn");
+}
+
+#[test]
 fn a_provider_that_one_worker_met_is_left_alone_by_all() {
     // With both at work the first task meets the limit; then the second's attempt ends, and its
     // next one waits.
