@@ -183,6 +183,8 @@ pub enum Ending {
     Overflowed,
     /// Ralph ended it because it went on running after its final event.
     Lingered,
+    /// Ralph ended it because it asked at the terminal, where nobody answers.
+    Asked,
     /// Nobody was there to see it, as when its parent died.
     Unseen,
 }
@@ -194,6 +196,7 @@ impl From<Exit> for Ending {
             Exit::Signal(signal) => Self::Signal(signal),
             Exit::TimedOut => Self::TimedOut,
             Exit::Cancelled => Self::Cancelled,
+            Exit::Asked => Self::Asked,
         }
     }
 }

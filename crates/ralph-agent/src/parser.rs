@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::sync::LazyLock;
 
+use ralph_process::Exit;
 use ralph_state::Timestamp;
 use regex::{Captures, Regex};
 
@@ -348,7 +349,7 @@ impl Parser {
                     return outcome;
                 }
             }
-            Ending::Signal(_) | Ending::Lingered | Ending::Unseen => {}
+            Ending::Signal(_) | Ending::Lingered | Ending::Asked | Ending::Unseen => {}
         }
         if let Some(Claim::Bad(outcome)) = &facts.claim {
             return outcome.clone();
@@ -361,6 +362,7 @@ impl Parser {
             Ending::Code(0) => "exit code 0".to_owned(),
             Ending::Code(code) => exit_reason(code, stderr),
             Ending::Lingered => "it did not end by itself".to_owned(),
+            Ending::Asked => Exit::Asked.to_string(),
             _ => "nobody saw its end".to_owned(),
         };
         match ending {

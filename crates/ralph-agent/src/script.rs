@@ -289,7 +289,11 @@ pub fn record(recording: &Path, taken: Taken<'_>) -> io::Result<()> {
     steps.push(match ending {
         Ending::Code(code) => Step::Exit(code),
         Ending::Signal(signal) => Step::Exit(128 + signal),
-        Ending::TimedOut | Ending::Stalled | Ending::Overflowed | Ending::Lingered => Step::Hang,
+        Ending::TimedOut
+        | Ending::Stalled
+        | Ending::Overflowed
+        | Ending::Lingered
+        | Ending::Asked => Step::Hang,
         Ending::Cancelled | Ending::Unseen => Step::Exit(130),
     });
     let runner = Some(runner.language().to_owned());

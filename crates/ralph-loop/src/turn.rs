@@ -210,7 +210,7 @@ pub fn task_environment(task: &Task, attempt: u32) -> Vec<(OsString, OsString)> 
     vec![
         ("RALPH_TASK_ID".into(), task.id.as_str().into()),
         ("RALPH_ATTEMPT".into(), attempt.to_string().into()),
-        // Nobody answers at a terminal: who asks there is stopped until its time is over.
+        // Nobody answers at a terminal: who asks there is ended.
         ("GIT_TERMINAL_PROMPT".into(), "0".into()),
     ]
 }

@@ -35,6 +35,8 @@ pub enum Exit {
     TimedOut,
     /// It was stopped here because somebody asked for it.
     Cancelled,
+    /// It was stopped here because it asked at the terminal, where it would have waited for ever.
+    Asked,
 }
 
 impl Exit {
@@ -62,6 +64,7 @@ impl fmt::Display for Exit {
             Self::Signal(signal) => write!(f, "killed by signal {signal}"),
             Self::TimedOut => f.write_str("stopped at its time limit"),
             Self::Cancelled => f.write_str("stopped on request"),
+            Self::Asked => f.write_str("it asked at the terminal, where nobody answers"),
         }
     }
 }
@@ -304,6 +307,7 @@ impl Child {
         mut look: Option<&mut dyn FnMut() -> ControlFlow<()>>,
     ) -> Option<Exit> {
         const LOOK: Duration = Duration::from_millis(50);
+        const SELDOM: Duration = Duration::from_secs(1);
         if self.exit.is_some() {
             return None;
         }
@@ -317,9 +321,10 @@ impl Child {
         let deadline = limit.and_then(|limit| self.started.checked_add(limit));
         loop {
             // Without a thread, which a machine at its limits may refuse, look now and then.
-            let next = (waiter.is_err() || look.is_some()).then(|| Instant::now() + LOOK);
-            let until = deadline.into_iter().chain(next).min();
-            cancel.wait_until(until, || ended.load(Ordering::Acquire));
+            let pause = if waiter.is_err() || look.is_some() { LOOK } else { SELDOM };
+            let next = Instant::now() + pause;
+            let until = deadline.map_or(next, |deadline| deadline.min(next));
+            cancel.wait_until(Some(until), || ended.load(Ordering::Acquire));
             let now = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
             if ended.load(Ordering::Acquire) || await_end(pid, now) {
                 return None;
@@ -329,6 +334,9 @@ impl Child {
             }
             if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
                 return Some(Exit::TimedOut);
+            }
+            if asks_at_terminal(pid) {
+                return Some(Exit::Asked);
             }
             if look.as_mut().is_some_and(|look| look().is_break()) {
                 return Some(Exit::Cancelled);
@@ -366,6 +374,15 @@ impl Child {
         }
         report
     }
+}
+
+/// Whether the child was halted since it wanted something of the terminal: the system gives that to
+/// the group in the foreground alone, which is ours.
+fn asks_at_terminal(pid: u32) -> bool {
+    let halted = |pid| waitid(WaitId::Pid(pid), WaitIdOptions::STOPPED | WaitIdOptions::NOHANG);
+    let status = os::pid(pid).and_then(|pid| halted(pid).ok()?);
+    let signal = status.and_then(|status| status.stopping_signal());
+    signal.is_some_and(|signal| [Signal::TTIN, Signal::TTOU].map(Signal::as_raw).contains(&signal))
 }
 
 /// Whether the child has ended, without reaping it.

@@ -25,6 +25,17 @@ fn output_exit_and_time_are_reported() {
     assert_eq!(killed.exit.to_string(), "killed by signal 9");
 }
 
+/// As the system does with who asks for a password at `/dev/tty`.
+#[test]
+fn who_is_halted_at_the_terminal_is_ended() {
+    let sandbox = Sandbox::new();
+    for signal in ["TTIN", "TTOU"] {
+        let script = format!("kill -{signal} $$; exit 3");
+        let finished = run(&sh(&sandbox, &script), Some(FOR_EVER), &Cancel::new()).unwrap();
+        assert_eq!(finished.exit, Exit::Asked, "{signal}");
+    }
+}
+
 #[test]
 fn five_megabytes_on_both_streams_arrive_whole() {
     let sandbox = Sandbox::new();
