@@ -79,7 +79,9 @@ pub fn retry(
             (WorkerLifecycle::Failed | WorkerLifecycle::BlockedPush, _) | (_, Some(_)) => {
                 reopen(record)
             }
-            (WorkerLifecycle::Completed, _) if worker::is_superseded_before_work(record) => {
+            (WorkerLifecycle::Completed, _)
+                if worker::is_superseded_before_work(record) || worker::is_dropped(record) =>
+            {
                 state.remove_worker(&task);
                 Ok(Retried::Anew)
             }

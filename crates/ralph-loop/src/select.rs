@@ -9,7 +9,7 @@ use ralph_queue::{Queue, Selection, Status, Task, lease};
 use ralph_state::{ParallelStateFile, TaskId, Timestamp, WorkerLifecycle, WorkerRecord};
 
 use crate::project::Project;
-use crate::worker::{Held, is_at_task_limit, is_opened_again};
+use crate::worker::{Held, is_at_task_limit, is_dropped, is_opened_again};
 use crate::{living, own, recover};
 
 /// What the records of parallel runs, living workers and claims mean for choosing the next task.
@@ -88,7 +88,11 @@ pub fn standing(state: &ParallelStateFile, queue: &Queue, living: &BTreeSet<Task
         let task = own::find(record, queue);
         let is_changed = task.is_some_and(|task| changed_since(task, record));
         let reason = match record.lifecycle {
-            WorkerLifecycle::Completed if is_changed || is_opened_again(record) => continue,
+            WorkerLifecycle::Completed
+                if is_changed || is_opened_again(record) || is_dropped(record) =>
+            {
+                continue;
+            }
             WorkerLifecycle::Completed => {
                 let id = task.map_or(id, |task| task.id.clone());
                 // What has the id now may be another task.
@@ -265,7 +269,10 @@ pub fn is_spent(record: &WorkerRecord, queue: &Queue) -> bool {
     match own::find(record, queue) {
         None => true,
         Some(task) => {
-            task.status.is_terminal() || changed_since(task, record) || is_opened_again(record)
+            task.status.is_terminal()
+                || changed_since(task, record)
+                || is_opened_again(record)
+                || is_dropped(record)
         }
     }
 }

@@ -432,12 +432,11 @@ impl Coordinator<'_> {
     /// One look at the records and the world, and what follows from it.
     fn round(&mut self) -> Result<ControlFlow<()>, RunError> {
         let left = self.reap();
-        if !left.is_empty()
-            && let Ok(queue) = self.project.queue.load()
-        {
+        let have_left = !left.is_empty();
+        self.hold_unbegun(left)?;
+        if have_left && let Ok(queue) = self.project.queue.load() {
             retention::clean(self.project, &queue)?;
         }
-        self.hold_unbegun(left)?;
         let state = self.state()?;
         self.tell_progress(&state);
         if self.project.cancel.is_cancelled() {
@@ -692,8 +691,7 @@ impl Coordinator<'_> {
             Action::Drop { .. } => {
                 worker::keep_work(self.project, record);
                 self.advance(record, &WorkerEvent::Superseded, |record, now| {
-                    record.mark_completed(now);
-                    record.last_error = Some("it is no longer open in the queue".to_owned());
+                    worker::drop_task(record, now, "it is no longer open in the queue");
                 })
             }
             Action::GiveUp { attempts, .. } => {

@@ -21,7 +21,7 @@ use ralph_state::{
 
 pub use survey::{Site, SurveyError, TaskWorkspace, survey, workspaces};
 
-use crate::recover;
+use crate::{recover, worker};
 
 /// What was found of parallel runs, in the state file and outside of it.
 #[derive(Debug)]
@@ -303,8 +303,8 @@ fn found(task: &str, trace: &Trace, root: &Path, now: Timestamp) -> Option<Entry
             }
             (false, None) => Origin::Ended,
             (false, Some(_)) => {
-                record.mark_completed(now.to_string());
-                record.last_error = Some("it was ended while it was worked on".to_owned());
+                let reason = "it was ended while it was worked on";
+                worker::drop_task(&mut record, now.to_string(), reason);
                 Origin::Ended
             }
         }

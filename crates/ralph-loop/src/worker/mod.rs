@@ -570,6 +570,21 @@ pub(crate) fn is_opened_again(record: &WorkerRecord) -> bool {
     is_superseded_before_work(record) && record.extra.contains(OPENED_AGAIN)
 }
 
+/// The field of a record whose task was no longer open in the queue.
+const DROPPED: &str = "dropped";
+
+/// Ends a record whose task is no longer open in the queue, which has the word on it from now on.
+pub(crate) fn drop_task(record: &mut WorkerRecord, now: String, reason: &str) {
+    record.mark_completed(now);
+    record.extra.set(DROPPED, true);
+    record.last_error = Some(reason.to_owned());
+}
+
+/// Whether it was ended so: nothing has landed, and a task that is open again may begin.
+pub(crate) fn is_dropped(record: &WorkerRecord) -> bool {
+    record.lifecycle == WorkerLifecycle::Completed && record.extra.contains(DROPPED)
+}
+
 /// The field of an unfinished record that says what the user has to mend
 /// before any task can go on: see [`Held`].
 const HELD: &str = "held";

@@ -173,3 +173,20 @@ fn another_clone_that_has_the_late_copy_asks_no_agent() {
     let landed: Vec<usize> = scene.landed().into_values().collect();
     assert_eq!((landed, scene.log("turns").len()), (vec![1, 1, 1], 3));
 }
+
+/// A rejection that is undone leaves the times of the task as they were.
+#[test]
+fn a_task_that_a_run_dropped_is_not_done_when_it_is_open_again() {
+    for books in [Books::Tracked, Books::Ignored] {
+        let scene = Scene::new(Remote::None, books);
+        scene.tasks(1);
+        scene.killed_at("worker.committed", "parent\nself\n", &["run", "loop", "--parallel", "1"]);
+        let queue = scene.dir.join(".ralph/queue.jsonc");
+        let open = fs_err::read(&queue).expect("a queue");
+        scene.ralph(&["task", "reject", "RQ-0001"]).success();
+        assert_eq!(scene.run(1, 0)["tasks"][0]["outcome"], "superseded");
+        scene.sandbox.write(&queue, open);
+        scene.run(1, 0);
+        assert_eq!(scene.landed().len(), 1, "{books:?}");
+    }
+}
