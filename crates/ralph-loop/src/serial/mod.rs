@@ -684,10 +684,9 @@ impl Serial<'_> {
         tally: &mut Tally,
     ) -> Result<Option<Ended>, SerialError> {
         let mut plan = None;
-        let mut resume = session
-            .runner_session_id
-            .clone()
-            .map(|id| AgentSession { id, used: kept(session, AGENT_USED) });
+        let runner = self.project.runner_for(&tally.task)?;
+        let own = session.runner_session_id.clone().filter(|_| session.runner == runner.name());
+        let mut resume = own.map(|id| AgentSession { id, used: kept(session, AGENT_USED) });
         for &phase in worker::phases(self.project.phases_for(&tally.task)) {
             let mut earlier: Option<String> = None;
             let mut waits = 0;
@@ -886,6 +885,12 @@ impl Serial<'_> {
         let found = unseen::read(self.project.repo.root(), &self.project.queue)?;
         self.record(|session| {
             reach(session, step);
+            // The session of another agent that had the task in an earlier run is not this one's.
+            if session.runner != runner.name() {
+                runner.name().clone_into(&mut session.runner);
+                session.runner_session_id = None;
+                session.extra.remove(AGENT_USED);
+            }
             session.agent_turns = Some(turns);
             keep(session, unseen::FOUND, Some(&found));
             keep(session, RESERVED, Some(reserved));

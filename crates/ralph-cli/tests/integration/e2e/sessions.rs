@@ -82,3 +82,14 @@ fn codex_is_asked_to_resume_once() {
         assert_eq!(resumed, [false, true, false], "{asked:?}");
     }
 }
+
+#[test]
+fn another_agent_that_goes_on_with_a_task_is_not_given_the_session_of_the_first() {
+    let (scene, claude) = scene();
+    scene.killed_at("serial.turned", "self\n", &["run", "loop", "--runner", &claude]);
+    let works = CODEX.replace("= 1 ]", "= 0 ]");
+    scene.sandbox.script("agents/codex", &works);
+    lands(&scene, &["--runner", "codex"]);
+    let asked = scene.log("codex");
+    assert!(asked.len() == 1 && !asked[0].contains("resume"), "{asked:?}");
+}
