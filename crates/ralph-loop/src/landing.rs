@@ -1,8 +1,9 @@
 //! What a landed commit looks like, and where work that did not land is kept.
 
 use std::fmt::Write as _;
+use std::path::Path;
 
-use ralph_git::{GitError, Repo, Sha};
+use ralph_git::{GitError, Repo, Sha, UpdateRef};
 use ralph_queue::Task;
 use ralph_state::TaskId;
 
@@ -61,12 +62,39 @@ fn harmless(line: &str) -> String {
     line.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
-/// The rescue ref for `commit`, work on `task`: the one that has it already, else one that does not
-/// exist yet. They are numbered, oldest first.
+/// Keeps `commit`, work on `task`, under a rescue ref, and returns its name.
 ///
 /// # Errors
-/// When git cannot list the refs.
-pub fn rescue_ref(repo: &Repo, task: &TaskId, commit: &Sha) -> Result<String, GitError> {
+/// When git cannot list the refs, or set one.
+pub fn rescue(repo: &Repo, task: &TaskId, commit: &Sha) -> Result<String, GitError> {
+    loop {
+        let name = rescue_ref(repo, task, commit)?;
+        // Another work tree may have taken it for something else meanwhile: the next is free.
+        if repo.resolve(&name)?.as_ref() == Some(commit)
+            || repo.update_ref(&name, commit, None)? != UpdateRef::Stale
+        {
+            return Ok(name);
+        }
+    }
+}
+
+/// The same for a commit of the workspace at `from`.
+///
+/// # Errors
+/// As for [`rescue`]; when the commit is not there.
+pub fn rescue_from(
+    from: &Path,
+    repo: &Repo,
+    task: &TaskId,
+    commit: &Sha,
+) -> Result<String, GitError> {
+    repo.fetch_commit(from, commit)?;
+    rescue(repo, task, commit)
+}
+
+/// The rescue ref that has `commit` already, else one that does not exist yet. They are numbered,
+/// oldest first.
+fn rescue_ref(repo: &Repo, task: &TaskId, commit: &Sha) -> Result<String, GitError> {
     let prefix = format!("{RESCUE_REFS}{task}/");
     let taken = repo.refs(&prefix)?;
     if let Some((name, _)) = taken.iter().find(|(_, kept)| kept == commit) {
@@ -78,6 +106,8 @@ pub fn rescue_ref(repo: &Repo, task: &TaskId, commit: &Sha) -> Result<String, Gi
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     #[test]
@@ -95,5 +125,30 @@ mod tests {
             "RQ-0010: red [31m \n\n- bell \n\nRalph-Task: RQ-0010\nRalph-Attempt: c1\n"
         );
         assert_eq!(rescue_message(&task.id, &task.title), "Rescued: RQ-0001 red [31m  more");
+    }
+
+    #[test]
+    fn what_two_work_trees_keep_of_one_task_at_once_is_kept_of_both() {
+        let sandbox = ralph_testkit::Sandbox::new();
+        let made = sandbox.repo("main");
+        let from = sandbox.repo("workspace");
+        let repo = || {
+            let env = ralph_git::GitEnv { vars: sandbox.env(), ..ralph_git::GitEnv::default() };
+            Repo::discover(made.dir(), env, ralph_process::Cancel::new()).expect("a repository")
+        };
+        let task: TaskId = "RQ-0001".parse().expect("an id");
+        let commits: Vec<Sha> = (0..16)
+            .map(|nth| from.write("x", nth.to_string()).commit("kept").parse().expect("a commit"))
+            .collect();
+        let names: BTreeSet<String> = std::thread::scope(|scope| {
+            let keep = |commits: &[Sha]| -> Vec<String> {
+                let keep = |commit| rescue_from(from.dir(), &repo(), &task, commit);
+                commits.iter().map(|commit| keep(commit).expect("it is kept")).collect()
+            };
+            let halves = commits.chunks(8).map(|half| scope.spawn(move || keep(half)));
+            let halves: Vec<_> = halves.collect();
+            halves.into_iter().flat_map(|half| half.join().expect("no panic")).collect()
+        });
+        assert_eq!(names.len(), commits.len());
     }
 }

@@ -155,13 +155,26 @@ impl Repo {
     }
 
     /// Brings the commit `sha` and its history from the repository at `path` here and sets the
-    /// ref `ref_name` to it, whatever it was: how the work of a workspace is rescued.
+    /// ref `ref_name` to it, whatever it was.
     ///
     /// # Errors
     /// When the commit is not there, or git gives no answer.
     pub fn fetch_from(&self, path: &Path, sha: &Sha, ref_name: &str) -> Result<(), GitError> {
+        self.fetch_as(path, &format!("+{sha}:{ref_name}"))
+    }
+
+    /// The same without a ref, for one that is to be set only where it is free: how the work of a
+    /// workspace is rescued.
+    ///
+    /// # Errors
+    /// As for [`Repo::fetch_from`].
+    pub fn fetch_commit(&self, path: &Path, sha: &Sha) -> Result<(), GitError> {
+        self.fetch_as(path, sha.as_str())
+    }
+
+    fn fetch_as(&self, path: &Path, what: &str) -> Result<(), GitError> {
         let call = Call::new(FETCH).config("protocol.file.allow=always").arg(path);
-        self.run(call.arg(format!("+{sha}:{ref_name}")).long())?;
+        self.run(call.arg(what).long())?;
         Ok(())
     }
 

@@ -213,6 +213,9 @@ fn a_commit_is_brought_from_another_repository() {
     let second = sha(&other.write("x", "2").commit("amended away"));
     other.git(["reset", "--quiet", "--hard", "HEAD~2"]);
     let name = "refs/ralph/rescue/T-1/1";
+    repo.fetch_commit(other.dir(), &second).unwrap();
+    assert_eq!(repo.refs("refs/ralph/").unwrap(), []);
+    assert!(repo.resolve(second.as_str()).unwrap().is_some());
     repo.fetch_from(other.dir(), &second, name).unwrap();
     assert_eq!(repo.refs(name).unwrap(), [(name.to_owned(), second.clone())]);
     assert_eq!(repo.read_blob(second.as_str(), "x".as_ref()).unwrap().unwrap(), b"2");

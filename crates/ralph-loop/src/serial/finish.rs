@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use ralph_config::GitPublishMode;
-use ralph_git::{Head, Push, Sha, UpdateRef};
+use ralph_git::{Head, Push, Sha};
 use ralph_queue::Status;
 use ralph_queue::edit::End;
 use ralph_state::session::{SessionFile, SessionStep};
@@ -64,7 +64,7 @@ impl Serial<'_> {
             return Ok(None);
         }
         let Some(before) = self.taken_off(session)? else { return Ok(None) };
-        let name = self.rescue(&tally.task.id, &before)?;
+        let name = landing::rescue(&self.project.repo, &tally.task.id, &before)?;
         Ok(Some(Ended::Blocked(format!(
             "`{}` lacks commits that it had when the task began, which are kept: `git merge \
              {name}` brings them back; or go on without them, with `--force`",
@@ -79,26 +79,12 @@ impl Serial<'_> {
         task: &TaskId,
     ) -> Result<(), SerialError> {
         let Some(before) = self.taken_off(session)? else { return Ok(()) };
-        let name = self.rescue(task, &before)?;
+        let name = landing::rescue(&self.project.repo, task, &before)?;
         self.project.tell(Event::Note(format!(
             "{task}: the branch lacks commits that it had when the task began; they are kept in \
              {name}"
         )));
         Ok(())
-    }
-
-    /// The name by which `commit` is kept for `task`.
-    fn rescue(&self, task: &TaskId, commit: &Sha) -> Result<String, SerialError> {
-        let repo = &self.project.repo;
-        loop {
-            let name = landing::rescue_ref(repo, task, commit)?;
-            // Another may have taken it for something else meanwhile: the next is free.
-            if repo.resolve(&name)?.as_ref() == Some(commit)
-                || repo.update_ref(&name, commit, None)? != UpdateRef::Stale
-            {
-                return Ok(name);
-            }
-        }
     }
 
     /// Whether a run that was cut short already made the commit.
@@ -323,7 +309,7 @@ impl Serial<'_> {
         let message = landing::rescue_message(task, title);
         let head = repo.head()?.commit().cloned();
         let snapshot = repo.snapshot(&exclude, &message, head.as_ref())?;
-        let name = self.rescue(task, &snapshot)?;
+        let name = landing::rescue(repo, task, &snapshot)?;
         self.project.tell(Event::Note(format!(
             "{task}: its changes stay in your checkout, with a copy in {name}"
         )));

@@ -341,9 +341,7 @@ pub(crate) fn keep_work(project: &Project, record: &WorkerRecord) {
             return Ok(None);
         }
         let work = unwrapped(&workspace, snapshot, head)?;
-        let name = landing::rescue_ref(&project.repo, &task, &work)?;
-        project.repo.fetch_from(workspace.root(), &work, &name)?;
-        Ok(Some(name))
+        Ok(Some(landing::rescue_from(workspace.root(), &project.repo, &task, &work)?))
     };
     match kept() {
         Ok(None) => {}
@@ -508,8 +506,8 @@ impl Worker<'_> {
 
     /// Puts `commit` of the workspace under a rescue ref of the main repository.
     fn rescue(&self, workspace: &Workspace, commit: &Sha) -> Result<String, WorkerError> {
-        let name = landing::rescue_ref(&self.project.repo, self.claim.task(), commit)?;
-        self.project.repo.fetch_from(workspace.root(), commit, &name)?;
+        let (repo, task) = (&self.project.repo, self.claim.task());
+        let name = landing::rescue_from(workspace.root(), repo, task, commit)?;
         let kept = name.clone();
         self.claim.update(|record| record.rescue_ref = Some(kept))?;
         Ok(name)

@@ -311,8 +311,8 @@ impl Worker<'_> {
             let message = format!("Left out of {task}: {place}");
             let work = inner.snapshot(&[], &message, inner.head()?.commit())?;
             if inner.tree_of(work.as_str())? != inner.tree_of(base.as_str())? {
-                let name = landing::rescue_ref(&self.project.repo, task, &work)?;
-                self.project.repo.fetch_from(workspace.root(), &work, &name)?;
+                let from = workspace.root();
+                let name = landing::rescue_from(from, &self.project.repo, task, &work)?;
                 let note = format!("{task}: what is in its work tree `{place}` is kept as {name}");
                 self.project.tell(Event::Note(note));
             }
@@ -495,8 +495,8 @@ impl Worker<'_> {
         let names = settings::named(&changed);
         let message = format!("Left out of {}: {names}", self.task.id);
         let commit = workspace.commit_tree(&now, std::slice::from_ref(seen), &message)?;
-        let name = landing::rescue_ref(&self.project.repo, &self.task.id, &commit)?;
-        self.project.repo.fetch_from(workspace.root(), &commit, &name)?;
+        let repo = &self.project.repo;
+        let name = landing::rescue_from(workspace.root(), repo, &self.task.id, &commit)?;
         let note = format!("the agent's change of {names} does not land; it is kept as {name}");
         self.project.tell(Event::Note(format!("{}: {note}", self.task.id)));
         self.claim.update(|record| {
