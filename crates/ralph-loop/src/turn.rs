@@ -267,14 +267,22 @@ pub(crate) fn failure_in(
     outcome: &Outcome,
     cancel: &Cancel,
 ) -> Result<Option<Failure>, GitError> {
-    if let Some(failure) = failure(outcome, cancel) {
-        return Ok(Some(failure));
-    }
+    Ok(match failure(outcome, cancel) {
+        None => left_conflict(repo)?.map(Failure::Again),
+        failure => failure,
+    })
+}
+
+/// What to say of a merge that an agent left in the middle, with the markers in files.
+///
+/// # Errors
+/// When git gives no answer, or a file cannot be read.
+pub(crate) fn left_conflict(repo: &Repo) -> Result<Option<String>, GitError> {
     let files: Vec<PathBuf> = repo.conflicts()?.into_iter().map(|file| file.path).collect();
     let marked = ralph_git::conflict_markers(repo.root(), &files)?;
     let names: Vec<String> = marked.iter().map(|file| file.display().to_string()).collect();
     let reason = || format!("the agent left a conflict in {}", names.join(", "));
-    Ok((!names.is_empty()).then(|| Failure::Again(reason())))
+    Ok((!names.is_empty()).then(reason))
 }
 
 /// How often in a phase a provider that answers none is waited for before that uses up an

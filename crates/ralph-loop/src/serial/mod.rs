@@ -806,6 +806,10 @@ impl Serial<'_> {
                 Verdict::Green { .. } => {
                     // What a gate changes (a formatter) has to pass it too.
                     if self.project.repo.work_tree_hash(&self.left_out())? == before {
+                        // The turn before may have mended the rest.
+                        if let Some(reason) = turn::left_conflict(&self.project.repo)? {
+                            return Ok(Some(Ended::Blocked(reason)));
+                        }
                         self.record(|session| {
                             session.extra.set(GREEN, green);
                         })?;

@@ -659,11 +659,12 @@ impl Worker<'_> {
         let record = self.step(&WorkerStep::Fixing, |_| {})?;
         let place = self.place(&record, workspace, Phase::Fix);
         let report = self.turn(&place, &WorkerStep::Fixing, |brief| prompt::fix(brief, failure))?;
-        let failure = turn::failure(&report.outcome, &self.project.cancel);
+        let mut failure = turn::failure(&report.outcome, &self.project.cancel);
         if failure == Some(Failure::Interrupted) {
             return self.stopped().map(Some);
         }
-        if stands_on(workspace, landing)? {
+        let conflict = turn::left_conflict(workspace)?;
+        if conflict.is_none() && stands_on(workspace, landing)? {
             // Also what a failed turn wrote is a step from where the next begins.
             let work = self.commit_work(workspace, onto, landing)?;
             let reason = turn::stated_reason(self.project, &place).or(record.no_change);
@@ -675,8 +676,10 @@ impl Worker<'_> {
                 ))),
             }
         } else {
-            // The agent moved HEAD away: its files would undo what landed.
+            // The agent moved HEAD away: its files would undo what landed. Or there are markers in
+            // them, which the gate may not look for.
             self.keep_landing_turn(workspace, landing)?;
+            failure = failure.or(conflict.map(Failure::Again));
         }
         match failure {
             None => Ok(None),

@@ -323,6 +323,28 @@ fn an_agent_that_leaves_a_conflict_is_asked_again() {
 }
 
 #[test]
+fn an_agent_that_leaves_a_conflict_has_mended_no_gate() {
+    let leaves = "fix) touch mended
+        S=side-$RALPH_TURN; git checkout -q -b $S; echo $S > shared.txt; git commit -qam side; git checkout -q -
+        echo mine-$S > shared.txt; git commit -qam mine; git merge -q $S || true; exit 0 ;;\nnever)\n";
+    let ways: [&[&str]; 2] = [&["run", "loop", "--parallel", "1"], &["run", "loop"]];
+    for way in ways {
+        let scene = Scene::new(Remote::None, Books::Tracked);
+        // It does not look for markers.
+        scene.sandbox.write("bin/gate.sh", "[ -e mended ] || [ ! -e work ]\n");
+        let agent = fs_err::read_to_string(scene.sandbox.path("bin/agent.sh")).expect("written");
+        scene.sandbox.write("bin/agent.sh", agent.replace("fix)\n", leaves));
+        scene.tasks(1);
+        let ran = scene.start(way).wait(PATIENCE);
+        ran.exited(1);
+        // A worker says so in its log.
+        let is_told = ran.stderr.contains("left a conflict in shared.txt");
+        assert!(is_told || way.len() > 2, "{ran}");
+        assert!(!scene.on_target("shared.txt").contains("<<<<<<<"), "{ran}");
+    }
+}
+
+#[test]
 fn what_an_agent_wrote_on_a_red_gate_is_kept_when_the_run_stops() {
     let scene = Scene::new(Remote::Bare, Books::Tracked);
     scene.tasks(1);
