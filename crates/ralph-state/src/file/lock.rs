@@ -266,7 +266,10 @@ fn write_holder(info_path: &Path, holder: Option<&Holder>) -> io::Result<()> {
         Some(holder) => to_text(&to_json(holder).map_err(io::Error::other)?),
         None => String::new(),
     };
-    check_regular(info_path)?;
+    // A link here leads to what is not ours: a repository may bring one along.
+    if fs::symlink_metadata(info_path).is_ok_and(|found| !found.is_file()) {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file"));
+    }
     let mut options = fs::OpenOptions::new();
     // Nobody is told by no file as well as by an empty one.
     let mut file = options.write(true).create(holder.is_some()).truncate(false).open(info_path)?;

@@ -80,3 +80,15 @@ fn a_fifo_where_the_holder_is_told_is_waited_for_by_nobody() {
     let held = FileLock::try_acquire(&lock, &holder("a test")).unwrap();
     assert!(held.is_some() && lock_holder(&lock).is_none());
 }
+
+#[cfg(unix)]
+#[test]
+fn a_link_where_the_holder_is_told_is_not_followed() {
+    let dir = tempdir().unwrap();
+    let path = dir.path().join(".state.json.lock");
+    let theirs = dir.path().join("theirs");
+    fs::write(&theirs, "not ours").unwrap();
+    fs::os::unix::fs::symlink(&theirs, path.with_added_extension("info")).unwrap();
+    let _held = FileLock::try_acquire(&path, &holder("x")).unwrap().unwrap();
+    assert_eq!(fs::read_to_string(&theirs).unwrap(), "not ours");
+}
