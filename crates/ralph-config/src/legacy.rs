@@ -70,10 +70,14 @@ fn text(value: &Value) -> Result<Value, &'static str> {
 /// Splits a command line that needs no shell.
 fn words(value: &Value) -> Result<Value, &'static str> {
     const SHELL: &str = "|&;<>()$`\\\"'*?[]#~!{}\n";
+    // A variable set before the program is shell syntax, too.
+    let is_plain = |line: &str| {
+        let program = line.split_whitespace().next();
+        program.is_some_and(|program| !program.contains('='))
+            && !line.contains(|c| SHELL.contains(c))
+    };
     match value.as_str().map(str::trim) {
-        Some(line) if !line.is_empty() && !line.contains(|c| SHELL.contains(c)) => {
-            Ok(line.split_whitespace().collect())
-        }
+        Some(line) if is_plain(line) => Ok(line.split_whitespace().collect()),
         _ => Err("a command without shell syntax; write it as `ci_gate.argv`"),
     }
 }

@@ -131,9 +131,11 @@ fn a_file_of_the_present_format_is_left_alone() {
 
 #[test]
 fn what_cannot_be_carried_is_refused() {
-    let shell = r#"{ "version": 1, "agent": { "ci_gate_command": "make && make test" } }"#;
-    let error = migrate(Path::new(PATH), shell.as_bytes()).expect_err("a shell line");
-    assert!(matches!(error, ConfigError::Invalid { .. }), "{error}");
+    for line in ["make && make test", "CI=1 make"] {
+        let shell = format!(r#"{{ "version": 1, "agent": {{ "ci_gate_command": "{line}" }} }}"#);
+        let error = migrate(Path::new(PATH), shell.as_bytes()).expect_err("a shell line");
+        assert!(matches!(error, ConfigError::Invalid { .. }), "{error}");
+    }
     let newer = migrate(Path::new(PATH), b"{ \"version\": 9 }").expect_err("newer");
     let expected = Newer { found: 9, supported: 2 };
     assert!(matches!(newer, ConfigError::Newer { source, .. } if source == expected), "{newer}");
