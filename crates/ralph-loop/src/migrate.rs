@@ -15,7 +15,7 @@ use ralph_queue::lease::Leases;
 use ralph_queue::{IdMarks, ParseError, QueueFiles};
 use ralph_state::document::{self, DecodeError, Document, Newer};
 use ralph_state::file::{
-    Durability, FileLock, LockError, ReplaceError, Saved, check_regular, replace,
+    Durability, FileLock, LockError, ReplaceError, Saved, check_regular, replace, replace_like,
 };
 use ralph_state::journal::JournalHeader;
 use ralph_state::session::{SessionFile, session_file_path};
@@ -462,7 +462,11 @@ fn rewrite(site: &Site<'_>, path: &Path, plan: &Pending) -> Result<Applied, Migr
 }
 
 fn rename(site: &Site<'_>, old: &Path, new: &Path) -> Result<(), MigrateError> {
-    let inside = |path: &Path| path.strip_prefix(site.root).ok().map(Path::to_owned);
+    // As git names it: the repository may begin above the site.
+    let inside = |path: &Path| {
+        let dir = fs_err::canonicalize(path.parent()?).ok()?;
+        Some(dir.strip_prefix(site.repo?.root()).ok()?.join(path.file_name()?))
+    };
     if let (Some(repo), Some(from), Some(to)) = (site.repo, inside(old), inside(new))
         && repo.is_tracked(&from)?
     {
@@ -492,7 +496,7 @@ fn keep(site: &Site<'_>, path: &Path, plan: &Pending) -> Result<PathBuf, Migrate
         match read(&copy)? {
             Some(there) if there != plan.before.as_bytes() => {}
             _ => {
-                replace(&copy, plan.before.as_bytes(), Durability::Full)?;
+                replace_like(path, &copy, plan.before.as_bytes(), Durability::Full)?;
                 return Ok(copy);
             }
         }

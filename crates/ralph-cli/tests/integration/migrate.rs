@@ -134,3 +134,32 @@ fn a_queue_keeps_its_name_while_the_configuration_cannot_be_read() {
     assert_eq!(desk.read(".ralph/queue.json"), OLD_QUEUE);
     assert!(!desk.path(".ralph/queue.jsonc").exists());
 }
+
+#[test]
+fn a_project_below_the_top_of_its_repository_has_its_own_files_renamed() {
+    let desk = Desk::bare();
+    for place in ["", "below/"] {
+        desk.write(&format!("{place}.ralph/queue.json"), OLD_QUEUE);
+    }
+    desk.git(&["add", "--all"]);
+    desk.git(&["commit", "--quiet", "--message", "Old"]);
+    desk.ralph(&["migrate", "--apply", "--repo", "below"]).success();
+    let renamed = desk.git(&["status", "--porcelain", "--untracked-files=no"]);
+    assert_eq!(renamed, "R  below/.ralph/queue.json -> below/.ralph/queue.jsonc");
+}
+
+#[cfg(unix)]
+#[test]
+fn who_may_not_read_a_configuration_may_not_read_the_copy_of_it() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let desk = Desk::bare();
+    desk.write(".ralph/config.jsonc", OLD_CONFIG);
+    let private = std::fs::Permissions::from_mode(0o600);
+    fs_err::set_permissions(desk.path(".ralph/config.jsonc"), private).expect("our own file");
+    desk.ralph(&["migrate", "--apply"]).success();
+    for name in ["config.jsonc", "cache/config.v1.jsonc.bak"] {
+        let found = fs_err::metadata(desk.path(format!(".ralph/{name}"))).expect("a file");
+        assert_eq!(found.permissions().mode() & 0o777, 0o600, "{name}");
+    }
+}
