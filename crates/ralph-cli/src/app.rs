@@ -183,6 +183,8 @@ fn install_log(context: &Context) {
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .with_ansi(context.ui.stderr_has_color())
+        // It would be told on stderr, where nothing can be written, and end the command.
+        .log_internal_errors(false)
         .try_init();
     drop(installed);
 }

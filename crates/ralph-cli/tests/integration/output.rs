@@ -75,6 +75,13 @@ fn a_full_disk_under_stdout_is_an_error() {
     assert!(ran.exited(1).stderr.starts_with("error: cannot write to standard output\n"), "{ran}");
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_log_that_cannot_be_written_ends_nothing() {
+    let desk = Desk::new();
+    desk.sh("RALPH_LOG=trace \"$RALPH\" rescue list 2> /dev/full").success();
+}
+
 #[test]
 fn a_working_directory_that_is_gone_is_said() {
     let desk = Desk::new();
