@@ -84,8 +84,24 @@ impl Progress {
         self.paint(&mut board, out);
     }
 
-    /// Repaints the status line until `done`.
-    pub(crate) fn follow(&self, done: &Cancel) {
+    /// Repaints the status line until `run` has ended, also by a panic.
+    pub(crate) fn during<R>(&self, run: impl FnOnce() -> R) -> R {
+        struct Ends(Cancel);
+        impl Drop for Ends {
+            fn drop(&mut self) {
+                self.0.cancel();
+            }
+        }
+        let ends = Ends(Cancel::new());
+        std::thread::scope(|scope| {
+            let done = ends.0.clone();
+            scope.spawn(move || self.follow(&done));
+            let _ends = ends;
+            run()
+        })
+    }
+
+    fn follow(&self, done: &Cancel) {
         if self.detail != Detail::Live {
             return;
         }
@@ -365,6 +381,13 @@ mod tests {
         let kept = line(&Event::WorkspaceKept { path, has_commits: false }).unwrap_or_default();
         let kept = kept.render(false);
         assert!(kept.contains("`git -C '/my work/RQ-0001' status`"), "{kept}");
+    }
+
+    #[test]
+    fn a_run_that_panics_is_not_followed_for_ever() {
+        let progress = Progress::new(Detail::Live, false);
+        let run = || progress.during(|| std::panic::resume_unwind(Box::new("it fails")));
+        std::panic::catch_unwind(std::panic::AssertUnwindSafe(run)).expect_err("a panic");
     }
 
     #[test]

@@ -16,7 +16,7 @@ use ralph_loop::layout::Layout;
 use ralph_loop::serial::{self, Wanted};
 use ralph_loop::worker::{self, WorkerEnd};
 use ralph_loop::{coordinator, project};
-use ralph_process::{Cancel, Signal};
+use ralph_process::Signal;
 use ralph_state::TaskId;
 
 use crate::args::{AgentArgs, LoopArgs, OneArgs, ParallelCommand, ResumeArgs, RunArgs, RunCommand};
@@ -170,14 +170,7 @@ pub(crate) fn with_progress(
     let shown = Arc::clone(&progress);
     let opened =
         setup::open(context, command, agent, max_tasks, Box::new(move |event| shown.tell(&event)))?;
-    let done = Cancel::new();
-    let result = std::thread::scope(|scope| {
-        scope.spawn(|| progress.follow(&done));
-        let result = run(&opened.project);
-        done.cancel();
-        result
-    });
-    match result {
+    match progress.during(|| run(&opened.project)) {
         Ok(summary) => report::finish(context, &summary, &opened),
         // Whatever was cut short by a signal failed because of it.
         Err(error) => Err(match opened.interrupts.first() {
