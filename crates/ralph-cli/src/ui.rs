@@ -136,7 +136,7 @@ impl Ui {
             }
         };
         text_in_pieces(document, write).map_err(no_json)?;
-        written.and_then(|()| out.write_all(b"\n")).and_then(|()| out.flush()).map_err(unwritten)
+        written.and_then(|()| out.write_all(b"\n")).and_then(|()| out.flush()).or_else(unread)
     }
 
     /// The same for a document in which numbers stand as in the file they come from.
@@ -149,9 +149,10 @@ impl Ui {
         if self.stdout.is_terminal { self.print_as_it_is(text) } else { self.to_stdout(text) }
     }
 
-    /// Writes the text of one JSON document to stdout, on one line.
+    /// Writes the text of one JSON document to stdout, on one line. There may be many, and no end of
+    /// them: that nobody reads them any more is an error.
     pub(crate) fn print_json_line(&self, document: &str) -> Result<(), CliError> {
-        self.to_stdout(&(escaped(document) + "\n"))
+        self.write_stdout(&(escaped(document) + "\n")).map_err(unwritten)
     }
 
     /// Writes lines of fields to stdout, with tabs between them.
@@ -242,8 +243,12 @@ impl Ui {
     }
 
     fn to_stdout(&self, text: &str) -> Result<(), CliError> {
+        self.write_stdout(text).or_else(unread)
+    }
+
+    fn write_stdout(&self, text: &str) -> io::Result<()> {
         let mut out = self.out.lock();
-        out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(unwritten)
+        out.write_all(text.as_bytes()).and_then(|()| out.flush())
     }
 
     fn to_stderr(&self, text: Text) {
@@ -255,6 +260,11 @@ impl Ui {
 /// The columns of the terminal that stderr is at this moment, if it is one.
 pub(crate) fn stderr_columns() -> Option<usize> {
     terminal_size::terminal_size_of(io::stderr()).map(|(width, _)| usize::from(width.0))
+}
+
+/// A reader that left has seen enough: what the command does, and how it ends, is the same.
+fn unread(error: io::Error) -> Result<(), CliError> {
+    if error.kind() == io::ErrorKind::BrokenPipe { Ok(()) } else { Err(unwritten(error)) }
 }
 
 fn unwritten(error: io::Error) -> CliError {

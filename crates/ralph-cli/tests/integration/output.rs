@@ -66,6 +66,17 @@ fn a_reader_that_leaves_is_no_error() {
     assert!(ran.stdout.starts_with("RQ-0001"), "{ran}");
 }
 
+#[cfg(unix)]
+#[test]
+fn a_reader_that_leaves_makes_no_failure_a_success() {
+    let desk = Desk::new();
+    desk.write(".ralph/queue.jsonc", r#"{ "version": 1, "tasks": [{ "id": "RQ-0001" }] }"#);
+    let left = "mkfifo left && exec 3<> left 4> left 3<&-;";
+    for args in ["queue validate", "doctor --json"] {
+        desk.sh(&format!("{left} \"$RALPH\" {args} >&4; e=$?; rm left; exit $e")).exited(3);
+    }
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn a_full_disk_under_stdout_is_an_error() {
