@@ -103,7 +103,7 @@ fn show(context: &Context, repo: &Repo, name: &str) -> Result<Exit, CliError> {
         return Ok(Exit::Done);
     }
     context.ui.print(Text::new().style(BOLD, &kept.name).plain("  ").plain(&kept.commit))?;
-    context.ui.print_as_it_is(Text::new().block("", &patch))?;
+    context.ui.print_data(&format!("{patch}\n"))?;
     if let [older @ .., _] = names.as_slice()
         && !older.is_empty()
     {

@@ -66,6 +66,18 @@ fn a_reader_that_leaves_is_no_error() {
     assert!(ran.stdout.starts_with("RQ-0001"), "{ran}");
 }
 
+#[test]
+fn rescued_work_in_a_pipe_is_what_git_applies() {
+    let desk = Desk::new();
+    desk.write("work", "a\tb\r\n\u{1b}\n");
+    desk.git(&["add", "work"]);
+    desk.git(&["commit", "--quiet", "--message", "Work"]);
+    desk.git(&["update-ref", "refs/ralph/rescue/RQ-0001/1", "HEAD"]);
+    desk.git(&["reset", "--quiet", "--hard", "HEAD~1"]);
+    desk.sh("\"$RALPH\" rescue show RQ-0001 | git apply").success();
+    assert_eq!(desk.read("work"), "a\tb\r\n\u{1b}\n");
+}
+
 #[cfg(unix)]
 #[test]
 fn a_reader_that_leaves_makes_no_failure_a_success() {
