@@ -55,7 +55,7 @@ pub(crate) struct Layer {
 pub(crate) fn read(path: &Path) -> Result<Option<Layer>, ConfigError> {
     let old = path.with_extension("json");
     let leftover = old != path && old.is_file();
-    let source = if leftover && !path.exists() { &old } else { path };
+    let source = if leftover && path.symlink_metadata().is_err() { &old } else { path };
     let bytes = match check_regular(source).and_then(|()| fs_err::read(source)) {
         Ok(bytes) => bytes,
         // What a link leads to may be away for a while: without it other settings would hold.
@@ -254,5 +254,20 @@ fn to_value(node: &Node<'_>) -> Value {
             .iter()
             .map(|property| (property.name.as_str().to_owned(), to_value(&property.value)))
             .collect(),
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_to_what_is_away_is_not_stood_in_for_by_a_file_of_old() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("config.jsonc");
+        fs_err::write(path.with_extension("json"), "{ \"version\": 2 }").unwrap();
+        assert!(read(&path).is_ok_and(|layer| layer.is_some()));
+        fs_err::os::unix::fs::symlink(dir.path().join("away"), &path).unwrap();
+        assert!(matches!(read(&path), Err(ConfigError::Read { .. })));
     }
 }
