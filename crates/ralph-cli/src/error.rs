@@ -690,8 +690,10 @@ impl From<UndoError> for CliError {
             UndoError::Unknown { .. } => {
                 Self::new(ErrorKind::NotFound, error).hint(Next::UNDOABLE.within("{} shows them."))
             }
-            UndoError::Nothing { .. } => Self::new(ErrorKind::Refused, error)
-                .hint(Next::UNDOABLE.within("{} shows what was done and undone.")),
+            UndoError::Nothing { .. } | UndoError::NotUndone { .. } => {
+                Self::new(ErrorKind::Refused, error)
+                    .hint(Next::UNDOABLE.within("{} shows what was done and undone."))
+            }
             UndoError::AlreadyUndone { .. } => Self::new(ErrorKind::Refused, error)
                 .hint(Next::REDO.within("{} shows what would come back.")),
             UndoError::EditedSince { id, .. } => Self::new(ErrorKind::Refused, error).hint(

@@ -6,6 +6,7 @@
 //! the files do not have stays in the list, and nothing older is taken back in its place.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::iter::successors;
 use std::path::{Path, PathBuf};
 
 use ralph_state::document::DecodeError;
@@ -150,6 +151,12 @@ pub enum UndoError {
     /// It was taken back before.
     #[error("operation {id} is undone already")]
     AlreadyUndone {
+        /// The operation asked for.
+        id: u64,
+    },
+    /// It stands, so that there is nothing to make again.
+    #[error("operation {id} is not undone")]
+    NotUndone {
         /// The operation asked for.
         id: u64,
     },
@@ -723,12 +730,27 @@ impl History {
         time
     }
 
+    /// What took an operation back, last of all, and stands.
+    fn undo_of<'o>(&'o self, operation: &'o Operation) -> Option<&'o Operation> {
+        let next = |it: &&'o Operation| {
+            let undoes = |later: &&Operation| later.id > it.id && later.undoes == Some(it.id);
+            self.operations.iter().rev().find(undoes)
+        };
+        successors(Some(operation), next).last().filter(|last| last.is_undo())
+    }
+
     fn target(&self, Which { direction, id, force }: Which) -> Result<&Operation, UndoError> {
         if let Some(id) = id {
             let found = self.operations.iter().find(|operation| operation.id == id);
             let found = found.ok_or(UndoError::Unknown { id })?;
-            if self.undone.contains(&id) {
-                return Err(UndoError::AlreadyUndone { id });
+            let found = match direction {
+                Direction::Redo if !found.is_undo() => {
+                    self.undo_of(found).ok_or(UndoError::NotUndone { id })?
+                }
+                _ => found,
+            };
+            if self.undone.contains(&found.id) {
+                return Err(UndoError::AlreadyUndone { id: found.id });
             }
             if found.origin != Origin::Asked && !force {
                 return Err(UndoError::NotAsked {

@@ -44,6 +44,27 @@ fn undo_brings_back_what_was_there_with_its_comments() {
 }
 
 #[test]
+fn a_redo_is_of_what_was_undone_by_its_own_number_or_that_of_the_undo() {
+    let desk = Desk::new();
+    for title in ["one", "two", "three"] {
+        desk.add(title, &[]);
+    }
+    desk.ralph(&["undo"]).success();
+    let two = desk.read(".ralph/queue.jsonc");
+    // What stands is not undone by that.
+    let refused = desk.ralph(&["redo", "--id", "1"]);
+    assert!(refused.exited(3).stderr.contains("operation 1 is not undone"), "{refused}");
+    assert_eq!(desk.read(".ralph/queue.jsonc"), two);
+    for redo in ["3", "6"] {
+        desk.ralph(&["redo", "--id", redo]).success();
+        assert_eq!(desk.json(&["queue", "list"])["total"], 3, "{redo}");
+        desk.ralph(&["redo", "--id", "3"]).exited(3);
+        desk.ralph(&["undo"]).success();
+        assert_eq!(desk.read(".ralph/queue.jsonc"), two, "{redo}");
+    }
+}
+
+#[test]
 fn who_edits_goes_on_from_what_was_undone() {
     let desk = Desk::new();
     desk.add("one", &[]);
