@@ -372,7 +372,7 @@ pub(crate) fn held(lock: impl fmt::Display, last: Option<&Holder>) -> String {
 }
 
 /// What to do about a file that the system does not let Ralph use, where its reason says so.
-fn mend(error: &io::Error) -> Option<&'static str> {
+pub(crate) fn mend(error: &io::Error) -> Option<&'static str> {
     match error.kind() {
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
             Some("Make the file and its directory writable for you, then repeat.")
@@ -540,9 +540,15 @@ impl From<EditError> for CliError {
                 (ErrorKind::Refused, Some(hint))
             }
             EditError::WrongStatus { id, operation, status, .. } => {
-                let does = if status.is_terminal() { "opens it again" } else { "makes it todo" };
                 let then = if *operation == "ready" { "" } else { "; then repeat the command" };
-                let hint = Next::reopen(id).within(&format!("{{}} {does}{then}."));
+                let reopen = Next::reopen(id);
+                // What has ended was meant to.
+                let hint = if status.is_terminal() {
+                    let hint = format!("{{}} shows it; `{reopen}` opens it again{then}.");
+                    Next::show(id).within(&hint)
+                } else {
+                    reopen.within(&format!("{{}} makes it todo{then}."))
+                };
                 (ErrorKind::Refused, Some(hint))
             }
             EditError::Field { id, .. } => {

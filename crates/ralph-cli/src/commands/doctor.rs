@@ -430,8 +430,11 @@ fn merge_driver(project: &Project, repo: &Repo, path: Option<&OsStr>) -> Check {
     let files = [&project.files.queue, &project.files.done];
     let inside = files.into_iter().filter_map(|path| path.strip_prefix(repo.root()).ok());
     let named: Result<Vec<_>, _> = inside.map(|path| repo.merge_attribute(path)).collect();
-    let found = named.and_then(|named| Ok((named, repo.setting(merge_driver::SETTING)?)));
-    let (named, driver) = match found {
+    let [recursive, by] = merge_driver::RECURSIVE;
+    let found = named.and_then(|named| {
+        Ok((named, repo.setting(merge_driver::SETTING)?, repo.setting(recursive)?))
+    });
+    let (named, driver, base) = match found {
         Ok(found) => found,
         Err(error) => return Check::problem(NAME, error),
     };
@@ -453,6 +456,10 @@ fn merge_driver(project: &Project, repo: &Repo, path: Option<&OsStr>) -> Check {
     }
     if !named.iter().all(is_ours) {
         return Check::warning(NAME, "git's attributes name it for one queue file only", next);
+    }
+    if base.as_deref() != Some(by) {
+        let message = format!("the configuration of this clone lacks `{recursive} = {by}`");
+        return Check::warning(NAME, message, next);
     }
     Check::ok(NAME, "installed")
 }

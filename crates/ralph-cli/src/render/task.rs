@@ -193,7 +193,7 @@ fn next(reason: &Reason, id: &str) -> Option<String> {
         Reason::Begun { .. } => Some("ralph run loop --parallel".to_owned()),
         Reason::Unheld => Some(Next::claim(id).to_string()),
         Reason::Interrupted => Some("ralph run resume".to_owned()),
-        Reason::Ended { .. } => Some(Next::reopen(id).to_string()),
+        Reason::Ended { .. } => Some(format!("ralph task show {id}")),
         Reason::Failed { .. } | Reason::TaskLimit { .. } | Reason::Unlanded { .. } => {
             Some(retry(id))
         }
@@ -212,7 +212,11 @@ pub(crate) fn advice(reason: &Reason, id: &TaskId) -> Option<Hint> {
         )),
         Reason::AmbiguousId => parted(),
         Reason::Unheld => Next::claim(id).within("{} takes it."),
-        Reason::Ended { .. } => Next::reopen(id).within("{} opens it again."),
+        Reason::Ended { .. } => Next::show(id).within(&format!(
+            "{{}} shows it as it is here; a merge of what that work tree has brings its end. `{}` has \
+             it done once more.",
+            Next::reopen(id)
+        )),
         Reason::Failed { .. } | Reason::TaskLimit { .. } | Reason::Unlanded { .. } => {
             Next::retry(id).within("{} lets the next parallel run try it again.")
         }

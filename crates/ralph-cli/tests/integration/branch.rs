@@ -102,6 +102,30 @@ fn git_merges_by_task_where_the_user_agreed() {
     assert_eq!(desk.read(".gitattributes"), attributes);
 }
 
+/// Each took its own value when it took in what the other had before.
+#[test]
+fn what_two_branches_settled_differently_is_a_conflict_when_they_are_merged_again() {
+    let desk = Desk::new();
+    desk.ralph(&["init", "--merge-driver"]).success();
+    desk.add("base", &[]);
+    desk.begin_theirs();
+    desk.ralph(&["task", "edit", "title", "theirs", "RQ-0001"]).success();
+    desk.begin_ours();
+    desk.ralph(&["task", "edit", "title", "ours", "RQ-0001"]).success();
+    desk.commit_all("ours");
+    desk.git(&["branch", "tip"]);
+    for (branch, from, title) in [("main", "other", "ours"), ("other", "tip", "theirs")] {
+        desk.git(&["switch", "-q", branch]);
+        assert_eq!(with_ralph(&desk, &format!("git merge -q --no-edit {from}")), Some(1));
+        desk.ralph(&["queue", "resolve", "--take", "ours"]).success();
+        desk.commit_all("settled");
+        assert_eq!(desk.json(&["task", "show", "RQ-0001"])["task"]["title"], title);
+    }
+    assert_eq!(with_ralph(&desk, "git merge -q --no-edit main"), Some(1));
+    let told = desk.ralph(&["queue", "resolve"]).stderr;
+    assert!(told.contains("\"ours\"") && told.contains("\"theirs\""), "{told}");
+}
+
 #[test]
 fn of_many_conflicts_the_driver_tells_the_first() {
     let desk = Desk::new();

@@ -157,6 +157,10 @@ fn a_look_makes_no_workspace_root_and_asks_git_for_the_merge_driver() {
     assert!(driver["next"].as_str().expect("text").contains("--merge-driver"), "{driver}");
     // Settings that count though they are not of this clone.
     desk.git(&["config", "--global", "merge.ralph-queue.driver", "true"]);
+    let lacking = look();
+    let message = check(&lacking, "merge driver")["message"].as_str().expect("text").to_owned();
+    assert!(message.contains("merge.ralph-queue.recursive"), "{message}");
+    desk.git(&["config", "--global", "merge.ralph-queue.recursive", "binary"]);
     assert_eq!(check(&look(), "merge driver")["verdict"], "ok");
     desk.write(".gitattributes", "# merge=ralph-queue\n");
     let commented = look();

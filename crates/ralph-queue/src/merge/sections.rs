@@ -262,7 +262,11 @@ fn folded<'t>(versions: &mut [Sections<'t>; 3]) -> (usize, Vec<Vec<Cow<'t, str>>
     let keys = versions.iter().flatten().flat_map(|(_, keys)| keys);
     let first = keys.max().map_or(0, |last| last + 1);
     let [parting, other] = [1, 2].map(|side| parting(versions, side));
-    let is_parting = |lines: &Vec<Cow<'t, str>>| parting.contains(lines) || other.contains(lines);
+    // What the sides begin in different sections is one of its own.
+    let is_parting = |lines: &Vec<Cow<'t, str>>| match [parting.get(lines), other.get(lines)] {
+        [Some(parted), Some(other)] => parted == other,
+        [parted, other] => parted.or(other).is_some(),
+    };
     let (mut begun, mut known) = (Vec::new(), HashMap::new());
     for side in &mut versions[1..] {
         let mut kept: Sections<'t> = Vec::new();
@@ -284,10 +288,13 @@ fn folded<'t>(versions: &mut [Sections<'t>; 3]) -> (usize, Vec<Vec<Cow<'t, str>>
     (first, begun)
 }
 
-/// The headings that the base lacks and by which a side parts a section: a task below such a one stood
+/// The headings that the base lacks and by which a side parts a section, with that of this: a task below such a one stood
 /// below the heading before it, or stands there on the other side, which has removed its own. Else it
 /// took the place of another, or its tasks were moved there.
-fn parting<'t>(versions: &[Sections<'t>; 3], side: usize) -> HashSet<Vec<Cow<'t, str>>> {
+fn parting<'t>(
+    versions: &[Sections<'t>; 3],
+    side: usize,
+) -> HashMap<Vec<Cow<'t, str>>, Heading<'t>> {
     let counts = versions
         .each_ref()
         .map(|sections| counted(sections.iter().flat_map(|(heading, _)| lines_of(heading))));
@@ -308,7 +315,7 @@ fn parting<'t>(versions: &[Sections<'t>; 3], side: usize) -> HashSet<Vec<Cow<'t,
             && lines.iter().all(|line| is_new(line) || is_frame(line))
     };
     let mut own = &None;
-    let mut parting = HashSet::new();
+    let mut parting = HashMap::new();
     for (heading, keys) in &versions[side] {
         let mut known = keys.iter().filter_map(|key| Some((key, *below[0].get(key)?))).peekable();
         let parts = known.peek().is_none()
@@ -317,7 +324,7 @@ fn parting<'t>(versions: &[Sections<'t>; 3], side: usize) -> HashSet<Vec<Cow<'t,
                     || below[3 - side].get(key) == Some(&own) && !headings.contains(lines_of(was))
             });
         if parts && is_begun(lines_of(heading)) {
-            parting.insert(lines_of(heading).to_vec());
+            parting.insert(lines_of(heading).to_vec(), own.clone());
         } else {
             own = heading;
         }
@@ -647,6 +654,19 @@ pub(super) mod tests {
                 "H9 . T1 T2 . H2 . T3",
                 "H2 . T3 . H1 . T2 T4",
                 "H2 . T3 . H9 . T2 T4",
+            ),
+            // Each begins one of the same name.
+            (
+                "H1 . T1 T2 . H2 . T4",
+                "H9 . T10 . H1 . T1 T2 . H2 . T4",
+                "H1 . T1 T2 . H2 . T4 . H9 . T11",
+                "H1 . T1 T2 . H2 . T4 . H9 . T10 T11",
+            ),
+            (
+                "H1 . T1 T2 T3 . H2 . T4 T6",
+                "H1 . T1 T2 . H2 . T4 . H9 . T3 T6",
+                "H1 . T2 T3 . H9 . T1 . H2 . T4 T6",
+                "H1 . T2 . H2 . T4 . H9 . T1 T3 T6",
             ),
             // Each moves other sections.
             (

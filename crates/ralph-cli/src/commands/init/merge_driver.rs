@@ -52,6 +52,11 @@ pub(crate) const NAME: &str = "ralph-queue";
 /// The setting that says what the driver runs.
 pub(crate) const SETTING: &str = "merge.ralph-queue.driver";
 
+/// What git makes of several merge bases one of, where branches were merged in both directions, and
+/// by what: it takes the base of these. Of a conflict the driver would keep the value of one side, and
+/// that of the other would then be taken for the newer one.
+pub(crate) const RECURSIVE: [&str; 2] = ["merge.ralph-queue.recursive", "binary"];
+
 /// Where the driver's attributes stand.
 pub(super) const ATTRIBUTES: &str = ".gitattributes";
 
@@ -78,8 +83,12 @@ pub(super) fn install(
         [&files.queue, &files.done].into_iter().filter_map(|path| attribute(path)).collect();
     let program = program(context)?;
     let driver = driver(&program);
-    let settings =
-        [("merge.ralph-queue.name", "Ralph's queue, task by task"), (SETTING, driver.as_str())];
+    let [recursive, by] = RECURSIVE;
+    let settings = [
+        ("merge.ralph-queue.name", "Ralph's queue, task by task"),
+        (SETTING, driver.as_str()),
+        (recursive, by),
+    ];
     if !args.merge_driver {
         if !args.interactive {
             return Ok(None);

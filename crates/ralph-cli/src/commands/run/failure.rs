@@ -17,7 +17,7 @@ use ralph_loop::unseen::{Unseen, UnseenError};
 use ralph_loop::worker::WorkerError;
 use ralph_queue::{LoadError, UpdateError};
 
-use crate::error::{CliError, ErrorKind, by, is_dead};
+use crate::error::{CliError, ErrorKind, by, is_dead, mend};
 use crate::hint::Next;
 use crate::project::load_error;
 use crate::render::{pathspec, shell_word};
@@ -398,6 +398,11 @@ impl From<LivingError> for CliError {
     fn from(error: LivingError) -> Self {
         match error {
             LivingError::Lock(error) => error.into(),
+            LivingError::Io(source) => {
+                let hint = mend(&source);
+                let error = Self::new(ErrorKind::Io, LivingError::Io(source));
+                hint.into_iter().fold(error, Self::hint)
+            }
             error => Self::new(ErrorKind::Io, error),
         }
     }
