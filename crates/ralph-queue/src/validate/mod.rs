@@ -4,13 +4,14 @@ mod fields;
 mod graph;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
+use std::{fmt, iter};
 
 use ralph_state::TaskId;
 use serde::Serialize;
 
 use crate::document::{Document, Lenient, ParseError, Places};
 use crate::ids::IdRules;
+use crate::mend::Whole;
 use crate::queue::{Place, Queue, Shared};
 use crate::task::{Glance, Status, Task};
 use graph::Relations;
@@ -288,9 +289,13 @@ impl Bar {
     }
 }
 
+/// What makes a problem the same before and after an edit: task, rule and field.
+type Key = (Option<TaskId>, Code, String);
+
 /// What may not be brought in: such problems of the documents after an edit that are not among
 /// those of `before`, each as often as it is there more. A task that got another id has those that
-/// it had.
+/// it had. Nor is it brought in what shows once `before` is put in order: a cycle behind an id of
+/// several tasks, say.
 pub(crate) fn added_errors(
     (before, rules): (&Queue, &Rules),
     (documents, mut after): ([&Document; 2], Vec<Problem>),
@@ -300,18 +305,27 @@ pub(crate) fn added_errors(
     if after.is_empty() {
         return after;
     }
-    let had = ids_before(before, documents);
-    let key = |problem: &Problem| {
+    let key = |had: &BTreeMap<TaskId, TaskId>, problem: &Problem| -> Key {
         let field = problem.field.as_deref().unwrap_or("");
         let name = field.split('[').next().unwrap_or(field);
         let task = problem.task.as_ref().map(|id| had.get(id).unwrap_or(id).clone());
         (task, problem.code, name.to_owned())
     };
-    let mut known: BTreeMap<_, usize> = BTreeMap::new();
-    for problem in before.validate(rules) {
-        *known.entry(key(&problem)).or_default() += 1;
+    let whole = Whole::of(before, &rules.ids, 0).ok().flatten();
+    let mut known: BTreeMap<Key, usize> = BTreeMap::new();
+    for queue in iter::once(before).chain(whole.as_ref().map(|whole| &whole.queue)) {
+        let had = ids_before(before, [queue.document(), queue.done_document()]);
+        let mut counts: BTreeMap<Key, usize> = BTreeMap::new();
+        for problem in queue.validate(rules) {
+            *counts.entry(key(&had, &problem)).or_default() += 1;
+        }
+        for (key, count) in counts {
+            let known = known.entry(key).or_default();
+            *known = count.max(*known);
+        }
     }
-    after.retain(|problem| match known.get_mut(&key(problem)) {
+    let had = ids_before(before, documents);
+    after.retain(|problem| match known.get_mut(&key(&had, problem)) {
         Some(count) if *count > 0 => {
             *count -= 1;
             false

@@ -496,6 +496,49 @@ fn a_task_is_given_another_id_whatever_else_is_wrong_with_it() {
     }
 }
 
+/// The id hides it until it is parted.
+#[test]
+fn a_cycle_that_shows_once_ids_are_parted_holds_up_no_edit() {
+    let ended = |names: &str| {
+        let end = r#""status": "done", "completed_at": "2026-02-01T00:00:00Z""#;
+        format!(r#"{end}, "depends_on": ["{names}"]"#)
+    };
+    let done = text(&[&ended("RQ-0002"), &ended("RQ-0001")]);
+    let open = text(&["", ""]).replace("task 0001", "another").replace("RQ-0002", "RQ-0005");
+    for act in [
+        |edit: &mut Edit<'_>| edit.start("RQ-0005", Restart::Keep).map(drop),
+        |edit: &mut Edit<'_>| edit.finish("RQ-0005", End::Done, Finish::Archive, None).map(drop),
+        |edit: &mut Edit<'_>| edit.repair(&Rules::default()).map(drop),
+        |edit: &mut Edit<'_>| {
+            edit.add(Task::new("RQ-0009".parse().unwrap(), "new"), &Position::Front)
+        },
+    ] {
+        let root = tempfile::tempdir().unwrap();
+        let files = files(root.path());
+        fs::write(&files.queue, &open).unwrap();
+        fs::write(&files.done, &done).unwrap();
+        files.edit(&clock(), act).unwrap();
+        let queue = files.load().unwrap();
+        assert!(queue.is_whole());
+        let codes: Vec<Code> =
+            queue.validate(&Rules::default()).into_iter().map(|problem| problem.code).collect();
+        assert_eq!(codes, [Code::Cycle]);
+        // Another one is none of before.
+        let added = files.edit(&clock(), |edit| {
+            edit.add(Task::new("RQ-0010".parse().unwrap(), "one"), &Position::Back)?;
+            edit.add(
+                Task {
+                    depends_on: vec!["RQ-0010".to_owned()],
+                    ..Task::new("RQ-0011".parse().unwrap(), "two")
+                },
+                &Position::Back,
+            )?;
+            edit.modify("RQ-0010", |task| task.depends_on = vec!["RQ-0011".to_owned()])
+        });
+        assert!(matches!(added, Err(UpdateError::Invalid { .. })));
+    }
+}
+
 #[test]
 fn an_edit_that_changes_nothing_puts_nothing_in_order() {
     let root = tempfile::tempdir().unwrap();
