@@ -448,8 +448,15 @@ impl<'a> Edit<'a> {
         Ok(id)
     }
 
-    /// Adds `task`, and fills in `created_at` and `updated_at` when they are empty.
+    /// Adds `task`, and fills in `created_at` and `updated_at` when they are empty. Refuses one that
+    /// names others by an id that several tasks have.
     pub fn add(&mut self, task: Task, position: &Position) -> Result<(), EditError> {
+        task.references().try_for_each(|id| self.unambiguous(id))?;
+        self.bring(task, position)
+    }
+
+    /// The same of a task that stands somewhere already: what it names, it named there.
+    pub(crate) fn bring(&mut self, task: Task, position: &Position) -> Result<(), EditError> {
         let place = self.place_at(position)?;
         if self.is_taken(task.id.as_str()) {
             return Err(EditError::IdTaken { id: task.id });

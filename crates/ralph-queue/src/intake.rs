@@ -291,21 +291,23 @@ impl Batch {
         ids: &IdRules,
         position: &edit::Position,
     ) -> Result<Added, EditError> {
-        self.place(edit, given, ids, position).map(|(added, _)| added)
+        let Placed { added, ambiguous, .. } = self.place(edit, given, ids, position)?;
+        ambiguous.into_iter().next().map_or(Ok(added), |(_, refusal)| Err(refusal))
     }
 
-    /// [`Self::add`], with the numbers of the rows that were added.
+    /// [`Self::add`], with all that it refuses in what the rows name.
     fn place(
         self,
         edit: &mut Edit<'_>,
         given: GivenIds,
         ids: &IdRules,
         position: &edit::Position,
-    ) -> Result<(Added, Vec<usize>), EditError> {
+    ) -> Result<Placed, EditError> {
         if given != GivenIds::Replace {
             edit.admit_warnings();
         }
-        let mut added = Added::default();
+        let mut placed = Placed::default();
+        let added = &mut placed.added;
         let mut rows = Vec::new();
         let taken = Taken::of(edit, ids, &self.gone);
         let mut highest = 0;
@@ -353,16 +355,19 @@ impl Batch {
                 renamed.insert(name, id);
             }
         }
-        let (first, side) = edit.place_at(position)?;
-        let mut numbers = Vec::new();
-        for (index, (mut row, ..)) in (first..).zip(rows) {
+        for (row, ..) in &mut rows {
             // What a row came with means that row.
             row.task.follow(&renamed);
+            let refusals = row.task.references().filter_map(|id| edit.unambiguous(id).err());
+            placed.ambiguous.extend(refusals.map(|refusal| (row.number, refusal)));
+        }
+        let (first, side) = edit.place_at(position)?;
+        for (index, (row, ..)) in (first..).zip(rows) {
             added.added.push(row.task.id.clone());
-            numbers.push(row.number);
+            placed.numbers.push(row.number);
             edit.insert_new(row.task, (index, side));
         }
-        Ok((added, numbers))
+        Ok(placed)
     }
 }
 
@@ -373,6 +378,16 @@ impl BadRow {
         let (number, line) = (self.number, self.line);
         Some(Row { number, line, task, has_id, warnings: Vec::new(), span })
     }
+}
+
+/// What came of adding rows.
+#[derive(Default)]
+struct Placed {
+    added: Added,
+    /// The numbers of the rows that were added.
+    numbers: Vec<usize>,
+    /// Those of rows that name others by an id that several tasks have.
+    ambiguous: Vec<(usize, EditError)>,
 }
 
 /// The ids that new tasks cannot have.
@@ -461,7 +476,12 @@ fn trial(
     }
     let smuggled = |row: &Row| (row.number, validate::smuggled(&row.task));
     let smuggled: Vec<_> = batch.rows.iter().map(smuggled).collect();
-    let (added, numbers) = batch.place(&mut edit, given, &rules.ids, &edit::Position::Back)?;
+    let Placed { added, numbers, ambiguous } =
+        batch.place(&mut edit, given, &rules.ids, &edit::Position::Back)?;
+    for (number, refusal) in ambiguous {
+        let problem = RowProblem::new(None, refusal.to_string());
+        tried.errors.entry(number).or_default().push(problem);
+    }
     let numbers: BTreeMap<TaskId, usize> = added.added.into_iter().zip(numbers).collect();
     let bar = edit.bar();
     let Spliced { queue: after, done } = edit.splice().map_err(EditError::Splice)?;

@@ -117,7 +117,7 @@ pub fn finish_task(
             Outcome::Finished
         }
         _ => {
-            edit.add(task.clone(), &Position::Back)?;
+            edit.bring(task.clone(), &Position::Back)?;
             edit.end(edit.queue.len() - 1, End::Done, how, note);
             Outcome::Added
         }
@@ -194,7 +194,7 @@ pub fn with_task(
     if edit.is_taken(task.id.as_str()) {
         return Ok(None);
     }
-    edit.add(task.clone(), &Position::Back)?;
+    edit.bring(task.clone(), &Position::Back)?;
     Ok(edit.splice()?.queue.map(|document| document.text().to_owned()))
 }
 
@@ -308,7 +308,7 @@ pub fn adopt_tasks(
             task.give_id(own);
         }
         task.follow(&new_ids);
-        edit.add(task, &Position::Back)?;
+        edit.bring(task, &Position::Back)?;
     }
     let queue = edit.splice()?.queue;
     Ok((

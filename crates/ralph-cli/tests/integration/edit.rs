@@ -680,6 +680,11 @@ fn a_command_that_is_refused_puts_nothing_in_order() {
     let ran = desk.ralph(&["task", "start", "RQ-0002"]);
     let told = "that of several tasks: .ralph/queue.jsonc:3, .ralph/done.jsonc:2";
     assert!(ran.exited(3).stderr.contains(told), "{ran}");
+    for flag in ["--depends-on", "--blocks", "--parent"] {
+        let ran = desk.ralph(&["task", "add", "new", flag, "RQ-0002"]);
+        assert!(ran.exited(3).stderr.contains(told), "{ran}");
+    }
+    assert_eq!(files(), before);
 
     let parted = json!([{ "was": "RQ-0002", "id": "RQ-0003" }]);
     let dry = desk.json(&["task", "edit", "title", "x", "RQ-0001", "--dry-run"]);

@@ -329,7 +329,7 @@ proptest! {
 /// Says whether an edit does anything by the id of a task, and what.
 type Act = fn(&mut Edit<'_>, &str) -> Result<(), EditError>;
 
-const ACTS: [(&str, Act); 15] = [
+const ACTS: [(&str, Act); 16] = [
     ("start", |edit, id| edit.start(id, Restart::Keep).map(drop)),
     ("done", |edit, id| edit.finish(id, End::Done, Finish::Archive, None).map(drop)),
     ("reject", |edit, id| edit.finish(id, End::Rejected, Finish::InPlace, Some("no")).map(drop)),
@@ -341,6 +341,11 @@ const ACTS: [(&str, Act); 15] = [
     ("relate", |edit, id| edit.relate(id, Relation::RelatesTo, "RQ-0003").map(drop)),
     ("relate to", |edit, id| edit.relate("RQ-0003", Relation::RelatesTo, id).map(drop)),
     ("wait for", |edit, id| edit.set_field("RQ-0003", "depends_on", id).map(drop)),
+    ("add", |edit, id| {
+        let parent_id = Some(id.to_owned());
+        let new = Task { parent_id, ..Task::new("RQ-0009".parse().unwrap(), "new") };
+        edit.add(new, &Position::Back)
+    }),
     ("archive", |edit, id| edit.archivable(id).map(drop)),
     ("delete", |edit, id| edit.delete(&["RQ-0003".to_owned(), id.to_owned()])),
     ("clone", |edit, id| edit.clone_task(id, &IdRules::default(), &Copy::default()).map(drop)),

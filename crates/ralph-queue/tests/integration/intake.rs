@@ -235,6 +235,42 @@ fn what_would_break_a_rule_is_bad_too() {
 }
 
 #[test]
+fn a_row_that_names_an_id_of_several_tasks_is_bad() {
+    let file = |title: &str, status: &str| {
+        let text = format!(
+            r#"{{"version":1,"tasks":[{{"id":"RQ-0001","title":"{title}","status":"{status}"}}]}}"#
+        );
+        Document::parse(text).unwrap()
+    };
+    let queue = Queue::new(file("open", "todo"), Some(file("finished", "done")));
+    let now = "2026-01-01T00:00:00Z".parse().unwrap();
+    let own = r#"{"id":"RQ-0001","title":"its own"}"#;
+    for (given, others, is_meant) in [
+        (GivenIds::Replace, "", false),
+        (GivenIds::Keep, "", false),
+        (GivenIds::SkipTaken, own, false),
+        (GivenIds::Replace, own, true),
+        (GivenIds::RenameTaken, own, true),
+    ] {
+        for names in [r#""depends_on":[" RQ-0001"]"#, r#""parent_id":"RQ-0001""#] {
+            let text = format!(r#"{{"title":"names it",{names}}}{others}"#);
+            let mut batch = Batch::from_json(&text).unwrap();
+            let mut edit = Edit::new(&queue, now);
+            let added = batch.clone().add(&mut edit, given, &IdRules::default(), &Position::Back);
+            let is_refused = matches!(added, Err(EditError::AmbiguousId { .. }));
+            assert_eq!(is_refused, !is_meant, "{given:?}: {text}");
+            batch.check(&queue, given, &Rules::default(), now).unwrap();
+            let bad: Vec<String> = batch.bad.iter().map(ToString::to_string).collect();
+            let told = "number 1 (line 1): the id `RQ-0001` is that of 2 tasks: line 1 of the \
+                        queue file, line 1 of the done file (line 1, column 1)";
+            let told = if is_meant { "" } else { told };
+            assert!(bad.iter().all(|bad| bad.starts_with("number 1 ")), "{bad:?}");
+            assert_eq!(bad.join("\n"), told, "{given:?}: {text}");
+        }
+    }
+}
+
+#[test]
 fn what_cannot_be_read_hides_nothing_else() {
     let (queue, rules) = (queue(), Rules::default());
     let now = "2026-01-01T00:00:00Z".parse().unwrap();
