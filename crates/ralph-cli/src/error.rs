@@ -326,6 +326,10 @@ impl From<Infallible> for CliError {
 
 impl From<ReplaceError> for CliError {
     fn from(error: ReplaceError) -> Self {
+        if let ReplaceError::Changed { path } = &error {
+            return Self::about(ErrorKind::Busy, Some(path.clone()), error.to_string())
+                .hint("What it wrote is kept. Repeat the command.");
+        }
         let (path, hint) = match &error {
             ReplaceError::NotAFile { path } => (Some(path), "Move away what is there."),
             ReplaceError::ReadOnlyDirectory { path, source }

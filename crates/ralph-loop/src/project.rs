@@ -267,11 +267,13 @@ impl Project {
         let id = task.id.as_str();
         let how = self.finish_mode();
         // The queue is looked at under its lock: somebody may edit it right now.
-        self.queue.edit(&*self.clock, |edit| match edit.find(id).map(|(_, task)| task.status) {
-            Some(status) if !status.is_terminal() => {
-                edit.finish(id, End::Done, how, note).map(|_| ())
+        self.queue.edit_again(&*self.clock, |edit| {
+            match edit.find(id).map(|(_, task)| task.status) {
+                Some(status) if !status.is_terminal() => {
+                    edit.finish(id, End::Done, how, note).map(|_| ())
+                }
+                _ => Ok(()),
             }
-            _ => Ok(()),
         })?;
         Ok(())
     }
@@ -295,7 +297,7 @@ impl Project {
         if ended.is_none() && queue.leftovers().next().is_none() {
             return Ok(());
         }
-        let edited = self.queue.edit(&*self.clock, |edit| {
+        let edited = self.queue.edit_again(&*self.clock, |edit| {
             edit.be_repair();
             let here = edit.find(task.as_str()).filter(|(_, task)| is_open(task));
             match ended {

@@ -244,7 +244,8 @@ pub enum UpdateError<E> {
         /// Which file.
         path: PathBuf,
     },
-    /// A file could not be written. When it is the queue file, a moved task may be in both files
+    /// A file could not be written, or another program has written to it since it was read
+    /// ([`ReplaceError::Changed`]), and the same edit may be made anew. When it is the queue file, a moved task may be in both files
     /// until the next edit.
     #[error("cannot save `{}`", path.display())]
     Save {
@@ -360,7 +361,7 @@ impl QueueFiles {
         if self.queue.try_exists().is_ok_and(|exists| exists) {
             return Ok(Saved::Unchanged);
         }
-        self.save(Place::Queue, &Document::empty())
+        self.save(Place::Queue, None, &Document::empty())
     }
 
     /// Reads both files; nothing is written. The lock is only waited for where the queue file is
@@ -489,6 +490,21 @@ impl QueueFiles {
         let now = clock.now();
         let change = |before: &Queue, high| self.edited(before, now, high, change);
         locked.commit(now, self.origin, change, |_| None)
+    }
+
+    /// [`Self::edit`], made anew a few times where another program has written to a file meanwhile.
+    pub fn edit_again<R, E>(
+        &self,
+        clock: &dyn Clock,
+        mut change: impl FnMut(&mut Edit<'_>) -> Result<R, E>,
+    ) -> Result<Edited<R>, UpdateError<E>> {
+        for _ in 1..TRIES {
+            match self.edit(clock, &mut change) {
+                Err(UpdateError::Save { source: ReplaceError::Changed { .. }, .. }) => {}
+                edited => return edited,
+            }
+        }
+        self.edit(clock, change)
     }
 
     /// [`Self::edit`] on terms.
@@ -846,37 +862,45 @@ impl QueueFiles {
     }
 
     /// Takes back what was saved before the other file could not be, the last first, so that a task
-    /// that was to move is always in one of them. What cannot be put back stays as a crash there
-    /// would leave it.
-    fn put_back(&self, before: &Queue, changed: &[(Place, Cow<'_, Document>)]) {
-        for (place, saved) in changed.iter().rev() {
-            let put_back = match place {
-                Place::Queue => self.save::<Infallible>(*place, before.document()).is_ok(),
-                Place::Done if before.has_done_file() => {
-                    self.save::<Infallible>(*place, before.done_document()).is_ok()
-                }
-                Place::Done => self.remove_new(*place, saved).is_ok(),
-            };
-            if !put_back {
-                return;
-            }
-        }
+    /// that was to move is always in one of them. What cannot be put back, or was written to since,
+    /// stays as a crash there would leave it. Whether nothing is left.
+    fn put_back(&self, before: &Queue, changed: &[(Place, Cow<'_, Document>)]) -> bool {
+        changed.iter().rev().all(|(place, saved)| match file_of(before, *place) {
+            Some(old) => self.save::<Infallible>(*place, Some(saved), old).is_ok(),
+            None => self.remove_new(*place, saved).unwrap_or(false),
+        })
     }
 
     /// Removes a file that was not there before it was saved, unless somebody has written to it
-    /// since.
-    fn remove_new(&self, place: Place, saved: &Document) -> io::Result<()> {
+    /// since. Whether it did.
+    fn remove_new(&self, place: Place, saved: &Document) -> io::Result<bool> {
         let path = self.path(place);
-        if !path.is_symlink() && fs_err::read(path)? == saved.text().as_bytes() {
+        let is_ours = !path.is_symlink() && fs_err::read(path)? == saved.text().as_bytes();
+        if is_ours {
             fs_err::remove_file(path)?;
         }
-        Ok(())
+        Ok(is_ours)
     }
 
-    fn save<E>(&self, place: Place, document: &Document) -> Result<Saved, UpdateError<E>> {
+    /// Puts `document` in place of `old`, or where no file is.
+    fn save<E>(
+        &self,
+        place: Place,
+        old: Option<&Document>,
+        document: &Document,
+    ) -> Result<Saved, UpdateError<E>> {
         let path = self.path(place);
-        file::replace_like(&self.queue, path, document.text().as_bytes(), Durability::Full)
+        let (old, new) = (old.map(|old| old.text().as_bytes()), document.text().as_bytes());
+        file::replace_read(&self.queue, path, old, new, Durability::Full)
             .map_err(|source| UpdateError::Save { path: path.to_owned(), source })
+    }
+}
+
+/// The file at `place`, if there is one.
+fn file_of(queue: &Queue, place: Place) -> Option<&Document> {
+    match place {
+        Place::Queue => Some(queue.document()),
+        Place::Done => queue.has_done_file().then(|| queue.done_document()),
     }
 }
 
@@ -885,6 +909,9 @@ type Both = (fs_err::File, Option<fs_err::File>);
 
 /// How often a reader looks whether nobody has come in between.
 const LOOKS: usize = 100;
+
+/// How often an edit is made that another program comes in between of.
+const TRIES: usize = 5;
 
 /// See [`is_at`].
 type IsAt = fn(&fs_err::File, &Path) -> io::Result<bool>;
@@ -1021,19 +1048,16 @@ impl Locked<'_> {
             _ => None,
         };
         let [mut queue, mut done] = [Saved::Unchanged, Saved::Unchanged];
-        let mut changed = Vec::new();
+        let mut changed: Vec<(Place, Cow<'_, Document>)> = Vec::new();
         for (place, document) in in_order {
-            let saved = match files.save(place, &document) {
+            let ours = changed.iter().rfind(|(saved, _)| *saved == place);
+            let old = ours.map_or_else(|| file_of(&before, place), |(_, saved)| Some(&**saved));
+            let saved = match files.save(place, old, &document) {
                 Ok(saved) => saved,
                 Err(error) => {
-                    files.put_back(&before, &changed);
+                    let is_undone = files.put_back(&before, &changed);
                     // What neither file has was not done, and there is nothing to undo of it.
-                    let found = files
-                        .open_locked()
-                        .and_then(|both| files.read_both(both, Reading::AsNeeded));
-                    let is_as_it_was =
-                        || found.is_ok_and(|found| found.revision() == before.revision());
-                    if let Some(written) = written.filter(|_| is_as_it_was()) {
+                    if let Some(written) = written.filter(|_| is_undone) {
                         written.take_back();
                     }
                     return Err(error);

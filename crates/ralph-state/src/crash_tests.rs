@@ -9,9 +9,9 @@ use std::io;
 use std::path::Path;
 
 use crate::document::decode;
-use crate::file::replace::remove_on;
+use crate::file::replace::{remove_on, replace_read_on};
 use crate::file::simulated::{Fault, SimulatedDisk, State, Without};
-use crate::file::{Durability, Holder, LockError, Saved};
+use crate::file::{Durability, Holder, LockError, ReplaceError, Saved};
 use crate::journal::{Journal, JournalError};
 use crate::store::{Others, Place, rebuild_on, set_aside_on, update_on};
 use crate::{MigrationReport, ParallelStateFile, SaveError, Timestamp, Unusable, UpdateError};
@@ -497,4 +497,21 @@ fn no_error_tears_a_file_or_is_called_success() {
     println!(
         "figure errors: {errors} injected, {refused} refused, {unconfirmed} unconfirmed, 0 violations"
     );
+}
+
+#[test]
+fn what_another_program_writes_while_a_save_is_synced_is_not_replaced() {
+    let by_hand: &[u8] = b"by hand";
+    let mut disk = SimulatedDisk::new(State::empty().with(FILE, V3));
+    let save = |disk: &SimulatedDisk, read| {
+        replace_read_on(disk, (None, Path::new(FILE)), Some(read), b"new", Durability::Full)
+    };
+    disk.meanwhile = Some((FILE, by_hand));
+    assert!(
+        matches!(save(&disk, V3), Err(ReplaceError::Changed { path }) if path == Path::new(FILE))
+    );
+    assert_eq!(disk.state().file(Path::new(FILE)), Some(by_hand));
+    assert_eq!(disk.state().names(Path::new(DIR)), ["state.json"]);
+    assert!(matches!(save(&disk, by_hand), Ok(Saved::Durable)), "read again");
+    assert_eq!(disk.state().file(Path::new(FILE)), Some(&b"new"[..]));
 }

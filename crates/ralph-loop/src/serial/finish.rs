@@ -106,7 +106,7 @@ impl Serial<'_> {
         let id = tally.task.id.as_str();
         let how = self.project.finish_mode();
         let note = tally.reason.as_deref();
-        self.project.queue.edit(&*self.project.clock, |edit| {
+        self.project.queue.edit_again(&*self.project.clock, |edit| {
             match edit.find(id).map(|(_, task)| task.status) {
                 Some(status) if !status.is_terminal() => {
                     edit.finish(id, End::Done, how, note).map(|_| ())
@@ -319,7 +319,7 @@ impl Serial<'_> {
     /// No agent was started: the task is as open as it was, and no session is left.
     pub(super) fn take_back(&self, tally: &Tally) -> Result<(), SerialError> {
         let (id, before) = (tally.task.id.as_str(), tally.task.status);
-        self.project.queue.edit(&*self.project.clock, |edit| {
+        self.project.queue.edit_again(&*self.project.clock, |edit| {
             match edit.find(id).map(|(_, task)| task.status) {
                 Some(Status::Doing) if before != Status::Doing => {
                     edit.set_status(id, before, None).map(|_| ())
@@ -334,7 +334,7 @@ impl Serial<'_> {
     /// A task that failed is an open one again, not one that is being worked on.
     fn offer_again(&self, tally: &Tally) -> Result<(), SerialError> {
         let id = tally.task.id.as_str();
-        self.project.queue.edit(&*self.project.clock, |edit| {
+        self.project.queue.edit_again(&*self.project.clock, |edit| {
             match edit.find(id).map(|(_, task)| task.status) {
                 Some(Status::Doing) => edit.set_status(id, Status::Todo, None).map(|_| ()),
                 _ => Ok(()),

@@ -615,9 +615,9 @@ impl Serial<'_> {
         self.project.tell(Event::Claimed { task: task.id.to_string(), title: task.title.clone() });
         self.project.faults.point("serial", "claimed", "");
         if task.status != Status::Doing {
-            self.project
-                .queue
-                .edit(&*self.project.clock, |edit| edit.start(task.id.as_str(), Restart::Keep))?;
+            self.project.queue.edit_again(&*self.project.clock, |edit| {
+                edit.start(task.id.as_str(), Restart::Keep)
+            })?;
         }
         Ok(session)
     }

@@ -14,7 +14,7 @@ use ralph_queue::{
     Edit, EditError, Finish, IdRules, LegacyLock, LoadError, ParseError, Place, Position, Queue,
     QueueFiles, Status, Task, Terms, UpdateError,
 };
-use ralph_state::file::{self, FileLock, Holder, LockError, Saved};
+use ralph_state::file::{self, FileLock, Holder, LockError, ReplaceError, Saved};
 use ralph_state::{Clock, Timestamp};
 
 use super::{clock, ids, now, text};
@@ -103,6 +103,84 @@ fn a_move_that_only_one_file_can_take_is_none() {
     fs::remove_dir(&files.queue).unwrap();
     fs::rename(&aside, &files.queue).unwrap();
     assert_eq!(ids(files.load().unwrap().tasks()), "RQ-0001:todo RQ-0002:todo");
+}
+
+/// Files with one task, and a done file if that is wanted.
+fn one_task(root: &Path, has_done: bool) -> QueueFiles {
+    let files = QueueFiles { journal: Some(root.join("journal.jsonl")), ..files(root) };
+    fs::write(&files.queue, text(&[""])).unwrap();
+    if has_done {
+        fs::write(&files.done, text(&[])).unwrap();
+    }
+    files
+}
+
+#[test]
+fn what_another_program_writes_between_read_and_save_stays() {
+    type Write = fn(&Path);
+    let writes: [(&str, Write); 3] = [
+        ("another file", |path| {
+            let new = path.with_extension("new");
+            fs::write(&new, text(&["", ""])).unwrap();
+            fs::rename(&new, path).unwrap();
+        }),
+        ("the same length", |path| {
+            let old = fs::read_to_string(path).unwrap();
+            fs::write(path, old.replacen("version", "Version", 1)).unwrap();
+        }),
+        ("none", |path| fs::remove_file(path).unwrap()),
+    ];
+    for ((what, write), place) in
+        writes.into_iter().flat_map(|write| [(write, Place::Queue), (write, Place::Done)])
+    {
+        let root = tempfile::tempdir().unwrap();
+        let files = one_task(root.path(), true);
+        let read = || [Place::Queue, Place::Done].map(|it| fs::read(files.path(it)).ok());
+        let mut written = None;
+        let refused = files.edit(&clock(), |edit| {
+            write(files.path(place));
+            written = Some(read());
+            edit.finish("RQ-0001", End::Done, Finish::Archive, None)
+        });
+        let Err(UpdateError::Save { path, source: ReplaceError::Changed { .. } }) = refused else {
+            panic!("{what}: {refused:?}")
+        };
+        assert_eq!(path, files.path(place), "{what}");
+        assert_eq!(Some(read()), written, "{what}: both files");
+        let journal = fs::read_to_string(root.path().join("journal.jsonl")).unwrap();
+        assert_eq!(journal.lines().count(), 1, "{what}: nothing to undo: {journal}");
+    }
+}
+
+#[test]
+fn a_done_file_that_another_program_makes_meanwhile_stays() {
+    let root = tempfile::tempdir().unwrap();
+    let files = one_task(root.path(), false);
+    let refused = files.edit(&clock(), |edit| {
+        fs::write(&files.done, text(&[])).unwrap();
+        edit.finish("RQ-0001", End::Done, Finish::Archive, None)
+    });
+    let is_changed =
+        matches!(refused, Err(UpdateError::Save { source: ReplaceError::Changed { .. }, .. }));
+    assert!(is_changed, "{refused:?}");
+    assert_eq!(fs::read_to_string(&files.done).unwrap(), text(&[]));
+}
+
+#[test]
+fn an_edit_that_is_made_again_keeps_what_came_in_between() {
+    let root = tempfile::tempdir().unwrap();
+    let files = one_task(root.path(), false);
+    let mut calls = 0;
+    let edited = files.edit_again(&clock(), |edit| {
+        calls += 1;
+        if calls == 1 {
+            fs::write(&files.queue, text(&["", ""])).unwrap();
+        }
+        edit.start("RQ-0001", Restart::Keep)
+    });
+    edited.unwrap();
+    assert_eq!(ids(files.load().unwrap().tasks()), "RQ-0001:doing RQ-0002:todo");
+    assert_eq!(files.operations().unwrap().len(), 1);
 }
 
 #[cfg(unix)]

@@ -19,7 +19,9 @@ pub(crate) use lock::find_sidecar;
 pub use lock::{
     FileLock, Holder, LockError, LockPolicy, is_locked, lock_holder, sidecar_lock_path,
 };
-pub use replace::{Durability, ReplaceError, Saved, remove_leftovers, replace, replace_like};
+pub use replace::{
+    Durability, ReplaceError, Saved, remove_leftovers, replace, replace_like, replace_read,
+};
 
 /// Asks before a file is opened whether one is there that can be read to its end: a pipe, a socket
 /// or a device in its place would be waited for, for ever maybe. What is missing, or a directory,

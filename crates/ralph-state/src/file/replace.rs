@@ -77,6 +77,12 @@ pub enum ReplaceError {
         /// The cause.
         source: io::Error,
     },
+    /// Another program has written to the file since it was read.
+    #[error("another program has changed `{}` meanwhile", path.display())]
+    Changed {
+        /// The target.
+        path: PathBuf,
+    },
     /// Anything else.
     #[error("cannot {step} to replace `{}`", path.display())]
     Io {
@@ -115,6 +121,32 @@ pub fn replace_like(
     replace_like_on(&SystemDisk, Some(like), path, bytes, durability)
 }
 
+/// [`replace_like`] for one who has `read` the file, `None` where there was none: what somebody
+/// who knows no lock has written to it since is not replaced ([`ReplaceError::Changed`]).
+pub fn replace_read(
+    like: &Path,
+    path: &Path,
+    read: Option<&[u8]>,
+    bytes: &[u8],
+    durability: Durability,
+) -> Result<Saved, ReplaceError> {
+    replace_read_on(&SystemDisk, (Some(like), path), read, bytes, durability)
+}
+
+pub(crate) fn replace_read_on<D: Disk>(
+    disk: &D,
+    (like, path): (Option<&Path>, &Path),
+    read: Option<&[u8]>,
+    bytes: &[u8],
+    durability: Durability,
+) -> Result<Saved, ReplaceError> {
+    if read == Some(bytes) {
+        return Ok(Saved::Unchanged);
+    }
+    let target = file_or_free(disk, path)?;
+    put_in_place(disk, (&target, like), (Over::Read(read), bytes), durability)
+}
+
 pub(crate) fn replace_on<D: Disk>(
     disk: &D,
     path: &Path,
@@ -137,7 +169,7 @@ pub(crate) fn replace_like_on<D: Disk>(
     if may_be_same && disk.read(&target.path).is_ok_and(|current| current == bytes) {
         return Ok(Saved::Unchanged);
     }
-    put_in_place(disk, (&target, like), bytes, durability)
+    put_in_place(disk, (&target, like), (Over::Anything, bytes), durability)
 }
 
 /// The same for one who holds the lock and has read the file: it holds other bytes.
@@ -149,7 +181,7 @@ pub(crate) fn replace_known_on<D: Disk>(
     durability: Durability,
 ) -> Result<Saved, ReplaceError> {
     let target = file_or_free(disk, path)?;
-    put_in_place(disk, (&target, like), bytes, durability)
+    put_in_place(disk, (&target, like), (Over::Anything, bytes), durability)
 }
 
 fn file_or_free<D: Disk>(disk: &D, path: &Path) -> Result<Target, ReplaceError> {
@@ -169,7 +201,7 @@ fn file_or_free<D: Disk>(disk: &D, path: &Path) -> Result<Target, ReplaceError> 
 fn put_in_place<D: Disk>(
     disk: &D,
     (target, like): (&Target, Option<&Path>),
-    bytes: &[u8],
+    (over, bytes): (Over<'_>, &[u8]),
     durability: Durability,
 ) -> Result<Saved, ReplaceError> {
     let above = match &target.old {
@@ -181,7 +213,7 @@ fn put_in_place<D: Disk>(
     // One that cannot be looked at is no model.
     let like = like.and_then(|like| file_or_free(disk, like).ok()?.old);
     let like = like.as_ref().or(target.old.as_ref());
-    let put = Put { beside: target, dest: &target.path, like };
+    let put = Put { beside: target, dest: &target.path, like, over };
     match (put_file(disk, &put, bytes, durability)?, above) {
         (Saved::Durable, Synced::Unconfirmed(reason)) => Ok(Saved::Unconfirmed { reason }),
         (saved, _) => Ok(saved),
@@ -238,16 +270,25 @@ pub(crate) fn keep_copy_on<D: Disk>(
         nth += 1;
     };
     // Also when it is there: the writer that made it may have been killed before it synced.
-    let put = Put { beside: &target, dest: &copy, like: target.old.as_ref() };
+    let put = Put { beside: &target, dest: &copy, like: target.old.as_ref(), over: Over::Anything };
     let saved = put_file(disk, &put, bytes, durability)?;
     Ok((copy, saved))
 }
 
-/// Where bytes go, and whose mode and owner they get.
+/// Where bytes go, over what, and whose mode and owner they get.
 struct Put<'a> {
     beside: &'a Target,
     dest: &'a Path,
     like: Option<&'a Stat>,
+    over: Over<'a>,
+}
+
+/// What may be replaced.
+#[derive(Clone, Copy)]
+enum Over<'a> {
+    Anything,
+    /// These bytes only, or no file.
+    Read(Option<&'a [u8]>),
 }
 
 fn put_file<D: Disk>(
@@ -259,6 +300,8 @@ fn put_file<D: Disk>(
     let (temporary, mut file) = create_temporary(disk, put)?;
     let written = fill(disk, put, &mut file, bytes, durability).and_then(|synced| {
         drop(file);
+        // At the last moment: to write and to sync takes a while.
+        put.check_old(disk)?;
         disk.rename(&temporary, put.dest).map_err(|error| put.error("rename", bytes, error))?;
         Ok(synced)
     });
@@ -329,6 +372,17 @@ fn fill<D: Disk>(
 }
 
 impl Put<'_> {
+    fn check_old<D: Disk>(&self, disk: &D) -> Result<(), ReplaceError> {
+        let Over::Read(read) = self.over else { return Ok(()) };
+        let path = self.dest.to_owned();
+        let there = match disk.read(self.dest) {
+            Ok(there) => Some(there),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(source) => return Err(ReplaceError::Io { step: "read the file", path, source }),
+        };
+        if there.as_deref() == read { Ok(()) } else { Err(ReplaceError::Changed { path }) }
+    }
+
     fn error(&self, step: &'static str, bytes: &[u8], source: io::Error) -> ReplaceError {
         use io::ErrorKind::{
             FileTooLarge, PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, ResourceBusy,
@@ -356,7 +410,7 @@ pub(crate) fn make_directories<D: Disk>(
     durability: Durability,
 ) -> Result<Synced, ReplaceError> {
     let fail = |source: io::Error| {
-        let put = Put { beside: target, dest: &target.path, like: None };
+        let put = Put { beside: target, dest: &target.path, like: None, over: Over::Anything };
         put.error("make the directory", &[], source)
     };
     let mut missing = Vec::new();

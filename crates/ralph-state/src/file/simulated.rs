@@ -38,6 +38,8 @@ pub(crate) struct SimulatedDisk {
     history: RefCell<Vec<(String, State)>>,
     pub(crate) without: Option<Without>,
     pub(crate) fault: Option<Fault>,
+    /// What another program writes to a file while one of ours is synced.
+    pub(crate) meanwhile: Option<(&'static str, &'static [u8])>,
 }
 
 /// Everything the system knows: what it shows, and what of that is on the disk.
@@ -212,7 +214,13 @@ fn subsets(count: usize) -> impl Iterator<Item = impl Iterator<Item = usize>> {
 
 impl SimulatedDisk {
     pub(crate) fn new(state: State) -> Self {
-        Self { state: RefCell::new(state), history: RefCell::default(), without: None, fault: None }
+        Self {
+            state: RefCell::new(state),
+            history: RefCell::default(),
+            without: None,
+            fault: None,
+            meanwhile: None,
+        }
     }
 
     /// The state before each call and at the end, with the names of the calls.
@@ -352,6 +360,12 @@ impl Disk for SimulatedDisk {
 
     fn sync(&self, file: &usize) -> io::Result<Synced> {
         self.call("sync", Path::new("the file"))?;
+        if let Some((path, bytes)) = self.meanwhile {
+            let node = self.found(Path::new(path))?;
+            if let Node::File { shown, .. } = &mut self.state.borrow_mut().nodes[node] {
+                *shown = bytes.to_vec();
+            }
+        }
         if self.without != Some(Without::FileSync)
             && let Node::File { shown, durable, .. } = &mut self.state.borrow_mut().nodes[*file]
         {

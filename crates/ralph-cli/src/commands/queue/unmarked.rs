@@ -9,7 +9,7 @@ use ralph_queue::merge::{MergeError, Merged};
 use ralph_queue::settle::Merges;
 use ralph_queue::{Document, Place};
 use ralph_state::TaskId;
-use ralph_state::file::{Durability, replace, replace_like};
+use ralph_state::file::{Durability, replace_like, replace_read};
 use serde::Serialize;
 
 use super::branch::{MergedFile, tell_renumbered};
@@ -201,7 +201,8 @@ impl Unmarked<'_> {
             Ok::<_, CliError>(())
         })?;
         context.ui.saved(noted.saved);
-        context.ui.saved(replace(path, self.merged.text.as_bytes(), Durability::Full)?);
+        let (read, new) = (self.text.as_bytes(), self.merged.text.as_bytes());
+        context.ui.saved(replace_read(path, path, Some(read), new, Durability::Full)?);
         if let Some(marks) = &project.files.id_marks {
             let (holder, wait) = (&project.files.holder, project.files.lock_wait);
             let (others, ids) = (project.files.other_ids.as_ref(), self.merged.ids.iter());
