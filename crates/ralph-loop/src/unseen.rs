@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use ralph_git::{GitError, Repo};
 use ralph_queue::QueueFiles;
 use ralph_state::document::{Document, Upgrades};
+use ralph_state::file::check_regular;
 use ralph_state::json::Object;
 use ralph_state::session::{SessionFile, session_file_path};
 use ralph_state::{LoadError, Store, UpdateError};
@@ -108,8 +109,11 @@ pub(crate) fn read(root: &Path, queue: &QueueFiles) -> std::io::Result<Settings>
             }
             if entry.file_type()?.is_dir() {
                 below.push(path);
-            } else if let Ok(content) = fs_err::read(entry.path()) {
-                // What cannot be read decides nothing.
+                continue;
+            }
+            let file = entry.path();
+            // What cannot be read decides nothing, and a pipe is not waited for.
+            if let Ok(content) = check_regular(&file).and_then(|()| fs_err::read(file)) {
                 settings.insert(path.to_string_lossy().into_owned(), hash(&content));
             }
         }
@@ -213,6 +217,23 @@ pub fn find(repo: &Repo, queue: &QueueFiles) -> Result<Vec<Unseen>, UnseenError>
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_pipe_among_the_settings_is_not_waited_for() {
+        let sandbox = ralph_testkit::Sandbox::new();
+        sandbox.write("p/.ralph/config.jsonc", "{}");
+        let root = sandbox.path("p");
+        sandbox.run("mkfifo", &root, [".ralph/pipe"]).success();
+        let holder = ralph_state::file::Holder {
+            pid: 1,
+            host: String::new(),
+            command: String::new(),
+            since: ralph_state::Timestamp::UNIX_EPOCH,
+        };
+        let queue = QueueFiles::new(root.join("q"), root.join("d"), holder);
+        let found: Vec<String> = read(&root, &queue).unwrap().into_keys().collect();
+        assert_eq!(found, [".ralph/config.jsonc"]);
+    }
 
     #[test]
     fn a_file_that_came_changed_or_went_is_a_change() {

@@ -69,7 +69,7 @@ pub(crate) struct ExportArgs {
     /// What to make of them
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: ExportFormat,
-    /// Write this file instead of stdout
+    /// Write this file instead of stdout, which `-` means too
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
     /// Only tasks of this status (repeat it for several)

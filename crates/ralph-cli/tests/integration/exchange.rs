@@ -5,6 +5,20 @@ use serde_json::json;
 use crate::{Desk, parse};
 
 #[test]
+fn an_export_to_stdout_by_name_keeps_what_the_file_behind_it_has() {
+    let desk = Desk::new();
+    desk.add("one", &[]);
+    for name in ["-", "/dev/stdout"] {
+        desk.write("all.csv", "mine\n");
+        let ran = desk.sh(&format!("\"$RALPH\" queue export --output {name} >> all.csv"));
+        ran.success();
+        let text = desk.read("all.csv");
+        assert!(text.starts_with("mine\nid,") && text.contains("RQ-0001"), "{name}: {text}");
+        assert!(!desk.path("-").exists());
+    }
+}
+
+#[test]
 fn several_tasks_are_added_at_once_and_name_each_other() {
     let desk = Desk::new();
     desk.add("there", &[]);

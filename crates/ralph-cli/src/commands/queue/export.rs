@@ -28,7 +28,8 @@ pub(crate) fn export(context: &Context, args: &ExportArgs) -> Result<Exit, CliEr
         )));
     }
     let project = Project::open(context, "ralph queue export")?;
-    if let Some(path) = &args.output {
+    let output = args.output.as_deref().filter(|path| !is_stdout(path));
+    if let Some(path) = output {
         leaves_the_queue(&project, path)?;
     }
     let queue = project.queue()?;
@@ -40,7 +41,7 @@ pub(crate) fn export(context: &Context, args: &ExportArgs) -> Result<Exit, CliEr
         ExportFormat::Tsv => table::write(chosen, Separator::Tab).map_err(cannot)?,
         ExportFormat::Md => harmless(markdown(chosen)),
         ExportFormat::Gh => harmless(issues(chosen)),
-        ExportFormat::Json if args.output.is_none() => {
+        ExportFormat::Json if output.is_none() => {
             context.ui.print_json(&AsMade::new(chosen))?;
             String::new()
         }
@@ -50,10 +51,10 @@ pub(crate) fn export(context: &Context, args: &ExportArgs) -> Result<Exit, CliEr
                 + "\n"
         }
     };
-    let directory = args.output.as_deref().and_then(Path::parent);
+    let directory = output.and_then(Path::parent);
     let is_new = |directory: &&Path| !directory.as_os_str().is_empty() && !directory.is_dir();
     let made = directory.filter(is_new);
-    match &args.output {
+    match output {
         Some(path) => context.ui.saved(replace(path, text.as_bytes(), Durability::Full)?),
         None => context.ui.print_data(&text)?,
     }
@@ -64,6 +65,11 @@ pub(crate) fn export(context: &Context, args: &ExportArgs) -> Result<Exit, CliEr
         context.ui.say(format!("{} exported.", counted(count, "task")));
     }
     Ok(Exit::Done)
+}
+
+/// Whether it names what is written to anyhow, which may be a file that has more in it.
+fn is_stdout(path: &Path) -> bool {
+    path == Path::new("-") || path == Path::new("/dev/stdout")
 }
 
 /// That an export does not take the place of what it is made of.
