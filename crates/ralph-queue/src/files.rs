@@ -245,8 +245,8 @@ pub enum UpdateError<E> {
         path: PathBuf,
     },
     /// A file could not be written, or another program has written to it since it was read
-    /// ([`ReplaceError::Changed`]), and the same edit may be made anew. When it is the queue file, a moved task may be in both files
-    /// until the next edit.
+    /// ([`ReplaceError::Changed`]): then the same edit may be made anew. When it is the queue file, a
+    /// moved task may be in both files until the next edit.
     #[error("cannot save `{}`", path.display())]
     Save {
         /// Which file.

@@ -288,9 +288,10 @@ fn folded<'t>(versions: &mut [Sections<'t>; 3]) -> (usize, Vec<Vec<Cow<'t, str>>
     (first, begun)
 }
 
-/// The headings that the base lacks and by which a side parts a section, with that of this: a task below such a one stood
-/// below the heading before it, or stands there on the other side, which has removed its own. Else it
-/// took the place of another, or its tasks were moved there.
+/// The headings that the base lacks and by which a side parts a section, each with the heading of
+/// that section: a task below such a one stood below the heading before it, or stands there on the
+/// other side, which has removed its own. Else it took the place of another, or its tasks were moved
+/// there.
 fn parting<'t>(
     versions: &[Sections<'t>; 3],
     side: usize,
@@ -641,6 +642,25 @@ pub(super) mod tests {
                 "H1 . T1 T4 T2",
                 "H1 . T5 T2 T6 . H2 . T3* T4",
                 "H1 . T5 T4 T2 T6 . H2 . T3*",
+            ),
+            // One deletes a task or removes a heading, and the other moves it, or renames the heading.
+            (
+                "H1 . T1 T2 . H2 . T3",
+                "H1 . T1 . H2 . T3",
+                "H1 . T1 . H2 . T3 T2",
+                "H1 . T1 . H2 . T3",
+            ),
+            (
+                "H1 . T1 . H2 . T2 . H3 . T3",
+                "H1 . T1 T2 . H3 . T3",
+                "H1 . T1 . H3 . T3 . H2 . T2",
+                "H1 . T1 T2 . H3 . T3",
+            ),
+            (
+                "H1 . T1 . H2 . T2 . H3 . T3",
+                "H1 . T1 T2 . H3 . T3",
+                "H1 . T1 . H9 . T2 . H3 . T3",
+                "H1 . T1 . H9 . T2 . H3 . T3",
             ),
             // One renames a heading whose section the other moves or adds to.
             (
