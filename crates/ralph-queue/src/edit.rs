@@ -665,6 +665,8 @@ impl<'a> Edit<'a> {
 
     /// Moves every finished task of the queue file to the end of the done file, and says which.
     pub fn archive(&mut self) -> Vec<TaskId> {
+        // A move that was cut off leaves a task in both files, and is finished by that.
+        self.be_repair();
         self.archive_where(|_| true)
     }
 

@@ -660,6 +660,23 @@ fn ambiguous() -> Desk {
 }
 
 #[test]
+fn an_archive_that_was_cut_off_is_finished_by_the_next() {
+    let desk = Desk::new();
+    desk.add("one", &[]);
+    desk.write(".ralph/config.jsonc", r#"{"version": 2, "queue": {"finish": "in_place"}}"#);
+    desk.ralph(&["task", "done", "RQ-0001"]).success();
+    let before = desk.read(".ralph/queue.jsonc");
+    desk.ralph(&["queue", "archive"]).success();
+    desk.write(".ralph/queue.jsonc", before);
+    desk.ralph(&["queue", "archive", "--dry-run"]).success();
+    assert!(desk.read(".ralph/queue.jsonc").contains("RQ-0001"), "a dry run changes nothing");
+    let ran = desk.ralph(&["queue", "archive"]);
+    assert!(ran.success().stderr.contains("RQ-0001"), "{ran}");
+    assert!(!desk.read(".ralph/queue.jsonc").contains("RQ-0001"));
+    assert!(desk.read(".ralph/done.jsonc").contains("RQ-0001"));
+}
+
+#[test]
 fn a_command_that_is_refused_puts_nothing_in_order() {
     let desk = ambiguous();
     let files = || {
